@@ -1,0 +1,54 @@
+//! Archives that are the same bytes for the same files: no times, one order, fixed permissions. A function whose
+//! zip does not change gets no new version (aws-facts §11.4), an unchanged source is not uploaded twice.
+
+use std::io::{self, Cursor, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// A file to pack: its path inside the archive, with `/`, and its bytes.
+pub type File<'a> = (&'a str, &'a [u8]);
+
+/// A zip as Lambda takes it.
+pub fn zip(files: &[File<'_>]) -> Vec<u8> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::default()) // 1980-01-01, the first a zip can hold
+        .unix_permissions(0o644);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut files = files.to_vec();
+    files.sort_unstable_by_key(|(path, _)| *path);
+    let written = files.iter().try_for_each(|(path, content)| {
+        writer.start_file(*path, options)?;
+        Ok::<(), zip::result::ZipError>(writer.write_all(content)?)
+    });
+    let finished = written.and_then(|()| writer.finish());
+    finished.expect("writing to memory does not fail").into_inner()
+}
+
+/// A gzipped tar as SageMaker takes sources and models: no leading folder, no links.
+pub fn tar_gz(files: &[File<'_>]) -> Vec<u8> {
+    let mut tar = tar_gz_writer(Vec::new());
+    let mut files = files.to_vec();
+    files.sort_unstable_by_key(|(path, _)| *path);
+    let written = files.iter().try_for_each(|(path, content)| append(&mut tar, path, content.len() as u64, *content));
+    let finished = written.and_then(|()| tar.into_inner()).and_then(GzEncoder::finish);
+    finished.expect("writing to memory does not fail")
+}
+
+/// A tar.gz that is written as it goes, for archives that do not belong in memory.
+pub fn tar_gz_writer<W: Write>(out: W) -> tar::Builder<GzEncoder<W>> {
+    // gzip's own header has no time and no name here, so it too is the same each time.
+    tar::Builder::new(GzEncoder::new(out, Compression::default()))
+}
+
+/// Appends one regular file with neutral metadata.
+pub fn append<W: Write>(tar: &mut tar::Builder<W>, path: &str, size: u64, content: impl io::Read) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    tar.append_data(&mut header, path, content)
+}

@@ -1,0 +1,44 @@
+//! One client per service, all counting their calls.
+
+use super::Target;
+use crate::engine::CallCounter;
+
+macro_rules! clients {
+    ($($field:ident $crate_name:ident;)*) => {
+        /// The clients of a run. Cheap to make: connections open with the first call.
+        #[derive(Clone, Debug)]
+        pub struct Clients {
+            $(pub $field: $crate_name::Client,)*
+            pub s3: aws_sdk_s3::Client,
+            pub calls: CallCounter,
+        }
+
+        impl Clients {
+            pub fn new(target: &Target) -> Self {
+                let calls = CallCounter::default();
+                $(let $field = $crate_name::Client::from_conf(
+                    $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone()).build(),
+                );)*
+                let s3 = aws_sdk_s3::config::Builder::from(&target.sdk)
+                    .interceptor(calls.clone())
+                    // Bucket names as host names need a DNS that a local endpoint does not have.
+                    .force_path_style(target.custom_endpoint)
+                    .build();
+                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(s3), calls }
+            }
+        }
+    };
+}
+
+clients! {
+    sts aws_sdk_sts;
+    iam aws_sdk_iam;
+    sagemaker aws_sdk_sagemaker;
+    runtime aws_sdk_sagemakerruntime;
+    autoscaling aws_sdk_applicationautoscaling;
+    lambda aws_sdk_lambda;
+    ec2 aws_sdk_ec2;
+    ssm aws_sdk_ssm;
+    logs aws_sdk_cloudwatchlogs;
+    tagging aws_sdk_resourcegroupstagging;
+}

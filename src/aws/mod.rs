@@ -1,0 +1,7 @@
+//! Where AWS is, and the clients to it.
+
+mod clients;
+mod target;
+
+pub use clients::Clients;
+pub use target::{Choice, Target, connect};

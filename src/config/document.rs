@@ -1,0 +1,171 @@
+//! The text of a config file as JSON values, with the place of every key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::domain::{Diagnostic, KeyPath, codes};
+
+/// A config file: its text, its values, and where each key stands.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub file: PathBuf,
+    pub text: String,
+    values: Map<String, Value>,
+    spans: BTreeMap<KeyPath, Place>,
+}
+
+/// Byte ranges of a key and its value.
+#[derive(Clone, Debug)]
+struct Place {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Document {
+    /// Reads TOML. The error is the one syntax problem that stops everything.
+    pub fn parse(file: &Path, text: String) -> Result<Self, Box<(Self, Diagnostic)>> {
+        let mut document =
+            Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
+        // The parsed table borrows the text, so it is read from a copy of it.
+        let text = document.text.clone();
+        match DeTable::parse(&text) {
+            Ok(table) => {
+                document.values = document.table(table.get_ref(), &KeyPath::default());
+                Ok(document)
+            }
+            Err(error) => {
+                let at = KeyPath::of([""]);
+                let span = error.span().unwrap_or(0..0);
+                document.spans.insert(at.clone(), Place { key: span.clone(), value: span });
+                let problem = Diagnostic::error(
+                    codes::SYNTAX,
+                    at,
+                    error.message().to_owned(),
+                    "correct the TOML here, or one line above",
+                );
+                Err(Box::new((document, problem)))
+            }
+        }
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, at: &KeyPath) -> Map<String, Value> {
+        let mut map = Map::new();
+        for (key, value) in table {
+            let path = at.join(key.get_ref().to_string());
+            let converted = self.value(value, &path);
+            self.spans.insert(path, Place { key: key.span(), value: value.span() });
+            map.insert(key.get_ref().to_string(), converted);
+        }
+        map
+    }
+
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, at: &KeyPath) -> Value {
+        match value.get_ref() {
+            DeValue::String(text) => Value::from(text.as_ref()),
+            // Numbers that JSON cannot hold stay text, and are refused as text where a number is wanted.
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
+                .map_or_else(|_| Value::from(n.to_string()), Value::from),
+            DeValue::Float(n) => {
+                n.as_str().parse::<f64>().ok().map_or_else(|| Value::from(n.as_str()), Value::from)
+            }
+            DeValue::Boolean(b) => Value::from(*b),
+            DeValue::Datetime(when) => Value::from(when.to_string()),
+            DeValue::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, item)| {
+                    let path = at.join(i.to_string());
+                    let converted = self.value(item, &path);
+                    self.spans.insert(path, Place { key: item.span(), value: item.span() });
+                    converted
+                })
+                .collect(),
+            DeValue::Table(table) => Value::Object(self.table(table, at)),
+        }
+    }
+
+    /// The values of one environment: the file with `[env.NAME]` laid over it. Overridden leaves report the
+    /// place of the override.
+    pub fn environment(&self, name: &str) -> Self {
+        let mut document = self.clone();
+        let overlay = document.values.remove("env").and_then(|mut env| Some(env.get_mut(name)?.take()));
+        if let Some(Value::Object(overlay)) = overlay {
+            lay_over(&mut document.values, overlay);
+            let from = ["env".to_owned(), name.to_owned()];
+            for (path, place) in &self.spans {
+                if let Some(rest) = path.0.strip_prefix(&from[..]) {
+                    document.spans.insert(KeyPath(rest.to_vec()), place.clone());
+                }
+            }
+        }
+        document
+    }
+
+    /// The names of the `[env.*]` tables.
+    pub fn environments(&self) -> BTreeSet<&str> {
+        let env = self.values.get("env").and_then(Value::as_object);
+        env.map(|env| env.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    pub fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
+    /// Sets a leaf from the command line (`scale --target 20`).
+    pub fn set(&mut self, path: &KeyPath, value: Value) {
+        let Some((last, tables)) = path.0.split_last() else { return };
+        let mut table = &mut self.values;
+        for key in tables {
+            let entry = table.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            if !entry.is_object() {
+                *entry = Value::Object(Map::new());
+            }
+            table = entry.as_object_mut().expect("made an object above");
+        }
+        table.insert(last.clone(), value);
+    }
+
+    /// Bytes of the value at `at`, or of the nearest enclosing key that is in the file.
+    pub fn value_span(&self, at: &KeyPath) -> Option<Range<usize>> {
+        match self.spans.get(at) {
+            Some(place) => Some(place.value.clone()),
+            None => self.key_span(&at.parent()?),
+        }
+    }
+
+    /// Bytes of the key at `at`, or of the nearest enclosing key that is in the file.
+    pub fn key_span(&self, at: &KeyPath) -> Option<Range<usize>> {
+        match self.spans.get(at) {
+            Some(place) => Some(place.key.clone()),
+            None => self.key_span(&at.parent()?),
+        }
+    }
+
+    /// Line and column of a byte, both from 1; the column counts characters.
+    pub fn line_column(&self, byte: usize) -> (usize, usize) {
+        let before = &self.text[..byte.min(self.text.len())];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// The folder that relative paths in the file start from.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+}
+
+fn lay_over(base: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(base)), Value::Object(over)) => lay_over(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! From the text of `opsctl.toml` to one checked project: every problem at once, each with its place.
+
+pub mod document;
+pub mod names;
+pub mod project;
+pub mod schema;
+pub mod section;
+
+pub use document::Document;
+pub use names::Name;
+pub use project::{Config, Project};

@@ -1,0 +1,87 @@
+//! The `[project]` table, and the whole config of one environment.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::section;
+use super::{Document, Name};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+
+/// The project: what every physical name begins with, and where it lives.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Becomes part of every AWS name and of the ownership tags.
+    pub name: Name,
+    /// AWS region. `--region` and `AWS_REGION` come first.
+    pub region: Option<String>,
+    /// Twelve digits. opsctl refuses credentials of any other account.
+    pub account: Option<String>,
+}
+
+/// One environment of a config file: `[env.NAME]` is already laid over the rest.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub document: Document,
+    pub environment: String,
+    pub project: Project,
+}
+
+/// The environment when none is named.
+pub const DEFAULT_ENVIRONMENT: &str = "dev";
+const SHARED_KEYS: [&str; 2] = ["project", "env"];
+
+impl Config {
+    /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name.
+    pub fn of(document: &Document, environment: &str, sections: &[&'static str]) -> Result<Self, Diagnostics> {
+        let mut problems = Diagnostics::default();
+        if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
+            let known: Vec<_> = document.environments().into_iter().collect();
+            problems.push(Diagnostic::error(
+                codes::UNKNOWN_ENVIRONMENT,
+                KeyPath::of(["env"]),
+                format!("there is no environment \"{environment}\" in the file"),
+                match section::nearest(environment, known.iter().copied()) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => format!("add a table [env.{environment}] (it may be empty)"),
+                },
+            ));
+        }
+        let merged = document.environment(environment);
+        for key in merged.values().keys().filter(|k| !SHARED_KEYS.contains(&k.as_str())) {
+            if !sections.contains(&key.as_str()) {
+                let known = sections.iter().copied().chain(SHARED_KEYS);
+                let help = match section::nearest(key, known.clone()) {
+                    Some(near) => format!("did you mean [{near}]?"),
+                    None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                let text = format!("unknown section `{key}`");
+                problems.push(Diagnostic::error(codes::UNKNOWN_KEY, KeyPath::of([key]), text, help));
+            }
+        }
+        let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
+        let project: Option<Project> = section::read(&project, &KeyPath::of(["project"]), &mut problems);
+        if let Some(account) = project.as_ref().and_then(|p| p.account.as_ref())
+            && !(account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+        {
+            problems.push(Diagnostic::error(
+                codes::BAD_VALUE,
+                KeyPath::of(["project", "account"]),
+                format!("\"{account}\" is not an AWS account id"),
+                "write the twelve digits in quotes",
+            ));
+        }
+        match project {
+            Some(project) if !problems.has_errors() => {
+                Ok(Self { document: merged, environment: environment.to_owned(), project })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    /// The raw values of a section.
+    pub fn section(&self, key: &str) -> Option<&Value> {
+        self.document.values().get(key)
+    }
+}

@@ -1,0 +1,116 @@
+//! A section's JSON values as a typed struct, with every problem and its place, not only the first.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+
+/// The section type of kinds that have no section of their own in the file.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+pub struct NoSection {}
+
+/// Reads `value` as `T`. serde stops at the first problem, so the offending leaf is taken out and the rest is
+/// read again until nothing new is found. `None` when there was any problem.
+pub fn read<T: DeserializeOwned>(value: &Value, at: &KeyPath, problems: &mut Diagnostics) -> Option<T> {
+    let mut value = value.clone();
+    let mut removed: Vec<KeyPath> = Vec::new();
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(read) if removed.is_empty() => return Some(read),
+            Ok(_) => return None,
+            Err(error) => error,
+        };
+        let (problem, leaf) = explain(&segments(error.path()), &error.inner().to_string());
+        // A key that was taken out is missing now: that is not the user's problem.
+        let echo = problem.code == codes::MISSING_KEY && removed.contains(&leaf);
+        if !echo {
+            problems.push(Diagnostic { at: KeyPath([&at.0[..], &problem.at.0].concat()), ..problem });
+        }
+        // Going on needs a smaller value. A missing key takes its whole table with it.
+        let cut = if value.pointer(&pointer(&leaf)).is_some() { leaf } else { leaf.parent().unwrap_or_default() };
+        if cut.0.is_empty() || !remove(&mut value, &cut) {
+            return None;
+        }
+        removed.push(cut);
+    }
+}
+
+fn segments(path: &serde_path_to_error::Path) -> KeyPath {
+    use serde_path_to_error::Segment;
+    KeyPath(
+        path.iter()
+            .filter_map(|segment| match segment {
+                Segment::Seq { index } => Some(index.to_string()),
+                Segment::Map { key } => Some(key.clone()),
+                Segment::Enum { variant } => Some(variant.clone()),
+                Segment::Unknown => None,
+            })
+            .collect(),
+    )
+}
+
+/// Turns serde's words into ours, and finds the leaf to blame.
+fn explain(at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") {
+        let (unknown, known) = (quoted[0], &quoted[1..]);
+        // serde_path_to_error may or may not have stepped onto the unknown key already.
+        let leaf = if at.last() == unknown { at.clone() } else { at.join(unknown) };
+        let help = match nearest(unknown, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "nothing can be set here".into(),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        let problem = Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
+        return (problem, leaf);
+    }
+    if message.starts_with("missing field") {
+        let leaf = at.join(quoted[0]);
+        let help = format!("add `{} = …`; `opsctl schema` and config/opsctl.toml describe it", quoted[0]);
+        let text = format!("`{}` is missing", quoted[0]);
+        return (Diagnostic::error(codes::MISSING_KEY, leaf.clone(), text, help), leaf);
+    }
+    if message.starts_with("unknown variant") {
+        let help = match nearest(quoted[0], quoted[1..].iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("one of: {}", quoted[1..].join(", ")),
+        };
+        let text = format!("\"{}\" is not possible for `{}`", quoted[0], at.last());
+        return (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone());
+    }
+    let (text, help) = match message.split_once(", expected ") {
+        Some((got, expected)) => {
+            (format!("`{}`: {got}", at.last()), format!("write {}", expected.replace("a string", "text in quotes")))
+        }
+        None => (format!("`{}`: {message}", at.last()), "correct the value".to_owned()),
+    };
+    (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone())
+}
+
+/// The known word that `word` is most likely a misspelling of.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+fn pointer(path: &KeyPath) -> String {
+    path.0.iter().map(|s| format!("/{}", s.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+fn remove(value: &mut Value, path: &KeyPath) -> bool {
+    let Some(parent) = path.parent() else { return false };
+    match value.pointer_mut(&pointer(&parent)) {
+        Some(Value::Object(map)) => map.remove(path.last()).is_some(),
+        // The other items keep their index, so that their place in the file stays right.
+        Some(Value::Array(items)) => match path.last().parse::<usize>() {
+            Ok(i) if i + 1 == items.len() => items.pop().is_some(),
+            _ => remove(value, &parent),
+        },
+        _ => false,
+    }
+}

@@ -1,0 +1,134 @@
+//! The graph under construction: what a kind's `desired` writes to and looks things up in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::config::section;
+use crate::desired::{Desired, Node};
+use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, ResourceId, Scope, codes};
+use crate::inputs::{Inputs, Tree, UseAs};
+use crate::resources::{Kind, KindName};
+
+/// Nodes so far, and the problems found while making them.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    config: &'a Config,
+    inputs: &'a Inputs,
+    pub scope: &'a Scope,
+    pub problems: Diagnostics,
+    nodes: Vec<Node>,
+    origin: BTreeMap<ResourceId, KeyPath>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(config: &'a Config, scope: &'a Scope, inputs: &'a Inputs) -> Self {
+        Self { config, inputs, scope, problems: Diagnostics::default(), nodes: vec![], origin: BTreeMap::new() }
+    }
+
+    pub(super) fn finish(self) -> (Desired, Diagnostics) {
+        (Desired { scope: self.scope.clone(), nodes: self.nodes, origin: self.origin }, self.problems)
+    }
+
+    /// Adds a resource. Needs that are not in the graph were already reported by [`Draft::find`].
+    pub fn add<K: Kind>(
+        &mut self,
+        name: &str,
+        physical: String,
+        spec: &K::Spec,
+        needs: impl IntoIterator<Item = ResourceId>,
+        at: KeyPath,
+    ) -> ResourceId {
+        let id = ResourceId::new(K::NAME, name);
+        let longest = K::NAME.longest_name();
+        if physical.len() > longest {
+            self.error(
+                codes::LONG_NAME,
+                at.clone(),
+                format!("the {} name `{physical}` has {} characters, AWS allows {longest}", K::NAME.words(), physical.len()),
+                "shorten the project's, the environment's or this name",
+            );
+        }
+        let known: Vec<&ResourceId> = self.nodes.iter().map(|n| &n.id).collect();
+        let needs = needs.into_iter().filter(|need| known.contains(&need)).collect();
+        let spec = serde_json::to_value(spec).expect("a spec is plain data");
+        self.origin.insert(id.clone(), at);
+        self.nodes.push(Node { id: id.clone(), physical, spec, needs });
+        id
+    }
+
+    /// The spec of a node of an earlier kind.
+    pub fn spec<K: Kind>(&self, name: &str) -> Option<K::Spec> {
+        let node = self.node(K::NAME, name)?;
+        serde_json::from_value(node.spec.clone()).ok()
+    }
+
+    pub fn node(&self, kind: KindName, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.id.kind == kind && n.id.name == name)
+    }
+
+    /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it is missing.
+    pub fn find(&mut self, kinds: &[KindName], name: &str, section: &str, at: KeyPath) -> Option<Node> {
+        if let Some(node) = kinds.iter().find_map(|kind| self.node(*kind, name)) {
+            return Some(node.clone());
+        }
+        // When the section is there but its node is not, the section's own problem was reported already.
+        let defined = self.config.section(section).and_then(|s| s.as_object());
+        if defined.is_some_and(|s| s.contains_key(name)) {
+            return None;
+        }
+        let known = defined.map(|s| s.keys().map(String::as_str).collect::<Vec<_>>()).unwrap_or_default();
+        let help = match section::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if known.is_empty() => format!("add a section [{section}.{name}]"),
+            None => format!("defined are: {}", known.join(", ")),
+        };
+        self.error(codes::UNKNOWN_REFERENCE, at, format!("there is no [{section}.{name}]"), help);
+        None
+    }
+
+    /// A folder that was read for this run. Reports why when it was not readable.
+    pub fn tree(&mut self, path: &Path, use_as: &UseAs) -> Option<&'a Tree> {
+        match self.inputs.tree(path, use_as)? {
+            Ok(tree) => Some(tree),
+            Err(problem) => {
+                self.problems.push(problem.clone());
+                None
+            }
+        }
+    }
+
+    /// A code folder that must hold `entry`.
+    pub fn code(&mut self, path: &Path, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
+        let tree = self.tree(path, &UseAs::Code)?;
+        if !tree.has(entry) {
+            let near = section::nearest(entry, tree.entries.iter().map(|e| e.path.as_str()));
+            let help = near.map_or_else(
+                || format!("{} has: {}", path.display(), first_few(tree)),
+                |near| format!("did you mean \"{near}\"?"),
+            );
+            let message = format!("there is no file `{entry}` in {}", path.display());
+            self.error(codes::NOT_IN_SOURCE, at.clone(), message, help);
+            return None;
+        }
+        Some(tree)
+    }
+
+    /// The folder of the config file.
+    pub fn folder(&self) -> PathBuf {
+        self.config.document.folder().to_owned()
+    }
+
+    pub fn error(&mut self, code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Diagnostic::error(code, at, message, help));
+    }
+
+    pub fn warn(&mut self, code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(code, at, message, help));
+    }
+}
+
+fn first_few(tree: &Tree) -> String {
+    let names: Vec<&str> = tree.entries.iter().take(5).map(|e| e.path.as_str()).collect();
+    if names.is_empty() { "no files".into() } else { names.join(", ") }
+}

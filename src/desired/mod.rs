@@ -1,0 +1,79 @@
+//! From the config to what should exist: nodes with exact names, and the edges between them. Pure.
+
+mod draft;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::domain::{Diagnostics, KeyPath, ResourceId, Scope};
+use crate::inputs::{Inputs, Source};
+use crate::resources::AnyKind;
+
+pub use draft::Draft;
+
+/// One resource as it should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    pub id: ResourceId,
+    /// Its exact name in AWS (D2). A new fingerprint is a new name.
+    pub physical: String,
+    pub spec: serde_json::Value,
+    /// What must be there before it. Edges point to kinds registered earlier, so there is no cycle.
+    pub needs: BTreeSet<ResourceId>,
+}
+
+/// Everything that should exist, in an order in which it can be made.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    pub scope: Scope,
+    pub nodes: Vec<Node>,
+    /// The key of the config that each node comes from.
+    pub origin: BTreeMap<ResourceId, KeyPath>,
+}
+
+impl Desired {
+    pub fn node(&self, id: &ResourceId) -> Option<&Node> {
+        self.nodes.iter().find(|n| &n.id == id)
+    }
+
+    /// Keeps the chosen nodes and, if wanted, all that they need.
+    pub fn only(&self, chosen: impl Fn(&Node) -> bool, with_needs: bool) -> Self {
+        let mut keep: BTreeSet<ResourceId> = self.nodes.iter().filter(|n| chosen(n)).map(|n| n.id.clone()).collect();
+        if with_needs {
+            // Needs point backwards only, so one pass from the end finds all.
+            for node in self.nodes.iter().rev() {
+                if keep.contains(&node.id) {
+                    keep.extend(node.needs.iter().cloned());
+                }
+            }
+        }
+        let nodes = self.nodes.iter().filter(|n| keep.contains(&n.id)).cloned();
+        let nodes = nodes.map(|mut n| {
+            n.needs.retain(|need| keep.contains(need));
+            n
+        });
+        Self { nodes: nodes.collect(), ..self.clone() }
+    }
+}
+
+/// The folders that the config names, for [`Inputs::read`].
+pub fn sources(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Source> {
+    kinds.iter().flat_map(|kind| kind.sources(config)).collect()
+}
+
+/// Builds the graph, and finds every problem of every section on the way.
+pub fn build(
+    config: &Config,
+    scope: &Scope,
+    inputs: &Inputs,
+    kinds: &[Box<dyn AnyKind>],
+) -> (Desired, Diagnostics) {
+    let mut draft = Draft::new(config, scope, inputs);
+    // Kinds refer only to kinds registered before them.
+    for kind in kinds {
+        kind.desired(config, &mut draft);
+    }
+    draft.finish()
+}

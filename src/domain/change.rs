@@ -1,0 +1,82 @@
+//! What differs between the wanted and the seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+/// What it takes to bring a field to its wanted value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    /// Nothing but patience: AWS is still making it.
+    Wait,
+    Update,
+    /// An update during which the parts on it (`Kind::PART_OF`) must be gone: an endpoint whose variant is a
+    /// scalable target cannot change its instance type (aws-facts §8.3, D8).
+    Detach,
+    Replace,
+}
+
+/// One field that is not as wanted. Shown to the user as `path: from -> to`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    pub path: String,
+    pub from: String,
+    pub to: String,
+    pub needs: Needs,
+}
+
+impl Display for FieldChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} -> {}", self.path, self.from, self.to)
+    }
+}
+
+/// Starts a list of changes; a `Kind::diff` reads as a table of its fields.
+pub fn changes() -> Changes {
+    Changes(Vec::new())
+}
+
+/// A list of [`FieldChange`] under construction.
+#[derive(Debug)]
+pub struct Changes(Vec<FieldChange>);
+
+impl Changes {
+    /// Adds `path` when the two texts differ.
+    pub fn field(mut self, path: &str, seen: impl Display, want: impl Display, needs: Needs) -> Self {
+        let (from, to) = (seen.to_string(), want.to_string());
+        if from != to {
+            self.0.push(FieldChange { path: path.into(), from, to, needs });
+        }
+        self
+    }
+
+    /// Adds `path` when `differs`, with words instead of values (documents, digests).
+    pub fn when(mut self, differs: bool, path: &str, from: impl Display, to: impl Display, needs: Needs) -> Self {
+        if differs {
+            self.0.push(FieldChange { path: path.into(), from: from.to_string(), to: to.to_string(), needs });
+        }
+        self
+    }
+
+    /// Adds one change per key that differs, under `path.key`. Fingerprinted kinds only, so they need a new one.
+    pub fn map_field(
+        mut self,
+        path: &str,
+        seen: &BTreeMap<String, String>,
+        want: &BTreeMap<String, String>,
+        show: impl Fn(&String) -> String,
+    ) -> Self {
+        let keys: BTreeSet<&String> = seen.keys().chain(want.keys()).collect();
+        for key in keys {
+            let text = |map: &BTreeMap<String, String>| map.get(key).map_or_else(|| "none".to_owned(), &show);
+            self = self.field(&format!("{path}.{key}"), text(seen), text(want), Needs::Replace);
+        }
+        self
+    }
+
+    pub fn done(self) -> Vec<FieldChange> {
+        self.0
+    }
+}

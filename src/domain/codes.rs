@@ -1,0 +1,172 @@
+//! Every code opsctl can print, with the text of `opsctl explain CODE`. Append-only: scripts match on them.
+
+use std::fmt;
+
+/// A stable code such as `C002`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(&'static str);
+
+impl Code {
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    pub fn title(self) -> &'static str {
+        explained(self.0).map_or("", |e| e.title)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.0)
+    }
+}
+
+/// What `opsctl explain` says about a code.
+#[derive(Debug)]
+pub struct Explained {
+    pub code: &'static str,
+    pub title: &'static str,
+    pub text: &'static str,
+}
+
+/// The entry of `code`, in any case.
+pub fn explained(code: &str) -> Option<&'static Explained> {
+    ALL.iter().find(|e| e.code.eq_ignore_ascii_case(code))
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $title:literal $text:literal;)*) => {
+        $(#[doc = $title] pub const $name: Code = Code($code);)*
+        /// All codes, in the order of their numbers.
+        pub const ALL: &[Explained] = &[$(Explained { code: $code, title: $title, text: $text }),*];
+    };
+}
+
+codes! {
+    SYNTAX "C001" "The file is not TOML"
+        "opsctl reads TOML 1.1 (https://toml.io). The caret shows where reading stopped; usually a quote or a bracket is missing there or one line above.";
+    UNKNOWN_KEY "C002" "Unknown key"
+        "A key that opsctl does not know would be silently ignored, and the infrastructure would differ from what the file seems to say, so it is an error. `opsctl schema` prints every key; config/opsctl.toml is the commented reference.";
+    MISSING_KEY "C003" "A required key is missing"
+        "The key has no sensible default. config/opsctl.toml shows it with a comment.";
+    BAD_VALUE "C004" "A value of the wrong type or outside its range"
+        "The message names what is expected. Durations are text (\"30s\", \"15m\", \"90d\"), counts are integers, instance types are AWS's own names.";
+    UNKNOWN_ENVIRONMENT "C005" "Unknown environment"
+        "`--env NAME` needs a table `[env.NAME]` in the file (it may be empty), because a typing error would otherwise build a whole new environment. `dev` is the default and needs no table.";
+    UNKNOWN_REFERENCE "C006" "A name that nothing defines"
+        "Sections refer to each other by name: `data = [\"dogs\"]` needs `[data.dogs]`, `model = \"breeds\"` needs `[training.breeds]`, `endpoint = \"breeds\"` needs `[endpoint.breeds]`.";
+    BAD_NAME "C007" "A name AWS would refuse"
+        "Names become part of SageMaker, Lambda, IAM and S3 names. The common ground of those is: lowercase letters, digits and single hyphens, beginning and ending with a letter or digit (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).";
+    LONG_NAME "C008" "A name too long for AWS"
+        "Physical names are `<project>-<environment>-<name>`, and for training jobs, models and endpoint configurations a fingerprint of ten characters follows. SageMaker allows 63 characters, IAM roles and Lambda functions 64, S3 buckets 63. Shorten the project's, the environment's or the resource's name.";
+    NO_SUCH_PATH "C009" "A file or folder that is not there"
+        "Paths are relative to the folder of the config file.";
+    NOT_IN_SOURCE "C010" "The entry file is not in the source folder"
+        "`entry` names a file inside `source` (or `code`). Files that .gitignore or .opsctlignore exclude are not packed, and so are not seen either.";
+    UNKNOWN_IMAGE "C011" "Unknown image"
+        "`image` is a short name of an AWS Deep Learning Container (\"pytorch-2.6\") or a full registry URI (`<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>`).";
+    NO_REGION "C012" "No region"
+        "Every name and ARN depends on the region. Set `region` under `[project]`, or AWS_REGION, or `--region`.";
+    WRONG_ACCOUNT "C013" "The credentials are of another account"
+        "`[project] account` says where this project lives. opsctl refuses to touch another account.";
+    BAD_RANGE "C014" "A minimum above its maximum"
+        "Application Auto Scaling refuses a scalable target whose MinCapacity is above its MaxCapacity.";
+    NOT_A_CONFIG "C015" "No config file"
+        "opsctl looks for --config, OPSCTL_CONFIG, ./opsctl.toml, ./config/opsctl.toml, and then the same in the folders above up to the repository root. `opsctl init` writes one.";
+    TOO_LARGE "C016" "Too large for AWS"
+        "A Lambda function's zip may have 50 MB when it is sent directly, and 250 MB unzipped (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).";
+    SYMLINK "C017" "A symbolic link that leads out of its folder"
+        "Links inside the folder are followed. A link that leaves the folder, or a loop, would upload what you did not name; copy the file or remove the link.";
+    BAD_PATTERN "C018" "A pattern that cannot be read"
+        "Metric patterns are regular expressions with one group, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
+
+    PER_MINUTE "C101" "The target counts invocations per instance per MINUTE"
+        "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance bears in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
+    SHORT_COOLDOWN "C102" "A cooldown shorter than the alarms can react"
+        "Target tracking scales out after 3 one-minute points above the target and in after 15 below it, and a new instance takes minutes to start. A cooldown of 30 s does not shorten that; it only lets the next step begin before the last one serves. AWS's default for endpoints is 300 s (https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html).";
+    NOT_HOSTED "C103" "An instance type that SageMaker does not offer there"
+        "Endpoints cannot run on ml.t3.*; the burstable type offered for hosting is ml.t2.*. Types begin with `ml.` on SageMaker and have no `ml.` on EC2 (https://aws.amazon.com/sagemaker/pricing/).";
+    BURSTABLE_SCALING "C104" "A burstable variant cannot autoscale"
+        "Application Auto Scaling refuses to register a variant on ml.t2.* because burstable performance misleads the metric. Use ml.m5.large or larger, or drop `autoscaling`.";
+    SMALL_ACCOUNT "C105" "Provisioned concurrency that a small account refuses"
+        "Lambda keeps at least 100 executions unreserved (10 on accounts limited to 10), so on a fresh account with a limit of 10 any value is refused, and on the usual 1,000 at most 900 is allowed (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).";
+    SHORT_TIMEOUT "C106" "The function gives up before the endpoint does"
+        "An endpoint may answer after up to 60 s. A function with a shorter timeout dies first, and its caller sees `Task timed out` instead of the answer or the model's error. Use 70s or more.";
+    CLOSED_PLATFORM "C107" "A notebook platform that AWS has closed"
+        "notebook-al1-* and notebook-al2-* can no longer be created, and since 2026-07-01 not restarted (https://docs.aws.amazon.com/sagemaker/latest/dg/nbi-al2.html). Use notebook-al2023-v1.";
+    SMALL_NOTEBOOK "C108" "A notebook with little memory"
+        "ml.t2.medium and ml.t3.medium have 4 GiB, and the case this tool comes from ran out of memory there. ml.t3.xlarge has 16 GiB.";
+    OLD_RUNTIME "C109" "A Lambda runtime that is deprecated"
+        "Lambda blocks creating, and later updating, functions on deprecated runtimes (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Use python3.13.";
+    IMAGE_MISMATCH "C110" "An image that cannot serve, or is no longer patched"
+        "AWS's PyTorch inference images end at 2.6; newer `pytorch` images are for training only. A model trained with a newer version may not load in the 2.6 inference image.";
+    CPU_CREDITS "C111" "Training on a burstable instance"
+        "A t2 instance earns CPU credits slowly (t2.xlarge: 22.5 % of each vCPU) and is throttled to that when they are spent. Short or light training is fine; for hours of full load use m5 or c5.";
+    EMPTY_DATA "C112" "The data set has no files"
+        "The folder is there but holds no file that is not excluded. SageMaker fails a training job whose channel has no objects (ClientError).";
+    NO_SHAPE "C113" "The deadline is shorter than usual"
+        "A training job is stopped at `max_runtime`; what it had written to the model folder is still uploaded, but the job does not complete.";
+    SPOT_WITHOUT_CHECKPOINTS "C114" "Spot training without checkpoints"
+        "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
+
+    CREDENTIALS "E201" "No usable AWS credentials"
+        "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
+    DENIED "E202" "AWS denied the call"
+        "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
+    FOREIGN "E203" "A resource of that name exists and is not ours"
+        "It carries no tags of this project and environment, so opsctl does not touch it. Rename yours, or take it over with --adopt.";
+    FAILED "E204" "AWS could not make it"
+        "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
+    TIMED_OUT "E205" "Not finished in time; AWS goes on"
+        "Nothing is lost: run the same command again to wait on, or `opsctl status` to look.";
+    QUOTA "E206" "A quota of the account is too small"
+        "New accounts have a quota of 0 for most ml.* instance types. Ask for an increase: https://console.aws.amazon.com/servicequotas. The message names the quota.";
+    THROTTLED "E207" "AWS throttled the calls"
+        "Another program is using up the account's request rate. Run the command again in a moment: it goes on where it stopped.";
+    NETWORK "E208" "AWS could not be reached"
+        "Connection, DNS or TLS failed. Check the network, the proxy, --endpoint-url and the region's spelling.";
+    CONFLICT "E209" "Something else is changing the same resource"
+        "Another deploy, a person in the console, or AWS itself (SystemUpdating) is at it. Run the command again when it is done.";
+    REFUSED "E210" "AWS refused the request"
+        "The service found a value invalid. The message is AWS's own.";
+    LEASE_HELD "E211" "Another deploy is running"
+        "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself when it stops renewing it.";
+    NOT_DEPLOYED "E212" "Not deployed yet"
+        "The command needs a resource that is not there. `opsctl deploy` makes it.";
+    INTERRUPTED "E213" "Interrupted"
+        "Nothing new was started and calls in flight were finished. Run the same command again: it goes on where it stopped.";
+    ROLLED_BACK "E214" "The endpoint went back to its old configuration"
+        "SageMaker answers InService after a failed update too, on the old endpoint configuration. opsctl compares and reports it. The reason is in the endpoint's log: `opsctl logs endpoint/NAME`.";
+    LOCAL_IO "E215" "A local file could not be read or written"
+        "The message names the file and the system's reason.";
+    CHANGED_MEANWHILE "E216" "The plan is no longer true"
+        "Between planning and now the config, the sources or AWS changed. Make a new plan.";
+    NOT_OFFERED "E217" "The service does not offer the operation"
+        "Seen with emulators and with regions that lack a feature.";
+    BUG "E299" "A bug in opsctl"
+        "This should not happen. Please report it with the message; nothing of your data is in it.";
+
+    NEEDS_CONSENT "U301" "No terminal to ask on"
+        "Without a terminal opsctl does not wait for an answer. Add --yes to go ahead, or look first with `opsctl plan`.";
+    USAGE "U302" "The command line cannot be read"
+        "`opsctl --help` and `opsctl COMMAND --help` show what is possible.";
+    UNKNOWN_NAME "U303" "No resource of that name"
+        "`opsctl status` lists the resources of this project as KIND/NAME.";
+    EXISTS "U304" "The file is already there"
+        "`opsctl init` never overwrites.";
+    SANDBOX_BUSY "U305" "The sandbox is in use"
+        "One opsctl at a time uses a sandbox folder, unless `opsctl sandbox serve` is running: then all share it.";
+}

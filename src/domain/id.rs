@@ -1,0 +1,145 @@
+//! Who a resource is, and whose.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resources::KindName;
+
+/// What the user calls a resource: `endpoint/breeds`. Its AWS name is `Node::physical`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    pub kind: KindName,
+    pub name: String,
+}
+
+impl ResourceId {
+    pub fn new(kind: KindName, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl std::str::FromStr for ResourceId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, name) = text.split_once('/').ok_or_else(|| format!("`{text}` is not KIND/NAME"))?;
+        Ok(Self::new(kind.parse()?, name))
+    }
+}
+
+impl Serialize for ResourceId {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResourceId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One project in one environment, account and region: everything that decides a physical name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    pub project: String,
+    pub environment: String,
+    /// Twelve digits; [`Scope::NO_ACCOUNT`] while offline.
+    pub account: String,
+    pub region: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+}
+
+impl Scope {
+    /// The account that offline commands compute names with: as long as a real one.
+    pub const NO_ACCOUNT: &'static str = "000000000000";
+    pub const PROJECT_TAG: &'static str = "opsctl:project";
+    pub const ENVIRONMENT_TAG: &'static str = "opsctl:environment";
+    pub const RESOURCE_TAG: &'static str = "opsctl:resource";
+
+    pub fn new(project: &str, environment: &str, account: &str, region: &str) -> Self {
+        let partition = match region {
+            r if r.starts_with("cn-") => "aws-cn",
+            r if r.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Self {
+            project: project.into(),
+            environment: environment.into(),
+            account: account.into(),
+            region: region.into(),
+            partition: partition.into(),
+        }
+    }
+
+    /// What every physical name of this project and environment begins with, the hyphen included.
+    pub fn prefix(&self) -> String {
+        format!("{}-{}-", self.project, self.environment)
+    }
+
+    /// `<project>-<environment>-<name>`.
+    pub fn physical(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix())
+    }
+
+    /// The IAM path that all roles of this project and environment live under (D3).
+    pub fn iam_path(&self) -> String {
+        format!("/opsctl/{}/{}/", self.project, self.environment)
+    }
+
+    /// An ARN of `service` in this account and region; `rest` is what follows the account.
+    pub fn arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{rest}", self.partition, self.region, self.account)
+    }
+
+    /// The host suffix of the partition (`amazonaws.com`, in China `amazonaws.com.cn`).
+    pub fn dns_suffix(&self) -> &'static str {
+        if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+    }
+
+    /// The ownership tags of one resource (D3).
+    pub fn tags(&self, id: &ResourceId) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (Self::PROJECT_TAG.into(), self.project.clone()),
+            (Self::ENVIRONMENT_TAG.into(), self.environment.clone()),
+            (Self::RESOURCE_TAG.into(), id.to_string()),
+        ])
+    }
+}
+
+/// Whose resource it is, by its tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    Ours,
+    /// Another project or environment of opsctl: `<project>/<environment>`.
+    Other(String),
+    /// Carries none of our tags.
+    Nobody,
+}
+
+impl Owner {
+    pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>, scope: &Scope) -> Self {
+        let (mut project, mut environment) = (None, None);
+        for (key, value) in tags {
+            match key {
+                Scope::PROJECT_TAG => project = Some(value),
+                Scope::ENVIRONMENT_TAG => environment = Some(value),
+                _ => {}
+            }
+        }
+        match (project, environment) {
+            (Some(p), Some(e)) if p == scope.project && e == scope.environment => Self::Ours,
+            (None, None) => Self::Nobody,
+            (p, e) => Self::Other(format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"))),
+        }
+    }
+}

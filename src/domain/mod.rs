@@ -1,0 +1,16 @@
+//! The words everything else is written in: ids, changes, diagnostics, codes. No I/O.
+
+pub mod change;
+pub mod codes;
+pub mod diagnostic;
+pub mod duration;
+pub mod fingerprint;
+pub mod id;
+pub mod status;
+
+pub use change::{FieldChange, Needs, changes};
+pub use codes::Code;
+pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
+pub use duration::Human;
+pub use id::{Owner, ResourceId, Scope};
+pub use status::{Phase, Status};

@@ -1,0 +1,64 @@
+//! Counts every request that goes out, retries included: speed is a feature, and a second deploy must write nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use serde::Serialize;
+
+/// How many calls a run made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    pub reads: u64,
+    pub writes: u64,
+}
+
+/// An SDK interceptor that counts; one is shared by all clients of a run.
+#[derive(Clone, Debug, Default)]
+pub struct CallCounter(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl CallCounter {
+    pub fn total(&self) -> Calls {
+        let counts = self.0.lock().expect("counting does not panic");
+        counts.iter().fold(Calls::default(), |mut sum, (operation, n)| {
+            if reads(operation) { sum.reads += n } else { sum.writes += n }
+            sum
+        })
+    }
+
+    /// Calls by operation (`SageMaker:DescribeEndpoint`), for `-v`.
+    pub fn by_operation(&self) -> BTreeMap<String, u64> {
+        self.0.lock().expect("counting does not panic").clone()
+    }
+}
+
+/// AWS names its reading operations by these verbs; invoking is neither, and counts as a read: it changes no resource.
+fn reads(operation: &str) -> bool {
+    let name = operation.rsplit(':').next().unwrap_or(operation);
+    ["Get", "List", "Describe", "Head", "Filter", "Invoke"].iter().any(|verb| name.starts_with(verb))
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for CallCounter {
+    fn name(&self) -> &'static str {
+        "CallCounter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(call) = cfg.load::<Metadata>() {
+            let operation = format!("{}:{}", call.service(), call.name());
+            *self.0.lock().expect("counting does not panic").entry(operation).or_default() += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! What a verb may use: the clients, the local sources, and the only two ways to pause.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::events::ms;
+use super::{Cancel, Event, Events, OpError, OpErrorKind, OpResult, Pace};
+use crate::aws::Clients;
+use crate::domain::{ResourceId, Scope};
+use crate::inputs::Inputs;
+use crate::plan::StepId;
+use crate::resources::KindName;
+
+/// Everything a run shares.
+pub struct World {
+    pub aws: Clients,
+    pub scope: Scope,
+    pub inputs: Inputs,
+    /// The wanted physical names, for kinds whose parts AWS lists only by their whole.
+    pub wanted: Vec<(KindName, String)>,
+    pub events: Events,
+    pub cancel: Cancel,
+    pub pace: Pace,
+    /// Upper bound of any one wait (`--timeout`).
+    pub timeout: Option<Duration>,
+    /// Do not wait for what AWS finishes by itself (`--no-wait`).
+    pub no_wait: bool,
+}
+
+/// One step's view of the world.
+pub struct OpCx<'a> {
+    pub world: &'a World,
+    pub step: StepId,
+    pub target: ResourceId,
+}
+
+impl std::ops::Deref for OpCx<'_> {
+    type Target = World;
+    fn deref(&self) -> &World {
+        self.world
+    }
+}
+
+/// What a look at a resource in progress says.
+#[derive(Debug)]
+pub enum Probe<T> {
+    Ready(T),
+    /// AWS's status word.
+    Pending(String),
+    Failed {
+        status: String,
+        reason: Option<String>,
+    },
+}
+
+impl World {
+    /// The wanted physical names of one kind.
+    pub fn wanted(&self, kind: KindName) -> impl Iterator<Item = &str> {
+        self.wanted.iter().filter(move |(k, _)| *k == kind).map(|(_, name)| name.as_str())
+    }
+}
+
+impl OpCx<'_> {
+    /// The ownership tags of this step's resource (D3).
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        self.scope.tags(&self.target)
+    }
+
+    /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the search.
+    pub fn may_be_ours(&self, physical: &str) -> bool {
+        physical.starts_with(&self.scope.prefix())
+    }
+
+    /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of AWS's
+    /// own waiter (aws-facts §1.3).
+    pub async fn wait<T, F, Fut>(&self, what: &'static str, every: Duration, limit: Duration, mut probe: F) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<Probe<T>>>,
+    {
+        let limit = self.timeout.unwrap_or(limit);
+        let start = Instant::now();
+        loop {
+            let status = match self.or_abort(what, probe()).await? {
+                Probe::Ready(ready) => return Ok(ready),
+                Probe::Pending(status) => status,
+                Probe::Failed { status, reason } => {
+                    let reason = reason.filter(|r| !r.is_empty()).map(|r| format!(": {r}")).unwrap_or_default();
+                    return Err(OpError::new(what, OpErrorKind::BadState, format!("{status}{reason}")));
+                }
+            };
+            self.events.send(Event::StepWaiting {
+                step: self.step,
+                target: self.target.clone(),
+                what,
+                status: status.clone(),
+                elapsed_ms: ms(start.elapsed()),
+            });
+            if start.elapsed() > limit {
+                let message = format!("still {status} after {}", humantime::format_duration(limit));
+                return Err(OpError::new(what, OpErrorKind::TimedOut, message));
+            }
+            self.pause(what, self.pace.interval(every)).await?;
+        }
+    }
+
+    /// Repeats one call while it fails with one documented inconsistency (aws-facts §1.4). Throttling and network
+    /// faults are the SDK's to retry, not ours.
+    pub async fn retry<T, F, Fut>(
+        &self,
+        action: &'static str,
+        limit: Duration,
+        again: impl Fn(&OpErrorKind) -> bool,
+        mut call: F,
+    ) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<T>>,
+    {
+        let start = Instant::now();
+        loop {
+            match self.or_abort(action, call()).await {
+                Err(error) if again(&error.kind) && start.elapsed() < limit => {
+                    self.events.send(Event::StepRetrying {
+                        step: self.step,
+                        target: self.target.clone(),
+                        action,
+                        reason: error.message,
+                    });
+                    self.pause(action, self.pace.interval(Duration::from_secs(5))).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Repeats a call while a role or profile made a moment ago has not reached the service yet: up to two minutes,
+    /// after which the same words mean a real problem.
+    pub async fn retry_new_role<T, F, Fut>(&self, action: &'static str, call: F) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<T>>,
+    {
+        self.retry(action, Duration::from_secs(120), |kind| *kind == OpErrorKind::NotYetConsistent, call).await
+    }
+
+    /// Repeats a call while something else (often our own previous call) is changing the same resource.
+    pub async fn retry_busy<T, F, Fut>(&self, action: &'static str, call: F) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<T>>,
+    {
+        self.retry(action, Duration::from_secs(300), |kind| *kind == OpErrorKind::Conflict, call).await
+    }
+
+    async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
+        // A pause is a wait for the cancellation that usually does not come.
+        match timeout(interval, self.cancel.drain.cancelled()).await {
+            Ok(()) => Err(interrupted(what)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn or_abort<T>(&self, what: &'static str, call: impl Future<Output = OpResult<T>>) -> OpResult<T> {
+        tokio::select! {
+            result = call => result,
+            () = self.cancel.abort.cancelled() => Err(interrupted(what)),
+        }
+    }
+}
+
+fn interrupted(what: &'static str) -> OpError {
+    OpError::new(what, OpErrorKind::Cancelled, "interrupted; AWS goes on with what was begun")
+}

@@ -1,0 +1,46 @@
+//! The effect half of a kind.
+
+use super::{OpCx, OpResult};
+use crate::domain::FieldChange;
+use crate::resources::Kind;
+
+/// A resource that AWS says is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub physical: String,
+    /// Seconds since 1970; the newest generation is the one to compare with.
+    pub created: i64,
+}
+
+impl Found {
+    pub fn new(physical: impl Into<String>) -> Self {
+        Self { physical: physical.into(), created: 0 }
+    }
+}
+
+/// The verbs of a kind. Each is idempotent: running it twice, or after a run that was killed half-way, is success.
+pub trait Driver: Kind {
+    /// Everything of this kind that belongs to the project and environment, wanted or not; by name prefix, path or
+    /// tag, in as many pages as AWS has. Kinds whose resources go with another one's return nothing.
+    fn owned(&self, cx: &OpCx<'_>) -> impl Future<Output = OpResult<Vec<Found>>> + Send;
+
+    /// `None` when AWS says that it is not there. All calls of one look go out at the same time.
+    fn observe(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<Option<Self::Seen>>> + Send;
+
+    fn create(&self, cx: &OpCx<'_>, physical: &str, spec: &Self::Spec) -> impl Future<Output = OpResult<()>> + Send;
+
+    /// Brings what is there to `spec`. `changes` has a [`crate::domain::Needs::Wait`] when AWS is still making it.
+    fn update(
+        &self,
+        cx: &OpCx<'_>,
+        physical: &str,
+        spec: &Self::Spec,
+        changes: &[FieldChange],
+    ) -> impl Future<Output = OpResult<()>> + Send;
+
+    /// Deletes it and whatever it leaves behind (aws-facts §15), and waits until AWS says it is gone.
+    fn delete(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
+
+    /// Puts our tags on a resource that was there before (`--adopt`).
+    fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
+}

@@ -1,0 +1,254 @@
+//! Remote errors, classified once: by code, and by message only where AWS gives no code.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::domain::{Code, codes};
+
+/// What an error means for us, whatever service it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpErrorKind {
+    NotFound,
+    AlreadyExists,
+    /// Something else is changing it; wait and try again.
+    Conflict,
+    Denied,
+    Credentials,
+    Throttled,
+    /// Made a moment ago and not yet visible everywhere (aws-facts §1.4).
+    NotYetConsistent,
+    Quota,
+    Invalid,
+    /// It ended in a state that is not the wanted one.
+    BadState,
+    /// In service, but on the old configuration (D7).
+    RolledBack,
+    TimedOut,
+    Cancelled,
+    Network,
+    NotOffered,
+    /// A file of this machine.
+    Local,
+    Unexpected,
+}
+
+/// A failed call or wait: what was tried, what AWS said.
+#[derive(Debug, thiserror::Error)]
+#[error("{action}: {message}{}", .request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default())]
+pub struct OpError {
+    /// `sagemaker:CreateEndpoint`, or what was waited for.
+    pub action: Cow<'static, str>,
+    pub kind: OpErrorKind,
+    pub message: String,
+    pub request_id: Option<String>,
+}
+
+pub type OpResult<T> = Result<T, OpError>;
+
+impl OpError {
+    pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
+        Self { action: action.into(), kind, message: message.into(), request_id: None }
+    }
+
+    pub fn local(what: impl Into<Cow<'static, str>>, error: impl std::fmt::Display) -> Self {
+        Self::new(what, OpErrorKind::Local, error.to_string())
+    }
+
+    /// The stable code that the user sees.
+    pub fn code(&self) -> Code {
+        match self.kind {
+            OpErrorKind::NotFound => codes::NOT_DEPLOYED,
+            OpErrorKind::AlreadyExists => codes::FOREIGN,
+            OpErrorKind::Conflict => codes::CONFLICT,
+            OpErrorKind::Denied => codes::DENIED,
+            OpErrorKind::Credentials => codes::CREDENTIALS,
+            OpErrorKind::Throttled => codes::THROTTLED,
+            OpErrorKind::NotYetConsistent | OpErrorKind::TimedOut => codes::TIMED_OUT,
+            OpErrorKind::Quota => codes::QUOTA,
+            OpErrorKind::Invalid => codes::REFUSED,
+            OpErrorKind::BadState => codes::FAILED,
+            OpErrorKind::RolledBack => codes::ROLLED_BACK,
+            OpErrorKind::Cancelled => codes::INTERRUPTED,
+            OpErrorKind::Network => codes::NETWORK,
+            OpErrorKind::NotOffered => codes::NOT_OFFERED,
+            OpErrorKind::Local => codes::LOCAL_IO,
+            OpErrorKind::Unexpected => codes::FAILED,
+        }
+    }
+
+    /// Whether the same command may simply be run again.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            OpErrorKind::Conflict
+                | OpErrorKind::Throttled
+                | OpErrorKind::NotYetConsistent
+                | OpErrorKind::TimedOut
+                | OpErrorKind::Cancelled
+                | OpErrorKind::Network
+        )
+    }
+}
+
+/// Turns SDK results into ours; `action` is the IAM action of the call.
+pub trait Outcomes<T> {
+    fn op(self, action: &'static str) -> OpResult<T>;
+}
+
+impl<T, E> Outcomes<T> for Result<T, SdkError<E, Response>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn op(self, action: &'static str) -> OpResult<T> {
+        self.map_err(|error| from_sdk(action, &error))
+    }
+}
+
+/// What the verbs ask of a result.
+pub trait Expected<T> {
+    /// Not found is an answer, not an error.
+    fn found(self) -> OpResult<Option<T>>;
+    /// Deleting what is gone is success.
+    fn gone(self) -> OpResult<()>;
+    /// Making what is there is success: a run that was killed is being repeated.
+    fn there(self) -> OpResult<()>;
+}
+
+impl<T> Expected<T> for OpResult<T> {
+    fn found(self) -> OpResult<Option<T>> {
+        match self {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind == OpErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn gone(self) -> OpResult<()> {
+        self.found().map(drop)
+    }
+
+    fn there(self) -> OpResult<()> {
+        match self {
+            Err(error) if error.kind != OpErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn from_sdk<E>(action: &'static str, error: &SdkError<E, Response>) -> OpError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let service = action.split(':').next().unwrap_or_default();
+    match error {
+        SdkError::ServiceError(e) => {
+            let status = e.raw().status().as_u16();
+            let code = e.err().code().unwrap_or_default();
+            let message = e.err().message().unwrap_or_default();
+            let kind = classify(service, code, message, status);
+            let message = match (code, message) {
+                ("", "") => format!("HTTP {status}"),
+                (code, "") => code.to_owned(),
+                ("", message) => message.to_owned(),
+                (code, message) => format!("{code}: {message}"),
+            };
+            let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
+                .iter()
+                .find_map(|header| e.raw().headers().get(*header))
+                .map(str::to_owned);
+            OpError { action: action.into(), kind, message, request_id }
+        }
+        SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
+        SdkError::DispatchFailure(e) => {
+            let text = chain(error);
+            let credentials = text.contains("credential") || text.contains("token");
+            let kind = if !e.is_io() && !e.is_timeout() && credentials {
+                OpErrorKind::Credentials
+            } else {
+                OpErrorKind::Network
+            };
+            OpError::new(action, kind, text)
+        }
+        SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::Invalid, chain(error)),
+        _ => OpError::new(action, OpErrorKind::Network, chain(error)),
+    }
+}
+
+/// The causes from the second on: the first only says "dispatch failure".
+fn chain(error: &dyn Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+}
+
+/// One error of AWS in our terms. Codes come from aws-facts §1.1, §1.2, §2 and §4.2; messages are matched by the
+/// shortest sure part, and only for services that have no code for the case.
+pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErrorKind {
+    use OpErrorKind::*;
+    let says = |part: &str| message.contains(part);
+    match (service, code) {
+        // SageMaker calls nearly everything a ValidationException (§4.2).
+        ("sagemaker", "ValidationException") => match () {
+            () if says("ould not find") || says("RecordNotFound") || says("Requested resource not found") => NotFound,
+            () if says("already exist") => AlreadyExists,
+            () if says("ould not assume role") || says("ould not access model data") || says("does not grant ecr:") => {
+                NotYetConsistent
+            }
+            () if says("in-progress") || says("Unable to transition") => Conflict,
+            () => Invalid,
+        },
+        ("sagemaker", "ResourceInUse") if says("already exists") || says("must be unique") => AlreadyExists,
+        ("sagemaker", "ResourceInUse" | "ConflictException") => Conflict,
+        ("lambda", "ResourceConflictException") if says("already exist") => AlreadyExists,
+        ("lambda", "InvalidParameterValueException") if says("cannot be assumed") || says("does not have permissions") => {
+            NotYetConsistent
+        }
+        // Wildly different words for one cause: the instance profile has not reached EC2 yet (§1.4).
+        ("ec2", "InvalidParameterValue") if says("IAM Instance Profile") => NotYetConsistent,
+        ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => NotYetConsistent,
+        ("application-autoscaling", "FailedResourceAccessException") => NotYetConsistent,
+        ("application-autoscaling", "ConcurrentUpdateException") => Conflict,
+        ("iam", "MalformedPolicyDocument") if says("Invalid principal") => NotYetConsistent,
+        ("iam", "InvalidInput") if says("has been taken") => AlreadyExists,
+        ("iam", "ConcurrentModification" | "EntityTemporarilyUnmodifiable") => Conflict,
+        ("s3", "OperationAborted" | "ConditionalRequestConflict") => Conflict,
+        ("s3", "BucketAlreadyOwnedByYou") => AlreadyExists,
+        // Another account's bucket: the name is taken, and nothing of ours is there.
+        ("s3", "BucketAlreadyExists") => Denied,
+        (_, c) if c.contains("NotFound") || c.starts_with("NoSuch") || c == "ParameterNotFound" => NotFound,
+        (_, c) if c.contains("AlreadyExists") => AlreadyExists,
+        (_, c) if c.contains("Throttl") || c.contains("SlowDown") => Throttled,
+        (_, "TooManyRequestsException" | "RequestLimitExceeded") => Throttled,
+        (_, c) if c.contains("AccessDenied") || c.contains("Unauthorized") || c == "OptInRequired" => Denied,
+        (_, c) if c.contains("ExpiredToken") || c.contains("InvalidClientTokenId") => Credentials,
+        (_, "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure") => Credentials,
+        (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
+        (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
+        (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,
+        (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => Invalid,
+        (_, "BucketNotEmpty" | "PreconditionFailed") => Conflict,
+        // HeadBucket and HeadObject answer without a body, so without a code (§3.2).
+        (_, "") if status == 404 => NotFound,
+        (_, "") if status == 403 => Denied,
+        _ => match status {
+            404 => NotFound,
+            403 => Denied,
+            409 | 412 => Conflict,
+            429 | 503 => Throttled,
+            400 => Invalid,
+            501 => NotOffered,
+            _ => Unexpected,
+        },
+    }
+}

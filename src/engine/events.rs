@@ -1,0 +1,75 @@
+//! What happens, as data. The engine sends events and never prints; terminal and JSON are two readers of them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Calls;
+use crate::domain::ResourceId;
+use crate::plan::{StepId, Verb};
+
+/// One thing that happened. Field names are part of the JSON output: append-only.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    RunStarted { steps: usize },
+    StepStarted { step: StepId, target: ResourceId, op: Verb, physical: String },
+    /// Sent at each look while AWS works, so that long waits are never silent.
+    StepWaiting { step: StepId, target: ResourceId, what: &'static str, status: String, elapsed_ms: u64 },
+    StepRetrying { step: StepId, target: ResourceId, action: &'static str, reason: String },
+    /// Bytes of an upload or download.
+    StepProgress { step: StepId, target: ResourceId, done: u64, total: u64 },
+    /// A line of the user's own program (training log).
+    StepLog { step: StepId, target: ResourceId, line: String },
+    StepFinished { step: StepId, target: ResourceId, op: Verb, #[serde(flatten)] result: StepResult, elapsed_ms: u64 },
+    Cancelling { reason: &'static str },
+    RunFinished { result: RunResult, calls: Calls, elapsed_ms: u64 },
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum StepResult {
+    Ok,
+    Failed { error: String, code: &'static str, retryable: bool },
+    /// Something it needed failed.
+    Skipped { because_of: ResourceId },
+    /// The run was cancelled before its turn.
+    NotStarted,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    Ok,
+    Failed,
+    Interrupted,
+}
+
+/// Where events go. Sending never blocks and never fails: without a reader nobody wants to know.
+#[derive(Clone, Debug)]
+pub struct Events(Option<UnboundedSender<Event>>);
+
+impl Events {
+    pub fn to(sender: UnboundedSender<Event>) -> Self {
+        Self(Some(sender))
+    }
+
+    /// For looks that nobody watches.
+    pub fn nowhere() -> Self {
+        Self(None)
+    }
+
+    pub fn send(&self, event: Event) {
+        if let Some(sender) = &self.0 {
+            // The reader may have gone (a closed pipe); the run goes on.
+            let _ = sender.send(event);
+        }
+    }
+}
+
+pub(crate) fn ms(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,106 @@
+//! Does what the plan says: each step as soon as the steps before it have succeeded.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::events::ms;
+use super::{Event, OpCx, OpError, OpErrorKind, RunResult, StepResult, World};
+use crate::domain::ResourceId;
+use crate::plan::{Op, Plan, Step, StepId};
+use crate::resources::Registry;
+
+/// How the run ended, step by step.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Failed steps, in the order of failing. Their dependents were skipped, everything else was done.
+    pub failed: Vec<(ResourceId, OpError)>,
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    pub fn result(&self) -> RunResult {
+        match () {
+            () if self.interrupted => RunResult::Interrupted,
+            () if self.failed.is_empty() => RunResult::Ok,
+            () => RunResult::Failed,
+        }
+    }
+}
+
+/// Never an error: every step has a result, and nothing is rolled back, because running again converges.
+pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome {
+    let start = Instant::now();
+    world.events.send(Event::RunStarted { steps: plan.steps.len() });
+    let mut outcome = Outcome::default();
+    // Per ended step: `None` when it succeeded, else whose failure is to blame.
+    let mut ended: BTreeMap<StepId, Option<ResourceId>> = BTreeMap::new();
+    let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let drained = world.cancel.drain.is_cancelled();
+        // Ready steps start; steps whose ground is gone end at once, which may end others: hence the loop.
+        loop {
+            let ready = |step: &&Step| step.after.iter().all(|after| ended.contains_key(after));
+            let (now, later): (Vec<&Step>, Vec<&Step>) = waiting.into_iter().partition(ready);
+            waiting = later;
+            if now.is_empty() {
+                break;
+            }
+            for step in now {
+                let culprit = step.after.iter().find_map(|after| ended[after].clone());
+                if let Some(because_of) = culprit {
+                    finish(world, step, StepResult::Skipped { because_of: because_of.clone() }, 0);
+                    ended.insert(step.id, Some(because_of));
+                } else if drained {
+                    outcome.interrupted = true;
+                    finish(world, step, StepResult::NotStarted, 0);
+                    ended.insert(step.id, Some(step.target.clone()));
+                } else {
+                    running.push(perform(step, registry, world));
+                }
+            }
+        }
+        let Some((step, result, elapsed)) = running.next().await else { break };
+        let blame = match result {
+            Ok(()) => {
+                finish(world, step, StepResult::Ok, elapsed);
+                None
+            }
+            Err(error) => {
+                let (code, retryable) = (error.code().as_str(), error.retryable());
+                finish(world, step, StepResult::Failed { error: error.to_string(), code, retryable }, elapsed);
+                outcome.interrupted |= error.kind == OpErrorKind::Cancelled;
+                outcome.failed.push((step.target.clone(), error));
+                Some(step.target.clone())
+            }
+        };
+        ended.insert(step.id, blame);
+    }
+    let calls = world.aws.calls.total();
+    world.events.send(Event::RunFinished { result: outcome.result(), calls, elapsed_ms: ms(start.elapsed()) });
+    outcome
+}
+
+async fn perform<'a>(step: &'a Step, registry: &'a Registry, world: &'a World) -> (&'a Step, Result<(), OpError>, u64) {
+    let start = Instant::now();
+    let (target, op) = (step.target.clone(), step.op.verb());
+    world.events.send(Event::StepStarted { step: step.id, target, op, physical: step.physical.clone() });
+    let cx = OpCx { world, step: step.id, target: step.target.clone() };
+    let driver = registry.of(step.target.kind);
+    let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
+    let result = async {
+        if adopts {
+            driver.take_over(&cx, &step.physical).await?;
+        }
+        driver.perform(&cx, step).await
+    };
+    (step, result.await, ms(start.elapsed()))
+}
+
+fn finish(world: &World, step: &Step, result: StepResult, elapsed_ms: u64) {
+    let (target, op) = (step.target.clone(), step.op.verb());
+    world.events.send(Event::StepFinished { step: step.id, target, op, result, elapsed_ms });
+}

@@ -1,0 +1,21 @@
+//! The effects: looking, doing, waiting, cancelling. No decisions are made here.
+
+mod calls;
+mod cancel;
+mod cx;
+mod driver;
+mod error;
+mod events;
+mod execute;
+mod observe;
+mod pace;
+
+pub use calls::{CallCounter, Calls};
+pub use cancel::Cancel;
+pub use cx::{OpCx, Probe, World};
+pub use driver::{Driver, Found};
+pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};
+pub use events::{Event, Events, RunResult, StepResult};
+pub use execute::{Outcome, execute};
+pub use observe::observe;
+pub use pace::Pace;

@@ -1,0 +1,73 @@
+//! The only look at AWS before planning: everything at the same time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join, join_all};
+
+use super::{Found, OpCx, OpError, OpErrorKind, World};
+use crate::desired::{Desired, Node};
+use crate::domain::{Owner, ResourceId};
+use crate::plan::{Leftover, Look, Observed};
+use crate::resources::{KindName, Registry};
+
+/// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier generation of
+/// what is absent, to be able to say why a new one is made.
+pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Result<Observed, OpError> {
+    let cx = |target: &ResourceId| OpCx { world, step: 0, target: target.clone() };
+    let looks = join_all(want.nodes.iter().map(|node| async {
+        let look = match registry.of(node.id.kind).look(&cx(&node.id), &node.physical).await {
+            Ok(Some(seen)) => Look::Present(seen),
+            Ok(None) => Look::Absent,
+            Err(error) if fatal(&error) => return Err(error),
+            Err(error) => Look::Unreadable(error.to_string()),
+        };
+        Ok((node.id.clone(), look))
+    }));
+    let lists = join_all(registry.0.iter().map(|driver| async {
+        let target = ResourceId::new(driver.kind(), "*");
+        let found = match driver.list(&cx(&target)).await {
+            // What a service does not offer, it does not hold either.
+            Err(error) if error.kind == OpErrorKind::NotOffered => Vec::new(),
+            found => found?,
+        };
+        Ok::<_, OpError>((driver.kind(), found))
+    }));
+    let (looks, lists) = join(looks, lists).await;
+    let looks: BTreeMap<ResourceId, Look> = looks.into_iter().collect::<Result<_, _>>()?;
+    let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
+
+    let absent = want.nodes.iter().filter(|n| looks.get(&n.id) == Some(&Look::Absent));
+    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(|(node, elder)| async {
+        let seen = registry.of(node.id.kind).look(&cx(&node.id), &elder).await.ok().flatten()?;
+        Some((node.id.clone(), seen))
+    }));
+    let wanted: BTreeSet<(KindName, &str)> = want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
+    let unwanted = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
+    let unwanted = unwanted.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str())));
+    // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
+    let leftovers = join_all(unwanted.map(|(kind, found)| async move {
+        let id = ResourceId::new(kind, found.physical.clone());
+        let driver = registry.of(kind);
+        let cx = OpCx { world, step: 0, target: id.clone() };
+        let seen = driver.look(&cx, &found.physical).await.ok().flatten()?;
+        (driver.owner_of(&seen) == Owner::Ours).then(|| Leftover { id, physical: found.physical.clone() })
+    }));
+    let (elders, leftovers) = join(elders, leftovers).await;
+    let elders = elders.into_iter().flatten().collect();
+    let leftovers = leftovers.into_iter().flatten().collect();
+    Ok(Observed { looks, elders, leftovers })
+}
+
+/// Errors that no other look can be better than.
+fn fatal(error: &OpError) -> bool {
+    matches!(error.kind, OpErrorKind::Credentials | OpErrorKind::Network | OpErrorKind::Cancelled)
+}
+
+/// The newest owned resource that differs from the wanted name only in its fingerprint.
+fn elder(node: &Node, owned: &BTreeMap<KindName, Vec<Found>>, want: &Desired) -> Option<String> {
+    let stem = format!("{}-", want.scope.physical(&node.id.name));
+    let generations = owned.get(&node.id.kind)?.iter().filter(|f| {
+        f.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix)
+    });
+    generations.max_by_key(|f| f.created).map(|f| f.physical.clone())
+}

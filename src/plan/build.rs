@@ -1,0 +1,249 @@
+//! The planner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
+use crate::desired::{Desired, Node};
+use crate::domain::{Code, Diagnostic, Diagnostics, FieldChange, Needs, Owner, Phase, ResourceId, codes};
+use crate::resources::{AnyKind, KindName};
+
+/// What the plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Deploy {
+        /// Also delete what is owned and no longer wanted.
+        prune: bool,
+        /// Take over resources of the wanted names that carry no tags of ours.
+        adopt: bool,
+    },
+    Destroy,
+}
+
+/// What is to be done with one node.
+enum Decision {
+    Keep,
+    Create(Vec<String>),
+    Update(Vec<FieldChange>),
+    Replace(Vec<String>),
+}
+
+/// Steps from the seen to the wanted. Fails when something could not be read or is not ours to touch.
+pub fn build(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Result<Plan, Diagnostics> {
+    let mut planner = Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
+    match mode {
+        Mode::Deploy { prune, adopt } => {
+            planner.deploy(adopt);
+            if prune {
+                let everything = planner.steps.list.iter().map(|s| s.id).collect();
+                planner.delete_leftovers("no longer in the config", &everything);
+            }
+        }
+        Mode::Destroy => planner.destroy(),
+    }
+    planner.finish(mode)
+}
+
+/// The steps so far, with where to find them again.
+#[derive(Default)]
+struct Steps {
+    list: Vec<Step>,
+    /// The step after which a node is as wanted.
+    made: BTreeMap<ResourceId, StepId>,
+    /// The step after which a node is gone.
+    gone: BTreeMap<ResourceId, StepId>,
+}
+
+impl Steps {
+    fn push(&mut self, target: &ResourceId, physical: &str, op: Op, after: BTreeSet<StepId>, why: Vec<String>) {
+        let id = self.list.len();
+        match op.verb() {
+            Verb::Delete => self.gone.insert(target.clone(), id),
+            Verb::Create | Verb::Update => self.made.insert(target.clone(), id),
+        };
+        self.list.push(Step { id, target: target.clone(), physical: physical.to_owned(), op, after, why });
+    }
+}
+
+struct Planner<'a> {
+    want: &'a Desired,
+    have: &'a Observed,
+    kinds: &'a [Box<dyn AnyKind>],
+    steps: Steps,
+    problems: Diagnostics,
+}
+
+impl<'a> Planner<'a> {
+    fn kind(&self, name: KindName) -> &'a dyn AnyKind {
+        self.kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+    }
+
+    fn look(&self, id: &ResourceId) -> &'a Look {
+        self.have.looks.get(id).unwrap_or(&Look::Absent)
+    }
+
+    fn problem(&mut self, code: Code, id: &ResourceId, message: String, help: &str) {
+        let at = self.want.origin.get(id).cloned().unwrap_or_default();
+        self.problems.push(Diagnostic::error(code, at, message, help));
+    }
+
+    fn deploy(&mut self, adopt: bool) {
+        let mut decisions: BTreeMap<&ResourceId, Decision> = BTreeMap::new();
+        for node in &self.want.nodes {
+            let decision = self.decide(node, adopt, &decisions);
+            decisions.insert(&node.id, decision);
+        }
+        // Parts step aside first: their deletes precede whatever happens to the whole.
+        for node in self.want.nodes.iter().rev() {
+            if let Some(Decision::Replace(why)) = decisions.get(&node.id) {
+                let after = self.deleted_parts(node);
+                self.steps.push(&node.id, &node.physical, Op::Delete, after, why.clone());
+            }
+        }
+        for node in &self.want.nodes {
+            let mut after: BTreeSet<StepId> =
+                node.needs.iter().filter_map(|need| self.steps.made.get(need).copied()).collect();
+            after.extend(self.deleted_parts(node));
+            after.extend(self.steps.gone.get(&node.id));
+            let spec = node.spec.clone();
+            let (op, why) = match decisions.remove(&node.id).unwrap_or(Decision::Keep) {
+                Decision::Keep => continue,
+                Decision::Create(why) | Decision::Replace(why) => (Op::Create { spec }, why),
+                Decision::Update(changes) => {
+                    let why = changes.iter().map(ToString::to_string).collect();
+                    (Op::Update { spec, changes }, why)
+                }
+            };
+            self.steps.push(&node.id, &node.physical, op, after, why);
+        }
+    }
+
+    /// The deletes, already planned, of the parts that live on `node`.
+    fn deleted_parts(&self, node: &Node) -> BTreeSet<StepId> {
+        let parts = self.want.nodes.iter().filter(|n| self.whole(n) == Some(&node.id));
+        parts.filter_map(|part| self.steps.gone.get(&part.id).copied()).collect()
+    }
+
+    /// The node that `node` is a part of.
+    fn whole<'n>(&self, node: &'n Node) -> Option<&'n ResourceId> {
+        let kind = self.kind(node.id.kind).part()?;
+        node.needs.iter().find(|need| need.kind == kind)
+    }
+
+    fn decide(&mut self, node: &Node, adopt: bool, decided: &BTreeMap<&ResourceId, Decision>) -> Decision {
+        let seen = match self.look(&node.id) {
+            Look::Present(seen) => seen,
+            Look::Absent => return Decision::Create(self.why_new(node)),
+            Look::Unreadable(why) => {
+                let text = format!("{} could not be read: {why}", node.id);
+                self.problem(codes::DENIED, &node.id, text, "nothing was changed; allow the call and run it again");
+                return Decision::Keep;
+            }
+        };
+        let kind = self.kind(node.id.kind);
+        let mut changes = kind.changes(node, seen);
+        match (kind.owner_of(seen), adopt) {
+            (Owner::Ours, _) => {}
+            (owner, true) => {
+                let from = if let Owner::Other(other) = owner { other } else { "nobody".into() };
+                let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
+                changes.insert(0, FieldChange { path: "owner".into(), from, to, needs: Needs::Update });
+            }
+            (owner, false) => {
+                let whose = match owner {
+                    Owner::Other(other) => format!("belongs to {other}"),
+                    _ => "carries no tags of this project".to_owned(),
+                };
+                let text = format!("{} `{}` exists and {whose}", node.id.kind.words(), node.physical);
+                self.problem(codes::FOREIGN, &node.id, text, "rename yours, or take it over with --adopt");
+                return Decision::Keep;
+            }
+        }
+        let status = kind.status_of(seen);
+        let (to, needs) = match status.phase {
+            Phase::Ready | Phase::Stopped => ("", None),
+            Phase::Failed => ("made again", Some(Needs::Replace)),
+            // D6: what is being made is adopted and awaited, never made again.
+            Phase::Busy => ("ready", Some(Needs::Wait)),
+        };
+        if let Some(needs) = needs {
+            let reason = status.reason.map(|r| format!(" ({r})")).unwrap_or_default();
+            let from = format!("{}{reason}", status.word);
+            changes.push(FieldChange { path: "status".into(), from, to: to.into(), needs });
+        }
+        let mut why: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        if let Some(whole) = self.whole(node) {
+            match decided.get(whole) {
+                Some(Decision::Replace(_)) => return Decision::Replace(vec![format!("{whole} is made again")]),
+                Some(Decision::Update(of_whole)) if of_whole.iter().any(|c| c.needs == Needs::Detach) => {
+                    why.insert(0, format!("steps aside while {whole} changes what it may not change under scaling"));
+                    return Decision::Replace(why);
+                }
+                _ => {}
+            }
+        }
+        match changes.iter().map(|c| c.needs).max() {
+            None => Decision::Keep,
+            Some(Needs::Replace) => Decision::Replace(why),
+            Some(_) => Decision::Update(changes),
+        }
+    }
+
+    fn why_new(&self, node: &Node) -> Vec<String> {
+        let Some(elder) = self.have.elders.get(&node.id) else { return vec!["not there yet".into()] };
+        let changes = self.kind(node.id.kind).changes(node, elder);
+        if changes.is_empty() {
+            return vec!["an earlier one exists under the name of another fingerprint".into()];
+        }
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    fn destroy(&mut self) {
+        // Later kinds use earlier ones, so the list runs backwards.
+        for node in self.want.nodes.iter().rev() {
+            match self.look(&node.id) {
+                Look::Absent => {}
+                Look::Unreadable(why) => {
+                    let text = format!("{} could not be read: {why}", node.id);
+                    self.problem(codes::DENIED, &node.id, text, "nothing was deleted; allow the call and run it again");
+                }
+                Look::Present(seen) if self.kind(node.id.kind).owner_of(seen) == Owner::Ours => {
+                    let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
+                    let after = users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();
+                    self.steps.push(&node.id, &node.physical, Op::Delete, after, vec!["destroy".into()]);
+                }
+                Look::Present(_) => {}
+            }
+        }
+        self.delete_leftovers("destroy", &BTreeSet::new());
+    }
+
+    /// Deletes leftovers, each after those of the kinds that may use it.
+    fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>) {
+        let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
+        leftovers.sort_by_key(|l| std::cmp::Reverse(l.id.kind));
+        for leftover in leftovers {
+            let mut after = before.clone();
+            after.extend(order::deletes_of_later_kinds(&self.steps.list, leftover.id.kind));
+            self.steps.push(&leftover.id, &leftover.physical, Op::Delete, after, vec![why.to_owned()]);
+        }
+        // What stays in the config's graph may be used by a leftover: it goes after it.
+        if before.is_empty() {
+            order::wanted_after_leftovers(&mut self.steps.list, &self.have.leftovers);
+        }
+    }
+
+    fn finish(self, mode: Mode) -> Result<Plan, Diagnostics> {
+        if self.problems.has_errors() {
+            return Err(self.problems);
+        }
+        let touched: BTreeSet<&ResourceId> = self.steps.list.iter().map(|s| &s.target).collect();
+        let unchanged = match mode {
+            Mode::Deploy { .. } => {
+                self.want.nodes.iter().filter(|n| !touched.contains(&n.id)).map(|n| n.id.clone()).collect()
+            }
+            Mode::Destroy => Vec::new(),
+        };
+        let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
+        Ok(Plan { scope: self.want.scope.clone(), unchanged, leftovers, steps: order::sorted(self.steps.list) })
+    }
+}

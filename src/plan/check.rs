@@ -1,0 +1,75 @@
+//! The independent checker: knows nothing of how the planner works, only what no plan may do. It runs in every
+//! planner test and before every execute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Look, Mode, Observed, Op, Plan, Step, StepId, Verb};
+use crate::desired::Desired;
+use crate::domain::{Owner, ResourceId};
+use crate::resources::AnyKind;
+
+/// What is wrong with the plan; empty for every plan the planner makes.
+pub fn check(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (position, step) in plan.steps.iter().enumerate() {
+        if step.id != position {
+            wrong.push(format!("step {} stands at {position}", step.id));
+        }
+        if let Some(late) = step.after.iter().find(|after| **after >= position) {
+            wrong.push(format!("{} waits for step {late}, which is not before it", step.target));
+        }
+    }
+    if !wrong.is_empty() {
+        return wrong; // the rest would follow edges that lead nowhere
+    }
+    let before = transitive(plan);
+    let making = |id: &ResourceId| find(plan, id, |verb| verb != Verb::Delete);
+    let deleting = |id: &ResourceId| find(plan, id, |verb| verb == Verb::Delete);
+    for node in &want.nodes {
+        let (made, gone) = (making(&node.id), deleting(&node.id));
+        if made.len() > 1 || gone.len() > 1 {
+            wrong.push(format!("{} has the same verb twice", node.id));
+        }
+        if mode != Mode::Destroy && made.is_empty() && !plan.unchanged.contains(&node.id) {
+            wrong.push(format!("{} is neither made nor unchanged", node.id));
+        }
+        if made.iter().any(|made| gone.iter().any(|gone| !before[made].contains(gone))) {
+            wrong.push(format!("{} is made again before the old one is gone", node.id));
+        }
+        for need in &node.needs {
+            if made.iter().any(|user| making(need).iter().any(|used| !before[user].contains(used))) {
+                wrong.push(format!("{} does not wait for {need}", node.id));
+            }
+            let early = |user: &StepId| deleting(need).iter().any(|used| !before[used].contains(user));
+            if mode == Mode::Destroy && gone.iter().any(early) {
+                wrong.push(format!("{need} is deleted before {}, which needs it", node.id));
+            }
+        }
+    }
+    wrong.extend(plan.steps.iter().filter_map(|step| touches_foreign(step, have, kinds)));
+    wrong
+}
+
+fn find(plan: &Plan, id: &ResourceId, wanted: impl Fn(Verb) -> bool) -> Vec<StepId> {
+    plan.steps.iter().filter(|s| &s.target == id && wanted(s.op.verb())).map(|s| s.id).collect()
+}
+
+/// For each step, all steps that have ended before it starts.
+fn transitive(plan: &Plan) -> BTreeMap<StepId, BTreeSet<StepId>> {
+    let mut before: BTreeMap<StepId, BTreeSet<StepId>> = BTreeMap::new();
+    for step in &plan.steps {
+        let mut all = step.after.clone();
+        for after in &step.after {
+            all.extend(before[after].iter().copied());
+        }
+        before.insert(step.id, all);
+    }
+    before
+}
+
+fn touches_foreign(step: &Step, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Option<String> {
+    let Some(Look::Present(seen)) = have.looks.get(&step.target) else { return None };
+    let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
+    let adopted = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
+    (kind.owner_of(seen) != Owner::Ours && !adopted).then(|| format!("{} is not ours", step.target))
+}

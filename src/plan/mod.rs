@@ -1,0 +1,114 @@
+//! From the wanted and the seen to the steps between them. Pure; all choices are made here.
+
+mod build;
+pub mod check;
+mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::{FieldChange, ResourceId, Scope};
+
+pub use build::{Mode, build};
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Verb {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What a step does, and to what end. A replacement is a delete and a create with an edge between them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Op {
+    Create { spec: Value },
+    Update { spec: Value, changes: Vec<FieldChange> },
+    Delete,
+}
+
+impl Op {
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Create { .. } => Verb::Create,
+            Self::Update { .. } => Verb::Update,
+            Self::Delete => Verb::Delete,
+        }
+    }
+}
+
+/// The number of a step within its plan.
+pub type StepId = usize;
+
+/// One verb on one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    pub target: ResourceId,
+    pub physical: String,
+    pub op: Op,
+    /// Steps that must have succeeded before.
+    pub after: BTreeSet<StepId>,
+    pub why: Vec<String>,
+}
+
+/// Everything that will be done, and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub scope: Scope,
+    pub steps: Vec<Step>,
+    pub unchanged: Vec<ResourceId>,
+    /// Owned, no longer wanted, and left alone without `--prune`.
+    pub leftovers: Vec<Leftover>,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// BLAKE3 over all that the steps would do: two plans of the same fingerprint do the same.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_string(&(&self.scope, &self.steps)).expect("a plan is plain data");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+/// A resource of this project and environment that the config does not name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// Kind and physical name: a superseded model has the same logical name as its successor.
+    pub id: ResourceId,
+    pub physical: String,
+}
+
+/// What one look at AWS found. "May not look" is not "is not there".
+#[derive(Clone, Debug, PartialEq)]
+pub enum Look {
+    Present(Value),
+    Absent,
+    Unreadable(String),
+}
+
+/// Everything that was seen, in one go, before planning.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    pub looks: BTreeMap<ResourceId, Look>,
+    /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
+    pub elders: BTreeMap<ResourceId, Value>,
+    pub leftovers: Vec<Leftover>,
+}

@@ -1,0 +1,153 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::Name;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, changes};
+use crate::plan::Verb;
+use crate::resources::{Kind, KindName};
+
+pub struct Bucket;
+
+/// `[bucket]`: one per project and environment; every key has a default.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Section {
+    /// Its name; the default is `<project>-<environment>-<account>-<region>`, which nobody else has.
+    name: Option<Name>,
+    /// How long overwritten and deleted objects are kept.
+    keep_old_versions: Human,
+    /// When parts of interrupted uploads are thrown away; they are billed until then.
+    abort_uploads_after: Human,
+}
+
+impl Default for Section {
+    fn default() -> Self {
+        Self { name: None, keep_old_versions: Human::days(30), abort_uploads_after: Human::days(7) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub region: String,
+    /// Deny everything that does not come over TLS.
+    pub policy: Value,
+    pub keep_old_versions_days: i32,
+    pub abort_uploads_days: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    /// All four switches of Block Public Access.
+    pub public_access_blocked: bool,
+    /// The default encryption's algorithm.
+    pub encryption: Option<String>,
+    pub versioning: bool,
+    pub policy: Option<Value>,
+    pub keep_old_versions_days: Option<i32>,
+    pub abort_uploads_days: Option<i32>,
+}
+
+impl Bucket {
+    /// There is one bucket; the others find it by this name.
+    pub const MAIN: &'static str = "main";
+
+    /// The bucket's name, for specs that put things into it.
+    pub fn name(draft: &Draft<'_>) -> String {
+        draft.node(KindName::Bucket, Self::MAIN).map_or_else(String::new, |node| node.physical.clone())
+    }
+}
+
+/// Refuses plain HTTP (https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html).
+fn tls_only(bucket: &str, partition: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "DenyWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [format!("arn:{partition}:s3:::{bucket}"), format!("arn:{partition}:s3:::{bucket}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } }
+        }]
+    })
+}
+
+impl Kind for Bucket {
+    const NAME: KindName = KindName::Bucket;
+    const SECTION: Option<&'static str> = Some("bucket");
+    type Section = Section;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn desired(section: &Section, draft: &mut Draft<'_>) {
+        let Scope { project, environment, account, region, partition } = draft.scope;
+        let name = match &section.name {
+            Some(name) => name.to_string(),
+            None => format!("{project}-{environment}-{account}-{region}"),
+        };
+        let spec = Spec {
+            region: region.clone(),
+            policy: tls_only(&name, partition),
+            keep_old_versions_days: section.keep_old_versions.as_days().max(1) as i32,
+            abort_uploads_days: section.abort_uploads_after.as_days().max(1) as i32,
+        };
+        draft.add::<Self>(Self::MAIN, name, &spec, [], KeyPath::of(["bucket"]));
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));
+        changes()
+            .field("public access blocked", seen.public_access_blocked, true, Needs::Update)
+            .field("encryption", seen.encryption.as_deref().unwrap_or("none"), "AES256", Needs::Update)
+            .field("versioning", seen.versioning, true, Needs::Update)
+            .when(seen.policy.as_ref() != Some(&want.policy), "policy", "another", "TLS only", Needs::Update)
+            .field(
+                "keep old versions",
+                days(seen.keep_old_versions_days),
+                days(Some(want.keep_old_versions_days)),
+                Needs::Update,
+            )
+            .field("abort uploads after", days(seen.abort_uploads_days), days(Some(want.abort_uploads_days)), Needs::Update)
+            .done()
+    }
+
+    fn status(_: &Seen) -> Status {
+        Status::ready("Available")
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        (verb == Verb::Create).then_some(Human::seconds(2))
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "s3:ListAllMyBuckets",
+            "s3:ListBucket",
+            "s3:CreateBucket",
+            "s3:GetBucketLocation",
+            "s3:GetBucketTagging",
+            "s3:PutBucketTagging",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:GetEncryptionConfiguration",
+            "s3:PutEncryptionConfiguration",
+            "s3:GetBucketVersioning",
+            "s3:PutBucketVersioning",
+            "s3:GetBucketPolicy",
+            "s3:PutBucketPolicy",
+            "s3:GetLifecycleConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:ListBucketVersions",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:DeleteBucket",
+        ]
+    }
+}

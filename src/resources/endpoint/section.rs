@@ -1,0 +1,227 @@
+//! `[endpoint.NAME]`: what the user writes, and the lints of hosting and scaling.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::Name;
+use crate::desired::{Draft, Node};
+use crate::domain::{Human, KeyPath, codes, fingerprint};
+use crate::inputs::UseAs;
+use crate::resources::autoscaling::{Autoscaling, Spec as AutoscalingSpec};
+use crate::resources::bucket::Bucket;
+use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
+use crate::resources::image::{self, Purpose};
+use crate::resources::instance::{Instance, Spec as InstanceSpec};
+use crate::resources::log_group::LogGroup;
+use crate::resources::model::{Model, Serving, Spec as ModelSpec};
+use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::training::job::model_uri;
+use crate::resources::training::{Spec as TrainingSpec, Training};
+use crate::resources::{Kind, KindName};
+
+use super::{Endpoint, Spec};
+
+pub type Section = BTreeMap<Name, Item>;
+
+/// `[endpoint.NAME]`: a trained model behind an HTTPS endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// The training that makes the model: a name under `[training]`.
+    pub(super) model: Name,
+    /// A folder with `inference.py` (and `requirements.txt`), packed into the model's archive as `code/`.
+    pub(super) code: Option<PathBuf>,
+    /// `pytorch-2.6` or a registry URI.
+    #[serde(default = "pytorch")]
+    pub(super) image: String,
+    pub(super) instance_type: String,
+    /// Instances at the first start; the default is the minimum of `autoscaling`, or 1.
+    pub(super) instance_count: Option<i32>,
+    /// Environment variables of the container. No secrets.
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) autoscaling: Option<Scaling>,
+}
+
+/// `[endpoint.NAME.autoscaling]`: target tracking on invocations per instance.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    pub(super) min: i32,
+    pub(super) max: i32,
+    /// Average invocations per instance per MINUTE that scaling aims at.
+    pub(super) target_invocations_per_instance: f64,
+    /// How long after a scale-in the next one may begin.
+    #[serde(default = "five_minutes")]
+    pub(super) scale_in_cooldown: Human,
+    /// How long after a scale-out the next one may begin.
+    #[serde(default = "five_minutes")]
+    pub(super) scale_out_cooldown: Human,
+}
+
+fn pytorch() -> String {
+    "pytorch-2.6".into()
+}
+/// AWS's own default for endpoint variants (aws-facts §9.3).
+fn five_minutes() -> Human {
+    Human::minutes(5)
+}
+
+/// The script that AWS's inference containers look for.
+const INFERENCE: &str = "inference.py";
+
+/// Adds all that one endpoint consists of.
+pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
+    let at = KeyPath::of(["endpoint", name]);
+    lint(item, &at, draft);
+    let user = format!("endpoint-{name}");
+    let physical = draft.scope.physical(name);
+
+    let image = image::uri(&item.image, Purpose::Hosting, draft.scope).map_err(|known| {
+        let text = format!("\"{}\" is not an image that serves", item.image);
+        let help = format!("one of {known}, or a full registry URI; AWS has no newer PyTorch image for hosting");
+        draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
+    });
+    let code = item.code.as_ref().map(|path| {
+        let tree = draft.code(path, INFERENCE, &at.join("code"))?;
+        Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.digest.clone() })
+    });
+    let trained = draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
+    let (Ok(image), Some(trained)) = (image, trained) else { return };
+    let code = match code {
+        Some(None) => return,
+        Some(code) => code,
+        None => None,
+    };
+    let archive = archive_of(&trained, draft);
+    let bucket = Bucket::name(draft);
+    let scope = draft.scope;
+
+    let group = format!("{}{physical}", LogGroup::ENDPOINTS);
+    let models = format!("{}-", Model::folder(&physical).trim_end_matches('/'));
+    let trained_in = archive.split_once(&format!("{bucket}/")).map_or("", |(_, key)| key.trim_end_matches("model.tar.gz"));
+    let mut statements = policy::read_objects(scope, &bucket, &[models, trained_in.to_owned()]);
+    statements.extend(policy::pull_image(scope, &image));
+    statements.push(policy::write_log_streams(scope, &group));
+    statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
+
+    let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
+    let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
+
+    let mut environment = item.environment.clone();
+    if code.is_some() {
+        environment.insert("SAGEMAKER_PROGRAM".into(), INFERENCE.into());
+        environment.insert("SAGEMAKER_SUBMIT_DIRECTORY".into(), "/opt/ml/model/code".into());
+    }
+    environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
+    environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
+    let model = ModelSpec { role_arn: Role::arn(draft.scope, &user), image, trained: archive, code, bucket, environment };
+    let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
+    let needs = [trained.id, role.clone(), Bucket::id(Bucket::MAIN)];
+    let model = draft.add::<Model>(name, model_name.clone(), &model, needs, at.clone());
+
+    let first_count = item.instance_count.or(item.autoscaling.as_ref().map(|s| s.min)).unwrap_or(1);
+    let config =
+        ConfigSpec { model: model_name, instance_type: item.instance_type.clone(), instance_count: first_count };
+    let config_name = format!("{physical}-{}", fingerprint::suffix(&config));
+    let config = draft.add::<EndpointConfig>(name, config_name.clone(), &config, [model.clone()], at.clone());
+
+    let spec = Spec { config: config_name, instance_type: item.instance_type.clone() };
+    let needs = [config, model, role, log_group];
+    let endpoint = draft.add::<Endpoint>(name, physical.clone(), &spec, needs, at.clone());
+
+    if let Some(scaling) = &item.autoscaling {
+        let spec = AutoscalingSpec {
+            min: scaling.min,
+            max: scaling.max,
+            target: scaling.target_invocations_per_instance,
+            scale_in_cooldown_s: scaling.scale_in_cooldown.as_secs() as i32,
+            scale_out_cooldown_s: scaling.scale_out_cooldown.as_secs() as i32,
+        };
+        draft.add::<Autoscaling>(name, Autoscaling::resource_id(&physical), &spec, [endpoint], at.join("autoscaling"));
+    }
+}
+
+/// Where the archive of a training lies, wherever it ran (D15).
+fn archive_of(trained: &Node, draft: &Draft<'_>) -> String {
+    let bucket = Bucket::name(draft);
+    let root = match trained.id.kind {
+        KindName::Instance => Instance::OUTPUT,
+        _ => Training::OUTPUT,
+    };
+    debug_assert!(
+        draft.spec::<Training>(&trained.id.name).is_none_or(|s: TrainingSpec| s.output.ends_with(Training::OUTPUT))
+            && draft.spec::<Instance>(&trained.id.name).is_none_or(|s: InstanceSpec| s.output.ends_with(Instance::OUTPUT))
+    );
+    model_uri(&bucket, root, &trained.physical)
+}
+
+/// The folders that the section names.
+pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
+    let source = |(name, item): (&Name, &Item)| {
+        let at = KeyPath::of(["endpoint", name, "code"]);
+        Some(crate::inputs::Source { path: item.code.clone()?, use_as: UseAs::Code, at })
+    };
+    section.iter().filter_map(source).collect()
+}
+
+fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let instance_type = item.instance_type.as_str();
+    let key = at.join("instance_type");
+    if !instance_type.starts_with("ml.") {
+        let text = format!("SageMaker has no instance type `{instance_type}`");
+        draft.error(codes::NOT_HOSTED, key.clone(), text, format!("write \"ml.{instance_type}\""));
+    } else if ["ml.t3.", "ml.t4"].iter().any(|burstable| instance_type.starts_with(burstable)) {
+        let text = format!("`{instance_type}` is not offered for endpoints");
+        draft.error(codes::NOT_HOSTED, key.clone(), text, "the smallest that scale are ml.m5.large and ml.c5.large");
+    }
+    if item.instance_count.is_some_and(|count| count < 1) {
+        draft.error(codes::BAD_VALUE, at.join("instance_count"), "an endpoint needs at least one instance", "write 1 or more");
+    }
+    if item.image.contains("-training") {
+        let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
+        draft.error(codes::IMAGE_MISMATCH, at.join("image"), text, "name the inference image of the same version");
+    }
+    let Some(scaling) = &item.autoscaling else { return };
+    let at = at.join("autoscaling");
+    if instance_type.starts_with("ml.t") {
+        let text = format!("`{instance_type}` is burstable, and AWS refuses to scale a burstable variant");
+        draft.error(codes::BURSTABLE_SCALING, key, text, "use ml.m5.large, or remove `autoscaling`");
+    }
+    if scaling.min < 1 {
+        let text = "a real-time variant keeps at least one instance";
+        draft.error(codes::BAD_VALUE, at.join("min"), text, "write 1 or more");
+    }
+    if scaling.min > scaling.max {
+        let text = format!("`min` ({}) is above `max` ({})", scaling.min, scaling.max);
+        draft.error(codes::BAD_RANGE, at.join("max"), text, "exchange them");
+    }
+    let target = scaling.target_invocations_per_instance;
+    let key = at.join("target_invocations_per_instance");
+    if target.is_nan() || target <= 0.0 {
+        draft.error(codes::BAD_VALUE, key, "the target must be above zero", "write the invocations per instance per minute");
+    } else if target <= 60.0 {
+        let text = format!(
+            "{target} is per instance per minute: {:.2} requests a second are enough to add an instance",
+            target / 60.0
+        );
+        let help = "load-test one instance: target = highest requests per second it bears × 0.5 × 60";
+        draft.warn(codes::PER_MINUTE, key, text, help);
+    }
+    for (name, cooldown) in
+        [("scale_in_cooldown", scaling.scale_in_cooldown), ("scale_out_cooldown", scaling.scale_out_cooldown)]
+    {
+        if cooldown < Human::minutes(1) {
+            let minutes = if name == "scale_in_cooldown" { 15 } else { 3 };
+            let text = format!("{cooldown} is shorter than the alarm can react: it needs {minutes} one-minute points");
+            let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
+            draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
+        }
+        if cooldown > Human::hours(1) {
+            draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", "write \"300s\"");
+        }
+    }
+}

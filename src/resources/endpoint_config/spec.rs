@@ -1,0 +1,68 @@
+use serde::{Deserialize, Serialize};
+
+use crate::config::section::NoSection;
+use crate::domain::{FieldChange, Needs, Owner, Status, changes};
+use crate::resources::{Kind, KindName};
+
+pub struct EndpointConfig;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Physical name of the model.
+    pub model: String,
+    pub instance_type: String,
+    /// Instances at the first start; later counts are the endpoint's own (D8).
+    pub instance_count: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub model: String,
+    pub instance_type: String,
+    pub instance_count: i32,
+}
+
+impl EndpointConfig {
+    /// The one variant. Its name must stay the same across updates (aws-facts §8.2).
+    pub const VARIANT: &'static str = "AllTraffic";
+}
+
+impl Kind for EndpointConfig {
+    const NAME: KindName = KindName::EndpointConfig;
+    const FINGERPRINTED: bool = true;
+    type Section = NoSection;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        changes()
+            .field("model", &seen.model, &want.model, Needs::Replace)
+            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
+            .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
+            .done()
+    }
+
+    fn status(_: &Seen) -> Status {
+        Status::ready("Available")
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{} × {}", want.instance_type, want.instance_count)
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "sagemaker:ListEndpointConfigs",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:ListTags",
+            "sagemaker:AddTags",
+            "sagemaker:CreateEndpointConfig",
+            "sagemaker:DeleteEndpointConfig",
+        ]
+    }
+}

@@ -1,0 +1,156 @@
+//! Kinds behind one object type, so that plan and engine know none of them by name.
+
+use schemars::{Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Kind, KindName};
+use crate::config::{Config, section};
+use crate::desired::{Draft, Node};
+use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, Owner, Status};
+use crate::inputs::Source;
+use crate::plan::Verb;
+
+/// [`Kind`] with its types erased to JSON.
+pub trait AnyKind: Send + Sync {
+    fn kind(&self) -> KindName;
+    fn section_key(&self) -> Option<&'static str>;
+    fn part(&self) -> Option<KindName>;
+    fn fingerprinted(&self) -> bool;
+    fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
+    fn sources(&self, config: &Config) -> Vec<Source>;
+    fn desired(&self, config: &Config, draft: &mut Draft<'_>);
+    fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
+    fn status_of(&self, seen: &Value) -> Status;
+    fn owner_of(&self, seen: &Value) -> Owner;
+    fn summary_of(&self, want: &Node) -> String;
+    fn usual_time(&self, verb: Verb) -> Option<Human>;
+    fn actions(&self) -> &'static [&'static str];
+}
+
+/// Specs and observations are written and read by the same build, so they always fit (contract test `round_trip`).
+pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).expect("written by the same type")
+}
+
+impl<K: Kind> AnyKind for K {
+    fn kind(&self) -> KindName {
+        K::NAME
+    }
+
+    fn section_key(&self) -> Option<&'static str> {
+        K::SECTION
+    }
+
+    fn part(&self) -> Option<KindName> {
+        K::PART_OF
+    }
+
+    fn fingerprinted(&self) -> bool {
+        K::FINGERPRINTED
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        Some((K::SECTION?, generator.subschema_for::<K::Section>()))
+    }
+
+    fn sources(&self, config: &Config) -> Vec<Source> {
+        // Problems are reported by `desired`, which reads the section again.
+        read::<K>(config, &mut Diagnostics::default()).map_or_else(Vec::new, |section| K::sources(&section))
+    }
+
+    fn desired(&self, config: &Config, draft: &mut Draft<'_>) {
+        if let Some(section) = read::<K>(config, &mut draft.problems) {
+            K::desired(&section, draft);
+        }
+    }
+
+    fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
+        K::diff(&typed(&want.spec), &typed(seen))
+    }
+
+    fn status_of(&self, seen: &Value) -> Status {
+        K::status(&typed(seen))
+    }
+
+    fn owner_of(&self, seen: &Value) -> Owner {
+        K::owner(&typed(seen))
+    }
+
+    fn summary_of(&self, want: &Node) -> String {
+        K::summary(&typed(&want.spec))
+    }
+
+    fn usual_time(&self, verb: Verb) -> Option<Human> {
+        K::usual(verb)
+    }
+
+    fn actions(&self) -> &'static [&'static str] {
+        K::iam_actions()
+    }
+}
+
+/// The section as the kind's type; an absent section reads as an empty table.
+fn read<K: Kind>(config: &Config, problems: &mut Diagnostics) -> Option<K::Section> {
+    let key = K::SECTION?;
+    let empty = Value::Object(serde_json::Map::new());
+    section::read(config.section(key).unwrap_or(&empty), &KeyPath::of([key]), problems)
+}
+
+#[cfg(feature = "sdk")]
+pub use driver::{AnyDriver, Registry};
+
+#[cfg(feature = "sdk")]
+mod driver {
+    use futures_util::future::BoxFuture;
+    use serde_json::Value;
+
+    use super::{AnyKind, typed};
+    use crate::engine::{Driver, Found, OpCx, OpError};
+    use crate::plan::{Op, Step};
+    use crate::resources::KindName;
+
+    /// [`Driver`] with its types erased to JSON.
+    pub trait AnyDriver: AnyKind {
+        fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
+        fn look<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<Option<Value>, OpError>>;
+        fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
+        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    }
+
+    impl<D: Driver> AnyDriver for D {
+        fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+            Box::pin(self.owned(cx))
+        }
+
+        fn look<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<Option<Value>, OpError>> {
+            Box::pin(async move {
+                let seen = self.observe(cx, physical).await?;
+                Ok(seen.map(|seen| serde_json::to_value(seen).expect("an observation is plain data")))
+            })
+        }
+
+        fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>> {
+            Box::pin(async move {
+                match &step.op {
+                    Op::Create { spec } => self.create(cx, &step.physical, &typed(spec)).await,
+                    Op::Update { spec, changes } => self.update(cx, &step.physical, &typed(spec), changes).await,
+                    Op::Delete => self.delete(cx, &step.physical).await,
+                }
+            })
+        }
+
+        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
+            Box::pin(self.adopt(cx, physical))
+        }
+    }
+
+    /// Every kind with its verbs, in order of dependency.
+    pub struct Registry(pub Vec<Box<dyn AnyDriver>>);
+
+    impl Registry {
+        pub fn of(&self, kind: KindName) -> &dyn AnyDriver {
+            self.0.iter().find(|d| d.kind() == kind).expect("every kind is registered").as_ref()
+        }
+    }
+}

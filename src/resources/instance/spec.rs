@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::Draft;
+use crate::domain::{
+    FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, changes, codes, fingerprint,
+};
+use crate::plan::Verb;
+use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::training::job::{self, Channel, Code, Item, On};
+use crate::resources::{Kind, KindName};
+
+pub struct Instance;
+
+/// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (aws-facts §12).
+const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+/// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
+const INSTANCE_TYPE: &str = "t2.xlarge";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub profile_arn: String,
+    /// An AMI id, or the name of a public SSM parameter that holds one.
+    pub image: String,
+    pub instance_type: String,
+    pub volume_gb: i32,
+    pub code: Code,
+    pub channels: Vec<Channel>,
+    pub hyperparameters: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    /// `s3://<bucket>/instances`; the job's name and `output/…` follow.
+    pub output: String,
+    pub max_runtime_s: i32,
+}
+
+/// What the instance writes last: `<output>/<job>/output/result.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub exit_code: i32,
+    #[serde(default)]
+    pub message: String,
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+/// A job as the bucket and EC2 remember it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub status: Status,
+    /// The instance, while EC2 shows it.
+    pub instance_id: Option<String>,
+    pub record: Option<Record>,
+}
+
+/// What the job was made of, kept beside its output. Environment values stay out of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub image: String,
+    pub instance_type: String,
+    pub volume_gb: i32,
+    pub code: String,
+    pub entry: String,
+    pub data: BTreeMap<String, String>,
+    pub hyperparameters: BTreeMap<String, String>,
+    /// Fingerprint of the environment variables.
+    pub environment: String,
+    pub max_runtime_s: i32,
+}
+
+impl Record {
+    pub fn of(spec: &Spec) -> Self {
+        Self {
+            image: spec.image.clone(),
+            instance_type: spec.instance_type.clone(),
+            volume_gb: spec.volume_gb,
+            code: spec.code.digest.clone(),
+            entry: spec.code.entry.clone(),
+            data: spec.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
+            hyperparameters: spec.hyperparameters.clone(),
+            environment: fingerprint::suffix(&spec.environment),
+            max_runtime_s: spec.max_runtime_s,
+        }
+    }
+}
+
+impl Instance {
+    /// The folder of the bucket that EC2 jobs write to.
+    pub const OUTPUT: &'static str = "instances";
+}
+
+impl Kind for Instance {
+    const NAME: KindName = KindName::Instance;
+    const SECTION: Option<&'static str> = Some("training");
+    const FINGERPRINTED: bool = true;
+    type Section = job::Section;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        for (name, item) in section.iter().filter(|(_, item)| item.on == On::Ec2) {
+            let at = KeyPath::of(["training", name]);
+            lint(item, &at, draft);
+            let Some((spec, mut needs)) = spec(name, item, &at, draft) else { continue };
+            let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
+            needs.push(Role::id(&user(name)));
+            draft.add::<Self>(name, physical, &spec, needs, at);
+        }
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let Some(seen) = &seen.record else { return Vec::new() };
+        let want = Record::of(want);
+        let short = |digest: &String| digest.get(..10).unwrap_or(digest).to_owned();
+        let hours = |seconds: i32| Human::seconds(seconds as u64);
+        changes()
+            .field("image", &seen.image, &want.image, Needs::Replace)
+            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
+            .field("volume_gb", seen.volume_gb, want.volume_gb, Needs::Replace)
+            .field("code", short(&seen.code), short(&want.code), Needs::Replace)
+            .field("entry", &seen.entry, &want.entry, Needs::Replace)
+            .field("max_runtime", hours(seen.max_runtime_s), hours(want.max_runtime_s), Needs::Replace)
+            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .map_field("data", &seen.data, &want.data, short)
+            .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
+            .done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn summary(want: &Spec) -> String {
+        want.instance_type.clone()
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        (verb == Verb::Create).then_some(Human::minutes(3))
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "ec2:DescribeInstances",
+            "ec2:RunInstances",
+            "ec2:CreateTags",
+            "ec2:TerminateInstances",
+            "ssm:GetParameter",
+            "iam:PassRole",
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+            "s3:DeleteObjectVersion",
+        ]
+    }
+}
+
+fn user(name: &str) -> String {
+    format!("instance-{name}")
+}
+
+fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<(Spec, Vec<ResourceId>)> {
+    let common = job::common(item, at, draft)?;
+    let scope = draft.scope;
+    let bucket = &common.bucket;
+    let mut statements = policy::read_objects(scope, bucket, &common.reads);
+    let writes = format!("{}/{}-", Instance::OUTPUT, scope.physical(name));
+    statements.push(policy::write_objects(scope, bucket, &[writes]));
+    Role::of_user(&user(name), Assumer::Ec2, statements, draft, at);
+    let spec = Spec {
+        profile_arn: Role::profile_arn(scope, &user(name)),
+        image: item.image.clone().unwrap_or_else(|| IMAGE.into()),
+        instance_type: item.instance_type.clone().unwrap_or_else(|| INSTANCE_TYPE.into()),
+        volume_gb: item.volume_gb,
+        channels: common.channels,
+        hyperparameters: item.hyperparameters.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
+        environment: item.environment.clone(),
+        output: format!("s3://{bucket}/{}", Instance::OUTPUT),
+        max_runtime_s: i32::try_from(item.max_runtime.as_secs()).unwrap_or(i32::MAX),
+        code: common.code,
+    };
+    Some((spec, common.needs))
+}
+
+fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
+    if let Some(bare) = instance_type.strip_prefix("ml.") {
+        let text = format!("EC2 has no instance type `{instance_type}`");
+        draft.error(codes::NOT_HOSTED, at.join("instance_type"), text, format!("write \"{bare}\""));
+    }
+    if instance_type.starts_with("t2.") && item.max_runtime > Human::hours(2) {
+        let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
+        let help = "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
+        draft.warn(codes::CPU_CREDITS, at.join("instance_type"), text, help);
+    }
+    let only_sagemaker = [
+        ("spot", item.spot),
+        ("checkpoints", item.checkpoints),
+        ("metrics", !item.metrics.is_empty()),
+        ("max_wait", item.max_wait.is_some()),
+        ("instance_count", item.instance_count != 1),
+    ];
+    for (key, _) in only_sagemaker.iter().filter(|(_, used)| *used) {
+        let text = format!("`{key}` has no meaning with `on = \"ec2\"`");
+        draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or train with `on = \"sagemaker\"`");
+    }
+}

@@ -1,0 +1,65 @@
+//! The pure half of a kind, as a developer writes it.
+
+use std::fmt::Debug;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::KindName;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, Human, Owner, ResourceId, Status};
+use crate::inputs::Source;
+use crate::plan::Verb;
+
+/// A kind of resource without its effects: what the config says, what differs, how it is doing.
+pub trait Kind: Send + Sync + 'static {
+    const NAME: KindName;
+    /// Its table in the config file; inner kinds have none, they are made by other kinds' sections.
+    const SECTION: Option<&'static str> = None;
+    /// A part lives on another resource and goes with it: a scalable target on its endpoint. A part names its
+    /// whole first among its needs.
+    const PART_OF: Option<KindName> = None;
+    /// Its content is in its name (D4): a change makes a new one beside the old.
+    const FINGERPRINTED: bool = false;
+
+    /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
+    type Section: DeserializeOwned + JsonSchema;
+    /// As it should be. Everything that goes over the wire is in it or in the local sources.
+    type Spec: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
+    /// As it is, as far as opsctl cares.
+    type Seen: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
+
+    /// The folders that the section names.
+    fn sources(_section: &Self::Section) -> Vec<Source> {
+        Vec::new()
+    }
+
+    /// Adds what the section asks for, of this kind and of inner kinds, and reports what is wrong with it.
+    fn desired(_section: &Self::Section, _draft: &mut Draft<'_>) {}
+
+    /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as `seen`.
+    fn diff(want: &Self::Spec, seen: &Self::Seen) -> Vec<FieldChange>;
+
+    fn status(seen: &Self::Seen) -> Status;
+
+    fn owner(seen: &Self::Seen) -> Owner;
+
+    /// What a verb says beyond the changes: sizes, types, what it costs (`ml.m5.large, 1 instance`).
+    fn summary(_want: &Self::Spec) -> String {
+        String::new()
+    }
+
+    /// How long AWS usually takes, where it is worth telling.
+    fn usual(_verb: Verb) -> Option<Human> {
+        None
+    }
+
+    /// The IAM actions its verbs need, for the least-privilege policy of the deployer and for the contract tests.
+    fn iam_actions() -> &'static [&'static str];
+
+    /// The id of one of its resources.
+    fn id(name: &str) -> ResourceId {
+        ResourceId::new(Self::NAME, name)
+    }
+}

@@ -1,0 +1,10 @@
+//! A CloudWatch log group, made before its writer so that it has a retention and tags: groups that AWS makes by
+//! itself never expire and stay behind (aws-facts §14, §15).
+//!
+//! Calls: DescribeLogGroups, ListTagsForResource, CreateLogGroup, PutRetentionPolicy, DeleteLogGroup.
+
+#[cfg(feature = "sdk")]
+mod aws;
+mod spec;
+
+pub use spec::{LogGroup, Spec};

@@ -1,0 +1,68 @@
+use serde::{Deserialize, Serialize};
+
+use crate::config::section::NoSection;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, KeyPath, Needs, Owner, ResourceId, Status, changes};
+use crate::resources::{Kind, KindName};
+
+pub struct LogGroup;
+
+/// Days that log events are kept: one of the values CloudWatch takes.
+const RETENTION_DAYS: i32 = 30;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub retention_days: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub retention_days: Option<i32>,
+}
+
+impl LogGroup {
+    /// Where Lambda writes the log of a function.
+    pub const FUNCTIONS: &'static str = "/aws/lambda/";
+    /// Where SageMaker writes the logs of an endpoint's containers.
+    pub const ENDPOINTS: &'static str = "/aws/sagemaker/Endpoints/";
+
+    /// Adds the log group of a function or endpoint; `name` is `<kind>-<name>`.
+    pub fn of_writer(name: &str, root: &str, writer: &str, draft: &mut Draft<'_>, at: &KeyPath) -> ResourceId {
+        let spec = Spec { retention_days: RETENTION_DAYS };
+        draft.add::<Self>(name, format!("{root}{writer}"), &spec, [], at.clone())
+    }
+}
+
+impl Kind for LogGroup {
+    const NAME: KindName = KindName::LogGroup;
+    type Section = NoSection;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let days = |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
+        changes()
+            .field("retention", days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
+            .done()
+    }
+
+    fn status(_: &Seen) -> Status {
+        Status::ready("Available")
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "logs:DescribeLogGroups",
+            "logs:ListTagsForResource",
+            "logs:CreateLogGroup",
+            "logs:TagResource",
+            "logs:PutRetentionPolicy",
+            "logs:DeleteLogGroup",
+        ]
+    }
+}

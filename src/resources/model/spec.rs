@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::section::NoSection;
+use crate::domain::{FieldChange, Needs, Owner, Status, changes};
+use crate::resources::{Kind, KindName};
+
+pub struct Model;
+
+/// The user's serving code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Serving {
+    pub path: PathBuf,
+    pub entry: String,
+    pub digest: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub role_arn: String,
+    pub image: String,
+    /// Where the training job leaves its archive.
+    pub trained: String,
+    pub code: Option<Serving>,
+    pub bucket: String,
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Spec {
+    /// The archive that the endpoint loads.
+    pub fn data_url(&self, model: &str) -> String {
+        match self.code {
+            Some(_) => format!("s3://{}/{}", self.bucket, Model::key(model)),
+            None => self.trained.clone(),
+        }
+    }
+}
+
+impl Model {
+    /// Where a repacked archive lies; its folder is deleted with the model.
+    pub fn key(model: &str) -> String {
+        format!("{}model.tar.gz", Self::folder(model))
+    }
+
+    pub fn folder(model: &str) -> String {
+        format!("models/{model}/")
+    }
+
+    /// The tags under which a model remembers what it was made of.
+    pub const TRAINED_TAG: &'static str = "opsctl:trained";
+    pub const CODE_TAG: &'static str = "opsctl:code";
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub role_arn: String,
+    pub image: String,
+    pub trained: String,
+    pub code: String,
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Kind for Model {
+    const NAME: KindName = KindName::Model;
+    const FINGERPRINTED: bool = true;
+    type Section = NoSection;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let code = want.code.as_ref().map_or("none", |code| &code.digest[..10]);
+        changes()
+            .field("trained by", job(&seen.trained), job(&want.trained), Needs::Replace)
+            .field("code", &seen.code, code, Needs::Replace)
+            .field("image", &seen.image, &want.image, Needs::Replace)
+            .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
+            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .done()
+    }
+
+    fn status(_: &Seen) -> Status {
+        Status::ready("Available")
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "sagemaker:ListModels",
+            "sagemaker:DescribeModel",
+            "sagemaker:ListTags",
+            "sagemaker:AddTags",
+            "sagemaker:CreateModel",
+            "sagemaker:DeleteModel",
+            "iam:PassRole",
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:ListBucketVersions",
+            "s3:DeleteObjectVersion",
+        ]
+    }
+}
+
+/// `s3://bucket/training/<job>/output/model.tar.gz` → `<job>`.
+fn job(uri: &str) -> &str {
+    uri.trim_end_matches("/output/model.tar.gz").rsplit('/').next().unwrap_or(uri)
+}

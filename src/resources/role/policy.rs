@@ -1,0 +1,68 @@
+//! The statements that generated policies are made of: exact ARNs, one purpose each (aws-facts §13.7).
+
+use serde_json::{Value, json};
+
+use crate::domain::Scope;
+
+fn allow(actions: &[&str], resources: &[String]) -> Value {
+    json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
+}
+
+/// Reads the objects under these prefixes, each ending with `/`.
+pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Value> {
+    let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
+    let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();
+    let objects: Vec<String> = patterns.iter().map(|p| format!("{bucket}/{p}")).collect();
+    let mut list = allow(&["s3:ListBucket"], &[bucket.clone()]);
+    list["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
+    vec![allow(&["s3:GetObject"], &objects), list, allow(&["s3:GetBucketLocation"], &[bucket])]
+}
+
+/// Writes objects under these prefixes.
+pub fn write_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Value {
+    let objects: Vec<String> =
+        prefixes.iter().map(|p| format!("arn:{}:s3:::{bucket}/{p}*", scope.partition)).collect();
+    allow(&["s3:PutObject", "s3:AbortMultipartUpload"], &objects)
+}
+
+/// Pulls one image. The login is account-wide by nature: ecr:GetAuthorizationToken takes no resource.
+pub fn pull_image(scope: &Scope, image: &str) -> Vec<Value> {
+    let any = ["*".to_owned()];
+    let mut statements = vec![allow(&["ecr:GetAuthorizationToken"], &any)];
+    let repository = image.split_once('/').map(|(registry, rest)| {
+        let account = registry.split('.').next().unwrap_or_default();
+        let name = rest.split([':', '@']).next().unwrap_or(rest);
+        format!("arn:{}:ecr:{}:{account}:repository/{name}", scope.partition, scope.region)
+    });
+    statements.extend(repository.map(|arn| {
+        allow(&["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], &[arn])
+    }));
+    statements
+}
+
+/// Writes to log groups whose name begins with `group`.
+pub fn write_logs(scope: &Scope, group: &str) -> Value {
+    let arn = scope.arn("logs", &format!("log-group:{group}"));
+    allow(
+        &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+        &[arn.clone(), format!("{arn}:*")],
+    )
+}
+
+/// Writes to one log group that exists already.
+pub fn write_log_streams(scope: &Scope, group: &str) -> Value {
+    let streams = scope.arn("logs", &format!("log-group:{group}:*"));
+    allow(&["logs:CreateLogStream", "logs:PutLogEvents"], &[streams])
+}
+
+/// Puts SageMaker's own metrics; the action takes no resource, so the namespace is the limit.
+pub fn put_metrics(namespace: &str) -> Value {
+    let mut statement = allow(&["cloudwatch:PutMetricData"], &["*".to_owned()]);
+    statement["Condition"] = json!({ "StringEquals": { "cloudwatch:namespace": namespace } });
+    statement
+}
+
+/// One action on one ARN.
+pub fn one(actions: &[&str], arn: String) -> Value {
+    allow(actions, &[arn])
+}

@@ -1,0 +1,196 @@
+//! `[training.NAME]`, and what a job has in common wherever it runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Name;
+use crate::desired::Draft;
+use crate::domain::{Human, KeyPath, ResourceId};
+use crate::inputs::Tree;
+use crate::resources::bucket::Bucket;
+use crate::resources::data::{Data, Spec as DataSpec};
+use crate::resources::{Kind, KindName};
+
+/// Where the job runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum On {
+    #[default]
+    Sagemaker,
+    Ec2,
+}
+
+/// A hyperparameter: text, number or switch. AWS takes text only; it is written as the script will read it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    Switch(bool),
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        // By hand, because an untagged enum forgets where and why it failed.
+        match serde_json::Value::deserialize(d)? {
+            serde_json::Value::String(text) => Ok(Self::Text(text)),
+            serde_json::Value::Bool(b) => Ok(Self::Switch(b)),
+            serde_json::Value::Number(n) => {
+                Ok(n.as_i64().map_or_else(|| Self::Number(n.as_f64().unwrap_or_default()), Self::Integer))
+            }
+            other => Err(serde::de::Error::custom(format!("{other} is not possible here, expected text, a number or true/false"))),
+        }
+    }
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Number(n) => write!(f, "{n}"),
+            Self::Switch(b) => write!(f, "{b}"),
+        }
+    }
+}
+
+/// `[training.NAME]`: a script, what it reads, and what it runs on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    #[serde(default)]
+    pub on: On,
+    /// The folder that is packed and unpacked where the script runs; a `requirements.txt` in it is installed.
+    pub source: PathBuf,
+    /// The script, within `source`.
+    #[serde(default = "train_py")]
+    pub entry: String,
+    /// SageMaker: `pytorch-2.6` or a registry URI. EC2: an AMI id or the name of a public SSM parameter.
+    pub image: Option<String>,
+    /// Default `ml.m5.xlarge`, on EC2 `t2.xlarge`.
+    pub instance_type: Option<String>,
+    /// SageMaker only.
+    #[serde(default = "one")]
+    pub instance_count: i32,
+    /// Disk, in GiB.
+    #[serde(default = "thirty")]
+    pub volume_gb: i32,
+    /// Names of data sets; each is a channel of that name.
+    #[serde(default)]
+    pub data: Vec<Name>,
+    /// Passed to the script as `--name value`.
+    #[serde(default)]
+    pub hyperparameters: BTreeMap<String, Scalar>,
+    /// Metric name → regular expression with one group, matched against the log. SageMaker only.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, String>,
+    /// Environment variables of the script. No secrets: AWS shows them to whoever may describe the job.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// The job is stopped after that long.
+    #[serde(default = "one_day")]
+    pub max_runtime: Human,
+    /// Cheaper instances that AWS may take back. SageMaker only.
+    #[serde(default)]
+    pub spot: bool,
+    /// How long to wait for spot instances in all; at least `max_runtime`.
+    pub max_wait: Option<Human>,
+    /// Keep /opt/ml/checkpoints in the bucket, and restore it after a spot interruption. SageMaker only.
+    #[serde(default)]
+    pub checkpoints: bool,
+}
+
+fn train_py() -> String {
+    "train.py".into()
+}
+fn one() -> i32 {
+    1
+}
+fn thirty() -> i32 {
+    30
+}
+fn one_day() -> Human {
+    Human::days(1)
+}
+
+/// The section of `Training` and `Instance`.
+pub type Section = BTreeMap<Name, Item>;
+
+/// A data set as a job sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Channel {
+    pub name: String,
+    pub uri: String,
+    pub digest: String,
+}
+
+/// The packed source folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Code {
+    pub bucket: String,
+    /// The key of the archive; its digest is in it, so one archive serves all jobs of the same source.
+    pub key: String,
+    pub digest: String,
+    pub path: PathBuf,
+    pub entry: String,
+}
+
+impl Code {
+    pub fn new(bucket: &str, path: &Path, entry: &str, tree: &Tree) -> Self {
+        let key = format!("code/{}/sourcedir.tar.gz", &tree.digest[..16]);
+        let (path, entry) = (path.to_owned(), entry.to_owned());
+        Self { bucket: bucket.to_owned(), key, digest: tree.digest.clone(), path, entry }
+    }
+
+    pub fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// What may be read to get it.
+    pub fn prefix(&self) -> String {
+        self.key.trim_end_matches("sourcedir.tar.gz").to_owned()
+    }
+}
+
+/// Everything about a job that the config says and both places need.
+#[derive(Debug)]
+pub struct Common {
+    pub bucket: String,
+    pub code: Code,
+    pub channels: Vec<Channel>,
+    /// The prefixes that the job reads: its code and its data.
+    pub reads: Vec<String>,
+    pub needs: Vec<ResourceId>,
+}
+
+/// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
+pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
+    let bucket = Bucket::name(draft);
+    let tree = draft.code(&item.source, &item.entry, &at.join("entry"));
+    let mut needs = vec![Bucket::id(Bucket::MAIN)];
+    let mut channels = Vec::new();
+    let mut reads = Vec::new();
+    for (i, name) in item.data.iter().enumerate() {
+        let at = at.join("data").join(i.to_string());
+        let Some(node) = draft.find(&[KindName::Data], name, "data", at) else { continue };
+        let Some(data): Option<DataSpec> = draft.spec::<Data>(name) else { continue };
+        needs.push(node.id);
+        channels.push(Channel { name: name.to_string(), uri: data.uri(), digest: data.digest });
+        reads.push(data.prefix);
+    }
+    if channels.len() < item.data.len() {
+        return None;
+    }
+    let code = Code::new(&bucket, &item.source, &item.entry, tree?);
+    reads.push(code.prefix());
+    Some(Common { bucket, code, channels, reads, needs })
+}
+
+/// Where a job's archive lies, wherever it ran (D15): `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
+pub fn model_uri(bucket: &str, root: &str, job: &str) -> String {
+    format!("s3://{bucket}/{root}/{job}/output/model.tar.gz")
+}

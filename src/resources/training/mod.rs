@@ -1,0 +1,15 @@
+//! A training job on SageMaker, in script mode. The same section makes an `instance` when `on = "ec2"`.
+//!
+//! Calls: DescribeTrainingJob, ListTags, ListTrainingJobs, CreateTrainingJob, GetLogEvents while it runs,
+//! StopTrainingJob, DeleteTrainingJob.
+//! Quirks (aws-facts §5): the name is taken until DeleteTrainingJob; `Stopped` is an end too (time limit, spot);
+//! not found is a ValidationException.
+
+#[cfg(feature = "sdk")]
+mod aws;
+pub mod job;
+#[cfg(feature = "sdk")]
+pub mod source;
+mod spec;
+
+pub use spec::{Seen, Spec, Training};

@@ -1,0 +1,245 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{self, Channel, Code, Item, On};
+use crate::config::Name;
+use crate::desired::Draft;
+use crate::domain::{
+    FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, changes, codes, fingerprint,
+};
+use crate::inputs::{Source, UseAs};
+use crate::plan::Verb;
+use crate::resources::image::{self, Purpose};
+use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::{Kind, KindName};
+
+pub struct Training;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub role_arn: String,
+    pub image: String,
+    pub instance_type: String,
+    pub instance_count: i32,
+    pub volume_gb: i32,
+    pub code: Code,
+    pub channels: Vec<Channel>,
+    /// The user's own, as text.
+    pub hyperparameters: BTreeMap<String, String>,
+    pub metrics: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    /// `s3://<bucket>/training`; the job's name and `output/model.tar.gz` follow.
+    pub output: String,
+    pub max_runtime_s: i32,
+    /// For spot training: how long in all.
+    pub max_wait_s: Option<i32>,
+    pub checkpoints: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub status: Status,
+    pub image: String,
+    pub instance_type: String,
+    pub instance_count: i32,
+    pub volume_gb: i32,
+    pub role_arn: String,
+    /// The digest in the code archive's key.
+    pub code: String,
+    pub entry: String,
+    /// Channel → digest of its data, from the tags.
+    pub data: BTreeMap<String, String>,
+    pub hyperparameters: BTreeMap<String, String>,
+    pub metrics: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    pub max_runtime_s: i32,
+    pub spot: bool,
+    pub checkpoints: bool,
+}
+
+impl Training {
+    /// The folder of the bucket that SageMaker jobs write to.
+    pub const OUTPUT: &'static str = "training";
+    /// The tag prefix under which a job remembers what its data was.
+    pub const DATA_TAG: &'static str = "opsctl:data/";
+}
+
+impl Kind for Training {
+    const NAME: KindName = KindName::Training;
+    const SECTION: Option<&'static str> = Some("training");
+    const FINGERPRINTED: bool = true;
+    type Section = job::Section;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn sources(section: &Self::Section) -> Vec<Source> {
+        let source = |(name, item): (&Name, &Item)| Source {
+            path: item.source.clone(),
+            use_as: UseAs::Code,
+            at: KeyPath::of(["training", name, "source"]),
+        };
+        section.iter().map(source).collect()
+    }
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        for (name, item) in section.iter().filter(|(_, item)| item.on == On::Sagemaker) {
+            let at = KeyPath::of(["training", name]);
+            lint(item, &at, draft);
+            let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
+            needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
+            let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
+            draft.add::<Self>(name, physical, &spec, needs, at);
+        }
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let data: BTreeMap<_, _> = want.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect();
+        let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
+        changes()
+            .field("image", &seen.image, &want.image, Needs::Replace)
+            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
+            .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
+            .field("volume_gb", seen.volume_gb, want.volume_gb, Needs::Replace)
+            .field("code", short(&seen.code), short(&want.code.digest), Needs::Replace)
+            .field("entry", &seen.entry, &want.code.entry, Needs::Replace)
+            .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
+            .field("max_runtime", Human::seconds(seen.max_runtime_s as u64), Human::seconds(want.max_runtime_s as u64), Needs::Replace)
+            .field("spot", seen.spot, want.max_wait_s.is_some(), Needs::Replace)
+            .field("checkpoints", seen.checkpoints, want.checkpoints.is_some(), Needs::Replace)
+            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .map_field("data", &seen.data, &data, |digest| short(digest))
+            .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
+            .map_field("metrics", &seen.metrics, &want.metrics, Clone::clone)
+            .done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{} × {}", want.instance_type, want.instance_count)
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        // Provisioning alone; how long the script runs, only the user knows.
+        (verb == Verb::Create).then_some(Human::minutes(4))
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "sagemaker:ListTrainingJobs",
+            "sagemaker:DescribeTrainingJob",
+            "sagemaker:ListTags",
+            "sagemaker:AddTags",
+            "sagemaker:CreateTrainingJob",
+            "sagemaker:StopTrainingJob",
+            "sagemaker:DeleteTrainingJob",
+            "iam:PassRole",
+            "s3:GetObject",
+            "s3:PutObject",
+            "logs:DescribeLogStreams",
+            "logs:GetLogEvents",
+            "logs:DeleteLogStream",
+        ]
+    }
+}
+
+/// The user of the job's role.
+fn user(name: &str) -> String {
+    format!("training-{name}")
+}
+
+type Parts = (Spec, Vec<serde_json::Value>, Vec<crate::domain::ResourceId>);
+
+fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Parts> {
+    let common = job::common(item, at, draft);
+    let image = item.image.as_deref().unwrap_or("pytorch-2.6");
+    let image = match image::uri(image, Purpose::Training, draft.scope) {
+        Ok(uri) => uri,
+        Err(known) => {
+            let text = format!("\"{image}\" is not an image opsctl knows");
+            draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, format!("one of {known}, or a full registry URI"));
+            return None;
+        }
+    };
+    let common = common?;
+    let scope: &Scope = draft.scope;
+    let bucket = &common.bucket;
+    // The job's own name depends on the fingerprint of this spec, so its folder is the one of the training.
+    let writes = format!("{}/{}-", Training::OUTPUT, scope.physical(name));
+    let checkpoints = format!("checkpoints/{}/", scope.physical(name));
+    let mut reads = common.reads;
+    let mut written = vec![writes];
+    if item.checkpoints {
+        reads.push(checkpoints.clone());
+        written.push(checkpoints.clone());
+    }
+    let mut statements = policy::read_objects(scope, bucket, &reads);
+    statements.push(policy::write_objects(scope, bucket, &written));
+    statements.extend(policy::pull_image(scope, &image));
+    statements.push(policy::write_logs(scope, "/aws/sagemaker/TrainingJobs"));
+    statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
+    let seconds = |human: Human| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
+    let spec = Spec {
+        role_arn: Role::arn(scope, &user(name)),
+        image,
+        instance_type: item.instance_type.clone().unwrap_or_else(|| "ml.m5.xlarge".into()),
+        instance_count: item.instance_count,
+        volume_gb: item.volume_gb,
+        channels: common.channels,
+        hyperparameters: item.hyperparameters.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
+        metrics: item.metrics.clone(),
+        environment: item.environment.clone(),
+        output: format!("s3://{bucket}/{}", Training::OUTPUT),
+        max_runtime_s: seconds(item.max_runtime),
+        max_wait_s: item.spot.then(|| seconds(item.max_wait.unwrap_or(item.max_runtime))),
+        checkpoints: item.checkpoints.then(|| format!("s3://{bucket}/{checkpoints}")),
+        code: common.code,
+    };
+    Some((spec, statements, common.needs))
+}
+
+fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
+    if !instance_type.starts_with("ml.") {
+        let text = format!("SageMaker has no instance type `{instance_type}`");
+        let help = format!("write \"ml.{instance_type}\", or `on = \"ec2\"`");
+        draft.error(codes::NOT_HOSTED, at.join("instance_type"), text, help);
+    }
+    if item.instance_count < 1 {
+        let text = "a job needs at least one instance";
+        draft.error(codes::BAD_VALUE, at.join("instance_count"), text, "write 1 or more");
+    }
+    if item.max_runtime.as_secs() > 28 * 86_400 {
+        let text = "SageMaker stops every job after 28 days";
+        draft.error(codes::BAD_VALUE, at.join("max_runtime"), text, "write at most \"28d\"");
+    }
+    if let Some(wait) = item.max_wait {
+        let key = at.join("max_wait");
+        if !item.spot {
+            draft.error(codes::BAD_VALUE, key, "`max_wait` is for spot training only", "add `spot = true`, or remove it");
+        } else if wait < item.max_runtime {
+            let text = format!("`max_wait` ({wait}) is shorter than `max_runtime` ({})", item.max_runtime);
+            draft.error(codes::BAD_VALUE, key, text, "it covers waiting and running together");
+        }
+    }
+    if item.spot && !item.checkpoints {
+        let text = "a spot interruption starts the script again from nothing";
+        draft.warn(codes::SPOT_WITHOUT_CHECKPOINTS, at.join("spot"), text, "add `checkpoints = true` and resume from it");
+    }
+    for (metric, pattern) in &item.metrics {
+        let groups = regex::Regex::new(pattern).map(|r| r.captures_len());
+        if !matches!(groups, Ok(2)) {
+            let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
+            let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");
+            draft.error(codes::BAD_PATTERN, at.join("metrics").join(metric), text, "for example 'accuracy=([0-9.]+)'");
+        }
+    }
+}
