@@ -149,7 +149,7 @@ def download(url):
             content = response.read(DOWNLOAD_BYTES + 1)
     # HTTPException and ValueError: a server or an address that breaks the rules of HTTP.
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise BadRequest(f"the file at \"url\" could not be fetched: {reason(error)}") from error
+        raise BadRequest(f'the file at "url" could not be fetched: {reason(error)}') from error
     if len(content) > DOWNLOAD_BYTES:
         raise BadRequest(f'the file at "url" is larger than {DOWNLOAD_BYTES} bytes')
     return as_text(content)
