@@ -76,11 +76,11 @@ def output_fn(logits, accept):
 # Reading a request
 
 
-def as_text(body):
+def as_text(body, source="the request"):
     try:
         return body if isinstance(body, str) else bytes(body).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadRequest("the request is not UTF-8 text") from error
+        raise BadRequest(f"{source} is not UTF-8 text") from error
 
 
 def parse_json(text):
@@ -92,7 +92,7 @@ def parse_json(text):
     if len(given) != 1:
         raise BadRequest('the request must be an object with either "instances" or "url"')
     if given == ["url"]:
-        return parse_lines(download(request["url"]), "the file")
+        return parse_lines(download(request["url"]), 'the file at "url"')
     return check_images(request["instances"], "instances[{}]")
 
 
@@ -108,7 +108,7 @@ def parse_lines(text, source):
 def check_images(rows, place):
     """`place` names an image in a message; its {} becomes the position, counted from 0."""
     if not isinstance(rows, list) or not rows:
-        raise BadRequest("there must be at least one image")
+        raise BadRequest("there must be a list of at least one image")
     for position, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != PIXELS:
             found = f"{len(row)} values" if isinstance(row, list) else type(row).__name__
@@ -152,7 +152,7 @@ def download(url):
         raise BadRequest(f'the file at "url" could not be fetched: {reason(error)}') from error
     if len(content) > DOWNLOAD_BYTES:
         raise BadRequest(f'the file at "url" is larger than {DOWNLOAD_BYTES} bytes')
-    return as_text(content)
+    return as_text(content, 'the file at "url"')
 
 
 def reason(error):

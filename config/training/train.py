@@ -192,7 +192,7 @@ def resume(folder: Path, weights: dict, optimizer: Adam, made_by: str) -> int:
     try:
         with np.load(path, allow_pickle=False) as file:
             saved = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         logger.warning("starting over: %s cannot be read (%s)", path, error)
         return 0
     if str(saved.get("recipe")) != made_by:

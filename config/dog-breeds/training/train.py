@@ -168,7 +168,7 @@ def load_checkpoint(folder: Path, made_with: dict, device):
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a broken file shows as any of a dozen types; a checkpoint is never worth failing for
-        logger.warning("starting over: %s cannot be read (%s)", path, error)
+        logger.warning("starting over: %s cannot be read (%s)", path, type(error).__name__)
         return None
     if state["recipe"] != made_with:
         logger.warning("starting over: %s was made with other hyperparameters (%s)", path, state["recipe"])
