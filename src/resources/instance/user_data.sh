@@ -1,0 +1,226 @@
+#!/bin/bash
+# opsctl: train on this EC2 instance, then end it. User data of an Amazon Linux 2023 instance, run once, as root.
+#
+# opsctl replaces each {{name}} by a shell-quoted value:
+#   job              name of the training job
+#   output           s3:// URI before /<job>; the results go to <output>/<job>/output/
+#   code             s3:// URI of sourcedir.tar.gz: the entry script and, if there is one, requirements.txt
+#   entry            path of the script inside it
+#   channels         one line "name s3://prefix" for each data channel
+#   hyperparameters  JSON object; a string in it is decoded as SageMaker does ("5" is the number 5)
+#   environment      JSON object of strings, for the script
+#   python           interpreter and package of Amazon Linux, such as python3.12
+#   pass_args        1: hyperparameters are passed as "--name value" too, as in script mode; 0: only as variables
+#   region           region of the bucket
+#   deadline         seconds until the work is stopped
+#
+# Results, in this order: model.tar.gz, output.tar.gz (if the script wrote to SM_OUTPUT_DATA_DIR), train.log, and
+# last result.json: {"exit_code":0,"message":"","seconds":12}. Who sees result.json finds the others complete.
+#
+# opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
+#   OPSCTL_ROOT      a folder in the place of /
+#   OPSCTL_VENV      a virtual environment to use again
+set -euo pipefail
+
+# shellcheck disable=SC1083  # the braces of the placeholders
+{
+  JOB={{job}}
+  OUTPUT={{output}}
+  CODE={{code}}
+  ENTRY={{entry}}
+  CHANNELS={{channels}}
+  HYPERPARAMETERS={{hyperparameters}}
+  ENVIRONMENT={{environment}}
+  PYTHON={{python}}
+  PASS_ARGS={{pass_args}}
+  REGION={{region}}
+  DEADLINE={{deadline}}
+}
+
+ML="${OPSCTL_ROOT:-}/opt/ml"
+WORK="${OPSCTL_ROOT:-}/opt/opsctl"
+VENV="${OPSCTL_VENV:-$WORK/venv}"
+LOG="$WORK/train.log"
+STEP="$WORK/step" # what is being done, for the message when it fails
+RESULTS="$OUTPUT/$JOB/output"
+
+# Right after boot the instance profile's credentials may not be there yet, hence the attempts.
+copy() {
+  local attempt
+  for attempt in 1 2 3 4 5; do
+    aws s3 cp --only-show-errors "$@" && return 0 # in a trap, a bare `return` means the status before the trap
+    [[ $attempt == 5 ]] || sleep $((attempt * 3))
+  done
+  return 1
+}
+
+step() {
+  echo "$1" >"$STEP"
+  echo "opsctl: $1"
+}
+
+fail() {
+  echo "opsctl: $1" >&2
+  exit 1
+}
+
+# The work, in a process of its own, so that one time limit covers all of it and its log is one file.
+
+fetch() {
+  local name uri
+  step "fetch the code"
+  copy "$CODE" "$WORK/sourcedir.tar.gz"
+  tar -xzf "$WORK/sourcedir.tar.gz" --no-same-owner -C "$ML/code"
+  [[ -f $ML/code/$ENTRY ]] || fail "$ENTRY is not in $CODE"
+  while read -r name uri; do
+    [[ -n $name ]] || continue
+    step "fetch the data of channel $name"
+    mkdir -p "$ML/input/data/$name"
+    copy --recursive "$uri" "$ML/input/data/$name" </dev/null
+    # An empty prefix is no error to the AWS CLI. SageMaker refuses it, and so do we.
+    [[ -n $(ls -A "$ML/input/data/$name") ]] || fail "there is nothing under $uri"
+  done <<<"$CHANNELS"
+}
+
+prepare_python() {
+  if [[ ! -x $VENV/bin/python ]]; then
+    if ! command -v "$PYTHON" >/dev/null; then
+      step "install $PYTHON"
+      dnf install -y -q "$PYTHON" "$PYTHON-pip"
+    fi
+    step "make a virtual environment"
+    "$PYTHON" -m venv "$VENV"
+  fi
+  if [[ -f $ML/code/requirements.txt ]]; then
+    step "install requirements.txt"
+    "$VENV/bin/python" -m pip install -q --disable-pip-version-check -r "$ML/code/requirements.txt"
+  fi
+}
+
+# Bash cannot export a variable such as SM_HP_LEARNING-RATE, so Python makes the environment of script mode.
+run_script() {
+  cat >"$WORK/launch.py" <<'LAUNCHER'
+import json, os, sys
+
+ml, entry, channels, hyperparameters, environment, pass_args, job = sys.argv[1:]
+
+
+def decoded(value):
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def text(value):
+    return value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else json.dumps(value)
+
+
+values = {name: decoded(value) for name, value in json.loads(hyperparameters).items()}
+names = sorted(line.split()[0] for line in channels.splitlines() if line.strip())
+place = {
+    "SM_MODEL_DIR": "model",
+    "SM_OUTPUT_DIR": "output",
+    "SM_OUTPUT_DATA_DIR": "output/data",
+    "SM_INPUT_DIR": "input",
+    **{f"SM_CHANNEL_{name.upper()}": f"input/data/{name}" for name in names},
+}
+os.environ.update({name: f"{ml}/{path}" for name, path in place.items()})
+os.environ.update({f"SM_HP_{name.upper()}": text(value) for name, value in values.items()})
+os.environ.update(
+    SM_HPS=json.dumps(values),
+    SM_CHANNELS=json.dumps(names),
+    SM_HOSTS='["algo-1"]',
+    SM_CURRENT_HOST="algo-1",
+    SM_NUM_CPUS=str(os.cpu_count()),
+    SM_NUM_GPUS="0",
+    TRAINING_JOB_NAME=job,
+    PYTHONUNBUFFERED="1",
+)
+os.environ.update(json.loads(environment))
+arguments = [part for name, value in values.items() for part in ("--" + name, text(value))]
+os.chdir(f"{ml}/code")
+sys.stdout.flush()
+os.execv(sys.executable, [sys.executable, entry] + (arguments if pass_args == "1" else []))
+LAUNCHER
+  step "run $ENTRY"
+  "$VENV/bin/python" "$WORK/launch.py" \
+    "$ML" "$ENTRY" "$CHANNELS" "$HYPERPARAMETERS" "$ENVIRONMENT" "$PASS_ARGS" "$JOB" </dev/null
+}
+
+# Links are followed (an endpoint refuses an archive that has some), and no leading folder is added.
+pack() {
+  (
+    cd "$1"
+    shopt -s dotglob nullglob
+    files=(*)
+    [[ ${#files[@]} -gt 0 ]] || exit 0
+    tar --dereference --hard-dereference -czf "$WORK/$2" -- "${files[@]}"
+    copy "$WORK/$2" "$RESULTS/$2"
+  )
+}
+
+work() {
+  trap 'exit 143' TERM # not at once, but when the script has ended: it is given the time to save something
+  fetch
+  prepare_python
+  run_script
+  step "store the results"
+  [[ -n $(ls -A "$ML/model") ]] || fail "$ENTRY ended well, but wrote nothing to SM_MODEL_DIR"
+  pack "$ML/model" model.tar.gz
+  pack "$ML/output/data" output.tar.gz
+}
+
+# The supervisor: whatever happens, it leaves a result and ends the instance.
+
+# What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else the last line
+# of the log. ASCII only, so that the text can be cut anywhere and still be JSON.
+message() {
+  local doing cause
+  doing=$(cat "$STEP" 2>/dev/null) || doing="start"
+  case $1 in
+    0) return ;;
+    124 | 137) [[ $SECONDS -lt $DEADLINE ]] || cause="stopped at the deadline of $DEADLINE s" ;;
+    130 | 143) cause="stopped by a signal" ;;
+  esac
+  if [[ -z ${cause:-} ]]; then
+    cause=$(head -c 900 "$ML/output/failure" 2>/dev/null) || cause=$(grep -v '^[[:space:]]*$' "$LOG" | tail -n 1)
+  fi
+  printf '%s: exit code %s: %s' "$doing" "$1" "$cause" | LC_ALL=C tr '\000-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' |
+    head -c 1024 | sed 's/[\\"]/\\&/g'
+}
+
+finish() {
+  local code=$?
+  trap - EXIT
+  trap '' TERM INT # nothing may come between here and the result
+  set +e
+  printf '{"exit_code":%d,"message":"%s","seconds":%d}\n' "$code" "$(message "$code")" "$SECONDS" >"$WORK/result.json"
+  copy "$LOG" "$RESULTS/train.log"
+  # The console output of the instance is the last place to look when nothing can be uploaded.
+  copy "$WORK/result.json" "$RESULTS/result.json" || { cat "$WORK/result.json" && tail -n 50 "$LOG"; }
+  shutdown -h now
+}
+supervise() {
+  local worker code=0
+  trap finish EXIT
+  # If even the supervisor hangs, the instance still ends: opsctl starts it with "terminate on shutdown".
+  shutdown -h "+$((DEADLINE / 60 + 15))"
+
+  export HOME="${HOME:-/root}" AWS_DEFAULT_REGION="$REGION"
+  export TMPDIR="$WORK/tmp" # /tmp is in memory on Amazon Linux 2023, too small for the packages of a framework
+  mkdir -p "$TMPDIR" "$ML/code" "$ML/model" "$ML/input/data" "$ML/output/data"
+
+  timeout --kill-after=30 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &
+  worker=$!
+  # timeout passes the signal on to the whole work. It also ends `wait`, before the work has ended.
+  trap 'kill "$worker" || true' TERM INT
+  wait "$worker" || code=$?
+  while kill -0 "$worker" 2>/dev/null; do
+    code=0
+    wait "$worker" || code=$?
+  done
+  exit "$code"
+}
+
+if [[ ${1:-} == work ]]; then work; else supervise; fi
