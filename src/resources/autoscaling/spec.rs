@@ -1,0 +1,103 @@
+use serde::{Deserialize, Serialize};
+
+use crate::config::section::NoSection;
+use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
+use crate::resources::endpoint_config::EndpointConfig;
+use crate::resources::{Kind, KindName};
+
+pub struct Autoscaling;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub min: i32,
+    pub max: i32,
+    /// Invocations per instance per minute.
+    pub target: f64,
+    pub scale_in_cooldown_s: i32,
+    pub scale_out_cooldown_s: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub min: i32,
+    pub max: i32,
+    /// Absent while a run was killed between target and policy.
+    pub policy: Option<Policy>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    pub target: f64,
+    pub scale_in_cooldown_s: i32,
+    pub scale_out_cooldown_s: i32,
+}
+
+impl Autoscaling {
+    /// The one policy of a variant.
+    pub const POLICY: &'static str = "opsctl-invocations-per-instance";
+
+    /// `endpoint/<endpoint>/variant/<variant>` (aws-facts §9.1).
+    pub fn resource_id(endpoint: &str) -> String {
+        format!("endpoint/{endpoint}/variant/{}", EndpointConfig::VARIANT)
+    }
+}
+
+impl Kind for Autoscaling {
+    const NAME: KindName = KindName::Autoscaling;
+    const PART_OF: Option<KindName> = Some(KindName::Endpoint);
+    type Section = NoSection;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+        let policy = seen.policy.as_ref();
+        let cooldown = |seconds: i32| Human::seconds(seconds as u64).to_string();
+        changes()
+            .field("min", seen.min, want.min, Needs::Update)
+            .field("max", seen.max, want.max, Needs::Update)
+            .field("target", shown(policy.map(|p| p.target.to_string())), want.target, Needs::Update)
+            .field(
+                "scale_in_cooldown",
+                shown(policy.map(|p| cooldown(p.scale_in_cooldown_s))),
+                cooldown(want.scale_in_cooldown_s),
+                Needs::Update,
+            )
+            .field(
+                "scale_out_cooldown",
+                shown(policy.map(|p| cooldown(p.scale_out_cooldown_s))),
+                cooldown(want.scale_out_cooldown_s),
+                Needs::Update,
+            )
+            .done()
+    }
+
+    fn status(_: &Seen) -> Status {
+        Status::ready("Registered")
+    }
+
+    fn owner(_: &Seen) -> Owner {
+        Owner::Ours // it is part of our endpoint
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{} to {} instances, {} invocations per instance per minute", want.min, want.max, want.target)
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "iam:CreateServiceLinkedRole",
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:UpdateEndpointWeightsAndCapacities",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:DeleteAlarms",
+        ]
+    }
+}

@@ -1,0 +1,10 @@
+//! Provisioned concurrency on a function's alias, never on `$LATEST`.
+//!
+//! Calls: GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig, DeleteProvisionedConcurrencyConfig.
+//! Quirks (aws-facts §11.6): the account keeps at least 100 (or 10) executions unreserved; READY takes minutes.
+
+#[cfg(feature = "sdk")]
+mod aws;
+mod spec;
+
+pub use spec::{Concurrency, Spec};

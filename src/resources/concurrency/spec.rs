@@ -1,0 +1,68 @@
+use serde::{Deserialize, Serialize};
+
+use crate::config::section::NoSection;
+use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
+use crate::plan::Verb;
+use crate::resources::function::Function;
+use crate::resources::{Kind, KindName};
+
+pub struct Concurrency;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub requested: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub status: Status,
+    pub requested: i32,
+}
+
+impl Concurrency {
+    /// `function:<name>:<alias>`, as Application Auto Scaling writes it.
+    pub fn resource_id(function: &str) -> String {
+        format!("function:{function}:{}", Function::ALIAS)
+    }
+
+    /// The function of a resource id.
+    pub fn function(physical: &str) -> &str {
+        physical.split(':').nth(1).unwrap_or(physical)
+    }
+}
+
+impl Kind for Concurrency {
+    const NAME: KindName = KindName::Concurrency;
+    const PART_OF: Option<KindName> = Some(KindName::Function);
+    type Section = NoSection;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        changes().field("provisioned_concurrency", seen.requested, want.requested, Needs::Update).done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(_: &Seen) -> Owner {
+        Owner::Ours // it is part of our function
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{} initialised environments", want.requested)
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        (verb != Verb::Delete).then_some(Human::minutes(2))
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "lambda:GetProvisionedConcurrencyConfig",
+            "lambda:PutProvisionedConcurrencyConfig",
+            "lambda:DeleteProvisionedConcurrencyConfig",
+        ]
+    }
+}

@@ -1,0 +1,84 @@
+use serde::{Deserialize, Serialize};
+
+use super::section;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
+use crate::inputs::Source;
+use crate::plan::Verb;
+use crate::resources::{Kind, KindName};
+
+pub struct Endpoint;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Physical name of the endpoint configuration.
+    pub config: String,
+    pub instance_type: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub status: Status,
+    /// The configuration it really runs.
+    pub config: String,
+    /// Of the live configuration; unknown when somebody deleted that.
+    pub instance_type: Option<String>,
+    pub instances: i32,
+}
+
+impl Kind for Endpoint {
+    const NAME: KindName = KindName::Endpoint;
+    const SECTION: Option<&'static str> = Some("endpoint");
+    type Section = section::Section;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn sources(section: &Self::Section) -> Vec<Source> {
+        section::sources(section)
+    }
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        for (name, item) in section {
+            section::add(name, item, draft);
+        }
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let live = seen.instance_type.as_deref().unwrap_or("unknown");
+        changes()
+            .field("configuration", &seen.config, &want.config, Needs::Update)
+            .field("instance_type", live, &want.instance_type, Needs::Detach)
+            .done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        Some(match verb {
+            Verb::Create => Human::minutes(5),
+            Verb::Update => Human::minutes(8),
+            Verb::Delete => Human::minutes(2),
+        })
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "sagemaker:ListEndpoints",
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:ListTags",
+            "sagemaker:AddTags",
+            "sagemaker:CreateEndpoint",
+            "sagemaker:UpdateEndpoint",
+            "sagemaker:DeleteEndpoint",
+            "application-autoscaling:DeregisterScalableTarget",
+        ]
+    }
+}

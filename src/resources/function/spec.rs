@@ -1,0 +1,278 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::code;
+use crate::config::Name;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, changes, codes};
+use crate::inputs::{Source, UseAs};
+use crate::plan::Verb;
+use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
+use crate::resources::log_group::LogGroup;
+use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::{Kind, KindName};
+
+pub struct Function;
+
+/// `[function.NAME]`: a Lambda function that calls an endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// A name under `[endpoint]`; the function learns it as ENDPOINT_NAME and may invoke only it.
+    endpoint: Name,
+    /// A folder with your own code; without it opsctl's handler is used.
+    source: Option<PathBuf>,
+    /// `<file>.<function>` within `source`.
+    #[serde(default = "template_handler")]
+    handler: String,
+    #[serde(default = "python")]
+    runtime: String,
+    #[serde(default = "smallest")]
+    memory_mb: i32,
+    /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
+    #[serde(default = "ninety_seconds")]
+    timeout: Human,
+    /// Environments that are always initialised, on the alias `live`.
+    provisioned_concurrency: Option<i32>,
+    /// Environment variables. No secrets.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+fn template_handler() -> String {
+    code::TEMPLATE_HANDLER.into()
+}
+fn python() -> String {
+    "python3.13".into()
+}
+fn smallest() -> i32 {
+    128
+}
+fn ninety_seconds() -> Human {
+    Human::seconds(90)
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub role_arn: String,
+    pub source: Option<PathBuf>,
+    /// Base64 of the zip's SHA-256, as Lambda computes it.
+    pub code_sha256: String,
+    pub config: Configuration,
+}
+
+/// What a version fixes besides its code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    pub handler: String,
+    pub runtime: String,
+    pub memory_mb: i32,
+    pub timeout_s: i32,
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub status: Status,
+    /// What the alias serves; absent while a run was killed before it.
+    pub live: Option<Live>,
+    /// Weights that an interrupted roll-out left on the alias.
+    pub weighted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    pub role_arn: String,
+    pub code_sha256: String,
+    pub config: Configuration,
+}
+
+impl Function {
+    /// The alias that callers invoke and that provisioned concurrency sits on.
+    pub const ALIAS: &'static str = "live";
+}
+
+/// Runtimes that Lambda still lets one create (aws-facts §11.2).
+const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
+/// The most that an account with the usual limit of 1,000 can provision: 100 stay unreserved.
+const USUAL_ACCOUNT: i32 = 900;
+
+impl Kind for Function {
+    const NAME: KindName = KindName::Function;
+    const SECTION: Option<&'static str> = Some("function");
+    type Section = BTreeMap<Name, Item>;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn sources(section: &Self::Section) -> Vec<Source> {
+        let source = |(name, item): (&Name, &Item)| {
+            let at = KeyPath::of(["function", name, "source"]);
+            Some(Source { path: item.source.clone()?, use_as: UseAs::Code, at })
+        };
+        section.iter().filter_map(source).collect()
+    }
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        for (name, item) in section {
+            add(name, item, draft);
+        }
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let Some(live) = &seen.live else {
+            return changes().field("alias", "none", Function::ALIAS, Needs::Update).done();
+        };
+        let (have, config) = (&live.config, &want.config);
+        let short = |sha: &str| sha.get(..10).unwrap_or(sha).to_owned();
+        changes()
+            .field("code", short(&live.code_sha256), short(&want.code_sha256), Needs::Update)
+            .field("handler", &have.handler, &config.handler, Needs::Update)
+            .field("runtime", &have.runtime, &config.runtime, Needs::Update)
+            .field("memory_mb", have.memory_mb, config.memory_mb, Needs::Update)
+            .field("timeout", Human::seconds(have.timeout_s as u64), Human::seconds(config.timeout_s as u64), Needs::Update)
+            .field("role", &live.role_arn, &want.role_arn, Needs::Update)
+            // Values may be private to the user: only that they differ is told.
+            .when(have.environment != config.environment, "environment", "other values", "these", Needs::Update)
+            .when(seen.weighted, "alias weights", "some", "none", Needs::Update)
+            .done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{}, {} MB", want.config.runtime, want.config.memory_mb)
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        (verb != Verb::Delete).then_some(Human::seconds(15))
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "tag:GetResources",
+            "lambda:GetFunction",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetAlias",
+            "lambda:CreateFunction",
+            "lambda:TagResource",
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+            "lambda:PublishVersion",
+            "lambda:CreateAlias",
+            "lambda:UpdateAlias",
+            "lambda:DeleteFunction",
+            "iam:PassRole",
+        ]
+    }
+}
+
+/// Adds the function, its role and log group, and its provisioned concurrency.
+fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
+    let at = KeyPath::of(["function", name]);
+    lint(item, &at, draft);
+    let endpoint = draft.find(&[KindName::Endpoint], &item.endpoint, "endpoint", at.join("endpoint"));
+    let tree = match &item.source {
+        None => Some(None),
+        Some(path) => {
+            // `handler.lambda_handler` lives in `handler.py`.
+            let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
+            draft.code(path, &format!("{}.py", file.replace('.', "/")), &at.join("handler")).map(Some)
+        }
+    };
+    let (Some(endpoint), Some(tree)) = (endpoint, tree) else { return };
+    let zip = code::zip(tree);
+    if zip.len() > 50_000_000 {
+        let text = format!("the zip has {} MB, Lambda takes 50 MB directly", zip.len() / 1_000_000);
+        draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with .opsctlignore");
+    }
+    let scope = draft.scope;
+    let physical = scope.physical(name);
+    let user = format!("function-{name}");
+    let group = format!("{}{physical}", LogGroup::FUNCTIONS);
+    let invoke = scope.arn("sagemaker", &format!("endpoint/{}", endpoint.physical.to_lowercase()));
+    let statements =
+        vec![policy::one(&["sagemaker:InvokeEndpoint"], invoke), policy::write_log_streams(scope, &group)];
+    let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
+    let role = Role::of_user(&user, Assumer::Lambda, statements, draft, &at);
+    let mut environment = item.environment.clone();
+    environment.insert("ENDPOINT_NAME".into(), endpoint.physical.clone());
+    let spec = Spec {
+        role_arn: Role::arn(draft.scope, &user),
+        source: item.source.clone(),
+        code_sha256: code::sha256(&zip),
+        config: Configuration {
+            handler: item.handler.clone(),
+            runtime: item.runtime.clone(),
+            memory_mb: item.memory_mb,
+            timeout_s: item.timeout.as_secs() as i32,
+            environment,
+        },
+    };
+    let function = draft.add::<Function>(name, physical.clone(), &spec, [role, log_group, endpoint.id], at.clone());
+    if let Some(requested) = item.provisioned_concurrency {
+        let spec = ConcurrencySpec { requested };
+        let at = at.join("provisioned_concurrency");
+        draft.add::<Concurrency>(name, Concurrency::resource_id(&physical), &spec, [function], at);
+    }
+}
+
+fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    if !RUNTIMES.contains(&item.runtime.as_str()) {
+        let key = at.join("runtime");
+        let help = format!("one of {}", RUNTIMES.join(", "));
+        if item.runtime.starts_with("python3.") {
+            let text = format!("the runtime {} is deprecated", item.runtime);
+            draft.warn(codes::OLD_RUNTIME, key, text, help);
+        } else {
+            let text = format!("the function's handler is Python, and `{}` is not", item.runtime);
+            draft.error(codes::BAD_VALUE, key, text, help);
+        }
+    }
+    if !(128..=10_240).contains(&item.memory_mb) {
+        let text = format!("{} MB is outside what Lambda offers", item.memory_mb);
+        draft.error(codes::BAD_VALUE, at.join("memory_mb"), text, "128 to 10240");
+    }
+    let timeout = item.timeout.as_secs();
+    if !(1..=900).contains(&timeout) {
+        let text = format!("{} is outside what Lambda offers", item.timeout);
+        draft.error(codes::BAD_VALUE, at.join("timeout"), text, "1s to 15m");
+    } else if timeout < 60 {
+        let text = format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
+        draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");
+    }
+    if !item.handler.contains('.') {
+        let text = format!("`{}` names no function", item.handler);
+        draft.error(codes::BAD_VALUE, at.join("handler"), text, "write <file>.<function>, like \"handler.lambda_handler\"");
+    }
+    let size: usize = item.environment.iter().map(|(k, v)| k.len() + v.len()).sum();
+    if size > 4_000 {
+        let text = format!("the environment has {size} bytes, Lambda allows 4,096 in all");
+        draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
+    }
+    let key = at.join("provisioned_concurrency");
+    match item.provisioned_concurrency {
+        Some(n) if n < 1 => {
+            draft.error(codes::BAD_VALUE, key, "provisioned concurrency is at least 1", "remove the key for none");
+        }
+        Some(n) if n > USUAL_ACCOUNT => {
+            let text = format!("{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved");
+            draft.warn(codes::SMALL_ACCOUNT, key, text, "ask for a higher limit of concurrent executions first");
+        }
+        Some(n) => {
+            let text = format!("a new account has a limit of 10 concurrent executions and refuses even {n}");
+            let help = "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it";
+            draft.warn(codes::SMALL_ACCOUNT, key, text, help);
+        }
+        None => {}
+    }
+}

@@ -1,0 +1,38 @@
+//! The program of a training instance, as user data.
+
+use serde_json::json;
+
+use super::Spec;
+
+/// EC2's limit, before base64 (aws-facts §12).
+pub const LIMIT: usize = 16_384;
+const TEMPLATE: &str = include_str!("user_data.sh");
+/// Amazon Linux 2023's own Python 3.9 is too old for today's packages.
+const PYTHON: &str = "python3.12";
+
+/// Fills the template for one job. `region` is the bucket's.
+pub fn script(job: &str, spec: &Spec, region: &str) -> String {
+    let channels: Vec<String> = spec.channels.iter().map(|c| format!("{} {}", c.name, c.uri)).collect();
+    let values = [
+        ("job", job.to_owned()),
+        ("output", spec.output.clone()),
+        ("code", spec.code.uri()),
+        ("entry", spec.code.entry.clone()),
+        ("channels", channels.join("\n")),
+        ("hyperparameters", json!(spec.hyperparameters).to_string()),
+        ("environment", json!(spec.environment).to_string()),
+        ("python", PYTHON.to_owned()),
+        // Scripts for EC2 usually have no argument parser; SM_HPS has the same values.
+        ("pass_args", "0".to_owned()),
+        ("region", region.to_owned()),
+        ("deadline", spec.max_runtime_s.to_string()),
+    ];
+    values.iter().fold(TEMPLATE.to_owned(), |script, (name, value)| {
+        script.replace(&format!("={{{{{name}}}}}\n"), &format!("={}\n", quoted(value)))
+    })
+}
+
+/// A word of the shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

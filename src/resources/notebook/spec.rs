@@ -1,0 +1,206 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Name;
+use crate::desired::Draft;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, changes, codes};
+use crate::plan::Verb;
+use crate::resources::bucket::Bucket;
+use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::{Kind, KindName};
+
+pub struct Notebook;
+
+/// `[notebook.NAME]`: a notebook instance that may read the project's bucket.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    #[serde(default = "xlarge")]
+    instance_type: String,
+    /// GiB; grows in place, shrinks only by a new notebook.
+    #[serde(default = "five")]
+    volume_gb: i32,
+    #[serde(default = "al2023")]
+    platform: String,
+    /// Stopped after that long without a busy kernel; `"never"` keeps it running, and billed.
+    #[serde(default = "one_hour")]
+    idle_stop: Idle,
+}
+
+/// How long a notebook may idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Idle {
+    After(Human),
+    #[serde(rename = "never")]
+    Never,
+}
+
+impl<'de> Deserialize<'de> for Idle {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match String::deserialize(d)?.as_str() {
+            "never" => Ok(Self::Never),
+            text => text.parse().map(Self::After).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// What the case needed: the 4 GiB of ml.t3.medium were too little.
+fn xlarge() -> String {
+    "ml.t3.xlarge".into()
+}
+fn five() -> i32 {
+    5
+}
+fn al2023() -> String {
+    "notebook-al2023-v1".into()
+}
+fn one_hour() -> Idle {
+    Idle::After(Human::hours(1))
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub role_arn: String,
+    pub instance_type: String,
+    pub volume_gb: i32,
+    pub platform: String,
+    /// The script that runs at each start.
+    pub on_start: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub owner: Owner,
+    pub status: Status,
+    pub role_arn: String,
+    pub instance_type: String,
+    pub volume_gb: i32,
+    pub platform: Option<String>,
+    /// "2" when the instance metadata needs a session token.
+    pub metadata_version: Option<String>,
+    pub on_start: Option<String>,
+}
+
+impl Kind for Notebook {
+    const NAME: KindName = KindName::Notebook;
+    const SECTION: Option<&'static str> = Some("notebook");
+    type Section = BTreeMap<Name, Item>;
+    type Spec = Spec;
+    type Seen = Seen;
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        for (name, item) in section {
+            let at = KeyPath::of(["notebook", name]);
+            lint(item, &at, draft);
+            let user = format!("notebook-{name}");
+            let physical = draft.scope.physical(name);
+            let bucket = Bucket::name(draft);
+            let scope = draft.scope;
+            let mut statements = policy::read_objects(scope, &bucket, &[String::new()]);
+            statements.push(policy::write_objects(scope, &bucket, &["notebooks/".into()]));
+            statements.push(policy::write_logs(scope, "/aws/sagemaker/NotebookInstances"));
+            let itself = scope.arn("sagemaker", &format!("notebook-instance/{physical}"));
+            // For the idle stop, which runs on the notebook.
+            statements.push(policy::one(
+                &["sagemaker:StopNotebookInstance", "sagemaker:DescribeNotebookInstance"],
+                itself,
+            ));
+            let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
+            let spec = Spec {
+                role_arn: Role::arn(draft.scope, &user),
+                instance_type: item.instance_type.clone(),
+                volume_gb: item.volume_gb,
+                platform: item.platform.clone(),
+                on_start: on_start(item.idle_stop),
+            };
+            draft.add::<Self>(name, physical, &spec, [role, Bucket::id(Bucket::MAIN)], at);
+        }
+    }
+
+    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        // AWS grows a volume, never shrinks it.
+        let volume = if want.volume_gb < seen.volume_gb { Needs::Replace } else { Needs::Update };
+        let script = seen.on_start.as_deref();
+        changes()
+            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Update)
+            .field("volume_gb", seen.volume_gb, want.volume_gb, volume)
+            // Emulators leave these two out; AWS always answers them.
+            .field("platform", seen.platform.as_ref().unwrap_or(&want.platform), &want.platform, Needs::Update)
+            .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
+            .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
+            .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
+            .done()
+    }
+
+    fn status(seen: &Seen) -> Status {
+        seen.status.clone()
+    }
+
+    fn owner(seen: &Seen) -> Owner {
+        seen.owner.clone()
+    }
+
+    fn summary(want: &Spec) -> String {
+        format!("{}, {} GiB", want.instance_type, want.volume_gb)
+    }
+
+    fn usual(verb: Verb) -> Option<Human> {
+        Some(match verb {
+            Verb::Create => Human::minutes(4),
+            Verb::Update => Human::minutes(7),
+            Verb::Delete => Human::minutes(3),
+        })
+    }
+
+    fn iam_actions() -> &'static [&'static str] {
+        &[
+            "sagemaker:ListNotebookInstances",
+            "sagemaker:DescribeNotebookInstance",
+            "sagemaker:DescribeNotebookInstanceLifecycleConfig",
+            "sagemaker:ListTags",
+            "sagemaker:AddTags",
+            "sagemaker:CreateNotebookInstanceLifecycleConfig",
+            "sagemaker:UpdateNotebookInstanceLifecycleConfig",
+            "sagemaker:CreateNotebookInstance",
+            "sagemaker:UpdateNotebookInstance",
+            "sagemaker:StopNotebookInstance",
+            "sagemaker:StartNotebookInstance",
+            "sagemaker:DeleteNotebookInstance",
+            "sagemaker:DeleteNotebookInstanceLifecycleConfig",
+            "iam:PassRole",
+            "logs:DescribeLogStreams",
+            "logs:DeleteLogStream",
+        ]
+    }
+}
+
+/// The lifecycle script of this idle time; AWS runs it as root at each start, for at most five minutes.
+fn on_start(idle: Idle) -> String {
+    match idle {
+        Idle::After(time) => include_str!("on_start.sh").replace("{{idle_seconds}}", &time.as_secs().to_string()),
+        Idle::Never => "#!/bin/bash\n# opsctl: this notebook is never stopped by itself.\n".into(),
+    }
+}
+
+fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let instance_type = item.instance_type.as_str();
+    let key = at.join("instance_type");
+    if !instance_type.starts_with("ml.") {
+        let text = format!("SageMaker has no instance type `{instance_type}`");
+        draft.error(codes::NOT_HOSTED, key, text, format!("write \"ml.{instance_type}\""));
+    } else if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
+        let text = format!("`{instance_type}` has 4 GiB, and a notebook like this ran out of memory with them");
+        draft.warn(codes::SMALL_NOTEBOOK, key, text, "ml.t3.xlarge has 16 GiB");
+    }
+    if ["notebook-al1-", "notebook-al2-"].iter().any(|closed| item.platform.starts_with(closed)) {
+        let text = format!("AWS has closed the platform `{}`", item.platform);
+        draft.error(codes::CLOSED_PLATFORM, at.join("platform"), text, "write \"notebook-al2023-v1\", or leave it out");
+    }
+    if !(5..=16_384).contains(&item.volume_gb) {
+        let text = format!("{} GiB is outside what SageMaker offers", item.volume_gb);
+        draft.error(codes::BAD_VALUE, at.join("volume_gb"), text, "5 to 16384");
+    }
+}
