@@ -1,1 +1,226 @@
-//! A small AWS on loopback.
+//! A small AWS on loopback: the product's demo without an account, and the only AWS our tests have.
+//!
+//! It speaks AWS's own wire protocols, so any client can use it (the Rust SDK, boto3, the AWS CLI), and it
+//! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the other.
+//!
+//! The way of a request: [`server`] guards and routes it by its credential scope, a [`protocol`] decodes it,
+//! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function
+//! of [`services`]. Functions keep their documents in the [`store`], whose states advance with the [`clock`].
+
+pub mod call;
+pub mod clock;
+mod control;
+pub mod counters;
+pub mod faults;
+pub mod paging;
+pub mod protocol;
+mod server;
+pub mod services;
+pub mod store;
+pub mod tags;
+#[cfg(test)]
+mod wire_tests;
+pub mod world;
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use clock::Pace;
+pub use world::World;
+
+/// How a sandbox is to be: where it keeps its state, and how its time passes.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// Directory of all state; made when missing. One process at a time may use it.
+    pub root: PathBuf,
+    /// Port on 127.0.0.1; 0 lets the system choose a free one.
+    pub port: u16,
+    /// Sandbox seconds per real second; 1.0 is real time.
+    pub speed: f64,
+    /// How long state changes take: `Short` for tests and commands, `Realistic` for `sandbox serve`.
+    pub pace: Pace,
+    /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
+    pub faults: Vec<faults::Rule>,
+    /// Names of AWS rules not to enforce (see [`World::enforces`]); tests switch single rules off.
+    pub rules_off: BTreeSet<String>,
+    /// The twelve digits of the one account.
+    pub account: String,
+    /// Region of requests that name none.
+    pub region: String,
+    /// Write `<root>/serve.json`, so that other processes find this sandbox and use it instead of their own.
+    pub announce: bool,
+}
+
+impl SandboxOptions {
+    /// The defaults for use inside a command or a test: any port, short pace, nothing announced.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            port: 0,
+            speed: 1.0,
+            pace: Pace::Short,
+            faults: Vec::new(),
+            rules_off: BTreeSet::new(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            announce: false,
+        }
+    }
+}
+
+/// Why a sandbox could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("the sandbox in {} is in use by another process{}", root.display(), describe(holder))]
+    Held { root: PathBuf, holder: Holder },
+    #[error("the sandbox cannot listen on 127.0.0.1:{port}")]
+    Listen { port: u16, source: std::io::Error },
+    #[error("the sandbox cannot use {}", path.display())]
+    Root { path: PathBuf, source: std::io::Error },
+    #[error("the sandbox's speed must be a positive number, not {0}")]
+    Speed(f64),
+}
+
+/// Who has the lock of a root: the process, and where it serves when it announced itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: Option<u32>,
+    pub endpoint: Option<String>,
+}
+
+fn describe(holder: &Holder) -> String {
+    let pid = holder.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let endpoint = holder.endpoint.as_ref().map(|url| format!(", which serves on {url}")).unwrap_or_default();
+    pid + &endpoint
+}
+
+/// A running sandbox. Dropping it stops it; [`Sandbox::stop`] also waits until it has.
+pub struct Sandbox {
+    world: Arc<World>,
+    address: SocketAddr,
+    announcement: Option<PathBuf>,
+    _lock: File,
+}
+
+impl Sandbox {
+    /// Locks the root, loads its state, and serves on loopback until stopped.
+    ///
+    /// # Errors
+    /// [`SandboxError::Held`] names the process that has the root, and its endpoint when it announced one.
+    pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
+        if !(options.speed.is_finite() && options.speed > 0.0) {
+            return Err(SandboxError::Speed(options.speed));
+        }
+        let root = options.root.clone();
+        let announcement = root.join("serve.json");
+        let failed = |source| SandboxError::Root { path: root.clone(), source };
+        std::fs::create_dir_all(&root).map_err(failed)?;
+        let lock = lock(&root)?;
+        // We hold the lock, so whatever announcement is there was left by a killed process.
+        remove_if_there(&announcement).map_err(failed)?;
+
+        let (port, announce) = (options.port, options.announce);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+            .await
+            .map_err(|source| SandboxError::Listen { port, source })?;
+        let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
+        let world = Arc::new(World::open(options, format!("http://{address}")).map_err(failed)?);
+        if announce {
+            let holder =
+                Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };
+            let text = serde_json::to_vec(&holder).map_err(|error| failed(error.into()))?;
+            store::write_atomically(&announcement, &text).map_err(failed)?;
+        }
+        world.spawn(server::serve(Arc::clone(&world), listener));
+        Ok(Self { world, address, announcement: announce.then_some(announcement), _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a client takes as its endpoint URL, for every service.
+    pub fn endpoint_url(&self) -> &str {
+        self.world.endpoint_url()
+    }
+
+    /// The state behind the endpoint, for tests that advance the clock or read counters in process.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// Stops serving, ends background tasks, and gives the root free.
+    pub async fn stop(self) {
+        self.world.stop().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.world.begin_stop();
+        if let Some(path) = &self.announcement {
+            // Left behind it does no harm: the next holder removes it, and a client finds nobody there.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Reads who holds `root`, without touching it: what a client needs to use a sandbox that is already served.
+pub fn holder_of(root: &Path) -> Holder {
+    let announced: Option<Holder> =
+        std::fs::read(root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let pid = std::fs::read_to_string(root.join("lock")).ok().and_then(|text| text.trim().parse().ok());
+    Holder { pid, endpoint: announced.filter(|holder| holder.pid == pid).and_then(|holder| holder.endpoint) }
+}
+
+/// The operating system frees the lock when its process dies, so a killed sandbox never blocks the next one.
+fn lock(root: &Path) -> Result<File, SandboxError> {
+    let path = root.join("lock");
+    let failed = |source| SandboxError::Root { path: path.clone(), source };
+    let mut file =
+        File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(SandboxError::Held { root: root.to_owned(), holder: holder_of(root) });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_sandbox_on_one_root_is_told_who_holds_it() {
+        let root = tempfile::tempdir().unwrap();
+        let options = SandboxOptions { announce: true, ..SandboxOptions::new(root.path()) };
+        let first = Sandbox::start(options.clone()).await.unwrap();
+        let Err(SandboxError::Held { holder, .. }) = Sandbox::start(options.clone()).await else {
+            panic!("two sandboxes share one root");
+        };
+        assert_eq!(holder.pid, Some(std::process::id()));
+        assert_eq!(holder.endpoint.as_deref(), Some(first.endpoint_url()));
+
+        first.stop().await;
+        assert_eq!(holder_of(root.path()).endpoint, None);
+        Sandbox::start(options).await.unwrap().stop().await;
+    }
+}

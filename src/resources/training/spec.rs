@@ -235,7 +235,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         draft.warn(codes::SPOT_WITHOUT_CHECKPOINTS, at.join("spot"), text, "add `checkpoints = true` and resume from it");
     }
     for (metric, pattern) in &item.metrics {
-        let groups = regex::Regex::new(pattern).map(|r| r.captures_len());
+        let groups = regex_lite::Regex::new(pattern).map(|r| r.captures_len());
         if !matches!(groups, Ok(2)) {
             let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
             let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");

@@ -1,0 +1,164 @@
+//! The sandbox's time: the only place that reads it or waits for it.
+//!
+//! Sandbox time runs `speed` times as fast as real time and can be advanced by hand. It never goes back, not
+//! even over a restart: how far it is ahead of real time is kept in a file, because the documents in the store
+//! carry timestamps of sandbox time.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::store::write_atomically;
+
+/// Milliseconds of sandbox time since 1970.
+pub type Millis = u64;
+
+/// How long the states of resources last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// Every state lasts 20 ms at most: long enough to be seen by a poll, short enough for a test.
+    #[default]
+    Short,
+    /// States last as long as on AWS (divided by the clock's speed).
+    Realistic,
+}
+
+impl Pace {
+    /// The sandbox time that something takes which takes `realistic` on AWS.
+    pub fn of(self, realistic: Duration) -> Duration {
+        match self {
+            Self::Short => realistic.min(Duration::from_millis(20)),
+            Self::Realistic => realistic,
+        }
+    }
+}
+
+/// An injected clock.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    at_start: Millis,
+    speed: f64,
+    advanced: watch::Sender<Millis>,
+    file: PathBuf,
+    saved_lead: AtomicU64,
+}
+
+/// The lead is written again when it has grown by this much; less than this is lost by a kill.
+const LEAD_STEP: Millis = 1_000;
+
+impl Clock {
+    /// Continues the time of the sandbox in `root`, where its lead over real time is kept in the file `clock`.
+    pub fn open(root: &Path, speed: f64) -> Self {
+        let file = root.join("clock");
+        let lead: Millis =
+            std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Self {
+            started: Instant::now(),
+            at_start: real_now() + lead,
+            speed,
+            advanced: watch::Sender::new(0),
+            file,
+            saved_lead: AtomicU64::new(lead),
+        }
+    }
+
+    /// Sandbox time now.
+    pub fn now(&self) -> Millis {
+        let elapsed = self.started.elapsed().as_secs_f64() * self.speed * 1_000.0;
+        self.at_start + *self.advanced.borrow() + elapsed as Millis
+    }
+
+    /// Sandbox seconds per real second.
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Moves time forward by hand and wakes whoever waits for it.
+    pub fn advance(&self, by: Duration) {
+        self.advanced.send_modify(|advanced| *advanced += by.as_millis() as Millis);
+    }
+
+    /// Waits for `duration` of sandbox time.
+    pub async fn sleep(&self, duration: Duration) {
+        self.until(self.now() + duration.as_millis() as Millis).await;
+    }
+
+    /// Waits until sandbox time reaches `at`; `advance` shortens the wait.
+    pub async fn until(&self, at: Millis) {
+        let mut advanced = self.advanced.subscribe();
+        loop {
+            let left = at.saturating_sub(self.now());
+            if left == 0 {
+                return;
+            }
+            let real = Duration::from_secs_f64(left as f64 / 1_000.0 / self.speed);
+            tokio::select! {
+                () = real_sleep(real.max(Duration::from_millis(1))) => {}
+                _ = advanced.changed() => {}
+            }
+        }
+    }
+
+    /// Remembers the lead over real time for the next start. The store calls it at each write.
+    pub fn save(&self) -> std::io::Result<()> {
+        let lead = self.now().saturating_sub(real_now());
+        if lead.abs_diff(self.saved_lead.load(Ordering::Relaxed)) < LEAD_STEP {
+            return Ok(());
+        }
+        write_atomically(&self.file, lead.to_string().as_bytes())?;
+        self.saved_lead.store(lead, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Waits in real time: only for injected delays and for child processes, whose time is real.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox is a server: it has no OpCx, this is its one sleep"
+)]
+pub async fn real_sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+fn real_now() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Millis)
+}
+
+/// `2026-11-30T12:00:00.000Z`, the timestamp of AWS's XML protocols and of Lambda.
+pub fn iso8601(at: Millis) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
+}
+
+/// Seconds since 1970 with milliseconds, the timestamp of AWS's JSON protocols.
+pub fn epoch_seconds(at: Millis) -> serde_json::Value {
+    serde_json::Value::from(at as f64 / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn advancing_wakes_a_sleeper_and_survives_a_restart() {
+        let root = tempfile::tempdir().unwrap();
+        let clock = Clock::open(root.path(), 1.0);
+        let before = clock.now();
+        tokio::join!(clock.sleep(Duration::from_secs(3_600)), async {
+            clock.advance(Duration::from_secs(3_600))
+        });
+        assert!(clock.now() >= before + 3_600_000);
+        clock.save().unwrap();
+        assert!(Clock::open(root.path(), 1.0).now() >= before + 3_600_000);
+    }
+
+    #[test]
+    fn timestamps_are_written_as_aws_writes_them() {
+        assert_eq!(iso8601(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+        assert_eq!(epoch_seconds(1_500).to_string(), "1.5");
+    }
+}

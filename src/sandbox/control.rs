@@ -1,0 +1,64 @@
+//! `/_sandbox/…`: what tests and `sandbox status` ask of the sandbox itself, next to AWS's own paths.
+//!
+//! | path | |
+//! |---|---|
+//! | `GET health` | who it is: pid, endpoint, account, region |
+//! | `GET calls`, `DELETE calls` | counts and log of calls; forget them |
+//! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
+//! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use super::call::{Answer, Fault};
+use super::clock::iso8601;
+use super::protocol::{Body, Response, collect, json11, respond};
+use super::world::World;
+
+pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: Body) -> Response {
+    match carry_out(world, head.method.as_str(), path, body).await {
+        Ok(document) => respond(200, "application/json", document.to_string()),
+        Err(fault) => json11::render(&fault, "application/json"),
+    }
+}
+
+async fn carry_out(world: &World, method: &str, path: &str, body: Body) -> Answer {
+    let bad = |message: String| Fault::new(400, "BadRequest", message);
+    let document = collect(body).await?;
+    let posted = || serde_json::from_slice::<Value>(&document).map_err(|error| bad(error.to_string()));
+    match (method, path) {
+        ("GET", "health") => Ok(json!({
+            "pid": std::process::id(), "endpoint": world.endpoint_url(),
+            "account": world.account, "region": world.region,
+        })),
+        ("GET", "calls") => Ok(world.calls.report()),
+        ("DELETE", "calls") => {
+            world.calls.reset();
+            Ok(json!({}))
+        }
+        ("GET", "faults") => Ok(world.faults.report()),
+        ("POST", "faults") => {
+            world.faults.post(posted()?).map_err(|error| bad(error.to_string()))?;
+            Ok(world.faults.report())
+        }
+        ("DELETE", "faults") => {
+            world.faults.clear();
+            Ok(json!([]))
+        }
+        ("GET", "clock") => Ok(clock(world)),
+        ("POST", "clock") => {
+            let by = posted()?["advance_ms"].as_u64().ok_or_else(|| bad("advance_ms is missing".into()))?;
+            world.clock.advance(Duration::from_millis(by));
+            Ok(clock(world))
+        }
+        _ => Err(Fault::new(404, "NotFound", format!("no {method} /_sandbox/{path}"))),
+    }
+}
+
+fn clock(world: &World) -> Value {
+    let now = world.clock.now();
+    json!({"now_ms": now, "now": iso8601(now), "speed": world.clock.speed(), "pace": world.pace})
+}

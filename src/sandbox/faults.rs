@@ -1,0 +1,399 @@
+//! Faults on demand, deterministic: fail, throttle, delay, cut or kill at chosen calls.
+//!
+//! A rule is JSON (`POST /_sandbox/faults`, options) or a word of the command line:
+//! `throttle@sagemaker:CreateEndpoint`, `fail=LimitExceeded@iam:CreateRole#2`, `delay=500ms@reads#1x0`,
+//! `kill-after@writes#7` (AWS has done the work, and the caller dies before it hears of it).
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::call::Fault;
+use super::counters::Effect;
+
+/// What happens to which calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    #[serde(rename = "do")]
+    pub action: Action,
+    /// `sagemaker:CreateEndpoint`, `iam:Delete*`, `s3:*`, `reads`, `writes`, `invokes`, or `*`.
+    pub on: String,
+    /// The first matching call that is struck, from 1.
+    #[serde(default = "one")]
+    pub call: u64,
+    /// How many matching calls are struck; 0 for all that follow.
+    #[serde(default = "one")]
+    pub times: u64,
+    /// Before the work is done, or after it (the caller does not learn that it was).
+    #[serde(default)]
+    pub when: When,
+    /// Strike each of those calls with this probability only, decided by `seed` and the call's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
+    #[serde(default)]
+    pub seed: u64,
+    /// How long a delay is, in real milliseconds.
+    #[serde(default)]
+    pub ms: u64,
+    /// Code, status and message of a failure; without them the service's own internal error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Fail,
+    Throttle,
+    Delay,
+    Cut,
+    Kill,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    #[default]
+    Before,
+    After,
+}
+
+/// What a rule does to a call.
+#[derive(Debug, PartialEq)]
+pub enum Strike {
+    /// The service answers with this.
+    Refuse(Fault),
+    /// The exchange itself suffers.
+    Break(When, Break),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    Delay(Duration),
+    Cut,
+    Kill,
+}
+
+/// A service's own words for "too fast" and "my fault" (aws-facts §1.2).
+struct Manners {
+    service: &'static str,
+    throttle: (u16, &'static str),
+    internal: (u16, &'static str),
+}
+
+const fn manners(
+    service: &'static str,
+    throttle: (u16, &'static str),
+    internal: (u16, &'static str),
+) -> Manners {
+    Manners { service, throttle, internal }
+}
+
+const USUAL: Manners = manners("", (400, "ThrottlingException"), (500, "InternalFailure"));
+const MANNERS: &[Manners] = &[
+    manners("application-autoscaling", (400, "ThrottlingException"), (500, "InternalServiceException")),
+    manners("cloudwatch", (400, "Throttling"), (500, "InternalServiceFault")),
+    manners("ec2", (503, "RequestLimitExceeded"), (500, "InternalError")),
+    manners("iam", (400, "Throttling"), (500, "ServiceFailure")),
+    manners("lambda", (429, "TooManyRequestsException"), (500, "ServiceException")),
+    manners("logs", (400, "ThrottlingException"), (503, "ServiceUnavailableException")),
+    manners("s3", (503, "SlowDown"), (500, "InternalError")),
+    manners("servicequotas", (429, "TooManyRequestsException"), (500, "ServiceException")),
+    manners("ssm", (400, "ThrottlingException"), (500, "InternalServerError")),
+    manners("sts", (400, "Throttling"), (500, "InternalFailure")),
+    manners("tagging", (400, "ThrottledException"), (500, "InternalServiceException")),
+];
+
+impl Rule {
+    /// A rule that strikes the first matching call, once.
+    pub fn new(action: Action, on: impl Into<String>) -> Self {
+        Self {
+            action,
+            on: on.into(),
+            call: 1,
+            times: 1,
+            when: When::Before,
+            chance: None,
+            seed: 0,
+            ms: 0,
+            code: None,
+            status: None,
+            message: None,
+        }
+    }
+
+    /// What is wrong with a rule that could never do what it says.
+    fn check(self) -> Result<Self, BadRule> {
+        if self.when == When::After && matches!(self.action, Action::Fail | Action::Throttle) {
+            return Err(BadRule("only delay, cut and kill can come after the work".into()));
+        }
+        if self.call == 0 {
+            return Err(BadRule("calls are counted from 1".into()));
+        }
+        if self.chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+            return Err(BadRule("a chance is between 0 and 1".into()));
+        }
+        Ok(self)
+    }
+
+    fn matches(&self, service: &str, operation: &str) -> bool {
+        match self.on.as_str() {
+            "*" => true,
+            "reads" => Effect::of(operation) == Effect::Reads,
+            "writes" => Effect::of(operation) == Effect::Writes,
+            "invokes" => Effect::of(operation) == Effect::Invokes,
+            on => on.split_once(':').is_some_and(|(on_service, on_operation)| {
+                on_service == service
+                    && match on_operation.strip_suffix('*') {
+                        Some(prefix) => operation.starts_with(prefix),
+                        None => on_operation == operation,
+                    }
+            }),
+        }
+    }
+
+    /// Whether the `nth` matching call is struck.
+    fn is_due(&self, nth: u64) -> bool {
+        let from = nth.checked_sub(self.call);
+        from.is_some_and(|since| self.times == 0 || since < self.times)
+            && self.chance.is_none_or(|chance| uniform(self.seed, nth) < chance)
+    }
+
+    fn strike(&self, service: &str) -> Strike {
+        let manners = MANNERS.iter().find(|known| known.service == service).unwrap_or(&USUAL);
+        match self.action {
+            Action::Fail => {
+                let (status, code) = manners.internal;
+                let message = self.message.clone().unwrap_or_else(|| "injected by a fault rule".into());
+                let (status, code) = match &self.code {
+                    Some(code) => (self.status.unwrap_or(400), Cow::from(code.clone())),
+                    None => (self.status.unwrap_or(status), code.into()),
+                };
+                Strike::Refuse(Fault::new(status, code, message))
+            }
+            Action::Throttle => {
+                let (status, code) = manners.throttle;
+                Strike::Refuse(Fault::new(status, code, "Rate exceeded"))
+            }
+            Action::Delay => Strike::Break(self.when, Break::Delay(Duration::from_millis(self.ms))),
+            Action::Cut => Strike::Break(self.when, Break::Cut),
+            Action::Kill => Strike::Break(self.when, Break::Kill),
+        }
+    }
+}
+
+/// A number in [0, 1) that depends on its arguments only (SplitMix64).
+fn uniform(seed: u64, nth: u64) -> f64 {
+    let mut mixed = seed.wrapping_add(nth.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Why a fault rule makes no sense.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a fault rule: {0}; write for example throttle@sagemaker:CreateEndpoint#2x3")]
+pub struct BadRule(String);
+
+impl FromStr for Rule {
+    type Err = BadRule;
+
+    /// `ACTION[=ARGUMENT][-after]@OPERATION[#CALL[xTIMES]]`
+    fn from_str(text: &str) -> Result<Self, BadRule> {
+        let bad = |what: &str| BadRule(format!("{what} in '{text}'"));
+        let (action, target) = text.split_once('@').ok_or_else(|| bad("no '@'"))?;
+        let (action, argument) = match action.split_once('=') {
+            Some((action, argument)) => (action, Some(argument)),
+            None => (action, None),
+        };
+        let (action, when) = match action.strip_suffix("-after") {
+            Some(action) => (action, When::After),
+            None => (action, When::Before),
+        };
+        let (on, position) = target.split_once('#').unwrap_or((target, "1"));
+        let (call, times) = position.split_once('x').unwrap_or((position, "1"));
+        let count = |number: &str| number.parse().map_err(|_| bad("no number"));
+        let action = match action {
+            "fail" => Action::Fail,
+            "throttle" => Action::Throttle,
+            "delay" => Action::Delay,
+            "cut" => Action::Cut,
+            "kill" => Action::Kill,
+            _ => return Err(bad("no such action")),
+        };
+        let mut rule = Self { when, call: count(call)?, times: count(times)?, ..Self::new(action, on) };
+        match (action, argument) {
+            (Action::Delay, Some(duration)) => {
+                let duration = humantime::parse_duration(duration).map_err(|_| bad("no duration"))?;
+                rule.ms = duration.as_millis() as u64;
+            }
+            (Action::Fail, Some(code)) => rule.code = Some(code.to_owned()),
+            (Action::Delay, None) => return Err(bad("no duration")),
+            (_, Some(_)) => return Err(bad("an argument that means nothing")),
+            (_, None) => {}
+        }
+        rule.check()
+    }
+}
+
+#[derive(Debug)]
+struct Watched {
+    rule: Rule,
+    /// Matching calls so far, and those struck.
+    seen: u64,
+    hits: u64,
+}
+
+/// The rules in force and what they did.
+#[derive(Debug)]
+pub struct Faults(Mutex<Vec<Watched>>);
+
+impl Faults {
+    pub fn new(rules: Vec<Rule>) -> Self {
+        let faults = Self(Mutex::default());
+        faults.extend(rules);
+        faults
+    }
+
+    /// Adds rules; their calls are counted from now on.
+    pub fn extend(&self, rules: Vec<Rule>) {
+        self.watched().extend(rules.into_iter().map(|rule| Watched { rule, seen: 0, hits: 0 }));
+    }
+
+    /// Adds the rules of a posted document: one rule or a list, each as JSON or as a word.
+    pub fn post(&self, document: Value) -> Result<(), BadRule> {
+        let documents = match document {
+            Value::Array(many) => many,
+            one => vec![one],
+        };
+        let rules: Result<Vec<Rule>, BadRule> = documents
+            .into_iter()
+            .map(|document| match document {
+                Value::String(word) => word.parse(),
+                other => serde_json::from_value::<Rule>(other)
+                    .map_err(|error| BadRule(error.to_string()))
+                    .and_then(Rule::check),
+            })
+            .collect();
+        self.extend(rules?);
+        Ok(())
+    }
+
+    /// Removes all rules.
+    pub fn clear(&self) {
+        self.watched().clear();
+    }
+
+    /// Which rules were hit, and how often: a test that injects a fault must see that it struck.
+    pub fn report(&self) -> Value {
+        self.watched().iter().map(|w| json!({"rule": w.rule, "seen": w.seen, "hits": w.hits})).collect()
+    }
+
+    /// How often any rule has struck.
+    pub fn hits(&self) -> u64 {
+        self.watched().iter().map(|watched| watched.hits).sum()
+    }
+
+    /// Counts a call against all rules; those due, in the order of the rules.
+    pub(super) fn strikes(&self, service: &str, operation: &str) -> Vec<Strike> {
+        let mut strikes = Vec::new();
+        for watched in self.watched().iter_mut().filter(|watched| watched.rule.matches(service, operation)) {
+            watched.seen += 1;
+            if watched.rule.is_due(watched.seen) {
+                watched.hits += 1;
+                strikes.push(watched.rule.strike(service));
+            }
+        }
+        strikes
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, Vec<Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Rule {
+        text.parse().unwrap()
+    }
+
+    fn codes(faults: &Faults, service: &str, operation: &str, calls: usize) -> Vec<String> {
+        let code = |strike: &Strike| match strike {
+            Strike::Refuse(fault) => fault.code.to_string(),
+            Strike::Break(_, broken) => format!("{broken:?}"),
+        };
+        let told = |_| {
+            let strikes: Vec<String> = faults.strikes(service, operation).iter().map(code).collect();
+            strikes.join("+")
+        };
+        (0..calls).map(told).collect()
+    }
+
+    #[test]
+    fn rules_strike_the_calls_they_name_and_no_others() {
+        let faults = Faults::new(vec![rule("throttle@sagemaker:Create*#2x2"), rule("cut-after@writes#3")]);
+        assert!(faults.strikes("sagemaker", "DescribeModel").is_empty());
+        assert!(faults.strikes("iam", "GetRole").is_empty());
+        assert_eq!(
+            codes(&faults, "sagemaker", "CreateModel", 4),
+            ["", "ThrottlingException", "ThrottlingException+Cut", ""]
+        );
+        assert_eq!(faults.hits(), 3);
+        assert_eq!(faults.report()[0]["seen"], 4);
+    }
+
+    #[test]
+    fn each_service_throttles_in_its_own_words() {
+        for (service, code) in
+            [("lambda", "TooManyRequestsException"), ("ec2", "RequestLimitExceeded"), ("s3", "SlowDown")]
+        {
+            let faults = Faults::new(vec![rule("throttle@*")]);
+            assert_eq!(codes(&faults, service, "GetX", 2), [code, ""]);
+        }
+    }
+
+    #[test]
+    fn chance_is_the_same_in_every_run() {
+        let draw = |seed| {
+            let mut rule = rule("cut@*#1x0");
+            (rule.chance, rule.seed) = (Some(0.5), seed);
+            codes(&Faults::new(vec![rule]), "s3", "GetObject", 64)
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        let struck = draw(1).iter().filter(|code| !code.is_empty()).count();
+        assert!((16..=48).contains(&struck), "{struck} of 64");
+    }
+
+    #[test]
+    fn words_and_documents_say_the_same() {
+        let faults = Faults::new(Vec::new());
+        let document = json!(["delay=1s@reads#2x0", {"do": "fail", "on": "s3:*", "code": "AccessDenied", "status": 403}]);
+        faults.post(document).unwrap();
+        let delay = rule("delay=1s@reads#2x0");
+        assert_eq!((delay.action, delay.ms, delay.call, delay.times), (Action::Delay, 1_000, 2, 0));
+        assert_eq!(faults.report()[0]["rule"]["ms"], 1_000);
+        assert_eq!(codes(&faults, "s3", "PutObject", 1), ["AccessDenied"]);
+        for nonsense in ["", "throttle", "burn@*", "delay@*", "cut=3@*", "fail-after@*", "cut@*#0", "cut@*#x"]
+        {
+            assert!(nonsense.parse::<Rule>().is_err(), "{nonsense}");
+        }
+        assert!(faults.post(json!({"do": "cut", "on": "*", "typo": 1})).is_err());
+    }
+}

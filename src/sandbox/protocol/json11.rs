@@ -1,0 +1,74 @@
+//! AWS JSON 1.0 and 1.1: one path, the operation in `X-Amz-Target`, JSON both ways.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use hyper::http::request::Parts;
+use serde_json::{Map, Value};
+
+use super::{Decoded, Request, Response, Service, collect, constraint, header, json_object, respond};
+use crate::sandbox::call::{Answer, Fault, Operation};
+use crate::sandbox::world::World;
+
+/// A service of this protocol.
+#[derive(Debug)]
+pub struct Api {
+    /// IAM prefix.
+    pub name: &'static str,
+    pub signing_name: &'static str,
+    /// What is before the dot in `X-Amz-Target`.
+    pub target: &'static str,
+    /// The service's code for an input that breaks a constraint.
+    pub invalid: &'static str,
+    pub operations: &'static [Operation],
+}
+
+impl Service for Api {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn signing_name(&self) -> &'static str {
+        self.signing_name
+    }
+
+    fn claims(&self, head: &Parts) -> bool {
+        header(&head.headers, "x-amz-target").split_once('.').is_some_and(|(target, _)| target == self.target)
+    }
+
+    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let content_type = match header(&head.headers, "content-type") {
+                "application/x-amz-json-1.0" => "application/x-amz-json-1.0",
+                _ => "application/x-amz-json-1.1",
+            };
+            match self.answer(world, &head, body).await {
+                Ok(output) => respond(200, content_type, output.to_string()),
+                Err(fault) => render(&fault, content_type),
+            }
+        })
+    }
+}
+
+impl Api {
+    async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Answer {
+        let target = header(&head.headers, "x-amz-target");
+        let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
+        let body = collect(body).await?;
+        let input = json_object(&body)?;
+        let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
+        let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
+        Decoded { world, service: self.name, head, operation, input, body, refuse: &refuse }.run().await
+    }
+}
+
+/// `{"__type": code, "message": …}`
+pub fn render(fault: &Fault, content_type: &'static str) -> Response {
+    let mut body = Map::from_iter([
+        ("__type".to_owned(), Value::from(fault.code.as_ref())),
+        ("message".to_owned(), Value::from(fault.message.as_str())),
+    ]);
+    body.extend(fault.extra.clone());
+    respond(fault.status, content_type, Value::Object(body).to_string())
+}

@@ -1,0 +1,139 @@
+//! AWS's wire protocols. Each module offers an `Api`: a service's name, its codes, and its table of operations.
+
+pub mod constraint;
+pub mod json11;
+pub mod query;
+pub mod rest_json;
+pub mod scope;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use serde_json::Value;
+
+use super::call::{Call, Fault, Operation, Run};
+use super::counters::Visit;
+use super::world::World;
+use constraint::Violation;
+use scope::Scope;
+
+/// Why a body could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BodyError(#[from] Box<dyn std::error::Error + Send + Sync>);
+
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+pub type Request = hyper::Request<Body>;
+pub type Response = hyper::Response<Body>;
+
+/// A service at the level of HTTP. The `Api`s of this module implement it for tables; S3 does it itself.
+pub trait Service: Send + Sync {
+    /// The IAM prefix: the name in counters, fault rules, ARNs and error texts.
+    fn name(&self) -> &'static str;
+
+    /// The service in a credential scope, where it differs (`monitoring` for CloudWatch).
+    fn signing_name(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Whether the head of a request alone says that it is for this service: asked when the request is not
+    /// signed, and when two services sign with one name (SageMaker and its runtime).
+    fn claims(&self, head: &Parts) -> bool;
+
+    /// Answers a request. It must call [`World::admit`] once, with `Visit::of(&head)`.
+    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response>;
+}
+
+/// AWS's largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction [D: Lambda limits].
+const LARGEST_BODY: usize = 80 << 20;
+
+/// Reads a whole body into memory.
+pub async fn collect(body: Body) -> Result<Bytes, Fault> {
+    match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let message = format!("Request must be smaller than {LARGEST_BODY} bytes");
+            Err(Fault::new(413, "RequestEntityTooLargeException", message))
+        }
+        Err(_) => Err(Fault::new(400, "IncompleteBody", "the request's body ended too early")),
+    }
+}
+
+/// A body from bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// An answer from its parts. A status outside of HTTP's range, which only a fault rule can ask for, becomes 500.
+pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(full(body));
+    *response.status_mut() =
+        hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// What a protocol has found out about a request before its operation runs.
+struct Decoded<'a, T: 'static> {
+    world: &'a Arc<World>,
+    service: &'static str,
+    head: &'a Parts,
+    /// The row of the table, or the name of an operation that is in none.
+    operation: Result<&'static Operation<T>, &'a str>,
+    input: Value,
+    body: Bytes,
+    /// How the protocol words an input that breaks the operation's rules.
+    refuse: &'a (dyn Fn(&[Violation]) -> Fault + Sync),
+}
+
+impl<T> Decoded<'_, T> {
+    /// Admit, validate, run: the same for all protocols.
+    async fn run(self) -> Result<T, Fault> {
+        let visit = Visit::of(self.head);
+        let name = self.operation.map_or_else(|unknown| unknown, |row| row.name);
+        self.world.admit(&visit, self.service, name).await?;
+        let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
+        let violations = constraint::violations(row.rules, &self.input);
+        if !violations.is_empty() {
+            return Err((self.refuse)(&violations));
+        }
+        let scope = Scope::of(self.head).unwrap_or_default();
+        let call = Call {
+            world: Arc::clone(self.world),
+            service: self.service,
+            operation: row.name,
+            region: scope.region.unwrap_or_else(|| self.world.region.clone()),
+            access_key: scope.access_key,
+            request_id: visit.id.clone(),
+            input: self.input,
+            headers: self.head.headers.clone(),
+            body: self.body,
+        };
+        match row.run {
+            Run::Now(answer) => answer(&call),
+            Run::Later(answer) => answer(call).await,
+        }
+    }
+}
+
+/// A header's text, empty when absent.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A JSON object from a body; an empty body is an empty object.
+fn json_object(body: &[u8]) -> Result<Value, Fault> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(_) => Err(Fault::new(400, "SerializationException", "the body is not a JSON object")),
+        Err(error) => Err(Fault::new(400, "SerializationException", error.to_string())),
+    }
+}

@@ -1,0 +1,286 @@
+//! The query protocol of IAM and STS, and EC2's flavour of it: a form in, XML out.
+//!
+//! Input: `Tags.member.1.Key=a` (query) and `Tag.1.Key=a` (EC2) both become `{"Tags": [{"Key": "a"}]}`, all
+//! values being strings. Output: a JSON object becomes elements; a list becomes `<Name><member>…` (query) or
+//! `<Name><item>…` (EC2); a list under `"Name[]"` becomes repeated `<Name>` without a wrapper; null is left out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use hyper::http::request::Parts;
+use percent_encoding::percent_decode;
+use quick_xml::escape::escape;
+use serde_json::{Map, Value};
+
+use super::constraint::{self, Violation};
+use super::{Decoded, Request, Response, Service, collect, respond};
+use crate::sandbox::call::{Answer, Fault, Operation};
+use crate::sandbox::counters::Visit;
+use crate::sandbox::world::World;
+
+/// Which of the two XML dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    Query,
+    Ec2,
+}
+
+/// A service of this protocol.
+#[derive(Debug)]
+pub struct Api {
+    /// IAM prefix, and the name in a credential scope.
+    pub name: &'static str,
+    pub flavour: Flavour,
+    /// XML namespace of the answers.
+    pub namespace: &'static str,
+    /// The service's code for an input that breaks a constraint: `ValidationError` for IAM and STS,
+    /// `InvalidParameterValue` for EC2.
+    pub invalid: &'static str,
+    pub operations: &'static [Operation],
+}
+
+impl Service for Api {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The action is in the body, so the head never says it.
+    fn claims(&self, _: &Parts) -> bool {
+        false
+    }
+
+    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let request_id = &Visit::of(&head).id;
+            match self.answer(world, &head, body).await {
+                Ok((action, output)) => respond(200, "text/xml", self.render(&action, &output, request_id)),
+                Err(fault) => render_fault(&fault, self.flavour, self.namespace, request_id),
+            }
+        })
+    }
+}
+
+impl Api {
+    async fn answer(
+        &self,
+        world: &Arc<World>,
+        head: &Parts,
+        body: super::Body,
+    ) -> Result<(String, Value), Fault> {
+        let body = collect(body).await?;
+        let form = if body.is_empty() { head.uri.query().unwrap_or("").as_bytes() } else { &body[..] };
+        let input = parse_form(form);
+        let action = input["Action"].as_str().unwrap_or_default().to_owned();
+        let operation = self.operations.iter().find(|row| row.name == action).ok_or(action.as_str());
+        let refuse = |found: &[Violation]| self.refuse(found);
+        let answer: Answer = Decoded {
+            world,
+            service: self.name,
+            head,
+            operation,
+            input,
+            body: body.clone(),
+            refuse: &refuse,
+        }
+        .run()
+        .await;
+        answer.map(|output| (action, output))
+    }
+
+    /// EC2 names a missing parameter, one at a time; the others speak of all constraints [D: EC2 API errors].
+    fn refuse(&self, found: &[Violation]) -> Fault {
+        match (self.flavour, found) {
+            (Flavour::Ec2, [Violation { path, value: None, .. }, ..]) => {
+                let name = path[..1].to_uppercase() + &path[1..];
+                Fault::new(400, "MissingParameter", format!("The request must contain the parameter {name}"))
+            }
+            _ => constraint::refusal(self.invalid, found),
+        }
+    }
+
+    fn render(&self, action: &str, output: &Value, request_id: &str) -> String {
+        let mut xml = format!("<{action}Response xmlns=\"{}\">", self.namespace);
+        match self.flavour {
+            Flavour::Query => {
+                xml.push_str(&format!("<{action}Result>"));
+                write_value(&mut xml, output, self.flavour);
+                xml.push_str(&format!("</{action}Result><ResponseMetadata>"));
+                write_element(&mut xml, "RequestId", &Value::from(request_id), self.flavour);
+                xml.push_str("</ResponseMetadata>");
+            }
+            Flavour::Ec2 => {
+                write_element(&mut xml, "requestId", &Value::from(request_id), self.flavour);
+                write_value(&mut xml, output, self.flavour);
+            }
+        }
+        xml + &format!("</{action}Response>")
+    }
+}
+
+/// The error document of a flavour.
+pub fn render_fault(fault: &Fault, flavour: Flavour, namespace: &str, request_id: &str) -> Response {
+    let mut error = Map::new();
+    if flavour == Flavour::Query {
+        error.insert("Type".into(), Value::from(if fault.status < 500 { "Sender" } else { "Receiver" }));
+    }
+    error.insert("Code".into(), Value::from(fault.code.as_ref()));
+    error.insert("Message".into(), Value::from(fault.message.as_str()));
+    error.extend(fault.extra.clone());
+    let mut xml = String::new();
+    write_element(&mut xml, "Error", &Value::Object(error), flavour);
+    let xml = match flavour {
+        Flavour::Query => {
+            format!(
+                "<ErrorResponse xmlns=\"{namespace}\">{xml}<RequestId>{request_id}</RequestId></ErrorResponse>"
+            )
+        }
+        Flavour::Ec2 => {
+            format!("<Response><Errors>{xml}</Errors><RequestID>{request_id}</RequestID></Response>")
+        }
+    };
+    respond(fault.status, "text/xml", xml)
+}
+
+fn write_value(xml: &mut String, value: &Value, flavour: Flavour) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (name, member) in members {
+                write_element(xml, name, member, flavour);
+            }
+        }
+        Value::Array(items) => {
+            let name = match flavour {
+                Flavour::Query => "member",
+                Flavour::Ec2 => "item",
+            };
+            for item in items {
+                write_element(xml, name, item, flavour);
+            }
+        }
+        Value::String(text) => xml.push_str(&escape(text)),
+        other => xml.push_str(&other.to_string()),
+    }
+}
+
+fn write_element(xml: &mut String, name: &str, value: &Value, flavour: Flavour) {
+    match (name.strip_suffix("[]"), value) {
+        (_, Value::Null) => {}
+        (Some(name), Value::Array(items)) => {
+            for item in items {
+                write_element(xml, name, item, flavour);
+            }
+        }
+        _ => {
+            xml.push_str(&format!("<{name}>"));
+            write_value(xml, value, flavour);
+            xml.push_str(&format!("</{name}>"));
+        }
+    }
+}
+
+/// A dotted form as a tree, before lists are told from objects.
+#[derive(Debug, Default)]
+struct Node {
+    text: Option<String>,
+    members: BTreeMap<String, Node>,
+}
+
+impl Node {
+    fn into_value(mut self) -> Value {
+        if self.members.is_empty() {
+            return self.text.map_or(Value::Null, Value::String);
+        }
+        if self.members.len() == 1
+            && let Some(list) = self.members.remove("member")
+        {
+            return list.into_value();
+        }
+        let numbers: Option<Vec<usize>> = self.members.keys().map(|name| name.parse().ok()).collect();
+        if let Some(mut order) = numbers {
+            order.sort_unstable();
+            let mut take = |number: usize| self.members.remove(&number.to_string());
+            return order.into_iter().filter_map(|number| take(number).map(Node::into_value)).collect();
+        }
+        self.members.into_iter().map(|(name, node)| (name, node.into_value())).collect()
+    }
+}
+
+fn parse_form(form: &[u8]) -> Value {
+    let mut root = Node::default();
+    for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (decode(&pair[..end]), decode(pair.get(end + 1..).unwrap_or_default()));
+        let node = name
+            .split('.')
+            .fold(&mut root, |node, segment| node.members.entry(segment.to_owned()).or_default());
+        node.text = Some(value);
+    }
+    match root.into_value() {
+        object @ Value::Object(_) => object,
+        _ => Value::Object(Map::new()),
+    }
+}
+
+fn decode(text: &[u8]) -> String {
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const API: Api = Api {
+        name: "iam",
+        flavour: Flavour::Query,
+        namespace: "urn:x",
+        invalid: "ValidationError",
+        operations: &[],
+    };
+
+    #[test]
+    fn both_flavours_of_lists_become_arrays() {
+        let form = b"Action=A&Version=1&Tags.member.1.Key=a&Tags.member.1.Value=1+2%2B&Tags.member.2.Key=b\
+            &Filter.1.Name=n&Filter.1.Value.2=y&Filter.1.Value.1=x&Filter.10.Name=z&Empty=";
+        assert_eq!(
+            parse_form(form),
+            json!({"Action": "A", "Version": "1", "Empty": "",
+                   "Tags": [{"Key": "a", "Value": "1 2+"}, {"Key": "b"}],
+                   "Filter": [{"Name": "n", "Value": ["x", "y"]}, {"Name": "z"}]})
+        );
+        assert_eq!(parse_form(b""), json!({}));
+    }
+
+    #[test]
+    fn answers_are_the_xml_of_their_flavour() {
+        let output =
+            json!({"Role": {"RoleName": "a<b", "Gone": null, "Tags": [{"Key": "k"}]}, "IsTruncated": false});
+        assert_eq!(
+            API.render("GetRole", &output, "id"),
+            "<GetRoleResponse xmlns=\"urn:x\"><GetRoleResult><IsTruncated>false</IsTruncated><Role>\
+             <RoleName>a&lt;b</RoleName><Tags><member><Key>k</Key></member></Tags></Role></GetRoleResult>\
+             <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GetRoleResponse>"
+        );
+        let ec2 = Api { flavour: Flavour::Ec2, ..API };
+        assert_eq!(
+            ec2.render("DescribeX", &json!({"xSet": [{"id": 1}], "y[]": ["a", "b"]}), "id"),
+            "<DescribeXResponse xmlns=\"urn:x\"><requestId>id</requestId><xSet><item><id>1</id></item></xSet>\
+             <y>a</y><y>b</y></DescribeXResponse>"
+        );
+    }
+
+    #[test]
+    fn ec2_names_a_missing_parameter_in_its_own_words() {
+        let rules = &[constraint::Rule::ANY.at("ImageId").required()];
+        let found = constraint::violations(rules, &json!({}));
+        let fault = Api { flavour: Flavour::Ec2, ..API }.refuse(&found);
+        assert_eq!(fault.code, "MissingParameter");
+        assert_eq!(fault.message, "The request must contain the parameter ImageId");
+        assert_eq!(API.refuse(&found).code, "ValidationError");
+    }
+}

@@ -1,0 +1,182 @@
+//! Log groups, their retention and tags, and log streams.
+
+use serde_json::{Value, json};
+
+use super::events;
+use super::{GROUPS, STREAMS, group_named, invalid, missing_group, missing_stream, stream_key};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::Millis;
+use crate::sandbox::store::merge;
+use crate::sandbox::tags::{self, Tags};
+use crate::sandbox::world::World;
+
+pub(super) fn create_log_group(call: &Call) -> Answer {
+    let name = call.text("logGroupName");
+    let tags = tags::from_map(&call.input["tags"]);
+    tags::check(&tags).map_err(invalid)?;
+    if !call.shelf(GROUPS).insert_new(name, new_group(&call.world, &call.region, name))? {
+        let message = "The specified log group already exists";
+        return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
+    }
+    tags::add(&call.world, &group_arn(&call.world, &call.region, name), tags, "InvalidParameterException")?;
+    Ok(json!({}))
+}
+
+pub(super) fn delete_log_group(call: &Call) -> Answer {
+    let name = call.text("logGroupName");
+    call.shelf(GROUPS).remove(name)?.ok_or_else(missing_group)?;
+    for (key, _) in call.shelf(STREAMS).list(&stream_key(name, "")) {
+        call.shelf(STREAMS).remove(&key)?;
+    }
+    remove_folder(&events::group_folder(&call.world, &call.region, name))?;
+    tags::forget(&call.world, &group_arn(&call.world, &call.region, name))?;
+    Ok(json!({}))
+}
+
+fn remove_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn put_retention_policy(call: &Call) -> Answer {
+    set_retention(call, call.number("retentionInDays"))
+}
+
+pub(super) fn delete_retention_policy(call: &Call) -> Answer {
+    set_retention(call, None)
+}
+
+/// Without a policy, events never expire [M:logs].
+fn set_retention(call: &Call, days: Option<i64>) -> Answer {
+    let set = call.shelf(GROUPS).update(call.text("logGroupName"), |entry| {
+        merge(&mut entry.doc, json!({"retentionInDays": days}));
+        Ok(json!({}))
+    });
+    set?.ok_or_else(missing_group)
+}
+
+pub(super) fn describe_log_groups(call: &Call) -> Answer {
+    let (prefix, pattern) = (call.maybe("logGroupNamePrefix"), call.maybe("logGroupNamePattern"));
+    if prefix.is_some() && pattern.is_some() {
+        return Err(invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
+    }
+    let mut groups = call.shelf(GROUPS).list(prefix.unwrap_or_default());
+    groups.retain(|(name, _)| pattern.is_none_or(|pattern| name.contains(pattern)));
+    listed(call, "logGroups", groups)
+}
+
+/// A page of at most 50, as AWS has it for groups and streams.
+fn listed(call: &Call, member: &str, items: Vec<(String, Value)>) -> Answer {
+    let limit = call.number("limit").unwrap_or(50);
+    let page = call
+        .page(items, "nextToken", usize::try_from(limit).unwrap_or(50))
+        .ok_or_else(|| invalid("The specified nextToken is invalid."))?;
+    Ok(json!({member: page.items, "nextToken": page.next}))
+}
+
+pub(super) fn create_log_stream(call: &Call) -> Answer {
+    let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
+    if !call.shelf(GROUPS).has(group) {
+        return Err(missing_group());
+    }
+    let document = new_stream(&call.world, &call.region, group, stream);
+    if !call.shelf(STREAMS).insert_new(&stream_key(group, stream), document)? {
+        let message = "The specified log stream already exists";
+        return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn delete_log_stream(call: &Call) -> Answer {
+    let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
+    if !call.shelf(GROUPS).has(group) {
+        return Err(missing_group());
+    }
+    call.shelf(STREAMS).remove(&stream_key(group, stream))?.ok_or_else(missing_stream)?;
+    match std::fs::remove_file(events::stream_file(&call.world, &call.region, group, stream)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(json!({})),
+    }
+}
+
+pub(super) fn describe_log_streams(call: &Call) -> Answer {
+    let group = group_named(call)?;
+    let prefix = call.maybe("logStreamNamePrefix");
+    let by_time = call.maybe("orderBy") == Some("LastEventTime");
+    if by_time && prefix.is_some() {
+        return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+    }
+    let mut streams = call.shelf(STREAMS).list(&stream_key(&group, prefix.unwrap_or_default()));
+    if by_time {
+        streams.sort_by_key(|(_, stream)| stream["lastEventTimestamp"].as_u64());
+    }
+    if call.flag("descending") {
+        streams.reverse();
+    }
+    listed(call, "logStreams", streams)
+}
+
+pub(super) fn tag_resource(call: &Call) -> Answer {
+    let arn = tagged_group(call)?;
+    tags::add(&call.world, arn, tags::from_map(&call.input["tags"]), "InvalidParameterException")?;
+    Ok(json!({}))
+}
+
+pub(super) fn untag_resource(call: &Call) -> Answer {
+    let arn = tagged_group(call)?;
+    tags::remove(&call.world, arn, call.list("tagKeys").iter().filter_map(Value::as_str))?;
+    Ok(json!({}))
+}
+
+pub(super) fn list_tags_for_resource(call: &Call) -> Answer {
+    let tags: Tags = tags::of(&call.world, tagged_group(call)?);
+    Ok(json!({"tags": tags}))
+}
+
+/// The ARN to tag, of a group that exists. Unlike the `arn` of DescribeLogGroups it does not end in `:*` [M:logs].
+fn tagged_group(call: &Call) -> Result<&str, Fault> {
+    let arn = call.text("resourceArn");
+    let known = arn.split_once(":log-group:").is_some_and(|(_, name)| call.shelf(GROUPS).has(name));
+    if known { Ok(arn) } else { Err(missing_group()) }
+}
+
+/// The ARN of a group, without the `:*` of its streams.
+pub(super) fn group_arn(world: &World, region: &str, name: &str) -> String {
+    world.arn("logs", region, &format!("log-group:{name}"))
+}
+
+pub(super) fn new_group(world: &World, region: &str, name: &str) -> Value {
+    let arn = group_arn(world, region, name);
+    json!({
+        "logGroupName": name,
+        "creationTime": world.clock.now(),
+        "metricFilterCount": 0,
+        "arn": format!("{arn}:*"),
+        "logGroupArn": arn,
+        "storedBytes": 0,
+        "logGroupClass": "STANDARD",
+    })
+}
+
+pub(super) fn new_stream(world: &World, region: &str, group: &str, stream: &str) -> Value {
+    json!({
+        "logStreamName": stream,
+        "creationTime": world.clock.now(),
+        "arn": format!("{}:log-stream:{stream}", group_arn(world, region, group)),
+        "uploadSequenceToken": "0",
+        "storedBytes": 0,
+    })
+}
+
+/// Notes in a stream's document that events with these timestamps came.
+pub(super) fn note_events(stream: &mut Value, first: Millis, last: Millis, now: Millis) {
+    let earliest = stream["firstEventTimestamp"].as_u64().map_or(first, |known| known.min(first));
+    let latest = stream["lastEventTimestamp"].as_u64().map_or(last, |known| known.max(last));
+    stream["firstEventTimestamp"] = json!(earliest);
+    stream["lastEventTimestamp"] = json!(latest);
+    stream["lastIngestionTime"] = json!(now);
+}

@@ -1,0 +1,162 @@
+//! CloudWatch Logs: groups and streams are documents, events are in a file per stream.
+//!
+//! [`append`] is how the rest of the sandbox writes logs: training jobs, model servers, functions.
+
+mod events;
+mod groups;
+mod read;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::call::{Answer, Call, Fault, op};
+use crate::sandbox::clock::Millis;
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::world::World;
+use events::Event;
+
+const GROUPS: &str = "logs.group";
+const STREAMS: &str = "logs.stream";
+
+const GROUP: Rule = Rule::ANY.length(1, 512).pattern("[\\.\\-_/#A-Za-z0-9]+");
+const STREAM: Rule = Rule::ANY.length(1, 512).pattern("[^:*]*");
+const GROUP_NAME: Rule = GROUP.at("logGroupName").required();
+const STREAM_NAME: Rule = STREAM.at("logStreamName").required();
+const RESOURCE_ARN: Rule = Rule::ANY.at("resourceArn").required().length(1, 1011);
+const LIST_LIMIT: Rule = Rule::ANY.at("limit").range(1, 50);
+const EVENT_LIMIT: Rule = Rule::ANY.at("limit").range(1, 10_000);
+/// The retention periods that AWS offers, in days [M:logs PutRetentionPolicy].
+const RETENTION: Rule = Rule::ANY.at("retentionInDays").required().one_of(&[
+    "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096",
+    "1827", "2192", "2557", "2922", "3288", "3653",
+]);
+
+pub const API: Api = Api {
+    name: "logs",
+    signing_name: "logs",
+    target: "Logs_20140328",
+    invalid: "InvalidParameterException",
+    operations: &[
+        op("CreateLogGroup", &[GROUP_NAME], groups::create_log_group),
+        op("DeleteLogGroup", &[GROUP_NAME], groups::delete_log_group),
+        op("PutRetentionPolicy", &[GROUP_NAME, RETENTION], groups::put_retention_policy),
+        op("DeleteRetentionPolicy", &[GROUP_NAME], groups::delete_retention_policy),
+        op("DescribeLogGroups", &[GROUP.at("logGroupNamePrefix"), LIST_LIMIT], groups::describe_log_groups),
+        op("CreateLogStream", &[GROUP_NAME, STREAM_NAME], groups::create_log_stream),
+        op("DeleteLogStream", &[GROUP_NAME, STREAM_NAME], groups::delete_log_stream),
+        op(
+            "DescribeLogStreams",
+            &[
+                GROUP.at("logGroupName"),
+                STREAM.at("logStreamNamePrefix"),
+                Rule::ANY.at("orderBy").one_of(&["LogStreamName", "LastEventTime"]),
+                LIST_LIMIT,
+            ],
+            groups::describe_log_streams,
+        ),
+        op(
+            "TagResource",
+            &[RESOURCE_ARN, Rule::ANY.at("tags").required().length(1, 50)],
+            groups::tag_resource,
+        ),
+        op("UntagResource", &[RESOURCE_ARN, Rule::ANY.at("tagKeys").required()], groups::untag_resource),
+        op("ListTagsForResource", &[RESOURCE_ARN], groups::list_tags_for_resource),
+        op(
+            "PutLogEvents",
+            &[
+                GROUP_NAME,
+                STREAM_NAME,
+                Rule::ANY.at("logEvents").required().length(1, 10_000),
+                Rule::ANY.at("logEvents[].timestamp").required().range(0, i64::MAX),
+                Rule::ANY.at("logEvents[].message").required().length(1, usize::MAX),
+            ],
+            put_log_events,
+        ),
+        op("GetLogEvents", &[GROUP.at("logGroupName"), STREAM_NAME, EVENT_LIMIT], read::get_log_events),
+        op("FilterLogEvents", &[GROUP.at("logGroupName"), EVENT_LIMIT], read::filter_log_events),
+    ],
+};
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(400, "InvalidParameterException", message)
+}
+
+fn missing_group() -> Fault {
+    Fault::new(400, "ResourceNotFoundException", "The specified log group does not exist.")
+}
+
+fn missing_stream() -> Fault {
+    Fault::new(400, "ResourceNotFoundException", "The specified log stream does not exist.")
+}
+
+/// Neither name can contain a colon, so a group's streams are what starts with `<group>:`.
+fn stream_key(group: &str, stream: &str) -> String {
+    format!("{group}:{stream}")
+}
+
+/// The group that a reading operation names, by name or by ARN in `logGroupIdentifier`.
+fn group_named(call: &Call) -> Result<String, Fault> {
+    let identifier = call.maybe("logGroupName").or_else(|| call.maybe("logGroupIdentifier"));
+    let identifier =
+        identifier.ok_or_else(|| invalid("Either logGroupName or logGroupIdentifier is required."))?;
+    let name =
+        identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name.trim_end_matches(":*"));
+    if call.shelf(GROUPS).has(name) { Ok(name.to_owned()) } else { Err(missing_group()) }
+}
+
+fn put_log_events(call: &Call) -> Answer {
+    let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
+    if !call.shelf(GROUPS).has(group) {
+        return Err(missing_group());
+    }
+    let ingested = call.now();
+    let event = |event: &Value| Event {
+        timestamp: event["timestamp"].as_u64().unwrap_or(ingested),
+        ingested,
+        message: event["message"].as_str().unwrap_or_default().to_owned(),
+    };
+    let events: Vec<Event> = call.list("logEvents").iter().map(event).collect();
+    if !events.is_sorted_by_key(|event| event.timestamp) {
+        return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
+    }
+    write(&call.world, &call.region, group, stream, &events)?.ok_or_else(missing_stream)?;
+    Ok(json!({"nextSequenceToken": "0"}))
+}
+
+/// Adds events to a stream, as one step with its document; `None` when there is no such stream.
+fn write(
+    world: &World,
+    region: &str,
+    group: &str,
+    stream: &str,
+    events: &[Event],
+) -> Result<Option<()>, Fault> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Some(())) };
+    let path = events::stream_file(world, region, group, stream);
+    world.shelf(STREAMS, region).update(&stream_key(group, stream), |entry| {
+        // Under the store's lock, which makes writers take turns.
+        events::append(&path, events)?;
+        groups::note_events(&mut entry.doc, first.timestamp, last.timestamp, last.ingested);
+        Ok(())
+    })
+}
+
+/// Writes lines to a log stream as now, making group and stream when they are missing (a group that AWS makes
+/// by itself has no retention). Empty lines are dropped, as the agents of AWS do.
+pub fn append(
+    world: &World,
+    region: &str,
+    group: &str,
+    stream: &str,
+    lines: &[impl AsRef<str>],
+) -> Result<(), Fault> {
+    let now: Millis = world.clock.now();
+    let event = |line: &str| Event { timestamp: now, ingested: now, message: line.to_owned() };
+    let events: Vec<Event> =
+        lines.iter().map(AsRef::as_ref).filter(|line| !line.trim().is_empty()).map(event).collect();
+    world.shelf(GROUPS, region).insert_new(group, groups::new_group(world, region, group))?;
+    let document = groups::new_stream(world, region, group, stream);
+    world.shelf(STREAMS, region).insert_new(&stream_key(group, stream), document)?;
+    // A stream deleted just now takes the lines with it.
+    write(world, region, group, stream, &events).map(|_| ())
+}

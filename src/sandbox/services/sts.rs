@@ -1,0 +1,25 @@
+//! STS: who am I. Every caller is the account's one user, because the sandbox takes any key.
+
+use serde_json::json;
+
+use crate::sandbox::call::{Answer, Call, op};
+use crate::sandbox::protocol::query::{Api, Flavour};
+
+pub const API: Api = Api {
+    name: "sts",
+    flavour: Flavour::Query,
+    namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+    invalid: "ValidationError",
+    operations: &[op("GetCallerIdentity", &[], get_caller_identity)],
+};
+
+/// The name of the user that every caller is.
+pub const CALLER: &str = "sandbox";
+
+fn get_caller_identity(call: &Call) -> Answer {
+    Ok(json!({
+        "Account": call.world.account,
+        "Arn": call.world.arn("iam", "", &format!("user/{CALLER}")),
+        "UserId": "AIDASANDBOX0000000000",
+    }))
+}

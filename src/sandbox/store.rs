@@ -1,0 +1,478 @@
+//! Tables of JSON documents, in memory and in one file each, whose states advance with the clock.
+//!
+//! A write replaces the document's file by a rename, so a kill at any moment leaves the old document or the
+//! new one. A document may carry a [`Plan`]: changes that become true at given times. They are applied when
+//! the document is looked at, which needs no timers and no writes: after a restart they are applied again.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::call::Fault;
+use super::clock::{Clock, Millis, Pace};
+
+/// What is kept under a key: the document, and what will become of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub doc: Value,
+    #[serde(default, skip_serializing_if = "Plan::is_empty")]
+    pub plan: Plan,
+}
+
+impl Entry {
+    /// A document whose states advance.
+    pub fn planned(doc: Value, plan: impl Into<Plan>) -> Self {
+        Self { doc, plan: plan.into() }
+    }
+
+    /// Applies what is due. `false` when the entry has ceased to be.
+    fn advance(&mut self, now: Millis) -> bool {
+        let due = self.plan.0.partition_point(|step| step.at <= now);
+        for step in self.plan.0.drain(..due) {
+            match step.change {
+                Change::Set(patch) => merge(&mut self.doc, patch),
+                Change::Remove => return false,
+            }
+        }
+        true
+    }
+}
+
+impl From<Value> for Entry {
+    fn from(doc: Value) -> Self {
+        Self { doc, plan: Plan::default() }
+    }
+}
+
+/// Changes to come, in order of time. Made by [`Planner`]; `Plan::default()` cancels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plan(Vec<Step>);
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Step {
+    at: Millis,
+    change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Change {
+    /// A merge patch (RFC 7396): objects merge, null removes a member, everything else replaces.
+    Set(Value),
+    Remove,
+}
+
+/// Writes a plan in AWS's durations; the pace decides how long they are here. From [`super::World::plan`].
+#[derive(Debug)]
+pub struct Planner {
+    cursor: Millis,
+    pace: Pace,
+    steps: Vec<Step>,
+}
+
+impl Planner {
+    pub fn new(now: Millis, pace: Pace) -> Self {
+        Self { cursor: now, pace, steps: Vec::new() }
+    }
+
+    /// After a further `realistic`, the patch is merged into the document.
+    pub fn then(self, realistic: Duration, patch: Value) -> Self {
+        self.then_at(realistic, |_| patch)
+    }
+
+    /// As [`Planner::then`], for a patch that holds the time of the change.
+    pub fn then_at(self, realistic: Duration, patch: impl FnOnce(Millis) -> Value) -> Self {
+        self.step(realistic, |at| Change::Set(patch(at)))
+    }
+
+    /// After a further `realistic`, the document is gone.
+    pub fn then_gone(self, realistic: Duration) -> Self {
+        self.step(realistic, |_| Change::Remove)
+    }
+
+    fn step(mut self, realistic: Duration, change: impl FnOnce(Millis) -> Change) -> Self {
+        self.cursor += self.pace.of(realistic).as_millis() as Millis;
+        self.steps.push(Step { at: self.cursor, change: change(self.cursor) });
+        self
+    }
+}
+
+impl From<Planner> for Plan {
+    fn from(planner: Planner) -> Self {
+        Self(planner.steps)
+    }
+}
+
+/// The merge patch of RFC 7396.
+pub fn merge(target: &mut Value, patch: Value) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (name, value) in patch {
+                if value.is_null() {
+                    target.remove(&name);
+                } else {
+                    merge(target.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (target, patch) => *target = patch,
+    }
+}
+
+type Table = BTreeMap<String, Entry>;
+
+/// One document's file.
+#[derive(Serialize, Deserialize)]
+struct Kept<E> {
+    key: String,
+    #[serde(flatten)]
+    entry: E,
+}
+
+/// All tables of one sandbox.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    clock: Arc<Clock>,
+    tables: Mutex<BTreeMap<String, Table>>,
+}
+
+impl Store {
+    /// Loads `<root>/state`, one directory per table.
+    pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
+        let dir = root.join("state");
+        std::fs::create_dir_all(&dir)?;
+        let mut tables = BTreeMap::new();
+        for table in std::fs::read_dir(&dir)? {
+            let table = table?;
+            tables.insert(table.file_name().to_string_lossy().into_owned(), load_table(&table.path())?);
+        }
+        Ok(Self { dir, clock, tables: Mutex::new(tables) })
+    }
+
+    /// One table, seen through a scope: the region of regional resources.
+    pub fn shelf(&self, table: &'static str, scope: &str) -> Shelf<'_> {
+        Shelf { store: self, table, prefix: format!("{scope}/") }
+    }
+
+    pub fn get(&self, table: &str, key: &str) -> Option<Value> {
+        self.live(&mut self.lock(), table, key).map(|entry| entry.doc.clone())
+    }
+
+    /// Documents whose key starts with `prefix`, by key.
+    pub fn list(&self, table: &str, prefix: &str) -> Vec<(String, Value)> {
+        let mut tables = self.lock();
+        let Some(entries) = tables.get_mut(table) else { return Vec::new() };
+        let now = self.clock.now();
+        let mut gone = Vec::new();
+        let mut found = Vec::new();
+        for (key, entry) in entries.range_mut(prefix.to_owned()..) {
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if entry.advance(now) {
+                found.push((key.clone(), entry.doc.clone()));
+            } else {
+                gone.push(key.clone());
+            }
+        }
+        for key in gone {
+            entries.remove(&key);
+            self.forget_file(table, &key);
+        }
+        found
+    }
+
+    /// Writes a document, whatever was there.
+    pub fn put(&self, table: &str, key: &str, entry: impl Into<Entry>) -> Result<(), Fault> {
+        self.write(&mut self.lock(), table, key, entry.into())
+    }
+
+    /// Writes a document unless there is one: `false` says there is.
+    pub fn insert_new(&self, table: &str, key: &str, entry: impl Into<Entry>) -> Result<bool, Fault> {
+        let mut tables = self.lock();
+        if self.live(&mut tables, table, key).is_some() {
+            return Ok(false);
+        }
+        self.write(&mut tables, table, key, entry.into()).map(|()| true)
+    }
+
+    /// Changes a document and its plan as one step; when `change` refuses, nothing is changed. `None`: no such
+    /// document. `change` runs under the store's lock, so it must not use the store.
+    pub fn update<T>(
+        &self,
+        table: &str,
+        key: &str,
+        change: impl FnOnce(&mut Entry) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut tables = self.lock();
+        let Some(mut entry) = self.live(&mut tables, table, key).cloned() else { return Ok(None) };
+        let made = change(&mut entry)?;
+        self.write(&mut tables, table, key, entry)?;
+        Ok(Some(made))
+    }
+
+    /// Removes a document and returns it.
+    pub fn remove(&self, table: &str, key: &str) -> Result<Option<Value>, Fault> {
+        let mut tables = self.lock();
+        if self.live(&mut tables, table, key).is_none() {
+            return Ok(None);
+        }
+        std::fs::remove_file(self.file(table, key))?;
+        Ok(tables.get_mut(table).and_then(|entries| entries.remove(key)).map(|entry| entry.doc))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
+        // A panic in a caller's closure happens before anything is changed, so the tables are still whole.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The entry as it is now.
+    fn live<'a>(
+        &self,
+        tables: &'a mut BTreeMap<String, Table>,
+        table: &str,
+        key: &str,
+    ) -> Option<&'a mut Entry> {
+        let entries = tables.get_mut(table)?;
+        if !entries.get_mut(key)?.advance(self.clock.now()) {
+            entries.remove(key);
+            self.forget_file(table, key);
+        }
+        entries.get_mut(key)
+    }
+
+    /// File first, then memory: what a caller was told is on disk.
+    fn write(
+        &self,
+        tables: &mut BTreeMap<String, Table>,
+        table: &str,
+        key: &str,
+        entry: Entry,
+    ) -> Result<(), Fault> {
+        let path = self.file(table, key);
+        if !tables.contains_key(table) {
+            std::fs::create_dir_all(self.dir.join(table))?;
+            tables.insert(table.to_owned(), Table::new());
+        }
+        let text =
+            serde_json::to_vec(&Kept { key: key.to_owned(), entry: &entry }).map_err(io::Error::from)?;
+        write_atomically(&path, &text)?;
+        self.clock.save()?;
+        tables.entry(table.to_owned()).or_default().insert(key.to_owned(), entry);
+        Ok(())
+    }
+
+    /// A file that stays by mistake does no harm: its plan removes the document again at the next load.
+    fn forget_file(&self, table: &str, key: &str) {
+        let _ = std::fs::remove_file(self.file(table, key));
+    }
+
+    fn file(&self, table: &str, key: &str) -> PathBuf {
+        self.dir.join(table).join(file_name(key) + ".json")
+    }
+}
+
+/// A table within a scope; the usual way of a service to its documents.
+#[derive(Clone, Debug)]
+pub struct Shelf<'a> {
+    store: &'a Store,
+    table: &'static str,
+    prefix: String,
+}
+
+impl Shelf<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.store.get(self.table, &self.key(name))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// See [`Store::put`].
+    pub fn put(&self, name: &str, entry: impl Into<Entry>) -> Result<(), Fault> {
+        self.store.put(self.table, &self.key(name), entry)
+    }
+
+    /// See [`Store::insert_new`].
+    pub fn insert_new(&self, name: &str, entry: impl Into<Entry>) -> Result<bool, Fault> {
+        self.store.insert_new(self.table, &self.key(name), entry)
+    }
+
+    /// See [`Store::update`].
+    pub fn update<T>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Entry) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.store.update(self.table, &self.key(name), change)
+    }
+
+    /// See [`Store::remove`].
+    pub fn remove(&self, name: &str) -> Result<Option<Value>, Fault> {
+        self.store.remove(self.table, &self.key(name))
+    }
+
+    /// Names (without the scope) and documents, by name, of those that start with `prefix`.
+    pub fn list(&self, prefix: &str) -> Vec<(String, Value)> {
+        self.store
+            .list(self.table, &self.key(prefix))
+            .into_iter()
+            .map(|(key, doc)| (key[self.prefix.len()..].to_owned(), doc))
+            .collect()
+    }
+}
+
+/// Everything but these characters is escaped in file names.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// File systems allow 255 bytes; `.json` and the ending of the temporary file have to fit too.
+const LONGEST_FILE_NAME: usize = 200;
+
+/// A key as a file name: readable where possible, a hash where it would be too long.
+pub fn file_name(key: &str) -> String {
+    let readable = utf8_percent_encode(key, ESCAPED).to_string();
+    if readable.len() <= LONGEST_FILE_NAME && !readable.starts_with('.') {
+        return readable;
+    }
+    format!("hash-{}", blake3::hash(key.as_bytes()).to_hex())
+}
+
+/// Replaces `path` so that a kill at any moment leaves the old bytes or the new ones. It does not sync: what
+/// the operating system has taken survives the death of the process, and the sandbox promises no more.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    std::fs::write(&temporary, bytes)?;
+    std::fs::rename(&temporary, path)
+}
+
+fn load_table(dir: &Path) -> io::Result<Table> {
+    let mut table = Table::new();
+    for file in std::fs::read_dir(dir)? {
+        let path = file?.path();
+        // What does not end in .json is a temporary file of a process that was killed.
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let kept: Kept<Entry> = serde_json::from_slice(&std::fs::read(&path)?)
+                .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+            table.insert(kept.key, kept.entry);
+        }
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn open(root: &Path) -> (Store, Arc<Clock>) {
+        let clock = Arc::new(Clock::open(root, 1.0));
+        (Store::open(root, Arc::clone(&clock)).unwrap(), clock)
+    }
+
+    #[test]
+    fn documents_survive_a_restart_and_leftovers_of_a_kill_are_ignored() {
+        let root = tempfile::tempdir().unwrap();
+        let long = format!("us-east-1/{}", "x/".repeat(300));
+        let (store, _) = open(root.path());
+        store.put("t", "us-east-1/a b", json!({"n": 1})).unwrap();
+        store.put("t", &long, json!({"n": 2})).unwrap();
+        let torn = root.path().join("state/t/us-east-1%2Fa%20b.json.tmp");
+        std::fs::write(&torn, b"{\"key\":\"us-ea").unwrap();
+
+        let (store, _) = open(root.path());
+        assert_eq!(store.get("t", "us-east-1/a b"), Some(json!({"n": 1})));
+        assert_eq!(store.get("t", &long), Some(json!({"n": 2})));
+        store.put("t", "us-east-1/a b", json!({"n": 3})).unwrap();
+        assert!(!torn.exists());
+        assert_eq!(open(root.path()).0.get("t", "us-east-1/a b"), Some(json!({"n": 3})));
+    }
+
+    #[test]
+    fn states_advance_with_the_clock_in_memory_and_after_a_restart() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, clock) = open(root.path());
+        let plan = || {
+            Planner::new(clock.now(), Pace::Realistic)
+                .then(Duration::from_secs(60), json!({"Status": "InService", "Why": null, "In": {"b": 2}}))
+                .then_gone(Duration::from_secs(60))
+        };
+        let doc = json!({"Status": "Creating", "Why": "new", "In": {"a": 1}});
+        store.put("t", "k", Entry::planned(doc.clone(), plan())).unwrap();
+        assert_eq!(store.get("t", "k"), Some(doc));
+
+        clock.advance(Duration::from_secs(61));
+        let later = json!({"Status": "InService", "In": {"a": 1, "b": 2}});
+        assert_eq!(store.list("t", ""), [("k".to_owned(), later.clone())]);
+        clock.save().unwrap();
+        let (again, later_clock) = open(root.path());
+        assert_eq!(again.get("t", "k"), Some(later));
+
+        later_clock.advance(Duration::from_secs(61));
+        assert_eq!(again.get("t", "k"), None);
+        assert!(
+            again.insert_new("t", "k", json!({})).unwrap(),
+            "a name is free again once its plan removed it"
+        );
+    }
+
+    #[test]
+    fn an_update_may_cancel_the_plan_and_a_refused_one_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, clock) = open(root.path());
+        let plan =
+            Planner::new(clock.now(), Pace::Realistic).then(Duration::from_secs(1), json!({"s": "up"}));
+        store.put("t", "k", Entry::planned(json!({"s": "new"}), plan)).unwrap();
+
+        let refused = store.update("t", "k", |entry| {
+            entry.doc["s"] = json!("half");
+            Err::<(), _>(Fault::new(400, "ValidationException", "no"))
+        });
+        assert_eq!(refused.unwrap_err().code, "ValidationException");
+        assert_eq!(store.get("t", "k"), Some(json!({"s": "new"})));
+
+        let stopped = store.update("t", "k", |entry| {
+            entry.doc["s"] = json!("stopped");
+            entry.plan = Plan::default();
+            Ok(7)
+        });
+        assert_eq!(stopped.unwrap(), Some(7));
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(store.get("t", "k"), Some(json!({"s": "stopped"})));
+        assert_eq!(store.update("t", "gone", |_| Ok(())).unwrap(), None);
+        assert_eq!(store.remove("t", "k").unwrap(), Some(json!({"s": "stopped"})));
+        assert!(open(root.path()).0.list("t", "").is_empty());
+    }
+
+    #[test]
+    fn a_shelf_sees_its_own_region_only() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, _) = open(root.path());
+        let (east, west) = (store.shelf("t", "us-east-1"), store.shelf("t", "us-west-2"));
+        assert!(east.insert_new("a1", json!(1)).unwrap());
+        assert!(west.insert_new("a1", json!(2)).unwrap());
+        assert!(!east.insert_new("a1", json!(3)).unwrap());
+        assert_eq!(east.list("a"), [("a1".to_owned(), json!(1))]);
+        assert!(east.list("b").is_empty());
+    }
+}

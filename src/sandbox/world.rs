@@ -1,0 +1,137 @@
+//! What every service shares: state, time, faults, counters, and the facts of the one account.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::SandboxOptions;
+use super::call::Fault;
+use super::clock::{Clock, Pace};
+use super::counters::{Calls, Visit};
+use super::faults::{Faults, Strike};
+use super::store::{Planner, Shelf, Store};
+
+/// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
+#[derive(Debug)]
+pub struct World {
+    pub store: Store,
+    pub clock: Arc<Clock>,
+    pub faults: Faults,
+    pub calls: Calls,
+    /// The twelve digits of the account.
+    pub account: String,
+    /// Region of requests that name none.
+    pub region: String,
+    /// Directory of all state. Services keep bulk data (logs, objects, code) in folders of their own in it.
+    pub root: PathBuf,
+    pub pace: Pace,
+    rules_off: BTreeSet<String>,
+    endpoint: String,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl World {
+    pub(super) fn open(options: SandboxOptions, endpoint: String) -> io::Result<Self> {
+        let clock = Arc::new(Clock::open(&options.root, options.speed));
+        Ok(Self {
+            store: Store::open(&options.root, Arc::clone(&clock))?,
+            clock,
+            faults: Faults::new(options.faults),
+            calls: Calls::default(),
+            account: options.account,
+            region: options.region,
+            root: options.root,
+            pace: options.pace,
+            rules_off: options.rules_off,
+            endpoint,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// What clients inside the sandbox (training scripts, functions) take as their endpoint URL.
+    pub fn endpoint_url(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The documents of a regional resource. Tables are named `<service>.<resource>`.
+    pub fn shelf(&self, table: &'static str, region: &str) -> Shelf<'_> {
+        self.store.shelf(table, region)
+    }
+
+    /// The documents of a resource of a global service (IAM).
+    pub fn global(&self, table: &'static str) -> Shelf<'_> {
+        self.store.shelf(table, "global")
+    }
+
+    /// A plan that begins now: `world.plan().then(minutes, json!({"Status": "InService"}))`.
+    pub fn plan(&self) -> Planner {
+        Planner::new(self.clock.now(), self.pace)
+    }
+
+    /// `arn:aws:<service>:<region>:<account>:<rest>`; the region of global services is empty.
+    pub fn arn(&self, service: &str, region: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:{region}:{}:{rest}", self.account)
+    }
+
+    /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that a
+    /// test can switch it off and show that it matters.
+    pub fn enforces(&self, rule: &str) -> bool {
+        !self.rules_off.contains(rule)
+    }
+
+    /// A folder for a service's own files, made when missing.
+    pub fn folder(&self, path: impl AsRef<Path>) -> io::Result<PathBuf> {
+        let folder = self.root.join(path);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Runs a background task that ends with the sandbox: it is dropped at its next await once the sandbox
+    /// stops, so child processes must be `kill_on_drop`.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Says when the sandbox stops, for tasks that have to clean up.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Every service calls this once, as soon as it knows the operation: it is counted, and faults strike.
+    ///
+    /// # Errors
+    /// The fault to answer with. When the connection is to be cut, the answer is thrown away by the server.
+    pub async fn admit(&self, visit: &Visit, service: &'static str, operation: &str) -> Result<(), Fault> {
+        visit.name(service, operation);
+        for strike in self.faults.strikes(service, operation) {
+            match strike {
+                Strike::Refuse(fault) => return Err(fault),
+                Strike::Break(when, broken) => visit.break_off(when, broken).await?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+    }
+
+    pub(super) async fn stop(&self) {
+        self.begin_stop();
+        self.tasks.wait().await;
+    }
+}
