@@ -37,8 +37,9 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
     let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
 
     let absent = want.nodes.iter().filter(|n| looks.get(&n.id) == Some(&Look::Absent));
-    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(|(node, elder)| async {
-        let seen = registry.of(node.id.kind).look(&cx(&node.id), &elder).await.ok().flatten()?;
+    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(|(node, elder)| async move {
+        let cx = OpCx { world, step: 0, target: node.id.clone() };
+        let seen = registry.of(node.id.kind).look(&cx, &elder).await.ok().flatten()?;
         Some((node.id.clone(), seen))
     }));
     let wanted: BTreeSet<(KindName, &str)> = want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();

@@ -5,6 +5,8 @@
 
 mod erased;
 pub mod image;
+#[cfg(feature = "sdk")]
+mod sagemaker;
 mod kind;
 
 pub use erased::AnyKind;

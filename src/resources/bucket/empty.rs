@@ -8,8 +8,9 @@ use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html
 pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
     let s3 = &cx.aws.s3;
-    let mut pages = s3.list_object_versions().bucket(bucket).prefix(prefix).into_paginator().send();
-    while let Some(page) = pages.next().await {
+    // What was listed is deleted before the next look, so the first page is always the next one.
+    loop {
+        let page = s3.list_object_versions().bucket(bucket).prefix(prefix).send().await;
         let Some(page) = page.op("s3:ListBucketVersions").found()? else { return Ok(()) };
         let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
         let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
@@ -20,7 +21,7 @@ pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
             })
             .collect();
         if objects.is_empty() {
-            continue;
+            break;
         }
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
         let deleted = s3.delete_objects().bucket(bucket).delete(delete).send().await.op("s3:DeleteObjectVersion")?;
@@ -30,13 +31,15 @@ pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
             return Err(OpError::new("s3:DeleteObjectVersion", OpErrorKind::Denied, format!("{key}: {why}")));
         }
     }
-    let mut uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).into_paginator().send();
-    while let Some(page) = uploads.next().await {
-        for upload in page.op("s3:ListBucketMultipartUploads")?.uploads() {
-            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
+    loop {
+        let page = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
+        let page = page.op("s3:ListBucketMultipartUploads")?;
+        if page.uploads().is_empty() {
+            return Ok(());
+        }
+        for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
             let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
             abort.send().await.op("s3:AbortMultipartUpload").gone()?;
         }
     }
-    Ok(())
 }

@@ -8,4 +8,6 @@
 mod aws;
 mod spec;
 
+#[cfg(feature = "sdk")]
+pub(crate) use aws::split;
 pub use spec::{Data, Manifest, ManifestFile, Spec};

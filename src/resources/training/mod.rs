@@ -9,6 +9,8 @@
 mod aws;
 pub mod job;
 #[cfg(feature = "sdk")]
+mod logs;
+#[cfg(feature = "sdk")]
 pub mod source;
 mod spec;
 

@@ -1,0 +1,110 @@
+use aws_sdk_applicationautoscaling::types::{
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    TargetTrackingScalingPolicyConfiguration,
+};
+
+use super::spec::{Autoscaling, Policy, Seen, Spec};
+use crate::domain::FieldChange;
+use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes};
+use crate::resources::KindName;
+
+const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
+const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
+
+impl Driver for Autoscaling {
+    /// The account's targets cannot be listed by prefix; those of our endpoints can be asked for by name.
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        let ids: Vec<String> = cx.wanted(KindName::Endpoint).map(Self::resource_id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
+        let mut pages = call.set_resource_ids(Some(ids)).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.op("application-autoscaling:DescribeScalableTargets")?;
+            found.extend(page.scalable_targets().iter().map(|t| Found::new(t.resource_id())));
+        }
+        Ok(found)
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
+        let aas = &cx.aws.autoscaling;
+        let targets = async {
+            let call = aas.describe_scalable_targets().service_namespace(NAMESPACE).resource_ids(resource);
+            call.scalable_dimension(DIMENSION).send().await.op("application-autoscaling:DescribeScalableTargets").found()
+        };
+        let policies = async {
+            let call = aas.describe_scaling_policies().service_namespace(NAMESPACE).resource_id(resource);
+            call.scalable_dimension(DIMENSION).send().await.op("application-autoscaling:DescribeScalingPolicies").found()
+        };
+        let (targets, policies) = futures_util::try_join!(targets, policies)?;
+        let targets = targets.and_then(|t| t.scalable_targets).unwrap_or_default();
+        let Some(target) = targets.into_iter().find(|t| t.resource_id() == resource) else { return Ok(None) };
+        let policies = policies.and_then(|p| p.scaling_policies).unwrap_or_default();
+        let policy = policies.iter().find(|p| p.policy_name() == Self::POLICY);
+        let tracking = policy.and_then(|p| p.target_tracking_scaling_policy_configuration());
+        Ok(Some(Seen {
+            min: target.min_capacity(),
+            max: target.max_capacity(),
+            policy: tracking.map(|t| Policy {
+                target: t.target_value(),
+                scale_in_cooldown_s: t.scale_in_cooldown().unwrap_or(300),
+                scale_out_cooldown_s: t.scale_out_cooldown().unwrap_or(300),
+            }),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
+        put(cx, resource, spec).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        put(cx, resource, spec).await
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+        let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
+        let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+        call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()
+    }
+
+    async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
+        Ok(()) // it goes with its endpoint
+    }
+}
+
+async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
+    let aas = &cx.aws.autoscaling;
+    let register = "application-autoscaling:RegisterScalableTarget";
+    cx.retry_new_role(register, || async {
+        let call = aas.register_scalable_target().service_namespace(NAMESPACE).resource_id(resource);
+        let call = call.scalable_dimension(DIMENSION).min_capacity(spec.min).max_capacity(spec.max);
+        call.send().await.op("application-autoscaling:RegisterScalableTarget").map(drop)
+    })
+    .await?;
+    let metric = PredefinedMetricSpecification::builder()
+        .predefined_metric_type(MetricType::SageMakerVariantInvocationsPerInstance)
+        .build()
+        .expect("the type is set");
+    let tracking = TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(spec.target)
+        .predefined_metric_specification(metric)
+        .scale_in_cooldown(spec.scale_in_cooldown_s)
+        .scale_out_cooldown(spec.scale_out_cooldown_s)
+        .build()
+        .expect("the target is set");
+    // A target registered a moment ago may not be found yet (aws-facts §1.4).
+    let again = |kind: &OpErrorKind| {
+        matches!(kind, OpErrorKind::NotFound | OpErrorKind::NotYetConsistent | OpErrorKind::Conflict)
+    };
+    let limit = std::time::Duration::from_secs(120);
+    cx.retry("application-autoscaling:PutScalingPolicy", limit, again, || async {
+        let call = aas.put_scaling_policy().service_namespace(NAMESPACE).resource_id(resource);
+        let call = call.scalable_dimension(DIMENSION).policy_name(Autoscaling::POLICY);
+        let call = call.policy_type(PolicyType::TargetTrackingScaling);
+        let call = call.target_tracking_scaling_policy_configuration(tracking.clone());
+        call.send().await.op("application-autoscaling:PutScalingPolicy").map(drop)
+    })
+    .await
+}

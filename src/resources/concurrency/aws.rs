@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
+use futures_util::future::try_join_all;
+
+use super::spec::{Concurrency, Seen, Spec};
+use crate::domain::{FieldChange, Phase, Status};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe};
+use crate::resources::KindName;
+use crate::resources::function::Function;
+
+impl Driver for Concurrency {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        let looks = cx.wanted(KindName::Function).map(|function| async move {
+            let resource = Self::resource_id(function);
+            Ok(self.observe(cx, &resource).await?.map(|_| Found::new(resource)))
+        });
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
+        let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(Self::function(resource));
+        let found = call.qualifier(Function::ALIAS).send().await.op("lambda:GetProvisionedConcurrencyConfig").found()?;
+        Ok(found.map(|found| {
+            let phase = match found.status() {
+                Some(Provisioned::Failed) => Phase::Failed,
+                Some(Provisioned::InProgress) => Phase::Busy,
+                _ => Phase::Ready,
+            };
+            let word = found.status().map_or("READY", |s| s.as_str());
+            Seen {
+                status: Status::new(word, phase).because(found.status_reason().map(str::to_owned)),
+                requested: found.requested_provisioned_concurrent_executions().unwrap_or_default(),
+            }
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
+        put(cx, resource, spec).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        put(cx, resource, spec).await
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+        let call = cx.aws.lambda.delete_provisioned_concurrency_config().function_name(Self::function(resource));
+        call.qualifier(Function::ALIAS).send().await.op("lambda:DeleteProvisionedConcurrencyConfig").gone()
+    }
+
+    async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
+        Ok(()) // it goes with its function
+    }
+}
+
+async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
+    let function = Concurrency::function(resource);
+    cx.retry_busy("lambda:PutProvisionedConcurrencyConfig", || async {
+        let call = cx.aws.lambda.put_provisioned_concurrency_config().function_name(function);
+        let call = call.qualifier(Function::ALIAS).provisioned_concurrent_executions(spec.requested);
+        call.send().await.op("lambda:PutProvisionedConcurrencyConfig").map(drop)
+    })
+    .await?;
+    // No waiter of AWS's exists; it starts after a minute or two (aws-facts §11.6).
+    cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
+        let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
+        let found = call.qualifier(Function::ALIAS).send().await.op("lambda:GetProvisionedConcurrencyConfig")?;
+        Ok(match found.status() {
+            Some(Provisioned::Failed) => {
+                Probe::Failed { status: "FAILED".into(), reason: found.status_reason().map(str::to_owned) }
+            }
+            Some(Provisioned::InProgress) => Probe::Pending(format!(
+                "{} of {} allocated",
+                found.allocated_provisioned_concurrent_executions().unwrap_or_default(),
+                spec.requested
+            )),
+            _ => Probe::Ready(()),
+        })
+    })
+    .await
+}

@@ -1,0 +1,158 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
+use aws_sdk_sagemaker::types::EndpointStatus;
+
+use super::spec::{Endpoint, Seen, Spec};
+use crate::domain::{FieldChange, Phase, Status};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::resources::autoscaling::Autoscaling;
+use crate::resources::sagemaker::{self, list_owned};
+
+/// AWS's own waiter looks every 30 s for an hour (aws-facts §1.3).
+const EVERY: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(3600);
+/// Looks during which an accepted update may not show in the status yet.
+const GRACE: u32 = 4;
+
+impl Driver for Endpoint {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        Ok(list_owned!(cx, list_endpoints, "sagemaker:ListEndpoints", endpoints, endpoint_name))
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen>> {
+        let arn = format!("endpoint/{endpoint}");
+        let (found, tags) = futures_util::try_join!(describe(cx, endpoint), sagemaker::tags_of(cx, &arn))?;
+        let Some(found) = found else { return Ok(None) };
+        let config = found.endpoint_config_name().unwrap_or_default().to_owned();
+        // The instance type is only in the configuration, which somebody may have deleted (aws-facts §7.3).
+        let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&config);
+        let live = call.send().await.op("sagemaker:DescribeEndpointConfig").found()?;
+        let variant = live.as_ref().and_then(|c| c.production_variants().first());
+        let count = found.production_variants().first().and_then(|v| v.current_instance_count());
+        Ok(Some(Seen {
+            owner: sagemaker::owner(cx, &tags),
+            status: status(&found),
+            config,
+            instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
+            instances: count.unwrap_or_default(),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
+        // The lookup of a configuration made a moment ago is eventually consistent (aws-facts §1.4).
+        let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
+        cx.retry("sagemaker:CreateEndpoint", Duration::from_secs(60), unseen, || async {
+            let call = cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
+            call.set_tags(sagemaker::tags(cx, [])).send().await.op("sagemaker:CreateEndpoint").there()
+        })
+        .await?;
+        in_service(cx, endpoint, spec).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        let Some(found) = settled(cx, endpoint).await? else { return Ok(()) };
+        if found.endpoint_config_name() != Some(&spec.config) {
+            cx.retry_busy("sagemaker:UpdateEndpoint", || async {
+                // D8: without this the live instance count falls back to the configuration's first one.
+                let call = cx.aws.sagemaker.update_endpoint().endpoint_name(endpoint).retain_all_variant_properties(true);
+                let call = call.endpoint_config_name(&spec.config);
+                call.send().await.op("sagemaker:UpdateEndpoint").map(drop)
+            })
+            .await?;
+        }
+        in_service(cx, endpoint, spec).await
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {
+        // A leftover endpoint may still be scaled; DeleteEndpoint itself may not be allowed to end that.
+        let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
+        let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
+        let call = call.resource_id(Autoscaling::resource_id(endpoint));
+        call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()?;
+        if settled(cx, endpoint).await?.is_none() {
+            return Ok(());
+        }
+        cx.retry_busy("sagemaker:DeleteEndpoint", || async {
+            cx.aws.sagemaker.delete_endpoint().endpoint_name(endpoint).send().await.op("sagemaker:DeleteEndpoint").gone()
+        })
+        .await?;
+        cx.wait("endpoint deleted", EVERY, LIMIT, || async {
+            Ok(match describe(cx, endpoint).await? {
+                None => Probe::Ready(()),
+                Some(found) => Probe::Pending(status(&found).word),
+            })
+        })
+        .await
+    }
+
+    async fn adopt(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {
+        sagemaker::adopt(cx, &format!("endpoint/{endpoint}")).await
+    }
+}
+
+async fn describe(cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<DescribeEndpointOutput>> {
+    let call = cx.aws.sagemaker.describe_endpoint().endpoint_name(endpoint);
+    call.send().await.op("sagemaker:DescribeEndpoint").found()
+}
+
+fn status(found: &DescribeEndpointOutput) -> Status {
+    let word = found.endpoint_status().map_or("Unknown", |s| s.as_str());
+    let phase = match found.endpoint_status() {
+        Some(EndpointStatus::InService) => Phase::Ready,
+        // Only deleting helps: neither state takes an update (aws-facts §7.4).
+        Some(EndpointStatus::Failed | EndpointStatus::OutOfService) => Phase::Failed,
+        // A mixed fleet, but in service: the next update repairs it.
+        Some(EndpointStatus::UpdateRollbackFailed) => Phase::Ready,
+        _ => Phase::Busy,
+    };
+    Status::new(word, phase).because(found.failure_reason().map(str::to_owned))
+}
+
+/// Waits until the endpoint takes a change: a busy one can neither be updated nor deleted.
+async fn settled(cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<DescribeEndpointOutput>> {
+    cx.wait("endpoint settled", EVERY, LIMIT, || async {
+        let found = describe(cx, endpoint).await?;
+        Ok(match found {
+            Some(found) if status(&found).phase == Phase::Busy => Probe::Pending(status(&found).word),
+            found => Probe::Ready(found),
+        })
+    })
+    .await
+}
+
+/// Waits for `InService` on the wanted configuration. In service on another one is a silent rollback (D7).
+async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
+    let (busy, looks) = (AtomicU32::new(0), AtomicU32::new(0));
+    let rolled_back = cx
+        .wait("endpoint in service", EVERY, LIMIT, || async {
+            let Some(found) = describe(cx, endpoint).await? else {
+                return Ok(Probe::Pending("not visible yet".into()));
+            };
+            let status = status(&found);
+            Ok(match status.phase {
+                Phase::Busy => {
+                    busy.fetch_add(1, Ordering::Relaxed);
+                    Probe::Pending(status.word)
+                }
+                Phase::Failed => Probe::Failed { status: status.word, reason: status.reason },
+                _ if found.endpoint_config_name() == Some(&spec.config) => Probe::Ready(None),
+                _ => {
+                    let began = busy.load(Ordering::Relaxed) > 0 || status.reason.is_some();
+                    if began || looks.fetch_add(1, Ordering::Relaxed) >= GRACE {
+                        let live = found.endpoint_config_name().unwrap_or_default().to_owned();
+                        Probe::Ready(Some((live, status.reason)))
+                    } else {
+                        Probe::Pending("update accepted".into())
+                    }
+                }
+            })
+        })
+        .await?;
+    let Some((live, reason)) = rolled_back else { return Ok(()) };
+    let reason = reason.unwrap_or_else(|| "AWS gives no reason; see the endpoint's log".into());
+    let message = format!("the update was rolled back, {endpoint} still runs {live}: {reason}");
+    Err(OpError::new("sagemaker:UpdateEndpoint", OpErrorKind::RolledBack, message))
+}

@@ -1,0 +1,54 @@
+use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType};
+
+use super::spec::{EndpointConfig, Seen, Spec};
+use crate::domain::FieldChange;
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+use crate::resources::sagemaker::{self, list_owned};
+
+impl Driver for EndpointConfig {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        Ok(list_owned!(cx, list_endpoint_configs, "sagemaker:ListEndpointConfigs", endpoint_configs, endpoint_config_name))
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen>> {
+        let describe = async {
+            let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(config);
+            call.send().await.op("sagemaker:DescribeEndpointConfig").found()
+        };
+        let arn = format!("endpoint-config/{config}");
+        let (found, tags) = futures_util::try_join!(describe, sagemaker::tags_of(cx, &arn))?;
+        let Some(found) = found else { return Ok(None) };
+        let variant = found.production_variants().first();
+        Ok(Some(Seen {
+            owner: sagemaker::owner(cx, &tags),
+            model: variant.and_then(|v| v.model_name()).unwrap_or_default().to_owned(),
+            instance_type: variant.and_then(|v| v.instance_type()).map_or("", |t| t.as_str()).to_owned(),
+            instance_count: variant.and_then(|v| v.initial_instance_count()).unwrap_or_default(),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, config: &str, spec: &Spec) -> OpResult<()> {
+        let variant = ProductionVariant::builder()
+            .variant_name(Self::VARIANT)
+            .model_name(&spec.model)
+            .instance_type(ProductionVariantInstanceType::from(spec.instance_type.as_str()))
+            .initial_instance_count(spec.instance_count)
+            .initial_variant_weight(1.0)
+            .build();
+        let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config).production_variants(variant);
+        call.set_tags(sagemaker::tags(cx, [])).send().await.op("sagemaker:CreateEndpointConfig").there()
+    }
+
+    async fn update(&self, _: &OpCx<'_>, _: &str, _: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        Ok(()) // immutable; only its tags can be taken over
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
+        let call = cx.aws.sagemaker.delete_endpoint_config().endpoint_config_name(config);
+        call.send().await.op("sagemaker:DeleteEndpointConfig").gone()
+    }
+
+    async fn adopt(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
+        sagemaker::adopt(cx, &format!("endpoint-config/{config}")).await
+    }
+}

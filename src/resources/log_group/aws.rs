@@ -1,0 +1,71 @@
+use std::collections::HashMap;
+
+use super::spec::{LogGroup, Seen, Spec};
+use crate::domain::{FieldChange, Owner};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+
+impl Driver for LogGroup {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        let list = |root: &'static str| async move {
+            let prefix = format!("{root}{}", cx.scope.prefix());
+            let mut pages = cx.aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().send();
+            let mut found = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.op("logs:DescribeLogGroups")?;
+                found.extend(page.log_groups().iter().filter_map(|g| g.log_group_name()).map(Found::new));
+            }
+            Ok(found)
+        };
+        let (functions, endpoints) = futures_util::try_join!(list(Self::FUNCTIONS), list(Self::ENDPOINTS))?;
+        Ok([functions, endpoints].concat())
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, group: &str) -> OpResult<Option<Seen>> {
+        let describe = async {
+            cx.aws.logs.describe_log_groups().log_group_name_prefix(group).send().await.op("logs:DescribeLogGroups")
+        };
+        let tags = async {
+            let call = cx.aws.logs.list_tags_for_resource().resource_arn(arn(cx, group));
+            call.send().await.op("logs:ListTagsForResource").found()
+        };
+        let (groups, tags) = futures_util::try_join!(describe, tags)?;
+        let Some(found) = groups.log_groups().iter().find(|g| g.log_group_name() == Some(group)) else {
+            return Ok(None);
+        };
+        let tags = tags.and_then(|t| t.tags).unwrap_or_default();
+        Ok(Some(Seen {
+            owner: Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope),
+            retention_days: found.retention_in_days(),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
+        let tags: HashMap<_, _> = cx.tags().into_iter().collect();
+        let call = cx.aws.logs.create_log_group().log_group_name(group).set_tags(Some(tags));
+        call.send().await.op("logs:CreateLogGroup").there()?;
+        retain(cx, group, spec).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, group: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        retain(cx, group, spec).await
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
+        cx.aws.logs.delete_log_group().log_group_name(group).send().await.op("logs:DeleteLogGroup").gone()
+    }
+
+    async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
+        let tags: HashMap<_, _> = cx.tags().into_iter().collect();
+        let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
+        call.send().await.op("logs:TagResource").map(drop)
+    }
+}
+
+async fn retain(cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
+    let call = cx.aws.logs.put_retention_policy().log_group_name(group).retention_in_days(spec.retention_days);
+    call.send().await.op("logs:PutRetentionPolicy").map(drop)
+}
+
+fn arn(cx: &OpCx<'_>, group: &str) -> String {
+    cx.scope.arn("logs", &format!("log-group:{group}"))
+}

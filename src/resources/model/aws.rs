@@ -1,0 +1,74 @@
+use std::collections::HashMap;
+
+use aws_sdk_sagemaker::types::ContainerDefinition;
+
+use super::repack::repack;
+use super::spec::{Model, Seen, Spec};
+use crate::domain::FieldChange;
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+use crate::resources::KindName;
+use crate::resources::bucket::empty;
+use crate::resources::sagemaker::{self, list_owned};
+
+impl Driver for Model {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        Ok(list_owned!(cx, list_models, "sagemaker:ListModels", models, model_name))
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, model: &str) -> OpResult<Option<Seen>> {
+        let describe = async {
+            let call = cx.aws.sagemaker.describe_model().model_name(model);
+            call.send().await.op("sagemaker:DescribeModel").found()
+        };
+        let arn = format!("model/{model}");
+        let (found, tags) = futures_util::try_join!(describe, sagemaker::tags_of(cx, &arn))?;
+        let Some(found) = found else { return Ok(None) };
+        let container = found.primary_container();
+        let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
+        Ok(Some(Seen {
+            owner: sagemaker::owner(cx, &tags),
+            role_arn: found.execution_role_arn().unwrap_or_default().to_owned(),
+            image: container.and_then(|c| c.image()).unwrap_or_default().to_owned(),
+            trained: tag(Model::TRAINED_TAG),
+            code: tag(Model::CODE_TAG),
+            environment: container
+                .and_then(|c| c.environment())
+                .map(|e| e.clone().into_iter().collect())
+                .unwrap_or_default(),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
+        repack(cx, model, spec).await?;
+        let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();
+        let container = ContainerDefinition::builder()
+            .image(&spec.image)
+            .model_data_url(spec.data_url(model))
+            .set_environment(Some(environment))
+            .build();
+        let code = spec.code.as_ref().map_or("none", |code| &code.digest[..10]);
+        let made_of = [(Model::TRAINED_TAG.to_owned(), spec.trained.as_str()), (Model::CODE_TAG.to_owned(), code)];
+        cx.retry_new_role("sagemaker:CreateModel", || async {
+            let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
+            let call = call.primary_container(container.clone()).set_tags(sagemaker::tags(cx, made_of.clone()));
+            call.send().await.op("sagemaker:CreateModel").there()
+        })
+        .await
+    }
+
+    async fn update(&self, _: &OpCx<'_>, _: &str, _: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        Ok(()) // immutable; only its tags can be taken over
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {
+        cx.aws.sagemaker.delete_model().model_name(model).send().await.op("sagemaker:DeleteModel").gone()?;
+        match cx.world.wanted(KindName::Bucket).next() {
+            Some(bucket) => empty::empty(cx, bucket, &Model::folder(model)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn adopt(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {
+        sagemaker::adopt(cx, &format!("model/{model}")).await
+    }
+}

@@ -1,0 +1,72 @@
+//! A training job's archive with the serving code in it.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use aws_sdk_s3::primitives::ByteStream;
+use flate2::read::GzDecoder;
+use tokio::io::AsyncWriteExt;
+
+use super::spec::{Model, Spec};
+use crate::archive;
+use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::inputs::Tree;
+use crate::resources::data::split;
+
+/// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in memory.
+pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
+    let Some(code) = &spec.code else { return Ok(()) };
+    let s3 = &cx.aws.s3;
+    let key = Model::key(model);
+    if s3.head_object().bucket(&spec.bucket).key(&key).send().await.op("s3:GetObject").found()?.is_some() {
+        return Ok(()); // the model's name is its fingerprint: a run before this one has made it
+    }
+    let Some(tree) = cx.inputs.code(&code.path).cloned() else {
+        return Err(OpError::local("packing the model", format!("{} was not read for this run", code.path.display())));
+    };
+    let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
+    let (trained, packed) = (folder.path().join("trained.tar.gz"), folder.path().join("model.tar.gz"));
+    download(cx, &spec.trained, &trained).await?;
+    let output = packed.clone();
+    let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
+    packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;
+    let body = ByteStream::from_path(&packed).await.map_err(|e| OpError::local("packing the model", e))?;
+    s3.put_object().bucket(&spec.bucket).key(key).body(body).send().await.op("s3:PutObject").map(drop)
+}
+
+/// Streams an object into a file.
+pub async fn download(cx: &OpCx<'_>, uri: &str, to: &Path) -> OpResult<()> {
+    let (bucket, key) = split(uri)?;
+    let found = cx.aws.s3.get_object().bucket(bucket).key(key).send().await.op("s3:GetObject").found()?;
+    let Some(object) = found else {
+        let message = format!("{uri} is not there: the training has left no model");
+        return Err(OpError::new("s3:GetObject", OpErrorKind::NotFound, message));
+    };
+    let io = |e: &dyn std::fmt::Display| OpError::local("downloading the model", e);
+    let mut body = object.body;
+    let mut file = tokio::fs::File::create(to).await.map_err(|e| io(&e))?;
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
+        file.write_all(&bytes).await.map_err(|e| io(&e))?;
+    }
+    file.flush().await.map_err(|e| io(&e))
+}
+
+/// Copies the trained files, leaves out any `code/` the training wrote, and adds ours.
+fn pack(trained: &Path, code: &Tree, packed: &Path) -> io::Result<()> {
+    let mut output = archive::tar_gz_writer(BufWriter::new(File::create(packed)?));
+    let mut input = tar::Archive::new(GzDecoder::new(BufReader::new(File::open(trained)?)));
+    for entry in input.entries()? {
+        let entry = entry?;
+        let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
+        // Links break deployment (aws-facts §5.4), folders are made by their files.
+        if entry.header().entry_type().is_file() && !path.starts_with("code/") {
+            archive::append(&mut output, &path, entry.size(), entry)?;
+        }
+    }
+    for file in &code.entries {
+        archive::append(&mut output, &format!("code/{}", file.path), file.size, file.content.as_slice())?;
+    }
+    output.into_inner()?.finish()?.flush()
+}

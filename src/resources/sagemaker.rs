@@ -1,0 +1,79 @@
+//! What the SageMaker kinds share: tags, and the tails of logs.
+
+use aws_sdk_sagemaker::types::Tag;
+
+use crate::domain::Owner;
+use crate::engine::{Expected, OpCx, OpResult, Outcomes};
+
+/// Our ownership tags and more, as SageMaker's type.
+pub fn tags<'a>(cx: &OpCx<'_>, more: impl IntoIterator<Item = (String, &'a str)>) -> Option<Vec<Tag>> {
+    let more = more.into_iter().map(|(key, value)| (key, value.to_owned()));
+    Some(cx.tags().into_iter().chain(more).map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+}
+
+/// The tags of `<resource type>/<name>`; none when it does not exist. Names are lower-cased in ARNs.
+pub async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
+    let mut pages = cx.aws.sagemaker.list_tags().resource_arn(arn(cx, resource)).into_paginator().send();
+    let mut tags = Vec::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("sagemaker:ListTags").found()? else { break };
+        tags.extend(page.tags.unwrap_or_default());
+    }
+    Ok(tags)
+}
+
+pub fn owner(cx: &OpCx<'_>, tags: &[Tag]) -> Owner {
+    Owner::of(tags.iter().filter_map(|t| Some((t.key()?, t.value()?))), &cx.scope)
+}
+
+/// The value of one tag.
+pub fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
+    tags.iter().find(|t| t.key() == Some(key)).and_then(|t| t.value())
+}
+
+/// Puts the ownership tags on `<resource type>/<name>`.
+pub async fn adopt(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+    let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).set_tags(tags(cx, []));
+    call.send().await.op("sagemaker:AddTags").map(drop)
+}
+
+fn arn(cx: &OpCx<'_>, resource: &str) -> String {
+    cx.scope.arn("sagemaker", &resource.to_lowercase())
+}
+
+/// Lists a SageMaker resource by the prefix of our names, in as many pages as there are.
+macro_rules! list_owned {
+    ($cx:expr, $call:ident, $action:literal, $items:ident, $name:ident) => {{
+        let prefix = $cx.scope.prefix();
+        let mut pages =
+            $cx.aws.sagemaker.$call().name_contains(prefix.trim_end_matches('-')).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.op($action)?;
+            // `NameContains` looks anywhere in the name.
+            found.extend(page.$items().iter().filter_map(|item| {
+                let physical = item.$name().filter(|name| $cx.may_be_ours(name))?.to_owned();
+                Some(Found { physical, created: item.creation_time().map_or(0, |t| t.secs()) })
+            }));
+        }
+        found
+    }};
+}
+pub(crate) use list_owned;
+
+/// Deletes the streams of one writer from a log group that is shared with others.
+pub async fn delete_streams(cx: &OpCx<'_>, group: &str, prefix: &str) -> OpResult<()> {
+    let call = cx.aws.logs.describe_log_streams().log_group_name(group).log_stream_name_prefix(prefix);
+    let mut pages = call.into_paginator().send();
+    let mut streams = Vec::new();
+    while let Some(page) = pages.next().await {
+        // The group appears with the first writer.
+        let Some(page) = page.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
+        streams.extend(page.log_streams.unwrap_or_default().into_iter().filter_map(|s| s.log_stream_name));
+    }
+    for stream in streams {
+        let call = cx.aws.logs.delete_log_stream().log_group_name(group).log_stream_name(stream);
+        call.send().await.op("logs:DeleteLogStream").gone()?;
+    }
+    Ok(())
+}

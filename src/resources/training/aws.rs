@@ -1,0 +1,200 @@
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput;
+use aws_sdk_sagemaker::types::{
+    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricDefinition, OutputDataConfig, ResourceConfig,
+    S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, TrainingInputMode, TrainingInstanceType,
+    TrainingJobStatus,
+};
+
+use super::logs::{self, Follower};
+use super::spec::{Seen, Spec, Training};
+use super::source;
+use crate::domain::{FieldChange, Phase, Status};
+use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::resources::sagemaker::{self, list_owned};
+
+/// Hyperparameters that the container's toolkit reads itself (aws-facts §5.5).
+const PROGRAM: &str = "sagemaker_program";
+const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
+const TOOLKIT: [&str; 4] = [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
+
+impl Driver for Training {
+    async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
+        Ok(list_owned!(cx, list_training_jobs, "sagemaker:ListTrainingJobs", training_job_summaries, training_job_name))
+    }
+
+    async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
+        let arn = format!("training-job/{job}");
+        let (found, tags) = futures_util::try_join!(describe(cx, job), sagemaker::tags_of(cx, &arn))?;
+        let Some(found) = found else { return Ok(None) };
+        let algorithm = found.algorithm_specification();
+        let resources = found.resource_config();
+        let mut hyperparameters: BTreeMap<String, String> =
+            found.hyper_parameters().map(|map| map.clone().into_iter().collect()).unwrap_or_default();
+        let entry = hyperparameters.get(PROGRAM).cloned().unwrap_or_default();
+        let archive = hyperparameters.get(SUBMIT_DIRECTORY).cloned().unwrap_or_default();
+        hyperparameters.retain(|key, _| !TOOLKIT.contains(&key.as_str()));
+        let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
+        let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
+        Ok(Some(Seen {
+            owner: sagemaker::owner(cx, &tags),
+            status: status(&found),
+            image: algorithm.and_then(|a| a.training_image()).unwrap_or_default().to_owned(),
+            instance_type: resources.and_then(|r| r.instance_type()).map_or("", |t| t.as_str()).to_owned(),
+            instance_count: resources.and_then(|r| r.instance_count()).unwrap_or_default(),
+            volume_gb: resources.and_then(|r| r.volume_size_in_gb()).unwrap_or_default(),
+            role_arn: found.role_arn().unwrap_or_default().to_owned(),
+            // code/<digest>/sourcedir.tar.gz
+            code: archive.rsplit('/').nth(1).unwrap_or_default().to_owned(),
+            entry,
+            data: data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect(),
+            hyperparameters,
+            metrics: algorithm.map(|a| a.metric_definitions().iter().filter_map(metric).collect()).unwrap_or_default(),
+            environment: found.environment().map(|e| e.clone().into_iter().collect()).unwrap_or_default(),
+            max_runtime_s: found.stopping_condition().and_then(|s| s.max_runtime_in_seconds()).unwrap_or_default(),
+            spot: found.enable_managed_spot_training().unwrap_or_default(),
+            checkpoints: found.checkpoint_config().is_some(),
+        }))
+    }
+
+    async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
+        source::upload(cx, &spec.code).await?;
+        cx.retry_new_role("sagemaker:CreateTrainingJob", || start(cx, job, spec)).await?;
+        finished(cx, job, spec).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, job: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        // A job never changes: what there is to do is to wait for it.
+        finished(cx, job, spec).await
+    }
+
+    async fn delete(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
+        let ended = |found: &DescribeTrainingJobOutput| status(found).phase != Phase::Busy;
+        let Some(found) = describe(cx, job).await? else { return Ok(()) };
+        if !ended(&found) {
+            let stop = cx.aws.sagemaker.stop_training_job().training_job_name(job).send().await;
+            match stop.op("sagemaker:StopTrainingJob") {
+                // "rejected because the training job is in status Completed": it ended by itself meanwhile.
+                Err(error) if error.kind == OpErrorKind::Invalid => {}
+                other => other.gone()?,
+            }
+            let minutes = Duration::from_secs(20 * 60);
+            cx.wait("training job stopped", Duration::from_secs(15), minutes, || async {
+                Ok(match describe(cx, job).await? {
+                    Some(found) if !ended(&found) => Probe::Pending(status(&found).word),
+                    _ => Probe::Ready(()),
+                })
+            })
+            .await?;
+        }
+        let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
+        delete.op("sagemaker:DeleteTrainingJob").gone()?;
+        sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await
+    }
+
+    async fn adopt(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
+        sagemaker::adopt(cx, &format!("training-job/{job}")).await
+    }
+}
+
+async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJobOutput>> {
+    let call = cx.aws.sagemaker.describe_training_job().training_job_name(job);
+    call.send().await.op("sagemaker:DescribeTrainingJob").found()
+}
+
+/// `Stopped` is an end too, but not the wanted one: a time limit, a spot wait, a person (aws-facts §5.2).
+fn status(found: &DescribeTrainingJobOutput) -> Status {
+    let word = found.training_job_status().map_or("Unknown", |s| s.as_str());
+    let secondary = found.secondary_status().map(|s| s.as_str().to_owned());
+    let (phase, reason) = match found.training_job_status() {
+        Some(TrainingJobStatus::Completed) => (Phase::Ready, None),
+        Some(TrainingJobStatus::Failed) => (Phase::Failed, found.failure_reason().map(str::to_owned)),
+        Some(TrainingJobStatus::Stopped) => (Phase::Failed, secondary),
+        _ => (Phase::Busy, secondary),
+    };
+    Status::new(word, phase).because(reason)
+}
+
+async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
+    let metrics = spec.metrics.iter().map(|(name, regex)| MetricDefinition::builder().name(name).regex(regex).build());
+    let algorithm = AlgorithmSpecification::builder()
+        .training_image(&spec.image)
+        .training_input_mode(TrainingInputMode::File)
+        .set_metric_definitions((!spec.metrics.is_empty()).then(|| metrics.collect()))
+        .build();
+    let channels = spec.channels.iter().map(|channel| {
+        let source = S3DataSource::builder()
+            .s3_data_type(S3DataType::S3Prefix)
+            .s3_data_distribution_type(S3DataDistribution::FullyReplicated)
+            .s3_uri(&channel.uri)
+            .build();
+        let source = DataSource::builder().s3_data_source(source).build();
+        Channel::builder().channel_name(&channel.name).data_source(source).build()
+    });
+    let channels: Vec<Channel> = channels.collect();
+    let resources = ResourceConfig::builder()
+        .instance_type(TrainingInstanceType::from(spec.instance_type.as_str()))
+        .instance_count(spec.instance_count)
+        .volume_size_in_gb(spec.volume_gb)
+        .build();
+    let limits = StoppingCondition::builder()
+        .max_runtime_in_seconds(spec.max_runtime_s)
+        .set_max_wait_time_in_seconds(spec.max_wait_s)
+        .build();
+    let toolkit = [
+        (PROGRAM, spec.code.entry.clone()),
+        (SUBMIT_DIRECTORY, spec.code.uri()),
+        ("sagemaker_region", cx.scope.region.clone()),
+        ("sagemaker_container_log_level", "20".to_owned()),
+    ];
+    let hyperparameters: HashMap<String, String> = spec
+        .hyperparameters
+        .clone()
+        .into_iter()
+        .chain(toolkit.map(|(key, value)| (key.to_owned(), value)))
+        .collect();
+    let data = spec.channels.iter().map(|c| (format!("{}{}", Training::DATA_TAG, c.name), c.digest.as_str()));
+    let checkpoints = spec.checkpoints.as_ref().map(|uri| CheckpointConfig::builder().s3_uri(uri).build());
+    let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();
+    cx.aws
+        .sagemaker
+        .create_training_job()
+        .training_job_name(job)
+        .role_arn(&spec.role_arn)
+        .algorithm_specification(algorithm)
+        .set_input_data_config((!channels.is_empty()).then_some(channels))
+        .output_data_config(OutputDataConfig::builder().s3_output_path(&spec.output).build())
+        .resource_config(resources)
+        .stopping_condition(limits)
+        .set_hyper_parameters(Some(hyperparameters))
+        .set_environment((!environment.is_empty()).then_some(environment))
+        .enable_managed_spot_training(spec.max_wait_s.is_some())
+        .set_checkpoint_config(checkpoints)
+        .set_tags(sagemaker::tags(cx, data))
+        .send()
+        .await
+        .op("sagemaker:CreateTrainingJob")
+        .there()
+}
+
+/// Waits for the end of the job and shows its log meanwhile.
+async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
+    let log = Follower::default();
+    let longest = spec.max_wait_s.unwrap_or(spec.max_runtime_s).unsigned_abs();
+    // Provisioning and upload come on top of what the script may take.
+    let limit = Duration::from_secs(u64::from(longest) + 3600);
+    cx.wait("training job completed", Duration::from_secs(30), limit, || async {
+        let found = describe(cx, job).await?;
+        log.follow(cx, job).await?;
+        let Some(found) = found else { return Ok(Probe::Pending("not visible yet".into())) };
+        let status = status(&found);
+        Ok(match status.phase {
+            Phase::Ready | Phase::Stopped => Probe::Ready(()),
+            Phase::Busy => Probe::Pending(status.reason.unwrap_or(status.word)),
+            Phase::Failed => Probe::Failed { status: status.word, reason: status.reason },
+        })
+    })
+    .await
+}

@@ -1,0 +1,44 @@
+//! The job's own log, read while it runs.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::Mutex;
+
+use crate::engine::{Event, Expected, OpCx, OpResult, Outcomes};
+
+/// The group of all training jobs; streams are `<job>/algo-<n>-<epoch>` (aws-facts §5.8).
+pub const GROUP: &str = "/aws/sagemaker/TrainingJobs";
+
+/// Remembers how far each stream was read.
+#[derive(Debug, Default)]
+pub struct Follower {
+    tokens: Mutex<BTreeMap<String, Option<String>>>,
+}
+
+impl Follower {
+    /// Sends every new line as an event. Before the container starts there is neither group nor stream.
+    pub async fn follow(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
+        let mut tokens = self.tokens.lock().await;
+        let call = cx.aws.logs.describe_log_streams().log_group_name(GROUP).log_stream_name_prefix(format!("{job}/"));
+        let Some(streams) = call.send().await.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
+        for stream in streams.log_streams().iter().filter_map(|s| s.log_stream_name()) {
+            let token = tokens.entry(stream.to_owned()).or_default();
+            loop {
+                let call = cx.aws.logs.get_log_events().log_group_name(GROUP).log_stream_name(stream);
+                let call = call.start_from_head(true).set_next_token(token.clone());
+                let Some(page) = call.send().await.op("logs:GetLogEvents").found()? else { break };
+                for line in page.events().iter().filter_map(|e| e.message()) {
+                    let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
+                    cx.events.send(Event::StepLog { step, target, line });
+                }
+                // The end is where the token repeats; an empty page is not (aws-facts §5.8).
+                let next = page.next_forward_token().map(str::to_owned);
+                if next.is_none() || next == *token {
+                    break;
+                }
+                *token = next;
+            }
+        }
+        Ok(())
+    }
+}
