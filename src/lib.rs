@@ -14,7 +14,8 @@ pub mod resources;
 
 #[cfg(feature = "sdk")]
 pub mod aws;
-
+#[cfg(feature = "sdk")]
+pub mod cli;
 #[cfg(feature = "sdk")]
 pub mod engine;
 #[cfg(feature = "sdk")]

@@ -16,15 +16,21 @@ macro_rules! clients {
         impl Clients {
             pub fn new(target: &Target) -> Self {
                 let calls = CallCounter::default();
-                $(let $field = $crate_name::Client::from_conf(
-                    $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone()).build(),
-                );)*
-                let s3 = aws_sdk_s3::config::Builder::from(&target.sdk)
+                $(
+                    let mut config = $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone());
+                    if let Some(endpoint) = &target.endpoint {
+                        config = config.endpoint_url(endpoint);
+                    }
+                    let $field = $crate_name::Client::from_conf(config.build());
+                )*
+                let mut config = aws_sdk_s3::config::Builder::from(&target.sdk)
                     .interceptor(calls.clone())
                     // Bucket names as host names need a DNS that a local endpoint does not have.
-                    .force_path_style(target.custom_endpoint)
-                    .build();
-                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(s3), calls }
+                    .force_path_style(target.custom_endpoint);
+                if let Some(endpoint) = &target.endpoint {
+                    config = config.endpoint_url(endpoint);
+                }
+                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(config.build()), calls }
             }
         }
     };

@@ -29,6 +29,8 @@ pub struct Target {
     pub pace: Pace,
     /// Not AWS's own endpoints.
     pub custom_endpoint: bool,
+    /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
+    pub endpoint: Option<String>,
 }
 
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
@@ -56,7 +58,7 @@ pub async fn connect(choice: &Choice) -> Target {
         );
     }
     let pace = if local { Pace::Local } else { Pace::Declared };
-    Target { sdk: loader.load().await, pace, custom_endpoint: custom.is_some() }
+    Target { sdk: loader.load().await, pace, custom_endpoint: custom.is_some(), endpoint: endpoint.cloned() }
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -25,8 +25,6 @@ pub struct World {
     pub pace: Pace,
     /// Upper bound of any one wait (`--timeout`).
     pub timeout: Option<Duration>,
-    /// Do not wait for what AWS finishes by itself (`--no-wait`).
-    pub no_wait: bool,
 }
 
 /// One step's view of the world.

@@ -18,9 +18,14 @@ pub struct Outcome {
     /// Failed steps, in the order of failing. Their dependents were skipped, everything else was done.
     pub failed: Vec<(ResourceId, OpError)>,
     pub interrupted: bool,
+    elapsed_ms: u64,
 }
 
 impl Outcome {
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
+    }
+
     pub fn result(&self) -> RunResult {
         match () {
             () if self.interrupted => RunResult::Interrupted,
@@ -79,8 +84,7 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
         };
         ended.insert(step.id, blame);
     }
-    let calls = world.aws.calls.total();
-    world.events.send(Event::RunFinished { result: outcome.result(), calls, elapsed_ms: ms(start.elapsed()) });
+    outcome.elapsed_ms = ms(start.elapsed());
     outcome
 }
 

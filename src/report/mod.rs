@@ -1,5 +1,11 @@
 //! Renders data for people and programs. Nothing here decides or calls.
 
+pub mod diagnostics;
+#[cfg(feature = "sdk")]
+pub mod live;
+pub mod plan;
+pub mod style;
+
 /// A size as people say it: `273.1 KB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];

@@ -23,22 +23,33 @@ impl Follower {
         let Some(streams) = call.send().await.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
         for stream in streams.log_streams().iter().filter_map(|s| s.log_stream_name()) {
             let token = tokens.entry(stream.to_owned()).or_default();
-            loop {
-                let call = cx.aws.logs.get_log_events().log_group_name(GROUP).log_stream_name(stream);
-                let call = call.start_from_head(true).set_next_token(token.clone());
-                let Some(page) = call.send().await.op("logs:GetLogEvents").found()? else { break };
-                for line in page.events().iter().filter_map(|e| e.message()) {
-                    let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
-                    cx.events.send(Event::StepLog { step, target, line });
-                }
-                // The end is where the token repeats; an empty page is not (aws-facts §5.8).
-                let next = page.next_forward_token().map(str::to_owned);
-                if next.is_none() || next == *token {
-                    break;
-                }
-                *token = next;
+            for (_, line) in new_lines(cx, GROUP, stream, token).await? {
+                let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
+                cx.events.send(Event::StepLog { step, target, line });
             }
         }
         Ok(())
+    }
+}
+
+/// The events of a stream since `token`, with their time in milliseconds; `token` moves on.
+pub async fn new_lines(
+    cx: &OpCx<'_>,
+    group: &str,
+    stream: &str,
+    token: &mut Option<String>,
+) -> OpResult<Vec<(i64, String)>> {
+    let mut lines = Vec::new();
+    loop {
+        let call = cx.aws.logs.get_log_events().log_group_name(group).log_stream_name(stream);
+        let call = call.start_from_head(true).set_next_token(token.clone());
+        let Some(page) = call.send().await.op("logs:GetLogEvents").found()? else { return Ok(lines) };
+        lines.extend(page.events().iter().filter_map(|e| Some((e.timestamp()?, e.message()?.to_owned()))));
+        // The end is where the token repeats; an empty page is not (aws-facts §5.8).
+        let next = page.next_forward_token().map(str::to_owned);
+        if next.is_none() || next == *token {
+            return Ok(lines);
+        }
+        *token = next;
     }
 }

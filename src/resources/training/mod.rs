@@ -9,7 +9,7 @@
 mod aws;
 pub mod job;
 #[cfg(feature = "sdk")]
-mod logs;
+pub mod logs;
 #[cfg(feature = "sdk")]
 pub mod source;
 mod spec;

@@ -1,0 +1,352 @@
+//! Commands that change something, and `plan`, which shows the change: one flow for all of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::args::{DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, ScaleArgs, TrainArgs};
+use super::error::{Failure, exit_of, help_of};
+use super::exit::Exit;
+use super::session::{Environment, Session};
+use super::ui::Ui;
+use super::Ended;
+use crate::config::Document;
+use crate::desired::{Desired, Node};
+use crate::domain::{KeyPath, codes};
+use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, RunResult};
+use crate::plan::{self, Look, Mode, Observed, Plan};
+use crate::report::live::{self, Ndjson, Terminal};
+use crate::report::{diagnostics, plan as render};
+use crate::resources::KindName;
+
+/// What is planned: which nodes, in which mode, and what else the command may say.
+struct Intent {
+    mode: Mode,
+    desired: Desired,
+    /// Whether to report what is ours but not in `desired`: only when all of it is looked at.
+    whole: bool,
+}
+
+const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
+
+pub async fn plan(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true };
+    let (plan, _) = make(&session, &intent).await?;
+    if ui.json() {
+        ui.out_json(&render::json(&plan));
+    } else {
+        warn(&session, ui);
+        ui.out(&render::human(&plan, &intent.desired, &session.kinds, args.why, ui.styled_out()));
+    }
+    if let Some(file) = &args.out {
+        save(&plan, file)?;
+        ui.say(&format!("Saved. `opsctl deploy --plan {}` does exactly this.", file.display()));
+    }
+    let exit = if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done };
+    session.close().await;
+    Ok(exit)
+}
+
+pub async fn deploy(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true };
+    let saved = args.plan.as_deref().map(load).transpose()?;
+    act(session, intent, args.preview, saved, global, ui).await
+}
+
+pub async fn bucket(args: &PartArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    part(&[KindName::Bucket], &[], *args, global, ui, env).await
+}
+
+pub async fn upload(args: &NamedArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    part(&[KindName::Data], &args.names, args.part, global, ui, env).await
+}
+
+pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let kinds: &[KindName] = match args.on {
+        None => &[KindName::Training, KindName::Instance],
+        Some(Place::Sagemaker) => &[KindName::Training],
+        Some(Place::Ec2) => &[KindName::Instance],
+    };
+    part(kinds, &args.named.names, args.named.part, global, ui, env).await
+}
+
+pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let intent = Intent { mode: Mode::Destroy, desired: session.desired.clone(), whole: true };
+    act(session, intent, args.part, None, global, ui).await
+}
+
+/// `deploy` of what ends in these kinds, with all that it needs.
+pub async fn part(
+    kinds: &[KindName],
+    names: &[String],
+    part: PartArgs,
+    global: &Global,
+    ui: &Ui,
+    env: &Environment,
+) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let chosen = |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
+    for name in names {
+        if !session.desired.nodes.iter().any(|n| kinds.contains(&n.id.kind) && &n.id.name == name) {
+            let known: Vec<_> =
+                session.desired.nodes.iter().filter(|n| kinds.contains(&n.id.kind)).map(|n| n.id.name.as_str()).collect();
+            let message = format!("there is no {} `{name}`", kinds[0].words());
+            let help = format!("the config has: {}", known.join(", "));
+            return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
+        }
+    }
+    let desired = session.desired.only(chosen, true);
+    if desired.nodes.is_empty() {
+        let message = format!("the config has no {}", kinds[0].words());
+        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "config/opsctl.toml shows how to add one"));
+    }
+    let intent = Intent { mode: DEPLOY, desired, whole: false };
+    act(session, intent, part, None, global, ui).await
+}
+
+/// Autoscaling and provisioned concurrency of what is already deployed, and nothing else.
+pub async fn scale(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |document| set_numbers(args, &global.env, document)).await?;
+    let parts = [KindName::Autoscaling, KindName::Concurrency];
+    let wanted = |node: &Node| {
+        parts.contains(&node.id.kind) && (args.names.is_empty() || args.names.contains(&node.id.name))
+    };
+    let desired = session.desired.only(wanted, false);
+    if desired.nodes.is_empty() {
+        let message = "the config scales nothing of that name";
+        let help = "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
+        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
+    }
+    // What is scaled must be there; making it is not this command's business.
+    for node in &desired.nodes {
+        let whole = if node.id.kind == KindName::Autoscaling { KindName::Endpoint } else { KindName::Function };
+        let found = session.desired.nodes.iter().find(|n| n.id.kind == whole && n.id.name == node.id.name);
+        let Some(whole) = found else { continue };
+        let cx = OpCx { world: &session.world, step: 0, target: whole.id.clone() };
+        if session.registry.of(whole.id.kind).look(&cx, &whole.physical).await?.is_none() {
+            let message = format!("{} is not deployed yet", whole.id);
+            return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first"));
+        }
+    }
+    if args.target.is_some() || args.min.is_some() || args.max.is_some() || args.provisioned_concurrency.is_some() {
+        ui.say(&format!(
+            "Note: {} says otherwise, and the next deploy goes by it. Change the numbers there to keep them.",
+            session.config.document.file.display()
+        ));
+    }
+    let intent = Intent { mode: DEPLOY, desired, whole: false };
+    act(session, intent, args.part, None, global, ui).await
+}
+
+/// Puts the numbers of the command line where the file's would be.
+fn set_numbers(args: &ScaleArgs, env: &str, document: &mut Document) -> Result<(), Failure> {
+    let merged = document.environment(env);
+    let named = |section: &str| -> Vec<String> {
+        let table = merged.values().get(section).and_then(Value::as_object);
+        let names = table.map(|t| t.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        names.into_iter().filter(|name| args.names.is_empty() || args.names.contains(name)).collect()
+    };
+    let (endpoints, functions) = (named("endpoint"), named("function"));
+    if let Some(unknown) = args.names.iter().find(|name| !endpoints.contains(name) && !functions.contains(name)) {
+        let message = format!("there is no endpoint or function `{unknown}`");
+        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "`opsctl status` lists them"));
+    }
+    // Into the environment's overlay, which has the last word.
+    let at = |section: &str, name: &str| KeyPath::of(["env", env, section, name]);
+    for name in &endpoints {
+        let scaling = at("endpoint", name).join("autoscaling");
+        let numbers = [
+            ("target_invocations_per_instance", args.target.map(Value::from)),
+            ("min", args.min.map(Value::from)),
+            ("max", args.max.map(Value::from)),
+        ];
+        for (key, value) in numbers {
+            if let Some(value) = value {
+                document.set(&scaling.join(key), value);
+            }
+        }
+    }
+    if let Some(n) = args.provisioned_concurrency {
+        for name in &functions {
+            document.set(&at("function", name).join("provisioned_concurrency"), Value::from(n));
+        }
+    }
+    Ok(())
+}
+
+/// Observes and plans; checks the plan with the independent checker.
+async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Failure> {
+    let mut have = engine::observe(&intent.desired, &session.registry, &session.world).await?;
+    if !intent.whole {
+        have.leftovers.clear();
+    }
+    let plan = plan::build(&intent.desired, &have, &session.kinds, intent.mode)
+        .map_err(|problems| Failure::config(session.config.document.clone(), problems))?;
+    let wrong = plan::check::check(&plan, &intent.desired, &have, &session.kinds, intent.mode);
+    if !wrong.is_empty() {
+        let help = help_of(codes::BUG);
+        return Err(Failure::said(codes::BUG, Exit::Bug, format!("the plan is not sound: {}", wrong.join("; ")), help));
+    }
+    Ok((plan, have))
+}
+
+fn warn(session: &Session, ui: &Ui) {
+    if !session.warnings.0.is_empty() {
+        ui.say(&diagnostics::human(&session.config.document, &session.warnings, ui.styled_err()));
+    }
+}
+
+/// Plan, ask, execute, look again.
+async fn act(
+    mut session: Session,
+    intent: Intent,
+    part: PartArgs,
+    saved: Option<String>,
+    global: &Global,
+    ui: &Ui,
+) -> Ended {
+    let consented = global.yes || saved.is_some() || part.dry_run;
+    if !consented && (ui.json() || !ui.interactive) {
+        let message = "there is no terminal to ask on";
+        return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, "add --yes, or look first with `opsctl plan`"));
+    }
+    let (plan, have) = make(&session, &intent).await?;
+    if saved.is_some_and(|saved| saved != plan.fingerprint()) {
+        let message = "the saved plan is no longer true: the config, the sources or AWS changed since";
+        return Err(Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "make a new one with `opsctl plan --out`"));
+    }
+    if part.dry_run && ui.json() {
+        ui.out_json(&render::json(&plan));
+    } else if !ui.json() {
+        warn(&session, ui);
+        ui.out(&render::human(&plan, &intent.desired, &session.kinds, false, ui.styled_out()));
+    }
+    if part.dry_run {
+        session.close().await;
+        return Ok(Exit::Done);
+    }
+    if !plan.is_empty() && !consented {
+        let verb = if intent.mode == Mode::Destroy { "Delete all this?" } else { "Go ahead?" };
+        if !ui.confirm(verb) {
+            ui.say("Nothing was changed.");
+            session.close().await;
+            return Ok(Exit::Done);
+        }
+    }
+    let out = ui.clone();
+    let reader: Box<dyn live::Reader> = if ui.json() {
+        Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
+    } else {
+        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), ui.live))
+    };
+    let events = session.events.take().expect("the events are taken once");
+    let shown = tokio::spawn(live::drive(events, reader));
+    let outcome = engine::execute(&plan, &session.registry, &session.world).await;
+    let unlike = match outcome.result() {
+        RunResult::Ok if !plan.is_empty() => look_again(&session, &intent).await?,
+        _ => Vec::new(),
+    };
+    let calls = session.world.aws.calls.total();
+    finish(&mut session, &outcome, &unlike, calls);
+    drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
+    // The reader ends when the last sender is gone.
+    let _ = shown.await;
+    tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
+    let exit = report(&session, &intent, &have, &outcome, &unlike, ui);
+    session.close().await;
+    Ok(exit)
+}
+
+/// Success is re-read (D7): plans once more, and gives what is not as it should be. Reads may lag behind writes for
+/// seconds (aws-facts §1.4), so a difference must stay for some looks.
+async fn look_again(session: &Session, intent: &Intent) -> Result<Vec<String>, Failure> {
+    let cx = OpCx { world: &session.world, step: 0, target: crate::domain::ResourceId::new(KindName::Bucket, "*") };
+    let limit = Duration::from_secs(60);
+    let again = cx.retry("looking again", limit, |kind| *kind == OpErrorKind::NotYetConsistent, || async {
+        match make(session, intent).await {
+            Ok((plan, _)) if plan.is_empty() => Ok(Vec::new()),
+            Ok((plan, _)) => {
+                let steps: Vec<String> =
+                    plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
+                Err(engine::OpError::new("looking again", OpErrorKind::NotYetConsistent, steps.join("\n")))
+            }
+            Err(Failure::Op(error)) => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
+    });
+    match again.await {
+        Ok(same) => Ok(same),
+        Err(error) if error.kind == OpErrorKind::NotYetConsistent => {
+            Ok(error.message.lines().map(str::to_owned).collect())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn finish(session: &mut Session, outcome: &Outcome, unlike: &[String], calls: Calls) {
+    let result = if unlike.is_empty() { outcome.result() } else { RunResult::Failed };
+    let elapsed_ms = outcome.elapsed_ms();
+    session.world.events.send(Event::RunFinished { result, calls, elapsed_ms });
+}
+
+/// The last words for a person, and the exit code.
+fn report(
+    session: &Session,
+    intent: &Intent,
+    have: &Observed,
+    outcome: &Outcome,
+    unlike: &[String],
+    ui: &Ui,
+) -> Exit {
+    if !ui.json() {
+        for (resource, error) in &outcome.failed {
+            let code = error.code();
+            ui.error(code, &format!("{resource} failed: {error}"), help_of(code));
+            if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack) {
+                ui.err(&format!("  log: opsctl logs {resource}"));
+            }
+        }
+        for difference in unlike {
+            ui.error(codes::FAILED, &format!("still not as wanted: {difference}"), "run the same command again");
+        }
+        let foreign = |look: &Look| matches!(look, Look::Present(_));
+        if intent.mode == Mode::Destroy && outcome.failed.is_empty() && unlike.is_empty() {
+            let scope = &session.world.scope;
+            let had = have.looks.values().filter(|look| foreign(look)).count();
+            let gone = if had == 0 { "There was nothing" } else { "Nothing is left" };
+            ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, scope.region));
+        }
+    }
+    match (outcome.failed.first(), outcome.interrupted, unlike) {
+        (_, true, _) => Exit::Interrupted,
+        (Some((_, error)), ..) => exit_of(&error.kind),
+        (None, _, [_, ..]) => Exit::Failed,
+        _ => Exit::Done,
+    }
+}
+
+/// A saved plan is a promise about its fingerprint; the steps are in it for the reader.
+fn save(plan: &Plan, file: &Path) -> Result<(), Failure> {
+    std::fs::write(file, format!("{:#}\n", render::json(plan))).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "name another file")
+    })
+}
+
+fn load(file: &Path) -> Result<String, Failure> {
+    let read = || -> Result<String, String> {
+        let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+        let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        value["fingerprint"].as_str().map(str::to_owned).ok_or_else(|| "it has no fingerprint".to_owned())
+    };
+    read().map_err(|error| {
+        let message = format!("{} is not a saved plan: {error}", file.display());
+        Failure::said(codes::LOCAL_IO, Exit::Usage, message, "`opsctl plan --out FILE` makes one")
+    })
+}

@@ -1,0 +1,289 @@
+//! The command line as types. Help texts are imperative; docs/commands.md is generated from them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::ui::{Color, Format};
+use crate::domain::Human;
+
+/// Operationalize a machine-learning project on AWS from one file.
+#[derive(Debug, Parser)]
+#[command(name = "opsctl", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: docs/exit-codes.md")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Read this config file instead of the nearest opsctl.toml
+    #[arg(short, long, global = true, env = "OPSCTL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Use the environment NAME (its values are under [env.NAME])
+    #[arg(short, long, global = true, env = "OPSCTL_ENV", value_name = "NAME", default_value = crate::config::project::DEFAULT_ENVIRONMENT)]
+    pub env: String,
+    /// Use this profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Use this AWS region
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Send every call to this URL (an emulator, a proxy)
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Use the AWS that opsctl carries, on this machine
+    #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
+    pub sandbox: bool,
+    /// Go ahead without asking
+    #[arg(short, long, global = true, visible_alias = "auto-approve")]
+    pub yes: bool,
+    /// Write results for people or for programs
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+    /// Use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Tell more (twice: the SDK's retries too)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Give up a wait after this long, such as 30m; AWS goes on
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<Human>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented config and a starter project
+    Init(InitArgs),
+    /// Validate the config without calling AWS
+    Check,
+    /// Show what deploy would do, and why
+    Plan(PlanArgs),
+    /// Make everything as the config says
+    Deploy(DeployArgs),
+    /// Make the bucket
+    Bucket(PartArgs),
+    /// Upload data sets
+    Upload(NamedArgs),
+    /// Run training jobs
+    Train(TrainArgs),
+    /// Make, start, stop or open the notebook
+    Notebook(NotebookArgs),
+    /// Set autoscaling and provisioned concurrency of what is deployed
+    Scale(ScaleArgs),
+    /// Send a payload through the function, or straight to the endpoint
+    Invoke(InvokeArgs),
+    /// List what lives, and in which state
+    Status,
+    /// Show the log of a job, endpoint, function or notebook
+    Logs(LogsArgs),
+    /// Delete everything of this project and environment
+    Destroy(DestroyArgs),
+    /// Serve, inspect or reset the local AWS
+    Sandbox(SandboxArgs),
+    /// Print the JSON Schema of the config file
+    Schema,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Explain an error or warning code
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Write into this folder
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Name of the project (default: the folder's name)
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Show every reason of every step
+    #[arg(long)]
+    pub why: bool,
+    /// Save the plan for `deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 when there is something to do
+    #[arg(long, visible_alias = "detailed-exit-code")]
+    pub detailed_exitcode: bool,
+    #[command(flatten)]
+    pub changes: ChangeArgs,
+}
+
+/// What a plan may touch.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ChangeArgs {
+    /// Also delete what is ours and no longer in the config
+    #[arg(long)]
+    pub prune: bool,
+    /// Take over resources of the wanted names that are not ours
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// Do exactly this saved plan, or refuse
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub changes: ChangeArgs,
+    #[command(flatten)]
+    pub preview: PartArgs,
+}
+
+/// Options of every command that changes something.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct PartArgs {
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    /// Only these (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub part: PartArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    Sagemaker,
+    Ec2,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Only trainings that run there
+    #[arg(long, value_enum)]
+    pub on: Option<Place>,
+    #[command(flatten)]
+    pub named: NamedArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NotebookVerb {
+    Start,
+    Stop,
+    /// Print a link that opens it, valid for five minutes
+    Url,
+}
+
+#[derive(Debug, Args)]
+pub struct NotebookArgs {
+    /// Without a verb the notebook is made as the config says
+    #[arg(value_enum)]
+    pub verb: Option<NotebookVerb>,
+    /// Which one, when the config has several
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// Only these endpoints and functions (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Aim at this many invocations per instance per minute
+    #[arg(long, value_name = "N")]
+    pub target: Option<f64>,
+    /// Keep at least this many instances
+    #[arg(long, value_name = "N")]
+    pub min: Option<i64>,
+    /// Keep at most this many instances
+    #[arg(long, value_name = "N")]
+    pub max: Option<i64>,
+    /// Keep this many environments of the function initialised
+    #[arg(long, value_name = "N")]
+    pub provisioned_concurrency: Option<i64>,
+    #[command(flatten)]
+    pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct InvokeArgs {
+    /// The function (default: the only one)
+    #[arg(value_name = "FUNCTION")]
+    pub function: Option<String>,
+    /// Call this endpoint directly
+    #[arg(long, value_name = "NAME", conflicts_with = "function")]
+    pub endpoint: Option<String>,
+    /// The payload, as JSON text
+    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    pub payload: Option<String>,
+    /// Read the payload from a file, or - for stdin (default: sample.json beside the config)
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Whose log, as KIND/NAME: training/breeds, endpoint/breeds, function/classify, notebook/lab
+    #[arg(value_name = "KIND/NAME")]
+    pub target: String,
+    /// Go on as new lines come
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    #[command(flatten)]
+    pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    #[command(subcommand)]
+    pub command: SandboxCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Serve it for other clients until interrupted
+    Serve {
+        /// Listen on this port of 127.0.0.1 (0: any)
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Let time pass this many times faster
+        #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+        speed: f64,
+        /// Fail on purpose, such as throttle@sagemaker:CreateEndpoint (docs/sandbox.md)
+        #[arg(long, value_name = "RULE")]
+        fault: Vec<String>,
+    },
+    /// Tell where its state is, and who uses it
+    Status,
+    /// Forget everything in it
+    Reset,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code such as C101, or nothing for all of them
+    pub code: Option<String>,
+}

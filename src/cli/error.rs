@@ -1,0 +1,115 @@
+//! Why a command failed, printed in one place: what, where, why, what to do, a stable code.
+
+use serde_json::json;
+
+use super::exit::Exit;
+use super::ui::Ui;
+use crate::config::Document;
+use crate::domain::{Code, Diagnostics, Severity, codes};
+use crate::engine::{OpError, OpErrorKind};
+use crate::report::diagnostics;
+
+/// Everything that ends a command early.
+#[derive(Debug)]
+pub enum Failure {
+    /// Problems of the config, with the document that shows where.
+    Config(Box<(Document, Diagnostics)>),
+    /// A call that failed outside a plan's steps.
+    Op(OpError),
+    /// Anything else that has a code.
+    Said { code: Code, exit: Exit, message: String, help: String },
+    /// Reported already; only the exit code is left.
+    Reported(Exit),
+}
+
+impl Failure {
+    pub fn said(code: Code, exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Said { code, exit, message: message.into(), help: help.into() }
+    }
+
+    pub fn config(document: Document, problems: Diagnostics) -> Self {
+        Self::Config(Box::new((document, problems)))
+    }
+
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(problem) => {
+                let has = |code: Code| problem.1.0.iter().any(|d| d.code == code && d.severity == Severity::Error);
+                match () {
+                    () if has(codes::DENIED) => Exit::Denied,
+                    () if has(codes::FOREIGN) => Exit::Failed,
+                    () => Exit::Config,
+                }
+            }
+            Self::Op(error) => exit_of(&error.kind),
+            Self::Said { exit, .. } | Self::Reported(exit) => *exit,
+        }
+    }
+
+    /// Prints it for people on stderr, or as one JSON document on stdout.
+    pub fn print(&self, ui: &Ui) {
+        match self {
+            Self::Reported(_) => {}
+            Self::Config(problem) => {
+                let (document, problems) = problem.as_ref();
+                if ui.json() {
+                    let first = problems.0.iter().find(|d| d.severity == Severity::Error);
+                    let (message, help) = first.map_or(("", ""), |d| (d.message.as_str(), d.help.as_str()));
+                    let code = first.map_or(codes::BAD_VALUE, |d| d.code);
+                    let mut error = error_json(code, message, help, None, false);
+                    error["error"]["problems"] = diagnostics::json(document, problems);
+                    ui.out_json(&error);
+                } else {
+                    ui.err(&diagnostics::human(document, problems, ui.styled_err()));
+                }
+            }
+            Self::Op(error) => {
+                let code = error.code();
+                let help = help_of(code);
+                if ui.json() {
+                    ui.out_json(&error_json(code, &error.to_string(), help, None, error.retryable()));
+                } else {
+                    ui.error(code, &error.to_string(), help);
+                }
+            }
+            Self::Said { code, message, help, .. } => {
+                if ui.json() {
+                    ui.out_json(&error_json(*code, message, help, None, false));
+                } else {
+                    ui.error(*code, message, help);
+                }
+            }
+        }
+    }
+}
+
+impl From<OpError> for Failure {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+fn error_json(code: Code, message: &str, help: &str, resource: Option<&str>, retryable: bool) -> serde_json::Value {
+    json!({
+        "format": 1,
+        "error": { "code": code, "message": message, "help": help, "resource": resource, "retryable": retryable }
+    })
+}
+
+/// The first sentence of a code's explanation: what to do, in one line.
+pub fn help_of(code: Code) -> &'static str {
+    let text = codes::explained(code.as_str()).map_or("", |e| e.text);
+    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
+}
+
+/// The exit code of a failed step or call.
+pub fn exit_of(kind: &OpErrorKind) -> Exit {
+    match kind {
+        OpErrorKind::Denied | OpErrorKind::Credentials => Exit::Denied,
+        OpErrorKind::Quota => Exit::Gate,
+        OpErrorKind::TimedOut => Exit::TimedOut,
+        OpErrorKind::RolledBack => Exit::RolledBack,
+        OpErrorKind::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    }
+}

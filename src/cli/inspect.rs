@@ -1,0 +1,60 @@
+//! `opsctl status`: what lives, and in which state.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::json;
+
+use super::Ended;
+use super::args::Global;
+use super::exit::Exit;
+use super::session::{Environment, Session};
+use super::ui::Ui;
+use crate::domain::{Phase, Status};
+use crate::engine;
+use crate::plan::Look;
+
+pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let have = engine::observe(&session.desired, &session.registry, &session.world).await?;
+    let mut incomplete = false;
+    let rows: Vec<(_, _, Status)> = session
+        .desired
+        .nodes
+        .iter()
+        .map(|node| {
+            let status = match have.looks.get(&node.id) {
+                Some(Look::Present(seen)) => session.registry.of(node.id.kind).status_of(seen),
+                Some(Look::Unreadable(why)) => {
+                    incomplete = true;
+                    Status::new("unreadable", Phase::Failed).because(Some(why.clone()))
+                }
+                _ => Status::new("absent", Phase::Stopped),
+            };
+            (&node.id, &node.physical, status)
+        })
+        .collect();
+    if ui.json() {
+        let resources = rows.iter().map(|(id, physical, status)| {
+            json!({
+                "kind": id.kind.as_str(), "name": id.name, "physical": physical, "state": status.word,
+                "ready": status.phase == Phase::Ready, "reason": status.reason,
+            })
+        });
+        ui.out_json(&json!({
+            "format": 1, "resources": resources.collect::<Vec<_>>(), "leftovers": have.leftovers,
+        }));
+    } else {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["RESOURCE", "STATE", "NAME IN AWS"]);
+        for (id, physical, status) in &rows {
+            let reason = status.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+            table.add_row([id.to_string(), format!("{}{reason}", status.word), (*physical).clone()]);
+        }
+        for leftover in &have.leftovers {
+            table.add_row([leftover.id.to_string(), "not in the config".into(), leftover.physical.clone()]);
+        }
+        ui.out(&format!("{table}\n"));
+    }
+    session.close().await;
+    Ok(if incomplete { Exit::Incomplete } else { Exit::Done })
+}

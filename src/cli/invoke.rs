@@ -1,0 +1,129 @@
+//! `opsctl invoke`: a payload through the function, or straight to the endpoint.
+
+use std::io::Read;
+use std::path::Path;
+
+use aws_sdk_lambda::primitives::Blob as LambdaBlob;
+use aws_sdk_sagemakerruntime::primitives::Blob as RuntimeBlob;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Ended;
+use super::args::{Global, InvokeArgs};
+use super::error::Failure;
+use super::exit::Exit;
+use super::session::{Environment, Session};
+use super::ui::Ui;
+use crate::domain::codes;
+use crate::engine::Outcomes;
+use crate::resources::function::Function;
+
+/// What came back.
+struct Answer {
+    /// The `statusCode` of the function's answer, or the endpoint's HTTP status.
+    status: i64,
+    response: Value,
+    latency_ms: f64,
+}
+
+pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let payload = payload(args, session.config.document.folder())?;
+    let result = match &args.endpoint {
+        Some(name) => endpoint(&session, session.only("endpoint", Some(name))?, payload).await,
+        None => function(&session, session.only("function", args.function.as_deref())?, payload).await,
+    };
+    let ended = result.map(|answer| {
+        let latency_ms = (answer.latency_ms * 10.0).round() / 10.0;
+        if ui.json() {
+            let Answer { status, response, .. } = &answer;
+            ui.out_json(&json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }));
+        } else {
+            ui.out(&format!("{:#}\n", answer.response));
+            ui.say(&format!("status {} in {latency_ms} ms", answer.status));
+        }
+        if answer.status < 400 { Exit::Done } else { Exit::Failed }
+    });
+    session.close().await;
+    ended
+}
+
+async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
+    let physical = session.world.scope.physical(name);
+    let start = Instant::now();
+    // The alias, because provisioned concurrency is there and never on $LATEST.
+    let call = session.world.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
+    let answer = call.payload(LambdaBlob::new(payload)).send().await.op("lambda:InvokeFunction");
+    let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
+    let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let body = answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default();
+    let response = parsed(&body);
+    if let Some(kind) = answer.function_error() {
+        let text = response["errorMessage"].as_str().unwrap_or("it gives no message");
+        let line = response["stackTrace"].as_array().and_then(|trace| trace.last()).and_then(Value::as_str);
+        let place = line.map(|l| format!("\n  at {}", l.trim())).unwrap_or_default();
+        let kind = response["errorType"].as_str().unwrap_or(kind);
+        let message = format!("function/{name} failed: {kind}: {text}{place}");
+        let help = format!("the whole log: opsctl logs function/{name}");
+        return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
+    }
+    let status = response["statusCode"].as_i64().unwrap_or(200);
+    Ok(Answer { status, response, latency_ms })
+}
+
+async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
+    let physical = session.world.scope.physical(name);
+    let start = Instant::now();
+    let call = session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");
+    let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
+    let answer = answer.op("sagemaker:InvokeEndpoint");
+    let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
+    let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let response = parsed(answer.body().map(|b| b.as_ref()).unwrap_or_default());
+    Ok(Answer { status: 200, response, latency_ms })
+}
+
+fn not_deployed(error: crate::engine::OpError, resource: &str) -> Failure {
+    use crate::engine::OpErrorKind;
+    let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
+    if missing {
+        let message = format!("{resource} is not deployed");
+        return Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first");
+    }
+    error.into()
+}
+
+/// JSON where it is JSON, text where not.
+fn parsed(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
+}
+
+fn payload(args: &InvokeArgs, folder: &Path) -> Result<Vec<u8>, Failure> {
+    let sample = folder.join("sample.json");
+    let bytes = match (&args.payload, &args.file) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (None, Some(file)) if file == Path::new("-") => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| unreadable(file, &e))?;
+            bytes
+        }
+        (None, Some(file)) => std::fs::read(file).map_err(|e| unreadable(file, &e))?,
+        (None, None) if sample.is_file() => std::fs::read(&sample).map_err(|e| unreadable(&sample, &e))?,
+        (None, None) => {
+            let help = "add --payload JSON or --file FILE, or put a sample.json beside the config";
+            return Err(Failure::said(codes::USAGE, Exit::Usage, "there is no payload", help));
+        }
+    };
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => {
+            let message = format!("the payload is not JSON: {error}");
+            Err(Failure::said(codes::USAGE, Exit::Usage, message, "in a shell, put it in single quotes"))
+        }
+    }
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("{} cannot be read: {error}", file.display());
+    Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the path")
+}

@@ -1,0 +1,43 @@
+//! `opsctl notebook`: made as the config says, started, stopped, opened.
+
+use super::args::{Global, NotebookArgs, NotebookVerb};
+use super::error::Failure;
+use super::exit::Exit;
+use super::session::{Environment, Session};
+use super::ui::Ui;
+use super::{Ended, act};
+use crate::domain::codes;
+use crate::engine::{OpCx, OpErrorKind};
+use crate::resources::notebook::{Notebook, aws};
+use crate::resources::{Kind, KindName};
+
+pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let Some(verb) = args.verb else {
+        let names: Vec<String> = args.name.iter().cloned().collect();
+        return act::part(&[KindName::Notebook], &names, args.part, global, ui, env).await;
+    };
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let name = session.only("notebook", args.name.as_deref())?;
+    let physical = session.world.scope.physical(name);
+    let cx = OpCx { world: &session.world, step: 0, target: Notebook::id(name) };
+    let done = match verb {
+        NotebookVerb::Start => aws::start(&cx, &physical).await.map(|()| "running".to_owned()),
+        NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
+        NotebookVerb::Url => aws::url(&cx, &physical).await,
+    };
+    let text = done.map_err(|error| match error.kind {
+        OpErrorKind::NotFound => {
+            let message = format!("notebook/{name} is not deployed");
+            Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` makes it")
+        }
+        _ => error.into(),
+    })?;
+    if verb == NotebookVerb::Url {
+        // The link is a credential for five minutes: it is the result, and goes nowhere else.
+        ui.out(&format!("{text}\n"));
+    } else {
+        ui.say(&format!("notebook/{name} is {text}."));
+    }
+    session.close().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,130 @@
+//! `opsctl sandbox`, and how `--sandbox` finds it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::{Global, SandboxArgs, SandboxCommand};
+use super::error::Failure;
+use super::exit::Exit;
+use super::session::{self, Environment};
+use super::ui::Ui;
+use super::{Ended, signals};
+use crate::domain::codes;
+use crate::sandbox::{Holder, Pace, Sandbox, SandboxError, SandboxOptions};
+
+/// Where the state lies: beside the config file, under `.opsctl/sandbox`.
+fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
+    match (&env.sandbox, config) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(config)) => session::home(config).join(".opsctl/sandbox"),
+        (None, None) => PathBuf::from(".opsctl/sandbox"),
+    }
+}
+
+/// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
+pub async fn attach(config: &Path, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+    let root = root(Some(config), env);
+    match Sandbox::start(SandboxOptions::new(&root)).await {
+        Ok(sandbox) => {
+            let url = sandbox.endpoint_url().to_owned();
+            Ok((Some(sandbox), Some(url)))
+        }
+        Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => Ok((None, holder.endpoint)),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn refused(error: &SandboxError) -> Failure {
+    let code = if matches!(error, SandboxError::Held { .. }) { codes::SANDBOX_BUSY } else { codes::LOCAL_IO };
+    let help = "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it";
+    Failure::said(code, Exit::Failed, error.to_string(), help)
+}
+
+pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let config = session::find_config(global.config.as_deref()).ok();
+    let root = root(config.as_deref(), env);
+    match &args.command {
+        SandboxCommand::Serve { port, speed, fault } => serve(root, *port, *speed, fault, ui).await,
+        SandboxCommand::Status => status(&root, ui).await,
+        SandboxCommand::Reset => reset(&root, ui).await,
+    }
+}
+
+async fn serve(root: PathBuf, port: u16, speed: f64, faults: &[String], ui: &Ui) -> Ended {
+    let mut options = SandboxOptions::new(&root);
+    options.port = port;
+    options.speed = speed;
+    options.pace = Pace::Realistic;
+    options.announce = true;
+    for fault in faults {
+        let rule = fault.parse().map_err(|error: crate::sandbox::faults::BadRule| {
+            let message = format!("`{fault}` is not a fault: {error}");
+            Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax")
+        })?;
+        options.faults.push(rule);
+    }
+    let cancel = signals::listen();
+    let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
+    let url = sandbox.endpoint_url().to_owned();
+    if ui.json() {
+        ui.out_json(&json!({ "format": 1, "endpoint_url": url, "state": root }));
+    } else {
+        ui.out(&format!(
+            "export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION=us-east-1\n"
+        ));
+        ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
+    }
+    cancel.drain.cancelled().await;
+    sandbox.stop().await;
+    Ok(Exit::Done)
+}
+
+/// Who uses the sandbox now. Its lock tells, not what a killed process left behind.
+async fn user(root: &Path) -> Result<Option<Holder>, Failure> {
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    match Sandbox::start(SandboxOptions::new(root)).await {
+        Ok(sandbox) => {
+            sandbox.stop().await;
+            Ok(None)
+        }
+        Err(SandboxError::Held { holder, .. }) => Ok(Some(holder)),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+async fn status(root: &Path, ui: &Ui) -> Ended {
+    let holder = user(root).await?;
+    let (pid, endpoint) = holder.clone().map(|h| (h.pid, h.endpoint)).unwrap_or_default();
+    if ui.json() {
+        ui.out_json(&json!({ "format": 1, "state": root, "in_use": holder.is_some(), "pid": pid, "endpoint_url": endpoint }));
+        return Ok(Exit::Done);
+    }
+    ui.out(&format!("state: {}{}\n", root.display(), if root.is_dir() { "" } else { " (empty)" }));
+    let process = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
+    ui.out(&match (holder, endpoint) {
+        (None, _) => "not in use\n".to_owned(),
+        (Some(_), None) => format!("in use{process}\n"),
+        (Some(_), Some(url)) => format!("served{process} on {url}\n"),
+    });
+    Ok(Exit::Done)
+}
+
+async fn reset(root: &Path, ui: &Ui) -> Ended {
+    if user(root).await?.is_some() {
+        let message = format!("another process uses the sandbox in {}", root.display());
+        return Err(Failure::said(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first"));
+    }
+    match std::fs::remove_dir_all(root) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("{} cannot be removed: {error}", root.display());
+            Err(Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check its permissions"))
+        }
+        _ => {
+            ui.say("The sandbox is empty.");
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What most commands begin with: the config file, the place to deploy to, the desired graph.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::args::Global;
+use super::error::Failure;
+use super::exit::Exit;
+use super::{sandbox, signals};
+use crate::aws::{self, Choice, Clients};
+use crate::config::project::Config;
+use crate::config::{Document, section};
+use crate::desired::{self, Desired};
+use crate::domain::{Diagnostics, Scope, codes};
+use crate::engine::{Event, Events, Outcomes, World};
+use crate::inputs::Inputs;
+use crate::resources::{AnyKind, Registry, kinds, registry};
+use crate::sandbox::Sandbox;
+
+/// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+    pub no_color: bool,
+    /// Another folder for the sandbox's state.
+    pub sandbox: Option<PathBuf>,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn read() -> Self {
+        let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
+            endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
+            no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
+            sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
+        }
+    }
+}
+
+/// The config file that the flags and the current folder mean.
+pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = flag {
+        return Ok(file.to_owned());
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let names = ["opsctl.toml", "config/opsctl.toml"];
+    for folder in here.ancestors() {
+        if let Some(found) = names.iter().map(|name| folder.join(name)).find(|file| file.is_file()) {
+            // Shown to the user again and again: as short as it can be.
+            return Ok(found.strip_prefix(&here).map(Path::to_owned).unwrap_or(found));
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    Err(Failure::said(
+        codes::NOT_A_CONFIG,
+        Exit::Config,
+        "there is no opsctl.toml here or above",
+        "`opsctl init` writes one; `--config FILE` names another",
+    ))
+}
+
+/// Reads and parses the config file.
+pub fn document(global: &Global) -> Result<Document, Failure> {
+    let file = find_config(global.config.as_deref())?;
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        let message = format!("{} cannot be read: {error}", file.display());
+        Failure::said(codes::NOT_A_CONFIG, Exit::Config, message, "check the path")
+    })?;
+    Document::parse(&file, text).map_err(|failed| {
+        let (document, problem) = *failed;
+        Failure::config(document, Diagnostics(vec![problem]))
+    })
+}
+
+/// The sections that some kind reads.
+pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
+    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+    keys.dedup();
+    keys
+}
+
+/// The folder that `.opsctl` lies in: the one with the config, or above its `config/`.
+pub fn home(config: &Path) -> PathBuf {
+    let folder = config.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match folder.file_name() {
+        Some(name) if name == "config" => folder.parent().map_or(PathBuf::from("."), |p| {
+            if p.as_os_str().is_empty() { PathBuf::from(".") } else { p.to_owned() }
+        }),
+        _ => folder.to_owned(),
+    }
+}
+
+/// A config, where it goes, and what should be there.
+pub struct Session {
+    pub config: Config,
+    pub kinds: Vec<Box<dyn AnyKind>>,
+    pub registry: Registry,
+    pub desired: Desired,
+    pub warnings: Diagnostics,
+    pub world: World,
+    /// Receives what happens, once somebody takes it.
+    pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
+    /// Kept alive for as long as the session.
+    sandbox: Option<Sandbox>,
+}
+
+impl Session {
+    /// Reads the config and connects. `edit` may set leaves from the command line.
+    pub async fn open(
+        global: &Global,
+        env: &Environment,
+        edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
+        let kinds = kinds();
+        let mut document = document(global)?;
+        edit(&mut document)?;
+        let config = Config::of(&document, &global.env, &sections(&kinds))
+            .map_err(|problems| Failure::config(document.environment(&global.env), problems))?;
+        let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+
+        let (sandbox, address) = match global.sandbox {
+            true => sandbox::attach(&config.document.file, env).await?,
+            false => (None, None),
+        };
+        let region = global.region.clone();
+        // In the sandbox the account's surroundings do not count: it is the same everywhere.
+        let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
+        let choice = Choice {
+            profile: global.profile.clone(),
+            region: region.or_else(|| config.project.region.clone()),
+            endpoint_url: global.endpoint_url.clone(),
+            sandbox: address,
+            endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
+        };
+        let target = aws::connect(&choice).await;
+        let Some(region) = target.sdk.region().map(ToString::to_string) else {
+            let help = "set `region` under [project], or AWS_REGION, or --region";
+            return Err(Failure::said(codes::NO_REGION, Exit::Config, "no region is set", help));
+        };
+        let aws = Clients::new(&target);
+        let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
+        let account = identity.account().unwrap_or_default().to_owned();
+        if let Some(wanted) = config.project.account.as_ref().filter(|wanted| **wanted != account) {
+            // The sandbox has one account, and it is nobody's.
+            if !global.sandbox {
+                let message = format!("the credentials are of account {account}, the project lives in {wanted}");
+                let help = "use another profile, or change `[project] account`";
+                return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
+            }
+        }
+        let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
+        let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
+        if problems.has_errors() {
+            return Err(Failure::config(config.document, problems));
+        }
+        let (sender, receiver) = unbounded_channel();
+        let world = World {
+            aws,
+            scope,
+            inputs,
+            wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
+            events: Events::to(sender),
+            cancel: signals::listen(),
+            pace: target.pace,
+            timeout: global.timeout.map(|t| t.0),
+        };
+        let registry = registry();
+        let events = Some(receiver);
+        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, sandbox })
+    }
+
+    /// Writes the sandbox's state out and ends it.
+    pub async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+
+    /// The names that a section of the config defines.
+    pub fn names(&self, section: &str) -> Vec<&str> {
+        let table = self.config.section(section).and_then(|s| s.as_object());
+        table.map(|t| t.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// The one name that is meant: the given one, or the only one there is.
+    pub fn only<'a>(&'a self, section: &str, given: Option<&'a str>) -> Result<&'a str, Failure> {
+        let names = self.names(section);
+        let help = if names.is_empty() {
+            format!("the config has no [{section}.NAME]")
+        } else {
+            format!("the config has: {}", names.join(", "))
+        };
+        let fail = |message: String| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help.clone());
+        match (given, names.as_slice()) {
+            (Some(name), _) if names.contains(&name) => Ok(name),
+            (Some(name), _) => Err(match section::nearest(name, names.iter().copied()) {
+                Some(near) => fail(format!("there is no {section} `{name}`; did you mean `{near}`?")),
+                None => fail(format!("there is no {section} `{name}`")),
+            }),
+            (None, [one]) => Ok(one),
+            (None, []) => Err(fail(format!("there is no {section}"))),
+            (None, _) => Err(fail(format!("there are several {section}s: name one"))),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Problems of the config, as rustc would show them, and as JSON.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use super::style::Styles;
+use crate::config::Document;
+use crate::domain::{Diagnostic, Diagnostics, Severity, codes};
+
+/// All problems with their lines, warnings first, and a count.
+pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
+    let mut sorted: Vec<&Diagnostic> = problems.0.iter().collect();
+    sorted.sort_by_key(|d| (d.severity, span(document, d).start));
+    let mut text: String = sorted.iter().map(|d| one(document, d, styles) + "\n\n").collect();
+    let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let counts = match (errors, warnings) {
+        (0, 0) => return text,
+        (0, w) => plural(w, "warning"),
+        (e, 0) => plural(e, "error"),
+        (e, w) => format!("{}, {}", plural(e, "error"), plural(w, "warning")),
+    };
+    text.push_str(&format!("{counts}; `opsctl explain CODE` tells more\n"));
+    text
+}
+
+fn one(document: &Document, problem: &Diagnostic, styles: &Styles) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let file = document.file.display().to_string();
+    let title = level.primary_title(&problem.message).id(problem.code.as_str());
+    let snippet = Snippet::source(&document.text)
+        .path(&file)
+        .annotation(AnnotationKind::Primary.span(span(document, problem)));
+    let help = Level::HELP.message(&problem.help);
+    let report: &[Group<'_>] = &[title.element(snippet).element(help)];
+    let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(report)
+}
+
+/// Keys for what is wrong about a key, values for the rest.
+fn span(document: &Document, problem: &Diagnostic) -> std::ops::Range<usize> {
+    let on_key = [codes::UNKNOWN_KEY, codes::MISSING_KEY, codes::UNKNOWN_ENVIRONMENT].contains(&problem.code);
+    let found = if on_key { document.key_span(&problem.at) } else { document.value_span(&problem.at) };
+    let span = found.unwrap_or(0..0);
+    // A whole table would be underlined over many lines: its first line is enough.
+    match document.text[span.clone()].find('\n') {
+        Some(end) => span.start..span.start + end,
+        None => span,
+    }
+}
+
+/// `[{"code","severity","file","line","column","key","message","help"}]`.
+pub fn json(document: &Document, problems: &Diagnostics) -> Value {
+    let item = |d: &Diagnostic| {
+        let (line, column) = document.line_column(span(document, d).start);
+        json!({
+            "code": d.code, "severity": d.severity, "file": document.file, "line": line, "column": column,
+            "key": d.at.to_string(), "message": d.message, "help": d.help,
+        })
+    };
+    problems.0.iter().map(item).collect()
+}

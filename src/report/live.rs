@@ -1,0 +1,171 @@
+//! Readers of the event channel: the terminal, and NDJSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::style::Styles;
+use crate::engine::{Event, RunResult, StepResult};
+use crate::plan::{StepId, Verb};
+
+/// Consumes events in their order until the channel closes.
+pub trait Reader: Send {
+    fn read(&mut self, event: &Event);
+}
+
+/// Hands every event to the reader.
+pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Reader>) {
+    while let Some(event) = events.recv().await {
+        reader.read(&event);
+    }
+}
+
+/// Where a reader writes a line.
+pub type Sink = Box<dyn Fn(&str) + Send>;
+
+/// One JSON document per line; the first says the version.
+pub struct Ndjson {
+    out: Sink,
+}
+
+impl Ndjson {
+    pub fn new(out: Sink) -> Self {
+        out(&json!({ "event": "version", "format": 1 }).to_string());
+        Self { out }
+    }
+}
+
+impl Reader for Ndjson {
+    fn read(&mut self, event: &Event) {
+        let line = serde_json::to_string(event).expect("an event is plain data");
+        (self.out)(&line);
+    }
+}
+
+/// Finished steps scroll up; on a terminal running ones have a live line each.
+pub struct Terminal {
+    err: Sink,
+    styles: Styles,
+    bars: Option<MultiProgress>,
+    running: BTreeMap<StepId, Running>,
+    total: usize,
+    done: usize,
+}
+
+struct Running {
+    bar: Option<ProgressBar>,
+    /// The last status told, so that a pipe sees each change once.
+    status: String,
+}
+
+impl Terminal {
+    pub fn new(err: Sink, styles: Styles, live: bool) -> Self {
+        let bars = live.then(MultiProgress::new);
+        Self { err, styles, bars, running: BTreeMap::new(), total: 0, done: 0 }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bars {
+            // Above the live lines; fails only when the terminal is gone.
+            Some(bars) => drop(bars.println(text)),
+            None => (self.err)(text),
+        }
+    }
+
+    fn status(&mut self, step: StepId, target: &str, status: &str) {
+        let Some(running) = self.running.get_mut(&step) else { return };
+        if running.status == status {
+            return;
+        }
+        status.clone_into(&mut running.status);
+        match &running.bar {
+            Some(bar) => bar.set_message(format!("{target}: {status}")),
+            None => (self.err)(&format!("  … {target}: {status}")),
+        }
+    }
+}
+
+impl Reader for Terminal {
+    fn read(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { steps } => self.total = *steps,
+            Event::StepStarted { step, target, op, .. } => {
+                let bar = self.bars.as_ref().map(|bars| {
+                    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("a valid template");
+                    let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+                    bar.set_message(format!("{target}: {}", doing(*op)));
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    bar
+                });
+                self.running.insert(*step, Running { bar, status: String::new() });
+            }
+            Event::StepWaiting { step, target, what, status, .. } => {
+                self.status(*step, &target.to_string(), &format!("{status} ({what})"));
+            }
+            Event::StepRetrying { step, target, reason, .. } => {
+                self.status(*step, &target.to_string(), &format!("trying again: {reason}"));
+            }
+            Event::StepProgress { step, target, done, total } => {
+                // A pipe does not want one line per file.
+                if self.bars.is_some() {
+                    let text = format!("{} of {}", super::bytes(*done), super::bytes(*total));
+                    self.status(*step, &target.to_string(), &text);
+                }
+            }
+            Event::StepLog { target, line, .. } => {
+                let text = self.styles.faint(&format!("    {target} | {line}"));
+                self.line(&text);
+            }
+            Event::StepFinished { step, target, op, result, elapsed_ms } => {
+                if let Some(bar) = self.running.remove(step).and_then(|r| r.bar) {
+                    bar.finish_and_clear();
+                }
+                self.done += 1;
+                let time = Duration::from_millis(*elapsed_ms);
+                let time = if time.as_secs() > 0 { format!(" ({}s)", time.as_secs()) } else { String::new() };
+                let s = self.styles;
+                let text = match result {
+                    StepResult::Ok => format!("  {} {target}{time}", s.create(&format!("{} ", done(*op)))),
+                    StepResult::Failed { error, code, .. } => {
+                        format!("  {} {target}{time}\n      {error}", s.error(&format!("failed[{code}]")))
+                    }
+                    StepResult::Skipped { because_of } => {
+                        format!("  {} {target}: {because_of} failed", s.faint("skipped"))
+                    }
+                    StepResult::NotStarted => format!("  {} {target}", s.faint("not started")),
+                };
+                self.line(&text);
+            }
+            Event::Cancelling { reason } => self.line(&format!("  {reason}")),
+            Event::RunFinished { result, calls, elapsed_ms } => {
+                let seconds = *elapsed_ms as f64 / 1000.0;
+                let words = match result {
+                    RunResult::Ok => self.styles.create("Done"),
+                    RunResult::Failed => self.styles.error("Failed"),
+                    RunResult::Interrupted => self.styles.error("Interrupted"),
+                };
+                let (reads, writes) = (calls.reads, calls.writes);
+                self.line(&format!("{words} in {seconds:.1} s, {reads} reads and {writes} writes"));
+            }
+        }
+    }
+}
+
+fn doing(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "creating",
+        Verb::Update => "updating",
+        Verb::Delete => "deleting",
+    }
+}
+
+fn done(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "created",
+        Verb::Update => "updated",
+        Verb::Delete => "deleted",
+    }
+}

@@ -1,0 +1,122 @@
+//! A plan, as a person wants to read it and as JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::style::Styles;
+use crate::desired::Desired;
+use crate::domain::{FieldChange, Human};
+use crate::plan::{Op, Plan, Step, Verb};
+use crate::resources::AnyKind;
+
+/// What will be done and why; `why` also shows long reasons in full.
+pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool, styles: &Styles) -> String {
+    let mut text = String::new();
+    let scope = &plan.scope;
+    let place = format!("account {}, {}", scope.account, scope.region);
+    let title = format!("{} / {}", scope.project, scope.environment);
+    let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(&place));
+    for step in &plan.steps {
+        one_step(&mut text, step, want, kinds, why, styles);
+    }
+    if plan.is_empty() {
+        let _ = writeln!(text, "Nothing to do: {} resources are as the config says.", plan.unchanged.len());
+    } else {
+        let count = |verb| plan.steps.iter().filter(|s| s.op.verb() == verb).count();
+        let _ = writeln!(
+            text,
+            "\n{} to create, {} to update, {} to delete, {} unchanged{}",
+            count(Verb::Create),
+            count(Verb::Update),
+            count(Verb::Delete),
+            plan.unchanged.len(),
+            longest(plan, kinds).map(|time| format!("; AWS usually takes about {time}")).unwrap_or_default(),
+        );
+    }
+    if !plan.leftovers.is_empty() {
+        let _ = writeln!(text, "\nOurs, but no longer in the config (--prune deletes them):");
+        for leftover in &plan.leftovers {
+            let _ = writeln!(text, "  {}", styles.faint(&leftover.id.to_string()));
+        }
+    }
+    text
+}
+
+fn one_step(
+    text: &mut String,
+    step: &Step,
+    want: &Desired,
+    kinds: &[Box<dyn AnyKind>],
+    why: bool,
+    styles: &Styles,
+) {
+    let target = step.target.to_string();
+    let sign = match step.op.verb() {
+        Verb::Create => styles.create(&format!("+ {target}")),
+        Verb::Update => styles.update(&format!("~ {target}")),
+        Verb::Delete => styles.delete(&format!("- {target}")),
+    };
+    let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2));
+    let kind = kinds.iter().find(|k| k.kind() == step.target.kind);
+    let summary = match (&step.op, want.node(&step.target), kind) {
+        (Op::Create { .. }, Some(node), Some(kind)) => kind.summary_of(node),
+        _ => String::new(),
+    };
+    let usual = kind.and_then(|k| k.usual_time(step.op.verb())).filter(|t| *t >= Human::minutes(1));
+    let usual = usual.map(|t| format!("about {t}"));
+    let notes: Vec<String> = [Some(step.physical.clone()), Some(summary), usual]
+        .into_iter()
+        .flatten()
+        .filter(|n| !n.is_empty())
+        .collect();
+    let _ = writeln!(text, "  {sign}{pad}{}", styles.faint(&notes.join("  ")));
+    let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
+    let shown = if why { step.why.len() } else { 4 };
+    if !trivial || why {
+        for reason in step.why.iter().take(shown) {
+            let _ = writeln!(text, "      {reason}");
+        }
+        if step.why.len() > shown {
+            let _ = writeln!(text, "      … and {} more (--why shows all)", step.why.len() - shown);
+        }
+    }
+}
+
+/// The longest chain of usual times: what is parallel costs nothing extra.
+fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
+    let mut ends: Vec<u64> = Vec::new();
+    for step in &plan.steps {
+        let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
+        let own = kind.usual_time(step.op.verb()).map_or(1, Human::as_secs);
+        let start = step.after.iter().map(|after| ends[*after]).max().unwrap_or(0);
+        ends.push(start + own);
+    }
+    let minutes = ends.into_iter().max()?.div_ceil(60);
+    (minutes > 1).then(|| Human::minutes(minutes))
+}
+
+/// The JSON shape that others rely on (design.md): `steps` with `target`, `op`, `why`, and `unchanged`.
+pub fn json(plan: &Plan) -> Value {
+    let step = |step: &Step| {
+        let changes: &[FieldChange] = match &step.op {
+            Op::Update { changes, .. } => changes,
+            _ => &[],
+        };
+        json!({
+            "id": step.id, "target": step.target, "op": step.op.verb(), "physical": step.physical,
+            "after": step.after, "why": step.why, "changes": changes,
+        })
+    };
+    json!({
+        "format": 1,
+        "project": plan.scope.project,
+        "environment": plan.scope.environment,
+        "account": plan.scope.account,
+        "region": plan.scope.region,
+        "fingerprint": plan.fingerprint(),
+        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "unchanged": plan.unchanged,
+        "leftovers": plan.leftovers,
+    })
+}
