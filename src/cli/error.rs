@@ -18,8 +18,6 @@ pub enum Failure {
     Op(OpError),
     /// Anything else that has a code.
     Said { code: Code, exit: Exit, message: String, help: String },
-    /// Reported already; only the exit code is left.
-    Reported(Exit),
 }
 
 impl Failure {
@@ -42,14 +40,13 @@ impl Failure {
                 }
             }
             Self::Op(error) => exit_of(&error.kind),
-            Self::Said { exit, .. } | Self::Reported(exit) => *exit,
+            Self::Said { exit, .. } => *exit,
         }
     }
 
     /// Prints it for people on stderr, or as one JSON document on stdout.
     pub fn print(&self, ui: &Ui) {
         match self {
-            Self::Reported(_) => {}
             Self::Config(problem) => {
                 let (document, problems) = problem.as_ref();
                 if ui.json() {

@@ -173,6 +173,13 @@ where
             };
             OpError::new(action, kind, text)
         }
+        SdkError::ResponseError(e) => {
+            let status = e.raw().status().as_u16();
+            let body = String::from_utf8_lossy(e.raw().body().bytes().unwrap_or_default()).into_owned();
+            let offered = status != 501 && !body.contains("NotImplemented") && !body.contains("not been implemented");
+            let kind = if offered { OpErrorKind::Unexpected } else { OpErrorKind::NotOffered };
+            OpError::new(action, kind, format!("HTTP {status}, and the answer cannot be read: {}", chain(error)))
+        }
         SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::Invalid, chain(error)),
         _ => OpError::new(action, OpErrorKind::Network, chain(error)),
     }
@@ -200,7 +207,9 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
     match (service, code) {
         // SageMaker calls nearly everything a ValidationException (§4.2).
         ("sagemaker", "ValidationException") => match () {
-            () if says("ould not find") || says("RecordNotFound") || says("Requested resource not found") => NotFound,
+            () if ["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"].iter().any(|s| says(s)) => {
+                NotFound
+            }
             () if says("already exist") => AlreadyExists,
             () if says("ould not assume role") || says("ould not access model data") || says("does not grant ecr:") => {
                 NotYetConsistent
@@ -217,6 +226,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         // Wildly different words for one cause: the instance profile has not reached EC2 yet (§1.4).
         ("ec2", "InvalidParameterValue") if says("IAM Instance Profile") => NotYetConsistent,
         ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => NotYetConsistent,
+        // AWS has ObjectNotFoundException for it, moto this.
+        ("application-autoscaling", "ValidationException") if says("No scalable target found") => NotFound,
         ("application-autoscaling", "FailedResourceAccessException") => NotYetConsistent,
         ("application-autoscaling", "ConcurrentUpdateException") => Conflict,
         ("iam", "MalformedPolicyDocument") if says("Invalid principal") => NotYetConsistent,

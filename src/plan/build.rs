@@ -140,7 +140,8 @@ impl<'a> Planner<'a> {
             }
         };
         let kind = self.kind(node.id.kind);
-        let mut changes = kind.changes(node, seen);
+        // What a fingerprinted resource is made of is in its name: if it is there, it is right.
+        let mut changes = if kind.fingerprinted() { Vec::new() } else { kind.changes(node, seen) };
         match (kind.owner_of(seen), adopt) {
             (Owner::Ours, _) => {}
             (owner, true) => {

@@ -12,7 +12,7 @@ pub fn tags<'a>(cx: &OpCx<'_>, more: impl IntoIterator<Item = (String, &'a str)>
 }
 
 /// The tags of `<resource type>/<name>`; none when it does not exist. Names are lower-cased in ARNs.
-pub async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
+async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
     let mut pages = cx.aws.sagemaker.list_tags().resource_arn(arn(cx, resource)).into_paginator().send();
     let mut tags = Vec::new();
     while let Some(page) = pages.next().await {
@@ -20,6 +20,19 @@ pub async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
         tags.extend(page.tags.unwrap_or_default());
     }
     Ok(tags)
+}
+
+/// What is there, and its tags, asked for at the same time. When it is not there, what became of the question for
+/// its tags does not matter.
+pub async fn with_tags<T>(
+    cx: &OpCx<'_>,
+    resource: &str,
+    describe: impl Future<Output = OpResult<Option<T>>>,
+) -> OpResult<Option<(T, Vec<Tag>)>> {
+    match futures_util::join!(describe, tags_of(cx, resource)) {
+        (Ok(Some(found)), tags) => Ok(Some((found, tags?))),
+        (other, _) => Ok(other?.map(|found| (found, Vec::new()))),
+    }
 }
 
 pub fn owner(cx: &OpCx<'_>, tags: &[Tag]) -> Owner {
@@ -35,6 +48,13 @@ pub fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
 pub async fn adopt(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
     let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).set_tags(tags(cx, []));
     call.send().await.op("sagemaker:AddTags").map(drop)
+}
+
+/// Takes the ownership tags off again.
+pub async fn disown(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+    let keys = cx.tags().into_keys().collect();
+    let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).set_tag_keys(Some(keys));
+    call.send().await.op("sagemaker:DeleteTags").map(drop)
 }
 
 fn arn(cx: &OpCx<'_>, resource: &str) -> String {

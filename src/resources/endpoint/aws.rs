@@ -24,8 +24,8 @@ impl Driver for Endpoint {
 
     async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen>> {
         let arn = format!("endpoint/{endpoint}");
-        let (found, tags) = futures_util::try_join!(describe(cx, endpoint), sagemaker::tags_of(cx, &arn))?;
-        let Some(found) = found else { return Ok(None) };
+        let found = sagemaker::with_tags(cx, &arn, describe(cx, endpoint)).await?;
+        let Some((found, tags)) = found else { return Ok(None) };
         let config = found.endpoint_config_name().unwrap_or_default().to_owned();
         // The instance type is only in the configuration, which somebody may have deleted (aws-facts §7.3).
         let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&config);

@@ -16,8 +16,7 @@ impl Driver for EndpointConfig {
             call.send().await.op("sagemaker:DescribeEndpointConfig").found()
         };
         let arn = format!("endpoint-config/{config}");
-        let (found, tags) = futures_util::try_join!(describe, sagemaker::tags_of(cx, &arn))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let variant = found.production_variants().first();
         Ok(Some(Seen {
             owner: sagemaker::owner(cx, &tags),

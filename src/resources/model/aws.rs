@@ -21,8 +21,7 @@ impl Driver for Model {
             call.send().await.op("sagemaker:DescribeModel").found()
         };
         let arn = format!("model/{model}");
-        let (found, tags) = futures_util::try_join!(describe, sagemaker::tags_of(cx, &arn))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let container = found.primary_container();
         let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
         Ok(Some(Seen {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use flate2::read::GzDecoder;
@@ -27,7 +28,10 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     };
     let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
     let (trained, packed) = (folder.path().join("trained.tar.gz"), folder.path().join("model.tar.gz"));
-    download(cx, &spec.trained, &trained).await?;
+    // AWS completes a job after its archive is there; emulators, where the container is played by somebody else, may
+    // complete it before.
+    let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
+    cx.retry("s3:GetObject", Duration::from_secs(30), absent, || download(cx, &spec.trained, &trained)).await?;
     let output = packed.clone();
     let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
     packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;

@@ -37,9 +37,9 @@ impl Driver for Notebook {
             let call = call.notebook_instance_lifecycle_config_name(notebook);
             call.send().await.op("sagemaker:DescribeNotebookInstanceLifecycleConfig").found()
         };
-        let (found, script, tags) =
-            futures_util::try_join!(describe(cx, notebook), script, sagemaker::tags_of(cx, &arn))?;
-        let Some(found) = found else { return Ok(None) };
+        let described = sagemaker::with_tags(cx, &arn, describe(cx, notebook));
+        let (found, script) = futures_util::try_join!(described, script)?;
+        let Some((found, tags)) = found else { return Ok(None) };
         let on_start = script.and_then(|s| s.on_start?.into_iter().next()?.content);
         Ok(Some(Seen {
             owner: sagemaker::owner(cx, &tags),

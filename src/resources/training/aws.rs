@@ -27,8 +27,7 @@ impl Driver for Training {
 
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
         let arn = format!("training-job/{job}");
-        let (found, tags) = futures_util::try_join!(describe(cx, job), sagemaker::tags_of(cx, &arn))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else { return Ok(None) };
         let algorithm = found.algorithm_specification();
         let resources = found.resource_config();
         let mut hyperparameters: BTreeMap<String, String> =
@@ -90,7 +89,14 @@ impl Driver for Training {
             .await?;
         }
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
-        delete.op("sagemaker:DeleteTrainingJob").gone()?;
+        match delete.op("sagemaker:DeleteTrainingJob") {
+            // Where jobs cannot be deleted (the call is new), their records stay for ever, and cost nothing: then this
+            // one is at least no longer ours.
+            Err(error) if error.kind == OpErrorKind::NotOffered => {
+                sagemaker::disown(cx, &format!("training-job/{job}")).await?;
+            }
+            other => other.gone()?,
+        }
         sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await
     }
 
