@@ -176,7 +176,8 @@ where
         SdkError::ResponseError(e) => {
             let status = e.raw().status().as_u16();
             let body = String::from_utf8_lossy(e.raw().body().bytes().unwrap_or_default()).into_owned();
-            let offered = status != 501 && !body.contains("NotImplemented") && !body.contains("not been implemented");
+            // AWS never answers with a page; emulators do for what they do not have.
+            let offered = status != 501 && !body.trim_start().to_ascii_lowercase().starts_with("<!doctype html");
             let kind = if offered { OpErrorKind::Unexpected } else { OpErrorKind::NotOffered };
             OpError::new(action, kind, format!("HTTP {status}, and the answer cannot be read: {}", chain(error)))
         }
