@@ -100,22 +100,26 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let home = root.canonicalize().map_err(|e| io(&root, &e))?;
     let is_code = source.use_as == UseAs::Code;
     let mut patterns = OverrideBuilder::new(&root);
-    let mut add = |pattern: &str| {
-        patterns.add(pattern).map(drop).map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "gitignore syntax"))
+    let bad = |at: KeyPath, e: ignore::Error| {
+        let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
+        Diagnostic { at, ..refuse(codes::BAD_PATTERN, e.to_string(), help) }
+    };
+    let mut add = |pattern: &str, key: &str, i: usize| {
+        let at = || source.at.parent().unwrap_or_default().join(key).join(i.to_string());
+        patterns.add(pattern).map(drop).map_err(|e| bad(at(), e))
     };
     match &source.use_as {
-        UseAs::Code => CACHES.iter().try_for_each(|p| add(p))?,
+        UseAs::Code => CACHES.iter().try_for_each(|p| add(p, "", 0))?,
         UseAs::Data { include, exclude } => {
-            include.iter().try_for_each(|p| add(p))?;
+            include.iter().enumerate().try_for_each(|(i, p)| add(p, "include", i))?;
             // An override turns a pattern around: `!x` is what `x` is in a .gitignore.
-            exclude.iter().try_for_each(|p| match p.strip_prefix('!') {
-                Some(kept) => add(kept),
-                None => add(&format!("!{p}")),
+            exclude.iter().enumerate().try_for_each(|(i, p)| match p.strip_prefix('!') {
+                Some(kept) => add(kept, "exclude", i),
+                None => add(&format!("!{p}"), "exclude", i),
             })?;
         }
     }
-    let patterns =
-        patterns.build().map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "patterns have gitignore syntax"))?;
+    let patterns = patterns.build().map_err(|e| bad(source.at.clone(), e))?;
     let walk = WalkBuilder::new(&root)
         .standard_filters(false)
         .git_ignore(is_code)

@@ -33,20 +33,16 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let (mut shown, mut resources) = (document.environment(chosen), 0);
     for environment in environments {
         let merged = document.environment(environment);
-        let found = match Config::of(&document, environment, &session::sections(&kinds)) {
-            Err(found) => found,
-            Ok(config) => {
-                let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
-                let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
-                let region = region.map_or(SOME_REGION, String::as_str);
-                let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
-                let (desired, found) = desired::build(&config, &scope, &inputs, &kinds);
-                if environment == chosen {
-                    resources = desired.nodes.len();
-                }
-                found
-            }
-        };
+        let (config, mut found) = Config::read(&document, environment, &session::sections(&kinds));
+        let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
+        let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
+        let region = region.map_or(SOME_REGION, String::as_str);
+        let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
+        let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);
+        found.extend(more.0);
+        if environment == chosen {
+            resources = desired.nodes.len();
+        }
         if found.has_errors() && !problems.has_errors() {
             shown = merged; // its spans show the override that is wrong
         }

@@ -71,7 +71,8 @@ impl Document {
             DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
                 .map_or_else(|_| Value::from(n.to_string()), Value::from),
             DeValue::Float(n) => {
-                n.as_str().parse::<f64>().ok().map_or_else(|| Value::from(n.as_str()), Value::from)
+                let number = n.as_str().parse::<f64>().ok().filter(|n| n.is_finite());
+                number.map_or_else(|| Value::from(n.as_str()), Value::from)
             }
             DeValue::Boolean(b) => Value::from(*b),
             DeValue::Datetime(when) => Value::from(when.to_string()),
@@ -110,6 +111,12 @@ impl Document {
     pub fn environments(&self) -> BTreeSet<&str> {
         let env = self.values.get("env").and_then(Value::as_object);
         env.map(|env| env.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// The same, with whether each is a table.
+    pub fn environment_tables(&self) -> impl Iterator<Item = (&str, bool)> {
+        let env = self.values.get("env").and_then(Value::as_object);
+        env.into_iter().flatten().map(|(name, values)| (name.as_str(), values.is_object()))
     }
 
     pub fn values(&self) -> &Map<String, Value> {

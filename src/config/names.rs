@@ -11,8 +11,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(String);
 
+const NOT_A_NAME: &str = "is not a name AWS takes everywhere";
+
 impl Name {
-    const PATTERN: &'static str = "^[a-z]([a-z0-9]|-(?=[a-z0-9]))*$";
+    const PATTERN: &'static str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+
+    /// In the place of a name that could not be read, to go on looking for other problems.
+    pub(super) fn stand_in() -> Self {
+        Self("project".into())
+    }
+
+    /// Whether an error is one of [`Name`]'s own.
+    pub(super) fn refused(error: &str) -> bool {
+        error.contains(NOT_A_NAME)
+    }
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,7 +58,7 @@ impl std::str::FromStr for Name {
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && !text.contains("--");
         fits.then(|| Self(text.to_owned())).ok_or_else(|| {
-            format!("\"{text}\" is not a name AWS takes everywhere, expected lowercase letters, digits and single hyphens, beginning with a letter")
+            format!("\"{text}\" {NOT_A_NAME}, expected lowercase letters, digits and single hyphens, beginning with a letter")
         })
     }
 }

@@ -33,8 +33,15 @@ pub const DEFAULT_ENVIRONMENT: &str = "dev";
 const SHARED_KEYS: [&str; 2] = ["project", "env"];
 
 impl Config {
-    /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name.
+    /// [`Config::read`], refused when anything is wrong.
     pub fn of(document: &Document, environment: &str, sections: &[&'static str]) -> Result<Self, Diagnostics> {
+        let (config, problems) = Self::read(document, environment, sections);
+        if problems.has_errors() { Err(problems) } else { Ok(config) }
+    }
+
+    /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name. A `[project]`
+    /// that cannot be read is stood in for, so that the problems of the sections can be told in the same breath.
+    pub fn read(document: &Document, environment: &str, sections: &[&'static str]) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::default();
         if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
             let known: Vec<_> = document.environments().into_iter().collect();
@@ -47,6 +54,20 @@ impl Config {
                     None => format!("add a table [env.{environment}] (it may be empty)"),
                 },
             ));
+        }
+        if document.values().get("env").is_some_and(|env| !env.is_object()) {
+            let text = "`env` is not a table";
+            problems.push(Diagnostic::error(codes::BAD_VALUE, KeyPath::of(["env"]), text, "write [env.NAME]"));
+        }
+        for (name, is_table) in document.environment_tables() {
+            let at = KeyPath::of(["env", name]);
+            if let Err(text) = name.parse::<Name>() {
+                let (text, expected) = text.split_once(", expected ").unwrap_or((&text, "another name"));
+                problems.push(Diagnostic::error(codes::BAD_NAME, at, text, format!("use {expected}")));
+            } else if !is_table {
+                let text = format!("`env.{name}` is not a table");
+                problems.push(Diagnostic::error(codes::BAD_VALUE, at, text, format!("write [env.{name}]")));
+            }
         }
         let merged = document.environment(environment);
         for key in merged.values().keys().filter(|k| !SHARED_KEYS.contains(&k.as_str())) {
@@ -72,12 +93,9 @@ impl Config {
                 "write the twelve digits in quotes",
             ));
         }
-        match project {
-            Some(project) if !problems.has_errors() => {
-                Ok(Self { document: merged, environment: environment.to_owned(), project })
-            }
-            _ => Err(problems),
-        }
+        let stand_in = || Project { name: Name::stand_in(), region: None, account: None };
+        let project = project.unwrap_or_else(stand_in);
+        (Self { document: merged, environment: environment.to_owned(), project }, problems)
     }
 
     /// The raw values of a section.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Name;
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 
 /// The section type of kinds that have no section of their own in the file.
@@ -11,17 +12,18 @@ use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 pub struct NoSection {}
 
 /// Reads `value` as `T`. serde stops at the first problem, so the offending leaf is taken out and the rest is
-/// read again until nothing new is found. `None` when there was any problem.
-pub fn read<T: DeserializeOwned>(value: &Value, at: &KeyPath, problems: &mut Diagnostics) -> Option<T> {
-    let mut value = value.clone();
+/// read again until nothing new is found. With problems, gives what is left without the items that have one, so that
+/// the others can be looked at too.
+pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Diagnostics) -> Option<T> {
+    let mut value = whole.clone();
     let mut removed: Vec<KeyPath> = Vec::new();
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
             Ok(read) if removed.is_empty() => return Some(read),
-            Ok(_) => return None,
+            Ok(_) => return serde_json::from_value(without_items(whole, &removed)).ok(),
             Err(error) => error,
         };
-        let (problem, leaf) = explain(&segments(error.path()), &error.inner().to_string());
+        let (problem, leaf) = explain(&value, at.last(), &segments(error.path()), &error.inner().to_string());
         // A key that was taken out is missing now: that is not the user's problem.
         let echo = problem.code == codes::MISSING_KEY && removed.contains(&leaf);
         if !echo {
@@ -34,6 +36,14 @@ pub fn read<T: DeserializeOwned>(value: &Value, at: &KeyPath, problems: &mut Dia
         }
         removed.push(cut);
     }
+}
+
+fn without_items(whole: &Value, problems: &[KeyPath]) -> Value {
+    let mut value = whole.clone();
+    if let Some(items) = value.as_object_mut() {
+        items.retain(|name, _| !problems.iter().any(|p| p.0.first() == Some(name)));
+    }
+    value
 }
 
 fn segments(path: &serde_path_to_error::Path) -> KeyPath {
@@ -51,7 +61,7 @@ fn segments(path: &serde_path_to_error::Path) -> KeyPath {
 }
 
 /// Turns serde's words into ours, and finds the leaf to blame.
-fn explain(at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
+fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
         let (unknown, known) = (quoted[0], &quoted[1..]);
@@ -79,13 +89,45 @@ fn explain(at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
         let text = format!("\"{}\" is not possible for `{}`", quoted[0], at.last());
         return (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone());
     }
-    let (text, help) = match message.split_once(", expected ") {
-        Some((got, expected)) => {
-            (format!("`{}`: {got}", at.last()), format!("write {}", expected.replace("a string", "text in quotes")))
-        }
-        None => (format!("`{}`: {message}", at.last()), "correct the value".to_owned()),
+    if Name::refused(message) {
+        let (text, expected) = message.split_once(", expected ").unwrap_or((message, "another name"));
+        // serde does not step onto a key that it refuses.
+        let name = message.split('"').nth(1).unwrap_or_default();
+        let is_key = value.pointer(&pointer(&at.join(name))).is_some();
+        let leaf = if is_key { at.join(name) } else { at.clone() };
+        let problem = Diagnostic::error(codes::BAD_NAME, leaf.clone(), text, format!("use {expected}"));
+        return (problem, leaf);
+    }
+    let key = if at.0.is_empty() { section } else { at.last() };
+    let (got, help) = match message.split_once(", expected ") {
+        Some((got, expected)) => (got, format!("write {}", ours(expected))),
+        None => (message, "correct the value".to_owned()),
+    };
+    let text = match ["invalid type: ", "invalid value: "].iter().find_map(|kind| got.strip_prefix(kind)) {
+        Some(got) => format!("`{key}` cannot be {}", ours(got)),
+        None => format!("`{key}`: {got}"),
     };
     (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone())
+}
+
+/// serde's word for a type or value in ours.
+fn ours(theirs: &str) -> &str {
+    match theirs {
+        "map" => "a table",
+        "sequence" => "a list",
+        "a string" | "path string" => "text in quotes",
+        "a sequence" => "a list in brackets",
+        "a boolean" => "true or false",
+        "a map" => "a table",
+        "i32" | "i64" | "u32" | "u64" => "a whole number",
+        "f64" => "a number",
+        _ if theirs.starts_with("struct ") => "a table",
+        // "integer `3`": the value alone says it.
+        _ if ["integer ", "floating point ", "boolean ", "string "].iter().any(|t| theirs.starts_with(t)) => {
+            theirs.find(['`', '"']).map_or(theirs, |value| &theirs[value..])
+        }
+        _ => theirs,
+    }
 }
 
 /// The known word that `word` is most likely a misspelling of.

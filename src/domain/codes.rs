@@ -77,7 +77,7 @@ codes! {
     NOT_IN_SOURCE "C010" "The entry file is not in the source folder"
         "`entry` names a file inside `source` (or `code`). Files that .gitignore or .opsctlignore exclude are not packed, and so are not seen either.";
     UNKNOWN_IMAGE "C011" "Unknown image"
-        "`image` is a short name of an AWS Deep Learning Container (\"pytorch-2.6\") or a full registry URI (`<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>`).";
+        "`image` is a short name of an AWS Deep Learning Container (\"pytorch-2.6\") or a full registry URI (`<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>`). With `on = \"ec2\"` it is an AMI id or the name of a public SSM parameter.";
     NO_REGION "C012" "No region"
         "Every name and ARN depends on the region. Set `region` under `[project]`, or AWS_REGION, or `--region`.";
     WRONG_ACCOUNT "C013" "The credentials are of another account"
@@ -111,14 +111,12 @@ codes! {
         "ml.t2.medium and ml.t3.medium have 4 GiB, and the case this tool comes from ran out of memory there. ml.t3.xlarge has 16 GiB.";
     OLD_RUNTIME "C109" "A Lambda runtime that is deprecated"
         "Lambda blocks creating, and later updating, functions on deprecated runtimes (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Use python3.13.";
-    IMAGE_MISMATCH "C110" "An image that cannot serve, or is no longer patched"
-        "AWS's PyTorch inference images end at 2.6; newer `pytorch` images are for training only. A model trained with a newer version may not load in the 2.6 inference image.";
+    IMAGE_MISMATCH "C110" "An image that cannot serve"
+        "Training images do not answer /ping, so an endpoint on one fails after half an hour. AWS's PyTorch inference images end at 2.6; a model trained with a newer version may not load there.";
     CPU_CREDITS "C111" "Training on a burstable instance"
         "A t2 instance earns CPU credits slowly (t2.xlarge: 22.5 % of each vCPU) and is throttled to that when they are spent. Short or light training is fine; for hours of full load use m5 or c5.";
     EMPTY_DATA "C112" "The data set has no files"
         "The folder is there but holds no file that is not excluded. SageMaker fails a training job whose channel has no objects (ClientError).";
-    NO_SHAPE "C113" "The deadline is shorter than usual"
-        "A training job is stopped at `max_runtime`; what it had written to the model folder is still uploaded, but the job does not complete.";
     SPOT_WITHOUT_CHECKPOINTS "C114" "Spot training without checkpoints"
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
 

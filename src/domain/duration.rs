@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Human(pub Duration);
 
+const LIKE: &str = "a duration like \"30s\", \"15m\", \"12h\" or \"90d\"";
+
 impl Human {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
@@ -50,7 +52,7 @@ impl std::str::FromStr for Human {
     fn from_str(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text)
             .map(Self)
-            .map_err(|_| format!("`{text}` is not a duration; write it like \"30s\", \"15m\", \"12h\" or \"90d\""))
+            .map_err(|_| format!("\"{text}\" is not a duration, expected {LIKE}"))
     }
 }
 
@@ -62,7 +64,17 @@ impl Serialize for Human {
 
 impl<'de> Deserialize<'de> for Human {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Human;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(LIKE)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Human, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        d.deserialize_str(Text)
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Bucket;
 /// `[bucket]`: one per project and environment; every key has a default.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Bucket")]
 pub struct Section {
     /// Its name; the default is `<project>-<environment>-<account>-<region>`, which nobody else has.
     name: Option<Name>,

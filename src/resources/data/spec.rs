@@ -16,6 +16,7 @@ pub struct Data;
 /// `[data.NAME]`: a folder that training reads as the channel NAME.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Data")]
 pub struct Item {
     /// The folder, relative to the config file. `.opsctlignore` files in it are honoured.
     path: PathBuf,
@@ -133,7 +134,10 @@ impl Kind for Data {
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        let size = |files, bytes, digest: &str| format!("{files} files, {bytes} bytes ({})", &digest[..10]);
+        let size = |files, bytes, digest: &str| {
+            // A manifest that cannot be read counts as an empty one, without a digest.
+            format!("{files} files, {bytes} bytes ({})", digest.get(..10).unwrap_or("unknown"))
+        };
         changes()
             .when(
                 want.digest != seen.digest,

@@ -29,6 +29,7 @@ pub type Section = BTreeMap<Name, Item>;
 /// `[endpoint.NAME]`: a trained model behind an HTTPS endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Endpoint")]
 pub struct Item {
     /// The training that makes the model: a name under `[training]`.
     pub(super) model: Name,

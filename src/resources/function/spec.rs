@@ -20,6 +20,7 @@ pub struct Function;
 /// `[function.NAME]`: a Lambda function that calls an endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Function")]
 pub struct Item {
     /// A name under `[endpoint]`; the function learns it as ENDPOINT_NAME and may invoke only it.
     endpoint: Name,
@@ -253,6 +254,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if !item.handler.contains('.') {
         let text = format!("`{}` names no function", item.handler);
         draft.error(codes::BAD_VALUE, at.join("handler"), text, "write <file>.<function>, like \"handler.lambda_handler\"");
+    } else if item.source.is_none() && item.handler != code::TEMPLATE_HANDLER {
+        let text = format!("`{}` is not in opsctl's own code, which the function has without `source`", item.handler);
+        draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
     }
     let size: usize = item.environment.iter().map(|(k, v)| k.len() + v.len()).sum();
     if size > 4_000 {

@@ -193,6 +193,11 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let text = format!("EC2 has no instance type `{instance_type}`");
         draft.error(codes::NOT_HOSTED, at.join("instance_type"), text, format!("write \"{bare}\""));
     }
+    if let Some(image) = item.image.as_ref().filter(|i| !i.starts_with("ami-") && !i.starts_with('/')) {
+        let text = format!("\"{image}\" is not an image that EC2 knows");
+        let help = "write an AMI id (\"ami-…\") or the name of a public SSM parameter (\"/aws/service/…\")";
+        draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
+    }
     if instance_type.starts_with("t2.") && item.max_runtime > Human::hours(2) {
         let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
         let help = "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";

@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
@@ -16,6 +17,7 @@ pub struct Notebook;
 /// `[notebook.NAME]`: a notebook instance that may read the project's bucket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Notebook")]
 pub struct Item {
     #[serde(default = "xlarge")]
     instance_type: String,
@@ -30,12 +32,28 @@ pub struct Item {
 }
 
 /// How long a notebook may idle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
     After(Human),
-    #[serde(rename = "never")]
     Never,
+}
+
+impl Serialize for Idle {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::After(time) => time.serialize(s),
+            Self::Never => s.serialize_str("never"),
+        }
+    }
+}
+
+impl JsonSchema for Idle {
+    fn schema_name() -> Cow<'static, str> {
+        "Idle".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [generator.subschema_for::<Human>(), { "const": "never" }] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Idle {

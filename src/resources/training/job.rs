@@ -61,6 +61,7 @@ impl std::fmt::Display for Scalar {
 /// `[training.NAME]`: a script, what it reads, and what it runs on.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Training")]
 pub struct Item {
     #[serde(default)]
     pub on: On,

@@ -1,0 +1,58 @@
+//! `valid/` and `invalid/` hold one config each, with what opsctl says about it in the file of the same name that
+//! ends in `.err`. A first line `# env: NAME` chooses the environment.
+
+mod links;
+mod shipped;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use opsctl::domain::codes;
+
+use crate::{expect, project};
+
+/// Codes of the config that need more than a file: the command line, the account, a lookup of the file itself,
+/// or links and permissions that git does not keep (`links.rs`).
+const NOT_BY_A_FILE: [&str; 4] = ["C012", "C013", "C015", "C017"];
+
+fn samples(folder: &str) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(Path::new("tests/core/config").join(folder)).unwrap();
+    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "toml"));
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn said_about(sample: &Path) -> (bool, String) {
+    let text = std::fs::read_to_string(sample).unwrap();
+    let environment = text.lines().next().and_then(|line| line.strip_prefix("# env: ")).unwrap_or("dev").to_owned();
+    let (project, said) = project::said_about(sample, text, &environment);
+    (project.is_some_and(|p| !p.problems.has_errors()), said)
+}
+
+#[test]
+fn invalid_samples_are_refused_with_their_text() {
+    for sample in samples("invalid") {
+        let (valid, said) = said_about(&sample);
+        assert!(!valid, "{} is accepted", sample.display());
+        expect::file(sample.with_extension("err"), &said);
+    }
+}
+
+#[test]
+fn valid_samples_are_accepted_with_their_warnings() {
+    for sample in samples("valid") {
+        let (valid, said) = said_about(&sample);
+        assert!(valid, "{said}");
+        expect::file(sample.with_extension("err"), &said);
+    }
+}
+
+#[test]
+fn every_code_of_the_config_has_a_sample() {
+    let said: String = ["invalid", "valid"].iter().flat_map(|f| samples(f)).map(|s| said_about(&s).1).collect();
+    let of_config: BTreeSet<&str> = codes::ALL.iter().map(|e| e.code).filter(|c| c.starts_with('C')).collect();
+    let without: Vec<_> = of_config.iter().filter(|code| !said.contains(&format!("[{code}]"))).collect();
+    assert_eq!(without, NOT_BY_A_FILE.iter().collect::<Vec<_>>());
+}

@@ -1,0 +1,14 @@
+//! Tests of the pure core: no SDK, no network, no clock. `cargo test --no-default-features --test core`.
+//!
+//! Expected texts lie beside the tests; `UPDATE_EXPECT=1` writes them anew, and git shows what changed.
+
+mod architecture;
+mod archives;
+mod config;
+mod docs;
+mod expect;
+mod inputs;
+mod plan;
+mod project;
+mod user_data;
+mod words;

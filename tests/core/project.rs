@@ -1,0 +1,62 @@
+//! A config as the commands read it, up to the desired graph.
+
+use std::path::Path;
+
+use opsctl::config::{Config, Document};
+use opsctl::desired::{self, Desired};
+use opsctl::domain::{Diagnostics, Scope};
+use opsctl::inputs::Inputs;
+use opsctl::report::diagnostics;
+use opsctl::report::style::Styles;
+use opsctl::resources::{AnyKind, kinds};
+
+/// Everything that is known without AWS.
+pub struct Project {
+    pub document: Document,
+    pub desired: Desired,
+    pub problems: Diagnostics,
+}
+
+/// The sections that some kind reads.
+pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
+    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+    keys.dedup();
+    keys
+}
+
+/// Reads one environment of a document.
+pub fn read(document: &Document, environment: &str) -> Project {
+    let kinds = kinds();
+    let (config, mut problems) = Config::read(document, environment, &sections(&kinds));
+    let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+    let region = config.project.region.as_deref().unwrap_or("us-east-1");
+    let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
+    let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);
+    problems.extend(more.0);
+    Project { document: config.document, desired, problems }
+}
+
+/// Reads a text as if it were `file`, and gives all that is said about it, without colours.
+pub fn said_about(file: &Path, text: String, environment: &str) -> (Option<Project>, String) {
+    match Document::parse(file, text) {
+        Ok(document) => {
+            let project = read(&document, environment);
+            let said = diagnostics::human(&project.document, &project.problems, &Styles::plain());
+            (Some(project), said)
+        }
+        Err(failed) => {
+            let (document, problem) = *failed;
+            (None, diagnostics::human(&document, &Diagnostics(vec![problem]), &Styles::plain()))
+        }
+    }
+}
+
+/// Reads a file that must be free of errors.
+#[track_caller]
+pub fn valid(file: &Path, environment: &str) -> Project {
+    let text = std::fs::read_to_string(file).unwrap();
+    let (project, said) = said_about(file, text, environment);
+    let project = project.unwrap_or_else(|| panic!("{said}"));
+    assert!(!project.problems.has_errors(), "{said}");
+    project
+}
