@@ -27,6 +27,17 @@ enum Decision {
     Replace(Vec<String>),
 }
 
+impl Decision {
+    /// Whether the parts on the node must be gone before this is done.
+    fn detaches(&self) -> bool {
+        match self {
+            Self::Update(changes) => changes.iter().any(|c| c.needs == Needs::Detach),
+            Self::Replace(_) => true,
+            Self::Keep | Self::Create(_) => false,
+        }
+    }
+}
+
 /// Steps from the seen to the wanted. Fails when something could not be read or is not ours to touch.
 pub fn build(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Result<Plan, Diagnostics> {
     let mut planner = Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
@@ -92,6 +103,7 @@ impl<'a> Planner<'a> {
             let decision = self.decide(node, adopt, &decisions);
             decisions.insert(&node.id, decision);
         }
+        self.detach_leftovers(&decisions);
         // Parts step aside first: their deletes precede whatever happens to the whole.
         for node in self.want.nodes.iter().rev() {
             if let Some(Decision::Replace(why)) = decisions.get(&node.id) {
@@ -117,10 +129,32 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Parts that left the config stand in the way of a whole that must be without them. They go, pruned or not:
+    /// nobody wants them, and AWS refuses the update until they are gone.
+    fn detach_leftovers(&mut self, decisions: &BTreeMap<&ResourceId, Decision>) {
+        for node in &self.want.nodes {
+            if decisions.get(&node.id).is_some_and(Decision::detaches) {
+                for part in self.leftover_parts(node) {
+                    let why = format!("no longer in the config, and {} may not change under it", node.id);
+                    self.steps.push(&part.id, &part.physical, Op::Delete, BTreeSet::new(), vec![why]);
+                }
+            }
+        }
+    }
+
+    fn leftover_parts(&self, whole: &Node) -> Vec<&'a Leftover> {
+        let on_it = |part: &&Leftover| {
+            let kind = self.kind(part.id.kind);
+            kind.part() == Some(whole.id.kind) && kind.whole_name(&part.physical) == Some(&whole.physical)
+        };
+        self.have.leftovers.iter().filter(on_it).collect()
+    }
+
     /// The deletes, already planned, of the parts that live on `node`.
     fn deleted_parts(&self, node: &Node) -> BTreeSet<StepId> {
-        let parts = self.want.nodes.iter().filter(|n| self.whole(n) == Some(&node.id));
-        parts.filter_map(|part| self.steps.gone.get(&part.id).copied()).collect()
+        let parts = self.want.nodes.iter().filter(|n| self.whole(n) == Some(&node.id)).map(|n| &n.id);
+        let parts = parts.chain(self.leftover_parts(node).into_iter().map(|l| &l.id));
+        parts.filter_map(|part| self.steps.gone.get(part).copied()).collect()
     }
 
     /// The node that `node` is a part of.
@@ -175,7 +209,7 @@ impl<'a> Planner<'a> {
         if let Some(whole) = self.whole(node) {
             match decided.get(whole) {
                 Some(Decision::Replace(_)) => return Decision::Replace(vec![format!("{whole} is made again")]),
-                Some(Decision::Update(of_whole)) if of_whole.iter().any(|c| c.needs == Needs::Detach) => {
+                Some(of_whole) if of_whole.detaches() => {
                     why.insert(0, format!("steps aside while {whole} changes what it may not change under scaling"));
                     return Decision::Replace(why);
                 }
@@ -183,6 +217,14 @@ impl<'a> Planner<'a> {
             }
         }
         match changes.iter().map(|c| c.needs).max() {
+            Some(Needs::Replace) if kind.owner_of(seen) != Owner::Ours => {
+                // To make it again would delete what somebody else made.
+                let in_the_way = changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
+                let reasons = in_the_way.collect::<Vec<_>>().join(", ");
+                let text = format!("{} `{}` is not ours, and would have to be made again: {reasons}", node.id.kind.words(), node.physical);
+                self.problem(codes::FOREIGN, &node.id, text, "delete it yourself, or rename yours");
+                Decision::Keep
+            }
             None => Decision::Keep,
             Some(Needs::Replace) => Decision::Replace(why),
             Some(_) => Decision::Update(changes),
@@ -221,6 +263,7 @@ impl<'a> Planner<'a> {
     /// Deletes leftovers, each after those of the kinds that may use it.
     fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>) {
         let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
+        leftovers.retain(|l| !self.steps.gone.contains_key(&l.id));
         leftovers.sort_by_key(|l| std::cmp::Reverse(l.id.kind));
         for leftover in leftovers {
             let mut after = before.clone();

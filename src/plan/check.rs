@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Look, Mode, Observed, Op, Plan, Step, StepId, Verb};
 use crate::desired::Desired;
-use crate::domain::{Owner, ResourceId};
+use crate::domain::{Needs, Owner, ResourceId};
 use crate::resources::AnyKind;
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -46,7 +46,38 @@ pub fn check(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyK
             }
         }
     }
+    wrong.extend(under_parts(plan, want, have, kinds, &before));
     wrong.extend(plan.steps.iter().filter_map(|step| touches_foreign(step, have, kinds)));
+    wrong
+}
+
+/// A whole that is deleted, or changed as it may not be under its parts (`Needs::Detach`), while one is still there.
+fn under_parts(
+    plan: &Plan,
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    before: &BTreeMap<StepId, BTreeSet<StepId>>,
+) -> Vec<String> {
+    let kind = |id: &ResourceId| kinds.iter().find(|k| k.kind() == id.kind);
+    let wanted = want.nodes.iter().map(|n| (&n.id, &n.physical));
+    let present = wanted.filter(|(id, _)| matches!(have.looks.get(id), Some(Look::Present(_))));
+    let there: Vec<_> = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical))).collect();
+    let mut wrong = Vec::new();
+    for step in &plan.steps {
+        let alone = match &step.op {
+            Op::Delete => !have.leftovers.iter().any(|l| l.id == step.target),
+            Op::Update { changes, .. } => changes.iter().any(|c| c.needs == Needs::Detach),
+            Op::Create { .. } => false,
+        };
+        for (id, physical) in there.iter().filter(|_| alone) {
+            let Some(part) = kind(id).filter(|k| k.part() == Some(step.target.kind)) else { continue };
+            let on_it = part.whole_name(physical) == Some(&step.physical);
+            if on_it && !find(plan, id, |verb| verb == Verb::Delete).iter().any(|gone| before[&step.id].contains(gone)) {
+                wrong.push(format!("{} is changed while {id} is on it", step.target));
+            }
+        }
+    }
     wrong
 }
 

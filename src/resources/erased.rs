@@ -16,6 +16,7 @@ pub trait AnyKind: Send + Sync {
     fn kind(&self) -> KindName;
     fn section_key(&self) -> Option<&'static str>;
     fn part(&self) -> Option<KindName>;
+    fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn fingerprinted(&self) -> bool;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
@@ -44,6 +45,10 @@ impl<K: Kind> AnyKind for K {
 
     fn part(&self) -> Option<KindName> {
         K::PART_OF
+    }
+
+    fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str> {
+        K::whole_of(physical)
     }
 
     fn fingerprinted(&self) -> bool {

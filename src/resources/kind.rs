@@ -30,6 +30,11 @@ pub trait Kind: Send + Sync + 'static {
     /// As it is, as far as opsctl cares.
     type Seen: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
 
+    /// For a part: the physical name of its whole, from its own.
+    fn whole_of(_physical: &str) -> Option<&str> {
+        None
+    }
+
     /// The folders that the section names.
     fn sources(_section: &Self::Section) -> Vec<Source> {
         Vec::new()

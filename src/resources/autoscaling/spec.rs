@@ -49,6 +49,10 @@ impl Kind for Autoscaling {
     type Spec = Spec;
     type Seen = Seen;
 
+    fn whole_of(physical: &str) -> Option<&str> {
+        physical.split('/').nth(1)
+    }
+
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
         let shown = |value: Option<String>| value.unwrap_or_else(|| "none".into());
         let policy = seen.policy.as_ref();

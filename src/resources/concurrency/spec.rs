@@ -38,6 +38,10 @@ impl Kind for Concurrency {
     type Spec = Spec;
     type Seen = Seen;
 
+    fn whole_of(physical: &str) -> Option<&str> {
+        Some(Self::function(physical))
+    }
+
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
         changes().field("provisioned_concurrency", seen.requested, want.requested, Needs::Update).done()
     }

@@ -1,1 +1,7 @@
+//! The planner on the real kinds: what is seen is made by hand, plans are compared whole.
 
+mod breakages;
+mod changes;
+mod leaves;
+mod states;
+mod world;

@@ -1,0 +1,152 @@
+//! What follows from a change of the config or of the files, and why. One text per change, in `plans/`.
+
+use serde_json::json;
+
+use super::world::{Account, DEPLOY, Files, PRUNE, shown};
+use crate::expect;
+
+/// Deploys the project, changes it, deploys again, and compares that plan with `plans/NAME.txt`.
+#[track_caller]
+fn change(name: &str, edit: impl FnOnce(&mut Files)) {
+    let mut files = Files::new();
+    let mut account = Account::with(&files.desired());
+    edit(&mut files);
+    let want = files.desired();
+    let plan = account.deploy(&want, DEPLOY);
+    expect::file(format!("tests/core/plan/plans/{name}.txt"), &shown(&plan, &want));
+}
+
+#[test]
+fn everything_from_nothing() {
+    let want = Files::new().desired();
+    let plan = Account::default().deploy(&want, DEPLOY);
+    expect::file("tests/core/plan/plans/everything.txt", &shown(&plan, &want));
+}
+
+#[test]
+fn nothing() {
+    change("nothing", |_| {});
+}
+
+/// D8: scaling steps aside before the update, and comes back after it.
+#[test]
+fn the_endpoints_instance_type() {
+    change("instance_type", |files| files.edit("\"ml.m5.large\"", "\"ml.c5.xlarge\""));
+}
+
+#[test]
+fn the_serving_code() {
+    change("serving_code", |files| files.write("serving/inference.py", "def model_fn(folder): return folder\n"));
+}
+
+#[test]
+fn a_hyperparameter() {
+    change("hyperparameter", |files| files.edit("epochs = 5", "epochs = 6\nlayers = 3"));
+}
+
+#[test]
+fn the_training_script() {
+    change("training_script", |files| files.write("training/train.py", "print('better')\n"));
+}
+
+#[test]
+fn the_data() {
+    change("data", |files| files.write("data/digits/1.csv", "3,4,5\n"));
+}
+
+#[test]
+fn the_functions_handler() {
+    change("handler", |files| {
+        files.write("function/main.py", "def answer(event, context): ...\n");
+        files.edit("source = \"function\"", "source = \"function\"\nhandler = \"main.answer\"");
+    });
+}
+
+#[test]
+fn the_target() {
+    change("target", |files| files.edit("target_invocations_per_instance = 600", "target_invocations_per_instance = 900"));
+}
+
+#[test]
+fn the_first_number_of_instances() {
+    change("min", |files| files.edit("min = 1", "min = 2"));
+}
+
+#[test]
+fn the_provisioned_concurrency() {
+    change("concurrency", |files| files.edit("provisioned_concurrency = 2", "provisioned_concurrency = 3"));
+}
+
+#[test]
+fn a_larger_notebook_volume() {
+    change("volume_grows", |files| files.edit("volume_gb = 10", "volume_gb = 20"));
+}
+
+#[test]
+fn a_smaller_notebook_volume() {
+    change("volume_shrinks", |files| files.edit("volume_gb = 10", "volume_gb = 5"));
+}
+
+#[test]
+fn the_model_of_the_other_place() {
+    change("model_from_ec2", |files| files.edit("model = \"numbers\"", "model = \"numbers-on-ec2\""));
+}
+
+const FUNCTION: &str = "[function.classify]\nendpoint = \"numbers\"\nsource = \"function\"\nprovisioned_concurrency = 2\n";
+const SCALING: &str = "[endpoint.numbers.autoscaling]\nmin = 1\nmax = 4\ntarget_invocations_per_instance = 600\n";
+
+#[test]
+fn a_function_that_left_the_config_stays() {
+    let mut files = Files::new();
+    let mut account = Account::with(&files.desired());
+    files.edit(FUNCTION, "");
+    let want = files.desired();
+    let plan = account.deploy(&want, DEPLOY);
+    assert!(plan.is_empty());
+    expect::file("tests/core/plan/plans/left_over.txt", &shown(&plan, &want));
+}
+
+#[test]
+fn a_function_that_left_the_config_is_pruned() {
+    let mut files = Files::new();
+    let mut account = Account::with(&files.desired());
+    files.edit(FUNCTION, "");
+    let want = files.desired();
+    let plan = account.deploy(&want, PRUNE);
+    expect::file("tests/core/plan/plans/pruned.txt", &shown(&plan, &want));
+}
+
+#[test]
+fn superseded_generations_are_pruned_after_their_successors() {
+    let files = Files::new();
+    let mut account = Account::with(&files.desired());
+    files.write("serving/inference.py", "def model_fn(folder): return folder\n");
+    let want = files.desired();
+    let plan = account.deploy(&want, PRUNE);
+    expect::file("tests/core/plan/plans/superseded.txt", &shown(&plan, &want));
+}
+
+/// Scaling that left the config would forbid the new instance type (D8), so it goes first, pruned or not.
+#[test]
+fn scaling_that_left_the_config_with_a_new_instance_type() {
+    let mut files = Files::new();
+    let before = Account::with(&files.desired());
+    files.edit(SCALING, "");
+    files.edit("\"ml.m5.large\"", "\"ml.c5.xlarge\"");
+    let want = files.desired();
+    let plan = before.clone().deploy(&want, DEPLOY);
+    expect::file("tests/core/plan/plans/unscaled.txt", &shown(&plan, &want));
+    let plan = before.clone().deploy(&want, PRUNE);
+    expect::file("tests/core/plan/plans/unscaled_and_pruned.txt", &shown(&plan, &want));
+}
+
+#[test]
+fn scaling_that_left_the_config_of_a_failed_endpoint() {
+    let mut files = Files::new();
+    let mut account = Account::with(&files.desired());
+    files.edit(SCALING, "");
+    let want = files.desired();
+    account.seen(&want, "endpoint/numbers")["status"] = json!({ "word": "Failed", "phase": "failed", "reason": null });
+    let plan = account.deploy(&want, DEPLOY);
+    expect::file("tests/core/plan/plans/failed_and_unscaled.txt", &shown(&plan, &want));
+}

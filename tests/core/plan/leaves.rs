@@ -1,0 +1,120 @@
+//! Every leaf of the shipped config counts: to change it changes the plan.
+
+use std::path::Path;
+
+use opsctl::config::Document;
+use opsctl::desired::Desired;
+use opsctl::domain::KeyPath;
+use serde_json::{Map, Value, json};
+
+use super::world::{Account, DEPLOY};
+use crate::project;
+
+/// Leaves that only stand for another section: to change one alone makes no project.
+const NAMES_OF_SECTIONS: [&str; 1] = ["function.classify.endpoint"]; // the only endpoint there is
+
+/// Another possible value of a leaf that has words, and what must change with it.
+fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
+    let word = |value: &str| Some((json!(value), vec![]));
+    match leaf {
+        "project.name" => word("letters"),
+        "project.region" => word("eu-west-1"),
+        "bucket.keep_old_versions" => word("31d"),
+        "bucket.abort_uploads_after" => word("8d"),
+        "data.digits.path" => word("data/digits/train"),
+        "data.digits.include" => Some((json!(["train/**"]), vec![])),
+        "data.digits.exclude" => Some((json!(["test/**"]), vec![])),
+        "training.numbers.on" => Some((
+            json!("ec2"),
+            vec![
+                ("training.numbers.instance_type", json!("m5.xlarge")),
+                ("training.numbers.image", json!("ami-0123456789abcdef0")),
+                ("training.numbers.checkpoints", json!(false)),
+                ("training.numbers.metrics", json!({})),
+            ],
+        )),
+        "training.numbers-on-ec2.on" => {
+            Some((json!("sagemaker"), vec![("training.numbers-on-ec2.instance_type", json!("ml.m5.large"))]))
+        }
+        "training.numbers.source" => word("training-ec2"),
+        "training.numbers-on-ec2.source" => word("training"),
+        "training.numbers.entry" | "training.numbers-on-ec2.entry" => word("requirements.txt"),
+        "training.numbers.image" | "endpoint.numbers.image" => word("pytorch-2.5"),
+        "training.numbers.data" | "training.numbers-on-ec2.data" => Some((json!([]), vec![])),
+        "training.numbers.metrics.train:loss" | "training.numbers.metrics.test:accuracy" => word("other=([0-9]+)"),
+        "training.numbers-on-ec2.instance_type" => word("m5.xlarge"),
+        "training.numbers.instance_type" | "endpoint.numbers.instance_type" | "notebook.lab.instance_type" => {
+            word("ml.m5.2xlarge")
+        }
+        "training.numbers.max_runtime" | "training.numbers-on-ec2.max_runtime" | "notebook.lab.idle_stop" => word("2h"),
+        "notebook.lab.platform" => word("notebook-al2023-v2"),
+        "endpoint.numbers.model" => word("numbers-on-ec2"),
+        "endpoint.numbers.code" => word("dog-breeds/serving"),
+        "endpoint.numbers.autoscaling.scale_in_cooldown" | "endpoint.numbers.autoscaling.scale_out_cooldown" => word("200s"),
+        "function.classify.runtime" => word("python3.12"),
+        "function.classify.handler" => Some((json!("train.main"), vec![("function.classify.source", json!("training"))])),
+        "function.classify.timeout" => word("80s"),
+        _ if leaf.contains(".environment.") => word("another"),
+        _ => None,
+    }
+}
+
+fn shipped() -> Document {
+    let file = Path::new("config/opsctl.toml");
+    Document::parse(file, std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn desired(document: &Document, environment: &str, what: &str) -> Desired {
+    let project = project::read(document, environment);
+    assert!(!project.problems.has_errors(), "{what}: {:#?}", project.problems);
+    project.desired
+}
+
+/// Paths and values of all leaves; a list is one.
+fn leaves(table: &Map<String, Value>, at: &KeyPath, found: &mut Vec<(KeyPath, Value)>) {
+    for (key, value) in table {
+        match value {
+            Value::Object(table) => leaves(table, &at.join(key), found),
+            leaf => found.push((at.join(key), leaf.clone())),
+        }
+    }
+}
+
+#[test]
+fn every_leaf_of_the_shipped_config_counts() {
+    let original = shipped();
+    let account = Account::with(&desired(&original, "dev", "unchanged"));
+    let mut all = Vec::new();
+    leaves(original.environment("dev").values(), &KeyPath::default(), &mut all);
+    assert!(all.len() > 50);
+    for (at, value) in all.iter().filter(|(at, _)| !NAMES_OF_SECTIONS.contains(&at.to_string().as_str())) {
+        let leaf = at.to_string();
+        let (other, along) = another(&leaf).unwrap_or_else(|| match value {
+            Value::Number(n) if n.is_i64() => (json!(n.as_i64().unwrap() + 1), vec![]),
+            Value::Number(n) => (json!(n.as_f64().unwrap() * 2.0), vec![]),
+            Value::Bool(b) => (json!(!b), vec![]),
+            _ => panic!("{leaf} needs another value in this test"),
+        });
+        assert_ne!(&other, value, "{leaf}");
+        let mut document = original.clone();
+        document.set(at, other);
+        for (along, value) in along {
+            document.set(&KeyPath::of(along.split('.')), value);
+        }
+        let plan = account.plan(&desired(&document, "dev", &leaf), DEPLOY);
+        assert!(!plan.is_empty(), "{leaf} makes no difference");
+    }
+}
+
+#[test]
+fn a_leaf_of_an_environment_counts_in_it_and_only_in_it() {
+    let original = shipped();
+    let leaf = KeyPath::of("env.prod.endpoint.numbers.autoscaling.max".split('.'));
+    let mut document = original.clone();
+    document.set(&leaf, json!(9));
+    for (environment, steps) in [("dev", 0), ("prod", 1)] {
+        let account = Account::with(&desired(&original, environment, "unchanged"));
+        assert_eq!(account.plan(&desired(&document, environment, "max"), DEPLOY).steps.len(), steps, "{environment}");
+    }
+}

@@ -1,0 +1,298 @@
+//! A project on disk and an account in memory, as far as planning sees them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use opsctl::config::Document;
+use opsctl::desired::{Desired, Node};
+use opsctl::domain::{Needs, ResourceId, fingerprint};
+use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan};
+use opsctl::report;
+use opsctl::report::style::Styles;
+use opsctl::resources::{KindName, kinds};
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use crate::project;
+
+pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
+pub const PRUNE: Mode = Mode::Deploy { prune: true, adopt: false };
+pub const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
+
+/// A copy of `project/` that a test may change.
+pub struct Files {
+    folder: tempfile::TempDir,
+    text: String,
+}
+
+impl Files {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let from = Path::new("tests/core/plan/project");
+        copy(from, folder.path());
+        Self { folder, text: std::fs::read_to_string(from.join("opsctl.toml")).unwrap() }
+    }
+
+    /// Replaces the one place of `from` in the config.
+    #[track_caller]
+    pub fn edit(&mut self, from: &str, to: &str) {
+        assert_eq!(self.text.matches(from).count(), 1, "`{from}` is not there once");
+        self.text = self.text.replace(from, to);
+    }
+
+    pub fn write(&self, file: &str, content: &str) {
+        std::fs::write(self.folder.path().join(file), content).unwrap();
+    }
+
+    #[track_caller]
+    pub fn desired(&self) -> Desired {
+        let file = self.folder.path().join("opsctl.toml");
+        let document = Document::parse(&file, self.text.clone()).unwrap();
+        let project = project::read(&document, "dev");
+        assert!(!project.problems.has_errors(), "{:#?}", project.problems);
+        project.desired
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// What exists, by kind and physical name, with the time of its making.
+#[derive(Clone, Default)]
+pub struct Account {
+    things: BTreeMap<(KindName, String), (u64, Value)>,
+    unreadable: BTreeMap<(KindName, String), String>,
+    now: u64,
+}
+
+impl Account {
+    /// An account in which all of this was deployed.
+    #[track_caller]
+    pub fn with(want: &Desired) -> Self {
+        let mut account = Self::default();
+        account.deploy(want, DEPLOY);
+        account
+    }
+
+    /// Plans, checks, applies, and plans again: that must be empty.
+    #[track_caller]
+    pub fn deploy(&mut self, want: &Desired, mode: Mode) -> Plan {
+        let plan = self.plan(want, mode);
+        self.apply(&plan, want);
+        let again = self.plan(want, mode);
+        assert!(again.is_empty(), "planning again:\n{}", shown(&again, want));
+        plan
+    }
+
+    #[track_caller]
+    pub fn plan(&self, want: &Desired, mode: Mode) -> Plan {
+        let (have, kinds) = (self.observe(want), kinds());
+        let plan = plan::build(want, &have, &kinds, mode).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!(plan::check::check(&plan, want, &have, &kinds, mode), [] as [&str; 0]);
+        plan
+    }
+
+    /// The problems for which there is no plan: code and message.
+    #[track_caller]
+    pub fn refused(&self, want: &Desired, mode: Mode) -> Vec<String> {
+        let problems = plan::build(want, &self.observe(want), &kinds(), mode).unwrap_err();
+        problems.0.iter().map(|p| format!("{}: {} ({})", p.code, p.message, p.help)).collect()
+    }
+
+    /// As `engine::observe` looks.
+    pub fn observe(&self, want: &Desired) -> Observed {
+        let key = |node: &Node| (node.id.kind, node.physical.clone());
+        let look = |node: &Node| match (self.unreadable.get(&key(node)), self.things.get(&key(node))) {
+            (Some(why), _) => Look::Unreadable(why.clone()),
+            (None, Some((_, seen))) => Look::Present(seen.clone()),
+            (None, None) => Look::Absent,
+        };
+        let elder = |node: &Node| {
+            let stem = format!("{}-", want.scope.physical(&node.id.name));
+            let generations = self.things.iter().filter(|((kind, name), _)| {
+                *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
+            });
+            generations.max_by_key(|(_, (made, _))| *made).map(|(_, (_, seen))| seen.clone())
+        };
+        let wanted: Vec<_> = want.nodes.iter().map(key).collect();
+        let absent = want.nodes.iter().filter(|n| look(n) == Look::Absent);
+        let unwanted = self.things.iter().filter(|(key, (_, seen))| {
+            !wanted.contains(key) && (seen["owner"].is_null() || seen["owner"] == "ours")
+        });
+        Observed {
+            looks: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
+            elders: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
+            leftovers: unwanted
+                .map(|((kind, name), _)| Leftover { id: ResourceId::new(*kind, name.clone()), physical: name.clone() })
+                .collect(),
+        }
+    }
+
+    /// Does the steps in their order, and refuses what AWS refuses.
+    #[track_caller]
+    pub fn apply(&mut self, plan: &Plan, want: &Desired) {
+        for step in &plan.steps {
+            self.now += 1;
+            let key = (step.target.kind, step.physical.clone());
+            match &step.op {
+                Op::Delete => {
+                    assert!(self.things.remove(&key).is_some(), "{} is not there to delete", step.target);
+                }
+                Op::Create { .. } => {
+                    let node = want.node(&step.target).unwrap();
+                    assert!(!self.things.contains_key(&key), "{} is there already", step.target);
+                    self.needs_are_there(node, want);
+                    self.things.insert(key, (self.now, as_wanted(node)));
+                }
+                Op::Update { changes, .. } => {
+                    let node = want.node(&step.target).unwrap();
+                    self.needs_are_there(node, want);
+                    // aws-facts §8.3: a scaled variant cannot change its instance type.
+                    let detach = changes.iter().any(|c| c.needs == Needs::Detach);
+                    let scaled = self.things.keys().any(|(kind, _)| *kind == KindName::Autoscaling);
+                    assert!(!(detach && scaled), "{} is updated under scaling", step.target);
+                    self.things.insert(key, (self.now, as_wanted(node)));
+                }
+            }
+        }
+    }
+
+    fn needs_are_there(&self, node: &Node, want: &Desired) {
+        for need in node.needs.iter().filter_map(|need| want.node(need)) {
+            let there = self.things.contains_key(&(need.id.kind, need.physical.clone()));
+            assert!(there, "{} is made before {}", node.id, need.id);
+        }
+    }
+
+    /// What is seen of a resource, to change it behind opsctl's back.
+    #[track_caller]
+    pub fn seen(&mut self, want: &Desired, id: &str) -> &mut Value {
+        let node = node(want, id);
+        &mut self.things.get_mut(&(node.id.kind, node.physical.clone())).unwrap().1
+    }
+
+    #[track_caller]
+    pub fn remove(&mut self, want: &Desired, id: &str) {
+        let node = node(want, id);
+        self.things.remove(&(node.id.kind, node.physical.clone())).unwrap();
+    }
+
+    #[track_caller]
+    pub fn hide(&mut self, want: &Desired, id: &str, why: &str) {
+        let node = node(want, id);
+        self.unreadable.insert((node.id.kind, node.physical.clone()), why.to_owned());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.things.is_empty()
+    }
+}
+
+#[track_caller]
+pub fn node<'a>(want: &'a Desired, id: &str) -> &'a Node {
+    want.node(&id.parse().unwrap()).unwrap_or_else(|| panic!("{id} is not wanted"))
+}
+
+/// What would be seen of a node that is exactly as wanted. By hand, for a spec and a `Seen` read alike.
+pub fn as_wanted(node: &Node) -> Value {
+    let spec = &node.spec;
+    let status = |word: &str| json!({ "word": word, "phase": "ready", "reason": null });
+    let digests = |spec: &Value| -> Value {
+        let channels = spec["channels"].as_array().unwrap().iter();
+        channels.map(|c| (c["name"].as_str().unwrap().to_owned(), c["digest"].clone())).collect::<serde_json::Map<_, _>>().into()
+    };
+    match node.id.kind {
+        KindName::Bucket => json!({
+            "owner": "ours", "public_access_blocked": true, "encryption": "AES256", "versioning": true,
+            "policy": spec["policy"], "keep_old_versions_days": spec["keep_old_versions_days"],
+            "abort_uploads_days": spec["abort_uploads_days"],
+        }),
+        KindName::Data => json!({ "digest": spec["digest"], "files": spec["files"], "bytes": spec["bytes"] }),
+        KindName::LogGroup => json!({ "owner": "ours", "retention_days": spec["retention_days"] }),
+        KindName::Role => json!({
+            "owner": "ours", "trust": spec["trust"], "policy": spec["policy"], "attached": [],
+            "instance_profile": spec["instance_profile"],
+        }),
+        KindName::Training => json!({
+            "owner": "ours", "status": status("Completed"), "image": spec["image"],
+            "instance_type": spec["instance_type"], "instance_count": spec["instance_count"],
+            "volume_gb": spec["volume_gb"], "role_arn": spec["role_arn"], "code": spec["code"]["digest"],
+            "entry": spec["code"]["entry"], "data": digests(spec), "hyperparameters": spec["hyperparameters"],
+            "metrics": spec["metrics"], "environment": spec["environment"], "max_runtime_s": spec["max_runtime_s"],
+            "spot": !spec["max_wait_s"].is_null(), "checkpoints": !spec["checkpoints"].is_null(),
+        }),
+        KindName::Instance => json!({
+            "owner": "ours", "status": status("completed"), "instance_id": null,
+            "record": {
+                "image": spec["image"], "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"],
+                "code": spec["code"]["digest"], "entry": spec["code"]["entry"], "data": digests(spec),
+                "hyperparameters": spec["hyperparameters"],
+                "environment": fingerprint::suffix(&spec["environment"]), "max_runtime_s": spec["max_runtime_s"],
+            },
+        }),
+        KindName::Model => json!({
+            "owner": "ours", "role_arn": spec["role_arn"], "image": spec["image"], "trained": spec["trained"],
+            "code": spec["code"]["digest"].as_str().map_or("none", |digest| &digest[..10]),
+            "environment": spec["environment"],
+        }),
+        KindName::EndpointConfig => json!({
+            "owner": "ours", "model": spec["model"], "instance_type": spec["instance_type"],
+            "instance_count": spec["instance_count"],
+        }),
+        KindName::Endpoint => json!({
+            "owner": "ours", "status": status("InService"), "config": spec["config"],
+            "instance_type": spec["instance_type"], "instances": 1,
+        }),
+        KindName::Autoscaling => json!({
+            "min": spec["min"], "max": spec["max"],
+            "policy": {
+                "target": spec["target"], "scale_in_cooldown_s": spec["scale_in_cooldown_s"],
+                "scale_out_cooldown_s": spec["scale_out_cooldown_s"],
+            },
+        }),
+        KindName::Function => json!({
+            "owner": "ours", "status": status("Active"), "weighted": false,
+            "live": { "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"] },
+        }),
+        KindName::Concurrency => json!({ "status": status("READY"), "requested": spec["requested"] }),
+        KindName::Notebook => json!({
+            "owner": "ours", "status": status("InService"), "role_arn": spec["role_arn"],
+            "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"], "platform": spec["platform"],
+            "metadata_version": "2", "on_start": spec["on_start"],
+        }),
+    }
+}
+
+/// A plan as a person reads it, then its edges. Fingerprints are numbered by their first appearance, so that only
+/// what is about the plan changes the text.
+pub fn shown(plan: &Plan, want: &Desired) -> String {
+    let mut text = report::plan::human(plan, want, &kinds(), true, &Styles::plain());
+    text.push_str("\nOrder\n");
+    for step in &plan.steps {
+        let after: Vec<_> = step.after.iter().map(ToString::to_string).collect();
+        let after = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
+        text.push_str(&format!("  {}: {} {}{after}\n", step.id, step.op.verb().as_str(), step.target));
+    }
+    let mut known: Vec<String> = Vec::new();
+    let digest = Regex::new(r"\b[0-9a-f]{10}\b").unwrap();
+    digest
+        .replace_all(&text, |found: &regex_lite::Captures<'_>| {
+            let found = found[0].to_owned();
+            let number = known.iter().position(|k| *k == found).unwrap_or_else(|| {
+                known.push(found);
+                known.len() - 1
+            });
+            format!("<{}>", number + 1)
+        })
+        .into_owned()
+}
