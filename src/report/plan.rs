@@ -57,7 +57,7 @@ fn one_step(
         Verb::Update => styles.update(&format!("~ {target}")),
         Verb::Delete => styles.delete(&format!("- {target}")),
     };
-    let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2));
+    let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
     let kind = kinds.iter().find(|k| k.kind() == step.target.kind);
     let summary = match (&step.op, want.node(&step.target), kind) {
         (Op::Create { .. }, Some(node), Some(kind)) => kind.summary_of(node),
@@ -65,12 +65,15 @@ fn one_step(
     };
     let usual = kind.and_then(|k| k.usual_time(step.op.verb())).filter(|t| *t >= Human::minutes(1));
     let usual = usual.map(|t| format!("about {t}"));
-    let notes: Vec<String> = [Some(step.physical.clone()), Some(summary), usual]
+    // A leftover goes by its physical name already.
+    let physical = (step.target.name != step.physical).then(|| step.physical.clone());
+    let notes: Vec<String> = [physical, Some(summary), usual]
         .into_iter()
         .flatten()
         .filter(|n| !n.is_empty())
         .collect();
-    let _ = writeln!(text, "  {sign}{pad}{}", styles.faint(&notes.join("  ")));
+    let line = format!("  {sign}{pad}{}", styles.faint(&notes.join("  ")));
+    let _ = writeln!(text, "{}", line.trim_end());
     let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
     let shown = if why { step.why.len() } else { 4 };
     if !trivial || why {

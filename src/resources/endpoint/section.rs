@@ -14,12 +14,12 @@ use crate::resources::autoscaling::{Autoscaling, Spec as AutoscalingSpec};
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, Purpose};
-use crate::resources::instance::{Instance, Spec as InstanceSpec};
+use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::job::model_uri;
-use crate::resources::training::{Spec as TrainingSpec, Training};
+use crate::resources::training::Training;
 use crate::resources::{Kind, KindName};
 
 use super::{Endpoint, Spec};
@@ -39,8 +39,9 @@ pub struct Item {
     #[serde(default = "pytorch")]
     pub(super) image: String,
     pub(super) instance_type: String,
-    /// Instances at the first start; the default is the minimum of `autoscaling`, or 1.
-    pub(super) instance_count: Option<i32>,
+    /// Instances at the first start. Later counts are the business of `autoscaling`, whose minimum is reached at once.
+    #[serde(default = "one")]
+    pub(super) instance_count: i32,
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
@@ -63,6 +64,9 @@ pub struct Scaling {
     pub(super) scale_out_cooldown: Human,
 }
 
+fn one() -> i32 {
+    1
+}
 fn pytorch() -> String {
     "pytorch-2.6".into()
 }
@@ -97,14 +101,15 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         Some(code) => code,
         None => None,
     };
-    let archive = archive_of(&trained, draft);
     let bucket = Bucket::name(draft);
+    let archive = model_uri(&bucket, output_of(&trained), &trained.physical);
     let scope = draft.scope;
 
     let group = format!("{}{physical}", LogGroup::ENDPOINTS);
     let models = format!("{}-", Model::folder(&physical).trim_end_matches('/'));
-    let trained_in = archive.split_once(&format!("{bucket}/")).map_or("", |(_, key)| key.trim_end_matches("model.tar.gz"));
-    let mut statements = policy::read_objects(scope, &bucket, &[models, trained_in.to_owned()]);
+    // All generations: while a new one is rolled out, or rolled back, instances still fetch the old one.
+    let trained_in = format!("{}/{}-", output_of(&trained), scope.physical(&trained.id.name));
+    let mut statements = policy::read_objects(scope, &bucket, &[models, trained_in]);
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_log_streams(scope, &group));
     statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
@@ -124,9 +129,8 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let needs = [trained.id, role.clone(), Bucket::id(Bucket::MAIN)];
     let model = draft.add::<Model>(name, model_name.clone(), &model, needs, at.clone());
 
-    let first_count = item.instance_count.or(item.autoscaling.as_ref().map(|s| s.min)).unwrap_or(1);
-    let config =
-        ConfigSpec { model: model_name, instance_type: item.instance_type.clone(), instance_count: first_count };
+    let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
+    let config = ConfigSpec { model: model_name, instance_type, instance_count };
     let config_name = format!("{physical}-{}", fingerprint::suffix(&config));
     let config = draft.add::<EndpointConfig>(name, config_name.clone(), &config, [model.clone()], at.clone());
 
@@ -146,18 +150,12 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     }
 }
 
-/// Where the archive of a training lies, wherever it ran (D15).
-fn archive_of(trained: &Node, draft: &Draft<'_>) -> String {
-    let bucket = Bucket::name(draft);
-    let root = match trained.id.kind {
+/// The folder of the bucket that a training writes to, wherever it ran (D15).
+fn output_of(trained: &Node) -> &'static str {
+    match trained.id.kind {
         KindName::Instance => Instance::OUTPUT,
         _ => Training::OUTPUT,
-    };
-    debug_assert!(
-        draft.spec::<Training>(&trained.id.name).is_none_or(|s: TrainingSpec| s.output.ends_with(Training::OUTPUT))
-            && draft.spec::<Instance>(&trained.id.name).is_none_or(|s: InstanceSpec| s.output.ends_with(Instance::OUTPUT))
-    );
-    model_uri(&bucket, root, &trained.physical)
+    }
 }
 
 /// The folders that the section names.
@@ -179,7 +177,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let text = format!("`{instance_type}` is not offered for endpoints");
         draft.error(codes::NOT_HOSTED, key.clone(), text, "the smallest that scale are ml.m5.large and ml.c5.large");
     }
-    if item.instance_count.is_some_and(|count| count < 1) {
+    if item.instance_count < 1 {
         draft.error(codes::BAD_VALUE, at.join("instance_count"), "an endpoint needs at least one instance", "write 1 or more");
     }
     if item.image.contains("-training") {

@@ -141,8 +141,12 @@ pub struct Code {
 }
 
 impl Code {
+    /// The folder of the bucket that holds all code. Jobs may read all of it: a role that named one digest would have
+    /// to change, and the change to spread, with each edit of the script.
+    const FOLDER: &str = "code/";
+
     pub fn new(bucket: &str, path: &Path, entry: &str, tree: &Tree) -> Self {
-        let key = format!("code/{}/sourcedir.tar.gz", &tree.digest[..16]);
+        let key = format!("{}{}/sourcedir.tar.gz", Self::FOLDER, &tree.digest[..16]);
         let (path, entry) = (path.to_owned(), entry.to_owned());
         Self { bucket: bucket.to_owned(), key, digest: tree.digest.clone(), path, entry }
     }
@@ -151,10 +155,6 @@ impl Code {
         format!("s3://{}/{}", self.bucket, self.key)
     }
 
-    /// What may be read to get it.
-    pub fn prefix(&self) -> String {
-        self.key.trim_end_matches("sourcedir.tar.gz").to_owned()
-    }
 }
 
 /// Everything about a job that the config says and both places need.
@@ -187,7 +187,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         return None;
     }
     let code = Code::new(&bucket, &item.source, &item.entry, tree?);
-    reads.push(code.prefix());
+    reads.push(Code::FOLDER.into());
     Some(Common { bucket, code, channels, reads, needs })
 }
 
