@@ -50,5 +50,7 @@ pub fn append<W: Write>(tar: &mut tar::Builder<W>, path: &str, size: u64, conten
     header.set_size(size);
     header.set_mode(0o644);
     header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
     tar.append_data(&mut header, path, content)
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
+use ignore::gitignore::GitignoreBuilder;
 use ignore::overrides::OverrideBuilder;
 
 use crate::domain::{Code, Diagnostic, KeyPath, codes};
@@ -85,7 +86,7 @@ impl Inputs {
     }
 }
 
-const CACHES: [&str; 4] = ["!**/__pycache__", "!**/.ipynb_checkpoints", "!**/.git", "!**/.DS_Store"];
+const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
 fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let root = folder.join(&source.path);
@@ -99,27 +100,29 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     }
     let home = root.canonicalize().map_err(|e| io(&root, &e))?;
     let is_code = source.use_as == UseAs::Code;
-    let mut patterns = OverrideBuilder::new(&root);
     let bad = |at: KeyPath, e: ignore::Error| {
         let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
         Diagnostic { at, ..refuse(codes::BAD_PATTERN, e.to_string(), help) }
     };
-    let mut add = |pattern: &str, key: &str, i: usize| {
-        let at = || source.at.parent().unwrap_or_default().join(key).join(i.to_string());
-        patterns.add(pattern).map(drop).map_err(|e| bad(at(), e))
-    };
+    let at = |key: &str, i: usize| source.at.parent().unwrap_or_default().join(key).join(i.to_string());
+    let (mut kept, mut excluded) = (OverrideBuilder::new(&root), GitignoreBuilder::new(&root));
     match &source.use_as {
-        UseAs::Code => CACHES.iter().try_for_each(|p| add(p, "", 0))?,
+        UseAs::Code => {
+            for pattern in CACHES {
+                excluded.add_line(None, pattern).expect("our own patterns are good");
+            }
+        }
         UseAs::Data { include, exclude } => {
-            include.iter().enumerate().try_for_each(|(i, p)| add(p, "include", i))?;
-            // An override turns a pattern around: `!x` is what `x` is in a .gitignore.
-            exclude.iter().enumerate().try_for_each(|(i, p)| match p.strip_prefix('!') {
-                Some(kept) => add(kept, "exclude", i),
-                None => add(&format!("!{p}"), "exclude", i),
-            })?;
+            for (i, pattern) in include.iter().enumerate() {
+                kept.add(pattern).map_err(|e| bad(at("include", i), e))?;
+            }
+            for (i, pattern) in exclude.iter().enumerate() {
+                excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
+            }
         }
     }
-    let patterns = patterns.build().map_err(|e| bad(source.at.clone(), e))?;
+    let kept = kept.build().map_err(|e| bad(source.at.clone(), e))?;
+    let excluded = excluded.build().map_err(|e| bad(source.at.clone(), e))?;
     let walk = WalkBuilder::new(&root)
         .standard_filters(false)
         .git_ignore(is_code)
@@ -127,7 +130,8 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         .require_git(false)
         .add_custom_ignore_filename(".opsctlignore")
         .follow_links(true)
-        .overrides(patterns)
+        .overrides(kept)
+        .filter_entry(move |e| !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore())
         .build();
     let mut entries = Vec::new();
     for found in walk {

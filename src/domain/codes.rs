@@ -87,7 +87,7 @@ codes! {
     NOT_A_CONFIG "C015" "No config file"
         "opsctl looks for --config, OPSCTL_CONFIG, ./opsctl.toml, ./config/opsctl.toml, and then the same in the folders above up to the repository root. `opsctl init` writes one.";
     TOO_LARGE "C016" "Too large for AWS"
-        "A Lambda function's zip may have 50 MB when it is sent directly, and 250 MB unzipped (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).";
+        "A Lambda function's zip may have 50 MB when it is sent directly, 250 MB unzipped, and 4 KB of environment variables (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). An EC2 instance takes 16 KB of user data, which is where its program and values are.";
     SYMLINK "C017" "A symbolic link that leads out of its folder"
         "Links inside the folder are followed. A link that leaves the folder, or a loop, would upload what you did not name; copy the file or remove the link.";
     BAD_PATTERN "C018" "A pattern that cannot be read"

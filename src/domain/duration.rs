@@ -83,6 +83,6 @@ impl JsonSchema for Human {
         "Duration".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^(\d+ ?[a-zA-Z]+ ?)+$", "examples": ["30s", "15m", "12h", "90d"] })
+        json_schema!({ "type": "string", "pattern": r"^(\d+(\.\d+)? ?[a-zA-Z]+ ?)+$", "examples": ["30s", "15m", "12h", "90d"] })
     }
 }

@@ -1,1 +1,193 @@
+//! The arrows of docs/architecture.md, kept by reading the sources.
+//!
+//! `domain <- config, inputs <- desired <- plan <- engine <- cli`; a kind's `spec.rs` knows nothing of `engine`, its
+//! `aws.rs` does; `report` renders what the others have; the sandbox is only another endpoint, and knows nobody.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use opsctl::domain::codes;
+use regex_lite::Regex;
+
+/// Who may name whom. Everybody may name `domain`, and `KindName` of `resources`.
+///
+/// `resources` is both halves of every kind: specs are read by `desired`, and `Kind` is written in the words of
+/// `config`, `desired`, `inputs` and `plan::Verb`, so these five lean on each other on purpose.
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("domain", &[]),
+    ("archive", &[]),
+    ("inputs", &[]),
+    ("config", &["resources"]),
+    ("desired", &["config", "inputs", "resources"]),
+    ("plan", &["desired", "resources"]),
+    ("resources", &["archive", "config", "desired", "inputs", "plan", "report"]),
+    ("report", &["config", "desired", "plan", "resources"]),
+    ("aws", &["engine"]),
+    ("engine", &["aws", "desired", "inputs", "plan", "resources"]),
+    ("sandbox", &[]),
+    ("cli", &["archive", "aws", "config", "desired", "engine", "inputs", "plan", "report", "resources", "sandbox"]),
+];
+
+/// Files of the feature `sdk` in folders that are otherwise pure, and what they may name beyond their folder's arrows.
+const EFFECTS: [(&str, &[&str]); 2] = [("resources", &["engine", "aws"]), ("report", &["engine"])];
+
+const LONGEST_FILE: usize = 600;
+
+struct File {
+    path: PathBuf,
+    /// The first folder, or the file's name, under `src/`.
+    area: String,
+    text: String,
+}
+
+fn sources() -> Vec<File> {
+    fn walk(folder: &Path, files: &mut Vec<File>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let below = path.strip_prefix("src").unwrap();
+                let first = below.iter().next().unwrap().to_str().unwrap();
+                let area = first.trim_end_matches(".rs").to_owned();
+                files.push(File { text: std::fs::read_to_string(&path).unwrap(), area, path });
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(Path::new("src"), &mut files);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(files.len() > 50);
+    files
+}
+
+impl File {
+    /// The lines that are neither comments nor inside the file's own tests.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(i, line)| (i + 1, line));
+        lines.take_while(|(_, line)| *line != "#[cfg(test)]").filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    fn at(&self, line: usize) -> String {
+        format!("{}:{line}", self.path.display())
+    }
+
+    /// Whether the file is compiled with the feature `sdk` alone.
+    fn has_effects(&self) -> bool {
+        if ["aws", "cli", "engine", "sandbox", "main"].contains(&self.area.as_str()) {
+            return true;
+        }
+        let name = self.path.file_stem().unwrap().to_str().unwrap();
+        let parent = self.path.with_file_name("mod.rs");
+        let declared = std::fs::read_to_string(parent).unwrap_or_default();
+        Regex::new(&format!(r#"#\[cfg\(feature = "sdk"\)\]\n(pub )?mod {name};"#)).unwrap().is_match(&declared)
+    }
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into();
+    let beyond: BTreeMap<&str, &[&str]> = EFFECTS.into();
+    let named = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|f| !["lib", "main"].contains(&f.area.as_str())) {
+        let area = file.area.as_str();
+        let mut may: BTreeSet<&str> = allowed.get(area).copied().unwrap_or_else(|| panic!("{area} has no arrows")).iter().copied().collect();
+        may.extend(["domain", area]);
+        if file.has_effects() {
+            may.extend(beyond.get(area).copied().unwrap_or_default());
+        }
+        let mut behind_the_wall = false;
+        for (number, line) in file.code() {
+            // A block that is `sdk` alone within a pure file, to its end in the first column.
+            behind_the_wall |= line == "#[cfg(feature = \"sdk\")]";
+            for found in named.captures_iter(line) {
+                let to = found.get(1).unwrap().as_str();
+                let words_of_kinds = line.contains("crate::resources::KindName");
+                let beyond_the_wall = behind_the_wall && beyond.get(area).is_some_and(|b| b.contains(&to));
+                if !may.contains(to) && !words_of_kinds && !beyond_the_wall {
+                    wrong.push(format!("{}: {area} names {to}", file.at(number)));
+                }
+            }
+            if line == "}" || line.ends_with("};") && !line.starts_with(' ') {
+                behind_the_wall = false;
+            }
+        }
+    }
+    assert_eq!(wrong, [] as [&str; 0], "arrows against docs/architecture.md");
+}
+
+#[test]
+fn the_pure_half_does_not_know_the_sdk() {
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|f| !f.has_effects()) {
+        for (number, line) in file.code() {
+            if ["aws_sdk", "aws_config", "aws_smithy", "tokio::"].iter().any(|name| line.contains(name)) {
+                wrong.push(file.at(number));
+            }
+        }
+    }
+    assert_eq!(wrong, [] as [&str; 0], "pure files that name the SDK or the runtime");
+}
+
+#[test]
+fn only_cli_and_report_print() {
+    let prints = Regex::new(r"\b(e?print(ln)?|dbg)!").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|f| !["cli", "report", "main"].contains(&f.area.as_str())) {
+        wrong.extend(file.code().filter(|(_, line)| prints.is_match(line)).map(|(number, _)| file.at(number)));
+    }
+    assert_eq!(wrong, [] as [&str; 0]);
+}
+
+/// No driver can tell the sandbox from AWS: the module is named by the command line alone.
+#[test]
+fn only_cli_names_the_sandbox() {
+    let named = Regex::new(r"\b(crate|super|opsctl)::sandbox\b|\bsandbox::").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|f| !["cli", "sandbox"].contains(&f.area.as_str())) {
+        wrong.extend(file.code().filter(|(_, line)| named.is_match(line)).map(|(number, _)| file.at(number)));
+    }
+    assert_eq!(wrong, [] as [&str; 0]);
+}
+
+#[test]
+fn files_fit_a_head() {
+    let long: Vec<_> = sources()
+        .iter()
+        .map(|f| (f.path.display().to_string(), f.text.lines().count()))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .collect();
+    assert_eq!(long, []);
+}
+
+#[test]
+fn files_are_named_by_what_they_hold() {
+    let vague = ["utils", "util", "helpers", "helper", "misc", "common", "types"];
+    let named = |f: &&File| vague.contains(&f.path.file_stem().unwrap().to_str().unwrap());
+    assert_eq!(sources().iter().filter(named).map(|f| f.path.display().to_string()).collect::<Vec<_>>(), [] as [&str; 0]);
+}
+
+#[test]
+fn every_code_is_said_somewhere() {
+    let table = std::fs::read_to_string("src/domain/codes.rs").unwrap();
+    let defined = Regex::new(r#"(?m)^    ([A-Z_]+) "([A-Z]\d{3})""#).unwrap();
+    let defined: Vec<(String, String)> =
+        defined.captures_iter(&table).map(|found| (found[1].to_owned(), found[2].to_owned())).collect();
+    assert_eq!(defined.len(), codes::ALL.len());
+    let all: String = sources().iter().filter(|f| !f.path.ends_with("codes.rs")).map(|f| f.text.clone()).collect();
+    let used = |name: &str| Regex::new(&format!(r"\bcodes::{name}\b")).unwrap().is_match(&all);
+    let unused: Vec<_> = defined.iter().filter(|(name, _)| !used(name)).map(|(name, code)| format!("{code} {name}")).collect();
+    // The lease is issue 4's; scripts may already match on its code.
+    assert_eq!(unused, ["E211 LEASE_HELD"]);
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    let mut places = Vec::new();
+    for file in sources() {
+        let reads = |(_, line): &(usize, &str)| line.contains("env::var");
+        places.extend(file.code().filter(reads).map(|_| file.path.display().to_string()));
+    }
+    assert_eq!(places, ["src/cli/session.rs"]);
+}

@@ -1,1 +1,83 @@
+//! The same files give the same bytes: whatever order, time or permission they come with.
 
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use opsctl::archive::{self, File};
+use opsctl::inputs::{Inputs, Source, UseAs};
+use opsctl::domain::KeyPath;
+
+const FILES: [File<'_>; 3] = [("train.py", b"print(1)\n"), ("lib/net.py", b"x = 1\n"), ("requirements.txt", b"")];
+
+fn reversed() -> Vec<File<'static>> {
+    FILES.iter().rev().copied().collect()
+}
+
+#[test]
+fn a_zip_does_not_depend_on_the_order() {
+    assert_eq!(archive::zip(&FILES), archive::zip(&reversed()));
+}
+
+#[test]
+fn a_tar_gz_does_not_depend_on_the_order() {
+    assert_eq!(archive::tar_gz(&FILES), archive::tar_gz(&reversed()));
+}
+
+#[test]
+fn archives_do_not_depend_on_times_and_permissions() {
+    let pack = |prepare: fn(&std::path::Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("train.py");
+        std::fs::write(&file, "print(1)\n").unwrap();
+        prepare(&file);
+        let source = Source { path: ".".into(), use_as: UseAs::Code, at: KeyPath::default() };
+        let inputs = Inputs::read(folder.path(), [source]);
+        let tree = inputs.code(std::path::Path::new(".")).unwrap();
+        let files: Vec<_> = tree.entries.iter().map(|e| (e.path.as_str(), e.content.as_slice())).collect();
+        (tree.digest.clone(), archive::zip(&files), archive::tar_gz(&files))
+    };
+    let one = pack(|_| {});
+    let other = pack(|file| {
+        use std::os::unix::fs::PermissionsExt;
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    });
+    assert!(one == other);
+}
+
+#[test]
+fn a_zip_holds_what_was_put_in() {
+    let zipped = archive::zip(&FILES);
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zipped)).unwrap();
+    let mut held = BTreeMap::new();
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).unwrap();
+        assert_eq!(file.unix_mode().unwrap() & 0o777, 0o644, "Lambda must be able to read it");
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        held.insert(file.name().to_owned(), content);
+    }
+    assert_eq!(held, FILES.iter().map(|(path, content)| ((*path).to_owned(), content.to_vec())).collect());
+}
+
+/// Long paths need extensions of the format; SageMaker unpacks into /opt/ml/code without a leading folder.
+#[test]
+fn a_tar_gz_holds_what_was_put_in() {
+    let long = format!("{}net.py", "deep/".repeat(60));
+    let files: Vec<File<'_>> = FILES.iter().copied().chain([(long.as_str(), b"y = 2\n".as_slice())]).collect();
+    let packed = archive::tar_gz(&files);
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
+    let mut held = BTreeMap::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        assert_eq!((entry.header().mtime().unwrap(), entry.header().uid().unwrap()), (0, 0));
+        let path = entry.path().unwrap().display().to_string();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        held.insert(path, content);
+    }
+    assert_eq!(held.len(), 4);
+    assert_eq!(held["lib/net.py"], b"x = 1\n");
+    assert!(held.keys().any(|path| path.ends_with("deep/net.py") && path.len() > 250), "{held:?}");
+}

@@ -1,1 +1,51 @@
+//! Pages that are written from the code's own tables.
 
+use opsctl::domain::codes;
+
+use crate::expect;
+
+#[path = "../../src/cli/exit.rs"]
+mod exit;
+
+#[test]
+fn the_page_of_codes_is_fresh() {
+    let mut page = String::from(
+        "# Codes\n\n\
+         Every problem that opsctl reports has a code; `opsctl explain CODE` prints its text. Codes are append-only, so\n\
+         scripts may match on them. This page is written from `src/domain/codes.rs`: `UPDATE_EXPECT=1 cargo test\n\
+         --no-default-features --test core docs` writes it anew.\n",
+    );
+    let parts = [("C0", "Errors in the config"), ("C1", "Warnings and lints of the config"), ("E2", "Errors while at work"), ("U3", "Usage")];
+    for (prefix, title) in parts {
+        page.push_str(&format!("\n## {title}\n"));
+        for explained in codes::ALL.iter().filter(|e| e.code.starts_with(prefix)) {
+            page.push_str(&format!("\n### {}: {}\n\n{}\n", explained.code, explained.title, explained.text));
+        }
+    }
+    assert_eq!(page.matches("\n### ").count(), codes::ALL.len(), "a code is in no part");
+    expect::file("docs/codes.md", &page);
+}
+
+#[test]
+fn the_page_of_exit_codes_is_fresh() {
+    let mut page = String::from(
+        "# Exit codes\n\n\
+         Append-only. With several problems the first that stopped the run decides. This page is written from\n\
+         `src/cli/exit.rs`: `UPDATE_EXPECT=1 cargo test --no-default-features --test core docs` writes it anew.\n\n\
+         | Code | Meaning |\n|---:|---|\n",
+    );
+    for (exit, meaning) in exit::MEANINGS {
+        page.push_str(&format!("| {} | {meaning} |\n", *exit as u8));
+    }
+    expect::file("docs/exit-codes.md", &page);
+}
+
+#[test]
+fn every_exit_code_has_one_meaning() {
+    let numbers: Vec<u8> = exit::MEANINGS.iter().map(|(exit, _)| *exit as u8).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    // Counted in the text, because an enum cannot count itself.
+    let text = std::fs::read_to_string("src/cli/exit.rs").unwrap();
+    let variants = text.lines().filter(|line| line.starts_with("    ") && line.contains(" = ") && line.ends_with(',')).count();
+    assert_eq!(numbers.len(), variants);
+}

@@ -1,1 +1,127 @@
+//! Which files of a folder count, for code and for data.
 
+use std::path::Path;
+
+use opsctl::domain::KeyPath;
+use opsctl::inputs::{Inputs, Source, Tree, UseAs};
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("it")).unwrap();
+    for (path, content) in files {
+        let file = folder.path().join("it").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+    folder
+}
+
+#[track_caller]
+fn tree(folder: &tempfile::TempDir, use_as: UseAs) -> Tree {
+    let source = Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
+    let inputs = Inputs::read(folder.path(), [source]);
+    inputs.tree(Path::new("it"), &use_as).unwrap().clone().unwrap()
+}
+
+#[track_caller]
+fn files(folder: &tempfile::TempDir, use_as: UseAs) -> Vec<String> {
+    tree(folder, use_as).entries.into_iter().map(|e| e.path).collect()
+}
+
+fn data(include: &[&str], exclude: &[&str]) -> UseAs {
+    let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect();
+    UseAs::Data { include: owned(include), exclude: owned(exclude) }
+}
+
+#[test]
+fn gitignore_counts_for_code_and_not_for_data() {
+    let folder = folder(&[(".gitignore", "*.csv\n"), ("train.py", ""), ("big.csv", "1")]);
+    assert_eq!(files(&folder, UseAs::Code), [".gitignore", "train.py"]);
+    assert_eq!(files(&folder, data(&[], &[])), [".gitignore", "big.csv", "train.py"]);
+}
+
+#[test]
+fn a_gitignore_above_counts_for_code() {
+    let folder = folder(&[("train.py", ""), ("weights.bin", "1")]);
+    std::fs::write(folder.path().join(".gitignore"), "*.bin\n").unwrap();
+    assert_eq!(files(&folder, UseAs::Code), ["train.py"]);
+    assert_eq!(files(&folder, data(&[], &[])), ["train.py", "weights.bin"]);
+}
+
+#[test]
+fn opsctlignore_counts_for_both_and_is_not_sent() {
+    let folder = folder(&[(".opsctlignore", "*.tmp\n!keep.tmp\n"), ("a.tmp", ""), ("keep.tmp", ""), ("b.csv", "")]);
+    assert_eq!(files(&folder, UseAs::Code), ["b.csv", "keep.tmp"]);
+    assert_eq!(files(&folder, data(&[], &[])), ["b.csv", "keep.tmp"]);
+}
+
+#[test]
+fn caches_are_no_code() {
+    let folder = folder(&[
+        ("train.py", ""),
+        ("__pycache__/train.pyc", ""),
+        ("lib/__pycache__/x.pyc", ""),
+        (".ipynb_checkpoints/a.ipynb", ""),
+        (".git/HEAD", ""),
+        (".DS_Store", ""),
+        (".hidden/settings", ""),
+    ]);
+    assert_eq!(files(&folder, UseAs::Code), [".hidden/settings", "train.py"]);
+}
+
+#[test]
+fn include_and_exclude_have_gitignore_syntax() {
+    let folder = folder(&[("a.csv", ""), ("b.txt", ""), ("train/c.csv", ""), ("train/old/d.csv", ""), ("test/e.csv", "")]);
+    let cases: [(&[&str], &[&str], &[&str]); 6] = [
+        (&[], &[], &["a.csv", "b.txt", "test/e.csv", "train/c.csv", "train/old/d.csv"]),
+        (&["*.csv"], &[], &["a.csv", "test/e.csv", "train/c.csv", "train/old/d.csv"]),
+        (&["train/**"], &[], &["train/c.csv", "train/old/d.csv"]),
+        (&[], &["*.csv"], &["b.txt"]),
+        (&["*.csv"], &["test/", "old"], &["a.csv", "train/c.csv"]),
+        (&[], &["*.csv", "!a.csv"], &["a.csv", "b.txt"]),
+    ];
+    for (include, exclude, expected) in cases {
+        let found = files(&folder, data(include, exclude));
+        assert_eq!(found, expected, "{include:?} without {exclude:?}");
+    }
+}
+
+#[test]
+fn paths_are_sorted_by_their_bytes_and_have_slashes() {
+    let folder = folder(&[("b", ""), ("a/z", ""), ("a.txt", ""), ("Z", ""), ("ä", "")]);
+    assert_eq!(files(&folder, data(&[], &[])), ["Z", "a.txt", "a/z", "b", "ä"]);
+}
+
+#[test]
+fn the_digest_is_of_names_and_contents() {
+    let digest = |files: &[(&str, &str)]| tree(&folder(files), data(&[], &[])).digest;
+    let one = digest(&[("a", "1"), ("b", "2")]);
+    assert_eq!(one, digest(&[("b", "2"), ("a", "1")]));
+    for other in [
+        digest(&[("a", "2"), ("b", "1")]),
+        digest(&[("a", "1"), ("c", "2")]),
+        digest(&[("a", "1")]),
+        digest(&[("a", "12"), ("b", "")]),
+        digest(&[]),
+    ] {
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn contents_are_kept_for_code_alone() {
+    let folder = folder(&[("a.py", "print(1)")]);
+    let (code, data) = (tree(&folder, UseAs::Code), tree(&folder, data(&[], &[])));
+    assert_eq!((code.entries[0].content.as_slice(), data.entries[0].content.as_slice()), (&b"print(1)"[..], &b""[..]));
+    assert_eq!(code.entries[0].hash, data.entries[0].hash);
+    assert_eq!((code.bytes(), data.bytes()), (8, 8));
+}
+
+#[test]
+fn a_source_named_twice_is_read_once() {
+    let folder = folder(&[("a", "")]);
+    let source = |key: &str| Source { path: "it".into(), use_as: UseAs::Code, at: KeyPath::of([key]) };
+    let inputs = Inputs::read(folder.path(), [source("one"), source("two")]);
+    assert!(inputs.code(Path::new("it")).is_some());
+    assert!(inputs.code(Path::new("other")).is_none());
+}

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::user_data;
 use crate::desired::Draft;
 use crate::domain::{
     FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, changes, codes, fingerprint,
@@ -104,6 +105,12 @@ impl Kind for Instance {
             lint(item, &at, draft);
             let Some((spec, mut needs)) = spec(name, item, &at, draft) else { continue };
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
+            let program = user_data::script(&physical, &spec, &draft.scope.region).len();
+            if program > user_data::LIMIT {
+                let text = format!("the program of the instance has {program} bytes with its values, EC2 takes {}", user_data::LIMIT);
+                let help = "put large hyperparameters and environment values into a file of `source`";
+                draft.error(codes::TOO_LARGE, at.clone(), text, help);
+            }
             needs.push(Role::id(&user(name)));
             draft.add::<Self>(name, physical, &spec, needs, at);
         }
