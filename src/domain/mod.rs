@@ -6,11 +6,13 @@ pub mod diagnostic;
 pub mod duration;
 pub mod fingerprint;
 pub mod id;
+pub mod size;
 pub mod status;
 
-pub use change::{FieldChange, Needs, changes};
+pub use change::{FieldChange, Needs, Verb, changes};
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
 pub use duration::Human;
 pub use id::{Owner, ResourceId, Scope};
+pub use size::bytes;
 pub use status::{Phase, Status};

@@ -11,26 +11,8 @@ use serde_json::Value;
 
 use crate::domain::{FieldChange, ResourceId, Scope};
 
+pub use crate::domain::Verb;
 pub use build::{Mode, build};
-
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Create,
-    Update,
-    Delete,
-}
-
-impl Verb {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-        }
-    }
-}
 
 /// What a step does, and to what end. A replacement is a delete and a create with an edge between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

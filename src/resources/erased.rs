@@ -7,9 +7,8 @@ use serde_json::Value;
 use super::{Kind, KindName};
 use crate::config::{Config, section};
 use crate::desired::{Draft, Node};
-use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, Owner, Status};
+use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, Owner, Status, Verb};
 use crate::inputs::Source;
-use crate::plan::Verb;
 
 /// [`Kind`] with its types erased to JSON.
 pub trait AnyKind: Send + Sync {

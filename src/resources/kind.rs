@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::KindName;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, Owner, ResourceId, Status};
+use crate::domain::{FieldChange, Human, Owner, ResourceId, Status, Verb};
 use crate::inputs::Source;
-use crate::plan::Verb;
 
 /// A kind of resource without its effects: what the config says, what differs, how it is doing.
 pub trait Kind: Send + Sync + 'static {

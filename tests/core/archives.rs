@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use opsctl::archive::{self, File};
-use opsctl::inputs::{Inputs, Source, UseAs};
 use opsctl::domain::KeyPath;
+use opsctl::inputs::{Inputs, Source, UseAs};
 
-const FILES: [File<'_>; 3] = [("train.py", b"print(1)\n"), ("lib/net.py", b"x = 1\n"), ("requirements.txt", b"")];
+const FILES: [File<'_>; 3] =
+    [("train.py", b"print(1)\n"), ("lib/net.py", b"x = 1\n"), ("requirements.txt", b"")];
 
 fn reversed() -> Vec<File<'static>> {
     FILES.iter().rev().copied().collect()
@@ -65,7 +66,8 @@ fn a_zip_holds_what_was_put_in() {
 #[test]
 fn a_tar_gz_holds_what_was_put_in() {
     let long = format!("{}net.py", "deep/".repeat(60));
-    let files: Vec<File<'_>> = FILES.iter().copied().chain([(long.as_str(), b"y = 2\n".as_slice())]).collect();
+    let files: Vec<File<'_>> =
+        FILES.iter().copied().chain([(long.as_str(), b"y = 2\n".as_slice())]).collect();
     let packed = archive::tar_gz(&files);
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
     let mut held = BTreeMap::new();

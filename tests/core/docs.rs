@@ -15,7 +15,12 @@ fn the_page_of_codes_is_fresh() {
          scripts may match on them. This page is written from `src/domain/codes.rs`: `UPDATE_EXPECT=1 cargo test\n\
          --no-default-features --test core docs` writes it anew.\n",
     );
-    let parts = [("C0", "Errors in the config"), ("C1", "Warnings and lints of the config"), ("E2", "Errors while at work"), ("U3", "Usage")];
+    let parts = [
+        ("C0", "Errors in the config"),
+        ("C1", "Warnings and lints of the config"),
+        ("E2", "Errors while at work"),
+        ("U3", "Usage"),
+    ];
     for (prefix, title) in parts {
         page.push_str(&format!("\n## {title}\n"));
         for explained in codes::ALL.iter().filter(|e| e.code.starts_with(prefix)) {
@@ -46,6 +51,9 @@ fn every_exit_code_has_one_meaning() {
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
     // Counted in the text, because an enum cannot count itself.
     let text = std::fs::read_to_string("src/cli/exit.rs").unwrap();
-    let variants = text.lines().filter(|line| line.starts_with("    ") && line.contains(" = ") && line.ends_with(',')).count();
+    let variants = text
+        .lines()
+        .filter(|line| line.starts_with("    ") && line.contains(" = ") && line.ends_with(','))
+        .count();
     assert_eq!(numbers.len(), variants);
 }

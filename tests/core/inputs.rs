@@ -18,7 +18,8 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[track_caller]
 fn tree(folder: &tempfile::TempDir, use_as: UseAs) -> Tree {
-    let source = Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
+    let source =
+        Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
     let inputs = Inputs::read(folder.path(), [source]);
     inputs.tree(Path::new("it"), &use_as).unwrap().clone().unwrap()
 }
@@ -50,7 +51,8 @@ fn a_gitignore_above_counts_for_code() {
 
 #[test]
 fn opsctlignore_counts_for_both_and_is_not_sent() {
-    let folder = folder(&[(".opsctlignore", "*.tmp\n!keep.tmp\n"), ("a.tmp", ""), ("keep.tmp", ""), ("b.csv", "")]);
+    let folder =
+        folder(&[(".opsctlignore", "*.tmp\n!keep.tmp\n"), ("a.tmp", ""), ("keep.tmp", ""), ("b.csv", "")]);
     assert_eq!(files(&folder, UseAs::Code), ["b.csv", "keep.tmp"]);
     assert_eq!(files(&folder, data(&[], &[])), ["b.csv", "keep.tmp"]);
 }
@@ -71,7 +73,13 @@ fn caches_are_no_code() {
 
 #[test]
 fn include_and_exclude_have_gitignore_syntax() {
-    let folder = folder(&[("a.csv", ""), ("b.txt", ""), ("train/c.csv", ""), ("train/old/d.csv", ""), ("test/e.csv", "")]);
+    let folder = folder(&[
+        ("a.csv", ""),
+        ("b.txt", ""),
+        ("train/c.csv", ""),
+        ("train/old/d.csv", ""),
+        ("test/e.csv", ""),
+    ]);
     let cases: [(&[&str], &[&str], &[&str]); 6] = [
         (&[], &[], &["a.csv", "b.txt", "test/e.csv", "train/c.csv", "train/old/d.csv"]),
         (&["*.csv"], &[], &["a.csv", "test/e.csv", "train/c.csv", "train/old/d.csv"]),
@@ -112,7 +120,10 @@ fn the_digest_is_of_names_and_contents() {
 fn contents_are_kept_for_code_alone() {
     let folder = folder(&[("a.py", "print(1)")]);
     let (code, data) = (tree(&folder, UseAs::Code), tree(&folder, data(&[], &[])));
-    assert_eq!((code.entries[0].content.as_slice(), data.entries[0].content.as_slice()), (&b"print(1)"[..], &b""[..]));
+    assert_eq!(
+        (code.entries[0].content.as_slice(), data.entries[0].content.as_slice()),
+        (&b"print(1)"[..], &b""[..])
+    );
     assert_eq!(code.entries[0].hash, data.entries[0].hash);
     assert_eq!((code.bytes(), data.bytes()), (8, 8));
 }

@@ -10,7 +10,9 @@ use opsctl::resources::{KindName, kinds};
 
 #[test]
 fn durations_are_read_as_people_write_them() {
-    for (text, seconds) in [("30s", 30), ("15m", 900), ("1h 30m", 5_400), ("1.5h", 5_400), ("90d", 7_776_000), ("0s", 0)] {
+    for (text, seconds) in
+        [("30s", 30), ("15m", 900), ("1h 30m", 5_400), ("1.5h", 5_400), ("90d", 7_776_000), ("0s", 0)]
+    {
         assert_eq!(text.parse::<Human>().unwrap().as_secs(), seconds, "{text}");
     }
     for text in ["", "30", "s", "-5s", "a month", "5 fortnights"] {
@@ -20,7 +22,9 @@ fn durations_are_read_as_people_write_them() {
 
 #[test]
 fn durations_are_shown_as_people_write_them() {
-    for (seconds, text) in [(30, "30s"), (300, "5m"), (5_400, "1h30m"), (86_400, "1d"), (7_776_000, "90d"), (0, "0s")] {
+    for (seconds, text) in
+        [(30, "30s"), (300, "5m"), (5_400, "1h30m"), (86_400, "1d"), (7_776_000, "90d"), (0, "0s")]
+    {
         assert_eq!(Human::seconds(seconds).to_string(), text);
         assert_eq!(text.parse::<Human>().unwrap(), Human::seconds(seconds));
     }
@@ -74,10 +78,30 @@ fn scope(region: &str) -> Scope {
 #[test]
 fn short_image_names_become_aws_registries() {
     let cases = [
-        ("pytorch-2.6", Purpose::Training, "us-east-1", "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"),
-        ("pytorch-2.6", Purpose::Hosting, "eu-south-2", "503227376785.dkr.ecr.eu-south-2.amazonaws.com/pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker"),
-        ("pytorch-2.5", Purpose::Hosting, "cn-north-1", "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-inference:2.5.1-cpu-py311-ubuntu22.04-sagemaker"),
-        ("1.dkr.ecr.us-east-1.amazonaws.com/mine:7", Purpose::Hosting, "eu-west-1", "1.dkr.ecr.us-east-1.amazonaws.com/mine:7"),
+        (
+            "pytorch-2.6",
+            Purpose::Training,
+            "us-east-1",
+            "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker",
+        ),
+        (
+            "pytorch-2.6",
+            Purpose::Hosting,
+            "eu-south-2",
+            "503227376785.dkr.ecr.eu-south-2.amazonaws.com/pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker",
+        ),
+        (
+            "pytorch-2.5",
+            Purpose::Hosting,
+            "cn-north-1",
+            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-inference:2.5.1-cpu-py311-ubuntu22.04-sagemaker",
+        ),
+        (
+            "1.dkr.ecr.us-east-1.amazonaws.com/mine:7",
+            Purpose::Hosting,
+            "eu-west-1",
+            "1.dkr.ecr.us-east-1.amazonaws.com/mine:7",
+        ),
     ];
     for (image, purpose, region, uri) in cases {
         assert_eq!(image::uri(image, purpose, &scope(region)).as_deref(), Ok(uri));
@@ -103,7 +127,10 @@ fn owners_are_told_by_their_tags() {
     let scope = scope("us-east-1");
     let of = |tags: &[(&'static str, &'static str)]| Owner::of(tags.iter().copied(), &scope);
     assert_eq!(of(&[("opsctl:project", "shop"), ("opsctl:environment", "dev"), ("x", "y")]), Owner::Ours);
-    assert_eq!(of(&[("opsctl:project", "shop"), ("opsctl:environment", "prod")]), Owner::Other("shop/prod".into()));
+    assert_eq!(
+        of(&[("opsctl:project", "shop"), ("opsctl:environment", "prod")]),
+        Owner::Other("shop/prod".into())
+    );
     assert_eq!(of(&[("opsctl:project", "shop")]), Owner::Other("shop/?".into()));
     assert_eq!(of(&[("Name", "shop")]), Owner::Nobody);
     let id = ResourceId::new(KindName::Endpoint, "breeds");
@@ -127,11 +154,18 @@ fn kinds_are_registered_once_and_in_order() {
     assert_eq!(registered, KindName::ALL);
     for kind in kinds() {
         assert!(!kind.actions().is_empty(), "{} needs no permission", kind.kind());
-        assert!(kind.part().is_none_or(|whole| whole < kind.kind()), "{} comes before its whole", kind.kind());
+        assert!(
+            kind.part().is_none_or(|whole| whole < kind.kind()),
+            "{} comes before its whole",
+            kind.kind()
+        );
         let unique: BTreeSet<_> = kind.actions().iter().collect();
         assert_eq!(unique.len(), kind.actions().len(), "{} names an action twice", kind.kind());
         for action in kind.actions() {
-            assert!(action.split_once(':').is_some_and(|(_, call)| !call.contains('*')), "{action} is too much");
+            assert!(
+                action.split_once(':').is_some_and(|(_, call)| !call.contains('*')),
+                "{action} is too much"
+            );
         }
     }
 }
@@ -147,7 +181,9 @@ fn codes_are_explained_in_any_case() {
 
 #[test]
 fn sizes_are_shown_as_people_say_them() {
-    for (n, text) in [(0, "0 B"), (999, "999 B"), (1_000, "1.0 KB"), (273_100, "273.1 KB"), (5_000_000_000, "5.0 GB")] {
+    for (n, text) in
+        [(0, "0 B"), (999, "999 B"), (1_000, "1.0 KB"), (273_100, "273.1 KB"), (5_000_000_000, "5.0 GB")]
+    {
         assert_eq!(opsctl::report::bytes(n), text);
     }
 }

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, changes};
-use crate::plan::Verb;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes};
 use crate::resources::{Kind, KindName};
 
 pub struct Bucket;

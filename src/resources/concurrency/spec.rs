@@ -1,8 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
-use crate::plan::Verb;
+use crate::domain::{FieldChange, Human, Needs, Owner, Status, Verb, changes};
 use crate::resources::function::Function;
 use crate::resources::{Kind, KindName};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, changes, codes};
+use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, bytes, changes, codes};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::{Kind, KindName};
@@ -158,7 +158,7 @@ impl Kind for Data {
     }
 
     fn summary(want: &Spec) -> String {
-        format!("{} files, {}", want.files, crate::report::bytes(want.bytes))
+        format!("{} files, {}", want.files, bytes(want.bytes))
     }
 
     fn iam_actions() -> &'static [&'static str] {

@@ -2,9 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use super::section;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
+use crate::domain::{FieldChange, Human, Needs, Owner, Status, Verb, changes};
 use crate::inputs::Source;
-use crate::plan::Verb;
 use crate::resources::{Kind, KindName};
 
 pub struct Endpoint;

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_data;
 use crate::desired::Draft;
-use crate::domain::{
-    FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, changes, codes, fingerprint,
-};
-use crate::plan::Verb;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::job::{self, Channel, Code, Item, On};
 use crate::resources::{Kind, KindName};

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, changes, codes};
-use crate::plan::Verb;
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, Verb, changes, codes};
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::{Kind, KindName};

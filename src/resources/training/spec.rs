@@ -5,11 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::job::{self, Channel, Code, Item, On};
 use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{
-    FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, changes, codes, fingerprint,
-};
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
 use crate::inputs::{Source, UseAs};
-use crate::plan::Verb;
 use crate::resources::image::{self, Purpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::{Kind, KindName};

@@ -29,7 +29,10 @@ fn a_link_out_of_the_folder_is_refused() {
         std::fs::write(folder.join("secret"), "x").unwrap();
         symlink(folder.join("secret"), folder.join("shoes/innocent")).unwrap();
     });
-    assert!(said.starts_with("error[C017]: HERE/shoes/innocent leads out of its folder, to HERE/secret\n"), "{said}");
+    assert!(
+        said.starts_with("error[C017]: HERE/shoes/innocent leads out of its folder, to HERE/secret\n"),
+        "{said}"
+    );
     assert!(said.contains("HERE/opsctl.toml:6:8"), "{said}");
 }
 
@@ -40,7 +43,10 @@ fn a_link_to_a_folder_outside_is_refused() {
         std::fs::write(folder.join("other/file"), "x").unwrap();
         symlink("../other", folder.join("shoes/other")).unwrap();
     });
-    assert!(said.starts_with("error[C017]: HERE/shoes/other leads out of its folder, to HERE/other\n"), "{said}");
+    assert!(
+        said.starts_with("error[C017]: HERE/shoes/other leads out of its folder, to HERE/other\n"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -26,7 +26,8 @@ fn samples(folder: &str) -> Vec<PathBuf> {
 
 fn said_about(sample: &Path) -> (bool, String) {
     let text = std::fs::read_to_string(sample).unwrap();
-    let environment = text.lines().next().and_then(|line| line.strip_prefix("# env: ")).unwrap_or("dev").to_owned();
+    let environment =
+        text.lines().next().and_then(|line| line.strip_prefix("# env: ")).unwrap_or("dev").to_owned();
     let (project, said) = project::said_about(sample, text, &environment);
     (project.is_some_and(|p| !p.problems.has_errors()), said)
 }
@@ -51,8 +52,10 @@ fn valid_samples_are_accepted_with_their_warnings() {
 
 #[test]
 fn every_code_of_the_config_has_a_sample() {
-    let said: String = ["invalid", "valid"].iter().flat_map(|f| samples(f)).map(|s| said_about(&s).1).collect();
-    let of_config: BTreeSet<&str> = codes::ALL.iter().map(|e| e.code).filter(|c| c.starts_with('C')).collect();
+    let said: String =
+        ["invalid", "valid"].iter().flat_map(|f| samples(f)).map(|s| said_about(&s).1).collect();
+    let of_config: BTreeSet<&str> =
+        codes::ALL.iter().map(|e| e.code).filter(|c| c.starts_with('C')).collect();
     let without: Vec<_> = of_config.iter().filter(|code| !said.contains(&format!("[{code}]"))).collect();
     assert_eq!(without, NOT_BY_A_FILE.iter().collect::<Vec<_>>());
 }

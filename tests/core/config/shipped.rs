@@ -19,7 +19,11 @@ fn the_schema_on_disk_is_fresh() {
 #[test]
 fn the_shipped_config_is_valid_in_every_environment() {
     let document = project::valid(Path::new(SHIPPED), "dev").document;
-    assert_eq!(document.environments().into_iter().collect::<Vec<_>>(), [] as [&str; 0], "laid over and gone");
+    assert_eq!(
+        document.environments().into_iter().collect::<Vec<_>>(),
+        [] as [&str; 0],
+        "laid over and gone"
+    );
     project::valid(Path::new(SHIPPED), "prod");
 }
 
@@ -42,7 +46,9 @@ fn the_shipped_config_names_every_key() {
     let schema = schema::schema(&kinds());
     let text = std::fs::read_to_string(SHIPPED).unwrap();
     let mut keys = Vec::new();
-    for (section, of_section) in schema["properties"].as_object().unwrap().iter().filter(|(key, _)| *key != "env") {
+    for (section, of_section) in
+        schema["properties"].as_object().unwrap().iter().filter(|(key, _)| *key != "env")
+    {
         for_keys(&schema, of_section, section, &mut keys);
     }
     assert!(keys.len() > 40, "{keys:?}");

@@ -53,7 +53,10 @@ fn a_dropped_edge_is_caught() {
                 }
                 dropped += 1;
                 let (from, to) = (&step.target, &plan.steps[*edge].target);
-                assert!(!wrong(&broken, &want, &have, mode).is_empty(), "{mode:?}: {from} no longer waits for {to}");
+                assert!(
+                    !wrong(&broken, &want, &have, mode).is_empty(),
+                    "{mode:?}: {from} no longer waits for {to}"
+                );
             }
         }
         assert!(dropped > 0, "{mode:?}: nothing to drop");
@@ -76,7 +79,10 @@ fn a_missing_step_is_caught() {
     let (plan, want, have) = creates();
     let mut broken = plan.clone();
     let last = broken.steps.pop().unwrap();
-    assert_eq!(wrong(&broken, &want, &have, DEPLOY), [format!("{} is neither made nor unchanged", last.target)]);
+    assert_eq!(
+        wrong(&broken, &want, &have, DEPLOY),
+        [format!("{} is neither made nor unchanged", last.target)]
+    );
 }
 
 #[test]
@@ -107,7 +113,10 @@ fn to_make_again_before_the_old_is_gone_is_caught() {
         step.after.remove(&gone);
     }
     let said = wrong(&plan, &want, &have, DEPLOY);
-    assert!(said.contains(&"autoscaling/numbers is made again before the old one is gone".to_owned()), "{said:?}");
+    assert!(
+        said.contains(&"autoscaling/numbers is made again before the old one is gone".to_owned()),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -36,7 +36,9 @@ fn the_endpoints_instance_type() {
 
 #[test]
 fn the_serving_code() {
-    change("serving_code", |files| files.write("serving/inference.py", "def model_fn(folder): return folder\n"));
+    change("serving_code", |files| {
+        files.write("serving/inference.py", "def model_fn(folder): return folder\n")
+    });
 }
 
 #[test]
@@ -64,7 +66,9 @@ fn the_functions_handler() {
 
 #[test]
 fn the_target() {
-    change("target", |files| files.edit("target_invocations_per_instance = 600", "target_invocations_per_instance = 900"));
+    change("target", |files| {
+        files.edit("target_invocations_per_instance = 600", "target_invocations_per_instance = 900")
+    });
 }
 
 #[test]
@@ -92,8 +96,10 @@ fn the_model_of_the_other_place() {
     change("model_from_ec2", |files| files.edit("model = \"numbers\"", "model = \"numbers-on-ec2\""));
 }
 
-const FUNCTION: &str = "[function.classify]\nendpoint = \"numbers\"\nsource = \"function\"\nprovisioned_concurrency = 2\n";
-const SCALING: &str = "[endpoint.numbers.autoscaling]\nmin = 1\nmax = 4\ntarget_invocations_per_instance = 600\n";
+const FUNCTION: &str =
+    "[function.classify]\nendpoint = \"numbers\"\nsource = \"function\"\nprovisioned_concurrency = 2\n";
+const SCALING: &str =
+    "[endpoint.numbers.autoscaling]\nmin = 1\nmax = 4\ntarget_invocations_per_instance = 600\n";
 
 #[test]
 fn a_function_that_left_the_config_stays() {
@@ -146,7 +152,8 @@ fn scaling_that_left_the_config_of_a_failed_endpoint() {
     let mut account = Account::with(&files.desired());
     files.edit(SCALING, "");
     let want = files.desired();
-    account.seen(&want, "endpoint/numbers")["status"] = json!({ "word": "Failed", "phase": "failed", "reason": null });
+    account.seen(&want, "endpoint/numbers")["status"] =
+        json!({ "word": "Failed", "phase": "failed", "reason": null });
     let plan = account.deploy(&want, DEPLOY);
     expect::file("tests/core/plan/plans/failed_and_unscaled.txt", &shown(&plan, &want));
 }

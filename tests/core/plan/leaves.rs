@@ -41,18 +41,25 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         "training.numbers.entry" | "training.numbers-on-ec2.entry" => word("requirements.txt"),
         "training.numbers.image" | "endpoint.numbers.image" => word("pytorch-2.5"),
         "training.numbers.data" | "training.numbers-on-ec2.data" => Some((json!([]), vec![])),
-        "training.numbers.metrics.train:loss" | "training.numbers.metrics.test:accuracy" => word("other=([0-9]+)"),
-        "training.numbers-on-ec2.instance_type" => word("m5.xlarge"),
-        "training.numbers.instance_type" | "endpoint.numbers.instance_type" | "notebook.lab.instance_type" => {
-            word("ml.m5.2xlarge")
+        "training.numbers.metrics.train:loss" | "training.numbers.metrics.test:accuracy" => {
+            word("other=([0-9]+)")
         }
-        "training.numbers.max_runtime" | "training.numbers-on-ec2.max_runtime" | "notebook.lab.idle_stop" => word("2h"),
+        "training.numbers-on-ec2.instance_type" => word("m5.xlarge"),
+        "training.numbers.instance_type"
+        | "endpoint.numbers.instance_type"
+        | "notebook.lab.instance_type" => word("ml.m5.2xlarge"),
+        "training.numbers.max_runtime" | "training.numbers-on-ec2.max_runtime" | "notebook.lab.idle_stop" => {
+            word("2h")
+        }
         "notebook.lab.platform" => word("notebook-al2023-v2"),
         "endpoint.numbers.model" => word("numbers-on-ec2"),
         "endpoint.numbers.code" => word("dog-breeds/serving"),
-        "endpoint.numbers.autoscaling.scale_in_cooldown" | "endpoint.numbers.autoscaling.scale_out_cooldown" => word("200s"),
+        "endpoint.numbers.autoscaling.scale_in_cooldown"
+        | "endpoint.numbers.autoscaling.scale_out_cooldown" => word("200s"),
         "function.classify.runtime" => word("python3.12"),
-        "function.classify.handler" => Some((json!("train.main"), vec![("function.classify.source", json!("training"))])),
+        "function.classify.handler" => {
+            Some((json!("train.main"), vec![("function.classify.source", json!("training"))]))
+        }
         "function.classify.timeout" => word("80s"),
         _ if leaf.contains(".environment.") => word("another"),
         _ => None,
@@ -115,6 +122,10 @@ fn a_leaf_of_an_environment_counts_in_it_and_only_in_it() {
     document.set(&leaf, json!(9));
     for (environment, steps) in [("dev", 0), ("prod", 1)] {
         let account = Account::with(&desired(&original, environment, "unchanged"));
-        assert_eq!(account.plan(&desired(&document, environment, "max"), DEPLOY).steps.len(), steps, "{environment}");
+        assert_eq!(
+            account.plan(&desired(&document, environment, "max"), DEPLOY).steps.len(),
+            steps,
+            "{environment}"
+        );
     }
 }

@@ -10,20 +10,28 @@ use crate::expect;
 /// The steps as words.
 #[track_caller]
 fn steps(plan: &opsctl::plan::Plan) -> Vec<String> {
-    plan.steps.iter().map(|s| format!("{} {}: {}", s.op.verb().as_str(), s.target, s.why.join("; "))).collect()
+    plan.steps
+        .iter()
+        .map(|s| format!("{} {}: {}", s.op.verb().as_str(), s.target, s.why.join("; ")))
+        .collect()
 }
 
 #[test]
 fn what_is_being_made_is_awaited() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    account.seen(&want, "endpoint/numbers")["status"] = json!({ "word": "Creating", "phase": "busy", "reason": null });
-    account.seen(&want, "training/numbers")["status"] = json!({ "word": "InProgress", "phase": "busy", "reason": null });
+    account.seen(&want, "endpoint/numbers")["status"] =
+        json!({ "word": "Creating", "phase": "busy", "reason": null });
+    account.seen(&want, "training/numbers")["status"] =
+        json!({ "word": "InProgress", "phase": "busy", "reason": null });
     let plan = account.deploy(&want, DEPLOY);
-    assert_eq!(steps(&plan), [
-        "update training/numbers: status: InProgress -> ready",
-        "update endpoint/numbers: status: Creating -> ready",
-    ]);
+    assert_eq!(
+        steps(&plan),
+        [
+            "update training/numbers: status: InProgress -> ready",
+            "update endpoint/numbers: status: Creating -> ready",
+        ]
+    );
     let Op::Update { changes, .. } = &plan.steps[0].op else { panic!() };
     assert_eq!(changes[0].needs, Needs::Wait);
 }
@@ -33,7 +41,8 @@ fn what_failed_is_made_again_with_its_parts() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
     let reason = "The primary container did not pass the ping health check.";
-    account.seen(&want, "endpoint/numbers")["status"] = json!({ "word": "Failed", "phase": "failed", "reason": reason });
+    account.seen(&want, "endpoint/numbers")["status"] =
+        json!({ "word": "Failed", "phase": "failed", "reason": reason });
     let plan = account.deploy(&want, DEPLOY);
     expect::file("tests/core/plan/plans/failed_endpoint.txt", &shown(&plan, &want));
 }
@@ -42,31 +51,40 @@ fn what_failed_is_made_again_with_its_parts() {
 fn a_failed_training_is_run_again_under_its_name() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    account.seen(&want, "training/numbers")["status"] = json!({ "word": "Failed", "phase": "failed", "reason": "ClientError" });
+    account.seen(&want, "training/numbers")["status"] =
+        json!({ "word": "Failed", "phase": "failed", "reason": "ClientError" });
     let plan = account.deploy(&want, DEPLOY);
-    assert_eq!(steps(&plan), [
-        "delete training/numbers: status: Failed (ClientError) -> made again",
-        "create training/numbers: status: Failed (ClientError) -> made again",
-    ]);
+    assert_eq!(
+        steps(&plan),
+        [
+            "delete training/numbers: status: Failed (ClientError) -> made again",
+            "create training/numbers: status: Failed (ClientError) -> made again",
+        ]
+    );
 }
 
 #[test]
 fn failed_parts_are_made_again_alone() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    account.seen(&want, "concurrency/classify")["status"] = json!({ "word": "FAILED", "phase": "failed", "reason": null });
+    account.seen(&want, "concurrency/classify")["status"] =
+        json!({ "word": "FAILED", "phase": "failed", "reason": null });
     let plan = account.deploy(&want, DEPLOY);
-    assert_eq!(plan.steps.iter().map(|s| (s.op.verb(), s.target.to_string())).collect::<Vec<_>>(), [
-        (Verb::Delete, "concurrency/classify".to_owned()),
-        (Verb::Create, "concurrency/classify".to_owned()),
-    ]);
+    assert_eq!(
+        plan.steps.iter().map(|s| (s.op.verb(), s.target.to_string())).collect::<Vec<_>>(),
+        [
+            (Verb::Delete, "concurrency/classify".to_owned()),
+            (Verb::Create, "concurrency/classify".to_owned()),
+        ]
+    );
 }
 
 #[test]
 fn a_stopped_notebook_is_as_wanted() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    account.seen(&want, "notebook/lab")["status"] = json!({ "word": "Stopped", "phase": "stopped", "reason": null });
+    account.seen(&want, "notebook/lab")["status"] =
+        json!({ "word": "Stopped", "phase": "stopped", "reason": null });
     assert!(account.plan(&want, DEPLOY).is_empty());
 }
 
@@ -85,7 +103,11 @@ fn a_silent_rollback_is_seen() {
     account.seen(&want, "endpoint/numbers")["config"] = json!("shop-dev-numbers-older");
     let plan = account.plan(&want, DEPLOY);
     assert_eq!(plan.steps.len(), 1);
-    assert!(plan.steps[0].why[0].starts_with("configuration: shop-dev-numbers-older -> "), "{:?}", plan.steps[0].why);
+    assert!(
+        plan.steps[0].why[0].starts_with("configuration: shop-dev-numbers-older -> "),
+        "{:?}",
+        plan.steps[0].why
+    );
 }
 
 #[test]
@@ -95,7 +117,11 @@ fn what_is_gone_is_made_again() {
         let mut account = Account::with(&want);
         account.remove(&want, &node.id.to_string());
         let made = account.deploy(&want, DEPLOY).steps;
-        assert!(made.iter().any(|s| s.target == node.id && s.op.verb() == Verb::Create), "{} stays away", node.id);
+        assert!(
+            made.iter().any(|s| s.target == node.id && s.op.verb() == Verb::Create),
+            "{} stays away",
+            node.id
+        );
     }
 }
 
@@ -107,7 +133,12 @@ fn what_was_changed_by_hand_is_put_right() {
         ("bucket/main", "/versioning", json!(false), "versioning: false -> true"),
         ("bucket/main", "/policy", json!(null), "policy: another -> TLS only"),
         ("bucket/main", "/keep_old_versions_days", json!(null), "keep old versions: forever -> 30 days"),
-        ("log-group/function-classify", "/retention_days", json!(null), "retention: never expires -> 30 days"),
+        (
+            "log-group/function-classify",
+            "/retention_days",
+            json!(null),
+            "retention: never expires -> 30 days",
+        ),
         ("role/training-numbers", "/trust", json!({}), "trust policy: another -> generated"),
         ("role/training-numbers", "/policy", json!(null), "policy: another -> generated"),
         (
@@ -117,7 +148,12 @@ fn what_was_changed_by_hand_is_put_right() {
             "attached policies: arn:aws:iam::aws:policy/AmazonSageMakerFullAccess -> none",
         ),
         ("role/instance-numbers-on-ec2", "/instance_profile", json!(false), "instance profile: none -> one"),
-        ("data/digits", "/digest", json!(""), "content: 1 files, 6 bytes (unknown) -> 1 files, 6 bytes (<1>)"),
+        (
+            "data/digits",
+            "/digest",
+            json!(""),
+            "content: 1 files, 6 bytes (unknown) -> 1 files, 6 bytes (<1>)",
+        ),
         ("autoscaling/numbers", "/max", json!(40), "max: 40 -> 4"),
         ("autoscaling/numbers", "/policy", json!(null), "target: none -> 600"),
         ("autoscaling/numbers", "/policy/scale_in_cooldown_s", json!(30), "scale_in_cooldown: 30s -> 5m"),
@@ -128,7 +164,12 @@ fn what_was_changed_by_hand_is_put_right() {
         ("concurrency/classify", "/requested", json!(1), "provisioned_concurrency: 1 -> 2"),
         ("notebook/lab", "/metadata_version", json!("1"), "metadata: 1 -> 2"),
         ("notebook/lab", "/on_start", json!(null), "idle_stop: another script -> this"),
-        ("notebook/lab", "/platform", json!("notebook-al2-v3"), "platform: notebook-al2-v3 -> notebook-al2023-v1"),
+        (
+            "notebook/lab",
+            "/platform",
+            json!("notebook-al2-v3"),
+            "platform: notebook-al2-v3 -> notebook-al2023-v1",
+        ),
     ];
     let want = Files::new().desired();
     for (id, at, value, why) in cases {
@@ -148,10 +189,13 @@ fn what_is_not_ours_is_not_touched() {
     let mut account = Account::with(&want);
     account.seen(&want, "notebook/lab")["owner"] = json!("nobody");
     account.seen(&want, "bucket/main")["owner"] = json!({ "other": "shop/prod" });
-    assert_eq!(account.refused(&want, DEPLOY), [
-        "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours, or take it over with --adopt)",
-        "E203: notebook `shop-dev-lab` exists and carries no tags of this project (rename yours, or take it over with --adopt)",
-    ]);
+    assert_eq!(
+        account.refused(&want, DEPLOY),
+        [
+            "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours, or take it over with --adopt)",
+            "E203: notebook `shop-dev-lab` exists and carries no tags of this project (rename yours, or take it over with --adopt)",
+        ]
+    );
 }
 
 #[test]
@@ -162,10 +206,13 @@ fn what_is_not_ours_can_be_adopted() {
     account.seen(&want, "notebook/lab")["volume_gb"] = json!(5);
     account.seen(&want, "bucket/main")["owner"] = json!({ "other": "shop/prod" });
     let plan = account.deploy(&want, ADOPT);
-    assert_eq!(steps(&plan), [
-        "update bucket/main: owner: shop/prod -> shop/dev",
-        "update notebook/lab: owner: nobody -> shop/dev; volume_gb: 5 -> 10",
-    ]);
+    assert_eq!(
+        steps(&plan),
+        [
+            "update bucket/main: owner: shop/prod -> shop/dev",
+            "update notebook/lab: owner: nobody -> shop/dev; volume_gb: 5 -> 10",
+        ]
+    );
 }
 
 /// To make it again would delete what somebody else made.
@@ -176,10 +223,11 @@ fn a_stranger_that_must_be_made_again_is_not_adopted() {
     account.seen(&want, "notebook/lab")["owner"] = json!("nobody");
     account.seen(&want, "notebook/lab")["volume_gb"] = json!(50);
     let said = account.refused(&want, ADOPT);
-    assert_eq!(said, [
-        "E203: notebook `shop-dev-lab` is not ours, and would have to be made again: volume_gb: 50 -> 10 \
-         (delete it yourself, or rename yours)",
-    ]);
+    assert_eq!(
+        said,
+        ["E203: notebook `shop-dev-lab` is not ours, and would have to be made again: volume_gb: 50 -> 10 \
+         (delete it yourself, or rename yours)",]
+    );
 }
 
 #[test]
@@ -188,7 +236,10 @@ fn what_cannot_be_read_is_not_planned() {
     let mut account = Account::with(&want);
     account.hide(&want, "endpoint/numbers", "sagemaker:DescribeEndpoint: AccessDenied");
     let said = "E202: endpoint/numbers could not be read: sagemaker:DescribeEndpoint: AccessDenied";
-    assert_eq!(account.refused(&want, DEPLOY), [format!("{said} (nothing was changed; allow the call and run it again)")]);
+    assert_eq!(
+        account.refused(&want, DEPLOY),
+        [format!("{said} (nothing was changed; allow the call and run it again)")]
+    );
     assert_eq!(
         account.refused(&want, Mode::Destroy),
         [format!("{said} (nothing was deleted; allow the call and run it again)")]

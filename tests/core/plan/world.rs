@@ -133,7 +133,10 @@ impl Account {
             looks: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
             elders: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
             leftovers: unwanted
-                .map(|((kind, name), _)| Leftover { id: ResourceId::new(*kind, name.clone()), physical: name.clone() })
+                .map(|((kind, name), _)| Leftover {
+                    id: ResourceId::new(*kind, name.clone()),
+                    physical: name.clone(),
+                })
                 .collect(),
         }
     }
@@ -209,7 +212,10 @@ pub fn as_wanted(node: &Node) -> Value {
     let status = |word: &str| json!({ "word": word, "phase": "ready", "reason": null });
     let digests = |spec: &Value| -> Value {
         let channels = spec["channels"].as_array().unwrap().iter();
-        channels.map(|c| (c["name"].as_str().unwrap().to_owned(), c["digest"].clone())).collect::<serde_json::Map<_, _>>().into()
+        channels
+            .map(|c| (c["name"].as_str().unwrap().to_owned(), c["digest"].clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     match node.id.kind {
         KindName::Bucket => json!({
