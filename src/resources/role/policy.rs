@@ -13,7 +13,7 @@ pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Val
     let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
     let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();
     let objects: Vec<String> = patterns.iter().map(|p| format!("{bucket}/{p}")).collect();
-    let mut list = allow(&["s3:ListBucket"], &[bucket.clone()]);
+    let mut list = allow(&["s3:ListBucket"], std::slice::from_ref(&bucket));
     list["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
     vec![allow(&["s3:GetObject"], &objects), list, allow(&["s3:GetBucketLocation"], &[bucket])]
 }
