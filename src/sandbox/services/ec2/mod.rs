@@ -22,7 +22,7 @@ use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
 pub use catalog::{INSTANCE_TYPES, InstanceType};
-pub use machine::{Booted, Idle, Machine, Machines};
+pub use machine::{Booted, Idle, Machine, Machines, resume};
 pub use state::shut_down;
 pub(super) use tagging::forget_gone;
 

@@ -1,6 +1,5 @@
 //! `RunInstances`: what AWS checks of a launch, and the instance that comes of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::catalog::{self, InstanceType, Subnet};
-use super::machine::Booted;
 use super::state::{BOOTING, State, booting};
-use super::{INSTANCES, arn, invalid, reservation};
+use super::{INSTANCES, arn, invalid, machine, reservation};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::clock::{Millis, iso8601};
 use crate::sandbox::services::iam::{self, Profile};
@@ -32,7 +30,6 @@ struct Launch {
     offer: &'static InstanceType,
     subnet: Subnet,
     profile: Option<Profile>,
-    user_data: Option<Vec<u8>>,
     count: u64,
     instance_tags: Tags,
     volume_tags: Tags,
@@ -61,12 +58,10 @@ pub(super) fn run_instances(call: &Call) -> Answer {
     } else {
         launch.check_quota(call)?;
         for index in 0..launch.count {
-            let instance = launch.instance(call, &seed, index, &asked);
-            let plan = booting(&call.world);
-            launch.tag(call, &instance)?;
             let name = id("i", &seed, index);
-            call.shelf(INSTANCES).put(&name, Entry::planned(instance, plan))?;
-            launch.boot_later(call, &name);
+            call.shelf(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
+            launch.tag(call, &name, &id("vol", &seed, index))?;
+            machine::boot_when_running(&call.world, &call.region, &name);
         }
     }
     let reservation_id = id("r", &seed, 0);
@@ -112,6 +107,7 @@ impl Launch {
         {
             return Err(catalog::missing_group(unknown));
         }
+        check_user_data(call)?;
         let (instance_tags, volume_tags) = wanted_tags(call)?;
         Ok(Self {
             image_id: image.id(&call.region),
@@ -119,7 +115,6 @@ impl Launch {
             offer,
             subnet: subnet(call)?,
             profile: profile(call)?,
-            user_data: user_data(call)?,
             count: u64::try_from(most).unwrap_or(1),
             instance_tags,
             volume_tags,
@@ -151,112 +146,94 @@ impl Launch {
         Err(Fault::new(400, "VcpuLimitExceeded", message))
     }
 
-    /// An instance's document: `Shown` is what describing shows, the rest is ours.
-    fn instance(&self, call: &Call, seed: &str, index: u64, asked: &str) -> Value {
-        let now = call.now();
-        let (instance_id, volume) = (id("i", seed, index), id("vol", seed, index));
-        let host = blake3::hash(instance_id.as_bytes()).as_bytes()[0];
-        let private_ip = format!("172.31.{}.{}", self.subnet.third_byte + host % 16, 4 + host % 250);
-        let group = json!([{"groupId": catalog::security_group_id(&call.region), "groupName": "default"}]);
-        let shutdown = call.maybe("InstanceInitiatedShutdownBehavior").unwrap_or("stop");
-        let given = &call.input["MetadataOptions"];
-        // AL2023 images ask for IMDSv2 by themselves (aws-facts §12).
-        let tokens = if self.image.name.starts_with("al2023") { "required" } else { "optional" };
-        let option = |name: &str, default: &str| given[name].as_str().unwrap_or(default).to_owned();
-        json!({
+    /// An instance's document, with its plan: `Shown` is what describing shows, the rest is ours.
+    fn instance(&self, call: &Call, seed: &str, index: u64, asked: &str) -> Entry {
+        let (now, pace) = (call.now(), call.world.pace);
+        let role = self.profile.as_ref().and_then(|profile| profile.role_arn.as_deref());
+        let after = |duration| now + pace.of(duration).as_millis() as Millis;
+        let document = json!({
             "ReservationId": id("r", seed, 0),
             "Asked": asked,
             "Launched": now,
-            "VisibleAt": now + call.world.pace.of(VISIBLE_AFTER).as_millis() as Millis,
+            "VisibleAt": after(VISIBLE_AFTER),
+            "RunsAt": after(BOOTING),
+            "Booted": false,
             "UserData": call.maybe("UserData"),
-            "TerminatesOnShutdown": shutdown == "terminate",
+            "RoleArn": role,
+            "TerminatesOnShutdown": call.maybe("InstanceInitiatedShutdownBehavior") == Some("terminate"),
             "Protected": call.flag("DisableApiTermination"),
-            "VolumeId": volume,
-            "Shown": {
-                "instanceId": instance_id,
-                "imageId": self.image_id,
-                "instanceState": State::Pending.shown(),
-                "privateDnsName": format!("ip-{}.{}.compute.internal", private_ip.replace('.', "-"), call.region),
-                "dnsName": "",
-                "amiLaunchIndex": index,
-                "instanceType": self.offer.name,
-                "launchTime": iso8601(now),
-                "placement": {"availabilityZone": self.subnet.zone, "groupName": "", "tenancy": "default"},
-                "monitoring": {"state": "disabled"},
-                "subnetId": self.subnet.id,
-                "vpcId": catalog::vpc_id(&call.region),
-                "privateIpAddress": private_ip,
-                "sourceDestCheck": true,
-                "groupSet": group,
-                "architecture": self.image.architecture,
-                "rootDeviceType": "ebs",
-                "rootDeviceName": self.image.root_device,
-                "blockDeviceMapping": [{
-                    "deviceName": self.image.root_device,
-                    "ebs": {
-                        "volumeId": volume, "status": "attached", "attachTime": iso8601(now), "deleteOnTermination": true,
-                    },
-                }],
-                "virtualizationType": "hvm",
-                "hypervisor": "xen",
-                "clientToken": call.maybe("ClientToken").unwrap_or_default(),
-                "ebsOptimized": call.flag("EbsOptimized"),
-                "iamInstanceProfile": self.profile.as_ref().map(|profile| json!({"arn": profile.arn, "id": profile.id})),
-                "instanceLifecycle": call.input["InstanceMarketOptions"]["MarketType"],
-                "cpuOptions": {"coreCount": self.offer.vcpus.div_ceil(2), "threadsPerCore": self.offer.vcpus.min(2)},
-                "metadataOptions": {
-                    "state": "applied",
-                    "httpTokens": option("HttpTokens", tokens),
-                    "httpPutResponseHopLimit": option("HttpPutResponseHopLimit", "2"),
-                    "httpEndpoint": option("HttpEndpoint", "enabled"),
-                },
+            "VolumeId": id("vol", seed, index),
+            "Shown": self.shown(call, seed, index, now),
+        });
+        Entry::planned(document, booting(now, pace))
+    }
+
+    /// A new instance as it is shown, but for its tags.
+    fn shown(&self, call: &Call, seed: &str, index: u64, now: Millis) -> Value {
+        let instance_id = id("i", seed, index);
+        let host = blake3::hash(instance_id.as_bytes()).as_bytes()[0];
+        let private_ip = format!("172.31.{}.{}", self.subnet.third_byte + host % 16, 4 + host % 250);
+        let given = &call.input["MetadataOptions"];
+        let option = |name: &str, default: &str| given[name].as_str().unwrap_or(default).to_owned();
+        // AL2023 images ask for IMDSv2 by themselves (aws-facts §12).
+        let tokens = if self.image.name.starts_with("al2023") { "required" } else { "optional" };
+        let root_volume = json!({
+            "volumeId": id("vol", seed, index), "status": "attached", "attachTime": iso8601(now), "deleteOnTermination": true,
+        });
+        let profile = self.profile.as_ref();
+        json!({
+            "instanceId": instance_id,
+            "imageId": self.image_id,
+            "instanceState": State::Pending.shown(),
+            "privateDnsName": format!("ip-{}.{}.compute.internal", private_ip.replace('.', "-"), call.region),
+            "dnsName": "",
+            "amiLaunchIndex": index,
+            "instanceType": self.offer.name,
+            "launchTime": iso8601(now),
+            "placement": {"availabilityZone": self.subnet.zone, "groupName": "", "tenancy": "default"},
+            "monitoring": {"state": "disabled"},
+            "subnetId": self.subnet.id,
+            "vpcId": catalog::vpc_id(&call.region),
+            "privateIpAddress": private_ip,
+            "sourceDestCheck": true,
+            "groupSet": [{"groupId": catalog::security_group_id(&call.region), "groupName": "default"}],
+            "architecture": self.image.architecture,
+            "rootDeviceType": "ebs",
+            "rootDeviceName": self.image.root_device,
+            "blockDeviceMapping": [{"deviceName": self.image.root_device, "ebs": root_volume}],
+            "virtualizationType": "hvm",
+            "hypervisor": "xen",
+            "clientToken": call.maybe("ClientToken").unwrap_or_default(),
+            "ebsOptimized": call.flag("EbsOptimized"),
+            "iamInstanceProfile": profile.map(|profile| json!({"arn": profile.arn, "id": profile.id})),
+            "instanceLifecycle": call.input["InstanceMarketOptions"]["MarketType"],
+            "cpuOptions": {"coreCount": self.offer.vcpus.div_ceil(2), "threadsPerCore": self.offer.vcpus.min(2)},
+            "metadataOptions": {
+                "state": "applied",
+                "httpTokens": option("HttpTokens", tokens),
+                "httpPutResponseHopLimit": option("HttpPutResponseHopLimit", "2"),
+                "httpEndpoint": option("HttpEndpoint", "enabled"),
             },
         })
     }
 
-    fn tag(&self, call: &Call, instance: &Value) -> Result<(), Fault> {
-        let (shown, volume) = (&instance["Shown"], &instance["VolumeId"]);
-        let at =
-            |kind: &str, id: &Value| arn(&call.world, &call.region, kind, id.as_str().unwrap_or_default());
-        tags::add(
-            &call.world,
-            &at("instance", &shown["instanceId"]),
-            self.instance_tags.clone(),
-            "InvalidParameterValue",
-        )?;
-        tags::add(&call.world, &at("volume", volume), self.volume_tags.clone(), "InvalidParameterValue")
-    }
-
-    /// The machine starts when the instance runs, unless it was terminated before.
-    fn boot_later(&self, call: &Call, name: &str) {
-        let world = Arc::clone(&call.world);
-        let at = world.clock.now() + world.pace.of(BOOTING).as_millis() as Millis;
-        let booted = Booted {
-            region: call.region.clone(),
-            instance_id: name.to_owned(),
-            instance_type: self.offer.name.to_owned(),
-            user_data: self.user_data.clone(),
-            role_arn: self.profile.as_ref().and_then(|profile| profile.role_arn.clone()),
-            tags: self.instance_tags.clone(),
+    fn tag(&self, call: &Call, instance: &str, volume: &str) -> Result<(), Fault> {
+        let add = |kind: &str, id: &str, wanted: &Tags| {
+            let arn = arn(&call.world, &call.region, kind, id);
+            tags::add(&call.world, &arn, wanted.clone(), "InvalidParameterValue")
         };
-        let host = Arc::clone(&world);
-        world.spawn(async move {
-            host.clock.until(at).await;
-            let instance = host.shelf(INSTANCES, &booted.region).get(&booted.instance_id);
-            if instance.is_some_and(|instance| State::of(&instance) == State::Running) {
-                host.machines.get().boot(Arc::clone(&host), booted);
-            }
-        });
+        add("instance", instance, &self.instance_tags)?;
+        add("volume", volume, &self.volume_tags)
     }
 }
 
-fn user_data(call: &Call) -> Result<Option<Vec<u8>>, Fault> {
-    let Some(text) = call.maybe("UserData").filter(|text| !text.is_empty()) else { return Ok(None) };
+fn check_user_data(call: &Call) -> Result<(), Fault> {
+    let text = call.maybe("UserData").unwrap_or_default();
     let raw = STANDARD.decode(text).map_err(|_| invalid("Invalid BASE64 encoding of user data."))?;
     if raw.len() > LONGEST_USER_DATA {
         return Err(invalid(format!("User data is limited to {LONGEST_USER_DATA} bytes")));
     }
-    Ok(Some(raw))
+    Ok(())
 }
 
 /// The profile must be there, known to EC2, and have a role (aws-facts §1.4).

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::INSTANCES;
 use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Pace;
+use crate::sandbox::clock::{Millis, Pace};
 use crate::sandbox::store::{Entry, Plan, Planner, merge};
 use crate::sandbox::world::World;
 
@@ -74,8 +74,9 @@ fn into(state: State) -> Value {
     json!({"Shown": {"instanceState": state.shown()}})
 }
 
-pub(super) fn booting(world: &World) -> Plan {
-    world.plan().then(BOOTING, into(State::Running)).into()
+/// The plan of an instance that starts at `now`.
+pub(super) fn booting(now: Millis, pace: Pace) -> Plan {
+    Planner::new(now, pace).then(BOOTING, into(State::Running)).into()
 }
 
 /// Why an instance goes down: AWS's code and text.
@@ -134,7 +135,7 @@ pub(super) fn stop(world: &World, entry: &mut Entry, cause: Cause) {
 pub(super) fn start(world: &World, entry: &mut Entry) {
     let pending = json!({"Shown": {"instanceState": State::Pending.shown(), "stateReason": null}});
     merge(&mut entry.doc, pending);
-    entry.plan = booting(world);
+    entry.plan = booting(world.clock.now(), world.pace);
 }
 
 /// The instance has called `shutdown`: it stops or terminates as it was launched to

@@ -174,3 +174,37 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
     );
     sandbox.stop().await;
 }
+
+#[tokio::test]
+async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
+    let root = tempfile::tempdir().unwrap();
+    let off = ["profile-propagation", "instance-visibility", "vcpu-limit", "image-architecture"];
+    let options = SandboxOptions {
+        pace: Pace::Realistic,
+        rules_off: off.map(str::to_owned).into(),
+        ..SandboxOptions::new(root.path())
+    };
+    let sandbox = Sandbox::start(options.clone()).await.unwrap();
+    let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
+    iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
+    iam.create_instance_profile().instance_profile_name("p").send().await.unwrap();
+    iam.add_role_to_instance_profile().instance_profile_name("p").role_name("r").send().await.unwrap();
+    let profile = IamInstanceProfileSpecification::builder().name("p").build();
+    let run = launch(&client).instance_type(InstanceType::M6gLarge).iam_instance_profile(profile);
+    let made = run.min_count(40).max_count(40).send().await.unwrap();
+    assert_eq!(made.instances().len(), 40);
+    let id = made.instances()[0].instance_id().unwrap();
+    assert_eq!(state(&client, id).await, "pending");
+    sandbox.stop().await;
+
+    // The first process ended before the instances ran: the next one boots them.
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let witness = Arc::new(Witness::default());
+    sandbox.world().machines.install(witness.clone());
+    assert!(super::resume(sandbox.world()).is_empty());
+    sandbox.world().clock.advance(Duration::from_secs(16));
+    while witness.0.lock().unwrap().len() < 40 {
+        tokio::task::yield_now().await;
+    }
+    sandbox.stop().await;
+}
