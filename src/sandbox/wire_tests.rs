@@ -24,8 +24,10 @@ macro_rules! client {
     };
 }
 
+pub(super) use client;
+
 /// A sandbox in a directory of its own, which must outlive it.
-async fn sandbox(faults: &[&str]) -> (tempfile::TempDir, Sandbox) {
+pub(super) async fn sandbox(faults: &[&str]) -> (tempfile::TempDir, Sandbox) {
     let root = tempfile::tempdir().unwrap();
     let faults = faults.iter().map(|word| word.parse().unwrap()).collect();
     let options = SandboxOptions { faults, ..SandboxOptions::new(root.path()) };

@@ -14,6 +14,7 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
+use super::services::ec2::Machines;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -30,6 +31,8 @@ pub struct World {
     /// Directory of all state. Services keep bulk data (logs, objects, code) in folders of their own in it.
     pub root: PathBuf,
     pub pace: Pace,
+    /// What runs on EC2 instances.
+    pub machines: Machines,
     rules_off: BTreeSet<String>,
     endpoint: String,
     stopping: CancellationToken,
@@ -48,6 +51,7 @@ impl World {
             region: options.region,
             root: options.root,
             pace: options.pace,
+            machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
             stopping: CancellationToken::new(),

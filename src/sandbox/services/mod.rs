@@ -1,8 +1,13 @@
 //! The services, one folder or file each. A service is a constant table of operations; it is registered here.
 
+pub mod ec2;
+mod glob;
+pub mod iam;
 pub mod logs;
+pub mod quotas;
 pub mod ssm;
 pub mod sts;
+pub mod tagging;
 
 use std::sync::Arc;
 
@@ -11,5 +16,13 @@ use super::world::World;
 
 /// Every service of the sandbox: one line each.
 pub(super) fn all(_: &Arc<World>) -> Vec<Box<dyn Service>> {
-    vec![Box::new(logs::API), Box::new(ssm::API), Box::new(sts::API)]
+    vec![
+        Box::new(ec2::API),
+        Box::new(iam::API),
+        Box::new(logs::API),
+        Box::new(quotas::API),
+        Box::new(ssm::API),
+        Box::new(sts::API),
+        Box::new(tagging::API),
+    ]
 }
