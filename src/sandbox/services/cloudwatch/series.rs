@@ -171,3 +171,40 @@ impl Metrics {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{Sandbox, SandboxOptions};
+
+    #[tokio::test]
+    async fn measurements_are_summed_by_period_and_survive_a_torn_line() {
+        let root = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(SandboxOptions::new(root.path())).await.unwrap();
+        let dimensions = [("A", "1".to_owned()), ("B", "2".to_owned())];
+        let measure = Measure { namespace: "N", metric: "m", dimensions: &dimensions, unit: "Count" };
+        let add = |metrics: &Metrics, at, value| {
+            metrics.add(sandbox.world(), "r", &measure, at, Statistics::one(value)).unwrap();
+        };
+        let metrics = Metrics::default();
+        add(&metrics, 0, 1.0);
+        add(&metrics, MINUTE - 1, 5.0);
+        let folder = root.path().join("metrics/r");
+        let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        File::options().append(true).open(path).unwrap().write_all(b"\n{\"at\":1,").unwrap();
+        add(&Metrics::default(), 2 * MINUTE, 3.0);
+
+        // The same dimensions in another order are the same metric.
+        let dimensions = [("B", "2".to_owned()), ("A", "1".to_owned())];
+        let measure = Measure { dimensions: &dimensions, unit: "", ..measure };
+        let read = |to, period| Metrics::default().read(sandbox.world(), "r", &measure, 0, to, period);
+        let (unit, minutes) = read(3 * MINUTE, MINUTE);
+        assert_eq!(unit, "Count");
+        assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), [0, 2 * MINUTE]);
+        let first = Statistics { sum: 6.0, minimum: 1.0, maximum: 5.0, count: 2.0 };
+        assert_eq!((minutes[&0], first.named("Average"), first.named("p90")), (first, Some(3.0), None));
+        assert_eq!(read(2 * MINUTE, MINUTE).1.len(), 1, "the end is not in the range");
+        assert_eq!(read(5 * MINUTE, 5 * MINUTE).1[&0].sum, 9.0);
+        sandbox.stop().await;
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::code::Package;
-use super::place::{LATEST, Place, invalid};
+use super::place::{LATEST, Place, Target, invalid};
 use super::role;
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::iso8601;
@@ -119,7 +119,7 @@ pub(super) fn given(call: &Call) -> Result<Map<String, Value>, Fault> {
     let mut given: Map<String, Value> = SETTINGS.iter().filter_map(set).collect();
     given.retain(|_, value| !value.is_null());
     if let Some(logging) = given.get_mut("LoggingConfig") {
-        let defaults = logging_config(call.text("FunctionName"));
+        let defaults = logging_config(&Target::of(call)?.name);
         let missing = defaults.as_object().into_iter().flatten();
         for (name, value) in missing.filter(|(name, _)| call.input["LoggingConfig"].get(name).is_none()) {
             logging[name] = value.clone();

@@ -325,6 +325,10 @@ async fn settings_out_of_limits_are_refused() {
     let create = || bench.create("f");
     let variables = |name: &str, length| Environment::builder().variables(name, "x".repeat(length)).build();
     let invalid = "InvalidParameterValueException";
+    // An archive that claims 4 GB: the size is at byte 24 of the central directory's entry.
+    let mut huge = archive("one");
+    let entry = huge.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    huge[entry + 24..entry + 28].fill(0xfe);
     for (request, code) in [
         (create().memory_size(64), "ValidationException"),
         (create().memory_size(10_241), invalid),
@@ -338,6 +342,7 @@ async fn settings_out_of_limits_are_refused() {
         (create().function_name("f".repeat(65)), "ValidationException"),
         (create().code(FunctionCode::builder().zip_file(Blob::new("no zip")).build()), invalid),
         (create().code(FunctionCode::builder().build()), invalid),
+        (create().code(FunctionCode::builder().zip_file(Blob::new(huge)).build()), invalid),
         (create().tags("aws:x", "v"), invalid),
         (create().layers("arn:aws:lambda:eu-west-1:123456789012:layer:l:1"), "NotImplemented"),
     ] {
@@ -452,6 +457,9 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
     let low =
         client.put_function_concurrency().function_name("f").reserved_concurrent_executions(1).send().await;
     assert_eq!(refused(told(low)).1, invalid);
+    let high =
+        client.put_function_concurrency().function_name("f").reserved_concurrent_executions(901).send().await;
+    assert_eq!(refused(told(high)).1, invalid);
 
     // It follows its alias, and is there again after a restart.
     bench.change("f", "second").await;
