@@ -15,6 +15,7 @@ use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
 use super::services::ec2::Machines;
+use super::parts::Parts;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -24,6 +25,8 @@ pub struct World {
     pub clock: Arc<Clock>,
     pub faults: Faults,
     pub calls: Calls,
+    /// What services keep that is no document.
+    pub parts: Parts,
     /// The twelve digits of the account.
     pub account: String,
     /// Region of requests that name none.
@@ -47,6 +50,7 @@ impl World {
             clock,
             faults: Faults::new(options.faults),
             calls: Calls::default(),
+            parts: Parts::default(),
             account: options.account,
             region: options.region,
             root: options.root,

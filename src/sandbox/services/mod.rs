@@ -1,8 +1,10 @@
 //! The services, one folder or file each. A service is a constant table of operations; it is registered here.
 
+pub mod cloudwatch;
 pub mod ec2;
 mod glob;
 pub mod iam;
+pub mod lambda;
 pub mod logs;
 pub mod quotas;
 pub mod ssm;
@@ -15,10 +17,12 @@ use super::protocol::Service;
 use super::world::World;
 
 /// Every service of the sandbox: one line each.
-pub(super) fn all(_: &Arc<World>) -> Vec<Box<dyn Service>> {
+pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
     vec![
+        Box::new(cloudwatch::API),
         Box::new(ec2::API),
         Box::new(iam::API),
+        Box::new(lambda::open(world, lambda::Seams::default())),
         Box::new(logs::API),
         Box::new(quotas::API),
         Box::new(ssm::API),
