@@ -1,1 +1,3 @@
 //! A small AWS on loopback.
+
+pub mod runners;
