@@ -299,17 +299,19 @@ impl Environments {
             "ProxyError",
             "name resolution",
         ];
-        let offline = complaints.iter().any(|line| UNREACHABLE.iter().any(|sign| line.contains(sign)));
-        let errors: Vec<&str> =
-            complaints.iter().map(String::as_str).filter(|line| line.contains("ERROR")).collect();
-        let said = without_credentials(&match errors.is_empty() {
-            true => complaints.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join(" "),
-            false => errors.join(" "),
-        });
         let packages = wanted.shown();
-        if offline {
+        let sign_of = |line: &&String| UNREACHABLE.iter().any(|sign| line.contains(sign));
+        if let Some(line) = complaints.iter().find(sign_of) {
+            let said = without_credentials(line);
             return PythonError::Offline { packages, cache: self.cache.clone(), said };
         }
+        let errors: Vec<&str> =
+            complaints.iter().map(String::as_str).filter(|line| line.contains("ERROR")).collect();
+        let said = match errors.is_empty() {
+            true => complaints[complaints.len().saturating_sub(3)..].join(" "),
+            false => errors.join(" "),
+        };
+        let said = without_credentials(&said);
         let command = command.as_std();
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let command = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
@@ -380,6 +382,26 @@ mod tests {
         let mut lines = Vec::new();
         requirement_lines(&directory.path().join("requirements.txt"), &mut lines).unwrap();
         assert_eq!(lines, ["numpy", "-r more.txt", "pillow"]);
+    }
+
+    #[test]
+    fn no_network_and_a_wrong_requirement_are_told_apart() {
+        let python =
+            Python { executable: "python3".into(), version: (3, 12, 0), ensurepip: true, manylinux: true };
+        let environments = Environments { python, cache: "/cache".into() };
+        let explain = |complaints: &[&str]| {
+            let complaints: Vec<String> = complaints.iter().map(|line| (*line).to_owned()).collect();
+            environments.explain(&Wanted::of(&["numpy"]), Command::new("pip").arg("install"), 1, &complaints)
+        };
+        let nothing_found = "ERROR: No matching distribution found for numpy";
+        let offline =
+            explain(&["WARNING: Retrying after 'NewConnectionError('http://me:pw@host/')", nothing_found]);
+        assert!(matches!(offline, PythonError::Offline { .. }), "{offline}");
+        assert!(!offline.to_string().contains("pw"), "{offline}");
+        assert_eq!(
+            explain(&[nothing_found]).to_string(),
+            format!("pip could not install numpy: {nothing_found}")
+        );
     }
 
     #[tokio::test]

@@ -186,7 +186,7 @@ async fn requirements_that_do_not_exist_fail_the_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_script_may_save_its_model_and_a_deaf_one_is_killed() {
+async fn a_stopped_script_may_save_its_model_and_an_interrupted_one_resumes() {
     const SCRIPT: &str = r#"
 import os, signal, sys, threading
 def save(*_):
@@ -204,12 +204,26 @@ threading.Event().wait()
     assert_eq!(run.outcome().await, Outcome::Stopped);
     assert!(run.pack(root.path()).await.unwrap().model.is_some());
 
+    // A spot interruption of a script that does not listen, and its restart in the same root.
+    const DEAF: &str = r#"
+import os, signal, sys, threading
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+checkpoint = sys.argv[sys.argv.index("--resume") + 1] + "/epoch"
+if os.path.exists(checkpoint):
+    sys.exit(len(os.listdir(os.environ["SM_MODEL_DIR"])))
+for directory in (os.path.dirname(checkpoint), os.environ["SM_MODEL_DIR"]):
+    open(directory + "/epoch", "w").write("1")
+print("saved")
+threading.Event().wait()
+"#;
     let lines = Lines::default();
-    let deaf = "import signal, threading\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('started')\nthreading.Event().wait()\n";
-    let run = start_training(&root.path().join("second"), "train.py", &[("train.py", deaf)], &lines).await;
-    lines.wait_for("started").await;
+    let root = root.path().join("second");
+    let run = start_training(&root, "train.py", &[("train.py", DEAF)], &lines).await;
+    lines.wait_for("saved").await;
     run.interrupt(Duration::from_millis(100)).await;
     assert_eq!(run.outcome().await, Outcome::Interrupted);
+    let run = start_training(&root, "train.py", &[("train.py", DEAF)], &lines).await;
+    assert_eq!(run.outcome().await, Outcome::Completed, "{:#?}", lines.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -467,6 +481,13 @@ async fn a_function_times_out_and_a_missing_module_is_named() {
     assert_eq!(result.function_error, Some("Unhandled"));
     assert_eq!(document(&result)["errorType"], "Runtime.ImportModuleError");
     assert_eq!(document(&result)["errorMessage"], "Unable to import module 'app': No module named 'nowhere'");
+    let log = result.log_tail();
+    assert!(
+        log.contains(
+            "\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError\nSTART RequestId: r-2"
+        ),
+        "{log}"
+    );
     let failure = broken.provision(1).await.unwrap_err();
     assert!(failure.document.contains("Runtime.ImportModuleError"), "{failure}");
     assert_eq!(broken.provisioned().allocated, 0);

@@ -155,7 +155,13 @@ impl TrainingRun {
         })
     }
 
+    /// A restart after an interruption is a new instance: of the former one only the checkpoints are left.
     async fn lay_out(&self, layout: &Layout) -> io::Result<()> {
+        for left in [layout.code(), layout.model(), layout.output()] {
+            if left.exists() {
+                std::fs::remove_dir_all(left)?;
+            }
+        }
         layout.create()?;
         unpack_tar_gz(&self.source, &layout.code()).await?;
         for (name, directory) in &self.channels {

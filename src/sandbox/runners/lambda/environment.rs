@@ -51,6 +51,20 @@ pub(super) enum End {
     Broken(Breakdown),
 }
 
+impl End {
+    /// `errorType` of its error document, if it is an error.
+    pub fn error_type(&self) -> Option<String> {
+        match self {
+            Self::Answered(_) => None,
+            Self::Raised(body) => {
+                let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+                document["errorType"].as_str().map(str::to_owned)
+            }
+            Self::Broken(breakdown) => Some(breakdown.error_type().to_owned()),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Environment {
     pub stream: String,

@@ -316,18 +316,20 @@ impl Inner {
             return Ok(self.run(environment, invocation, None, Instant::now() + self.spec.timeout).await);
         }
         let mut environment = self.start(Initialization::OnDemand).await?;
-        let first = environment.initialize(ON_DEMAND_INIT_LIMIT).await;
-        let Err(End::Broken(Breakdown::TimedOut(limit))) = first else {
-            let failed = first.err();
-            let init = Some(environment.init);
-            return match failed {
-                None => Ok(self.run(environment, invocation, init, Instant::now() + self.spec.timeout).await),
-                Some(end) => Ok(self.finish(environment, invocation, end, Duration::ZERO, init)),
-            };
+        let limit = match environment.initialize(ON_DEMAND_INIT_LIMIT).await {
+            Ok(()) => {
+                let init = Some(environment.init);
+                return Ok(self.run(environment, invocation, init, Instant::now() + self.spec.timeout).await);
+            }
+            Err(End::Broken(Breakdown::TimedOut(limit))) => limit,
+            Err(end) => {
+                let init = environment.init;
+                environment.write_log(report::init(init, "error", end.error_type().as_deref()));
+                environment.write_log(report::start(&invocation.request_id, &self.spec.version));
+                return Ok(self.finish(environment, invocation, end, Duration::ZERO, Some(init)));
+            }
         };
-        let spent = limit.as_secs_f64() * 1000.0;
-        environment
-            .write_log(format!("INIT_REPORT Init Duration: {spent:.2} ms\tPhase: init\tStatus: timeout"));
+        environment.write_log(report::init(limit, "timeout", None));
         drop(environment);
         let begun = Instant::now();
         let mut environment = self.start(Initialization::OnDemand).await?;

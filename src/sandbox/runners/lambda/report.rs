@@ -68,6 +68,13 @@ pub(super) fn end(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
 }
 
+/// Written when the init phase did not end well. `status` is `timeout` or `error`.
+pub(super) fn init(duration: Duration, status: &str, error_type: Option<&str>) -> String {
+    let spent = duration.as_secs_f64() * 1000.0;
+    let error_type = error_type.map(|name| format!("\tError Type: {name}")).unwrap_or_default();
+    format!("INIT_REPORT Init Duration: {spent:.2} ms\tPhase: init\tStatus: {status}{error_type}")
+}
+
 /// The numbers of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage {
