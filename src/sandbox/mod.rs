@@ -15,6 +15,7 @@ pub mod faults;
 pub mod paging;
 pub mod parts;
 pub mod protocol;
+pub mod runners;
 mod server;
 pub mod services;
 pub mod store;
