@@ -1,6 +1,7 @@
 //! The services, one folder or file each. A service is a constant table of operations; it is registered here.
 
 pub mod logs;
+pub mod s3;
 pub mod ssm;
 pub mod sts;
 
@@ -10,6 +11,6 @@ use super::protocol::Service;
 use super::world::World;
 
 /// Every service of the sandbox: one line each.
-pub(super) fn all(_: &Arc<World>) -> Vec<Box<dyn Service>> {
-    vec![Box::new(logs::API), Box::new(ssm::API), Box::new(sts::API)]
+pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
+    vec![Box::new(logs::API), Box::new(s3::Service::new(world)), Box::new(ssm::API), Box::new(sts::API)]
 }
