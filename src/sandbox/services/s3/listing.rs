@@ -56,8 +56,10 @@ pub fn walk<T>(
         after if query.resume => Bound::Included(after.to_owned()),
         after => Bound::Excluded(after.to_owned()),
     };
-    while query.most > 0 {
-        let Some((key, doc)) = store.first(query.table, cursor.as_ref().map(String::as_str)) else { break };
+    if query.most == 0 {
+        return Ok(page);
+    }
+    while let Some((key, doc)) = store.first(query.table, cursor.as_ref().map(String::as_str)) {
         if !key.starts_with(query.prefix) {
             break;
         }

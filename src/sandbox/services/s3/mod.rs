@@ -96,8 +96,8 @@ struct Cx {
 
 struct Buckets(Arc<World>);
 
-/// The operations: each a method of the trait, its input and output, and the function that answers it. `s3s`
-/// answers all others with `NotImplemented` and their name.
+/// The operations: each a method of the trait, its input and output, and the function that answers it. The
+/// [`Gate`] refuses all others by their name.
 macro_rules! operations {
     ($($method:ident: $input:ident => $output:ident, $run:path;)*) => {
         #[async_trait::async_trait]
@@ -109,6 +109,9 @@ macro_rules! operations {
                 $run(cx, request.input).await.map(S3Response::new).map_err(|fault| refuse(fault, id))
             })*
         }
+
+        /// Names of the inputs, which are those of the operations with `Input` at the end.
+        const INPUTS: &[&str] = &[$(stringify!($input)),*];
     };
 }
 
@@ -206,6 +209,9 @@ impl S3Access for Gate {
             }
             if let Some(header) = unsupported {
                 return Err(Fault::not_implemented("s3", &format!("{operation} with {header}")));
+            }
+            if !INPUTS.iter().any(|input| input.strip_suffix("Input") == Some(&operation)) {
+                return Err(Fault::not_implemented("s3", &operation));
             }
             // aws-facts §3.1
             if operation == "DeleteObjects" && unchecked && self.0.enforces("s3-delete-needs-checksum") {

@@ -1,7 +1,6 @@
 //! Requests on their way to `s3s`, which has no way to leave signatures unchecked: they are taken off here, and
 //! with them goes its decoding of bodies in signed chunks, so this does that too.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 
@@ -303,6 +302,8 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Decodes a body that comes in pieces of `size` bytes.
