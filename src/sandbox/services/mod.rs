@@ -7,6 +7,7 @@ pub mod iam;
 pub mod lambda;
 pub mod logs;
 pub mod quotas;
+pub mod s3;
 pub mod ssm;
 pub mod sts;
 pub mod tagging;
@@ -25,6 +26,7 @@ pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
         Box::new(lambda::open(world, lambda::Seams::default())),
         Box::new(logs::API),
         Box::new(quotas::API),
+        Box::new(s3::Service::new(world)),
         Box::new(ssm::API),
         Box::new(sts::API),
         Box::new(tagging::API),
