@@ -13,6 +13,7 @@ mod control;
 pub mod counters;
 pub mod faults;
 pub mod paging;
+pub mod parts;
 pub mod protocol;
 mod server;
 pub mod services;

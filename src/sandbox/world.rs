@@ -14,6 +14,7 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
+use super::parts::Parts;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -23,6 +24,8 @@ pub struct World {
     pub clock: Arc<Clock>,
     pub faults: Faults,
     pub calls: Calls,
+    /// What services keep that is no document.
+    pub parts: Parts,
     /// The twelve digits of the account.
     pub account: String,
     /// Region of requests that name none.
@@ -44,6 +47,7 @@ impl World {
             clock,
             faults: Faults::new(options.faults),
             calls: Calls::default(),
+            parts: Parts::default(),
             account: options.account,
             region: options.region,
             root: options.root,
