@@ -14,6 +14,20 @@ async fn models_and_configurations_are_checked_when_made() {
     assert!(bench.ask("CreateModel", both).await.unwrap_err().contains("not both"));
     let t3 = bench.config("c", "m", "ml.t3.medium").await.unwrap_err();
     assert!(t3.contains("Value 'ml.t3.medium' at 'productionVariants.1.member.instanceType'"), "{t3}");
+    let variant = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
+    for (patch, expected) in [
+        (
+            json!({"ManagedInstanceScaling": {"Status": "ENABLED"}}),
+            "only supported for inference component endpoints.",
+        ),
+        (json!({"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2}}), "exclude each other"),
+        (json!({"InitialInstanceCount": null}), "InitialInstanceCount is required"),
+        (json!({"InitialVariantWeight": -1.0}), "must not be negative"),
+    ] {
+        let config = json!({"EndpointConfigName": "c", "ProductionVariants": [with(variant.clone(), patch)]});
+        let error = bench.ask("CreateEndpointConfig", config).await.unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
     let unknown = bench.config("c", "x", "ml.m5.large").await.unwrap_err();
     let arn = "arn:aws:sagemaker:eu-west-1:123456789012";
     assert_eq!(unknown, format!("ValidationException: Could not find model \"{arn}:model/x\"."));
@@ -90,6 +104,17 @@ async fn an_update_resets_live_counts_unless_they_are_retained() {
     bench.config("c2", "m", "ml.m5.large").await.unwrap();
     let count = |doc: Value| doc["ProductionVariants"][0]["CurrentInstanceCount"].as_u64().unwrap();
     let three = json!([{"VariantName": "main", "DesiredInstanceCount": 3}]);
+    // Guardrails cannot swap variants of other names.
+    let renamed = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
+    bench
+        .done("CreateEndpointConfig", json!({"EndpointConfigName": "c3", "ProductionVariants": [renamed]}))
+        .await;
+    let routing = json!({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0});
+    let guarded = json!({
+        "EndpointName": "e", "EndpointConfigName": "c3",
+        "DeploymentConfig": {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
+    });
+    assert!(bench.ask("UpdateEndpoint", guarded).await.unwrap_err().contains("same variant names"));
     for (retain, left) in [(true, 3), (false, 1)] {
         let change = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": three});
         bench.done("UpdateEndpointWeightsAndCapacities", change).await;

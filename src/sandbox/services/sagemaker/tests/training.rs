@@ -1,11 +1,16 @@
 //! Training jobs, roles and lists.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{Bench, REGION, ROLE, TRAINING, job, text, with};
+use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, job, text, with};
+use crate::sandbox::services::sagemaker::work::{Objects, Seams};
 use crate::sandbox::services::sagemaker::{End, Ended, Job};
+use crate::sandbox::world::World;
 
 #[tokio::test]
 async fn a_job_is_refused_as_sagemaker_refuses_it_unless_the_rule_is_off() {
@@ -71,6 +76,48 @@ async fn a_new_role_is_not_assumable_at_once() {
     );
     bench.advance(1);
     bench.done("CreateTrainingJob", job("j")).await;
+
+    let mut role = roles.get("exec").unwrap();
+    role["AssumeRolePolicyDocument"] = json!({"Statement": []});
+    roles.put("exec", role).unwrap();
+    let untrusted = bench.ask("CreateTrainingJob", job("k")).await.unwrap_err();
+    assert!(untrusted.contains("allows principal 'sagemaker.amazonaws.com' to assume"), "{untrusted}");
+}
+
+/// An S3 that has nothing, and takes nothing.
+struct Nothing;
+
+impl Objects for Nothing {
+    fn holds(&self, _: Arc<World>, _: String, _: String) -> BoxFuture<'static, bool> {
+        Box::pin(async { false })
+    }
+
+    fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async { Err("NoSuchBucket".into()) })
+    }
+}
+
+#[tokio::test]
+async fn what_s3_lacks_fails_a_job_and_refuses_a_model() {
+    let bench = Bench::new(&[]).await;
+    bench.world().parts.put(Seams { objects: Arc::new(Nothing), ..Seams::default() });
+    bench.done("CreateTrainingJob", job("no-data")).await;
+    let mut without_channels = job("no-bucket");
+    without_channels["InputDataConfig"].take();
+    bench.done("CreateTrainingJob", without_channels).await;
+    bench.advance(10);
+    for (name, expected) in [
+        ("no-data", "ClientError: No S3 objects found under S3 URL \"s3://b/data/\""),
+        ("no-bucket", "ClientError: Failed to upload s3://b/out/no-bucket/output/model.tar.gz: NoSuchBucket"),
+    ] {
+        let failed = bench.job_becomes(name, "Failed").await;
+        assert!(text(&failed["FailureReason"]).starts_with(expected), "{failed}");
+        assert_eq!(failed["ModelArtifacts"], Value::Null);
+    }
+    let container = json!({"Image": INFERENCE, "ModelDataUrl": "s3://b/model.tar.gz"});
+    let model = json!({"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": container});
+    let refused = bench.ask("CreateModel", model).await.unwrap_err();
+    assert!(refused.contains("Could not access model data at s3://b/model.tar.gz"), "{refused}");
 }
 
 #[tokio::test]

@@ -86,6 +86,14 @@ async fn the_runtime_passes_on_and_refuses_as_aws_does() {
     assert_eq!(code.as_deref(), Some("ValidationError"));
     assert_eq!(message.as_deref(), Some("Endpoint e of account 123456789012 not found."));
 
+    // While it is created it is not there either (aws-facts §7.6).
+    bench.model("early", INFERENCE).await;
+    bench.config("early", "early", "ml.m5.large").await.unwrap();
+    bench.done("CreateEndpoint", json!({"EndpointName": "early", "EndpointConfigName": "early"})).await;
+    let creating =
+        client.invoke_endpoint().endpoint_name("early").body(b"x".to_vec().into()).send().await.unwrap_err();
+    assert_eq!(creating.message(), Some("Endpoint early of account 123456789012 not found."));
+
     // Nothing serves behind the default: it says so and never makes up a prediction.
     bench.endpoint("ml.m5.large").await;
     let nothing = invoke("x").send().await.unwrap_err();
