@@ -1,5 +1,6 @@
 //! An endpoint as its model servers and its scaling see it: what is to serve, what serves, and how an update ends.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub struct Endpoint {
 }
 
 /// A production variant with all that its servers need; it outlives its configuration and its model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
     pub name: String,
     /// None for a serverless variant.
@@ -32,6 +33,14 @@ pub struct Variant {
     pub model: Value,
     /// The variant in the endpoint configuration.
     pub config: Value,
+}
+
+/// The values of the model's environment are the user's secrets, so the documents are not shown.
+impl fmt::Debug for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, instance_type, instances, weight, .. } = self;
+        write!(f, "Variant({name} {instances}x{instance_type:?} weight {weight})")
+    }
 }
 
 /// What an endpoint is to become.

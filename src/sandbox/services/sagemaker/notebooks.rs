@@ -8,6 +8,7 @@ use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
 use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
 use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::{Millis, epoch_seconds};
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::store::{Entry, merge};
 use crate::sandbox::world::World;
@@ -121,8 +122,13 @@ pub fn create(call: &Call) -> Answer {
     );
     rename(&mut doc, "LifecycleConfigName", "NotebookInstanceLifecycleConfigName");
     rename(&mut doc, "SecurityGroupIds", "SecurityGroups");
-    let plan = call.world.plan().then(minutes(4), json!({"NotebookInstanceStatus": "InService"}));
+    let plan = call.world.plan().then_at(minutes(4), |at| settled("InService", at));
     NOTEBOOK.create(call, Entry::planned(doc, plan))
+}
+
+/// The end of a transition, as a patch.
+fn settled(status: &str, at: Millis) -> Value {
+    json!({"NotebookInstanceStatus": status, "LastModifiedTime": epoch_seconds(at)})
 }
 
 /// Two members are called differently in and out.
@@ -192,7 +198,7 @@ impl Transition {
             entry.doc["LastModifiedTime"] = now;
             let plan = call.world.plan();
             let plan = match self.to {
-                Some(status) => plan.then(self.lasts, json!({"NotebookInstanceStatus": status})),
+                Some(status) => plan.then_at(self.lasts, |at| settled(status, at)),
                 None => plan.then_gone(self.lasts),
             };
             entry.plan = plan.into();
