@@ -24,6 +24,8 @@ pub struct Environment {
     pub region: Option<String>,
     pub endpoint: Option<String>,
     pub no_color: bool,
+    /// Who is at it, for the lease: `user@host, process 4711`.
+    pub who: String,
     /// Another folder for the sandbox's state.
     pub sandbox: Option<PathBuf>,
 }
@@ -36,9 +38,19 @@ impl Environment {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
+            who: format!(
+                "{}@{}, process {}",
+                get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
+                get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
+                std::process::id()
+            ),
             sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
         }
     }
+}
+
+fn hostname() -> Option<String> {
+    std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// The config file that the flags and the current folder mean.
@@ -106,6 +118,8 @@ pub struct Session {
     pub world: World,
     /// Receives what happens, once somebody takes it.
     pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
+    /// Who the lease is for.
+    pub who: String,
     /// Kept alive for as long as the session.
     sandbox: Option<Sandbox>,
 }
@@ -172,7 +186,7 @@ impl Session {
         };
         let registry = registry();
         let events = Some(receiver);
-        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, sandbox })
+        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, who: env.who.clone(), sandbox })
     }
 
     /// Writes the sandbox's state out and ends it.
