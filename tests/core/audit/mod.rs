@@ -1,0 +1,4 @@
+//! The IAM audit, from dump to findings.
+
+mod card;
+mod world;
