@@ -8,6 +8,7 @@ use super::account::{Account, Role};
 use super::catalogue::Catalogue;
 use super::evaluate::Engine;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
+use super::graph::Graph;
 use super::rules::{self, Check, Context, Family, Hit, RoleKind, RoleView, Rule};
 use super::time::Instant;
 use super::usage::Usage;
@@ -97,11 +98,12 @@ pub struct Summary {
 /// Audits an account.
 pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let engine = Engine::new(account);
-    let cx = Context::new(&engine, usage, settings);
+    let graph = Graph::build(&engine);
+    let cx = Context::new(&engine, &graph, usage, settings);
     let mut findings = Vec::new();
     let mut muted = Vec::new();
-    for role in &account.roles {
-        let view = RoleView::new(&engine, role);
+    for (index, role) in account.roles.iter().enumerate() {
+        let view = RoleView::new(&engine, role, index);
         for rule in rules::all() {
             let Check::Role(look) = rule.check else { continue };
             if !rule.applies_to(&cx, &view) {

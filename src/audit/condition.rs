@@ -251,6 +251,80 @@ pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
     }
 }
 
+/// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
+/// whole grant still stands, at the right moment.
+const CIRCUMSTANCES: &[&str] = &[
+    "aws:multifactorauthpresent",
+    "aws:multifactorauthage",
+    "aws:sourceip",
+    "aws:vpcsourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:tokenissuetime",
+    "aws:viaawsservice",
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
+];
+
+/// Whether a statement is held back by the caller's circumstances only.
+pub fn is_circumstance(statement: &Statement) -> bool {
+    let all = &statement.conditions;
+    let by_circumstance = |c: &Condition| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str());
+    all.iter().all(|c| hold_of(c, all).is_open() || by_circumstance(c))
+}
+
+/// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
+pub fn is_circumstance_but_service(statement: &Statement) -> bool {
+    let all = &statement.conditions;
+    let set_aside = |c: &Condition| {
+        let key = c.key.to_ascii_lowercase();
+        key == "iam:passedtoservice" || CIRCUMSTANCES.contains(&key.as_str())
+    };
+    all.iter().all(|c| hold_of(c, all).is_open() || set_aside(c))
+}
+
+/// How the conditions of a statement read when a role is passed to a given service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// They hold, or everybody can meet them.
+    Open,
+    /// Some may hold or not.
+    Held,
+    /// They can not hold.
+    Never,
+}
+
+/// Reads a statement's conditions; `service` is the one that a role is passed to, if that is the question.
+pub fn read(statement: &Statement, service: Option<&str>) -> Reading {
+    let all = &statement.conditions;
+    let mut reading = Reading::Open;
+    for c in all {
+        match service
+            .filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService"))
+            .and_then(|name| admits(c, name))
+        {
+            Some(true) => {}
+            Some(false) => return Reading::Never,
+            None if hold_of(c, all).is_open() => {}
+            None => reading = Reading::Held,
+        }
+    }
+    reading
+}
+
+/// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.
+fn admits(c: &Condition, value: &str) -> Option<bool> {
+    let operator = Operator::parse(&c.operator);
+    let base = operator.base.to_ascii_lowercase();
+    if !base.starts_with("string") {
+        return None;
+    }
+    let like = operator.takes_wildcards();
+    let any = c.values.iter().any(|v| if like { pattern::matches(v, value) } else { v == value });
+    Some(any != operator.is_negated())
+}
+
 fn null(condition: &Condition, fact: Fact) -> Hold {
     let must_be_absent = condition.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
     match fact {

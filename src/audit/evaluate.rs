@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
 use super::catalogue::Catalogue;
-use super::condition::{self, Hold};
+use super::condition::{self, Hold, Reading};
 use super::managed;
 use super::pattern;
 use super::policy::{Document, Scope, Statement};
@@ -406,33 +406,73 @@ fn everywhere<'g>(denies: impl Iterator<Item = &'g Grant>) -> ActionSet {
 impl Effective {
     /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without resources)?
     pub fn decide(&self, action: &str, resource: &str) -> Decision {
+        self.decide_for(action, resource, None)
+    }
+
+    /// As [`Self::decide`], for `iam:PassRole` to a given service.
+    pub fn decide_for(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let denied = |grant: &Grant| grant.statement.conditions.is_empty() && applies(grant);
-        if self.denies.iter().any(|deny| denied(&deny.grant)) {
-            return Decision::DeniedExplicitly;
+        let (mut open, mut found) = (false, false);
+        for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
+            let reading = condition::read(&allow.grant.statement, service);
+            open |= reading == Reading::Open;
+            found |= reading != Reading::Never;
         }
-        let strength = |grants: &mut dyn Iterator<Item = &Grant>| {
-            grants.filter(|g| applies(g)).map(|g| g.hold.is_open()).max()
-        };
-        let Some(mut open) = strength(&mut self.allows.iter().map(|s| &s.grant)) else {
-            return Decision::NotAllowed;
-        };
-        match &self.ceiling {
-            Ceiling::None => {}
+        match self.denial(action, resource, service) {
+            Some(Reading::Open) => return Decision::DeniedExplicitly,
+            _ if !found => return Decision::NotAllowed,
+            Some(_) => open = false,
+            None => {}
+        }
+        match self.within_ceiling(action, resource, service) {
+            Decision::Allowed if open => Decision::Allowed,
+            Decision::Allowed => Decision::Conditional,
+            limited => limited,
+        }
+    }
+
+    /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
+    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<Reading> {
+        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
+        let denies = self.denies.iter().map(|s| &s.grant);
+        denies
+            .filter(|g| applies(g))
+            .filter_map(|g| read_deny(g, service))
+            .min_by_key(|reading| *reading != Reading::Open)
+    }
+
+    /// What the boundary alone says: `Allowed` when there is none.
+    pub fn within_ceiling(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
+        let grants = match &self.ceiling {
+            Ceiling::None => return Decision::Allowed,
             Ceiling::Missing { .. } => return Decision::Unknown,
-            Ceiling::Known { grants, .. } => {
-                if grants.iter().any(|g| !g.statement.allow && denied(g)) {
-                    return Decision::DeniedExplicitly;
+            Ceiling::Known { grants, .. } => grants,
+        };
+        let mut best = Decision::OutsideBoundary;
+        for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
+            if !grant.statement.allow {
+                match read_deny(grant, service) {
+                    Some(Reading::Open) => return Decision::DeniedExplicitly,
+                    Some(_) => best = Decision::Conditional,
+                    None => {}
                 }
-                match strength(&mut grants.iter().filter(|g| g.statement.allow)) {
-                    None => return Decision::OutsideBoundary,
-                    Some(limit) => open &= limit,
-                }
+                continue;
+            }
+            match condition::read(&grant.statement, service) {
+                Reading::Open => best = Decision::Allowed,
+                Reading::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
+                _ => {}
             }
         }
-        // A Deny under a condition may hold, or not.
-        open &= !self.denies.iter().any(|deny| applies(&deny.grant));
-        if open { Decision::Allowed } else { Decision::Conditional }
+        best
+    }
+
+    /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a service.
+    pub fn allows_at_times(&self, action: ActionId) -> bool {
+        let at_times = |s: &&Sourced| {
+            s.grant.unlimited.contains(action) && condition::is_circumstance(&s.grant.statement)
+        };
+        self.held.contains(action) && self.allowing(action).any(|s| at_times(&s))
     }
 
     /// The allowing statements that name a catalogued action.
@@ -468,6 +508,19 @@ impl Effective {
             ));
         }
         lines
+    }
+}
+
+/// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
+/// every condition is decided for sure always holds.
+fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
+    let conditions = &deny.statement.conditions;
+    let decided =
+        service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
+    match condition::read(&deny.statement, service) {
+        Reading::Never => None,
+        _ if conditions.is_empty() || decided => Some(Reading::Open),
+        _ => Some(Reading::Held),
     }
 }
 

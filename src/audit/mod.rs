@@ -12,9 +12,12 @@ pub mod action_set;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
 pub mod audit;
 pub mod catalogue;
+mod circles;
 pub mod condition;
+pub mod escalate;
 pub mod evaluate;
 pub mod finding;
+pub mod graph;
 pub mod managed;
 pub mod pattern;
 pub mod policy;

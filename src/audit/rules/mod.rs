@@ -1,16 +1,19 @@
 //! The rules: one table per family, one row per rule, and beside each row the function that looks.
 
+mod escalation;
 mod permissions;
 mod usage;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::account::is_aws_owned;
 use super::account::{Account, Role};
 use super::audit::Settings;
 use super::catalogue::Catalogue;
-use super::evaluate::{Ceiling, Effective, Engine, is_admin};
+use super::evaluate::{Ceiling, Decision, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
+use super::graph::Graph;
 use super::trust::{self, Admission};
 use super::usage::Usage;
 
@@ -96,6 +99,7 @@ impl Hit {
 pub struct Context<'a> {
     pub account: &'a Account,
     pub engine: &'a Engine<'a>,
+    pub graph: &'a Graph,
     pub catalogue: &'static Catalogue,
     pub usage: &'a Usage,
     pub settings: &'a Settings,
@@ -103,10 +107,16 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(engine: &'a Engine<'a>, usage: &'a Usage, settings: &'a Settings) -> Self {
+    pub(super) fn new(
+        engine: &'a Engine<'a>,
+        graph: &'a Graph,
+        usage: &'a Usage,
+        settings: &'a Settings,
+    ) -> Self {
         Self {
             account: engine.account,
             engine,
+            graph,
             catalogue: engine.catalogue,
             usage,
             settings,
@@ -197,6 +207,8 @@ pub enum Admin {
 /// A role with what was worked out about it.
 pub struct RoleView<'a> {
     pub role: &'a Role,
+    /// Place in the account's list.
+    pub index: usize,
     pub kind: RoleKind,
     pub effective: Effective,
     pub admissions: Vec<Admission<'a>>,
@@ -204,10 +216,45 @@ pub struct RoleView<'a> {
 }
 
 impl<'a> RoleView<'a> {
-    pub(super) fn new(engine: &Engine<'a>, role: &'a Role) -> Self {
+    pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
         let effective = engine.role(role);
         let admin = Admin::of(&effective, engine.catalogue);
-        Self { role, kind: RoleKind::of(role), admissions: trust::admissions(role), effective, admin }
+        Self { role, index, kind: RoleKind::of(role), admissions: trust::admissions(role), effective, admin }
+    }
+
+    /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
+    pub(super) fn self_rewrite(&self) -> Option<(&'static str, &str)> {
+        let own = [self.role.arn.as_str()];
+        let held = self.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(|p| p.arn.as_str());
+        let on_itself =
+            ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
+        let on_policies = held.map(|arn| ("iam:CreatePolicyVersion", arn));
+        on_itself
+            .chain(on_policies)
+            .find(|(action, on)| self.effective.decide(action, on) == Decision::Allowed)
+    }
+
+    /// Whether the role can make itself an administrator.
+    pub fn rewrites_itself(&self) -> bool {
+        self.self_rewrite().is_some()
+    }
+
+    /// Whether the role is an administrator, can become one, or holds a key to others' rights on all resources.
+    pub fn is_privileged(&self, cx: &Context<'_>) -> bool {
+        const KEYS: [&str; 8] = [
+            "iam:PutRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:CreatePolicyVersion",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PassRole",
+            "iam:CreateAccessKey",
+            "iam:UpdateLoginProfile",
+            "sts:AssumeRole",
+        ];
+        let holds = |name: &&str| cx.catalogue.find(name).is_some_and(|id| self.effective.open.contains(id));
+        self.admin >= Admin::Conditional
+            || cx.graph.reaches_admin(self.index)
+            || KEYS.iter().any(|name| holds(name))
     }
 
     /// Whether what the role may do is fully known.
@@ -232,7 +279,7 @@ impl Admin {
 
 /// Every rule, by id.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [permissions::RULES, usage::RULES].into_iter().flatten()
+    [permissions::RULES, escalation::RULES, usage::RULES].into_iter().flatten()
 }
 
 /// A rule by its id (`IAM101`) or slug (`full-access-policy`), whatever the case.

@@ -1,6 +1,6 @@
 //! 4xx: whether a role is used.
 
-use super::{Admin, Check, Context, Hit, RoleView, Rule};
+use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::time::Instant;
 
@@ -85,8 +85,8 @@ fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<U
     Some(known)
 }
 
-fn severity(view: &RoleView<'_>) -> Severity {
-    if view.admin == Admin::Yes { Severity::High } else { Severity::Medium }
+fn severity(cx: &Context<'_>, view: &RoleView<'_>) -> Severity {
+    if view.is_privileged(cx) { Severity::High } else { Severity::Medium }
 }
 
 fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -102,7 +102,7 @@ fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             .and_then(|used| used.region.as_deref())
             .map_or_else(String::new, |r| format!(" in {r}"));
         Hit::new("unused", vec![format!("last used {}{region}, {days} days ago", used.day()), created(view)])
-            .severity(severity(view))
+            .severity(severity(cx, view))
             .title(format!("Not used for {days} days"))
             .fix(removal(view))
     })
@@ -117,7 +117,7 @@ fn never_used(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         } else {
             "no use recorded since creation".to_owned()
         };
-        Hit::new("never used", vec![fact, created(view)]).severity(severity(view)).fix(removal(view))
+        Hit::new("never used", vec![fact, created(view)]).severity(severity(cx, view)).fix(removal(view))
     })
 }
 

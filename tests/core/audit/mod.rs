@@ -1,4 +1,5 @@
 //! The IAM audit, from dump to findings.
 
 mod card;
+mod escalation;
 mod world;
