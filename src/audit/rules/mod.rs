@@ -2,6 +2,7 @@
 
 mod escalation;
 mod permissions;
+mod trust;
 mod usage;
 
 use std::cell::RefCell;
@@ -14,7 +15,7 @@ use super::catalogue::Catalogue;
 use super::evaluate::{Ceiling, Decision, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
-use super::trust::{self, Admission};
+use super::trust::{Admission, admissions};
 use super::usage::Usage;
 
 /// One rule. The texts are what `opsctl explain IAM101` prints.
@@ -219,7 +220,7 @@ impl<'a> RoleView<'a> {
     pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
         let effective = engine.role(role);
         let admin = Admin::of(&effective, engine.catalogue);
-        Self { role, index, kind: RoleKind::of(role), admissions: trust::admissions(role), effective, admin }
+        Self { role, index, kind: RoleKind::of(role), admissions: admissions(role), effective, admin }
     }
 
     /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
@@ -279,7 +280,7 @@ impl Admin {
 
 /// Every rule, by id.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [permissions::RULES, escalation::RULES, usage::RULES].into_iter().flatten()
+    [permissions::RULES, escalation::RULES, trust::RULES, usage::RULES].into_iter().flatten()
 }
 
 /// A rule by its id (`IAM101`) or slug (`full-access-policy`), whatever the case.

@@ -2,4 +2,5 @@
 
 mod card;
 mod escalation;
+mod trust;
 mod world;
