@@ -9,7 +9,7 @@ use super::catalogue::Catalogue;
 use super::evaluate::Engine;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
-use super::rules::{self, Check, Context, Family, Hit, RoleKind, RoleView, Rule};
+use super::rules::{self, Context, Family, Hit, RoleKind, RoleView, Rule};
 use super::time::Instant;
 use super::usage::Usage;
 
@@ -104,21 +104,19 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let mut muted = Vec::new();
     for (index, role) in account.roles.iter().enumerate() {
         let view = RoleView::new(&engine, role, index);
-        for rule in rules::all() {
-            let Check::Role(look) = rule.check else { continue };
-            if !rule.applies_to(&cx, &view) {
-                continue;
-            }
-            if let Some(hit) = look(&cx, &view) {
+        if view.kind != RoleKind::ServiceLinked {
+            rules::honesty::of_role(&cx, &view);
+        }
+        for rule in rules::all().filter(|rule| rule.applies_to(&cx, &view)) {
+            if let Some(hit) = rule.look(&cx, &view) {
                 let finding = finding(rule, hit, &view, settings);
                 if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
             }
         }
     }
+    rules::honesty::of_account(&cx);
     for rule in rules::all() {
-        if let Check::Account(look) = rule.check {
-            findings.extend(look(&cx).into_iter().map(|hit| plain(rule, hit, &account.id)));
-        }
+        findings.extend(rule.look_at_account(&cx).into_iter().map(|hit| plain(rule, hit, &account.id)));
     }
     for list in [&mut findings, &mut muted] {
         list.sort_by(|a: &Finding, b: &Finding| {

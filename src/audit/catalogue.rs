@@ -3,7 +3,7 @@
 //! Embedded, compressed, pinned by the hashes in `data/SOURCES.md`, and made by `data/build.py`. An action
 //! that is not here is never an error: policies name actions that AWS has since dropped or not yet published.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -61,6 +61,7 @@ pub struct Catalogue {
     templates_by_arn_service: HashMap<Box<str>, Vec<u16>>,
     takers: Vec<Vec<ActionId>>,
     unscoped: Vec<ActionId>,
+    managed: HashSet<Box<str>>,
 }
 
 static ACTIONS: &[u8] = include_bytes!("data/actions.gz");
@@ -91,12 +92,16 @@ impl Catalogue {
             templates_by_arn_service: HashMap::new(),
             takers: Vec::new(),
             unscoped: Vec::new(),
+            managed: HashSet::with_capacity(1_600),
         };
         let mut first_template = 0;
         for line in text.lines() {
             let (kind, rest) = line.split_at(2);
             match kind {
                 "d " => c.date = rest.into(),
+                "p " => {
+                    c.managed.insert(rest.into());
+                }
                 "s " => {
                     first_template = c.templates.len();
                     let next = id(c.actions.len());
@@ -149,6 +154,11 @@ impl Catalogue {
     /// The day of the data, `YYYY-MM-DD`. Printed in every report.
     pub fn date(&self) -> &str {
         &self.date
+    }
+
+    /// Whether AWS had a managed policy of this ARN on that day.
+    pub fn has_managed_policy(&self, arn: &str) -> bool {
+        self.managed.contains(arn)
     }
 
     /// How many actions are known.
@@ -229,6 +239,15 @@ impl Catalogue {
             _ => 0..id(self.actions.len()),
         };
         range.filter(|&action| pattern::matches(&lower, self.lower_name(action))).collect()
+    }
+
+    /// Whether a pattern matches any known action.
+    pub fn matches_any(&self, pattern: &str) -> bool {
+        if pattern::is_wild(pattern) {
+            !self.expand(pattern).is_empty()
+        } else {
+            self.find(pattern).is_some()
+        }
     }
 
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a

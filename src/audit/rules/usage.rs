@@ -3,6 +3,8 @@
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::time::Instant;
+use crate::audit::trust::Principal;
+use crate::audit::usage::ServiceUse;
 
 const LAST_USED: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage_delete.html#roles-delete_prerequisites";
@@ -46,6 +48,61 @@ pub const RULES: &[Rule] = &[
         fix: "Review trust and policies, then tag the role `opsctl:reviewed` with the day.",
         page: LAST_ACCESSED,
         check: Check::Role(old),
+    },
+    Rule {
+        id: "IAM404",
+        slug: "unused-services",
+        severity: Severity::Low,
+        title: "Services that the role may use and does not",
+        what: "The role's policies allow services that it has not tried within `--stale-after`.",
+        why: "What is not used can be taken away without anybody noticing, except an intruder.",
+        fix: "Take the services out; `opsctl audit-iam --write DIR` proposes the policy.",
+        page: LAST_ACCESSED,
+        check: Check::Role(unused_services),
+    },
+    Rule {
+        id: "IAM405",
+        slug: "unused-actions",
+        severity: Severity::Low,
+        title: "Actions that the role may use and does not",
+        what: "Of a service that the role uses, tracked actions were not tried within `--stale-after`.",
+        why: "What is not used can be taken away.",
+        fix: "Take the actions out.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-action-last-accessed.html",
+        check: Check::Role(unused_actions),
+    },
+    Rule {
+        id: "IAM406",
+        slug: "dangerous-and-dormant",
+        severity: Severity::Critical,
+        title: "A dangerous role that nobody uses",
+        what: "The role leads to an administrator or lets strangers in, and is stale or was never used.",
+        why: "It costs nothing to remove and everything to leave.",
+        fix: "Disable it today, delete it after a while.",
+        page: LAST_USED,
+        check: Check::Role(dangerous_and_dormant),
+    },
+    Rule {
+        id: "IAM407",
+        slug: "odd-region",
+        severity: Severity::Info,
+        title: "Last used in a region where we do not work",
+        what: "The latest use was in a region outside the settings' list.",
+        why: "Intruders like regions that nobody watches.",
+        fix: "Look at CloudTrail in that region.",
+        page: LAST_ACCESSED,
+        check: Check::Role(odd_region),
+    },
+    Rule {
+        id: "IAM408",
+        slug: "dead-workload",
+        severity: Severity::Low,
+        title: "A role for machines that no machine can have",
+        what: "Only EC2 may assume the role, and it is in no instance profile.",
+        why: "The workload is gone; the role is left over.",
+        fix: "Delete the role.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html",
+        check: Check::Role(dead_workload),
     },
 ];
 
@@ -160,4 +217,118 @@ fn removal(view: &RoleView<'_>) -> String {
     }
     steps.push(format!("aws iam delete-role --role-name {role}"));
     steps.join("\n")
+}
+
+/// The parts of a role's service-last-accessed data that this long without use makes findings of.
+fn unused_for_long(cx: &Context<'_>, used: Option<Instant>) -> bool {
+    used.is_none_or(|used| used.days_until(cx.settings.now) > cx.settings.stale_after_days)
+}
+
+/// The data of a role old enough to be judged by it; `None` also notes that there is none.
+fn services<'a>(cx: &Context<'a>, view: &RoleView<'_>, rule: &'static str) -> Option<&'a [ServiceUse]> {
+    let Some(services) = cx.usage.roles.get(&view.role.arn) else {
+        cx.without_data(
+            rule,
+            if cx.usage.roles.is_empty() { "" } else { &view.role.arn },
+            "no service-last-accessed data",
+        );
+        return None;
+    };
+    let age = view.role.create_date?.days_until(cx.settings.now);
+    let dormant = match use_of(view) {
+        Use::At(used) => unused_for_long(cx, Some(used)),
+        Use::Never { .. } => true,
+        Use::Untold => false,
+    };
+    // A role that nobody uses at all is IAM401 or IAM402, not a list of services.
+    (age > cx.settings.stale_after_days && !dormant).then_some(services)
+}
+
+/// Whether a service is in what the role may do after Deny and boundary: AWS's list knows neither.
+fn holds_any(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
+    let mut actions = cx.catalogue.service(service).unwrap_or(0..0);
+    actions.any(|id| view.effective.some.contains(id) || view.effective.held.contains(id))
+}
+
+fn unused_services(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    const READERS: [&str; 3] = ["/ReadOnlyAccess", "/SecurityAudit", "/ViewOnlyAccess"];
+    let services = services(cx, view, "IAM404")?;
+    if view.role.attached.iter().any(|p| READERS.iter().any(|name| p.arn.ends_with(name))) {
+        return None;
+    }
+    let unused: Vec<&str> = services
+        .iter()
+        .filter(|s| unused_for_long(cx, s.last_authenticated) && holds_any(cx, view, &s.service_namespace))
+        .map(|s| s.service_namespace.as_str())
+        .collect();
+    let sensitive =
+        ["iam", "kms", "secretsmanager", "sts", "organizations", "s3"].iter().any(|s| unused.contains(s));
+    (!unused.is_empty()).then(|| {
+        Hit::new(
+            unused.join(", "),
+            vec![format!("not used within {} days: {}", cx.settings.stale_after_days, unused.join(", "))],
+        )
+        .severity(if sensitive { Severity::Medium } else { Severity::Low })
+    })
+}
+
+fn unused_actions(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let services = services(cx, view, "IAM405")?;
+    let mut unused = Vec::new();
+    for service in services.iter().filter(|s| !unused_for_long(cx, s.last_authenticated)) {
+        for action in
+            service.tracked_actions_last_accessed.iter().filter(|a| unused_for_long(cx, a.last_accessed))
+        {
+            let name = format!("{}:{}", service.service_namespace, action.name);
+            let held = |id| view.effective.some.contains(id) || view.effective.held.contains(id);
+            if cx.catalogue.find(&name).is_some_and(held) {
+                unused.push(name);
+            }
+        }
+    }
+    unused.sort();
+    (!unused.is_empty()).then(|| {
+        Hit::new(
+            unused.join(", "),
+            vec![format!("not used within {} days: {}", cx.settings.stale_after_days, unused.join(", "))],
+        )
+    })
+}
+
+fn dangerous_and_dormant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let danger = if view.admin == super::Admin::Yes {
+        "it is an administrator"
+    } else if cx.graph.reaches_admin(view.index) {
+        "it can become an administrator"
+    } else if super::trust::lets_strangers_in(cx, view) {
+        "it lets strangers in"
+    } else {
+        return None;
+    };
+    let dormant = stale(cx, view).or_else(|| never_used(cx, view))?;
+    let mut evidence = vec![danger.to_owned()];
+    evidence.extend(dormant.evidence);
+    Some(Hit::new(danger, evidence).fix(removal(view)))
+}
+
+fn odd_region(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let regions = cx.settings.regions.as_ref()?;
+    let region = view
+        .role
+        .last_used
+        .as_ref()?
+        .region
+        .as_ref()
+        .filter(|region| !region.is_empty() && !regions.contains(region))?;
+    Some(Hit::new(&**region, vec![format!("last used in {region}")]))
+}
+
+fn dead_workload(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let mut principals = view.admissions.iter().flat_map(|a| &a.principals).peekable();
+    let only_ec2 =
+        principals.peek().is_some() && principals.all(|p| *p == Principal::Service("ec2.amazonaws.com"));
+    let recent = matches!(use_of(view), Use::At(_));
+    (only_ec2 && view.role.instance_profiles.is_empty() && !recent).then(|| {
+        Hit::new("no instance profile", vec!["trusted by EC2 only, and in no instance profile".into()])
+    })
 }

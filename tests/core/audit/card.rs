@@ -27,7 +27,7 @@ fn full_access_is_found_and_weighed() {
 
 #[test]
 fn what_only_sounds_like_it_is_not() {
-    assert_eq!(found(role("a").aws("AmazonS3ReadOnlyAccess")), [""; 0]);
+    assert!(!found(role("a").aws("AmazonS3ReadOnlyAccess")).contains(&"IAM101"));
     let own = World::of([role("a").attach(&policy_arn("OurFullAccess"))])
         .policy(customer_policy("OurFullAccess", allow(&["s3:GetObject"], &["arn:aws:s3:::ours/*"])));
     assert!(

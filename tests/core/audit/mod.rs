@@ -2,5 +2,8 @@
 
 mod card;
 mod escalation;
+mod generate;
+mod hygiene;
 mod trust;
+mod truth;
 mod world;
