@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::action_set::{ActionId, ActionSet};
 use super::pattern;
@@ -193,6 +193,11 @@ impl Catalogue {
         self.by_prefix.get(prefix).map(|&index| self.services[index].actions.clone())
     }
 
+    /// Every action.
+    pub fn all(&self) -> Range<ActionId> {
+        0..id(self.actions.len())
+    }
+
     /// Every service prefix with its actions.
     pub fn services(&self) -> impl Iterator<Item = (&str, Range<ActionId>)> {
         self.services.iter().map(|s| (&*s.prefix, s.actions.clone()))
@@ -241,43 +246,81 @@ impl Catalogue {
         range.filter(|&action| pattern::matches(&lower, self.lower_name(action))).collect()
     }
 
-    /// Whether a pattern matches any known action.
-    pub fn matches_any(&self, pattern: &str) -> bool {
-        if pattern::is_wild(pattern) {
-            !self.expand(pattern).is_empty()
-        } else {
-            self.find(pattern).is_some()
-        }
-    }
-
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a
     /// resource type whose every ARN the pattern matches, and those without resource types if it matches `*`.
     pub fn unlimited_by(&self, resource: &str, account: &str) -> ActionSet {
-        let mut set = ActionSet::default();
-        if pattern::is_everything(resource) {
-            set.extend(0..id(self.actions.len()));
-            return set;
+        let mut set = self.without_resources(resource);
+        for template in self.covered(resource, account) {
+            set.extend(self.takers[usize::from(template)].iter().copied());
         }
-        if pattern::matches(resource, "*") {
-            set.extend(self.unscoped.iter().copied());
-        }
-        if !pattern::is_wild(resource) {
-            return set;
-        }
-        let service =
+        set
+    }
+
+    /// As [`Self::unlimited_by`], but only actions whose every resource type the pattern covers: what a Deny
+    /// takes away for sure.
+    pub fn wholly_covered_by(&self, resource: &str, account: &str) -> ActionSet {
+        let mut set = self.without_resources(resource);
+        let covered: HashSet<u16> = self.covered(resource, account).collect();
+        let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
+        set.extend(
+            takers.filter(|&id| self.actions[usize::from(id)].types.iter().all(|t| covered.contains(t))),
+        );
+        set
+    }
+
+    fn without_resources(&self, resource: &str) -> ActionSet {
+        let matched = pattern::matches(resource, "*");
+        self.unscoped.iter().copied().filter(|_| matched).collect()
+    }
+
+    /// The resource types whose every ARN a pattern matches.
+    fn covered<'c>(&'c self, resource: &'c str, account: &'c str) -> impl Iterator<Item = u16> + 'c {
+        let named =
             resource.splitn(4, ':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
-        let candidates: Box<dyn Iterator<Item = u16>> = match service {
+        let candidates: Box<dyn Iterator<Item = u16>> = match named {
+            _ if !pattern::is_wild(resource) => Box::new(std::iter::empty()),
             Some(service) => {
                 Box::new(self.templates_by_arn_service.get(service).into_iter().flatten().copied())
             }
             None => Box::new(0..id(self.templates.len())),
         };
-        for template in candidates {
-            if pattern::matches(resource, &instance(&self.templates[usize::from(template)], account)) {
-                set.extend(self.takers[usize::from(template)].iter().copied());
-            }
-        }
-        set
+        candidates
+            .filter(move |&t| pattern::matches(resource, &instance(&self.templates[usize::from(t)], account)))
+    }
+}
+
+/// Actions that the program names, looked up once.
+pub struct Named {
+    names: &'static [&'static str],
+    ids: OnceLock<Box<[ActionId]>>,
+}
+
+impl Named {
+    /// A list of actions, which must be catalogued.
+    pub const fn new(names: &'static [&'static str]) -> Self {
+        Self { names, ids: OnceLock::new() }
+    }
+
+    /// Their numbers, in the order of the names.
+    pub fn ids(&self) -> &[ActionId] {
+        self.ids.get_or_init(|| {
+            let find = |name: &&str| {
+                Catalogue::embedded()
+                    .find(name)
+                    .unwrap_or_else(|| unreachable!("{name} is catalogued: tests use every list"))
+            };
+            self.names.iter().map(find).collect()
+        })
+    }
+
+    /// Those of them in a set.
+    pub fn within(&self, set: &ActionSet) -> Vec<ActionId> {
+        self.ids().iter().copied().filter(|&id| set.contains(id)).collect()
+    }
+
+    /// Whether any of them is in a set.
+    pub fn any_in(&self, set: &ActionSet) -> bool {
+        self.ids().iter().any(|&id| set.contains(id))
     }
 }
 

@@ -134,6 +134,7 @@ const GLOBAL: &[(&str, Fact)] = &[
     ("aws:principaltype", Fact::Ambient),
     ("aws:principalorgid", Fact::Ambient),
     ("aws:principalorgpaths", Fact::Ambient),
+    ("aws:principalorgmasteraccountid", Fact::Ambient),
     ("aws:resourceaccount", Fact::Ambient),
     ("aws:resourceorgid", Fact::Ambient),
     ("aws:resourceorgpaths", Fact::Ambient),
@@ -181,9 +182,10 @@ const GLOBAL: &[(&str, Fact)] = &[
     ("identitystore:userid", Fact::Telling { always: false }),
 ];
 
-/// Keys of the documents that identity providers sign; in trust policies only.
-const PROVIDER_PREFIXES: &[&str] =
-    &["saml:", "www.amazon.com:", "graph.facebook.com:", "accounts.google.com:"];
+/// Keys whose prefix is no service: those of the documents that identity providers sign, of AWS Marketplace's
+/// change requests, and of a retired service that AWS's policies still name.
+const OTHER_PREFIXES: &[&str] =
+    &["saml:", "www.amazon.com:", "graph.facebook.com:", "accounts.google.com:", "catalog:", "deepracer:"];
 
 fn fact(key: &str) -> Fact {
     let key = key.to_ascii_lowercase();
@@ -203,9 +205,7 @@ fn fact(key: &str) -> Fact {
         Some((service, _)) if Catalogue::embedded().service(service).is_some() => {
             Fact::Telling { always: false }
         }
-        _ if PROVIDER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
-            Fact::Telling { always: false }
-        }
+        _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => Fact::Telling { always: false },
         _ => Fact::Unknown,
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Named};
 use super::condition::{self, Hold, Reading};
 use super::managed;
 use super::pattern;
@@ -21,7 +21,7 @@ pub struct Engine<'a> {
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
-    unlimited: RefCell<HashMap<String, Rc<ActionSet>>>,
+    unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
 }
 
@@ -175,7 +175,7 @@ impl<'a> Engine<'a> {
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
             actions: RefCell::default(),
-            unlimited: RefCell::default(),
+            unlimited: Default::default(),
             compiled: RefCell::default(),
         }
     }
@@ -271,31 +271,39 @@ impl<'a> Engine<'a> {
             rest.subtract(&actions);
             actions = rest;
         }
+        let actions = Rc::new(actions);
         let unlimited = match &statement.resources {
-            None => ActionSet::default(),
+            None => Rc::default(),
+            Some(Scope::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
+                Rc::clone(&actions)
+            }
             Some(Scope::Only(patterns)) => {
                 let mut all = ActionSet::default();
                 for pattern in patterns {
-                    all.extend(self.unlimited_by(pattern, &actions).iter());
+                    all.union(&self.unlimited_by(pattern, statement.allow));
                 }
-                all
+                all.intersect(&actions);
+                Rc::new(all)
             }
+            // What is left out may be all that matters: a Deny of this form takes nothing away for sure.
+            Some(Scope::Except(_)) if !statement.allow => Rc::default(),
             Some(Scope::Except(patterns)) => {
-                let mut rest = actions.clone();
-                patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, &actions)));
-                rest
+                let mut rest = ActionSet::clone(&actions);
+                patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
+                Rc::new(rest)
             }
         };
         Grant {
             statement: Rc::new(statement.clone()),
             index,
-            actions: Rc::new(actions),
-            unlimited: Rc::new(unlimited),
+            actions,
+            unlimited,
             hold: condition::hold(statement),
         }
     }
 
-    fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
+    /// The catalogued actions that a pattern matches; each pattern is worked out once.
+    pub fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
         if let Some(known) = self.actions.borrow().get(pattern) {
             return Rc::clone(known);
         }
@@ -304,23 +312,24 @@ impl<'a> Engine<'a> {
         ids
     }
 
-    /// Those of `actions` for which the resource pattern leaves nothing out.
-    fn unlimited_by(&self, resource: &str, actions: &ActionSet) -> ActionSet {
-        if pattern::is_everything(resource) {
-            return actions.clone();
+    /// The actions for which a resource pattern leaves nothing out: of any type they take, for an Allow; of
+    /// every type, for what takes away.
+    fn unlimited_by(&self, resource: &str, of_any_type: bool) -> Rc<ActionSet> {
+        let cache = &self.unlimited[usize::from(of_any_type)];
+        if let Some(known) = cache.borrow().get(resource) {
+            return Rc::clone(known);
         }
-        // Most patterns that name a thing are used once and cover no type: only the others are kept.
-        let known = self.unlimited.borrow().get(resource).cloned();
-        let set = known.unwrap_or_else(|| {
-            let set = Rc::new(self.catalogue.unlimited_by(resource, &self.account.id));
-            if !set.is_empty() {
-                self.unlimited.borrow_mut().insert(resource.to_owned(), Rc::clone(&set));
-            }
-            set
+        let account = &self.account.id;
+        let set = Rc::new(match of_any_type {
+            _ if pattern::is_everything(resource) => self.catalogue.all().collect(),
+            true => self.catalogue.unlimited_by(resource, account),
+            false => self.catalogue.wholly_covered_by(resource, account),
         });
-        let mut both = actions.clone();
-        both.intersect(&set);
-        both
+        // Most patterns that name a thing are used once and cover no type: only the others are kept.
+        if !set.is_empty() {
+            cache.borrow_mut().insert(resource.to_owned(), Rc::clone(&set));
+        }
+        set
     }
 }
 
@@ -537,19 +546,17 @@ pub fn is_everything(set: &ActionSet, catalogue: &Catalogue) -> bool {
 /// Enough of IAM to make oneself an administrator at will: nearly all of `iam:*`, or the power to rewrite
 /// any role together with the power to become or to pass any role.
 fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
-    let has = |name: &str| catalogue.find(name).is_some_and(|id| set.contains(id));
-    let rewrites = [
+    static REWRITES: Named = Named::new(&[
         "iam:PutRolePolicy",
         "iam:AttachRolePolicy",
         "iam:CreatePolicyVersion",
         "iam:UpdateAssumeRolePolicy",
-    ]
-    .into_iter()
-    .any(has);
-    if !rewrites {
+    ]);
+    static BECOMES: Named = Named::new(&["iam:PassRole", "sts:AssumeRole"]);
+    if !REWRITES.any_in(set) {
         return false;
     }
     let iam = catalogue.service("iam").unwrap_or(0..0);
     let held = iam.clone().filter(|&id| set.contains(id)).count();
-    held * 100 >= iam.len() * 95 || has("iam:PassRole") || has("sts:AssumeRole")
+    held * 100 >= iam.len() * 95 || BECOMES.any_in(set)
 }

@@ -205,6 +205,9 @@ impl Graph {
         if let Some(assume) = open("sts:AssumeRole") {
             self.connect(index, effective, assume, Via::Assume);
         }
+        if !view.touches_iam {
+            return;
+        }
         if let Some(rewrite) = open("iam:UpdateAssumeRolePolicy") {
             self.connect(index, effective, rewrite, Via::Rewrite);
         }

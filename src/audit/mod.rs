@@ -11,16 +11,20 @@ pub mod account;
 pub mod action_set;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
 pub mod audit;
+pub mod baseline;
 pub mod catalogue;
 mod circles;
 pub mod condition;
 pub mod escalate;
 pub mod evaluate;
+pub mod explain;
 pub mod finding;
 pub mod graph;
+pub mod least;
 pub mod managed;
 pub mod pattern;
 pub mod policy;
+pub mod report;
 pub mod rules;
 pub mod time;
 pub mod trust;
@@ -28,6 +32,7 @@ pub mod usage;
 
 pub use account::{Account, Page};
 pub use audit::{Audit, Settings, audit};
+pub use baseline::Baseline;
 pub use finding::{Finding, NotEvaluated, Severity, Status};
 pub use rules::{Rule, find as find_rule};
 pub use time::Instant;

@@ -196,6 +196,9 @@ fn lowered_if(at_times: bool, severity: Severity) -> Severity {
 }
 
 fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if !view.touches_iam {
+        return None;
+    }
     let mut found = Found::default();
     if let Some((action, on)) = view.self_rewrite() {
         found.add(Severity::Critical, format!("REACHABLE: {action} on {on} applies to the role itself"));
@@ -244,7 +247,7 @@ fn times(at_times: bool) -> &'static str {
 }
 
 fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(cx, view) {
         return None;
     }
     let mut found = Found::default();
@@ -317,7 +320,7 @@ fn rewrite_and_assume(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) 
 }
 
 fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(cx, view) {
         return None;
     }
     let pass = cx.catalogue.find("iam:PassRole")?;
@@ -416,7 +419,7 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(cx, view) {
         return None;
     }
     let action = cx.catalogue.find("iam:PassRole").filter(|&id| view.effective.open.contains(id))?;
@@ -434,7 +437,7 @@ fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(cx, view) {
         return None;
     }
     let mut found = Found::default();

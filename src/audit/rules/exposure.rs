@@ -1,10 +1,12 @@
 //! 107 to 119: broad grants short of an administrator's, by what they put at risk.
 
+use std::sync::LazyLock;
+
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::action_set::{ActionId, ActionSet};
-use crate::audit::catalogue::Level;
+use crate::audit::catalogue::{Catalogue, Level, Named};
 use crate::audit::condition::Hold;
 use crate::audit::evaluate::{Sourced, shorten};
 use crate::audit::finding::Severity;
@@ -230,15 +232,6 @@ fn shorten_actions(cx: &Context<'_>, actions: &[ActionId]) -> String {
     shorten(&actions.iter().map(|&id| cx.catalogue.name(id).to_owned()).collect::<Vec<_>>())
 }
 
-/// Those of a list of action names that the role holds on all resources.
-fn of_list(cx: &Context<'_>, view: &RoleView<'_>, names: &[&str]) -> Vec<ActionId> {
-    names
-        .iter()
-        .filter_map(|name| cx.catalogue.find(name))
-        .filter(|&id| view.effective.open.contains(id))
-        .collect()
-}
-
 /// What workloads of the compute services need on `*` by AWS's own service-role policies: logs, traces,
 /// network interfaces, agents.
 const OF_WORKLOADS: &[&str] = &[
@@ -255,27 +248,46 @@ const OF_WORKLOADS: &[&str] = &[
     "cloudwatch:put",
 ];
 
+/// Actions that write or tag, that could be limited to resources, and that are not what workloads need on `*`.
+static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
+    let c = Catalogue::embedded();
+    let writes = |&id: &ActionId| {
+        let name = c.name(id).to_ascii_lowercase();
+        (c.has_level(id, Level::Write) || c.has_level(id, Level::Tagging))
+            && c.resource_templates(id).next().is_some()
+            && !OF_WORKLOADS.iter().any(|prefix| name.starts_with(prefix))
+    };
+    c.all().filter(writes).collect()
+});
+
+/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx.
+static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
+    let c = Catalogue::embedded();
+    let exposes = |&id: &ActionId| {
+        let elsewhere = ["iam", "sso", "organizations"].contains(&c.service_of(id));
+        !elsewhere && c.has_level(id, Level::Permissions) && c.resource_templates(id).next().is_some()
+    };
+    c.all().filter(exposes).collect()
+});
+
 fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let mut of_aws: ActionSet = ActionSet::default();
+    if view.is_everything(cx) {
+        return None;
+    }
+    let mut actions = ActionSet::default();
     let service_role =
         |s: &&Sourced| is_aws_owned(&s.source.arn) && s.source.arn.contains(":policy/service-role/");
     view.effective
         .allows
         .iter()
         .filter(|s| !service_role(s) && s.grant.hold.is_open())
-        .for_each(|s| of_aws.union(&s.grant.unlimited));
-    let writes = |&id: &ActionId| {
-        let level = cx.catalogue.has_level(id, Level::Write) || cx.catalogue.has_level(id, Level::Tagging);
-        level && of_aws.contains(id) && cx.catalogue.resource_templates(id).next().is_some() && {
-            let name = cx.catalogue.name(id).to_ascii_lowercase();
-            !OF_WORKLOADS.iter().any(|prefix| name.starts_with(prefix))
-        }
-    };
-    let actions: Vec<ActionId> = view.effective.open.iter().filter(writes).collect();
-    holding(cx, view, &actions)
+        .for_each(|s| actions.union(&s.grant.unlimited));
+    actions.intersect(&view.effective.open);
+    actions.intersect(&WRITES);
+    holding(cx, view, &actions.iter().collect::<Vec<_>>())
 }
 
-const READS_DATA: &[&str] = &[
+static READS_DATA: Named = Named::new(&[
     "s3:GetObject",
     "s3:GetObjectVersion",
     "secretsmanager:GetSecretValue",
@@ -302,10 +314,10 @@ const READS_DATA: &[&str] = &[
     "sqs:ReceiveMessage",
     "elasticfilesystem:ClientMount",
     "codecommit:GitPull",
-];
+]);
 
 fn exfiltration(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions = of_list(cx, view, READS_DATA);
+    let actions = READS_DATA.within(&view.effective.open);
     // Metadata of tables, and decryption alone (IAM115), are no data yet.
     let harmless = ["glue:GetTable", "kms:Decrypt"];
     if actions.iter().all(|&id| harmless.contains(&cx.catalogue.name(id))) {
@@ -315,16 +327,12 @@ fn exfiltration(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn exposure(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let exposes = |&id: &ActionId| {
-        let own = ["iam", "sso", "organizations"].contains(&cx.catalogue.service_of(id));
-        !own && cx.catalogue.has_level(id, Level::Permissions)
-            && cx.catalogue.resource_templates(id).next().is_some()
-    };
-    let actions: Vec<ActionId> = view.effective.open.iter().filter(exposes).collect();
-    holding(cx, view, &actions)
+    let mut actions = view.effective.open.clone();
+    actions.intersect(&EXPOSES);
+    holding(cx, view, &actions.iter().collect::<Vec<_>>())
 }
 
-const GIVES_CREDENTIALS: &[&str] = &[
+static GIVES_CREDENTIALS: Named = Named::new(&[
     "sts:GetFederationToken",
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
@@ -337,21 +345,19 @@ const GIVES_CREDENTIALS: &[&str] = &[
     "iam:CreateServiceSpecificCredential",
     "iam:ResetServiceSpecificCredential",
     "cognito-identity:GetCredentialsForIdentity",
-    "sso:GetRoleCredentials",
     "lightsail:GetInstanceAccessDetails",
     "lightsail:GetRelationalDatabaseMasterUserPassword",
     "ec2:GetPasswordData",
     "chime:CreateApiKey",
-    "iot:AssumeRoleWithCertificate",
     "mediapackage:RotateIngestEndpointCredentials",
     "connect:GetFederationToken",
-];
+]);
 
 fn credentials(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    holding(cx, view, &of_list(cx, view, GIVES_CREDENTIALS))
+    holding(cx, view, &GIVES_CREDENTIALS.within(&view.effective.open))
 }
 
-const DESTROYS: &[&str] = &[
+static DESTROYS: Named = Named::new(&[
     "s3:DeleteBucket",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
@@ -385,20 +391,22 @@ const DESTROYS: &[&str] = &[
     "es:DeleteDomain",
     "glacier:DeleteArchive",
     "fsx:DeleteFileSystem",
+]);
+
+/// Read it, destroy it, and encrypt what is left: what ransomware needs one of each of.
+static RANSOM: [Named; 3] = [
+    Named::new(&["s3:GetObject", "ec2:CreateSnapshot"]),
+    Named::new(&["s3:DeleteObject", "ec2:DeleteVolume"]),
+    Named::new(&["kms:Encrypt", "s3:PutEncryptionConfiguration", "kms:CreateKey"]),
 ];
 
 fn destructive(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions = of_list(cx, view, DESTROYS);
-    let holds = |names: &[&str]| !of_list(cx, view, names).is_empty();
-    // Read it, destroy it, and encrypt what is left: what ransomware needs.
-    let ransom = holds(&["s3:GetObject", "ec2:CreateSnapshot"])
-        && holds(&["s3:DeleteObject", "ec2:DeleteVolume"])
-        && holds(&["kms:Encrypt", "s3:PutEncryptionConfiguration", "kms:CreateKey"]);
-    let hit = holding(cx, view, &actions)?;
+    let hit = holding(cx, view, &DESTROYS.within(&view.effective.open))?;
+    let ransom = RANSOM.iter().all(|one_of| one_of.any_in(&view.effective.open));
     Some(if ransom { hit.severity(Severity::High) } else { hit })
 }
 
-const BLINDS: &[&str] = &[
+static BLINDS: Named = Named::new(&[
     "cloudtrail:StopLogging",
     "cloudtrail:DeleteTrail",
     "cloudtrail:UpdateTrail",
@@ -419,10 +427,10 @@ const BLINDS: &[&str] = &[
     "macie2:DisableMacie",
     "inspector2:Disable",
     "detective:DeleteGraph",
-];
+]);
 
 fn blinding(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions: Vec<ActionId> = of_list(cx, view, BLINDS);
+    let actions: Vec<ActionId> = BLINDS.within(&view.effective.open);
     // Setting a retention period is what every deploy tool does; alone it hides little.
     let mild = ["logs:PutRetentionPolicy", "s3:PutBucketLogging"];
     let hit = holding(cx, view, &actions)?;
@@ -434,7 +442,8 @@ fn blinding(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn decrypt(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    holding(cx, view, &of_list(cx, view, &["kms:Decrypt", "kms:ReEncryptFrom"]))
+    static DECRYPTS: Named = Named::new(&["kms:Decrypt", "kms:ReEncryptFrom"]);
+    holding(cx, view, &DECRYPTS.within(&view.effective.open))
 }
 
 /// Policies of AWS that read nearly everything.
@@ -453,9 +462,9 @@ fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .iter()
         .filter(|p| is_aws_owned(&p.arn))
         .find(|p| READERS.iter().any(|name| p.arn.ends_with(&format!("/{name}"))));
-    let data = of_list(cx, view, &["s3:GetObject", "dynamodb:Scan", "secretsmanager:GetSecretValue"]);
-    let effective =
-        view.effective.open.iter().filter(|&id| cx.catalogue.has_level(id, Level::Read)).count() > 0;
+    static DATA: Named = Named::new(&["s3:GetObject", "dynamodb:Scan", "secretsmanager:GetSecretValue"]);
+    let data = DATA.within(&view.effective.open);
+    let effective = view.effective.open.iter().any(|id| cx.catalogue.has_level(id, Level::Read));
     if !effective || (reader.is_none() && data.is_empty()) {
         return None;
     }
@@ -481,7 +490,7 @@ fn cloud_shell(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     })
 }
 
-const COSTS: &[&str] = &[
+static COSTS: Named = Named::new(&[
     "ec2:RunInstances",
     "ec2:RequestSpotInstances",
     "ec2:PurchaseReservedInstancesOffering",
@@ -501,13 +510,14 @@ const COSTS: &[&str] = &[
     "elasticache:PurchaseReservedCacheNodesOffering",
     "es:PurchaseReservedInstanceOffering",
     "route53domains:RegisterDomain",
-];
+]);
 
 fn cost(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let unconditional = |&id: &ActionId| {
         view.effective.allowing(id).any(|s| s.grant.hold == Hold::Void && s.grant.unlimited.contains(id))
     };
-    let actions: Vec<ActionId> = of_list(cx, view, COSTS).into_iter().filter(unconditional).collect();
+    let actions: Vec<ActionId> =
+        COSTS.within(&view.effective.open).into_iter().filter(unconditional).collect();
     holding(cx, view, &actions)
 }
 
@@ -571,4 +581,16 @@ fn tagging_action(cx: &Context<'_>, view: &RoleView<'_>, granted: &ActionSet) ->
         };
         actions.find(adds).map(|id| cx.catalogue.name(id).to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looking a list up panics at what is not catalogued.
+    #[test]
+    fn every_named_action_is_catalogued() {
+        let lists = [&READS_DATA, &GIVES_CREDENTIALS, &DESTROYS, &BLINDS, &COSTS];
+        assert!(lists.into_iter().chain(&RANSOM).all(|list| !list.ids().is_empty()));
+    }
 }

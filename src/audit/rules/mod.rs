@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use super::account::is_aws_owned;
 use super::account::{Account, Role};
 use super::audit::Settings;
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Named};
 use super::evaluate::{Ceiling, Decision, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
@@ -221,13 +221,25 @@ pub struct RoleView<'a> {
     pub effective: Effective,
     pub admissions: Vec<Admission<'a>>,
     pub admin: Admin,
+    /// Whether the role may do anything of IAM at all; most may not, which spares them many questions.
+    pub touches_iam: bool,
 }
 
 impl<'a> RoleView<'a> {
     pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
         let effective = engine.role(role);
         let admin = Admin::of(&effective, engine.catalogue);
-        Self { role, index, kind: RoleKind::of(role), admissions: admissions(role), effective, admin }
+        let mut iam = engine.catalogue.service("iam").unwrap_or(0..0);
+        let touches_iam = iam.any(|id| effective.some.contains(id) || effective.held.contains(id));
+        Self {
+            role,
+            index,
+            kind: RoleKind::of(role),
+            admissions: admissions(role),
+            effective,
+            admin,
+            touches_iam,
+        }
     }
 
     /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
@@ -244,12 +256,12 @@ impl<'a> RoleView<'a> {
 
     /// Whether the role can make itself an administrator.
     pub fn rewrites_itself(&self) -> bool {
-        self.self_rewrite().is_some()
+        self.touches_iam && self.self_rewrite().is_some()
     }
 
     /// Whether the role is an administrator, can become one, or holds a key to others' rights on all resources.
     pub fn is_privileged(&self, cx: &Context<'_>) -> bool {
-        const KEYS: [&str; 8] = [
+        static KEYS: Named = Named::new(&[
             "iam:PutRolePolicy",
             "iam:AttachRolePolicy",
             "iam:CreatePolicyVersion",
@@ -258,11 +270,10 @@ impl<'a> RoleView<'a> {
             "iam:CreateAccessKey",
             "iam:UpdateLoginProfile",
             "sts:AssumeRole",
-        ];
-        let holds = |name: &&str| cx.catalogue.find(name).is_some_and(|id| self.effective.open.contains(id));
+        ]);
         self.admin >= Admin::Conditional
             || cx.graph.reaches_admin(self.index)
-            || KEYS.iter().any(|name| holds(name))
+            || KEYS.any_in(&self.effective.open)
     }
 
     /// Whether what the role may do is fully known.

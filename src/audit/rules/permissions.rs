@@ -175,11 +175,10 @@ fn whole_services(cx: &Context<'_>, grants: &[Grant]) -> Vec<String> {
 fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
     let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
     let whole = |pattern: &String| {
-        let (prefix, action) = pattern.split_once(':')?;
+        let (prefix, _) = pattern.split_once(':').filter(|(_, action)| pattern::is_everything(action))?;
         let actions = cx.catalogue.service(&prefix.to_ascii_lowercase())?;
         let unlimited = actions.clone().filter(|&id| grant.unlimited.contains(id)).count();
-        (pattern::is_everything(action) && unlimited * 10 >= actions.len() * 9)
-            .then(|| prefix.to_ascii_lowercase())
+        (unlimited * 10 >= actions.len() * 9).then(|| prefix.to_ascii_lowercase())
     };
     patterns.iter().filter_map(whole).collect()
 }

@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[
         why: "It grants or denies nothing; often it is misspelt.",
         fix: "Correct it, or remove it.",
         page: CHECKS,
-        check: Check::Documents(|cx, policy| each(policy, |s| unknown_actions(cx.catalogue, s))),
+        check: Check::Documents(|cx, policy| each(policy, |s| unknown_actions(cx, s))),
     },
     Rule {
         id: "IAM602",
@@ -92,11 +92,11 @@ fn each(policy: &Policy, look: impl Fn(&Statement) -> Vec<String>) -> Vec<String
     facts.flat_map(|(label, facts)| facts.into_iter().map(move |fact| format!("{label}: {fact}"))).collect()
 }
 
-fn unknown_actions(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
+fn unknown_actions(cx: &Context<'_>, statement: &Statement) -> Vec<String> {
     let patterns = statement.actions.patterns().iter().filter(|p| !pattern::is_everything(p));
     patterns
-        .filter(|p| !catalogue.matches_any(p))
-        .map(|p| format!("{p} is no known action{}", suggestion(catalogue, p)))
+        .filter(|p| cx.engine.expand(p).is_empty())
+        .map(|p| format!("{p} is no known action{}", suggestion(cx.catalogue, p)))
         .collect()
 }
 

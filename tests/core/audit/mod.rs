@@ -1,9 +1,11 @@
 //! The IAM audit, from dump to findings.
 
 mod card;
+mod engine;
 mod escalation;
 mod generate;
 mod hygiene;
+mod outputs;
 mod trust;
 mod truth;
 mod world;
