@@ -5,6 +5,7 @@
 
 #[path = "../tests/core/audit/generate.rs"]
 mod generate;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/core/audit/world.rs"]
 mod world;
 
@@ -64,6 +65,8 @@ fn one(path: &str) {
     let read = cpu_ms() - before;
     let result = audit(&account, &Usage::default(), &Settings::at(world::now()));
     let total = cpu_ms() - before;
+    let truth = generate::truth(result.summary.roles - generate::FIXED);
+    assert_eq!(generate::errors(&result, &truth), [""; 0], "what is fast must also be right");
     print!(
         "{:>9.1} {total:>9.1} {read:>11.1} {:>9.1} {:>9}",
         bytes as f64 / 1e6,

@@ -276,7 +276,7 @@ impl Catalogue {
     /// The resource types whose every ARN a pattern matches.
     fn covered<'c>(&'c self, resource: &'c str, account: &'c str) -> impl Iterator<Item = u16> + 'c {
         let named =
-            resource.splitn(4, ':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
+            resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
             _ if !pattern::is_wild(resource) => Box::new(std::iter::empty()),
             Some(service) => {

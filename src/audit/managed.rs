@@ -28,6 +28,11 @@ pub struct Managed {
 }
 
 impl Managed {
+    /// The document as AWS published it, as JSON.
+    pub fn json(&self) -> &'static str {
+        self.json
+    }
+
     /// The document, read by the same reader as the account's own.
     pub fn document(&self) -> Document {
         Document::read(serde_json::Value::String(self.json.to_owned()))

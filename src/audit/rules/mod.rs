@@ -2,6 +2,7 @@
 
 mod escalation;
 mod exposure;
+mod federation;
 pub(super) mod honesty;
 mod hygiene;
 mod permissions;
@@ -103,6 +104,9 @@ impl Hit {
     }
 }
 
+/// The resources by rule, reason, and whether the data was optional.
+type Unknowns = BTreeMap<(&'static str, String, bool), Vec<String>>;
+
 /// Everything a rule may look at besides the role.
 pub struct Context<'a> {
     pub account: &'a Account,
@@ -111,7 +115,7 @@ pub struct Context<'a> {
     pub catalogue: &'static Catalogue,
     pub usage: &'a Usage,
     pub settings: &'a Settings,
-    unknowns: RefCell<BTreeMap<(&'static str, String, bool), Vec<String>>>,
+    unknowns: RefCell<Unknowns>,
 }
 
 impl<'a> Context<'a> {

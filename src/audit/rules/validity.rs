@@ -127,7 +127,7 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
     if resources.iter().any(|r| pattern::matches(r, "*") || r.contains("${")) {
         return Vec::new();
     }
-    let service = |arn: &str| arn.splitn(4, ':').nth(2).map(str::to_owned).unwrap_or_default();
+    let service = |arn: &str| arn.split(':').nth(2).map(str::to_owned).unwrap_or_default();
     let services: Vec<String> = resources.iter().map(|r| service(r)).collect();
     if services.iter().any(|s| s.is_empty() || pattern::is_wild(s)) {
         return Vec::new();

@@ -188,3 +188,21 @@ fn assume_any_and_circles() {
             .audit();
     assert!(rules_on(&audit, "a").contains(&"IAM210") && !rules_on(&audit, "c").contains(&"IAM210"));
 }
+
+#[test]
+fn a_key_for_an_administrator_is_reachable() {
+    let user = |name: &str, policy: &str| {
+        json!({"UserName": name, "Arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "GroupList": [], "UserPolicyList": [],
+            "AttachedManagedPolicies": [{"PolicyName": policy, "PolicyArn": format!("arn:aws:iam::aws:policy/{policy}")}]})
+    };
+    let keys_of = |name: &str| {
+        role("a").can(allow(&["iam:CreateAccessKey"], &[&format!("arn:aws:iam::{ACCOUNT}:user/{name}")]))
+    };
+    let world = |name| {
+        World::of([keys_of(name)])
+            .user(user("root", "AdministratorAccess"))
+            .user(user("clerk", "AmazonS3ReadOnlyAccess"))
+    };
+    assert!(rules_on(&world("root").audit(), "a").contains(&"IAM202"));
+    assert!(!rules_on(&world("clerk").audit(), "a").contains(&"IAM202"));
+}

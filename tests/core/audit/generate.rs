@@ -626,22 +626,23 @@ pub const ARCHETYPES: &[Archetype] = &[
     },
 ];
 
-/// An account of `size` roles, each archetype in turn, besides the fixed targets; and the truth, role by role.
+/// The truth about an account of `size` generated roles: name and archetype, each archetype in turn.
+pub fn truth(size: usize) -> Vec<(String, &'static Archetype)> {
+    let archetypes = ARCHETYPES.iter().cycle().take(size).enumerate();
+    archetypes.map(|(index, archetype)| (format!("{}-{index}", archetype.name), archetype)).collect()
+}
+
+/// How many roles [`generate`] adds for the others to aim at.
+pub const FIXED: usize = 2;
+
+/// An account of `size` roles besides the fixed ones, and the truth about it.
 pub fn generate(size: usize) -> (World, Vec<(String, &'static Archetype)>) {
-    let mut roles = vec![
-        role("fixed-harmless")
-            .trusts(trust_own_account())
-            .can(allow(&["s3:GetObject"], &["arn:aws:s3:::harmless/*"])),
-    ];
+    let harmless = allow(&["s3:GetObject"], &["arn:aws:s3:::harmless/*"]);
+    let mut roles = vec![role("fixed-harmless").trusts(trust_own_account()).can(harmless)];
     // Trusted by Lambda, so that passing it there is a way up; not by the account, so that assuming any role is not.
     roles.push(role("fixed-admin").aws("AdministratorAccess"));
-    let mut truth = Vec::new();
-    for index in 0..size {
-        let archetype = &ARCHETYPES[index % ARCHETYPES.len()];
-        let name = format!("{}-{index}", archetype.name);
-        roles.push((archetype.make)(role(&name)));
-        truth.push((name, archetype));
-    }
+    let truth = truth(size);
+    roles.extend(truth.iter().map(|(name, archetype)| (archetype.make)(role(name))));
     (World::of(roles), truth)
 }
 

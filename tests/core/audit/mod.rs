@@ -1,6 +1,7 @@
 //! The IAM audit, from dump to findings.
 
 mod card;
+mod differential;
 mod engine;
 mod escalation;
 mod generate;

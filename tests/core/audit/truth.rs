@@ -2,13 +2,14 @@
 
 use opsctl::audit::rules;
 
-use super::generate::{ARCHETYPES, errors, generate};
+use super::generate::{ARCHETYPES, FIXED, errors, generate};
 
 #[test]
 fn everything_planted_is_found_and_no_decoy_is() {
     for size in [ARCHETYPES.len(), 300] {
         let (world, truth) = generate(size);
         let audit = world.audit();
+        assert_eq!(audit.summary.roles, size + FIXED);
         let errors = errors(&audit, &truth);
         assert!(errors.is_empty(), "{}", errors.join("\n"));
         assert!(
