@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::account::{Account, Role};
 use super::catalogue::Catalogue;
 use super::evaluate::Engine;
+use super::expected::Expected;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
 use super::rules::{self, Context, Family, Hit, RoleKind, RoleView, Rule};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub required_tags: Vec<String>,
     /// Whether every role must have a boundary.
     pub require_boundary: bool,
+    /// What the configuration says of the roles it makes; `None`: no configuration at hand.
+    pub expected: Option<Expected>,
 }
 
 impl Settings {
@@ -51,6 +54,7 @@ impl Settings {
             regions: None,
             required_tags: Vec::new(),
             require_boundary: false,
+            expected: None,
         }
     }
 

@@ -17,6 +17,7 @@ mod circles;
 pub mod condition;
 pub mod escalate;
 pub mod evaluate;
+pub mod expected;
 pub mod explain;
 pub mod finding;
 pub mod graph;

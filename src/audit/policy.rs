@@ -99,6 +99,12 @@ impl Scope {
         }
     }
 
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<String> {
+        match self {
+            Self::Only(patterns) | Self::Except(patterns) => patterns,
+        }
+    }
+
     /// Whether the scope takes in a text, given how its patterns are compared.
     pub fn covers(&self, text: &str, compare: impl Fn(&str, &str) -> bool) -> bool {
         let any = self.patterns().iter().any(|pattern| compare(pattern, text));

@@ -1,5 +1,6 @@
 //! The rules: one table per family, one row per rule, and beside each row the function that looks.
 
+mod drift;
 mod escalation;
 mod exposure;
 mod federation;
@@ -310,6 +311,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         usage::RULES,
         hygiene::RULES,
         validity::RULES,
+        drift::RULES,
         honesty::RULES,
     ]
     .into_iter()

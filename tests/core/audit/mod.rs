@@ -2,6 +2,7 @@
 
 mod card;
 mod differential;
+mod drift;
 mod engine;
 mod escalation;
 mod generate;
