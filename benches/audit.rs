@@ -14,22 +14,21 @@ use std::process::Command;
 use opsctl::audit::{Account, Settings, Usage, audit};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.iter().position(|argument| argument == "--one") {
-        Some(place) => one(&arguments[place + 1]),
-        None => all(arguments
-            .iter()
-            .position(|argument| argument == "--write")
-            .map(|place| arguments[place + 1].as_str())),
+    let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words.as_slice() {
+        ["--one", path] => one(path),
+        // For `compare.py`: the dump itself, and where this program is.
+        ["--write", path, roles] => {
+            let size = roles.parse().expect("a number of roles");
+            std::fs::write(path, generate::generate(size).0.json()).expect("a file");
+        }
+        ["--path"] => println!("{}", std::env::current_exe().expect("this program").display()),
+        _ => all(),
     }
 }
 
-/// `--write FILE` keeps the dump of 3,000 roles, for comparison with other tools.
-fn all(keep: Option<&str>) {
-    if let Some(path) = keep {
-        std::fs::write(path, generate::generate(3_000).0.json()).expect("a file");
-        return;
-    }
+fn all() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let program = std::env::current_exe().expect("this program");
     println!(

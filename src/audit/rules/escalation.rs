@@ -179,6 +179,15 @@ impl Found {
 
     fn hit(mut self, view: &RoleView<'_>) -> Option<Hit> {
         let severity = self.severity?;
+        // What is reached first, what is only possible next, then the statements that give it.
+        self.evidence.sort_by_key(|line| (!line.starts_with("REACHABLE"), !line.starts_with("CAPABLE")));
+        const SHOWN: usize = 8;
+        let capable = self.evidence.iter().filter(|line| line.starts_with("CAPABLE")).count();
+        if capable > SHOWN {
+            let start = self.evidence.iter().position(|line| line.starts_with("CAPABLE")).unwrap_or(0);
+            self.evidence.drain(start + SHOWN..start + capable);
+            self.evidence.insert(start + SHOWN, format!("CAPABLE: {} ways more", capable - SHOWN));
+        }
         self.causes.sort();
         self.causes.dedup();
         self.evidence.extend(view.effective.limits());

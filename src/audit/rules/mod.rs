@@ -12,7 +12,7 @@ mod usage;
 mod validity;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::account::is_aws_owned;
 use super::account::{Account, Role};
@@ -117,6 +117,8 @@ pub struct Context<'a> {
     pub usage: &'a Usage,
     pub settings: &'a Settings,
     unknowns: RefCell<Unknowns>,
+    /// What misspelt actions probably mean; the same slip tends to be everywhere.
+    pub(super) suggestions: RefCell<HashMap<String, String>>,
 }
 
 impl<'a> Context<'a> {
@@ -134,6 +136,7 @@ impl<'a> Context<'a> {
             usage,
             settings,
             unknowns: RefCell::default(),
+            suggestions: RefCell::default(),
         }
     }
 

@@ -96,8 +96,17 @@ fn unknown_actions(cx: &Context<'_>, statement: &Statement) -> Vec<String> {
     let patterns = statement.actions.patterns().iter().filter(|p| !pattern::is_everything(p));
     patterns
         .filter(|p| cx.engine.expand(p).is_empty())
-        .map(|p| format!("{p} is no known action{}", suggestion(cx.catalogue, p)))
+        .map(|p| format!("{p} is no known action{}", suggested(cx, p)))
         .collect()
+}
+
+fn suggested(cx: &Context<'_>, written: &str) -> String {
+    let known = cx.suggestions.borrow().get(written).cloned();
+    known.unwrap_or_else(|| {
+        let text = suggestion(cx.catalogue, written);
+        cx.suggestions.borrow_mut().insert(written.to_owned(), text.clone());
+        text
+    })
 }
 
 /// `, did you mean s3:GetObject?`

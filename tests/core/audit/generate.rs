@@ -643,7 +643,7 @@ pub fn generate(size: usize) -> (World, Vec<(String, &'static Archetype)>) {
     roles.push(role("fixed-admin").aws("AdministratorAccess"));
     let truth = truth(size);
     roles.extend(truth.iter().map(|(name, archetype)| (archetype.make)(role(name))));
-    (World::of(roles), truth)
+    (World::of(roles).with_aws_documents(), truth)
 }
 
 /// `name: rule missing` and `name: rule reported` for everything that is not as the truth says.

@@ -1,5 +1,6 @@
 //! Builds accounts for tests, as the JSON that the AWS CLI writes.
 
+use opsctl::audit::managed;
 use opsctl::audit::{Account, Audit, Instant, Settings, Usage, audit};
 use serde_json::{Value, json};
 
@@ -150,6 +151,30 @@ impl World {
 
     pub fn user(mut self, user: Value) -> Self {
         self.users.push(user);
+        self
+    }
+
+    /// With the documents of all AWS policies that are attached, as AWS writes a dump.
+    pub fn with_aws_documents(mut self) -> Self {
+        let attached = self
+            .roles
+            .iter()
+            .flat_map(|role| role["AttachedManagedPolicies"].as_array().into_iter().flatten());
+        let attached = attached.filter_map(|policy| policy["PolicyArn"].as_str());
+        let bounds = self
+            .roles
+            .iter()
+            .filter_map(|role| role["PermissionsBoundary"]["PermissionsBoundaryArn"].as_str());
+        let arns: std::collections::BTreeSet<String> = attached.chain(bounds).map(str::to_owned).collect();
+        for policy in arns.iter().filter_map(|arn| managed::find(arn)) {
+            let document: Value = serde_json::from_str(policy.json()).expect("JSON");
+            let name = policy.arn.rsplit('/').next().expect("a name");
+            self.policies.push(json!({
+                "PolicyName": name, "PolicyId": name, "Arn": policy.arn, "Path": "/", "DefaultVersionId": policy.version, "AttachmentCount": 1,
+                "PermissionsBoundaryUsageCount": 0, "IsAttachable": true, "CreateDate": "2020-01-01T00:00:00+00:00", "UpdateDate": "2020-01-01T00:00:00+00:00",
+                "PolicyVersionList": [{"VersionId": policy.version, "IsDefaultVersion": true, "Document": document, "CreateDate": "2020-01-01T00:00:00+00:00"}],
+            }));
+        }
         self
     }
 
