@@ -58,9 +58,13 @@ impl Settings {
         }
     }
 
-    /// Whether a role is kept for emergencies.
+    /// Whether a role is kept for emergencies. Tag keys are compared as people write them: `break-glass`,
+    /// `BreakGlass`, `break_glass`.
     pub fn is_break_glass(&self, role: &Role) -> bool {
-        role.tag(&self.break_glass_tag).is_some_and(|value| !value.eq_ignore_ascii_case("false"))
+        let plain =
+            |key: &str| key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        let wanted = plain(&self.break_glass_tag);
+        role.tags.iter().any(|tag| plain(&tag.key) == wanted && !tag.value.eq_ignore_ascii_case("false"))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Linear in the size of the account: roles that share a pattern such as `role/app-*` share one node for it,
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::account::Role;
 use super::action_set::ActionId;
@@ -93,6 +93,7 @@ pub struct Graph {
     way: Vec<Option<(u32, usize)>>,
     /// ARNs of users who are administrators.
     pub admin_users: Vec<String>,
+    users: HashSet<String>,
 }
 
 /// See [`Graph::passes`].
@@ -126,6 +127,7 @@ impl Graph {
             edges: vec![Vec::new(); account.roles.len()],
             way: Vec::new(),
             admin_users: Vec::new(),
+            users: account.users.iter().map(|user| user.arn.clone()).collect(),
         };
         for (index, role) in account.roles.iter().enumerate() {
             graph.add_role(index, role, &account.id);
@@ -448,6 +450,11 @@ impl Graph {
     /// Whether an ARN is a role of the account.
     pub fn has_role(&self, arn: &str) -> bool {
         self.arns.contains_key(arn)
+    }
+
+    /// Whether an ARN is no user of the account; never so when the data tells of no users at all.
+    pub fn lacks_user(&self, arn: &str) -> bool {
+        !self.users.is_empty() && !self.users.contains(arn)
     }
 
     /// Whether a role that can become an administrator trusts any service.

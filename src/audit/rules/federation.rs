@@ -49,9 +49,14 @@ fn is_eks(host: &str) -> bool {
 
 /// Providers whose address already names the customer: every subject is of one organisation.
 fn is_own_tenant(host: &str) -> bool {
-    host.starts_with("oidc.circleci.com/org/")
-        || host.starts_with("api.bitbucket.org/2.0/workspaces/")
-        || host.contains("/id/")
+    const TENANTS: [&str; 5] = [
+        "oidc.circleci.com/org/",
+        "api.bitbucket.org/2.0/workspaces/",
+        "cognito-idp.",
+        "sts.windows.net/",
+        "login.microsoftonline.com/",
+    ];
+    TENANTS.iter().any(|tenant| host.starts_with(tenant)) || host.contains("/id/")
 }
 
 /// Claims of GitHub and GitLab that fix the organisation as well as the subject does.

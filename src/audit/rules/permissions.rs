@@ -2,7 +2,7 @@
 
 use super::{Admin, Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::action_set::ActionId;
+use crate::audit::action_set::{ActionId, ActionSet};
 use crate::audit::evaluate::{Ceiling, Grant, Sourced, is_everything, shorten};
 use crate::audit::finding::Severity;
 use crate::audit::pattern;
@@ -176,18 +176,25 @@ fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
     let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
     let whole = |pattern: &String| {
         let (prefix, _) = pattern.split_once(':').filter(|(_, action)| pattern::is_everything(action))?;
-        let actions = cx.catalogue.service(&prefix.to_ascii_lowercase())?;
-        let unlimited = actions.clone().filter(|&id| grant.unlimited.contains(id)).count();
-        (unlimited * 10 >= actions.len() * 9).then(|| prefix.to_ascii_lowercase())
+        let prefix = prefix.to_ascii_lowercase();
+        is_whole(cx, &grant.unlimited, &prefix).then_some(prefix)
     };
     patterns.iter().filter_map(whole).collect()
 }
 
-/// Whether the role still holds (at least 95 % of) a service on all resources, after Deny and boundary.
+/// Whether the role still holds a service as a whole, after Deny and boundary.
 fn holds_whole(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
+    is_whole(cx, &view.effective.open, service)
+}
+
+/// Whether a set holds at least 90 % of a service: of the actions that take resources, where it has such, since
+/// `arn:aws:ec2:*:*:*` leaves out only those that take none.
+fn is_whole(cx: &Context<'_>, set: &ActionSet, service: &str) -> bool {
     let Some(actions) = cx.catalogue.service(service) else { return false };
-    let held = actions.clone().filter(|&id| view.effective.open.contains(id)).count();
-    held * 100 >= actions.len() * 90
+    let share = |held: usize, of: usize| of > 0 && held * 10 >= of * 9;
+    let scoped = || actions.clone().filter(|&id| cx.catalogue.resource_templates(id).next().is_some());
+    let held = |ids: &mut dyn Iterator<Item = ActionId>| ids.filter(|&id| set.contains(id)).count();
+    share(held(&mut scoped()), scoped().count()) || share(held(&mut actions.clone()), actions.len())
 }
 
 fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {

@@ -370,7 +370,6 @@ fn confused_deputy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let users: Vec<&str> = cx.account.users.iter().map(|user| user.arn.as_str()).collect();
     objections(view, |a| {
         let gone: Vec<String> = a
             .principals
@@ -379,7 +378,7 @@ fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
                 Principal::Removed(id) => Some(id.to_owned()),
                 Principal::Named { account, arn } if account == cx.account.id => {
                     let missing = (arn.contains(":role/") && !cx.graph.has_role(arn))
-                        || (arn.contains(":user/") && !users.contains(&arn));
+                        || (arn.contains(":user/") && cx.graph.lacks_user(arn));
                     missing.then(|| arn.to_owned())
                 }
                 _ => None,
@@ -394,14 +393,14 @@ fn not_principal(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn own_root_privileged(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if view.admin != Admin::Yes && !cx.graph.reaches_admin(view.index) {
+    if !view.is_privileged(cx) {
         return None;
     }
     objections(view, |a| {
         let root = a.principals.iter().any(|p| matches!(p, Principal::Account(id) if *id == cx.account.id));
         let told = a.asks_for_mfa() || a.fixes_any(is_identity_key);
         (root && !a.negated && !told && a.by("sts:AssumeRole"))
-            .then(|| "the whole account, on a role that leads to an administrator".into())
+            .then(|| "the whole account, on a role with an administrator's reach".into())
     })
 }
 

@@ -148,10 +148,9 @@ fn severity(cx: &Context<'_>, view: &RoleView<'_>) -> Severity {
 
 fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let Use::At(used) = judged(cx, view, "IAM401")? else { return None };
-    // By the second: exactly the limit is not yet stale.
-    let limit = cx.settings.stale_after_days * crate::audit::time::DAY;
-    (cx.settings.now.0 - used.0 > limit).then(|| {
-        let days = used.days_until(cx.settings.now);
+    // In whole days: exactly the limit is not yet stale.
+    let days = used.days_until(cx.settings.now);
+    (days > cx.settings.stale_after_days).then(|| {
         let region = view
             .role
             .last_used

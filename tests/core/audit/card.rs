@@ -39,7 +39,7 @@ fn what_only_sounds_like_it_is_not() {
 #[test]
 fn stale_is_older_than_the_limit_not_as_old() {
     assert_eq!(found(role("a").used("2026-08-03T00:00:00Z")), [""; 0], "exactly 90 days");
-    assert_eq!(found(role("a").used("2026-08-02T23:59:59Z")), ["IAM401"], "a second more");
+    assert_eq!(found(role("a").used("2026-08-02T00:00:00Z")), ["IAM401"], "a day more");
     assert_eq!(found(role("a").never_used()), ["IAM402"]);
     assert_eq!(found(role("a").never_used().created("2026-10-20T00:00:00Z")), [""; 0], "a new role");
     assert_eq!(found(role("a").never_used().tag("break-glass", "yes")), [""; 0]);
