@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
@@ -28,7 +29,7 @@ pub struct Engine<'a> {
 /// One statement, compiled. For a Deny it is what the statement takes away.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    pub statement: Rc<Statement>,
+    pub statement: Arc<Statement>,
     /// Place in its document, from 0.
     pub index: usize,
     /// The catalogued actions it names.
@@ -261,7 +262,7 @@ impl<'a> Engine<'a> {
         Some(policy.statements.iter().enumerate().map(|(i, s)| self.compile_statement(i, s)).collect())
     }
 
-    fn compile_statement(&self, index: usize, statement: &Statement) -> Grant {
+    fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
         let mut actions = ActionSet::default();
         for pattern in statement.actions.patterns() {
             actions.extend(self.expand(pattern).iter().copied());
@@ -294,7 +295,7 @@ impl<'a> Engine<'a> {
             }
         };
         Grant {
-            statement: Rc::new(statement.clone()),
+            statement: Arc::clone(statement),
             index,
             actions,
             unlimited,

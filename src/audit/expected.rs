@@ -1,6 +1,7 @@
 //! What roles should be, as the configuration says: the other side of the drift rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::policy::{Document, Policy};
 
@@ -46,7 +47,7 @@ impl Policy {
     pub fn canonical(&self) -> Policy {
         let mut copy = self.clone();
         copy.version.get_or_insert_with(|| "2008-10-17".into());
-        for statement in &mut copy.statements {
+        for statement in copy.statements.iter_mut().map(Arc::make_mut) {
             statement.sid = None;
             statement.actions.patterns_mut().iter_mut().for_each(|action| action.make_ascii_lowercase());
             let scopes = [Some(&mut statement.actions), statement.resources.as_mut()];

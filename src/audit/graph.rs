@@ -207,7 +207,8 @@ impl Graph {
         if let Some(assume) = open("sts:AssumeRole") {
             self.connect(index, effective, assume, Via::Assume);
         }
-        if !view.touches_iam {
+        // An administrator has arrived; that roles go round is told by who assumes whom.
+        if !view.touches_iam || view.admin == Admin::Yes {
             return;
         }
         if let Some(rewrite) = open("iam:UpdateAssumeRolePolicy") {

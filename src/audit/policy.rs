@@ -1,6 +1,8 @@
 //! The grammar of an IAM policy document, read as leniently as AWS itself reads it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -66,7 +68,8 @@ impl<'de> Deserialize<'de> for Document {
 pub struct Policy {
     /// `2012-10-17`, or `2008-10-17` (also when absent), which knows no policy variables.
     pub version: Option<String>,
-    pub statements: Vec<Statement>,
+    /// Shared: the engine compiles them without copying.
+    pub statements: Vec<Arc<Statement>>,
 }
 
 /// One statement.
@@ -161,7 +164,7 @@ impl Policy {
             .into_iter()
             .enumerate()
             .map(|(i, value)| {
-                Statement::from_json(value).map_err(|why| format!("statement {}: {why}", i + 1))
+                Statement::from_json(value).map(Arc::new).map_err(|why| format!("statement {}: {why}", i + 1))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { version, statements })

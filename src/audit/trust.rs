@@ -81,8 +81,8 @@ pub const ASSUME: &[&str] = &["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:A
 /// The admissions of a role's trust policy. Empty when the document is malformed.
 pub fn admissions(role: &Role) -> Vec<Admission<'_>> {
     let Some(policy) = role.trust.policy() else { return Vec::new() };
-    let lets_in = |s: &&Statement| s.allow && ASSUME.iter().any(|action| covers(s, action));
-    let indexed = policy.statements.iter().enumerate().filter(|(_, s)| lets_in(s));
+    let lets_in = |s: &Statement| s.allow && ASSUME.iter().any(|action| covers(s, action));
+    let indexed = policy.statements.iter().map(|s| &**s).enumerate().filter(|(_, s)| lets_in(s));
     indexed
         .filter_map(|(index, statement)| {
             let principals = statement.principals.as_ref()?;

@@ -8,7 +8,7 @@ use crate::audit::account::is_aws_owned;
 use crate::audit::action_set::{ActionId, ActionSet};
 use crate::audit::catalogue::{Catalogue, Level, Named};
 use crate::audit::condition::Hold;
-use crate::audit::evaluate::{Sourced, shorten};
+use crate::audit::evaluate::Sourced;
 use crate::audit::finding::Severity;
 use crate::audit::policy::Scope;
 
@@ -194,19 +194,12 @@ fn allow_not_resource(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     statements(view, |s| matches!(s.grant.statement.resources, Some(Scope::Except(_))))
 }
 
-/// The first few actions of a set, and how many there are.
-fn listed(cx: &Context<'_>, actions: &[ActionId]) -> String {
-    let names: Vec<String> = actions.iter().take(10).map(|&id| cx.catalogue.name(id).to_owned()).collect();
-    let more = actions.len() - names.len();
-    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
-}
-
 /// A hit for actions that the role holds on all resources, with the statements that give them.
 fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Option<Hit> {
     if actions.is_empty() || view.is_everything(cx) {
         return None;
     }
-    let mut evidence = vec![listed(cx, actions)];
+    let mut evidence = vec![first_of(cx, actions, 10)];
     let mut causes = Vec::new();
     for sourced in &view.effective.allows {
         if let Some(&action) = actions
@@ -224,12 +217,17 @@ fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Optio
     Some(Hit::new(causes.join(", "), evidence).title(format!(
         "{} actions on all resources: {}",
         actions.len(),
-        shorten_actions(cx, actions)
+        first_of(cx, actions, 3)
     )))
 }
 
-fn shorten_actions(cx: &Context<'_>, actions: &[ActionId]) -> String {
-    shorten(&actions.iter().map(|&id| cx.catalogue.name(id).to_owned()).collect::<Vec<_>>())
+/// The first few names, and how many more there are.
+fn first_of(cx: &Context<'_>, actions: &[ActionId], shown: usize) -> String {
+    let names: Vec<&str> = actions.iter().take(shown).map(|&id| cx.catalogue.name(id)).collect();
+    match actions.len() - names.len() {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// What workloads of the compute services need on `*` by AWS's own service-role policies: logs, traces,
@@ -469,7 +467,7 @@ fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let what = reader.map_or_else(
-        || listed(cx, &data),
+        || first_of(cx, &data, 10),
         |policy| format!("policy {}", policy.arn.rsplit('/').next().unwrap_or_default()),
     );
     let known = strangers

@@ -1,6 +1,7 @@
 //! 5xx: how roles and policies are kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleView, Rule};
@@ -279,7 +280,7 @@ fn duplicates(cx: &Context<'_>) -> Vec<Hit> {
         if let Some(document) = policy.default_document().and_then(Document::policy) {
             // Names of statements say nothing about what they do.
             let mut statements = document.statements.clone();
-            statements.iter_mut().for_each(|s| s.sid = None);
+            statements.iter_mut().for_each(|s| Arc::make_mut(s).sid = None);
             let mut texts: Vec<String> = statements.iter().map(|s| format!("{s:?}")).collect();
             texts.sort();
             by_text.entry(texts.join("\n")).or_default().push(&policy.arn);

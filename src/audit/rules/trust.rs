@@ -3,7 +3,7 @@
 use super::federation::{
     cognito, eks_wide, missing_provider, oidc_any_ref, oidc_audience, oidc_subject, saml_audience,
 };
-use super::{Admin, Check, Context, Hit, RoleView, Rule};
+use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::catalogue::Catalogue;
 use crate::audit::evaluate::condition_text;
 use crate::audit::finding::Severity;
