@@ -59,7 +59,7 @@ pub struct Options<'a> {
     pub fail_on: Option<Severity>,
 }
 
-/// Renders an audit. Ends with a line break.
+/// Renders an audit. Whole lines; for GitHub none when there is nothing to tell.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     match form {
         Format::Human => human::render(audit),

@@ -258,12 +258,18 @@ static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
     c.all().filter(writes).collect()
 });
 
-/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx.
+/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx; those that only
+/// look at permissions open nothing.
 static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
     let c = Catalogue::embedded();
     let exposes = |&id: &ActionId| {
-        let elsewhere = ["iam", "sso", "organizations"].contains(&c.service_of(id));
-        !elsewhere && c.has_level(id, Level::Permissions) && c.resource_templates(id).next().is_some()
+        let (service, name) = c.name(id).split_once(':').unwrap_or_default();
+        let elsewhere = ["iam", "sso", "organizations"].contains(&service);
+        let looks = ["Describe", "List", "Get", "Accept"].iter().any(|verb| name.starts_with(verb));
+        !elsewhere
+            && !looks
+            && c.has_level(id, Level::Permissions)
+            && c.resource_templates(id).next().is_some()
     };
     c.all().filter(exposes).collect()
 });
@@ -308,10 +314,6 @@ static READS_DATA: Named = Named::new(&[
     "redshift:GetClusterCredentials",
     "athena:GetQueryResults",
     "glue:GetTable",
-    "kinesis:GetRecords",
-    "sqs:ReceiveMessage",
-    "elasticfilesystem:ClientMount",
-    "codecommit:GitPull",
 ]);
 
 fn exfiltration(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {

@@ -27,8 +27,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.roll() % n as u64).expect("small")
+    }
+
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.roll() % from.len() as u64).expect("small")]
+        &from[self.below(from.len())]
     }
 }
 

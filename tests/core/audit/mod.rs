@@ -8,6 +8,7 @@ mod escalation;
 mod generate;
 mod hygiene;
 mod outputs;
+mod tolerance;
 mod trust;
 mod truth;
 mod world;
