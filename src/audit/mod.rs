@@ -14,6 +14,8 @@ pub mod audit;
 pub mod baseline;
 pub mod catalogue;
 mod circles;
+#[cfg(feature = "sdk")]
+pub mod collect;
 pub mod condition;
 pub mod escalate;
 pub mod evaluate;

@@ -8,7 +8,7 @@ use super::args::Global;
 use super::error::Failure;
 use super::exit::Exit;
 use super::{sandbox, signals};
-use crate::aws::{self, Choice, Clients};
+use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, Desired};
@@ -108,6 +108,43 @@ pub fn home(config: &Path) -> PathBuf {
     }
 }
 
+/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process.
+async fn connect(
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+) -> Result<(Target, Option<Sandbox>), Failure> {
+    let (sandbox, address) = match global.sandbox {
+        true => sandbox::attach(config.map(|c| c.document.file.as_path()), env).await?,
+        false => (None, None),
+    };
+    let region = global.region.clone();
+    // In the sandbox the account's surroundings do not count: it is the same everywhere.
+    let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
+    let choice = Choice {
+        profile: global.profile.clone(),
+        region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
+        endpoint_url: global.endpoint_url.clone(),
+        sandbox: address,
+        endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
+    };
+    Ok((aws::connect(&choice).await, sandbox))
+}
+
+/// Clients for commands that need no config.
+pub async fn clients(
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+) -> Result<(Clients, Option<Sandbox>), Failure> {
+    let (mut target, sandbox) = connect(global, env, config).await?;
+    if target.sdk.region().is_none() {
+        // IAM and STS are the same in every region.
+        target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
+    }
+    Ok((Clients::new(&target), sandbox))
+}
+
 /// A config, where it goes, and what should be there.
 pub struct Session {
     pub config: Config,
@@ -138,21 +175,7 @@ impl Session {
             .map_err(|problems| Failure::config(document.environment(&global.env), problems))?;
         let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
 
-        let (sandbox, address) = match global.sandbox {
-            true => sandbox::attach(&config.document.file, env).await?,
-            false => (None, None),
-        };
-        let region = global.region.clone();
-        // In the sandbox the account's surroundings do not count: it is the same everywhere.
-        let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
-        let choice = Choice {
-            profile: global.profile.clone(),
-            region: region.or_else(|| config.project.region.clone()),
-            endpoint_url: global.endpoint_url.clone(),
-            sandbox: address,
-            endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
-        };
-        let target = aws::connect(&choice).await;
+        let (target, sandbox) = connect(global, env, Some(&config)).await?;
         let Some(region) = target.sdk.region().map(ToString::to_string) else {
             let help = "set `region` under [project], or AWS_REGION, or --region";
             return Err(Failure::said(codes::NO_REGION, Exit::Config, "no region is set", help));
