@@ -59,7 +59,7 @@ pub struct Role {
     #[serde(rename = "AssumeRolePolicyDocument")]
     pub trust: Document,
     #[serde(rename = "InstanceProfileList")]
-    pub instance_profiles: Vec<serde_json::Value>,
+    pub instance_profiles: Vec<InstanceProfile>,
     #[serde(rename = "RolePolicyList")]
     pub inline: Vec<InlinePolicy>,
     #[serde(rename = "AttachedManagedPolicies")]
@@ -177,6 +177,14 @@ pub struct Attachment {
 pub struct Boundary {
     #[serde(rename = "PermissionsBoundaryArn")]
     pub arn: String,
+}
+
+/// An instance profile that holds the role.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InstanceProfile {
+    #[serde(rename = "InstanceProfileName")]
+    pub name: String,
 }
 
 /// A tag.
@@ -351,6 +359,14 @@ mod tests {
         assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
         assert!(account.roles[0].trust.policy().is_some());
         assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    /// Pages arrive on other threads.
+    #[test]
+    fn accounts_cross_threads() {
+        fn crosses<T: Send + Sync>() {}
+        crosses::<Account>();
+        crosses::<Page>();
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod baseline;
 pub mod catalogue;
 mod circles;
 pub mod condition;
+pub mod dump;
 pub mod escalate;
 pub mod evaluate;
 pub mod expected;
