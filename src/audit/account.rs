@@ -263,6 +263,11 @@ impl Account {
         }
     }
 
+    /// The partition, told by the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")
+    }
+
     /// Notes that something could not be read; the audit is then incomplete.
     pub fn problem(&mut self, resource: &str, reason: &str) {
         self.problems.push(Problem { resource: resource.into(), reason: reason.into() });
