@@ -59,7 +59,7 @@ pub struct Role {
     #[serde(rename = "AssumeRolePolicyDocument")]
     pub trust: Document,
     #[serde(rename = "InstanceProfileList")]
-    pub instance_profiles: Vec<serde_json::Value>,
+    pub instance_profiles: Vec<InstanceProfile>,
     #[serde(rename = "RolePolicyList")]
     pub inline: Vec<InlinePolicy>,
     #[serde(rename = "AttachedManagedPolicies")]
@@ -179,6 +179,14 @@ pub struct Boundary {
     pub arn: String,
 }
 
+/// An instance profile that holds the role.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InstanceProfile {
+    #[serde(rename = "InstanceProfileName")]
+    pub name: String,
+}
+
 /// A tag.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -253,6 +261,11 @@ impl Account {
                 role.max_session_duration = Some(seconds);
             }
         }
+    }
+
+    /// The partition, told by the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")
     }
 
     /// Notes that something could not be read; the audit is then incomplete.
@@ -351,6 +364,14 @@ mod tests {
         assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
         assert!(account.roles[0].trust.policy().is_some());
         assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    /// Pages arrive on other threads.
+    #[test]
+    fn accounts_cross_threads() {
+        fn crosses<T: Send + Sync>() {}
+        crosses::<Account>();
+        crosses::<Page>();
     }
 
     #[test]

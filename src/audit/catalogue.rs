@@ -156,9 +156,10 @@ impl Catalogue {
         &self.date
     }
 
-    /// Whether AWS had a managed policy of this ARN on that day.
+    /// Whether AWS had a managed policy of this ARN on that day. The list is of the partition `aws`; others have
+    /// the same policies under their own name.
     pub fn has_managed_policy(&self, arn: &str) -> bool {
-        self.managed.contains(arn)
+        self.managed.contains(arn) || self.managed.contains(&*in_partition_aws(arn))
     }
 
     /// How many actions are known.
@@ -248,9 +249,9 @@ impl Catalogue {
 
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a
     /// resource type whose every ARN the pattern matches, and those without resource types if it matches `*`.
-    pub fn unlimited_by(&self, resource: &str, account: &str) -> ActionSet {
+    pub fn unlimited_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
-        for template in self.covered(resource, account) {
+        for template in self.covered(resource, home) {
             set.extend(self.takers[usize::from(template)].iter().copied());
         }
         set
@@ -258,9 +259,9 @@ impl Catalogue {
 
     /// As [`Self::unlimited_by`], but only actions whose every resource type the pattern covers: what a Deny
     /// takes away for sure.
-    pub fn wholly_covered_by(&self, resource: &str, account: &str) -> ActionSet {
+    pub fn wholly_covered_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
-        let covered: HashSet<u16> = self.covered(resource, account).collect();
+        let covered: HashSet<u16> = self.covered(resource, home).collect();
         let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
         set.extend(
             takers.filter(|&id| self.actions[usize::from(id)].types.iter().all(|t| covered.contains(t))),
@@ -274,7 +275,7 @@ impl Catalogue {
     }
 
     /// The resource types whose every ARN a pattern matches.
-    fn covered<'c>(&'c self, resource: &'c str, account: &'c str) -> impl Iterator<Item = u16> + 'c {
+    fn covered<'c>(&'c self, resource: &'c str, home: Home<'c>) -> impl Iterator<Item = u16> + 'c {
         let named =
             resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
@@ -285,8 +286,15 @@ impl Catalogue {
             None => Box::new(0..id(self.templates.len())),
         };
         candidates
-            .filter(move |&t| pattern::matches(resource, &instance(&self.templates[usize::from(t)], account)))
+            .filter(move |&t| pattern::matches(resource, &instance(&self.templates[usize::from(t)], home)))
     }
+}
+
+/// Where resources live: the partition (`aws`, `aws-cn`, `aws-us-gov`) and the account's twelve digits.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    pub partition: &'a str,
+    pub account: &'a str,
 }
 
 /// Actions that the program names, looked up once.
@@ -324,9 +332,15 @@ impl Named {
     }
 }
 
+/// The same ARN in the partition `aws`.
+pub fn in_partition_aws(arn: &str) -> String {
+    let rest = arn.splitn(3, ':').nth(2).unwrap_or_default();
+    format!("arn:aws:{rest}")
+}
+
 /// The most general ARN of a type: each free field becomes a text that no one writes in a policy, so that
 /// only a `*` matches it. A pattern that matches this ARN matches all of the type.
-fn instance(template: &str, account: &str) -> String {
+fn instance(template: &str, home: Home<'_>) -> String {
     const ANYTHING: &str = "\u{1}\u{2}\u{3}\u{4}";
     let mut arn = String::with_capacity(template.len());
     let mut rest = template;
@@ -334,8 +348,8 @@ fn instance(template: &str, account: &str) -> String {
         let (variable, tail) = after.split_once('}').unwrap_or((after, ""));
         arn.push_str(before);
         arn.push_str(match variable {
-            "Partition" => "aws",
-            "Account" => account,
+            "Partition" => home.partition,
+            "Account" => home.account,
             _ => ANYTHING,
         });
         rest = tail;
@@ -375,7 +389,7 @@ mod tests {
     #[test]
     fn a_pattern_is_unlimited_when_it_covers_a_whole_type() {
         let c = Catalogue::embedded();
-        let of = |pattern: &str| c.unlimited_by(pattern, "111122223333");
+        let of = |pattern: &str| c.unlimited_by(pattern, Home { partition: "aws", account: "111122223333" });
         let get = c.find("s3:GetObject").expect("known");
         let pass = c.find("iam:PassRole").expect("known");
         let whoami = c.find("sts:GetCallerIdentity").expect("known");

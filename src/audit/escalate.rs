@@ -1,7 +1,7 @@
 //! Ways from a few actions to somebody else's rights, as tables.
 //!
 //! The union of what Prowler, Cloudsplaining, Parliament and pathfinding.cloud (Apache-2.0) list, supersets
-//! dropped. `iam:PassRole` to the service is needed besides the actions named in [`PASSING`].
+//! dropped. `iam:PassRole` to the service is needed besides the actions of the ways that pass one.
 
 use std::sync::LazyLock;
 
@@ -139,7 +139,7 @@ pub const USER_WAYS: &[&str] = &[
     "iam:AddClientIDToOpenIDConnectProvider",
 ];
 
-/// The ways of [`PASSING`].
+/// The ways that pass a role to a service, with the service's principal.
 pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
     PASSING
         .iter()
@@ -147,11 +147,11 @@ pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The ways of [`EXISTING`].
+/// The ways through what already runs with a role.
 pub static EXISTING_WAYS: LazyLock<Vec<Way>> =
     LazyLock::new(|| EXISTING.iter().map(|actions| way("", actions)).collect());
 
-/// The ways of [`IDENTITY_CENTER`].
+/// The ways through Identity Center.
 pub static CENTER_WAYS: LazyLock<Vec<Way>> =
     LazyLock::new(|| IDENTITY_CENTER.iter().map(|actions| way("", actions)).collect());
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
-use super::catalogue::{Catalogue, Named};
+use super::catalogue::{Catalogue, Home, Named, in_partition_aws};
 use super::condition::{self, Hold, Reading};
 use super::managed;
 use super::pattern;
@@ -252,7 +252,8 @@ impl<'a> Engine<'a> {
 
     fn fallback(&self, arn: &str) -> Option<Rc<Document>> {
         let mut cache = self.fallback.borrow_mut();
-        let find = || super::account::is_aws_owned(arn).then(|| managed::find(arn)).flatten();
+        let find =
+            || super::account::is_aws_owned(arn).then(|| managed::find(&in_partition_aws(arn))).flatten();
         cache.entry(arn.to_owned()).or_insert_with(|| find().map(|policy| Rc::new(policy.document()))).clone()
     }
 
@@ -320,11 +321,11 @@ impl<'a> Engine<'a> {
         if let Some(known) = cache.borrow().get(resource) {
             return Rc::clone(known);
         }
-        let account = &self.account.id;
+        let home = Home { partition: self.account.partition(), account: &self.account.id };
         let set = Rc::new(match of_any_type {
             _ if pattern::is_everything(resource) => self.catalogue.all().collect(),
-            true => self.catalogue.unlimited_by(resource, account),
-            false => self.catalogue.wholly_covered_by(resource, account),
+            true => self.catalogue.unlimited_by(resource, home),
+            false => self.catalogue.wholly_covered_by(resource, home),
         });
         // Most patterns that name a thing are used once and cover no type: only the others are kept.
         if !set.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::account::{InlinePolicy, Role};
 use super::action_set::ActionSet;
@@ -156,27 +156,5 @@ fn pretty(value: &Value) -> String {
 }
 
 fn document<'a>(statements: impl Iterator<Item = &'a Statement>) -> Value {
-    json!({"Version": "2012-10-17", "Statement": statements.map(to_json).collect::<Vec<_>>()})
-}
-
-fn to_json(statement: &Statement) -> Value {
-    let mut map = Map::new();
-    if let Some(sid) = &statement.sid {
-        map.insert("Sid".into(), sid.as_str().into());
-    }
-    map.insert("Effect".into(), if statement.allow { "Allow" } else { "Deny" }.into());
-    let mut scope = |name: &str, scope: &Scope| {
-        let key = if matches!(scope, Scope::Only(_)) { name.to_owned() } else { format!("Not{name}") };
-        map.insert(key, scope.patterns().into());
-    };
-    scope("Action", &statement.actions);
-    statement.resources.iter().for_each(|resources| scope("Resource", resources));
-    if !statement.conditions.is_empty() {
-        let mut conditions = json!({});
-        for c in &statement.conditions {
-            conditions[&c.operator][&c.key] = c.values.clone().into();
-        }
-        map.insert("Condition".into(), conditions);
-    }
-    map.into()
+    json!({"Version": "2012-10-17", "Statement": statements.map(Statement::to_json).collect::<Vec<_>>()})
 }

@@ -31,6 +31,13 @@ impl Instant {
         (later.0 - self.0).div_euclid(DAY)
     }
 
+    /// `2026-11-22T15:04:05+00:00`, as the AWS CLI writes it.
+    pub fn iso(self) -> String {
+        let second = self.0.rem_euclid(DAY);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        format!("{}T{hour:02}:{minute:02}:{:02}+00:00", self.day(), second % 60)
+    }
+
     /// `YYYY-MM-DD`.
     pub fn day(self) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
@@ -95,6 +102,7 @@ mod tests {
         ] {
             assert_eq!(Instant::parse(text), noon, "{text}");
         }
+        assert_eq!(noon.map(Instant::iso).as_deref(), Some("2026-01-01T12:00:00+00:00"));
         assert_eq!(Instant::parse("1970-01-01"), Some(Instant(0)));
         for text in ["", "yesterday", "2026-13-01", "2026-01-01T1", "2026-01-01T12:00:00X"] {
             assert_eq!(Instant::parse(text), None, "{text}");

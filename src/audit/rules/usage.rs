@@ -203,7 +203,7 @@ fn removal(view: &RoleView<'_>) -> String {
     let mut steps = vec![format!(
         "Disable it first and wait: aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary arn:aws:iam::aws:policy/AWSDenyAll"
     )];
-    for profile in view.role.instance_profiles.iter().filter_map(|p| p.get("InstanceProfileName")?.as_str()) {
+    for profile in view.role.instance_profiles.iter().map(|profile| &profile.name) {
         steps.push(format!(
             "aws iam remove-role-from-instance-profile --role-name {role} --instance-profile-name {profile}"
         ));

@@ -111,3 +111,17 @@ fn administrators_in_every_disguise() {
     let rules = found(bounded);
     assert!(rules.contains(&"IAM105") && !rules.contains(&"IAM103"), "{rules:?}");
 }
+
+#[test]
+fn other_partitions_are_alike() {
+    let roles =
+        [role("a").aws("AmazonS3FullAccess").can(allow(&["iam:PutRolePolicy"], &["arn:aws:iam::*:role/*"]))];
+    let dump =
+        String::from_utf8(World::of(roles).json()).expect("text").replace("arn:aws:", "arn:aws-us-gov:");
+    let account = Account::from_json(dump.as_bytes()).expect("a dump");
+    let audit = audit(&account, &Usage::default(), &Settings::at(now()));
+    for rule in ["IAM101", "IAM102", "IAM201"] {
+        assert!(audit.findings.iter().any(|f| f.rule == rule), "{rule}");
+    }
+    assert!(!audit.is_incomplete());
+}

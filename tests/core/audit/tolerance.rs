@@ -132,3 +132,20 @@ fn advised_roles_have_nothing_at_medium_or_above() {
     assert!(bad.is_empty(), "{bad:?}");
     assert!(!audit.is_incomplete());
 }
+
+#[test]
+fn a_saved_dump_is_the_same_account() {
+    let (world, _) = generate(ARCHETYPES.len());
+    let account = world.account();
+    let saved = account.to_dump().to_string();
+    let again = Account::from_json(saved.as_bytes()).expect("a dump");
+    let report = |account: &Account| {
+        render(
+            &audit(account, &Usage::default(), &Settings::at(now())),
+            Format::Json,
+            Options { location: "x", fail_on: None },
+        )
+    };
+    assert_eq!(report(&account), report(&again));
+    assert_eq!(again.to_dump().to_string(), saved);
+}
