@@ -1,5 +1,6 @@
 //! `opsctl audit-iam`: the account's roles, or a saved dump of them, against the rules.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
@@ -12,12 +13,16 @@ use super::session::{self, Environment};
 use super::ui::Ui;
 use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
+use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::report::{self, Format, Options};
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
 use crate::config::Config;
-use crate::domain::codes;
+use crate::desired;
+use crate::domain::{Scope, codes};
 use crate::engine::Outcomes;
-use crate::resources::kinds;
+use crate::inputs::Inputs;
+use crate::resources::role::{Role, Spec as RoleSpec};
+use crate::resources::{KindName, kinds};
 
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let format = format(args, ui)?;
@@ -30,7 +35,10 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return why(&account, role, action, resource.as_deref(), ui);
     }
-    let settings = settings(args, config.as_ref())?;
+    let mut settings = settings(args, config.as_ref())?;
+    if args.input.is_none() {
+        settings.expected = config.as_ref().and_then(|config| expected(config, global, env, &account));
+    }
     let usage = match &args.usage {
         Some(file) => Usage::from_json(&read(file)?).map_err(|error| bad_file(file, "usage data", &error))?,
         None => Usage::default(),
@@ -131,6 +139,29 @@ fn settings(args: &AuditArgs, config: Option<&Config>) -> Result<Settings, Failu
         require_boundary: said.require_boundary,
         ..Settings::at(now)
     })
+}
+
+/// The roles that the config makes, as they should be; `None` where they were never deployed. A dump may be of any
+/// account, so it is not compared.
+fn expected(config: &Config, global: &Global, env: &Environment, account: &Account) -> Option<Expected> {
+    let kinds = kinds();
+    let inputs = Inputs::read(config.document.folder(), desired::sources(config, &kinds));
+    let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref())?;
+    let scope = Scope::new(&config.project.name, &config.environment, &account.id, region);
+    let (graph, _) = desired::build(config, &scope, &inputs, &kinds);
+    let mut expected = Expected::default();
+    for node in graph.nodes.iter().filter(|n| n.id.kind == KindName::Role) {
+        let spec: RoleSpec = serde_json::from_value(node.spec.clone()).ok()?;
+        let role = ExpectedRole {
+            trust: Expected::policy(spec.trust).ok(),
+            inline: BTreeMap::from([(Role::POLICY.to_owned(), Expected::policy(spec.policy).ok()?)]),
+            tags: scope.tags(&node.id),
+            ..ExpectedRole::default()
+        };
+        expected.roles.insert(node.physical.clone(), role);
+    }
+    let deployed = account.roles.iter().any(|role| expected.roles.contains_key(&role.name));
+    deployed.then_some(expected)
 }
 
 fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, ui: &Ui) -> Ended {
