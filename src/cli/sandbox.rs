@@ -23,8 +23,8 @@ fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
 }
 
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
-pub async fn attach(config: &Path, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
-    let root = root(Some(config), env);
+pub async fn attach(config: Option<&Path>, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+    let root = root(config, env);
     match Sandbox::start(SandboxOptions::new(&root)).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();

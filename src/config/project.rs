@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::audit::Audit;
 use super::section;
 use super::{Document, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
@@ -26,11 +27,12 @@ pub struct Config {
     pub document: Document,
     pub environment: String,
     pub project: Project,
+    pub audit: Audit,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 2] = ["project", "env"];
+const SHARED_KEYS: [&str; 3] = ["project", "audit", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -93,9 +95,11 @@ impl Config {
                 "write the twelve digits in quotes",
             ));
         }
+        let audit = merged.values().get("audit").cloned().unwrap_or(Value::Object(Default::default()));
+        let audit: Audit = section::read(&audit, &KeyPath::of(["audit"]), &mut problems).unwrap_or_default();
         let stand_in = || Project { name: Name::stand_in(), region: None, account: None };
         let project = project.unwrap_or_else(stand_in);
-        (Self { document: merged, environment: environment.to_owned(), project }, problems)
+        (Self { document: merged, environment: environment.to_owned(), project, audit }, problems)
     }
 
     /// The raw values of a section.

@@ -6,6 +6,7 @@
 //! | `GET calls`, `DELETE calls` | counts and log of calls; forget them |
 //! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
 //! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
+//! | `POST iam {"role": …}`, `POST quotas {"account": "fresh"}` | a role's past; what the account may have |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use super::call::{Answer, Fault};
 use super::clock::iso8601;
 use super::protocol::{Body, Response, collect, json11, respond};
+use super::services::{iam, quotas};
 use super::world::World;
 
 pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: Body) -> Response {
@@ -54,6 +56,8 @@ async fn carry_out(world: &World, method: &str, path: &str, body: Body) -> Answe
             world.clock.advance(Duration::from_millis(by));
             Ok(clock(world))
         }
+        ("POST", "iam") => iam::control::post(world, posted()?),
+        ("POST", "quotas") => quotas::post(world, posted()?),
         _ => Err(Fault::new(404, "NotFound", format!("no {method} /_sandbox/{path}"))),
     }
 }

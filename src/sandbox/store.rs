@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -223,6 +224,40 @@ impl Store {
         let made = change(&mut entry)?;
         self.write(&mut tables, table, key, entry)?;
         Ok(Some(made))
+    }
+
+    /// Makes, changes or removes a document as one step: `change` finds what is there and leaves what shall be
+    /// there, `None` for nothing. Otherwise as [`Store::update`].
+    pub fn upsert<T>(
+        &self,
+        table: &str,
+        key: &str,
+        change: impl FnOnce(&mut Option<Entry>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut tables = self.lock();
+        let before = self.live(&mut tables, table, key).cloned();
+        let mut entry = before.clone();
+        let made = change(&mut entry)?;
+        match (before, entry) {
+            (_, Some(entry)) => self.write(&mut tables, table, key, entry)?,
+            (Some(_), None) => {
+                std::fs::remove_file(self.file(table, key))?;
+                tables.get_mut(table).and_then(|entries| entries.remove(key));
+            }
+            (None, None) => {}
+        }
+        Ok(made)
+    }
+
+    /// The first document whose key is not before `from`. For tables too large to be listed at once.
+    pub fn first(&self, table: &str, from: Bound<&str>) -> Option<(String, Value)> {
+        let mut tables = self.lock();
+        loop {
+            let key = tables.get(table)?.range::<str, _>((from, Bound::Unbounded)).next()?.0.clone();
+            if let Some(entry) = self.live(&mut tables, table, &key) {
+                return Some((key, entry.doc.clone()));
+            }
+        }
     }
 
     /// Removes a document and returns it.
@@ -460,6 +495,12 @@ mod tests {
         clock.advance(Duration::from_secs(2));
         assert_eq!(store.get("t", "k"), Some(json!({"s": "stopped"})));
         assert_eq!(store.update("t", "gone", |_| Ok(())).unwrap(), None);
+        assert_eq!(store.first("t", Bound::Excluded("a")), Some(("k".to_owned(), json!({"s": "stopped"}))));
+        assert_eq!(store.first("t", Bound::Excluded("k")), None);
+        let emptied = store.upsert("t", "new", |entry| Ok(entry.replace(json!({}).into()).is_none()));
+        assert!(emptied.unwrap());
+        store.upsert("t", "new", |entry| Ok(entry.take())).unwrap();
+        assert_eq!(store.get("t", "new"), None);
         assert_eq!(store.remove("t", "k").unwrap(), Some(json!({"s": "stopped"})));
         assert!(open(root.path()).0.list("t", "").is_empty());
     }

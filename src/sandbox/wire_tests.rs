@@ -24,8 +24,10 @@ macro_rules! client {
     };
 }
 
+pub(super) use client;
+
 /// A sandbox in a directory of its own, which must outlive it.
-async fn sandbox(faults: &[&str]) -> (tempfile::TempDir, Sandbox) {
+pub(super) async fn sandbox(faults: &[&str]) -> (tempfile::TempDir, Sandbox) {
     let root = tempfile::tempdir().unwrap();
     let faults = faults.iter().map(|word| word.parse().unwrap()).collect();
     let options = SandboxOptions { faults, ..SandboxOptions::new(root.path()) };
@@ -176,8 +178,8 @@ async fn control_paths_serve_loopback_names_only() {
     assert_eq!(raw(&sandbox, "GET", "/_sandbox/health", "example.com", "").await.0, 403);
     let (status, health) = raw(&sandbox, "GET", "/_sandbox/health", local, "").await;
     assert_eq!((status, health["endpoint"].as_str()), (200, Some(sandbox.endpoint_url())));
-    let (_, faults) = raw(&sandbox, "POST", "/_sandbox/faults", local, "\"cut@s3:*\"").await;
-    assert_eq!(faults[0]["rule"]["on"], "s3:*");
+    let (_, faults) = raw(&sandbox, "POST", "/_sandbox/faults", local, "\"cut@sts:*\"").await;
+    assert_eq!(faults[0]["rule"]["on"], "sts:*");
     assert_eq!(raw(&sandbox, "POST", "/_sandbox/faults", local, "\"cut\"").await.0, 400);
     let before = sandbox.world().clock.now();
     let (_, clock) = raw(&sandbox, "POST", "/_sandbox/clock", local, r#"{"advance_ms": 60000}"#).await;

@@ -14,6 +14,8 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
+use super::services::ec2::Machines;
+use super::parts::Parts;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -23,6 +25,8 @@ pub struct World {
     pub clock: Arc<Clock>,
     pub faults: Faults,
     pub calls: Calls,
+    /// What services keep that is no document.
+    pub parts: Parts,
     /// The twelve digits of the account.
     pub account: String,
     /// Region of requests that name none.
@@ -30,6 +34,8 @@ pub struct World {
     /// Directory of all state. Services keep bulk data (logs, objects, code) in folders of their own in it.
     pub root: PathBuf,
     pub pace: Pace,
+    /// What runs on EC2 instances.
+    pub machines: Machines,
     rules_off: BTreeSet<String>,
     endpoint: String,
     stopping: CancellationToken,
@@ -44,10 +50,12 @@ impl World {
             clock,
             faults: Faults::new(options.faults),
             calls: Calls::default(),
+            parts: Parts::default(),
             account: options.account,
             region: options.region,
             root: options.root,
             pace: options.pace,
+            machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
             stopping: CancellationToken::new(),

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod archives;
+mod audit;
 mod config;
 mod docs;
 mod expect;

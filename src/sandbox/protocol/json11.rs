@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
-use super::{Decoded, Request, Response, Service, collect, constraint, header, json_object, respond};
+use super::{
+    Decoded, Request, Response, Service, collect, constraint, header, inflated, json_object, respond,
+};
 use crate::sandbox::call::{Answer, Fault, Operation};
 use crate::sandbox::world::World;
 
@@ -55,7 +57,7 @@ impl Api {
     async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Answer {
         let target = header(&head.headers, "x-amz-target");
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
-        let body = collect(body).await?;
+        let body = inflated(&head.headers, collect(body).await?)?;
         let input = json_object(&body)?;
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);

@@ -6,6 +6,7 @@ pub mod query;
 pub mod rest_json;
 pub mod scope;
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -61,6 +62,19 @@ pub async fn collect(body: Body) -> Result<Bytes, Fault> {
             Err(Fault::new(413, "RequestEntityTooLargeException", message))
         }
         Err(_) => Err(Fault::new(400, "IncompleteBody", "the request's body ended too early")),
+    }
+}
+
+/// The body without its compression: SDKs compress large inputs of some operations (`PutMetricData`).
+fn inflated(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Fault> {
+    if header(headers, "content-encoding") != "gzip" {
+        return Ok(body);
+    }
+    let mut inflated = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(&body[..]).take(LARGEST_BODY as u64);
+    match reader.read_to_end(&mut inflated) {
+        Ok(_) => Ok(inflated.into()),
+        Err(_) => Err(Fault::new(400, "SerializationException", "the body is not gzip")),
     }
 }
 

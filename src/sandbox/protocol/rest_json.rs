@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Decoded, Request, Response, Service, collect, constraint, full, json_object, respond};
-use crate::sandbox::call::{Fault, Operation};
+use crate::sandbox::call::{Call, Fault, Operation};
 use crate::sandbox::world::World;
 
 /// A service of this protocol.
@@ -186,6 +186,14 @@ fn join_input(mut input: Value, query: &str, labels: Vec<(&'static str, String)>
         input[name] = Value::String(value);
     }
     input
+}
+
+/// A list that may come in the query, where a list of one looks like a text.
+pub fn values<'a>(call: &'a Call, name: &str) -> Vec<&'a str> {
+    match &call.input[name] {
+        Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
 }
 
 /// In a query, unlike in a path, a plus is a space.

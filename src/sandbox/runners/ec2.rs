@@ -1,0 +1,128 @@
+//! An EC2 instance's user data as a local process (aws-facts §12).
+//!
+//! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its PATH are
+//! an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3` with boto3 and the
+//! packages asked for. What it installs with pip goes into the root. It does not run as root, and there is no `dnf`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use super::Reach;
+use super::container::text;
+use super::process::{LineSink, Process, Program, SYSTEM_PATH};
+use super::python::{Environments, PythonError, Wanted};
+
+const AWS: &str = include_str!("ec2_aws.py");
+const SHUTDOWN: &str = include_str!("ec2_shutdown.sh");
+
+/// One instance, ready to boot.
+#[derive(Clone, Debug)]
+pub struct Ec2Run {
+    /// The private root.
+    pub root: PathBuf,
+    /// The user data, decoded. It must start with `#!`, else nothing runs, as on AWS.
+    pub user_data: String,
+    /// Packages of the script's `python3`, besides boto3.
+    pub packages: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub reach: Reach,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Ec2Error {
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    #[error("the instance cannot be prepared")]
+    Io(#[from] io::Error),
+}
+
+/// How the user data ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ec2Outcome {
+    /// It called `shutdown`: the instance stops or terminates, as `InstanceInitiatedShutdownBehavior` says.
+    ShutDown,
+    /// It ended without: the instance runs on. None when a signal ended it.
+    Ended { code: Option<i32> },
+    /// By [`Ec2Instance::terminate`].
+    Terminated,
+}
+
+/// An instance whose user data runs (or ended). Dropping it kills the script.
+#[derive(Debug)]
+pub struct Ec2Instance {
+    /// None when the user data is not a script.
+    process: Option<Process>,
+    halted: PathBuf,
+    terminated: std::sync::atomic::AtomicBool,
+}
+
+impl Ec2Run {
+    pub async fn start(self, environments: &Environments, sink: LineSink) -> Result<Ec2Instance, Ec2Error> {
+        let bin = self.root.join("opsctl-bin");
+        let temporary = self.root.join("tmp");
+        let site = self.root.join("site-packages");
+        for directory in [&bin, &temporary, &site] {
+            std::fs::create_dir_all(directory)?;
+        }
+        let halted = bin.join("halted");
+        let instance = |process| Ec2Instance { process, halted: halted.clone(), terminated: false.into() };
+        if !self.user_data.starts_with("#!") {
+            return Ok(instance(None));
+        }
+        let mut wanted = Wanted::of(&["boto3"]);
+        wanted.packages.extend(self.packages.iter().cloned());
+        let venv = environments.ensure(&wanted, &sink).await?;
+        write_program(&bin.join("aws"), &format!("#!{}\n{AWS}", text(venv.python())))?;
+        write_program(&bin.join("shutdown"), SHUTDOWN)?;
+        let script = self.root.join("user-data");
+        write_program(&script, &self.user_data)?;
+
+        let program = Program::new(script, &self.root)
+            .envs([("PATH", format!("{}:{}:{SYSTEM_PATH}", bin.display(), venv.bin().display()))])
+            .envs(
+                [("OPSCTL_ROOT", &self.root), ("HOME", &self.root), ("TMPDIR", &temporary)]
+                    .map(|(k, v)| (k, text(v))),
+            )
+            // The cached environment is shared, so the script's own pip installs into the root.
+            .envs([("PIP_TARGET", text(&site)), ("PYTHONPATH", text(&site))])
+            .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PYTHONUNBUFFERED", "1")])
+            .envs([("OPSCTL_HALTED", text(&halted))])
+            .envs(self.reach.environment())
+            .envs(self.environment);
+        Ok(instance(Some(Process::start(&program, sink)?)))
+    }
+}
+
+impl Ec2Instance {
+    /// Waits until the user data has ended.
+    pub async fn outcome(&self) -> Ec2Outcome {
+        let status: Option<ExitStatus> = match &self.process {
+            Some(process) => process.wait().await,
+            None => None,
+        };
+        if self.terminated.load(std::sync::atomic::Ordering::Acquire) {
+            Ec2Outcome::Terminated
+        } else if self.halted.exists() {
+            Ec2Outcome::ShutDown
+        } else {
+            Ec2Outcome::Ended { code: status.and_then(|status| status.code()) }
+        }
+    }
+
+    /// `TerminateInstances` or `StopInstances`: SIGTERM, then SIGKILL after `grace`.
+    pub async fn terminate(&self, grace: Duration) {
+        self.terminated.store(true, std::sync::atomic::Ordering::Release);
+        if let Some(process) = &self.process {
+            process.terminate(grace).await;
+        }
+    }
+}
+
+fn write_program(path: &Path, content: &str) -> io::Result<()> {
+    std::fs::write(path, content)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}

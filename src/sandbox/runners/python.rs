@@ -1,0 +1,412 @@
+//! The Python that runs user code, and cached virtual environments with what that code needs.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use super::process::{Line, LineSink};
+
+/// What AWS's framework containers hold besides the framework: the SDK, and the toolkit whose handlers serve
+/// the model. Training and serving share the list, so that equal requirements make one environment.
+pub const CONTAINER_PACKAGES: &[&str] = &["boto3", "sagemaker-inference>=1.10,<2"];
+
+/// What AWS's Python runtime for Lambda holds: the SDK. The runtime client is added by `Pool`.
+pub const FUNCTION_PACKAGES: &[&str] = &["boto3"];
+
+/// The oldest Python that the packages above still support.
+const OLDEST: (u32, u32) = (3, 9);
+
+/// Newest first, after what the user calls `python3`.
+const NAMES: &[&str] =
+    &["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python"];
+
+/// A marker in a finished environment. Environments are built in place, under a lock, because the programs in
+/// their `bin` name their interpreter by its absolute path: a renamed environment has broken programs.
+const COMPLETE: &str = ".complete";
+
+const PROBE: &str = "import importlib.util, json, platform, sys; print(json.dumps({\
+    'executable': sys.executable, 'version': sys.version_info[:3], \
+    'ensurepip': importlib.util.find_spec('ensurepip') is not None, \
+    'manylinux': platform.system() == 'Linux' and platform.libc_ver()[0] == 'glibc' \
+        and platform.machine() in ('x86_64', 'aarch64')}))";
+
+/// Why there is no environment. The texts say what to do; they go to the user as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    #[error(
+        "no Python 3.9 or newer was found (tried {tried}): the sandbox runs your scripts with it. \
+         Install one: `apt install python3 python3-venv`, `dnf install python3`, `brew install python`"
+    )]
+    Missing { tried: String },
+    #[error(
+        "{python} cannot make virtual environments (its module `ensurepip` is missing). \
+         Install it: `apt install python3-venv` (Debian and Ubuntu keep it apart)"
+    )]
+    NoVenv { python: PathBuf },
+    #[error(
+        "PyPI cannot be reached to install {packages}: the sandbox needs it once per set of requirements, \
+         then works from {cache}. Check the network or pip's settings (PIP_INDEX_URL, HTTPS_PROXY). pip said: {said}"
+    )]
+    Offline { packages: String, cache: PathBuf, said: String },
+    #[error("pip could not install {packages}: {said}")]
+    Install { packages: String, command: String, code: i32, said: String },
+    #[error("the Python environment at {path} cannot be prepared")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A Python interpreter of this machine.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Python {
+    pub executable: PathBuf,
+    pub version: (u32, u32, u32),
+    ensurepip: bool,
+    /// Whether PyPI's Linux wheels work here (not on macOS, not on musl).
+    pub manylinux: bool,
+}
+
+impl Python {
+    /// The first that answers: `chosen` alone if given, else `python<preferred>` (a Lambda runtime's `3.12`),
+    /// then `python3`, then named versions. Each is run: version managers leave names on PATH that do not.
+    pub async fn find(chosen: Option<&Path>, preferred: Option<&str>) -> Result<Self, PythonError> {
+        let names: Vec<PathBuf> = match chosen {
+            Some(path) => vec![path.to_owned()],
+            None => preferred
+                .map(|version| format!("python{version}"))
+                .into_iter()
+                .chain(NAMES.iter().map(|name| (*name).to_owned()))
+                .map(PathBuf::from)
+                .collect(),
+        };
+        for name in &names {
+            if let Some(python) = Self::probe(name).await
+                && (python.version.0, python.version.1) >= OLDEST
+            {
+                return Ok(python);
+            }
+        }
+        let tried = names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(", ");
+        Err(PythonError::Missing { tried })
+    }
+
+    async fn probe(name: &Path) -> Option<Self> {
+        let output = Command::new(name).args(["-I", "-c", PROBE]).stdin(Stdio::null()).output().await.ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+}
+
+/// What an environment must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Requirements as pip takes them: `boto3`, `numpy>=2`.
+    pub packages: Vec<String>,
+    /// The user's `requirements.txt`, if there is one.
+    pub requirements: Option<PathBuf>,
+    /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux only.
+    /// They are put, without dependencies, into [`Venv::foreign`].
+    pub foreign: Vec<String>,
+}
+
+impl Wanted {
+    pub fn of(packages: &[&str]) -> Self {
+        Self { packages: packages.iter().map(|package| (*package).to_owned()).collect(), ..Self::default() }
+    }
+
+    /// Adds a requirements file if it exists.
+    pub fn and_file(mut self, requirements: &Path) -> Self {
+        self.requirements = requirements.is_file().then(|| requirements.to_owned());
+        self
+    }
+
+    fn shown(&self) -> String {
+        let file = self.requirements.as_ref().map(|_| "requirements.txt".to_owned());
+        let words: Vec<String> = self.packages.iter().chain(&self.foreign).cloned().chain(file).collect();
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    }
+}
+
+/// A finished virtual environment. It is shared: nothing may be installed into it later.
+#[derive(Clone, Debug)]
+pub struct Venv {
+    pub directory: PathBuf,
+}
+
+impl Venv {
+    pub fn python(&self) -> PathBuf {
+        self.bin().join("python3")
+    }
+
+    pub fn bin(&self) -> PathBuf {
+        self.directory.join("bin")
+    }
+
+    /// A directory for `PYTHONPATH`; empty unless [`Wanted::foreign`] named something.
+    pub fn foreign(&self) -> PathBuf {
+        self.directory.join("foreign")
+    }
+}
+
+/// The cache of environments, safe for several processes at once.
+#[derive(Clone, Debug)]
+pub struct Environments {
+    pub python: Python,
+    pub cache: PathBuf,
+}
+
+impl Environments {
+    /// The environment for `wanted`: at once when it was made before, else built with pip. `progress` gets one line
+    /// per package that pip works on.
+    pub async fn ensure(&self, wanted: &Wanted, progress: &LineSink) -> Result<Venv, PythonError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| PythonError::Io { path, source }
+        };
+        let key = self.key(wanted).map_err(at(&self.cache))?;
+        let directory = self.cache.join(&key);
+        let venv = Venv { directory: directory.clone() };
+        let complete = directory.join(COMPLETE);
+        if complete.exists() {
+            return Ok(venv);
+        }
+        std::fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
+        let _lock = lock(self.cache.join(format!("{key}.lock"))).await.map_err(at(&self.cache))?;
+        if complete.exists() {
+            return Ok(venv);
+        }
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).map_err(at(&directory))?; // a build that was interrupted
+        }
+        self.build(&venv, wanted, progress).await?;
+        File::create(&complete).map_err(at(&complete))?;
+        Ok(venv)
+    }
+
+    /// A name for the environment: Python's version and path, and all requirement lines, sorted.
+    fn key(&self, wanted: &Wanted) -> io::Result<String> {
+        let mut lines = wanted.packages.clone();
+        lines.extend(wanted.foreign.iter().map(|package| format!("foreign {package}")));
+        if let Some(file) = &wanted.requirements {
+            requirement_lines(file, &mut lines)?;
+        }
+        lines.sort();
+        lines.dedup();
+        let python = &self.python;
+        let text = format!("{} {:?}\n{}", python.executable.display(), python.version, lines.join("\n"));
+        let hash = blake3::hash(text.as_bytes()).to_hex();
+        Ok(format!("py{}{}-{}", python.version.0, python.version.1, &hash[..16]))
+    }
+
+    async fn build(&self, venv: &Venv, wanted: &Wanted, progress: &LineSink) -> Result<(), PythonError> {
+        let python = &self.python;
+        if !python.ensurepip {
+            return Err(PythonError::NoVenv { python: python.executable.clone() });
+        }
+        let tell = |text: String| progress(Line { at: SystemTime::now(), text });
+        tell(format!(
+            "making a Python {}.{} environment with {}",
+            python.version.0,
+            python.version.1,
+            wanted.shown()
+        ));
+        let mut make = Command::new(&python.executable);
+        make.args(["-I", "-m", "venv"]).arg(&venv.directory);
+        self.run(&mut make, wanted, progress).await?;
+        let mut pip = self.pip(venv);
+        pip.args(&wanted.packages);
+        if let Some(file) = &wanted.requirements {
+            pip.arg("-r").arg(file).current_dir(file.parent().unwrap_or(Path::new(".")));
+        }
+        if !wanted.packages.is_empty() || wanted.requirements.is_some() {
+            self.run(&mut pip, wanted, progress).await?;
+        }
+        if !wanted.foreign.is_empty() {
+            let version = format!("{}.{}", python.version.0, python.version.1);
+            let mut pip = self.pip(venv);
+            pip.args(["--no-deps", "--only-binary=:all:", "--platform", "manylinux2014_x86_64"])
+                .args(["--implementation", "cp", "--python-version", &version, "--target"])
+                .arg(venv.foreign())
+                .args(&wanted.foreign);
+            self.run(&mut pip, wanted, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// pip keeps this program's environment: proxies, certificates and the index are the user's own settings.
+    fn pip(&self, venv: &Venv) -> Command {
+        let mut pip = Command::new(venv.python());
+        pip.args(["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
+            // Bytecode is written at the first import, of what is imported: a third of the time of a large install.
+            .args(["--no-compile", "--progress-bar", "off"]);
+        pip
+    }
+
+    async fn run(
+        &self,
+        command: &mut Command,
+        wanted: &Wanted,
+        progress: &LineSink,
+    ) -> Result<(), PythonError> {
+        let failed = |source| PythonError::Io { path: self.cache.clone(), source };
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let output = child.stdout.take().expect("stdout is a pipe");
+        let errors = child.stderr.take().expect("stderr is a pipe");
+        let told = async {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(text)) = lines.next_line().await {
+                let words = ["Collecting ", "Downloading ", "Building ", "Installing ", "Successfully "];
+                let text = text.trim();
+                if words.iter().any(|word| text.starts_with(word)) {
+                    progress(Line { at: SystemTime::now(), text: text.to_owned() });
+                }
+            }
+        };
+        let complaints = async {
+            let mut kept = Vec::new();
+            let mut lines = BufReader::new(errors).lines();
+            while let Ok(Some(text)) = lines.next_line().await {
+                kept.push(text);
+            }
+            kept
+        };
+        let ((), complaints, status) = tokio::join!(told, complaints, child.wait());
+        let status = status.map_err(failed)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(self.explain(wanted, command, status.code().unwrap_or(-1), &complaints))
+    }
+
+    fn explain(&self, wanted: &Wanted, command: &Command, code: i32, complaints: &[String]) -> PythonError {
+        const UNREACHABLE: &[&str] = &[
+            "NewConnectionError",
+            "Max retries exceeded",
+            "ConnectTimeout",
+            "ProxyError",
+            "name resolution",
+        ];
+        let packages = wanted.shown();
+        let sign_of = |line: &&String| UNREACHABLE.iter().any(|sign| line.contains(sign));
+        if let Some(line) = complaints.iter().find(sign_of) {
+            let said = without_credentials(line);
+            return PythonError::Offline { packages, cache: self.cache.clone(), said };
+        }
+        let errors: Vec<&str> =
+            complaints.iter().map(String::as_str).filter(|line| line.contains("ERROR")).collect();
+        let said = match errors.is_empty() {
+            true => complaints[complaints.len().saturating_sub(3)..].join(" "),
+            false => errors.join(" "),
+        };
+        let said = without_credentials(&said);
+        let command = command.as_std();
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let command = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        PythonError::Install { packages, command, code, said }
+    }
+}
+
+/// The meaningful lines of a requirements file and of the files it names with `-r` and `-c`.
+fn requirement_lines(file: &Path, lines: &mut Vec<String>) -> io::Result<()> {
+    for line in std::fs::read_to_string(file)?.lines() {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        lines.push(line.to_owned());
+        let named =
+            ["-r ", "-c ", "--requirement ", "--constraint "].iter().find_map(|flag| line.strip_prefix(flag));
+        if let Some(named) = named {
+            requirement_lines(&file.with_file_name(named.trim()), lines)?;
+        }
+    }
+    Ok(())
+}
+
+/// An index URL may hold a user and a password, and pip repeats it.
+fn without_credentials(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, after) = rest.split_at(start + 3);
+        shown.push_str(before);
+        let end = after.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(at) => &after[at + 1..],
+            None => after,
+        };
+    }
+    shown + rest
+}
+
+/// An exclusive lock between processes, released when the file is closed, also by a crash.
+async fn lock(path: PathBuf) -> io::Result<File> {
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).append(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked.await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_an_index_are_not_repeated() {
+        let said =
+            without_credentials("Could not fetch https://me:secret@pypi.example/simple/x and http://a/b@c");
+        assert_eq!(said, "Could not fetch https://pypi.example/simple/x and http://a/b@c");
+    }
+
+    #[test]
+    fn requirement_files_are_read_with_the_files_they_name() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("requirements.txt"), "# tools\nnumpy  # maths\n\n-r more.txt\n")
+            .unwrap();
+        std::fs::write(directory.path().join("more.txt"), "pillow\n").unwrap();
+        let mut lines = Vec::new();
+        requirement_lines(&directory.path().join("requirements.txt"), &mut lines).unwrap();
+        assert_eq!(lines, ["numpy", "-r more.txt", "pillow"]);
+    }
+
+    #[test]
+    fn no_network_and_a_wrong_requirement_are_told_apart() {
+        let python =
+            Python { executable: "python3".into(), version: (3, 12, 0), ensurepip: true, manylinux: true };
+        let environments = Environments { python, cache: "/cache".into() };
+        let explain = |complaints: &[&str]| {
+            let complaints: Vec<String> = complaints.iter().map(|line| (*line).to_owned()).collect();
+            environments.explain(&Wanted::of(&["numpy"]), Command::new("pip").arg("install"), 1, &complaints)
+        };
+        let nothing_found = "ERROR: No matching distribution found for numpy";
+        let offline =
+            explain(&["WARNING: Retrying after 'NewConnectionError('http://me:pw@host/')", nothing_found]);
+        assert!(matches!(offline, PythonError::Offline { .. }), "{offline}");
+        assert!(!offline.to_string().contains("pw"), "{offline}");
+        assert_eq!(
+            explain(&[nothing_found]).to_string(),
+            format!("pip could not install numpy: {nothing_found}")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_python_that_is_not_there_is_named() {
+        let error = Python::find(Some(Path::new("/nowhere/python3")), None).await.unwrap_err();
+        assert!(error.to_string().contains("/nowhere/python3"), "{error}");
+    }
+}

@@ -1,0 +1,278 @@
+//! Application Auto Scaling: targets, policies and activities (aws-facts §9). Whoever watches the metrics calls
+//! [`Target::scale`].
+
+mod policy;
+mod target;
+
+use serde_json::{Value, json};
+
+pub use target::Target;
+
+use target::{INSTANCES, Kind, SERVERLESS};
+
+use crate::sandbox::call::{Answer, Call, Fault, op};
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::store::merge;
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+const INVALID: &str = "ValidationException";
+const TARGETS: &str = "application-autoscaling.target";
+const POLICIES: &str = "application-autoscaling.policy";
+const ACTIVITIES: &str = "application-autoscaling.activity";
+
+const NAMESPACES: &[&str] = &[
+    "ecs",
+    "elasticmapreduce",
+    "ec2",
+    "appstream",
+    "dynamodb",
+    "rds",
+    "sagemaker",
+    "custom-resource",
+    "comprehend",
+    "lambda",
+    "cassandra",
+    "kafka",
+    "elasticache",
+    "neptune",
+    "workspaces",
+];
+const NAMESPACE: Rule = Rule::ANY.at("ServiceNamespace").required().one_of(NAMESPACES);
+const RESOURCE: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_600);
+const DIMENSION: Rule = Rule::ANY.at("ScalableDimension").required();
+const POLICY_NAME: Rule = Rule::ANY.at("PolicyName").required().length(1, 256);
+const PAGE: Rule = Rule::ANY.at("MaxResults").range(1, 50);
+const ARN: Rule = Rule::ANY
+    .at("ResourceARN")
+    .required()
+    .length(1, 1_011)
+    .pattern("arn:.+:application-autoscaling:.+:[0-9]+:scalable-target/[a-zA-Z0-9-]+");
+
+pub const API: Api = Api {
+    name: "application-autoscaling",
+    signing_name: "application-autoscaling",
+    target: "AnyScaleFrontendService",
+    invalid: INVALID,
+    operations: &[
+        op(
+            "RegisterScalableTarget",
+            &[
+                NAMESPACE,
+                RESOURCE,
+                DIMENSION,
+                Rule::ANY.at("MinCapacity").range(0, i64::MAX),
+                Rule::ANY.at("MaxCapacity").range(0, i64::MAX),
+            ],
+            register,
+        ),
+        op("DeregisterScalableTarget", &[NAMESPACE, RESOURCE, DIMENSION], deregister),
+        op(
+            "DescribeScalableTargets",
+            &[NAMESPACE, Rule::ANY.at("ResourceIds").length(0, 50), PAGE],
+            |call| describe(call, TARGETS, "ScalableTargets", &[("ResourceIds", "ResourceId")]),
+        ),
+        op("PutScalingPolicy", &[POLICY_NAME, NAMESPACE, RESOURCE, DIMENSION], policy::put),
+        op("DeleteScalingPolicy", &[POLICY_NAME, NAMESPACE, RESOURCE, DIMENSION], policy::delete),
+        op(
+            "DescribeScalingPolicies",
+            &[NAMESPACE, Rule::ANY.at("PolicyNames").length(0, 50), PAGE],
+            |call| describe(call, POLICIES, "ScalingPolicies", &[("PolicyNames", "PolicyName")]),
+        ),
+        op("DescribeScalingActivities", &[NAMESPACE, PAGE], |call| {
+            describe(call, ACTIVITIES, "ScalingActivities", &[])
+        }),
+        op("TagResource", &[ARN, Rule::ANY.at("Tags").required()], tag),
+        op("UntagResource", &[ARN, Rule::ANY.at("TagKeys").required().length(0, 200)], untag),
+        op("ListTagsForResource", &[ARN], list_tags),
+    ],
+};
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(400, INVALID, message)
+}
+
+/// Whether a variant is a scalable target, which binds its instance type (aws-facts §8.3).
+pub fn scales_variant(world: &World, region: &str, endpoint: &str, variant: &str) -> bool {
+    let resource = format!("endpoint/{endpoint}/variant/{variant}");
+    [INSTANCES, SERVERLESS]
+        .into_iter()
+        .filter_map(|dimension| Target::new("sagemaker", &resource, dimension))
+        .any(|target| world.shelf(TARGETS, region).has(&target.key()))
+}
+
+/// The targets of a region, with their documents: what a scaling loop looks at.
+pub fn targets(world: &World, region: &str) -> Vec<(Target, Value)> {
+    let all = world.shelf(TARGETS, region).list("");
+    all.into_iter().filter_map(|(_, doc)| Some((target_of(&doc)?, doc))).collect()
+}
+
+/// The policies of a target: `TargetTrackingScalingPolicyConfiguration`, `Alarms`, `PolicyName`.
+pub fn policies(world: &World, region: &str, target: &Target) -> Vec<Value> {
+    world.shelf(POLICIES, region).list(&target.policy_key("")).into_iter().map(|(_, doc)| doc).collect()
+}
+
+fn target_of(doc: &Value) -> Option<Target> {
+    let [namespace, resource, dimension] =
+        ["ServiceNamespace", "ResourceId", "ScalableDimension"].map(|name| doc[name].as_str());
+    Target::new(namespace?, resource?, dimension?)
+}
+
+/// DeleteEndpoint deregisters the targets of its variants (aws-facts §9.5).
+pub fn forget_endpoint(world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
+    for (target, _) in targets(world, region) {
+        if matches!(&target.kind, Kind::Variant { endpoint: known, .. } if known == endpoint) {
+            remove(world, region, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a target with its policies, and so with their alarms. `false`: there is none.
+fn remove(world: &World, region: &str, target: &Target) -> Result<bool, Fault> {
+    let Some(doc) = world.shelf(TARGETS, region).remove(&target.key())? else { return Ok(false) };
+    tags::forget(world, doc["ScalableTargetARN"].as_str().unwrap_or_default())?;
+    for (key, _) in world.shelf(POLICIES, region).list(&target.policy_key("")) {
+        policy::remove(world, region, &key)?;
+    }
+    Ok(true)
+}
+
+fn register(call: &Call) -> Answer {
+    let target = Target::of(call)?;
+    target.check(&call.world, &call.region)?;
+    let shelf = call.shelf(TARGETS);
+    let known = shelf.get(&target.key());
+    // Later calls change only what they name.
+    let bound = |name: &str| call.number(name).or_else(|| known.as_ref()?[name].as_i64());
+    let (Some(least), Some(most)) = (bound("MinCapacity"), bound("MaxCapacity")) else {
+        return Err(invalid("MinCapacity and MaxCapacity are required to register a new scalable target"));
+    };
+    if least > most {
+        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
+    }
+    if least < 1 && target.dimension == INSTANCES && call.world.enforces("scalable-target-minimum") {
+        return Err(invalid("Minimum capacity must be at least 1 for the variant of a real-time endpoint"));
+    }
+    let given = tags::from_map(&call.input["Tags"]);
+    tags::check(&given).map_err(invalid)?;
+
+    let id = uuid(&format!("{}{}{}", target.key(), call.region, call.now())).replace('-', "");
+    let mut doc = known.clone().unwrap_or_else(|| {
+        json!({
+            "ServiceNamespace": target.namespace,
+            "ResourceId": target.resource,
+            "ScalableDimension": target.dimension,
+            "RoleARN": target.role_arn(&call.world.account),
+            "CreationTime": call.timestamp(),
+            "ScalableTargetARN": call.arn(&format!("scalable-target/{id}")),
+            "SuspendedState": {
+                "DynamicScalingInSuspended": false,
+                "DynamicScalingOutSuspended": false,
+                "ScheduledScalingSuspended": false,
+            },
+        })
+    });
+    doc["MinCapacity"] = least.into();
+    doc["MaxCapacity"] = most.into();
+    if let Some(suspended) = call.input.get("SuspendedState") {
+        merge(&mut doc["SuspendedState"], suspended.clone());
+    }
+    let arn = doc["ScalableTargetARN"].as_str().unwrap_or_default().to_owned();
+    shelf.put(&target.key(), doc)?;
+    tags::add(&call.world, &arn, given, INVALID)?;
+    clamp(call, &target, least.unsigned_abs(), most.unsigned_abs())?;
+    Ok(json!({"ScalableTargetARN": arn}))
+}
+
+/// The live capacity is moved into the range (aws-facts §9.2).
+fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Fault> {
+    let Some(capacity) = target.capacity(&call.world, &call.region) else { return Ok(()) };
+    let within = capacity.clamp(least, most);
+    if within == capacity || !call.world.enforces("capacity-within-range") {
+        return Ok(());
+    }
+    let (side, limit) = if within > capacity { ("minimum", least) } else { ("maximum", most) };
+    let cause = format!("{side} capacity was set to {limit}");
+    match target.scale(&call.world, &call.region, within, &cause) {
+        // The registration stands; the activity says why the capacity did not follow.
+        Err(fault) if fault.status < 500 => Ok(()),
+        done => done,
+    }
+}
+
+fn deregister(call: &Call) -> Answer {
+    let target = Target::of(call)?;
+    if remove(&call.world, &call.region, &target)? { Ok(json!({})) } else { Err(target.missing()) }
+}
+
+/// `Describe…`: the documents of the namespace that the filters let through. `lists` are filters by a list.
+fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]) -> Answer {
+    if call.maybe("ScalableDimension").is_some()
+        && call.maybe("ResourceId").is_none()
+        && call.list("ResourceIds").is_empty()
+    {
+        return Err(invalid("If you specify a scalable dimension, you must also specify a resource ID"));
+    }
+    if table == ACTIVITIES {
+        for (target, _) in targets(&call.world, &call.region) {
+            target.settle(&call.world, &call.region, call.now())?;
+        }
+    }
+    let mut found = call.shelf(table).list(&format!("{}/", call.text("ServiceNamespace")));
+    found.retain(|(_, doc)| {
+        ["ResourceId", "ScalableDimension"]
+            .iter()
+            .all(|member| call.maybe(member).is_none_or(|wanted| doc[*member] == wanted))
+            && lists.iter().all(|(filter, member)| {
+                call.list(filter).is_empty() || call.list(filter).contains(&doc[*member])
+            })
+    });
+    if table == ACTIVITIES {
+        // The newest first.
+        found.sort_by(|(_, one), (_, other)| {
+            let at = |doc: &Value| doc["StartTime"].as_f64().unwrap_or(0.0);
+            at(other).total_cmp(&at(one))
+        });
+    }
+    let size = call.number("MaxResults").map_or(50, |size| size as usize);
+    let page = call.page(found, "NextToken", size).ok_or_else(|| {
+        Fault::new(400, "InvalidNextTokenException", "The specified NextToken is not valid")
+    })?;
+    let mut answer = json!({(list): page.items});
+    if let Some(next) = page.next {
+        answer["NextToken"] = next.into();
+    }
+    Ok(answer)
+}
+
+/// The ARN of a tag operation, of a target that exists.
+fn tagged(call: &Call) -> Result<&str, Fault> {
+    let arn = call.text("ResourceARN");
+    if call.shelf(TARGETS).list("").iter().any(|(_, doc)| doc["ScalableTargetARN"] == arn) {
+        return Ok(arn);
+    }
+    let message = format!("The specified resource doesn't exist: {arn}");
+    Err(Fault::new(400, "ResourceNotFoundException", message).with("ResourceName", arn))
+}
+
+fn tag(call: &Call) -> Answer {
+    tags::add(&call.world, tagged(call)?, tags::from_map(&call.input["Tags"]), INVALID)?;
+    Ok(json!({}))
+}
+
+fn untag(call: &Call) -> Answer {
+    tags::remove(&call.world, tagged(call)?, call.list("TagKeys").iter().filter_map(Value::as_str))?;
+    Ok(json!({}))
+}
+
+fn list_tags(call: &Call) -> Answer {
+    Ok(json!({"Tags": tags::of(&call.world, tagged(call)?)}))
+}
+
+/// An id in the form of a UUID, the same for the same seed.
+fn uuid(seed: &str) -> String {
+    let hex = blake3::hash(seed.as_bytes()).to_hex();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
+}

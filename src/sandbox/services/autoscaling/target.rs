@@ -1,0 +1,254 @@
+//! A scalable target: what it is, its capacity, and how that is changed.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{ACTIVITIES, invalid, uuid};
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::services::sagemaker::{Endpoint, instances};
+use crate::sandbox::store::merge;
+use crate::sandbox::world::World;
+
+/// What is scaled: namespace, resource and dimension name it (aws-facts §9.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub namespace: String,
+    pub resource: String,
+    pub dimension: String,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Instances (or provisioned concurrency) of an endpoint's variant.
+    Variant { endpoint: String, variant: String, serverless: bool },
+    /// Provisioned concurrency of a function's alias or version.
+    Function { name: String, qualifier: String },
+}
+
+pub(super) const INSTANCES: &str = "sagemaker:variant:DesiredInstanceCount";
+pub(super) const SERVERLESS: &str = "sagemaker:variant:DesiredProvisionedConcurrency";
+const CONCURRENCY: &str = "lambda:function:ProvisionedConcurrency";
+
+impl Target {
+    /// None: not something that the sandbox scales.
+    pub fn new(namespace: &str, resource: &str, dimension: &str) -> Option<Self> {
+        let parts: Vec<&str> = resource.split(['/', ':']).collect();
+        let kind = match (namespace, dimension, parts.as_slice()) {
+            ("sagemaker", INSTANCES | SERVERLESS, ["endpoint", endpoint, "variant", variant]) => {
+                Kind::Variant {
+                    endpoint: (*endpoint).to_owned(),
+                    variant: (*variant).to_owned(),
+                    serverless: dimension == SERVERLESS,
+                }
+            }
+            // Not $LATEST, which has no provisioned concurrency (aws-facts §9.1, §11.6).
+            ("lambda", CONCURRENCY, ["function", name, qualifier]) if *qualifier != "$LATEST" => {
+                Kind::Function { name: (*name).to_owned(), qualifier: (*qualifier).to_owned() }
+            }
+            _ => return None,
+        };
+        let [namespace, resource, dimension] = [namespace, resource, dimension].map(str::to_owned);
+        Some(Self { namespace, resource, dimension, kind })
+    }
+
+    pub(super) fn of(call: &Call) -> Result<Self, Fault> {
+        let [namespace, resource, dimension] =
+            ["ServiceNamespace", "ResourceId", "ScalableDimension"].map(|name| call.text(name));
+        Self::new(namespace, resource, dimension).ok_or_else(|| match namespace {
+            "sagemaker" | "lambda" => {
+                invalid("Unsupported service namespace, resource type or scalable dimension")
+            }
+            other => Fault::not_implemented("application-autoscaling", &format!("targets of {other}")),
+        })
+    }
+
+    pub(super) fn key(&self) -> String {
+        format!("{}/{}/{}", self.namespace, self.dimension, self.resource)
+    }
+
+    pub(super) fn policy_key(&self, name: &str) -> String {
+        format!("{}#{name}", self.key())
+    }
+
+    pub(super) fn missing(&self) -> Fault {
+        let Self { namespace, resource, dimension, .. } = self;
+        let message = format!(
+            "No scalable target registered for service namespace: {namespace}, resource ID: {resource}, scalable \
+             dimension: {dimension}"
+        );
+        Fault::new(400, "ObjectNotFoundException", message)
+    }
+
+    /// The role that AWS makes for itself at the first registration (aws-facts §9.2).
+    pub(super) fn role_arn(&self, account: &str) -> String {
+        let suffix = match self.kind {
+            Kind::Variant { .. } => "SageMakerEndpoint",
+            Kind::Function { .. } => "LambdaConcurrency",
+        };
+        format!(
+            "arn:aws:iam::{account}:role/aws-service-role/{}.application-autoscaling.amazonaws.com/\
+             AWSServiceRoleForApplicationAutoScaling_{suffix}",
+            self.namespace
+        )
+    }
+
+    /// The metric that AWS has predefined for it under this name (aws-facts §9.1): namespace, name, statistic.
+    pub(super) fn predefined(
+        &self,
+        specification: &Value,
+    ) -> Option<(&'static str, &'static str, &'static str)> {
+        let metric = specification["PredefinedMetricType"].as_str()?;
+        Some(match (&self.kind, metric) {
+            (Kind::Variant { serverless: false, .. }, "SageMakerVariantInvocationsPerInstance") => {
+                ("AWS/SageMaker", "InvocationsPerInstance", "Sum")
+            }
+            (
+                Kind::Variant { serverless: false, .. },
+                "SageMakerVariantConcurrentRequestsPerModelHighResolution",
+            ) => ("AWS/SageMaker", "ConcurrentRequestsPerModel", "Maximum"),
+            (Kind::Variant { serverless: true, .. }, "SageMakerVariantProvisionedConcurrencyUtilization") => {
+                ("AWS/SageMaker", "ServerlessProvisionedConcurrencyUtilization", "Maximum")
+            }
+            (Kind::Function { .. }, "LambdaProvisionedConcurrencyUtilization") => {
+                ("AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum")
+            }
+            _ => return None,
+        })
+    }
+
+    /// What the alarms of a policy watch, as members of an alarm.
+    pub(super) fn metric(&self, tracking: &Value) -> Value {
+        let Some((namespace, metric, statistic)) =
+            self.predefined(&tracking["PredefinedMetricSpecification"])
+        else {
+            let custom = &tracking["CustomizedMetricSpecification"];
+            let members = ["Namespace", "MetricName", "Statistic", "Dimensions", "Unit"];
+            return Value::Object(
+                members
+                    .iter()
+                    .filter_map(|name| Some(((*name).to_owned(), custom.get(name)?.clone())))
+                    .collect(),
+            );
+        };
+        let dimensions = match &self.kind {
+            Kind::Variant { endpoint, variant, .. } => [("EndpointName", endpoint), ("VariantName", variant)]
+                .map(|(name, value)| json!({"Name": name, "Value": value})),
+            Kind::Function { name, qualifier } => {
+                [("FunctionName", name), ("Resource", &format!("{name}:{qualifier}"))]
+                    .map(|(name, value)| json!({"Name": name, "Value": value}))
+            }
+        };
+        json!({"Namespace": namespace, "MetricName": metric, "Statistic": statistic, "Dimensions": dimensions})
+    }
+
+    /// Its capacity now. None: it is not in service, so its capacity is not touched (aws-facts §9.2).
+    pub fn capacity(&self, world: &Arc<World>, region: &str) -> Option<u64> {
+        let Kind::Variant { endpoint, variant, serverless: false } = &self.kind else { return None };
+        let endpoint = Endpoint::new(world, region, endpoint);
+        if endpoint.status()? != "InService" {
+            return None;
+        }
+        endpoint.serving().into_iter().find(|live| live.name == *variant).map(|live| live.instances)
+    }
+
+    /// Sets the capacity and records it as an activity, also when the service refuses it.
+    pub fn scale(&self, world: &Arc<World>, region: &str, capacity: u64, cause: &str) -> Result<(), Fault> {
+        let Kind::Variant { endpoint, variant, .. } = &self.kind else { return Ok(()) };
+        let done = Endpoint::new(world, region, endpoint).set_instances(variant, capacity);
+        let now = world.clock.now();
+        let mut activity = json!({
+            "ActivityId": uuid(&format!("{}{now}{capacity}", self.key())),
+            "ServiceNamespace": self.namespace,
+            "ResourceId": self.resource,
+            "ScalableDimension": self.dimension,
+            "Description": format!("Setting desired instance count to {capacity}."),
+            "Cause": cause,
+            "StartTime": epoch_seconds(now),
+            "StatusCode": "InProgress",
+            "StatusMessage": format!(
+                "Successfully set desired instance count to {capacity}. Waiting for change to be fulfilled by sagemaker."
+            ),
+        });
+        if let Err(fault) = &done {
+            activity["StatusCode"] = "Failed".into();
+            activity["StatusMessage"] =
+                format!("Failed to set desired instance count to {capacity}. Reason: {}", fault.message)
+                    .into();
+            activity["EndTime"] = epoch_seconds(now);
+        }
+        // Keys sort by time.
+        world.shelf(ACTIVITIES, region).put(&format!("{}#{now:020}", self.key()), activity)?;
+        done
+    }
+
+    /// Ends the activities whose capacity is there by now.
+    pub(super) fn settle(&self, world: &Arc<World>, region: &str, now: Millis) -> Result<(), Fault> {
+        let Some(capacity) = self.capacity(world, region) else { return Ok(()) };
+        let shelf = world.shelf(ACTIVITIES, region);
+        for (key, doc) in shelf.list(&format!("{}#", self.key())) {
+            if doc["StatusCode"] != "InProgress" {
+                continue;
+            }
+            let wanted = format!("Setting desired instance count to {capacity}.");
+            let (status, message) = match doc["Description"] == wanted {
+                true => ("Successful", wanted.replace("Setting desired", "Successfully set desired")),
+                false => ("Overridden", "The desired capacity was changed by a later activity.".to_owned()),
+            };
+            shelf.update(&key, |entry| {
+                let end =
+                    json!({"StatusCode": status, "StatusMessage": message, "EndTime": epoch_seconds(now)});
+                merge(&mut entry.doc, end);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be a target (aws-facts §9.2; the texts for what is missing are not verified).
+    pub(super) fn check(&self, world: &Arc<World>, region: &str) -> Result<(), Fault> {
+        match &self.kind {
+            Kind::Variant { endpoint, variant, .. } => {
+                check_variant(&Endpoint::new(world, region, endpoint), variant)
+            }
+            Kind::Function { name, qualifier } => {
+                let key = format!("{name}:{qualifier}");
+                let known =
+                    ["lambda.alias", "lambda.version"].map(|table| world.shelf(table, region).has(&key));
+                if known.contains(&true) || !world.enforces("scalable-target-exists") {
+                    return Ok(());
+                }
+                Err(invalid(format!(
+                    "Function not found: {}",
+                    world.arn("lambda", region, &format!("function:{key}"))
+                )))
+            }
+        }
+    }
+}
+
+fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
+    let world = &endpoint.world;
+    let known = [endpoint.serving(), endpoint.wanted()].concat();
+    let Some(found) = known.into_iter().find(|known| known.name == variant) else {
+        if !world.enforces("scalable-target-exists") {
+            return Ok(());
+        }
+        let name = endpoint.name.to_ascii_lowercase();
+        let arn = world.arn("sagemaker", &endpoint.region, &format!("endpoint/{name}"));
+        return Err(invalid(match endpoint.status() {
+            None => format!("Could not find endpoint \"{arn}\"."),
+            Some(_) => format!("Could not find variant \"{variant}\" of endpoint \"{arn}\"."),
+        }));
+    };
+    let instance_type = found.instance_type.unwrap_or_default();
+    if instances::is_burstable(&instance_type) && world.enforces("burstable-variant") {
+        return Err(invalid(format!(
+            "You cannot register a variant with {instance_type} instance type as a scalable target. This is because \
+             the burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Alarms: documents of table `cloudwatch.alarm`, whose states are worked out when they are looked at.
+
+use serde_json::{Map, Value, json};
+
+use super::{Measure, dimensions, not_implemented, period, read};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::world::World;
+
+const TABLE: &str = "cloudwatch.alarm";
+
+pub(super) const TREATMENTS: &[&str] = &["breaching", "notBreaching", "ignore", "missing"];
+pub(super) const OPERATORS: &[&str] = &[
+    "GreaterThanOrEqualToThreshold",
+    "GreaterThanThreshold",
+    "LessThanThreshold",
+    "LessThanOrEqualToThreshold",
+];
+
+const SETTINGS: &[&str] = &[
+    "AlarmName",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "OKActions",
+    "AlarmActions",
+    "InsufficientDataActions",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+];
+
+pub(super) fn put_metric_alarm(call: &Call) -> Answer {
+    if call.input.get("Metrics").is_some() || call.input.get("ExtendedStatistic").is_some() {
+        return Err(not_implemented("alarms on metric math or percentiles"));
+    }
+    for member in ["MetricName", "Namespace", "Statistic", "Threshold"] {
+        if call.input.get(member).is_none() {
+            return Err(Fault::new(
+                400,
+                "ValidationError",
+                format!("{member} must be given for a metric alarm"),
+            ));
+        }
+    }
+    period(&call.input["Period"])?;
+    if call.number("DatapointsToAlarm") > call.number("EvaluationPeriods") {
+        return Err(Fault::new(
+            400,
+            "ValidationError",
+            "DatapointsToAlarm cannot be greater than EvaluationPeriods",
+        ));
+    }
+    let name = call.text("AlarmName");
+    let set = |name: &&str| Some(((*name).to_owned(), call.input.get(*name)?.clone()));
+    let mut alarm = Value::Object(SETTINGS.iter().filter_map(set).collect::<Map<_, _>>());
+    for (member, default) in [
+        ("ActionsEnabled", json!(true)),
+        ("OKActions", json!([])),
+        ("AlarmActions", json!([])),
+        ("InsufficientDataActions", json!([])),
+        ("Dimensions", json!([])),
+    ] {
+        if alarm.get(member).is_none() {
+            alarm[member] = default;
+        }
+    }
+    alarm["AlarmArn"] = Value::from(call.arn(&format!("alarm:{name}")));
+    alarm["AlarmConfigurationUpdatedTimestamp"] = call.timestamp();
+    alarm["StateUpdatedTimestamp"] = call.timestamp();
+    call.shelf(TABLE).put(name, alarm)?;
+    Ok(json!({}))
+}
+
+pub(super) fn describe_alarms(call: &Call) -> Answer {
+    let names: Vec<&str> = call.list("AlarmNames").iter().filter_map(Value::as_str).collect();
+    let mut alarms = call.shelf(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());
+    alarms.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
+    for (_, alarm) in &mut alarms {
+        let state = state_of(&call.world, &call.region, alarm);
+        alarm["StateValue"] = Value::from(state);
+        alarm["StateReason"] = Value::from(format!("The last datapoints make it {state}."));
+    }
+    alarms.retain(|(_, alarm)| call.maybe("StateValue").is_none_or(|state| alarm["StateValue"] == state));
+    let size = call.number("MaxRecords").and_then(|size| usize::try_from(size).ok()).unwrap_or(50);
+    let page = call
+        .page(alarms, "NextToken", size)
+        .ok_or_else(|| Fault::new(400, "InvalidNextToken", "The next token specified is invalid."))?;
+    let mut output = json!({"MetricAlarms": page.items, "CompositeAlarms": []});
+    if let Some(next) = page.next {
+        output["NextToken"] = Value::from(next);
+    }
+    Ok(output)
+}
+
+pub(super) fn delete_alarms(call: &Call) -> Answer {
+    let names: Vec<&str> = call.list("AlarmNames").iter().filter_map(Value::as_str).collect();
+    let shelf = call.shelf(TABLE);
+    if names.len() == 1 && !shelf.has(names[0]) {
+        return Err(Fault::new(404, "ResourceNotFound", format!("Unknown alarms: {}", names[0])));
+    }
+    names.iter().try_for_each(|name| shelf.remove(name).map(|_| ()))?;
+    Ok(json!({}))
+}
+
+/// `OK`, `ALARM` or `INSUFFICIENT_DATA`: M of the last N whole periods breach the threshold
+/// [D: CloudWatch, AlarmThatSendsEmail "Evaluating an alarm"].
+pub fn state_of(world: &World, region: &str, alarm: &Value) -> &'static str {
+    let number = |name: &str| alarm[name].as_u64();
+    let Ok(length) = period(&alarm["Period"]) else { return "INSUFFICIENT_DATA" };
+    let periods = number("EvaluationPeriods").unwrap_or(1);
+    let dimensions = dimensions(&alarm["Dimensions"]);
+    let measure = Measure {
+        namespace: alarm["Namespace"].as_str().unwrap_or_default(),
+        metric: alarm["MetricName"].as_str().unwrap_or_default(),
+        dimensions: &dimensions,
+        unit: "",
+    };
+    let now = world.clock.now();
+    let end = now - now % length;
+    let start = end.saturating_sub(periods * length);
+    let seen = read(world, region, &measure, start, end, length);
+    let statistic = alarm["Statistic"].as_str().unwrap_or_default();
+    let values: Vec<Option<f64>> = (0..periods)
+        .map(|index| seen.get(&(start + index * length)).and_then(|statistics| statistics.named(statistic)))
+        .collect();
+    evaluate(alarm, &values)
+}
+
+fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
+    let threshold = alarm["Threshold"].as_f64().unwrap_or_default();
+    let breaches = |value: f64| match alarm["ComparisonOperator"].as_str().unwrap_or_default() {
+        "GreaterThanOrEqualToThreshold" => value >= threshold,
+        "GreaterThanThreshold" => value > threshold,
+        "LessThanThreshold" => value < threshold,
+        _ => value <= threshold,
+    };
+    let treatment = alarm["TreatMissingData"].as_str().unwrap_or("missing");
+    let needed = alarm["DatapointsToAlarm"].as_u64().map_or(values.len(), |needed| needed as usize);
+    let breaching = values.iter().filter(|value| value.map_or(treatment == "breaching", breaches)).count();
+    let missing = values.iter().filter(|value| value.is_none()).count();
+    match treatment {
+        _ if breaching >= needed => "ALARM",
+        "missing" | "ignore" if missing == values.len() => "INSUFFICIENT_DATA",
+        // What is missing does not count: then the points that are there decide.
+        "missing" | "ignore" if missing > 0 && breaching == values.len() - missing => "ALARM",
+        _ => "OK",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_evaluate_m_of_n_and_missing_data() {
+        let alarm = |treatment: &str, needed: u64| {
+            json!({"Threshold": 10.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": treatment,
+                   "DatapointsToAlarm": needed})
+        };
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(12.0), Some(13.0)]), "ALARM");
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(10.0), Some(13.0)]), "OK");
+        assert_eq!(evaluate(&alarm("missing", 2), &[Some(11.0), Some(10.0), Some(13.0)]), "ALARM");
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, None]), "INSUFFICIENT_DATA");
+        assert_eq!(evaluate(&alarm("notBreaching", 3), &[None, None, None]), "OK");
+        assert_eq!(evaluate(&alarm("breaching", 3), &[None, None, None]), "ALARM");
+        assert_eq!(evaluate(&alarm("notBreaching", 2), &[Some(11.0), None, Some(1.0)]), "OK");
+    }
+}

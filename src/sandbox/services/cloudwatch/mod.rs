@@ -1,0 +1,250 @@
+//! CloudWatch, its small part: measurements in and out, and alarms with their states.
+//!
+//! [`record`] is how the rest of the sandbox measures, [`read`] how autoscaling sees it. Resolution is one minute.
+
+mod alarms;
+mod series;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub use alarms::state_of;
+pub use series::{Measure, Statistics};
+
+use crate::sandbox::call::{Answer, Call, Fault, op};
+use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::world::World;
+use series::{MINUTE, Metrics};
+
+const NAMESPACE: Rule = Rule::ANY.at("Namespace").required().length(1, 255).pattern("[^:].*");
+const METRIC: Rule = Rule::ANY.at("MetricName").required().length(1, 255);
+const PERIOD: Rule = Rule::ANY.at("Period").required().range(1, 86_400);
+const TIME: Rule = Rule::ANY.required();
+const ALARM: Rule = Rule::ANY.at("AlarmName").required().length(1, 255);
+pub(super) const STATISTICS: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
+
+pub const API: Api = Api {
+    name: "cloudwatch",
+    signing_name: "monitoring",
+    target: "GraniteServiceVersion20100801",
+    invalid: "ValidationError",
+    operations: &[
+        op(
+            "PutMetricData",
+            &[
+                NAMESPACE,
+                Rule::ANY.at("MetricData").required().length(1, 1_000),
+                Rule::ANY.at("MetricData[].MetricName").required().length(1, 255),
+                Rule::ANY.at("MetricData[].Dimensions").length(0, 30),
+            ],
+            put_metric_data,
+        ),
+        op(
+            "GetMetricData",
+            &[
+                Rule::ANY.at("MetricDataQueries").required().length(1, 500),
+                Rule::ANY.at("MetricDataQueries[].Id").required().length(1, 255),
+                TIME.at("StartTime"),
+                TIME.at("EndTime"),
+            ],
+            get_metric_data,
+        ),
+        op(
+            "GetMetricStatistics",
+            &[
+                NAMESPACE,
+                METRIC,
+                PERIOD,
+                TIME.at("StartTime"),
+                TIME.at("EndTime"),
+                Rule::ANY.at("Statistics[]").one_of(STATISTICS),
+            ],
+            get_metric_statistics,
+        ),
+        op(
+            "PutMetricAlarm",
+            &[
+                ALARM,
+                Rule::ANY.at("EvaluationPeriods").required().range(1, i64::MAX),
+                Rule::ANY.at("DatapointsToAlarm").range(1, i64::MAX),
+                Rule::ANY.at("Period").range(1, 86_400),
+                Rule::ANY.at("Statistic").one_of(STATISTICS),
+                Rule::ANY.at("TreatMissingData").one_of(alarms::TREATMENTS),
+                Rule::ANY.at("ComparisonOperator").required().one_of(alarms::OPERATORS),
+            ],
+            alarms::put_metric_alarm,
+        ),
+        op("DescribeAlarms", &[Rule::ANY.at("MaxRecords").range(1, 100)], alarms::describe_alarms),
+        op("DeleteAlarms", &[Rule::ANY.at("AlarmNames").required().length(0, 100)], alarms::delete_alarms),
+    ],
+};
+
+/// Measures one value now. Trouble with the files is logged: it must not fail what was measured.
+pub fn record(world: &World, region: &str, measure: &Measure<'_>, value: f64) {
+    let written =
+        world.parts.get::<Metrics>().add(world, region, measure, world.clock.now(), Statistics::one(value));
+    if let Err(error) = written {
+        tracing::warn!(metric = measure.metric, %error, "a measurement was not written");
+    }
+}
+
+/// Periods of `[from, to)` in which something was measured, each by its start. `period` is in milliseconds, a
+/// multiple of a minute.
+pub fn read(
+    world: &World,
+    region: &str,
+    measure: &Measure<'_>,
+    from: Millis,
+    to: Millis,
+    period: Millis,
+) -> BTreeMap<Millis, Statistics> {
+    world.parts.get::<Metrics>().read(world, region, measure, from, to, period.max(MINUTE)).1
+}
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(400, "InvalidParameterValue", message)
+}
+
+fn not_implemented(what: &str) -> Fault {
+    Fault::new(501, "NotImplemented", format!("the sandbox does not implement {what}; see docs/sandbox.md"))
+}
+
+/// A timestamp of the JSON protocol, in seconds with a fraction.
+fn millis(value: &Value) -> Option<Millis> {
+    value.as_f64().map(|seconds| (seconds * 1_000.0) as Millis)
+}
+
+/// `[{"Name": n, "Value": v}]`
+fn dimensions<'a>(value: &'a Value) -> Vec<(&'a str, String)> {
+    let pair = |one: &'a Value| Some((one["Name"].as_str()?, one["Value"].as_str()?.to_owned()));
+    value.as_array().into_iter().flatten().filter_map(pair).collect()
+}
+
+fn put_metric_data(call: &Call) -> Answer {
+    let metrics = call.world.parts.get::<Metrics>();
+    for datum in call.list("MetricData") {
+        let dimensions = dimensions(&datum["Dimensions"]);
+        let measure = Measure {
+            namespace: call.text("Namespace"),
+            metric: datum["MetricName"].as_str().unwrap_or_default(),
+            dimensions: &dimensions,
+            unit: datum["Unit"].as_str().unwrap_or("None"),
+        };
+        let at = millis(&datum["Timestamp"]).unwrap_or_else(|| call.now());
+        for statistics in measured(datum)? {
+            metrics.add(&call.world, &call.region, &measure, at, statistics)?;
+        }
+    }
+    Ok(json!({}))
+}
+
+/// One value, many values with counts, or statistics made by the client.
+fn measured(datum: &Value) -> Result<Vec<Statistics>, Fault> {
+    let set = &datum["StatisticValues"];
+    if let Some(value) = datum["Value"].as_f64() {
+        return Ok(vec![Statistics::one(value)]);
+    }
+    if let (Some(sum), Some(minimum), Some(maximum), Some(count)) =
+        (set["Sum"].as_f64(), set["Minimum"].as_f64(), set["Maximum"].as_f64(), set["SampleCount"].as_f64())
+    {
+        return Ok(vec![Statistics { sum, minimum, maximum, count }]);
+    }
+    let values = datum["Values"].as_array().ok_or_else(|| {
+        invalid("At least one of the parameters must be specified: Value, Values, StatisticValues.")
+    })?;
+    let statistics = |(index, value): (usize, &Value)| {
+        let (value, count) = (value.as_f64()?, datum["Counts"][index].as_f64().unwrap_or(1.0));
+        Some(Statistics { sum: value * count, minimum: value, maximum: value, count })
+    };
+    Ok(values.iter().enumerate().filter_map(statistics).collect())
+}
+
+/// A period in milliseconds: whole minutes, as nothing finer is kept.
+fn period(value: &Value) -> Result<Millis, Fault> {
+    let seconds = value.as_u64().unwrap_or(0);
+    if seconds == 0 || !seconds.is_multiple_of(60) {
+        return Err(invalid(format!("Period must be a multiple of 60, not {seconds}")));
+    }
+    Ok(seconds * 1_000)
+}
+
+fn span(call: &Call) -> Result<(Millis, Millis), Fault> {
+    match (millis(&call.input["StartTime"]), millis(&call.input["EndTime"])) {
+        (Some(from), Some(to)) if from < to => Ok((from, to)),
+        _ => Err(invalid("The parameter StartTime must be less than the parameter EndTime.")),
+    }
+}
+
+fn get_metric_data(call: &Call) -> Answer {
+    let (from, to) = span(call)?;
+    let metrics = call.world.parts.get::<Metrics>();
+    let mut results = Vec::new();
+    for query in call.list("MetricDataQueries") {
+        let stat = &query["MetricStat"];
+        if stat.is_null() {
+            return Err(not_implemented("metric math (Expression)"));
+        }
+        if query["ReturnData"] == false {
+            continue;
+        }
+        let metric = &stat["Metric"];
+        let dimensions = dimensions(&metric["Dimensions"]);
+        let measure = Measure {
+            namespace: metric["Namespace"].as_str().unwrap_or_default(),
+            metric: metric["MetricName"].as_str().unwrap_or_default(),
+            dimensions: &dimensions,
+            unit: "",
+        };
+        let statistic = stat["Stat"].as_str().unwrap_or_default();
+        if !STATISTICS.contains(&statistic) {
+            return Err(not_implemented(&format!("the statistic {statistic}")));
+        }
+        let (_, periods) =
+            metrics.read(&call.world, &call.region, &measure, from, to, period(&stat["Period"])?);
+        let mut points: Vec<(Value, f64)> = periods
+            .iter()
+            .filter_map(|(start, statistics)| Some((epoch_seconds(*start), statistics.named(statistic)?)))
+            .collect();
+        if call.maybe("ScanBy") != Some("TimestampAscending") {
+            points.reverse();
+        }
+        let (timestamps, values): (Vec<Value>, Vec<f64>) = points.into_iter().unzip();
+        results.push(json!({
+            "Id": query["Id"],
+            "Label": query.get("Label").cloned().unwrap_or_else(|| Value::from(measure.metric)),
+            "Timestamps": timestamps,
+            "Values": values,
+            "StatusCode": "Complete",
+        }));
+    }
+    Ok(json!({"MetricDataResults": results, "Messages": []}))
+}
+
+fn get_metric_statistics(call: &Call) -> Answer {
+    let (from, to) = span(call)?;
+    if call.input.get("ExtendedStatistics").is_some() {
+        return Err(not_implemented("ExtendedStatistics"));
+    }
+    let dimensions = dimensions(&call.input["Dimensions"]);
+    let measure = Measure {
+        namespace: call.text("Namespace"),
+        metric: call.text("MetricName"),
+        dimensions: &dimensions,
+        unit: "",
+    };
+    let period = period(&call.input["Period"])?;
+    let (unit, periods) =
+        call.world.parts.get::<Metrics>().read(&call.world, &call.region, &measure, from, to, period);
+    let point = |(start, statistics): (&Millis, &Statistics)| {
+        let mut point = json!({"Timestamp": epoch_seconds(*start), "Unit": unit});
+        for name in call.list("Statistics").iter().filter_map(Value::as_str) {
+            point[name] = json!(statistics.named(name));
+        }
+        point
+    };
+    let points: Vec<Value> = periods.iter().map(point).collect();
+    Ok(json!({"Label": measure.metric, "Datapoints": points}))
+}

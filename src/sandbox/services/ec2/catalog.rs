@@ -1,0 +1,337 @@
+//! What EC2 offers in every region: images, instance types, and the default network.
+
+use serde_json::{Value, json};
+
+use super::filter::Filters;
+use super::{invalid_id, listed};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::services::ssm::{IMAGES, Image};
+
+/// An instance type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceType {
+    pub name: &'static str,
+    pub vcpus: u32,
+    pub memory_mib: u32,
+    pub architecture: &'static str,
+    pub hypervisor: &'static str,
+    /// Name and number of its GPUs.
+    pub gpu: Option<(&'static str, u32)>,
+}
+
+const fn offer(name: &'static str, vcpus: u32, memory_mib: u32) -> InstanceType {
+    InstanceType { name, vcpus, memory_mib, architecture: "x86_64", hypervisor: "nitro", gpu: None }
+}
+
+impl InstanceType {
+    const fn xen(self) -> Self {
+        Self { hypervisor: "xen", ..self }
+    }
+
+    const fn arm(self) -> Self {
+        Self { architecture: "arm64", ..self }
+    }
+
+    const fn gpu(self, name: &'static str, count: u32) -> Self {
+        Self { gpu: Some((name, count)), ..self }
+    }
+
+    pub fn find(name: &str) -> Option<&'static Self> {
+        INSTANCE_TYPES.iter().find(|offered| offered.name == name)
+    }
+
+    /// Whether it draws CPU credits: the T families (aws-facts §12).
+    pub fn is_burstable(&self) -> bool {
+        self.name.starts_with('t')
+    }
+
+    /// The quota that counts its vCPUs, by code in [`crate::sandbox::services::quotas`].
+    pub fn quota(&self) -> &'static str {
+        match self.name.as_bytes().first() {
+            Some(b'g') => "L-DB2E81BA",
+            Some(b'p') => "L-417A185B",
+            _ => "L-1216C47A",
+        }
+    }
+
+    fn shown(&self) -> Value {
+        json!({
+            "instanceType": self.name,
+            "currentGeneration": self.hypervisor == "nitro",
+            "freeTierEligible": self.name == "t2.micro",
+            "supportedUsageClasses": ["on-demand", "spot"],
+            "supportedRootDeviceTypes": ["ebs"],
+            "supportedVirtualizationTypes": ["hvm"],
+            "bareMetal": false,
+            "hypervisor": self.hypervisor,
+            "processorInfo": {"supportedArchitectures": [self.architecture]},
+            "vCpuInfo": {"defaultVCpus": self.vcpus},
+            "memoryInfo": {"sizeInMiB": self.memory_mib},
+            "instanceStorageSupported": self.gpu.is_some(),
+            "gpuInfo": self.gpu.map(|(name, count)| json!({"gpus": [{"name": name, "count": count}]})),
+            "burstablePerformanceSupported": self.is_burstable(),
+            // T2 boots from legacy BIOS only (aws-facts §12).
+            "supportedBootModes": if self.hypervisor == "xen" { vec!["legacy-bios"] } else { vec!["legacy-bios", "uefi"] },
+        })
+    }
+}
+
+/// vCPUs and memory: AWS's instance type pages.
+pub const INSTANCE_TYPES: &[InstanceType] = &[
+    offer("t2.micro", 1, 1_024).xen(),
+    offer("t2.medium", 2, 4_096).xen(),
+    offer("t2.large", 2, 8_192).xen(),
+    offer("t2.xlarge", 4, 16_384).xen(),
+    offer("t2.2xlarge", 8, 32_768).xen(),
+    offer("t3.medium", 2, 4_096),
+    offer("t3.large", 2, 8_192),
+    offer("t3.xlarge", 4, 16_384),
+    offer("m5.large", 2, 8_192),
+    offer("m5.xlarge", 4, 16_384),
+    offer("m5.2xlarge", 8, 32_768),
+    offer("c5.large", 2, 4_096),
+    offer("c5.xlarge", 4, 8_192),
+    offer("c5.2xlarge", 8, 16_384),
+    offer("t4g.large", 2, 8_192).arm(),
+    offer("m6g.large", 2, 8_192).arm(),
+    offer("g4dn.xlarge", 4, 16_384).gpu("T4", 1),
+    offer("g5.xlarge", 4, 16_384).gpu("A10G", 1),
+    offer("p3.2xlarge", 8, 62_464).gpu("V100", 1),
+];
+
+pub(super) fn describe_instance_types(call: &Call) -> Answer {
+    let wanted = call.list("InstanceType");
+    if let Some(unknown) =
+        wanted.iter().filter_map(Value::as_str).find(|name| InstanceType::find(name).is_none())
+    {
+        let message = format!("The following supplied instance types do not exist: [{unknown}]");
+        return Err(Fault::new(400, "InvalidInstanceType", message));
+    }
+    let filters =
+        Filters::of(call, &["instance-type", "current-generation", "processor-info.supported-architecture"])?;
+    let all = INSTANCE_TYPES
+        .iter()
+        .filter(|offered| wanted.is_empty() || wanted.iter().any(|name| name == offered.name));
+    let found = all.filter(|offered| {
+        filters.admit(|filter| match filter {
+            "instance-type" => vec![offered.name.to_owned()],
+            "current-generation" => vec![(offered.hypervisor == "nitro").to_string()],
+            _ => vec![offered.architecture.to_owned()],
+        })
+    });
+    listed(call, "instanceTypeSet", found.map(|offered| (offered.name.to_owned(), offered.shown())).collect())
+}
+
+fn shown_image(region: &str, image: &Image) -> Value {
+    let ubuntu = image.name.contains("Ubuntu");
+    json!({
+        "imageId": image.id(region),
+        "imageLocation": format!("amazon/{}", image.name),
+        "imageState": "available",
+        "imageOwnerId": "137112412989",
+        "imageOwnerAlias": "amazon",
+        "isPublic": true,
+        "architecture": image.architecture,
+        "imageType": "machine",
+        "name": image.name,
+        "description": image.name,
+        "creationDate": "2026-11-16T00:00:00.000Z",
+        "platformDetails": "Linux/UNIX",
+        "rootDeviceType": "ebs",
+        "rootDeviceName": image.root_device,
+        "virtualizationType": "hvm",
+        "hypervisor": "xen",
+        "enaSupport": true,
+        // AL2023 images start with IMDSv2 (aws-facts §12).
+        "imdsSupport": (image.name.starts_with("al2023") && !ubuntu).then_some("v2.0"),
+        "blockDeviceMapping": [{
+            "deviceName": image.root_device,
+            "ebs": {"deleteOnTermination": true, "volumeSize": 8, "volumeType": "gp3", "encrypted": false},
+        }],
+    })
+}
+
+pub(super) fn missing_image(id: &str) -> Fault {
+    if !id.starts_with("ami-") {
+        return invalid_id("InvalidAMIID.Malformed", id);
+    }
+    Fault::new(400, "InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
+}
+
+pub(super) fn describe_images(call: &Call) -> Answer {
+    let wanted: Vec<&str> = call.list("ImageId").iter().filter_map(Value::as_str).collect();
+    if let Some(unknown) = wanted.iter().find(|id| Image::find(&call.region, id).is_none()) {
+        return Err(missing_image(unknown));
+    }
+    let filters = Filters::of(
+        call,
+        &[
+            "image-id",
+            "name",
+            "architecture",
+            "owner-alias",
+            "state",
+            "is-public",
+            "virtualization-type",
+            "root-device-type",
+        ],
+    )?;
+    let owners = call.list("Owner");
+    let of_owner =
+        owners.is_empty() || owners.iter().any(|owner| owner == "amazon" || owner == "137112412989");
+    let found = IMAGES.iter().filter(|_| of_owner).filter(|image| {
+        let id = image.id(&call.region);
+        (wanted.is_empty() || wanted.contains(&id.as_str()))
+            && filters.admit(|filter| {
+                vec![match filter {
+                    "image-id" => id.clone(),
+                    "name" => image.name.to_owned(),
+                    "architecture" => image.architecture.to_owned(),
+                    "owner-alias" => "amazon".to_owned(),
+                    "state" => "available".to_owned(),
+                    "is-public" => "true".to_owned(),
+                    "virtualization-type" => "hvm".to_owned(),
+                    _ => "ebs".to_owned(),
+                }]
+            })
+    });
+    listed(
+        call,
+        "imagesSet",
+        found.map(|image| (image.id(&call.region), shown_image(&call.region, image))).collect(),
+    )
+}
+
+/// Zones of the default network, with the third byte of their subnet.
+const ZONES: &[(char, u8)] = &[('a', 0), ('b', 16), ('c', 32)];
+
+/// `subnet-0…`: ids of what is there from the start differ by region and are always the same.
+fn fixed_id(prefix: &str, region: &str, name: &str) -> String {
+    let hash = blake3::hash(format!("{prefix}{region}{name}").as_bytes()).to_hex();
+    format!("{prefix}-0{}", &hash[..16])
+}
+
+pub(super) fn vpc_id(region: &str) -> String {
+    fixed_id("vpc", region, "default")
+}
+
+pub(super) fn security_group_id(region: &str) -> String {
+    fixed_id("sg", region, "default")
+}
+
+/// A subnet of the default network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subnet {
+    pub id: String,
+    pub zone: String,
+    pub third_byte: u8,
+}
+
+pub(super) fn subnets(region: &str) -> impl Iterator<Item = Subnet> {
+    ZONES.iter().map(move |(letter, third_byte)| {
+        let zone = format!("{region}{letter}");
+        Subnet { id: fixed_id("subnet", region, &zone), zone, third_byte: *third_byte }
+    })
+}
+
+pub(super) fn describe_vpcs(call: &Call) -> Answer {
+    let id = vpc_id(&call.region);
+    if let Some(unknown) = call.list("VpcId").iter().filter_map(Value::as_str).find(|wanted| **wanted != id) {
+        let message = format!("The vpc ID '{unknown}' does not exist");
+        return Err(Fault::new(400, "InvalidVpcID.NotFound", message));
+    }
+    let filters = Filters::of(call, &["vpc-id", "is-default", "isDefault", "state"])?;
+    let admitted = filters.admit(|filter| {
+        vec![match filter {
+            "vpc-id" => id.clone(),
+            "state" => "available".to_owned(),
+            _ => "true".to_owned(),
+        }]
+    });
+    let shown = json!({
+        "vpcId": id, "ownerId": call.world.account, "state": "available", "cidrBlock": "172.31.0.0/16",
+        "instanceTenancy": "default", "isDefault": true,
+    });
+    listed(call, "vpcSet", admitted.then_some((id, shown)).into_iter().collect())
+}
+
+pub(super) fn describe_subnets(call: &Call) -> Answer {
+    let wanted: Vec<&str> = call.list("SubnetId").iter().filter_map(Value::as_str).collect();
+    if let Some(unknown) = wanted.iter().find(|id| !subnets(&call.region).any(|subnet| subnet.id == **id)) {
+        return Err(missing_subnet(unknown));
+    }
+    let filters =
+        Filters::of(call, &["subnet-id", "vpc-id", "availability-zone", "default-for-az", "state"])?;
+    let vpc = vpc_id(&call.region);
+    let found = subnets(&call.region).filter(|subnet| {
+        (wanted.is_empty() || wanted.contains(&subnet.id.as_str()))
+            && filters.admit(|filter| {
+                vec![match filter {
+                    "subnet-id" => subnet.id.clone(),
+                    "vpc-id" => vpc.clone(),
+                    "availability-zone" => subnet.zone.clone(),
+                    "default-for-az" => "true".to_owned(),
+                    _ => "available".to_owned(),
+                }]
+            })
+    });
+    let shown = |subnet: Subnet| {
+        let shown = json!({
+            "subnetId": subnet.id,
+            "subnetArn": call.arn(&format!("subnet/{}", subnet.id)),
+            "vpcId": vpc,
+            "ownerId": call.world.account,
+            "state": "available",
+            "cidrBlock": format!("172.31.{}.0/20", subnet.third_byte),
+            "availabilityZone": subnet.zone,
+            "availableIpAddressCount": 4_091,
+            "defaultForAz": true,
+            "mapPublicIpOnLaunch": true,
+        });
+        (subnet.id, shown)
+    };
+    listed(call, "subnetSet", found.map(shown).collect())
+}
+
+pub(super) fn missing_subnet(id: &str) -> Fault {
+    Fault::new(400, "InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"))
+}
+
+pub(super) fn missing_group(id: &str) -> Fault {
+    Fault::new(400, "InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
+}
+
+/// The default group of the default network, which lets everything out and nothing in.
+pub(super) fn describe_security_groups(call: &Call) -> Answer {
+    let id = security_group_id(&call.region);
+    if let Some(unknown) = call.list("GroupId").iter().filter_map(Value::as_str).find(|wanted| **wanted != id)
+    {
+        return Err(missing_group(unknown));
+    }
+    let vpc = vpc_id(&call.region);
+    let filters = Filters::of(call, &["group-id", "group-name", "vpc-id"])?;
+    let admitted = filters.admit(|filter| {
+        vec![match filter {
+            "group-id" => id.clone(),
+            "group-name" => "default".to_owned(),
+            _ => vpc.clone(),
+        }]
+    });
+    let shown = json!({
+        "groupId": id, "groupName": "default", "groupDescription": "default VPC security group",
+        "ownerId": call.world.account, "vpcId": vpc,
+        "ipPermissionsEgress": [{"ipProtocol": "-1", "ipRanges": [{"cidrIp": "0.0.0.0/0"}]}],
+    });
+    listed(call, "securityGroupInfo", admitted.then_some((id, shown)).into_iter().collect())
+}
+
+/// The image that a launch names: by id, or as `resolve:ssm:<parameter>` (aws-facts §12).
+pub(super) fn image(region: &str, wanted: &str) -> Result<Image, Fault> {
+    let Some(parameter) = wanted.strip_prefix("resolve:ssm:") else {
+        return Image::find(region, wanted).ok_or_else(|| missing_image(wanted));
+    };
+    IMAGES.iter().copied().find(|image| image.parameter == parameter).ok_or_else(|| {
+        let message = format!("The parameter {parameter} does not exist.");
+        Fault::new(400, "InvalidParameterValue", message)
+    })
+}

@@ -1,0 +1,128 @@
+//! What really runs on an instance.
+
+use std::sync::{Arc, OnceLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::state::State;
+use super::{INSTANCES, arn};
+use crate::sandbox::call::Fault;
+use crate::sandbox::tags::{self, Tags};
+use crate::sandbox::world::World;
+
+/// An instance that begins to run for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booted {
+    pub region: String,
+    pub instance_id: String,
+    pub instance_type: String,
+    /// Decoded. Runs once, at the first boot (aws-facts §12).
+    pub user_data: Option<Vec<u8>>,
+    /// The role whose credentials the instance has.
+    pub role_arn: Option<String>,
+    pub tags: Tags,
+}
+
+/// Runs what instances are started for. It ends an instance by [`super::shut_down`], as the instance's own
+/// `shutdown` would.
+pub trait Machine: Send + Sync {
+    /// The instance has begun to run. Must not block: long work goes into [`World::spawn`].
+    fn boot(&self, world: Arc<World>, instance: Booted);
+
+    /// The instance was stopped or terminated from outside: what runs on it has to end.
+    fn power_off(&self, world: &Arc<World>, region: &str, instance_id: &str);
+}
+
+/// Runs nothing: an instance just stays until it is terminated.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle;
+
+impl Machine for Idle {
+    fn boot(&self, _: Arc<World>, _: Booted) {}
+
+    fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {}
+}
+
+/// The one machine of a world; [`Idle`] until another is installed.
+#[derive(Default)]
+pub struct Machines(OnceLock<Arc<dyn Machine>>);
+
+impl Machines {
+    /// Says what runs instances from now on. Only the first call counts: instances do not change hosts.
+    pub fn install(&self, machine: Arc<dyn Machine>) {
+        let _ = self.0.set(machine);
+    }
+
+    pub(super) fn get(&self) -> &dyn Machine {
+        self.0.get().map_or(&Idle, |machine| &**machine)
+    }
+}
+
+impl std::fmt::Debug for Machines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Machines").field(&self.0.get().is_some()).finish()
+    }
+}
+
+impl Booted {
+    fn of(world: &World, region: &str, id: &str, instance: &Value) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let decode = |data: &str| STANDARD.decode(data).ok();
+        Self {
+            region: region.to_owned(),
+            instance_id: id.to_owned(),
+            instance_type: text(&instance["Shown"]["instanceType"]).unwrap_or_default(),
+            user_data: instance["UserData"].as_str().filter(|data| !data.is_empty()).and_then(decode),
+            role_arn: text(&instance["RoleArn"]),
+            tags: tags::of(world, &arn(world, region, "instance", id)),
+        }
+    }
+}
+
+/// Has the machine boot an instance once it runs, unless it is stopped or terminated before.
+pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
+    let (host, region, id) = (Arc::clone(world), region.to_owned(), id.to_owned());
+    world.spawn(async move {
+        let instance = host.shelf(INSTANCES, &region).get(&id);
+        let runs_at = instance.and_then(|instance| instance["RunsAt"].as_u64()).unwrap_or(0);
+        host.clock.until(runs_at).await;
+        match first_boot(&host, &region, &id) {
+            Ok(Some(booted)) => host.machines.get().boot(Arc::clone(&host), booted),
+            Ok(None) => {}
+            Err(fault) => tracing::warn!(instance = id, error = fault.message, "cannot boot an instance"),
+        }
+    });
+}
+
+/// The instance, if it runs and has never been booted; from now on it has been.
+fn first_boot(world: &World, region: &str, id: &str) -> Result<Option<Booted>, Fault> {
+    let booted = world.shelf(INSTANCES, region).update(id, |entry| {
+        let first = State::of(&entry.doc) == State::Running && entry.doc["Booted"] != true;
+        if first {
+            entry.doc["Booted"] = json!(true);
+        }
+        Ok(first.then(|| entry.doc.clone()))
+    })?;
+    Ok(booted.flatten().map(|instance| Booted::of(world, region, id, &instance)))
+}
+
+/// To be called once after a start: boots the instances whose first boot the last process did not live to see.
+/// Answers with region and id of those that were booted by it and still run: what ran on them is gone, and it
+/// is for the caller to [`super::shut_down`] them.
+pub fn resume(world: &Arc<World>) -> Vec<(String, String)> {
+    let mut orphans = Vec::new();
+    for (key, instance) in world.store.list(INSTANCES, "") {
+        let Some((region, id)) = key.split_once('/') else { continue };
+        if !State::of(&instance).takes_capacity() {
+            continue;
+        }
+        if instance["Booted"] == true {
+            orphans.push((region.to_owned(), id.to_owned()));
+        } else {
+            boot_when_running(world, region, id);
+        }
+    }
+    orphans
+}

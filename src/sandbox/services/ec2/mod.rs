@@ -1,0 +1,129 @@
+//! EC2: instances with user data, and the little of images, types and network that launching them needs.
+//!
+//! What runs on an instance is a [`Machine`]'s matter; without one it just stays until it is terminated.
+
+mod catalog;
+mod filter;
+mod instances;
+mod machine;
+mod run;
+mod state;
+mod tagging;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::call::{Answer, Call, Fault, op};
+use crate::sandbox::paging::Page;
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::protocol::query::{Api, Flavour};
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+pub use catalog::{INSTANCE_TYPES, InstanceType};
+pub use machine::{Booted, Idle, Machine, Machines, resume};
+pub use state::shut_down;
+pub(super) use tagging::forget_gone;
+
+/// Instances by id, in a region. `Shown` is what describing shows.
+const INSTANCES: &str = "ec2.instance";
+
+const MAX_RESULTS: Rule = Rule::ANY.at("MaxResults").range(5, 1_000);
+const INSTANCE_IDS: Rule = Rule::ANY.at("InstanceId").required();
+const RESOURCES: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_000);
+
+pub const API: Api = Api {
+    name: "ec2",
+    flavour: Flavour::Ec2,
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    invalid: "InvalidParameterValue",
+    operations: &[
+        op(
+            "RunInstances",
+            &[
+                Rule::ANY.at("ImageId").required(),
+                Rule::ANY.at("MinCount").required().range(1, 100),
+                Rule::ANY.at("MaxCount").required().range(1, 100),
+                Rule::ANY.at("ClientToken").length(0, 64),
+                Rule::ANY.at("InstanceInitiatedShutdownBehavior").one_of(&["stop", "terminate"]),
+                Rule::ANY.at("MetadataOptions.HttpTokens").one_of(&["optional", "required"]),
+                Rule::ANY.at("MetadataOptions.HttpPutResponseHopLimit").range(1, 64),
+                Rule::ANY.at("MetadataOptions.HttpEndpoint").one_of(&["enabled", "disabled"]),
+                Rule::ANY.at("CreditSpecification.CpuCredits").one_of(&["standard", "unlimited"]),
+                Rule::ANY.at("InstanceMarketOptions.MarketType").one_of(&["spot"]),
+            ],
+            run::run_instances,
+        ),
+        op("DescribeInstances", &[MAX_RESULTS], instances::describe_instances),
+        op("DescribeInstanceStatus", &[MAX_RESULTS], instances::describe_instance_status),
+        op("TerminateInstances", &[INSTANCE_IDS], instances::terminate_instances),
+        op("StopInstances", &[INSTANCE_IDS], instances::stop_instances),
+        op("StartInstances", &[INSTANCE_IDS], instances::start_instances),
+        op("CreateTags", &[RESOURCES, Rule::ANY.at("Tag").required()], tagging::create_tags),
+        op("DeleteTags", &[RESOURCES], tagging::delete_tags),
+        op("DescribeTags", &[MAX_RESULTS], tagging::describe_tags),
+        op("DescribeImages", &[], catalog::describe_images),
+        op(
+            "DescribeInstanceTypes",
+            &[Rule::ANY.at("MaxResults").range(5, 100)],
+            catalog::describe_instance_types,
+        ),
+        op("DescribeVpcs", &[MAX_RESULTS], catalog::describe_vpcs),
+        op("DescribeSubnets", &[MAX_RESULTS], catalog::describe_subnets),
+        op("DescribeSecurityGroups", &[MAX_RESULTS], catalog::describe_security_groups),
+    ],
+};
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(400, "InvalidParameterValue", message)
+}
+
+fn invalid_id(code: &'static str, id: &str) -> Fault {
+    Fault::new(400, code, format!("Invalid id: \"{id}\""))
+}
+
+/// That a call would have succeeded is told as an error, after all checks (aws-facts §12).
+fn dry_run(call: &Call) -> Result<(), Fault> {
+    if call.flag("DryRun") {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(Fault::new(412, "DryRunOperation", message));
+    }
+    Ok(())
+}
+
+/// `arn:aws:ec2:<region>:<account>:<kind>/<id>`
+fn arn(world: &World, region: &str, kind: &str, id: &str) -> String {
+    world.arn("ec2", region, &format!("{kind}/{id}"))
+}
+
+fn page<T>(call: &Call, items: Vec<(String, T)>) -> Result<Page<T>, Fault> {
+    let size = call.number("MaxResults").and_then(|size| usize::try_from(size).ok()).unwrap_or(1_000);
+    let refuse = || Fault::new(400, "InvalidNextToken", "The specified NextToken is not valid.");
+    call.page(items, "NextToken", size).ok_or_else(refuse)
+}
+
+/// The answer of a listing operation.
+fn listed(call: &Call, member: &str, items: Vec<(String, Value)>) -> Answer {
+    let page = page(call, items)?;
+    Ok(json!({member: page.items, "nextToken": page.next}))
+}
+
+/// Instances of one launch, as they are shown: with their tags.
+fn reservation(world: &World, region: &str, instances: &[(String, Value)]) -> Value {
+    let shown = |(id, instance): &(String, Value)| {
+        let tags = tags::of(world, &arn(world, region, "instance", id));
+        let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+        let mut shown = instance["Shown"].clone();
+        if !tags.is_empty() {
+            shown["tagSet"] = tags.into();
+        }
+        shown
+    };
+    json!({
+        "reservationId": instances.first().map(|(_, instance)| &instance["ReservationId"]),
+        "ownerId": world.account,
+        "groupSet": [],
+        "instancesSet": instances.iter().map(shown).collect::<Vec<_>>(),
+    })
+}

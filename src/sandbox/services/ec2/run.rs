@@ -1,0 +1,293 @@
+//! `RunInstances`: what AWS checks of a launch, and the instance that comes of it.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::catalog::{self, InstanceType, Subnet};
+use super::state::{BOOTING, State, booting};
+use super::{INSTANCES, arn, invalid, machine, reservation};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::{Millis, iso8601};
+use crate::sandbox::services::iam::{self, Profile};
+use crate::sandbox::services::quotas;
+use crate::sandbox::services::ssm::Image;
+use crate::sandbox::store::{Entry, merge};
+use crate::sandbox::tags::{self, Tags};
+
+/// Raw, before base64 (aws-facts §12).
+const LONGEST_USER_DATA: usize = 16 * 1_024;
+
+/// How long describing and tagging do not know a new instance (aws-facts §1.4, rule `instance-visibility`).
+const VISIBLE_AFTER: Duration = Duration::from_secs(2);
+
+/// A launch that passed all checks.
+struct Launch {
+    image: Image,
+    image_id: String,
+    offer: &'static InstanceType,
+    subnet: Subnet,
+    profile: Option<Profile>,
+    count: u64,
+    instance_tags: Tags,
+    volume_tags: Tags,
+}
+
+pub(super) fn run_instances(call: &Call) -> Answer {
+    super::forget_gone(&call.world, &call.region)?;
+    let launch = Launch::checked(call)?;
+    super::dry_run(call)?;
+
+    // The ids follow from the token, so that asking twice finds what the first call made. Without a token, AWS
+    // makes up one, too.
+    let made_up = format!("{}{}", call.request_id, call.now());
+    let token = call.maybe("ClientToken").unwrap_or(&made_up);
+    let seed = format!("{}{}{token}", call.world.account, call.region);
+    let mut asked = call.input.clone();
+    merge(&mut asked, json!({"ClientToken": null, "Version": null}));
+    let asked = blake3::hash(asked.to_string().as_bytes()).to_hex().to_string();
+
+    let first = id("i", &seed, 0);
+    if let Some(known) = call.shelf(INSTANCES).get(&first) {
+        if known["Asked"] != asked {
+            let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
+            return Err(Fault::new(400, "IdempotentParameterMismatch", message));
+        }
+    } else {
+        launch.check_quota(call)?;
+        for index in 0..launch.count {
+            let name = id("i", &seed, index);
+            call.shelf(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
+            launch.tag(call, &name, &id("vol", &seed, index))?;
+            machine::boot_when_running(&call.world, &call.region, &name);
+        }
+    }
+    let reservation_id = id("r", &seed, 0);
+    let mut made = call.shelf(INSTANCES).list("");
+    made.retain(|(_, instance)| instance["ReservationId"] == reservation_id.as_str());
+    made.sort_by_key(|(_, instance)| instance["Shown"]["amiLaunchIndex"].as_u64());
+    Ok(reservation(&call.world, &call.region, &made))
+}
+
+fn id(prefix: &str, seed: &str, index: u64) -> String {
+    let hash = blake3::hash(format!("{prefix}{index}{seed}").as_bytes()).to_hex();
+    format!("{prefix}-0{}", &hash[..16])
+}
+
+impl Launch {
+    fn checked(call: &Call) -> Result<Self, Fault> {
+        let named = call.text("ImageId");
+        let image = catalog::image(&call.region, named)?;
+        let wanted = call.maybe("InstanceType").unwrap_or("m1.small");
+        let offer = InstanceType::find(wanted)
+            .ok_or_else(|| invalid(format!("Invalid value '{wanted}' for InstanceType.")))?;
+        if call.world.enforces("image-architecture") && offer.architecture != image.architecture {
+            return Err(invalid(format!(
+                "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified \
+                 AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
+                 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+                offer.architecture, image.architecture
+            )));
+        }
+        let (least, most) = (call.number("MinCount").unwrap_or(1), call.number("MaxCount").unwrap_or(1));
+        if most < least {
+            return Err(invalid(format!(
+                "Invalid value '{most}' for MaxCount. Must be greater than or equal to MinCount."
+            )));
+        }
+        if let Some(key) = call.maybe("KeyName") {
+            let message = format!("The key pair '{key}' does not exist");
+            return Err(Fault::new(400, "InvalidKeyPair.NotFound", message));
+        }
+        let group = catalog::security_group_id(&call.region);
+        if let Some(unknown) =
+            call.list("SecurityGroupId").iter().filter_map(Value::as_str).find(|id| **id != group)
+        {
+            return Err(catalog::missing_group(unknown));
+        }
+        check_user_data(call)?;
+        let (instance_tags, volume_tags) = wanted_tags(call)?;
+        Ok(Self {
+            image_id: image.id(&call.region),
+            image,
+            offer,
+            subnet: subnet(call)?,
+            profile: profile(call)?,
+            count: u64::try_from(most).unwrap_or(1),
+            instance_tags,
+            volume_tags,
+        })
+    }
+
+    /// Quotas count vCPUs (aws-facts §12, rule `vcpu-limit`).
+    fn check_quota(&self, call: &Call) -> Result<(), Fault> {
+        if !call.world.enforces("vcpu-limit") {
+            return Ok(());
+        }
+        let counted = |instance: &Value| {
+            let offer = InstanceType::find(instance["Shown"]["instanceType"].as_str()?)?;
+            let counts = offer.quota() == self.offer.quota() && State::of(instance).takes_capacity();
+            counts.then_some(u64::from(offer.vcpus))
+        };
+        let all = call.shelf(INSTANCES).list("");
+        let taken: u64 = all.iter().filter_map(|(_, instance)| counted(instance)).sum();
+        let limit = quotas::applied(&call.world, "ec2", self.offer.quota()).unwrap_or(0.0);
+        let wanted = taken + self.count * u64::from(self.offer.vcpus);
+        if wanted as f64 <= limit {
+            return Ok(());
+        }
+        let message = format!(
+            "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket \
+             that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to \
+             request an adjustment to this limit."
+        );
+        Err(Fault::new(400, "VcpuLimitExceeded", message))
+    }
+
+    /// An instance's document, with its plan: `Shown` is what describing shows, the rest is ours.
+    fn instance(&self, call: &Call, seed: &str, index: u64, asked: &str) -> Entry {
+        let (now, pace) = (call.now(), call.world.pace);
+        let role = self.profile.as_ref().and_then(|profile| profile.role_arn.as_deref());
+        let after = |duration| now + pace.of(duration).as_millis() as Millis;
+        let document = json!({
+            "ReservationId": id("r", seed, 0),
+            "Asked": asked,
+            "Launched": now,
+            "VisibleAt": after(VISIBLE_AFTER),
+            "RunsAt": after(BOOTING),
+            "Booted": false,
+            "UserData": call.maybe("UserData"),
+            "RoleArn": role,
+            "TerminatesOnShutdown": call.maybe("InstanceInitiatedShutdownBehavior") == Some("terminate"),
+            "Protected": call.flag("DisableApiTermination"),
+            "VolumeId": id("vol", seed, index),
+            "Shown": self.shown(call, seed, index, now),
+        });
+        Entry::planned(document, booting(now, pace))
+    }
+
+    /// A new instance as it is shown, but for its tags.
+    fn shown(&self, call: &Call, seed: &str, index: u64, now: Millis) -> Value {
+        let instance_id = id("i", seed, index);
+        let host = blake3::hash(instance_id.as_bytes()).as_bytes()[0];
+        let private_ip = format!("172.31.{}.{}", self.subnet.third_byte + host % 16, 4 + host % 250);
+        let given = &call.input["MetadataOptions"];
+        let option = |name: &str, default: &str| given[name].as_str().unwrap_or(default).to_owned();
+        // AL2023 images ask for IMDSv2 by themselves (aws-facts §12).
+        let tokens = if self.image.name.starts_with("al2023") { "required" } else { "optional" };
+        let root_volume = json!({
+            "volumeId": id("vol", seed, index), "status": "attached", "attachTime": iso8601(now), "deleteOnTermination": true,
+        });
+        let profile = self.profile.as_ref();
+        json!({
+            "instanceId": instance_id,
+            "imageId": self.image_id,
+            "instanceState": State::Pending.shown(),
+            "privateDnsName": format!("ip-{}.{}.compute.internal", private_ip.replace('.', "-"), call.region),
+            "dnsName": "",
+            "amiLaunchIndex": index,
+            "instanceType": self.offer.name,
+            "launchTime": iso8601(now),
+            "placement": {"availabilityZone": self.subnet.zone, "groupName": "", "tenancy": "default"},
+            "monitoring": {"state": "disabled"},
+            "subnetId": self.subnet.id,
+            "vpcId": catalog::vpc_id(&call.region),
+            "privateIpAddress": private_ip,
+            "sourceDestCheck": true,
+            "groupSet": [{"groupId": catalog::security_group_id(&call.region), "groupName": "default"}],
+            "architecture": self.image.architecture,
+            "rootDeviceType": "ebs",
+            "rootDeviceName": self.image.root_device,
+            "blockDeviceMapping": [{"deviceName": self.image.root_device, "ebs": root_volume}],
+            "virtualizationType": "hvm",
+            "hypervisor": "xen",
+            "clientToken": call.maybe("ClientToken").unwrap_or_default(),
+            "ebsOptimized": call.flag("EbsOptimized"),
+            "iamInstanceProfile": profile.map(|profile| json!({"arn": profile.arn, "id": profile.id})),
+            "instanceLifecycle": call.input["InstanceMarketOptions"]["MarketType"],
+            "cpuOptions": {"coreCount": self.offer.vcpus.div_ceil(2), "threadsPerCore": self.offer.vcpus.min(2)},
+            "metadataOptions": {
+                "state": "applied",
+                "httpTokens": option("HttpTokens", tokens),
+                "httpPutResponseHopLimit": option("HttpPutResponseHopLimit", "2"),
+                "httpEndpoint": option("HttpEndpoint", "enabled"),
+            },
+        })
+    }
+
+    fn tag(&self, call: &Call, instance: &str, volume: &str) -> Result<(), Fault> {
+        let add = |kind: &str, id: &str, wanted: &Tags| {
+            let arn = arn(&call.world, &call.region, kind, id);
+            tags::add(&call.world, &arn, wanted.clone(), "InvalidParameterValue")
+        };
+        add("instance", instance, &self.instance_tags)?;
+        add("volume", volume, &self.volume_tags)
+    }
+}
+
+fn check_user_data(call: &Call) -> Result<(), Fault> {
+    let text = call.maybe("UserData").unwrap_or_default();
+    let raw = STANDARD.decode(text).map_err(|_| invalid("Invalid BASE64 encoding of user data."))?;
+    if raw.len() > LONGEST_USER_DATA {
+        return Err(invalid(format!("User data is limited to {LONGEST_USER_DATA} bytes")));
+    }
+    Ok(())
+}
+
+/// The profile must be there, known to EC2, and have a role (aws-facts §1.4).
+fn profile(call: &Call) -> Result<Option<Profile>, Fault> {
+    let wanted = &call.input["IamInstanceProfile"];
+    let (kind, name) = match (wanted["Name"].as_str(), wanted["Arn"].as_str()) {
+        (Some(_), Some(_)) => {
+            let message = "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'";
+            return Err(Fault::new(400, "InvalidParameterCombination", message));
+        }
+        (Some(name), None) => ("name", name),
+        (None, Some(arn)) => ("arn", arn),
+        (None, None) => return Ok(None),
+    };
+    let refuse = |why: String| {
+        invalid(format!("Value ({name}) for parameter iamInstanceProfile.{kind} is invalid. {why}"))
+    };
+    let noun = if kind == "name" { "name" } else { "ARN" };
+    let profile = iam::instance_profile(&call.world, name)
+        .ok_or_else(|| refuse(format!("Invalid IAM Instance Profile {noun}")))?;
+    if profile.role_arn.is_none() {
+        return Err(invalid(format!("IAM Instance Profile \"{}\" has no associated IAM Roles", profile.arn)));
+    }
+    Ok(Some(profile))
+}
+
+fn subnet(call: &Call) -> Result<Subnet, Fault> {
+    let zone = call.input["Placement"]["AvailabilityZone"].as_str();
+    let mut all = catalog::subnets(&call.region);
+    match (call.maybe("SubnetId"), zone) {
+        (Some(id), _) => all.find(|subnet| subnet.id == id).ok_or_else(|| catalog::missing_subnet(id)),
+        (None, Some(zone)) => all
+            .find(|subnet| subnet.zone == zone)
+            .ok_or_else(|| invalid(format!("Invalid availability zone: [{zone}]"))),
+        (None, None) => all.next().ok_or_else(|| invalid("No default subnet")),
+    }
+}
+
+/// Tags of the instance and of its volume. One bad tag fails the launch.
+fn wanted_tags(call: &Call) -> Result<(Tags, Tags), Fault> {
+    let (mut instance, mut volume) = (Tags::new(), Tags::new());
+    for specification in call.list("TagSpecification") {
+        let wanted = tags::from_list(specification["Tag"].as_array().map_or(&[], Vec::as_slice));
+        tags::check(&wanted).map_err(invalid)?;
+        match specification["ResourceType"].as_str().unwrap_or_default() {
+            "instance" => instance.extend(wanted),
+            "volume" => volume.extend(wanted),
+            "network-interface" | "spot-instances-request" | "elastic-gpu" => {}
+            other => {
+                return Err(invalid(format!(
+                    "'{other}' is not a valid taggable resource type for this operation."
+                )));
+            }
+        }
+    }
+    Ok((instance, volume))
+}

@@ -1,0 +1,102 @@
+//! Tags of instances and volumes, by EC2's own operations.
+
+use serde_json::{Value, json};
+
+use super::filter::Filters;
+use super::{INSTANCES, arn, instances, invalid, listed};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+/// Checks that a resource is there and visible, and gives its ARN.
+fn resource(call: &Call, id: &str) -> Result<String, Fault> {
+    let kind = match id.split_once('-') {
+        Some(("i", _)) => {
+            instances::visible(call, id)?;
+            "instance"
+        }
+        Some(("vol", _)) => {
+            let all = call.shelf(INSTANCES).list("");
+            if !all.iter().any(|(_, instance)| instance["VolumeId"] == id) {
+                let message = format!("The volume '{id}' does not exist.");
+                return Err(Fault::new(400, "InvalidVolume.NotFound", message));
+            }
+            "volume"
+        }
+        _ => return Err(Fault::new(400, "InvalidID", format!("The ID '{id}' is not valid"))),
+    };
+    Ok(arn(&call.world, &call.region, kind, id))
+}
+
+fn resources(call: &Call) -> Result<Vec<String>, Fault> {
+    call.list("ResourceId").iter().filter_map(Value::as_str).map(|id| resource(call, id)).collect()
+}
+
+pub(super) fn create_tags(call: &Call) -> Answer {
+    let arns = resources(call)?;
+    let wanted = tags::from_list(call.list("Tag"));
+    tags::check(&wanted).map_err(invalid)?;
+    super::dry_run(call)?;
+    for arn in arns {
+        tags::add(&call.world, &arn, wanted.clone(), "TagLimitExceeded")?;
+    }
+    Ok(json!({"return": true}))
+}
+
+/// Without tags, all are deleted; a tag with a value only where the value is this one [M:ec2].
+pub(super) fn delete_tags(call: &Call) -> Answer {
+    let arns = resources(call)?;
+    super::dry_run(call)?;
+    let named = call.list("Tag");
+    for arn in arns {
+        let held = tags::of(&call.world, &arn);
+        let goes = |(key, value): &(&String, &String)| {
+            named.is_empty()
+                || named.iter().any(|tag| {
+                    tag["Key"] == **key && tag["Value"].as_str().is_none_or(|wanted| wanted == value.as_str())
+                })
+        };
+        let keys: Vec<&str> = held.iter().filter(goes).map(|(key, _)| key.as_str()).collect();
+        tags::remove(&call.world, &arn, keys)?;
+    }
+    Ok(json!({"return": true}))
+}
+
+pub(super) fn describe_tags(call: &Call) -> Answer {
+    super::forget_gone(&call.world, &call.region)?;
+    let filters = Filters::of(call, &["resource-id", "resource-type", "key", "value", "tag:"])?;
+    let prefix = call.arn("");
+    let mut found = Vec::new();
+    for (arn, held) in tags::all(&call.world) {
+        let Some((kind, id)) = arn.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else {
+            continue;
+        };
+        for (key, value) in &held {
+            let admitted = filters.admit(|filter| match filter {
+                "resource-id" => vec![id.to_owned()],
+                "resource-type" => vec![kind.to_owned()],
+                "key" => vec![key.clone()],
+                "value" => vec![value.clone()],
+                tag => (tag == format!("tag:{key}")).then(|| value.clone()).into_iter().collect(),
+            });
+            if admitted {
+                let shown = json!({"resourceId": id, "resourceType": kind, "key": key, "value": value});
+                found.push((format!("{id}/{key}"), shown));
+            }
+        }
+    }
+    listed(call, "tagSet", found)
+}
+
+/// Nothing of an instance that is no more may keep a tag.
+pub(in crate::sandbox::services) fn forget_gone(world: &World, region: &str) -> Result<(), Fault> {
+    let prefix = arn(world, region, "", "").trim_end_matches('/').to_owned();
+    let known = world.shelf(INSTANCES, region).list("");
+    for (arn, _) in tags::all(world).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
+        let id = arn.rsplit('/').next().unwrap_or_default();
+        if !known.iter().any(|(name, instance)| name == id || instance["VolumeId"] == id) {
+            tags::forget(world, &arn)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! EC2, the tagging API and quotas as a client sees them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_ec2 as ec2;
+use aws_sdk_iam as iam;
+use aws_sdk_resourcegroupstagging as tagging;
+use base64::Engine as _;
+use ec2::error::ProvideErrorMetadata as _;
+use ec2::types::{
+    Filter, IamInstanceProfileSpecification, InstanceType, ResourceType, ShutdownBehavior, Tag,
+    TagSpecification,
+};
+use serde_json::json;
+
+use super::{Booted, Machine};
+use crate::sandbox::services::quotas;
+use crate::sandbox::wire_tests::{client, sandbox};
+use crate::sandbox::world::World;
+use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+
+const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+
+macro_rules! refused {
+    ($call:expr) => {{
+        let error = $call.send().await.unwrap_err().into_service_error();
+        (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned())
+    }};
+}
+
+/// Remembers what it was told.
+#[derive(Default)]
+struct Witness(Mutex<Vec<String>>);
+
+impl Machine for Witness {
+    fn boot(&self, world: Arc<World>, instance: Booted) {
+        let data = String::from_utf8(instance.user_data.unwrap_or_default()).unwrap();
+        self.0.lock().unwrap().push(format!("boot {data} {}", instance.role_arn.unwrap_or_default()));
+        super::shut_down(&world, &instance.region, &instance.instance_id).unwrap();
+    }
+
+    fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {
+        self.0.lock().unwrap().push("off".into());
+    }
+}
+
+fn launch(client: &ec2::Client) -> ec2::operation::run_instances::builders::RunInstancesFluentBuilder {
+    let tags = TagSpecification::builder()
+        .resource_type(ResourceType::Instance)
+        .tags(Tag::builder().key("opsctl:project").value("dogs").build());
+    client
+        .run_instances()
+        .image_id(IMAGE)
+        .instance_type(InstanceType::T2Xlarge)
+        .min_count(1)
+        .max_count(1)
+        .tag_specifications(tags.build())
+}
+
+async fn state(client: &ec2::Client, id: &str) -> String {
+    let found = client.describe_instances().instance_ids(id).send().await.unwrap();
+    found.reservations()[0].instances()[0].state().unwrap().name().unwrap().as_str().to_owned()
+}
+
+#[tokio::test]
+async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
+    let root = tempfile::tempdir().unwrap();
+    let options = SandboxOptions { pace: Pace::Realistic, ..SandboxOptions::new(root.path()) };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let witness = Arc::new(Witness::default());
+    sandbox.world().machines.install(witness.clone());
+    let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
+    let clock = &sandbox.world().clock;
+
+    iam.create_role().role_name("trainer").assume_role_policy_document(TRUST).send().await.unwrap();
+    iam.create_instance_profile().instance_profile_name("trainer").send().await.unwrap();
+    let profile = IamInstanceProfileSpecification::builder().name("trainer").build();
+    let user_data = base64::engine::general_purpose::STANDARD.encode("#!/bin/sh");
+    let run = launch(&client)
+        .iam_instance_profile(profile)
+        .user_data(user_data)
+        .client_token("once")
+        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate);
+    let (code, message) = refused!(run.clone());
+    assert_eq!(code, "InvalidParameterValue");
+    assert_eq!(
+        message,
+        "Value (trainer) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+    );
+    clock.advance(Duration::from_secs(11));
+    assert!(refused!(run.clone()).1.ends_with("has no associated IAM Roles"));
+    let add = iam.add_role_to_instance_profile().instance_profile_name("trainer").role_name("trainer");
+    add.send().await.unwrap();
+    clock.advance(Duration::from_secs(11));
+
+    assert_eq!(refused!(run.clone().dry_run(true)).0, "DryRunOperation");
+    let made = run.clone().send().await.unwrap();
+    let id = made.instances()[0].instance_id().unwrap().to_owned();
+    assert_eq!(made.instances()[0].tags()[0].value(), Some("dogs"));
+    let again = run.clone().send().await.unwrap();
+    assert_eq!((again.instances().len(), again.instances()[0].instance_id()), (1, Some(id.as_str())));
+    assert_eq!(refused!(run.max_count(2)).0, "IdempotentParameterMismatch");
+    assert_eq!(refused!(client.describe_instances().instance_ids(&id)).0, "InvalidInstanceID.NotFound");
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(state(&client, &id).await, "pending");
+    assert_eq!(refused!(client.stop_instances().instance_ids(&id)).0, "IncorrectInstanceState");
+    clock.advance(Duration::from_secs(15));
+    while witness.0.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let told = witness.0.lock().unwrap().clone();
+    assert_eq!(told, ["boot #!/bin/sh arn:aws:iam::123456789012:role/trainer"]);
+    assert_eq!(state(&client, &id).await, "shutting-down");
+    clock.advance(Duration::from_secs(40));
+    assert_eq!(state(&client, &id).await, "terminated");
+    clock.advance(Duration::from_secs(3_601));
+    assert_eq!(refused!(client.describe_instances().instance_ids(&id)).0, "InvalidInstanceID.NotFound");
+    assert!(crate::sandbox::tags::all(sandbox.world()).iter().all(|(arn, _)| !arn.contains(&id)));
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn instances_are_found_by_tag_stopped_and_terminated() {
+    let (_root, sandbox) = sandbox(&[]).await;
+    let (client, world) = (client!(ec2, sandbox), sandbox.world());
+    let tagging = client!(tagging, sandbox);
+    assert_eq!(refused!(launch(&client).image_id("ami-0")).0, "InvalidAMIID.NotFound");
+    assert_eq!(refused!(launch(&client).instance_type(InstanceType::M6gLarge)).0, "InvalidParameterValue");
+    assert_eq!(refused!(launch(&client).instance_type(InstanceType::G5Xlarge)).0, "VcpuLimitExceeded");
+    let big = base64::engine::general_purpose::STANDARD.encode("x".repeat(16_385));
+    assert_eq!(refused!(launch(&client).user_data(big)).1, "User data is limited to 16384 bytes");
+    quotas::post(world, json!({"account": "fresh"})).unwrap();
+    assert_eq!(refused!(launch(&client).min_count(2).max_count(2)).0, "VcpuLimitExceeded");
+    quotas::post(world, json!({"L-1216C47A": 8})).unwrap();
+    let made = launch(&client).min_count(2).max_count(2).send().await.unwrap();
+    let id = made.instances()[0].instance_id().unwrap();
+    world.clock.advance(Duration::from_secs(1));
+
+    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let by_tag = client.describe_instances().filters(filter("tag:opsctl:project", "d*gs"));
+    let found = by_tag.clone().filters(filter("instance-state-name", "running")).send().await.unwrap();
+    assert_eq!((found.reservations().len(), found.reservations()[0].instances().len()), (1, 2));
+    assert_eq!(
+        refused!(client.describe_instances().filters(filter("colour", "red"))).0,
+        "InvalidParameterValue"
+    );
+    let resources = tagging.get_resources().resource_type_filters("ec2:instance").resources_per_page(1);
+    let first = resources.clone().send().await.unwrap();
+    let second = resources.pagination_token(first.pagination_token().unwrap()).send().await.unwrap();
+    assert_eq!((second.resource_tag_mapping_list().len(), second.pagination_token()), (1, Some("")));
+
+    client.create_tags().resources(id).tags(Tag::builder().key("k").value("v").build()).send().await.unwrap();
+    let keys = tagging.get_tag_keys().send().await.unwrap();
+    assert_eq!(keys.tag_keys(), ["k", "opsctl:project"]);
+    let role = "arn:aws:iam::123456789012:role/r";
+    let failed = tagging.tag_resources().resource_arn_list(role).tags("a", "b").send().await.unwrap();
+    assert!(failed.failed_resources_map().unwrap().contains_key(role));
+
+    client.stop_instances().instance_ids(id).send().await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(state(&client, id).await, "stopped");
+    client.start_instances().instance_ids(id).send().await.unwrap();
+    let ended = client.terminate_instances().instance_ids(id).send().await.unwrap();
+    let change = &ended.terminating_instances()[0];
+    assert_eq!(change.current_state().unwrap().name().unwrap().as_str(), "shutting-down");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(state(&client, id).await, "terminated");
+    client.terminate_instances().instance_ids(id).send().await.unwrap();
+    assert_eq!(
+        refused!(client.terminate_instances().instance_ids(id).instance_ids("i-0")).0,
+        "InvalidInstanceID.NotFound"
+    );
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
+    let root = tempfile::tempdir().unwrap();
+    let off = ["profile-propagation", "instance-visibility", "vcpu-limit", "image-architecture"];
+    let options = SandboxOptions {
+        pace: Pace::Realistic,
+        rules_off: off.map(str::to_owned).into(),
+        ..SandboxOptions::new(root.path())
+    };
+    let sandbox = Sandbox::start(options.clone()).await.unwrap();
+    let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
+    iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
+    iam.create_instance_profile().instance_profile_name("p").send().await.unwrap();
+    iam.add_role_to_instance_profile().instance_profile_name("p").role_name("r").send().await.unwrap();
+    let profile = IamInstanceProfileSpecification::builder().name("p").build();
+    let run = launch(&client).instance_type(InstanceType::M6gLarge).iam_instance_profile(profile);
+    let made = run.min_count(40).max_count(40).send().await.unwrap();
+    assert_eq!(made.instances().len(), 40);
+    let id = made.instances()[0].instance_id().unwrap();
+    assert_eq!(state(&client, id).await, "pending");
+    sandbox.stop().await;
+
+    // The first process ended before the instances ran: the next one boots them.
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let witness = Arc::new(Witness::default());
+    sandbox.world().machines.install(witness.clone());
+    assert!(super::resume(sandbox.world()).is_empty());
+    sandbox.world().clock.advance(Duration::from_secs(16));
+    while witness.0.lock().unwrap().len() < 40 {
+        tokio::task::yield_now().await;
+    }
+    sandbox.stop().await;
+}

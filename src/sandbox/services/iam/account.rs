@@ -1,0 +1,150 @@
+//! The account as a whole: everything an audit reads in one listing, and counts.
+
+use serde_json::{Value, json};
+
+use super::{POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, roles, stamp};
+use crate::sandbox::call::{Answer, Call};
+use crate::sandbox::store::merge;
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+/// The one user: whoever calls ([`super::super::sts`]). It has no policies, because nothing here asks for them.
+pub(in crate::sandbox::services) fn user_name() -> &'static str {
+    super::super::sts::CALLER
+}
+
+/// The lists of `GetAccountAuthorizationDetails`, and the value of `Filter` that asks for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    User,
+    Role,
+    LocalPolicy,
+    AwsPolicy,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::User, Self::Role, Self::LocalPolicy, Self::AwsPolicy];
+
+    fn filter(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Role => "Role",
+            Self::LocalPolicy => "LocalManagedPolicy",
+            Self::AwsPolicy => "AWSManagedPolicy",
+        }
+    }
+
+    fn list(self) -> &'static str {
+        match self {
+            Self::User => "UserDetailList",
+            Self::Role => "RoleDetailList",
+            Self::LocalPolicy | Self::AwsPolicy => "Policies",
+        }
+    }
+
+    /// Names, unique within the kind, and details.
+    fn details(self, world: &World) -> Vec<(String, Value)> {
+        match self {
+            Self::User => vec![(user_name().to_owned(), user_detail(world))],
+            Self::Role => {
+                let roles = world.global(ROLES).list("").into_iter();
+                roles.map(|(name, role)| (name, role_detail(world, &role))).collect()
+            }
+            Self::LocalPolicy => {
+                let policies = world.global(POLICIES).list("").into_iter();
+                policies.map(|(arn, policy)| (arn, policy_detail(world, &policy))).collect()
+            }
+            // Only those that are attached to something (aws-facts §13.1).
+            Self::AwsPolicy => aws_managed::all()
+                .map(|(arn, policy)| (arn, policy_detail(world, &policy)))
+                .filter(|(_, detail)| detail["AttachmentCount"] != 0)
+                .collect(),
+        }
+    }
+}
+
+fn user_detail(world: &World) -> Value {
+    json!({
+        "Path": "/",
+        "UserName": user_name(),
+        "UserId": "AIDASANDBOX0000000000",
+        "Arn": super::arn(world, "user", "/", user_name()),
+        "CreateDate": stamp(0),
+        "GroupList": [],
+        "AttachedManagedPolicies": [],
+    })
+}
+
+/// Unlike `GetRole`, it has neither description nor session duration (aws-facts §13.1).
+fn role_detail(world: &World, role: &Value) -> Value {
+    let name = role["RoleName"].as_str().unwrap_or_default();
+    let mut detail = pick(role, &["Path", "RoleName", "RoleId", "Arn", "CreateDate"]);
+    detail["AssumeRolePolicyDocument"] = roles::encoded_trust(role);
+    detail["RolePolicyList"] = inline::of_role(role).into();
+    detail["AttachedManagedPolicies"] = roles::attached(role).into_iter().map(|(_, policy)| policy).collect();
+    detail["InstanceProfileList"] =
+        profiles::of_role(world, name).iter().map(|(_, profile)| profiles::shown(world, profile)).collect();
+    merge(&mut detail, roles::particulars(world, role));
+    if detail.get("Tags").is_none() {
+        detail["Tags"] = tags::to_list(&tags::Tags::new());
+    }
+    detail
+}
+
+fn policy_detail(world: &World, policy: &Value) -> Value {
+    let mut detail = policies::summary(world, policy);
+    detail["PolicyVersionList"] =
+        policies::versions(policy, true).into_iter().map(|(_, version)| version).collect();
+    detail
+}
+
+/// One listing over all kinds, so a page may end within any of them. There are no groups.
+pub(super) fn get_account_authorization_details(call: &Call) -> Answer {
+    let filters = call.list("Filter");
+    let wanted = |kind: &Kind| filters.is_empty() || filters.iter().any(|filter| filter == kind.filter());
+    let items = Kind::ALL.into_iter().filter(wanted).flat_map(|kind| {
+        let details = kind.details(&call.world).into_iter();
+        details.map(move |(name, detail)| (format!("{}/{name}", kind.filter()), (kind, detail)))
+    });
+    let page = page(call, items.collect())?;
+    let mut answer = json!({
+        "UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": [],
+        "IsTruncated": page.next.is_some(), "Marker": page.next,
+    });
+    for (kind, detail) in page.items {
+        if let Value::Array(list) = &mut answer[kind.list()] {
+            list.push(detail);
+        }
+    }
+    Ok(answer)
+}
+
+pub(super) fn get_account_summary(call: &Call) -> Answer {
+    let count = |table| call.world.global(table).list("").len();
+    let counts = [
+        ("Users", 1),
+        ("UsersQuota", 5_000),
+        ("Groups", 0),
+        ("GroupsQuota", 300),
+        ("Roles", count(ROLES)),
+        ("RolesQuota", 1_000),
+        ("Policies", count(POLICIES)),
+        ("PoliciesQuota", 1_500),
+        ("InstanceProfiles", count(PROFILES)),
+        ("InstanceProfilesQuota", 1_000),
+        ("AttachedPoliciesPerRoleQuota", 10),
+        ("AssumeRolePolicySizeQuota", 2_048),
+        ("RolePolicySizeQuota", 10_240),
+        ("PolicySizeQuota", 6_144),
+        ("VersionsPerPolicyQuota", 5),
+        ("AccountAccessKeysPresent", 0),
+        ("AccountMFAEnabled", 1),
+    ];
+    let entries: Value = counts.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    Ok(json!({"SummaryMap": {"entry[]": entries}}))
+}
+
+/// The account has no alias.
+pub(super) fn list_account_aliases(_: &Call) -> Answer {
+    Ok(json!({"AccountAliases": [], "IsTruncated": false}))
+}

@@ -1,0 +1,48 @@
+//! What other services ask about roles.
+
+use serde_json::{Value, json};
+
+use super::{ROLES, document, stamp};
+use crate::sandbox::call::Fault;
+use crate::sandbox::store::merge;
+use crate::sandbox::world::World;
+
+/// Why a service cannot assume a role. Its caller is told the same in both cases (aws-facts §1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unassumable {
+    /// The role is too new: trying again helps (rule `role-propagation`).
+    NotYet,
+    /// There is no such role in this account, or it does not trust the service (rule `role-trust`).
+    No,
+}
+
+pub(super) fn role(world: &World, arn: &str) -> Option<Value> {
+    let role = world.global(ROLES).get(arn.rsplit('/').next()?)?;
+    (role["Arn"] == arn).then_some(role)
+}
+
+/// Whether a service (`sagemaker.amazonaws.com`) can assume the role with this ARN now.
+///
+/// # Errors
+/// [`Unassumable`]; every service has its own words for it.
+pub fn assumable(world: &World, role_arn: &str, service: &str) -> Result<(), Unassumable> {
+    let role = role(world, role_arn).ok_or(Unassumable::No)?;
+    let trust = role["AssumeRolePolicyDocument"].as_str().and_then(document::parse);
+    if world.enforces("role-trust") && !trust.is_some_and(|trust| trust.trusts(service)) {
+        return Err(Unassumable::No);
+    }
+    let usable = role["UsableAt"].as_u64().is_none_or(|at| at <= world.clock.now());
+    if world.enforces("role-propagation") && !usable { Err(Unassumable::NotYet) } else { Ok(()) }
+}
+
+/// Remembers that a role was used now, as AWS does when a service assumes it. A role that is gone is no error.
+pub fn note_use(world: &World, role_arn: &str, region: &str) -> Result<(), Fault> {
+    let Some(role) = role(world, role_arn) else { return Ok(()) };
+    let used = json!({"RoleLastUsed": {"LastUsedDate": stamp(world.clock.now()), "Region": region}});
+    let name = role["RoleName"].as_str().unwrap_or_default();
+    world.global(ROLES).update(name, |entry| {
+        merge(&mut entry.doc, used);
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Instance profiles: how a role gets onto an EC2 instance.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, roles, stamp,
+    taken, under_prefix, unique_id, wanted_tags,
+};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::Millis;
+use crate::sandbox::store::merge;
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+/// How long EC2 does not know a new profile, although IAM shows it (aws-facts §1.4).
+const PROPAGATION: Duration = Duration::from_secs(10);
+
+fn missing(name: &str) -> Fault {
+    no_such_entity(format!("Instance Profile {name} cannot be found."))
+}
+
+fn named(call: &Call) -> Result<Value, Fault> {
+    let name = call.text("InstanceProfileName");
+    call.world.global(PROFILES).get(name).ok_or_else(|| missing(name))
+}
+
+/// The ARN of the profile that a call names.
+pub(super) fn arn(call: &Call) -> Result<String, Fault> {
+    Ok(named(call)?["Arn"].as_str().unwrap_or_default().to_owned())
+}
+
+/// A profile as it is shown: with the whole role, and with tags where AWS shows them.
+pub(super) fn shown(world: &World, profile: &Value) -> Value {
+    let mut shown = pick(profile, &["Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate"]);
+    let role = profile["RoleName"].as_str().and_then(|name| world.global(ROLES).get(name));
+    shown["Roles"] = role.iter().map(roles::summary).collect();
+    shown
+}
+
+fn shown_with_tags(world: &World, profile: &Value) -> Value {
+    let mut shown = shown(world, profile);
+    shown["Tags"] = tags::to_list(&tags::of(world, profile["Arn"].as_str().unwrap_or_default()));
+    shown
+}
+
+/// The profiles that hold a role.
+pub(super) fn of_role(world: &World, role: &str) -> Vec<(String, Value)> {
+    let mut profiles = world.global(PROFILES).list("");
+    profiles.retain(|(_, profile)| profile["RoleName"] == role);
+    profiles
+}
+
+/// When EC2 will have heard of a change that is made now.
+fn propagated_at(call: &Call) -> Millis {
+    call.now() + call.world.pace.of(PROPAGATION).as_millis() as Millis
+}
+
+pub(super) fn create_instance_profile(call: &Call) -> Answer {
+    let (name, path) = (call.text("InstanceProfileName"), call.maybe("Path").unwrap_or("/"));
+    let wanted = wanted_tags(call)?;
+    let arn = super::arn(&call.world, "instance-profile", path, name);
+    let profile = json!({
+        "Path": path,
+        "InstanceProfileName": name,
+        "InstanceProfileId": unique_id("AIPA", call, name),
+        "Arn": arn,
+        "CreateDate": stamp(call.now()),
+        "UsableAt": propagated_at(call),
+    });
+    let known = taken(&call.world, PROFILES, "InstanceProfileName", name);
+    if known || !call.world.global(PROFILES).insert_new(name, profile.clone())? {
+        return Err(already_exists(format!("Instance Profile {name} already exists.")));
+    }
+    tags::add(&call.world, &arn, wanted, "InvalidInput")?;
+    Ok(json!({"InstanceProfile": shown_with_tags(&call.world, &profile)}))
+}
+
+pub(super) fn get_instance_profile(call: &Call) -> Answer {
+    Ok(json!({"InstanceProfile": shown_with_tags(&call.world, &named(call)?)}))
+}
+
+fn list(call: &Call, profiles: Vec<(String, Value)>) -> Answer {
+    let shown = profiles.into_iter().map(|(name, profile)| (name, shown(&call.world, &profile)));
+    listed(call, "InstanceProfiles", shown.collect())
+}
+
+pub(super) fn list_instance_profiles(call: &Call) -> Answer {
+    list(call, under_prefix(call, call.world.global(PROFILES).list("")))
+}
+
+pub(super) fn list_instance_profiles_for_role(call: &Call) -> Answer {
+    roles::named(call)?;
+    list(call, of_role(&call.world, call.text("RoleName")))
+}
+
+fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {
+    let name = call.text("InstanceProfileName");
+    let changed = call.world.global(PROFILES).update(name, |entry| {
+        let patch = change(&entry.doc)?;
+        merge(&mut entry.doc, patch);
+        Ok(())
+    });
+    changed?.ok_or_else(|| missing(name))
+}
+
+/// A profile holds one role; that is a hard limit (aws-facts §2).
+pub(super) fn add_role_to_instance_profile(call: &Call) -> Answer {
+    named(call)?;
+    roles::arn(call)?;
+    let usable_at = propagated_at(call);
+    change(call, |profile| match profile["RoleName"].as_str() {
+        Some(_) => Err(exceeds("InstanceSessionsPerInstanceProfile", 1)),
+        None => Ok(json!({"RoleName": call.text("RoleName"), "UsableAt": usable_at})),
+    })?;
+    Ok(json!({}))
+}
+
+pub(super) fn remove_role_from_instance_profile(call: &Call) -> Answer {
+    let role = call.text("RoleName");
+    change(call, |profile| {
+        if profile["RoleName"] == role { Ok(json!({"RoleName": null})) } else { Err(roles::missing(role)) }
+    })?;
+    Ok(json!({}))
+}
+
+pub(super) fn delete_instance_profile(call: &Call) -> Answer {
+    let profile = named(call)?;
+    if profile["RoleName"].is_string() {
+        return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
+    }
+    call.world.global(PROFILES).remove(call.text("InstanceProfileName"))?;
+    tags::forget(&call.world, profile["Arn"].as_str().unwrap_or_default())?;
+    Ok(json!({}))
+}
+
+/// An instance profile as EC2 sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub arn: String,
+    pub id: String,
+    /// Without a role, no instance can start with it.
+    pub role_arn: Option<String>,
+}
+
+/// The profile with this name or ARN, when EC2 knows it by now (rule `profile-propagation`, aws-facts §1.4).
+pub fn instance_profile(world: &World, name_or_arn: &str) -> Option<Profile> {
+    let name = name_or_arn.rsplit('/').next().unwrap_or(name_or_arn);
+    let profile = world.global(PROFILES).get(name)?;
+    let text = |member: &str| profile[member].as_str().map(str::to_owned);
+    let arn = text("Arn")?;
+    if name_or_arn.starts_with("arn:") && name_or_arn != arn {
+        return None;
+    }
+    let usable = profile["UsableAt"].as_u64().is_some_and(|at| at <= world.clock.now());
+    if world.enforces("profile-propagation") && !usable {
+        return None;
+    }
+    let role = text("RoleName").and_then(|name| world.global(ROLES).get(&name));
+    let role_arn = role.and_then(|role| role["Arn"].as_str().map(str::to_owned));
+    Some(Profile { arn, id: text("InstanceProfileId")?, role_arn })
+}

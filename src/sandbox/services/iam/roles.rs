@@ -1,0 +1,276 @@
+//! Roles, their trust, their boundary, and the managed policies attached to them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    ROLES, already_exists, delete_conflict, document, exceeds, listed, no_such_entity, pick, policies,
+    profiles, stamp, taken, under_prefix, unique_id, wanted_tags,
+};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::Millis;
+use crate::sandbox::store::merge;
+use crate::sandbox::tags;
+use crate::sandbox::world::World;
+
+/// Default quotas (aws-facts §2).
+const MOST_ROLES: usize = 1_000;
+const MOST_ATTACHED: usize = 10;
+const LONGEST_TRUST: usize = 2_048;
+
+/// How long a new role cannot be assumed: tools wait 5 to 60 s for it (aws-facts §1.4).
+const PROPAGATION: Duration = Duration::from_secs(8);
+
+/// Use that lies further back is not known (aws-facts §13.2).
+const TRACKED: Duration = Duration::from_secs(400 * 24 * 3_600);
+
+pub(super) fn missing(name: &str) -> Fault {
+    no_such_entity(format!("The role with name {name} cannot be found."))
+}
+
+/// The role that a call names.
+pub(super) fn named(call: &Call) -> Result<Value, Fault> {
+    let name = call.text("RoleName");
+    call.world.global(ROLES).get(name).ok_or_else(|| missing(name))
+}
+
+/// The ARN of the role that a call names, which must not be AWS's own.
+pub(super) fn arn(call: &Call) -> Result<String, Fault> {
+    let role = named(call)?;
+    if !call.operation.starts_with("List") {
+        modifiable(&role)?;
+    }
+    Ok(role["Arn"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Service-linked roles are changed by AWS only (aws-facts §2).
+fn modifiable(role: &Value) -> Result<(), Fault> {
+    if !role["Path"].as_str().is_some_and(|path| path.starts_with("/aws-service-role/")) {
+        return Ok(());
+    }
+    let name = role["RoleName"].as_str().unwrap_or_default();
+    let message = format!(
+        "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+    );
+    Err(Fault::new(400, "UnmodifiableEntity", message))
+}
+
+/// Changes the role that a call names, as one step; `change` makes a merge patch of what is there.
+pub(super) fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {
+    let name = call.text("RoleName");
+    let changed = call.world.global(ROLES).update(name, |entry| {
+        modifiable(&entry.doc)?;
+        let patch = change(&entry.doc)?;
+        merge(&mut entry.doc, patch);
+        Ok(())
+    });
+    changed?.ok_or_else(|| missing(name))
+}
+
+/// What every operation shows of a role. `ListRoles` shows no more: no tags, no boundary, no last use
+/// (aws-facts §0 trap 14, §13.1).
+pub(super) fn summary(role: &Value) -> Value {
+    let mut shown =
+        pick(role, &["Path", "RoleName", "RoleId", "Arn", "CreateDate", "Description", "MaxSessionDuration"]);
+    shown["AssumeRolePolicyDocument"] = encoded_trust(role);
+    shown
+}
+
+pub(super) fn encoded_trust(role: &Value) -> Value {
+    document::encoded(role["AssumeRolePolicyDocument"].as_str().unwrap_or_default()).into()
+}
+
+/// What is shown of one role in addition to its summary: boundary, tags, and last use.
+pub(super) fn particulars(world: &World, role: &Value) -> Value {
+    let mut shown = pick(role, &["PermissionsBoundary"]);
+    let tags = tags::of(world, role["Arn"].as_str().unwrap_or_default());
+    if !tags.is_empty() {
+        shown["Tags"] = tags::to_list(&tags);
+    }
+    let oldest = world.clock.now().saturating_sub(TRACKED.as_millis() as Millis);
+    let used = role["RoleLastUsed"]["LastUsedDate"].as_str();
+    let known = used.is_some_and(|date| date >= stamp(oldest).as_str());
+    shown["RoleLastUsed"] = if known { role["RoleLastUsed"].clone() } else { json!({}) };
+    shown
+}
+
+/// A role's document.
+pub(super) fn new_role(call: &Call, path: &str, name: &str, trust: &str) -> Value {
+    let now = call.now();
+    let usable_at = now + call.world.pace.of(PROPAGATION).as_millis() as Millis;
+    json!({
+        "Path": path,
+        "RoleName": name,
+        "RoleId": unique_id("AROA", call, name),
+        "Arn": super::arn(&call.world, "role", path, name),
+        "CreateDate": stamp(now),
+        "AssumeRolePolicyDocument": trust,
+        "MaxSessionDuration": 3_600,
+        "Inline": {},
+        "Attached": {},
+        "UsableAt": usable_at,
+    })
+}
+
+pub(super) fn create_role(call: &Call) -> Answer {
+    let (name, path) = (call.text("RoleName"), call.maybe("Path").unwrap_or("/"));
+    if path.starts_with("/aws-") {
+        let message = format!("Path {path} is reserved for AWS service-linked roles.");
+        return Err(Fault::new(400, "InvalidInput", message));
+    }
+    let trust = trust_of(call, "AssumeRolePolicyDocument")?;
+    let wanted = wanted_tags(call)?;
+    let mut role = new_role(call, path, name, trust);
+    let boundary = call.maybe("PermissionsBoundary").map(|arn| boundary(call, arn)).transpose()?;
+    merge(
+        &mut role,
+        json!({
+            "Description": call.maybe("Description"),
+            "MaxSessionDuration": call.number("MaxSessionDuration").unwrap_or(3_600),
+            "PermissionsBoundary": boundary,
+        }),
+    );
+    add_role(call, name, &role)?;
+    tags::add(&call.world, role["Arn"].as_str().unwrap_or_default(), wanted, "InvalidInput")?;
+    let mut shown = summary(&role);
+    let mut more = particulars(&call.world, &role);
+    more["RoleLastUsed"] = Value::Null;
+    merge(&mut shown, more);
+    Ok(json!({"Role": shown}))
+}
+
+pub(super) fn add_role(call: &Call, name: &str, role: &Value) -> Result<(), Fault> {
+    let roles = call.world.global(ROLES);
+    if roles.list("").len() >= MOST_ROLES {
+        return Err(exceeds("RolesPerAccount", MOST_ROLES));
+    }
+    if taken(&call.world, ROLES, "RoleName", name) || !roles.insert_new(name, role.clone())? {
+        return Err(already_exists(format!("Role with name {name} already exists.")));
+    }
+    Ok(())
+}
+
+fn trust_of<'a>(call: &'a Call, member: &str) -> Result<&'a str, Fault> {
+    let trust = call.text(member);
+    document::check_trust(&call.world, trust)?;
+    if document::size(trust) > LONGEST_TRUST {
+        return Err(exceeds("ACLSizePerRole", LONGEST_TRUST));
+    }
+    Ok(trust)
+}
+
+fn boundary(call: &Call, arn: &str) -> Result<Value, Fault> {
+    if policies::find(&call.world, arn).is_none() {
+        let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
+        return Err(no_such_entity(message));
+    }
+    Ok(json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}))
+}
+
+pub(super) fn get_role(call: &Call) -> Answer {
+    let role = named(call)?;
+    let mut shown = summary(&role);
+    merge(&mut shown, particulars(&call.world, &role));
+    Ok(json!({"Role": shown}))
+}
+
+pub(super) fn list_roles(call: &Call) -> Answer {
+    let roles = under_prefix(call, call.world.global(ROLES).list(""));
+    listed(call, "Roles", roles.into_iter().map(|(name, role)| (name, summary(&role))).collect())
+}
+
+pub(super) fn update_role(call: &Call) -> Answer {
+    let mut patch = json!({});
+    if let Some(description) = call.maybe("Description") {
+        patch["Description"] = json!(description);
+    }
+    if let Some(duration) = call.number("MaxSessionDuration") {
+        patch["MaxSessionDuration"] = json!(duration);
+    }
+    change(call, |_| Ok(patch))?;
+    Ok(json!({}))
+}
+
+pub(super) fn update_assume_role_policy(call: &Call) -> Answer {
+    named(call)?;
+    let trust = trust_of(call, "PolicyDocument")?;
+    change(call, |_| Ok(json!({"AssumeRolePolicyDocument": trust})))?;
+    Ok(json!({}))
+}
+
+/// The API does not cascade: what hangs on the role has to go first (aws-facts §2).
+pub(super) fn delete_role(call: &Call) -> Answer {
+    let role = named(call)?;
+    modifiable(&role)?;
+    let name = call.text("RoleName");
+    let holds = |member: &str| role[member].as_object().is_some_and(|held| !held.is_empty());
+    if !profiles::of_role(&call.world, name).is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
+    }
+    if holds("Attached") {
+        return Err(delete_conflict("Cannot delete entity, must detach all policies first."));
+    }
+    if holds("Inline") {
+        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
+    }
+    remove(&call.world, &role)?;
+    Ok(json!({}))
+}
+
+pub(super) fn remove(world: &World, role: &Value) -> Result<(), Fault> {
+    world.global(ROLES).remove(role["RoleName"].as_str().unwrap_or_default())?;
+    tags::forget(world, role["Arn"].as_str().unwrap_or_default())
+}
+
+pub(super) fn put_role_permissions_boundary(call: &Call) -> Answer {
+    named(call)?;
+    let boundary = boundary(call, call.text("PermissionsBoundary"))?;
+    change(call, |_| Ok(json!({"PermissionsBoundary": boundary})))?;
+    Ok(json!({}))
+}
+
+pub(super) fn delete_role_permissions_boundary(call: &Call) -> Answer {
+    change(call, |_| Ok(json!({"PermissionsBoundary": null})))?;
+    Ok(json!({}))
+}
+
+pub(super) fn attach_role_policy(call: &Call) -> Answer {
+    named(call)?;
+    let arn = call.text("PolicyArn");
+    let policy = policies::find(&call.world, arn).ok_or_else(|| policies::not_attachable(arn))?;
+    if policy["Path"] == "/aws-service-role/" {
+        let message = "Cannot attach a Service Role Policy to a Customer Role.";
+        return Err(Fault::new(400, "PolicyNotAttachable", message));
+    }
+    change(call, |role| {
+        let attached = role["Attached"].as_object();
+        if attached.is_some_and(|held| held.len() >= MOST_ATTACHED && !held.contains_key(arn)) {
+            return Err(exceeds("PoliciesPerRole", MOST_ATTACHED));
+        }
+        Ok(json!({"Attached": {arn: policy["PolicyName"]}}))
+    })?;
+    Ok(json!({}))
+}
+
+pub(super) fn detach_role_policy(call: &Call) -> Answer {
+    let arn = call.text("PolicyArn");
+    change(call, |role| match role["Attached"].get(arn) {
+        Some(_) => Ok(json!({"Attached": {arn: null}})),
+        None => Err(no_such_entity(format!("Policy {arn} was not found."))),
+    })?;
+    Ok(json!({}))
+}
+
+/// `[(arn, {PolicyName, PolicyArn})]` of what is attached to a role.
+pub(super) fn attached(role: &Value) -> Vec<(String, Value)> {
+    let attached = role["Attached"].as_object().into_iter().flatten();
+    attached.map(|(arn, name)| (arn.clone(), json!({"PolicyName": name, "PolicyArn": arn}))).collect()
+}
+
+pub(super) fn list_attached_role_policies(call: &Call) -> Answer {
+    let prefix = format!(":policy{}", call.maybe("PathPrefix").unwrap_or("/"));
+    let mut attached = attached(&named(call)?);
+    attached.retain(|(arn, _)| arn.contains(&prefix));
+    listed(call, "AttachedPolicies", attached)
+}

@@ -1,0 +1,187 @@
+//! Aliases, which point to one version, or to two by weight (aws-facts §11.4).
+
+use serde_json::{Value, json};
+
+use super::functions::{page, unqualified};
+use super::place::{LATEST, Place, check_revision, conflict, invalid, key, not_found};
+use super::{permissions, provisioned};
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::protocol::rest_json::Reply;
+
+pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    let name = call.text("Name");
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = format!(
+            "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy \
+             regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+        );
+        return Err(Fault::new(400, "ValidationException", message));
+    }
+    let arn = place.arn(&function, Some(name));
+    let mut alias = json!({
+        "AliasArn": arn,
+        "Name": name,
+        "FunctionVersion": call.text("FunctionVersion"),
+        "Description": call.text("Description"),
+        "RevisionId": place.revision(&call.request_id),
+    });
+    route(call, &mut alias);
+    check(call, &place, &function, &alias)?;
+    if !place.aliases().insert_new(&key(&function, name), alias.clone())? {
+        return Err(conflict(format!("Alias already exists: {arn}")));
+    }
+    Ok(Reply::json(201, &alias))
+}
+
+/// An update without `RoutingConfig` leaves the weights as they are, which is how they linger (aws-facts §11.6).
+fn route(call: &Call, alias: &mut Value) {
+    let weights = &call.input["RoutingConfig"]["AdditionalVersionWeights"];
+    match (&call.input["RoutingConfig"], weights.as_object()) {
+        (Value::Null, _) => {}
+        (_, Some(some)) if !some.is_empty() => {
+            alias["RoutingConfig"] = json!({"AdditionalVersionWeights": weights});
+        }
+        _ => {
+            alias.as_object_mut().and_then(|alias| alias.remove("RoutingConfig"));
+        }
+    }
+}
+
+fn check(call: &Call, place: &Place, function: &str, alias: &Value) -> Result<(), Fault> {
+    let version = alias["FunctionVersion"].as_str().unwrap_or_default();
+    let main = place.version(function, version)?;
+    let weights: Vec<(&String, &Value)> =
+        alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten().collect();
+    let [(other, weight)] = weights[..] else {
+        return match weights.len() {
+            0 => Ok(()),
+            count => Err(invalid(format!(
+                "Number of items in AdditionalVersionWeights cannot be greater than 1. Number of items: {count}"
+            ))),
+        };
+    };
+    let broken = if version == LATEST || other == LATEST {
+        Some("$LATEST is not supported for an alias pointing to more than 1 version".to_owned())
+    } else if other == version {
+        Some(format!(
+            "Invalid function version {version}. Function version {version} is already included in routing \
+             configuration."
+        ))
+    } else if !weight.as_f64().is_some_and(|weight| (0.0..=1.0).contains(&weight)) {
+        Some(format!("The weight of version {other} must be a number from 0.0 to 1.0"))
+    } else if place.version(function, other)?["Role"] != main["Role"] {
+        Some("The versions of an alias must have the same execution role.".to_owned())
+    } else {
+        None
+    };
+    match broken {
+        Some(message) if call.world.enforces("alias-weights") => Err(invalid(message)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn get_alias(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    place.function(&function)?;
+    let name = call.text("Name");
+    let alias = place.aliases().get(&key(&function, name));
+    Ok(Reply::json(200, &alias.ok_or_else(|| missing(&place, &function, name))?))
+}
+
+fn missing(place: &Place, function: &str, name: &str) -> Fault {
+    not_found(format!("Cannot find alias arn: {}", place.arn(function, Some(name))))
+}
+
+pub(super) fn list_aliases(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    place.function(&function)?;
+    let version = call.maybe("FunctionVersion");
+    let mut aliases = Place::of_function(&place.aliases(), &function);
+    aliases.retain(|(_, alias)| version.is_none_or(|version| versions_of(alias).contains(&version)));
+    page(call, "Aliases", aliases, 10_000)
+}
+
+pub(super) fn update_alias(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    place.function(&function)?;
+    let name = call.text("Name");
+    let before =
+        place.aliases().get(&key(&function, name)).ok_or_else(|| missing(&place, &function, name))?;
+    check_revision(call, &before)?;
+    let mut after = before.clone();
+    for member in ["FunctionVersion", "Description"] {
+        if let Some(value) = call.maybe(member) {
+            after[member] = Value::from(value);
+        }
+    }
+    route(call, &mut after);
+    check(call, &place, &function, &after)?;
+    after["RevisionId"] = Value::from(place.revision(&call.request_id));
+    if after["FunctionVersion"] != before["FunctionVersion"] {
+        provisioned::may_follow(call, &place, &function, name, &after)?;
+    }
+    place.aliases().put(&key(&function, name), after.clone())?;
+    if after["FunctionVersion"] != before["FunctionVersion"] {
+        provisioned::follow(call, &place, &function, name, &after)?;
+    }
+    Ok(Reply::json(200, &after))
+}
+
+/// An alias that is not there is deleted already.
+pub(super) fn delete_alias(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    place.function(&function)?;
+    delete(&place, &function, call.text("Name"))?;
+    Ok(Reply::empty())
+}
+
+fn delete(place: &Place, function: &str, name: &str) -> Result<(), Fault> {
+    provisioned::forget(place, function, name)?;
+    permissions::forget(place, function, name)?;
+    place.aliases().remove(&key(function, name)).map(|_| ())
+}
+
+pub(super) fn delete_all(place: &Place, function: &str) -> Result<(), Fault> {
+    let aliases = Place::of_function(&place.aliases(), function);
+    aliases.iter().try_for_each(|(name, _)| delete(place, function, name))
+}
+
+/// Names of the aliases that point to a version.
+pub(super) fn using(place: &Place, function: &str, version: &str) -> Vec<String> {
+    let aliases = Place::of_function(&place.aliases(), function).into_iter();
+    aliases.filter(|(_, alias)| versions_of(alias).contains(&version)).map(|(name, _)| name).collect()
+}
+
+/// The main version, and the weighted one.
+fn versions_of(alias: &Value) -> Vec<&str> {
+    let weighted = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten();
+    alias["FunctionVersion"]
+        .as_str()
+        .into_iter()
+        .chain(weighted.map(|(version, _)| version.as_str()))
+        .collect()
+}
+
+/// The version that one invocation of an alias goes to; `draw` is a random number in [0, 1).
+pub(super) fn chosen(alias: &Value, draw: f64) -> &str {
+    let mut weights = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten();
+    let weighted = weights.find(|(_, weight)| weight.as_f64().is_some_and(|weight| draw < weight));
+    weighted
+        .map(|(version, _)| version.as_str())
+        .or_else(|| alias["FunctionVersion"].as_str())
+        .unwrap_or(LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_choose_between_two_versions() {
+        let alias =
+            json!({"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.25}}});
+        assert_eq!([0.0, 0.2499, 0.25, 0.99].map(|draw| chosen(&alias, draw)), ["1", "1", "2", "2"]);
+        assert_eq!(chosen(&json!({"FunctionVersion": "2"}), 0.0), "2");
+    }
+}

@@ -1,0 +1,235 @@
+//! How many invocations may run at once: the account's limit, and what functions reserve of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::functions::unqualified;
+use super::place::{Place, invalid};
+use super::provisioned;
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::world::World;
+
+/// What an account has after some use; new ones have less (10 was seen, aws-facts §11.1).
+const USUAL_LIMIT: u64 = 1_000;
+/// AWS keeps this much for functions that reserve nothing; all of it in accounts that have less (aws-facts §11.6).
+const LEAST_UNRESERVED: u64 = 100;
+
+const ACCOUNT: &str = "lambda.account";
+
+/// Sets the region's concurrency limit, to see what a small account refuses.
+///
+/// # Errors
+/// The sandbox's own trouble with its files.
+pub fn set_concurrency_limit(world: &World, region: &str, limit: u64) -> Result<(), Fault> {
+    world.shelf(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
+}
+
+/// The numbers that decide what may still be taken.
+struct Budget {
+    limit: u64,
+    /// By functions, with `PutFunctionConcurrency`.
+    reserved: u64,
+    /// By provisioned concurrency of functions that reserve nothing.
+    provisioned: u64,
+}
+
+impl Budget {
+    /// Without what `except` takes.
+    fn of(place: &Place, except: Taker<'_>) -> Self {
+        let limit = place.world.shelf(ACCOUNT, &place.region).get("limit");
+        let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or(USUAL_LIMIT);
+        let mut budget = Self { limit, reserved: 0, provisioned: 0 };
+        for (name, document) in place.functions().list("") {
+            match document["Reserved"].as_u64() {
+                Some(reserved) if except != Taker::Reservation(&name) => budget.reserved += reserved,
+                Some(_) => {}
+                None => budget.provisioned += provisioned::total(place, &name, except.provisioned_key()),
+            }
+        }
+        budget
+    }
+
+    fn unreserved(&self) -> u64 {
+        self.limit.saturating_sub(self.reserved)
+    }
+
+    /// Whether `more` can be taken from what nobody has reserved.
+    fn check(&self, more: u64, what: &str) -> Result<(), Fault> {
+        let least = LEAST_UNRESERVED.min(self.limit);
+        if more == 0 || self.limit >= self.reserved + self.provisioned + more + least {
+            return Ok(());
+        }
+        Err(invalid(format!(
+            "Specified {what} for function decreases account's UnreservedConcurrentExecution below its minimum value \
+             of [{least}]."
+        )))
+    }
+}
+
+/// Who takes from the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taker<'a> {
+    Nobody,
+    /// A function.
+    Reservation(&'a str),
+    /// A key of provisioned concurrency.
+    Provisioned(&'a str),
+}
+
+impl<'a> Taker<'a> {
+    fn provisioned_key(self) -> &'a str {
+        match self {
+            Self::Provisioned(key) => key,
+            Self::Nobody | Self::Reservation(_) => "",
+        }
+    }
+}
+
+/// Whether provisioned concurrency of `count` fits (aws-facts §11.6).
+pub(super) fn check_provisioned(
+    call: &Call,
+    place: &Place,
+    function: &str,
+    key: &str,
+    count: u64,
+) -> Result<(), Fault> {
+    if !call.world.enforces("provisioned-headroom") {
+        return Ok(());
+    }
+    match place.function(function)?["Reserved"].as_u64() {
+        Some(reserved) if provisioned::total(place, function, key) + count > reserved => Err(invalid(
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for \
+             function",
+        )),
+        Some(_) => Ok(()),
+        None => Budget::of(place, Taker::Provisioned(key)).check(count, "ConcurrentExecutions"),
+    }
+}
+
+pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
+    let (place, function) = (Place::of(call), unqualified(call)?);
+    place.function(&function)?;
+    let asked = call.number("ReservedConcurrentExecutions").unwrap_or(0).unsigned_abs();
+    let provisioned = provisioned::total(&place, &function, "");
+    if asked < provisioned {
+        return Err(invalid(format!(
+            "ReservedConcurrentExecutions {asked} should not be lower than function's total provisioned concurrency \
+             [{provisioned}]."
+        )));
+    }
+    if call.world.enforces("reserved-headroom") {
+        let mut budget = Budget::of(&place, Taker::Reservation(&function));
+        if place.function(&function)?["Reserved"].is_null() {
+            // From now on it comes out of the function's own reservation.
+            budget.provisioned -= provisioned;
+        }
+        budget.check(asked, "ReservedConcurrentExecutions")?;
+    }
+    reserve(&place, &function, Value::from(asked))?;
+    Ok(Reply::json(200, &json!({"ReservedConcurrentExecutions": asked})))
+}
+
+pub(super) fn delete_function_concurrency(call: &Call) -> Result<Reply, Fault> {
+    reserve(&Place::of(call), &unqualified(call)?, Value::Null)?;
+    Ok(Reply::empty())
+}
+
+fn reserve(place: &Place, function: &str, reserved: Value) -> Result<(), Fault> {
+    let set = place.functions().update(function, |entry| {
+        entry.doc["Reserved"] = reserved;
+        Ok(())
+    })?;
+    set.ok_or_else(|| place.missing(function, None))
+}
+
+pub(super) fn get_function_concurrency(call: &Call) -> Result<Reply, Fault> {
+    let document = Place::of(call).function(&unqualified(call)?)?;
+    Ok(Reply::json(
+        200,
+        &match document["Reserved"].as_u64() {
+            Some(reserved) => json!({"ReservedConcurrentExecutions": reserved}),
+            None => json!({}),
+        },
+    ))
+}
+
+/// Unreserved here is without reservations only: provisioned concurrency is not subtracted [M:lambda AccountLimit].
+pub(super) fn get_account_settings(call: &Call) -> Result<Reply, Fault> {
+    let place = Place::of(call);
+    let budget = Budget::of(&place, Taker::Nobody);
+    let (functions, versions) = (place.functions().list(""), place.versions().list(""));
+    let sizes = functions.iter().chain(&versions).map(|(_, document)| &document["Configuration"]["CodeSize"]);
+    let total: u64 = sizes.filter_map(Value::as_u64).sum();
+    Ok(Reply::json(
+        200,
+        &json!({
+            "AccountLimit": {
+                "TotalCodeSize": 322_122_547_200_u64,
+                "CodeSizeUnzipped": 262_144_000,
+                "CodeSizeZipped": 52_428_800,
+                "ConcurrentExecutions": budget.limit,
+                "UnreservedConcurrentExecutions": budget.unreserved(),
+            },
+            "AccountUsage": {"TotalCodeSize": total, "FunctionCount": functions.len()},
+        }),
+    ))
+}
+
+/// Invocations that run now, by region and function.
+#[derive(Debug, Default)]
+pub(super) struct Running(Arc<Mutex<BTreeMap<String, u64>>>);
+
+/// An invocation that runs; dropping it gives its place free.
+#[derive(Debug)]
+pub(super) struct Slot {
+    running: Arc<Mutex<BTreeMap<String, u64>>>,
+    key: String,
+}
+
+fn lock(counts: &Mutex<BTreeMap<String, u64>>) -> MutexGuard<'_, BTreeMap<String, u64>> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Running {
+    /// Takes a place for one invocation.
+    ///
+    /// # Errors
+    /// 429 when all are taken (aws-facts §11.5).
+    pub fn enter(&self, place: &Place, function: &str) -> Result<Slot, Fault> {
+        let throttled = |reason: &str| {
+            Fault::new(429, "TooManyRequestsException", "Rate Exceeded.").with("Reason", reason)
+        };
+        let reserved = place.function(function)?["Reserved"].as_u64();
+        let limit = Budget::of(place, Taker::Nobody).unreserved();
+        let region = format!("{}/", place.region);
+        let key = format!("{region}{function}");
+        let mut counts = lock(&self.0);
+        if place.world.enforces("concurrency-limit") {
+            let all: u64 = counts
+                .range(region.clone()..)
+                .take_while(|(key, _)| key.starts_with(&region))
+                .map(|(_, count)| count)
+                .sum();
+            match reserved {
+                Some(reserved) if counts.get(&key).copied().unwrap_or(0) >= reserved => {
+                    return Err(throttled("ReservedFunctionConcurrentInvocationLimitExceeded"));
+                }
+                None if all >= limit => return Err(throttled("ConcurrentInvocationLimitExceeded")),
+                _ => {}
+            }
+        }
+        *counts.entry(key.clone()).or_default() += 1;
+        Ok(Slot { running: Arc::clone(&self.0), key })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(count) = lock(&self.running).get_mut(&self.key) {
+            *count -= 1;
+        }
+    }
+}

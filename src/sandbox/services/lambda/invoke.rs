@@ -1,0 +1,187 @@
+//! Invocations (aws-facts §11.5): which version runs, how large payloads may be, what is told about the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use serde::de::IgnoredAny;
+
+use super::aliases;
+use super::concurrency::{Running, Slot};
+use super::functions::check_active;
+use super::place::{LATEST, Place, Target};
+use super::provisioned;
+use super::work::{FunctionVersion, Invocation, Invoked, Seams};
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::services::cloudwatch::{self, Measure};
+
+/// aws-facts §11.1
+const LARGEST_REQUEST: usize = 6 << 20;
+const LARGEST_EVENT: usize = 1 << 20;
+/// Lambda tries an event again after a minute, and after two [D: lambda/latest/dg/invocation-async].
+const EVENT_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
+    let (place, target) = (Place::of(&call), Target::of(&call)?);
+    let found = place.find(&target)?;
+    let version = match &found.alias {
+        Some(alias) => aliases::chosen(alias, draw(&call)),
+        None => found.configuration["Version"].as_str().unwrap_or(LATEST),
+    };
+    let configuration = place.version(&target.name, version)?;
+    check_active(&call, &configuration)?;
+    let kind = header(&call, "x-amz-invocation-type").unwrap_or("RequestResponse");
+    let invocation = invocation(&call, &place, &target, kind)?;
+    let provisioned = provisioned::of_version(&place, &target.name, version);
+    let run = Run {
+        version: FunctionVersion::new(&place, &configuration, provisioned),
+        qualifier: target.qualifier,
+        place,
+        invocation,
+    };
+    match kind {
+        "DryRun" => Ok(Reply::empty()),
+        "Event" => {
+            call.world.spawn(run.deliver());
+            Ok(Reply { status: 202, ..Reply::empty() })
+        }
+        "RequestResponse" => answer(&call, version, run.once().await?),
+        other => Err(Fault::new(
+            400,
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: Member \
+                 must satisfy enum value set: [Event, RequestResponse, DryRun]"
+            ),
+        )),
+    }
+}
+
+fn answer(call: &Call, version: &str, invoked: Invoked) -> Result<Reply, Fault> {
+    let mut reply = Reply::raw(200, HeaderValue::from_static("application/json"), invoked.payload)
+        .header("x-amz-executed-version", version);
+    if let Some(error) = &invoked.function_error {
+        reply = reply.header("x-amz-function-error", error);
+    }
+    if header(call, "x-amz-log-type") == Some("Tail") {
+        reply = reply.header("x-amz-log-result", &STANDARD.encode(&invoked.log_tail));
+    }
+    Ok(reply)
+}
+
+fn header<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+    call.headers.get(name)?.to_str().ok()
+}
+
+fn invocation(call: &Call, place: &Place, target: &Target, kind: &str) -> Result<Invocation, Fault> {
+    let unreadable = |what: String| {
+        let message = format!("Could not parse request body into json: {what}");
+        Fault::new(400, "InvalidRequestContentException", message)
+    };
+    let most = if kind == "Event" { LARGEST_EVENT } else { LARGEST_REQUEST };
+    let size = call.body.len();
+    if size > most && call.world.enforces("payload-size") {
+        let message =
+            format!("{size} byte payload is too large for the {kind} invocation type (limit {most} bytes)");
+        return Err(Fault::new(413, "RequestTooLargeException", message));
+    }
+    // Without a payload, the event is an empty object.
+    let payload = if size == 0 { Bytes::from_static(b"{}") } else { call.body.clone() };
+    serde_json::from_slice::<IgnoredAny>(&payload)
+        .map_err(|error| unreadable(format!("Could not parse payload into json: {error}")))?;
+    let client_context = header(call, "x-amz-client-context")
+        .map(|encoded| STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+        .map(|decoded| {
+            decoded.ok_or_else(|| {
+                unreadable("Client context must be a valid Base64-encoded JSON object.".into())
+            })
+        })
+        .transpose()?;
+    Ok(Invocation {
+        request_id: call.request_id.clone(),
+        invoked_arn: place.arn(&target.name, target.qualifier.as_deref()),
+        payload,
+        client_context,
+    })
+}
+
+/// A number in [0, 1) for the weights of an alias.
+fn draw(call: &Call) -> f64 {
+    let hash = blake3::hash(format!("{}{}", call.request_id, call.now()).as_bytes());
+    let bytes = hash.as_bytes();
+    f64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// One invocation on its way.
+struct Run {
+    place: Place,
+    version: FunctionVersion,
+    /// As the caller named it, for the metrics.
+    qualifier: Option<String>,
+    invocation: Invocation,
+}
+
+impl Run {
+    async fn once(&self) -> Result<Invoked, Fault> {
+        let slot = self.enter()?;
+        let world = Arc::clone(&self.place.world);
+        let work = Arc::clone(&world.parts.get::<Seams>().work);
+        let invoked = work.invoke(world, self.version.clone(), self.invocation.clone()).await?;
+        drop(slot);
+        self.measure_end(&invoked);
+        Ok(invoked)
+    }
+
+    fn enter(&self) -> Result<Slot, Fault> {
+        let entered = self.place.world.parts.get::<Running>().enter(&self.place, &self.version.name);
+        if entered.is_err() {
+            self.measure("Throttles", 1.0, "Count");
+        }
+        entered
+    }
+
+    /// An event is tried three times, and then thrown away.
+    async fn deliver(self) {
+        let mut pauses = EVENT_RETRIES.into_iter();
+        loop {
+            let failed = match self.once().await {
+                Ok(invoked) => invoked.function_error,
+                Err(fault) => Some(fault.code.into_owned()),
+            };
+            let Some(error) = failed else { return };
+            tracing::debug!(function = self.version.name, error, "an event was not processed");
+            let Some(pause) = pauses.next() else { return };
+            self.place.world.clock.sleep(self.place.world.pace.of(pause)).await;
+        }
+    }
+
+    fn measure_end(&self, invoked: &Invoked) {
+        let error = if invoked.function_error.is_some() { 1.0 } else { 0.0 };
+        self.measure("Invocations", 1.0, "Count");
+        self.measure("Errors", error, "Count");
+        self.measure("Duration", invoked.duration.as_secs_f64() * 1_000.0, "Milliseconds");
+        if invoked.provisioned {
+            self.measure("ProvisionedConcurrencyInvocations", 1.0, "Count");
+        } else if self.version.provisioned > 0 {
+            self.measure("ProvisionedConcurrencySpilloverInvocations", 1.0, "Count");
+        }
+    }
+
+    /// By function, and by the version or alias that was named [D: lambda/latest/dg/monitoring-metrics].
+    fn measure(&self, metric: &str, value: f64, unit: &str) {
+        let name = self.version.name.as_str();
+        let mut dimensions = vec![vec![("FunctionName", name.to_owned())]];
+        if let Some(qualifier) = &self.qualifier {
+            let resource = ("Resource", format!("{name}:{qualifier}"));
+            dimensions.push(vec![("FunctionName", name.to_owned()), resource]);
+        }
+        for dimensions in dimensions {
+            let measure = Measure { namespace: "AWS/Lambda", metric, dimensions: &dimensions, unit };
+            cloudwatch::record(&self.place.world, &self.place.region, &measure, value);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Provisioned concurrency (aws-facts §11.6): environments that are initialised before they are needed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::concurrency;
+use super::functions::{check_active, page, unqualified};
+use super::place::{LATEST, Place, Target, conflict, invalid, key};
+use super::work::{FunctionVersion, Seams};
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::store::merge;
+use crate::sandbox::world::World;
+
+/// "Starts after a minute or two."
+const ALLOCATION: Duration = Duration::from_secs(90);
+
+pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
+    let (place, target) = (Place::of(call), Target::of(call)?);
+    let (name, qualifier) = (target.name.as_str(), target.qualifier.as_deref().unwrap_or(LATEST));
+    let found = place.find(&target)?;
+    check_version(call, &found.configuration)?;
+    let weighted = found.alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
+    if weighted && call.world.enforces("provisioned-weights") {
+        return Err(invalid("Invalid alias configuration for Provisioned Concurrency"));
+    }
+    check_active(call, &found.configuration)?;
+    let version = found.configuration["Version"].as_str().unwrap_or_default();
+    check_once(call, &place, name, qualifier, version)?;
+    let count = call.number("ProvisionedConcurrentExecutions").unwrap_or(1).unsigned_abs();
+    concurrency::check_provisioned(call, &place, name, &key(name, qualifier), count)?;
+    let document = begin(call, &place, name, qualifier, version, count)?;
+    Ok(Reply::json(202, &shown(document, false)))
+}
+
+fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
+    if configuration["Version"] == LATEST && call.world.enforces("provisioned-unpublished") {
+        let message = "Provisioned Concurrency Configs cannot be applied to unpublished function versions.";
+        return Err(invalid(message));
+    }
+    Ok(())
+}
+
+/// One configuration per version, whichever names it has.
+fn check_once(call: &Call, place: &Place, name: &str, qualifier: &str, version: &str) -> Result<(), Fault> {
+    let others = Place::of_function(&place.provisioned(), name);
+    let taken = others.iter().any(|(other, document)| other != qualifier && document["Version"] == version);
+    if taken && call.world.enforces("provisioned-once") {
+        return Err(conflict(
+            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the configuration as it is at first, and begins to allocate.
+fn begin(
+    call: &Call,
+    place: &Place,
+    name: &str,
+    qualifier: &str,
+    version: &str,
+    count: u64,
+) -> Result<Value, Fault> {
+    let document = json!({
+        "FunctionArn": place.arn(name, Some(qualifier)),
+        "RequestedProvisionedConcurrentExecutions": count,
+        "AvailableProvisionedConcurrentExecutions": 0,
+        "AllocatedProvisionedConcurrentExecutions": 0,
+        "Status": "IN_PROGRESS",
+        "LastModified": place.timestamp(),
+        "Version": version,
+        "Token": place.revision(&call.request_id),
+    });
+    place.provisioned().put(&key(name, qualifier), document.clone())?;
+    allocate(place, name.to_owned(), qualifier.to_owned(), document.clone());
+    Ok(document)
+}
+
+/// Has the environments made in the background; the end is written unless another attempt has begun since.
+fn allocate(place: &Place, name: String, qualifier: String, document: Value) {
+    let place = place.clone();
+    let world = Arc::clone(&place.world);
+    let ready_at = world.clock.now() + world.pace.of(ALLOCATION).as_millis() as u64;
+    world.spawn(async move {
+        let count = document["RequestedProvisionedConcurrentExecutions"].as_u64().unwrap_or_default();
+        let outcome = want(&place, &name, document["Version"].as_str().unwrap_or_default(), count).await;
+        place.world.clock.until(ready_at).await;
+        let end = match outcome {
+            Ok(()) => json!({
+                "Status": "READY",
+                "AvailableProvisionedConcurrentExecutions": count,
+                "AllocatedProvisionedConcurrentExecutions": count,
+            }),
+            Err(reason) => {
+                tracing::debug!(function = name, %reason, "provisioned concurrency failed");
+                json!({"Status": "FAILED", "StatusReason": format!("FUNCTION_ERROR_INIT_FAILURE: {reason}")})
+            }
+        };
+        let written = place.provisioned().update(&key(&name, &qualifier), |entry| {
+            if entry.doc["Token"] == document["Token"] {
+                merge(&mut entry.doc, end);
+            }
+            Ok(())
+        });
+        if let Err(fault) = written {
+            tracing::warn!(
+                function = name,
+                message = fault.message,
+                "the state of provisioned concurrency is lost"
+            );
+        }
+    });
+}
+
+/// Asks for a number of environments of a version; one that is gone needs none.
+async fn want(place: &Place, name: &str, version: &str, count: u64) -> Result<(), String> {
+    let Ok(configuration) = place.version(name, version) else { return Ok(()) };
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let version = FunctionVersion::new(place, &configuration, count);
+    let work = Arc::clone(&place.world.parts.get::<Seams>().work);
+    work.provision(Arc::clone(&place.world), version, count).await
+}
+
+/// Environments that nobody wants any more end in the background.
+fn release(place: &Place, name: &str, version: &str) {
+    let (place, name, version) = (place.clone(), name.to_owned(), version.to_owned());
+    let world = Arc::clone(&place.world);
+    world.spawn(async move {
+        if let Err(reason) = want(&place, &name, &version, 0).await {
+            tracing::debug!(function = name, %reason, "environments were not released");
+        }
+    });
+}
+
+/// After a start, no environment is there; what was configured is made again.
+pub(super) fn resume(world: &Arc<World>) {
+    for (full_key, document) in world.store.list("lambda.provisioned", "") {
+        let Some((region, (name, qualifier))) =
+            full_key.split_once('/').and_then(|(region, key)| Some((region, key.split_once(':')?)))
+        else {
+            continue;
+        };
+        if document["Status"] != "FAILED" {
+            let place = Place { world: Arc::clone(world), region: region.to_owned() };
+            allocate(&place, name.to_owned(), qualifier.to_owned(), document);
+        }
+    }
+}
+
+pub(super) fn get(call: &Call) -> Result<Reply, Fault> {
+    let (place, target) = (Place::of(call), Target::of(call)?);
+    place.find(&target)?;
+    let document = place.provisioned().get(&key(&target.name, target.qualifier.as_deref().unwrap_or(LATEST)));
+    let document = document.ok_or_else(|| {
+        let message = "No Provisioned Concurrency Config found for this function";
+        Fault::new(404, "ProvisionedConcurrencyConfigNotFoundException", message)
+    })?;
+    Ok(Reply::json(200, &shown(document, false)))
+}
+
+pub(super) fn list(call: &Call) -> Result<Reply, Fault> {
+    let (place, name) = (Place::of(call), unqualified(call)?);
+    place.function(&name)?;
+    let all = Place::of_function(&place.provisioned(), &name).into_iter();
+    let all = all.map(|(qualifier, document)| (qualifier, shown(document, true))).collect();
+    page(call, "ProvisionedConcurrencyConfigs", all, 50)
+}
+
+/// Without what is ours; lists alone show the ARN.
+fn shown(document: Value, with_arn: bool) -> Value {
+    let mut document = document;
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, _| !["Version", "Token"].contains(&name.as_str()));
+        if !with_arn {
+            members.remove("FunctionArn");
+        }
+    }
+    document
+}
+
+/// Deleting what is not configured is no error.
+pub(super) fn delete(call: &Call) -> Result<Reply, Fault> {
+    let (place, target) = (Place::of(call), Target::of(call)?);
+    place.find(&target)?;
+    forget(&place, &target.name, target.qualifier.as_deref().unwrap_or(LATEST))?;
+    Ok(Reply::empty())
+}
+
+/// Removes the configuration of a version or alias, if there is one.
+pub(super) fn forget(place: &Place, name: &str, qualifier: &str) -> Result<(), Fault> {
+    if let Some(document) = place.provisioned().remove(&key(name, qualifier))? {
+        release(place, name, document["Version"].as_str().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Whether the provisioned concurrency of an alias, if it has any, could move with it.
+pub(super) fn may_follow(
+    call: &Call,
+    place: &Place,
+    name: &str,
+    alias: &str,
+    moved: &Value,
+) -> Result<(), Fault> {
+    if !place.provisioned().has(&key(name, alias)) {
+        return Ok(());
+    }
+    let version = moved["FunctionVersion"].as_str().unwrap_or_default();
+    check_version(call, &place.version(name, version)?)?;
+    check_once(call, place, name, alias, version)
+}
+
+/// Provisioned concurrency follows its alias: allocated on the new version, deallocated from the old one.
+pub(super) fn follow(
+    call: &Call,
+    place: &Place,
+    name: &str,
+    alias: &str,
+    moved: &Value,
+) -> Result<(), Fault> {
+    let Some(before) = place.provisioned().get(&key(name, alias)) else { return Ok(()) };
+    let version = moved["FunctionVersion"].as_str().unwrap_or_default();
+    let count = before["RequestedProvisionedConcurrentExecutions"].as_u64().unwrap_or_default();
+    begin(call, place, name, alias, version, count)?;
+    release(place, name, before["Version"].as_str().unwrap_or_default());
+    Ok(())
+}
+
+/// What a function has provisioned in all, without the configuration under the key `except`.
+pub(super) fn total(place: &Place, name: &str, except: &str) -> u64 {
+    let all = Place::of_function(&place.provisioned(), name).into_iter();
+    all.filter(|(qualifier, _)| key(name, qualifier) != except)
+        .filter_map(|(_, document)| document["RequestedProvisionedConcurrentExecutions"].as_u64())
+        .sum()
+}
+
+/// What one version has provisioned, under whichever name.
+pub(super) fn of_version(place: &Place, name: &str, version: &str) -> u32 {
+    let all = Place::of_function(&place.provisioned(), name).into_iter();
+    all.filter(|(_, document)| document["Version"] == version)
+        .filter_map(|(_, document)| document["RequestedProvisionedConcurrentExecutions"].as_u64())
+        .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+        .sum()
+}

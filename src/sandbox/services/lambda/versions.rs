@@ -1,0 +1,95 @@
+//! Published versions (aws-facts §11.4).
+
+use serde_json::{Value, json};
+
+use super::functions::{check_settled, listed, unqualified};
+use super::place::{LATEST, Place, check_revision, fingerprint, invalid, key};
+use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::store::Entry;
+
+/// How long a new version is Pending on AWS, in seconds.
+const PUBLICATION: u64 = 2;
+
+pub(super) fn publish_version(call: &Call) -> Result<Reply, Fault> {
+    let (place, name) = (Place::of(call), unqualified(call)?);
+    let latest = place.version(&name, LATEST)?;
+    check_settled(call, &latest)?;
+    check_revision(call, &latest)?;
+    let current = latest["CodeSha256"].as_str().unwrap_or_default();
+    if let Some(given) = call.maybe("CodeSha256").filter(|given| !given.is_empty() && *given != current) {
+        return Err(invalid(format!(
+            "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with \
+             the CodeSHA256 in $LATEST."
+        )));
+    }
+    Ok(Reply::json(201, &publish(call, &place, &name)?))
+}
+
+/// Publishes `$LATEST`, unless the last version is the same: then that one is the answer.
+pub(super) fn publish(call: &Call, place: &Place, name: &str) -> Result<Value, Fault> {
+    let unchanged = |number: &str, document: &Value| {
+        document["Published"]["Version"] == number
+            && document["Published"]["Fingerprint"] == fingerprint(&document["Configuration"])
+    };
+    let document = place.function(name)?;
+    let last = document["Published"]["Version"].as_str().unwrap_or_default();
+    if unchanged(last, &document) && place.versions().has(&key(name, last)) {
+        return qualified(place, name, last);
+    }
+    // The number is taken first: one that a kill leaves unused is never seen.
+    let taken = place.functions().update(name, |entry| {
+        let number = entry.doc["Last"].as_u64().unwrap_or(0) + 1;
+        entry.doc["Last"] = Value::from(number);
+        Ok((number.to_string(), entry.doc["Configuration"].clone()))
+    })?;
+    let (number, mut configuration) = taken.ok_or_else(|| place.missing(name, None))?;
+    let published = json!({"Version": number, "Fingerprint": fingerprint(&configuration)});
+
+    configuration["Version"] = Value::from(number.as_str());
+    configuration["FunctionArn"] = Value::from(place.arn(name, Some(&number)));
+    configuration["RevisionId"] = Value::from(place.revision(&format!("{}{number}", call.request_id)));
+    configuration["State"] = Value::from("Pending");
+    configuration["StateReason"] = Value::from("The function is being created.");
+    configuration["StateReasonCode"] = Value::from("Creating");
+    configuration["LastUpdateStatus"] = Value::from("Successful");
+    if let Some(members) = configuration.as_object_mut() {
+        members.retain(|name, _| !name.starts_with("LastUpdateStatusReason"));
+    }
+    if call.operation == "PublishVersion"
+        && let Some(description) = call.maybe("Description")
+    {
+        configuration["Description"] = Value::from(description);
+    }
+    let active = json!({"State": "Active", "StateReason": null, "StateReasonCode": null});
+    let plan = place.then(PUBLICATION, &call.request_id, active);
+    place
+        .versions()
+        .put(&key(name, &number), Entry::planned(json!({"Configuration": configuration}), plan))?;
+    place.functions().update(name, |entry| {
+        entry.doc["Published"] = published;
+        Ok(())
+    })?;
+    Ok(configuration)
+}
+
+fn qualified(place: &Place, name: &str, number: &str) -> Result<Value, Fault> {
+    let mut configuration = place.version(name, number)?;
+    configuration["FunctionArn"] = Value::from(place.arn(name, Some(number)));
+    Ok(configuration)
+}
+
+/// `$LATEST` and all published versions, the oldest first: number and configuration.
+pub(super) fn all(place: &Place, name: &str) -> Result<Vec<(String, Value)>, Fault> {
+    let mut numbers: Vec<String> =
+        Place::of_function(&place.versions(), name).into_iter().map(|(number, _)| number).collect();
+    numbers.sort_by_key(|number| number.parse::<u64>().unwrap_or(u64::MAX));
+    numbers.insert(0, LATEST.to_owned());
+    let named = |number: String| Ok((key(name, &number), qualified(place, name, &number)?));
+    numbers.into_iter().map(named).collect()
+}
+
+pub(super) fn list_versions_by_function(call: &Call) -> Result<Reply, Fault> {
+    let (place, name) = (Place::of(call), unqualified(call)?);
+    listed(call, "Versions", all(&place, &name)?)
+}

@@ -1,0 +1,265 @@
+//! Service Quotas: AWS's defaults, and what this account has of them.
+//!
+//! A fresh account has 0 instances for most SageMaker uses (aws-facts §4.4), with which nothing could be tried.
+//! So the sandbox's account was granted some, unless told otherwise: `POST /_sandbox/quotas` takes
+//! `{"account": "fresh"}`, `{"account": "granted"}`, or values by code, `{"L-614B09FD": 2}`.
+
+use serde_json::{Map, Value, json};
+
+use crate::sandbox::call::{Answer, Call, Fault, op};
+use crate::sandbox::paging::Page;
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::store::merge;
+use crate::sandbox::world::World;
+
+const SERVICE: Rule =
+    Rule::ANY.at("ServiceCode").required().length(1, 63).pattern("[a-zA-Z][a-zA-Z0-9-]{1,63}");
+const CODE: Rule = Rule::ANY.at("QuotaCode").required().length(1, 128).pattern("[a-zA-Z][a-zA-Z0-9-]{1,128}");
+const MAX_RESULTS: Rule = Rule::ANY.at("MaxResults").range(1, 100);
+
+pub const API: Api = Api {
+    name: "servicequotas",
+    signing_name: "servicequotas",
+    target: "ServiceQuotasV20190624",
+    invalid: "IllegalArgumentException",
+    operations: &[
+        op("GetServiceQuota", &[SERVICE, CODE], |call| get(call, Quota::applied)),
+        op("GetAWSDefaultServiceQuota", &[SERVICE, CODE], |call| get(call, Quota::default)),
+        op("ListServiceQuotas", &[SERVICE, MAX_RESULTS], |call| list(call, Quota::applied)),
+        op("ListAWSDefaultServiceQuotas", &[SERVICE, MAX_RESULTS], |call| list(call, Quota::default)),
+        op("ListServices", &[MAX_RESULTS], list_services),
+    ],
+};
+
+/// What SageMaker counts instances for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    Endpoint,
+    Training,
+    SpotTraining,
+    Notebook,
+    Processing,
+}
+
+impl Use {
+    const ALL: [Self; 5] =
+        [Self::Endpoint, Self::Training, Self::SpotTraining, Self::Notebook, Self::Processing];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Endpoint => "endpoint usage",
+            Self::Training => "training job usage",
+            Self::SpotTraining => "spot training job usage",
+            Self::Notebook => "notebook instance usage",
+            Self::Processing => "processing job usage",
+        }
+    }
+}
+
+/// Defaults by instance type, in the order of [`Use::ALL`]: aws-facts §4.4. `None`: not offered for this.
+type Row = (&'static str, [Option<u16>; 5]);
+const SAGEMAKER: &[Row] = &[
+    ("ml.m5.large", [Some(0), Some(0), Some(4), None, Some(0)]),
+    ("ml.m5.xlarge", [Some(0), Some(0), Some(4), Some(1), Some(0)]),
+    ("ml.m5.2xlarge", [Some(0), Some(0), Some(4), Some(1), Some(0)]),
+    ("ml.m4.xlarge", [Some(0), Some(0), Some(4), Some(0), Some(0)]),
+    ("ml.t3.xlarge", [None, Some(0), Some(0), Some(6), Some(2)]),
+    ("ml.g5.xlarge", [Some(0), Some(0), Some(0), Some(0), Some(0)]),
+    ("ml.g6.xlarge", [Some(0), Some(0), Some(0), Some(0), Some(0)]),
+    ("ml.t2.medium", [Some(2), None, None, None, None]),
+    ("ml.m6g.large", [Some(2), None, None, None, None]),
+    ("ml.m6g.xlarge", [Some(1), None, None, None, None]),
+];
+
+/// The codes that are known (aws-facts §4.4). For the others the sandbox makes up codes: find them by name.
+const CODES: &[(&str, &str)] = &[
+    ("ml.m5.large for endpoint usage", "L-614B09FD"),
+    ("ml.m5.large for training job usage", "L-611FA074"),
+    ("ml.m5.large for spot training job usage", "L-29688C85"),
+    ("ml.m5.xlarge for endpoint usage", "L-2F737F8D"),
+    ("ml.m5.xlarge for training job usage", "L-CCE2AFA6"),
+    ("ml.m5.xlarge for spot training job usage", "L-4CEE6BA6"),
+    ("ml.t3.xlarge for training job usage", "L-823DAB46"),
+    ("ml.t3.xlarge for notebook instance usage", "L-E5884D25"),
+];
+
+/// Quotas of other services that the sandbox enforces or shows: service, code, name, default, granted.
+const OTHERS: &[(&str, &str, &str, f64, f64)] = &[
+    ("ec2", "L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5.0, 32.0),
+    ("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0.0, 0.0),
+    ("ec2", "L-417A185B", "Running On-Demand P instances", 0.0, 0.0),
+    ("lambda", "L-B99A9384", "Concurrent executions", 1_000.0, 1_000.0),
+];
+
+/// Instances that the sandbox's account was granted for each use of each type that AWS offers.
+const GRANTED: f64 = 20.0;
+
+/// Values that were set, by quota code, and the kind of account.
+const TABLE: &str = "servicequotas.account";
+const ACCOUNT: &str = "account";
+
+#[derive(Clone, Debug)]
+struct Quota {
+    service: &'static str,
+    code: String,
+    name: String,
+    fresh: f64,
+    granted: f64,
+}
+
+impl Quota {
+    fn of_sagemaker(instance_type: &str, usage: Use, fresh: u16) -> Self {
+        let name = format!("{instance_type} for {}", usage.words());
+        let known = CODES.iter().find(|(known, _)| *known == name);
+        let made_up = || format!("L-{}", blake3::hash(name.as_bytes()).to_hex()[..8].to_uppercase());
+        let code = known.map_or_else(made_up, |(_, code)| (*code).to_owned());
+        let fresh = f64::from(fresh);
+        Self { service: "sagemaker", code, name, fresh, granted: fresh.max(GRANTED) }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let of_sagemaker = SAGEMAKER.iter().flat_map(|(instance_type, defaults)| {
+            let offered = Use::ALL.into_iter().zip(defaults);
+            offered.filter_map(|(usage, fresh)| Some(Self::of_sagemaker(instance_type, usage, (*fresh)?)))
+        });
+        let others = OTHERS.iter().map(|(service, code, name, fresh, granted)| Self {
+            service,
+            code: (*code).to_owned(),
+            name: (*name).to_owned(),
+            fresh: *fresh,
+            granted: *granted,
+        });
+        of_sagemaker.chain(others)
+    }
+
+    fn default(&self, _: &World) -> f64 {
+        self.fresh
+    }
+
+    fn applied(&self, world: &World) -> f64 {
+        let settings = settings(world);
+        let is_fresh = settings[ACCOUNT] == "fresh";
+        settings[&self.code].as_f64().unwrap_or(if is_fresh { self.fresh } else { self.granted })
+    }
+
+    fn shown(&self, call: &Call, value: f64) -> Value {
+        json!({
+            "ServiceCode": self.service,
+            "ServiceName": service_name(self.service),
+            "QuotaArn": call.arn(&format!("{}/{}", self.service, self.code)),
+            "QuotaCode": self.code,
+            "QuotaName": self.name,
+            "Value": value,
+            "Unit": "None",
+            "Adjustable": true,
+            "GlobalQuota": false,
+            "QuotaAppliedAtLevel": "ACCOUNT",
+        })
+    }
+}
+
+fn settings(world: &World) -> Value {
+    world.global(TABLE).get(ACCOUNT).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// What this account has of a quota, by its code. `None`: the sandbox does not have this quota.
+pub fn applied(world: &World, service: &str, code: &str) -> Option<f64> {
+    Quota::all()
+        .find(|quota| quota.service == service && quota.code == code)
+        .map(|quota| quota.applied(world))
+}
+
+/// How many instances of a type (`ml.m5.large`) this account may have for a use. `None`: aws-facts §4.4 does not
+/// say that AWS offers it.
+pub fn instances(world: &World, instance_type: &str, usage: Use) -> Option<f64> {
+    let name = format!("{instance_type} for {}", usage.words());
+    Quota::all().find(|quota| quota.name == name).map(|quota| quota.applied(world))
+}
+
+/// `POST /_sandbox/quotas`: sets values by code, or what kind of account it is; answers with all settings.
+///
+/// # Errors
+/// 400 for an unknown quota, a negative value, or another kind of account.
+pub(in crate::sandbox) fn post(world: &World, posted: Value) -> Answer {
+    let bad = |message: &str| Fault::new(400, "BadRequest", message);
+    let wanted = posted.as_object().ok_or_else(|| bad("an object is wanted"))?;
+    for (name, value) in wanted {
+        let right = if name == ACCOUNT {
+            value == "fresh" || value == "granted"
+        } else {
+            Quota::all().any(|quota| quota.code == *name) && value.as_f64().is_some_and(|value| value >= 0.0)
+        };
+        if !right {
+            return Err(bad(&format!("no quota or value: {name}")));
+        }
+    }
+    let mut settings = settings(world);
+    merge(&mut settings, posted);
+    world.global(TABLE).put(ACCOUNT, settings.clone())?;
+    Ok(settings)
+}
+
+fn service_name(code: &str) -> &'static str {
+    match code {
+        "ec2" => "Amazon Elastic Compute Cloud (Amazon EC2)",
+        "lambda" => "AWS Lambda",
+        _ => "Amazon SageMaker",
+    }
+}
+
+fn missing() -> Fault {
+    Fault::new(
+        400,
+        "NoSuchResourceException",
+        "The request failed because the specified service or quota does not exist.",
+    )
+}
+
+fn get(call: &Call, value: fn(&Quota, &World) -> f64) -> Answer {
+    let (service, code) = (call.text("ServiceCode"), call.text("QuotaCode"));
+    let quota =
+        Quota::all().find(|quota| quota.service == service && quota.code == code).ok_or_else(missing)?;
+    Ok(json!({"Quota": quota.shown(call, value(&quota, &call.world))}))
+}
+
+fn page<T>(call: &Call, items: Vec<(String, T)>) -> Result<Page<T>, Fault> {
+    let size = call.number("MaxResults").and_then(|size| usize::try_from(size).ok()).unwrap_or(100);
+    let refuse = || Fault::new(400, "InvalidPaginationTokenException", "Invalid token was provided.");
+    call.page(items, "NextToken", size).ok_or_else(refuse)
+}
+
+fn list(call: &Call, value: fn(&Quota, &World) -> f64) -> Answer {
+    let service = call.text("ServiceCode");
+    let of_service = Quota::all().filter(|quota| quota.service == service);
+    let found: Vec<_> =
+        of_service.map(|quota| (quota.code.clone(), quota.shown(call, value(&quota, &call.world)))).collect();
+    if found.is_empty() {
+        return Err(missing());
+    }
+    let page = page(call, found)?;
+    Ok(json!({"Quotas": page.items, "NextToken": page.next}))
+}
+
+fn list_services(call: &Call) -> Answer {
+    let all = ["ec2", "lambda", "sagemaker"];
+    let shown =
+        all.map(|code| (code.to_owned(), json!({"ServiceCode": code, "ServiceName": service_name(code)})));
+    let page = page(call, shown.into())?;
+    Ok(json!({"Services": page.items, "NextToken": page.next}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_known_ones_belong_to_a_row() {
+        let all: Vec<Quota> = Quota::all().collect();
+        let codes: std::collections::BTreeSet<_> = all.iter().map(|quota| &quota.code).collect();
+        assert_eq!(codes.len(), all.len());
+        for (name, code) in CODES {
+            assert!(all.iter().any(|quota| quota.name == *name && quota.code == *code), "{name}");
+        }
+    }
+}

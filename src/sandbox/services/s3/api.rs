@@ -1,0 +1,105 @@
+//! S3 for the sandbox's own runners: training and serving move files without HTTP. Nothing is counted, no fault
+//! strikes.
+
+use std::fs::File;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::blob;
+use super::bucket;
+use super::digest::{Algorithm, Wanted, hex};
+use super::object::{self, About, Content, Encryption, Guard, History, objects_table};
+use crate::sandbox::call::Fault;
+use crate::sandbox::clock::Millis;
+use crate::sandbox::tags::Tags;
+use crate::sandbox::world::World;
+
+/// An object in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    /// In bytes.
+    pub size: u64,
+    /// Without quotes.
+    pub etag: String,
+    pub modified: Millis,
+}
+
+/// Writes an object's bytes into a file, whose folder is made when missing; the file appears when complete.
+///
+/// # Errors
+/// `NoSuchBucket`, `NoSuchKey`, or trouble with files.
+pub async fn get_to_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) -> Result<(), Fault> {
+    let (world, bucket, key, path) = (Arc::clone(world), bucket.to_owned(), key.to_owned(), path.to_owned());
+    blob::aside(move || {
+        let bucket = bucket::find(&world, &bucket)?;
+        let found = object::find(&world, &bucket, &key, None)?;
+        let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+        std::fs::create_dir_all(&folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut source = File::open(blob::objects(&world, &bucket.name).join(&found.content.blob))?;
+        std::io::copy(&mut source, file.as_file_mut())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Makes an object of a file's bytes.
+///
+/// # Errors
+/// `NoSuchBucket`, or trouble with files.
+pub async fn put_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) -> Result<(), Fault> {
+    let (world, bucket, key, path) = (Arc::clone(world), bucket.to_owned(), key.to_owned(), path.to_owned());
+    blob::aside(move || {
+        let bucket = bucket::find(&world, &bucket)?;
+        let wanted = Wanted { md5: true, sum: Some(Algorithm::Crc64Nvme), payload: false };
+        let (blob, digests) =
+            blob::copy(&world, &path, None, wanted)?.keep(&blob::objects(&world, &bucket.name))?;
+        let encryption = Encryption::choose(&bucket, None, None);
+        let content = Content {
+            blob,
+            size: digests.size,
+            etag: encryption.etag(hex(&digests.md5)),
+            sum: digests.sum,
+            parts: Vec::new(),
+            about: About::default(),
+            tags: Tags::new(),
+            encryption,
+        };
+        object::commit(&world, &bucket, &key, content, &Guard::default()).map(|_| ())
+    })
+    .await
+}
+
+/// The objects whose keys start with `prefix`, by key.
+///
+/// # Errors
+/// `NoSuchBucket`.
+pub fn list(world: &World, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Fault> {
+    let table = objects_table(&bucket::find(world, bucket)?.name);
+    let mut listed = Vec::new();
+    let mut cursor = Bound::Included(prefix.to_owned());
+    while let Some((key, doc)) = world.store.first(&table, cursor.as_ref().map(String::as_str)) {
+        if !key.starts_with(prefix) {
+            break;
+        }
+        let mut history = History::read(doc)?;
+        let newest = history.versions.swap_remove(0);
+        if let Some(content) = newest.content {
+            let (size, etag, modified) = (content.size, content.etag, newest.modified);
+            listed.push(Listed { key: key.clone(), size, etag, modified });
+        }
+        cursor = Bound::Excluded(key);
+    }
+    Ok(listed)
+}
+
+/// The region of a bucket, which its ARN does not say.
+///
+/// # Errors
+/// `NoSuchBucket`.
+pub fn region(world: &World, bucket: &str) -> Result<String, Fault> {
+    Ok(bucket::find(world, bucket)?.region)
+}

@@ -1,0 +1,247 @@
+//! S3 on disk. The crate `s3s` speaks the protocol; here are the buckets and objects behind its trait.
+//!
+//! Way of a request: [`wire`] takes its signature off and unframes its body, `s3s` finds and decodes the
+//! operation, [`Gate`] admits it, one function of the table below answers. Documents (buckets, the versions of
+//! each key, uploads, parts) are in the store, bytes in files of their own ([`blob`]). A file is complete
+//! before a document names it, so a kill at any moment shows the object before or the object after.
+
+pub mod api;
+mod blob;
+mod bucket;
+mod copy;
+mod delete;
+mod digest;
+mod get;
+mod listing;
+mod multipart;
+mod object;
+mod policy;
+mod put;
+mod refusal;
+mod settings;
+mod tagging;
+#[cfg(test)]
+mod tests;
+mod uploads;
+mod wire;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt as _;
+use hyper::http::request::Parts;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::*;
+use s3s::host::{S3Host, VirtualHost};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use self::wire::Wire;
+use crate::sandbox::call::Fault;
+use crate::sandbox::counters::Visit;
+use crate::sandbox::protocol::{self, BodyError, Request, Response};
+use crate::sandbox::world::World;
+
+/// The service, for the server's table.
+pub struct Service(S3Service);
+
+impl Service {
+    pub fn new(world: &Arc<World>) -> Self {
+        blob::sweep(world);
+        let mut builder = S3ServiceBuilder::new(Buckets(Arc::clone(world)));
+        // Access is checked only where there is authentication, so there is one, which nothing ever reaches.
+        builder.set_auth(NoAuth);
+        builder.set_access(Gate(Arc::clone(world)));
+        builder.set_host(Loopback);
+        Self(builder.build())
+    }
+}
+
+impl protocol::Service for Service {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn claims(&self, _: &Parts) -> bool {
+        // Nothing in an unsigned request says that it is for S3; the server gives it those that nobody claims.
+        false
+    }
+
+    fn handle<'a>(&'a self, _: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+        Box::pin(async move {
+            let answer = match wire::prepare(request).await {
+                Ok((request, rest)) => {
+                    let answer = self.0.call(request).await;
+                    rest.drain().await;
+                    answer.map_err(|_| Fault::new(500, "InternalError", "the answer cannot be written"))
+                }
+                Err(fault) => Err(fault),
+            };
+            let answer = answer.or_else(|fault| S3Error::from(fault).to_http_response());
+            match answer {
+                Ok(answer) => answer.map(|body| body.map_err(BodyError::from).boxed_unsync()),
+                Err(_) => protocol::respond(500, "application/xml", ""),
+            }
+        })
+    }
+}
+
+/// What every operation gets besides its input.
+#[derive(Clone)]
+struct Cx {
+    world: Arc<World>,
+    wire: Wire,
+}
+
+struct Buckets(Arc<World>);
+
+/// The operations: each a method of the trait, its input and output, and the function that answers it. The
+/// [`Gate`] refuses all others by their name.
+macro_rules! operations {
+    ($($method:ident: $input:ident => $output:ident, $run:path;)*) => {
+        #[async_trait::async_trait]
+        impl S3 for Buckets {
+            $(async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                let wire: Wire = request.extensions.get().cloned().unwrap_or_default();
+                let id = wire.request_id.clone();
+                let cx = Cx { world: Arc::clone(&self.0), wire };
+                $run(cx, request.input).await.map(S3Response::new).map_err(|fault| refuse(fault, id))
+            })*
+        }
+
+        /// Names of the inputs, which are those of the operations with `Input` at the end.
+        const INPUTS: &[&str] = &[$(stringify!($input)),*];
+    };
+}
+
+operations! {
+    list_buckets: ListBucketsInput => ListBucketsOutput, bucket::list;
+    head_bucket: HeadBucketInput => HeadBucketOutput, bucket::head;
+    create_bucket: CreateBucketInput => CreateBucketOutput, bucket::create;
+    delete_bucket: DeleteBucketInput => DeleteBucketOutput, bucket::delete;
+    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput, bucket::location;
+
+    get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput, tagging::get_bucket;
+    put_bucket_tagging: PutBucketTaggingInput => PutBucketTaggingOutput, tagging::put_bucket;
+    delete_bucket_tagging: DeleteBucketTaggingInput => DeleteBucketTaggingOutput, tagging::delete_bucket;
+    get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput, tagging::get_object;
+    put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput, tagging::put_object;
+    delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput, tagging::delete_object;
+
+    get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput, settings::get_public_access;
+    put_public_access_block: PutPublicAccessBlockInput => PutPublicAccessBlockOutput, settings::put_public_access;
+    delete_public_access_block: DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput, settings::delete_public_access;
+    get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput, settings::get_encryption;
+    put_bucket_encryption: PutBucketEncryptionInput => PutBucketEncryptionOutput, settings::put_encryption;
+    delete_bucket_encryption: DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput, settings::delete_encryption;
+    get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput, settings::get_versioning;
+    put_bucket_versioning: PutBucketVersioningInput => PutBucketVersioningOutput, settings::put_versioning;
+    get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput, settings::get_policy;
+    put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput, settings::put_policy;
+    delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput, settings::delete_policy;
+    get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput, settings::get_policy_status;
+    get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput, settings::get_lifecycle;
+    put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput, settings::put_lifecycle;
+    delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput, settings::delete_lifecycle;
+    get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput, settings::get_ownership;
+    put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput, settings::put_ownership;
+
+    put_object: PutObjectInput => PutObjectOutput, put::put_object;
+    copy_object: CopyObjectInput => CopyObjectOutput, copy::copy_object;
+    get_object: GetObjectInput => GetObjectOutput, get::get_object;
+    head_object: HeadObjectInput => HeadObjectOutput, get::head_object;
+    get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput, get::get_attributes;
+    delete_object: DeleteObjectInput => DeleteObjectOutput, delete::delete_object;
+    delete_objects: DeleteObjectsInput => DeleteObjectsOutput, delete::delete_objects;
+
+    list_objects: ListObjectsInput => ListObjectsOutput, listing::list_objects;
+    list_objects_v2: ListObjectsV2Input => ListObjectsV2Output, listing::list_objects_v2;
+    list_object_versions: ListObjectVersionsInput => ListObjectVersionsOutput, listing::list_versions;
+
+    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput, multipart::create;
+    upload_part: UploadPartInput => UploadPartOutput, multipart::upload_part;
+    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput, multipart::upload_part_copy;
+    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput, multipart::complete;
+    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput, multipart::abort;
+    list_parts: ListPartsInput => ListPartsOutput, uploads::list_parts;
+    list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput, uploads::list;
+}
+
+fn refuse(fault: Fault, request_id: String) -> S3Error {
+    let mut error = S3Error::from(fault);
+    error.set_request_id(request_id);
+    error
+}
+
+/// Asked by `s3s` once it knows the operation, before it decodes the input.
+struct Gate(Arc<World>);
+
+/// Headers that ask for what is not here. AWS's own would be obeyed; ignoring them would be a lie.
+const NOT_HERE: &[&str] = &[
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+    "x-amz-website-redirect-location",
+    "x-amz-write-offset-bytes",
+    "x-amz-rename-source",
+];
+
+#[async_trait::async_trait]
+impl S3Access for Gate {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let operation = cx.s3_op().name().to_owned();
+        let unsupported = NOT_HERE.iter().find(|name| cx.headers().contains_key(**name));
+        let unchecked = !["content-md5", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"]
+            .iter()
+            .any(|name| cx.headers().contains_key(*name))
+            && !cx.headers().keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
+        let wire: Wire = cx.extensions_mut().get().cloned().unwrap_or_default();
+        let visit: Option<Arc<Visit>> = cx.extensions_mut().get().cloned();
+        let admitted = async {
+            if let Some(visit) = visit {
+                self.0.admit(&visit, "s3", &operation).await?;
+            }
+            if !wire.signed && self.0.enforces("s3-anonymous-refused") {
+                return Err(Fault::new(403, "AccessDenied", "Access Denied"));
+            }
+            if let Some(header) = unsupported {
+                return Err(Fault::not_implemented("s3", &format!("{operation} with {header}")));
+            }
+            if !INPUTS.iter().any(|input| input.strip_suffix("Input") == Some(&operation)) {
+                return Err(Fault::not_implemented("s3", &operation));
+            }
+            // aws-facts §3.1
+            if operation == "DeleteObjects" && unchecked && self.0.enforces("s3-delete-needs-checksum") {
+                let message = "Missing required header for this request: Content-MD5";
+                return Err(Fault::new(400, "InvalidRequest", message));
+            }
+            Ok(())
+        };
+        admitted.await.map_err(|fault| refuse(fault, wire.request_id.clone()))
+    }
+}
+
+struct NoAuth;
+
+#[async_trait::async_trait]
+impl S3Auth for NoAuth {
+    async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
+        Err(s3_error!(NotImplemented, "the sandbox does not implement s3:PostObject; see docs/sandbox.md"))
+    }
+}
+
+/// `bucket.localhost:4566`, for clients that cannot be told to put the bucket into the path.
+struct Loopback;
+
+impl S3Host for Loopback {
+    fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        Ok(match name.strip_suffix(".localhost") {
+            Some(bucket) => VirtualHost::new("localhost").with_bucket(bucket),
+            None => VirtualHost::new(name),
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! An endpoint as its model servers and its scaling see it: what is to serve, what serves, and how an update ends.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::resource::{failure_reason, invalid, modified};
+use super::{ENDPOINT, instances, work};
+use crate::sandbox::call::Fault;
+use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::store::Entry;
+use crate::sandbox::world::World;
+
+/// One endpoint of a region, by name.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub world: Arc<World>,
+    pub region: String,
+    pub name: String,
+}
+
+/// A production variant with all that its servers need; it outlives its configuration and its model.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    pub name: String,
+    /// None for a serverless variant.
+    pub instance_type: Option<String>,
+    pub instances: u64,
+    pub weight: f64,
+    /// What `DescribeModel` answered: `PrimaryContainer.{Image, ModelDataUrl, Environment}`, `ExecutionRoleArn`.
+    pub model: Value,
+    /// The variant in the endpoint configuration.
+    pub config: Value,
+}
+
+/// The values of the model's environment are the user's secrets, so the documents are not shown.
+impl fmt::Debug for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, instance_type, instances, weight, .. } = self;
+        write!(f, "Variant({name} {instances}x{instance_type:?} weight {weight})")
+    }
+}
+
+/// What an endpoint is to become.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    pub config: String,
+    pub variants: Vec<Variant>,
+    pub data_capture: Value,
+    /// The deployment's policy; null for the default, blue/green all at once (aws-facts §8.2).
+    pub deployment: Value,
+}
+
+const SERVING: &str = "_Serving";
+const WANTED: &str = "_Wanted";
+
+/// What serves, by an endpoint's document.
+pub(super) fn serving(doc: &Value) -> Vec<Variant> {
+    serde_json::from_value(doc[SERVING].clone()).unwrap_or_default()
+}
+
+/// What is to serve once the deployment under way is done.
+pub(super) fn wanted(doc: &Value) -> Option<Wanted> {
+    serde_json::from_value(doc[WANTED].clone()).ok()
+}
+
+/// Instances by type. Old and new fleet count both while an update runs (aws-facts §4.4).
+pub(super) fn instances_of(variants: &[Variant]) -> instances::Count {
+    let mut count = instances::Count::new();
+    for variant in variants {
+        if let Some(instance_type) = &variant.instance_type {
+            *count.entry(instance_type.clone()).or_default() += variant.instances;
+        }
+    }
+    count
+}
+
+/// Puts what an endpoint is to become into its document.
+pub(super) fn want(doc: &mut Value, status: &str, wanted: &Wanted, now: Value) {
+    doc["EndpointStatus"] = status.into();
+    doc["LastModifiedTime"] = now;
+    doc[WANTED] = json!(wanted);
+    if let Some(members) = doc.as_object_mut() {
+        members.remove("FailureReason");
+    }
+    show_desired(doc, &wanted.variants);
+}
+
+/// A variant in `DescribeEndpoint`, as it serves.
+fn shown(variant: &Variant, now: &Value) -> Value {
+    let image = &variant.model["PrimaryContainer"]["Image"];
+    let mut shown = json!({
+        "VariantName": variant.name,
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": now}],
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.weight,
+        "CurrentInstanceCount": variant.instances,
+        "DesiredInstanceCount": variant.instances,
+    });
+    if let Some(serverless) = variant.config.get("ServerlessConfig") {
+        shown["CurrentServerlessConfig"] = serverless.clone();
+        shown["DesiredServerlessConfig"] = serverless.clone();
+    }
+    shown
+}
+
+/// While an update runs, the variants that serve show what is desired of them.
+fn show_desired(doc: &mut Value, variants: &[Variant]) {
+    for shown in doc["ProductionVariants"].as_array_mut().into_iter().flatten() {
+        if let Some(variant) = variants.iter().find(|variant| shown["VariantName"] == variant.name) {
+            shown["DesiredInstanceCount"] = variant.instances.into();
+            shown["DesiredWeight"] = variant.weight.into();
+        }
+    }
+}
+
+impl Endpoint {
+    pub fn new(world: &Arc<World>, region: &str, name: &str) -> Self {
+        Self { world: Arc::clone(world), region: region.to_owned(), name: name.to_owned() }
+    }
+
+    /// Its log group; the streams are `<variant>/<instance>` (aws-facts §7.4).
+    pub fn log_group(&self) -> String {
+        format!("/aws/sagemaker/Endpoints/{}", self.name)
+    }
+
+    fn document(&self) -> Value {
+        self.world.shelf(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
+    }
+
+    /// `EndpointStatus`; none when there is no such endpoint.
+    pub fn status(&self) -> Option<String> {
+        self.document()["EndpointStatus"].as_str().map(str::to_owned)
+    }
+
+    /// When its state last changed.
+    pub fn modified(&self) -> Millis {
+        modified(&self.document())
+    }
+
+    /// The variants in service.
+    pub fn serving(&self) -> Vec<Variant> {
+        serving(&self.document())
+    }
+
+    /// The variants that the deployment under way is to bring; empty when none is.
+    pub fn wanted(&self) -> Vec<Variant> {
+        wanted(&self.document()).map(|wanted| wanted.variants).unwrap_or_default()
+    }
+
+    /// The deployment is done: what was wanted serves.
+    pub fn ready(&self) {
+        let now = epoch_seconds(self.world.clock.now());
+        self.change(|entry| {
+            let doc = &mut entry.doc;
+            let Some(wanted) = wanted(doc) else { return Ok(()) };
+            doc["EndpointStatus"] = "InService".into();
+            doc["EndpointConfigName"] = wanted.config.as_str().into();
+            doc["ProductionVariants"] = wanted.variants.iter().map(|variant| shown(variant, &now)).collect();
+            doc[SERVING] = json!(wanted.variants);
+            doc["DataCaptureConfig"] = wanted.data_capture;
+            doc["LastDeploymentConfig"] = wanted.deployment;
+            doc["LastModifiedTime"] = now;
+            end_deployment(doc);
+            Ok(())
+        });
+    }
+
+    /// The deployment has failed. A new endpoint is `Failed` and can only be deleted; an update is rolled back
+    /// without a sound: the endpoint is `InService` again, on the old configuration (aws-facts §7.4).
+    pub fn failed(&self, reason: &str) {
+        let now = epoch_seconds(self.world.clock.now());
+        let rolls_back = self.world.enforces("failed-update-rolls-back");
+        self.change(|entry| {
+            let doc = &mut entry.doc;
+            if wanted(doc).is_none() {
+                return Ok(());
+            }
+            let old = serving(doc);
+            let status = if old.is_empty() || !rolls_back { "Failed" } else { "InService" };
+            doc["EndpointStatus"] = status.into();
+            doc["FailureReason"] = failure_reason(reason).into();
+            doc["LastModifiedTime"] = now;
+            show_desired(doc, &old);
+            end_deployment(doc);
+            Ok(())
+        });
+    }
+
+    /// Starts an update, when the endpoint is in service still.
+    pub(super) fn update(&self, wanted: &Wanted, pending: Option<Value>) -> Result<(), Fault> {
+        let now = epoch_seconds(self.world.clock.now());
+        let arn = ENDPOINT.arn_of(&self.world, &self.region, &self.name);
+        self.world
+            .shelf(ENDPOINT.table, &self.region)
+            .update(&self.name, |entry| {
+                check_idle(&self.world, &entry.doc, &arn)?;
+                want(&mut entry.doc, "Updating", wanted, now);
+                if let Some(pending) = pending {
+                    entry.doc["PendingDeploymentSummary"] = pending;
+                }
+                Ok(())
+            })?
+            .ok_or_else(|| (ENDPOINT.missing)(&arn))?;
+        work::of(&self.world).deploy(self.clone());
+        Ok(())
+    }
+
+    /// Asks for so many instances of a variant, as UpdateEndpointWeightsAndCapacities and auto scaling do.
+    ///
+    /// # Errors
+    /// What the control plane would refuse: a busy endpoint, a variant that is not there, a quota.
+    pub fn set_instances(&self, variant: &str, instances: u64) -> Result<(), Fault> {
+        self.set_capacities(&[(variant.to_owned(), Some(instances), None)])
+    }
+
+    /// As [`Endpoint::set_instances`], for instances and weights of several variants.
+    pub(super) fn set_capacities(
+        &self,
+        capacities: &[(String, Option<u64>, Option<f64>)],
+    ) -> Result<(), Fault> {
+        let doc = self.document();
+        let mut variants = serving(&doc);
+        let before = instances_of(&variants);
+        for (name, instances, weight) in capacities {
+            let Some(variant) = variants.iter_mut().find(|variant| variant.name == *name) else {
+                let arn = ENDPOINT.arn_of(&self.world, &self.region, &self.name);
+                return Err(if doc.is_null() {
+                    (ENDPOINT.missing)(&arn)
+                } else {
+                    check_idle(&self.world, &doc, &arn).err().unwrap_or_else(|| {
+                        invalid(format!("The variant \"{name}\" does not exist in the endpoint \"{arn}\""))
+                    })
+                });
+            };
+            variant.instances = instances.unwrap_or(variant.instances);
+            variant.weight = weight.unwrap_or(variant.weight);
+        }
+        let mut more = instances_of(&variants);
+        for (instance_type, count) in &mut more {
+            *count = count.saturating_sub(before.get(instance_type).copied().unwrap_or(0));
+        }
+        more.retain(|_, count| *count > 0);
+        super::endpoints::check_quota(&self.world, &self.region, &more)?;
+        let wanted = Wanted {
+            config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
+            variants,
+            data_capture: doc["DataCaptureConfig"].clone(),
+            deployment: doc["LastDeploymentConfig"].clone(),
+        };
+        self.update(&wanted, None)
+    }
+
+    /// There is nobody to refuse to: trouble with the store's files goes to the log.
+    fn change(&self, change: impl FnOnce(&mut Entry) -> Result<(), Fault>) {
+        if let Err(fault) = self.world.shelf(ENDPOINT.table, &self.region).update(&self.name, change) {
+            tracing::warn!(endpoint = self.name, fault = fault.message, "an endpoint's state is not kept");
+        }
+    }
+}
+
+fn end_deployment(doc: &mut Value) {
+    if let Some(members) = doc.as_object_mut() {
+        members.remove(WANTED);
+        members.remove("PendingDeploymentSummary");
+        members.retain(|_, value| !value.is_null());
+    }
+}
+
+/// While something is under way nothing else may be begun; a failed endpoint can only be deleted
+/// (aws-facts §4.2, §7.4). The text for the latter is not AWS's.
+pub(super) fn check_idle(world: &World, doc: &Value, arn: &str) -> Result<(), Fault> {
+    match doc["EndpointStatus"].as_str().unwrap_or_default() {
+        "InService" => Ok(()),
+        "Failed" if world.enforces("failed-endpoint-is-deleted-only") => Err(invalid(format!(
+            "Cannot update endpoint \"{arn}\" in status Failed; it can only be deleted."
+        ))),
+        "Failed" => Ok(()),
+        _ if world.enforces("endpoint-busy") => {
+            Err(invalid(format!("Cannot update in-progress endpoint \"{arn}\".")))
+        }
+        _ => Ok(()),
+    }
+}

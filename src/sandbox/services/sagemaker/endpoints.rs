@@ -1,0 +1,264 @@
+//! Endpoints (aws-facts §7.4, §8).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, serving, want, wanted};
+use super::instances::{Count, Usage, within_quota};
+use super::resource::invalid;
+use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, work};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::services::autoscaling;
+use crate::sandbox::world::World;
+
+const SIZES: &[&str] = &["INSTANCE_COUNT", "CAPACITY_PERCENT"];
+
+const BLUE_GREEN_TYPE: Rule = Rule::ANY
+    .at("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type")
+    .required()
+    .one_of(&["ALL_AT_ONCE", "CANARY", "LINEAR"]);
+const BLUE_GREEN_WAIT: Rule = Rule::ANY
+    .at("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds")
+    .required()
+    .range(0, 3_600);
+const TERMINATION_WAIT: Rule =
+    Rule::ANY.at("DeploymentConfig.BlueGreenUpdatePolicy.TerminationWaitInSeconds").range(0, 3_600);
+const EXECUTION_TIMEOUT: Rule = Rule::ANY
+    .at("DeploymentConfig.BlueGreenUpdatePolicy.MaximumExecutionTimeoutInSeconds")
+    .range(600, 28_800);
+const ROLLING_SIZE: Rule =
+    Rule::ANY.at("DeploymentConfig.RollingUpdatePolicy.MaximumBatchSize.Type").required().one_of(SIZES);
+const ROLLING_WAIT: Rule =
+    Rule::ANY.at("DeploymentConfig.RollingUpdatePolicy.WaitIntervalInSeconds").required().range(0, 3_600);
+const ALARMS: Rule = Rule::ANY.at("DeploymentConfig.AutoRollbackConfiguration.Alarms").length(1, 10);
+
+pub const CREATE: &[Rule] = &[
+    super::NAME.at("EndpointName").required(),
+    super::NAME.at("EndpointConfigName").required(),
+    BLUE_GREEN_TYPE,
+    BLUE_GREEN_WAIT,
+    TERMINATION_WAIT,
+    EXECUTION_TIMEOUT,
+    ROLLING_SIZE,
+    ROLLING_WAIT,
+    ALARMS,
+    Rule::ANY.at("Tags").length(0, 50),
+];
+
+pub const UPDATE: &[Rule] = &[
+    super::NAME.at("EndpointName").required(),
+    super::NAME.at("EndpointConfigName").required(),
+    Rule::ANY.at("ExcludeRetainedVariantProperties").length(0, 3),
+    Rule::ANY.at("ExcludeRetainedVariantProperties[].VariantPropertyType").required().one_of(&[
+        "DesiredInstanceCount",
+        "DesiredWeight",
+        "DataCaptureConfig",
+    ]),
+    BLUE_GREEN_TYPE,
+    BLUE_GREEN_WAIT,
+    TERMINATION_WAIT,
+    EXECUTION_TIMEOUT,
+    ROLLING_SIZE,
+    ROLLING_WAIT,
+    ALARMS,
+];
+
+pub const UPDATE_CAPACITIES: &[Rule] = &[
+    super::NAME.at("EndpointName").required(),
+    Rule::ANY.at("DesiredWeightsAndCapacities").required().length(1, 10),
+    super::NAME.at("DesiredWeightsAndCapacities[].VariantName").required(),
+    Rule::ANY.at("DesiredWeightsAndCapacities[].DesiredInstanceCount").range(1, i64::MAX),
+];
+
+fn endpoint(call: &Call) -> Endpoint {
+    Endpoint::new(&call.world, &call.region, call.text("EndpointName"))
+}
+
+/// What a configuration asks for, with the models it names.
+fn from_config(call: &Call) -> Result<Wanted, Fault> {
+    let name = call.text("EndpointConfigName");
+    let config = ENDPOINT_CONFIG.get(call, name)?;
+    let variant = |variant: &Value| {
+        let text = |member: &str| variant[member].as_str().map(str::to_owned);
+        Ok(Variant {
+            name: text("VariantName").unwrap_or_default(),
+            instance_type: text("InstanceType"),
+            instances: variant["InitialInstanceCount"].as_u64().unwrap_or(0),
+            weight: variant["InitialVariantWeight"].as_f64().unwrap_or(1.0),
+            model: MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?,
+            config: variant.clone(),
+        })
+    };
+    let variants = config["ProductionVariants"].as_array().into_iter().flatten().map(variant);
+    let capture = &config["DataCaptureConfig"];
+    let data_capture = match capture["EnableCapture"].as_bool() {
+        Some(enabled) => json!({
+            "EnableCapture": enabled,
+            "CaptureStatus": if enabled { "Started" } else { "Stopped" },
+            "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+            "DestinationS3Uri": capture["DestinationS3Uri"],
+            "KmsKeyId": capture["KmsKeyId"].as_str().unwrap_or_default(),
+        }),
+        None => Value::Null,
+    };
+    Ok(Wanted {
+        config: name.to_owned(),
+        variants: variants.collect::<Result<_, Fault>>()?,
+        data_capture,
+        deployment: call.input["DeploymentConfig"].clone(),
+    })
+}
+
+pub fn create(call: &Call) -> Answer {
+    let wanted = from_config(call)?;
+    check_quota(&call.world, &call.region, &instances_of(&wanted.variants))?;
+    let mut doc = ENDPOINT.document(call, json!({}));
+    if let Some(members) = doc.as_object_mut() {
+        members.remove("DeploymentConfig");
+    }
+    want(&mut doc, "Creating", &wanted, call.timestamp());
+    let answer = ENDPOINT.create(call, doc)?;
+    work::of(&call.world).deploy(endpoint(call));
+    Ok(answer)
+}
+
+pub fn update(call: &Call) -> Answer {
+    let doc = ENDPOINT.find(call)?;
+    let arn = ENDPOINT.arn_of(&call.world, &call.region, call.text("EndpointName"));
+    check_idle(&call.world, &doc, &arn)?;
+    let mut wanted = from_config(call)?;
+    let live = serving(&doc);
+    check_scaled(call, &live, &wanted.variants)?;
+    check_deployment(call, &live, &wanted.variants)?;
+    retain(call, &live, &mut wanted.variants);
+    if call.flag("RetainDeploymentConfig") {
+        wanted.deployment = doc["LastDeploymentConfig"].clone();
+    }
+    check_quota(&call.world, &call.region, &instances_of(&wanted.variants))?;
+
+    let pending = |variant: &Variant| {
+        json!({
+            "VariantName": variant.name,
+            "DesiredWeight": variant.weight,
+            "DesiredInstanceCount": variant.instances,
+            "CurrentInstanceCount": 0,
+            "VariantStatus": [{"Status": "Creating", "StartTime": call.timestamp()}],
+        })
+    };
+    let summary = json!({
+        "EndpointConfigName": wanted.config,
+        "ProductionVariants": wanted.variants.iter().map(pending).collect::<Vec<_>>(),
+        "StartTime": call.timestamp(),
+    });
+    endpoint(call).update(&wanted, Some(summary))?;
+    Ok(json!({"EndpointArn": arn}))
+}
+
+/// Unless the caller asks to retain them, live counts and weights fall back to those of the configuration: an
+/// endpoint that was scaled out shrinks at once (aws-facts §8.1).
+fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
+    if !call.flag("RetainAllVariantProperties") && call.world.enforces("update-resets-live-counts") {
+        return;
+    }
+    let excluded = |property: &str| {
+        call.list("ExcludeRetainedVariantProperties")
+            .iter()
+            .any(|item| item["VariantPropertyType"] == property)
+    };
+    for variant in wanted {
+        let Some(live) = live.iter().find(|live| live.name == variant.name) else { continue };
+        if !excluded("DesiredInstanceCount") {
+            variant.instances = live.instances;
+        }
+        if !excluded("DesiredWeight") {
+            variant.weight = live.weight;
+        }
+    }
+}
+
+/// A variant that is a scalable target can neither change its instance type nor go (aws-facts §8.3, whose text is
+/// not verified).
+fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
+    if !call.world.enforces("scaled-variant-keeps-type") {
+        return Ok(());
+    }
+    let name = call.text("EndpointName");
+    for live in live {
+        let stays = wanted
+            .iter()
+            .any(|variant| variant.name == live.name && variant.instance_type == live.instance_type);
+        if !stays && autoscaling::scales_variant(&call.world, &call.region, name, &live.name) {
+            return Err(invalid(format!(
+                "Cannot change the instance type of, or remove, the variant \"{}\" of the endpoint \"{name}\": it is \
+                 registered as a scalable target with Application Auto Scaling. Deregister it first.",
+                live.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Deployment guardrails need the same variant names; a rolling update needs one variant (aws-facts §8.2).
+fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
+    let config = &call.input["DeploymentConfig"];
+    if config.is_null() || !call.world.enforces("deployment-guardrails") {
+        return Ok(());
+    }
+    let same = live.len() == wanted.len()
+        && live.iter().all(|live| wanted.iter().any(|variant| variant.name == live.name));
+    if !same {
+        return Err(invalid(
+            "DeploymentConfig needs the same variant names in the old and the new EndpointConfig",
+        ));
+    }
+    if !config["RollingUpdatePolicy"].is_null() && wanted.len() > 1 {
+        return Err(invalid("RollingUpdatePolicy is not supported for endpoints with several variants"));
+    }
+    Ok(())
+}
+
+pub fn update_capacities(call: &Call) -> Answer {
+    let doc = ENDPOINT.find(call)?;
+    let capacity = |item: &Value| {
+        let name = item["VariantName"].as_str().unwrap_or_default().to_owned();
+        (name, item["DesiredInstanceCount"].as_u64(), item["DesiredWeight"].as_f64())
+    };
+    let capacities: Vec<_> = call.list("DesiredWeightsAndCapacities").iter().map(capacity).collect();
+    endpoint(call).set_capacities(&capacities)?;
+    Ok(json!({"EndpointArn": doc["EndpointArn"]}))
+}
+
+/// An endpoint under way cannot be deleted either. Its name stays taken until it is gone; its scalable targets go
+/// with it (aws-facts §7.4, §9.5).
+pub fn delete(call: &Call) -> Answer {
+    let doc = ENDPOINT.update(call, |entry| {
+        let arn = entry.doc["EndpointArn"].as_str().unwrap_or_default();
+        if entry.doc["EndpointStatus"] != "Failed" {
+            check_idle(&call.world, &entry.doc, arn)?;
+        }
+        entry.doc["EndpointStatus"] = "Deleting".into();
+        entry.plan = call.world.plan().then_gone(Duration::from_secs(20)).into();
+        Ok(entry.doc.clone())
+    })?;
+    autoscaling::forget_endpoint(&call.world, &call.region, call.text("EndpointName"))?;
+    ENDPOINT.forget_tags(call, &doc)?;
+    work::of(&call.world).remove(endpoint(call));
+    Ok(json!({}))
+}
+
+/// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it serves;
+/// a change of capacities is not a new fleet.
+pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(), Fault> {
+    let mut used = Count::new();
+    for (_, doc) in world.shelf(ENDPOINT.table, region).list("") {
+        let coming = wanted(&doc).map(|wanted| instances_of(&wanted.variants));
+        let replaced = coming.is_some() && doc["PendingDeploymentSummary"].is_null();
+        let serving = if replaced { Count::new() } else { instances_of(&serving(&doc)) };
+        for (instance_type, count) in coming.unwrap_or_default().into_iter().chain(serving) {
+            *used.entry(instance_type).or_default() += count;
+        }
+    }
+    within_quota(world, region, Usage::Endpoint, &used, more)
+}

@@ -1,0 +1,173 @@
+//! Models and endpoint configurations: what endpoints are made of. Neither can be changed (aws-facts §7.1, §7.3).
+
+use serde_json::{Value, json};
+
+use super::instances::Usage;
+use super::resource::invalid;
+use super::{ENDPOINT_CONFIG, MODEL, roles, work};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::protocol::constraint::Rule;
+
+const IMAGE: Rule = Rule::ANY.length(0, 255).pattern("[\\S]+");
+const DATA: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
+const MODES: &[&str] = &["SingleModel", "MultiModel"];
+
+pub const CREATE_MODEL: &[Rule] = &[
+    super::MODEL_NAME.at("ModelName").required(),
+    super::ROLE_ARN.at("ExecutionRoleArn"),
+    Rule::ANY.at("Containers").length(0, 15),
+    IMAGE.at("PrimaryContainer.Image"),
+    IMAGE.at("Containers[].Image"),
+    DATA.at("PrimaryContainer.ModelDataUrl"),
+    DATA.at("Containers[].ModelDataUrl"),
+    Rule::ANY.at("PrimaryContainer.Mode").one_of(MODES),
+    Rule::ANY.at("Containers[].Mode").one_of(MODES),
+    Rule::ANY.at("PrimaryContainer.Environment").length(0, 100),
+    Rule::ANY.at("Containers[].Environment").length(0, 100),
+    Rule::ANY.at("VpcConfig.SecurityGroupIds").required().length(1, 5),
+    Rule::ANY.at("VpcConfig.Subnets").required().length(1, 16),
+    Rule::ANY.at("Tags").length(0, 50),
+];
+
+pub async fn create_model(call: Call) -> Answer {
+    let containers: Vec<&Value> =
+        call.list("Containers").iter().chain(call.input.get("PrimaryContainer")).collect();
+    if containers.is_empty()
+        || (!call.list("Containers").is_empty() && call.input.get("PrimaryContainer").is_some())
+    {
+        return Err(invalid("You must provide either PrimaryContainer or Containers, not both"));
+    }
+    let role = call.maybe("ExecutionRoleArn").ok_or_else(|| invalid("ExecutionRoleArn must be provided"))?;
+    roles::assumable(&call.world, role)?;
+    for container in containers {
+        check_container(&call, container, role).await?;
+    }
+
+    let mut doc = MODEL.document(&call, json!({"EnableNetworkIsolation": false}));
+    if let Value::Object(container) = &mut doc["PrimaryContainer"] {
+        container.entry("Mode").or_insert("SingleModel".into());
+        container.entry("Environment").or_insert(json!({}));
+    } else if let Value::Object(model) = &mut doc {
+        model.remove("PrimaryContainer");
+    }
+    MODEL.create(&call, doc)
+}
+
+/// Access to the image and to the archive is checked when the model is made (aws-facts §1.4, §7.1).
+async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(), Fault> {
+    match container["Image"].as_str() {
+        Some(image) => check_image_region(call, image)?,
+        None if container["ModelPackageName"].is_null() => {
+            return Err(invalid("A container definition must have an Image or a ModelPackageName"));
+        }
+        None => {}
+    }
+    for (key, value) in container["Environment"].as_object().into_iter().flatten() {
+        let Some(text) = value.as_str() else {
+            let message = format!("the value of '{key}' in environment can not be converted to an String");
+            return Err(Fault::new(400, "SerializationException", message));
+        };
+        if key.len() > 1024 || text.len() > 1024 {
+            return Err(invalid(format!("The environment variable {key} is longer than 1024 bytes")));
+        }
+    }
+    let Some(data) = container["ModelDataUrl"].as_str() else { return Ok(()) };
+    if call.world.enforces("model-data-access") && !work::holds(&call.world, &call.region, data).await {
+        let region = &call.region;
+        return Err(invalid(format!(
+            "Could not access model data at {data}. Please ensure that the role \"{role}\" exists and that its trust \
+             relationship policy allows the action \"sts:AssumeRole\" for the service principal \
+             \"sagemaker.amazonaws.com\". Also ensure that the role has \"s3:GetObject\" permissions and that the \
+             object is located in {region}."
+        )));
+    }
+    Ok(())
+}
+
+/// Images come from the registry of the region where they run (aws-facts §6). The text is not AWS's.
+pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
+    let registry = image.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split_once('.'));
+    match registry {
+        Some((region, _)) if region != call.region && call.world.enforces("image-region") => {
+            Err(invalid(format!("The image '{image}' is not in the region {} of this request", call.region)))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub const CREATE_ENDPOINT_CONFIG: &[Rule] = &[
+    super::NAME.at("EndpointConfigName").required(),
+    Rule::ANY.at("ProductionVariants").required().length(1, 10),
+    super::NAME.at("ProductionVariants[].VariantName").required(),
+    super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
+    Rule::ANY.at("ProductionVariants[].InitialInstanceCount").range(1, i64::MAX),
+    Rule::ANY.at("ProductionVariants[].VolumeSizeInGB").range(1, 512),
+    Rule::ANY.at("ProductionVariants[].ModelDataDownloadTimeoutInSeconds").range(60, 3_600),
+    Rule::ANY.at("ProductionVariants[].ContainerStartupHealthCheckTimeoutInSeconds").range(60, 3_600),
+    Rule::ANY.at("ProductionVariants[].VariantInstanceProvisionTimeoutInSeconds").range(300, 3_600),
+    Rule::ANY
+        .at("ProductionVariants[].ServerlessConfig.MemorySizeInMB")
+        .required()
+        .one_of(&["1024", "2048", "3072", "4096", "5120", "6144"]),
+    Rule::ANY.at("ProductionVariants[].ServerlessConfig.MaxConcurrency").required().range(1, 200),
+    Rule::ANY.at("ProductionVariants[].ServerlessConfig.ProvisionedConcurrency").range(1, 200),
+    Rule::ANY.at("DataCaptureConfig.InitialSamplingPercentage").required().range(0, 100),
+    Rule::ANY
+        .at("DataCaptureConfig.DestinationS3Uri")
+        .required()
+        .length(0, 512)
+        .pattern("(https|s3)://([^/])/?(.*)"),
+    Rule::ANY.at("DataCaptureConfig.CaptureOptions").required().length(1, 32),
+    super::ROLE_ARN.at("ExecutionRoleArn"),
+    Rule::ANY.at("Tags").length(0, 50),
+];
+
+pub fn create_endpoint_config(call: &Call) -> Answer {
+    let variants = call.list("ProductionVariants");
+    for (index, variant) in variants.iter().enumerate() {
+        let name = variant["VariantName"].as_str().unwrap_or_default();
+        if variants[..index].iter().any(|earlier| earlier["VariantName"] == name) {
+            return Err(invalid(format!("Duplicate variant name \"{name}\"")));
+        }
+        check_variant(call, index, variant)?;
+        MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?;
+    }
+    let mut doc = ENDPOINT_CONFIG.document(call, json!({"EnableNetworkIsolation": false}));
+    for variant in doc["ProductionVariants"].as_array_mut().into_iter().flatten() {
+        if variant["InitialVariantWeight"].is_null() {
+            variant["InitialVariantWeight"] = 1.0.into();
+        }
+    }
+    ENDPOINT_CONFIG.create(call, doc)
+}
+
+/// Instances or serverless, not both, and types that hosting has (aws-facts §7.3).
+fn check_variant(call: &Call, index: usize, variant: &Value) -> Result<(), Fault> {
+    let path = format!("productionVariants.{}.member.instanceType", index + 1);
+    let instance_type = variant["InstanceType"].as_str();
+    match (instance_type, variant.get("ServerlessConfig")) {
+        (Some(_), Some(_)) => return Err(invalid("InstanceType and ServerlessConfig exclude each other")),
+        (None, None) => {
+            return Err(invalid("InstanceType is required for a variant without ServerlessConfig"));
+        }
+        (Some(instance_type), None) => {
+            Usage::Endpoint.offers(&call.world, instance_type, &path)?;
+            if variant["InitialInstanceCount"].is_null() {
+                return Err(invalid("InitialInstanceCount is required for a variant with an InstanceType"));
+            }
+        }
+        (None, Some(serverless)) => {
+            let provisioned = serverless["ProvisionedConcurrency"].as_i64();
+            if provisioned > serverless["MaxConcurrency"].as_i64() {
+                return Err(invalid("ProvisionedConcurrency must not be greater than MaxConcurrency"));
+            }
+        }
+    }
+    if variant["InitialVariantWeight"].as_f64().is_some_and(|weight| weight < 0.0) {
+        return Err(invalid("InitialVariantWeight must not be negative"));
+    }
+    if !variant["ManagedInstanceScaling"].is_null() && call.world.enforces("managed-instance-scaling") {
+        return Err(invalid("ManagedInstanceScaling is only supported for inference component endpoints."));
+    }
+    Ok(())
+}

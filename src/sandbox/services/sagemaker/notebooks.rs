@@ -1,0 +1,315 @@
+//! Notebook instances and their lifecycle configurations (aws-facts §10).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::instances::{Count, Usage, within_quota};
+use super::resource::invalid;
+use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::store::{Entry, merge};
+use crate::sandbox::world::World;
+
+const NAME: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceName").required();
+const LIFECYCLE: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceLifecycleConfigName").required();
+const SWITCH: &[&str] = &["Enabled", "Disabled"];
+const PLATFORMS: &[&str] = &[
+    "notebook-al1-v1",
+    "notebook-al2-v1",
+    "notebook-al2-v2",
+    "notebook-al2-v3",
+    "notebook-al2023-v1",
+    "notebook-al2023-v2",
+];
+const IMDS: Rule = Rule::ANY
+    .at("InstanceMetadataServiceConfiguration.MinimumInstanceMetadataServiceVersion")
+    .required()
+    .one_of(&["1", "2"]);
+const VOLUME: Rule = Rule::ANY.at("VolumeSizeInGB").range(5, 16_384);
+const PLATFORM: Rule = Rule::ANY.at("PlatformIdentifier").one_of(PLATFORMS);
+const ROOT_ACCESS: Rule = Rule::ANY.at("RootAccess").one_of(SWITCH);
+const REPOSITORIES: Rule = Rule::ANY.at("AdditionalCodeRepositories").length(0, 3);
+
+pub const NAMED: &[Rule] = &[NAME];
+pub const CREATE: &[Rule] = &[
+    NAME,
+    Rule::ANY.at("InstanceType").required(),
+    super::ROLE_ARN.at("RoleArn").required(),
+    Rule::ANY.at("SubnetId").length(0, 32).pattern("[-0-9a-zA-Z]+"),
+    Rule::ANY.at("SecurityGroupIds").length(0, 5),
+    super::NOTEBOOK_NAME.at("LifecycleConfigName"),
+    Rule::ANY.at("DirectInternetAccess").one_of(SWITCH),
+    VOLUME,
+    PLATFORM,
+    ROOT_ACCESS,
+    REPOSITORIES,
+    IMDS,
+    Rule::ANY.at("Tags").length(0, 50),
+];
+pub const UPDATE: &[Rule] = &[
+    NAME,
+    super::ROLE_ARN.at("RoleArn"),
+    super::NOTEBOOK_NAME.at("LifecycleConfigName"),
+    VOLUME,
+    PLATFORM,
+    ROOT_ACCESS,
+    REPOSITORIES,
+    IMDS,
+];
+pub const PRESIGN: &[Rule] = &[NAME, Rule::ANY.at("SessionExpirationDurationInSeconds").range(1_800, 43_200)];
+pub const LIFECYCLE_NAMED: &[Rule] = &[LIFECYCLE];
+pub const LIFECYCLE_CONTENT: &[Rule] = &[
+    LIFECYCLE,
+    Rule::ANY.at("OnCreate").length(0, 1),
+    Rule::ANY.at("OnCreate[].Content").length(1, 16_384),
+    Rule::ANY.at("OnStart").length(0, 1),
+    Rule::ANY.at("OnStart[].Content").length(1, 16_384),
+    Rule::ANY.at("Tags").length(0, 50),
+];
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+/// Starts from Amazon Linux 2023 only since 2026-07-01 (§10.2); the texts are not AWS's.
+fn check_platform(world: &World, platform: &Value, verb: &str) -> Result<(), Fault> {
+    let platform = platform.as_str().unwrap_or_default();
+    let closed = platform.starts_with("notebook-al1") || platform.starts_with("notebook-al2-");
+    if closed && world.enforces("notebook-platform") {
+        return Err(invalid(format!(
+            "Notebook instances with the platform identifier {platform} can no longer be {verb}. Use notebook-al2023-v1."
+        )));
+    }
+    Ok(())
+}
+
+fn check_lifecycle_config(call: &Call) -> Result<(), Fault> {
+    match call.maybe("LifecycleConfigName") {
+        Some(name) => LIFECYCLE_CONFIG.get(call, name).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+pub fn create(call: &Call) -> Answer {
+    let instance_type = call.text("InstanceType");
+    Usage::Notebook.offers(&call.world, instance_type, "instanceType")?;
+    check_platform(&call.world, &call.input["PlatformIdentifier"], "created")?;
+    let offline = call.text("DirectInternetAccess") == "Disabled" && call.maybe("SubnetId").is_none();
+    if offline && call.world.enforces("notebook-without-internet") {
+        return Err(invalid("SubnetId is required when DirectInternetAccess is Disabled"));
+    }
+    check_lifecycle_config(call)?;
+    roles::assumable(&call.world, call.text("RoleArn"))?;
+    check_quota(call, instance_type)?;
+
+    let mut doc = NOTEBOOK.document(
+        call,
+        json!({
+            "NotebookInstanceStatus": "Pending",
+            "DirectInternetAccess": "Enabled",
+            "RootAccess": "Enabled",
+            "VolumeSizeInGB": 5,
+            "PlatformIdentifier": "notebook-al2023-v1",
+            "IpAddressType": "ipv4",
+            // IMDSv1 is allowed unless it is forbidden (§10.1).
+            "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "1"},
+            "LastModifiedTime": call.timestamp(),
+            "Url": format!("{}.notebook.{}.sagemaker.aws", call.text("NotebookInstanceName"), call.region),
+        }),
+    );
+    rename(&mut doc, "LifecycleConfigName", "NotebookInstanceLifecycleConfigName");
+    rename(&mut doc, "SecurityGroupIds", "SecurityGroups");
+    let plan = call.world.plan().then_at(minutes(4), |at| settled("InService", at));
+    NOTEBOOK.create(call, Entry::planned(doc, plan))
+}
+
+/// The end of a transition, as a patch.
+fn settled(status: &str, at: Millis) -> Value {
+    json!({"NotebookInstanceStatus": status, "LastModifiedTime": epoch_seconds(at)})
+}
+
+/// Two members are called differently in and out.
+fn rename(doc: &mut Value, from: &str, to: &str) {
+    if let Some(members) = doc.as_object_mut()
+        && let Some(value) = members.remove(from)
+    {
+        members.insert(to.to_owned(), value);
+    }
+}
+
+fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
+    let mut used = Count::new();
+    for (_, doc) in call.shelf(NOTEBOOK.table).list("") {
+        if matches!(doc["NotebookInstanceStatus"].as_str(), Some("Pending" | "InService" | "Stopping")) {
+            *used.entry(doc["InstanceType"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+    }
+    let more = Count::from([(instance_type.to_owned(), 1)]);
+    within_quota(&call.world, &call.region, Usage::Notebook, &used, &more)
+}
+
+/// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and the
+/// state that it ends in; none: the notebook is gone (§4.2, §10.1).
+struct Transition {
+    from: &'static [&'static str],
+    through: &'static str,
+    lasts: Duration,
+    to: Option<&'static str>,
+}
+
+const START: Transition = transition(&["Stopped", "Failed"], "Pending", minutes(4), Some("InService"));
+const STOP: Transition = transition(&["InService"], "Stopping", minutes(2), Some("Stopped"));
+const CHANGE: Transition = transition(&["Stopped", "Failed"], "Updating", minutes(1), Some("Stopped"));
+const DELETE: Transition = transition(&["Stopped", "Failed"], "Deleting", minutes(2), None);
+
+const fn transition(
+    from: &'static [&'static str],
+    through: &'static str,
+    lasts: Duration,
+    to: Option<&'static str>,
+) -> Transition {
+    Transition { from, through, lasts, to }
+}
+
+impl Transition {
+    fn check(&self, world: &World, doc: &Value) -> Result<(), Fault> {
+        let status = doc["NotebookInstanceStatus"].as_str().unwrap_or_default();
+        if self.from.contains(&status) || !world.enforces("notebook-state") {
+            return Ok(());
+        }
+        let arn = doc["NotebookInstanceArn"].as_str().unwrap_or_default();
+        Err(invalid(format!(
+            "Status ({status}) not in ([{}]). Unable to transition to ({}) for Notebook Instance ({arn})",
+            self.from.join(", "),
+            self.through
+        )))
+    }
+
+    /// Begins the transition after `change`; answers with the document.
+    fn begin(&self, call: &Call, change: impl FnOnce(&mut Value) -> Result<(), Fault>) -> Answer {
+        let now = call.timestamp();
+        NOTEBOOK.update(call, |entry| {
+            self.check(&call.world, &entry.doc)?;
+            change(&mut entry.doc)?;
+            entry.doc["NotebookInstanceStatus"] = self.through.into();
+            entry.doc["LastModifiedTime"] = now;
+            let plan = call.world.plan();
+            let plan = match self.to {
+                Some(status) => plan.then_at(self.lasts, |at| settled(status, at)),
+                None => plan.then_gone(self.lasts),
+            };
+            entry.plan = plan.into();
+            Ok(entry.doc.clone())
+        })
+    }
+}
+
+pub fn start(call: &Call) -> Answer {
+    let doc = NOTEBOOK.find(call)?;
+    START.check(&call.world, &doc)?;
+    check_quota(call, doc["InstanceType"].as_str().unwrap_or_default())?;
+    START.begin(call, |doc| check_platform(&call.world, &doc["PlatformIdentifier"], "started"))?;
+    Ok(json!({}))
+}
+
+pub fn stop(call: &Call) -> Answer {
+    STOP.begin(call, |_| Ok(()))?;
+    Ok(json!({}))
+}
+
+pub fn delete(call: &Call) -> Answer {
+    let doc = DELETE.begin(call, |_| Ok(()))?;
+    NOTEBOOK.forget_tags(call, &doc)?;
+    Ok(json!({}))
+}
+
+/// Members that `Disassociate…` takes away.
+const DISASSOCIATED: &[(&str, &str)] = &[
+    ("DisassociateLifecycleConfig", "NotebookInstanceLifecycleConfigName"),
+    ("DisassociateDefaultCodeRepository", "DefaultCodeRepository"),
+    ("DisassociateAdditionalCodeRepositories", "AdditionalCodeRepositories"),
+];
+
+pub fn update(call: &Call) -> Answer {
+    if let Some(instance_type) = call.maybe("InstanceType") {
+        Usage::Notebook.offers(&call.world, instance_type, "instanceType")?;
+    }
+    check_platform(&call.world, &call.input["PlatformIdentifier"], "made")?;
+    check_lifecycle_config(call)?;
+    NOTEBOOK.find(call)?;
+    if let Some(role) = call.maybe("RoleArn") {
+        roles::assumable(&call.world, role)?;
+    }
+    let mut patch = call.input.clone();
+    rename(&mut patch, "LifecycleConfigName", "NotebookInstanceLifecycleConfigName");
+    if let Some(members) = patch.as_object_mut() {
+        members.retain(|name, value| !name.starts_with("Disassociate") && !value.is_null());
+    }
+    CHANGE.begin(call, |doc| {
+        let smaller = call.number("VolumeSizeInGB") < doc["VolumeSizeInGB"].as_i64();
+        if call.number("VolumeSizeInGB").is_some() && smaller && call.world.enforces("notebook-volume-grows")
+        {
+            return Err(invalid("The volume of a notebook instance can be increased but not decreased"));
+        }
+        merge(doc, patch);
+        for (flag, member) in DISASSOCIATED {
+            if call.flag(flag)
+                && let Some(members) = doc.as_object_mut()
+            {
+                members.remove(*member);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(json!({}))
+}
+
+/// A URL that is valid for five minutes (§10.4). No Jupyter runs behind it here.
+pub fn presign(call: &Call) -> Answer {
+    let doc = NOTEBOOK.find(call)?;
+    if doc["NotebookInstanceStatus"] != "InService" {
+        let status = doc["NotebookInstanceStatus"].as_str().unwrap_or_default();
+        return Err(invalid(format!("Notebook instance is not in InService state. Current state: {status}")));
+    }
+    let token = blake3::hash(format!("{}{}", call.request_id, call.now()).as_bytes()).to_hex();
+    let host = doc["Url"].as_str().unwrap_or_default();
+    Ok(json!({"AuthorizedUrl": format!("https://{host}?authToken={token}")}))
+}
+
+pub fn create_lifecycle_config(call: &Call) -> Answer {
+    let doc = LIFECYCLE_CONFIG.document(call, json!({"LastModifiedTime": call.timestamp()}));
+    LIFECYCLE_CONFIG.create(call, doc)
+}
+
+pub fn update_lifecycle_config(call: &Call) -> Answer {
+    let now = call.timestamp();
+    LIFECYCLE_CONFIG.update(call, |entry| {
+        for member in ["OnCreate", "OnStart"] {
+            if let Some(hook) = call.input.get(member) {
+                entry.doc[member] = hook.clone();
+            }
+        }
+        entry.doc["LastModifiedTime"] = now;
+        Ok(())
+    })?;
+    Ok(json!({}))
+}
+
+/// What a notebook uses cannot go (§10.3); the text is not AWS's.
+pub fn delete_lifecycle_config(call: &Call) -> Answer {
+    let name = call.text("NotebookInstanceLifecycleConfigName");
+    let used = |doc: &Value| doc["NotebookInstanceLifecycleConfigName"] == name;
+    let users = call.shelf(NOTEBOOK.table).list("");
+    if let Some((user, _)) = users.iter().find(|(_, doc)| used(doc))
+        && call.world.enforces("lifecycle-config-in-use")
+    {
+        return Err(invalid(format!(
+            "Unable to delete Notebook Instance Lifecycle Config '{name}'. (Details: it is in use by the notebook \
+             instance {user}.)"
+        )));
+    }
+    LIFECYCLE_CONFIG.delete(call)
+}

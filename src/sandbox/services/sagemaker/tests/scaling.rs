@@ -1,0 +1,107 @@
+//! Application Auto Scaling of endpoints.
+
+use serde_json::{Value, json};
+
+use super::{Bench, DIMENSION, REGION, text, with};
+
+fn target(patch: Value) -> Value {
+    let base = json!({
+        "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/main", "ScalableDimension": DIMENSION,
+    });
+    with(base, patch)
+}
+
+#[tokio::test]
+async fn targets_are_checked_clamp_the_live_count_and_bind_the_instance_type() {
+    let bench = Bench::new(&[]).await;
+    let range = |least: u64, most: u64| target(json!({"MinCapacity": least, "MaxCapacity": most}));
+    let missing = bench.scaling("RegisterScalableTarget", range(1, 4)).await.unwrap_err();
+    assert!(missing.contains("Could not find endpoint"), "{missing}");
+    bench.endpoint("ml.m5.large").await;
+    for (input, expected) in [
+        (target(json!({})), "MinCapacity and MaxCapacity are required"),
+        (range(3, 2), "Maximum capacity cannot be less than minimum capacity"),
+        (range(0, 2), "at least 1"),
+        (with(range(1, 2), json!({"ResourceId": "endpoint/e"})), "Unsupported service namespace"),
+        (with(range(1, 2), json!({"ResourceId": "endpoint/e/variant/x"})), "Could not find variant \"x\""),
+    ] {
+        let error = bench.scaling("RegisterScalableTarget", input).await.unwrap_err();
+        assert!(error.starts_with("ValidationException") && error.contains(expected), "{error}");
+    }
+    let none = bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap_err();
+    assert!(none.starts_with("ObjectNotFoundException: No scalable target registered for"), "{none}");
+
+    let tags = with(range(2, 4), json!({"Tags": {"k": "v"}}));
+    let arn = bench.scaling("RegisterScalableTarget", tags).await.unwrap()["ScalableTargetARN"].clone();
+    let listed = bench.scaling("ListTagsForResource", json!({"ResourceARN": arn})).await.unwrap();
+    assert_eq!(listed["Tags"], json!({"k": "v"}));
+    bench.endpoint_becomes("Updating").await;
+    bench.advance(10);
+    let live = bench.endpoint_becomes("InService").await;
+    assert_eq!(live["ProductionVariants"][0]["CurrentInstanceCount"], 2);
+    let of_sagemaker = json!({"ServiceNamespace": "sagemaker"});
+    let activities = bench.scaling("DescribeScalingActivities", of_sagemaker.clone()).await.unwrap();
+    let activity = &activities["ScalingActivities"][0];
+    assert_eq!(
+        (text(&activity["StatusCode"]), text(&activity["Cause"])),
+        ("Successful", "minimum capacity was set to 2")
+    );
+
+    bench.config("bigger", "m", "ml.m5.xlarge").await.unwrap();
+    let update = json!({"EndpointName": "e", "EndpointConfigName": "bigger"});
+    let bound = bench.ask("UpdateEndpoint", update.clone()).await.unwrap_err();
+    assert!(bound.contains("Application Auto Scaling"), "{bound}");
+    bench.done("DeleteEndpoint", json!({"EndpointName": "e"})).await;
+    let left = bench.scaling("DescribeScalableTargets", of_sagemaker).await.unwrap();
+    assert_eq!(left["ScalableTargets"], json!([]));
+}
+
+#[tokio::test]
+async fn burstable_variants_are_no_targets() {
+    for (off, refused) in [(&[][..], true), (&["burstable-variant"][..], false)] {
+        let bench = Bench::new(off).await;
+        bench.endpoint("ml.t2.medium").await;
+        let range = target(json!({"MinCapacity": 1, "MaxCapacity": 2}));
+        let answer = bench.scaling("RegisterScalableTarget", range).await;
+        assert_eq!(answer.is_err_and(|error| error.contains("with ml.t2.medium instance type")), refused);
+    }
+}
+
+#[tokio::test]
+async fn a_policy_has_two_alarms_and_goes_with_its_target() {
+    let bench = Bench::new(&[]).await;
+    bench.endpoint("ml.m5.large").await;
+    let policy = |metric: &str, goal: f64| {
+        target(json!({
+            "PolicyName": "p",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": goal,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+                "ScaleInCooldown": 30,
+            },
+        }))
+    };
+    let metric = "SageMakerVariantInvocationsPerInstance";
+    let early = bench.scaling("PutScalingPolicy", policy(metric, 10.0)).await.unwrap_err();
+    assert!(early.starts_with("ObjectNotFoundException"), "{early}");
+    let range = target(json!({"MinCapacity": 1, "MaxCapacity": 2}));
+    bench.scaling("RegisterScalableTarget", range).await.unwrap();
+    let wrong =
+        bench.scaling("PutScalingPolicy", policy("LambdaProvisionedConcurrencyUtilization", 1.0)).await;
+    assert!(wrong.unwrap_err().contains("is not supported"));
+
+    let first = bench.scaling("PutScalingPolicy", policy(metric, 10.0)).await.unwrap();
+    let again = bench.scaling("PutScalingPolicy", policy(metric, 20.0)).await.unwrap();
+    assert_eq!(first, again, "names stay");
+    let names: Vec<&str> =
+        first["Alarms"].as_array().unwrap().iter().map(|alarm| text(&alarm["AlarmName"])).collect();
+    assert!(names[0].starts_with("TargetTracking-endpoint/e/variant/main-AlarmHigh-"), "{names:?}");
+    let alarms = bench.world().shelf("cloudwatch.alarm", REGION);
+    let low = alarms.get(names[1]).unwrap();
+    assert_eq!((low["Threshold"].as_f64(), low["EvaluationPeriods"].as_u64()), (Some(18.0), Some(15)));
+    bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap();
+    assert!(alarms.list("").is_empty());
+    let gone = bench.scaling("DeleteScalingPolicy", target(json!({"PolicyName": "p"}))).await.unwrap_err();
+    assert!(gone.starts_with("ObjectNotFoundException: No scaling policy found for"), "{gone}");
+}

@@ -1,0 +1,246 @@
+//! Training jobs (aws-facts §5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::TRAINING_JOB;
+use super::hosting::check_image_region;
+use super::instances::{Count, Usage, has_own_disk, within_quota};
+use super::job::{Job, transition};
+use super::resource::invalid;
+use super::{roles, work};
+use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::protocol::constraint::Rule;
+
+const S3_URI: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
+const INPUT_MODES: &[&str] = &["Pipe", "File", "FastFile"];
+
+/// The newest model requires less, for serverless jobs; an ordinary job still needs all of these (§5.1).
+pub const CREATE: &[Rule] = &[
+    super::JOB_NAME.at("TrainingJobName").required(),
+    super::ROLE_ARN.at("RoleArn").required(),
+    Rule::ANY.at("HyperParameters").length(0, 100),
+    Rule::ANY.at("AlgorithmSpecification").required(),
+    Rule::ANY.at("AlgorithmSpecification.TrainingImage").length(0, 255),
+    Rule::ANY.at("AlgorithmSpecification.TrainingInputMode").required().one_of(INPUT_MODES),
+    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions").length(0, 40),
+    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions[].Name").required().length(1, 255),
+    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions[].Regex").required().length(1, 500),
+    Rule::ANY.at("AlgorithmSpecification.ContainerEntrypoint").length(1, 100),
+    Rule::ANY.at("AlgorithmSpecification.ContainerEntrypoint[]").length(0, 256),
+    Rule::ANY.at("AlgorithmSpecification.ContainerArguments").length(1, 100),
+    Rule::ANY.at("AlgorithmSpecification.ContainerArguments[]").length(0, 256),
+    Rule::ANY.at("InputDataConfig").length(1, 20),
+    Rule::ANY.at("InputDataConfig[].ChannelName").required().length(1, 64).pattern("[A-Za-z0-9\\.\\-_]+"),
+    Rule::ANY.at("InputDataConfig[].DataSource").required(),
+    Rule::ANY.at("InputDataConfig[].DataSource.S3DataSource.S3DataType").required().one_of(&[
+        "ManifestFile",
+        "S3Prefix",
+        "AugmentedManifestFile",
+        "Converse",
+    ]),
+    S3_URI.at("InputDataConfig[].DataSource.S3DataSource.S3Uri").required(),
+    Rule::ANY
+        .at("InputDataConfig[].DataSource.S3DataSource.S3DataDistributionType")
+        .one_of(&["FullyReplicated", "ShardedByS3Key"]),
+    Rule::ANY.at("InputDataConfig[].CompressionType").one_of(&["None", "Gzip"]),
+    Rule::ANY.at("InputDataConfig[].InputMode").one_of(INPUT_MODES),
+    Rule::ANY.at("OutputDataConfig").required(),
+    S3_URI.at("OutputDataConfig.S3OutputPath").required(),
+    Rule::ANY.at("OutputDataConfig.CompressionType").one_of(&["GZIP", "NONE"]),
+    Rule::ANY.at("ResourceConfig").required(),
+    Rule::ANY.at("ResourceConfig.InstanceType").required(),
+    Rule::ANY.at("ResourceConfig.InstanceCount").required().range(1, i64::MAX),
+    Rule::ANY.at("ResourceConfig.VolumeSizeInGB").range(1, i64::MAX),
+    Rule::ANY.at("ResourceConfig.KeepAlivePeriodInSeconds").range(0, 21_600),
+    Rule::ANY.at("StoppingCondition").required(),
+    Rule::ANY.at("StoppingCondition.MaxRuntimeInSeconds").range(1, 2_419_200),
+    Rule::ANY.at("StoppingCondition.MaxWaitTimeInSeconds").range(1, i64::MAX),
+    Rule::ANY.at("StoppingCondition.MaxPendingTimeInSeconds").range(1_800, 2_419_200),
+    S3_URI.at("CheckpointConfig.S3Uri").required(),
+    Rule::ANY.at("RetryStrategy.MaximumRetryAttempts").required().range(1, 30),
+    Rule::ANY.at("Environment").length(0, 100),
+    Rule::ANY.at("VpcConfig.SecurityGroupIds").required().length(1, 5),
+    Rule::ANY.at("VpcConfig.Subnets").required().length(1, 16),
+    Rule::ANY.at("Tags").length(0, 50),
+];
+
+pub fn create(call: &Call) -> Answer {
+    check_texts(&call.input["HyperParameters"], "hyperParameters", 256, 2_500)?;
+    check_texts(&call.input["Environment"], "environment", 512, 512)?;
+    check_algorithm(call)?;
+    check_channels(call)?;
+    check_resources(call)?;
+    check_spot(call)?;
+    roles::assumable(&call.world, call.text("RoleArn"))?;
+    check_quota(call)?;
+
+    let mut doc = TRAINING_JOB.document(
+        call,
+        json!({
+            "TrainingJobStatus": "InProgress",
+            "EnableNetworkIsolation": false,
+            "EnableInterContainerTrafficEncryption": false,
+            "EnableManagedSpotTraining": false,
+            "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": false},
+            "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"},
+            // A day (§5.1).
+            "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
+        }),
+    );
+    for channel in doc["InputDataConfig"].as_array_mut().into_iter().flatten() {
+        for member in ["CompressionType", "RecordWrapperType"] {
+            if channel[member].is_null() {
+                channel[member] = "None".into();
+            }
+        }
+    }
+    transition(&mut doc, "Starting", "Starting the training job", call.timestamp());
+    let answer = TRAINING_JOB.create(call, doc)?;
+    work::of(&call.world).train(job(call));
+    Ok(answer)
+}
+
+fn job(call: &Call) -> Job {
+    Job::new(&call.world, &call.region, call.text("TrainingJobName"))
+}
+
+/// Maps hold texts only: a number is refused before anything is looked at, as the protocol has it (§5.1).
+fn check_texts(map: &Value, path: &str, longest_key: usize, longest: usize) -> Result<(), Fault> {
+    for (key, value) in map.as_object().into_iter().flatten() {
+        let Some(text) = value.as_str() else {
+            let message = format!("the value of '{key}' in {path} can not be converted to an String");
+            return Err(Fault::new(400, "SerializationException", message));
+        };
+        for (part, most) in [(key.as_str(), longest_key), (text, longest)] {
+            if part.chars().count() > most {
+                return Err(invalid(format!(
+                    "1 validation error detected: Value at '{path}' failed to satisfy constraint: Map value must \
+                     satisfy constraint: [Member must have length less than or equal to {most}] for key {key}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_algorithm(call: &Call) -> Result<(), Fault> {
+    let algorithm = &call.input["AlgorithmSpecification"];
+    match (algorithm["TrainingImage"].as_str(), algorithm["AlgorithmName"].as_str()) {
+        (Some(image), None) => check_image_region(call, image),
+        (None, Some(_)) => Ok(()),
+        _ => Err(invalid(
+            "Either AlgorithmName or TrainingImage must be provided in AlgorithmSpecification, not both",
+        )),
+    }
+}
+
+fn check_channels(call: &Call) -> Result<(), Fault> {
+    let mode = &call.input["AlgorithmSpecification"]["TrainingInputMode"];
+    let channels = call.list("InputDataConfig");
+    for (index, channel) in channels.iter().enumerate() {
+        let name = &channel["ChannelName"];
+        if channels[..index].iter().any(|earlier| earlier["ChannelName"] == *name) {
+            return Err(invalid(format!("Duplicate channel name {name} in InputDataConfig")));
+        }
+        let own_mode = channel.get("InputMode").unwrap_or(mode);
+        let augmented = channel["DataSource"]["S3DataSource"]["S3DataType"] == "AugmentedManifestFile";
+        // Both exist for streams only (§5.1).
+        if (channel["CompressionType"] == "Gzip" || augmented) && own_mode != "Pipe" {
+            return Err(invalid(format!(
+                "Channel {name}: CompressionType Gzip and AugmentedManifestFile are supported in Pipe mode only"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_resources(call: &Call) -> Result<(), Fault> {
+    let resources = &call.input["ResourceConfig"];
+    let instance_type = resources["InstanceType"].as_str().unwrap_or_default();
+    Usage::Training.offers(&call.world, instance_type, "resourceConfig.instanceType")?;
+    if resources["VolumeSizeInGB"].is_null() && !has_own_disk(instance_type) {
+        return Err(invalid(format!("VolumeSizeInGB is required for instance type {instance_type}")));
+    }
+    if !resources["VolumeKmsKeyId"].is_null() && has_own_disk(instance_type) {
+        return Err(invalid(format!("VolumeKmsKeyId is not supported for instance type {instance_type}")));
+    }
+    Ok(())
+}
+
+/// Spot needs a waiting time that is no shorter than the run time, and nothing else may have one (§5.6).
+fn check_spot(call: &Call) -> Result<(), Fault> {
+    let condition = &call.input["StoppingCondition"];
+    let (runtime, wait) =
+        (condition["MaxRuntimeInSeconds"].as_i64(), condition["MaxWaitTimeInSeconds"].as_i64());
+    let message = match (call.flag("EnableManagedSpotTraining"), wait) {
+        (true, Some(wait)) if wait >= runtime.unwrap_or(86_400) => return Ok(()),
+        (false, None) => return Ok(()),
+        (true, _) => {
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        }
+        (false, Some(_)) => "MaxWaitTimeInSeconds is supported for managed spot training only",
+    };
+    if call.world.enforces("spot-wait-time") { Err(invalid(message)) } else { Ok(()) }
+}
+
+/// Every job that has instances counts.
+fn check_quota(call: &Call) -> Result<(), Fault> {
+    let use_of = |doc: &Value| {
+        let resources = &doc["ResourceConfig"];
+        let instance_type = resources["InstanceType"].as_str().unwrap_or_default().to_owned();
+        (instance_type, resources["InstanceCount"].as_u64().unwrap_or(0))
+    };
+    let spot = |doc: &Value| doc["EnableManagedSpotTraining"] == true;
+    let mut used = Count::new();
+    for (_, job) in call.shelf(TRAINING_JOB.table).list("") {
+        let running = job["TrainingJobStatus"] == "InProgress" || job["TrainingJobStatus"] == "Stopping";
+        if running && spot(&job) == spot(&call.input) {
+            let (instance_type, count) = use_of(&job);
+            *used.entry(instance_type).or_default() += count;
+        }
+    }
+    let usage = if spot(&call.input) { Usage::SpotTraining } else { Usage::Training };
+    within_quota(&call.world, &call.region, usage, &used, &Count::from([use_of(&call.input)]))
+}
+
+pub fn stop(call: &Call) -> Answer {
+    let now = call.timestamp();
+    TRAINING_JOB.update(call, |entry| {
+        let status = entry.doc["TrainingJobStatus"].as_str().unwrap_or_default();
+        if status != "InProgress" {
+            return Err(invalid(format!(
+                "The request was rejected because the training job is in status {status}"
+            )));
+        }
+        entry.doc["TrainingJobStatus"] = "Stopping".into();
+        transition(&mut entry.doc, "Stopping", "Stopping the training job", now);
+        Ok(())
+    })?;
+    work::of(&call.world).stop(job(call));
+    Ok(json!({}))
+}
+
+/// Only a job that has ended can be deleted; its name is free again (§5.2, §4.1).
+pub fn delete(call: &Call) -> Answer {
+    let world = Arc::clone(&call.world);
+    let deleted = TRAINING_JOB.update(call, |entry| {
+        let status = entry.doc["TrainingJobStatus"].as_str().unwrap_or_default();
+        if matches!(status, "InProgress" | "Stopping") && world.enforces("delete-ended-jobs-only") {
+            let message = format!("The request was rejected because the training job is in status {status}");
+            return Err(Fault::new(400, "ResourceInUse", message));
+        }
+        entry.doc["TrainingJobStatus"] = "Deleting".into();
+        entry.plan = world.plan().then_gone(Duration::from_secs(5)).into();
+        Ok(entry.doc.clone())
+    });
+    // This operation declares the code that its siblings do not use (§4.3).
+    let doc = deleted.map_err(|fault| match fault.message.starts_with("Requested resource not found") {
+        true => Fault { code: "ResourceNotFound".into(), ..fault },
+        false => fault,
+    })?;
+    TRAINING_JOB.forget_tags(call, &doc)?;
+    Ok(json!({}))
+}

@@ -1,0 +1,337 @@
+//! What really runs when SageMaker is told to train or to serve, behind a trait: the control plane keeps the
+//! documents and their rules, a [`Work`] does the work and reports through [`Job`] and [`Endpoint`].
+//!
+//! A work is plugged in before the sandbox serves: `world.parts.put(Seams { work, objects })`. Without it, [`StateWalk`]
+//! goes through the states in AWS's times and refuses to predict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::endpoint::Endpoint;
+use super::job::{End, Job};
+use super::resource::failure_reason;
+use crate::sandbox::call::Fault;
+use crate::sandbox::clock::Millis;
+use crate::sandbox::world::World;
+
+/// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
+/// After a restart of the sandbox the same calls come again for whatever was under way.
+pub trait Work: Send + Sync {
+    /// Runs a job that is `InProgress`: [`Job::enter`] for each stage, then [`Job::end`].
+    fn train(&self, job: Job);
+
+    /// The job is `Stopping`: SIGTERM, 120 s of grace, upload of what is there, then [`Job::end`] (aws-facts §5.2).
+    fn stop(&self, job: Job);
+
+    /// Makes the servers be what [`Endpoint::wanted`] says, then [`Endpoint::ready`] or [`Endpoint::failed`].
+    /// What [`Endpoint::serving`] says must go on serving until then.
+    fn deploy(&self, endpoint: Endpoint);
+
+    /// The endpoint is in service but the sandbox was restarted, so its servers are gone.
+    fn restore(&self, endpoint: Endpoint);
+
+    /// The endpoint is being deleted: ends its servers.
+    fn remove(&self, endpoint: Endpoint);
+
+    /// Asks a server of a variant that is in service; what it answers with, or [`model_error`].
+    fn invoke(
+        &self,
+        endpoint: Endpoint,
+        variant: String,
+        request: Invocation,
+    ) -> BoxFuture<'static, Result<Prediction, Fault>>;
+}
+
+/// S3 as SageMaker sees it. URIs are `s3://bucket/key`.
+pub trait Objects: Send + Sync {
+    /// Whether the bucket is in this region and has an object with this key, or one that it is a prefix of.
+    fn holds(&self, world: Arc<World>, region: String, uri: String) -> BoxFuture<'static, bool>;
+
+    /// Writes an object; the error is a text for a `FailureReason`.
+    fn put(
+        &self,
+        world: Arc<World>,
+        region: String,
+        uri: String,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<(), String>>;
+}
+
+/// [`Objects::holds`] of a world.
+pub async fn holds(world: &Arc<World>, region: &str, uri: &str) -> bool {
+    objects(world).holds(Arc::clone(world), region.to_owned(), uri.to_owned()).await
+}
+
+/// What `InvokeEndpoint` passes to the container; other headers are stripped (aws-facts §7.6).
+#[derive(Clone, Debug, Default)]
+pub struct Invocation {
+    pub body: Bytes,
+    pub content_type: Option<String>,
+    pub accept: Option<String>,
+    pub custom_attributes: Option<String>,
+    pub inference_id: Option<String>,
+}
+
+/// What the container answered with a status of 200.
+#[derive(Clone, Debug, Default)]
+pub struct Prediction {
+    pub body: Bytes,
+    pub content_type: String,
+    pub custom_attributes: Option<String>,
+}
+
+/// The 424 of a container that answered with another status than 200, or with none in time (status 0).
+pub fn model_error(endpoint: &Endpoint, status: u16, message: &str) -> Fault {
+    let side = if (400..500).contains(&status) { "client" } else { "server" };
+    let (region, name, account) = (&endpoint.region, &endpoint.name, &endpoint.world.account);
+    let group = endpoint.log_group();
+    let console = format!("https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}");
+    let text = format!(
+        "Received {side} error ({status}) from primary with message \"{message}\". See \
+         {console}#logEventViewer:group={group} in account {account} for more information."
+    );
+    tracing::debug!(target: "opsctl::sandbox", endpoint = name, status, "model error");
+    Fault::new(424, "ModelError", text)
+        .with("OriginalStatusCode", status)
+        .with("OriginalMessage", message)
+        .with("LogStreamArn", endpoint.world.arn("logs", region, &format!("log-group:{group}")))
+}
+
+/// Who does the work and who has the objects, in a world's parts.
+pub struct Seams {
+    pub work: Arc<dyn Work>,
+    pub objects: Arc<dyn Objects>,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self { work: Arc::new(StateWalk), objects: Arc::new(Anything) }
+    }
+}
+
+/// Who does the work of this world.
+pub fn of(world: &World) -> Arc<dyn Work> {
+    Arc::clone(&world.parts.get::<Seams>().work)
+}
+
+/// Who has its objects.
+pub fn objects(world: &World) -> Arc<dyn Objects> {
+    Arc::clone(&world.parts.get::<Seams>().objects)
+}
+
+/// Without S3 nobody can say what it lacks, and what is written is nowhere.
+struct Anything;
+
+impl Objects for Anything {
+    fn holds(&self, _: Arc<World>, _: String, _: String) -> BoxFuture<'static, bool> {
+        Box::pin(async { true })
+    }
+
+    fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know that
+/// AWS would: no data, no archive, an image that does not serve. It never predicts.
+#[derive(Debug)]
+pub struct StateWalk;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A container that never passes /ping keeps its endpoint `Creating` for so long (aws-facts §7.4).
+const PING_PATIENCE: Duration = seconds(24 * 60);
+
+impl Work for StateWalk {
+    fn train(&self, job: Job) {
+        let world = Arc::clone(&job.world);
+        world.spawn(async move {
+            if let Some(end) = walk(&job).await {
+                job.end(end);
+            }
+        });
+    }
+
+    fn stop(&self, job: Job) {
+        let world = Arc::clone(&job.world);
+        world.spawn(async move {
+            wait(&job.world, job.modified(), seconds(20)).await;
+            job.end(End::stopped(None));
+        });
+    }
+
+    fn deploy(&self, endpoint: Endpoint) {
+        let world = Arc::clone(&endpoint.world);
+        world.spawn(async move {
+            let failure = defect(&endpoint).await;
+            let patience = if failure.is_some() { PING_PATIENCE } else { seconds(240) };
+            wait(&endpoint.world, endpoint.modified(), patience).await;
+            match failure {
+                Some(reason) => endpoint.failed(&reason),
+                None => endpoint.ready(),
+            }
+        });
+    }
+
+    fn restore(&self, _: Endpoint) {}
+
+    fn remove(&self, _: Endpoint) {}
+
+    fn invoke(
+        &self,
+        endpoint: Endpoint,
+        _: String,
+        _: Invocation,
+    ) -> BoxFuture<'static, Result<Prediction, Fault>> {
+        let message = format!(
+            "no model server runs behind the endpoint {}: this sandbox only walks through its states, and it never \
+             makes up a prediction; see docs/sandbox.md",
+            endpoint.name
+        );
+        Box::pin(async move { Err(Fault::new(501, "NotImplemented", message)) })
+    }
+}
+
+/// Waits until `lasts`, at the sandbox's pace, has passed since `begun`; answers with that time. Times come from the
+/// documents, so that a clock advanced by an hour ends all stages, and a restart takes nothing back.
+async fn wait(world: &World, begun: Millis, lasts: Duration) -> Millis {
+    let at = begun + world.pace.of(lasts).as_millis() as Millis;
+    world.clock.until(at).await;
+    at
+}
+
+/// One stage after the other. `None`: the job was stopped or deleted on the way.
+async fn walk(job: &Job) -> Option<End> {
+    let mut at = job.modified();
+    let stages = [
+        (seconds(60), "Downloading", "Downloading input data"),
+        (seconds(60), "Training", "Training image download completed. Training in progress."),
+        (seconds(120), "Uploading", "Uploading generated training model"),
+    ];
+    for (lasts, stage, message) in stages {
+        at = wait(&job.world, at, lasts).await;
+        if !job.enter(stage, message) {
+            return None;
+        }
+        if stage == "Downloading"
+            && let Some(reason) = missing_data(job).await
+        {
+            return Some(End::failed(reason));
+        }
+    }
+    let model = job.artifact("model.tar.gz");
+    let uploaded = match archive() {
+        Ok(archive) => {
+            objects(&job.world)
+                .put(Arc::clone(&job.world), job.region.clone(), model.clone(), archive.into())
+                .await
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    wait(&job.world, at, seconds(20)).await;
+    Some(match uploaded {
+        Ok(()) => End::completed(model),
+        Err(reason) => End::failed(format!("ClientError: Failed to upload {model}: {reason}")),
+    })
+}
+
+/// AWS's failure of a channel that has no objects (aws-facts §5.3).
+async fn missing_data(job: &Job) -> Option<String> {
+    let document = job.document()?;
+    for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
+        let Some(uri) = channel["DataSource"]["S3DataSource"]["S3Uri"].as_str() else { continue };
+        if !holds(&job.world, &job.region, uri).await {
+            let (role, region) = (document["RoleArn"].as_str().unwrap_or_default(), &job.region);
+            return Some(format!(
+                "ClientError: No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure \
+                 that the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, \
+                 and that the role \"{role}\" has \"s3:ListBucket\" permissions on the bucket."
+            ));
+        }
+    }
+    None
+}
+
+/// Why a fleet would not come into service, as far as its documents tell.
+async fn defect(endpoint: &Endpoint) -> Option<String> {
+    for variant in endpoint.wanted() {
+        let container = &variant.model["PrimaryContainer"];
+        let text = |member: &str| container[member].as_str().unwrap_or_default();
+        let data = text("ModelDataUrl");
+        if !data.is_empty() && !holds(&endpoint.world, &endpoint.region, data).await {
+            return Some(failure_reason(&format!(
+                "Failed to download model data for container \"container_1\" from URL: \"{data}\". Please ensure that \
+                 there is an object located at the URL and that the role passed to CreateModel has permissions to \
+                 download the object."
+            )));
+        }
+        // Training and inference images differ: one that only trains does not answer /ping (aws-facts §6).
+        let trains_only = text("Image").contains("-training:") || text("Image").contains("/pytorch:");
+        if trains_only && endpoint.world.enforces("training-image-does-not-serve") {
+            return Some(no_ping(&variant.name));
+        }
+    }
+    None
+}
+
+/// AWS's reason for a container that does not serve (aws-facts §7.4).
+pub fn no_ping(variant: &str) -> String {
+    format!(
+        "The primary container for production variant {variant} did not pass the ping health check. Please check \
+         CloudWatch logs for this endpoint."
+    )
+}
+
+/// A real `model.tar.gz` that says what it is.
+fn archive() -> std::io::Result<Vec<u8>> {
+    const NOTE: &[u8] = b"The sandbox walked through the states of this job; nothing was trained.\n";
+    let mut header = tar::Header::new_gnu();
+    header.set_size(NOTE.len() as u64);
+    header.set_mode(0o644);
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut archive = tar::Builder::new(gzip);
+    archive.append_data(&mut header, "NOT_TRAINED.txt", NOTE)?;
+    archive.into_inner()?.finish()
+}
+
+/// Takes up again what a restart of the sandbox interrupted, and what was in service.
+pub fn resume(world: &Arc<World>) {
+    let work = of(world);
+    for (region, name, doc) in everywhere(world, super::TRAINING_JOB.table) {
+        let job = Job::new(world, &region, &name);
+        match doc["TrainingJobStatus"].as_str() {
+            Some("InProgress") => work.train(job),
+            Some("Stopping") => work.stop(job),
+            _ => {}
+        }
+    }
+    for (region, name, doc) in everywhere(world, super::ENDPOINT.table) {
+        let endpoint = Endpoint::new(world, &region, &name);
+        match doc["EndpointStatus"].as_str() {
+            Some("InService") => work.restore(endpoint),
+            // What served goes on serving while the update goes on.
+            Some("Updating") => {
+                work.restore(endpoint.clone());
+                work.deploy(endpoint);
+            }
+            Some("Creating") => work.deploy(endpoint),
+            _ => {}
+        }
+    }
+}
+
+/// A table's documents of all regions: region, name, document.
+fn everywhere(world: &World, table: &str) -> Vec<(String, String, Value)> {
+    let all = world.store.list(table, "").into_iter();
+    all.filter_map(|(key, doc)| {
+        let (region, name) = key.split_once('/')?;
+        Some((region.to_owned(), name.to_owned(), doc))
+    })
+    .collect()
+}
