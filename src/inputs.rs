@@ -70,7 +70,10 @@ impl Inputs {
     pub fn read(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
         let mut inputs = Self::default();
         for source in sources {
-            inputs.0.entry((source.path.clone(), source.use_as.clone())).or_insert_with(|| read(folder, &source));
+            inputs
+                .0
+                .entry((source.path.clone(), source.use_as.clone()))
+                .or_insert_with(|| read(folder, &source));
         }
         inputs
     }
@@ -89,9 +92,14 @@ const CACHES: [&str; 4] = ["!**/__pycache__", "!**/.ipynb_checkpoints", "!**/.gi
 
 fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let root = folder.join(&source.path);
-    let refuse = |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
+    let refuse =
+        |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
     let io = |path: &Path, error: &dyn std::fmt::Display| {
-        refuse(codes::LOCAL_IO, format!("{} cannot be read: {error}", path.display()), "check its permissions")
+        refuse(
+            codes::LOCAL_IO,
+            format!("{} cannot be read: {error}", path.display()),
+            "check its permissions",
+        )
     };
     if !root.is_dir() {
         let message = format!("there is no folder {}", root.display());
@@ -101,7 +109,10 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let is_code = source.use_as == UseAs::Code;
     let mut patterns = OverrideBuilder::new(&root);
     let mut add = |pattern: &str| {
-        patterns.add(pattern).map(drop).map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "gitignore syntax"))
+        patterns
+            .add(pattern)
+            .map(drop)
+            .map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "gitignore syntax"))
     };
     match &source.use_as {
         UseAs::Code => CACHES.iter().try_for_each(|p| add(p))?,
@@ -114,8 +125,9 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
             })?;
         }
     }
-    let patterns =
-        patterns.build().map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "patterns have gitignore syntax"))?;
+    let patterns = patterns
+        .build()
+        .map_err(|e| refuse(codes::BAD_PATTERN, e.to_string(), "patterns have gitignore syntax"))?;
     let walk = WalkBuilder::new(&root)
         .standard_filters(false)
         .git_ignore(is_code)
@@ -128,7 +140,11 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let mut entries = Vec::new();
     for found in walk {
         let found = found.map_err(|e| {
-            refuse(codes::SYMLINK, format!("in {}: {e}", root.display()), "remove the link, or put a copy there")
+            refuse(
+                codes::SYMLINK,
+                format!("in {}: {e}", root.display()),
+                "remove the link, or put a copy there",
+            )
         })?;
         let path = found.path();
         if found.path_is_symlink() && found.depth() > 0 {
@@ -143,7 +159,8 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         }
         let relative = path.strip_prefix(&root).unwrap_or(path);
         let Some(name) = relative.to_str() else {
-            let message = format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
+            let message =
+                format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
             return Err(refuse(codes::LOCAL_IO, message, "rename the file"));
         };
         let name = name.replace(std::path::MAIN_SEPARATOR, "/");

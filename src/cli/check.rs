@@ -37,7 +37,8 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
             Err(found) => found,
             Ok(config) => {
                 let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
-                let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
+                let region =
+                    global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
                 let region = region.map_or(SOME_REGION, String::as_str);
                 let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
                 let (desired, found) = desired::build(&config, &scope, &inputs, &kinds);

@@ -26,6 +26,8 @@ pub struct Environment {
     pub no_color: bool,
     /// Another folder for the sandbox's state.
     pub sandbox: Option<PathBuf>,
+    /// The user's folder for what can be made again: the sandbox's Python environments.
+    pub cache: Option<PathBuf>,
 }
 
 impl Environment {
@@ -37,6 +39,10 @@ impl Environment {
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
             sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
+            cache: get("OPSCTL_CACHE")
+                .map(PathBuf::from)
+                .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
+                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
         }
     }
 }
@@ -149,7 +155,8 @@ impl Session {
         if let Some(wanted) = config.project.account.as_ref().filter(|wanted| **wanted != account) {
             // The sandbox has one account, and it is nobody's.
             if !global.sandbox {
-                let message = format!("the credentials are of account {account}, the project lives in {wanted}");
+                let message =
+                    format!("the credentials are of account {account}, the project lives in {wanted}");
                 let help = "use another profile, or change `[project] account`";
                 return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
             }

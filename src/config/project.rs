@@ -34,7 +34,11 @@ const SHARED_KEYS: [&str; 2] = ["project", "env"];
 
 impl Config {
     /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name.
-    pub fn of(document: &Document, environment: &str, sections: &[&'static str]) -> Result<Self, Diagnostics> {
+    pub fn of(
+        document: &Document,
+        environment: &str,
+        sections: &[&'static str],
+    ) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::default();
         if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
             let known: Vec<_> = document.environments().into_iter().collect();

@@ -28,7 +28,8 @@ pub fn read<T: DeserializeOwned>(value: &Value, at: &KeyPath, problems: &mut Dia
             problems.push(Diagnostic { at: KeyPath([&at.0[..], &problem.at.0].concat()), ..problem });
         }
         // Going on needs a smaller value. A missing key takes its whole table with it.
-        let cut = if value.pointer(&pointer(&leaf)).is_some() { leaf } else { leaf.parent().unwrap_or_default() };
+        let cut =
+            if value.pointer(&pointer(&leaf)).is_some() { leaf } else { leaf.parent().unwrap_or_default() };
         if cut.0.is_empty() || !remove(&mut value, &cut) {
             return None;
         }
@@ -62,7 +63,8 @@ fn explain(at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
             None if known.is_empty() => "nothing can be set here".into(),
             None => format!("known here: {}", known.join(", ")),
         };
-        let problem = Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
+        let problem =
+            Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
         return (problem, leaf);
     }
     if message.starts_with("missing field") {
@@ -80,9 +82,10 @@ fn explain(at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
         return (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone());
     }
     let (text, help) = match message.split_once(", expected ") {
-        Some((got, expected)) => {
-            (format!("`{}`: {got}", at.last()), format!("write {}", expected.replace("a string", "text in quotes")))
-        }
+        Some((got, expected)) => (
+            format!("`{}`: {got}", at.last()),
+            format!("write {}", expected.replace("a string", "text in quotes")),
+        ),
         None => (format!("`{}`: {message}", at.last()), "correct the value".to_owned()),
     };
     (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone())

@@ -48,9 +48,9 @@ impl fmt::Display for Human {
 impl std::str::FromStr for Human {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|_| format!("`{text}` is not a duration; write it like \"30s\", \"15m\", \"12h\" or \"90d\""))
+        humantime::parse_duration(text).map(Self).map_err(|_| {
+            format!("`{text}` is not a duration; write it like \"30s\", \"15m\", \"12h\" or \"90d\"")
+        })
     }
 }
 

@@ -28,8 +28,14 @@ enum Decision {
 }
 
 /// Steps from the seen to the wanted. Fails when something could not be read or is not ours to touch.
-pub fn build(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Result<Plan, Diagnostics> {
-    let mut planner = Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
+pub fn build(
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    mode: Mode,
+) -> Result<Plan, Diagnostics> {
+    let mut planner =
+        Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
@@ -54,7 +60,14 @@ struct Steps {
 }
 
 impl Steps {
-    fn push(&mut self, target: &ResourceId, physical: &str, op: Op, after: BTreeSet<StepId>, why: Vec<String>) {
+    fn push(
+        &mut self,
+        target: &ResourceId,
+        physical: &str,
+        op: Op,
+        after: BTreeSet<StepId>,
+        why: Vec<String>,
+    ) {
         let id = self.list.len();
         match op.verb() {
             Verb::Delete => self.gone.insert(target.clone(), id),
@@ -135,7 +148,12 @@ impl<'a> Planner<'a> {
             Look::Absent => return Decision::Create(self.why_new(node)),
             Look::Unreadable(why) => {
                 let text = format!("{} could not be read: {why}", node.id);
-                self.problem(codes::DENIED, &node.id, text, "nothing was changed; allow the call and run it again");
+                self.problem(
+                    codes::DENIED,
+                    &node.id,
+                    text,
+                    "nothing was changed; allow the call and run it again",
+                );
                 return Decision::Keep;
             }
         };
@@ -174,9 +192,14 @@ impl<'a> Planner<'a> {
         let mut why: Vec<String> = changes.iter().map(ToString::to_string).collect();
         if let Some(whole) = self.whole(node) {
             match decided.get(whole) {
-                Some(Decision::Replace(_)) => return Decision::Replace(vec![format!("{whole} is made again")]),
+                Some(Decision::Replace(_)) => {
+                    return Decision::Replace(vec![format!("{whole} is made again")]);
+                }
                 Some(Decision::Update(of_whole)) if of_whole.iter().any(|c| c.needs == Needs::Detach) => {
-                    why.insert(0, format!("steps aside while {whole} changes what it may not change under scaling"));
+                    why.insert(
+                        0,
+                        format!("steps aside while {whole} changes what it may not change under scaling"),
+                    );
                     return Decision::Replace(why);
                 }
                 _ => {}
@@ -205,7 +228,12 @@ impl<'a> Planner<'a> {
                 Look::Absent => {}
                 Look::Unreadable(why) => {
                     let text = format!("{} could not be read: {why}", node.id);
-                    self.problem(codes::DENIED, &node.id, text, "nothing was deleted; allow the call and run it again");
+                    self.problem(
+                        codes::DENIED,
+                        &node.id,
+                        text,
+                        "nothing was deleted; allow the call and run it again",
+                    );
                 }
                 Look::Present(seen) if self.kind(node.id.kind).owner_of(seen) == Owner::Ours => {
                     let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
@@ -245,6 +273,11 @@ impl<'a> Planner<'a> {
             Mode::Destroy => Vec::new(),
         };
         let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
-        Ok(Plan { scope: self.want.scope.clone(), unchanged, leftovers, steps: order::sorted(self.steps.list) })
+        Ok(Plan {
+            scope: self.want.scope.clone(),
+            unchanged,
+            leftovers,
+            steps: order::sorted(self.steps.list),
+        })
     }
 }
