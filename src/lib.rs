@@ -4,6 +4,7 @@
 //! The plan decides, the executor obeys. `docs/architecture.md` has the picture.
 
 pub mod archive;
+pub mod audit;
 pub mod config;
 pub mod desired;
 pub mod domain;

@@ -16,11 +16,13 @@ use super::ui::Ui;
 use crate::config::Document;
 use crate::desired::{Desired, Node};
 use crate::domain::{KeyPath, codes};
+use crate::engine::lease::Lease;
 use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, RunResult};
 use crate::plan::{self, Look, Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::{diagnostics, plan as render};
-use crate::resources::KindName;
+use crate::resources::bucket::Bucket;
+use crate::resources::{Kind, KindName};
 
 /// What is planned: which nodes, in which mode, and what else the command may say.
 struct Intent {
@@ -280,6 +282,7 @@ async fn act(
             return Ok(Exit::Done);
         }
     }
+    let lease = lease(&session, &plan, &have).await?;
     let out = ui.clone();
     let reader: Box<dyn live::Reader> = if ui.json() {
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
@@ -293,6 +296,9 @@ async fn act(
         RunResult::Ok if !plan.is_empty() => look_again(&session, &intent).await?,
         _ => Vec::new(),
     };
+    if let Some(lease) = lease {
+        lease.release().await;
+    }
     let calls = session.world.aws.calls.total();
     finish(&mut session, &outcome, &unlike, calls);
     drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
@@ -302,6 +308,19 @@ async fn act(
     let exit = report(&session, &intent, &have, &outcome, &unlike, ui);
     session.close().await;
     Ok(exit)
+}
+
+/// Takes the lease when there is something to do and a bucket to keep it in. The very first deploy makes the bucket
+/// and has none (docs/decisions).
+async fn lease(session: &Session, plan: &Plan, have: &Observed) -> Result<Option<Lease>, Failure> {
+    let bucket = Bucket::id(Bucket::MAIN);
+    let there = matches!(have.looks.get(&bucket), Some(Look::Present(_)));
+    match session.world.wanted(KindName::Bucket).next() {
+        Some(name) if there && !plan.is_empty() => {
+            Ok(Some(engine::lease::acquire(&session.world.aws, name, &session.who).await?))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Success is re-read (D7): plans once more, and gives what is not as it should be. Reads may lag behind writes for

@@ -96,6 +96,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Delete everything of this project and environment
     Destroy(DestroyArgs),
+    /// Audit the account's IAM roles, or a saved dump of them
+    AuditIam(AuditArgs),
     /// Serve, inspect or reset the local AWS
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the config file
@@ -256,6 +258,61 @@ pub struct LogsArgs {
 pub struct DestroyArgs {
     #[command(flatten)]
     pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Audit this dump (`aws iam get-account-authorization-details`) instead of an account
+    #[arg(long, value_name = "FILE", global = true)]
+    pub input: Option<PathBuf>,
+    /// Save what was read, as a dump for --input
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
+    #[arg(long, value_name = "FILE")]
+    pub usage: Option<PathBuf>,
+    /// Judge as of this time, such as 2026-11-22T00:00:00Z (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    /// An account of ours: trust in it is not foreign
+    #[arg(long, value_name = "ID")]
+    pub own_account: Vec<String>,
+    /// A role unused for longer is stale
+    #[arg(long, value_name = "DURATION")]
+    pub stale_after: Option<Human>,
+    /// A role younger than this is not yet judged by its use
+    #[arg(long, value_name = "DURATION")]
+    pub grace: Option<Human>,
+    /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low or none
+    #[arg(long, value_name = "SEVERITY", default_value = "none")]
+    pub fail_on: String,
+    /// Write the report as human, json, sarif, junit, markdown or github
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Findings in this file are known: they do not fail
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write all findings of now into the --baseline file
+    #[arg(long, requires = "baseline")]
+    pub update_baseline: bool,
+    /// Write a smaller policy per role, as proposals to review, into this folder (needs --usage)
+    #[arg(long, value_name = "DIR", requires = "usage")]
+    pub write: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Tell why a role may, or may not, do something
+    Explain {
+        /// Name or ARN of the role
+        role: String,
+        /// Such as s3:GetObject
+        action: String,
+        /// An ARN (default: any)
+        resource: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -110,6 +110,7 @@ pub fn help_of(code: Code) -> &'static str {
 pub fn exit_of(kind: &OpErrorKind) -> Exit {
     match kind {
         OpErrorKind::Denied | OpErrorKind::Credentials => Exit::Denied,
+        OpErrorKind::LeaseHeld => Exit::LeaseHeld,
         OpErrorKind::Quota => Exit::Gate,
         OpErrorKind::TimedOut => Exit::TimedOut,
         OpErrorKind::RolledBack => Exit::RolledBack,

@@ -7,6 +7,7 @@ use super::args::{Cli, CompletionsArgs, ExplainArgs};
 use super::error::Failure;
 use super::exit::Exit;
 use super::ui::Ui;
+use crate::audit::{find_rule, report as audit_report};
 use crate::config::schema;
 use crate::config::section::nearest;
 use crate::domain::codes;
@@ -30,6 +31,10 @@ pub fn explain(args: &ExplainArgs, ui: &Ui) -> Ended {
         ui.out(&lines);
         return Ok(Exit::Done);
     };
+    if let Some(rule) = find_rule(code) {
+        ui.out(&audit_report::explain(rule));
+        return Ok(Exit::Done);
+    }
     let Some(found) = codes::explained(code) else {
         let near = nearest(code, codes::ALL.iter().map(|e| e.code));
         let help = near.map_or_else(

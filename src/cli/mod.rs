@@ -2,6 +2,7 @@
 
 mod act;
 mod args;
+mod audit_iam;
 mod check;
 mod error;
 pub mod exit;
@@ -80,6 +81,7 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
         Command::Invoke(args) => invoke::run(args, global, ui, env).await,
         Command::Status => inspect::status(global, ui, env).await,
         Command::Logs(args) => logs::run(args, global, ui, env).await,
+        Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,
         Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,
         Command::Schema => manual::schema(ui),
         Command::Completions(args) => manual::completions(args, ui),
@@ -91,7 +93,7 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
 fn start_log(verbose: u8) {
     let filter = match verbose {
         0 => return,
-        1 => "opsctl=debug",
+        1 => "opsctl=debug,s3s=off",
         _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(filter);

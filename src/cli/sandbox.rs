@@ -32,8 +32,8 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
 }
 
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
-pub async fn attach(config: &Path, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
-    let root = root(Some(config), env);
+pub async fn attach(config: Option<&Path>, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+    let root = root(config, env);
     match Sandbox::start(options(&root, env)).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();

@@ -8,7 +8,7 @@ use super::args::Global;
 use super::error::Failure;
 use super::exit::Exit;
 use super::{sandbox, signals};
-use crate::aws::{self, Choice, Clients};
+use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, Desired};
@@ -24,6 +24,8 @@ pub struct Environment {
     pub region: Option<String>,
     pub endpoint: Option<String>,
     pub no_color: bool,
+    /// Who is at it, for the lease: `user@host, process 4711`.
+    pub who: String,
     /// Another folder for the sandbox's state.
     pub sandbox: Option<PathBuf>,
     /// The user's folder for what can be made again: the sandbox's Python environments.
@@ -38,6 +40,12 @@ impl Environment {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
+            who: format!(
+                "{}@{}, process {}",
+                get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
+                get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
+                std::process::id()
+            ),
             sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
             cache: get("OPSCTL_CACHE")
                 .map(PathBuf::from)
@@ -45,6 +53,10 @@ impl Environment {
                 .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
         }
     }
+}
+
+fn hostname() -> Option<String> {
+    std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// The config file that the flags and the current folder mean.
@@ -102,6 +114,43 @@ pub fn home(config: &Path) -> PathBuf {
     }
 }
 
+/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process.
+async fn connect(
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+) -> Result<(Target, Option<Sandbox>), Failure> {
+    let (sandbox, address) = match global.sandbox {
+        true => sandbox::attach(config.map(|c| c.document.file.as_path()), env).await?,
+        false => (None, None),
+    };
+    let region = global.region.clone();
+    // In the sandbox the account's surroundings do not count: it is the same everywhere.
+    let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
+    let choice = Choice {
+        profile: global.profile.clone(),
+        region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
+        endpoint_url: global.endpoint_url.clone(),
+        sandbox: address,
+        endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
+    };
+    Ok((aws::connect(&choice).await, sandbox))
+}
+
+/// Clients for commands that need no config.
+pub async fn clients(
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+) -> Result<(Clients, Option<Sandbox>), Failure> {
+    let (mut target, sandbox) = connect(global, env, config).await?;
+    if target.sdk.region().is_none() {
+        // IAM and STS are the same in every region.
+        target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
+    }
+    Ok((Clients::new(&target), sandbox))
+}
+
 /// A config, where it goes, and what should be there.
 pub struct Session {
     pub config: Config,
@@ -112,6 +161,8 @@ pub struct Session {
     pub world: World,
     /// Receives what happens, once somebody takes it.
     pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
+    /// Who the lease is for.
+    pub who: String,
     /// Kept alive for as long as the session.
     sandbox: Option<Sandbox>,
 }
@@ -130,21 +181,7 @@ impl Session {
             .map_err(|problems| Failure::config(document.environment(&global.env), problems))?;
         let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
 
-        let (sandbox, address) = match global.sandbox {
-            true => sandbox::attach(&config.document.file, env).await?,
-            false => (None, None),
-        };
-        let region = global.region.clone();
-        // In the sandbox the account's surroundings do not count: it is the same everywhere.
-        let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
-        let choice = Choice {
-            profile: global.profile.clone(),
-            region: region.or_else(|| config.project.region.clone()),
-            endpoint_url: global.endpoint_url.clone(),
-            sandbox: address,
-            endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
-        };
-        let target = aws::connect(&choice).await;
+        let (target, sandbox) = connect(global, env, Some(&config)).await?;
         let Some(region) = target.sdk.region().map(ToString::to_string) else {
             let help = "set `region` under [project], or AWS_REGION, or --region";
             return Err(Failure::said(codes::NO_REGION, Exit::Config, "no region is set", help));
@@ -179,7 +216,7 @@ impl Session {
         };
         let registry = registry();
         let events = Some(receiver);
-        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, sandbox })
+        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, who: env.who.clone(), sandbox })
     }
 
     /// Writes the sandbox's state out and ends it.

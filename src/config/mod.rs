@@ -1,5 +1,6 @@
 //! From the text of `opsctl.toml` to one checked project: every problem at once, each with its place.
 
+pub mod audit;
 pub mod document;
 pub mod names;
 pub mod project;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::audit::Audit;
 use super::section;
 use super::{Document, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
@@ -26,11 +27,12 @@ pub struct Config {
     pub document: Document,
     pub environment: String,
     pub project: Project,
+    pub audit: Audit,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 2] = ["project", "env"];
+const SHARED_KEYS: [&str; 3] = ["project", "audit", "env"];
 
 impl Config {
     /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name.
@@ -76,9 +78,11 @@ impl Config {
                 "write the twelve digits in quotes",
             ));
         }
-        match project {
-            Some(project) if !problems.has_errors() => {
-                Ok(Self { document: merged, environment: environment.to_owned(), project })
+        let audit = merged.values().get("audit").cloned().unwrap_or(Value::Object(Default::default()));
+        let audit: Option<Audit> = section::read(&audit, &KeyPath::of(["audit"]), &mut problems);
+        match (project, audit) {
+            (Some(project), Some(audit)) if !problems.has_errors() => {
+                Ok(Self { document: merged, environment: environment.to_owned(), project, audit })
             }
             _ => Err(problems),
         }

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::Project;
+use super::audit::Audit;
 use crate::resources::AnyKind;
 
 /// The schema that `opsctl schema` prints and `config/opsctl.schema.json` holds.
@@ -11,6 +12,7 @@ pub fn schema(kinds: &[Box<dyn AnyKind>]) -> Value {
     let mut generator = SchemaSettings::draft07().into_generator();
     let mut properties = Map::new();
     properties.insert("project".into(), generator.subschema_for::<Project>().to_value());
+    properties.insert("audit".into(), generator.subschema_for::<Audit>().to_value());
     for kind in kinds {
         if let Some((key, schema)) = kind.schema(&mut generator) {
             properties.insert(key.into(), schema.to_value());

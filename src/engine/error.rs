@@ -28,6 +28,8 @@ pub enum OpErrorKind {
     /// In service, but on the old configuration (D7).
     RolledBack,
     TimedOut,
+    /// Another deploy of the same project and environment is running.
+    LeaseHeld,
     Cancelled,
     Network,
     NotOffered,
@@ -72,6 +74,7 @@ impl OpError {
             OpErrorKind::Invalid => codes::REFUSED,
             OpErrorKind::BadState => codes::FAILED,
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
+            OpErrorKind::LeaseHeld => codes::LEASE_HELD,
             OpErrorKind::Cancelled => codes::INTERRUPTED,
             OpErrorKind::Network => codes::NETWORK,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,
@@ -88,6 +91,7 @@ impl OpError {
                 | OpErrorKind::Throttled
                 | OpErrorKind::NotYetConsistent
                 | OpErrorKind::TimedOut
+                | OpErrorKind::LeaseHeld
                 | OpErrorKind::Cancelled
                 | OpErrorKind::Network
         )

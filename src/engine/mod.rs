@@ -7,6 +7,7 @@ mod driver;
 mod error;
 mod events;
 mod execute;
+pub mod lease;
 mod observe;
 mod pace;
 

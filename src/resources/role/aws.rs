@@ -6,9 +6,6 @@ use super::spec::{Role, Seen, Spec};
 use crate::domain::{FieldChange, Owner};
 use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes};
 
-/// The one inline policy.
-const POLICY: &str = "opsctl";
-
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let mut pages = cx.aws.iam.list_roles().path_prefix(cx.scope.iam_path()).into_paginator().send();
@@ -26,7 +23,7 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         let get = async { iam.get_role().role_name(role).send().await.op("iam:GetRole").found() };
         let policy = async {
-            iam.get_role_policy().role_name(role).policy_name(POLICY).send().await.op("iam:GetRolePolicy").found()
+            iam.get_role_policy().role_name(role).policy_name(Self::POLICY).send().await.op("iam:GetRolePolicy").found()
         };
         let attached = async {
             let call = iam.list_attached_role_policies().role_name(role);
@@ -105,7 +102,7 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec, attached: &[String]) -> 
     let iam = &cx.aws.iam;
     // IAM is replicated world-wide: the role of a moment ago may not be found yet (aws-facts §1.4).
     cx.retry("iam:PutRolePolicy", std::time::Duration::from_secs(60), |kind| *kind == OpErrorKind::NotFound, || async {
-        let call = iam.put_role_policy().role_name(role).policy_name(POLICY).policy_document(spec.policy.to_string());
+        let call = iam.put_role_policy().role_name(role).policy_name(Role::POLICY).policy_document(spec.policy.to_string());
         call.send().await.op("iam:PutRolePolicy").map(drop)
     })
     .await?;

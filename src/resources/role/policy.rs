@@ -14,7 +14,10 @@ pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Val
     let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();
     let objects: Vec<String> = patterns.iter().map(|p| format!("{bucket}/{p}")).collect();
     let mut list = allow(&["s3:ListBucket"], &[bucket.clone()]);
-    list["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
+    // A condition that everybody meets would only pretend.
+    if !patterns.iter().any(|pattern| pattern == "*") {
+        list["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
+    }
     vec![allow(&["s3:GetObject"], &objects), list, allow(&["s3:GetBucketLocation"], &[bucket])]
 }
 

@@ -59,6 +59,9 @@ impl Assumer {
 }
 
 impl Role {
+    /// The name of its one inline policy.
+    pub const POLICY: &'static str = "opsctl";
+
     /// Role names are unique in the account whatever the path and the region, so the region is part of the name.
     pub fn physical(scope: &Scope, user: &str) -> String {
         format!("{}-{}", scope.physical(user), scope.region)

@@ -1,0 +1,87 @@
+//! What an audit costs: CPU seconds and peak memory, by number of roles.
+//!
+//! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
+//! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
+
+#[path = "../tests/core/audit/generate.rs"]
+mod generate;
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/core/audit/world.rs"]
+mod world;
+
+use std::process::Command;
+
+use opsctl::audit::{Account, Settings, Usage, audit};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words.as_slice() {
+        ["--one", path] => one(path),
+        // For `compare.py`: the dump itself, and where this program is.
+        ["--write", path, roles] => {
+            let size = roles.parse().expect("a number of roles");
+            std::fs::write(path, generate::generate(size).0.json()).expect("a file");
+        }
+        ["--path"] => println!("{}", std::env::current_exe().expect("this program").display()),
+        _ => all(),
+    }
+}
+
+fn all() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = std::env::current_exe().expect("this program");
+    println!(
+        "{:>7} {:>9} {:>9} {:>11} {:>9} {:>9}",
+        "roles", "dump MB", "CPU ms", "of it read", "peak MB", "findings"
+    );
+    for size in [100, 1_000, 3_000, 10_000] {
+        let path = directory.path().join("dump.json");
+        std::fs::write(&path, generate::generate(size).0.json()).expect("a file");
+        // The best of five: the machine is shared, and noise only adds.
+        let run = || {
+            let output = Command::new(&program).arg("--one").arg(&path).output().expect("a child");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let best = (0..5).map(|_| run()).min_by_key(|line| cpu_of(line)).expect("five runs");
+        println!("{size:>7} {best}");
+    }
+}
+
+fn cpu_of(line: &str) -> u64 {
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|ms| ms.parse::<f64>().ok())
+        .map_or(u64::MAX, |ms| (ms * 1e3) as u64)
+}
+
+fn one(path: &str) {
+    let text = std::fs::read(path).expect("a dump");
+    let bytes = text.len();
+    let before = cpu_ms();
+    let account = Account::from_json(&text).expect("a dump");
+    drop(text);
+    let read = cpu_ms() - before;
+    let result = audit(&account, &Usage::default(), &Settings::at(world::now()));
+    let total = cpu_ms() - before;
+    let truth = generate::truth(result.summary.roles - generate::FIXED);
+    assert_eq!(generate::errors(&result, &truth), [""; 0], "what is fast must also be right");
+    print!(
+        "{:>9.1} {total:>9.1} {read:>11.1} {:>9.1} {:>9}",
+        bytes as f64 / 1e6,
+        peak_mb(),
+        result.findings.len()
+    );
+}
+
+/// CPU time of this thread, which is the only one.
+fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e6
+}
+
+fn peak_mb() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|kb| kb.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+}

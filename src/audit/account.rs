@@ -1,0 +1,388 @@
+//! An account's IAM as `GetAccountAuthorizationDetails` tells it: the dump of the AWS CLI and of
+//! Cloudsplaining, or pages absorbed one by one.
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
+
+use std::collections::{BTreeSet, HashMap};
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::policy::Document;
+use super::time::Instant;
+
+/// The account under audit.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// The twelve digits, when known from the caller or from an ARN.
+    pub id: String,
+    pub roles: Vec<Role>,
+    pub users: Vec<User>,
+    pub groups: Vec<Group>,
+    pub policies: Vec<ManagedPolicy>,
+    /// ARNs of the SAML and OIDC providers; `None` when nobody listed them.
+    pub providers: Option<BTreeSet<String>>,
+    /// What could not be read, in words. Reported as IAM901 and IAM903, never as "clean".
+    pub problems: Vec<Problem>,
+}
+
+/// Something about the account that could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// The ARN or name it is about, empty for the account as a whole.
+    pub resource: String,
+    pub reason: String,
+}
+
+/// One page of `GetAccountAuthorizationDetails`, or a whole dump; unknown fields are let pass.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Page {
+    pub role_detail_list: Lenient<Role>,
+    pub user_detail_list: Lenient<User>,
+    pub group_detail_list: Lenient<Group>,
+    pub policies: Lenient<ManagedPolicy>,
+    /// True in a dump of one page that had followers: the dump is not the whole account.
+    pub is_truncated: bool,
+}
+
+/// A role.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Role {
+    pub path: String,
+    #[serde(rename = "RoleName")]
+    pub name: String,
+    pub role_id: String,
+    pub arn: String,
+    pub create_date: Option<Instant>,
+    #[serde(rename = "AssumeRolePolicyDocument")]
+    pub trust: Document,
+    #[serde(rename = "InstanceProfileList")]
+    pub instance_profiles: Vec<InstanceProfile>,
+    #[serde(rename = "RolePolicyList")]
+    pub inline: Vec<InlinePolicy>,
+    #[serde(rename = "AttachedManagedPolicies")]
+    pub attached: Vec<Attachment>,
+    pub permissions_boundary: Option<Boundary>,
+    pub tags: Vec<Tag>,
+    /// `None`: the dump does not tell. `Some` with an empty date: no use in the last 400 days.
+    #[serde(rename = "RoleLastUsed")]
+    pub last_used: Option<LastUsed>,
+    /// Seconds; from `ListRoles` only, so `None` in most dumps.
+    pub max_session_duration: Option<u32>,
+}
+
+/// A user; only what bears on roles is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct User {
+    #[serde(rename = "UserName")]
+    pub name: String,
+    pub user_id: String,
+    pub arn: String,
+    #[serde(rename = "GroupList")]
+    pub groups: Vec<String>,
+    #[serde(rename = "UserPolicyList")]
+    pub inline: Vec<InlinePolicy>,
+    #[serde(rename = "AttachedManagedPolicies")]
+    pub attached: Vec<Attachment>,
+    pub permissions_boundary: Option<Boundary>,
+}
+
+/// A group.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Group {
+    #[serde(rename = "GroupName")]
+    pub name: String,
+    pub arn: String,
+    #[serde(rename = "GroupPolicyList")]
+    pub inline: Vec<InlinePolicy>,
+    #[serde(rename = "AttachedManagedPolicies")]
+    pub attached: Vec<Attachment>,
+}
+
+/// A managed policy, customer's or AWS's, with the documents of its versions.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ManagedPolicy {
+    #[serde(rename = "PolicyName")]
+    pub name: String,
+    pub arn: String,
+    pub create_date: Option<Instant>,
+    #[serde(rename = "DefaultVersionId")]
+    pub default_version: String,
+    pub attachment_count: Option<u32>,
+    /// Absent from some emulators and old dumps.
+    #[serde(rename = "PermissionsBoundaryUsageCount")]
+    pub boundary_count: Option<u32>,
+    #[serde(rename = "PolicyVersionList")]
+    pub versions: Vec<PolicyVersion>,
+}
+
+/// One version of a managed policy.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PolicyVersion {
+    #[serde(rename = "VersionId")]
+    pub id: String,
+    #[serde(rename = "IsDefaultVersion")]
+    pub is_default: bool,
+    pub create_date: Option<Instant>,
+    pub document: Document,
+}
+
+impl ManagedPolicy {
+    /// The version in force.
+    pub fn default_document(&self) -> Option<&Document> {
+        let chosen = self.versions.iter().find(|v| v.is_default || v.id == self.default_version);
+        chosen.or(self.versions.first().filter(|_| self.versions.len() == 1)).map(|v| &v.document)
+    }
+
+    /// Whether AWS, not the customer, writes the policy.
+    pub fn is_aws_owned(&self) -> bool {
+        is_aws_owned(&self.arn)
+    }
+}
+
+/// Whether AWS, not the customer, writes the policy of this ARN.
+pub fn is_aws_owned(arn: &str) -> bool {
+    arn.split(':').nth(4) == Some("aws")
+}
+
+/// A policy written into a role, user or group.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InlinePolicy {
+    #[serde(rename = "PolicyName")]
+    pub name: String,
+    #[serde(rename = "PolicyDocument")]
+    pub document: Document,
+}
+
+/// A managed policy attached to a role, user or group.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Attachment {
+    #[serde(rename = "PolicyName")]
+    pub name: String,
+    #[serde(rename = "PolicyArn")]
+    pub arn: String,
+}
+
+/// The ceiling on what a role or user may do.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Boundary {
+    #[serde(rename = "PermissionsBoundaryArn")]
+    pub arn: String,
+}
+
+/// An instance profile that holds the role.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InstanceProfile {
+    #[serde(rename = "InstanceProfileName")]
+    pub name: String,
+}
+
+/// A tag.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+/// The latest use within the tracking period of 400 days.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LastUsed {
+    #[serde(rename = "LastUsedDate")]
+    pub date: Option<Instant>,
+    #[serde(rename = "Region")]
+    pub region: Option<String>,
+}
+
+impl Role {
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
+    }
+}
+
+impl Account {
+    /// Reads a dump: what `aws iam get-account-authorization-details` and Cloudsplaining write.
+    ///
+    /// # Errors
+    /// When the text is not JSON or not an object. What is wrong inside only becomes a [`Problem`].
+    pub fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut account = Self::default();
+        account.absorb(serde_json::from_slice(text)?);
+        Ok(account)
+    }
+
+    /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled.
+    pub fn absorb(&mut self, page: Page) {
+        if page.is_truncated {
+            self.problem("", "the dump ends with IsTruncated: the rest of the account is missing");
+        }
+        for reason in [
+            &page.role_detail_list.refused,
+            &page.user_detail_list.refused,
+            &page.group_detail_list.refused,
+            &page.policies.refused,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            self.problem("", &format!("an entry could not be read: {reason}"));
+        }
+        for role in &page.role_detail_list.items {
+            if role.arn.is_empty() || role.name.is_empty() {
+                self.problem(&role.name, "a role without a name or an ARN was left out");
+            }
+        }
+        merge(&mut self.roles, page.role_detail_list.items, |role| &role.arn);
+        merge(&mut self.users, page.user_detail_list.items, |user| &user.arn);
+        merge(&mut self.groups, page.group_detail_list.items, |group| &group.arn);
+        merge(&mut self.policies, page.policies.items, |policy| &policy.arn);
+        if self.id.is_empty() {
+            let own = self.roles.iter().map(|r| &r.arn).chain(self.users.iter().map(|u| &u.arn));
+            self.id = own.filter_map(|arn| account_of(arn)).next().unwrap_or_default().to_owned();
+        }
+    }
+
+    /// Adds what only `ListRoles` tells: the longest session of a role, in seconds.
+    pub fn absorb_session(&mut self, sessions: &HashMap<String, u32>) {
+        for role in &mut self.roles {
+            if let Some(&seconds) = sessions.get(&role.arn) {
+                role.max_session_duration = Some(seconds);
+            }
+        }
+    }
+
+    /// The partition, told by the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")
+    }
+
+    /// Notes that something could not be read; the audit is then incomplete.
+    pub fn problem(&mut self, resource: &str, reason: &str) {
+        self.problems.push(Problem { resource: resource.into(), reason: reason.into() });
+    }
+}
+
+/// The account field of an ARN, when it holds twelve digits.
+pub fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|id| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {
+    let mut places: HashMap<String, usize> =
+        known.iter().enumerate().map(|(i, item)| (arn(item).to_owned(), i)).collect();
+    for item in new {
+        if arn(&item).is_empty() {
+            continue;
+        }
+        match places.get(arn(&item)) {
+            Some(&place) => known[place] = item,
+            None => {
+                places.insert(arn(&item).to_owned(), known.len());
+                known.push(item);
+            }
+        }
+    }
+}
+
+/// A list whose entries are read one by one: one that can not be read does not take the others with it.
+#[derive(Debug)]
+pub struct Lenient<T> {
+    pub items: Vec<T>,
+    /// Why entries were refused.
+    pub refused: Vec<String>,
+}
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), refused: Vec::new() }
+    }
+}
+
+impl<T> From<Vec<T>> for Lenient<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items, refused: Vec::new() }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: DeserializeOwned> Visitor<'de> for Entries<T> {
+            type Value = Lenient<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Lenient::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut list = Lenient::default();
+                while let Some(mut value) = seq.next_element::<serde_json::Value>()? {
+                    drop_nulls(&mut value);
+                    match serde_json::from_value(value) {
+                        Ok(item) => list.items.push(item),
+                        Err(error) => list.refused.push(error.to_string()),
+                    }
+                }
+                Ok(list)
+            }
+        }
+        deserializer.deserialize_any(Entries(PhantomData))
+    }
+}
+
+/// Some exporters write `null` for what the AWS CLI leaves out.
+fn drop_nulls(value: &mut serde_json::Value) {
+    if let serde_json::Value::Object(map) = value {
+        map.retain(|_, field| !field.is_null());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_entry_does_not_take_the_rest() {
+        let text = br#"{"RoleDetailList": [{"RoleName": 7}, {"RoleName": "a", "Arn": "arn:aws:iam::111122223333:role/a", "Tags": null,
+            "CreateDate": "2024-01-01T00:00:00+00:00", "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%5B%5D%7D", "RoleLastUsed": {}}],
+            "Policies": null, "More": 1}"#;
+        let account = Account::from_json(text).expect("an object");
+        assert_eq!(account.id, "111122223333");
+        assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
+        assert!(account.roles[0].trust.policy().is_some());
+        assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    /// Pages arrive on other threads.
+    #[test]
+    fn accounts_cross_threads() {
+        fn crosses<T: Send + Sync>() {}
+        crosses::<Account>();
+        crosses::<Page>();
+    }
+
+    #[test]
+    fn a_page_read_twice_does_not_double_roles() {
+        let page = || Page {
+            role_detail_list: vec![Role { name: "a".into(), arn: "arn:a".into(), ..Role::default() }].into(),
+            ..Page::default()
+        };
+        let mut account = Account::default();
+        account.absorb(page());
+        account.absorb(page());
+        assert_eq!(account.roles.len(), 1);
+    }
+}

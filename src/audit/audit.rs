@@ -1,0 +1,265 @@
+//! The audit itself: account, usage and settings in; findings out.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::account::{Account, Role};
+use super::catalogue::Catalogue;
+use super::evaluate::Engine;
+use super::expected::Expected;
+use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
+use super::graph::Graph;
+use super::rules::{self, Context, Family, Hit, RoleKind, RoleView, Rule};
+use super::time::Instant;
+use super::usage::Usage;
+
+/// What the audit goes by. Nothing here is read from the environment; the clock is a field.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub now: Instant,
+    /// A role unused for more days than this is stale.
+    pub stale_after_days: i64,
+    /// A role younger than this many days is not yet judged by its use.
+    pub grace_days: i64,
+    /// A role older than this many days needs a review tag; `None`: age alone is no finding.
+    pub old_after_days: Option<i64>,
+    /// Accounts of ours besides the audited one: trust in them is not foreign.
+    pub own_accounts: Vec<String>,
+    /// Foreign accounts that are known and wanted, by name.
+    pub known_accounts: BTreeMap<String, String>,
+    /// The tag key that marks a role for emergencies.
+    pub break_glass_tag: String,
+    /// Where we work; use elsewhere is odd. `None`: anywhere.
+    pub regions: Option<Vec<String>>,
+    /// Tags every role must carry.
+    pub required_tags: Vec<String>,
+    /// Whether every role must have a boundary.
+    pub require_boundary: bool,
+    /// What the configuration says of the roles it makes; `None`: no configuration at hand.
+    pub expected: Option<Expected>,
+}
+
+impl Settings {
+    /// The usual settings at a given time.
+    pub fn at(now: Instant) -> Self {
+        Self {
+            now,
+            stale_after_days: 90,
+            grace_days: 30,
+            old_after_days: None,
+            own_accounts: Vec::new(),
+            known_accounts: BTreeMap::new(),
+            break_glass_tag: "break-glass".into(),
+            regions: None,
+            required_tags: Vec::new(),
+            require_boundary: false,
+            expected: None,
+        }
+    }
+
+    /// Whether a role is kept for emergencies. Tag keys are compared as people write them: `break-glass`,
+    /// `BreakGlass`, `break_glass`.
+    pub fn is_break_glass(&self, role: &Role) -> bool {
+        let plain =
+            |key: &str| key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        let wanted = plain(&self.break_glass_tag);
+        role.tags.iter().any(|tag| plain(&tag.key) == wanted && !tag.value.eq_ignore_ascii_case("false"))
+    }
+}
+
+/// The result.
+#[derive(Clone, Debug, Serialize)]
+pub struct Audit {
+    /// Version of this shape.
+    pub format: u32,
+    pub account: String,
+    pub catalogue_date: &'static str,
+    pub summary: Summary,
+    /// Worst first; one per rule and resource.
+    pub findings: Vec<Finding>,
+    /// Findings set aside by a tag or because a platform manages the role: shown, never silent.
+    pub muted: Vec<Finding>,
+    /// Fingerprints of the baseline that no longer occur.
+    pub fixed: Vec<String>,
+    pub not_evaluated: Vec<NotEvaluated>,
+}
+
+/// Counts.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    pub roles: usize,
+    pub service_linked: usize,
+    pub critical: usize,
+    pub high: usize,
+    pub medium: usize,
+    pub low: usize,
+    pub info: usize,
+    pub muted: usize,
+    pub new: usize,
+    pub unchanged: usize,
+    pub fixed: usize,
+    /// Whether something that should have been seen was not.
+    pub incomplete: bool,
+}
+
+/// Audits an account.
+pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
+    let engine = Engine::new(account);
+    let graph = Graph::build(&engine);
+    let cx = Context::new(&engine, &graph, usage, settings);
+    let mut findings = Vec::new();
+    let mut muted = Vec::new();
+    for (index, role) in account.roles.iter().enumerate() {
+        let view = RoleView::new(&engine, role, index);
+        if view.kind != RoleKind::ServiceLinked {
+            rules::honesty::of_role(&cx, &view);
+        }
+        for rule in rules::all().filter(|rule| rule.applies_to(&cx, &view)) {
+            if let Some(hit) = rule.look(&cx, &view) {
+                let finding = finding(rule, hit, &view, settings);
+                if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
+            }
+        }
+    }
+    rules::honesty::of_account(&cx);
+    for rule in rules::all() {
+        findings.extend(rule.look_at_account(&cx).into_iter().map(|hit| plain(rule, hit, &account.id)));
+    }
+    for list in [&mut findings, &mut muted] {
+        list.sort_by(|a: &Finding, b: &Finding| {
+            b.severity
+                .cmp(&a.severity)
+                .then_with(|| a.rule.cmp(b.rule))
+                .then_with(|| a.cause.cmp(&b.cause))
+                .then_with(|| a.resource.cmp(&b.resource))
+        });
+    }
+    let mut audit = Audit {
+        format: 1,
+        account: account.id.clone(),
+        catalogue_date: Catalogue::embedded().date(),
+        summary: Summary::default(),
+        findings,
+        muted,
+        fixed: Vec::new(),
+        not_evaluated: cx.not_evaluated(),
+    };
+    audit.summary.roles = account.roles.len();
+    audit.summary.service_linked =
+        account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::ServiceLinked).count();
+    audit.count();
+    audit
+}
+
+fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> Finding {
+    let mut finding = plain(rule, hit, &view.role.arn);
+    if view.kind == RoleKind::IdentityCenter {
+        finding.fix =
+            format!("Change the permission set of Identity Center that made the role. {}", finding.fix);
+    }
+    if rule.family() == Family::Permissions && settings.is_break_glass(view.role) {
+        finding.severity = finding.severity.lowered();
+        finding.evidence.push("lowered one step: the role is tagged for emergencies".into());
+    }
+    finding.muted = match view.kind {
+        RoleKind::Platform => Some(format!("{} is managed by a platform of AWS", view.role.name)),
+        _ => ignored(view.role, rule, settings.now),
+    };
+    finding
+}
+
+fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
+    let resource = hit.resource.unwrap_or_else(|| resource.to_owned());
+    Finding {
+        rule: rule.id,
+        severity: hit.severity.unwrap_or(rule.severity),
+        title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
+        evidence: hit.evidence,
+        fix: hit.fix.unwrap_or_else(|| rule.fix.to_owned()),
+        fingerprint: fingerprint(rule.id, &resource, &hit.cause),
+        status: Status::New,
+        cause: hit.cause,
+        muted: None,
+        resource,
+    }
+}
+
+/// The tag `opsctl:ignore`: rule ids or slugs, and optionally `until=DAY`. IAM allows no `,` or `;` in tag
+/// values, so spaces and `/` part them too.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules>
+fn ignored(role: &Role, rule: &Rule, now: Instant) -> Option<String> {
+    let value = role.tag("opsctl:ignore")?;
+    let words = || value.split([' ', ',', ';', '/']).filter(|word| !word.is_empty());
+    let until = words().find_map(|word| word.strip_prefix("until="));
+    // A limit that can not be read is no licence to ignore for ever.
+    if until.is_some_and(|day| Instant::parse(day).is_none_or(|day| day < now)) {
+        return None;
+    }
+    words()
+        .any(|word| word.eq_ignore_ascii_case(rule.id) || word.eq_ignore_ascii_case(rule.slug))
+        .then(|| format!("the role's tag opsctl:ignore = {value}"))
+}
+
+impl Audit {
+    /// Counts anew, after a baseline changed the status of findings.
+    pub(super) fn count(&mut self) {
+        let of = |severity| self.findings.iter().filter(|f| f.severity == severity).count();
+        let unchanged = self.findings.iter().filter(|f| f.status == Status::Unchanged).count();
+        self.summary = Summary {
+            critical: of(Severity::Critical),
+            high: of(Severity::High),
+            medium: of(Severity::Medium),
+            low: of(Severity::Low),
+            info: of(Severity::Info),
+            muted: self.muted.len(),
+            new: self.findings.len() - unchanged,
+            unchanged,
+            fixed: self.fixed.len(),
+            incomplete: self.not_evaluated.iter().any(|entry| !entry.optional),
+            ..self.summary
+        };
+    }
+
+    /// Whether a finding that is not in the baseline is at least as bad as `limit`.
+    pub fn fails(&self, limit: Severity) -> bool {
+        self.findings.iter().any(|f| f.status == Status::New && f.severity >= limit)
+    }
+
+    /// Whether something that should have been seen was not; then a clean result means nothing.
+    pub fn is_incomplete(&self) -> bool {
+        self.summary.incomplete
+    }
+
+    /// The findings by rule and cause: one shared policy that breaks 300 roles is one group.
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for finding in &self.findings {
+            // Findings are sorted by severity, rule and cause.
+            match groups.last_mut() {
+                Some(group)
+                    if group.first().rule == finding.rule
+                        && group.first().cause == finding.cause
+                        && group.first().severity == finding.severity =>
+                {
+                    group.findings.push(finding);
+                }
+                _ => groups.push(Group { findings: vec![finding] }),
+            }
+        }
+        groups
+    }
+}
+
+/// Findings of one rule with one cause.
+#[derive(Debug)]
+pub struct Group<'a> {
+    pub findings: Vec<&'a Finding>,
+}
+
+impl<'a> Group<'a> {
+    /// The one that stands for all.
+    pub fn first(&self) -> &'a Finding {
+        self.findings[0]
+    }
+}

@@ -1,0 +1,140 @@
+//! Findings that were accepted: by whom, why, and until when.
+//!
+//! A TOML file, kept in the repository and written by hand or by `--update-baseline`:
+//!
+//! ```toml
+//! [[accepted]]
+//! fingerprint = "0f3a…"
+//! rule = "IAM101"
+//! resource = "arn:aws:iam::111122223333:role/etl"
+//! reason = "replaced in the next release"
+//! owner = "data platform"
+//! expires = "2027-01-31"
+//! ```
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::Audit;
+use super::finding::{Finding, Status};
+use super::time::Instant;
+
+/// A baseline file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    #[serde(default)]
+    pub accepted: Vec<Entry>,
+}
+
+/// One accepted finding. Rule and resource are for the reader; the fingerprint decides.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub fingerprint: String,
+    pub rule: String,
+    pub resource: String,
+    #[serde(default)]
+    pub reason: String,
+    #[serde(default)]
+    pub owner: String,
+    /// The day after which the finding counts again, `YYYY-MM-DD`. Absent: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// Why a baseline can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    #[error("the baseline is not valid: {0}")]
+    Syntax(#[from] toml::de::Error),
+    #[error(
+        "the baseline's entry for {rule} on {resource}: expires = {expires:?} is not a day such as 2027-01-31"
+    )]
+    Expiry { rule: String, resource: String, expires: String },
+}
+
+impl Baseline {
+    /// Reads a baseline file.
+    ///
+    /// # Errors
+    /// When it is not TOML of this shape, or a day can not be read: an entry must not live on by a typing error.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        let baseline: Self = toml::from_str(text)?;
+        for entry in &baseline.accepted {
+            if let Some(expires) = entry.expires.as_ref().filter(|day| Instant::parse(day).is_none()) {
+                let (rule, resource) = (entry.rule.clone(), entry.resource.clone());
+                return Err(BaselineError::Expiry { rule, resource, expires: expires.clone() });
+            }
+        }
+        Ok(baseline)
+    }
+
+    /// Marks the findings that are accepted, and names the accepted ones that no longer occur.
+    pub fn apply(&self, audit: &mut Audit, now: Instant) {
+        let known: HashMap<&str, &Entry> =
+            self.accepted.iter().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
+        for finding in &mut audit.findings {
+            let Some(entry) = known.get(finding.fingerprint.as_str()) else { continue };
+            match entry.expires.as_deref().and_then(Instant::parse) {
+                Some(end) if end.days_until(now) > 0 => {
+                    finding.evidence.push(format!(
+                        "accepted until {} by {}: expired",
+                        end.day(),
+                        or_nobody(&entry.owner)
+                    ));
+                }
+                _ => {
+                    finding.status = Status::Unchanged;
+                    finding.evidence.push(format!(
+                        "accepted by {}: {}",
+                        or_nobody(&entry.owner),
+                        entry.reason
+                    ));
+                }
+            }
+        }
+        let occurs = |entry: &&Entry| {
+            !audit.findings.iter().chain(&audit.muted).any(|f| f.fingerprint == entry.fingerprint)
+        };
+        audit.fixed = self
+            .accepted
+            .iter()
+            .filter(occurs)
+            .map(|entry| format!("{} {} {}", entry.fingerprint, entry.rule, entry.resource))
+            .collect();
+        audit.count();
+    }
+
+    /// The baseline that accepts what the audit found now; what was said about known entries is kept, and
+    /// entries that no longer occur are dropped.
+    #[must_use]
+    pub fn updated(&self, audit: &Audit) -> Self {
+        let known: HashMap<&str, &Entry> =
+            self.accepted.iter().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
+        let entry = |f: &Finding| match known.get(f.fingerprint.as_str()) {
+            Some(entry) => (*entry).clone(),
+            None => Entry {
+                fingerprint: f.fingerprint.clone(),
+                rule: f.rule.into(),
+                resource: f.resource.clone(),
+                ..Entry::default()
+            },
+        };
+        let mut accepted: Vec<Entry> = audit.findings.iter().map(entry).collect();
+        accepted.sort_by(|a, b| {
+            (&a.resource, &a.rule, &a.fingerprint).cmp(&(&b.resource, &b.rule, &b.fingerprint))
+        });
+        Self { accepted }
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        toml::to_string_pretty(self).expect("entries are tables of text")
+    }
+}
+
+fn or_nobody(owner: &str) -> &str {
+    if owner.is_empty() { "nobody named" } else { owner }
+}

@@ -1,0 +1,417 @@
+//! Every action that AWS documents: its access level and the resource types it takes.
+//!
+//! Embedded, compressed, pinned by the hashes in `data/SOURCES.md`, and made by `data/build.py`. An action
+//! that is not here is never an error: policies name actions that AWS has since dropped or not yet published.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
+
+use super::action_set::{ActionId, ActionSet};
+use super::pattern;
+
+/// What an action does, as AWS classes it. One action may have several levels; the worst one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Level {
+    List = 1,
+    Read = 2,
+    Write = 4,
+    Tagging = 8,
+    Permissions = 16,
+}
+
+impl Level {
+    fn of(letter: u8) -> u8 {
+        match letter {
+            b'L' => Self::List as u8,
+            b'R' => Self::Read as u8,
+            b'W' => Self::Write as u8,
+            b'T' => Self::Tagging as u8,
+            b'P' => Self::Permissions as u8,
+            _ => 0,
+        }
+    }
+}
+
+struct Action {
+    /// `iam:PassRole`, a range of `Catalogue::names`.
+    name: Range<u32>,
+    levels: u8,
+    /// Indices into `Catalogue::templates`.
+    types: Box<[u16]>,
+}
+
+struct Service {
+    prefix: Box<str>,
+    actions: Range<ActionId>,
+}
+
+/// The action catalogue.
+pub struct Catalogue {
+    date: Box<str>,
+    names: String,
+    lower: String,
+    actions: Vec<Action>,
+    services: Vec<Service>,
+    by_prefix: HashMap<Box<str>, usize>,
+    templates: Vec<Box<str>>,
+    /// ARN templates by the service field of the ARN, and the actions that take them.
+    templates_by_arn_service: HashMap<Box<str>, Vec<u16>>,
+    takers: Vec<Vec<ActionId>>,
+    unscoped: Vec<ActionId>,
+    managed: HashSet<Box<str>>,
+}
+
+static ACTIONS: &[u8] = include_bytes!("data/actions.gz");
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let mut text = String::with_capacity(900_000);
+    flate2::read::GzDecoder::new(ACTIONS)
+        .read_to_string(&mut text)
+        .expect("data/actions.gz is part of the program and covered by a test");
+    Catalogue::parse(&text)
+});
+
+impl Catalogue {
+    /// The embedded catalogue; unpacked on first use.
+    pub fn embedded() -> &'static Self {
+        &CATALOGUE
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut c = Self {
+            date: "".into(),
+            names: String::with_capacity(text.len()),
+            lower: String::new(),
+            actions: Vec::with_capacity(23_000),
+            services: Vec::with_capacity(500),
+            by_prefix: HashMap::with_capacity(500),
+            templates: Vec::with_capacity(3_000),
+            templates_by_arn_service: HashMap::new(),
+            takers: Vec::new(),
+            unscoped: Vec::new(),
+            managed: HashSet::with_capacity(1_600),
+        };
+        let mut first_template = 0;
+        for line in text.lines() {
+            let (kind, rest) = line.split_at(2);
+            match kind {
+                "d " => c.date = rest.into(),
+                "p " => {
+                    c.managed.insert(rest.into());
+                }
+                "s " => {
+                    first_template = c.templates.len();
+                    let next = id(c.actions.len());
+                    c.by_prefix.insert(rest.into(), c.services.len());
+                    c.services.push(Service { prefix: rest.into(), actions: next..next });
+                }
+                "r " => {
+                    let service = rest.split(':').nth(2).unwrap_or_default();
+                    let number = id(c.templates.len());
+                    c.templates_by_arn_service.entry(service.into()).or_default().push(number);
+                    c.templates.push(rest.into());
+                    c.takers.push(Vec::new());
+                }
+                _ => c.push_action(rest, first_template),
+            }
+        }
+        c.lower = c.names.to_ascii_lowercase();
+        c
+    }
+
+    fn push_action(&mut self, line: &str, first_template: usize) {
+        let mut fields = line.split(' ');
+        let mut field = || fields.next().unwrap_or_default();
+        let (name, levels, types) = (field(), field(), field());
+        let service = self.services.last_mut().expect("a service line comes before its actions");
+        let number = id(self.actions.len());
+        service.actions.end = number + 1;
+        let start = self.names.len();
+        self.names.push_str(&service.prefix);
+        self.names.push(':');
+        self.names.push_str(name);
+        let types: Box<[u16]> = types
+            .split(',')
+            .filter_map(|n| n.parse::<usize>().ok())
+            .map(|n| id(first_template + n))
+            .collect();
+        if types.is_empty() {
+            self.unscoped.push(number);
+        }
+        for &template in &types {
+            self.takers[usize::from(template)].push(number);
+        }
+        self.actions.push(Action {
+            name: offset(start)..offset(self.names.len()),
+            levels: levels.bytes().fold(0, |all, letter| all | Level::of(letter)),
+            types,
+        });
+    }
+
+    /// The day of the data, `YYYY-MM-DD`. Printed in every report.
+    pub fn date(&self) -> &str {
+        &self.date
+    }
+
+    /// Whether AWS had a managed policy of this ARN on that day. The list is of the partition `aws`; others have
+    /// the same policies under their own name.
+    pub fn has_managed_policy(&self, arn: &str) -> bool {
+        self.managed.contains(arn) || self.managed.contains(&*in_partition_aws(arn))
+    }
+
+    /// How many actions are known.
+    pub fn len(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// Whether nothing is known (never, for the embedded catalogue).
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+
+    /// The number of an action written as `service:Name`, whatever the case.
+    pub fn find(&self, action: &str) -> Option<ActionId> {
+        let lower = action.to_ascii_lowercase();
+        let service = self.service(lower.split_once(':')?.0)?;
+        // Actions are sorted by lower-case name within a service.
+        let (mut low, mut high) = (service.start, service.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.lower_name(middle).cmp(&lower) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+
+    /// The actions of a service prefix (lower case), as a range of numbers.
+    pub fn service(&self, prefix: &str) -> Option<Range<ActionId>> {
+        self.by_prefix.get(prefix).map(|&index| self.services[index].actions.clone())
+    }
+
+    /// Every action.
+    pub fn all(&self) -> Range<ActionId> {
+        0..id(self.actions.len())
+    }
+
+    /// Every service prefix with its actions.
+    pub fn services(&self) -> impl Iterator<Item = (&str, Range<ActionId>)> {
+        self.services.iter().map(|s| (&*s.prefix, s.actions.clone()))
+    }
+
+    /// `iam:PassRole`, as AWS writes it.
+    pub fn name(&self, action: ActionId) -> &str {
+        &self.names[self.name_range(action)]
+    }
+
+    fn lower_name(&self, action: ActionId) -> &str {
+        &self.lower[self.name_range(action)]
+    }
+
+    fn name_range(&self, action: ActionId) -> Range<usize> {
+        let range = &self.actions[usize::from(action)].name;
+        range.start as usize..range.end as usize
+    }
+
+    /// The service prefix of an action.
+    pub fn service_of(&self, action: ActionId) -> &str {
+        self.name(action).split(':').next().unwrap_or_default()
+    }
+
+    /// Whether AWS lists the action under this level.
+    pub fn has_level(&self, action: ActionId, level: Level) -> bool {
+        self.actions[usize::from(action)].levels & level as u8 != 0
+    }
+
+    /// The ARN templates of the resources that an action takes; empty when it takes none, and then only a
+    /// resource of `*` matches.
+    pub fn resource_templates(&self, action: ActionId) -> impl Iterator<Item = &str> {
+        self.actions[usize::from(action)].types.iter().map(|&t| &*self.templates[usize::from(t)])
+    }
+
+    /// The actions that a pattern such as `s3:Get*`, `iam:create?olicyVersion` or `*` matches.
+    pub fn expand(&self, pattern: &str) -> Vec<ActionId> {
+        if pattern::is_everything(pattern) {
+            return (0..id(self.actions.len())).collect();
+        }
+        let lower = pattern.to_ascii_lowercase();
+        let range = match lower.split_once(':') {
+            Some((prefix, _)) if !pattern::is_wild(prefix) => self.service(prefix).unwrap_or(0..0),
+            _ => 0..id(self.actions.len()),
+        };
+        range.filter(|&action| pattern::matches(&lower, self.lower_name(action))).collect()
+    }
+
+    /// The actions for which a resource pattern leaves nothing out in this account: all that take a
+    /// resource type whose every ARN the pattern matches, and those without resource types if it matches `*`.
+    pub fn unlimited_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
+        let mut set = self.without_resources(resource);
+        for template in self.covered(resource, home) {
+            set.extend(self.takers[usize::from(template)].iter().copied());
+        }
+        set
+    }
+
+    /// As [`Self::unlimited_by`], but only actions whose every resource type the pattern covers: what a Deny
+    /// takes away for sure.
+    pub fn wholly_covered_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
+        let mut set = self.without_resources(resource);
+        let covered: HashSet<u16> = self.covered(resource, home).collect();
+        let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
+        set.extend(
+            takers.filter(|&id| self.actions[usize::from(id)].types.iter().all(|t| covered.contains(t))),
+        );
+        set
+    }
+
+    fn without_resources(&self, resource: &str) -> ActionSet {
+        let matched = pattern::matches(resource, "*");
+        self.unscoped.iter().copied().filter(|_| matched).collect()
+    }
+
+    /// The resource types whose every ARN a pattern matches.
+    fn covered<'c>(&'c self, resource: &'c str, home: Home<'c>) -> impl Iterator<Item = u16> + 'c {
+        let named =
+            resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
+        let candidates: Box<dyn Iterator<Item = u16>> = match named {
+            _ if !pattern::is_wild(resource) => Box::new(std::iter::empty()),
+            Some(service) => {
+                Box::new(self.templates_by_arn_service.get(service).into_iter().flatten().copied())
+            }
+            None => Box::new(0..id(self.templates.len())),
+        };
+        candidates
+            .filter(move |&t| pattern::matches(resource, &instance(&self.templates[usize::from(t)], home)))
+    }
+}
+
+/// Where resources live: the partition (`aws`, `aws-cn`, `aws-us-gov`) and the account's twelve digits.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    pub partition: &'a str,
+    pub account: &'a str,
+}
+
+/// Actions that the program names, looked up once.
+pub struct Named {
+    names: &'static [&'static str],
+    ids: OnceLock<Box<[ActionId]>>,
+}
+
+impl Named {
+    /// A list of actions, which must be catalogued.
+    pub const fn new(names: &'static [&'static str]) -> Self {
+        Self { names, ids: OnceLock::new() }
+    }
+
+    /// Their numbers, in the order of the names.
+    pub fn ids(&self) -> &[ActionId] {
+        self.ids.get_or_init(|| {
+            let find = |name: &&str| {
+                Catalogue::embedded()
+                    .find(name)
+                    .unwrap_or_else(|| unreachable!("{name} is catalogued: tests use every list"))
+            };
+            self.names.iter().map(find).collect()
+        })
+    }
+
+    /// Those of them in a set.
+    pub fn within(&self, set: &ActionSet) -> Vec<ActionId> {
+        self.ids().iter().copied().filter(|&id| set.contains(id)).collect()
+    }
+
+    /// Whether any of them is in a set.
+    pub fn any_in(&self, set: &ActionSet) -> bool {
+        self.ids().iter().any(|&id| set.contains(id))
+    }
+}
+
+/// The same ARN in the partition `aws`.
+pub fn in_partition_aws(arn: &str) -> String {
+    let rest = arn.splitn(3, ':').nth(2).unwrap_or_default();
+    format!("arn:aws:{rest}")
+}
+
+/// The most general ARN of a type: each free field becomes a text that no one writes in a policy, so that
+/// only a `*` matches it. A pattern that matches this ARN matches all of the type.
+fn instance(template: &str, home: Home<'_>) -> String {
+    const ANYTHING: &str = "\u{1}\u{2}\u{3}\u{4}";
+    let mut arn = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, tail) = after.split_once('}').unwrap_or((after, ""));
+        arn.push_str(before);
+        arn.push_str(match variable {
+            "Partition" => home.partition,
+            "Account" => home.account,
+            _ => ANYTHING,
+        });
+        rest = tail;
+    }
+    arn.push_str(rest);
+    arn
+}
+
+fn id(n: usize) -> u16 {
+    u16::try_from(n).expect("the catalogue has fewer than 65,536 actions and types")
+}
+
+fn offset(n: usize) -> u32 {
+    u32::try_from(n).expect("the catalogue's text is smaller than 4 GB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_actions_levels_and_wildcards() {
+        let c = Catalogue::embedded();
+        assert!(c.len() > 22_000, "{}", c.len());
+        let pass = c.find("IAM:passrole").expect("known");
+        assert_eq!(c.name(pass), "iam:PassRole");
+        assert!(c.has_level(pass, Level::Write));
+        assert_eq!(
+            c.expand("IAM:create?olicyVersion"),
+            vec![c.find("iam:CreatePolicyVersion").expect("known")]
+        );
+        assert_eq!(c.expand("**").len(), c.len());
+        assert_eq!(c.expand("*:*").len(), c.len());
+        assert!(c.expand("nosuch:*").is_empty());
+    }
+
+    #[test]
+    fn a_pattern_is_unlimited_when_it_covers_a_whole_type() {
+        let c = Catalogue::embedded();
+        let of = |pattern: &str| c.unlimited_by(pattern, Home { partition: "aws", account: "111122223333" });
+        let get = c.find("s3:GetObject").expect("known");
+        let pass = c.find("iam:PassRole").expect("known");
+        let whoami = c.find("sts:GetCallerIdentity").expect("known");
+        assert!(of("arn:aws:s3:::*").contains(get));
+        assert!(!of("arn:aws:s3:::mine/*").contains(get));
+        assert!(
+            of("arn:aws:iam::*:role/*").contains(pass)
+                && of("arn:aws:iam::111122223333:role/*").contains(pass)
+        );
+        assert!(!of("arn:aws:iam::111122223333:role/app-*").contains(pass));
+        assert!(!of("arn:aws:iam::999999999999:role/*").contains(pass), "another account's roles");
+        assert!(of("*").contains(whoami) && !of("arn:aws:sts::111122223333:*").contains(whoami));
+    }
+
+    /// The data must be what `data/SOURCES.md` says it is.
+    #[test]
+    fn data_has_the_pinned_hash() {
+        use sha2::{Digest, Sha256};
+        let sources = include_str!("data/SOURCES.md");
+        for bytes in [ACTIONS, include_bytes!("data/managed.gz").as_slice()] {
+            let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(sources.contains(&hash), "{hash} is not in SOURCES.md: run data/build.py");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! How much a condition holds back. Conditions are never ignored, and "there is one" never means "safe".
+
+use super::catalogue::Catalogue;
+use super::pattern;
+use super::policy::{Condition, Statement};
+
+/// How much a condition block narrows a grant, from nothing to much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hold {
+    /// No condition, or one that everybody can meet.
+    Void,
+    /// Met in normal use: a region, TLS, the own account, a tag that the caller chooses. Treated as no condition, but noted.
+    Weak,
+    /// Could not be decided: an unknown operator or key. Treated as strong, and reported as IAM902.
+    Unknown,
+    /// Met only by some callers, from some places, or for some resources.
+    Strong,
+}
+
+impl Hold {
+    /// Whether the grant stands in practice without the condition.
+    pub fn is_open(self) -> bool {
+        self <= Self::Weak
+    }
+
+    /// One word for evidence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Void => "void",
+            Self::Weak => "weak",
+            Self::Unknown => "undecided",
+            Self::Strong => "strong",
+        }
+    }
+}
+
+/// An operator taken apart: `ForAllValues:StringLikeIfExists`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operator<'a> {
+    pub for_all: bool,
+    pub for_any: bool,
+    pub if_exists: bool,
+    pub base: &'a str,
+}
+
+/// Every comparison that IAM knows.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+pub const OPERATORS: &[&str] = &[
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+    "NumericEquals",
+    "NumericNotEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "DateEquals",
+    "DateNotEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "Bool",
+    "BinaryEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "ArnEquals",
+    "ArnLike",
+    "ArnNotEquals",
+    "ArnNotLike",
+    "Null",
+];
+
+impl<'a> Operator<'a> {
+    /// Takes an operator apart. The base may be unknown; see [`Operator::is_known`].
+    pub fn parse(text: &'a str) -> Self {
+        let strip = |prefix: &str| {
+            text.get(..prefix.len()).filter(|head| head.eq_ignore_ascii_case(prefix)).map(str::len)
+        };
+        let (all, any) = (strip("ForAllValues:"), strip("ForAnyValue:"));
+        let rest = &text[all.or(any).unwrap_or(0)..];
+        let cut = rest.len().saturating_sub("IfExists".len());
+        let if_exists = rest.get(cut..).is_some_and(|tail| tail.eq_ignore_ascii_case("IfExists"));
+        let base = if if_exists { &rest[..cut] } else { rest };
+        Self { for_all: all.is_some(), for_any: any.is_some(), if_exists, base }
+    }
+
+    /// Whether IAM knows the comparison.
+    pub fn is_known(&self) -> bool {
+        OPERATORS.iter().any(|known| known.eq_ignore_ascii_case(self.base))
+    }
+
+    /// `StringNotEquals`, `NotIpAddress`, …: true for all but the listed values, and for an absent key.
+    pub fn is_negated(&self) -> bool {
+        self.base.to_ascii_lowercase().contains("not")
+    }
+
+    fn is(&self, base: &str) -> bool {
+        self.base.eq_ignore_ascii_case(base)
+    }
+
+    /// Whether `*` in a value is a wildcard.
+    pub fn takes_wildcards(&self) -> bool {
+        ["stringlike", "arnlike", "arnequals", "stringnotlike", "arnnotlike", "arnnotequals"]
+            .contains(&self.base.to_ascii_lowercase().as_str())
+    }
+}
+
+/// What kind of fact a condition key is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    /// Always in the request, and no secret: region, time, TLS, the role's own account and organisation.
+    Ambient,
+    /// The caller chooses the value.
+    Chosen,
+    /// Tells callers, places or resources apart. `always`: present in every request it applies to.
+    Telling {
+        always: bool,
+    },
+    Unknown,
+}
+
+/// Global keys, lower case. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const GLOBAL: &[(&str, Fact)] = &[
+    ("aws:requestedregion", Fact::Ambient),
+    ("aws:securetransport", Fact::Ambient),
+    ("aws:currenttime", Fact::Ambient),
+    ("aws:epochtime", Fact::Ambient),
+    ("aws:principalaccount", Fact::Ambient),
+    ("aws:principaltype", Fact::Ambient),
+    ("aws:principalorgid", Fact::Ambient),
+    ("aws:principalorgpaths", Fact::Ambient),
+    ("aws:principalorgmasteraccountid", Fact::Ambient),
+    ("aws:resourceaccount", Fact::Ambient),
+    ("aws:resourceorgid", Fact::Ambient),
+    ("aws:resourceorgpaths", Fact::Ambient),
+    ("aws:principalisawsservice", Fact::Ambient),
+    ("aws:useragent", Fact::Chosen),
+    ("aws:referer", Fact::Chosen),
+    ("aws:tagkeys", Fact::Chosen),
+    ("sts:rolesessionname", Fact::Chosen),
+    ("sts:transitivetagkeys", Fact::Chosen),
+    ("aws:principalarn", Fact::Telling { always: true }),
+    ("aws:userid", Fact::Telling { always: true }),
+    ("aws:username", Fact::Telling { always: false }),
+    ("aws:sourceip", Fact::Telling { always: true }),
+    ("iam:passedtoservice", Fact::Telling { always: true }),
+    ("aws:multifactorauthpresent", Fact::Telling { always: false }),
+    ("aws:multifactorauthage", Fact::Telling { always: false }),
+    ("aws:tokenissuetime", Fact::Telling { always: false }),
+    ("aws:chatbotsourcearn", Fact::Telling { always: false }),
+    ("aws:assumedroot", Fact::Telling { always: false }),
+    ("aws:federatedprovider", Fact::Telling { always: false }),
+    ("aws:principalservicename", Fact::Telling { always: false }),
+    ("aws:principalservicenameslist", Fact::Telling { always: false }),
+    ("aws:sourceaccount", Fact::Telling { always: false }),
+    ("aws:sourcearn", Fact::Telling { always: false }),
+    ("aws:sourceorgid", Fact::Telling { always: false }),
+    ("aws:sourceorgpaths", Fact::Telling { always: false }),
+    ("aws:sourceidentity", Fact::Telling { always: false }),
+    ("aws:sourcevpc", Fact::Telling { always: false }),
+    ("aws:sourcevpcarn", Fact::Telling { always: false }),
+    ("aws:sourcevpce", Fact::Telling { always: false }),
+    ("aws:vpceaccount", Fact::Telling { always: false }),
+    ("aws:vpceorgid", Fact::Telling { always: false }),
+    ("aws:vpceorgpaths", Fact::Telling { always: false }),
+    ("aws:vpcsourceip", Fact::Telling { always: false }),
+    ("aws:viaawsservice", Fact::Telling { always: true }),
+    ("aws:calledvia", Fact::Telling { always: false }),
+    ("aws:calledviafirst", Fact::Telling { always: false }),
+    ("aws:calledvialast", Fact::Telling { always: false }),
+    ("aws:calledviaawsmcp", Fact::Telling { always: false }),
+    ("aws:viaawsmcpservice", Fact::Telling { always: false }),
+    ("aws:ismcpserviceaction", Fact::Telling { always: false }),
+    ("aws:ec2instancesourcevpc", Fact::Telling { always: false }),
+    ("aws:ec2instancesourceprivateipv4", Fact::Telling { always: false }),
+    ("aws:signinsessionarn", Fact::Telling { always: false }),
+    ("identitystore:userid", Fact::Telling { always: false }),
+];
+
+/// Keys whose prefix is no service: those of the documents that identity providers sign, of AWS Marketplace's
+/// change requests, and of a retired service that AWS's policies still name.
+const OTHER_PREFIXES: &[&str] =
+    &["saml:", "www.amazon.com:", "graph.facebook.com:", "accounts.google.com:", "catalog:", "deepracer:"];
+
+fn fact(key: &str) -> Fact {
+    let key = key.to_ascii_lowercase();
+    if let Some((_, fact)) = GLOBAL.iter().find(|(name, _)| *name == key) {
+        return *fact;
+    }
+    match key.split_once(['/', ':']) {
+        Some(("aws", rest)) if rest.starts_with("requesttag/") => Fact::Chosen,
+        Some(("aws", rest)) if rest.starts_with("principaltag/") || rest.starts_with("resourcetag/") => {
+            Fact::Telling { always: false }
+        }
+        Some(("aws", _)) => Fact::Unknown,
+        // `token.actions.githubusercontent.com:sub`, `oidc.eks.eu-west-1.amazonaws.com/id/ABC:sub`.
+        Some((host, _)) if host.contains('.') => {
+            Fact::Telling { always: key.ends_with(":sub") || key.ends_with(":aud") }
+        }
+        Some((service, _)) if Catalogue::embedded().service(service).is_some() => {
+            Fact::Telling { always: false }
+        }
+        _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => Fact::Telling { always: false },
+        _ => Fact::Unknown,
+    }
+}
+
+/// How much the conditions of a statement hold back together: all must hold, so the strongest decides.
+pub fn hold(statement: &Statement) -> Hold {
+    statement.conditions.iter().map(|c| hold_of(c, &statement.conditions)).max().unwrap_or(Hold::Void)
+}
+
+/// How much one condition holds back. `all` are the conditions of its statement: a `Null: false` beside a
+/// `ForAllValues` makes the key required.
+pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
+    let operator = Operator::parse(&condition.operator);
+    let fact = fact(&condition.key);
+    if !operator.is_known() || (fact == Fact::Unknown && !is_everything(condition)) {
+        return Hold::Unknown;
+    }
+    if operator.is("Null") {
+        return null(condition, fact);
+    }
+    let always = matches!(fact, Fact::Ambient | Fact::Telling { always: true });
+    // ForAllValues and IfExists are true for a key that is not in the request at all.
+    if (operator.for_all || operator.if_exists) && !always && !is_required(&condition.key, all) {
+        return Hold::Void;
+    }
+    if operator.takes_wildcards()
+        && !operator.is_negated()
+        && condition.values.iter().any(|v| pattern::is_everything(v))
+    {
+        return Hold::Void;
+    }
+    if condition.values.iter().any(|v| v == "0.0.0.0/0" || v == "::/0") && operator.is("IpAddress") {
+        return Hold::Void;
+    }
+    let asks_for = |value: &str| condition.values.iter().any(|v| v.eq_ignore_ascii_case(value));
+    match fact {
+        Fact::Ambient | Fact::Chosen => Hold::Weak,
+        // True for all but a few values, and for requests without the key.
+        _ if operator.is_negated() => Hold::Weak,
+        // "MFA is absent", "not through a service": everybody can arrange that.
+        _ if operator.is("Bool") && !asks_for("true") => Hold::Weak,
+        _ => Hold::Strong,
+    }
+}
+
+/// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
+/// whole grant still stands, at the right moment.
+const CIRCUMSTANCES: &[&str] = &[
+    "aws:multifactorauthpresent",
+    "aws:multifactorauthage",
+    "aws:sourceip",
+    "aws:vpcsourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:tokenissuetime",
+    "aws:viaawsservice",
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
+];
+
+/// Whether a statement is held back by the caller's circumstances only.
+pub fn is_circumstance(statement: &Statement) -> bool {
+    let all = &statement.conditions;
+    let by_circumstance = |c: &Condition| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str());
+    all.iter().all(|c| hold_of(c, all).is_open() || by_circumstance(c))
+}
+
+/// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
+pub fn is_circumstance_but_service(statement: &Statement) -> bool {
+    let all = &statement.conditions;
+    let set_aside = |c: &Condition| {
+        let key = c.key.to_ascii_lowercase();
+        key == "iam:passedtoservice" || CIRCUMSTANCES.contains(&key.as_str())
+    };
+    all.iter().all(|c| hold_of(c, all).is_open() || set_aside(c))
+}
+
+/// How the conditions of a statement read when a role is passed to a given service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// They hold, or everybody can meet them.
+    Open,
+    /// Some may hold or not.
+    Held,
+    /// They can not hold.
+    Never,
+}
+
+/// Reads a statement's conditions; `service` is the one that a role is passed to, if that is the question.
+pub fn read(statement: &Statement, service: Option<&str>) -> Reading {
+    let all = &statement.conditions;
+    let mut reading = Reading::Open;
+    for c in all {
+        match service
+            .filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService"))
+            .and_then(|name| admits(c, name))
+        {
+            Some(true) => {}
+            Some(false) => return Reading::Never,
+            None if hold_of(c, all).is_open() => {}
+            None => reading = Reading::Held,
+        }
+    }
+    reading
+}
+
+/// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.
+fn admits(c: &Condition, value: &str) -> Option<bool> {
+    let operator = Operator::parse(&c.operator);
+    let base = operator.base.to_ascii_lowercase();
+    if !base.starts_with("string") {
+        return None;
+    }
+    let like = operator.takes_wildcards();
+    let any = c.values.iter().any(|v| if like { pattern::matches(v, value) } else { v == value });
+    Some(any != operator.is_negated())
+}
+
+fn null(condition: &Condition, fact: Fact) -> Hold {
+    let must_be_absent = condition.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
+    match fact {
+        Fact::Telling { always: false } if !must_be_absent => Hold::Strong,
+        // A key that is in every request can not be absent: nothing meets this.
+        Fact::Ambient | Fact::Telling { always: true } if must_be_absent => Hold::Strong,
+        _ => Hold::Void,
+    }
+}
+
+fn is_required(key: &str, all: &[Condition]) -> bool {
+    all.iter().any(|c| {
+        c.key.eq_ignore_ascii_case(key)
+            && Operator::parse(&c.operator).is("Null")
+            && c.values.iter().all(|v| v.eq_ignore_ascii_case("false"))
+    })
+}
+
+fn is_everything(condition: &Condition) -> bool {
+    Operator::parse(&condition.operator).takes_wildcards()
+        && condition.values.iter().any(|v| pattern::is_everything(v))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(operator: &str, key: &str, value: &str) -> Hold {
+        let condition = Condition { operator: operator.into(), key: key.into(), values: vec![value.into()] };
+        hold_of(&condition, std::slice::from_ref(&condition))
+    }
+
+    #[test]
+    fn classes() {
+        for (operator, key, value, expected) in [
+            ("Bool", "aws:MultiFactorAuthPresent", "true", Hold::Strong),
+            ("BoolIfExists", "aws:MultiFactorAuthPresent", "true", Hold::Void),
+            ("Bool", "aws:MultiFactorAuthPresent", "false", Hold::Weak),
+            ("StringEquals", "aws:RequestedRegion", "eu-west-1", Hold::Weak),
+            ("Bool", "aws:SecureTransport", "true", Hold::Weak),
+            ("StringLike", "aws:PrincipalArn", "*", Hold::Void),
+            ("StringEquals", "iam:PassedToService", "lambda.amazonaws.com", Hold::Strong),
+            ("StringLike", "iam:PassedToService", "*", Hold::Void),
+            ("StringEqualsIfExists", "iam:PassedToService", "lambda.amazonaws.com", Hold::Strong),
+            ("ForAllValues:StringEquals", "aws:TagKeys", "a", Hold::Void),
+            (
+                "ForAllValues:StringLike",
+                "token.actions.githubusercontent.com:sub",
+                "repo:o/r:*",
+                Hold::Strong,
+            ),
+            ("IpAddress", "aws:SourceIp", "0.0.0.0/0", Hold::Void),
+            ("IpAddress", "aws:SourceIp", "10.0.0.0/8", Hold::Strong),
+            ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8", Hold::Weak),
+            ("StringEquals", "aws:ResourceTag/team", "a", Hold::Strong),
+            ("StringEquals", "aws:RequestTag/team", "a", Hold::Weak),
+            ("StringEquals", "s3:prefix", "home/", Hold::Strong),
+            ("StringSounds", "s3:prefix", "home/", Hold::Unknown),
+            ("StringEquals", "aws:NoSuchKey", "x", Hold::Unknown),
+            ("Null", "aws:PrincipalArn", "false", Hold::Void),
+            ("Null", "aws:MultiFactorAuthAge", "false", Hold::Strong),
+            ("StringNotEquals", "aws:PrincipalTag/x", "placeholder", Hold::Weak),
+        ] {
+            assert_eq!(class(operator, key, value), expected, "{operator} {key} {value}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Ways from a few actions to somebody else's rights, as tables.
+//!
+//! The union of what Prowler, Cloudsplaining, Parliament and pathfinding.cloud (Apache-2.0) list, supersets
+//! dropped. `iam:PassRole` to the service is needed besides the actions of the ways that pass one.
+
+use std::sync::LazyLock;
+
+use super::action_set::{ActionId, ActionSet};
+use super::catalogue::Catalogue;
+
+/// A way that needs all of its actions.
+pub struct Way {
+    /// The service principal that a role must be passed to; empty when none is passed.
+    pub service: &'static str,
+    pub actions: Vec<ActionId>,
+}
+
+impl Way {
+    /// Whether all its actions are in a set.
+    pub fn is_open(&self, to: &ActionSet) -> bool {
+        self.actions.iter().all(|&action| to.contains(action))
+    }
+
+    /// `lambda:CreateFunction + lambda:InvokeFunction`
+    pub fn name(&self) -> String {
+        let names: Vec<_> = self.actions.iter().map(|&a| Catalogue::embedded().name(a)).collect();
+        names.join(" + ")
+    }
+}
+
+/// Make something new that runs with a role passed to it: service, then all actions needed besides `iam:PassRole`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+const PASSING: &[(&str, &str)] = &[
+    ("ec2", "ec2:RunInstances"),
+    ("ec2", "ec2:RequestSpotInstances"),
+    ("ec2", "autoscaling:CreateLaunchConfiguration autoscaling:CreateAutoScalingGroup"),
+    ("ec2", "autoscaling:CreateLaunchConfiguration autoscaling:UpdateAutoScalingGroup"),
+    ("ec2", "ec2:AssociateIamInstanceProfile ssm:StartSession"),
+    ("ec2", "ec2:AssociateIamInstanceProfile ssm:SendCommand"),
+    ("ec2", "elasticmapreduce:RunJobFlow"),
+    (
+        "ec2",
+        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
+    ),
+    ("lambda", "lambda:CreateFunction lambda:InvokeFunction"),
+    ("lambda", "lambda:CreateFunction lambda:AddPermission"),
+    ("lambda", "lambda:CreateFunction lambda:CreateEventSourceMapping"),
+    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:CreateService"),
+    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:RunTask"),
+    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:StartTask"),
+    ("ecs-tasks", "ecs:RunTask"),
+    ("ecs-tasks", "batch:RegisterJobDefinition batch:SubmitJob"),
+    ("glue", "glue:CreateDevEndpoint"),
+    ("glue", "glue:CreateJob glue:StartJobRun"),
+    ("glue", "glue:CreateJob glue:CreateTrigger"),
+    ("glue", "glue:UpdateJob glue:StartJobRun"),
+    ("glue", "glue:UpdateJob glue:CreateTrigger"),
+    ("glue", "glue:CreateSession glue:RunStatement"),
+    ("cloudformation", "cloudformation:CreateStack"),
+    ("cloudformation", "cloudformation:CreateStackSet cloudformation:CreateStackInstances"),
+    ("cloudformation", "cloudformation:UpdateStackSet"),
+    ("datapipeline", "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition"),
+    ("codebuild", "codebuild:CreateProject codebuild:StartBuild"),
+    ("codebuild", "codebuild:CreateProject codebuild:StartBuildBatch"),
+    ("codestar", "codestar:CreateProject"),
+    ("sagemaker", "sagemaker:CreateNotebookInstance"),
+    ("sagemaker", "sagemaker:CreateTrainingJob"),
+    ("sagemaker", "sagemaker:CreateProcessingJob"),
+    ("tasks.apprunner", "apprunner:CreateService"),
+    ("braket", "braket:CreateJob"),
+    ("emr-serverless", "emr-serverless:CreateApplication emr-serverless:StartJobRun"),
+    ("gamelift", "gamelift:CreateBuild gamelift:CreateFleet gamelift:RequestUploadCredentials"),
+    ("kinesisanalytics", "kinesisanalytics:CreateApplication kinesisanalytics:StartApplication"),
+    ("omics", "omics:CreateWorkflow omics:StartRun"),
+    ("scheduler", "scheduler:CreateSchedule"),
+    ("ssm", "ssm:CreateDocument ssm:StartAutomationExecution"),
+    ("states", "states:CreateStateMachine states:StartExecution"),
+    ("cognito-identity", "cognito-identity:SetIdentityPoolRoles"),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
+    ),
+    ("bedrock-agentcore", "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntime"),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateBrowser bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
+    ),
+];
+
+/// Change or enter something that already runs with a role.
+const EXISTING: &[&str] = &[
+    "lambda:UpdateFunctionCode",
+    "lambda:UpdateFunctionConfiguration",
+    "glue:UpdateDevEndpoint",
+    "cloudformation:UpdateStack",
+    "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet",
+    "codebuild:StartBuild",
+    "codebuild:StartBuildBatch",
+    "ec2:ModifyInstanceAttribute ec2:StopInstances ec2:StartInstances",
+    "ec2:CreateLaunchTemplateVersion ec2:ModifyLaunchTemplate",
+    "ec2-instance-connect:SendSSHPublicKey ec2:DescribeInstances",
+    "ssm:StartSession",
+    "ssm:SendCommand",
+    "ecs:ExecuteCommand ecs:DescribeTasks",
+    "sagemaker:CreatePresignedNotebookInstanceUrl",
+    "sagemaker:CreateNotebookInstanceLifecycleConfig sagemaker:StopNotebookInstance sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
+    "apprunner:UpdateService",
+    "batch:SubmitJob",
+    "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:GetDeploymentConfig",
+    "states:UpdateStateMachine states:StartExecution",
+    "bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
+    "bedrock-agentcore:UpdateAgentRuntime bedrock-agentcore:InvokeAgentRuntime",
+    "bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
+];
+
+/// Rights handed out through Identity Center.
+const IDENTITY_CENTER: &[&str] = &[
+    "sso:AttachManagedPolicyToPermissionSet",
+    "sso:PutInlinePolicyToPermissionSet",
+    "sso:CreatePermissionSet sso:CreateAccountAssignment sso:AttachManagedPolicyToPermissionSet",
+];
+
+/// Become a user, or give a user rights. Each alone will do.
+pub const USER_WAYS: &[&str] = &[
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:UpdateLoginProfile",
+    "iam:PutUserPolicy",
+    "iam:AttachUserPolicy",
+    "iam:PutGroupPolicy",
+    "iam:AttachGroupPolicy",
+    "iam:AddUserToGroup",
+    "iam:ResetServiceSpecificCredential",
+    "iam:UploadSigningCertificate",
+    "iam:DeactivateMFADevice",
+    "iam:UpdateSAMLProvider",
+    "iam:CreateSAMLProvider",
+    "iam:UpdateOpenIDConnectProviderThumbprint",
+    "iam:AddClientIDToOpenIDConnectProvider",
+];
+
+/// The ways that pass a role to a service, with the service's principal.
+pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
+    PASSING
+        .iter()
+        .map(|(service, actions)| (format!("{service}.amazonaws.com"), way(service, actions)))
+        .collect()
+});
+
+/// The ways through what already runs with a role.
+pub static EXISTING_WAYS: LazyLock<Vec<Way>> =
+    LazyLock::new(|| EXISTING.iter().map(|actions| way("", actions)).collect());
+
+/// The ways through Identity Center.
+pub static CENTER_WAYS: LazyLock<Vec<Way>> =
+    LazyLock::new(|| IDENTITY_CENTER.iter().map(|actions| way("", actions)).collect());
+
+fn way(service: &'static str, actions: &str) -> Way {
+    let find = |name: &str| {
+        Catalogue::embedded()
+            .find(name)
+            .unwrap_or_else(|| unreachable!("{name} is catalogued; a test checks"))
+    };
+    Way { service, actions: actions.split(' ').map(find).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_catalogued() {
+        let c = Catalogue::embedded();
+        let lists = PASSING
+            .iter()
+            .map(|(_, actions)| *actions)
+            .chain(EXISTING.iter().chain(IDENTITY_CENTER).chain(USER_WAYS).copied());
+        let missing: Vec<_> =
+            lists.flat_map(|actions| actions.split(' ')).filter(|name| c.find(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
+
+use super::account::Account;
+use super::catalogue::Catalogue;
+use super::evaluate::{Ceiling, Decision, Engine, Sourced};
+use super::pattern;
+
+/// The answer, and what it rests on.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    pub role: String,
+    pub action: String,
+    pub resource: String,
+    pub decision: Decision,
+    /// One line per statement or limit that had a say.
+    pub lines: Vec<String>,
+}
+
+impl Decision {
+    /// The answer in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Conditional => "allowed while a condition holds",
+            Self::DeniedExplicitly => "denied by a Deny",
+            Self::OutsideBoundary => "not allowed: the boundary leaves it out",
+            Self::NotAllowed => "not allowed: no statement allows it",
+            Self::Unknown => "unknown: the boundary's document is missing",
+        }
+    }
+}
+
+/// Explains whether a role (name or ARN) may do an action to a resource (an ARN; `*` if not given).
+/// `None` when the account has no such role.
+pub fn explain(account: &Account, role: &str, action: &str, resource: Option<&str>) -> Option<Explanation> {
+    let role = account.roles.iter().find(|r| r.arn == role || r.name == role)?;
+    let engine = Engine::new(account);
+    let effective = engine.role(role);
+    let resource = resource.unwrap_or("*");
+    let mut lines = Vec::new();
+    if engine.catalogue.find(action).is_none() {
+        lines.push(format!(
+            "{action} is not in the catalogue of {}; it is matched as text",
+            Catalogue::embedded().date()
+        ));
+    }
+    let names = |s: &&Sourced| s.grant.names(action);
+    for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
+        let reach = if sourced.grant.reaches(resource) { "" } else { " (does not cover the resource)" };
+        lines.push(format!("{}{reach}", sourced.evidence(action)));
+    }
+    match &effective.ceiling {
+        Ceiling::None => {}
+        Ceiling::Missing { arn } => lines.push(format!("boundary {arn}: its document is missing")),
+        Ceiling::Known { source, .. } => {
+            let says = match effective.within_ceiling(action, resource, None) {
+                Decision::Allowed => "lets it through",
+                Decision::Conditional => "lets it through while a condition holds",
+                _ => "does not let it through",
+            };
+            lines.push(format!("boundary {} {says}", source.name));
+        }
+    }
+    lines.extend(effective.unreadable.iter().map(|(what, why)| format!("{what} could not be read: {why}")));
+    if resource == "*"
+        && engine
+            .catalogue
+            .find(action)
+            .is_some_and(|id| engine.catalogue.resource_templates(id).next().is_some())
+    {
+        lines.push("asked for all resources; name an ARN to ask about one".into());
+    }
+    if pattern::is_wild(action) {
+        lines.push("an action with a wildcard is compared as text; ask about one action".into());
+    }
+    let decision = effective.decide(action, resource);
+    Some(Explanation {
+        role: role.arn.clone(),
+        action: action.into(),
+        resource: resource.into(),
+        decision,
+        lines,
+    })
+}
+
+impl std::fmt::Display for Explanation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} on {} by {}: {}", self.action, self.resource, self.role, self.decision.words())?;
+        self.lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))
+    }
+}

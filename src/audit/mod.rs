@@ -1,0 +1,48 @@
+//! The IAM audit: an account's roles in, findings out. Pure: no network, no clock, no environment.
+//!
+//! ```text
+//! account.rs   the dump, read            policy.rs      the grammar of a document
+//! catalogue.rs every action of AWS       managed.rs     AWS's own policies      data/ both, and how they are made
+//! condition.rs how much a condition holds back          pattern.rs  wildcards
+//! evaluate.rs  what a role may do        trust.rs       who may become it
+//! escalate.rs  ways up, as tables        graph.rs       who can become whom
+//! rules/       a table row and a function each          audit.rs    rules over roles -> findings
+//! baseline.rs  what was accepted         report/        six forms of the result
+//! explain.rs   why a role may, or not    least.rs       a smaller policy, with proof
+//! expected.rs  what the configuration says              dump.rs     the account, written again
+//! ```
+
+pub mod account;
+pub mod action_set;
+#[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
+pub mod audit;
+pub mod baseline;
+pub mod catalogue;
+mod circles;
+#[cfg(feature = "sdk")]
+pub mod collect;
+pub mod condition;
+pub mod dump;
+pub mod escalate;
+pub mod evaluate;
+pub mod expected;
+pub mod explain;
+pub mod finding;
+pub mod graph;
+pub mod least;
+pub mod managed;
+pub mod pattern;
+pub mod policy;
+pub mod report;
+pub mod rules;
+pub mod time;
+pub mod trust;
+pub mod usage;
+
+pub use account::{Account, Page};
+pub use audit::{Audit, Settings, audit};
+pub use baseline::Baseline;
+pub use finding::{Finding, NotEvaluated, Severity, Status};
+pub use rules::{Rule, find as find_rule};
+pub use time::Instant;
+pub use usage::Usage;

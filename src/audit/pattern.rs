@@ -1,0 +1,104 @@
+//! IAM's wildcards: `*` is any run of characters (also `:` and `/`), `?` is exactly one.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
+
+/// Whether `text` matches `pattern`, case-sensitively, as IAM compares ARNs.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    glob(pattern.as_bytes(), text.as_bytes(), |a, b| a == b)
+}
+
+/// Whether `text` matches `pattern` whatever the case, as IAM compares actions.
+pub fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
+    glob(pattern.as_bytes(), text.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
+}
+
+/// Whether the pattern holds a wildcard.
+pub fn is_wild(pattern: &str) -> bool {
+    pattern.bytes().any(|b| b == b'*' || b == b'?')
+}
+
+/// Whether the pattern is nothing but `*`, so that it matches everything.
+pub fn is_everything(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.bytes().all(|b| b == b'*')
+}
+
+/// The part of a pattern before its first wildcard: every match begins with it.
+pub fn literal_prefix(pattern: &str) -> &str {
+    let end = pattern.bytes().position(|b| b == b'*' || b == b'?').unwrap_or(pattern.len());
+    &pattern[..end]
+}
+
+/// Greedy match with one point of return: on a mismatch only the latest `*` can take one more byte,
+/// because an earlier one could not do better. Linear memory, no recursion.
+fn glob(pattern: &[u8], text: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, t));
+                p += 1;
+            }
+            Some(&byte) if byte == b'?' || same(byte, text[t]) => {
+                // `?` is one character, which may be several bytes of UTF-8.
+                t += if byte == b'?' { char_len(text[t]) } else { 1 };
+                p += 1;
+            }
+            _ => match retry {
+                Some((after, from)) => {
+                    retry = Some((after, from + 1));
+                    (p, t) = (after, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&b| b == b'*')
+}
+
+fn char_len(first: u8) -> usize {
+    match first {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, written as slowly and plainly as can be.
+    fn naive(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.first(), text.first()) {
+            (None, None) => true,
+            (Some(b'*'), _) => naive(&pattern[1..], text) || (!text.is_empty() && naive(pattern, &text[1..])),
+            (Some(b'?'), Some(_)) => naive(&pattern[1..], &text[1..]),
+            (Some(a), Some(b)) if a == b => naive(&pattern[1..], &text[1..]),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_definition_on_every_short_string() {
+        fn strings(alphabet: &[u8], length: usize) -> Vec<Vec<u8>> {
+            (0..length).fold(vec![vec![]], |all, _| {
+                let longer = all.iter().flat_map(|s| alphabet.iter().map(|&c| [s.as_slice(), &[c]].concat()));
+                [vec![vec![]], longer.collect()].concat()
+            })
+        }
+        for pattern in strings(b"ab*?", 5) {
+            for text in strings(b"ab", 5) {
+                assert_eq!(glob(&pattern, &text, |a, b| a == b), naive(&pattern, &text));
+            }
+        }
+    }
+
+    #[test]
+    fn case_counts_for_resources_only() {
+        assert!(matches_ignoring_case("IAM:create?olicyVersion", "iam:CreatePolicyVersion"));
+        assert!(!matches("arn:aws:s3:::A*", "arn:aws:s3:::abc"));
+        assert!(matches("arn:aws:iam:*:role/x", "arn:aws:iam::111122223333:role/x"), "`*` crosses colons");
+        assert!(matches("a?c", "aéc"));
+    }
+}

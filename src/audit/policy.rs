@@ -1,0 +1,308 @@
+//! The grammar of an IAM policy document, read as leniently as AWS itself reads it.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// A policy document as found in a dump: understood, or not. What is not understood is never "clean":
+/// it becomes IAM901.
+#[derive(Clone, Debug)]
+pub enum Document {
+    /// A document whose every part was understood.
+    Parsed(Policy),
+    /// A document that does not follow the grammar, and why.
+    Malformed(String),
+}
+
+impl Document {
+    /// The policy, if the document was understood.
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Parsed(policy) => Some(policy),
+            Self::Malformed(_) => None,
+        }
+    }
+
+    /// Reads a document given as JSON, or as a string that holds JSON, URL-encoded (RFC 3986) or not.
+    pub fn read(value: Value) -> Self {
+        match value {
+            Value::String(text) => Self::read_text(&text),
+            Value::Object(map) => match Policy::from_json(map) {
+                Ok(policy) => Self::Parsed(policy),
+                Err(why) => Self::Malformed(why),
+            },
+            other => Self::Malformed(format!("a policy is an object, this is {}", kind_of(&other))),
+        }
+    }
+
+    fn read_text(text: &str) -> Self {
+        let plain = if text.trim_start().starts_with('{') {
+            text.into()
+        } else {
+            percent_encoding::percent_decode_str(text).decode_utf8_lossy()
+        };
+        match serde_json::from_str::<Value>(&plain) {
+            Ok(Value::String(_)) => Self::Malformed("a string within a string".into()),
+            Ok(value) => Self::read(value),
+            Err(error) => Self::Malformed(format!("not JSON: {error}")),
+        }
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self::Malformed("the document is missing".into())
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::read)
+    }
+}
+
+/// A policy document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// `2012-10-17`, or `2008-10-17` (also when absent), which knows no policy variables.
+    pub version: Option<String>,
+    /// Shared: the engine compiles them without copying.
+    pub statements: Vec<Arc<Statement>>,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    pub sid: Option<String>,
+    pub allow: bool,
+    pub actions: Scope,
+    /// Absent in trust policies.
+    pub resources: Option<Scope>,
+    /// Present in trust and resource policies only.
+    pub principals: Option<Principals>,
+    pub conditions: Vec<Condition>,
+}
+
+/// `Action`/`Resource`, or `NotAction`/`NotResource`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scope {
+    /// What any of these patterns matches.
+    Only(Vec<String>),
+    /// What none of these patterns matches.
+    Except(Vec<String>),
+}
+
+impl Scope {
+    /// The patterns as written.
+    pub fn patterns(&self) -> &[String] {
+        match self {
+            Self::Only(patterns) | Self::Except(patterns) => patterns,
+        }
+    }
+
+    pub(super) fn patterns_mut(&mut self) -> &mut Vec<String> {
+        match self {
+            Self::Only(patterns) | Self::Except(patterns) => patterns,
+        }
+    }
+
+    /// Whether the scope takes in a text, given how its patterns are compared.
+    pub fn covers(&self, text: &str, compare: impl Fn(&str, &str) -> bool) -> bool {
+        let any = self.patterns().iter().any(|pattern| compare(pattern, text));
+        any == matches!(self, Self::Only(_))
+    }
+}
+
+/// `Principal` or `NotPrincipal`: (kind, value) pairs; the kind of a bare `"*"` is `*`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principals {
+    pub negated: bool,
+    pub listed: Vec<(String, String)>,
+}
+
+/// One operator and key of a condition block; all of a statement's must hold, any value of one will do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    pub operator: String,
+    pub key: String,
+    pub values: Vec<String>,
+}
+
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} = {}", self.operator, self.key, self.values.join(", "))
+    }
+}
+
+impl Statement {
+    /// The name for evidence: the Sid, else the place in the document.
+    pub fn label(&self, index: usize) -> String {
+        match &self.sid {
+            Some(sid) => format!("statement {sid}"),
+            None => format!("statement {}", index + 1),
+        }
+    }
+
+    /// The conditions on a key (keys are compared without case).
+    pub fn conditions_on<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Condition> {
+        self.conditions.iter().filter(move |c| c.key.eq_ignore_ascii_case(key))
+    }
+}
+
+impl Policy {
+    fn from_json(mut map: Map<String, Value>) -> Result<Self, String> {
+        let version = take(&mut map, "Version").map(|v| text(v, "Version")).transpose()?;
+        let statements = match take(&mut map, "Statement") {
+            Some(Value::Array(list)) => list,
+            Some(one @ Value::Object(_)) => vec![one],
+            Some(other) => return Err(format!("Statement is {}", kind_of(&other))),
+            None => return Err("there is no Statement".into()),
+        };
+        let statements = statements
+            .into_iter()
+            .enumerate()
+            .map(|(i, value)| {
+                Statement::from_json(value).map(Arc::new).map_err(|why| format!("statement {}: {why}", i + 1))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { version, statements })
+    }
+}
+
+impl Statement {
+    fn from_json(value: Value) -> Result<Self, String> {
+        let Value::Object(mut map) = value else {
+            return Err(format!("is {}, not an object", kind_of(&value)));
+        };
+        let allow = match take(&mut map, "Effect") {
+            Some(Value::String(effect)) if effect.eq_ignore_ascii_case("allow") => true,
+            Some(Value::String(effect)) if effect.eq_ignore_ascii_case("deny") => false,
+            _ => return Err("Effect is neither Allow nor Deny".into()),
+        };
+        let actions =
+            scope(&mut map, "Action", "NotAction")?.ok_or("there is neither Action nor NotAction")?;
+        let resources = scope(&mut map, "Resource", "NotResource")?;
+        let principals = match (take(&mut map, "Principal"), take(&mut map, "NotPrincipal")) {
+            (Some(_), Some(_)) => return Err("both Principal and NotPrincipal".into()),
+            (Some(value), None) => Some(Principals { negated: false, listed: principals(value)? }),
+            (None, Some(value)) => Some(Principals { negated: true, listed: principals(value)? }),
+            (None, None) => None,
+        };
+        let conditions = take(&mut map, "Condition").map(conditions).transpose()?.unwrap_or_default();
+        let sid = take(&mut map, "Sid").map(|v| text(v, "Sid")).transpose()?.filter(|sid| !sid.is_empty());
+        Ok(Self { sid, allow, actions, resources, principals, conditions })
+    }
+}
+
+/// Element names are compared without case, as AWS stores `"statement"` too.
+fn take(map: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    if let Some(value) = map.remove(name) {
+        return Some(value);
+    }
+    let key = map.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+    map.remove(&key)
+}
+
+fn scope(map: &mut Map<String, Value>, only: &str, except: &str) -> Result<Option<Scope>, String> {
+    match (take(map, only), take(map, except)) {
+        (Some(_), Some(_)) => Err(format!("both {only} and {except}")),
+        (Some(value), None) => texts(value, only).map(Scope::Only).map(Some),
+        (None, Some(value)) => texts(value, except).map(Scope::Except).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn principals(value: Value) -> Result<Vec<(String, String)>, String> {
+    match value {
+        Value::String(text) if text == "*" => Ok(vec![("*".into(), text)]),
+        Value::Object(map) => map.into_iter().try_fold(Vec::new(), |mut all, (kind, value)| {
+            all.extend(texts(value, &kind)?.into_iter().map(|text| (kind.clone(), text)));
+            Ok(all)
+        }),
+        other => Err(format!("Principal is {}", kind_of(&other))),
+    }
+}
+
+fn conditions(value: Value) -> Result<Vec<Condition>, String> {
+    let Value::Object(operators) = value else {
+        return Err(format!("Condition is {}", kind_of(&value)));
+    };
+    let mut all = Vec::new();
+    for (operator, keys) in operators {
+        let Value::Object(keys) = keys else {
+            return Err(format!("Condition.{operator} is {}", kind_of(&keys)));
+        };
+        for (key, values) in keys {
+            let values = texts(values, &key)?;
+            all.push(Condition { operator: operator.clone(), key, values });
+        }
+    }
+    Ok(all)
+}
+
+/// A string or a list of strings; numbers and booleans count as their text.
+fn texts(value: Value, what: &str) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(list) => list.into_iter().map(|item| text(item, what)).collect(),
+        one => text(one, what).map(|one| vec![one]),
+    }
+}
+
+fn text(value: Value, what: &str) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(format!("{what} holds {}", kind_of(&other))),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_every_form_that_aws_stores() {
+        let plain = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": ["*"],
+            "Condition": {"Bool": {"aws:SecureTransport": true}, "NumericLessThan": {"s3:max-keys": 10}}}});
+        let encoded =
+            percent_encoding::utf8_percent_encode(&plain.to_string(), percent_encoding::NON_ALPHANUMERIC)
+                .to_string();
+        let forms = [plain.clone(), Value::String(plain.to_string()), Value::String(encoded)];
+        let policies: Vec<_> =
+            forms.into_iter().map(|form| Document::read(form).policy().cloned().expect("parses")).collect();
+        assert!(policies.windows(2).all(|pair| pair[0] == pair[1]));
+        assert_eq!(policies[0].statements[0].conditions.len(), 2);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let why = |value| match Document::read(value) {
+            Document::Malformed(why) => why,
+            Document::Parsed(_) => panic!("must not parse"),
+        };
+        assert_eq!(why(json!({"Version": "2012-10-17"})), "there is no Statement");
+        assert_eq!(
+            why(json!({"Statement": [{"Effect": "Maybe"}]})),
+            "statement 1: Effect is neither Allow nor Deny"
+        );
+        assert!(why(json!("%7Bnonsense")).starts_with("not JSON"));
+        assert!(
+            why(json!({"Statement": [{"Effect": "Allow", "Action": {"a": 1}}]})).contains("holds an object")
+        );
+    }
+}

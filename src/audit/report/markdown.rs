@@ -1,0 +1,72 @@
+//! For pull requests and job summaries.
+
+use std::fmt::Write;
+
+use super::counted;
+use crate::audit::audit::Audit;
+use crate::audit::graph::name_of;
+
+const NAMED: usize = 5;
+
+pub(super) fn render(audit: &Audit) -> String {
+    let mut out = String::new();
+    let s = &audit.summary;
+    let _ = writeln!(out, "## IAM audit of {}\n", audit.account);
+    let _ = writeln!(
+        out,
+        "{}: **{} critical, {} high, {} medium**, {} low, {} info.",
+        counted(s.roles, "role"),
+        s.critical,
+        s.high,
+        s.medium,
+        s.low,
+        s.info
+    );
+    if s.incomplete {
+        out.push_str("\n**The audit is incomplete.**\n");
+    }
+    if !audit.findings.is_empty() {
+        out.push_str("\n| severity | rule | what | where |\n|---|---|---|---|\n");
+    }
+    for group in audit.groups() {
+        let first = group.first();
+        let names: Vec<String> =
+            group.findings.iter().take(NAMED).map(|f| format!("`{}`", cell(name_of(&f.resource)))).collect();
+        let more = group.findings.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {}{more} |",
+            first.severity.word(),
+            first.rule,
+            cell(&first.title),
+            names.join(", ")
+        );
+    }
+    if !audit.muted.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n{} set aside by tags or because a platform manages the role.",
+            counted(audit.muted.len(), "finding")
+        );
+    }
+    if !audit.not_evaluated.is_empty() {
+        out.push_str("\nNot evaluated:\n");
+        for entry in &audit.not_evaluated {
+            let _ = writeln!(
+                out,
+                "- {}: {} ({})",
+                entry.rule,
+                cell(&entry.reason),
+                counted(entry.resources.len(), "role")
+            );
+        }
+    }
+    let _ = writeln!(out, "\nCatalogue of {}.", audit.catalogue_date);
+    out
+}
+
+/// Text within a table: no break-out by what people name their policies.
+fn cell(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|").replace('`', "'").replace('<', "&lt;")
+}

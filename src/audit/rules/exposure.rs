@@ -1,0 +1,596 @@
+//! 107 to 119: broad grants short of an administrator's, by what they put at risk.
+
+use std::sync::LazyLock;
+
+use super::trust::foreign;
+use super::{Check, Context, Hit, RoleView, Rule};
+use crate::audit::account::is_aws_owned;
+use crate::audit::action_set::{ActionId, ActionSet};
+use crate::audit::catalogue::{Catalogue, Level, Named};
+use crate::audit::condition::Hold;
+use crate::audit::evaluate::Sourced;
+use crate::audit::finding::Severity;
+use crate::audit::policy::Scope;
+
+const LEAST_PRIVILEGE: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
+const NOT_ACTION: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html";
+const NOT_RESOURCE: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notresource.html";
+const ABAC: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/introduction_attribute-based-access-control.html";
+const KMS: &str = "https://docs.aws.amazon.com/kms/latest/developerguide/iam-policies-best-practices.html";
+
+/// The rules of this part of the family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "IAM107",
+        slug: "allow-notaction",
+        severity: Severity::Medium,
+        title: "Allowed is everything but what is listed",
+        what: "A statement allows with NotAction.",
+        why: "It allows every service that AWS will ever add.",
+        fix: "List the actions that are allowed; put exclusions in a Deny.",
+        page: NOT_ACTION,
+        check: Check::Role(allow_not_action),
+    },
+    Rule {
+        id: "IAM108",
+        slug: "allow-notresource",
+        severity: Severity::Medium,
+        title: "Allowed on everything but what is listed",
+        what: "A statement allows with NotResource.",
+        why: "It covers every resource made tomorrow, and those of other services.",
+        fix: "Name the resources; put exclusions in a Deny.",
+        page: NOT_RESOURCE,
+        check: Check::Role(allow_not_resource),
+    },
+    Rule {
+        id: "IAM109",
+        slug: "unscoped-write",
+        severity: Severity::Medium,
+        title: "Writing actions on all resources",
+        what: "Actions that write, and that could be limited to resources, are allowed on all of them.",
+        why: "A fault or an intruder in one workload changes what belongs to others.",
+        fix: "Name the ARNs, or bind the grant to a tag.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(unscoped_write),
+    },
+    Rule {
+        id: "IAM110",
+        slug: "data-exfiltration",
+        severity: Severity::High,
+        title: "All data of a kind can be read out",
+        what: "Actions that read or copy out data are allowed on all resources.",
+        why: "One leaked session reads every bucket, table or secret of the account.",
+        fix: "Name the buckets, tables and secrets that the workload needs.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(exfiltration),
+    },
+    Rule {
+        id: "IAM111",
+        slug: "resource-exposure",
+        severity: Severity::High,
+        title: "All resources of a kind can be opened to others",
+        what: "Actions that AWS classes as permissions management are allowed on all resources.",
+        why: "A resource policy can hand data to any account, and no identity policy shows it.",
+        fix: "Leave these actions to the deploy role, on named resources.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(exposure),
+    },
+    Rule {
+        id: "IAM112",
+        slug: "credential-exposure",
+        severity: Severity::Medium,
+        title: "Credentials can be made or fetched for all resources",
+        what: "Actions that answer with credentials are allowed on all resources.",
+        why: "Credentials outlive the session that fetched them and leave the account unnoticed.",
+        fix: "Name the resources, or drop the action.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(credentials),
+    },
+    Rule {
+        id: "IAM113",
+        slug: "destructive",
+        severity: Severity::Medium,
+        title: "All resources of a kind can be destroyed",
+        what: "Actions that delete data or machines are allowed on all resources.",
+        why: "One fault or one intruder can end the service, and with keys and backups the recovery too.",
+        fix: "Name the ARNs or a tag, and deny the deletion of backups and keys.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(destructive),
+    },
+    Rule {
+        id: "IAM114",
+        slug: "blind-the-auditor",
+        severity: Severity::High,
+        title: "Logging and detection can be switched off",
+        what: "The role may stop or delete trails, detectors, recorders or log groups.",
+        why: "It is the first thing an intruder does.",
+        fix: "Remove the actions, and deny them to all but the security team by a service control policy.",
+        page: "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
+        check: Check::Role(blinding),
+    },
+    Rule {
+        id: "IAM115",
+        slug: "kms-decrypt-all",
+        severity: Severity::Medium,
+        title: "Every key may be used to decrypt",
+        what: "kms:Decrypt or kms:ReEncryptFrom is allowed on all keys.",
+        why: "Encryption then separates nothing from this role.",
+        fix: "Name the keys, or add the condition kms:ViaService.",
+        page: KMS,
+        check: Check::Role(decrypt),
+    },
+    Rule {
+        id: "IAM116",
+        slug: "cross-account-read",
+        severity: Severity::High,
+        title: "A foreign account reads everything",
+        what: "A role that a foreign account may assume reads all of the account.",
+        why: "That party's breach is this account's breach.",
+        fix: "Grant the party's own minimal list of actions.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html",
+        check: Check::Role(cross_account_read),
+    },
+    Rule {
+        id: "IAM117",
+        slug: "cloudshell-full",
+        severity: Severity::Low,
+        title: "CloudShell with file transfer",
+        what: "AWSCloudShellFullAccess is attached.",
+        why: "It lets files be moved out of the account through the console.",
+        fix: "Grant CloudShell without cloudshell:GetFileDownloadUrls and GetFileUploadUrls.",
+        page: "https://docs.aws.amazon.com/cloudshell/latest/userguide/sec-auth-with-identities.html",
+        check: Check::Role(cloud_shell),
+    },
+    Rule {
+        id: "IAM118",
+        slug: "cost-abuse",
+        severity: Severity::Medium,
+        title: "Unlimited spending",
+        what: "Actions that start or buy what is dear are allowed on all resources without a condition.",
+        why: "A leaked session becomes a bill.",
+        fix: "Add a condition on instance type, region or model.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(cost),
+    },
+    Rule {
+        id: "IAM119",
+        slug: "self-tagging-abac",
+        severity: Severity::Medium,
+        title: "The role sets the tags that limit it",
+        what: "A grant is held back by a tag that the role itself may set.",
+        why: "A limit that its subject can lift is none.",
+        fix: "Deny the tagging actions for those tag keys.",
+        page: ABAC,
+        check: Check::Role(self_tagging),
+    },
+];
+
+/// The allowing statements that a test picks, as a hit.
+fn statements(view: &RoleView<'_>, wanted: impl Fn(&Sourced) -> bool) -> Option<Hit> {
+    let found: Vec<&Sourced> = view.effective.allows.iter().filter(|s| wanted(s)).collect();
+    let wide = found.iter().any(|s| !s.grant.unlimited.is_empty() && s.grant.hold.is_open());
+    (!found.is_empty()).then(|| {
+        let mut evidence: Vec<String> =
+            found.iter().map(|s| s.evidence(&s.grant.statement.actions.patterns().join(", "))).collect();
+        evidence.extend(view.effective.limits());
+        let mut causes: Vec<String> = found
+            .iter()
+            .map(|s| format!("{}, {}", s.source.label(), s.grant.statement.label(s.grant.index)))
+            .collect();
+        causes.dedup();
+        Hit::new(causes.join("; "), evidence).severity(if wide { Severity::Medium } else { Severity::Low })
+    })
+}
+
+fn allow_not_action(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    statements(view, |s| matches!(s.grant.statement.actions, Scope::Except(_)))
+}
+
+fn allow_not_resource(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    statements(view, |s| matches!(s.grant.statement.resources, Some(Scope::Except(_))))
+}
+
+/// A hit for actions that the role holds on all resources, with the statements that give them.
+fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Option<Hit> {
+    if actions.is_empty() || view.is_everything(cx) {
+        return None;
+    }
+    let mut evidence = vec![first_of(cx, actions, 10)];
+    let mut causes = Vec::new();
+    for sourced in &view.effective.allows {
+        if let Some(&action) = actions
+            .iter()
+            .find(|&&id| sourced.grant.unlimited.contains(id))
+            .filter(|_| sourced.grant.hold.is_open())
+        {
+            evidence.push(sourced.evidence(cx.catalogue.name(action)));
+            causes.push(sourced.source.label());
+        }
+    }
+    causes.sort();
+    causes.dedup();
+    evidence.extend(view.effective.limits());
+    Some(Hit::new(causes.join(", "), evidence).title(format!(
+        "{} actions on all resources: {}",
+        actions.len(),
+        first_of(cx, actions, 3)
+    )))
+}
+
+/// The first few names, and how many more there are.
+fn first_of(cx: &Context<'_>, actions: &[ActionId], shown: usize) -> String {
+    let names: Vec<&str> = actions.iter().take(shown).map(|&id| cx.catalogue.name(id)).collect();
+    match actions.len() - names.len() {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// What workloads of the compute services need on `*` by AWS's own service-role policies: logs, traces,
+/// network interfaces, agents.
+const OF_WORKLOADS: &[&str] = &[
+    "logs:",
+    "xray:",
+    "ec2:createnetworkinterface",
+    "ec2:deletenetworkinterface",
+    "ec2:assignprivateipaddresses",
+    "ec2:unassignprivateipaddresses",
+    "ssm:update",
+    "ssm:put",
+    "ssmmessages:",
+    "ec2messages:",
+    "cloudwatch:put",
+];
+
+/// Actions that write or tag, that could be limited to resources, and that are not what workloads need on `*`.
+static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
+    let c = Catalogue::embedded();
+    let writes = |&id: &ActionId| {
+        let name = c.name(id).to_ascii_lowercase();
+        (c.has_level(id, Level::Write) || c.has_level(id, Level::Tagging))
+            && c.resource_templates(id).next().is_some()
+            && !OF_WORKLOADS.iter().any(|prefix| name.starts_with(prefix))
+    };
+    c.all().filter(writes).collect()
+});
+
+/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx; those that only
+/// look at permissions open nothing.
+static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
+    let c = Catalogue::embedded();
+    let exposes = |&id: &ActionId| {
+        let (service, name) = c.name(id).split_once(':').unwrap_or_default();
+        let elsewhere = ["iam", "sso", "organizations"].contains(&service);
+        let looks = ["Describe", "List", "Get", "Accept"].iter().any(|verb| name.starts_with(verb));
+        !elsewhere
+            && !looks
+            && c.has_level(id, Level::Permissions)
+            && c.resource_templates(id).next().is_some()
+    };
+    c.all().filter(exposes).collect()
+});
+
+fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if view.is_everything(cx) {
+        return None;
+    }
+    let mut actions = ActionSet::default();
+    let service_role =
+        |s: &&Sourced| is_aws_owned(&s.source.arn) && s.source.arn.contains(":policy/service-role/");
+    view.effective
+        .allows
+        .iter()
+        .filter(|s| !service_role(s) && s.grant.hold.is_open())
+        .for_each(|s| actions.union(&s.grant.unlimited));
+    actions.intersect(&view.effective.open);
+    actions.intersect(&WRITES);
+    holding(cx, view, &actions.iter().collect::<Vec<_>>())
+}
+
+static READS_DATA: Named = Named::new(&[
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:BatchGetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
+    "kms:Decrypt",
+    "dynamodb:Scan",
+    "dynamodb:Query",
+    "dynamodb:GetItem",
+    "dynamodb:BatchGetItem",
+    "dynamodb:ExportTableToPointInTime",
+    "rds:CopyDBSnapshot",
+    "rds:ModifyDBSnapshotAttribute",
+    "rds:StartExportTask",
+    "ec2:ModifySnapshotAttribute",
+    "ec2:ModifyImageAttribute",
+    "lambda:GetFunction",
+    "redshift:GetClusterCredentials",
+    "athena:GetQueryResults",
+    "glue:GetTable",
+]);
+
+fn exfiltration(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let actions = READS_DATA.within(&view.effective.open);
+    // Metadata of tables, and decryption alone (IAM115), are no data yet.
+    let harmless = ["glue:GetTable", "kms:Decrypt"];
+    if actions.iter().all(|&id| harmless.contains(&cx.catalogue.name(id))) {
+        return None;
+    }
+    holding(cx, view, &actions)
+}
+
+fn exposure(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let mut actions = view.effective.open.clone();
+    actions.intersect(&EXPOSES);
+    holding(cx, view, &actions.iter().collect::<Vec<_>>())
+}
+
+static GIVES_CREDENTIALS: Named = Named::new(&[
+    "sts:GetFederationToken",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:AssumeRoot",
+    "codeartifact:GetAuthorizationToken",
+    "redshift:GetClusterCredentials",
+    "redshift:GetClusterCredentialsWithIAM",
+    "redshift-serverless:GetCredentials",
+    "rds-db:connect",
+    "iam:CreateServiceSpecificCredential",
+    "iam:ResetServiceSpecificCredential",
+    "cognito-identity:GetCredentialsForIdentity",
+    "lightsail:GetInstanceAccessDetails",
+    "lightsail:GetRelationalDatabaseMasterUserPassword",
+    "ec2:GetPasswordData",
+    "chime:CreateApiKey",
+    "mediapackage:RotateIngestEndpointCredentials",
+    "connect:GetFederationToken",
+]);
+
+fn credentials(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    holding(cx, view, &GIVES_CREDENTIALS.within(&view.effective.open))
+}
+
+static DESTROYS: Named = Named::new(&[
+    "s3:DeleteBucket",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutLifecycleConfiguration",
+    "dynamodb:DeleteTable",
+    "dynamodb:DeleteBackup",
+    "rds:DeleteDBInstance",
+    "rds:DeleteDBCluster",
+    "rds:DeleteDBSnapshot",
+    "rds:DeleteDBClusterSnapshot",
+    "ec2:TerminateInstances",
+    "ec2:DeleteVolume",
+    "ec2:DeleteSnapshot",
+    "kms:ScheduleKeyDeletion",
+    "kms:DisableKey",
+    "backup:DeleteRecoveryPoint",
+    "backup:DeleteBackupVault",
+    "cloudformation:DeleteStack",
+    "lambda:DeleteFunction",
+    "ecr:DeleteRepository",
+    "secretsmanager:DeleteSecret",
+    "redshift:DeleteCluster",
+    "elasticfilesystem:DeleteFileSystem",
+    "eks:DeleteCluster",
+    "ecs:DeleteCluster",
+    "route53:DeleteHostedZone",
+    "sagemaker:DeleteEndpoint",
+    "sqs:DeleteQueue",
+    "sns:DeleteTopic",
+    "elasticache:DeleteReplicationGroup",
+    "es:DeleteDomain",
+    "glacier:DeleteArchive",
+    "fsx:DeleteFileSystem",
+]);
+
+/// Read it, destroy it, and encrypt what is left: what ransomware needs one of each of.
+static RANSOM: [Named; 3] = [
+    Named::new(&["s3:GetObject", "ec2:CreateSnapshot"]),
+    Named::new(&["s3:DeleteObject", "ec2:DeleteVolume"]),
+    Named::new(&["kms:Encrypt", "s3:PutEncryptionConfiguration", "kms:CreateKey"]),
+];
+
+fn destructive(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let hit = holding(cx, view, &DESTROYS.within(&view.effective.open))?;
+    let ransom = RANSOM.iter().all(|one_of| one_of.any_in(&view.effective.open));
+    Some(if ransom { hit.severity(Severity::High) } else { hit })
+}
+
+static BLINDS: Named = Named::new(&[
+    "cloudtrail:StopLogging",
+    "cloudtrail:DeleteTrail",
+    "cloudtrail:UpdateTrail",
+    "cloudtrail:PutEventSelectors",
+    "cloudtrail:DeleteEventDataStore",
+    "config:StopConfigurationRecorder",
+    "config:DeleteConfigurationRecorder",
+    "config:DeleteDeliveryChannel",
+    "guardduty:DeleteDetector",
+    "guardduty:UpdateDetector",
+    "securityhub:DisableSecurityHub",
+    "access-analyzer:DeleteAnalyzer",
+    "logs:DeleteLogGroup",
+    "logs:PutRetentionPolicy",
+    "organizations:LeaveOrganization",
+    "s3:PutBucketLogging",
+    "ec2:DeleteFlowLogs",
+    "macie2:DisableMacie",
+    "inspector2:Disable",
+    "detective:DeleteGraph",
+]);
+
+fn blinding(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let actions: Vec<ActionId> = BLINDS.within(&view.effective.open);
+    // Setting a retention period is what every deploy tool does; alone it hides little.
+    let mild = ["logs:PutRetentionPolicy", "s3:PutBucketLogging"];
+    let hit = holding(cx, view, &actions)?;
+    Some(if actions.iter().all(|&id| mild.contains(&cx.catalogue.name(id))) {
+        hit.severity(Severity::Low)
+    } else {
+        hit
+    })
+}
+
+fn decrypt(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    static DECRYPTS: Named = Named::new(&["kms:Decrypt", "kms:ReEncryptFrom"]);
+    holding(cx, view, &DECRYPTS.within(&view.effective.open))
+}
+
+/// Policies of AWS that read nearly everything.
+const READERS: &[&str] = &["ReadOnlyAccess", "ViewOnlyAccess", "SecurityAudit"];
+
+fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let strangers: Vec<_> = view
+        .admissions
+        .iter()
+        .flat_map(|a| foreign(cx, a).into_iter().map(move |(account, _)| (account, a)))
+        .collect();
+    let (account, _) = strangers.first()?;
+    let reader = view
+        .role
+        .attached
+        .iter()
+        .filter(|p| is_aws_owned(&p.arn))
+        .find(|p| READERS.iter().any(|name| p.arn.ends_with(&format!("/{name}"))));
+    static DATA: Named = Named::new(&["s3:GetObject", "dynamodb:Scan", "secretsmanager:GetSecretValue"]);
+    let data = DATA.within(&view.effective.open);
+    let effective = view.effective.open.iter().any(|id| cx.catalogue.has_level(id, Level::Read));
+    if !effective || (reader.is_none() && data.is_empty()) {
+        return None;
+    }
+    let what = reader.map_or_else(
+        || first_of(cx, &data, 10),
+        |policy| format!("policy {}", policy.arn.rsplit('/').next().unwrap_or_default()),
+    );
+    let known = strangers
+        .iter()
+        .all(|(account, a)| cx.settings.known_accounts.contains_key(*account) && a.fixes("sts:ExternalId"));
+    let hit = Hit::new(
+        format!("{account}: {what}"),
+        vec![format!("foreign account {account} may assume the role"), format!("it reads by {what}")],
+    );
+    Some(if known { hit.severity(Severity::Medium) } else { hit })
+}
+
+fn cloud_shell(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let attached =
+        view.role.attached.iter().any(|p| p.arn == "arn:aws:iam::aws:policy/AWSCloudShellFullAccess");
+    attached.then(|| {
+        Hit::new("AWSCloudShellFullAccess", vec!["policy AWSCloudShellFullAccess is attached".into()])
+    })
+}
+
+static COSTS: Named = Named::new(&[
+    "ec2:RunInstances",
+    "ec2:RequestSpotInstances",
+    "ec2:PurchaseReservedInstancesOffering",
+    "ec2:PurchaseHostReservation",
+    "bedrock:InvokeModel",
+    "bedrock:InvokeModelWithResponseStream",
+    "bedrock:CreateProvisionedModelThroughput",
+    "sagemaker:CreateTrainingJob",
+    "sagemaker:CreateEndpoint",
+    "sagemaker:CreateNotebookInstance",
+    "sagemaker:CreateProcessingJob",
+    "aws-marketplace:Subscribe",
+    "savingsplans:CreateSavingsPlan",
+    "rds:PurchaseReservedDBInstancesOffering",
+    "dynamodb:PurchaseReservedCapacityOfferings",
+    "redshift:PurchaseReservedNodeOffering",
+    "elasticache:PurchaseReservedCacheNodesOffering",
+    "es:PurchaseReservedInstanceOffering",
+    "route53domains:RegisterDomain",
+]);
+
+fn cost(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let unconditional = |&id: &ActionId| {
+        view.effective.allowing(id).any(|s| s.grant.hold == Hold::Void && s.grant.unlimited.contains(id))
+    };
+    let actions: Vec<ActionId> =
+        COSTS.within(&view.effective.open).into_iter().filter(unconditional).collect();
+    holding(cx, view, &actions)
+}
+
+fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if view.is_everything(cx) {
+        return None;
+    }
+    let mut evidence = Vec::new();
+    let mut causes = Vec::new();
+    for sourced in &view.effective.allows {
+        let statement = &sourced.grant.statement;
+        let key = |prefix: &str| {
+            statement
+                .conditions
+                .iter()
+                .find(|c| c.key.to_ascii_lowercase().contains(prefix))
+                .map(|c| c.key.as_str())
+        };
+        if sourced.grant.hold.is_open() {
+            continue;
+        }
+        let tagger = if let Some(key) = key("resourcetag/") {
+            tagging_action(cx, view, &sourced.grant.actions).map(|tagger| (key, tagger))
+        } else if let Some(key) = key("aws:principaltag/") {
+            let own = view.effective.decide("iam:TagRole", &view.role.arn)
+                == crate::audit::evaluate::Decision::Allowed;
+            own.then(|| (key, "iam:TagRole".to_owned()))
+        } else {
+            None
+        };
+        if let Some((key, tagger)) = tagger {
+            evidence.push(format!(
+                "{}, {} asks for {key}, and {tagger} lets the role set it",
+                sourced.source.label(),
+                statement.label(sourced.grant.index)
+            ));
+            causes.push(format!("{key} by {tagger}"));
+        }
+    }
+    causes.sort();
+    causes.dedup();
+    (!evidence.is_empty()).then(|| Hit::new(causes.join(", "), evidence))
+}
+
+/// An action by which the role can tag, without condition, what a grant is about.
+fn tagging_action(cx: &Context<'_>, view: &RoleView<'_>, granted: &ActionSet) -> Option<String> {
+    let mut services: Vec<&str> = granted.iter().map(|id| cx.catalogue.service_of(id)).collect();
+    services.dedup();
+    let open = &view.effective.open;
+    services.into_iter().find_map(|service| {
+        let mut actions = cx
+            .catalogue
+            .service(service)?
+            .filter(|&id| cx.catalogue.has_level(id, Level::Tagging) && open.contains(id));
+        let adds = |id: &ActionId| {
+            let name = cx.catalogue.name(*id).rsplit(':').next().unwrap_or_default();
+            name.starts_with("Tag")
+                || name.starts_with("CreateTag")
+                || name.starts_with("AddTag")
+                || name.contains("Tagging")
+        };
+        actions.find(adds).map(|id| cx.catalogue.name(id).to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looking a list up panics at what is not catalogued.
+    #[test]
+    fn every_named_action_is_catalogued() {
+        let lists = [&READS_DATA, &GIVES_CREDENTIALS, &DESTROYS, &BLINDS, &COSTS];
+        assert!(lists.into_iter().chain(&RANSOM).all(|list| !list.ids().is_empty()));
+    }
+}

@@ -1,0 +1,270 @@
+//! 305 to 308, 313, 314, 316: identity providers, and what of their tokens is checked.
+
+use super::trust::objections;
+use super::{Admin, Context, Hit, RoleView};
+use crate::audit::catalogue::Level;
+use crate::audit::condition::Operator;
+use crate::audit::finding::Severity;
+use crate::audit::pattern;
+use crate::audit::trust::{Admission, Principal};
+
+/// The OIDC provider of an admission: host and, if any, the values its subject is fixed to.
+struct Subject<'a> {
+    host: &'a str,
+    /// Value, and whether `*` in it is a wildcard.
+    values: Vec<(&'a str, bool)>,
+}
+
+fn subjects<'a>(a: &'a Admission<'a>) -> impl Iterator<Item = Subject<'a>> + 'a {
+    let hosts = a.principals.iter().filter_map(|p| match *p {
+        Principal::Oidc { host, .. } if !a.negated && a.by("sts:AssumeRoleWithWebIdentity") => Some(host),
+        _ => None,
+    });
+    hosts.map(|host| {
+        let all = &a.statement.conditions;
+        let is_subject = |key: &str| {
+            key.len() == host.len() + 4
+                && key.to_ascii_lowercase().starts_with(&host.to_ascii_lowercase())
+                && key.to_ascii_lowercase().ends_with(":sub")
+        };
+        let fixing = all.iter().filter(|c| {
+            let operator = Operator::parse(&c.operator);
+            is_subject(&c.key)
+                && operator.is_known()
+                && !operator.is_negated()
+                && !operator.if_exists
+                && !operator.base.eq_ignore_ascii_case("Null")
+        });
+        let values = fixing.flat_map(|c| {
+            let wild = Operator::parse(&c.operator).takes_wildcards();
+            c.values.iter().map(move |v| (v.as_str(), wild))
+        });
+        Subject { host, values: values.collect() }
+    })
+}
+
+fn is_eks(host: &str) -> bool {
+    host.starts_with("oidc.eks.")
+}
+
+/// Providers whose address already names the customer: every subject is of one organisation.
+fn is_own_tenant(host: &str) -> bool {
+    const TENANTS: [&str; 5] = [
+        "oidc.circleci.com/org/",
+        "api.bitbucket.org/2.0/workspaces/",
+        "cognito-idp.",
+        "sts.windows.net/",
+        "login.microsoftonline.com/",
+    ];
+    TENANTS.iter().any(|tenant| host.starts_with(tenant)) || host.contains("/id/")
+}
+
+/// Claims of GitHub and GitLab that fix the organisation as well as the subject does.
+const OWNER_CLAIMS: &[&str] = &[
+    ":repository_owner_id",
+    ":repository_owner",
+    ":repository_id",
+    ":repository",
+    ":job_workflow_ref",
+    ":namespace_path",
+    ":namespace_id",
+    ":project_path",
+    ":terraform_organization_id",
+    ":terraform_organization_name",
+];
+
+fn owner_is_fixed(a: &Admission<'_>) -> bool {
+    let all = &a.statement.conditions;
+    all.iter().any(|c| {
+        let key = c.key.to_ascii_lowercase();
+        let literal = |v: &String| {
+            !pattern::literal_prefix(v).is_empty() || !Operator::parse(&c.operator).takes_wildcards()
+        };
+        OWNER_CLAIMS.iter().any(|claim| key.ends_with(claim))
+            && a.fixes_any(|k| k == key)
+            && c.values.iter().all(literal)
+    })
+}
+
+/// How far a subject reaches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Width {
+    /// One branch, environment or the like.
+    Narrow,
+    AnyRef,
+    AnyRepository,
+    Strangers,
+}
+
+fn width(value: &str, wild: bool) -> Width {
+    if !wild || !pattern::is_wild(value) {
+        return Width::Narrow;
+    }
+    let literal = pattern::literal_prefix(value);
+    // `repo:ORG/REPO:…`, `project_path:GROUP/PROJECT:…`: the owner ends at the first slash.
+    if let Some((_, name)) =
+        literal.split_once(':').filter(|(kind, _)| ["repo", "project_path", "repository"].contains(kind))
+    {
+        return match name.split_once('/') {
+            None => Width::Strangers,
+            Some((_, repository)) => match repository.split_once(':') {
+                None => Width::AnyRepository,
+                Some((_, rest)) if rest.is_empty() || ["ref", "ref_type", "pull_request"].contains(&rest) => {
+                    Width::AnyRef
+                }
+                Some((_, rest))
+                    if rest == "ref:"
+                        || rest == "ref:refs/"
+                        || rest == "ref:refs/heads/"
+                        || rest == "environment:" =>
+                {
+                    Width::AnyRef
+                }
+                Some(_) => Width::Narrow,
+            },
+        };
+    }
+    // `organization:ORG:project:P:workspace:W:run_phase:*`, `org/ID/project/ID/user/*`.
+    match literal.split([':', '/', '|']).filter(|part| !part.is_empty()).count() {
+        0 | 1 => Width::Strangers,
+        2 | 3 if literal.ends_with([':', '/', '|']) => Width::AnyRepository,
+        2 => Width::Strangers,
+        _ => Width::Narrow,
+    }
+}
+
+fn widest(subject: &Subject<'_>) -> Width {
+    subject.values.iter().map(|&(value, wild)| width(value, wild)).max().unwrap_or(Width::Strangers)
+}
+
+pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let open =
+            |s: &Subject<'_>| !is_eks(s.host) && !is_own_tenant(s.host) && widest(s) == Width::Strangers;
+        let subject = subjects(a).find(open).filter(|_| !owner_is_fixed(a))?;
+        Some(match subject.values.first() {
+            None => format!("{} with any subject", subject.host),
+            Some((value, _)) => {
+                format!("{} with subject {value}, which is not one organisation's", subject.host)
+            }
+        })
+    })
+}
+
+pub(super) fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let mut severity = Severity::Medium;
+    let any_repository =
+        view.admissions.iter().any(|a| subjects(a).any(|s| widest(&s) == Width::AnyRepository));
+    if any_repository {
+        severity = Severity::High;
+    }
+    let hit = objections(view, |a| {
+        let open = |s: &Subject<'_>| {
+            let width = widest(s);
+            let tenant = is_own_tenant(s.host) && !is_eks(s.host) && width == Width::Strangers;
+            tenant || width == Width::AnyRef || width == Width::AnyRepository
+        };
+        let pinned = a.fixes_any(|key| {
+            [":ref", ":environment", ":job_workflow_ref"].iter().any(|claim| key.ends_with(claim))
+        });
+        let subject = subjects(a).filter(|s| !is_eks(s.host)).find(open).filter(|_| !pinned)?;
+        let value = subject.values.first().map_or("any", |(value, _)| value);
+        Some(format!("{} with subject {value}", subject.host))
+    })?;
+    Some(hit.severity(severity))
+}
+
+pub(super) fn oidc_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let host = a.principals.iter().find_map(|p| match *p {
+            Principal::Oidc { host, .. } if a.by("sts:AssumeRoleWithWebIdentity") && !a.negated => {
+                Some(host.to_ascii_lowercase())
+            }
+            _ => None,
+        })?;
+        let checked = a.fixes_any(|key| {
+            key.strip_prefix(host.as_str()).is_some_and(|claim| [":aud", ":azp", ":oaud"].contains(&claim))
+        });
+        (!checked).then(|| format!("{host} with any audience"))
+    })
+}
+
+pub(super) fn saml_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let saml = a.by("sts:AssumeRoleWithSAML")
+            && a.principals
+                .iter()
+                .any(|p| matches!(p, Principal::Saml(arn) if !arn.contains("saml-provider/AWSSSO_")));
+        (saml && !a.fixes("SAML:aud") && !a.fixes("SAML:iss"))
+            .then(|| "SAML assertions for any audience".into())
+    })
+}
+
+pub(super) fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let named: Vec<&str> = view
+        .admissions
+        .iter()
+        .flat_map(|a| &a.principals)
+        .filter_map(|p| match *p {
+            Principal::Oidc { arn, .. } => Some(arn),
+            Principal::Saml(arn) if !arn.contains("saml-provider/AWSSSO_") => Some(arn),
+            _ => None,
+        })
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    let Some(providers) = &cx.account.providers else {
+        cx.without_data("IAM313", &view.role.arn, "the identity providers were not listed");
+        return None;
+    };
+    let missing: Vec<&str> = named.into_iter().filter(|arn| !providers.contains(*arn)).collect();
+    (!missing.is_empty()).then(|| {
+        Hit::new(missing.join(", "), missing.iter().map(|arn| format!("{arn} does not exist")).collect())
+    })
+}
+
+pub(super) fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let writes = || {
+        view.admin == Admin::Yes
+            || view.effective.some.iter().any(|id| cx.catalogue.has_level(id, Level::Write))
+    };
+    objections(view, |a| {
+        if !a.principals.contains(&Principal::Public("cognito-identity.amazonaws.com")) {
+            return None;
+        }
+        if !a.fixes("cognito-identity.amazonaws.com:aud") {
+            return Some("any identity pool of any account".into());
+        }
+        let mut amr = a.statement.conditions_on("cognito-identity.amazonaws.com:amr").flat_map(|c| &c.values);
+        (amr.any(|value| value == "unauthenticated") && writes())
+            .then(|| "guests, into a role that may write".into())
+    })
+}
+
+pub(super) fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let open = |s: &Subject<'_>| {
+            is_eks(s.host) && s.values.iter().map(|&(v, wild)| eks_is_wide(v, wild)).max().unwrap_or(true)
+        };
+        if let Some(subject) = subjects(a).find(open) {
+            return Some(format!(
+                "{} with subject {}",
+                subject.host,
+                subject.values.first().map_or("any", |(value, _)| value)
+            ));
+        }
+        let pods = a.principals.contains(&Principal::Service("pods.eks.amazonaws.com"));
+        let told = a.fixes_any(|key| {
+            key.starts_with("aws:requesttag/") || key == "aws:sourcearn" || key == "aws:sourceaccount"
+        });
+        (pods && !told && view.is_privileged(cx))
+            .then(|| "any pod identity association, on a privileged role".into())
+    })
+}
+
+/// `system:serviceaccount:NAMESPACE:NAME`: the namespace at least must be named.
+fn eks_is_wide(value: &str, wild: bool) -> bool {
+    let namespace = pattern::literal_prefix(value).strip_prefix("system:serviceaccount:");
+    wild && pattern::is_wild(value) && namespace.is_none_or(|rest| !rest.contains(':'))
+}

@@ -1,0 +1,325 @@
+//! 1xx: what a role may do.
+
+use super::{Admin, Check, Context, Hit, RoleView, Rule};
+use crate::audit::account::is_aws_owned;
+use crate::audit::action_set::{ActionId, ActionSet};
+use crate::audit::evaluate::{Ceiling, Grant, Sourced, is_everything, shorten};
+use crate::audit::finding::Severity;
+use crate::audit::pattern;
+use crate::audit::policy::Scope;
+
+const LEAST_PRIVILEGE: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
+const JOB_FUNCTIONS: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html";
+const BOUNDARIES: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html";
+
+/// The rules of the family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "IAM101",
+        slug: "full-access-policy",
+        severity: Severity::High,
+        title: "A FullAccess policy of AWS is attached",
+        what: "An AWS managed policy whose name says FullAccess is attached to the role.",
+        why: "Such a policy allows every action of a service on every resource, far more than one workload needs, and AWS widens it over time.",
+        fix: "Replace it with a policy that lists the actions and resources in use; `opsctl audit-iam --write DIR` proposes one.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(full_access_policy),
+    },
+    Rule {
+        id: "IAM102",
+        slug: "service-wildcard",
+        severity: Severity::Medium,
+        title: "All actions of a service on all resources",
+        what: "The policies of the role together allow `service:*` on `*`, whatever they are called.",
+        why: "It includes deleting, sharing and re-permissioning everything the service holds, now and in future.",
+        fix: "List the actions in use, and name the resources.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(service_wildcard),
+    },
+    Rule {
+        id: "IAM103",
+        slug: "admin",
+        severity: Severity::Critical,
+        title: "The role is an administrator",
+        what: "The role may do nearly everything on everything, or holds enough of IAM to give itself that at will.",
+        why: "Whoever controls the workload or session controls the account.",
+        fix: "Remove the policy that gives it; keep one break-glass role, with MFA and an alarm on its use.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(admin),
+    },
+    Rule {
+        id: "IAM104",
+        slug: "admin-conditional",
+        severity: Severity::High,
+        title: "The role is an administrator while a condition holds",
+        what: "As IAM103, but only under a condition.",
+        why: "A condition is one mistake or one phished code away from being met.",
+        fix: "Keep and document it as break-glass, or narrow the actions.",
+        page: LEAST_PRIVILEGE,
+        check: Check::Role(admin_conditional),
+    },
+    Rule {
+        id: "IAM105",
+        slug: "admin-contained",
+        severity: Severity::Low,
+        title: "An administrator's policy, contained by boundary or Deny",
+        what: "The policies make the role an administrator; only its boundary or a Deny prevents it.",
+        why: "The boundary is the only wall: whoever loosens it makes an administrator.",
+        fix: "Drop the broad policy, and grant what the role uses.",
+        page: BOUNDARIES,
+        check: Check::Role(admin_contained),
+    },
+    Rule {
+        id: "IAM106",
+        slug: "power-user",
+        severity: Severity::High,
+        title: "A policy made for people in charge is attached",
+        what: "PowerUserAccess, an administrator's or a job-function policy of AWS is attached to the role.",
+        why: "These are written for people who run an account; on a workload they give nearly all of it away.",
+        fix: "For people use a permission set of Identity Center; for workloads a policy of the actions in use.",
+        page: JOB_FUNCTIONS,
+        check: Check::Role(power_user),
+    },
+];
+
+/// Services whose full control reaches beyond their own resources.
+const SENSITIVE: &[&str] = &[
+    "iam",
+    "organizations",
+    "sso",
+    "sso-directory",
+    "identitystore",
+    "sts",
+    "kms",
+    "secretsmanager",
+    "ssm",
+    "s3",
+    "lambda",
+    "ec2",
+    "cloudformation",
+    "cloudtrail",
+    "dynamodb",
+    "rds",
+    "ecs",
+    "eks",
+    "glue",
+    "codebuild",
+    "sagemaker",
+    "account",
+];
+
+/// Services whose full control is control of the account.
+const SOVEREIGN: &[&str] = &["iam", "organizations", "sso", "account"];
+
+fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let mut worst = None;
+    let mut evidence = Vec::new();
+    let mut names = Vec::new();
+    for policy in view.role.attached.iter().filter(|p| is_aws_owned(&p.arn)) {
+        let name = policy.arn.rsplit('/').next().unwrap_or(&policy.name);
+        if !says_full_access(name) {
+            continue;
+        }
+        let grants = cx.engine.managed(&policy.arn);
+        let services = grants.as_deref().map(|grants| whole_services(cx, grants)).unwrap_or_default();
+        let left: Vec<String> =
+            services.iter().filter(|service| holds_whole(cx, view, service)).cloned().collect();
+        let named = |list: &[&str]| services.iter().any(|s| list.contains(&s.as_str()));
+        let severity = match (services.is_empty(), left.is_empty()) {
+            (false, false) if named(SOVEREIGN) => Severity::Critical,
+            (false, false) => Severity::High,
+            _ => Severity::Medium,
+        };
+        worst = worst.max(Some(severity));
+        evidence.push(match (&grants, services.is_empty(), left.is_empty()) {
+            (None, ..) => format!("policy {name} is attached; its document is not known"),
+            (_, true, _) => format!("policy {name} is attached; it gives no service as a whole"),
+            (_, _, true) => format!(
+                "policy {name} is attached; boundary or Deny take away the whole of {}",
+                shorten(&services)
+            ),
+            _ => format!("policy {name} is attached; it gives all of {} on all resources", shorten(&left)),
+        });
+        names.push(name.to_owned());
+    }
+    let worst = worst?;
+    names.sort();
+    evidence.extend(view.effective.limits());
+    Some(
+        Hit::new(names.join(", "), evidence)
+            .severity(worst)
+            .title(format!("FullAccess policy attached: {}", names.join(", "))),
+    )
+}
+
+/// `FullAccess` anywhere in the name, as in `AmazonS3FullAccess`, `AWSLambda_FullAccess`, `CloudWatchFullAccessV2`. aws-facts §13.4.
+pub(super) fn says_full_access(name: &str) -> bool {
+    name.replace('_', "").contains("FullAccess")
+}
+
+/// The services that statements give as a whole on all resources, by a pattern such as `s3:*`.
+fn whole_services(cx: &Context<'_>, grants: &[Grant]) -> Vec<String> {
+    let mut services: Vec<String> = grants
+        .iter()
+        .filter(|g| g.statement.allow && g.hold.is_open())
+        .flat_map(|g| service_patterns(cx, g))
+        .collect();
+    services.sort();
+    services.dedup();
+    services
+}
+
+/// The service prefixes of `service:*` patterns in an Allow, where the statement leaves no resource out.
+fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
+    let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
+    let whole = |pattern: &String| {
+        let (prefix, _) = pattern.split_once(':').filter(|(_, action)| pattern::is_everything(action))?;
+        let prefix = prefix.to_ascii_lowercase();
+        is_whole(cx, &grant.unlimited, &prefix).then_some(prefix)
+    };
+    patterns.iter().filter_map(whole).collect()
+}
+
+/// Whether the role still holds a service as a whole, after Deny and boundary.
+fn holds_whole(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
+    is_whole(cx, &view.effective.open, service)
+}
+
+/// Whether a set holds at least 90 % of a service: of the actions that take resources, where it has such, since
+/// `arn:aws:ec2:*:*:*` leaves out only those that take none.
+fn is_whole(cx: &Context<'_>, set: &ActionSet, service: &str) -> bool {
+    let Some(actions) = cx.catalogue.service(service) else { return false };
+    let share = |held: usize, of: usize| of > 0 && held * 10 >= of * 9;
+    let scoped = || actions.clone().filter(|&id| cx.catalogue.resource_templates(id).next().is_some());
+    let held = |ids: &mut dyn Iterator<Item = ActionId>| ids.filter(|&id| set.contains(id)).count();
+    share(held(&mut scoped()), scoped().count()) || share(held(&mut actions.clone()), actions.len())
+}
+
+fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if view.is_everything(cx) {
+        return None;
+    }
+    let mut found: Vec<(String, &Sourced)> = Vec::new();
+    for sourced in view.effective.allows.iter().filter(|s| s.grant.hold.is_open()) {
+        for service in service_patterns(cx, &sourced.grant) {
+            if found.iter().all(|(known, _)| *known != service) && holds_whole(cx, view, &service) {
+                found.push((service, sourced));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let services: Vec<String> = found.iter().map(|(service, _)| service.clone()).collect();
+    let sensitive = services.iter().any(|s| SENSITIVE.contains(&s.as_str()));
+    (!found.is_empty()).then(|| {
+        let mut evidence: Vec<String> =
+            found.iter().map(|(service, s)| s.evidence(&format!("{service}:*"))).collect();
+        evidence.extend(view.effective.limits());
+        let mut sources: Vec<_> =
+            found.iter().map(|(service, s)| format!("{service}:* in {}", s.source.label())).collect();
+        sources.dedup();
+        Hit::new(sources.join(", "), evidence)
+            .severity(if sensitive { Severity::High } else { Severity::Medium })
+            .title(format!("All of {} on all resources", shorten(&services)))
+    })
+}
+
+impl RoleView<'_> {
+    /// Whether the role is so plainly an administrator that finer rules have nothing to add.
+    pub(super) fn is_everything(&self, cx: &Context<'_>) -> bool {
+        is_everything(&self.effective.open, cx.catalogue)
+    }
+
+    /// The statements that make the role an administrator: those giving the most of `iam:*`.
+    fn admin_evidence(&self, cx: &Context<'_>) -> (String, Vec<String>) {
+        const TELLING: [&str; 6] = [
+            "iam:PutRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:CreatePolicyVersion",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PassRole",
+            "sts:AssumeRole",
+        ];
+        let telling: Vec<ActionId> = TELLING.iter().filter_map(|name| cx.catalogue.find(name)).collect();
+        let gives = |s: &&Sourced| telling.iter().any(|&id| s.grant.unlimited.contains(id));
+        let mut evidence = Vec::new();
+        let mut sources = Vec::new();
+        for sourced in self.effective.allows.iter().filter(gives) {
+            let action = telling
+                .iter()
+                .find(|&&id| sourced.grant.unlimited.contains(id))
+                .map_or("", |&id| cx.catalogue.name(id));
+            evidence.push(sourced.evidence(action));
+            sources.push(sourced.source.label());
+        }
+        sources.sort();
+        sources.dedup();
+        evidence.extend(self.effective.limits());
+        (sources.join(", "), evidence)
+    }
+}
+
+fn admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    (view.admin == Admin::Yes).then(|| {
+        let (cause, mut evidence) = view.admin_evidence(cx);
+        evidence.push(format!(
+            "{} of {} known actions on all resources",
+            view.effective.open.len(),
+            cx.catalogue.len()
+        ));
+        Hit::new(cause, evidence)
+    })
+}
+
+fn admin_conditional(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    (view.admin == Admin::Conditional).then(|| {
+        let (cause, evidence) = view.admin_evidence(cx);
+        let strong = view
+            .effective
+            .allows
+            .iter()
+            .all(|s| s.grant.hold.is_open() || s.grant.hold == crate::audit::condition::Hold::Strong);
+        Hit::new(cause, evidence).severity(if strong { Severity::Medium } else { Severity::High })
+    })
+}
+
+fn admin_contained(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    // With the boundary's document missing nobody knows whether it contains anything: IAM504 and IAM901 speak.
+    let known = !matches!(view.effective.ceiling, Ceiling::Missing { .. });
+    (view.admin == Admin::Contained && known).then(|| {
+        let (cause, evidence) = view.admin_evidence(cx);
+        Hit::new(cause, evidence)
+    })
+}
+
+/// Policies for people who run an account, besides all whose name says Administrator.
+const FOR_PEOPLE: &[&str] = &[
+    "PowerUserAccess",
+    "SystemAdministrator",
+    "DatabaseAdministrator",
+    "NetworkAdministrator",
+    "DataScientist",
+];
+
+fn power_user(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let mut names: Vec<String> = view
+        .role
+        .attached
+        .iter()
+        .filter(|policy| is_aws_owned(&policy.arn))
+        .map(|policy| policy.arn.rsplit('/').next().unwrap_or(&policy.name).to_owned())
+        // AdministratorAccess itself is IAM103.
+        .filter(|name| {
+            name != "AdministratorAccess"
+                && (FOR_PEOPLE.contains(&name.as_str()) || name.contains("Administrator"))
+        })
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| {
+        let mut evidence: Vec<String> =
+            names.iter().map(|name| format!("policy {name} is attached")).collect();
+        evidence.extend(view.effective.limits());
+        Hit::new(names.join(", "), evidence)
+    })
+}

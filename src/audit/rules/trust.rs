@@ -1,0 +1,533 @@
+//! 3xx: who may become a role.
+
+use super::federation::{
+    cognito, eks_wide, missing_provider, oidc_any_ref, oidc_audience, oidc_subject, saml_audience,
+};
+use super::{Check, Context, Hit, RoleView, Rule};
+use crate::audit::catalogue::Catalogue;
+use crate::audit::evaluate::condition_text;
+use crate::audit::finding::Severity;
+use crate::audit::pattern;
+use crate::audit::trust::{ASSUME, Admission, Principal};
+
+const PRINCIPAL: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html";
+const EXTERNAL_ID: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html";
+const OIDC: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html";
+const SAML: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_saml.html";
+const DEPUTY: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html";
+const TRUST_ROLES: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_update-role-trust-policy.html";
+
+/// The rules of the family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "IAM301",
+        slug: "public",
+        severity: Severity::Critical,
+        title: "Anybody may assume the role",
+        what: "The trust policy lets in every principal of every account, without a condition that names who.",
+        why: "Whoever learns the ARN has the role's rights.",
+        fix: "Name the principals, or at least the organisation with aws:PrincipalOrgID.",
+        page: PRINCIPAL,
+        check: Check::Role(public),
+    },
+    Rule {
+        id: "IAM302",
+        slug: "org-wide",
+        severity: Severity::Low,
+        title: "The whole organisation may assume the role",
+        what: "The trust policy lets in every principal, held back only by the organisation.",
+        why: "The weakest account of the organisation decides who has the role.",
+        fix: "Add a condition on aws:PrincipalArn, or on aws:PrincipalOrgPaths with the unit that needs it.",
+        page: PRINCIPAL,
+        check: Check::Role(org_wide),
+    },
+    Rule {
+        id: "IAM303",
+        slug: "external-no-externalid",
+        severity: Severity::High,
+        title: "A foreign account may assume the role without an external id",
+        what: "The trust policy names an account that is not ours, and fixes no sts:ExternalId.",
+        why: "Another customer of that party can have it act on this account (the confused deputy).",
+        fix: "Ask the party for an external id and add StringEquals sts:ExternalId; name our own accounts with --own-account.",
+        page: EXTERNAL_ID,
+        check: Check::Role(external_without_id),
+    },
+    Rule {
+        id: "IAM304",
+        slug: "external-root",
+        severity: Severity::Medium,
+        title: "Every principal of a foreign account may assume the role",
+        what: "The trust policy names a foreign account as a whole instead of one of its roles.",
+        why: "That account decides alone who gets in.",
+        fix: "Name the party's role.",
+        page: PRINCIPAL,
+        check: Check::Role(external_root),
+    },
+    Rule {
+        id: "IAM305",
+        slug: "oidc-subject",
+        severity: Severity::Critical,
+        title: "Strangers at the identity provider may assume the role",
+        what: "The trust in an OIDC provider does not fix the subject to one organisation.",
+        why: "Everybody with an account at the provider can make a token that fits.",
+        fix: "Fix the subject, for GitHub with StringLike token.actions.githubusercontent.com:sub = repo:ORG/REPO:environment:NAME.",
+        page: OIDC,
+        check: Check::Role(oidc_subject),
+    },
+    Rule {
+        id: "IAM306",
+        slug: "oidc-any-ref",
+        severity: Severity::Medium,
+        title: "Any branch or pull request may assume the role",
+        what: "The subject names an organisation or repository, and leaves branch, tag and environment open.",
+        why: "Whoever may open a branch can run with the role, before any review.",
+        fix: "Fix `environment:NAME` or `ref:refs/heads/main` in the subject.",
+        page: OIDC,
+        check: Check::Role(oidc_any_ref),
+    },
+    Rule {
+        id: "IAM307",
+        slug: "oidc-audience",
+        severity: Severity::Medium,
+        title: "The audience of the token is not checked",
+        what: "The trust in an OIDC provider does not fix `aud`.",
+        why: "A token made for another service of the same provider fits too.",
+        fix: "Add StringEquals aud, for GitHub sts.amazonaws.com.",
+        page: OIDC,
+        check: Check::Role(oidc_audience),
+    },
+    Rule {
+        id: "IAM308",
+        slug: "saml-audience",
+        severity: Severity::Medium,
+        title: "The audience of the SAML assertion is not checked",
+        what: "The role may be assumed with SAML, and neither SAML:aud nor SAML:iss is fixed.",
+        why: "An assertion made for another service provider fits too.",
+        fix: "Add StringEquals SAML:aud = https://signin.aws.amazon.com/saml.",
+        page: SAML,
+        check: Check::Role(saml_audience),
+    },
+    Rule {
+        id: "IAM309",
+        slug: "confused-deputy",
+        severity: Severity::Medium,
+        title: "A service may be talked into using the role for somebody else",
+        what: "The trust in a service that supports aws:SourceAccount and aws:SourceArn fixes neither.",
+        why: "Another account may have the service act with this role.",
+        fix: "Add StringEquals aws:SourceAccount with the own account.",
+        page: DEPUTY,
+        check: Check::Role(confused_deputy),
+    },
+    Rule {
+        id: "IAM310",
+        slug: "orphan-principal",
+        severity: Severity::Medium,
+        title: "The trust policy names somebody who is gone",
+        what: "A principal is the bare id that AWS leaves of a deleted one, or a role or user that the account does not have.",
+        why: "Whoever is made anew under that name gets in, and nobody remembers why it is there.",
+        fix: "Remove the principal.",
+        page: PRINCIPAL,
+        check: Check::Role(orphan_principal),
+    },
+    Rule {
+        id: "IAM311",
+        slug: "notprincipal",
+        severity: Severity::Critical,
+        title: "Everybody but some may assume the role",
+        what: "The trust policy allows with NotPrincipal.",
+        why: "Everybody who is not listed gets in, strangers included.",
+        fix: "List the principals that may.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html",
+        check: Check::Role(not_principal),
+    },
+    Rule {
+        id: "IAM312",
+        slug: "own-root-privileged",
+        severity: Severity::Medium,
+        title: "A powerful role trusts the whole account",
+        what: "A role with an administrator's reach lets in everybody in the account whose own policies allow it.",
+        why: "One wide sts:AssumeRole anywhere makes its holder an administrator.",
+        fix: "Name the roles that may assume it, or ask for MFA.",
+        page: TRUST_ROLES,
+        check: Check::Role(own_root_privileged),
+    },
+    Rule {
+        id: "IAM313",
+        slug: "missing-provider",
+        severity: Severity::Medium,
+        title: "The trust policy names an identity provider that does not exist",
+        what: "The account has no SAML or OIDC provider of that ARN.",
+        why: "Whoever makes a provider of that name controls who gets in.",
+        fix: "Remove the statement.",
+        page: OIDC,
+        check: Check::Role(missing_provider),
+    },
+    Rule {
+        id: "IAM314",
+        slug: "cognito",
+        severity: Severity::High,
+        title: "A Cognito identity pool is not told apart, or lets guests in",
+        what: "The trust in cognito-identity.amazonaws.com does not fix `aud`, or lets guests into a role that may write.",
+        why: "Any identity pool of any account fits, or anybody without signing in.",
+        fix: "Fix aud to the pool's id, and amr to authenticated.",
+        page: "https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html",
+        check: Check::Role(cognito),
+    },
+    Rule {
+        id: "IAM315",
+        slug: "roles-anywhere",
+        severity: Severity::Medium,
+        title: "Any certificate of any trust anchor may assume the role",
+        what: "The trust in rolesanywhere.amazonaws.com fixes neither a certificate attribute nor the trust anchor.",
+        why: "Every certificate that any anchor of the account accepts gets the role.",
+        fix: "Add ArnEquals aws:SourceArn with the trust anchor, and StringEquals aws:PrincipalTag/x509Subject/CN.",
+        page: "https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html",
+        check: Check::Role(roles_anywhere),
+    },
+    Rule {
+        id: "IAM316",
+        slug: "eks-wide",
+        severity: Severity::High,
+        title: "Any pod of the cluster may assume the role",
+        what: "The trust in a cluster does not fix namespace and service account.",
+        why: "Whoever may start a pod anywhere in the cluster has the role.",
+        fix: "Fix the subject to system:serviceaccount:NAMESPACE:NAME, or the session tags of pod identity.",
+        page: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
+        check: Check::Role(eks_wide),
+    },
+    Rule {
+        id: "IAM317",
+        slug: "odd-service",
+        severity: Severity::Low,
+        title: "An odd service principal",
+        what: "A service principal looks misspelt, or several compute services share one role.",
+        why: "A misspelt one does nothing; a shared role gives each service the rights of all.",
+        fix: "Correct the name, or make one role per service.",
+        page: PRINCIPAL,
+        check: Check::Role(odd_service),
+    },
+    Rule {
+        id: "IAM318",
+        slug: "trust-wildcard-action",
+        severity: Severity::Medium,
+        title: "The trust policy allows more than assuming",
+        what: "The trust policy allows `sts:*` or `*`, or lets foreign principals set session tags or the source identity.",
+        why: "Session tags decide access elsewhere, and the source identity is what the log shows.",
+        fix: "Name the one action; condition session tags.",
+        page: TRUST_ROLES,
+        check: Check::Role(wildcard_action),
+    },
+];
+
+fn evidence(a: &Admission<'_>, fact: &str) -> String {
+    format!("{}: {fact}{}", a.label(), condition_text(a.statement, a.hold))
+}
+
+/// The first admission that a rule objects to, with all that it objects to as evidence.
+pub(super) fn objections<'a>(
+    view: &'a RoleView<'a>,
+    object: impl Fn(&'a Admission<'a>) -> Option<String>,
+) -> Option<Hit> {
+    let found: Vec<(String, String)> = view
+        .admissions
+        .iter()
+        .filter_map(|a| object(a).map(|fact| (fact.clone(), evidence(a, &fact))))
+        .collect();
+    let cause = found.iter().map(|(fact, _)| fact.as_str()).collect::<Vec<_>>().join("; ");
+    (!found.is_empty()).then(|| Hit::new(cause, found.into_iter().map(|(_, line)| line).collect()))
+}
+
+const ORGANISATION: &[&str] =
+    &["aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"];
+
+/// Keys that tell whose principal calls. The external id is not among them: strangers may know it.
+const IDENTITY: &[&str] = &[
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:userid",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:sourceip",
+    "aws:vpcsourceip",
+    "aws:sourcevpcarn",
+];
+
+fn lets_anyone(a: &Admission<'_>) -> bool {
+    !a.negated && a.principals.contains(&Principal::Anyone)
+}
+
+fn is_identity_key(key: &str) -> bool {
+    IDENTITY.contains(&key) || key.starts_with("aws:principaltag/")
+}
+
+fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let open = |a: &Admission<'_>| {
+        let told = a.fixes_any(|key| is_identity_key(key) || ORGANISATION.contains(&key));
+        // `Federated: "*"` is told apart by the provider's keys.
+        let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
+        lets_anyone(a) && !told && !by_token
+    };
+    let hit = objections(view, |a| open(a).then(|| "every principal of every account".into()))?;
+    // A secret or MFA keeps out who only knows the ARN.
+    let keyed =
+        view.admissions.iter().filter(|a| open(a)).all(|a| a.fixes("sts:ExternalId") || a.asks_for_mfa());
+    Some(if keyed { hit.severity(Severity::High) } else { hit })
+}
+
+/// Whether somebody who is nobody in particular can become the role: IAM301 or IAM305.
+pub(super) fn lets_strangers_in(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
+    public(cx, view).is_some() || oidc_subject(cx, view).is_some()
+}
+
+fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let wide =
+            lets_anyone(a) && a.fixes_any(|key| ORGANISATION.contains(&key)) && !a.fixes_any(is_identity_key);
+        wide.then(|| "every principal of the organisation".into())
+    })
+}
+
+/// The foreign accounts of an admission.
+pub(super) fn foreign<'a>(cx: &Context<'_>, a: &Admission<'a>) -> Vec<(&'a str, Principal<'a>)> {
+    let account = |p: &Principal<'a>| match *p {
+        Principal::Account(id) => Some((id, *p)),
+        Principal::Named { account, .. } => Some((account, *p)),
+        _ => None,
+    };
+    let listed = if a.negated { &[][..] } else { a.principals.as_slice() };
+    listed.iter().filter_map(account).filter(|(id, _)| !cx.is_own(id)).collect()
+}
+
+fn called(cx: &Context<'_>, account: &str) -> String {
+    cx.settings
+        .known_accounts
+        .get(account)
+        .map_or_else(|| account.to_owned(), |name| format!("{account} ({name})"))
+}
+
+fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let foreign: Vec<_> = foreign(cx, a)
+            .into_iter()
+            // A foreign role of people who bring MFA is not a third party acting for many customers.
+            .filter(|(_, p)| !(matches!(p, Principal::Named { .. }) && a.asks_for_mfa()))
+            .collect();
+        let ours = a.fixes_any(|key| ORGANISATION.contains(&key));
+        if foreign.is_empty() || a.fixes("sts:ExternalId") || ours {
+            return None;
+        }
+        let mut names: Vec<String> = foreign.iter().map(|(account, _)| called(cx, account)).collect();
+        names.sort();
+        names.dedup();
+        Some(format!("foreign account {} without an external id", names.join(", ")))
+    })
+}
+
+fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let told = a.fixes("aws:PrincipalArn") || a.fixes_any(|key| ORGANISATION.contains(&key));
+        let roots: Vec<_> = foreign(cx, a)
+            .into_iter()
+            .filter(|(account, p)| {
+                // Parties that document their whole account, with an external id, mean it.
+                let documented =
+                    a.fixes("sts:ExternalId") && cx.settings.known_accounts.contains_key(*account);
+                matches!(p, Principal::Account(_)) && !documented
+            })
+            .map(|(account, _)| called(cx, account))
+            .collect();
+        (!roots.is_empty() && !told).then(|| format!("all of foreign account {}", roots.join(", ")))
+    })
+}
+
+/// Services whose documentation shows SourceAccount or SourceArn in the trust policy of the role. Kept short:
+/// with ec2 it can not be met, with cloudtrail and elastictranscoder it broke roles (prowler #4714), and for
+/// lambda, ecs-tasks and sagemaker AWS's own examples and consoles leave it out.
+/// <https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html> and its like.
+const SENDS_SOURCE: &[&str] =
+    &["appstream", "bedrock", "comprehend", "datasync", "personalize", "scheduler", "states"];
+
+fn confused_deputy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let told = a.negated
+            || a.fixes_any(|key| {
+                key == "aws:sourceaccount" || key == "aws:sourcearn" || ORGANISATION.contains(&key)
+            });
+        let deputies = a.principals.iter().filter_map(|p| match p {
+            Principal::Service(name) => name.strip_suffix(".amazonaws.com"),
+            _ => None,
+        });
+        deputies
+            .filter(|s| SENDS_SOURCE.contains(s) && !told)
+            .map(|s| format!("{s}.amazonaws.com for any account"))
+            .next()
+    })
+}
+
+fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let gone: Vec<String> = a
+            .principals
+            .iter()
+            .filter_map(|p| match *p {
+                Principal::Removed(id) => Some(id.to_owned()),
+                Principal::Named { account, arn } if account == cx.account.id => {
+                    let missing = (arn.contains(":role/") && !cx.graph.has_role(arn))
+                        || (arn.contains(":user/") && cx.graph.lacks_user(arn));
+                    missing.then(|| arn.to_owned())
+                }
+                _ => None,
+            })
+            .collect();
+        (!gone.is_empty()).then(|| format!("{} no longer exists", gone.join(", ")))
+    })
+}
+
+fn not_principal(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| a.negated.then(|| "everybody but the listed principals".into()))
+}
+
+fn own_root_privileged(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if !view.is_privileged(cx) {
+        return None;
+    }
+    objections(view, |a| {
+        let root = a.principals.iter().any(|p| matches!(p, Principal::Account(id) if *id == cx.account.id));
+        let told = a.asks_for_mfa() || a.fixes_any(is_identity_key);
+        (root && !a.negated && !told && a.by("sts:AssumeRole"))
+            .then(|| "the whole account, on a role with an administrator's reach".into())
+    })
+}
+
+fn roles_anywhere(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let anywhere = a.principals.contains(&Principal::Service("rolesanywhere.amazonaws.com"));
+        let told = a.fixes_any(|key| key == "aws:sourcearn" || key.starts_with("aws:principaltag/x509"));
+        (anywhere && !told).then(|| "any certificate of any trust anchor".into())
+    })
+}
+
+/// Services that run the customer's code.
+const COMPUTE: &[&str] = &[
+    "ec2",
+    "lambda",
+    "ecs-tasks",
+    "glue",
+    "codebuild",
+    "sagemaker",
+    "batch",
+    "tasks.apprunner",
+    "pods.eks",
+    "emr-serverless",
+];
+
+fn odd_service(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let services: Vec<&str> = view
+        .admissions
+        .iter()
+        .flat_map(|a| &a.principals)
+        .filter_map(|p| if let Principal::Service(name) = p { Some(*name) } else { None })
+        .collect();
+    let mut facts: Vec<String> = services.iter().filter_map(|name| misspelt(name)).collect();
+    let mut compute: Vec<&str> = services
+        .iter()
+        .filter_map(|s| s.strip_suffix(".amazonaws.com"))
+        .filter(|s| COMPUTE.contains(s))
+        .collect();
+    compute.sort_unstable();
+    compute.dedup();
+    if compute.len() > 1 {
+        facts.push(format!("{} share the role", compute.join(", ")));
+    }
+    (!facts.is_empty()).then(|| Hit::new(facts.join("; "), facts))
+}
+
+/// Principals that are no service prefix, but real. [memory of AWS's documentation; only used to keep quiet]
+const MORE_SERVICES: &[&str] = &[
+    "ecs-tasks",
+    "edgelambda",
+    "events",
+    "states",
+    "scheduler",
+    "config",
+    "delivery.logs",
+    "logs",
+    "vpc-flow-logs",
+    "apidestinations.events",
+    "pipes",
+    "spotfleet",
+    "spot",
+    "ec2fleet",
+    "replicator.lambda",
+    "ops.apigateway",
+    "monitoring.rds",
+    "transitgateway",
+    "credentials.iot",
+    "hooks.cloudformation",
+    "build.apprunner",
+    "tasks.apprunner",
+    "resources.cloudformation",
+    "member.org.stacksets.cloudformation",
+    "stacksets.cloudformation",
+    "pods.eks",
+    "eks-fargate-pods",
+    "eks-nodegroup",
+    "opsworks-cm",
+    "continuousexport.discovery",
+    "email.cognito-idp",
+    "streams.metrics.cloudwatch",
+    "export.rds",
+    "rds",
+    "ssm-incidents",
+    "cloudwatch",
+    "channels.lex",
+    "lexv2",
+    "guardduty",
+];
+
+fn misspelt(name: &str) -> Option<String> {
+    let Some(service) =
+        name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))
+    else {
+        let whole =
+            name.ends_with(".aws.internal") || name.ends_with(".aws.com") || name.ends_with(".amazonaws.eu");
+        return (!whole).then(|| format!("{name} is not a service principal"));
+    };
+    let known = |s: &str| Catalogue::embedded().service(s).is_some() || MORE_SERVICES.contains(&s);
+    // Regional principals: `logs.eu-west-1.amazonaws.com`.
+    if known(service) || service.contains('.') {
+        return None;
+    }
+    let near = COMPUTE
+        .iter()
+        .chain(MORE_SERVICES)
+        .copied()
+        .chain(Catalogue::embedded().services().map(|(s, _)| s))
+        .find(|s| s.len() > 3 && strsim::damerau_levenshtein(s, service) == 1)?;
+    Some(format!("{name} is unknown, and near {near}.amazonaws.com"))
+}
+
+fn wildcard_action(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    objections(view, |a| {
+        let patterns = a.statement.actions.patterns();
+        if let Some(wide) = patterns.iter().find(|p| {
+            pattern::is_everything(p)
+                || p.eq_ignore_ascii_case("sts:*")
+                || (pattern::is_wild(p) && ASSUME.iter().all(|x| pattern::matches_ignoring_case(p, x)))
+        }) {
+            return Some(format!("the action {wide}"));
+        }
+        let marks = ["sts:TagSession", "sts:SetSourceIdentity"].into_iter().find(|action| a.by(action))?;
+        let told = a.fixes_any(|key| key.starts_with("aws:requesttag/") || key == "sts:sourceidentity")
+            || a.statement.conditions.iter().any(|c| {
+                c.key.eq_ignore_ascii_case("aws:TagKeys")
+                    || c.key.eq_ignore_ascii_case("sts:TransitiveTagKeys")
+            });
+        (!foreign(cx, a).is_empty() && !told).then(|| format!("{marks} for a foreign account"))
+    })
+}

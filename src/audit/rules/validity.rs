@@ -1,0 +1,245 @@
+//! 6xx: statements that do not do what they seem to. They never change what the other rules find.
+
+use super::{Check, Context, Hit, RoleView, Rule};
+use crate::audit::catalogue::Catalogue;
+use crate::audit::condition::{Hold, Operator, hold_of};
+use crate::audit::finding::Severity;
+use crate::audit::pattern;
+use crate::audit::policy::{Condition, Policy, Scope, Statement};
+use crate::audit::time::Instant;
+
+const GRAMMAR: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html";
+const OPERATORS: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html";
+const CHECKS: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html";
+
+/// The rules of the family. Each looks at the role's inline policies, and once at each customer managed policy.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "IAM601",
+        slug: "unknown-action",
+        severity: Severity::Low,
+        title: "An action that AWS does not know",
+        what: "An action or wildcard matches nothing in the catalogue.",
+        why: "It grants or denies nothing; often it is misspelt.",
+        fix: "Correct it, or remove it.",
+        page: CHECKS,
+        check: Check::Documents(|cx, policy| each(policy, |s| unknown_actions(cx, s))),
+    },
+    Rule {
+        id: "IAM602",
+        slug: "never-matches",
+        severity: Severity::Low,
+        title: "An action that no listed resource fits",
+        what: "An action takes no resources, or only those of another service than the listed ARNs.",
+        why: "The statement does nothing for it, and whoever wrote it thinks otherwise.",
+        fix: "Give the action a statement of its own, with the right resource or `*`.",
+        page: CHECKS,
+        check: Check::Documents(|cx, policy| each(policy, |s| never_matching(cx.catalogue, s))),
+    },
+    Rule {
+        id: "IAM603",
+        slug: "duplicate-sid",
+        severity: Severity::Low,
+        title: "Two statements of one name",
+        what: "A Sid occurs twice in one document.",
+        why: "IAM may refuse the next update, and tools mix the statements up.",
+        fix: "Rename one.",
+        page: GRAMMAR,
+        check: Check::Documents(|_, policy| duplicate_sids(policy)),
+    },
+    Rule {
+        id: "IAM604",
+        slug: "operator-mismatch",
+        severity: Severity::Low,
+        title: "An operator that does not fit the key or the value",
+        what: "A condition compares addresses, numbers or days as text, or text with a wildcard by an operator that knows none.",
+        why: "The condition never or always holds.",
+        fix: "Use the operator of the key's type; for wildcards StringLike or ArnLike.",
+        page: OPERATORS,
+        check: Check::Documents(|_, policy| {
+            each(policy, |s| s.conditions.iter().filter_map(mismatch).collect())
+        }),
+    },
+    Rule {
+        id: "IAM605",
+        slug: "void-condition",
+        severity: Severity::Low,
+        title: "A condition that everybody meets",
+        what: "A condition of an Allow holds for every value, or for requests without the key.",
+        why: "It looks like a limit and is none.",
+        fix: "Drop IfExists, or name the values.",
+        page: OPERATORS,
+        check: Check::Documents(|_, policy| each(policy, void_conditions)),
+    },
+    Rule {
+        id: "IAM606",
+        slug: "old-version",
+        severity: Severity::Low,
+        title: "Policy variables in a document of 2008",
+        what: "The document has Version 2008-10-17 or none, and uses variables such as ${aws:username}.",
+        why: "That version takes them as plain text.",
+        fix: "Set Version to 2012-10-17.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html",
+        check: Check::Documents(|_, policy| old_version(policy)),
+    },
+];
+
+/// The facts about each statement, with its place.
+fn each(policy: &Policy, look: impl Fn(&Statement) -> Vec<String>) -> Vec<String> {
+    let facts = policy.statements.iter().enumerate().map(|(i, s)| (s.label(i), look(s)));
+    facts.flat_map(|(label, facts)| facts.into_iter().map(move |fact| format!("{label}: {fact}"))).collect()
+}
+
+fn unknown_actions(cx: &Context<'_>, statement: &Statement) -> Vec<String> {
+    let patterns = statement.actions.patterns().iter().filter(|p| !pattern::is_everything(p));
+    patterns
+        .filter(|p| cx.engine.expand(p).is_empty())
+        .map(|p| format!("{p} is no known action{}", suggested(cx, p)))
+        .collect()
+}
+
+fn suggested(cx: &Context<'_>, written: &str) -> String {
+    let known = cx.suggestions.borrow().get(written).cloned();
+    known.unwrap_or_else(|| {
+        let text = suggestion(cx.catalogue, written);
+        cx.suggestions.borrow_mut().insert(written.to_owned(), text.clone());
+        text
+    })
+}
+
+/// `, did you mean s3:GetObject?`
+fn suggestion(catalogue: &Catalogue, written: &str) -> String {
+    let lower = written.to_ascii_lowercase();
+    let Some((prefix, _)) = lower.split_once(':') else { return String::new() };
+    let near = |range: std::ops::Range<u16>| {
+        let names = range.map(|id| catalogue.name(id));
+        names
+            .map(|name| (strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &lower), name))
+            .filter(|(d, _)| *d <= 2)
+            .min()
+    };
+    let service = || {
+        let prefixes = catalogue.services().filter(|(s, _)| strsim::damerau_levenshtein(s, prefix) == 1);
+        prefixes.map(|(_, range)| range).filter_map(near).min()
+    };
+    let best = catalogue.service(prefix).map_or_else(service, near);
+    best.map_or_else(String::new, |(_, name)| format!(", did you mean {name}?"))
+}
+
+fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
+    let (Scope::Only(actions), Some(Scope::Only(resources))) = (&statement.actions, &statement.resources)
+    else {
+        return Vec::new();
+    };
+    if resources.iter().any(|r| pattern::matches(r, "*") || r.contains("${")) {
+        return Vec::new();
+    }
+    let service = |arn: &str| arn.split(':').nth(2).map(str::to_owned).unwrap_or_default();
+    let services: Vec<String> = resources.iter().map(|r| service(r)).collect();
+    if services.iter().any(|s| s.is_empty() || pattern::is_wild(s)) {
+        return Vec::new();
+    }
+    let fact = |name: &String| {
+        let action = catalogue.find(name)?;
+        let mut templates = catalogue.resource_templates(action).peekable();
+        if templates.peek().is_none() {
+            return Some(format!("{name} takes no resources, so that only `*` matches it"));
+        }
+        let fits = templates.any(|t| service(t).contains("${") || services.contains(&service(t)));
+        (!fits).then(|| format!("{name} takes no resource of {}", services.join(", ")))
+    };
+    actions.iter().filter_map(fact).collect()
+}
+
+fn duplicate_sids(policy: &Policy) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let sids = policy.statements.iter().filter_map(|s| s.sid.as_deref());
+    sids.filter(|sid| !seen.insert(*sid)).map(|sid| format!("two statements are called {sid}")).collect()
+}
+
+/// Keys whose values are not text, and the operators that fit them.
+const TYPED: &[(&str, &str)] = &[
+    ("aws:sourceip", "ipaddress"),
+    ("aws:vpcsourceip", "ipaddress"),
+    ("aws:currenttime", "date"),
+    ("aws:tokenissuetime", "date"),
+    ("aws:multifactorauthage", "numeric"),
+];
+
+fn mismatch(c: &Condition) -> Option<String> {
+    let operator = Operator::parse(&c.operator);
+    let base = operator.base.to_ascii_lowercase();
+    if !operator.is_known() || base == "null" {
+        return None;
+    }
+    let key = c.key.to_ascii_lowercase();
+    if let Some((_, kind)) = TYPED.iter().find(|(name, _)| *name == key) {
+        let fits = base.contains(kind) || (*kind == "date" && base.starts_with("numeric"));
+        return (!fits).then(|| format!("{} does not fit {}", c.operator, c.key));
+    }
+    let value = |test: &dyn Fn(&str) -> bool| c.values.iter().find(|v| !v.contains("${") && test(v)).cloned();
+    let wrong = if base.starts_with("numeric") {
+        value(&|v| v.parse::<f64>().is_err())
+    } else if base.starts_with("date") {
+        value(&|v| Instant::parse(v).is_none() && v.parse::<i64>().is_err())
+    } else if base == "bool" {
+        value(&|v| !v.eq_ignore_ascii_case("true") && !v.eq_ignore_ascii_case("false"))
+    } else if base.starts_with("stringequals") || base.starts_with("stringnotequals") {
+        value(&|v| v.contains('*'))
+    } else {
+        None
+    };
+    wrong.map(|v| format!("{} takes {v} for {} literally or not at all", c.operator, c.key))
+}
+
+fn void_conditions(statement: &Statement) -> Vec<String> {
+    let all = &statement.conditions;
+    // ForAllValues is the documented way to limit tag keys; that the list may be empty is meant.
+    let void = |c: &&Condition| {
+        statement.allow && hold_of(c, all) == Hold::Void && !Operator::parse(&c.operator).for_all
+    };
+    all.iter().filter(void).map(|c| format!("{c} holds back nobody")).collect()
+}
+
+fn old_version(policy: &Policy) -> Vec<String> {
+    if policy.version.as_deref() == Some("2012-10-17") {
+        return Vec::new();
+    }
+    each(policy, |s| {
+        let resources = s.resources.iter().flat_map(|scope| scope.patterns());
+        let values = s.conditions.iter().flat_map(|c| &c.values);
+        resources
+            .chain(values)
+            .find(|text| text.contains("${"))
+            .map(|text| format!("{text} is taken as plain text"))
+            .into_iter()
+            .collect()
+    })
+}
+
+/// The hits of a rule about documents: one for a role's inline policies.
+pub(super) fn inline(
+    cx: &Context<'_>,
+    view: &RoleView<'_>,
+    look: fn(&Context<'_>, &Policy) -> Vec<String>,
+) -> Option<Hit> {
+    let mut evidence = Vec::new();
+    for policy in &view.role.inline {
+        let facts = policy.document.policy().map(|document| look(cx, document)).unwrap_or_default();
+        evidence.extend(facts.into_iter().map(|fact| format!("inline policy {}, {fact}", policy.name)));
+    }
+    (!evidence.is_empty()).then(|| Hit::new(evidence.join("; "), evidence))
+}
+
+/// And one for each customer managed policy.
+pub(super) fn managed(cx: &Context<'_>, look: fn(&Context<'_>, &Policy) -> Vec<String>) -> Vec<Hit> {
+    let policies = cx.account.policies.iter().filter(|policy| !policy.is_aws_owned());
+    policies
+        .filter_map(|policy| {
+            let evidence = look(cx, policy.default_document()?.policy()?);
+            (!evidence.is_empty()).then(|| Hit::new(evidence.join("; "), evidence).on(&*policy.arn))
+        })
+        .collect()
+}

@@ -1,0 +1,225 @@
+//! Who may become a role: its trust policy, taken apart.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+
+use super::account::{Role, account_of};
+use super::condition::{self, Hold, Operator};
+use super::pattern;
+use super::policy::{Condition, Statement};
+
+/// One principal of a trust policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal<'a> {
+    /// `*`
+    Anyone,
+    /// A whole account: `arn:aws:iam::111122223333:root` or the bare number.
+    Account(&'a str),
+    /// A user, role or session of an account.
+    Named {
+        account: &'a str,
+        arn: &'a str,
+    },
+    /// The bare id that AWS puts in place of a principal that was deleted.
+    Removed(&'a str),
+    /// `lambda.amazonaws.com`
+    Service(&'a str),
+    /// An OIDC provider of the account; `host` is what its condition keys begin with.
+    Oidc {
+        arn: &'a str,
+        host: &'a str,
+    },
+    /// A SAML provider of the account.
+    Saml(&'a str),
+    /// A provider that needs no entry in the account: `cognito-identity.amazonaws.com`, `accounts.google.com`, …
+    Public(&'a str),
+    Other(&'a str),
+}
+
+impl<'a> Principal<'a> {
+    /// Reads one principal of the given kind (`AWS`, `Service`, `Federated`, or `*`).
+    pub fn parse(kind: &'a str, value: &'a str) -> Self {
+        match kind {
+            _ if value == "*" => Self::Anyone,
+            "AWS" => Self::aws(value),
+            "Service" => Self::Service(value),
+            "Federated" => match value.split_once(":oidc-provider/") {
+                Some((_, host)) => Self::Oidc { arn: value, host },
+                None if value.contains(":saml-provider/") => Self::Saml(value),
+                None => Self::Public(value),
+            },
+            _ => Self::Other(value),
+        }
+    }
+
+    fn aws(value: &'a str) -> Self {
+        if value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()) {
+            return Self::Account(value);
+        }
+        match account_of(value) {
+            Some(account) if value.ends_with(":root") => Self::Account(account),
+            Some(account) => Self::Named { account, arn: value },
+            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+            None if ["AIDA", "AROA", "AGPA"].iter().any(|id| value.starts_with(id)) => Self::Removed(value),
+            None => Self::Other(value),
+        }
+    }
+}
+
+/// One Allow statement of a trust policy that lets somebody in.
+#[derive(Clone, Debug)]
+pub struct Admission<'a> {
+    pub statement: &'a Statement,
+    pub index: usize,
+    pub principals: Vec<Principal<'a>>,
+    /// `NotPrincipal`: everybody but `principals`.
+    pub negated: bool,
+    pub hold: Hold,
+}
+
+/// The ways to become a role with credentials of AWS, a service, SAML or web identity.
+pub const ASSUME: &[&str] = &["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
+
+/// The admissions of a role's trust policy. Empty when the document is malformed.
+pub fn admissions(role: &Role) -> Vec<Admission<'_>> {
+    let Some(policy) = role.trust.policy() else { return Vec::new() };
+    let lets_in = |s: &Statement| s.allow && ASSUME.iter().any(|action| covers(s, action));
+    let indexed = policy.statements.iter().map(|s| &**s).enumerate().filter(|(_, s)| lets_in(s));
+    indexed
+        .filter_map(|(index, statement)| {
+            let principals = statement.principals.as_ref()?;
+            Some(Admission {
+                statement,
+                index,
+                principals: principals
+                    .listed
+                    .iter()
+                    .map(|(kind, value)| Principal::parse(kind, value))
+                    .collect(),
+                negated: principals.negated,
+                hold: condition::hold(statement),
+            })
+        })
+        .collect()
+}
+
+fn covers(statement: &Statement, action: &str) -> bool {
+    statement.actions.covers(action, pattern::matches_ignoring_case)
+}
+
+impl<'a> Admission<'a> {
+    /// Whether the statement lets in by an action of STS.
+    pub fn by(&self, action: &str) -> bool {
+        covers(self.statement, action)
+    }
+
+    /// For evidence: `trust policy, statement 1`.
+    pub fn label(&self) -> String {
+        format!("trust policy, {}", self.statement.label(self.index))
+    }
+
+    /// The conditions that fix a key to listed values: positive, not void, and not true for an absent key.
+    pub fn fixing(&self, key: &'a str) -> impl Iterator<Item = &'a Condition> + use<'a, '_> {
+        self.statement.conditions_on(key).filter(|c| fixes(c, &self.statement.conditions))
+    }
+
+    /// Whether the statement fixes a key.
+    pub fn fixes(&self, key: &'a str) -> bool {
+        self.fixing(key).next().is_some()
+    }
+
+    /// Whether the statement fixes any key that `wanted` picks.
+    pub fn fixes_any(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        let all = &self.statement.conditions;
+        all.iter().any(|c| wanted(&c.key.to_ascii_lowercase()) && fixes(c, all))
+    }
+
+    /// Whether MFA is asked for.
+    pub fn asks_for_mfa(&self) -> bool {
+        self.fixes("aws:MultiFactorAuthPresent")
+            || self
+                .statement
+                .conditions_on("aws:MultiFactorAuthAge")
+                .any(|c| condition::hold_of(c, &self.statement.conditions) == Hold::Strong)
+    }
+}
+
+fn fixes(c: &Condition, all: &[Condition]) -> bool {
+    let operator = Operator::parse(&c.operator);
+    let absent_passes = operator.if_exists || (operator.for_all && !c.key.ends_with(":sub"));
+    let bool_false = operator.base.eq_ignore_ascii_case("Bool")
+        && !c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
+    operator.is_known()
+        && !operator.is_negated()
+        && !operator.base.eq_ignore_ascii_case("Null")
+        && !absent_passes
+        && !bool_false
+        && condition::hold_of(c, all) != Hold::Void
+}
+
+/// Who of the own account may become the role, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Everybody in the account whose own policies allow it.
+    Account,
+    /// Those of them whose ARN matches (a condition on `aws:PrincipalArn`).
+    AccountIf(Vec<&'a str>),
+    /// This principal, even without a policy of its own.
+    Named(&'a str),
+    /// An AWS service, if somebody passes it the role.
+    Service(&'a str),
+}
+
+/// The entries open to principals of `account` and to services, without a condition that holds them back.
+pub fn entries<'a>(admissions: &[Admission<'a>], account: &str) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    for admission in admissions.iter().filter(|a| !a.negated && a.by("sts:AssumeRole")) {
+        let by_arn: Vec<&Condition> = admission.fixing("aws:PrincipalArn").collect();
+        let all = &admission.statement.conditions;
+        // The source account and the external id are the caller's or the service's own to give.
+        let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId", "aws:PrincipalArn"];
+        let others = all.iter().filter(|c| !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)));
+        if !others.into_iter().all(|c| condition::hold_of(c, all).is_open()) {
+            continue;
+        }
+        let arns = || by_arn.iter().flat_map(|c| c.values.iter().map(String::as_str)).collect::<Vec<_>>();
+        for principal in &admission.principals {
+            match *principal {
+                Principal::Service(name) => entries.push(Entry::Service(name)),
+                Principal::Named { account: theirs, arn } if theirs == account => {
+                    entries.push(Entry::Named(arn))
+                }
+                Principal::Account(theirs) if theirs == account && by_arn.is_empty() => {
+                    entries.push(Entry::Account)
+                }
+                Principal::Anyone if by_arn.is_empty() => entries.push(Entry::Account),
+                Principal::Account(theirs) if theirs == account => entries.push(Entry::AccountIf(arns())),
+                Principal::Anyone => entries.push(Entry::AccountIf(arns())),
+                _ => {}
+            }
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals() {
+        let aws = |value| Principal::parse("AWS", value);
+        assert_eq!(aws("*"), Principal::Anyone);
+        assert_eq!(aws("111122223333"), Principal::Account("111122223333"));
+        assert_eq!(aws("arn:aws:iam::111122223333:root"), Principal::Account("111122223333"));
+        assert_eq!(aws("AROAEXAMPLE"), Principal::Removed("AROAEXAMPLE"));
+        assert!(matches!(
+            aws("arn:aws:iam::111122223333:role/a"),
+            Principal::Named { account: "111122223333", .. }
+        ));
+        let oidc = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+        assert!(matches!(
+            Principal::parse("Federated", oidc),
+            Principal::Oidc { host: "token.actions.githubusercontent.com", .. }
+        ));
+        assert!(matches!(Principal::parse("Federated", "accounts.google.com"), Principal::Public(_)));
+    }
+}

@@ -1,0 +1,48 @@
+//! Which services a role used, as IAM's service-last-accessed data tells.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html>
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::time::Instant;
+
+/// Service-last-accessed data by role ARN. Empty when it was not asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Usage {
+    pub roles: BTreeMap<String, Vec<ServiceUse>>,
+}
+
+/// One service that a role's policies allow, and when the role last tried it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ServiceUse {
+    /// `s3`
+    pub service_namespace: String,
+    /// Absent: not within the tracking period.
+    pub last_authenticated: Option<Instant>,
+    /// For the services whose actions are tracked, if asked for at that granularity.
+    pub tracked_actions_last_accessed: Vec<ActionUse>,
+}
+
+/// One tracked action.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ActionUse {
+    /// `GetBucketAcl`, without the service.
+    #[serde(rename = "ActionName")]
+    pub name: String,
+    #[serde(rename = "LastAccessedTime")]
+    pub last_accessed: Option<Instant>,
+}
+
+impl Usage {
+    /// Reads `{"ROLE ARN": [{"ServiceNamespace": "s3", "LastAuthenticated": "…"}]}`.
+    ///
+    /// # Errors
+    /// When the text is not of that shape.
+    pub fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+}

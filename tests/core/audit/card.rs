@@ -1,0 +1,127 @@
+//! The two questions of the card: FullAccess policies, and roles that nobody uses.
+
+use opsctl::audit::{Account, Settings, Severity, Usage, audit};
+use serde_json::json;
+
+use super::world::*;
+
+#[test]
+fn full_access_is_found_and_weighed() {
+    for (policy, severity) in [
+        ("AmazonS3FullAccess", Severity::High),
+        ("AWSLambda_FullAccess", Severity::High),
+        ("IAMFullAccess", Severity::Critical),
+        ("AWSAppSyncInvokeFullAccess", Severity::Medium),
+    ] {
+        let audit = World::of([role("a").aws(policy)]).audit();
+        let finding =
+            audit.findings.iter().find(|f| f.rule == "IAM101").unwrap_or_else(|| panic!("{policy}"));
+        assert_eq!(
+            (finding.severity, finding.resource.as_str()),
+            (severity, role_arn("a").as_str()),
+            "{policy}"
+        );
+        assert!(finding.evidence[0].contains(policy));
+    }
+}
+
+#[test]
+fn what_only_sounds_like_it_is_not() {
+    assert!(!found(role("a").aws("AmazonS3ReadOnlyAccess")).contains(&"IAM101"));
+    let own = World::of([role("a").attach(&policy_arn("OurFullAccess"))])
+        .policy(customer_policy("OurFullAccess", allow(&["s3:GetObject"], &["arn:aws:s3:::ours/*"])));
+    assert!(
+        !rules_on(&own.audit(), "a").contains(&"IAM101"),
+        "a customer's policy may be called what it likes"
+    );
+}
+
+#[test]
+fn stale_is_older_than_the_limit_not_as_old() {
+    assert_eq!(found(role("a").used("2026-08-03T00:00:00Z")), [""; 0], "exactly 90 days");
+    assert_eq!(found(role("a").used("2026-08-02T00:00:00Z")), ["IAM401"], "a day more");
+    assert_eq!(found(role("a").never_used()), ["IAM402"]);
+    assert_eq!(found(role("a").never_used().created("2026-10-20T00:00:00Z")), [""; 0], "a new role");
+    assert_eq!(found(role("a").never_used().tag("break-glass", "yes")), [""; 0]);
+    assert_eq!(found(role("a").never_used().tag("opsctl:keep-until", "2027-01-01")), [""; 0]);
+}
+
+#[test]
+fn roles_of_aws_are_left_alone() {
+    let linked = role("AWSServiceRoleForX")
+        .path("/aws-service-role/x.amazonaws.com/")
+        .never_used()
+        .aws("AmazonS3FullAccess");
+    assert_eq!(found(linked), [""; 0]);
+    let center =
+        role("AWSReservedSSO_Admin_0123456789abcdef").path("/aws-reserved/sso.amazonaws.com/").never_used();
+    assert_eq!(found(center.clone()), [""; 0]);
+    let audit = World::of([center.aws("AdministratorAccess")]).audit();
+    let admin = audit.findings.iter().find(|f| f.rule == "IAM103").expect("permission rules apply");
+    assert!(admin.fix.contains("permission set"));
+    let platform = World::of([role("stacksets-exec-0123").aws("AdministratorAccess")]).audit();
+    assert!(platform.findings.is_empty() && platform.muted.iter().any(|f| f.rule == "IAM103"));
+}
+
+#[test]
+fn an_ignore_tag_is_shown_and_ends() {
+    let tagged =
+        |value: &str| World::of([role("a").aws("AmazonS3FullAccess").tag("opsctl:ignore", value)]).audit();
+    for value in ["IAM101 IAM102 until=2027-01-01", "full-access-policy service-wildcard"] {
+        let audit = tagged(value);
+        assert!(audit.findings.iter().all(|f| f.rule != "IAM101"));
+        assert!(audit.muted.iter().any(|f| f.rule == "IAM101" && f.muted.is_some()));
+    }
+    for value in ["IAM101 until=2026-01-01", "IAM101 until=soon", "IAM402"] {
+        assert!(tagged(value).findings.iter().any(|f| f.rule == "IAM101"), "{value}");
+    }
+}
+
+#[test]
+fn a_dump_that_does_not_tell_is_not_clean() {
+    let mut value: serde_json::Value = serde_json::from_slice(&World::of([role("a")]).json()).expect("JSON");
+    value["RoleDetailList"][0].as_object_mut().expect("a role").remove("RoleLastUsed");
+    let account = Account::from_json(value.to_string().as_bytes()).expect("a dump");
+    let audit = audit(&account, &Usage::default(), &Settings::at(now()));
+    assert!(audit.is_incomplete());
+    assert!(audit.not_evaluated.iter().any(|n| n.rule == "IAM401" && n.resources == [role_arn("a")]));
+}
+
+#[test]
+fn administrators_in_every_disguise() {
+    for statement in [
+        allow(&["*"], &["*"]),
+        allow(&["*:*"], &["*"]),
+        allow(&["**"], &["**"]),
+        allow(&["iam:*"], &["*"]),
+        allow(&["IAM:create?olicyVersion", "iam:Pass*"], &["*"]),
+        json!({"Effect": "Allow", "NotAction": "no:such", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::one"}),
+        when(allow(&["*"], &["*"]), "StringEquals", "aws:RequestedRegion", "eu-west-1"),
+        when(allow(&["*"], &["*"]), "BoolIfExists", "aws:MultiFactorAuthPresent", "true"),
+    ] {
+        assert!(found(role("a").can(statement.clone())).contains(&"IAM103"), "{statement}");
+    }
+    let mfa = when(allow(&["*"], &["*"]), "Bool", "aws:MultiFactorAuthPresent", "true");
+    assert!(found(role("a").can(mfa)).contains(&"IAM104"));
+    let denied = role("a").aws("AdministratorAccess").can(deny(&["*"], &["*"]));
+    assert!(found(denied).contains(&"IAM105"));
+    let bounded =
+        role("a").aws("AdministratorAccess").boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+    let rules = found(bounded);
+    assert!(rules.contains(&"IAM105") && !rules.contains(&"IAM103"), "{rules:?}");
+}
+
+#[test]
+fn other_partitions_are_alike() {
+    let roles =
+        [role("a").aws("AmazonS3FullAccess").can(allow(&["iam:PutRolePolicy"], &["arn:aws:iam::*:role/*"]))];
+    let dump =
+        String::from_utf8(World::of(roles).json()).expect("text").replace("arn:aws:", "arn:aws-us-gov:");
+    let account = Account::from_json(dump.as_bytes()).expect("a dump");
+    let audit = audit(&account, &Usage::default(), &Settings::at(now()));
+    for rule in ["IAM101", "IAM102", "IAM201"] {
+        assert!(audit.findings.iter().any(|f| f.rule == rule), "{rule}");
+    }
+    assert!(!audit.is_incomplete());
+}

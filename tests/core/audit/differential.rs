@@ -1,0 +1,78 @@
+//! The engine against an independent evaluator, `iam-rs` (MIT; one author, shares no code with this).
+//!
+//! It answers single questions and knows neither boundaries nor sets. It refuses wildcards that span the
+//! colons of an ARN, which IAM allows: what it refuses is left out, and counted.
+
+use iam_rs::{Arn, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policies};
+use opsctl::audit::account::Account;
+use opsctl::audit::evaluate::{Decision, Engine};
+use opsctl::audit::managed;
+use serde_json::{Value, json};
+
+use super::engine::{Dice, statement};
+use super::world::*;
+
+const ASKED: &[(&str, &str)] = &[
+    ("s3:GetObject", "arn:aws:s3:::b/key"),
+    ("s3:PutObject", "arn:aws:s3:::other/deep/key"),
+    ("s3:DeleteBucket", "arn:aws:s3:::b"),
+    ("iam:PassRole", "arn:aws:iam::111122223333:role/app-1"),
+    ("iam:CreatePolicyVersion", "arn:aws:iam::111122223333:policy/p"),
+    ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:111122223333:q"),
+    ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:111122223333:instance/i-1"),
+    ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:111122223333:function:f"),
+    ("kms:Decrypt", "arn:aws:kms:eu-west-1:111122223333:key/k"),
+    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/r"),
+];
+
+/// Compares the answers to every question that the other one answers; how many there were.
+fn compare(documents: &[Value]) -> usize {
+    let read = |d: &Value| IAMPolicy::from_json(&d.to_string()).ok();
+    let Some(theirs) = documents.iter().map(read).collect::<Option<Vec<IAMPolicy>>>() else { return 0 };
+    let inline: Vec<Value> =
+        documents.iter().map(|d| json!({"PolicyName": "p", "PolicyDocument": d})).collect();
+    let account: Account = World::of([role("a").set("RolePolicyList", inline)]).account();
+    let ours = Engine::new(&account).role(&account.roles[0]);
+    let mut compared = 0;
+    for (action, resource) in ASKED {
+        let principal = Principal::Aws(PrincipalId::String(role_arn("a")));
+        let request = IAMRequest::new(principal, *action, resource.parse::<Arn>().expect("an ARN"));
+        let Ok(theirs) = evaluate_policies(&theirs, &request) else { continue };
+        let ours = ours.decide(action, resource);
+        let alike = (ours == Decision::Allowed) == (theirs == iam_rs::Decision::Allow);
+        assert!(alike, "{action} on {resource}: {ours:?}, {theirs:?}\n{}", json!(documents));
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn made_up_policies_are_decided_alike() {
+    let mut dice = Dice::new(7);
+    let mut compared = 0;
+    for _ in 0..150 {
+        let documents = [
+            document(vec![statement(&mut dice, "Allow", false), statement(&mut dice, "Allow", false)]),
+            document(statement(&mut dice, "Deny", false)),
+            document(statement(&mut dice, "Allow", false)),
+        ];
+        for used in [&documents[..1], &documents[..2], &documents[..]] {
+            compared += compare(used);
+        }
+    }
+    assert!(compared > 1_000, "{compared}");
+}
+
+#[test]
+fn policies_of_aws_are_decided_alike() {
+    let mut compared = 0;
+    for policy in managed::all().step_by(5) {
+        let mut document: Value = serde_json::from_str(policy.json()).expect("JSON");
+        // Conditions are weighed here and evaluated there: compared are the statements without.
+        if let Some(statements) = document["Statement"].as_array_mut() {
+            statements.retain(|s| s.get("Condition").is_none());
+        }
+        compared += compare(&[document]);
+    }
+    assert!(compared > 2_000, "{compared}");
+}

@@ -1,0 +1,58 @@
+//! Roles against what the configuration says of them.
+
+use opsctl::audit::expected::{Expected, ExpectedRole};
+use opsctl::audit::{Settings, Usage, audit};
+use serde_json::json;
+
+use super::world::*;
+
+fn expected() -> Expected {
+    let read = |value| Expected::policy(value).expect("a policy");
+    let role = ExpectedRole {
+        trust: Some(read(trust_service("lambda.amazonaws.com"))),
+        inline: [(
+            "inline-1".into(),
+            read(document(allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::b/*"]))),
+        )]
+        .into(),
+        ..ExpectedRole::default()
+    };
+    Expected { roles: [("a".into(), role)].into(), claim: Some(("opsctl:project".into(), "dogs".into())) }
+}
+
+fn drift(roles: impl IntoIterator<Item = RoleMaker>) -> Vec<&'static str> {
+    let settings = Settings { expected: Some(expected()), ..Settings::at(now()) };
+    let audit = audit(&World::of(roles).account(), &Usage::default(), &settings);
+    audit.findings.iter().map(|f| f.rule).filter(|rule| rule.starts_with("IAM7")).collect()
+}
+
+fn as_configured() -> RoleMaker {
+    // The same, written otherwise: order, case, a Sid, a list of one.
+    role("a").can(json!([{"Sid": "x", "Effect": "Allow", "Action": ["s3:putObject", "s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}]))
+}
+
+#[test]
+fn drift_is_told_apart_from_writing_style() {
+    assert_eq!(drift([as_configured()]), [""; 0]);
+    assert_eq!(drift([role("other")]), ["IAM702"]);
+    assert_eq!(drift([as_configured().trusts(trust_own_account())]), ["IAM701"]);
+    assert_eq!(
+        drift([as_configured().can(allow(&["sqs:SendMessage"], &["arn:aws:sqs:::q"]))]),
+        ["IAM703", "IAM701"]
+    );
+    assert_eq!(
+        drift([role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]))]),
+        ["IAM701"],
+        "less is no grant"
+    );
+    let marked = || role("b").tag("opsctl:project", "dogs");
+    assert_eq!(drift([as_configured(), marked()]), ["IAM704"]);
+    assert_eq!(drift([as_configured(), marked().never_used()]), ["IAM705"]);
+    assert_eq!(drift([as_configured(), role("b").tag("opsctl:project", "cats")]), [""; 0]);
+}
+
+#[test]
+fn without_a_configuration_drift_is_not_evaluated() {
+    let audit = World::of([role("a")]).audit();
+    assert!(audit.not_evaluated.iter().any(|n| n.rule == "IAM701" && n.optional));
+}

@@ -1,0 +1,139 @@
+//! Hygiene, validity, use of services, and what can not be seen.
+
+use opsctl::audit::{Account, Settings, Severity, Usage, audit};
+use serde_json::json;
+
+use super::world::*;
+
+fn has(world: &World, rule: &str) -> bool {
+    world.audit().findings.iter().any(|f| f.rule == rule)
+}
+
+#[test]
+fn policies_that_nobody_uses() {
+    let mut policy = customer_policy("idle", allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]));
+    assert!(!has(&World::default().policy(policy.clone()), "IAM501"));
+    policy["AttachmentCount"] = 0.into();
+    assert!(has(&World::default().policy(policy.clone()), "IAM501"));
+    let bounding = World::of([role("a").boundary(&policy_arn("idle"))]).policy(policy.clone());
+    assert!(!has(&bounding, "IAM501"), "somebody's boundary");
+    policy["CreateDate"] = "2026-10-20T00:00:00Z".into();
+    assert!(!has(&World::default().policy(policy), "IAM501"), "new");
+}
+
+#[test]
+fn boundaries() {
+    let all = customer_policy("all", allow(&["*"], &["*"]));
+    assert!(has(&World::of([role("a").boundary(&policy_arn("all"))]).policy(all), "IAM503"));
+    let missing = World::of([role("a").aws("AdministratorAccess").boundary(&policy_arn("gone"))]).audit();
+    assert!(missing.findings.iter().any(|f| f.rule == "IAM504"));
+    assert!(missing.is_incomplete(), "what it may do is unknown");
+    assert!(
+        !has(&World::of([role("a").boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")]), "IAM504"),
+        "AWS's own copy is embedded"
+    );
+}
+
+#[test]
+fn versions_and_duplicates() {
+    let version = |id: &str, default: bool, actions: &str| json!({"VersionId": id, "IsDefaultVersion": default, "Document": document(allow(&[actions], &["*"]))});
+    let mut policy = customer_policy("v", allow(&["s3:ListAllMyBuckets"], &["*"]));
+    policy["PolicyVersionList"] =
+        json!([version("v1", true, "s3:ListAllMyBuckets"), version("v2", false, "*")]);
+    let audit = World::default().policy(policy).audit();
+    assert!(audit.findings.iter().any(|f| f.rule == "IAM511" && f.severity == Severity::Medium));
+    let twin = |name: &str| customer_policy(name, allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]));
+    let audit = World::default().policy(twin("one")).policy(twin("two")).audit();
+    assert_eq!(audit.findings.iter().filter(|f| f.rule == "IAM509").count(), 1);
+}
+
+#[test]
+fn sessions_need_their_data() {
+    let mighty = || role("a").aws("AdministratorAccess");
+    assert!(has(&World::of([mighty().set("MaxSessionDuration", 43200)]), "IAM505"));
+    assert!(!has(&World::of([mighty().set("MaxSessionDuration", 3600)]), "IAM505"));
+    let untold = World::of([mighty()]).audit();
+    assert!(untold.not_evaluated.iter().any(|n| n.rule == "IAM505" && n.optional));
+    assert!(!untold.is_incomplete(), "nobody asked for it");
+}
+
+#[test]
+fn statements_that_do_not_do_what_they_seem_to() {
+    let rule = |statement| {
+        found(role("a").can(statement)).into_iter().filter(|r| r.starts_with("IAM6")).collect::<Vec<_>>()
+    };
+    let bucket = "arn:aws:s3:::b/*";
+    assert_eq!(rule(allow(&["s3:GetObjct"], &[bucket])), ["IAM601"]);
+    assert_eq!(rule(allow(&["s3:ListAllMyBuckets"], &[bucket])), ["IAM602"]);
+    assert_eq!(rule(allow(&["s3:GetObject"], &["arn:aws:sqs:*:*:q"])), ["IAM602"]);
+    assert_eq!(
+        rule(
+            json!([{"Sid": "x", "Effect": "Deny", "Action": "s3:GetObject", "Resource": bucket}, {"Sid": "x", "Effect": "Deny", "Action": "s3:PutObject", "Resource": bucket}])
+        ),
+        ["IAM603"]
+    );
+    assert_eq!(
+        rule(when(allow(&["s3:GetObject"], &[bucket]), "StringEquals", "aws:SourceIp", "10.0.0.1")),
+        ["IAM604"]
+    );
+    assert_eq!(
+        rule(when(allow(&["s3:GetObject"], &[bucket]), "BoolIfExists", "aws:MultiFactorAuthPresent", "true")),
+        ["IAM605"]
+    );
+    assert_eq!(rule(allow(&["s3:GetObject", "s3:Put*"], &[bucket])), [""; 0]);
+    assert_eq!(
+        rule(when(allow(&["s3:GetObject"], &[bucket]), "IpAddress", "aws:SourceIp", "10.0.0.1")),
+        [""; 0]
+    );
+    let audit = World::of([role("a").can(allow(&["s3:GetObjct"], &[bucket]))]).audit();
+    assert!(
+        audit
+            .findings
+            .iter()
+            .any(|f| f.evidence.iter().any(|line| line.contains("did you mean s3:GetObject?")))
+    );
+}
+
+#[test]
+fn nothing_unreadable_is_clean() {
+    let mut dump: serde_json::Value =
+        serde_json::from_slice(&World::of([role("a"), role("b").aws("AmazonS3FullAccess")]).json())
+            .expect("JSON");
+    dump["RoleDetailList"][0]["RolePolicyList"] =
+        json!([{"PolicyName": "p", "PolicyDocument": {"Statement": [{"Effect": "Perhaps"}]}}]);
+    dump["RoleDetailList"][0]["AttachedManagedPolicies"] =
+        json!([{"PolicyName": "x", "PolicyArn": policy_arn("x")}]);
+    let account = Account::from_json(dump.to_string().as_bytes()).expect("a dump");
+    let result = audit(&account, &Usage::default(), &Settings::at(now()));
+    assert!(result.is_incomplete());
+    assert_eq!(result.not_evaluated.iter().filter(|n| n.rule == "IAM901").count(), 2);
+    assert!(result.findings.iter().any(|f| f.rule == "IAM101"), "the other role is judged all the same");
+    dump["IsTruncated"] = true.into();
+    let account = Account::from_json(dump.to_string().as_bytes()).expect("a dump");
+    let result = audit(&account, &Usage::default(), &Settings::at(now()));
+    assert!(result.not_evaluated.iter().any(|n| n.rule == "IAM903"));
+    let odd = when(allow(&["s3:GetObject"], &["*"]), "StringResembles", "aws:PrincipalArn", "x");
+    assert!(World::of([role("a").can(odd)]).audit().not_evaluated.iter().any(|n| n.rule == "IAM902"));
+}
+
+#[test]
+fn services_that_are_not_used() {
+    let usage = |services: serde_json::Value| {
+        Usage::from_json(json!({role_arn("a"): services}).to_string().as_bytes()).expect("usage")
+    };
+    let both = || {
+        role("a").can(allow(&["s3:GetObject", "sqs:SendMessage"], &["arn:aws:s3:::b/*", "arn:aws:sqs:*:*:q"]))
+    };
+    let run =
+        |maker: RoleMaker, usage: &Usage| audit(&World::of([maker]).account(), usage, &Settings::at(now()));
+    let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z"}, {"ServiceNamespace": "sqs"}]);
+    let result = run(both(), &usage(used.clone()));
+    let finding = result.findings.iter().find(|f| f.rule == "IAM404").expect("sqs is unused");
+    assert!(finding.evidence[0].ends_with("sqs"));
+    let bounded = run(both().boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"), &usage(used));
+    assert!(bounded.findings.iter().all(|f| f.rule != "IAM404"), "the boundary already takes it away");
+    assert!(run(both(), &Usage::default()).not_evaluated.iter().any(|n| n.rule == "IAM404" && n.optional));
+    let dormant = World::of([role("a").aws("AdministratorAccess").never_used()]).audit();
+    assert_eq!(dormant.findings[0].rule, "IAM103");
+    assert!(dormant.findings.iter().any(|f| f.rule == "IAM406"));
+}

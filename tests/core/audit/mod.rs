@@ -1,0 +1,14 @@
+//! The IAM audit, from dump to findings.
+
+mod card;
+mod differential;
+mod drift;
+mod engine;
+mod escalation;
+mod generate;
+mod hygiene;
+mod outputs;
+mod tolerance;
+mod trust;
+mod truth;
+mod world;

@@ -1,0 +1,190 @@
+//! Formats, baseline, explanations and proposals.
+
+use opsctl::audit::baseline::{Baseline, BaselineError};
+use opsctl::audit::evaluate::{Decision, Engine};
+use opsctl::audit::explain::explain;
+use opsctl::audit::least::propose;
+use opsctl::audit::report::{Format, Options, render};
+use opsctl::audit::{Instant, Settings, Severity, Status, Usage};
+use serde_json::{Value, json};
+
+use super::generate::generate;
+use super::world::*;
+
+const OPTIONS: Options<'static> =
+    Options { location: "./config/ops ctl.toml", fail_on: Some(Severity::High) };
+
+fn world() -> World {
+    World::of([
+        role("etl").aws("AmazonS3FullAccess"),
+        role("web").aws("AmazonS3FullAccess").tag("opsctl:ignore", "IAM101"),
+        role("bad").set("AssumeRolePolicyDocument", "%7B"),
+    ])
+}
+
+#[test]
+fn json_has_the_promised_shape() {
+    let audit: Value = serde_json::from_str(&render(&world().audit(), Format::Json, OPTIONS)).expect("JSON");
+    assert_eq!(audit["format"], 1);
+    for field in ["account", "catalogue_date", "summary", "findings", "not_evaluated", "muted", "fixed"] {
+        assert!(!audit[field].is_null(), "{field}");
+    }
+    let finding = &audit["findings"][0];
+    for field in ["rule", "severity", "resource", "title", "evidence", "fix", "fingerprint", "status"] {
+        assert!(!finding[field].is_null(), "{field}");
+    }
+    assert_eq!(audit["muted"][0]["rule"], "IAM101");
+    assert_eq!(audit["summary"]["incomplete"], true);
+}
+
+#[test]
+fn sarif_names_rules_results_and_relative_places() {
+    let sarif: Value = serde_json::from_str(&render(&world().audit(), Format::Sarif, OPTIONS)).expect("JSON");
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert!(rules.iter().all(|rule| rule["help"]["text"].is_string() && rule["helpUri"].is_string()));
+    for result in run["results"].as_array().expect("results") {
+        let index = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small");
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        let uri =
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().expect("a place");
+        assert_eq!(uri, "config/ops%20ctl.toml");
+    }
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    assert!(run["results"].as_array().expect("results").iter().any(|r| r["suppressions"].is_array()));
+}
+
+#[test]
+fn the_other_forms_hold_what_matters() {
+    let audit = world().audit();
+    let human = render(&audit, Format::Human, OPTIONS);
+    for part in ["IAM101", "on etl", "Set aside:", "Not evaluated:", "incomplete"] {
+        assert!(human.contains(part), "{part}\n{human}");
+    }
+    let junit = render(&audit, Format::Junit, OPTIONS);
+    assert!(
+        junit.contains("<failure type=\"high\"")
+            && junit.contains("<error type=\"not-evaluated\"")
+            && junit.contains("<skipped")
+    );
+    let github = render(&audit, Format::Github, OPTIONS);
+    assert!(
+        github.lines().all(|line| line.starts_with("::"))
+            && github.contains("::error file=./config/ops ctl.toml,title=IAM101 high::")
+    );
+    assert!(render(&audit, Format::Markdown, OPTIONS).contains("| high | IAM101 |"));
+}
+
+#[test]
+fn hostile_names_break_nothing_out() {
+    let name = "x\"><script>|`\u{1}%0A";
+    let audit = World::of([role("a").can(json!([])).set(
+        "RolePolicyList",
+        json!([{"PolicyName": name, "PolicyDocument": document(allow(&["*"], &["*"]))}]),
+    )])
+    .audit();
+    let junit = render(&audit, Format::Junit, OPTIONS);
+    assert!(!junit.contains("<script>") && !junit.contains('\u{1}'));
+    let github = render(&audit, Format::Github, OPTIONS);
+    assert!(github.lines().all(|line| line.starts_with("::")) && github.contains("%250A"));
+    assert!(!render(&audit, Format::Markdown, OPTIONS).contains("<script>"));
+}
+
+#[test]
+fn a_baseline_accepts_until_it_expires() {
+    let mut audit = world().audit();
+    assert!(audit.fails(Severity::High));
+    let mut baseline = Baseline::default().updated(&audit);
+    baseline.accepted.iter_mut().for_each(|entry| {
+        entry.reason = "agreed".into();
+        entry.expires = Some("2026-12-31".into());
+    });
+    let text = baseline.to_text();
+    let read = Baseline::parse(&text).expect("what was written can be read");
+    read.apply(&mut audit, now());
+    assert!(!audit.fails(Severity::Info) && audit.findings.iter().all(|f| f.status == Status::Unchanged));
+    assert_eq!(read.updated(&audit).accepted, read.accepted, "what was said is kept");
+
+    let mut later = world().audit();
+    read.apply(&mut later, Instant::parse("2027-01-01").expect("a day"));
+    assert!(later.fails(Severity::High), "expired");
+    let mut mended = World::of([role("etl")]).audit();
+    read.apply(&mut mended, now());
+    assert!(!mended.fixed.is_empty() && mended.summary.fixed == mended.fixed.len());
+    let bad = text.replace("2026-12-31", "never");
+    assert!(matches!(Baseline::parse(&bad), Err(BaselineError::Expiry { .. })));
+}
+
+#[test]
+fn fingerprints_outlive_the_day_and_the_order() {
+    let (world, _) = generate(80);
+    let prints = |settings: &Settings| {
+        let audit = opsctl::audit::audit(&world.account(), &Usage::default(), settings);
+        let mut all: Vec<String> = audit.findings.iter().map(|f| f.fingerprint.clone()).collect();
+        all.sort();
+        all
+    };
+    let today = prints(&Settings::at(now()));
+    let before = prints(&Settings::at(Instant(now().0 - 100_000)));
+    assert_eq!(today, before);
+    let mut unique = today.clone();
+    unique.dedup();
+    assert_eq!(unique.len(), today.len(), "one entry per rule and resource");
+}
+
+#[test]
+fn explanations_name_statement_and_limit() {
+    let world = World::of([role("a")
+        .aws("AmazonS3FullAccess")
+        .boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+        .can(deny(&["s3:GetObject"], &["arn:aws:s3:::secret/*"]))]);
+    let account = world.account();
+    let ask = |action, resource| explain(&account, "a", action, Some(resource)).expect("the role exists");
+    assert_eq!(ask("s3:GetObject", "arn:aws:s3:::b/k").decision, Decision::Allowed);
+    assert_eq!(ask("s3:GetObject", "arn:aws:s3:::secret/k").decision, Decision::DeniedExplicitly);
+    assert_eq!(ask("s3:PutObject", "arn:aws:s3:::b/k").decision, Decision::OutsideBoundary);
+    assert_eq!(ask("sqs:SendMessage", "arn:aws:sqs:::q").decision, Decision::NotAllowed);
+    assert!(
+        ask("s3:PutObject", "arn:aws:s3:::b/k")
+            .to_string()
+            .contains("boundary AmazonS3ReadOnlyAccess does not let it through")
+    );
+    assert!(explain(&account, "nobody", "s3:GetObject", None).is_none());
+}
+
+#[test]
+fn a_proposal_only_takes_away() {
+    let used = Usage::from_json(
+        json!({role_arn("a"): [{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
+            "TrackedActionsLastAccessed": [{"ActionName": "DeleteBucket"}, {"ActionName": "CreateBucket", "LastAccessedTime": "2026-10-30T00:00:00Z"}]},
+            {"ServiceNamespace": "sqs"}]})
+        .to_string()
+        .as_bytes(),
+    )
+    .expect("usage");
+    for maker in [
+        role("a").aws("AmazonS3FullAccess").aws("AmazonSQSFullAccess"),
+        role("a").aws("AdministratorAccess").can(deny(&["s3:PutBucketPolicy"], &["*"])),
+        role("a").aws("PowerUserAccess"),
+        role("a").can(when(
+            allow(&["s3:Get*", "sqs:*"], &["*"]),
+            "Bool",
+            "aws:MultiFactorAuthPresent",
+            "true",
+        )),
+    ] {
+        let account = World::of([maker]).account();
+        let engine = Engine::new(&account);
+        let role = &account.roles[0];
+        let proposal =
+            propose(&engine, role, &used.roles[&role.arn], &Settings::at(now())).expect("readable");
+        assert_eq!(proposal.added, 0);
+        assert!(proposal.removed > 0, "{}", proposal.diff);
+        assert!(
+            !proposal.after.contains("sqs") && !proposal.after.contains("s3:DeleteBucket\""),
+            "{}",
+            proposal.after
+        );
+        assert!(proposal.diff.starts_with("--- a now\n+++ a proposed\n"));
+    }
+}

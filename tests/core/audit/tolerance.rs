@@ -1,0 +1,151 @@
+//! Whatever a dump holds, the audit ends with a report; and roles made as AWS advises are left in peace.
+
+use opsctl::audit::report::{Format, Options, render};
+use opsctl::audit::{Account, Settings, Severity, Usage, audit};
+use serde_json::{Value, json};
+
+use super::engine::Dice;
+use super::generate::{ARCHETYPES, generate};
+use super::world::*;
+
+/// Replaces one value somewhere in a document.
+fn spoil(value: &mut Value, dice: &mut Dice) {
+    let odd = [
+        json!(null),
+        json!(7),
+        json!("%ZZ\u{1}é*?"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!({"a": {"b": 1}}),
+        json!("arn:aws:iam::1:role"),
+        json!(true),
+    ];
+    let deeper = dice.pick(&[true, true, true, true, true, true, false]);
+    match value {
+        Value::Array(items) if *deeper && !items.is_empty() => {
+            let place = dice.below(items.len());
+            spoil(&mut items[place], dice);
+        }
+        Value::Object(fields) if *deeper && !fields.is_empty() => {
+            let place = dice.below(fields.len());
+            spoil(fields.values_mut().nth(place).expect("within"), dice);
+        }
+        other => *other = dice.pick(&odd).clone(),
+    }
+}
+
+#[test]
+fn spoilt_dumps_are_reported_on() {
+    let whole: Value = serde_json::from_slice(&generate(ARCHETYPES.len()).0.json()).expect("JSON");
+    let mut dice = Dice::new(3);
+    for _ in 0..40 {
+        let mut dump = whole.clone();
+        (0..30).for_each(|_| spoil(&mut dump["RoleDetailList"], &mut dice));
+        let account = Account::from_json(dump.to_string().as_bytes());
+        if dump["RoleDetailList"].is_array() {
+            let account = account.expect("a list is read entry by entry");
+            let result = audit(&account, &Usage::default(), &Settings::at(now()));
+            for (_, form) in Format::ALL {
+                let text = render(&result, form, Options { location: "x", fail_on: None });
+                // GitHub is told of findings only.
+                assert!(text.ends_with('\n') || (form == Format::Github && result.findings.is_empty()));
+            }
+        }
+    }
+    let text = whole.to_string();
+    for cut in (0..text.len()).step_by(text.len() / 50) {
+        assert!(
+            Account::from_json(&text.as_bytes()[..cut]).is_err(),
+            "a truncated dump is an error, not a small account"
+        );
+    }
+}
+
+/// The least that each role of a deployment needs: aws-facts §13.7.
+#[test]
+fn advised_roles_have_nothing_at_medium_or_above() {
+    let logs = |group: &str| {
+        allow(
+            &["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            &[&format!("arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}:*")],
+        )
+    };
+    let repository = "arn:aws:ecr:eu-west-1:763104351884:repository/pytorch-training";
+    let training = json!([
+        when(allow(&["s3:ListBucket"], &["arn:aws:s3:::dogs"]), "StringLike", "s3:prefix", "data/*"),
+        allow(&["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], &["arn:aws:s3:::dogs/*"]),
+        allow(&["ecr:GetAuthorizationToken"], &["*"]),
+        allow(
+            &["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            &[repository]
+        ),
+        logs("/aws/sagemaker/*"),
+        when(
+            allow(&["cloudwatch:PutMetricData"], &["*"]),
+            "StringLike",
+            "cloudwatch:namespace",
+            "/aws/sagemaker/*"
+        ),
+    ]);
+    let told = |service: &str| {
+        document(when(trust(json!({"Service": service})), "StringEquals", "aws:SourceAccount", ACCOUNT))
+    };
+    let pass = when(
+        allow(&["iam:PassRole"], &[&role_arn("training")]),
+        "StringEquals",
+        "iam:PassedToService",
+        "sagemaker.amazonaws.com",
+    );
+    let world = World::of([
+        role("training").trusts(told("sagemaker.amazonaws.com")).can(training.clone()),
+        role("plain-training").trusts(trust_service("sagemaker.amazonaws.com")).can(training),
+        role("notebook").trusts(told("sagemaker.amazonaws.com")).can(json!([
+            pass,
+            allow(
+                &["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob"],
+                &[&format!("arn:aws:sagemaker:eu-west-1:{ACCOUNT}:training-job/dogs-*")]
+            )
+        ])),
+        role("classify").can(json!([
+            allow(
+                &["sagemaker:InvokeEndpoint"],
+                &[&format!("arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/dogs")]
+            ),
+            logs("/aws/lambda/classify")
+        ])),
+        role("trainer")
+            .trusts(trust_service("ec2.amazonaws.com"))
+            .set("InstanceProfileList", json!([{"InstanceProfileName": "trainer"}]))
+            .can(json!([
+                allow(&["s3:GetObject"], &["arn:aws:s3:::dogs/data/*"]),
+                allow(&["s3:PutObject"], &["arn:aws:s3:::dogs/models/*"]),
+            ])),
+    ]);
+    let audit = world.audit();
+    let bad: Vec<_> = audit
+        .findings
+        .iter()
+        .filter(|f| f.severity >= Severity::Medium)
+        .map(|f| (f.rule, &f.resource))
+        .collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    assert!(!audit.is_incomplete());
+}
+
+#[test]
+fn a_saved_dump_is_the_same_account() {
+    let (world, _) = generate(ARCHETYPES.len());
+    let account = world.account();
+    let saved = account.to_dump().to_string();
+    let again = Account::from_json(saved.as_bytes()).expect("a dump");
+    let report = |account: &Account| {
+        render(
+            &audit(account, &Usage::default(), &Settings::at(now())),
+            Format::Json,
+            Options { location: "x", fail_on: None },
+        )
+    };
+    assert_eq!(report(&account), report(&again));
+    assert_eq!(again.to_dump().to_string(), saved);
+}

@@ -1,0 +1,40 @@
+//! Generated accounts against their truth.
+
+use opsctl::audit::rules;
+
+use super::generate::{ARCHETYPES, FIXED, errors, generate};
+
+#[test]
+fn everything_planted_is_found_and_no_decoy_is() {
+    for size in [ARCHETYPES.len(), 300] {
+        let (world, truth) = generate(size);
+        let audit = world.audit();
+        assert_eq!(audit.summary.roles, size + FIXED);
+        let errors = errors(&audit, &truth);
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+        assert!(
+            !audit.is_incomplete(),
+            "{:?}",
+            audit.not_evaluated.iter().filter(|n| !n.optional).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn the_archetypes_speak_of_known_rules() {
+    for rule in ARCHETYPES.iter().flat_map(|a| a.must.iter().chain(a.must_not)) {
+        assert!(rules::find(rule).is_some(), "{rule}");
+    }
+}
+
+#[test]
+fn one_policy_that_breaks_many_roles_is_one_group() {
+    let (world, _) = generate(4 * ARCHETYPES.len());
+    let audit = world.audit();
+    let group = audit
+        .groups()
+        .into_iter()
+        .find(|g| g.first().rule == "IAM101" && g.first().cause == "AmazonS3FullAccess")
+        .expect("a group");
+    assert_eq!(group.findings.len(), 4);
+}

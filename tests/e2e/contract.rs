@@ -1,0 +1,159 @@
+//! One suite over every registered kind (style.md, habit 7): a kind that is registered is tested.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opsctl::desired::Node;
+use opsctl::engine::OpCx;
+use opsctl::plan::{Mode, Op, Step};
+use opsctl::resources::KindName;
+
+use crate::support::inside::{DEPLOY, Project, sandbox};
+
+fn step(node: &Node, op: Op) -> Step {
+    let (target, physical) = (node.id.clone(), node.physical.clone());
+    Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() }
+}
+
+async fn perform(project: &Project, node: &Node, op: Op) {
+    let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
+    let step = step(node, op);
+    let done = project.registry.of(node.id.kind).perform(&cx, &step).await;
+    done.unwrap_or_else(|error| panic!("{} {}: {error}", step.op.verb().as_str(), node.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_project_has_every_kind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    let kinds: BTreeSet<KindName> = project.desired.nodes.iter().map(|n| n.id.kind).collect();
+    assert_eq!(kinds, KindName::ALL.iter().copied().collect());
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_keeps_the_contract() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "a plan after a deploy is empty");
+
+    for node in &project.desired.nodes {
+        let driver = project.registry.of(node.id.kind);
+        let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
+
+        // What a look gives is ours and ready, and reads as a type.
+        let seen = driver.look(&cx, &node.physical).await.expect("readable").expect("there");
+        assert_eq!(driver.owner_of(&seen), opsctl::domain::Owner::Ours, "{}", node.id);
+        assert_eq!(driver.status_of(&seen).phase, opsctl::domain::Phase::Ready, "{}", node.id);
+
+        // Making what is there is success: a killed run is being repeated.
+        perform(&project, node, Op::Create { spec: node.spec.clone() }).await;
+        perform(&project, node, Op::Update { spec: node.spec.clone(), changes: Vec::new() }).await;
+        assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "{} made twice", node.id);
+    }
+
+    // Deleted behind our back: what is gone, and what went with it, is made again.
+    for node in project.desired.nodes.iter().rev() {
+        // The bucket holds what others are made of; emptying it is its own test (destroy).
+        if node.id.kind == KindName::Bucket {
+            continue;
+        }
+        perform(&project, node, Op::Delete).await;
+        perform(&project, node, Op::Delete).await;
+        let steps = project.steps(DEPLOY).await;
+        assert!(steps.contains(&format!("create {}", node.id)), "{} deleted: {steps:?}", node.id);
+        project.succeed(DEPLOY).await;
+        assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "{} made again", node.id);
+    }
+
+    project.succeed(Mode::Destroy).await;
+    assert_eq!(project.steps(Mode::Destroy).await, Vec::<String>::new());
+    let have = project.observe().await.expect("readable");
+    assert!(have.leftovers.is_empty(), "{:?}", have.leftovers);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_config_is_pruned_only_on_demand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    Project::open(&sandbox).await.succeed(DEPLOY).await;
+    // The same project without its notebook.
+    let without = |text: String| {
+        let (before, rest) = text.split_once("[notebook.lab]").expect("the notebook");
+        let after = rest.find("\n[").expect("a section follows");
+        format!("{before}{}", &rest[after..])
+    };
+    let project = Project::edited(&sandbox, without).await;
+    let plan = project.plan(DEPLOY).await.expect("planned");
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+    let leftovers: Vec<String> = plan.leftovers.iter().map(|l| l.id.to_string()).collect();
+    assert_eq!(leftovers, ["role/digits-dev-notebook-lab-us-east-1", "notebook/digits-dev-lab"]);
+    let prune = Mode::Deploy { prune: true, adopt: false };
+    assert_eq!(
+        project.steps(prune).await,
+        ["delete notebook/digits-dev-lab", "delete role/digits-dev-notebook-lab-us-east-1"]
+    );
+    project.succeed(prune).await;
+    assert!(project.plan(DEPLOY).await.expect("planned").leftovers.is_empty());
+    sandbox.stop().await;
+}
+
+/// The calls of a whole life, against the actions that the kinds declare: the deployer's policy is made of these.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kinds_declare_every_action_they_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    project.succeed(Mode::Destroy).await;
+    // S3 names its actions differently from its operations
+    // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
+    let renamed = BTreeMap::from([
+        ("s3:HeadBucket", "s3:ListBucket"),
+        ("s3:ListBuckets", "s3:ListAllMyBuckets"),
+        ("s3:HeadObject", "s3:GetObject"),
+        ("s3:ListObjectsV2", "s3:ListBucket"),
+        ("s3:ListObjectVersions", "s3:ListBucketVersions"),
+        ("s3:ListMultipartUploads", "s3:ListBucketMultipartUploads"),
+        ("s3:DeleteObjects", "s3:DeleteObjectVersion"),
+        ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
+        ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+        ("s3:GetBucketEncryption", "s3:GetEncryptionConfiguration"),
+        ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
+        ("s3:GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
+        ("s3:PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+    ]);
+    let prefixes = BTreeMap::from([
+        ("S3", "s3"),
+        ("IAM", "iam"),
+        ("SageMaker", "sagemaker"),
+        ("Lambda", "lambda"),
+        ("EC2", "ec2"),
+        ("SSM", "ssm"),
+        ("CloudWatch Logs", "logs"),
+        ("Application Auto Scaling", "application-autoscaling"),
+        ("Resource Groups Tagging API", "tag"),
+        ("STS", "sts"),
+    ]);
+    let declared: BTreeSet<&str> = project.kinds.iter().flat_map(|k| k.actions()).copied().collect();
+    let undeclared: Vec<String> = project
+        .world
+        .aws
+        .calls
+        .by_operation()
+        .into_keys()
+        .map(|call| {
+            let (service, operation) = call.split_once(':').expect("service:operation");
+            let prefix = prefixes.get(service).unwrap_or_else(|| panic!("an unknown service {service}"));
+            let action = format!("{prefix}:{operation}");
+            renamed.get(action.as_str()).map_or(action, |name| (*name).to_owned())
+        })
+        .filter(|action| !declared.contains(action.as_str()))
+        .collect();
+    assert_eq!(undeclared, Vec::<String>::new());
+    sandbox.stop().await;
+}

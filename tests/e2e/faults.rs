@@ -1,0 +1,63 @@
+//! Fails every call of a deploy in turn, and demands that running again converges (style.md, habit 19).
+
+use opsctl::sandbox::faults::Rule;
+
+use crate::support::inside::{DEPLOY, Project, sandbox};
+
+/// The ways in which a call fails, taken in turn. All but the first are the SDK's to retry.
+const FAULTS: [&str; 4] = ["fail=AccessDenied", "throttle", "fail", "cut-after"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_survives_a_fault_at_every_call() {
+    let calls = {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sandbox = sandbox(folder.path()).await;
+        let project = Project::open(&sandbox).await;
+        project.succeed(DEPLOY).await;
+        let total = project.world.aws.calls.total();
+        sandbox.stop().await;
+        total.reads + total.writes
+    };
+    assert!(calls > 100, "a deploy of every kind makes many calls, not {calls}");
+    for call in 1..=calls {
+        let fault = FAULTS[call as usize % FAULTS.len()];
+        let rule: Rule = format!("{fault}@*#{call}").parse().expect("a rule");
+        let folder = tempfile::tempdir().expect("a folder");
+        let sandbox = sandbox(folder.path()).await;
+        let project = Project::open(&sandbox).await;
+        sandbox.world().faults.extend(vec![rule]);
+        // It may fail or not; what counts is what is left behind.
+        let _ = project.run(DEPLOY).await;
+        // The order of parallel calls differs a little, so the last few may not be reached.
+        if call + 20 < calls {
+            assert_eq!(sandbox.world().faults.hits(), 1, "call {call} was struck by {fault}");
+        }
+        sandbox.world().faults.clear();
+        let again = project.run(DEPLOY).await.unwrap_or_else(|e| panic!("call {call}, {fault}: {e}"));
+        assert!(again.failed.is_empty(), "call {call}, {fault}: {:?}", again.failed);
+        assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "call {call}, {fault}");
+        sandbox.stop().await;
+    }
+}
+
+/// Speed is a feature: what a plan reads depends on the number of resources, and it waits for few answers in turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_reads_in_at_most_four_round_trips() {
+    const LATENCY: std::time::Duration = std::time::Duration::from_millis(400);
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let before = project.world.aws.calls.total();
+    let rule: Rule = format!("delay={}ms@*#1x0", LATENCY.as_millis()).parse().expect("a rule");
+    sandbox.world().faults.extend(vec![rule]);
+    let start = std::time::Instant::now();
+    project.plan(DEPLOY).await.expect("planned");
+    let trips = start.elapsed().as_secs_f64() / LATENCY.as_secs_f64();
+    // GetCallerIdentity, made by the session before, is the fourth.
+    assert!(trips < 4.0, "{trips:.1} round trips");
+    let reads = project.world.aws.calls.total().reads - before.reads;
+    assert_eq!(project.world.aws.calls.total().writes, before.writes);
+    assert!(reads < 6 * project.desired.nodes.len() as u64, "{reads} reads");
+    sandbox.stop().await;
+}

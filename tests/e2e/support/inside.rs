@@ -1,0 +1,99 @@
+//! A run inside the test's own process: library against sandbox, where every call can be counted and struck.
+
+use std::path::{Path, PathBuf};
+
+use opsctl::aws::{self, Choice, Clients};
+use opsctl::config::{Config, Document};
+use opsctl::desired::{self, Desired};
+use opsctl::domain::Scope;
+use opsctl::engine::{self, Cancel, Events, Outcome, World};
+use opsctl::inputs::Inputs;
+use opsctl::plan::{self, Mode, Observed, Plan};
+use opsctl::resources::{AnyKind, Registry, kinds, registry};
+use opsctl::sandbox::{Sandbox, SandboxOptions, Work};
+
+pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
+
+/// A sandbox whose jobs and servers only go through their states: fast, and the same each time.
+pub async fn sandbox(root: &Path) -> Sandbox {
+    let mut options = SandboxOptions::new(root);
+    options.work = Work::States;
+    Sandbox::start(options).await.expect("the sandbox starts")
+}
+
+/// The shipped project, read and connected.
+pub struct Project {
+    pub kinds: Vec<Box<dyn AnyKind>>,
+    pub registry: Registry,
+    pub desired: Desired,
+    pub world: World,
+}
+
+impl Project {
+    pub async fn open(sandbox: &Sandbox) -> Self {
+        Self::edited(sandbox, |text| text).await
+    }
+
+    /// The shipped project with its config text changed.
+    pub async fn edited(sandbox: &Sandbox, edit: impl FnOnce(String) -> String) -> Self {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/opsctl.toml");
+        let text = edit(std::fs::read_to_string(&file).expect("the shipped config"));
+        let kinds = kinds();
+        let document = Document::parse(&file, text).expect("it is TOML");
+        let mut sections: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+        sections.dedup();
+        let config = Config::of(&document, "dev", &sections).expect("it is valid");
+        let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
+        let scope = Scope::new(&config.project.name, "dev", "123456789012", "us-east-1");
+        let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
+        assert!(!problems.has_errors(), "{problems:?}");
+        let choice = Choice {
+            region: Some("us-east-1".into()),
+            sandbox: Some(sandbox.endpoint_url().to_owned()),
+            ..Choice::default()
+        };
+        let target = aws::connect(&choice).await;
+        let world = World {
+            aws: Clients::new(&target),
+            scope,
+            inputs,
+            wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
+            events: Events::nowhere(),
+            cancel: Cancel::default(),
+            pace: target.pace,
+            timeout: None,
+        };
+        Self { kinds, registry: registry(), desired, world }
+    }
+
+    pub async fn observe(&self) -> Result<Observed, engine::OpError> {
+        engine::observe(&self.desired, &self.registry, &self.world).await
+    }
+
+    /// Plans, and demands that the independent checker finds nothing.
+    pub async fn plan(&self, mode: Mode) -> Result<Plan, String> {
+        let have = self.observe().await.map_err(|e| e.to_string())?;
+        let plan = plan::build(&self.desired, &have, &self.kinds, mode).map_err(|p| format!("{p:?}"))?;
+        let wrong = plan::check::check(&plan, &self.desired, &have, &self.kinds, mode);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        Ok(plan)
+    }
+
+    pub async fn run(&self, mode: Mode) -> Result<Outcome, String> {
+        let plan = self.plan(mode).await?;
+        Ok(engine::execute(&plan, &self.registry, &self.world).await)
+    }
+
+    /// Runs and demands success.
+    pub async fn succeed(&self, mode: Mode) {
+        let outcome = self.run(mode).await.expect("it can be planned");
+        assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+        assert!(!outcome.interrupted);
+    }
+
+    /// What a plan would do, as `verb target` lines.
+    pub async fn steps(&self, mode: Mode) -> Vec<String> {
+        let plan = self.plan(mode).await.expect("it can be planned");
+        plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target)).collect()
+    }
+}
