@@ -33,7 +33,8 @@ pub fn tar_gz(files: &[File<'_>]) -> Vec<u8> {
     let mut tar = tar_gz_writer(Vec::new());
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|(path, _)| *path);
-    let written = files.iter().try_for_each(|(path, content)| append(&mut tar, path, content.len() as u64, *content));
+    let written =
+        files.iter().try_for_each(|(path, content)| append(&mut tar, path, content.len() as u64, *content));
     let finished = written.and_then(|()| tar.into_inner()).and_then(GzEncoder::finish);
     finished.expect("writing to memory does not fail")
 }
@@ -45,7 +46,12 @@ pub fn tar_gz_writer<W: Write>(out: W) -> tar::Builder<GzEncoder<W>> {
 }
 
 /// Appends one regular file with neutral metadata.
-pub fn append<W: Write>(tar: &mut tar::Builder<W>, path: &str, size: u64, content: impl io::Read) -> io::Result<()> {
+pub fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    path: &str,
+    size: u64,
+    content: impl io::Read,
+) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(0o644);

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::args::{DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, ScaleArgs, TrainArgs};
+use super::Ended;
+use super::args::{
+    DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, ScaleArgs, TrainArgs,
+};
 use super::error::{Failure, exit_of, help_of};
 use super::exit::Exit;
 use super::session::{Environment, Session};
 use super::ui::Ui;
-use super::Ended;
 use crate::config::Document;
 use crate::desired::{Desired, Node};
 use crate::domain::{KeyPath, codes};
@@ -93,11 +95,17 @@ pub async fn part(
     env: &Environment,
 ) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let chosen = |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
+    let chosen =
+        |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
     for name in names {
         if !session.desired.nodes.iter().any(|n| kinds.contains(&n.id.kind) && &n.id.name == name) {
-            let known: Vec<_> =
-                session.desired.nodes.iter().filter(|n| kinds.contains(&n.id.kind)).map(|n| n.id.name.as_str()).collect();
+            let known: Vec<_> = session
+                .desired
+                .nodes
+                .iter()
+                .filter(|n| kinds.contains(&n.id.kind))
+                .map(|n| n.id.name.as_str())
+                .collect();
             let message = format!("there is no {} `{name}`", kinds[0].words());
             let help = format!("the config has: {}", known.join(", "));
             return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
@@ -106,7 +114,12 @@ pub async fn part(
     let desired = session.desired.only(chosen, true);
     if desired.nodes.is_empty() {
         let message = format!("the config has no {}", kinds[0].words());
-        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "config/opsctl.toml shows how to add one"));
+        return Err(Failure::said(
+            codes::UNKNOWN_NAME,
+            Exit::Usage,
+            message,
+            "config/opsctl.toml shows how to add one",
+        ));
     }
     let intent = Intent { mode: DEPLOY, desired, whole: false };
     act(session, intent, part, None, global, ui).await
@@ -122,21 +135,32 @@ pub async fn scale(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment
     let desired = session.desired.only(wanted, false);
     if desired.nodes.is_empty() {
         let message = "the config scales nothing of that name";
-        let help = "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
+        let help =
+            "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
         return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
     }
     // What is scaled must be there; making it is not this command's business.
     for node in &desired.nodes {
-        let whole = if node.id.kind == KindName::Autoscaling { KindName::Endpoint } else { KindName::Function };
+        let whole =
+            if node.id.kind == KindName::Autoscaling { KindName::Endpoint } else { KindName::Function };
         let found = session.desired.nodes.iter().find(|n| n.id.kind == whole && n.id.name == node.id.name);
         let Some(whole) = found else { continue };
         let cx = OpCx { world: &session.world, step: 0, target: whole.id.clone() };
         if session.registry.of(whole.id.kind).look(&cx, &whole.physical).await?.is_none() {
             let message = format!("{} is not deployed yet", whole.id);
-            return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first"));
+            return Err(Failure::said(
+                codes::NOT_DEPLOYED,
+                Exit::Failed,
+                message,
+                "run `opsctl deploy` first",
+            ));
         }
     }
-    if args.target.is_some() || args.min.is_some() || args.max.is_some() || args.provisioned_concurrency.is_some() {
+    if args.target.is_some()
+        || args.min.is_some()
+        || args.max.is_some()
+        || args.provisioned_concurrency.is_some()
+    {
         ui.say(&format!(
             "Note: {} says otherwise, and the next deploy goes by it. Change the numbers there to keep them.",
             session.config.document.file.display()
@@ -155,7 +179,9 @@ fn set_numbers(args: &ScaleArgs, env: &str, document: &mut Document) -> Result<(
         names.into_iter().filter(|name| args.names.is_empty() || args.names.contains(name)).collect()
     };
     let (endpoints, functions) = (named("endpoint"), named("function"));
-    if let Some(unknown) = args.names.iter().find(|name| !endpoints.contains(name) && !functions.contains(name)) {
+    if let Some(unknown) =
+        args.names.iter().find(|name| !endpoints.contains(name) && !functions.contains(name))
+    {
         let message = format!("there is no endpoint or function `{unknown}`");
         return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "`opsctl status` lists them"));
     }
@@ -193,7 +219,12 @@ async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Fa
     let wrong = plan::check::check(&plan, &intent.desired, &have, &session.kinds, intent.mode);
     if !wrong.is_empty() {
         let help = help_of(codes::BUG);
-        return Err(Failure::said(codes::BUG, Exit::Bug, format!("the plan is not sound: {}", wrong.join("; ")), help));
+        return Err(Failure::said(
+            codes::BUG,
+            Exit::Bug,
+            format!("the plan is not sound: {}", wrong.join("; ")),
+            help,
+        ));
     }
     Ok((plan, have))
 }
@@ -216,12 +247,22 @@ async fn act(
     let consented = global.yes || saved.is_some() || part.dry_run;
     if !consented && (ui.json() || !ui.interactive) {
         let message = "there is no terminal to ask on";
-        return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, "add --yes, or look first with `opsctl plan`"));
+        return Err(Failure::said(
+            codes::NEEDS_CONSENT,
+            Exit::Usage,
+            message,
+            "add --yes, or look first with `opsctl plan`",
+        ));
     }
     let (plan, have) = make(&session, &intent).await?;
     if saved.is_some_and(|saved| saved != plan.fingerprint()) {
         let message = "the saved plan is no longer true: the config, the sources or AWS changed since";
-        return Err(Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "make a new one with `opsctl plan --out`"));
+        return Err(Failure::said(
+            codes::CHANGED_MEANWHILE,
+            Exit::Failed,
+            message,
+            "make a new one with `opsctl plan --out`",
+        ));
     }
     if part.dry_run && ui.json() {
         ui.out_json(&render::json(&plan));
@@ -285,20 +326,33 @@ async fn lease(session: &Session, plan: &Plan, have: &Observed) -> Result<Option
 /// Success is re-read (D7): plans once more, and gives what is not as it should be. Reads may lag behind writes for
 /// seconds (aws-facts §1.4), so a difference must stay for some looks.
 async fn look_again(session: &Session, intent: &Intent) -> Result<Vec<String>, Failure> {
-    let cx = OpCx { world: &session.world, step: 0, target: crate::domain::ResourceId::new(KindName::Bucket, "*") };
+    let cx = OpCx {
+        world: &session.world,
+        step: 0,
+        target: crate::domain::ResourceId::new(KindName::Bucket, "*"),
+    };
     let limit = Duration::from_secs(60);
-    let again = cx.retry("looking again", limit, |kind| *kind == OpErrorKind::NotYetConsistent, || async {
-        match make(session, intent).await {
-            Ok((plan, _)) if plan.is_empty() => Ok(Vec::new()),
-            Ok((plan, _)) => {
-                let steps: Vec<String> =
-                    plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
-                Err(engine::OpError::new("looking again", OpErrorKind::NotYetConsistent, steps.join("\n")))
+    let again = cx.retry(
+        "looking again",
+        limit,
+        |kind| *kind == OpErrorKind::NotYetConsistent,
+        || async {
+            match make(session, intent).await {
+                Ok((plan, _)) if plan.is_empty() => Ok(Vec::new()),
+                Ok((plan, _)) => {
+                    let steps: Vec<String> =
+                        plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
+                    Err(engine::OpError::new(
+                        "looking again",
+                        OpErrorKind::NotYetConsistent,
+                        steps.join("\n"),
+                    ))
+                }
+                Err(Failure::Op(error)) => Err(error),
+                Err(_) => Ok(Vec::new()),
             }
-            Err(Failure::Op(error)) => Err(error),
-            Err(_) => Ok(Vec::new()),
-        }
-    });
+        },
+    );
     match again.await {
         Ok(same) => Ok(same),
         Err(error) if error.kind == OpErrorKind::NotYetConsistent => {
@@ -332,7 +386,11 @@ fn report(
             }
         }
         for difference in unlike {
-            ui.error(codes::FAILED, &format!("still not as wanted: {difference}"), "run the same command again");
+            ui.error(
+                codes::FAILED,
+                &format!("still not as wanted: {difference}"),
+                "run the same command again",
+            );
         }
         let foreign = |look: &Look| matches!(look, Look::Present(_));
         if intent.mode == Mode::Destroy && outcome.failed.is_empty() && unlike.is_empty() {

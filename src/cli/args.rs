@@ -10,8 +10,16 @@ use crate::domain::Human;
 
 /// Operationalize a machine-learning project on AWS from one file.
 #[derive(Debug, Parser)]
-#[command(name = "opsctl", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: docs/exit-codes.md")]
+#[command(
+    name = "opsctl",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: docs/exit-codes.md"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,

@@ -32,7 +32,8 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(problem) => {
-                let has = |code: Code| problem.1.0.iter().any(|d| d.code == code && d.severity == Severity::Error);
+                let has =
+                    |code: Code| problem.1.0.iter().any(|d| d.code == code && d.severity == Severity::Error);
                 match () {
                     () if has(codes::DENIED) => Exit::Denied,
                     () if has(codes::FOREIGN) => Exit::Failed,
@@ -86,7 +87,13 @@ impl From<OpError> for Failure {
     }
 }
 
-fn error_json(code: Code, message: &str, help: &str, resource: Option<&str>, retryable: bool) -> serde_json::Value {
+fn error_json(
+    code: Code,
+    message: &str,
+    help: &str,
+    resource: Option<&str>,
+    retryable: bool,
+) -> serde_json::Value {
     json!({
         "format": 1,
         "error": { "code": code, "message": message, "help": help, "resource": resource, "retryable": retryable }

@@ -37,7 +37,12 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     // All or nothing: one file that is there already stops it before the first is written.
     if let Some((there, _)) = FILES.iter().find(|(path, _)| folder.join(path).exists()) {
         let message = format!("{} is already there", folder.join(there).display());
-        return Err(Failure::said(codes::EXISTS, Exit::Failed, message, "choose another folder: opsctl init DIR"));
+        return Err(Failure::said(
+            codes::EXISTS,
+            Exit::Failed,
+            message,
+            "choose another folder: opsctl init DIR",
+        ));
     }
     for (path, content) in FILES {
         let content = content.replace(SHIPPED_NAME, &format!("name = \"{name}\""));
@@ -57,9 +62,9 @@ fn project_name(args: &InitArgs) -> Result<Name, Failure> {
         words.join("-")
     };
     let wanted = args.name.clone().unwrap_or_else(from_folder);
-    wanted.parse().map_err(|error: String| {
-        Failure::said(codes::BAD_NAME, Exit::Usage, error, "give one with --name")
-    })
+    wanted
+        .parse()
+        .map_err(|error: String| Failure::said(codes::BAD_NAME, Exit::Usage, error, "give one with --name"))
 }
 
 fn write(file: &Path, content: &str) -> Result<(), Failure> {

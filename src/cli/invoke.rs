@@ -37,7 +37,9 @@ pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment)
         let latency_ms = (answer.latency_ms * 10.0).round() / 10.0;
         if ui.json() {
             let Answer { status, response, .. } = &answer;
-            ui.out_json(&json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }));
+            ui.out_json(
+                &json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }),
+            );
         } else {
             ui.out(&format!("{:#}\n", answer.response));
             ui.say(&format!("status {} in {latency_ms} ms", answer.status));
@@ -74,7 +76,8 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
 async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
     let physical = session.world.scope.physical(name);
     let start = Instant::now();
-    let call = session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");
+    let call =
+        session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");
     let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
     let answer = answer.op("sagemaker:InvokeEndpoint");
     let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;

@@ -23,7 +23,12 @@ struct Place {
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
     let usage = |message: String| {
-        Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "for example training/breeds; `opsctl status` lists all")
+        Failure::said(
+            codes::UNKNOWN_NAME,
+            Exit::Usage,
+            message,
+            "for example training/breeds; `opsctl status` lists all",
+        )
     };
     let id: ResourceId = args.target.parse().map_err(usage)?;
     let Some(node) = session.desired.node(&id).cloned() else {

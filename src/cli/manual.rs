@@ -37,11 +37,16 @@ pub fn explain(args: &ExplainArgs, ui: &Ui) -> Ended {
     }
     let Some(found) = codes::explained(code) else {
         let near = nearest(code, codes::ALL.iter().map(|e| e.code));
-        let help = near.map_or_else(|| "`opsctl explain` lists all codes".into(), |near| format!("did you mean {near}?"));
+        let help = near.map_or_else(
+            || "`opsctl explain` lists all codes".into(),
+            |near| format!("did you mean {near}?"),
+        );
         return Err(Failure::said(codes::USAGE, Exit::Usage, format!("there is no code `{code}`"), help));
     };
     if ui.json() {
-        ui.out_json(&serde_json::json!({ "format": 1, "code": found.code, "title": found.title, "text": found.text }));
+        ui.out_json(
+            &serde_json::json!({ "format": 1, "code": found.code, "title": found.title, "text": found.text }),
+        );
     } else {
         ui.out(&format!("{}: {}\n\n{}\n", found.code, found.title, found.text));
     }

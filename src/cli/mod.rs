@@ -97,5 +97,9 @@ fn start_log(verbose: u8) {
         _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(filter);
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
 }

@@ -22,10 +22,19 @@ fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
     }
 }
 
+/// Environments are the user's, not the state's: a reset does not throw them away, and projects share them.
+fn options(root: &Path, env: &Environment) -> SandboxOptions {
+    let options = SandboxOptions::new(root);
+    match &env.cache {
+        Some(cache) => SandboxOptions { cache: cache.clone(), ..options },
+        None => options,
+    }
+}
+
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
 pub async fn attach(config: Option<&Path>, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
-    match Sandbox::start(SandboxOptions::new(&root)).await {
+    match Sandbox::start(options(&root, env)).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
@@ -45,14 +54,16 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
     let config = session::find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);
     match &args.command {
-        SandboxCommand::Serve { port, speed, fault } => serve(root, *port, *speed, fault, ui).await,
+        SandboxCommand::Serve { port, speed, fault } => {
+            serve(options(&root, env), *port, *speed, fault, ui).await
+        }
         SandboxCommand::Status => status(&root, ui).await,
         SandboxCommand::Reset => reset(&root, ui).await,
     }
 }
 
-async fn serve(root: PathBuf, port: u16, speed: f64, faults: &[String], ui: &Ui) -> Ended {
-    let mut options = SandboxOptions::new(&root);
+async fn serve(mut options: SandboxOptions, port: u16, speed: f64, faults: &[String], ui: &Ui) -> Ended {
+    let root = options.root.clone();
     options.port = port;
     options.speed = speed;
     options.pace = Pace::Realistic;

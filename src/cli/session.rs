@@ -28,6 +28,8 @@ pub struct Environment {
     pub who: String,
     /// Another folder for the sandbox's state.
     pub sandbox: Option<PathBuf>,
+    /// The user's folder for what can be made again: the sandbox's Python environments.
+    pub cache: Option<PathBuf>,
 }
 
 impl Environment {
@@ -45,6 +47,10 @@ impl Environment {
                 std::process::id()
             ),
             sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
+            cache: get("OPSCTL_CACHE")
+                .map(PathBuf::from)
+                .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
+                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
         }
     }
 }
@@ -186,7 +192,8 @@ impl Session {
         if let Some(wanted) = config.project.account.as_ref().filter(|wanted| **wanted != account) {
             // The sandbox has one account, and it is nobody's.
             if !global.sandbox {
-                let message = format!("the credentials are of account {account}, the project lives in {wanted}");
+                let message =
+                    format!("the credentials are of account {account}, the project lives in {wanted}");
                 let help = "use another profile, or change `[project] account`";
                 return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
             }

@@ -18,7 +18,8 @@ pub fn listen() -> Cancel {
     let cancel = Cancel::default();
     let shared = cancel.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             return; // no handlers: the signals keep their default effect
         };

@@ -29,8 +29,7 @@ struct Place {
 impl Document {
     /// Reads TOML. The error is the one syntax problem that stops everything.
     pub fn parse(file: &Path, text: String) -> Result<Self, Box<(Self, Diagnostic)>> {
-        let mut document =
-            Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
+        let mut document = Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
         // The parsed table borrows the text, so it is read from a copy of it.
         let text = document.text.clone();
         match DeTable::parse(&text) {

@@ -23,7 +23,14 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(config: &'a Config, scope: &'a Scope, inputs: &'a Inputs) -> Self {
-        Self { config, inputs, scope, problems: Diagnostics::default(), nodes: vec![], origin: BTreeMap::new() }
+        Self {
+            config,
+            inputs,
+            scope,
+            problems: Diagnostics::default(),
+            nodes: vec![],
+            origin: BTreeMap::new(),
+        }
     }
 
     pub(super) fn finish(self) -> (Desired, Diagnostics) {
@@ -45,7 +52,11 @@ impl<'a> Draft<'a> {
             self.error(
                 codes::LONG_NAME,
                 at.clone(),
-                format!("the {} name `{physical}` has {} characters, AWS allows {longest}", K::NAME.words(), physical.len()),
+                format!(
+                    "the {} name `{physical}` has {} characters, AWS allows {longest}",
+                    K::NAME.words(),
+                    physical.len()
+                ),
                 "shorten the project's, the environment's or this name",
             );
         }

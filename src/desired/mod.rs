@@ -40,7 +40,8 @@ impl Desired {
 
     /// Keeps the chosen nodes and, if wanted, all that they need.
     pub fn only(&self, chosen: impl Fn(&Node) -> bool, with_needs: bool) -> Self {
-        let mut keep: BTreeSet<ResourceId> = self.nodes.iter().filter(|n| chosen(n)).map(|n| n.id.clone()).collect();
+        let mut keep: BTreeSet<ResourceId> =
+            self.nodes.iter().filter(|n| chosen(n)).map(|n| n.id.clone()).collect();
         if with_needs {
             // Needs point backwards only, so one pass from the end finds all.
             for node in self.nodes.iter().rev() {

@@ -72,7 +72,14 @@ impl Changes {
     }
 
     /// Adds `path` when `differs`, with words instead of values (documents, digests).
-    pub fn when(mut self, differs: bool, path: &str, from: impl Display, to: impl Display, needs: Needs) -> Self {
+    pub fn when(
+        mut self,
+        differs: bool,
+        path: &str,
+        from: impl Display,
+        to: impl Display,
+        needs: Needs,
+    ) -> Self {
         if differs {
             self.0.push(FieldChange { path: path.into(), from: from.to_string(), to: to.to_string(), needs });
         }

@@ -26,7 +26,11 @@ impl CallCounter {
     pub fn total(&self) -> Calls {
         let counts = self.0.lock().expect("counting does not panic");
         counts.iter().fold(Calls::default(), |mut sum, (operation, n)| {
-            if reads(operation) { sum.reads += n } else { sum.writes += n }
+            if reads(operation) {
+                sum.reads += n
+            } else {
+                sum.writes += n
+            }
             sum
         })
     }

@@ -73,7 +73,13 @@ impl OpCx<'_> {
 
     /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of AWS's
     /// own waiter (aws-facts §1.3).
-    pub async fn wait<T, F, Fut>(&self, what: &'static str, every: Duration, limit: Duration, mut probe: F) -> OpResult<T>
+    pub async fn wait<T, F, Fut>(
+        &self,
+        what: &'static str,
+        every: Duration,
+        limit: Duration,
+        mut probe: F,
+    ) -> OpResult<T>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = OpResult<Probe<T>>>,
@@ -85,7 +91,8 @@ impl OpCx<'_> {
                 Probe::Ready(ready) => return Ok(ready),
                 Probe::Pending(status) => status,
                 Probe::Failed { status, reason } => {
-                    let reason = reason.filter(|r| !r.is_empty()).map(|r| format!(": {r}")).unwrap_or_default();
+                    let reason =
+                        reason.filter(|r| !r.is_empty()).map(|r| format!(": {r}")).unwrap_or_default();
                     return Err(OpError::new(what, OpErrorKind::BadState, format!("{status}{reason}")));
                 }
             };
@@ -141,7 +148,8 @@ impl OpCx<'_> {
         F: FnMut() -> Fut,
         Fut: Future<Output = OpResult<T>>,
     {
-        self.retry(action, Duration::from_secs(120), |kind| *kind == OpErrorKind::NotYetConsistent, call).await
+        self.retry(action, Duration::from_secs(120), |kind| *kind == OpErrorKind::NotYetConsistent, call)
+            .await
     }
 
     /// Repeats a call while something else (often our own previous call) is changing the same resource.

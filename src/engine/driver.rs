@@ -25,9 +25,18 @@ pub trait Driver: Kind {
     fn owned(&self, cx: &OpCx<'_>) -> impl Future<Output = OpResult<Vec<Found>>> + Send;
 
     /// `None` when AWS says that it is not there. All calls of one look go out at the same time.
-    fn observe(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<Option<Self::Seen>>> + Send;
+    fn observe(
+        &self,
+        cx: &OpCx<'_>,
+        physical: &str,
+    ) -> impl Future<Output = OpResult<Option<Self::Seen>>> + Send;
 
-    fn create(&self, cx: &OpCx<'_>, physical: &str, spec: &Self::Spec) -> impl Future<Output = OpResult<()>> + Send;
+    fn create(
+        &self,
+        cx: &OpCx<'_>,
+        physical: &str,
+        spec: &Self::Spec,
+    ) -> impl Future<Output = OpResult<()>> + Send;
 
     /// Brings what is there to `spec`. `changes` has a [`crate::domain::Needs::Wait`] when AWS is still making it.
     fn update(

@@ -181,9 +181,14 @@ where
             let status = e.raw().status().as_u16();
             let body = String::from_utf8_lossy(e.raw().body().bytes().unwrap_or_default()).into_owned();
             // AWS never answers with a page; emulators do for what they do not have.
-            let offered = status != 501 && !body.trim_start().to_ascii_lowercase().starts_with("<!doctype html");
+            let offered =
+                status != 501 && !body.trim_start().to_ascii_lowercase().starts_with("<!doctype html");
             let kind = if offered { OpErrorKind::Unexpected } else { OpErrorKind::NotOffered };
-            OpError::new(action, kind, format!("HTTP {status}, and the answer cannot be read: {}", chain(error)))
+            OpError::new(
+                action,
+                kind,
+                format!("HTTP {status}, and the answer cannot be read: {}", chain(error)),
+            )
         }
         SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::Invalid, chain(error)),
         _ => OpError::new(action, OpErrorKind::Network, chain(error)),
@@ -212,11 +217,17 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
     match (service, code) {
         // SageMaker calls nearly everything a ValidationException (§4.2).
         ("sagemaker", "ValidationException") => match () {
-            () if ["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"].iter().any(|s| says(s)) => {
+            () if ["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"]
+                .iter()
+                .any(|s| says(s)) =>
+            {
                 NotFound
             }
             () if says("already exist") => AlreadyExists,
-            () if says("ould not assume role") || says("ould not access model data") || says("does not grant ecr:") => {
+            () if says("ould not assume role")
+                || says("ould not access model data")
+                || says("does not grant ecr:") =>
+            {
                 NotYetConsistent
             }
             () if says("in-progress") || says("Unable to transition") => Conflict,
@@ -225,12 +236,16 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         ("sagemaker", "ResourceInUse") if says("already exists") || says("must be unique") => AlreadyExists,
         ("sagemaker", "ResourceInUse" | "ConflictException") => Conflict,
         ("lambda", "ResourceConflictException") if says("already exist") => AlreadyExists,
-        ("lambda", "InvalidParameterValueException") if says("cannot be assumed") || says("does not have permissions") => {
+        ("lambda", "InvalidParameterValueException")
+            if says("cannot be assumed") || says("does not have permissions") =>
+        {
             NotYetConsistent
         }
         // Wildly different words for one cause: the instance profile has not reached EC2 yet (§1.4).
         ("ec2", "InvalidParameterValue") if says("IAM Instance Profile") => NotYetConsistent,
-        ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => NotYetConsistent,
+        ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => {
+            NotYetConsistent
+        }
         // AWS has ObjectNotFoundException for it, moto this.
         ("application-autoscaling", "ValidationException") if says("No scalable target found") => NotFound,
         ("application-autoscaling", "FailedResourceAccessException") => NotYetConsistent,
@@ -248,11 +263,16 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         (_, "TooManyRequestsException" | "RequestLimitExceeded") => Throttled,
         (_, c) if c.contains("AccessDenied") || c.contains("Unauthorized") || c == "OptInRequired" => Denied,
         (_, c) if c.contains("ExpiredToken") || c.contains("InvalidClientTokenId") => Credentials,
-        (_, "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure") => Credentials,
+        (
+            _,
+            "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure",
+        ) => Credentials,
         (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
         (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
         (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,
-        (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => Invalid,
+        (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => {
+            Invalid
+        }
         (_, "BucketNotEmpty" | "PreconditionFailed") => Conflict,
         // HeadBucket and HeadObject answer without a body, so without a code (§3.2).
         (_, "") if status == 404 => NotFound,

@@ -13,18 +13,58 @@ use crate::plan::{StepId, Verb};
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    RunStarted { steps: usize },
-    StepStarted { step: StepId, target: ResourceId, op: Verb, physical: String },
+    RunStarted {
+        steps: usize,
+    },
+    StepStarted {
+        step: StepId,
+        target: ResourceId,
+        op: Verb,
+        physical: String,
+    },
     /// Sent at each look while AWS works, so that long waits are never silent.
-    StepWaiting { step: StepId, target: ResourceId, what: &'static str, status: String, elapsed_ms: u64 },
-    StepRetrying { step: StepId, target: ResourceId, action: &'static str, reason: String },
+    StepWaiting {
+        step: StepId,
+        target: ResourceId,
+        what: &'static str,
+        status: String,
+        elapsed_ms: u64,
+    },
+    StepRetrying {
+        step: StepId,
+        target: ResourceId,
+        action: &'static str,
+        reason: String,
+    },
     /// Bytes of an upload or download.
-    StepProgress { step: StepId, target: ResourceId, done: u64, total: u64 },
+    StepProgress {
+        step: StepId,
+        target: ResourceId,
+        done: u64,
+        total: u64,
+    },
     /// A line of the user's own program (training log).
-    StepLog { step: StepId, target: ResourceId, line: String },
-    StepFinished { step: StepId, target: ResourceId, op: Verb, #[serde(flatten)] result: StepResult, elapsed_ms: u64 },
-    Cancelling { reason: &'static str },
-    RunFinished { result: RunResult, calls: Calls, elapsed_ms: u64 },
+    StepLog {
+        step: StepId,
+        target: ResourceId,
+        line: String,
+    },
+    StepFinished {
+        step: StepId,
+        target: ResourceId,
+        op: Verb,
+        #[serde(flatten)]
+        result: StepResult,
+        elapsed_ms: u64,
+    },
+    Cancelling {
+        reason: &'static str,
+    },
+    RunFinished {
+        result: RunResult,
+        calls: Calls,
+        elapsed_ms: u64,
+    },
 }
 
 /// How a step ended.
@@ -32,9 +72,15 @@ pub enum Event {
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum StepResult {
     Ok,
-    Failed { error: String, code: &'static str, retryable: bool },
+    Failed {
+        error: String,
+        code: &'static str,
+        retryable: bool,
+    },
     /// Something it needed failed.
-    Skipped { because_of: ResourceId },
+    Skipped {
+        because_of: ResourceId,
+    },
     /// The run was cancelled before its turn.
     NotStarted,
 }

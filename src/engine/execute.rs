@@ -76,7 +76,12 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
             }
             Err(error) => {
                 let (code, retryable) = (error.code().as_str(), error.retryable());
-                finish(world, step, StepResult::Failed { error: error.to_string(), code, retryable }, elapsed);
+                finish(
+                    world,
+                    step,
+                    StepResult::Failed { error: error.to_string(), code, retryable },
+                    elapsed,
+                );
                 outcome.interrupted |= error.kind == OpErrorKind::Cancelled;
                 outcome.failed.push((step.target.clone(), error));
                 Some(step.target.clone())
@@ -88,7 +93,11 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
     outcome
 }
 
-async fn perform<'a>(step: &'a Step, registry: &'a Registry, world: &'a World) -> (&'a Step, Result<(), OpError>, u64) {
+async fn perform<'a>(
+    step: &'a Step,
+    registry: &'a Registry,
+    world: &'a World,
+) -> (&'a Step, Result<(), OpError>, u64) {
     let start = Instant::now();
     let (target, op) = (step.target.clone(), step.op.verb());
     world.events.send(Event::StepStarted { step: step.id, target, op, physical: step.physical.clone() });

@@ -37,12 +37,15 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
     let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
 
     let absent = want.nodes.iter().filter(|n| looks.get(&n.id) == Some(&Look::Absent));
-    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(|(node, elder)| async move {
-        let cx = OpCx { world, step: 0, target: node.id.clone() };
-        let seen = registry.of(node.id.kind).look(&cx, &elder).await.ok().flatten()?;
-        Some((node.id.clone(), seen))
-    }));
-    let wanted: BTreeSet<(KindName, &str)> = want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
+    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(
+        |(node, elder)| async move {
+            let cx = OpCx { world, step: 0, target: node.id.clone() };
+            let seen = registry.of(node.id.kind).look(&cx, &elder).await.ok().flatten()?;
+            Some((node.id.clone(), seen))
+        },
+    ));
+    let wanted: BTreeSet<(KindName, &str)> =
+        want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
     let unwanted = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
     let unwanted = unwanted.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str())));
     // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
@@ -67,8 +70,9 @@ fn fatal(error: &OpError) -> bool {
 /// The newest owned resource that differs from the wanted name only in its fingerprint.
 fn elder(node: &Node, owned: &BTreeMap<KindName, Vec<Found>>, want: &Desired) -> Option<String> {
     let stem = format!("{}-", want.scope.physical(&node.id.name));
-    let generations = owned.get(&node.id.kind)?.iter().filter(|f| {
-        f.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix)
-    });
+    let generations = owned
+        .get(&node.id.kind)?
+        .iter()
+        .filter(|f| f.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix));
     generations.max_by_key(|f| f.created).map(|f| f.physical.clone())
 }

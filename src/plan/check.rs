@@ -9,7 +9,13 @@ use crate::domain::{Needs, Owner, ResourceId};
 use crate::resources::AnyKind;
 
 /// What is wrong with the plan; empty for every plan the planner makes.
-pub fn check(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Vec<String> {
+pub fn check(
+    plan: &Plan,
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    mode: Mode,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     for (position, step) in plan.steps.iter().enumerate() {
         if step.id != position {

@@ -94,7 +94,8 @@ impl Reader for Terminal {
             Event::RunStarted { steps } => self.total = *steps,
             Event::StepStarted { step, target, op, .. } => {
                 let bar = self.bars.as_ref().map(|bars| {
-                    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("a valid template");
+                    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}")
+                        .expect("a valid template");
                     let bar = bars.add(ProgressBar::new_spinner().with_style(style));
                     bar.set_message(format!("{target}: {}", doing(*op)));
                     bar.enable_steady_tick(Duration::from_millis(120));

@@ -117,9 +117,14 @@ mod driver {
     /// [`Driver`] with its types erased to JSON.
     pub trait AnyDriver: AnyKind {
         fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
-        fn look<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<Option<Value>, OpError>>;
+        fn look<'a>(
+            &'a self,
+            cx: &'a OpCx<'a>,
+            physical: &'a str,
+        ) -> BoxFuture<'a, Result<Option<Value>, OpError>>;
         fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
-        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str)
+        -> BoxFuture<'a, Result<(), OpError>>;
     }
 
     impl<D: Driver> AnyDriver for D {
@@ -127,7 +132,11 @@ mod driver {
             Box::pin(self.owned(cx))
         }
 
-        fn look<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<Option<Value>, OpError>> {
+        fn look<'a>(
+            &'a self,
+            cx: &'a OpCx<'a>,
+            physical: &'a str,
+        ) -> BoxFuture<'a, Result<Option<Value>, OpError>> {
             Box::pin(async move {
                 let seen = self.observe(cx, physical).await?;
                 Ok(seen.map(|seen| serde_json::to_value(seen).expect("an observation is plain data")))
@@ -138,13 +147,19 @@ mod driver {
             Box::pin(async move {
                 match &step.op {
                     Op::Create { spec } => self.create(cx, &step.physical, &typed(spec)).await,
-                    Op::Update { spec, changes } => self.update(cx, &step.physical, &typed(spec), changes).await,
+                    Op::Update { spec, changes } => {
+                        self.update(cx, &step.physical, &typed(spec), changes).await
+                    }
                     Op::Delete => self.delete(cx, &step.physical).await,
                 }
             })
         }
 
-        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
+        fn take_over<'a>(
+            &'a self,
+            cx: &'a OpCx<'a>,
+            physical: &'a str,
+        ) -> BoxFuture<'a, Result<(), OpError>> {
             Box::pin(self.adopt(cx, physical))
         }
     }

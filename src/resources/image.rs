@@ -62,6 +62,7 @@ pub fn uri(image: &str, purpose: Purpose, scope: &Scope) -> Result<String, Strin
         Purpose::Training => "pytorch-training",
         Purpose::Hosting => "pytorch-inference",
     };
-    let account = ACCOUNTS.iter().find(|(r, _)| *r == scope.region).map_or(COMMON_ACCOUNT, |(_, account)| account);
+    let account =
+        ACCOUNTS.iter().find(|(r, _)| *r == scope.region).map_or(COMMON_ACCOUNT, |(_, account)| account);
     Ok(format!("{account}.dkr.ecr.{}.{}/{repository}:{tag}", scope.region, scope.dns_suffix()))
 }

@@ -5,9 +5,9 @@
 
 mod erased;
 pub mod image;
+mod kind;
 #[cfg(feature = "sdk")]
 mod sagemaker;
-mod kind;
 
 pub use erased::AnyKind;
 #[cfg(feature = "sdk")]

@@ -8,7 +8,13 @@ use crate::engine::{Expected, OpCx, OpResult, Outcomes};
 /// Our ownership tags and more, as SageMaker's type.
 pub fn tags<'a>(cx: &OpCx<'_>, more: impl IntoIterator<Item = (String, &'a str)>) -> Option<Vec<Tag>> {
     let more = more.into_iter().map(|(key, value)| (key, value.to_owned()));
-    Some(cx.tags().into_iter().chain(more).map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+    Some(
+        cx.tags()
+            .into_iter()
+            .chain(more)
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect(),
+    )
 }
 
 /// The tags of `<resource type>/<name>`; none when it does not exist. Names are lower-cased in ARNs.

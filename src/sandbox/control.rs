@@ -7,6 +7,7 @@
 //! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
 //! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
 //! | `POST iam {"role": …}`, `POST quotas {"account": "fresh"}` | a role's past; what the account may have |
+//! | `POST interrupt {"job": …}` | takes the instance of a running spot job away |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::call::{Answer, Fault};
 use super::clock::iso8601;
 use super::protocol::{Body, Response, collect, json11, respond};
 use super::services::{iam, quotas};
+use super::work;
 use super::world::World;
 
 pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: Body) -> Response {
@@ -27,7 +29,7 @@ pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: B
     }
 }
 
-async fn carry_out(world: &World, method: &str, path: &str, body: Body) -> Answer {
+async fn carry_out(world: &Arc<World>, method: &str, path: &str, body: Body) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
     let document = collect(body).await?;
     let posted = || serde_json::from_slice::<Value>(&document).map_err(|error| bad(error.to_string()));
@@ -57,6 +59,7 @@ async fn carry_out(world: &World, method: &str, path: &str, body: Body) -> Answe
             Ok(clock(world))
         }
         ("POST", "iam") => iam::control::post(world, posted()?),
+        ("POST", "interrupt") => work::interrupt(world, &posted()?),
         ("POST", "quotas") => quotas::post(world, posted()?),
         _ => Err(Fault::new(404, "NotFound", format!("no {method} /_sandbox/{path}"))),
     }

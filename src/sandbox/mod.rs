@@ -22,6 +22,7 @@ pub mod store;
 pub mod tags;
 #[cfg(test)]
 mod wire_tests;
+mod work;
 pub mod world;
 
 use std::collections::BTreeSet;
@@ -57,13 +58,20 @@ pub struct SandboxOptions {
     pub region: String,
     /// Write `<root>/serve.json`, so that other processes find this sandbox and use it instead of their own.
     pub announce: bool,
+    /// Directory of what is costly to make and outlives the state: Python environments with their packages.
+    pub cache: PathBuf,
+    /// Really run the user's code. Without, SageMaker only walks through its states: for tests of the control plane.
+    pub runs: bool,
 }
 
 impl SandboxOptions {
     /// The defaults for use inside a command or a test: any port, short pace, nothing announced.
     pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
         Self {
-            root: root.into(),
+            cache: root.join("cache"),
+            runs: true,
+            root,
             port: 0,
             speed: 1.0,
             pace: Pace::Short,
@@ -127,12 +135,15 @@ impl Sandbox {
         // We hold the lock, so whatever announcement is there was left by a killed process.
         remove_if_there(&announcement).map_err(failed)?;
 
-        let (port, announce) = (options.port, options.announce);
+        let (port, announce, runs) = (options.port, options.announce, options.runs);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
             .await
             .map_err(|source| SandboxError::Listen { port, source })?;
         let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
         let world = Arc::new(World::open(options, format!("http://{address}")).map_err(failed)?);
+        if runs {
+            work::plug(&world).map_err(failed)?;
+        }
         if announce {
             let holder =
                 Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };

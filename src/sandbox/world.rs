@@ -14,8 +14,8 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
-use super::services::ec2::Machines;
 use super::parts::Parts;
+use super::services::ec2::Machines;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -33,6 +33,8 @@ pub struct World {
     pub region: String,
     /// Directory of all state. Services keep bulk data (logs, objects, code) in folders of their own in it.
     pub root: PathBuf,
+    /// Directory of what outlives the state: Python environments.
+    pub cache: PathBuf,
     pub pace: Pace,
     /// What runs on EC2 instances.
     pub machines: Machines,
@@ -54,6 +56,7 @@ impl World {
             account: options.account,
             region: options.region,
             root: options.root,
+            cache: options.cache,
             pace: options.pace,
             machines: Machines::default(),
             rules_off: options.rules_off,

@@ -280,7 +280,7 @@ fn user_error(class: &str, code: i32, message: &str, command: &str) -> String {
 }
 
 /// The last Python traceback, or else the last lines, of what the script wrote.
-fn last_error(lines: &[String]) -> String {
+pub fn last_error(lines: &[String]) -> String {
     let start = lines
         .iter()
         .rposition(|line| line.starts_with("Traceback (most recent call last)"))

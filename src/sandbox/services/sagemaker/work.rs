@@ -242,7 +242,7 @@ async fn walk(job: &Job) -> Option<End> {
 }
 
 /// AWS's failure of a channel that has no objects (aws-facts §5.3).
-async fn missing_data(job: &Job) -> Option<String> {
+pub async fn missing_data(job: &Job) -> Option<String> {
     let document = job.document()?;
     for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
         let Some(uri) = channel["DataSource"]["S3DataSource"]["S3Uri"].as_str() else { continue };
@@ -259,7 +259,7 @@ async fn missing_data(job: &Job) -> Option<String> {
 }
 
 /// Why a fleet would not come into service, as far as its documents tell.
-async fn defect(endpoint: &Endpoint) -> Option<String> {
+pub async fn defect(endpoint: &Endpoint) -> Option<String> {
     for variant in endpoint.wanted() {
         let container = &variant.model["PrimaryContainer"];
         let text = |member: &str| container[member].as_str().unwrap_or_default();

@@ -132,7 +132,8 @@ impl Bench {
 
 async fn start(root: &std::path::Path, rules_off: &[&str]) -> Sandbox {
     let rules_off = rules_off.iter().map(|rule| (*rule).to_owned()).collect();
-    let options = SandboxOptions { pace: Pace::Realistic, rules_off, ..SandboxOptions::new(root) };
+    let options =
+        SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     Sandbox::start(options).await.unwrap()
 }
 

@@ -1,0 +1,122 @@
+//! Plugs what really runs code ([`super::runners`]) into the services, which know it by their seams only.
+//!
+//! Containers live under `<root>/containers`, one private root each, and end with the sandbox: what is found there at
+//! the start was left by a killed process. Whatever was under way is taken up again by the services' `resume`.
+
+mod checkpoints;
+mod log;
+mod objects;
+mod serving;
+mod training;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::call::Fault;
+use super::runners::Reach;
+use super::runners::python::{Environments, Python, PythonError};
+use super::services::sagemaker::work::{Invocation, Prediction, Seams, Work};
+use super::services::sagemaker::{Endpoint, Job};
+use super::world::World;
+
+pub(super) use training::interrupt;
+
+const CONTAINERS: &str = "containers";
+
+/// Lets this world run training scripts and model servers as local processes. To be called before it serves.
+///
+/// # Errors
+/// What a killed process left cannot be removed.
+pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
+    remove(&world.root.join(CONTAINERS))?;
+    world.parts.put(Seams { work: Arc::new(Local), objects: Arc::new(objects::Stored) });
+    Ok(())
+}
+
+/// SageMaker's work as local processes.
+struct Local;
+
+impl Work for Local {
+    fn train(&self, job: Job) {
+        training::start(job);
+    }
+
+    fn stop(&self, job: Job) {
+        training::stop(&job);
+    }
+
+    fn deploy(&self, endpoint: Endpoint) {
+        let world = Arc::clone(&endpoint.world);
+        world.spawn(serving::deploy(endpoint));
+    }
+
+    /// Nothing: a server starts when it is asked for the first time, so that a command that asks nothing is fast.
+    fn restore(&self, _: Endpoint) {}
+
+    fn remove(&self, endpoint: Endpoint) {
+        serving::remove(&endpoint);
+    }
+
+    fn invoke(
+        &self,
+        endpoint: Endpoint,
+        variant: String,
+        request: Invocation,
+    ) -> BoxFuture<'static, Result<Prediction, Fault>> {
+        Box::pin(serving::invoke(endpoint, variant, request))
+    }
+}
+
+/// The interpreter of this machine, looked for once.
+#[derive(Default)]
+struct Interpreter(OnceCell<Python>);
+
+/// The cached environments for user code. They outlive the sandbox's state: `<cache>/python`.
+async fn environments(world: &World) -> Result<Environments, PythonError> {
+    let interpreter = world.parts.get::<Interpreter>();
+    let python = interpreter.0.get_or_try_init(|| Python::find(None, None)).await?;
+    Ok(Environments { python: python.clone(), cache: absolute(world.cache.join("python")) })
+}
+
+/// How code inside reaches this sandbox. Any key opens it.
+fn reach(world: &World, region: &str) -> Reach {
+    Reach {
+        region: region.to_owned(),
+        endpoint_url: world.endpoint_url().to_owned(),
+        access_key_id: "sandbox".to_owned(),
+        secret_access_key: "sandbox".to_owned(),
+        session_token: None,
+    }
+}
+
+/// Where a container has its private root.
+fn container(world: &World, name: &[&str]) -> PathBuf {
+    absolute(name.iter().fold(world.root.join(CONTAINERS), |path, part| path.join(part)))
+}
+
+/// Makes an empty folder of it.
+fn empty(root: &Path) -> io::Result<()> {
+    remove(root)?;
+    std::fs::create_dir_all(root)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Processes have directories of their own, where a relative path means something else.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// What AWS's images bring to training and to serving.
+fn container_packages() -> Vec<String> {
+    super::runners::python::CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect()
+}

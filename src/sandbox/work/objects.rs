@@ -1,0 +1,83 @@
+//! S3 for SageMaker: objects by URI.
+
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::sandbox::services::s3::api;
+use crate::sandbox::services::sagemaker::work::Objects;
+use crate::sandbox::world::World;
+
+/// The objects that the sandbox's S3 keeps.
+pub struct Stored;
+
+impl Objects for Stored {
+    fn holds(&self, world: Arc<World>, region: String, uri: String) -> BoxFuture<'static, bool> {
+        Box::pin(async move {
+            let Some((bucket, key)) = split(&uri) else { return false };
+            api::region(&world, bucket).is_ok_and(|its| its == region)
+                && api::list(&world, bucket, key).is_ok_and(|listed| !listed.is_empty())
+        })
+    }
+
+    fn put(
+        &self,
+        world: Arc<World>,
+        _: String,
+        uri: String,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async move {
+            let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+            file.write_all(&body).map_err(|error| error.to_string())?;
+            upload(&world, &uri, file.path()).await
+        })
+    }
+}
+
+/// `s3://bucket/key`.
+pub fn split(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("s3://")?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
+}
+
+fn located(uri: &str) -> Result<(&str, &str), String> {
+    split(uri).ok_or_else(|| format!("{uri} is not an s3:// URI"))
+}
+
+/// Makes an object of a file.
+pub async fn upload(world: &Arc<World>, uri: &str, file: &Path) -> Result<(), String> {
+    let (bucket, key) = located(uri)?;
+    api::put_file(world, bucket, key, file).await.map_err(|fault| fault.message)
+}
+
+/// Makes a file of an object.
+pub async fn download(world: &Arc<World>, uri: &str, file: &Path) -> Result<(), String> {
+    let (bucket, key) = located(uri)?;
+    api::get_to_file(world, bucket, key, file).await.map_err(|fault| fault.message)
+}
+
+/// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that end in `/`
+/// are folders of the console, not files.
+pub async fn download_all(world: &Arc<World>, uri: &str, folder: &Path) -> Result<(), String> {
+    let (bucket, prefix) = located(uri)?;
+    let listed = api::list(world, bucket, prefix).map_err(|fault| fault.message)?;
+    for object in listed.iter().filter(|object| !object.key.ends_with('/')) {
+        let key = object.key.as_str();
+        let rest = key[prefix.len()..].trim_start_matches('/');
+        // The prefix may be the key of a single object.
+        let name = if rest.is_empty() { key.rsplit('/').next().unwrap_or(key) } else { rest };
+        let path = inside(folder, name).ok_or_else(|| format!("the key {key} is not a file's name"))?;
+        api::get_to_file(world, bucket, key, &path).await.map_err(|fault| fault.message)?;
+    }
+    Ok(())
+}
+
+/// A key may hold `..`; a file's path must not leave its folder.
+fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    plain.then(|| folder.join(name))
+}

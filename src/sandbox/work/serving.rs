@@ -1,0 +1,267 @@
+//! Endpoints as local model servers: one process per instance (aws-facts §7).
+//!
+//! A deployment starts the first instance of each variant, which shows whether the model serves. The others, and all
+//! after a restart of the sandbox, start when it is their turn to answer.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
+
+use super::log::LogStream;
+use super::objects;
+use super::training::texts;
+use crate::sandbox::call::Fault;
+use crate::sandbox::runners::serving::{
+    InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause,
+};
+use crate::sandbox::runners::training::last_error;
+use crate::sandbox::services::sagemaker::work::{Invocation, Prediction, defect, model_error, no_ping};
+use crate::sandbox::services::sagemaker::{Endpoint, Variant};
+
+/// `FailureReason` holds 1024 characters; AWS's own sentence and the cause need some.
+const LOG_IN_REASON: usize = 640;
+
+/// Which instance: a variant that is updated has an old and a new one for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    region: String,
+    endpoint: String,
+    variant: String,
+    /// Of the model's document: image, archive, environment.
+    model: String,
+    index: u64,
+}
+
+impl Place {
+    fn of(endpoint: &Endpoint, variant: &Variant, index: u64) -> Self {
+        Self {
+            region: endpoint.region.clone(),
+            endpoint: endpoint.name.clone(),
+            variant: variant.name.clone(),
+            model: blake3::hash(variant.model.to_string().as_bytes()).to_hex()[..8].to_owned(),
+            index,
+        }
+    }
+
+    /// The same after a restart, so that it goes on with its log stream.
+    fn instance_id(&self) -> String {
+        let Self { region, endpoint, variant, model, index } = self;
+        let text = format!("{region}/{endpoint}/{variant}/{model}/{index}");
+        format!("i-{}", &blake3::hash(text.as_bytes()).to_hex()[..17])
+    }
+
+    fn is_of(&self, endpoint: &Endpoint) -> bool {
+        self.region == endpoint.region && self.endpoint == endpoint.name
+    }
+}
+
+/// The instances of this process, and whose turn it is, by variant.
+#[derive(Default)]
+struct Servers {
+    instances: Mutex<HashMap<Place, Arc<Instance>>>,
+    turns: Mutex<HashMap<(String, String, String), u64>>,
+}
+
+impl Servers {
+    fn of(endpoint: &Endpoint) -> Arc<Self> {
+        endpoint.world.parts.get()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Place, Arc<Instance>>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn instance(&self, endpoint: &Endpoint, variant: &Variant, index: u64) -> Arc<Instance> {
+        let place = Place::of(endpoint, variant, index);
+        let make = || Arc::new(Instance::new(endpoint, variant, place.clone()));
+        Arc::clone(self.all().entry(place.clone()).or_insert_with(make))
+    }
+
+    /// Round robin.
+    fn next(&self, endpoint: &Endpoint, variant: &Variant) -> Arc<Instance> {
+        let key = (endpoint.region.clone(), endpoint.name.clone(), variant.name.clone());
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = turns.entry(key).or_default();
+            *turn += 1;
+            *turn - 1
+        };
+        // A serverless variant has no count.
+        self.instance(endpoint, variant, turn % variant.instances.max(1))
+    }
+
+    /// Ends the endpoint's instances that are not in `kept`.
+    fn prune(&self, endpoint: &Endpoint, kept: &[Variant]) {
+        let wanted = |place: &Place| {
+            let stays = |variant: &Variant| {
+                place.index < variant.instances.max(1) && *place == Place::of(endpoint, variant, place.index)
+            };
+            !place.is_of(endpoint) || kept.iter().any(stays)
+        };
+        let ended: Vec<_> = self.all().extract_if(|place, _| !wanted(place)).collect();
+        for (_, instance) in ended {
+            endpoint.world.spawn(async move { instance.end().await });
+        }
+    }
+}
+
+/// Brings what is wanted into service, or says why it does not serve. What serves goes on until then.
+pub async fn deploy(endpoint: Endpoint) {
+    match bring(&endpoint).await {
+        Ok(()) => endpoint.ready(),
+        Err(reason) => endpoint.failed(&reason),
+    }
+    Servers::of(&endpoint).prune(&endpoint, &endpoint.serving());
+}
+
+async fn bring(endpoint: &Endpoint) -> Result<(), String> {
+    if let Some(reason) = defect(endpoint).await {
+        return Err(reason);
+    }
+    let servers = Servers::of(endpoint);
+    for variant in endpoint.wanted() {
+        servers.instance(endpoint, &variant, 0).server().await?;
+    }
+    Ok(())
+}
+
+/// Ends all servers of an endpoint.
+pub fn remove(endpoint: &Endpoint) {
+    Servers::of(endpoint).prune(endpoint, &[]);
+}
+
+/// Asks the variant's next instance, which is started if need be.
+pub async fn invoke(endpoint: Endpoint, variant: String, request: Invocation) -> Result<Prediction, Fault> {
+    let Some(live) = endpoint.serving().into_iter().find(|live| live.name == variant) else {
+        return Err(model_error(&endpoint, 0, "the variant is not in service any more"));
+    };
+    let instance = Servers::of(&endpoint).next(&endpoint, &live);
+    let server = instance.server().await.map_err(|reason| model_error(&endpoint, 0, &reason))?;
+    let Invocation { body, content_type, accept, .. } = request;
+    let reply = server.invoke(body, content_type.as_deref(), accept.as_deref()).await;
+    // A command may end right after the answer.
+    instance.log.flush().await;
+    match reply {
+        Ok(reply) if reply.status == 200 => Ok(Prediction {
+            body: reply.body,
+            content_type: reply.content_type.unwrap_or_else(|| "application/json".to_owned()),
+            custom_attributes: None,
+        }),
+        Ok(reply) => {
+            let message = instance.log.inside(&String::from_utf8_lossy(&reply.body));
+            Err(model_error(&endpoint, reply.status, &message))
+        }
+        Err(error @ (InvokeError::TimedOut | InvokeError::Gone(_))) => {
+            Err(model_error(&endpoint, 0, &error.to_string()))
+        }
+    }
+}
+
+/// One instance, whose server starts when it is needed and again when it has died.
+struct Instance {
+    endpoint: Endpoint,
+    variant: Variant,
+    root: PathBuf,
+    log: LogStream,
+    server: AsyncMutex<Option<Arc<ModelServer>>>,
+}
+
+impl Instance {
+    fn new(endpoint: &Endpoint, variant: &Variant, place: Place) -> Self {
+        let (world, id) = (&endpoint.world, place.instance_id());
+        let root = super::container(world, &["serving", &place.region, &place.endpoint, &id]);
+        let stream = format!("{}/{id}", variant.name);
+        let log = LogStream::open(world, &endpoint.region, &endpoint.log_group(), &stream, &root);
+        Self {
+            endpoint: endpoint.clone(),
+            variant: variant.clone(),
+            root,
+            log,
+            server: AsyncMutex::new(None),
+        }
+    }
+
+    /// The running server. The error is a text for a `FailureReason`.
+    async fn server(self: &Arc<Self>) -> Result<Arc<ModelServer>, String> {
+        let (send, started) = oneshot::channel();
+        let instance = Arc::clone(self);
+        // Apart, so that a caller who gives up does not undo a long installation of packages.
+        self.endpoint.world.spawn(async move {
+            let _ = send.send(instance.running().await);
+        });
+        started.await.unwrap_or_else(|_| Err("the sandbox is being stopped".to_owned()))
+    }
+
+    async fn running(&self) -> Result<Arc<ModelServer>, String> {
+        let mut server = self.server.lock().await;
+        if let Some(running) = server.as_ref().filter(|server| !server.ended()) {
+            return Ok(Arc::clone(running));
+        }
+        let started = self.start().await;
+        self.log.flush().await;
+        let started = Arc::new(started.map_err(|reason| self.log.inside(&reason))?);
+        *server = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
+    async fn start(&self) -> Result<ModelServer, String> {
+        let world = &self.endpoint.world;
+        let name = &self.variant.name;
+        let not_started =
+            |cause: String| format!("The container of production variant {name} cannot be started: {cause}");
+        super::empty(&self.root).map_err(|error| not_started(error.to_string()))?;
+        let container = &self.variant.model["PrimaryContainer"];
+        let environment = texts(&container["Environment"]);
+        let Some(data) = container["ModelDataUrl"].as_str() else {
+            return Err(not_started("the sandbox serves models that have a ModelDataUrl".to_owned()));
+        };
+        let fetch = async |uri: &str, name: &str| {
+            let file = self.root.join(name);
+            let failed = |error| not_started(format!("{uri} cannot be downloaded: {error}"));
+            objects::download(world, uri, &file).await.map_err(failed)?;
+            Ok::<_, String>(file)
+        };
+        let submitted = environment.get("SAGEMAKER_SUBMIT_DIRECTORY").filter(|uri| uri.starts_with("s3://"));
+        let code = match submitted {
+            Some(uri) => Some(fetch(uri, "sourcedir.tar.gz").await?),
+            None => None,
+        };
+        let limit = self.variant.config["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64();
+        let spec = ModelServerSpec {
+            root: self.root.clone(),
+            model: fetch(data, "model.tar.gz").await?,
+            code,
+            environment,
+            packages: super::container_packages(),
+            startup_limit: limit.map_or(STARTUP_LIMIT, Duration::from_secs),
+            reach: super::reach(world, &self.endpoint.region),
+        };
+        let environments =
+            super::environments(world).await.map_err(|error| not_started(error.to_string()))?;
+        ModelServer::start(spec, &environments, self.log.sink()).await.map_err(|failure| {
+            match failure.cause {
+                StartCause::Ended { .. } | StartCause::TimedOut { .. } => {
+                    let said = last_error(&failure.log_tail);
+                    let from = said.ceil_char_boundary(said.len().saturating_sub(LOG_IN_REASON));
+                    // AWS says the first sentence and no more; the log has the same lines.
+                    format!("{} The log ends with: {}", no_ping(name), &said[from..])
+                }
+                cause => not_started(cause.to_string()),
+            }
+        })
+    }
+
+    /// SIGTERM, unless a request is still with the server, which then goes with that.
+    async fn end(&self) {
+        let server = self.server.lock().await.take();
+        if let Some(server) = server.and_then(Arc::into_inner) {
+            server.stop().await;
+        }
+        if let Err(error) = super::remove(&self.root) {
+            tracing::debug!(%error, root = %self.root.display(), "a container's files are left");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Training jobs as local processes (aws-facts §5.2 to §5.8).
+//!
+//! One process plays the first instance, whatever `InstanceCount` says. Data and code come from the sandbox's S3, and
+//! results go there. `Pipe` mode and images without script mode are refused: the job fails and says so.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::future::pending;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoints::{self, Checkpoints};
+use super::log::LogStream;
+use super::objects;
+use crate::sandbox::call::{Answer, Fault};
+use crate::sandbox::runners::container::Layout;
+use crate::sandbox::runners::metrics::Metric;
+use crate::sandbox::runners::process::{Line, LineSink};
+use crate::sandbox::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
+use crate::sandbox::services::sagemaker::work::missing_data;
+use crate::sandbox::services::sagemaker::{End, Ended, Job};
+use crate::sandbox::world::World;
+
+const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
+
+/// What a running job can be told.
+#[derive(Default)]
+struct Signals {
+    stop: CancellationToken,
+    interrupt: Notify,
+}
+
+/// The jobs that this process runs, by region and name.
+#[derive(Default)]
+struct Running(Mutex<HashMap<(String, String), Arc<Signals>>>);
+
+impl Running {
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<(String, String), Arc<Signals>>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn find(&self, job: &Job) -> Option<Arc<Signals>> {
+        self.change(|jobs| jobs.get(&key(job)).cloned())
+    }
+}
+
+fn key(job: &Job) -> (String, String) {
+    (job.region.clone(), job.name.clone())
+}
+
+/// Runs a job from its beginning; a job that a restart of the sandbox interrupted begins again, with its checkpoints.
+pub fn start(job: Job) {
+    let running = job.world.parts.get::<Running>();
+    let signals = Arc::new(Signals::default());
+    running.change(|jobs| jobs.insert(key(&job), Arc::clone(&signals)));
+    let world = Arc::clone(&job.world);
+    world.spawn(async move {
+        let end = run(&job, &signals).await;
+        running.change(|jobs| jobs.remove(&key(&job)));
+        job.end(end);
+    });
+}
+
+/// The job is `Stopping`; one that nothing runs has stopped.
+pub fn stop(job: &Job) {
+    match job.world.parts.get::<Running>().find(job) {
+        Some(signals) => signals.stop.cancel(),
+        None => job.end(End::stopped(None)),
+    }
+}
+
+/// `POST /_sandbox/interrupt {"job": …, "region": …}`: takes a spot job's instance away (aws-facts §5.6).
+pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
+    let name = posted["job"].as_str().unwrap_or_default();
+    let job = Job::new(world, posted["region"].as_str().unwrap_or(&world.region), name);
+    let spot = job.document().is_some_and(|document| document["EnableManagedSpotTraining"] == true);
+    match job.world.parts.get::<Running>().find(&job) {
+        Some(signals) if spot => {
+            signals.interrupt.notify_one();
+            Ok(json!({}))
+        }
+        _ => Err(Fault::new(404, "NotFound", format!("no managed spot training job {name} is running"))),
+    }
+}
+
+/// Attempt after attempt, until one is not interrupted.
+async fn run(job: &Job, signals: &Signals) -> End {
+    loop {
+        let ended = match Container::new(job, signals) {
+            Ok(container) => container.run().await,
+            Err(reason) => Some(End::failed(reason)),
+        };
+        if let Some(end) = ended {
+            return end;
+        }
+        job.enter("Interrupted", "Interrupted: the Spot capacity was taken back");
+        job.enter("Restarting", "Preparing the instances for training");
+    }
+}
+
+/// One attempt: a fresh instance. Its private root goes with it.
+struct Container<'a> {
+    job: &'a Job,
+    signals: &'a Signals,
+    document: Value,
+    root: PathBuf,
+    log: LogStream,
+    metrics: Arc<Watched>,
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = super::remove(&self.root) {
+            tracing::debug!(%error, root = %self.root.display(), "a container's files are left");
+        }
+    }
+}
+
+impl<'a> Container<'a> {
+    fn new(job: &'a Job, signals: &'a Signals) -> Result<Self, String> {
+        let document = job.document().unwrap_or_default();
+        let root = super::container(&job.world, &["training", &job.region, &job.name]);
+        super::empty(&root)
+            .map_err(|error| format!("ClientError: the container cannot be prepared: {error}"))?;
+        let stream = format!("{}/algo-1-{}", job.name, job.world.clock.now() / 1_000);
+        let log = LogStream::open(&job.world, &job.region, LOG_GROUP, &stream, &root);
+        let metrics = Arc::new(Watched::new(&document["AlgorithmSpecification"]["MetricDefinitions"], &log));
+        Ok(Self { job, signals, document, root, log, metrics })
+    }
+
+    /// None: interrupted, to be run again.
+    async fn run(&self) -> Option<End> {
+        let ended = self.attempt().await;
+        self.log.flush().await;
+        let mut end = match ended {
+            Ok(end) => end?,
+            Err(reason) => End::failed(self.log.inside(&reason)),
+        };
+        end.metrics = self.metrics.last();
+        Some(end)
+    }
+
+    async fn attempt(&self) -> Result<Option<End>, String> {
+        let mut checkpoints =
+            Checkpoints::of(&self.job.world, &self.document["CheckpointConfig"], &Layout::new(&self.root));
+        let training = tokio::select! {
+            training = self.start(checkpoints.as_mut()) => training?,
+            () = self.signals.stop.cancelled() => return Ok(Some(End::stopped(None))),
+        };
+        let outcome = self.watch(&training, checkpoints.as_mut()).await;
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints
+                .save()
+                .await
+                .map_err(|error| format!("ClientError: Failed to upload checkpoints: {error}"))?;
+        }
+        let status = match outcome {
+            Outcome::Interrupted => return Ok(None),
+            Outcome::Completed => Ended::Completed,
+            Outcome::Failed { reason } => Ended::Failed(self.log.inside(&reason)),
+            Outcome::Stopped => Ended::Stopped,
+            Outcome::MaxRuntimeExceeded => Ended::MaxRuntimeExceeded,
+        };
+        let model = self.upload(&training, matches!(status, Ended::Failed(_))).await?;
+        Ok(Some(End { status, ..End::stopped(model) }))
+    }
+
+    /// Brings data and code, makes the environment, starts the script.
+    async fn start(&self, checkpoints: Option<&mut Checkpoints>) -> Result<Training, String> {
+        self.job.enter("Downloading", "Downloading input data");
+        if let Some(reason) = missing_data(self.job).await {
+            return Err(reason);
+        }
+        let run = self.prepare(checkpoints).await.map_err(|error| format!("ClientError: {error}"))?;
+        self.job.enter("Training", "Training image download completed. Training in progress.");
+        let environments = super::environments(&self.job.world)
+            .await
+            .map_err(|error| StartError::Python(error).failure_reason())?;
+        run.start(&environments, self.sink()).await.map_err(|error| error.failure_reason())
+    }
+
+    async fn prepare(&self, checkpoints: Option<&mut Checkpoints>) -> Result<TrainingRun, String> {
+        let (world, document) = (&self.job.world, &self.document);
+        let layout = Layout::new(&self.root);
+        let mut channels = Vec::new();
+        for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
+            let (name, uri) = self.source_of(channel)?;
+            let folder = layout.channel(&name);
+            std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+            objects::download_all(world, &uri, &folder).await?;
+            channels.push((name, folder));
+        }
+        let hyperparameters = texts(&document["HyperParameters"]);
+        let mut environment = texts(&document["Environment"]);
+        let toolkit = |name: &str| {
+            let given = hyperparameters.get(&format!("sagemaker_{name}"));
+            given
+                .or_else(|| environment.get(&format!("SAGEMAKER_{}", name.to_uppercase())))
+                .map(|text| decoded(text))
+        };
+        let (Some(program), Some(code)) = (toolkit("program"), toolkit("submit_directory")) else {
+            return Err("the sandbox runs scripts, not images: the job needs the hyperparameters sagemaker_program and \
+                        sagemaker_submit_directory"
+                .to_owned());
+        };
+        let source = self.root.join("sourcedir.tar.gz");
+        objects::download(world, &code, &source)
+            .await
+            .map_err(|error| format!("the source code {code} cannot be downloaded: {error}"))?;
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.restore().await?;
+            // The one variable that AWS does not set: scripts cannot look at /opt/ml/checkpoints here.
+            let usual = document["CheckpointConfig"]["LocalPath"].as_str().unwrap_or(checkpoints::USUAL);
+            environment.entry("SM_CHECKPOINT_DIR".to_owned()).or_insert_with(|| usual.to_owned());
+        }
+        // Processes run in real time; the limit is of sandbox time.
+        let limit = document["StoppingCondition"]["MaxRuntimeInSeconds"].as_u64().unwrap_or(86_400);
+        Ok(TrainingRun {
+            root: self.root.clone(),
+            source,
+            program,
+            channels,
+            hyperparameters,
+            environment,
+            job_name: self.job.name.clone(),
+            job_arn: document["TrainingJobArn"].as_str().unwrap_or_default().to_owned(),
+            instance_type: document["ResourceConfig"]["InstanceType"].as_str().unwrap_or_default().to_owned(),
+            packages: super::container_packages(),
+            max_runtime: Duration::from_secs(limit).div_f64(world.clock.speed()),
+            reach: super::reach(world, &self.job.region),
+        })
+    }
+
+    /// Name and URI of a channel whose files the sandbox can bring.
+    fn source_of(&self, channel: &Value) -> Result<(String, String), String> {
+        let name = channel["ChannelName"].as_str().unwrap_or_default();
+        let source = &channel["DataSource"]["S3DataSource"];
+        let mode = &self.document["AlgorithmSpecification"]["TrainingInputMode"];
+        let mode = channel["InputMode"].as_str().or(mode.as_str()).unwrap_or("File");
+        match (source["S3DataType"].as_str(), source["S3Uri"].as_str()) {
+            (Some("S3Prefix"), Some(uri)) if mode != "Pipe" => Ok((name.to_owned(), uri.to_owned())),
+            (data_type, _) => Err(format!(
+                "the sandbox brings channels of type S3Prefix in File or FastFile mode, not {name}'s {} in {mode} mode",
+                data_type.unwrap_or("source")
+            )),
+        }
+    }
+
+    /// Waits for the end, passes signals on, and saves checkpoints meanwhile.
+    async fn watch(&self, training: &Training, checkpoints: Option<&mut Checkpoints>) -> Outcome {
+        let ending = async {
+            tokio::select! {
+                () = self.signals.stop.cancelled() => training.stop(STOP_GRACE).await,
+                () = self.signals.interrupt.notified() => training.interrupt(STOP_GRACE).await,
+            }
+            pending::<Infallible>().await
+        };
+        let saving = async {
+            match checkpoints {
+                Some(checkpoints) => checkpoints.keep_saving().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            outcome = training.outcome() => outcome,
+            never = ending => match never {},
+            never = saving => match never {},
+        }
+    }
+
+    /// Packs and stores the model, unless the job failed, and what is in the output directory. Answers with the
+    /// model's URI, if there is a model.
+    async fn upload(&self, training: &Training, failed: bool) -> Result<Option<String>, String> {
+        if !failed {
+            self.job.enter("Uploading", "Uploading generated training model");
+        }
+        let artifacts = training
+            .pack(&self.root)
+            .await
+            .map_err(|error| format!("ClientError: the model cannot be packed: {error}"))?;
+        let store = async |file: Option<PathBuf>, name: &str| {
+            let Some(file) = file else { return Ok(None) };
+            let uri = self.job.artifact(name);
+            objects::upload(&self.job.world, &uri, &file)
+                .await
+                .map_err(|error| format!("ClientError: Failed to upload {uri}: {error}"))?;
+            Ok::<_, String>(Some(uri))
+        };
+        store(artifacts.output, "output.tar.gz").await?;
+        store(artifacts.model.filter(|_| !failed), "model.tar.gz").await
+    }
+
+    fn sink(&self) -> LineSink {
+        let (log, metrics) = (self.log.sink(), Arc::clone(&self.metrics));
+        Arc::new(move |line: Line| {
+            metrics.see(&line.text);
+            log(line);
+        })
+    }
+}
+
+/// The last value of each metric of the job.
+struct Watched(Vec<(Metric, Mutex<Option<f64>>)>);
+
+impl Watched {
+    /// An expression that cannot be read here is named in the log; the others count.
+    fn new(definitions: &Value, log: &LogStream) -> Self {
+        let metric = |definition: &Value| {
+            let text = |member: &str| definition[member].as_str().unwrap_or_default();
+            Metric::new(text("Name"), text("Regex"))
+                .inspect_err(|error| log.say(&format!("the metric {} is not read: {error}", text("Name"))))
+                .ok()
+        };
+        let metrics = definitions.as_array().into_iter().flatten().filter_map(metric);
+        Self(metrics.map(|metric| (metric, Mutex::default())).collect())
+    }
+
+    fn see(&self, line: &str) {
+        for (metric, last) in &self.0 {
+            if let Some(value) = metric.value(line) {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            }
+        }
+    }
+
+    fn last(&self) -> Vec<(String, f64)> {
+        let value = |last: &Mutex<Option<f64>>| *last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.iter().filter_map(|(metric, last)| Some((metric.name.clone(), value(last)?))).collect()
+    }
+}
+
+/// A map of texts, as the API has it.
+pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(map.clone()).unwrap_or_default()
+}
+
+/// AWS's SDK writes hyperparameters as JSON, so a text comes in quotes; others write it as it is (aws-facts §5.5).
+fn decoded(text: &str) -> String {
+    serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
+}
