@@ -71,7 +71,10 @@ impl Inputs {
     pub fn read(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
         let mut inputs = Self::default();
         for source in sources {
-            inputs.0.entry((source.path.clone(), source.use_as.clone())).or_insert_with(|| read(folder, &source));
+            inputs
+                .0
+                .entry((source.path.clone(), source.use_as.clone()))
+                .or_insert_with(|| read(folder, &source));
         }
         inputs
     }
@@ -90,9 +93,14 @@ const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Sto
 
 fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let root = folder.join(&source.path);
-    let refuse = |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
+    let refuse =
+        |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
     let io = |path: &Path, error: &dyn std::fmt::Display| {
-        refuse(codes::LOCAL_IO, format!("{} cannot be read: {error}", path.display()), "check its permissions")
+        refuse(
+            codes::LOCAL_IO,
+            format!("{} cannot be read: {error}", path.display()),
+            "check its permissions",
+        )
     };
     if !root.is_dir() {
         let message = format!("there is no folder {}", root.display());
@@ -131,12 +139,18 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         .add_custom_ignore_filename(".opsctlignore")
         .follow_links(true)
         .overrides(kept)
-        .filter_entry(move |e| !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore())
+        .filter_entry(move |e| {
+            !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
+        })
         .build();
     let mut entries = Vec::new();
     for found in walk {
         let found = found.map_err(|e| {
-            refuse(codes::SYMLINK, format!("in {}: {e}", root.display()), "remove the link, or put a copy there")
+            refuse(
+                codes::SYMLINK,
+                format!("in {}: {e}", root.display()),
+                "remove the link, or put a copy there",
+            )
         })?;
         let path = found.path();
         if found.path_is_symlink() && found.depth() > 0 {
@@ -151,7 +165,8 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         }
         let relative = path.strip_prefix(&root).unwrap_or(path);
         let Some(name) = relative.to_str() else {
-            let message = format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
+            let message =
+                format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
             return Err(refuse(codes::LOCAL_IO, message, "rename the file"));
         };
         let name = name.replace(std::path::MAIN_SEPARATOR, "/");

@@ -105,7 +105,8 @@ async fn sessions(iam: &aws_sdk_iam::Client) -> Result<HashMap<String, u32>, OpE
     let mut sessions = HashMap::new();
     let mut marker: Option<String> = None;
     loop {
-        let call = iam.list_roles().max_items(PAGE).set_marker(marker.take()).customize().config_override(patient());
+        let call =
+            iam.list_roles().max_items(PAGE).set_marker(marker.take()).customize().config_override(patient());
         let page = call.send().await.op("iam:ListRoles")?;
         sessions.extend(page.roles().iter().filter_map(|role| {
             Some((role.arn().to_owned(), u32::try_from(role.max_session_duration()?).ok()?))
@@ -126,7 +127,9 @@ fn role(role: &RoleDetail) -> Value {
         json!({ "PermissionsBoundaryType": b.permissions_boundary_type().map(|t| t.as_str()), "PermissionsBoundaryArn": b.permissions_boundary_arn() })
     });
     let last_used = role.role_last_used().map(|used| {
-        without_nulls(json!({ "LastUsedDate": used.last_used_date().and_then(time), "Region": used.region() }))
+        without_nulls(
+            json!({ "LastUsedDate": used.last_used_date().and_then(time), "Region": used.region() }),
+        )
     });
     without_nulls(json!({
         "Path": role.path(), "RoleName": role.role_name(), "RoleId": role.role_id(), "Arn": role.arn(),
@@ -140,7 +143,9 @@ fn role(role: &RoleDetail) -> Value {
 }
 
 fn user(user: &UserDetail) -> Value {
-    let boundary = user.permissions_boundary().map(|b| json!({ "PermissionsBoundaryArn": b.permissions_boundary_arn() }));
+    let boundary = user
+        .permissions_boundary()
+        .map(|b| json!({ "PermissionsBoundaryArn": b.permissions_boundary_arn() }));
     without_nulls(json!({
         "Path": user.path(), "UserName": user.user_name(), "UserId": user.user_id(), "Arn": user.arn(),
         "CreateDate": user.create_date().and_then(time), "GroupList": user.group_list(),
@@ -176,9 +181,7 @@ fn managed(policy: &ManagedPolicyDetail) -> Value {
 }
 
 fn inline(policies: &[PolicyDetail]) -> Vec<Value> {
-    let one = |p: &PolicyDetail| {
-        json!({ "PolicyName": p.policy_name(), "PolicyDocument": p.policy_document().map(document) })
-    };
+    let one = |p: &PolicyDetail| json!({ "PolicyName": p.policy_name(), "PolicyDocument": p.policy_document().map(document) });
     policies.iter().map(one).collect()
 }
 

@@ -49,13 +49,17 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         baseline.apply(&mut result, settings.now);
         if args.update_baseline {
             write(file, &baseline.updated(&result).to_text())?;
-            ui.say(&format!("Wrote {}. Say in it why each finding is accepted, by whom, and until when.", file.display()));
+            ui.say(&format!(
+                "Wrote {}. Say in it why each finding is accepted, by whom, and until when.",
+                file.display()
+            ));
         }
     }
     if let Some(folder) = &args.write {
         propose(&account, &usage, &settings, folder, ui)?;
     }
-    let location = config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
+    let location =
+        config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
     ui.out(&report::render(&result, format, Options { location: &location, fail_on }));
     Ok(match fail_on {
         // Findings first: that something else could not be read does not make them better.
@@ -167,7 +171,12 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
 fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, ui: &Ui) -> Ended {
     let Some(answer) = explain::explain(account, role, action, resource) else {
         let message = format!("the account has no role `{role}`");
-        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "give its name or its whole ARN"));
+        return Err(Failure::said(
+            codes::UNKNOWN_NAME,
+            Exit::Usage,
+            message,
+            "give its name or its whole ARN",
+        ));
     };
     if ui.json() {
         ui.out_json(&serde_json::json!({
@@ -176,7 +185,13 @@ fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, ui: 
         }));
     } else {
         let lines: String = answer.lines.iter().map(|line| format!("  {line}\n")).collect();
-        ui.out(&format!("{} {} on {}: {}\n{lines}", answer.role, answer.action, answer.resource, answer.decision.words()));
+        ui.out(&format!(
+            "{} {} on {}: {}\n{lines}",
+            answer.role,
+            answer.action,
+            answer.resource,
+            answer.decision.words()
+        ));
     }
     Ok(Exit::Done)
 }

@@ -36,7 +36,11 @@ const SHARED_KEYS: [&str; 3] = ["project", "audit", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
-    pub fn of(document: &Document, environment: &str, sections: &[&'static str]) -> Result<Self, Diagnostics> {
+    pub fn of(
+        document: &Document,
+        environment: &str,
+        sections: &[&'static str],
+    ) -> Result<Self, Diagnostics> {
         let (config, problems) = Self::read(document, environment, sections);
         if problems.has_errors() { Err(problems) } else { Ok(config) }
     }
@@ -59,7 +63,12 @@ impl Config {
         }
         if document.values().get("env").is_some_and(|env| !env.is_object()) {
             let text = "`env` is not a table";
-            problems.push(Diagnostic::error(codes::BAD_VALUE, KeyPath::of(["env"]), text, "write [env.NAME]"));
+            problems.push(Diagnostic::error(
+                codes::BAD_VALUE,
+                KeyPath::of(["env"]),
+                text,
+                "write [env.NAME]",
+            ));
         }
         for (name, is_table) in document.environment_tables() {
             let at = KeyPath::of(["env", name]);

@@ -30,7 +30,8 @@ pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Dia
             problems.push(Diagnostic { at: KeyPath([&at.0[..], &problem.at.0].concat()), ..problem });
         }
         // Going on needs a smaller value. A missing key takes its whole table with it.
-        let cut = if value.pointer(&pointer(&leaf)).is_some() { leaf } else { leaf.parent().unwrap_or_default() };
+        let cut =
+            if value.pointer(&pointer(&leaf)).is_some() { leaf } else { leaf.parent().unwrap_or_default() };
         if cut.0.is_empty() || !remove(&mut value, &cut) {
             return None;
         }
@@ -72,7 +73,8 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
             None if known.is_empty() => "nothing can be set here".into(),
             None => format!("known here: {}", known.join(", ")),
         };
-        let problem = Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
+        let problem =
+            Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
         return (problem, leaf);
     }
     if message.starts_with("missing field") {

@@ -85,12 +85,20 @@ async fn take_over(s3: &aws_sdk_s3::Client, bucket: &str, who: &str) -> OpResult
         return Err(OpError::new("lease", OpErrorKind::LeaseHeld, message));
     }
     put(s3, bucket, who, Some(&etag)).await.map_err(|error| match error.kind {
-        OpErrorKind::Conflict => OpError::new("lease", OpErrorKind::LeaseHeld, "somebody else has just taken it"),
+        OpErrorKind::Conflict => {
+            OpError::new("lease", OpErrorKind::LeaseHeld, "somebody else has just taken it")
+        }
         _ => error,
     })
 }
 
-async fn renew(s3: aws_sdk_s3::Client, bucket: String, who: String, mut etag: String, ended: CancellationToken) {
+async fn renew(
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    who: String,
+    mut etag: String,
+    ended: CancellationToken,
+) {
     // A pause is a wait for the end.
     while timeout(HEARTBEAT, ended.cancelled()).await.is_err() {
         match put(&s3, &bucket, &who, Some(&etag)).await {

@@ -39,8 +39,14 @@ impl Decision {
 }
 
 /// Steps from the seen to the wanted. Fails when something could not be read or is not ours to touch.
-pub fn build(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Result<Plan, Diagnostics> {
-    let mut planner = Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
+pub fn build(
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    mode: Mode,
+) -> Result<Plan, Diagnostics> {
+    let mut planner =
+        Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
@@ -65,7 +71,14 @@ struct Steps {
 }
 
 impl Steps {
-    fn push(&mut self, target: &ResourceId, physical: &str, op: Op, after: BTreeSet<StepId>, why: Vec<String>) {
+    fn push(
+        &mut self,
+        target: &ResourceId,
+        physical: &str,
+        op: Op,
+        after: BTreeSet<StepId>,
+        why: Vec<String>,
+    ) {
         let id = self.list.len();
         match op.verb() {
             Verb::Delete => self.gone.insert(target.clone(), id),
@@ -169,7 +182,12 @@ impl<'a> Planner<'a> {
             Look::Absent => return Decision::Create(self.why_new(node)),
             Look::Unreadable(why) => {
                 let text = format!("{} could not be read: {why}", node.id);
-                self.problem(codes::DENIED, &node.id, text, "nothing was changed; allow the call and run it again");
+                self.problem(
+                    codes::DENIED,
+                    &node.id,
+                    text,
+                    "nothing was changed; allow the call and run it again",
+                );
                 return Decision::Keep;
             }
         };
@@ -208,9 +226,14 @@ impl<'a> Planner<'a> {
         let mut why: Vec<String> = changes.iter().map(ToString::to_string).collect();
         if let Some(whole) = self.whole(node) {
             match decided.get(whole) {
-                Some(Decision::Replace(_)) => return Decision::Replace(vec![format!("{whole} is made again")]),
+                Some(Decision::Replace(_)) => {
+                    return Decision::Replace(vec![format!("{whole} is made again")]);
+                }
                 Some(of_whole) if of_whole.detaches() => {
-                    why.insert(0, format!("steps aside while {whole} changes what it may not change under scaling"));
+                    why.insert(
+                        0,
+                        format!("steps aside while {whole} changes what it may not change under scaling"),
+                    );
                     return Decision::Replace(why);
                 }
                 _ => {}
@@ -219,9 +242,14 @@ impl<'a> Planner<'a> {
         match changes.iter().map(|c| c.needs).max() {
             Some(Needs::Replace) if kind.owner_of(seen) != Owner::Ours => {
                 // To make it again would delete what somebody else made.
-                let in_the_way = changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
+                let in_the_way =
+                    changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
                 let reasons = in_the_way.collect::<Vec<_>>().join(", ");
-                let text = format!("{} `{}` is not ours, and would have to be made again: {reasons}", node.id.kind.words(), node.physical);
+                let text = format!(
+                    "{} `{}` is not ours, and would have to be made again: {reasons}",
+                    node.id.kind.words(),
+                    node.physical
+                );
                 self.problem(codes::FOREIGN, &node.id, text, "delete it yourself, or rename yours");
                 Decision::Keep
             }
@@ -247,7 +275,12 @@ impl<'a> Planner<'a> {
                 Look::Absent => {}
                 Look::Unreadable(why) => {
                     let text = format!("{} could not be read: {why}", node.id);
-                    self.problem(codes::DENIED, &node.id, text, "nothing was deleted; allow the call and run it again");
+                    self.problem(
+                        codes::DENIED,
+                        &node.id,
+                        text,
+                        "nothing was deleted; allow the call and run it again",
+                    );
                 }
                 Look::Present(seen) if self.kind(node.id.kind).owner_of(seen) == Owner::Ours => {
                     let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
@@ -288,6 +321,11 @@ impl<'a> Planner<'a> {
             Mode::Destroy => Vec::new(),
         };
         let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
-        Ok(Plan { scope: self.want.scope.clone(), unchanged, leftovers, steps: order::sorted(self.steps.list) })
+        Ok(Plan {
+            scope: self.want.scope.clone(),
+            unchanged,
+            leftovers,
+            steps: order::sorted(self.steps.list),
+        })
     }
 }

@@ -79,7 +79,11 @@ fn under_parts(
         for (id, physical) in there.iter().filter(|_| alone) {
             let Some(part) = kind(id).filter(|k| k.part() == Some(step.target.kind)) else { continue };
             let on_it = part.whole_name(physical) == Some(&step.physical);
-            if on_it && !find(plan, id, |verb| verb == Verb::Delete).iter().any(|gone| before[&step.id].contains(gone)) {
+            if on_it
+                && !find(plan, id, |verb| verb == Verb::Delete)
+                    .iter()
+                    .any(|gone| before[&step.id].contains(gone))
+            {
                 wrong.push(format!("{} is changed while {id} is on it", step.target));
             }
         }

@@ -67,11 +67,8 @@ fn one_step(
     let usual = usual.map(|t| format!("about {t}"));
     // A leftover goes by its physical name already.
     let physical = (step.target.name != step.physical).then(|| step.physical.clone());
-    let notes: Vec<String> = [physical, Some(summary), usual]
-        .into_iter()
-        .flatten()
-        .filter(|n| !n.is_empty())
-        .collect();
+    let notes: Vec<String> =
+        [physical, Some(summary), usual].into_iter().flatten().filter(|n| !n.is_empty()).collect();
     let line = format!("  {sign}{pad}{}", styles.faint(&notes.join("  ")));
     let _ = writeln!(text, "{}", line.trim_end());
     let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
