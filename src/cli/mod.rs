@@ -91,8 +91,8 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
 fn start_log(verbose: u8) {
     let filter = match verbose {
         0 => return,
-        1 => "opsctl=debug",
-        _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug",
+        1 => "opsctl=debug,s3s=off",
+        _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug,s3s=off",
     };
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();

@@ -22,6 +22,7 @@ pub mod store;
 pub mod tags;
 #[cfg(test)]
 mod wire_tests;
+mod work;
 pub mod world;
 
 use std::collections::BTreeSet;

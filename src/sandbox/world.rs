@@ -53,7 +53,8 @@ impl World {
             parts: Parts::default(),
             account: options.account,
             region: options.region,
-            root: options.root,
+            // Processes that run elsewhere are given paths in it.
+            root: std::path::absolute(&options.root)?,
             pace: options.pace,
             machines: Machines::default(),
             rules_off: options.rules_off,
