@@ -82,7 +82,9 @@ fn check(bucket: &str, statement: &Value) -> Result<(), Fault> {
         return malformed("Invalid policy syntax.");
     }
     let actions = [texts(&statement["Action"]), texts(&statement["NotAction"])].concat();
-    if actions.is_empty() || !actions.iter().all(|action| *action == "*" || action.starts_with("s3:")) {
+    // Prefix and name of an action are case-insensitive (IAM reference, policy element Action).
+    let of_s3 = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");
+    if actions.is_empty() || !actions.iter().all(|action| of_s3(action)) {
         return malformed("Policy has invalid action");
     }
     let own = arn(bucket);
