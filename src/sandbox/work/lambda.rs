@@ -221,8 +221,9 @@ impl Objects for Buckets {
             let ObjectName { bucket, key, version } = object;
             let place = s3::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
             if place != region && world.enforces("code-bucket-region") {
-                let message =
-                    format!("The bucket is in this region: {place}. Please use this region to retry the request");
+                let message = format!(
+                    "The bucket is in this region: {place}. Please use this region to retry the request"
+                );
                 return Err(unreadable(&Fault::new(301, "PermanentRedirect", message)));
             }
             let found = s3::read(&world, &bucket, &key, version.as_deref()).await;

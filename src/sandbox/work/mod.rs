@@ -3,6 +3,8 @@
 pub mod ec2;
 pub mod lambda;
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

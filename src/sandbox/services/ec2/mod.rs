@@ -22,8 +22,8 @@ use crate::sandbox::protocol::query::{Api, Flavour};
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
-pub use console::write_console;
 pub use catalog::{INSTANCE_TYPES, InstanceType};
+pub use console::write_console;
 pub use machine::{Booted, Idle, Machine, Machines, resume};
 pub use state::{fail, shut_down};
 pub(super) use tagging::forget_gone;

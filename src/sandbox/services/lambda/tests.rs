@@ -308,7 +308,8 @@ async fn a_role_must_exist_trust_lambda_and_be_known() {
         [("wrong", "sagemaker.amazonaws.com", 0), ("young", "lambda.amazonaws.com", usable_at)]
     {
         let arn = format!("arn:aws:iam::123456789012:role/{name}");
-        let role = json!({"Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(), "UsableAt": at});
+        let role =
+            json!({"Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(), "UsableAt": at});
         roles().put(name, role).unwrap();
     }
     for name in ["missing", "wrong", "young"] {
