@@ -105,11 +105,11 @@ impl Bench {
             .retry_config(sdk::config::retry::RetryConfig::disabled())
             .build();
         let client = sdk::Client::from_conf(config);
-        // The services are there when the first call is answered.
-        client.get_account_settings().send().await.unwrap();
         let echo = Echo::default();
         let notes = Arc::clone(&echo.0);
+        // Before the services are there, which they are when the first call is answered.
         sandbox.world().parts.put(Seams { work: Arc::new(echo), ..Seams::default() });
+        client.get_account_settings().send().await.unwrap();
         Self { root, sandbox, client, notes }
     }
 
