@@ -140,6 +140,13 @@ fn spec(world: &World, version: &FunctionVersion) -> FunctionSpec {
     }
 }
 
+/// Makes provisioned environments that are told to be ready. One that fails now shows when it is invoked.
+async fn again(pool: &Pool, version: &FunctionVersion, count: usize) {
+    if let Err(failure) = pool.provision(count).await {
+        tracing::debug!(function = version.name, %failure, "provisioned concurrency was not made again");
+    }
+}
+
 /// The function cannot run on this machine. Trying again does not help, and no SDK tries a 501 again.
 fn cannot_run(reason: &str) -> Fault {
     Fault::new(501, "ServiceException", format!("the sandbox cannot run this function: {reason}"))
@@ -157,16 +164,19 @@ impl Work for Functions {
             let running = place.running(&world, &version).await.map_err(|reason| cannot_run(&reason))?;
             let Running { pool, lines, .. } = running;
             let wanted = usize::try_from(version.provisioned).unwrap_or(usize::MAX);
-            // A restart lost them. Invocations that come while they are made spill over, as on AWS.
-            if pool.provisioned().requested < wanted
-                && let Err(failure) = pool.provision(wanted).await
-            {
-                tracing::debug!(function = version.name, %failure, "provisioned concurrency was not made again");
+            // A restart lost them. The first is waited for; invocations that come meanwhile spill over, as on AWS.
+            let lost = pool.provisioned().requested == 0 && wanted > 0;
+            if lost {
+                again(pool, &version, 1).await;
             }
             let Invocation { request_id, invoked_arn, payload, client_context } = invocation;
             let invocation = runner::Invocation { request_id, invoked_arn, payload, client_context };
             let ended = pool.invoke(invocation).await;
             lines.flush();
+            if lost && wanted > 1 {
+                let (pool, version) = (pool.clone(), version);
+                world.spawn(async move { again(&pool, &version, wanted).await });
+            }
             let ended = ended.map_err(|error| cannot_run(&with_causes(&error)))?;
             Ok(Invoked {
                 log_tail: ended.log_tail(),
