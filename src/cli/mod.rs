@@ -94,7 +94,7 @@ fn start_log(verbose: u8) {
     let filter = match verbose {
         0 => return,
         1 => "opsctl=debug,s3s=off",
-        _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug",
+        _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug,s3s=off",
     };
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let _ = tracing_subscriber::fmt()

@@ -60,7 +60,7 @@ pub struct SandboxOptions {
     pub announce: bool,
     /// Directory of what is costly to make and outlives the state: Python environments with their packages.
     pub cache: PathBuf,
-    /// Really run the user's code. Without, SageMaker only walks through its states: for tests of the control plane.
+    /// Really run the user's code. Without, everything only goes through its states: for tests of the control plane.
     pub runs: bool,
 }
 
@@ -135,15 +135,13 @@ impl Sandbox {
         // We hold the lock, so whatever announcement is there was left by a killed process.
         remove_if_there(&announcement).map_err(failed)?;
 
-        let (port, announce, runs) = (options.port, options.announce, options.runs);
+        let (port, announce) = (options.port, options.announce);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
             .await
             .map_err(|source| SandboxError::Listen { port, source })?;
         let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
         let world = Arc::new(World::open(options, format!("http://{address}")).map_err(failed)?);
-        if runs {
-            work::plug(&world).map_err(failed)?;
-        }
+        work::plug(&world).map_err(failed)?;
         if announce {
             let holder =
                 Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };

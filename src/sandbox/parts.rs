@@ -19,6 +19,11 @@ impl Parts {
         self.all().insert(TypeId::of::<T>(), Arc::new(part));
     }
 
+    /// Keeps a part unless there is one of its type: what a test has put there comes first.
+    pub fn offer<T: Send + Sync + 'static>(&self, part: T) {
+        self.all().entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(part));
+    }
+
     /// The part of this type; the default one from now on, if there was none.
     pub fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let part = Arc::clone(self.all().entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())));
@@ -44,6 +49,8 @@ mod tests {
     fn a_part_is_found_by_its_type_and_shared() {
         let parts = Parts::default();
         *parts.get::<Mutex<u8>>().lock().unwrap() += 1;
+        assert_eq!(*parts.get::<Mutex<u8>>().lock().unwrap(), 1);
+        parts.offer(Mutex::new(9_u8));
         assert_eq!(*parts.get::<Mutex<u8>>().lock().unwrap(), 1);
         parts.put(Mutex::new(7_u8));
         assert_eq!(*parts.get::<Mutex<u8>>().lock().unwrap(), 7);

@@ -35,6 +35,8 @@ pub struct World {
     pub root: PathBuf,
     /// Directory of what outlives the state: Python environments.
     pub cache: PathBuf,
+    /// Whether the user's code really runs.
+    pub runs: bool,
     pub pace: Pace,
     /// What runs on EC2 instances.
     pub machines: Machines,
@@ -55,8 +57,10 @@ impl World {
             parts: Parts::default(),
             account: options.account,
             region: options.region,
-            root: options.root,
+            // Processes that run elsewhere are given paths in it.
+            root: std::path::absolute(&options.root)?,
             cache: options.cache,
+            runs: options.runs,
             pace: options.pace,
             machines: Machines::default(),
             rules_off: options.rules_off,

@@ -2,7 +2,9 @@
 //!
 //! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its PATH are
 //! an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3` with boto3 and the
-//! packages asked for. What it installs with pip goes into the root. It does not run as root, and there is no `dnf`.
+//! packages asked for. `OPSCTL_VENV` is the virtual environment of that `python3`. It is shared and has its requirements
+//! already, so pip finds them satisfied and is given no index; without requirements, pip installs into the root. The
+//! script does not run as root, and there is no `dnf`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +19,11 @@ use super::process::{LineSink, Process, Program, SYSTEM_PATH};
 use super::python::{Environments, PythonError, Wanted};
 
 const AWS: &str = include_str!("ec2_aws.py");
+const TIMEOUT: &str = include_str!("ec2_timeout.py");
 const SHUTDOWN: &str = include_str!("ec2_shutdown.sh");
+
+/// What every instance's `python3` has.
+pub const PACKAGES: &[&str] = &["boto3"];
 
 /// One instance, ready to boot.
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ pub struct Ec2Run {
     pub user_data: String,
     /// Packages of the script's `python3`, besides boto3.
     pub packages: Vec<String>,
+    /// A `requirements.txt` that the script is going to install.
+    pub requirements: Option<PathBuf>,
     pub environment: BTreeMap<String, String>,
     pub reach: Reach,
 }
@@ -73,22 +81,28 @@ impl Ec2Run {
         if !self.user_data.starts_with("#!") {
             return Ok(instance(None));
         }
-        let mut wanted = Wanted::of(&["boto3"]);
+        let mut wanted = Wanted::of(PACKAGES);
+        wanted.requirements.clone_from(&self.requirements);
         wanted.packages.extend(self.packages.iter().cloned());
         let venv = environments.ensure(&wanted, &sink).await?;
         write_program(&bin.join("aws"), &format!("#!{}\n{AWS}", text(venv.python())))?;
+        write_program(&bin.join("timeout"), &format!("#!{}\n{TIMEOUT}", text(venv.python())))?;
         write_program(&bin.join("shutdown"), SHUTDOWN)?;
         let script = self.root.join("user-data");
         write_program(&script, &self.user_data)?;
 
+        let pip = match self.requirements {
+            Some(_) => vec![("PIP_NO_INDEX", "1".to_owned())],
+            None => vec![("PIP_TARGET", text(&site)), ("PYTHONPATH", text(&site))],
+        };
         let program = Program::new(script, &self.root)
             .envs([("PATH", format!("{}:{}:{SYSTEM_PATH}", bin.display(), venv.bin().display()))])
             .envs(
                 [("OPSCTL_ROOT", &self.root), ("HOME", &self.root), ("TMPDIR", &temporary)]
                     .map(|(k, v)| (k, text(v))),
             )
-            // The cached environment is shared, so the script's own pip installs into the root.
-            .envs([("PIP_TARGET", text(&site)), ("PYTHONPATH", text(&site))])
+            .envs([("OPSCTL_VENV", text(&venv.directory))])
+            .envs(pip)
             .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PYTHONUNBUFFERED", "1")])
             .envs([("OPSCTL_HALTED", text(&halted))])
             .envs(self.reach.environment())

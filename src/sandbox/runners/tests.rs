@@ -525,6 +525,7 @@ async fn user_data_runs_until_it_shuts_down() {
         root: root.path().join(name),
         user_data: user_data.to_owned(),
         packages: Vec::new(),
+        requirements: None,
         environment: BTreeMap::new(),
         reach: reach(),
     };

@@ -18,17 +18,21 @@ pub mod tagging;
 use std::sync::Arc;
 
 use super::protocol::Service;
+use super::work;
 use super::world::World;
 
 /// Every service of the sandbox: one line each.
 pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
     sagemaker::resume(world);
+    if world.runs {
+        work::ec2::install(world);
+    }
     vec![
         Box::new(autoscaling::API),
         Box::new(cloudwatch::API),
         Box::new(ec2::API),
         Box::new(iam::API),
-        Box::new(lambda::open(world, lambda::Seams::default())),
+        Box::new(lambda::open(world, work::functions(world))),
         Box::new(logs::API),
         Box::new(quotas::API),
         Box::new(runtime::API),

@@ -4,22 +4,30 @@
 //! the start was left by a killed process. Whatever was under way is taken up again by the services' `resume`.
 
 mod checkpoints;
+pub mod ec2;
+pub mod lambda;
+mod lines;
 mod log;
 mod objects;
 mod serving;
+mod states;
+#[cfg(test)]
+mod tests;
 mod training;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::call::Fault;
 use super::runners::Reach;
 use super::runners::python::{Environments, Python, PythonError};
-use super::services::sagemaker::work::{Invocation, Prediction, Seams, Work};
+use super::services::lambda::Seams as FunctionSeams;
+use super::services::sagemaker::work::{Invocation, Prediction, Seams, StateWalk, Work};
 use super::services::sagemaker::{Endpoint, Job};
 use super::world::World;
 
@@ -27,14 +35,24 @@ pub(super) use training::interrupt;
 
 const CONTAINERS: &str = "containers";
 
-/// Lets this world run training scripts and model servers as local processes. To be called before it serves.
+/// Lets this world run training scripts, model servers, instances and functions as local processes; or, without
+/// `runs`, only go through the states of it. To be called before it serves.
 ///
 /// # Errors
 /// What a killed process left cannot be removed.
 pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
     remove(&world.root.join(CONTAINERS))?;
-    world.parts.put(Seams { work: Arc::new(Local), objects: Arc::new(objects::Stored) });
+    let work: Arc<dyn Work> = if world.runs { Arc::new(Local) } else { Arc::new(StateWalk) };
+    world.parts.put(Seams { work, objects: Arc::new(objects::Stored) });
+    if !world.runs {
+        world.machines.install(Arc::new(states::Walk));
+    }
     Ok(())
+}
+
+/// What runs functions in this world.
+pub(super) fn functions(world: &Arc<World>) -> FunctionSeams {
+    if world.runs { lambda::seams(world) } else { FunctionSeams::default() }
 }
 
 /// SageMaker's work as local processes.
@@ -71,15 +89,25 @@ impl Work for Local {
     }
 }
 
-/// The interpreter of this machine, looked for once.
+/// The interpreters of this machine, each looked for once.
 #[derive(Default)]
-struct Interpreter(OnceCell<Python>);
+struct Interpreters(Mutex<BTreeMap<Option<String>, Python>>);
 
-/// The cached environments for user code. They outlive the sandbox's state: `<cache>/python`.
-async fn environments(world: &World) -> Result<Environments, PythonError> {
-    let interpreter = world.parts.get::<Interpreter>();
-    let python = interpreter.0.get_or_try_init(|| Python::find(None, None)).await?;
-    Ok(Environments { python: python.clone(), cache: absolute(world.cache.join("python")) })
+/// The cached environments for user code, for any Python or a preferred one (`python3.12`). They outlive the
+/// sandbox's state: `<cache>/python`.
+async fn environments(world: &World, preferred: Option<&str>) -> Result<Environments, PythonError> {
+    let interpreters = world.parts.get::<Interpreters>();
+    let mut known = interpreters.0.lock().await;
+    let wanted = preferred.and_then(|name| name.strip_prefix("python"));
+    let python = match known.get(&wanted.map(str::to_owned)) {
+        Some(python) => python.clone(),
+        None => {
+            let python = Python::find(None, wanted).await?;
+            known.insert(wanted.map(str::to_owned), python.clone());
+            python
+        }
+    };
+    Ok(Environments { python, cache: absolute(world.cache.join("python")) })
 }
 
 /// How code inside reaches this sandbox. Any key opens it.
@@ -89,7 +117,7 @@ fn reach(world: &World, region: &str) -> Reach {
         endpoint_url: world.endpoint_url().to_owned(),
         access_key_id: "sandbox".to_owned(),
         secret_access_key: "sandbox".to_owned(),
-        session_token: None,
+        session_token: Some("sandbox".to_owned()),
     }
 }
 
@@ -119,4 +147,10 @@ fn absolute(path: PathBuf) -> PathBuf {
 /// What AWS's images bring to training and to serving.
 fn container_packages() -> Vec<String> {
     super::runners::python::CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect()
+}
+
+/// An error with its causes, for a message.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -240,7 +240,7 @@ impl Instance {
             reach: super::reach(world, &self.endpoint.region),
         };
         let environments =
-            super::environments(world).await.map_err(|error| not_started(error.to_string()))?;
+            super::environments(world, None).await.map_err(|error| not_started(error.to_string()))?;
         ModelServer::start(spec, &environments, self.log.sink()).await.map_err(|failure| {
             match failure.cause {
                 StartCause::Ended { .. } | StartCause::TimedOut { .. } => {

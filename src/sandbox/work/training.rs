@@ -178,7 +178,7 @@ impl<'a> Container<'a> {
         }
         let run = self.prepare(checkpoints).await.map_err(|error| format!("ClientError: {error}"))?;
         self.job.enter("Training", "Training image download completed. Training in progress.");
-        let environments = super::environments(&self.job.world)
+        let environments = super::environments(&self.job.world, None)
             .await
             .map_err(|error| StartError::Python(error).failure_reason())?;
         run.start(&environments, self.sink()).await.map_err(|error| error.failure_reason())

@@ -24,7 +24,7 @@ const FILTERS: &[&str] = &[
     "vpc-id",
 ];
 
-fn missing(ids: &[&str]) -> Fault {
+pub(super) fn missing(ids: &[&str]) -> Fault {
     let message = match ids {
         [id] => format!("The instance ID '{id}' does not exist"),
         ids => format!("The instance IDs '{}' do not exist", ids.join(", ")),

@@ -3,6 +3,7 @@
 //! What runs on an instance is a [`Machine`]'s matter; without one it just stays until it is terminated.
 
 mod catalog;
+mod console;
 mod filter;
 mod instances;
 mod machine;
@@ -22,8 +23,9 @@ use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
 pub use catalog::{INSTANCE_TYPES, InstanceType};
+pub use console::write_console;
 pub use machine::{Booted, Idle, Machine, Machines, resume};
-pub use state::shut_down;
+pub use state::{fail, shut_down};
 pub(super) use tagging::forget_gone;
 
 /// Instances by id, in a region. `Shown` is what describing shows.
@@ -57,6 +59,7 @@ pub const API: Api = Api {
         ),
         op("DescribeInstances", &[MAX_RESULTS], instances::describe_instances),
         op("DescribeInstanceStatus", &[MAX_RESULTS], instances::describe_instance_status),
+        op("GetConsoleOutput", &[Rule::ANY.at("InstanceId").required()], console::get_console_output),
         op("TerminateInstances", &[INSTANCE_IDS], instances::terminate_instances),
         op("StopInstances", &[INSTANCE_IDS], instances::stop_instances),
         op("StartInstances", &[INSTANCE_IDS], instances::start_instances),

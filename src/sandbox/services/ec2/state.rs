@@ -138,6 +138,21 @@ pub(super) fn start(world: &World, entry: &mut Entry) {
     entry.plan = booting(world.clock.now(), world.pace);
 }
 
+/// The instance could not be started: it terminates, and says why as AWS does (`Server.InternalError`).
+///
+/// # Errors
+/// Only when the sandbox cannot write its files.
+pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> Result<(), Fault> {
+    world.shelf(INSTANCES, region).update(instance_id, |entry| {
+        terminate(world, entry, Cause::Itself);
+        let code = "Server.InternalError";
+        let reason = json!({"code": code, "message": format!("{code}: {why}")});
+        merge(&mut entry.doc, json!({"Shown": {"stateReason": reason}}));
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// The instance has called `shutdown`: it stops or terminates as it was launched to
 /// (`InstanceInitiatedShutdownBehavior`, whose default is stop: aws-facts §12). One that does not run is left as it is.
 ///

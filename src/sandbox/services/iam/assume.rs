@@ -12,7 +12,8 @@ use crate::sandbox::world::World;
 pub enum Unassumable {
     /// The role is too new: trying again helps (rule `role-propagation`).
     NotYet,
-    /// There is no such role in this account, or it does not trust the service (rule `role-trust`).
+    /// There is no such role in this account (rule `role-exists`), or it does not trust the service (rule
+    /// `role-trust`).
     No,
 }
 
@@ -26,7 +27,9 @@ pub(super) fn role(world: &World, arn: &str) -> Option<Value> {
 /// # Errors
 /// [`Unassumable`]; every service has its own words for it.
 pub fn assumable(world: &World, role_arn: &str, service: &str) -> Result<(), Unassumable> {
-    let role = role(world, role_arn).ok_or(Unassumable::No)?;
+    let Some(role) = role(world, role_arn) else {
+        return if world.enforces("role-exists") { Err(Unassumable::No) } else { Ok(()) };
+    };
     let trust = role["AssumeRolePolicyDocument"].as_str().and_then(document::parse);
     if world.enforces("role-trust") && !trust.is_some_and(|trust| trust.trusts(service)) {
         return Err(Unassumable::No);

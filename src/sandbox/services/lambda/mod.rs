@@ -30,7 +30,7 @@ use crate::sandbox::world::World;
 
 /// The service, with what is behind it.
 pub fn open(world: &Arc<World>, seams: Seams) -> Api {
-    world.parts.put(seams);
+    world.parts.offer(seams);
     code::sweep(world);
     provisioned::resume(world);
     API

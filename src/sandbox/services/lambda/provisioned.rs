@@ -10,6 +10,7 @@ use super::functions::{check_active, page, unqualified};
 use super::place::{LATEST, Place, Target, conflict, invalid, key};
 use super::work::{FunctionVersion, Seams};
 use crate::sandbox::call::{Call, Fault};
+use crate::sandbox::clock::Pace;
 use crate::sandbox::protocol::rest_json::Reply;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
@@ -135,7 +136,8 @@ fn release(place: &Place, name: &str, version: &str) {
     });
 }
 
-/// After a start, no environment is there; what was configured is made again.
+/// After a start, no environment is there. What is under way is made again, and what was ready, too, if this sandbox
+/// goes on serving; one inside a command makes it when it is invoked, so that other commands need not wait.
 pub(super) fn resume(world: &Arc<World>) {
     for (full_key, document) in world.store.list("lambda.provisioned", "") {
         let Some((region, (name, qualifier))) =
@@ -143,7 +145,12 @@ pub(super) fn resume(world: &Arc<World>) {
         else {
             continue;
         };
-        if document["Status"] != "FAILED" {
+        let again = match document["Status"].as_str() {
+            Some("FAILED") => false,
+            Some("READY") => world.pace == Pace::Realistic,
+            _ => true,
+        };
+        if again {
             let place = Place { world: Arc::clone(world), region: region.to_owned() };
             allocate(&place, name.to_owned(), qualifier.to_owned(), document);
         }

@@ -105,11 +105,11 @@ impl Bench {
             .retry_config(sdk::config::retry::RetryConfig::disabled())
             .build();
         let client = sdk::Client::from_conf(config);
-        // The services are there when the first call is answered.
-        client.get_account_settings().send().await.unwrap();
         let echo = Echo::default();
         let notes = Arc::clone(&echo.0);
+        // Before the services are there, which they are when the first call is answered.
         sandbox.world().parts.put(Seams { work: Arc::new(echo), ..Seams::default() });
+        client.get_account_settings().send().await.unwrap();
         Self { root, sandbox, client, notes }
     }
 
@@ -308,7 +308,8 @@ async fn a_role_must_exist_trust_lambda_and_be_known() {
         [("wrong", "sagemaker.amazonaws.com", 0), ("young", "lambda.amazonaws.com", usable_at)]
     {
         let arn = format!("arn:aws:iam::123456789012:role/{name}");
-        let role = json!({"Arn": arn, "AssumeRolePolicyDocument": trust(service), "UsableAt": at});
+        let role =
+            json!({"Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(), "UsableAt": at});
         roles().put(name, role).unwrap();
     }
     for name in ["missing", "wrong", "young"] {

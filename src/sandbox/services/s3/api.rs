@@ -6,6 +6,8 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::blob;
 use super::bucket;
 use super::digest::{Algorithm, Wanted, hex};
@@ -42,6 +44,21 @@ pub async fn get_to_file(world: &Arc<World>, bucket: &str, key: &str, path: &Pat
         std::io::copy(&mut source, file.as_file_mut())?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
+    })
+    .await
+}
+
+/// Reads an object whole: its newest version, or the one with an id.
+///
+/// # Errors
+/// `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, or trouble with files.
+pub async fn read(world: &Arc<World>, bucket: &str, key: &str, id: Option<&str>) -> Result<Bytes, Fault> {
+    let (world, bucket, key) = (Arc::clone(world), bucket.to_owned(), key.to_owned());
+    let id = id.map(str::to_owned);
+    blob::aside(move || {
+        let bucket = bucket::find(&world, &bucket)?;
+        let found = object::find(&world, &bucket, &key, id.as_deref())?;
+        Ok(std::fs::read(blob::objects(&world, &bucket.name).join(&found.content.blob))?.into())
     })
     .await
 }

@@ -1,0 +1,220 @@
+//! Instances that run: EC2's seam on [`runners::ec2`](crate::sandbox::runners::ec2).
+//!
+//! An instance is its user data, as a local process in a private root, which goes with the instance. Its console
+//! output stays. It ends by itself (its own `shutdown`) or from outside; one whose process is gone, because the sandbox
+//! was restarted, is shut down: nothing would ever come of it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{environments, reach, with_causes};
+use crate::sandbox::runners::archive::unpack_tar_gz;
+use crate::sandbox::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
+use crate::sandbox::runners::process::{Line, LineSink};
+use crate::sandbox::runners::python::{Environments, Wanted};
+use crate::sandbox::services::ec2::{self, Booted, Machine};
+use crate::sandbox::services::iam;
+use crate::sandbox::services::s3::api as s3;
+use crate::sandbox::world::World;
+
+/// The private roots. Nothing in it outlives the process.
+const FOLDER: &str = "run/ec2";
+
+/// The interpreter that opsctl's user data asks for.
+const PYTHON: &str = "python3.12";
+
+/// How long a system that goes down waits for its programs (systemd's default is 90 s).
+const GRACE: Duration = Duration::from_secs(90);
+
+/// Has instances run from now on, and ends those whose process went with an earlier sandbox.
+pub fn install(world: &Arc<World>) {
+    // What a killed process left. If it stays, it costs its space only.
+    let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
+    world.machines.install(Arc::new(Host::default()));
+    for (region, id) in ec2::resume(world) {
+        end(world, &region, &id);
+    }
+}
+
+fn end(world: &Arc<World>, region: &str, id: &str) {
+    if let Err(fault) = ec2::shut_down(world, region, id) {
+        tracing::warn!(instance = id, error = fault.message, "an instance stays");
+    }
+}
+
+/// Who runs instances, and how each is told to end.
+#[derive(Default)]
+struct Host(Arc<Mutex<HashMap<String, CancellationToken>>>);
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Machine for Host {
+    fn boot(&self, world: Arc<World>, instance: Booted) {
+        let (running, off) = (Arc::clone(&self.0), CancellationToken::new());
+        locked(&running).insert(instance.instance_id.clone(), off.clone());
+        let host = Arc::clone(&world);
+        host.spawn(async move {
+            live(&world, &instance, &off).await;
+            locked(&running).remove(&instance.instance_id);
+        });
+    }
+
+    fn power_off(&self, _: &Arc<World>, _: &str, instance_id: &str) {
+        if let Some(off) = locked(&self.0).get(instance_id) {
+            off.cancel();
+        }
+    }
+}
+
+/// The life of an instance, from its boot until its user data has ended.
+async fn live(world: &Arc<World>, booted: &Booted, off: &CancellationToken) {
+    let (region, id) = (&booted.region, &booted.instance_id);
+    let console = console(world, id);
+    let started = tokio::select! {
+        () = off.cancelled() => return,
+        started = start(world, booted, &console) => started,
+    };
+    match started {
+        Ok(Some(instance)) => {
+            let outcome = tokio::select! {
+                outcome = instance.outcome() => outcome,
+                () = off.cancelled() => {
+                    instance.terminate(GRACE).await;
+                    Ec2Outcome::Terminated
+                }
+            };
+            match outcome {
+                Ec2Outcome::ShutDown => end(world, region, id),
+                // It runs on without a program, as on AWS, until somebody ends it.
+                Ec2Outcome::Ended { code } => say(&console, format!("user data ended: {code:?}")),
+                Ec2Outcome::Terminated => {}
+            }
+            let _ = std::fs::remove_dir_all(root(world, id));
+        }
+        Ok(None) => {}
+        Err(reason) => {
+            say(&console, reason.clone());
+            leave_result(world, booted, &reason).await;
+            if let Err(fault) = ec2::fail(world, region, id, &reason) {
+                tracing::warn!(instance = id, error = fault.message, "an instance stays");
+            }
+        }
+    }
+}
+
+fn root(world: &World, id: &str) -> PathBuf {
+    world.root.join(FOLDER).join(id)
+}
+
+/// Starts the user data; an instance without one just runs.
+async fn start(
+    world: &Arc<World>,
+    booted: &Booted,
+    console: &LineSink,
+) -> Result<Option<Ec2Instance>, String> {
+    if let Some(role) = &booted.role_arn {
+        iam::note_use(world, role, &booted.region).map_err(|fault| fault.message)?;
+    }
+    let user_data = booted.user_data.as_ref().and_then(|data| String::from_utf8(data.clone()).ok());
+    let Some(user_data) = user_data else { return Ok(None) };
+    let root = root(world, &booted.instance_id);
+    std::fs::create_dir_all(&root).map_err(|error| with_causes(&error))?;
+    let environments = environments(world, Some(PYTHON)).await.map_err(|error| with_causes(&error))?;
+    let requirements = match requirements(world, &user_data, &root).await {
+        Some(file) => prepared(&environments, file, console).await,
+        None => None,
+    };
+    let run = Ec2Run {
+        root,
+        user_data,
+        packages: Vec::new(),
+        requirements,
+        environment: [("PIP_CACHE_DIR".to_owned(), environments.cache.join("pip").display().to_string())]
+            .into(),
+        reach: reach(world, &booted.region),
+    };
+    run.start(&environments, Arc::clone(console)).await.map(Some).map_err(|error| with_causes(&error))
+}
+
+/// The `requirements.txt` of the code that opsctl's user data is going to run. With it, the packages come from the
+/// cache of virtual environments; without, the user data installs them itself, each time.
+async fn requirements(world: &Arc<World>, user_data: &str, root: &Path) -> Option<PathBuf> {
+    let (bucket, key) = bucket_and_key(filled(user_data, "CODE")?)?;
+    let (archive, code) = (root.join("code.tar.gz"), root.join("code"));
+    // Whatever is wrong with it, the user data is going to find and to tell.
+    s3::get_to_file(world, bucket, key, &archive).await.ok()?;
+    unpack_tar_gz(&archive, &code).await.ok()?;
+    Some(code.join("requirements.txt")).filter(|file| file.is_file())
+}
+
+/// A value that opsctl filled in (resources/instance/user_data.sh). None of those asked for has a quote in it.
+fn filled<'a>(user_data: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = user_data.lines();
+    let value = lines.find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix('='))?;
+    Some(value.trim_matches('\''))
+}
+
+fn bucket_and_key(uri: &str) -> Option<(&str, &str)> {
+    uri.strip_prefix("s3://")?.split_once('/')
+}
+
+/// What could not start leaves a result, as opsctl's user data does when it fails: the reason is this machine's, and
+/// nobody would look for it in the console output.
+async fn leave_result(world: &Arc<World>, booted: &Booted, reason: &str) {
+    let user_data = booted.user_data.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let (Some(job), Some(output)) = (filled(&user_data, "JOB"), filled(&user_data, "OUTPUT")) else { return };
+    let uri = format!("{output}/{job}/output/result.json");
+    let Some((bucket, key)) = bucket_and_key(&uri) else { return };
+    let result = serde_json::json!({"exit_code": 1, "message": format!("boot: {reason}"), "seconds": 0});
+    let written = async {
+        let file = tempfile::NamedTempFile::new_in(world.folder(FOLDER)?)?;
+        std::fs::write(file.path(), result.to_string())?;
+        s3::put_file(world, bucket, key, file.path()).await
+    };
+    if let Err(fault) = written.await {
+        tracing::warn!(instance = booted.instance_id, error = fault.message, "there is no result");
+    }
+}
+
+/// Has the packages installed; if they cannot be, the user data fails in its own words.
+async fn prepared(environments: &Environments, file: PathBuf, console: &LineSink) -> Option<PathBuf> {
+    match environments.ensure(&Wanted::of(runner::PACKAGES).and_file(&file), console).await {
+        Ok(_) => Some(file),
+        Err(error) => {
+            say(console, with_causes(&error));
+            None
+        }
+    }
+}
+
+fn console(world: &Arc<World>, id: &str) -> LineSink {
+    let (world, id) = (Arc::downgrade(world), id.to_owned());
+    Arc::new(move |line: Line| {
+        if let Some(world) = world.upgrade() {
+            ec2::write_console(&world, &id, &line.text);
+        }
+    })
+}
+
+fn say(console: &LineSink, text: String) {
+    console(Line { at: SystemTime::now(), text: format!("opsctl sandbox: {text}") });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_found_in_the_user_data() {
+        let script = "#!/bin/bash\n{\n  JOB='j'\n  CODE='s3://b/code/a.tar.gz'\n}\n";
+        assert_eq!(filled(script, "CODE").and_then(bucket_and_key), Some(("b", "code/a.tar.gz")));
+        assert_eq!(filled(script, "JOB"), Some("j"));
+        assert_eq!(filled("#!/bin/sh\necho\n", "CODE"), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Functions that run: Lambda's seams on [`runners::lambda`](crate::sandbox::runners::lambda).
+//!
+//! Each version has a pool of execution environments, opened when it is first needed and gone with the process. So
+//! after a restart, provisioned concurrency is made again: at once by a sandbox that goes on serving, by one inside a
+//! command at the first invocation, which waits for it.
+//!
+//! A function's timeout is real time, however fast the sandbox's clock runs: so is the time of what it limits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::lines::Lines;
+use super::{environments, reach, with_causes};
+use crate::sandbox::call::Fault;
+use crate::sandbox::clock::real_sleep;
+use crate::sandbox::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
+use crate::sandbox::runners::process::{Line, LineSink};
+use crate::sandbox::services::iam;
+use crate::sandbox::services::lambda::{
+    FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work,
+};
+use crate::sandbox::services::s3::api as s3;
+use crate::sandbox::world::World;
+
+/// Where code is unpacked. Nothing in it outlives the process.
+const FOLDER: &str = "run/lambda";
+
+/// AWS ends idle environments after some minutes; it does not say how many.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// What Lambda is opened with.
+pub fn seams(world: &Arc<World>) -> Seams {
+    // What a killed process left. If it stays, it costs its space only.
+    let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
+    let functions = Functions::default();
+    world.spawn(keep(EndWith(functions.clone())));
+    Seams { work: Arc::new(functions), objects: Arc::new(Buckets) }
+}
+
+/// Ends idle environments from time to time, and all of them when the sandbox stops (when this is dropped).
+async fn keep(functions: EndWith) {
+    loop {
+        real_sleep(IDLE / 10).await;
+        for version in functions.0.all().values() {
+            if let Some(running) = version.running.get() {
+                running.pool.reap(IDLE);
+            }
+        }
+    }
+}
+
+struct EndWith(Functions);
+
+impl Drop for EndWith {
+    fn drop(&mut self) {
+        self.0.all().clear();
+    }
+}
+
+/// Region, name and version.
+type Key = (String, String, String);
+
+/// The versions that ran in this process.
+#[derive(Clone, Default)]
+struct Functions(Arc<Mutex<HashMap<Key, Arc<Version>>>>);
+
+/// One version. Only the last fingerprint of it has environments.
+struct Version {
+    fingerprint: String,
+    running: OnceCell<Running>,
+}
+
+struct Running {
+    pool: Pool,
+    lines: Arc<Lines>,
+    /// The unpacked code. Last, because the environments use it.
+    _files: TempDir,
+}
+
+fn key(version: &FunctionVersion) -> Key {
+    (version.region.clone(), version.name.clone(), version.version.clone())
+}
+
+impl Functions {
+    fn all(&self) -> MutexGuard<'_, HashMap<Key, Arc<Version>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its place here. What ran there with another fingerprint may end.
+    fn place(&self, version: &FunctionVersion) -> Arc<Version> {
+        let fresh =
+            || Arc::new(Version { fingerprint: version.fingerprint.clone(), running: OnceCell::new() });
+        let mut all = self.all();
+        let place = all.entry(key(version)).or_insert_with(fresh);
+        if place.fingerprint != version.fingerprint {
+            *place = fresh();
+        }
+        Arc::clone(place)
+    }
+}
+
+impl Version {
+    /// Its environments; unpacks the code first if need be. One that failed to open is tried again.
+    async fn running(&self, world: &Arc<World>, version: &FunctionVersion) -> Result<&Running, String> {
+        self.running.get_or_try_init(|| open(world, version)).await
+    }
+}
+
+async fn open(world: &Arc<World>, version: &FunctionVersion) -> Result<Running, String> {
+    let failed = |error: &dyn std::error::Error| with_causes(error);
+    iam::note_use(world, &version.role, &version.region).map_err(|fault| fault.message)?;
+    let files = world.folder(FOLDER).and_then(TempDir::new_in).map_err(|error| failed(&error))?;
+    let environments = environments(world, Some(&version.runtime)).await.map_err(|error| failed(&error))?;
+    let lines = Lines::new(world, &version.region, &version.log_group);
+    let kept = Arc::clone(&lines);
+    let sink: LogSink = Arc::new(move |stream: &str, line: Line| kept.push(stream, line.text));
+    let progress: LineSink = Arc::new(|line: Line| tracing::info!("{}", line.text));
+    let pool = Pool::open(spec(world, version), &environments, files.path(), sink, &progress).await;
+    Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, _files: files })
+}
+
+fn spec(world: &World, version: &FunctionVersion) -> FunctionSpec {
+    FunctionSpec {
+        name: version.name.clone(),
+        version: version.version.clone(),
+        code: version.code.clone(),
+        handler: version.handler.clone(),
+        runtime: version.runtime.clone(),
+        memory_mb: version.memory_mb,
+        timeout: version.timeout,
+        environment: version.environment.clone(),
+        log_group: version.log_group.clone(),
+        reach: reach(world, &version.region),
+    }
+}
+
+/// Makes provisioned environments that are told to be ready. One that fails now shows when it is invoked.
+async fn again(pool: &Pool, version: &FunctionVersion, count: usize) {
+    if let Err(failure) = pool.provision(count).await {
+        tracing::debug!(function = version.name, %failure, "provisioned concurrency was not made again");
+    }
+}
+
+/// The function cannot run on this machine. Trying again does not help, and no SDK tries a 501 again.
+fn cannot_run(reason: &str) -> Fault {
+    Fault::new(501, "ServiceException", format!("the sandbox cannot run this function: {reason}"))
+}
+
+impl Work for Functions {
+    fn invoke(
+        &self,
+        world: Arc<World>,
+        version: FunctionVersion,
+        invocation: Invocation,
+    ) -> BoxFuture<'static, Result<Invoked, Fault>> {
+        let place = self.place(&version);
+        Box::pin(async move {
+            let running = place.running(&world, &version).await.map_err(|reason| cannot_run(&reason))?;
+            let Running { pool, lines, .. } = running;
+            let wanted = usize::try_from(version.provisioned).unwrap_or(usize::MAX);
+            // A restart lost them. The first is waited for; invocations that come meanwhile spill over, as on AWS.
+            let lost = pool.provisioned().requested == 0 && wanted > 0;
+            if lost {
+                again(pool, &version, 1).await;
+            }
+            let Invocation { request_id, invoked_arn, payload, client_context } = invocation;
+            let invocation = runner::Invocation { request_id, invoked_arn, payload, client_context };
+            let ended = pool.invoke(invocation).await;
+            lines.flush();
+            if lost && wanted > 1 {
+                let (pool, version) = (pool.clone(), version);
+                world.spawn(async move { again(&pool, &version, wanted).await });
+            }
+            let ended = ended.map_err(|error| cannot_run(&with_causes(&error)))?;
+            Ok(Invoked {
+                log_tail: ended.log_tail(),
+                payload: ended.payload,
+                function_error: ended.function_error.map(str::to_owned),
+                duration: ended.duration,
+                provisioned: ended.initialization == Initialization::ProvisionedConcurrency,
+            })
+        })
+    }
+
+    fn provision(
+        &self,
+        world: Arc<World>,
+        version: FunctionVersion,
+        count: u32,
+    ) -> BoxFuture<'static, Result<(), String>> {
+        // To end environments, none need to be opened.
+        let known = self.all().get(&key(&version)).is_some_and(|place| place.running.initialized());
+        if count == 0 && !known {
+            return Box::pin(async { Ok(()) });
+        }
+        let place = self.place(&version);
+        Box::pin(async move {
+            let running = place.running(&world, &version).await?;
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let provisioned = running.pool.provision(count).await;
+            running.lines.flush();
+            provisioned.map_err(|failure| failure.document)
+        })
+    }
+
+    fn discard(&self, _: &World, version: &FunctionVersion) {
+        let mut all = self.all();
+        if all.get(&key(version)).is_some_and(|place| place.fingerprint == version.fingerprint) {
+            all.remove(&key(version));
+        }
+    }
+}
+
+/// The sandbox's own S3.
+struct Buckets;
+
+impl Objects for Buckets {
+    fn read(
+        &self,
+        world: Arc<World>,
+        region: String,
+        object: ObjectName,
+    ) -> BoxFuture<'static, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            let ObjectName { bucket, key, version } = object;
+            let place = s3::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
+            if place != region && world.enforces("code-bucket-region") {
+                let message = format!(
+                    "The bucket is in this region: {place}. Please use this region to retry the request"
+                );
+                return Err(unreadable(&Fault::new(301, "PermanentRedirect", message)));
+            }
+            let found = s3::read(&world, &bucket, &key, version.as_deref()).await;
+            found.map_err(|fault| unreadable(&fault))
+        })
+    }
+}
+
+/// AWS's text, as recorded by LocalStack.
+fn unreadable(fault: &Fault) -> Fault {
+    let message = format!(
+        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
+        fault.code, fault.message
+    );
+    Fault::new(400, "InvalidParameterValueException", message)
+}
