@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory, Parser};
 use opsctl::cli::Cli;
 use opsctl::cli::exit::MEANINGS;
+use opsctl::domain::codes;
 
 const HEAD: &str = "Generated from the program by `cargo test --test e2e documents`; do not edit.";
 
@@ -40,6 +41,16 @@ fn the_exit_codes_are_fresh() {
     );
 }
 
+#[test]
+fn the_codes_are_fresh() {
+    let sections = codes::ALL.iter().map(|e| format!("\n## {}: {}\n\n{}\n", e.code, e.title, e.text));
+    let sections: String = sections.collect();
+    is_fresh(
+        "docs/codes.md",
+        &format!("# Errors and warnings\n\n{HEAD}\n`opsctl explain CODE` prints the same.\n{sections}"),
+    );
+}
+
 /// Every `opsctl …` in a `sh` block of README.md and docs/ is a command line that opsctl can read.
 #[test]
 fn every_command_in_the_documents_is_one() {
@@ -49,8 +60,8 @@ fn every_command_in_the_documents_is_one() {
         docs.map(|entry| entry.expect("docs/ can be read").path())
             .filter(|p| p.extension().is_some_and(|e| e == "md")),
     );
-    for document in documents.iter().filter(|document| document.exists()) {
-        let text = fs::read_to_string(document).expect("it can be read");
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap_or_else(|e| panic!("{}: {e}", document.display()));
         let commands: Vec<Vec<String>> =
             shell_lines(&text).into_iter().filter_map(|line| arguments(&line)).collect();
         for arguments in &commands {

@@ -59,7 +59,8 @@ def buckets():
             "versioning": answer(s3.get_bucket_versioning, Bucket=bucket),
             "policy": json.loads(answer(s3.get_bucket_policy, Bucket=bucket).get("Policy", "null")),
             "lifecycle": answer(s3.get_bucket_lifecycle_configuration, Bucket=bucket),
-            "keys": sorted({o["Key"] for o in objects}),
+            # The lease is a file that comes and goes.
+            "keys": sorted({o["Key"] for o in objects} - {".opsctl/lease.json"}),
             "archives": {o["Key"]: members(s3, bucket, o["Key"]) for o in objects if o["Key"].endswith(".tar.gz")},
         }
     return found
