@@ -55,16 +55,11 @@ impl World {
         self
     }
 
-    /// Every run gets this option before its arguments.
-    pub fn option(mut self, option: &str) -> Self {
-        self.options.push(option.to_owned());
-        self
-    }
-
     /// Every run uses the sandbox of this world; its state lies outside the project.
-    pub fn sandbox(self) -> Self {
+    pub fn sandbox(mut self) -> Self {
         let state = self.folder.path().join("sandbox");
-        self.env("OPSCTL_SANDBOX", state.display()).option("--sandbox")
+        self.options.push("--sandbox".to_owned());
+        self.env("OPSCTL_SANDBOX", state.display())
     }
 
     /// Keys that no one checks, and a region.
