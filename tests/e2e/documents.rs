@@ -2,20 +2,26 @@
 //! shows must at least be one.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Command, CommandFactory, Parser};
 use opsctl::cli::Cli;
-use opsctl::cli::exit::MEANINGS;
-use opsctl::domain::codes;
 
-const HEAD: &str = "Generated from the program by `cargo test --test e2e documents`; do not edit.";
+/// As in tests/core: UPDATE_EXPECT=1 writes a stale page anew.
+#[path = "../core/expect.rs"]
+mod expect;
+
+const HEAD: &str = "\
+# Commands
+
+This page is written from `src/cli/args.rs`: `UPDATE_EXPECT=1 cargo test --test e2e documents` writes it anew.
+";
 
 #[test]
 fn the_command_reference_is_fresh() {
     let text =
         |command: Command| command.term_width(100).render_long_help().to_string().trim_end().to_owned();
-    let mut document = format!("# Commands\n\n{HEAD}\n\n```text\n{}\n```\n", text(quiet(Cli::command())));
+    let mut document = format!("{HEAD}\n```text\n{}\n```\n", text(quiet(Cli::command())));
     let mut tree = Cli::command();
     tree.build();
     let mut level: Vec<Command> = tree.get_subcommands().cloned().collect();
@@ -28,27 +34,7 @@ fn the_command_reference_is_fresh() {
             document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
         }
     }
-    is_fresh("docs/commands.md", &document);
-}
-
-#[test]
-fn the_exit_codes_are_fresh() {
-    let rows = MEANINGS.iter().map(|(exit, meaning)| format!("| {} | {meaning} |\n", *exit as u8));
-    let table: String = rows.collect();
-    is_fresh(
-        "docs/exit-codes.md",
-        &format!("# Exit codes\n\n{HEAD}\n\n| code | meaning |\n|---:|---|\n{table}"),
-    );
-}
-
-#[test]
-fn the_codes_are_fresh() {
-    let sections = codes::ALL.iter().map(|e| format!("\n## {}: {}\n\n{}\n", e.code, e.title, e.text));
-    let sections: String = sections.collect();
-    is_fresh(
-        "docs/codes.md",
-        &format!("# Errors and warnings\n\n{HEAD}\n`opsctl explain CODE` prints the same.\n{sections}"),
-    );
+    expect::file(root().join("docs/commands.md"), &document);
 }
 
 /// Every `opsctl …` in a `sh` block of README.md and docs/ is a command line that opsctl can read.
@@ -95,18 +81,6 @@ fn commands_are_found_in_shell_blocks() {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Writes the file when it is not as it should be, and fails, so that nobody commits a stale one.
-#[track_caller]
-fn is_fresh(relative: &str, wanted: &str) {
-    let file: PathBuf = root().join(relative);
-    if fs::read_to_string(&file).is_ok_and(|text| text == wanted) {
-        return;
-    }
-    let written =
-        fs::create_dir_all(file.parent().expect("below the root")).and_then(|()| fs::write(&file, wanted));
-    panic!("{relative} was stale; rewriting it: {written:?}. Look at the difference and commit it");
 }
 
 /// Help without what differs between machines.

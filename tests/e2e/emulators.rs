@@ -42,7 +42,7 @@ fn the_case_is_deployed_as_configured_scaled_and_destroyed() {
     everything_is_tagged(&found);
 
     nothing_is_left_to_do(&world);
-    scaling_changes_exactly_that(&world, &found, &read_back);
+    scaling_changes_exactly_that(&world, &found, read_back);
 
     let done = world.run(["destroy", "--yes", "-o", "json"]).success().finished();
     assert_eq!(done["result"], "ok");
