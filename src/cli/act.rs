@@ -55,6 +55,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) 
 }
 
 pub async fn deploy(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
     let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
     let intent = Intent { mode, desired: session.desired.clone(), whole: true };
@@ -80,6 +81,7 @@ pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment
 }
 
 pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    can_consent(args.part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
     let intent = Intent { mode: Mode::Destroy, desired: session.desired.clone(), whole: true };
     act(session, intent, args.part, None, global, ui).await
@@ -94,6 +96,7 @@ pub async fn part(
     ui: &Ui,
     env: &Environment,
 ) -> Ended {
+    can_consent(part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
     let chosen =
         |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
@@ -127,6 +130,7 @@ pub async fn part(
 
 /// Autoscaling and provisioned concurrency of what is already deployed, and nothing else.
 pub async fn scale(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    can_consent(args.part.dry_run, global, ui)?;
     let session = Session::open(global, env, |document| set_numbers(args, &global.env, document)).await?;
     let parts = [KindName::Autoscaling, KindName::Concurrency];
     let wanted = |node: &Node| {
@@ -235,6 +239,15 @@ fn warn(session: &Session, ui: &Ui) {
     }
 }
 
+/// Refuses what would have to ask and cannot, before anything is read. What is `free` needs no consent.
+fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
+    if free || global.yes || (ui.interactive && !ui.json()) {
+        return Ok(());
+    }
+    let (message, help) = ("there is no terminal to ask on", "add --yes, or look first with `opsctl plan`");
+    Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help))
+}
+
 /// Plan, ask, execute, look again.
 async fn act(
     mut session: Session,
@@ -244,16 +257,7 @@ async fn act(
     global: &Global,
     ui: &Ui,
 ) -> Ended {
-    let consented = global.yes || saved.is_some() || part.dry_run;
-    if !consented && (ui.json() || !ui.interactive) {
-        let message = "there is no terminal to ask on";
-        return Err(Failure::said(
-            codes::NEEDS_CONSENT,
-            Exit::Usage,
-            message,
-            "add --yes, or look first with `opsctl plan`",
-        ));
-    }
+    let consented = global.yes || saved.is_some();
     let (plan, have) = make(&session, &intent).await?;
     if saved.is_some_and(|saved| saved != plan.fingerprint()) {
         let message = "the saved plan is no longer true: the config, the sources or AWS changed since";

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::ui::{Color, Format};
-use crate::domain::Human;
+use crate::domain::{Human, ResourceId};
 
 /// Operationalize a machine-learning project on AWS from one file.
 #[derive(Debug, Parser)]
@@ -43,7 +43,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// Send every call to this URL (an emulator, a proxy)
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
     /// Use the AWS that opsctl carries, on this machine
     #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
@@ -66,6 +66,15 @@ pub struct Global {
     /// Give up a wait after this long, such as 30m; AWS goes on
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<Human>,
+}
+
+/// The SDK would tell only with the first call, and show the whole request.
+fn endpoint(text: &str) -> Result<String, String> {
+    let url: hyper::Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
+    match (url.scheme_str(), url.host()) {
+        (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
+        _ => Err("write http://HOST:PORT or https://HOST".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,7 +257,7 @@ pub struct InvokeArgs {
 pub struct LogsArgs {
     /// Whose log, as KIND/NAME: training/breeds, endpoint/breeds, function/classify, notebook/lab
     #[arg(value_name = "KIND/NAME")]
-    pub target: String,
+    pub target: ResourceId,
     /// Go on as new lines come
     #[arg(short, long)]
     pub follow: bool,

@@ -100,10 +100,9 @@ fn error_json(
     })
 }
 
-/// The first sentence of a code's explanation: what to do, in one line.
+/// A code's explanation: what it means and what to do.
 pub fn help_of(code: Code) -> &'static str {
-    let text = codes::explained(code.as_str()).map_or("", |e| e.text);
-    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
+    codes::explained(code.as_str()).map_or("", |e| e.text)
 }
 
 /// The exit code of a failed step or call.

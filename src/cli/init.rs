@@ -29,7 +29,7 @@ const FILES: &[(&str, &str)] = shipped! {
     "data/digits/test/8.csv" "data/digits/test/9.csv"
 };
 /// The shipped project's own name, replaced by the new one's.
-const SHIPPED_NAME: &str = "name = \"digits\"";
+const SHIPPED_NAME: &str = "name   = \"digits\"";
 
 pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     let folder = &args.folder;
@@ -45,7 +45,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
         ));
     }
     for (path, content) in FILES {
-        let content = content.replace(SHIPPED_NAME, &format!("name = \"{name}\""));
+        let content = content.replace(SHIPPED_NAME, &format!("name   = \"{name}\""));
         write(&folder.join(path), &content)?;
     }
     ui.say(&format!("Wrote {} files. opsctl.toml explains every key.", FILES.len()));

@@ -22,17 +22,10 @@ struct Place {
 
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let usage = |message: String| {
-        Failure::said(
-            codes::UNKNOWN_NAME,
-            Exit::Usage,
-            message,
-            "for example training/breeds; `opsctl status` lists all",
-        )
-    };
-    let id: ResourceId = args.target.parse().map_err(usage)?;
-    let Some(node) = session.desired.node(&id).cloned() else {
-        return Err(usage(format!("the config has no {id}")));
+    let id = &args.target;
+    let usage = |message: String, help| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help);
+    let Some(node) = session.desired.node(id).cloned() else {
+        return Err(usage(format!("the config has no {id}"), "`opsctl status` lists all"));
     };
     let physical = node.physical;
     let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
@@ -52,18 +45,18 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
             let found = session.world.aws.s3.get_object().bucket(bucket).key(key).send().await;
             let body = match found.op("s3:GetObject").found()? {
                 Some(object) => object.body.collect().await.map(|b| b.into_bytes()).unwrap_or_default(),
-                None => return Err(none_yet(&id)),
+                None => return Err(none_yet(id)),
             };
             ui.out(&String::from_utf8_lossy(&body));
             session.close().await;
             return Ok(Exit::Done);
         }
-        kind => return Err(usage(format!("a {} has no log", kind.words()))),
+        kind => return Err(usage(format!("a {} has no log", kind.words()), "for example training/breeds")),
     };
     let mut tokens = BTreeMap::new();
     let lines = read(&cx, &place, &mut tokens).await?;
     if lines.is_empty() && !args.follow {
-        return Err(none_yet(&id));
+        return Err(none_yet(id));
     }
     print(&lines, ui);
     if args.follow {

@@ -64,6 +64,10 @@ impl Driver for Autoscaling {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+        // AWS deletes a target's policies with it; where that is not so, they would outlive the project.
+        let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
+        let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(Self::POLICY);
+        call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION);
         call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()

@@ -94,6 +94,7 @@ impl Kind for Autoscaling {
             "application-autoscaling:DescribeScalingPolicies",
             "application-autoscaling:RegisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:DeleteScalingPolicy",
             "application-autoscaling:DeregisterScalableTarget",
             "iam:CreateServiceLinkedRole",
             "sagemaker:DescribeEndpoint",

@@ -1,22 +1,23 @@
 """Plays the part of the containers and instances that moto does not run (design D15).
 
 Watches the endpoint for training jobs and EC2 instances of opsctl and leaves what their programs would leave: the
-model archive, and for an instance the result marker, last. Ends when its stdin closes.
+model archive, and for an instance the result marker, last. Instances go on, so that they can be read back: moto
+forgets the disks and the profile of one that ended. Runs until it is killed.
 """
 
 import io
 import json
 import sys
 import tarfile
-import threading
+import time
+import traceback
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 endpoint = sys.argv[1]
 session = boto3.Session("test", "test", region_name="us-east-1")
 s3, sagemaker, ec2 = (session.client(name, endpoint_url=endpoint) for name in ("s3", "sagemaker", "ec2"))
-over = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
 
 
 def archive():
@@ -34,15 +35,18 @@ def put(uri, name, body):
     s3.put_object(Bucket=bucket, Key=f"{prefix}/output/{name}", Body=body)
 
 
-done = set()
-while not over.wait(0.1):
-    for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]:
+def pages(client, operation, key, **kwargs):
+    return [item for page in client.get_paginator(operation).paginate(**kwargs) for item in page[key]]
+
+
+def look(done):
+    for job in pages(sagemaker, "list_training_jobs", "TrainingJobSummaries"):
         name = job["TrainingJobName"]
         if name not in done:
             output = sagemaker.describe_training_job(TrainingJobName=name)["OutputDataConfig"]["S3OutputPath"]
             put(f"{output}/{name}", "model.tar.gz", archive())
             done.add(name)
-    for reservation in ec2.describe_instances()["Reservations"]:
+    for reservation in pages(ec2, "describe_instances", "Reservations"):
         for instance in reservation["Instances"]:
             tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
             if "opsctl:job" in tags and instance["InstanceId"] not in done:
@@ -50,5 +54,13 @@ while not over.wait(0.1):
                 put(uri, "model.tar.gz", archive())
                 put(uri, "train.log", b"trained\n")
                 put(uri, "result.json", json.dumps({"exit_code": 0, "message": "", "seconds": 12}).encode())
-                ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
                 done.add(instance["InstanceId"])
+
+
+seen = set()
+while True:
+    try:
+        look(seen)
+    except (BotoCoreError, ClientError):
+        traceback.print_exc()  # a project that was destroyed between two calls
+    time.sleep(0.1)

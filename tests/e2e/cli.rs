@@ -1,0 +1,270 @@
+//! What opsctl does without AWS: help, checks, refusals, and the errors of a machine that has nothing set up.
+
+use std::net::TcpListener;
+
+use clap::CommandFactory;
+use opsctl::cli::Cli;
+use serde_json::json;
+
+use crate::support::World;
+
+/// The smallest project that has everything a deploy can go wrong on early.
+const SMALL: &str = r#"
+[project]
+name = "small"
+region = "us-east-1"
+
+[notebook.lab]
+instance_type = "ml.t3.xlarge"
+"#;
+
+#[test]
+fn every_command_has_help() {
+    let world = World::empty();
+    let mut tree = Cli::command();
+    tree.build();
+    let mut paths: Vec<Vec<String>> = vec![Vec::new()];
+    for command in tree.get_subcommands().filter(|c| c.get_name() != "help") {
+        paths.push(vec![command.get_name().to_owned()]);
+        let inner = command.get_subcommands().filter(|c| c.get_name() != "help");
+        paths.extend(inner.map(|c| vec![command.get_name().to_owned(), c.get_name().to_owned()]));
+    }
+    assert!(paths.len() > 15, "{paths:?}");
+    for path in paths {
+        let words = path.iter().map(String::as_str).chain(["--help"]);
+        let ran = world.run(words).success().says(&format!(
+            "Usage: {}",
+            ["opsctl"].iter().copied().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        ));
+        assert_eq!(ran.stderr, "", "help that was asked for is the result");
+    }
+    world.run(["--version"]).success().says(concat!("opsctl ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_command_line_is_64() {
+    let world = World::with_config(SMALL);
+    insta::assert_snapshot!(world.run(["deplyo"]), @r"
+    $ opsctl deplyo
+    ! error: unrecognized subcommand 'deplyo'
+    ! 
+    !   tip: a similar subcommand exists: 'deploy'
+    ! 
+    ! Usage: opsctl [OPTIONS] <COMMAND>
+    ! 
+    ! For more information, try '--help'.
+    exit 64
+    ");
+    for wrong in [
+        &["plan", "--no-such-flag"][..],
+        &["scale", "--target", "many"],
+        &["--sandbox", "--endpoint-url", "http://127.0.0.1:1", "plan"],
+        &["--endpoint-url", "http://[", "plan"],
+        &["--endpoint-url", "localhost:4566", "plan"],
+        &["logs", "not-a-target"],
+        &[],
+    ] {
+        world.run(wrong.iter().copied()).ended(64);
+    }
+}
+
+#[test]
+fn the_shipped_projects_are_valid() {
+    let world = World::shipped();
+    let shipped = world.run(["check"]).success();
+    assert_eq!(shipped.stdout, "config/opsctl.toml: valid, 18 resources\n");
+    // The case's own numbers: accepted, and what is doubtful about them is said.
+    insta::assert_snapshot!(world.run(["-c", "config/dog-breeds.toml", "check"]));
+    let quiet = world.run(["-c", "config/dog-breeds.toml", "check", "--quiet"]).success();
+    assert_eq!(quiet.stderr, "");
+    let found = world.run(["-c", "config/dog-breeds.toml", "check", "-o", "json"]).success().json();
+    assert_eq!((&found["format"], &found["ok"], &found["resources"]), (&json!(1), &json!(true), &json!(18)));
+    let problems = found["problems"].as_array().expect("a list");
+    let codes: Vec<_> = problems.iter().map(|p| p["code"].as_str().expect("text")).collect();
+    assert_eq!(codes, ["C101", "C102", "C102", "C105"]);
+    let keys = ["code", "severity", "file", "line", "column", "key", "message", "help"];
+    assert!(problems.iter().all(|p| keys.iter().all(|key| !p[key].is_null())), "{problems:?}");
+}
+
+#[test]
+fn every_problem_is_shown_at_once_where_it_stands() {
+    let world = World::shipped();
+    world.edit("config/opsctl.toml", "instance_type = \"ml.m5.large\"", "instance_typ = \"ml.m5.large\"");
+    world.edit("config/opsctl.toml", "model         = \"numbers\"", "model         = \"number\"");
+    world.edit("config/opsctl.toml", "memory_mb               = 128", "memory_mb               = 64");
+    let found = world.run(["check", "-o", "json"]).ended(3);
+    let code = found.error_code();
+    let problems = found.json()["error"]["problems"].as_array().expect("a list").clone();
+    let errors: Vec<_> = problems.iter().filter(|p| p["severity"] == "error").collect();
+    assert!(errors.iter().any(|p| p["code"] == code.as_str()), "the first is the headline\n{found}");
+    let at: Vec<_> = errors
+        .iter()
+        .map(|p| format!("{} {}", p["code"].as_str().unwrap_or(""), p["key"].as_str().unwrap_or("")))
+        .collect();
+    insta::assert_snapshot!(at.join("\n"));
+    for problem in &errors {
+        assert_eq!(problem["file"], "config/opsctl.toml");
+        let line = problem["line"].as_u64().expect("a number") as usize;
+        let text = world.read("config/opsctl.toml").lines().nth(line - 1).unwrap_or_default().to_owned();
+        let key = problem["key"].as_str().expect("text").rsplit('.').next().unwrap_or_default();
+        assert!(
+            text.contains(key) || text.starts_with('['),
+            "line {line} is `{text}`, the problem is of {key}"
+        );
+    }
+    let human = world.run(["check"]).ended(3);
+    assert_eq!(human.stdout, "", "problems are not the result");
+    for problem in &errors {
+        assert!(human.stderr.contains(problem["message"].as_str().expect("text")), "{human}");
+    }
+}
+
+#[test]
+fn broken_files_are_refused() {
+    let cases = [
+        ("not TOML", "[project\nname = 1"),
+        ("no project", ""),
+        ("a name AWS refuses", "[project]\nname = \"Ünicode\""),
+        ("unknown section", "[project]\nname = \"a\"\n[lambda.x]\nendpoint = \"y\""),
+        ("unknown key", "[project]\nname = \"a\"\ncolour = \"red\""),
+        ("wrong type", "[project]\nname = \"a\"\n[notebook.lab]\nvolume_gb = \"five\""),
+    ];
+    for (what, text) in cases {
+        let world = World::with_config(text);
+        let ran = world.run(["check", "-o", "json"]).ended(3);
+        assert!(ran.error_code().starts_with("C0"), "{what}\n{ran}");
+        let human = world.run(["check"]).ended(3);
+        assert!(human.stderr.contains("help:"), "{what}\n{human}");
+    }
+}
+
+#[test]
+fn a_project_starts_with_init() {
+    let world = World::empty();
+    world.run(["init", "my-project"]).success();
+    let config = "my-project/opsctl.toml";
+    assert_eq!(world.toml(config)["project"]["name"], "my-project");
+    world.run(["-c", config, "check"]).success().says("18 resources");
+
+    // Never over what is there, and then not even in part.
+    world.write("started/training/train.py", "mine");
+    let ran = world.run(["init", "started", "-o", "json"]).ended(1);
+    assert_eq!(ran.error_code(), "U304");
+    assert_eq!(world.read("started/training/train.py"), "mine");
+    assert!(!world.path("started/opsctl.toml").exists(), "nothing was written");
+    let ran = world.run(["init", "0", "-o", "json"]);
+    assert!(ran.code == Some(0) || ran.error_code() == "C007", "{ran}");
+}
+
+#[test]
+fn codes_are_explained() {
+    let world = World::empty();
+    world.run(["explain", "C101"]).success().says("C101: ").says("per MINUTE");
+    let all = world.run(["explain"]).success();
+    for line in all.stdout.lines() {
+        let code = line.split_whitespace().next().expect("begins with a code");
+        let found = world.run(["explain", code, "-o", "json"]).success().json();
+        assert_eq!(found["code"], code);
+    }
+    assert_eq!(world.run(["explain", "C999", "-o", "json"]).ended(64).error_code(), "U302");
+}
+
+#[test]
+fn shells_and_editors_are_served() {
+    let world = World::empty();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        world.run(["completions", shell]).success().says("opsctl").says("deploy");
+    }
+    let schema = world.run(["schema"]).success().json();
+    for section in ["project", "bucket", "data", "training", "endpoint", "function", "notebook", "env"] {
+        assert!(schema["properties"][section].is_object(), "no [{section}] in {schema}");
+    }
+}
+
+#[test]
+fn the_config_is_found_from_below_and_missed_with_help() {
+    let world = World::shipped();
+    world.write("config/opsctl.toml", SMALL);
+    world.run(["check"]).success().says("config/opsctl.toml");
+    let nowhere = World::empty();
+    insta::assert_snapshot!(nowhere.run(["check"]), @r"
+    $ opsctl check
+    ! error[C015]: there is no opsctl.toml here or above
+    !   help: `opsctl init` writes one; `--config FILE` names another
+    exit 3
+    ");
+    assert_eq!(nowhere.run(["deploy", "--yes", "-o", "json"]).ended(3).error_code(), "C015");
+    assert_eq!(nowhere.run(["-c", "no.toml", "check", "-o", "json"]).ended(3).error_code(), "C015");
+}
+
+/// Nobody can be asked, so nothing is done, and before anything is read: not even credentials are needed.
+#[test]
+fn nothing_is_changed_without_consent() {
+    let world = World::with_config(SMALL);
+    for command in ["deploy", "destroy", "bucket", "upload", "train", "notebook", "scale"] {
+        let ran = world.run([command]).ended(64);
+        assert!(ran.stderr.contains("U301") && ran.stderr.contains("--yes"), "{ran}");
+        assert_eq!(world.run([command, "-o", "json"]).ended(64).error_code(), "U301");
+    }
+    insta::assert_snapshot!(world.run(["deploy"]), @r"
+    $ opsctl deploy
+    ! error[U301]: there is no terminal to ask on
+    !   help: add --yes, or look first with `opsctl plan`
+    exit 64
+    ");
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    let world = World::with_config(SMALL);
+    for command in
+        [&["plan"][..], &["deploy", "--yes"], &["status"], &["destroy", "--yes"], &["logs", "notebook/lab"]]
+    {
+        let ran = world.run(command.iter().copied()).ended(4);
+        assert!(ran.stderr.contains("E201") && ran.stderr.contains("--sandbox"), "{ran}");
+        let ran = world.run(command.iter().copied().chain(["-o", "json"])).ended(4);
+        assert_eq!(ran.error_code(), "E201");
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_named() {
+    let world = World::with_config(SMALL);
+    let ran = world.run(["--profile", "nobody", "plan", "-o", "json"]).ended(4);
+    assert_eq!(ran.error_code(), "E201");
+}
+
+#[test]
+fn an_unreachable_endpoint_is_a_network_error() {
+    let world = World::with_config(SMALL).credentials();
+    let port = crate::support::free_port();
+    let ran = world.run(["--endpoint-url", &format!("http://127.0.0.1:{port}"), "plan"]).ended(1);
+    assert!(ran.stderr.contains("error[E208]"), "{ran}");
+    let ran = world
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+        .run(["deploy", "--yes", "-o", "json"])
+        .ended(1);
+    assert_eq!(ran.error_code(), "E208");
+    assert_eq!(ran.json()["error"]["retryable"], true);
+    assert!(!ran.stdout.contains("test"), "the keys are nobody's business\n{ran}");
+}
+
+#[test]
+fn an_endpoint_that_is_not_aws_is_no_answer() {
+    // Something listens and talks, but not AWS's language.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>",
+            );
+        }
+    });
+    let world = World::with_config(SMALL).credentials();
+    let ran = world.run(["--endpoint-url", &format!("http://127.0.0.1:{port}"), "plan", "-o", "json"]);
+    assert_ne!(ran.code, Some(0), "{ran}");
+    assert!(ran.error_code().starts_with('E'), "{ran}");
+}

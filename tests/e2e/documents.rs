@@ -1,0 +1,138 @@
+//! The documents say what the program does: references are generated from its types, and every command that a document
+//! shows must at least be one.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Command, CommandFactory, Parser};
+use opsctl::cli::Cli;
+
+/// As in tests/core: UPDATE_EXPECT=1 writes a stale page anew.
+#[path = "../core/expect.rs"]
+mod expect;
+
+const HEAD: &str = "\
+# Commands
+
+This page is written from `src/cli/args.rs`: `UPDATE_EXPECT=1 cargo test --test e2e documents` writes it anew.
+";
+
+#[test]
+fn the_command_reference_is_fresh() {
+    let text =
+        |command: Command| command.term_width(100).render_long_help().to_string().trim_end().to_owned();
+    let mut document = format!("{HEAD}\n```text\n{}\n```\n", text(quiet(Cli::command())));
+    let mut tree = Cli::command();
+    tree.build();
+    let mut level: Vec<Command> = tree.get_subcommands().cloned().collect();
+    level.reverse();
+    while let Some(command) = level.pop() {
+        let inner: Vec<Command> = command.get_subcommands().cloned().collect();
+        level.extend(inner.into_iter().rev().filter(|c| c.get_name() != "help"));
+        if command.get_name() != "help" {
+            let name = command.get_bin_name().expect("the tree is built").to_owned();
+            document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
+        }
+    }
+    expect::file(root().join("docs/commands.md"), &document);
+}
+
+/// Every `opsctl …` in a `sh` block of README.md and docs/ is a command line that opsctl can read.
+#[test]
+fn every_command_in_the_documents_is_one() {
+    let mut documents = vec![root().join("README.md")];
+    let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
+    documents.extend(
+        docs.map(|entry| entry.expect("docs/ can be read").path())
+            .filter(|p| p.extension().is_some_and(|e| e == "md")),
+    );
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap_or_else(|e| panic!("{}: {e}", document.display()));
+        let commands: Vec<Vec<String>> =
+            shell_lines(&text).into_iter().filter_map(|line| arguments(&line)).collect();
+        for arguments in &commands {
+            let parsed = Cli::try_parse_from(arguments);
+            // `--help` and `--version` end the parser too, and are fine.
+            let wrong = parsed.err().filter(clap::Error::use_stderr);
+            assert!(
+                wrong.is_none(),
+                "{}: {}\n{}",
+                document.display(),
+                arguments.join(" "),
+                wrong.expect("just seen")
+            );
+        }
+        if document.ends_with("README.md") {
+            assert!(commands.len() >= 2, "the README shows how opsctl is used");
+        }
+    }
+}
+
+#[test]
+fn commands_are_found_in_shell_blocks() {
+    let text = "opsctl no\n```sh\n$ opsctl -c 'my file.toml' plan # looks\nAWS_REGION=eu-west-1 opsctl deploy \\\n  --yes && opsctl status | head\ncargo run -- --sandbox check\n```\n";
+    let found: Vec<_> = shell_lines(text).iter().filter_map(|line| arguments(line)).collect();
+    let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+    let expected =
+        ["opsctl|-c|my file.toml|plan", "opsctl|deploy|--yes", "opsctl|status", "opsctl|--sandbox|check"]
+            .map(words);
+    assert_eq!(found, expected);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Help without what differs between machines.
+fn quiet(command: Command) -> Command {
+    command.mut_args(|argument| argument.hide_env_values(true))
+}
+
+/// The options of every command are shown once, with `opsctl` itself.
+fn without_globals(command: Command) -> Command {
+    let shared = |id: &str| ["help", "version"].contains(&id);
+    quiet(command)
+        .mut_args(|a| if a.is_global_set() || shared(a.get_id().as_str()) { a.hide(true) } else { a })
+}
+
+/// The commands of the fenced `sh` blocks: joined where a line goes on, split where a shell would.
+fn shell_lines(document: &str) -> Vec<String> {
+    let (mut inside, mut text) = (false, String::new());
+    for line in document.lines() {
+        match line.trim_start().strip_prefix("```") {
+            Some(language) => inside = !inside && matches!(language.trim(), "sh" | "bash" | "console"),
+            None if inside => text.push_str(&match line.strip_suffix('\\') {
+                Some(begun) => begun.to_owned(),
+                None => format!("{line}\n"),
+            }),
+            None => {}
+        }
+    }
+    let commands = text.lines().flat_map(|line| line.split("&&").flat_map(|part| part.split([';', '|'])));
+    commands.map(|command| command.trim().to_owned()).filter(|command| !command.is_empty()).collect()
+}
+
+/// The words of a command line that runs opsctl, `opsctl` first. `None` for other programs.
+fn arguments(line: &str) -> Option<Vec<String>> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for c in line.strip_prefix("$ ").unwrap_or(line).chars() {
+        match (quote, c) {
+            (None, '#') if words.last().is_some_and(String::is_empty) => break,
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            (None, c) if c.is_whitespace() => words.push(String::new()),
+            (_, c) => words.last_mut().expect("never empty").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    let assigned = words.iter().take_while(|word| word.contains('=') && !word.starts_with('-')).count();
+    let words = &words[assigned..];
+    let rest = match words.first()?.as_str() {
+        "cargo" if words.get(1)? == "run" => words.split(|word| word == "--").nth(1)?,
+        program if program.rsplit('/').next() == Some("opsctl") => &words[1..],
+        _ => return None,
+    };
+    // Redirections are the shell's.
+    let rest = rest.iter().take_while(|word| !word.starts_with(['>', '<']) && !word.starts_with("2>"));
+    Some(std::iter::once("opsctl".to_owned()).chain(rest.cloned()).collect())
+}

@@ -1,0 +1,140 @@
+//! A folder with a project, and the binary that runs in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::Ran;
+
+/// Longer than any run takes here, debug build and busy machine included: a run that hangs must fail its test.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A temporary folder, an environment, and the options that every run gets. Nothing of the machine's own configuration
+/// reaches the binary: no AWS profile, no home folder, no colour settings.
+pub struct World {
+    folder: TempDir,
+    env: Vec<(String, String)>,
+    options: Vec<String>,
+}
+
+impl World {
+    /// An empty folder.
+    pub fn empty() -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("opsctl-e2e-").tempdir().expect("a temporary folder can be made");
+        // `.git` ends the search for a config: what lies in /tmp is not ours.
+        for part in ["home", "work", ".git"] {
+            fs::create_dir(folder.path().join(part)).expect("the folder is ours");
+        }
+        Self { folder, env: Vec::new(), options: Vec::new() }
+    }
+
+    /// A folder with a copy of `config/`: both shipped projects.
+    pub fn shipped() -> Self {
+        let world = Self::empty();
+        copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")), &world.path("config"));
+        world
+    }
+
+    /// A folder with this text as its `opsctl.toml`.
+    pub fn with_config(text: &str) -> Self {
+        let world = Self::empty();
+        world.write("opsctl.toml", text);
+        world
+    }
+
+    /// Every run gets this variable.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Every run uses the sandbox of this world; its state lies outside the project.
+    pub fn sandbox(mut self) -> Self {
+        let state = self.folder.path().join("sandbox");
+        self.options.push("--sandbox".to_owned());
+        self.env("OPSCTL_SANDBOX", state.display())
+    }
+
+    /// Keys that no one checks, and a region.
+    pub fn credentials(self) -> Self {
+        self.env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "us-east-1")
+    }
+
+    /// A path in the folder that the binary runs in.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join("work").join(relative)
+    }
+
+    pub fn write(&self, relative: &str, text: &str) {
+        let file = self.path(relative);
+        fs::create_dir_all(file.parent().expect("below the folder")).expect("the folder is ours");
+        fs::write(file, text).expect("the folder is ours");
+    }
+
+    pub fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.path(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
+    }
+
+    /// Replaces `from`, which must be there once, by `to`.
+    pub fn edit(&self, relative: &str, from: &str, to: &str) {
+        let text = self.read(relative);
+        assert_eq!(text.matches(from).count(), 1, "`{from}` must be once in {relative}");
+        self.write(relative, &text.replace(from, to));
+    }
+
+    /// A TOML file of the folder.
+    pub fn toml(&self, relative: &str) -> Value {
+        toml::from_str(&self.read(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
+    }
+
+    /// Runs `opsctl` to its end, with nobody at the terminal.
+    #[must_use = "check at least how it ended"]
+    pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
+        let args: Vec<String> =
+            self.options.iter().cloned().chain(args.into_iter().map(str::to_owned)).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opsctl"));
+        command
+            .args(&args)
+            .current_dir(self.path(""))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path().join("home"))
+            // Without it the SDK asks the instance's metadata for credentials, which nobody answers here.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let output = runtime.block_on(async { tokio::time::timeout(LIMIT, command.output()).await });
+        let command = format!("opsctl {}", args.join(" "));
+        let output = output.unwrap_or_else(|_| panic!("{command}\nhas not ended after {LIMIT:?}"));
+        Ran::new(command, output.expect("the binary starts"), self.folder.path())
+    }
+}
+
+/// Copies a folder, links as what they lead to.
+fn copy(from: &Path, to: &Path) {
+    let copied = || -> io::Result<()> {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let (path, name) = entry.map(|e| (e.path(), e.file_name()))?;
+            if path.is_dir() {
+                copy(&path, &to.join(name));
+            } else {
+                fs::copy(&path, to.join(name))?;
+            }
+        }
+        Ok(())
+    };
+    copied().unwrap_or_else(|e| panic!("{} cannot be copied: {e}", from.display()));
+}
