@@ -2,7 +2,9 @@
 //! prints compared. `support` has what the tests stand on; each other file is one thing that opsctl must show.
 
 mod cli;
+mod contract;
 mod documents;
 mod emulators;
+mod faults;
 mod sandbox;
 mod support;

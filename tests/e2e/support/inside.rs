@@ -10,14 +10,14 @@ use opsctl::engine::{self, Cancel, Events, Outcome, World};
 use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Plan};
 use opsctl::resources::{AnyKind, Registry, kinds, registry};
-use opsctl::sandbox::{Sandbox, SandboxOptions, Work};
+use opsctl::sandbox::{Sandbox, SandboxOptions};
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 
 /// A sandbox whose jobs and servers only go through their states: fast, and the same each time.
 pub async fn sandbox(root: &Path) -> Sandbox {
     let mut options = SandboxOptions::new(root);
-    options.work = Work::States;
+    options.runs = false;
     Sandbox::start(options).await.expect("the sandbox starts")
 }
 

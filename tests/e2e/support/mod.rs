@@ -1,6 +1,7 @@
 //! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that never
 //! outlive the tests ([`Server`]), and the emulators of others ([`python`]).
 
+pub mod inside;
 pub mod python;
 mod ran;
 mod server;
