@@ -32,7 +32,10 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
 }
 
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
-pub async fn attach(config: Option<&Path>, env: &Environment) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+pub async fn attach(
+    config: Option<&Path>,
+    env: &Environment,
+) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     match Sandbox::start(options(&root, env)).await {
         Ok(sandbox) => {

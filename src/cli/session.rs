@@ -56,7 +56,10 @@ impl Environment {
 }
 
 fn hostname() -> Option<String> {
-    std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+    std::fs::read_to_string("/etc/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
 }
 
 /// The config file that the flags and the current folder mean.
@@ -216,7 +219,17 @@ impl Session {
         };
         let registry = registry();
         let events = Some(receiver);
-        Ok(Self { config, kinds, registry, desired, warnings: problems, world, events, who: env.who.clone(), sandbox })
+        Ok(Self {
+            config,
+            kinds,
+            registry,
+            desired,
+            warnings: problems,
+            world,
+            events,
+            who: env.who.clone(),
+            sandbox,
+        })
     }
 
     /// Writes the sandbox's state out and ends it.

@@ -7,6 +7,8 @@ mod checkpoints;
 mod log;
 mod objects;
 mod serving;
+#[cfg(test)]
+mod tests;
 mod training;
 
 use std::io;
