@@ -8,7 +8,7 @@ mod log;
 mod objects;
 mod serving;
 #[cfg(test)]
-mod tests;
+mod spot_tests;
 mod training;
 
 use std::io;
