@@ -180,9 +180,14 @@ impl Session {
         let kinds = kinds();
         let mut document = document(global)?;
         edit(&mut document)?;
-        let config = Config::of(&document, &global.env, &sections(&kinds))
-            .map_err(|problems| Failure::config(document.environment(&global.env), problems))?;
+        let (config, mut problems) = Config::read(&document, &global.env, &sections(&kinds));
         let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+        // Everything that can be known without AWS is told before the first call.
+        let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
+        problems.extend(desired::build(&config, &offline, &inputs, &kinds).1.0);
+        if problems.has_errors() {
+            return Err(Failure::config(config.document, problems));
+        }
 
         let (target, sandbox) = connect(global, env, Some(&config)).await?;
         let Some(region) = target.sdk.region().map(ToString::to_string) else {

@@ -107,7 +107,7 @@ impl OpCx<'_> {
                 let message = format!("still {status} after {}", humantime::format_duration(limit));
                 return Err(OpError::new(what, OpErrorKind::TimedOut, message));
             }
-            self.pause(what, self.pace.interval(every)).await?;
+            self.pause(what, self.pace.interval(every, start.elapsed())).await?;
         }
     }
 
@@ -134,7 +134,7 @@ impl OpCx<'_> {
                         action,
                         reason: error.message,
                     });
-                    self.pause(action, self.pace.interval(Duration::from_secs(5))).await?;
+                    self.pause(action, self.pace.interval(Duration::from_secs(5), start.elapsed())).await?;
                 }
                 result => return result,
             }

@@ -12,11 +12,12 @@ pub enum Pace {
 }
 
 impl Pace {
-    /// The pause before the next look.
-    pub fn interval(self, declared: Duration) -> Duration {
+    /// The pause before the next look, after having waited for `elapsed`.
+    pub fn interval(self, declared: Duration, elapsed: Duration) -> Duration {
         match self {
             Self::Declared => declared,
-            Self::Local => (declared / 400).clamp(Duration::from_millis(5), Duration::from_millis(100)),
+            // What takes long need not be seen to the millisecond.
+            Self::Local => (elapsed / 10).clamp(Duration::from_millis(5), Duration::from_millis(500)),
         }
     }
 }

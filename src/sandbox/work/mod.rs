@@ -10,6 +10,8 @@ mod lines;
 mod log;
 mod objects;
 mod serving;
+#[cfg(test)]
+mod spot_tests;
 mod states;
 #[cfg(test)]
 mod tests;

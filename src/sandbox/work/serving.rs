@@ -21,8 +21,8 @@ use crate::sandbox::runners::training::last_error;
 use crate::sandbox::services::sagemaker::work::{Invocation, Prediction, defect, model_error, no_ping};
 use crate::sandbox::services::sagemaker::{Endpoint, Variant};
 
-/// `FailureReason` holds 1024 characters; AWS's own sentence and the cause need some.
-const LOG_IN_REASON: usize = 640;
+/// Room for the last frames of a traceback; the log has all of it.
+const LOG_IN_REASON: usize = 360;
 
 /// Which instance: a variant that is updated has an old and a new one for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -245,9 +245,8 @@ impl Instance {
             match failure.cause {
                 StartCause::Ended { .. } | StartCause::TimedOut { .. } => {
                     let said = last_error(&failure.log_tail);
-                    let from = said.ceil_char_boundary(said.len().saturating_sub(LOG_IN_REASON));
                     // AWS says the first sentence and no more; the log has the same lines.
-                    format!("{} The log ends with: {}", no_ping(name), &said[from..])
+                    format!("{} The log ends with: {}", no_ping(name), last_lines(&said, LOG_IN_REASON))
                 }
                 cause => not_started(cause.to_string()),
             }
@@ -264,4 +263,13 @@ impl Instance {
             tracing::debug!(%error, root = %self.root.display(), "a container's files are left");
         }
     }
+}
+
+/// The last whole lines that fit into `longest` bytes.
+fn last_lines(text: &str, longest: usize) -> &str {
+    if text.len() <= longest {
+        return text;
+    }
+    let cut = &text[text.ceil_char_boundary(text.len() - longest)..];
+    cut.split_once('\n').map_or(cut, |(_, whole)| whole).trim_start()
 }

@@ -21,8 +21,10 @@ impl Machine for Walk {
         let host = Arc::clone(&world);
         host.spawn(async move {
             if let (Some(job), Some(output)) = (instance.tags.get(JOB), instance.tags.get(OUTPUT)) {
-                let archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), Default::default()));
-                let archive = archive.into_inner().and_then(flate2::write::GzEncoder::finish).unwrap_or_default();
+                let archive =
+                    tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), Default::default()));
+                let archive =
+                    archive.into_inner().and_then(flate2::write::GzEncoder::finish).unwrap_or_default();
                 let result = br#"{"exit_code":0,"message":"","seconds":0}"#.to_vec();
                 for (file, body) in [("model.tar.gz", archive), ("result.json", result)] {
                     let uri = format!("{output}/{job}/output/{file}");

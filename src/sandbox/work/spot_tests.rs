@@ -1,0 +1,115 @@
+//! A spot job loses its instance, goes on from its checkpoint, and leaves a model.
+
+use std::time::Duration;
+
+use aws_sdk_s3 as s3;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{objects, training};
+use crate::sandbox::clock::real_sleep;
+use crate::sandbox::runners::archive::pack_tar_gz;
+use crate::sandbox::services::sagemaker::Job;
+use crate::sandbox::{Sandbox, SandboxOptions};
+
+const REGION: &str = "eu-west-1";
+
+/// Waits for its interruption when it finds no checkpoint.
+const SCRIPT: &str = r#"
+import os, pathlib, threading
+checkpoint = pathlib.Path(os.environ["SM_CHECKPOINT_DIR"]) / "deep" / "epoch.txt"
+data = pathlib.Path(os.environ["SM_CHANNEL_DIGITS"], "train", "0.csv").read_text()
+if not checkpoint.exists():
+    checkpoint.parent.mkdir()
+    checkpoint.write_text("7")
+    print("waiting", flush=True)
+    threading.Event().wait()
+print(f"resumed at {checkpoint.read_text()} accuracy=0.5 then accuracy=0.75")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text(data)
+"#;
+
+async fn until(what: &str, mut met: impl FnMut() -> bool) {
+    for _ in 0..3_000 {
+        if met() {
+            return;
+        }
+        real_sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
+    let folder = TempDir::new().unwrap();
+    let cache = std::env::temp_dir().join("opsctl-test-environments");
+    let options = SandboxOptions { cache, ..SandboxOptions::new(folder.path().join("sandbox")) };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let world = sandbox.world();
+    let region = s3::types::BucketLocationConstraint::EuWest1;
+    let client = s3::Client::from_conf(
+        s3::Config::builder()
+            .behavior_version(s3::config::BehaviorVersion::latest())
+            .endpoint_url(sandbox.endpoint_url())
+            .force_path_style(true)
+            .region(s3::config::Region::new(REGION))
+            .credentials_provider(s3::config::Credentials::for_tests())
+            .build(),
+    );
+    let location = s3::types::CreateBucketConfiguration::builder().location_constraint(region).build();
+    client.create_bucket().bucket("data").create_bucket_configuration(location).send().await.unwrap();
+    let code = folder.path().join("code");
+    std::fs::create_dir(&code).unwrap();
+    std::fs::write(code.join("train.py"), SCRIPT).unwrap();
+    let archive = folder.path().join("sourcedir.tar.gz");
+    pack_tar_gz(&code, &archive).await.unwrap();
+    objects::upload(world, "s3://data/code.tar.gz", &archive).await.unwrap();
+    objects::upload(world, "s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
+
+    let document = json!({
+        "TrainingJobName": "spot", "TrainingJobStatus": "InProgress", "EnableManagedSpotTraining": true,
+        "AlgorithmSpecification": {"MetricDefinitions": [{"Name": "accuracy", "Regex": "then accuracy=([0-9.]+)"}]},
+        "InputDataConfig": [{"ChannelName": "digits", "DataSource": {
+            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/digits"},
+        }}],
+        "OutputDataConfig": {"S3OutputPath": "s3://data/out"},
+        "CheckpointConfig": {"S3Uri": "s3://data/checkpoints/"},
+        // AWS's SDK writes them as JSON.
+        "HyperParameters": {
+            "sagemaker_program": "\"train.py\"", "sagemaker_submit_directory": "\"s3://data/code.tar.gz\"",
+        },
+    });
+    world.shelf("sagemaker.training-job", REGION).put("spot", document).unwrap();
+    let job = Job::new(world, REGION, "spot");
+    training::start(job.clone());
+    let stored = |key: &str| !crate::sandbox::services::s3::api::list(world, "data", key).unwrap().is_empty();
+    // The first save happens while the script runs.
+    until("a checkpoint", || stored("checkpoints/deep/epoch.txt")).await;
+    training::interrupt(world, &json!({"job": "spot", "region": REGION})).unwrap();
+    let status = || job.document().unwrap()["TrainingJobStatus"].clone();
+    until("an end", || status() != "InProgress").await;
+
+    let document = job.document().unwrap();
+    assert_eq!(document["TrainingJobStatus"], "Completed", "{document:#}");
+    let stages: Vec<&Value> = document["SecondaryStatusTransitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| &stage["Status"])
+        .collect();
+    let expected = [
+        "Downloading",
+        "Training",
+        "Interrupted",
+        "Restarting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ];
+    assert_eq!(stages, expected);
+    assert_eq!(document["FinalMetricDataList"][0]["Value"], 0.75);
+    assert_eq!(document["ModelArtifacts"]["S3ModelArtifacts"], "s3://data/out/spot/output/model.tar.gz");
+    assert!(stored("out/spot/output/model.tar.gz") && !stored("out/spot/output/output.tar.gz"));
+    assert!(!super::container(world, &["training", REGION, "spot"]).exists(), "its files are left");
+    sandbox.stop().await;
+}
