@@ -106,7 +106,7 @@ pub enum Command {
     /// Delete everything of this project and environment
     Destroy(DestroyArgs),
     /// Audit the account's IAM roles, or a saved dump of them
-    AuditIam(AuditArgs),
+    AuditIam(Box<AuditArgs>),
     /// Serve, inspect or reset the local AWS
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the config file

@@ -223,7 +223,7 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
             {
                 NotFound
             }
-            () if says("already exist") => AlreadyExists,
+            () if says("already exist") || says("duplicate") => AlreadyExists,
             () if says("ould not assume role")
                 || says("ould not access model data")
                 || says("does not grant ecr:") =>

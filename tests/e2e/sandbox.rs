@@ -1,5 +1,7 @@
 //! The AWS that opsctl carries: no account, no network, nothing set up.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -40,4 +42,90 @@ fn it_tells_where_it_is_and_forgets() {
     let left = steps(&world);
     world.run(["sandbox", "reset"]).success();
     assert_eq!(steps(&world), left + 1, "the bucket is to be made again");
+}
+
+/// README's first command and what follows it: everything really trains, serves and answers.
+#[test]
+fn the_shipped_project_really_lives() {
+    let world = World::shipped().sandbox();
+    let first = world.run(["deploy", "--yes", "-o", "json"]).success();
+    assert_eq!(first.finished()["result"], "ok");
+
+    let status = world.run(["status", "-o", "json"]).success().json();
+    let resources = status["resources"].as_array().expect("a list");
+    assert!(resources.iter().all(|resource| resource["ready"] == true), "{status}");
+    let kinds: BTreeSet<&str> = resources.iter().filter_map(|r| r["kind"].as_str()).collect();
+    assert_eq!(kinds.len(), opsctl::resources::KindName::ALL.len(), "every kind is there");
+
+    let second = world.run(["deploy", "--yes", "-o", "json"]).success().finished();
+    assert_eq!((&second["result"], &second["calls"]["writes"]), (&json!("ok"), &json!(0)));
+    world.run(["plan", "--detailed-exitcode"]).ended(0);
+
+    // The shipped model's own logits: a seven, in the shape of the case, through the function and without it.
+    let answer = world.run(["invoke", "-o", "json"]).success().json();
+    assert_eq!(answer["status"], 200);
+    let response = &answer["response"];
+    assert_eq!(response["type-result"], "<class 'str'>");
+    assert!(
+        response["COntent-Type-In"].as_str().is_some_and(|t| t.starts_with("LambdaContext([")),
+        "{response}"
+    );
+    let body: Value = serde_json::from_str(response["body"].as_str().expect("text")).expect("JSON");
+    let logits: Vec<f64> = body[0].as_array().expect("a row").iter().filter_map(Value::as_f64).collect();
+    assert_eq!(logits.len(), 10);
+    let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(digit, _)| digit);
+    assert_eq!(best, Some(7));
+    let direct = world.run(["invoke", "--endpoint", "numbers", "-o", "json"]).success().json();
+    assert_eq!(direct["response"], body);
+
+    // What opsctl makes passes its own audit.
+    world.run(["audit-iam", "--fail-on", "medium"]).ended(0);
+    world.run(["logs", "training/numbers"]).success().says("final test_accuracy=0.98");
+
+    changes_do_what_the_plan_says(&world);
+
+    world.run(["destroy", "--yes"]).success();
+    let gone = world.run(["status", "-o", "json"]).success().json();
+    let resources = gone["resources"].as_array().expect("a list");
+    assert!(resources.iter().all(|resource| resource["state"] == "absent"), "{gone}");
+    assert_eq!(gone["leftovers"], json!([]));
+}
+
+/// Each change of the file or the sources, the steps that follow, and that nothing is left to do afterwards.
+fn changes_do_what_the_plan_says(world: &World) {
+    let plan = |world: &World| -> Vec<String> {
+        let planned = world.run(["plan", "--detailed-exitcode", "-o", "json"]).ended(2).json();
+        let steps = planned["steps"].as_array().expect("a list").clone();
+        let line =
+            |s: &Value| format!("{} {}", s["op"].as_str().unwrap_or(""), s["target"].as_str().unwrap_or(""));
+        steps.iter().map(line).collect()
+    };
+    let done = |world: &World| {
+        world.run(["deploy", "--yes"]).success();
+        world.run(["plan", "--detailed-exitcode"]).ended(0);
+    };
+    world.edit(
+        "config/opsctl.toml",
+        "target_invocations_per_instance = 600",
+        "target_invocations_per_instance = 900",
+    );
+    assert_eq!(plan(world), ["update autoscaling/numbers"]);
+    done(world);
+
+    world.edit("config/opsctl.toml", "\"ml.m5.large\"", "\"ml.m5.xlarge\"");
+    // A scaled variant cannot change its type: scaling steps aside and comes back (D8).
+    assert_eq!(
+        plan(world),
+        [
+            "delete autoscaling/numbers",
+            "create endpoint-config/numbers",
+            "update endpoint/numbers",
+            "create autoscaling/numbers"
+        ]
+    );
+    done(world);
+
+    world.edit("config/opsctl.toml", "memory_mb               = 128", "memory_mb               = 256");
+    assert_eq!(plan(world), ["update function/classify"]);
+    done(world);
 }

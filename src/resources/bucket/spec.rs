@@ -148,6 +148,8 @@ impl Kind for Bucket {
             "s3:GetLifecycleConfiguration",
             "s3:PutLifecycleConfiguration",
             "s3:ListBucketVersions",
+            "s3:ListBucketMultipartUploads",
+            "s3:AbortMultipartUpload",
             "s3:DeleteObject",
             "s3:DeleteObjectVersion",
             "s3:DeleteBucket",

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::spec::{Instance, Outcome, Record, Seen, Spec};
 use super::user_data;
-use crate::domain::{FieldChange, Owner, Phase, Status};
+use crate::domain::{FieldChange, fingerprint, Owner, Phase, Status};
 use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
 use crate::resources::KindName;
 use crate::resources::bucket::empty;
@@ -51,12 +51,9 @@ impl Driver for Instance {
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         source::upload(cx, &spec.code).await?;
-        let record = serde_json::to_vec(&Record::of(spec)).expect("a record is plain data");
-        let key = format!("{}/{job}/job.json", Instance::OUTPUT);
-        let call = cx.aws.s3.put_object().bucket(&spec.code.bucket).key(key).body(record.into());
-        call.send().await.op("s3:PutObject")?;
+        let attempt = attempt(cx, job, spec).await?;
         let image = image(cx, &spec.image).await?;
-        cx.retry_new_role("ec2:RunInstances", || start(cx, job, spec, &image)).await?;
+        cx.retry_new_role("ec2:RunInstances", || start(cx, job, spec, &image, &attempt)).await?;
         finished(cx, job, spec).await
     }
 
@@ -156,7 +153,23 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
     value.ok_or_else(|| OpError::new("ssm:GetParameter", OpErrorKind::NotFound, format!("{image} has no value")))
 }
 
-async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str) -> OpResult<()> {
+/// Writes the job's record, and gives the name of this attempt. EC2 answers a client token that it knows with the old
+/// instance, even when that is terminated: so a new attempt needs a new token, and a repeated one the same.
+async fn attempt(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
+    if let Some(Record { attempt, .. }) = read::<Record>(cx, job, "job.json").await? {
+        return Ok(attempt);
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let attempt = fingerprint::suffix(&(job, now.as_nanos().to_string()));
+    let record = Record { attempt: attempt.clone(), ..Record::of(spec) };
+    let record = serde_json::to_vec(&record).expect("a record is plain data");
+    let key = format!("{}/{job}/job.json", Instance::OUTPUT);
+    let call = cx.aws.s3.put_object().bucket(&spec.code.bucket).key(key).body(record.into());
+    call.send().await.op("s3:PutObject")?;
+    Ok(attempt)
+}
+
+async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str) -> OpResult<()> {
     let script = user_data::script(job, spec, &cx.scope.region);
     if script.len() > user_data::LIMIT {
         let message = format!("the user data has {} bytes, EC2 takes {}", script.len(), user_data::LIMIT);
@@ -189,7 +202,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str) -> OpResult<(
         .min_count(1)
         .max_count(1)
         // Running the same command twice starts one instance (aws-facts §12).
-        .client_token(job)
+        .client_token(fingerprint::suffix(&(job, attempt)))
         .user_data(STANDARD.encode(script))
         .iam_instance_profile(IamInstanceProfileSpecification::builder().arn(&spec.profile_arn).build())
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
@@ -212,10 +225,9 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
             futures_util::try_join!(running(cx, job), read::<Outcome>(cx, job, "output/result.json"))?;
         // Right after the start the instance may not be visible, and at the end the result may come between two
         // looks: only a third look without either says that it is gone.
-        if instance.is_none() && outcome.is_none() {
-            if gone.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3 {
-                return Ok(Probe::Pending("not visible".into()));
-            }
+        let nothing = instance.is_none() && outcome.is_none();
+        if nothing && gone.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3 {
+            return Ok(Probe::Pending("not visible".into()));
         }
         let status = status(instance.as_ref(), outcome);
         Ok(match status.phase {

@@ -65,6 +65,9 @@ pub struct Record {
     /// Fingerprint of the environment variables.
     pub environment: String,
     pub max_runtime_s: i32,
+    /// Differs each time the job is begun anew, and stays when a killed run is repeated.
+    #[serde(default)]
+    pub attempt: String,
 }
 
 impl Record {
@@ -79,6 +82,7 @@ impl Record {
             hyperparameters: spec.hyperparameters.clone(),
             environment: fingerprint::suffix(&spec.environment),
             max_runtime_s: spec.max_runtime_s,
+            attempt: String::new(),
         }
     }
 }

@@ -59,7 +59,9 @@ impl World {
     pub fn sandbox(mut self) -> Self {
         let state = self.folder.path().join("sandbox");
         self.options.push("--sandbox".to_owned());
-        self.env("OPSCTL_SANDBOX", state.display())
+        // Environments with their packages are made once for all tests.
+        let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache");
+        self.env("OPSCTL_SANDBOX", state.display()).env("OPSCTL_CACHE", cache)
     }
 
     /// Keys that no one checks, and a region.
