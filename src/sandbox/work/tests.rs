@@ -31,7 +31,8 @@ def handler(event, context):
 
 async fn start(root: &tempfile::TempDir) -> Sandbox {
     let rules_off = ["role-exists", "image-architecture"].map(str::to_owned).into();
-    let options = SandboxOptions { rules_off, ..SandboxOptions::new(root.path()) };
+    let cache = std::env::temp_dir().join("opsctl-test-environments");
+    let options = SandboxOptions { rules_off, cache, ..SandboxOptions::new(root.path()) };
     Sandbox::start(options).await.unwrap()
 }
 
