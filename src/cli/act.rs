@@ -4,20 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::Ended;
-use super::args::{
-    DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, ScaleArgs, TrainArgs,
-};
+use super::args::{DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, TrainArgs};
 use super::error::{Failure, exit_of, help_of};
 use super::exit::Exit;
+use super::logs;
 use super::session::{Environment, Session};
 use super::ui::Ui;
-use crate::config::Document;
 use crate::desired::{Desired, Node};
-use crate::domain::{KeyPath, codes};
+use crate::domain::{ResourceId, Verb, codes};
 use crate::engine::lease::Lease;
-use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, RunResult};
+use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, Probe, RunResult};
 use crate::plan::{self, Look, Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::{diagnostics, plan as render};
@@ -25,14 +24,14 @@ use crate::resources::bucket::Bucket;
 use crate::resources::{Kind, KindName};
 
 /// What is planned: which nodes, in which mode, and what else the command may say.
-struct Intent {
-    mode: Mode,
-    desired: Desired,
+pub struct Intent {
+    pub mode: Mode,
+    pub desired: Desired,
     /// Whether to report what is ours but not in `desired`: only when all of it is looked at.
-    whole: bool,
+    pub whole: bool,
 }
 
-const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
+pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 
 pub async fn plan(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
@@ -128,90 +127,6 @@ pub async fn part(
     act(session, intent, part, None, global, ui).await
 }
 
-/// Autoscaling and provisioned concurrency of what is already deployed, and nothing else.
-pub async fn scale(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    can_consent(args.part.dry_run, global, ui)?;
-    let session = Session::open(global, env, |document| set_numbers(args, &global.env, document)).await?;
-    let parts = [KindName::Autoscaling, KindName::Concurrency];
-    let wanted = |node: &Node| {
-        parts.contains(&node.id.kind) && (args.names.is_empty() || args.names.contains(&node.id.name))
-    };
-    let desired = session.desired.only(wanted, false);
-    if desired.nodes.is_empty() {
-        let message = "the config scales nothing of that name";
-        let help =
-            "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
-        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
-    }
-    // What is scaled must be there; making it is not this command's business.
-    for node in &desired.nodes {
-        let whole =
-            if node.id.kind == KindName::Autoscaling { KindName::Endpoint } else { KindName::Function };
-        let found = session.desired.nodes.iter().find(|n| n.id.kind == whole && n.id.name == node.id.name);
-        let Some(whole) = found else { continue };
-        let cx = OpCx { world: &session.world, step: 0, target: whole.id.clone() };
-        if session.registry.of(whole.id.kind).look(&cx, &whole.physical).await?.is_none() {
-            let message = format!("{} is not deployed yet", whole.id);
-            return Err(Failure::said(
-                codes::NOT_DEPLOYED,
-                Exit::Failed,
-                message,
-                "run `opsctl deploy` first",
-            ));
-        }
-    }
-    if args.target.is_some()
-        || args.min.is_some()
-        || args.max.is_some()
-        || args.provisioned_concurrency.is_some()
-    {
-        ui.say(&format!(
-            "Note: {} says otherwise, and the next deploy goes by it. Change the numbers there to keep them.",
-            session.config.document.file.display()
-        ));
-    }
-    let intent = Intent { mode: DEPLOY, desired, whole: false };
-    act(session, intent, args.part, None, global, ui).await
-}
-
-/// Puts the numbers of the command line where the file's would be.
-fn set_numbers(args: &ScaleArgs, env: &str, document: &mut Document) -> Result<(), Failure> {
-    let merged = document.environment(env);
-    let named = |section: &str| -> Vec<String> {
-        let table = merged.values().get(section).and_then(Value::as_object);
-        let names = table.map(|t| t.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        names.into_iter().filter(|name| args.names.is_empty() || args.names.contains(name)).collect()
-    };
-    let (endpoints, functions) = (named("endpoint"), named("function"));
-    if let Some(unknown) =
-        args.names.iter().find(|name| !endpoints.contains(name) && !functions.contains(name))
-    {
-        let message = format!("there is no endpoint or function `{unknown}`");
-        return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, "`opsctl status` lists them"));
-    }
-    // Into the environment's overlay, which has the last word.
-    let at = |section: &str, name: &str| KeyPath::of(["env", env, section, name]);
-    for name in &endpoints {
-        let scaling = at("endpoint", name).join("autoscaling");
-        let numbers = [
-            ("target_invocations_per_instance", args.target.map(Value::from)),
-            ("min", args.min.map(Value::from)),
-            ("max", args.max.map(Value::from)),
-        ];
-        for (key, value) in numbers {
-            if let Some(value) = value {
-                document.set(&scaling.join(key), value);
-            }
-        }
-    }
-    if let Some(n) = args.provisioned_concurrency {
-        for name in &functions {
-            document.set(&at("function", name).join("provisioned_concurrency"), Value::from(n));
-        }
-    }
-    Ok(())
-}
-
 /// Observes and plans; checks the plan with the independent checker.
 async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Failure> {
     let mut have = engine::observe(&intent.desired, &session.registry, &session.world).await?;
@@ -240,7 +155,7 @@ fn warn(session: &Session, ui: &Ui) {
 }
 
 /// Refuses what would have to ask and cannot, before anything is read. What is `free` needs no consent.
-fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
+pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if free || global.yes || (ui.interactive && !ui.json()) {
         return Ok(());
     }
@@ -249,7 +164,7 @@ fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
 }
 
 /// Plan, ask, execute, look again.
-async fn act(
+pub async fn act(
     mut session: Session,
     intent: Intent,
     part: PartArgs,
@@ -328,41 +243,27 @@ async fn lease(session: &Session, plan: &Plan, have: &Observed) -> Result<Option
 }
 
 /// Success is re-read (D7): plans once more, and gives what is not as it should be. Reads may lag behind writes for
-/// seconds (aws-facts §1.4), so a difference must stay for some looks.
+/// seconds (aws-facts §1.4), so a difference must stay for some looks; what has failed will not get better by waiting.
 async fn look_again(session: &Session, intent: &Intent) -> Result<Vec<String>, Failure> {
-    let cx = OpCx {
-        world: &session.world,
-        step: 0,
-        target: crate::domain::ResourceId::new(KindName::Bucket, "*"),
-    };
-    let limit = Duration::from_secs(60);
-    let again = cx.retry(
-        "looking again",
-        limit,
-        |kind| *kind == OpErrorKind::NotYetConsistent,
-        || async {
-            match make(session, intent).await {
-                Ok((plan, _)) if plan.is_empty() => Ok(Vec::new()),
-                Ok((plan, _)) => {
-                    let steps: Vec<String> =
-                        plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
-                    Err(engine::OpError::new(
-                        "looking again",
-                        OpErrorKind::NotYetConsistent,
-                        steps.join("\n"),
-                    ))
-                }
-                Err(Failure::Op(error)) => Err(error),
-                Err(_) => Ok(Vec::new()),
-            }
-        },
-    );
-    match again.await {
-        Ok(same) => Ok(same),
-        Err(error) if error.kind == OpErrorKind::NotYetConsistent => {
-            Ok(error.message.lines().map(str::to_owned).collect())
-        }
-        Err(error) => Err(error.into()),
+    let everything = ResourceId::new(KindName::Bucket, "*");
+    let cx = OpCx { world: &session.world, step: 0, target: everything };
+    let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
+    let last = Mutex::new(Vec::new());
+    let looked = cx.wait("everything as wanted", every, limit, || async {
+        let plan = match make(session, intent).await {
+            Ok((plan, _)) => plan,
+            Err(Failure::Op(error)) => return Err(error),
+            Err(_) => return Ok(Probe::Ready(())),
+        };
+        let failed =
+            plan.steps.iter().any(|step| step.op.verb() == Verb::Delete && intent.mode != Mode::Destroy);
+        let differences = plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
+        *last.lock().await = differences;
+        Ok(if plan.is_empty() || failed { Probe::Ready(()) } else { Probe::Pending("not yet".into()) })
+    });
+    match looked.await {
+        Err(error) if error.kind != OpErrorKind::TimedOut => Err(error.into()),
+        _ => Ok(last.into_inner()),
     }
 }
 
@@ -385,8 +286,10 @@ fn report(
         for (resource, error) in &outcome.failed {
             let code = error.code();
             ui.error(code, &format!("{resource} failed: {error}"), help_of(code));
-            if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack) {
-                ui.err(&format!("  log: opsctl logs {resource}"));
+            if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack)
+                && let Some(writer) = logs::writer(resource)
+            {
+                ui.err(&format!("  log: opsctl logs {writer}"));
             }
         }
         for difference in unlike {

@@ -29,7 +29,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let fail_on = fail_on(args)?;
     let config = config(global)?;
     let account = match &args.input {
-        Some(file) => Account::from_json(&read(file)?).map_err(|error| bad_file(file, "a dump", &error))?,
+        Some(file) => dump(file)?,
         None => collected(args, global, config.as_ref(), env).await?,
     };
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
@@ -166,6 +166,17 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
     }
     let deployed = account.roles.iter().any(|role| expected.roles.contains_key(&role.name));
     deployed.then_some(expected)
+}
+
+/// A saved dump. JSON of another shape has no roles, and would pass as a clean account.
+fn dump(file: &Path) -> Result<Account, Failure> {
+    let text = read(file)?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| bad_file(file, "a dump", &error))?;
+    if value.get("RoleDetailList").is_none() {
+        return Err(bad_file(file, "a dump", &"it has no RoleDetailList"));
+    }
+    Account::from_json(&text).map_err(|error| bad_file(file, "a dump", &error))
 }
 
 fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, ui: &Ui) -> Ended {

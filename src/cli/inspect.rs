@@ -47,7 +47,7 @@ pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(["RESOURCE", "STATE", "NAME IN AWS"]);
         for (id, physical, status) in &rows {
-            let reason = status.reason.as_deref().and_then(|r| r.lines().next());
+            let reason = status.reason.as_deref().and_then(|r| r.trim().lines().last());
             let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
             table.add_row([id.to_string(), format!("{}{reason}", status.word), (*physical).clone()]);
         }

@@ -66,11 +66,21 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
         let place = line.map(|l| format!("\n  at {}", l.trim())).unwrap_or_default();
         let kind = response["errorType"].as_str().unwrap_or(kind);
         let message = format!("function/{name} failed: {kind}: {text}{place}");
-        let help = format!("the whole log: opsctl logs function/{name}");
-        return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
+        // opsctl's own handler raises this for what went wrong behind it.
+        let behind = (kind == "EndpointError").then(|| endpoint_of(session, name)).flatten();
+        let help = match behind {
+            Some(endpoint) => format!("the model's log: opsctl logs endpoint/{endpoint}"),
+            None => format!("the whole log: opsctl logs function/{name}"),
+        };
+        return Err(Failure::said(codes::MODEL_ERROR, Exit::Failed, message, help));
     }
     let status = response["statusCode"].as_i64().unwrap_or(200);
     Ok(Answer { status, response, latency_ms })
+}
+
+/// The endpoint that a function of the config calls.
+fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
+    session.config.section("function")?.get(function)?.get("endpoint")?.as_str()
 }
 
 async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
@@ -89,6 +99,10 @@ async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
 fn not_deployed(error: crate::engine::OpError, resource: &str) -> Failure {
     use crate::engine::OpErrorKind;
     let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
+    if error.message.starts_with("ModelError") {
+        let help = format!("these are the container's own words; its log: opsctl logs {resource}");
+        return Failure::said(codes::MODEL_ERROR, Exit::Failed, error.to_string(), help);
+    }
     if missing {
         let message = format!("{resource} is not deployed");
         return Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first");

@@ -22,7 +22,10 @@ struct Place {
 
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let id = &args.target;
+    // In the config both kinds of jobs are a [training.NAME].
+    let on_ec2 = ResourceId::new(KindName::Instance, args.target.name.clone());
+    let is_training = args.target.kind == KindName::Training && session.desired.node(&args.target).is_none();
+    let id = if is_training && session.desired.node(&on_ec2).is_some() { &on_ec2 } else { &args.target };
     let usage = |message: String, help| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help);
     let Some(node) = session.desired.node(id).cloned() else {
         return Err(usage(format!("the config has no {id}"), "`opsctl status` lists all"));
@@ -75,6 +78,19 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
     }
     session.close().await;
     Ok(Exit::Done)
+}
+
+/// Whose log tells about a resource: its own, or that of the function it is part of.
+pub fn writer(id: &ResourceId) -> Option<ResourceId> {
+    match id.kind {
+        KindName::Training
+        | KindName::Instance
+        | KindName::Endpoint
+        | KindName::Function
+        | KindName::Notebook => Some(id.clone()),
+        KindName::Concurrency => Some(ResourceId::new(KindName::Function, id.name.clone())),
+        _ => None,
+    }
 }
 
 fn none_yet(id: &ResourceId) -> Failure {

@@ -13,6 +13,7 @@ mod logs;
 mod manual;
 mod notebook;
 mod sandbox;
+mod scale;
 mod session;
 mod signals;
 mod ui;
@@ -75,7 +76,7 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
         Command::Bucket(args) => act::bucket(args, global, ui, env).await,
         Command::Upload(args) => act::upload(args, global, ui, env).await,
         Command::Train(args) => act::train(args, global, ui, env).await,
-        Command::Scale(args) => act::scale(args, global, ui, env).await,
+        Command::Scale(args) => scale::run(args, global, ui, env).await,
         Command::Destroy(args) => act::destroy(args, global, ui, env).await,
         Command::Notebook(args) => notebook::run(args, global, ui, env).await,
         Command::Invoke(args) => invoke::run(args, global, ui, env).await,

@@ -30,6 +30,10 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
             let message = format!("notebook/{name} is not deployed");
             Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` makes it")
         }
+        OpErrorKind::Invalid | OpErrorKind::Conflict if verb == NotebookVerb::Url => {
+            let message = format!("notebook/{name} is not running");
+            Failure::said(codes::FAILED, Exit::Failed, message, "`opsctl notebook start` starts it")
+        }
         _ => error.into(),
     })?;
     if verb == NotebookVerb::Url {

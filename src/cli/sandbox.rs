@@ -37,6 +37,7 @@ pub async fn attach(
     env: &Environment,
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
+    hide(&root);
     match Sandbox::start(options(&root, env)).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();
@@ -44,6 +45,16 @@ pub async fn attach(
         }
         Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => Ok((None, holder.endpoint)),
         Err(error) => Err(refused(&error)),
+    }
+}
+
+/// Keeps the state out of the user's repository, as cargo does with `target`.
+fn hide(root: &Path) {
+    let Some(folder) = root.parent().filter(|parent| parent.ends_with(".opsctl")) else { return };
+    let file = folder.join(".gitignore");
+    if !file.exists() {
+        // Nice to have: without it everything still works.
+        let _ = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(file, "*\n"));
     }
 }
 

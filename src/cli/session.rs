@@ -13,6 +13,7 @@ use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, Desired};
 use crate::domain::{Diagnostics, Scope, codes};
+use crate::engine::lease::Who;
 use crate::engine::{Event, Events, Outcomes, World};
 use crate::inputs::Inputs;
 use crate::resources::{AnyKind, Registry, kinds, registry};
@@ -24,8 +25,8 @@ pub struct Environment {
     pub region: Option<String>,
     pub endpoint: Option<String>,
     pub no_color: bool,
-    /// Who is at it, for the lease: `user@host, process 4711`.
-    pub who: String,
+    /// Who is at it, for the lease.
+    pub who: Who,
     /// Another folder for the sandbox's state.
     pub sandbox: Option<PathBuf>,
     /// The user's folder for what can be made again: the sandbox's Python environments.
@@ -40,12 +41,11 @@ impl Environment {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
-            who: format!(
-                "{}@{}, process {}",
-                get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
-                get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
-                std::process::id()
-            ),
+            who: Who {
+                user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
+                host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
+                process: std::process::id(),
+            },
             sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
             cache: get("OPSCTL_CACHE")
                 .map(PathBuf::from)
@@ -165,7 +165,7 @@ pub struct Session {
     /// Receives what happens, once somebody takes it.
     pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
     /// Who the lease is for.
-    pub who: String,
+    pub who: Who,
     /// Kept alive for as long as the session.
     sandbox: Option<Sandbox>,
 }

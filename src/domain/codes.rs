@@ -154,6 +154,8 @@ codes! {
         "Between planning and now the config, the sources or AWS changed. Make a new plan.";
     NOT_OFFERED "E217" "The service does not offer the operation"
         "Seen with emulators and with regions that lack a feature.";
+    MODEL_ERROR "E218" "The user's code failed or refused"
+        "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

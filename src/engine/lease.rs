@@ -1,6 +1,7 @@
 //! One deploy at a time (D5): an object in the project's bucket, written with conditional PUTs. It expires by itself,
 //! so a killed run or a cancelled CI job blocks nobody for longer than [`LIFE`].
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,36 @@ struct Holder {
     who: String,
     /// Seconds since 1970.
     expires: u64,
+    /// Where, and as which process.
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    process: u32,
+}
+
+impl Holder {
+    /// Whether it was killed: a process of this very machine that is no longer there.
+    fn is_dead(&self, host: &str) -> bool {
+        let processes = Path::new("/proc");
+        self.host == host
+            && self.process != 0
+            && processes.join("self").exists()
+            && !processes.join(self.process.to_string()).exists()
+    }
+}
+
+/// Who we are, for others to read.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    pub user: String,
+    pub host: String,
+    pub process: u32,
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}, process {}", self.user, self.host, self.process)
+    }
 }
 
 /// A held lease, renewed in the background until it is released.
@@ -34,7 +65,7 @@ pub struct Lease {
 }
 
 /// Takes the lease of the bucket, also over from a holder that stopped renewing it. The error names the holder.
-pub async fn acquire(aws: &Clients, bucket: &str, who: &str) -> OpResult<Lease> {
+pub async fn acquire(aws: &Clients, bucket: &str, who: &Who) -> OpResult<Lease> {
     let s3 = aws.s3.clone();
     let etag = match put(&s3, bucket, who, None).await {
         Ok(etag) => etag,
@@ -42,7 +73,7 @@ pub async fn acquire(aws: &Clients, bucket: &str, who: &str) -> OpResult<Lease> 
         Err(error) => return Err(error),
     };
     let ended = CancellationToken::new();
-    tokio::spawn(renew(s3.clone(), bucket.to_owned(), who.to_owned(), etag, ended.clone()));
+    tokio::spawn(renew(s3.clone(), bucket.to_owned(), who.clone(), etag, ended.clone()));
     Ok(Lease { s3, bucket: bucket.to_owned(), ended })
 }
 
@@ -58,8 +89,13 @@ impl Lease {
 }
 
 /// Writes the lease if nobody has (`etag` is `None`), or if it is still the one we know.
-async fn put(s3: &aws_sdk_s3::Client, bucket: &str, who: &str, etag: Option<&str>) -> OpResult<String> {
-    let holder = Holder { who: who.to_owned(), expires: now() + LIFE.as_secs() };
+async fn put(s3: &aws_sdk_s3::Client, bucket: &str, who: &Who, etag: Option<&str>) -> OpResult<String> {
+    let holder = Holder {
+        who: who.to_string(),
+        expires: now() + LIFE.as_secs(),
+        host: who.host.clone(),
+        process: who.process,
+    };
     let body = serde_json::to_vec(&holder).expect("a holder is plain data");
     let call = s3.put_object().bucket(bucket).key(KEY).body(body.into());
     let call = match etag {
@@ -69,7 +105,7 @@ async fn put(s3: &aws_sdk_s3::Client, bucket: &str, who: &str, etag: Option<&str
     Ok(call.send().await.op("s3:PutObject")?.e_tag.unwrap_or_default())
 }
 
-async fn take_over(s3: &aws_sdk_s3::Client, bucket: &str, who: &str) -> OpResult<String> {
+async fn take_over(s3: &aws_sdk_s3::Client, bucket: &str, who: &Who) -> OpResult<String> {
     let found = s3.get_object().bucket(bucket).key(KEY).send().await.op("s3:GetObject").found()?;
     let Some(object) = found else {
         return put(s3, bucket, who, None).await; // given back between the two calls
@@ -79,6 +115,7 @@ async fn take_over(s3: &aws_sdk_s3::Client, bucket: &str, who: &str) -> OpResult
     // One that cannot be read was not written by us, and holds nobody back.
     if let Ok(holder) = serde_json::from_slice::<Holder>(&body)
         && holder.expires > now()
+        && !holder.is_dead(&who.host)
     {
         let left = humantime::format_duration(Duration::from_secs(holder.expires - now()));
         let message = format!("{} is at it; the lease expires in {left} unless it is renewed", holder.who);
@@ -92,13 +129,7 @@ async fn take_over(s3: &aws_sdk_s3::Client, bucket: &str, who: &str) -> OpResult
     })
 }
 
-async fn renew(
-    s3: aws_sdk_s3::Client,
-    bucket: String,
-    who: String,
-    mut etag: String,
-    ended: CancellationToken,
-) {
+async fn renew(s3: aws_sdk_s3::Client, bucket: String, who: Who, mut etag: String, ended: CancellationToken) {
     // A pause is a wait for the end.
     while timeout(HEARTBEAT, ended.cancelled()).await.is_err() {
         match put(&s3, &bucket, &who, Some(&etag)).await {

@@ -21,7 +21,7 @@ pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool,
         one_step(&mut text, step, want, kinds, why, styles);
     }
     if plan.is_empty() {
-        let _ = writeln!(text, "Nothing to do: {} resources are as the config says.", plan.unchanged.len());
+        let _ = writeln!(text, "Nothing to do{}.", as_the_config_says(plan.unchanged.len()));
     } else {
         let count = |verb| plan.steps.iter().filter(|s| s.op.verb() == verb).count();
         let _ = writeln!(
@@ -41,6 +41,14 @@ pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool,
         }
     }
     text
+}
+
+fn as_the_config_says(resources: usize) -> String {
+    match resources {
+        0 => String::new(),
+        1 => ": 1 resource is as the config says".into(),
+        n => format!(": {n} resources are as the config says"),
+    }
 }
 
 fn one_step(

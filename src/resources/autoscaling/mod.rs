@@ -8,4 +8,4 @@
 mod aws;
 mod spec;
 
-pub use spec::{Autoscaling, Spec};
+pub use spec::{Autoscaling, Seen, Spec};

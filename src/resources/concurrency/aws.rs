@@ -61,10 +61,19 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         call.send().await.op("lambda:PutProvisionedConcurrencyConfig").map(drop)
     })
     .await?;
+    ready(cx, function).await
+}
+
+/// Waits until every environment is initialised; one that cannot be is a failure with Lambda's reason.
+pub async fn ready(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     // No waiter of AWS's exists; it starts after a minute or two (aws-facts §11.6).
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
-        let found = call.qualifier(Function::ALIAS).send().await.op("lambda:GetProvisionedConcurrencyConfig")?;
+        let found = call.qualifier(Function::ALIAS).send().await;
+        // A function without one has nothing to wait for.
+        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else {
+            return Ok(Probe::Ready(()));
+        };
         Ok(match found.status() {
             Some(Provisioned::Failed) => {
                 Probe::Failed { status: "FAILED".into(), reason: found.status_reason().map(str::to_owned) }
@@ -72,7 +81,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
             Some(Provisioned::InProgress) => Probe::Pending(format!(
                 "{} of {} allocated",
                 found.allocated_provisioned_concurrent_executions().unwrap_or_default(),
-                spec.requested
+                found.requested_provisioned_concurrent_executions().unwrap_or_default()
             )),
             _ => Probe::Ready(()),
         })

@@ -4,7 +4,7 @@
 //! Quirks (aws-facts §11.6): the account keeps at least 100 (or 10) executions unreserved; READY takes minutes.
 
 #[cfg(feature = "sdk")]
-mod aws;
+pub mod aws;
 mod spec;
 
 pub use spec::{Concurrency, Spec};

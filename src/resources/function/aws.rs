@@ -11,6 +11,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
+use crate::resources::concurrency;
 use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe};
 
 /// AWS's waiters look every second for five minutes (aws-facts §1.3); GetFunction has a rate of its own, so they
@@ -222,5 +223,7 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         let call = lambda.update_alias().function_name(function).name(alias).function_version(&version);
         call.routing_config(all).send().await.op("lambda:UpdateAlias").map(drop)
     })
-    .await
+    .await?;
+    // Provisioned concurrency follows the alias to the new version (aws-facts §11.6), and shows whether it initialises.
+    concurrency::aws::ready(cx, function).await
 }
