@@ -54,8 +54,9 @@ impl Visit {
     }
 
     fn new(number: u64) -> Self {
-        // AWS's request ids are UUIDs; ours look like them and say which call it was.
-        let hash = blake3::hash(&number.to_le_bytes()).to_hex();
+        // AWS's request ids are UUIDs; ours look like them and say which call of which process it was: logs outlive
+        // processes.
+        let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
         Self { id, number, name: OnceLock::new(), cut: AtomicBool::new(false), after: Mutex::default() }
     }
