@@ -176,7 +176,7 @@ work() {
 # What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else the last line
 # of the log. ASCII only, so that the text can be cut anywhere and still be JSON.
 message() {
-  local doing cause
+  local doing cause place
   doing=$(cat "$STEP" 2>/dev/null) || doing="start"
   case $1 in
     0) return ;;
@@ -185,6 +185,9 @@ message() {
   esac
   if [[ -z ${cause:-} ]]; then
     cause=$(head -c 900 "$ML/output/failure" 2>/dev/null) || cause=$(grep -v '^[[:space:]]*$' "$LOG" | tail -n 1)
+    # The deepest line of the user's own code in a traceback.
+    place=$(grep -oE "\"$ML/code/[^\"]*\", line [0-9]+" "$LOG" | tail -n 1 | sed -E 's|.*/code/([^"]*)", (.*)|\1, \2|')
+    cause+=${place:+ ($place)}
   fi
   printf '%s: exit code %s: %s' "$doing" "$1" "$cause" | LC_ALL=C tr '\000-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' |
     head -c 1024 | sed 's/[\\"]/\\&/g'
