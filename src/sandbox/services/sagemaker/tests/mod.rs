@@ -134,7 +134,10 @@ async fn start(root: &std::path::Path, rules_off: &[&str]) -> Sandbox {
     let rules_off = rules_off.iter().map(|rule| (*rule).to_owned()).collect();
     let options =
         SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
-    Sandbox::start(options).await.unwrap()
+    let sandbox = Sandbox::start(options).await.unwrap();
+    // These tests are about the control plane: S3 has whatever they name.
+    sandbox.world().parts.put(super::work::Seams::default());
+    sandbox
 }
 
 fn text(value: &Value) -> &str {
