@@ -73,16 +73,19 @@ impl Driver for Bucket {
     }
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
+        // Born with its tags: a bucket without them, left by an interrupted run, would be taken for somebody else's.
         // us-east-1 is not a LocationConstraint: there it must be left out (aws-facts §3.2).
-        let location = (spec.region != "us-east-1").then(|| {
-            let constraint = BucketLocationConstraint::from(spec.region.as_str());
-            CreateBucketConfiguration::builder().location_constraint(constraint).build()
-        });
+        let constraint = (spec.region != "us-east-1").then(|| BucketLocationConstraint::from(spec.region.as_str()));
+        let configuration = CreateBucketConfiguration::builder()
+            .set_location_constraint(constraint)
+            .set_tags(Some(tag_set(cx.tags())))
+            .build();
         cx.retry_busy("s3:CreateBucket", || async {
-            let call = cx.aws.s3.create_bucket().bucket(bucket).set_create_bucket_configuration(location.clone());
+            let call = cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
             call.send().await.op("s3:CreateBucket").there()
         })
         .await?;
+        // A read; emulators that leave the tags out are given them here.
         self.adopt(cx, bucket).await?;
         settings(cx, bucket, spec).await
     }
@@ -103,19 +106,26 @@ impl Driver for Bucket {
     async fn adopt(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         // PutBucketTagging replaces the set, so what others put there is kept.
         let existing = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
-        let mut tags: BTreeMap<String, String> = existing
+        let existing: BTreeMap<String, String> = existing
             .map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect())
             .unwrap_or_default();
+        let mut tags = existing.clone();
         tags.extend(cx.tags());
-        let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-        let tags = tags.collect::<Result<_, _>>().expect("key and value are set");
-        let tagging = Tagging::builder().set_tag_set(Some(tags)).build().expect("the set is set");
+        if tags == existing {
+            return Ok(());
+        }
+        let tagging = Tagging::builder().set_tag_set(Some(tag_set(tags))).build().expect("the set is set");
         cx.retry_busy("s3:PutBucketTagging", || async {
             let call = cx.aws.s3.put_bucket_tagging().bucket(bucket).tagging(tagging.clone());
             call.send().await.op("s3:PutBucketTagging").map(drop)
         })
         .await
     }
+}
+
+fn tag_set(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().expect("key and value are set");
+    tags.into_iter().map(tag).collect()
 }
 
 /// Whether versions are kept.
