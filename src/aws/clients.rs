@@ -11,6 +11,8 @@ macro_rules! clients {
             $(pub $field: $crate_name::Client,)*
             pub s3: aws_sdk_s3::Client,
             pub calls: CallCounter,
+            /// How they reach AWS, for what is sent without them (`crate::transfer`).
+            pub target: Target,
         }
 
         impl Clients {
@@ -30,7 +32,7 @@ macro_rules! clients {
                 if let Some(endpoint) = &target.endpoint {
                     config = config.endpoint_url(endpoint);
                 }
-                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(config.build()), calls }
+                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(config.build()), calls, target: target.clone() }
             }
         }
     };

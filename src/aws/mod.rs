@@ -4,4 +4,5 @@ mod clients;
 mod target;
 
 pub use clients::Clients;
-pub use target::{Choice, Target, connect};
+pub(crate) use target::tls;
+pub use target::{Choice, Target, connect, trust};

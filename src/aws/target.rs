@@ -6,6 +6,11 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use crate::engine::Pace;
 
@@ -20,6 +25,8 @@ pub struct Choice {
     pub sandbox: Option<String>,
     /// The environment names an endpoint of its own (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`).
     pub endpoint_in_environment: Option<String>,
+    /// Certificates to trust beside the system's (`AWS_CA_BUNDLE`).
+    pub trust: Option<TlsContext>,
 }
 
 /// A place to deploy to.
@@ -31,6 +38,41 @@ pub struct Target {
     pub custom_endpoint: bool,
     /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
     pub endpoint: Option<String>,
+    /// Certificates to trust beside the system's.
+    pub trust: Option<TlsContext>,
+}
+
+impl Target {
+    /// The first pause between two tries of a bulk transfer.
+    pub fn first_backoff(&self) -> Duration {
+        match self.pace {
+            Pace::Local => Duration::from_millis(20),
+            Pace::Declared => Duration::from_millis(200),
+        }
+    }
+
+    /// The time limits of a connection that is not the SDK's. The answer to a large body comes late on a slow uplink.
+    pub fn settings(&self) -> HttpConnectorSettings {
+        let settings = HttpConnectorSettings::builder();
+        settings.connect_timeout(Duration::from_secs(10)).read_timeout(Duration::from_secs(600)).build()
+    }
+}
+
+/// The certificates of a PEM file, beside the system's.
+///
+/// # Errors
+/// What is wrong with it, without its name.
+pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    if all.is_empty() {
+        return Err("there is no certificate in it".into());
+    }
+    // The SDK's client insists on good ones by panicking, so a bad one must be found here.
+    for certificate in &all {
+        webpki::anchor_from_trusted_cert(certificate).map_err(|e| format!("a certificate in it is bad: {e}"))?;
+    }
+    let store = TrustStore::default().with_pem_certificate(pem);
+    TlsContext::builder().with_trust_store(store).build().map_err(|e| e.to_string())
 }
 
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
@@ -57,8 +99,17 @@ pub async fn connect(choice: &Choice) -> Target {
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(20)),
         );
     }
+    if let Some(trust) = &choice.trust {
+        let client = aws_smithy_http_client::Builder::new().tls_provider(tls()).tls_context(trust.clone());
+        loader = loader.http_client(client.build_https());
+    }
     let pace = if local { Pace::Local } else { Pace::Declared };
-    Target { sdk: loader.load().await, pace, custom_endpoint: custom.is_some(), endpoint: endpoint.cloned() }
+    Target { sdk: loader.load().await, pace, custom_endpoint: custom.is_some(), endpoint: endpoint.cloned(), trust: choice.trust.clone() }
+}
+
+/// The one TLS stack, as the SDK's own default has it.
+pub(crate) fn tls() -> Provider {
+    Provider::Rustls(CryptoMode::AwsLc)
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::Ended;
-use super::args::{DeployArgs, DestroyArgs, Global, NamedArgs, PartArgs, Place, PlanArgs, TrainArgs};
+use super::args::{DeployArgs, DestroyArgs, Global, PartArgs, Place, PlanArgs, TrainArgs};
 use super::error::{Failure, exit_of, help_of};
 use super::exit::Exit;
 use super::logs;
@@ -66,10 +67,6 @@ pub async fn bucket(args: &PartArgs, global: &Global, ui: &Ui, env: &Environment
     part(&[KindName::Bucket], &[], *args, global, ui, env).await
 }
 
-pub async fn upload(args: &NamedArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    part(&[KindName::Data], &args.names, args.part, global, ui, env).await
-}
-
 pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let kinds: &[KindName] = match args.on {
         None => &[KindName::Training, KindName::Instance],
@@ -97,6 +94,13 @@ pub async fn part(
 ) -> Ended {
     can_consent(part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
+    let desired = choose(&session, kinds, names)?;
+    let intent = Intent { mode: DEPLOY, desired, whole: false };
+    act(session, intent, part, None, global, ui).await
+}
+
+/// The nodes of these kinds and names, with all that they need.
+pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Desired, Failure> {
     let chosen =
         |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
     for name in names {
@@ -123,8 +127,7 @@ pub async fn part(
             "config/opsctl.toml shows how to add one",
         ));
     }
-    let intent = Intent { mode: DEPLOY, desired, whole: false };
-    act(session, intent, part, None, global, ui).await
+    Ok(desired)
 }
 
 /// Observes and plans; checks the plan with the independent checker.
@@ -202,14 +205,7 @@ pub async fn act(
         }
     }
     let lease = lease(&session, &plan, &have).await?;
-    let out = ui.clone();
-    let reader: Box<dyn live::Reader> = if ui.json() {
-        Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
-    } else {
-        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), ui.live))
-    };
-    let events = session.events.take().expect("the events are taken once");
-    let shown = tokio::spawn(live::drive(events, reader));
+    let shown = listen(&mut session, ui);
     let outcome = engine::execute(&plan, &session.registry, &session.world).await;
     let unlike = match outcome.result() {
         RunResult::Ok if !plan.is_empty() => look_again(&session, &intent).await?,
@@ -220,13 +216,30 @@ pub async fn act(
     }
     let calls = session.world.aws.calls.total();
     finish(&mut session, &outcome, &unlike, calls);
-    drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
-    // The reader ends when the last sender is gone.
-    let _ = shown.await;
+    hush(&mut session, shown).await;
     tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
     let exit = report(&session, &intent, &have, &outcome, &unlike, ui);
     session.close().await;
     Ok(exit)
+}
+
+/// Shows what happens from now on.
+pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
+    let out = ui.clone();
+    let reader: Box<dyn live::Reader> = if ui.json() {
+        Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
+    } else {
+        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), ui.live))
+    };
+    let events = session.events.take().expect("the events are taken once");
+    tokio::spawn(live::drive(events, reader))
+}
+
+/// Ends [`listen`] when everything is shown.
+pub async fn hush(session: &mut Session, shown: JoinHandle<()>) {
+    drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
+    // The reader ends when the last sender is gone.
+    let _ = shown.await;
 }
 
 /// Takes the lease when there is something to do and a bucket to keep it in. The very first deploy makes the bucket

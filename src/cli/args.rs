@@ -90,7 +90,11 @@ pub enum Command {
     /// Make the bucket
     Bucket(PartArgs),
     /// Upload data sets
-    Upload(NamedArgs),
+    Upload(UploadArgs),
+    /// Fetch data sets
+    Data(DataArgs),
+    /// Fetch trained models
+    Model(ModelArgs),
     /// Run training jobs
     Train(TrainArgs),
     /// Make, start, stop or open the notebook
@@ -179,6 +183,52 @@ pub struct NamedArgs {
     pub names: Vec<String>,
     #[command(flatten)]
     pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct UploadArgs {
+    /// Only these data sets (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Compare with what is really in the bucket, not with the manifest, and repair both
+    #[arg(long)]
+    pub verify: bool,
+    #[command(flatten)]
+    pub part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Fetch what lies in the bucket into a folder (default: ./NAME)
+    Pull(PullArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Fetch the archive of a training (default: ./model.tar.gz)
+    Pull(PullArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Which one, when the config has several
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where to put it
+    #[arg(long, value_name = "PATH")]
+    pub to: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,18 +12,20 @@ mod invoke;
 mod logs;
 mod manual;
 mod notebook;
+mod pull;
 mod sandbox;
 mod scale;
 mod session;
 mod signals;
 mod ui;
+mod upload;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 pub use args::Cli;
-use args::Command;
+use args::{Command, DataArgs, DataCommand, ModelArgs, ModelCommand};
 use error::Failure;
 use exit::Exit;
 use ui::Ui;
@@ -74,7 +76,9 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
         Command::Plan(args) => act::plan(args, global, ui, env).await,
         Command::Deploy(args) => act::deploy(args, global, ui, env).await,
         Command::Bucket(args) => act::bucket(args, global, ui, env).await,
-        Command::Upload(args) => act::upload(args, global, ui, env).await,
+        Command::Upload(args) => upload::run(args, global, ui, env).await,
+        Command::Data(DataArgs { command: DataCommand::Pull(args) }) => pull::data(args, global, ui, env).await,
+        Command::Model(ModelArgs { command: ModelCommand::Pull(args) }) => pull::model(args, global, ui, env).await,
         Command::Train(args) => act::train(args, global, ui, env).await,
         Command::Scale(args) => scale::run(args, global, ui, env).await,
         Command::Destroy(args) => act::destroy(args, global, ui, env).await,

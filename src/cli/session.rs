@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::Global;
@@ -31,6 +32,8 @@ pub struct Environment {
     pub sandbox: Option<PathBuf>,
     /// The user's folder for what can be made again: the sandbox's Python environments.
     pub cache: Option<PathBuf>,
+    /// A PEM file of certificates to trust: a proxy's, a private cloud's.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl Environment {
@@ -51,6 +54,7 @@ impl Environment {
                 .map(PathBuf::from)
                 .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
                 .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
+            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
         }
     }
 }
@@ -136,8 +140,17 @@ async fn connect(
         endpoint_url: global.endpoint_url.clone(),
         sandbox: address,
         endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
+        trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
     Ok((aws::connect(&choice).await, sandbox))
+}
+
+fn trust(file: &Path) -> Result<TlsContext, Failure> {
+    let pem = std::fs::read(file).map_err(|e| e.to_string());
+    pem.and_then(|pem| aws::trust(&pem)).map_err(|error| {
+        let message = format!("AWS_CA_BUNDLE names {}, which cannot be used: {error}", file.display());
+        Failure::said(codes::LOCAL_IO, Exit::Usage, message, "name a file with certificates in PEM format")
+    })
 }
 
 /// Clients for commands that need no config.
@@ -152,6 +165,15 @@ pub async fn clients(
         target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
     }
     Ok((Clients::new(&target), sandbox))
+}
+
+/// When the files of data sets are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataFiles {
+    /// Before anything else: what is made from them is named after their digest.
+    Now,
+    /// Not until they are sent or compared.
+    Later,
 }
 
 /// A config, where it goes, and what should be there.
@@ -177,11 +199,25 @@ impl Session {
         env: &Environment,
         edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
     ) -> Result<Self, Failure> {
+        Self::open_with(global, env, edit, DataFiles::Now).await
+    }
+
+    pub async fn open_with(
+        global: &Global,
+        env: &Environment,
+        edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
+        data: DataFiles,
+    ) -> Result<Self, Failure> {
         let kinds = kinds();
         let mut document = document(global)?;
         edit(&mut document)?;
         let (config, mut problems) = Config::read(&document, &global.env, &sections(&kinds));
-        let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+        let cache = home(&config.document.file).join(".opsctl/cache");
+        let sources = desired::sources(&config, &kinds);
+        let inputs = match data {
+            DataFiles::Now => Inputs::read_cached(config.document.folder(), sources, &cache),
+            DataFiles::Later => Inputs::walk(config.document.folder(), sources),
+        };
         // Everything that can be known without AWS is told before the first call.
         let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
         problems.extend(desired::build(&config, &offline, &inputs, &kinds).1.0);
@@ -216,6 +252,7 @@ impl Session {
             aws,
             scope,
             inputs,
+            cache,
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
             events: Events::to(sender),
             cancel: signals::listen(),

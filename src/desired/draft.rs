@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
     /// A code folder that must hold `entry`.
     pub fn code(&mut self, path: &Path, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
         let tree = self.tree(path, &UseAs::Code)?;
-        if !tree.has(entry) {
+        if tree.entry(entry).is_none() {
             let near = section::nearest(entry, tree.entries.iter().map(|e| e.path.as_str()));
             let help = near.map_or_else(
                 || format!("{} has: {}", path.display(), first_few(tree)),

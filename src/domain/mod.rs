@@ -2,17 +2,21 @@
 
 pub mod change;
 pub mod codes;
+pub mod crc;
 pub mod diagnostic;
 pub mod duration;
 pub mod fingerprint;
 pub mod id;
+pub mod object;
 pub mod size;
 pub mod status;
 
 pub use change::{FieldChange, Needs, Verb, changes};
 pub use codes::Code;
+pub use crc::{Crc64, Crc64Hasher};
 pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
 pub use duration::Human;
 pub use id::{Owner, ResourceId, Scope};
+pub use object::Stored;
 pub use size::bytes;
 pub use status::{Phase, Status};

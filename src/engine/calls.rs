@@ -35,6 +35,15 @@ impl CallCounter {
         })
     }
 
+    /// Counts a request that no SDK client sends.
+    pub(crate) fn count(&self, operation: &str) {
+        let mut counts = self.0.lock().expect("counting does not panic");
+        match counts.get_mut(operation) {
+            Some(n) => *n += 1,
+            None => drop(counts.insert(operation.to_owned(), 1)),
+        }
+    }
+
     /// Calls by operation (`SageMaker:DescribeEndpoint`), for `-v`.
     pub fn by_operation(&self) -> BTreeMap<String, u64> {
         self.0.lock().expect("counting does not panic").clone()
@@ -60,8 +69,7 @@ impl Intercept for CallCounter {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Metadata>() {
-            let operation = format!("{}:{}", call.service(), call.name());
-            *self.0.lock().expect("counting does not panic").entry(operation).or_default() += 1;
+            self.count(&format!("{}:{}", call.service(), call.name()));
         }
         Ok(())
     }

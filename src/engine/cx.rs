@@ -1,6 +1,7 @@
 //! What a verb may use: the clients, the local sources, and the only two ways to pause.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -18,6 +19,8 @@ pub struct World {
     pub aws: Clients,
     pub scope: Scope,
     pub inputs: Inputs,
+    /// A folder of this machine for what can be made again: checksums, copies, journals.
+    pub cache: PathBuf,
     /// The wanted physical names, for kinds whose parts AWS lists only by their whole.
     pub wanted: Vec<(KindName, String)>,
     pub events: Events,

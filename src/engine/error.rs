@@ -254,6 +254,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         ("iam", "InvalidInput") if says("has been taken") => AlreadyExists,
         ("iam", "ConcurrentModification" | "EntityTemporarilyUnmodifiable") => Conflict,
         ("s3", "OperationAborted" | "ConditionalRequestConflict") => Conflict,
+        // What arrived is not what was sent.
+        ("s3", "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch") => Network,
         ("s3", "BucketAlreadyOwnedByYou") => AlreadyExists,
         // Another account's bucket: the name is taken, and nothing of ours is there.
         ("s3", "BucketAlreadyExists") => Denied,

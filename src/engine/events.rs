@@ -40,8 +40,8 @@ pub enum Event {
     StepProgress {
         step: StepId,
         target: ResourceId,
-        done: u64,
-        total: u64,
+        #[serde(flatten)]
+        progress: Progress,
     },
     /// A line of the user's own program (training log).
     StepLog {
@@ -65,6 +65,23 @@ pub enum Event {
         calls: Calls,
         elapsed_ms: u64,
     },
+}
+
+/// How far an upload or download is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Progress {
+    /// Bytes.
+    pub done: u64,
+    /// Bytes.
+    pub total: u64,
+    pub files_done: usize,
+    pub files_total: usize,
+    /// Since the beginning.
+    pub bytes_per_second: u64,
+    /// Until the end, at that rate.
+    pub eta_ms: Option<u64>,
+    /// The file that is under way for the longest time.
+    pub slowest: Option<String>,
 }
 
 /// How a step ended.

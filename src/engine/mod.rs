@@ -16,7 +16,7 @@ pub use cancel::Cancel;
 pub use cx::{OpCx, Probe, World};
 pub use driver::{Driver, Found};
 pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};
-pub use events::{Event, Events, RunResult, StepResult};
+pub use events::{Event, Events, Progress, RunResult, StepResult};
 pub use execute::{Outcome, execute};
 pub use observe::observe;
 pub use pace::Pace;

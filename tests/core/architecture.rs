@@ -13,7 +13,7 @@ use regex_lite::Regex;
 ///
 /// `config`, `desired` and `resources` lean on each other on purpose: sections are typed by their kinds, the graph is
 /// filled by them, and the schema of the file is joined from theirs.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("archive", &[]),
     ("audit", &[]),
@@ -25,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("report", &["config", "desired", "plan", "resources"]),
     ("aws", &["engine"]),
     ("engine", &["aws", "desired", "inputs", "plan", "resources"]),
+    ("transfer", &["aws", "engine", "inputs", "plan"]),
     ("sandbox", &[]),
     (
         "cli",
@@ -40,13 +41,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "report",
             "resources",
             "sandbox",
+            "transfer",
         ],
     ),
 ];
 
 /// Files of the feature `sdk` in folders that are otherwise pure, and what they may name beyond their folder's arrows.
 const EFFECTS: [(&str, &[&str]); 3] =
-    [("audit", &["engine"]), ("resources", &["engine", "aws", "plan"]), ("report", &["engine"])];
+    [("audit", &["engine"]), ("resources", &["engine", "aws", "plan", "transfer"]), ("report", &["engine"])];
 
 const LONGEST_FILE: usize = 600;
 
@@ -95,7 +97,7 @@ impl File {
 
     /// Whether the file is compiled with the feature `sdk` alone.
     fn has_effects(&self) -> bool {
-        if ["aws", "cli", "engine", "sandbox", "main"].contains(&self.area.as_str()) {
+        if ["aws", "cli", "engine", "sandbox", "transfer", "main"].contains(&self.area.as_str()) {
             return true;
         }
         let name = self.path.file_stem().unwrap().to_str().unwrap();

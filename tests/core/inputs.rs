@@ -102,7 +102,7 @@ fn paths_are_sorted_by_their_bytes_and_have_slashes() {
 
 #[test]
 fn the_digest_is_of_names_and_contents() {
-    let digest = |files: &[(&str, &str)]| tree(&folder(files), data(&[], &[])).digest;
+    let digest = |files: &[(&str, &str)]| tree(&folder(files), data(&[], &[])).digest();
     let one = digest(&[("a", "1"), ("b", "2")]);
     assert_eq!(one, digest(&[("b", "2"), ("a", "1")]));
     for other in [
@@ -124,7 +124,7 @@ fn contents_are_kept_for_code_alone() {
         (code.entries[0].content.as_slice(), data.entries[0].content.as_slice()),
         (&b"print(1)"[..], &b""[..])
     );
-    assert_eq!(code.entries[0].hash, data.entries[0].hash);
+    assert_eq!(code.entries[0].crc, data.entries[0].crc);
     assert_eq!((code.bytes(), data.bytes()), (8, 8));
 }
 

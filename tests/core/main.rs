@@ -11,5 +11,6 @@ mod expect;
 mod inputs;
 mod plan;
 mod project;
+mod upload;
 mod user_data;
 mod words;

@@ -1,14 +1,24 @@
 //! Fails every call of a deploy in turn, and demands that running again converges (style.md, habit 19).
 
+use futures_util::{StreamExt, stream};
 use opsctl::sandbox::faults::Rule;
 
 use crate::support::inside::{DEPLOY, Project, sandbox};
 
-/// The ways in which a call fails, taken in turn. All but the first are the SDK's to retry.
-const FAULTS: [&str; 4] = ["fail=AccessDenied", "throttle", "fail", "cut-after"];
-
+/// Nobody retries it: what was made until then stays as it is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deploy_survives_a_fault_at_every_call() {
+async fn a_deploy_survives_a_refusal_of_every_call() {
+    strike_every_call(&["fail=AccessDenied"]).await;
+}
+
+/// The SDK retries these.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_survives_an_accident_at_every_call() {
+    strike_every_call(&["throttle", "fail", "cut-after"]).await;
+}
+
+/// Deploys once per call that a deploy makes, with that call struck by the faults in turn.
+async fn strike_every_call(faults: &[&str]) {
     let calls = {
         let folder = tempfile::tempdir().expect("a folder");
         let sandbox = sandbox(folder.path()).await;
@@ -19,25 +29,32 @@ async fn a_deploy_survives_a_fault_at_every_call() {
         total.reads + total.writes
     };
     assert!(calls > 100, "a deploy of every kind makes many calls, not {calls}");
-    for call in 1..=calls {
-        let fault = FAULTS[call as usize % FAULTS.len()];
-        let rule: Rule = format!("{fault}@*#{call}").parse().expect("a rule");
-        let folder = tempfile::tempdir().expect("a folder");
-        let sandbox = sandbox(folder.path()).await;
-        let project = Project::open(&sandbox).await;
-        sandbox.world().faults.extend(vec![rule]);
-        // It may fail or not; what counts is what is left behind.
-        let _ = project.run(DEPLOY).await;
-        // The order of parallel calls differs a little, so the last few may not be reached.
-        if call + 20 < calls {
-            assert_eq!(sandbox.world().faults.hits(), 1, "call {call} was struck by {fault}");
-        }
-        sandbox.world().faults.clear();
-        let again = project.run(DEPLOY).await.unwrap_or_else(|e| panic!("call {call}, {fault}: {e}"));
-        assert!(again.failed.is_empty(), "call {call}, {fault}: {:?}", again.failed);
-        assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "call {call}, {fault}");
-        sandbox.stop().await;
+    // Most of the time passes in backoffs, so some go side by side.
+    stream::iter(1..=calls)
+        .for_each_concurrent(4, |call| async move {
+            let fault = faults[call as usize % faults.len()];
+            // The order of parallel calls differs a little, so the last few may not be reached.
+            strike(call, fault, call + 20 < calls).await;
+        })
+        .await;
+}
+
+async fn strike(call: u64, fault: &str, surely: bool) {
+    let rule: Rule = format!("{fault}@*#{call}").parse().expect("a rule");
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    sandbox.world().faults.extend(vec![rule]);
+    // It may fail or not; what counts is what is left behind.
+    let _ = project.run(DEPLOY).await;
+    if surely {
+        assert_eq!(sandbox.world().faults.hits(), 1, "call {call} was struck by {fault}");
     }
+    sandbox.world().faults.clear();
+    let again = project.run(DEPLOY).await.unwrap_or_else(|e| panic!("call {call}, {fault}: {e}"));
+    assert!(again.failed.is_empty(), "call {call}, {fault}: {:?}", again.failed);
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "call {call}, {fault}");
+    sandbox.stop().await;
 }
 
 /// Speed is a feature: what a plan reads depends on the number of resources, and it waits for few answers in turn.

@@ -8,3 +8,4 @@ mod emulators;
 mod faults;
 mod sandbox;
 mod support;
+mod upload;

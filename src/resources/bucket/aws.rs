@@ -123,6 +123,12 @@ impl Driver for Bucket {
     }
 }
 
+/// Whose a bucket is; `None`: there is none, or it has no tags.
+pub(crate) async fn owner(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Owner>> {
+    let tags = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    Ok(tags.map(|tags| Owner::of(tags.tag_set().iter().map(|t| (t.key(), t.value())), &cx.scope)))
+}
+
 fn tag_set(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build().expect("key and value are set");
     tags.into_iter().map(tag).collect()

@@ -10,4 +10,6 @@ mod aws;
 pub mod empty;
 mod spec;
 
+#[cfg(feature = "sdk")]
+pub(crate) use aws::owner;
 pub use spec::{Bucket, Seen, Spec};

@@ -1,17 +1,10 @@
-use aws_sdk_s3::primitives::ByteStream;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-
 use super::spec::Seen;
+use super::sync::{self, There};
 use super::{Data, Manifest, Spec};
 use crate::domain::FieldChange;
 use crate::engine::{Driver, Event, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::inputs::{Entry, Tree};
 use crate::resources::KindName;
 use crate::resources::bucket::empty;
-
-/// Uploads in flight.
-const PARALLEL: usize = 32;
 
 impl Driver for Data {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -29,9 +22,9 @@ impl Driver for Data {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen>> {
-        let Some((manifest, _)) = manifest(cx, uri).await? else { return Ok(None) };
-        let bytes = manifest.files.values().map(|f| f.size).sum();
-        Ok(Some(Seen { digest: manifest.digest, files: manifest.files.len(), bytes }))
+        let There { manifest, etag: Some(_), .. } = sync::look(cx, uri).await? else { return Ok(None) };
+        let (bytes, stray) = (manifest.bytes(), manifest.stray);
+        Ok(Some(Seen { digest: manifest.digest, files: manifest.files.len(), bytes, stray }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
@@ -60,63 +53,20 @@ pub(crate) fn split(uri: &str) -> OpResult<(&str, &str)> {
     parts.ok_or_else(|| OpError::new("s3", OpErrorKind::Invalid, format!("{uri} is not an s3:// URI")))
 }
 
-/// The manifest and its ETag, by which it is replaced.
-async fn manifest(cx: &OpCx<'_>, uri: &str) -> OpResult<Option<(Manifest, Option<String>)>> {
-    let (bucket, prefix) = split(uri)?;
-    let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
-    let Some(object) = call.send().await.op("s3:GetObject").found()? else { return Ok(None) };
-    let etag = object.e_tag().map(str::to_owned);
-    let body = object.body.collect().await.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
-    // One that cannot be read, or of another format, is as good as none: everything is sent again.
-    let manifest = serde_json::from_slice::<Manifest>(&body.into_bytes()).unwrap_or_default();
-    Ok(Some((manifest, etag)))
-}
-
+/// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was planned.
 async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
     let Some(Ok(tree)) = cx.inputs.tree(&spec.path, &spec.use_as()) else {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
     };
-    let before = manifest(cx, uri).await?;
-    let etag = before.as_ref().and_then(|(_, etag)| etag.clone());
-    let old = before.map(|(manifest, _)| manifest).unwrap_or_default();
-    let differs = |e: &&Entry| old.files.get(&e.path).is_none_or(|f| f.hash != e.hash || f.size != e.size);
-    let sending: Vec<&Entry> = tree.entries.iter().filter(differs).collect();
-    let total: u64 = sending.iter().map(|e| e.size).sum();
+    let there = sync::look(cx, uri).await?;
+    let report = sync::run(cx, spec, tree, there).await?;
     let (step, target) = (cx.step, cx.target.clone());
-    // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
-    let puts: Vec<BoxFuture<'_, OpResult<u64>>> =
-        sending.into_iter().map(|entry| put(cx, spec, tree, entry).boxed()).collect();
-    stream::iter(puts)
-        .buffer_unordered(PARALLEL)
-        .try_fold(0, |done, sent| {
-            let done = done + sent;
-            cx.events.send(Event::StepProgress { step, target: target.clone(), done, total });
-            async move { Ok(done) }
-        })
-        .await?;
-    for gone in old.files.keys().filter(|path| !tree.has(path)) {
-        let call = cx.aws.s3.delete_object().bucket(&spec.bucket).key(format!("{}{gone}", spec.prefix));
-        call.send().await.op("s3:DeleteObject").gone()?;
+    cx.events.send(Event::StepLog { step, target, line: report.to_string() });
+    let mut sent = tree.clone();
+    sent.learn(|path| report.learned(path));
+    if sent.digest().as_ref() == Some(&spec.digest) {
+        return Ok(());
     }
-    let manifest = serde_json::to_vec(&Manifest::of(tree)).expect("a manifest is plain data");
-    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Manifest::key(&spec.prefix)).body(manifest.into());
-    // Two uploads at the same time must not overwrite each other's view.
-    let call = match etag {
-        Some(etag) => call.if_match(etag),
-        None => call.if_none_match("*"),
-    };
-    call.send().await.op("s3:PutObject").map(drop)
-}
-
-async fn put(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, entry: &Entry) -> OpResult<u64> {
-    if cx.cancel.drain.is_cancelled() {
-        return Err(OpError::new("upload", OpErrorKind::Cancelled, "interrupted; files already sent are kept"));
-    }
-    let path = tree.root.join(&entry.path);
-    let body = ByteStream::from_path(&path)
-        .await
-        .map_err(|e| OpError::local("reading the data set", format!("{}: {e}", path.display())))?;
-    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(format!("{}{}", spec.prefix, entry.path)).body(body);
-    call.send().await.op("s3:PutObject")?;
-    Ok(entry.size)
+    let message = "files changed while they were uploaded, so they are not what was planned; run the command again";
+    Err(OpError::local("uploading the data set", message))
 }

@@ -1,13 +1,22 @@
 //! A data set: the files of a local folder under `s3://<bucket>/data/<name>/`.
 //!
-//! Calls: one GetObject of the manifest to look, one PutObject per file that differs, one for the manifest.
+//! Calls: one conditional GetObject of the manifest to look; per file that differs one PutObject, or the calls of a
+//! multipart upload ([`crate::transfer`]); one conditional PutObject of the manifest.
 //! The manifest lies beside the prefix, never inside: a stray file inside becomes a class for loaders that read
 //! one folder per class. It is written last, so it never names a file that is not there.
 
 #[cfg(feature = "sdk")]
 mod aws;
+mod bandwidth;
+pub mod difference;
+mod manifest;
 mod spec;
+#[cfg(feature = "sdk")]
+pub mod sync;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::split;
-pub use spec::{Data, Manifest, ManifestFile, Spec};
+pub use bandwidth::Bandwidth;
+pub use difference::{Difference, Why};
+pub use manifest::Manifest;
+pub use spec::{Data, Spec};

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Bandwidth;
 use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, bytes, changes, codes};
-use crate::inputs::{Source, Tree, UseAs};
+use crate::inputs::{Source, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::{Kind, KindName};
 
@@ -26,6 +27,26 @@ pub struct Item {
     /// Files to leave out (gitignore syntax).
     #[serde(default)]
     exclude: Vec<String>,
+    /// Delete from the bucket what is no longer in the folder. Without it, such files stay, and training reads them.
+    #[serde(default)]
+    delete: bool,
+    /// At most this many requests at the same time.
+    #[serde(default = "Item::usual_concurrency")]
+    #[schemars(range(min = 1, max = 1024))]
+    max_concurrency: u16,
+    /// At most this much per second, such as "20MB/s".
+    bandwidth: Option<Bandwidth>,
+}
+
+impl Item {
+    /// As many as one prefix of S3 can use with answers after 30 ms, and few enough for any home router.
+    fn usual_concurrency() -> u16 {
+        128
+    }
+
+    fn use_as(&self) -> UseAs {
+        UseAs::Data { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +54,16 @@ pub struct Spec {
     pub bucket: String,
     /// Ends with `/`.
     pub prefix: String,
+    /// [`crate::inputs::Tree::digest`]; empty while the files are not read, which only `opsctl upload` does.
     pub digest: String,
     pub files: usize,
     pub bytes: u64,
     pub path: PathBuf,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
+    pub delete: bool,
+    pub max_concurrency: u16,
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl Spec {
@@ -51,41 +76,13 @@ impl Spec {
     }
 }
 
-/// What is in the bucket, as the last upload left it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    pub format: u32,
-    /// [`Tree::digest`] of what was uploaded.
-    pub digest: String,
-    pub files: BTreeMap<String, ManifestFile>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestFile {
-    pub size: u64,
-    /// BLAKE3, hexadecimal.
-    pub hash: String,
-}
-
-impl Manifest {
-    pub const FORMAT: u32 = 1;
-
-    pub fn of(tree: &Tree) -> Self {
-        let files = tree.entries.iter().map(|e| (e.path.clone(), ManifestFile { size: e.size, hash: e.hash.clone() }));
-        Self { format: Self::FORMAT, digest: tree.digest.clone(), files: files.collect() }
-    }
-
-    /// `data/dogs/` → `data/dogs.opsctl-manifest.json`.
-    pub fn key(prefix: &str) -> String {
-        format!("{}.opsctl-manifest.json", prefix.trim_end_matches('/'))
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     pub digest: String,
     pub files: usize,
     pub bytes: u64,
+    /// Files in the bucket that were not in the folder at the last upload.
+    pub stray: usize,
 }
 
 impl Kind for Data {
@@ -98,7 +95,7 @@ impl Kind for Data {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| Source {
             path: item.path.clone(),
-            use_as: UseAs::Data { include: item.include.clone(), exclude: item.exclude.clone() },
+            use_as: item.use_as(),
             at: KeyPath::of(["data", name, "path"]),
         };
         section.iter().map(source).collect()
@@ -108,8 +105,7 @@ impl Kind for Data {
         let bucket = Bucket::name(draft);
         for (name, item) in section {
             let at = KeyPath::of(["data", name]);
-            let use_as = UseAs::Data { include: item.include.clone(), exclude: item.exclude.clone() };
-            let Some(tree) = draft.tree(&item.path, &use_as) else { continue };
+            let Some(tree) = draft.tree(&item.path, &item.use_as()) else { continue };
             if tree.entries.is_empty() {
                 let text = format!("the data set `{name}` has no files: {} is empty", tree.root.display());
                 draft.warn(codes::EMPTY_DATA, at.join("path"), text, "training would fail with ClientError");
@@ -119,15 +115,22 @@ impl Kind for Data {
                 let text = format!("the key {prefix}{} is longer than S3's 1,024 bytes", long.path);
                 draft.error(codes::LONG_NAME, at.join("path"), text, "shorten the path of the file");
             }
+            if !(1..=1024).contains(&item.max_concurrency) {
+                let text = format!("max_concurrency is {}, it can be 1 to 1024", item.max_concurrency);
+                draft.error(codes::BAD_VALUE, at.join("max_concurrency"), text, "leave it out, or try 128");
+            }
             let spec = Spec {
                 bucket: bucket.clone(),
                 prefix,
-                digest: tree.digest.clone(),
+                digest: tree.digest().unwrap_or_default(),
                 files: tree.entries.len(),
                 bytes: tree.bytes(),
                 path: item.path.clone(),
                 include: item.include.clone(),
                 exclude: item.exclude.clone(),
+                delete: item.delete,
+                max_concurrency: item.max_concurrency,
+                bandwidth: item.bandwidth,
             };
             draft.add::<Self>(name, spec.uri(), &spec, [Bucket::id(Bucket::MAIN)], at);
         }
@@ -146,6 +149,13 @@ impl Kind for Data {
                 size(want.files, want.bytes, &want.digest),
                 Needs::Update,
             )
+            .when(
+                want.delete && seen.stray > 0,
+                "files not in the folder",
+                seen.stray.to_string(),
+                "0".to_owned(),
+                Needs::Update,
+            )
             .done()
     }
 
@@ -162,6 +172,7 @@ impl Kind for Data {
     }
 
     fn iam_actions() -> &'static [&'static str] {
-        &["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+        &["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject", "s3:DeleteObjectVersion",
+          "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
     }
 }

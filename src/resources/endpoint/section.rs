@@ -92,7 +92,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     });
     let code = item.code.as_ref().map(|path| {
         let tree = draft.code(path, INFERENCE, &at.join("code"))?;
-        Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.digest.clone() })
+        Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.code_digest() })
     });
     let trained = draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
     let (Ok(image), Some(trained)) = (image, trained) else { return };

@@ -70,7 +70,7 @@ fn pack(trained: &Path, code: &Tree, packed: &Path) -> io::Result<()> {
         }
     }
     for file in &code.entries {
-        archive::append(&mut output, &format!("code/{}", file.path), file.size, file.content.as_slice())?;
+        archive::append(&mut output, &format!("code/{}", file.path), file.size(), file.content.as_slice())?;
     }
     output.into_inner()?.finish()?.flush()
 }

@@ -146,9 +146,10 @@ impl Code {
     const FOLDER: &str = "code/";
 
     pub fn new(bucket: &str, path: &Path, entry: &str, tree: &Tree) -> Self {
-        let key = format!("{}{}/sourcedir.tar.gz", Self::FOLDER, &tree.digest[..16]);
+        let digest = tree.code_digest();
+        let key = format!("{}{}/sourcedir.tar.gz", Self::FOLDER, &digest[..16]);
         let (path, entry) = (path.to_owned(), entry.to_owned());
-        Self { bucket: bucket.to_owned(), key, digest: tree.digest.clone(), path, entry }
+        Self { bucket: bucket.to_owned(), key, digest, path, entry }
     }
 
     pub fn uri(&self) -> String {

@@ -57,6 +57,7 @@ impl Project {
             aws: Clients::new(&target),
             scope,
             inputs,
+            cache: sandbox.world().root.join("cache"),
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
             events: Events::nowhere(),
             cancel: Cancel::default(),

@@ -3,10 +3,12 @@
 
 pub mod inside;
 pub mod python;
+mod beside;
 mod ran;
 mod server;
 mod world;
 
+pub use beside::Beside;
 pub use ran::Ran;
 pub use server::{Server, free_port};
 pub use world::World;

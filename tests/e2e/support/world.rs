@@ -57,7 +57,7 @@ impl World {
 
     /// Every run uses the sandbox of this world; its state lies outside the project.
     pub fn sandbox(mut self) -> Self {
-        let state = self.folder.path().join("sandbox");
+        let state = self.sandbox_folder();
         self.options.push("--sandbox".to_owned());
         // Environments with their packages are made once for all tests.
         let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache");
@@ -98,9 +98,8 @@ impl World {
         toml::from_str(&self.read(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
     }
 
-    /// Runs `opsctl` to its end, with nobody at the terminal.
-    #[must_use = "check at least how it ended"]
-    pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
+    /// `opsctl` with these arguments: how it reads, and ready to be started.
+    fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> (String, Command) {
         let args: Vec<String> =
             self.options.iter().cloned().chain(args.into_iter().map(str::to_owned)).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_opsctl"));
@@ -115,10 +114,36 @@ impl World {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        (format!("opsctl {}", args.join(" ")), command)
+    }
+
+    /// Runs `opsctl` until `enough`, and kills it without a warning.
+    pub fn kill_when<'a>(&self, args: impl IntoIterator<Item = &'a str>, mut enough: impl FnMut() -> bool) {
+        let (name, mut command) = self.command(args);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        let output = runtime.block_on(async { tokio::time::timeout(LIMIT, command.output()).await });
-        let command = format!("opsctl {}", args.join(" "));
+        runtime.block_on(async {
+            let mut running = command.spawn().expect("the binary starts");
+            while !enough() {
+                let ended = tokio::time::timeout(Duration::from_millis(5), running.wait()).await;
+                assert!(ended.is_err(), "{name} ended before it could be killed: {ended:?}");
+            }
+            running.kill().await.expect("it can be killed");
+        });
+    }
+
+    /// Where the sandbox of this world keeps its state.
+    pub fn sandbox_folder(&self) -> PathBuf {
+        self.folder.path().join("sandbox")
+    }
+
+    /// Runs `opsctl` to its end, with nobody at the terminal.
+    #[must_use = "check at least how it ended"]
+    pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
+        let (command, mut process) = self.command(args);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let output = runtime.block_on(async { tokio::time::timeout(LIMIT, process.output()).await });
         let output = output.unwrap_or_else(|_| panic!("{command}\nhas not ended after {LIMIT:?}"));
         Ran::new(command, output.expect("the binary starts"), self.folder.path())
     }

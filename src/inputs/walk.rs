@@ -1,98 +1,21 @@
-//! The local files a project names: read once, before anything is planned, and never again.
+//! Which files of a folder count.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
 
 use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
 use ignore::overrides::OverrideBuilder;
 
-use crate::domain::{Code, Diagnostic, KeyPath, codes};
-
-/// A folder of the project, as a section names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
-    /// As written, relative to the config file's folder.
-    pub path: PathBuf,
-    pub use_as: UseAs,
-    /// The key that names it.
-    pub at: KeyPath,
-}
-
-/// What a folder is read for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UseAs {
-    /// Packed into an archive: contents are kept, `.gitignore` is honoured, caches are left out.
-    Code,
-    /// Uploaded file by file: only digests are kept. `.gitignore` does not count, because data folders usually
-    /// are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
-    Data { include: Vec<String>, exclude: Vec<String> },
-}
-
-/// One file of a [`Tree`].
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Relative to the tree, with `/`.
-    pub path: String,
-    pub size: u64,
-    /// BLAKE3, hexadecimal.
-    pub hash: String,
-    /// For [`UseAs::Code`] only; empty for data.
-    pub content: Vec<u8>,
-}
-
-/// The files of one folder, sorted by path.
-#[derive(Clone, Debug)]
-pub struct Tree {
-    pub root: PathBuf,
-    pub entries: Vec<Entry>,
-    /// BLAKE3 over paths, sizes and hashes.
-    pub digest: String,
-}
-
-impl Tree {
-    pub fn bytes(&self) -> u64 {
-        self.entries.iter().map(|e| e.size).sum()
-    }
-
-    pub fn has(&self, path: &str) -> bool {
-        self.entries.iter().any(|e| e.path == path)
-    }
-}
-
-/// All folders that the config names, or why one could not be read.
-#[derive(Clone, Debug, Default)]
-pub struct Inputs(BTreeMap<(PathBuf, UseAs), Result<Tree, Diagnostic>>);
-
-impl Inputs {
-    /// Reads every source once. Problems are kept beside their source and reported with the config's.
-    pub fn read(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
-        let mut inputs = Self::default();
-        for source in sources {
-            inputs
-                .0
-                .entry((source.path.clone(), source.use_as.clone()))
-                .or_insert_with(|| read(folder, &source));
-        }
-        inputs
-    }
-
-    pub fn tree(&self, path: &Path, use_as: &UseAs) -> Option<&Result<Tree, Diagnostic>> {
-        self.0.get(&(path.to_owned(), use_as.clone()))
-    }
-
-    /// A code folder that planning has already accepted.
-    pub fn code(&self, path: &Path) -> Option<&Tree> {
-        self.tree(path, &UseAs::Code)?.as_ref().ok()
-    }
-}
+use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
+use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
 const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
-fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
+pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     let root = folder.join(&source.path);
+    let seen_at = since_epoch(SystemTime::now());
     let refuse =
         |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
     let io = |path: &Path, error: &dyn std::fmt::Display| {
@@ -172,24 +95,15 @@ fn read(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         let name = name.replace(std::path::MAIN_SEPARATOR, "/");
         entries.push(entry(path, name, is_code).map_err(|e| io(path, &e))?);
     }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut digest = blake3::Hasher::new();
-    for e in &entries {
-        digest.update(format!("{}\0{}\0{}\n", e.path, e.size, e.hash).as_bytes());
-    }
-    Ok(Tree { root, entries, digest: digest.finalize().to_hex().to_string() })
+    entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
+    Ok(Tree { root, entries, seen_at })
 }
 
-fn entry(path: &Path, name: String, keep: bool) -> io::Result<Entry> {
-    let mut file = File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut content = Vec::new();
-    let size = if keep {
-        file.read_to_end(&mut content)?;
-        hasher.update(&content);
-        content.len() as u64
-    } else {
-        hasher.update_reader(file)?.count()
-    };
-    Ok(Entry { path: name, size, hash: hasher.finalize().to_hex().to_string(), content })
+fn entry(path: &Path, name: String, is_code: bool) -> io::Result<Entry> {
+    if is_code {
+        let (stamp, content) = read_whole(path)?;
+        return Ok(Entry { path: name, stamp, crc: Some(Crc64::of(&content)), content });
+    }
+    let stamp = Stamp::from(&path.metadata()?);
+    Ok(Entry { path: name, stamp, crc: None, content: Vec::new() })
 }

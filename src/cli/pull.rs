@@ -1,0 +1,122 @@
+//! `opsctl data pull` and `opsctl model pull`: what lies in the bucket, on this machine, verified.
+
+use std::path::{Component, Path, PathBuf};
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::Ended;
+use super::args::{Global, PullArgs};
+use super::error::Failure;
+use super::exit::Exit;
+use super::session::{DataFiles, Environment, Session};
+use super::ui::Ui;
+use crate::domain::{Crc64Hasher, ResourceId, Stored, bytes, codes};
+use crate::engine::{OpCx, OpError, OpErrorKind, OpResult};
+use crate::resources::KindName;
+use crate::resources::data::difference::grouped;
+use crate::resources::data::sync;
+use crate::resources::data::{Spec, split};
+use crate::resources::instance::Instance;
+use crate::resources::training::Training;
+use crate::resources::training::job::model_uri;
+use crate::transfer::{Object, download};
+
+/// Files at the same time.
+const AT_ONCE: usize = 16;
+
+/// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is deleted.
+pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let name = session.only("data", args.name.as_deref())?.to_owned();
+    let id = ResourceId::new(KindName::Data, &name);
+    let node = session.desired.node(&id).expect("the config has it").clone();
+    let spec: Spec = serde_json::from_value(node.spec).expect("it was written from one");
+    let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+    let there = sync::look(&cx, &spec.uri()).await?;
+    if there.etag.is_none() {
+        let message = format!("{id} was never uploaded to {}", spec.uri());
+        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));
+    }
+    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
+    // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
+    let files = there.manifest.files.iter().map(|(path, stored)| {
+        let (cx, spec, folder) = (&cx, &spec, &folder);
+        async move {
+            let file = folder.join(inside(path)?);
+            if is_there(&file, stored) {
+                return Ok((0, 0));
+            }
+            let key = format!("{}{path}", spec.prefix);
+            download(cx, &spec.bucket, &key, &Object::from(stored), &file).await?;
+            OpResult::Ok((1, stored.size))
+        }
+        .boxed()
+    });
+    let (fetched, size) = stream::iter(files.collect::<Vec<_>>())
+        .buffer_unordered(AT_ONCE)
+        .try_fold((0, 0), |(n, size), (one, more)| async move { Ok((n + one, size + more)) })
+        .await?;
+    let same = there.manifest.files.len() - fetched;
+    if ui.json() {
+        let folder = folder.display().to_string();
+        ui.out_json(&serde_json::json!({
+            "format": 1, "target": id, "folder": folder, "fetched": fetched, "bytes": size, "same": same,
+        }));
+    } else {
+        let fetched = grouped(fetched);
+        ui.out(&format!("{}: {fetched} fetched ({}), {} the same\n", folder.display(), bytes(size), grouped(same)));
+    }
+    session.close().await;
+    Ok(Exit::Done)
+}
+
+/// Fetches the archive that a training job or instance left.
+pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let name = session.only("training", args.name.as_deref())?;
+    let of = |kind, root| session.desired.node(&ResourceId::new(kind, name)).map(|node| (node, root));
+    let found = of(KindName::Training, Training::OUTPUT).or_else(|| of(KindName::Instance, Instance::OUTPUT));
+    let (node, root) = found.expect("the config has it");
+    let bucket = session.world.wanted(KindName::Bucket).next().unwrap_or_default();
+    let uri = model_uri(bucket, root, &node.physical);
+    let (bucket, key) = split(&uri)?;
+    let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
+    let Some(object) = Object::look(&cx, bucket, key).await? else {
+        let message = format!("there is no model of {} at {uri}", node.id);
+        let help = "`opsctl train` makes it; `opsctl status` tells how far it is";
+        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
+    };
+    let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
+    download(&cx, bucket, key, &object, &file).await?;
+    if ui.json() {
+        let file = file.display().to_string();
+        ui.out_json(&serde_json::json!({ "format": 1, "target": node.id, "file": file, "bytes": object.size }));
+    } else {
+        ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
+    }
+    session.close().await;
+    Ok(Exit::Done)
+}
+
+/// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write elsewhere.
+fn inside(path: &str) -> OpResult<&Path> {
+    let path = Path::new(path);
+    if path.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(path);
+    }
+    let message = format!("the manifest names {}, which leads out of the folder", path.display());
+    Err(OpError::new("data pull", OpErrorKind::Invalid, message))
+}
+
+/// Whether the file has these bytes already.
+fn is_there(file: &Path, stored: &Stored) -> bool {
+    let same = || -> std::io::Result<bool> {
+        if std::fs::metadata(file)?.len() != stored.size {
+            return Ok(false);
+        }
+        let mut hasher = Crc64Hasher::default();
+        std::io::copy(&mut std::fs::File::open(file)?, &mut hasher)?;
+        Ok(hasher.finish() == stored.crc)
+    };
+    same().unwrap_or(false)
+}

@@ -1,0 +1,259 @@
+//! `opsctl upload`: data sets into the bucket, in as few requests as there are changes.
+//!
+//! Where `deploy` looks at every resource, this looks at the manifests alone. It falls back on the deploy of the part of
+//! the graph when there is no bucket of ours yet. There is no lease: the manifest's conditional write guards
+//! (docs/decisions/0009).
+
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Ended;
+use super::act::{self, can_consent};
+use super::args::{Global, UploadArgs};
+use super::error::{Failure, exit_of, help_of};
+use super::exit::Exit;
+use super::session::{DataFiles, Environment, Session};
+use super::ui::Ui;
+use crate::desired::{Desired, Node};
+use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes};
+use crate::engine::{Event, OpCx, OpResult, RunResult, StepResult};
+use crate::inputs::Tree;
+use crate::resources::KindName;
+use crate::resources::bucket;
+use crate::resources::data::difference::grouped;
+use crate::resources::data::sync::{self, There};
+use crate::resources::data::{Difference, Spec, Why};
+
+/// One data set, what is in the bucket of it, and whether the manifest must be written whatever differs.
+struct Set {
+    id: ResourceId,
+    spec: Spec,
+    there: There,
+    rewrite: bool,
+}
+
+impl Set {
+    fn tree<'a>(&self, session: &'a Session) -> &'a Tree {
+        let tree = session.world.inputs.tree(&self.spec.path, &self.spec.use_as());
+        tree.and_then(|tree| tree.as_ref().ok()).expect("the session has read it")
+    }
+
+    fn difference<'a>(&'a self, session: &'a Session) -> Difference<'a> {
+        Difference::of(self.tree(session), &self.there.manifest.files, self.spec.delete)
+    }
+
+    fn has_work(&self, session: &Session) -> bool {
+        let current = self.tree(session).digest().is_some_and(|digest| digest == self.there.manifest.digest);
+        self.rewrite || !current || !self.difference(session).is_empty()
+    }
+
+    fn verb(&self) -> Verb {
+        if self.there.etag.is_some() { Verb::Update } else { Verb::Create }
+    }
+}
+
+pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    can_consent(args.part.dry_run, global, ui)?;
+    let mut session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let desired = act::choose(&session, &[KindName::Data], &args.names)?;
+    let Some(mut sets) = look(&session, &desired, args.verify).await? else {
+        session.close().await;
+        return act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await;
+    };
+    read_files(&mut session, &sets, ui)?;
+    show(&session, &sets, args.part.dry_run, ui);
+    sets.retain(|set| set.has_work(&session));
+    if args.part.dry_run || sets.is_empty() {
+        session.world.inputs.remember(&session.world.cache);
+        session.close().await;
+        return Ok(Exit::Done);
+    }
+    if !global.yes && !ui.confirm("Go ahead?") {
+        ui.say("Nothing was changed.");
+        session.close().await;
+        return Ok(Exit::Done);
+    }
+    let exit = send(&mut session, sets, ui).await;
+    session.close().await;
+    Ok(exit)
+}
+
+/// The manifests, all at once. `None`: the bucket has to be made or looked at first.
+async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Option<Vec<Set>>> {
+    let nodes = desired.nodes.iter().filter(|node| node.id.kind == KindName::Data);
+    let sets = try_join_all(nodes.map(|node: &Node| async move {
+        let spec: Spec = serde_json::from_value(node.spec.clone()).expect("it was written from one");
+        let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
+        let mut there = sync::look(&cx, &spec.uri()).await?;
+        if there.etag.is_none() && !there.bucket_is_missing {
+            // Nobody's manifest: the first upload, or a bucket of somebody else.
+            let owner = bucket::owner(&cx, &spec.bucket).await?;
+            there.bucket_is_missing = owner != Some(Owner::Ours);
+        }
+        let mut rewrite = false;
+        if verify && !there.bucket_is_missing {
+            let said = there.manifest.files.clone();
+            there = sync::verify(&cx, &spec, there).await?;
+            rewrite = there.manifest.files != said;
+        }
+        OpResult::Ok(Set { id: node.id.clone(), spec, there, rewrite })
+    }))
+    .await?;
+    Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))
+}
+
+/// Reads what has to be compared: the files of sets that have something in the bucket. The others are read only once,
+/// while they are sent.
+fn read_files(session: &mut Session, sets: &[Set], ui: &Ui) -> Result<(), Failure> {
+    /// From here on, reading takes long enough to say so.
+    const MUCH: u64 = 2_000_000_000;
+    let inputs = &mut session.world.inputs;
+    inputs.recall(&session.world.cache);
+    for set in sets.iter().filter(|set| !set.there.manifest.files.is_empty()) {
+        let (path, use_as) = (&set.spec.path, set.spec.use_as());
+        let unread = inputs.unread(path, &use_as);
+        if unread > MUCH {
+            ui.say(&format!("Reading {} of {} to compare …", bytes(unread), path.display()));
+        }
+        inputs.hash(path, &use_as);
+        if let Some(Err(problem)) = inputs.tree(path, &use_as) {
+            let problems = Diagnostics(vec![problem.clone()]);
+            return Err(Failure::config(session.config.document.clone(), problems));
+        }
+    }
+    Ok(())
+}
+
+/// How many files a person wants to see by name.
+const SHOWN: usize = 10;
+
+fn show(session: &Session, sets: &[Set], dry_run: bool, ui: &Ui) {
+    if ui.json() {
+        if dry_run {
+            ui.out_json(&plan_json(session, sets));
+        }
+        return;
+    }
+    let s = ui.styled_out();
+    let mut text = String::new();
+    for set in sets {
+        let (difference, id) = (set.difference(session), &set.id);
+        let sign = match set.verb() {
+            _ if !set.has_work(session) => {
+                let files = grouped(difference.same);
+                text += &format!("{id} is up to date: {files} files at {}\n", set.spec.uri());
+                continue;
+            }
+            Verb::Create => s.create("+"),
+            _ => s.update("~"),
+        };
+        text += &format!("{sign} {id}  {}\n", s.faint(&set.spec.uri()));
+        for line in difference.words() {
+            text += &format!("    {line}\n");
+        }
+        if set.rewrite {
+            text += "    the manifest does not say what is there, and is written anew\n";
+        }
+        let mut names: Vec<String> = difference
+            .send
+            .iter()
+            .filter(|_| set.verb() == Verb::Update)
+            .map(|(entry, why)| format!("{} {} ({})", mark(*why), entry.path, bytes(entry.size())))
+            .collect();
+        names.extend(difference.gone.iter().filter(|_| difference.delete).map(|path| format!("- {path}")));
+        for name in names.iter().take(SHOWN) {
+            text += &format!("      {name}\n");
+        }
+        if names.len() > SHOWN {
+            text += &format!("      … and {} more\n", grouped(names.len() - SHOWN));
+        }
+    }
+    ui.out(&text);
+}
+
+fn mark(why: Why) -> &'static str {
+    if why == Why::New { "+" } else { "~" }
+}
+
+fn plan_json(session: &Session, sets: &[Set]) -> Value {
+    let (todo, done): (Vec<&Set>, Vec<&Set>) = sets.iter().partition(|set| set.has_work(session));
+    let step = |set: &&Set| {
+        let difference = set.difference(session);
+        let send = difference.send.iter().map(|(entry, why)| {
+            let why = match why {
+                Why::New => "new",
+                Why::Size => "size",
+                Why::Content => "content",
+            };
+            json!({ "path": entry.path, "bytes": entry.size(), "why": why })
+        });
+        json!({
+            "target": set.id,
+            "op": set.verb(),
+            "why": difference.words(),
+            "send": send.collect::<Vec<_>>(),
+            "gone": difference.gone,
+            "delete": difference.delete,
+        })
+    };
+    let unchanged: Vec<&ResourceId> = done.iter().map(|set| &set.id).collect();
+    json!({ "format": 1, "steps": todo.iter().map(step).collect::<Vec<_>>(), "unchanged": unchanged })
+}
+
+/// One data set after the other: each uses all of the wire.
+async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
+    let shown = act::listen(session, ui);
+    let events = session.world.events.clone();
+    let began = Instant::now();
+    let since = |start: Instant| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    events.send(Event::RunStarted { steps: sets.len() });
+    let mut failed = None;
+    for (step, set) in sets.into_iter().enumerate() {
+        let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
+        let physical = set.spec.uri();
+        events.send(Event::StepStarted { step, target: target.clone(), op, physical });
+        let ended = {
+            let cx = OpCx { world: &session.world, step, target: target.clone() };
+            sync::run(&cx, &set.spec, set.tree(session), set.there.clone()).await
+        };
+        let result = match ended {
+            Ok(report) => {
+                events.send(Event::StepLog { step, target: target.clone(), line: report.to_string() });
+                session
+                    .world
+                    .inputs
+                    .learn(&set.spec.path, &set.spec.use_as(), |path| report.learned(path));
+                StepResult::Ok
+            }
+            Err(error) => {
+                let told = StepResult::Failed {
+                    error: error.to_string(),
+                    code: error.code().as_str(),
+                    retryable: error.retryable(),
+                };
+                failed = Some((target.clone(), error));
+                told
+            }
+        };
+        events.send(Event::StepFinished { step, target, op, result, elapsed_ms: since(start) });
+        if failed.is_some() {
+            break;
+        }
+    }
+    session.world.inputs.remember(&session.world.cache);
+    let exit = failed.as_ref().map_or(Exit::Done, |(_, error)| exit_of(&error.kind));
+    let result = match exit {
+        Exit::Done => RunResult::Ok,
+        Exit::Interrupted => RunResult::Interrupted,
+        _ => RunResult::Failed,
+    };
+    let calls = session.world.aws.calls.total();
+    events.send(Event::RunFinished { result, calls, elapsed_ms: since(began) });
+    drop(events);
+    act::hush(session, shown).await;
+    if let Some((target, error)) = failed.filter(|_| !ui.json()) {
+        ui.error(error.code(), &format!("{target} failed: {error}"), help_of(error.code()));
+    }
+    exit
+}

@@ -1,0 +1,28 @@
+//! An object in S3, as S3 confirmed it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Crc64;
+
+/// What is known of an object without fetching it. In JSON a list of three, because there are many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(u64, Crc64, String)", from = "(u64, Crc64, String)")]
+pub struct Stored {
+    /// Bytes.
+    pub size: u64,
+    pub crc: Crc64,
+    /// Nobody interprets it: with KMS or multipart it is no digest of the content.
+    pub etag: String,
+}
+
+impl From<Stored> for (u64, Crc64, String) {
+    fn from(s: Stored) -> Self {
+        (s.size, s.crc, s.etag)
+    }
+}
+
+impl From<(u64, Crc64, String)> for Stored {
+    fn from((size, crc, etag): (u64, Crc64, String)) -> Self {
+        Self { size, crc, etag }
+    }
+}

@@ -1,0 +1,71 @@
+//! The checksums of files that did not change since they were read: one file per folder of data.
+//!
+//! An entry counts only when size, both times and the inode are still the same (git's and rsync's quick check), and
+//! when the file was older than the look that wrote it: a write in the same tick of the clock leaves no trace in the
+//! times (git's "racy" rule, https://git-scm.com/docs/racy-git).
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Stamp, Tree};
+use crate::domain::Crc64;
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    format: u32,
+    /// [`Tree::seen_at`] of the run that wrote it.
+    seen_at: i64,
+    files: HashMap<String, (Stamp, Crc64)>,
+}
+
+const FORMAT: u32 = 1;
+
+/// Nanoseconds by which a kernel's file times may lag: two ticks of its clock.
+const TICK: i64 = 20_000_000;
+/// The same where times have whole seconds only (FAT counts in twos).
+const COARSE: i64 = 2_000_000_000;
+
+fn file_of(tree: &Tree, cache: &Path) -> Option<PathBuf> {
+    let root = tree.root.canonicalize().ok()?;
+    let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
+    Some(cache.join(format!("files-{}.json", &name[..16])))
+}
+
+fn is_older(stamp: Stamp, seen_at: i64) -> bool {
+    let slack = if stamp.modified % 1_000_000_000 == 0 { COARSE } else { TICK };
+    stamp.modified.max(stamp.changed) < seen_at - slack
+}
+
+pub(super) fn recall(tree: &mut Tree, cache: &Path) {
+    let read = || -> Option<Known> { serde_json::from_slice(&std::fs::read(file_of(tree, cache)?).ok()?).ok() };
+    let Some(known) = read().filter(|known| known.format == FORMAT) else { return };
+    for entry in tree.entries.iter_mut().filter(|e| e.crc.is_none()) {
+        entry.crc = match known.files.get(&entry.path) {
+            Some((stamp, crc)) if *stamp == entry.stamp && is_older(*stamp, known.seen_at) => Some(*crc),
+            _ => None,
+        };
+    }
+}
+
+pub(super) fn remember(tree: &Tree, cache: &Path) {
+    let write = || -> Option<()> {
+        let file = file_of(tree, cache)?;
+        std::fs::create_dir_all(cache).ok()?;
+        let files = tree.entries.iter().filter_map(|e| Some((e.path.clone(), (e.stamp, e.crc?)))).collect();
+        let known = Known { format: FORMAT, seen_at: tree.seen_at, files };
+        replace(&file, &serde_json::to_vec(&known).ok()?).ok()
+    };
+    if write().is_none() {
+        tracing::debug!(cache = %cache.display(), "checksums could not be kept");
+    }
+}
+
+/// Puts a file into its place in one step: whoever looks finds the old one or the new one.
+pub fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut temporary = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    temporary.write_all(content)?;
+    temporary.persist(file).map(drop).map_err(|e| e.error)
+}

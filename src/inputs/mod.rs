@@ -1,0 +1,196 @@
+//! The local files a project names: looked at once, before anything is planned, and never again.
+
+mod cache;
+mod hash;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use cache::replace;
+pub use hash::{Stamp, read_whole, since_epoch};
+
+use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
+
+/// A folder of the project, as a section names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// As written, relative to the config file's folder.
+    pub path: PathBuf,
+    pub use_as: UseAs,
+    /// The key that names it.
+    pub at: KeyPath,
+}
+
+/// What a folder is read for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UseAs {
+    /// Packed into an archive: contents are kept, `.gitignore` is honoured, caches are left out.
+    Code,
+    /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders usually
+    /// are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
+    Data { include: Vec<String>, exclude: Vec<String> },
+}
+
+/// One file of a [`Tree`].
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Relative to the tree, with `/`.
+    pub path: String,
+    pub stamp: Stamp,
+    /// Unknown until the file is read; [`Tree::hash`].
+    pub crc: Option<Crc64>,
+    /// For [`UseAs::Code`] only; empty for data.
+    pub content: Vec<u8>,
+}
+
+impl Entry {
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.stamp.size
+    }
+}
+
+/// The files of one folder, sorted by path.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    pub root: PathBuf,
+    pub entries: Vec<Entry>,
+    /// When the walk began, in nanoseconds since 1970.
+    pub seen_at: i64,
+}
+
+impl Tree {
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(Entry::size).sum()
+    }
+
+    pub fn entry(&self, path: &str) -> Option<&Entry> {
+        let at = self.entries.binary_search_by(|e| e.path.as_str().cmp(path)).ok()?;
+        Some(&self.entries[at])
+    }
+
+    /// With what was learned about files while they were sent.
+    pub fn learn(&mut self, read: impl Fn(&str) -> Option<(Stamp, Crc64)>) {
+        for entry in &mut self.entries {
+            if let Some((stamp, crc)) = read(&entry.path) {
+                (entry.stamp, entry.crc) = (stamp, Some(crc));
+            }
+        }
+    }
+
+    /// BLAKE3 over paths, sizes and checksums: the fingerprint of the folder (D4). `None` while a file is not read.
+    pub fn digest(&self) -> Option<String> {
+        let files = self.entries.iter().map(|e| Some((e.path.as_str(), e.size(), e.crc?)));
+        Some(digest(files.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// The digest of a folder of code, which is always read whole.
+    pub fn code_digest(&self) -> String {
+        self.digest().expect("code is read by the walk")
+    }
+}
+
+/// The fingerprint of files given by path, size and checksum, in the order of their paths.
+pub fn digest<'a>(files: impl IntoIterator<Item = (&'a str, u64, Crc64)>) -> String {
+    let mut digest = blake3::Hasher::new();
+    for (path, size, crc) in files {
+        digest.update(format!("{path}\0{size}\0{crc}\n").as_bytes());
+    }
+    digest.finalize().to_hex().to_string()
+}
+
+fn hash((at, tree): &mut (KeyPath, Result<Tree, Diagnostic>)) {
+    let Ok(known) = tree else { return };
+    if let Err((path, error)) = known.hash() {
+        let message = format!("{} cannot be read: {error}", path.display());
+        *tree = Err(Diagnostic::error(codes::LOCAL_IO, at.clone(), message, "check its permissions"));
+    }
+}
+
+/// All folders that the config names, or why one could not be read.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs(BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>);
+
+impl Inputs {
+    /// Reads every source once. Problems are kept beside their source and reported with the config's.
+    pub fn read(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
+        let mut inputs = Self::walk(folder, sources);
+        inputs.hash_all();
+        inputs
+    }
+
+    /// The same; files that `cache` (a folder) knows by size, times and inode are not read again.
+    pub fn read_cached(folder: &Path, sources: impl IntoIterator<Item = Source>, cache: &Path) -> Self {
+        let mut inputs = Self::walk(folder, sources);
+        inputs.recall(cache);
+        inputs.hash_all();
+        inputs.remember(cache);
+        inputs
+    }
+
+    /// Reads code, and looks at data files without opening them.
+    pub fn walk(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
+        let mut inputs = Self::default();
+        for source in sources {
+            inputs
+                .0
+                .entry((source.path.clone(), source.use_as.clone()))
+                .or_insert_with(|| (source.at.clone(), walk::walk(folder, &source)));
+        }
+        inputs
+    }
+
+    /// Takes the checksums that a cache folder has of unchanged files.
+    pub fn recall(&mut self, cache: &Path) {
+        for tree in self.trees_mut() {
+            cache::recall(tree, cache);
+        }
+    }
+
+    /// Keeps the checksums for the next run. A cache that cannot be written only costs time.
+    pub fn remember(&self, cache: &Path) {
+        let trees = self.0.iter().filter(|((_, use_as), _)| *use_as != UseAs::Code);
+        for tree in trees.filter_map(|(_, (_, tree))| tree.as_ref().ok()) {
+            cache::remember(tree, cache);
+        }
+    }
+
+    fn hash_all(&mut self) {
+        self.0.values_mut().for_each(hash);
+    }
+
+    /// Reads the files of one folder whose checksums are not known.
+    pub fn hash(&mut self, path: &Path, use_as: &UseAs) {
+        if let Some(read) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
+            hash(read);
+        }
+    }
+
+    /// Bytes of files whose checksums are not known.
+    pub fn unread(&self, path: &Path, use_as: &UseAs) -> u64 {
+        let tree = self.tree(path, use_as).and_then(|tree| tree.as_ref().ok());
+        tree.map_or(0, |tree| tree.entries.iter().filter(|e| e.crc.is_none()).map(Entry::size).sum())
+    }
+
+    /// Takes what was learned about files while they were sent; [`Tree::learn`].
+    pub fn learn(&mut self, path: &Path, use_as: &UseAs, read: impl Fn(&str) -> Option<(Stamp, Crc64)>) {
+        if let Some((_, Ok(tree))) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
+            tree.learn(read);
+        }
+    }
+
+    pub fn tree(&self, path: &Path, use_as: &UseAs) -> Option<&Result<Tree, Diagnostic>> {
+        Some(&self.0.get(&(path.to_owned(), use_as.clone()))?.1)
+    }
+
+    /// A code folder that planning has already accepted.
+    pub fn code(&self, path: &Path) -> Option<&Tree> {
+        self.tree(path, &UseAs::Code)?.as_ref().ok()
+    }
+
+    fn trees_mut(&mut self) -> impl Iterator<Item = &mut Tree> {
+        let data = self.0.iter_mut().filter(|((_, use_as), _)| *use_as != UseAs::Code);
+        data.filter_map(|(_, (_, tree))| tree.as_mut().ok())
+    }
+}

@@ -1,0 +1,102 @@
+//! The pure plan of an upload: what is new, changed, gone and the same.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::{Stored, bytes};
+use crate::inputs::{Entry, Tree};
+
+/// Why a file is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing of that name is there.
+    New,
+    Size,
+    /// The same size, other bytes.
+    Content,
+}
+
+/// A folder against what is in the bucket.
+#[derive(Debug)]
+pub struct Difference<'a> {
+    /// Large files first, so that none of them is the last one alone.
+    pub send: Vec<(&'a Entry, Why)>,
+    /// In the bucket, not in the folder.
+    pub gone: Vec<&'a str>,
+    pub same: usize,
+    /// Whether what is gone is to be deleted, or stays.
+    pub delete: bool,
+}
+
+impl<'a> Difference<'a> {
+    /// Compares by size and checksum; times mean nothing (a fresh checkout renews them all). A file whose checksum is
+    /// not known is sent.
+    pub fn of(tree: &'a Tree, there: &'a BTreeMap<String, Stored>, delete: bool) -> Self {
+        let why = |entry: &Entry| match there.get(&entry.path) {
+            None => Some(Why::New),
+            Some(stored) if stored.size != entry.size() => Some(Why::Size),
+            Some(stored) => (entry.crc != Some(stored.crc)).then_some(Why::Content),
+        };
+        let mut send: Vec<_> = tree.entries.iter().filter_map(|e| Some((e, why(e)?))).collect();
+        send.sort_by_key(|(entry, _)| std::cmp::Reverse(entry.size()));
+        let gone = there.keys().map(String::as_str).filter(|path| tree.entry(path).is_none()).collect();
+        Self { same: tree.entries.len() - send.len(), send, gone, delete }
+    }
+
+    /// Bytes to send.
+    pub fn bytes(&self) -> u64 {
+        self.send.iter().map(|(entry, _)| entry.size()).sum()
+    }
+
+    fn count(&self, which: impl Fn(Why) -> bool) -> usize {
+        self.send.iter().filter(|(_, why)| which(*why)).count()
+    }
+
+    /// Everything would go: the sign of a wrong or unmounted folder.
+    pub fn empties(&self) -> bool {
+        self.delete && !self.gone.is_empty() && self.send.is_empty() && self.same == 0
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.send.is_empty() && (self.gone.is_empty() || !self.delete)
+    }
+
+    /// `12 new, 3 changed (4.1 MB), 1 deleted, 8,335 the same`.
+    pub fn words(&self) -> Vec<String> {
+        let size = if self.send.is_empty() { String::new() } else { format!(" ({})", bytes(self.bytes())) };
+        let gone = if self.delete { "deleted" } else { "only in the bucket, kept" };
+        let counts = [
+            (self.count(|why| why == Why::New), "new"),
+            (self.count(|why| why == Why::Size), "of another size"),
+            (self.count(|why| why == Why::Content), "of other content"),
+        ];
+        let mut words: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n))).collect();
+        if let Some(last) = words.last_mut() {
+            last.push_str(&size);
+        }
+        let rest = [(self.gone.len(), gone), (self.same, "the same")];
+        words.extend(rest.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n))));
+        words
+    }
+}
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(", "))
+    }
+}
+
+/// `8351` → `8,351`.
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

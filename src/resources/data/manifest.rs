@@ -1,0 +1,50 @@
+//! What lies under a data set's prefix, as one object beside it: the memory that S3's listings do not have (they give
+//! the algorithm of a checksum, never its value).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Stored;
+use crate::inputs::{self, Tree};
+
+/// The content of `data/NAME.opsctl-manifest.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    /// [`Tree::digest`] of the folder that was uploaded last. Files that are only in the bucket do not count.
+    pub digest: String,
+    /// How many of `files` were not in that folder.
+    #[serde(default)]
+    pub stray: usize,
+    /// By path relative to the prefix.
+    pub files: BTreeMap<String, Stored>,
+}
+
+impl Manifest {
+    pub const FORMAT: u32 = 2;
+
+    /// `data/dogs/` → `data/dogs.opsctl-manifest.json`.
+    pub fn key(prefix: &str) -> String {
+        format!("{}.opsctl-manifest.json", prefix.trim_end_matches('/'))
+    }
+
+    /// One that cannot be read, or of another format, is as good as an empty one: nothing in it is believed.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let read = serde_json::from_slice::<Self>(bytes).ok();
+        read.filter(|manifest| manifest.format == Self::FORMAT).unwrap_or_default()
+    }
+
+    /// Of these files, of which the folder's are those of `tree`.
+    pub fn of(tree: &Tree, files: BTreeMap<String, Stored>) -> Self {
+        let here = files.iter().filter(|(path, _)| tree.entry(path).is_some());
+        let digest = inputs::digest(here.map(|(path, s)| (path.as_str(), s.size, s.crc)));
+        let stray = files.keys().filter(|path| tree.entry(path).is_none()).count();
+        Self { format: Self::FORMAT, digest, stray, files }
+    }
+
+    /// Bytes.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|f| f.size).sum()
+    }
+}

@@ -1,0 +1,257 @@
+//! Bringing a data set into the bucket: look, compare, send, delete, and write down what is there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::difference::grouped;
+use super::{Difference, Manifest, Spec};
+use crate::domain::{Crc64, Stored, bytes};
+use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::inputs::{Stamp, Tree, replace};
+use crate::transfer::{self, Journal, Order};
+
+/// What is in the bucket, as far as its manifest says.
+#[derive(Clone, Debug, Default)]
+pub struct There {
+    pub manifest: Manifest,
+    /// By which the manifest is replaced; `None`: there is none.
+    pub etag: Option<String>,
+    pub bucket_is_missing: bool,
+}
+
+/// What an upload did.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub sent: usize,
+    pub bytes: u64,
+    pub deleted: usize,
+    pub same: usize,
+    /// Requests sent once more, because the first try failed or arrived damaged.
+    pub again: usize,
+    /// Files read while they were sent, with their checksums.
+    pub files: BTreeMap<String, (Stamp, Stored)>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, bytes: size, deleted, same, again, .. } = self;
+        write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?;
+        for (n, what) in [(*deleted, "deleted"), (*same, "the same"), (*again, "requests repeated")] {
+            if n > 0 {
+                write!(f, ", {} {what}", grouped(n))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// The file as it was sent, and its checksum.
+    pub fn learned(&self, path: &str) -> Option<(Stamp, Crc64)> {
+        self.files.get(path).map(|(stamp, stored)| (*stamp, stored.crc))
+    }
+}
+
+/// The last manifest that this machine saw.
+#[derive(Serialize, Deserialize)]
+struct Copy {
+    etag: String,
+    manifest: Manifest,
+}
+
+fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
+    let name = blake3::hash(format!("{uri}\0{}", cx.aws.target.endpoint.as_deref().unwrap_or_default()).as_bytes());
+    cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
+}
+
+/// Reads the manifest, in one request: nothing but its ETag comes when it is the one we saw last.
+pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
+    let (bucket, prefix) = super::split(spec_uri)?;
+    let file = local_file(cx, "manifest", spec_uri);
+    let copy: Option<Copy> = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
+    let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.clone()));
+    let answer = call.send().await;
+    let unchanged = answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
+    if let (true, Some(Copy { etag, manifest })) = (unchanged, copy) {
+        return Ok(There { manifest, etag: Some(etag), bucket_is_missing: false });
+    }
+    let object = match answer.op("s3:GetObject") {
+        Ok(object) => object,
+        Err(error) if error.kind == OpErrorKind::NotFound => {
+            return Ok(There { bucket_is_missing: error.message.starts_with("NoSuchBucket"), ..There::default() });
+        }
+        Err(error) => return Err(error),
+    };
+    let etag = object.e_tag().map(str::to_owned);
+    let body = object.body.collect().await;
+    let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
+    let manifest = Manifest::parse(&body.into_bytes());
+    if let Some(etag) = &etag {
+        keep(&file, etag, &manifest);
+    }
+    Ok(There { manifest, etag, bucket_is_missing: false })
+}
+
+fn keep(file: &std::path::Path, etag: &str, manifest: &Manifest) {
+    let copy = Copy { etag: etag.to_owned(), manifest: manifest.clone() };
+    let text = serde_json::to_vec(&copy).expect("a manifest is plain data");
+    let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = folder.and_then(|()| replace(file, &text)) {
+        tracing::debug!(%error, "the copy of the manifest could not be kept");
+    }
+}
+
+/// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is what the plan
+/// was made from; with another one since, it is all compared again.
+pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpResult<Report> {
+    const ROUNDS: usize = 4;
+    let uri = spec.uri();
+    let mut there = there;
+    let mut report = Report::default();
+    // What this run sent, for as long as nobody else touched it.
+    let mut ours: BTreeMap<String, (Stamp, Stored)> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        let journal = Journal::open(&local_file(cx, "journal", &uri), there.etag.as_deref())?;
+        let mut files = there.manifest.files.clone();
+        for (path, (stamp, stored)) in &journal.sent {
+            // An earlier run that was killed sent it as the file still is.
+            if tree.entry(path).is_some_and(|entry| entry.stamp == *stamp) {
+                files.insert(path.clone(), stored.clone());
+                report.files.insert(path.clone(), (*stamp, stored.clone()));
+            }
+        }
+        files.extend(ours.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
+        let mut known = tree.clone();
+        known.learn(|path| report.learned(path));
+        let difference = Difference::of(&known, &files, spec.delete);
+        if difference.empties() {
+            let message = format!(
+                "{} has no files, and `delete = true` would remove all {} from the bucket",
+                tree.root.display(),
+                difference.gone.len()
+            );
+            return Err(OpError::new("upload", OpErrorKind::Invalid, message));
+        }
+        let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
+        let order = Order {
+            bucket: &spec.bucket,
+            prefix: &spec.prefix,
+            root: &tree.root,
+            max_concurrency: spec.max_concurrency.into(),
+            bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
+        };
+        let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
+        report.sent += sent.files.len();
+        report.bytes += sent.files.values().map(|(_, stored)| stored.size).sum::<u64>();
+        report.again += sent.again;
+        report.same = difference.same;
+        let gone: Vec<String> = match spec.delete {
+            true => difference.gone.iter().map(|path| (*path).to_owned()).collect(),
+            false => Vec::new(),
+        };
+        delete(cx, spec, &gone).await?;
+        report.deleted += gone.len();
+        gone.iter().for_each(|path| drop(files.remove(path)));
+        files.extend(sent.files.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
+        report.files.extend(sent.files.clone());
+        let manifest = Manifest::of(tree, files);
+        match write(cx, spec, &manifest, there.etag.as_deref()).await {
+            Ok(etag) => {
+                keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
+                journal.finish();
+                return Ok(report);
+            }
+            // Somebody else finished an upload: what they did not touch is as we left it.
+            Err(error) if error.kind == OpErrorKind::Conflict => {
+                let before = std::mem::replace(&mut there, look(cx, &uri).await?).manifest;
+                ours.extend(sent.files);
+                ours.retain(|path, _| there.manifest.files.get(path) == before.files.get(path));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let message = "others keep uploading to the same data set; agree on who does, and run it again";
+    Err(OpError::new("s3:PutObject", OpErrorKind::Conflict, message))
+}
+
+/// The manifest's new ETag.
+async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&str>) -> OpResult<String> {
+    let body = serde_json::to_vec(manifest).expect("a manifest is plain data");
+    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Manifest::key(&spec.prefix)).body(body.into());
+    // Two uploads at the same time must not overwrite each other's view.
+    let call = match etag {
+        Some(etag) => call.if_match(etag),
+        None => call.if_none_match("*"),
+    };
+    let written = call.send().await.op("s3:PutObject");
+    match written {
+        Ok(done) => Ok(done.e_tag.unwrap_or_default()),
+        // The one to be replaced is gone.
+        Err(error) if error.kind == OpErrorKind::NotFound && etag.is_some() => {
+            Err(OpError { kind: OpErrorKind::Conflict, ..error })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
+    for batch in paths.chunks(1000) {
+        let objects = batch.iter().map(|path| {
+            let key = format!("{}{path}", spec.prefix);
+            ObjectIdentifier::builder().key(key).build().expect("the key is set")
+        });
+        let objects = Delete::builder().set_objects(Some(objects.collect())).quiet(true).build();
+        let objects = objects.expect("the objects are set");
+        let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects).send().await;
+        // A 200 may carry errors of single keys (aws-facts §3.1).
+        if let Some(error) = done.op("s3:DeleteObject")?.errors().first() {
+            let (key, why) = (error.key().unwrap_or_default(), error.message().unwrap_or_default());
+            return Err(OpError::new("s3:DeleteObject", OpErrorKind::Denied, format!("{key}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+/// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of the
+/// others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as not there.
+pub async fn verify(cx: &OpCx<'_>, spec: &Spec, there: There) -> OpResult<There> {
+    const AT_ONCE: usize = 32;
+    let pages = cx.aws.s3.list_objects_v2().bucket(&spec.bucket).prefix(&spec.prefix);
+    let mut pages = pages.into_paginator().send();
+    let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
+    while let Some(page) = pages.next().await {
+        for object in page.op("s3:ListBucket")?.contents() {
+            let Some(path) = object.key().and_then(|key| key.strip_prefix(&spec.prefix)) else { continue };
+            let known = there.manifest.files.get(path);
+            let as_written = |stored: &&Stored| {
+                object.e_tag() == Some(stored.etag.as_str()) && object.size() == i64::try_from(stored.size).ok()
+            };
+            match known.filter(as_written) {
+                Some(stored) => drop(files.insert(path.to_owned(), stored.clone())),
+                None => unsure.push(path.to_owned()),
+            }
+        }
+    }
+    let heads = unsure.into_iter().map(|path| {
+        async move {
+            let key = format!("{}{path}", spec.prefix);
+            let head = cx.aws.s3.head_object().bucket(&spec.bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+            let Some(head) = head.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+            let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
+            let crc = head.checksum_crc64_nvme().filter(|_| whole).and_then(|text| text.parse().ok());
+            let size = head.content_length().unwrap_or_default().try_into().unwrap_or_default();
+            Ok(crc.map(|crc| (path, Stored { size, crc, etag: head.e_tag.unwrap_or_default() })))
+        }
+        .boxed()
+    });
+    let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+    let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
+    files.extend(found.into_iter().flatten());
+    Ok(There { manifest: Manifest { files, ..there.manifest }, ..there })
+}

@@ -1,0 +1,61 @@
+//! The SDK's S3 client, set up for bulk: nothing computed twice, patient, and with an eye on SlowDown.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::config::{RequestChecksumCalculation, StalledStreamProtectionConfig};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::gate::Gate;
+use crate::aws::Clients;
+
+/// A client that shares the connections of the usual one.
+pub(super) fn careful(aws: &Clients, gate: Arc<Gate>) -> aws_sdk_s3::Client {
+    let config = aws
+        .s3
+        .config()
+        .to_builder()
+        // We give the checksum ourselves, of the very buffer that is sent.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        // It takes a slow uplink for a dead one (aws-sdk-rust#1146).
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(10).with_initial_backoff(aws.target.first_backoff()),
+        )
+        .interceptor(Watch(gate));
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// Tells the gate how S3 answers, attempt by attempt.
+struct Watch(Arc<Gate>);
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        match context.response().status().as_u16() {
+            503 | 429 => self.0.slow_down(),
+            200 => self.0.speed_up(),
+            _ => {}
+        }
+        Ok(())
+    }
+}

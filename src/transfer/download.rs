@@ -1,0 +1,131 @@
+//! One object to one file: parallel ranges of one version, verified, moved into its place in one step.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::task::spawn_blocking;
+
+use crate::domain::{Crc64, Stored};
+use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+
+/// Bytes per request.
+const RANGE: u64 = 8 << 20;
+/// Ranges of one object at the same time.
+const AT_ONCE: usize = 8;
+/// How often a range whose answer broke off is asked for again.
+const PATIENCE: usize = 4;
+
+/// An object as it is fetched: this version, and no other.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub size: u64,
+    pub etag: String,
+    /// Of the whole; S3 has none of objects that were uploaded with another algorithm.
+    pub crc: Option<Crc64>,
+}
+
+impl From<&Stored> for Object {
+    fn from(stored: &Stored) -> Self {
+        Self { size: stored.size, etag: stored.etag.clone(), crc: Some(stored.crc) }
+    }
+}
+
+impl Object {
+    /// Looks at an object; `None`: there is none.
+    pub async fn look(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Option<Self>> {
+        let head = cx.aws.s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+        let Some(head) = head.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+        let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
+        Ok(Some(Self {
+            size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
+            crc: head.checksum_crc64_nvme().filter(|_| whole).and_then(|text| text.parse().ok()),
+            etag: head.e_tag.unwrap_or_default(),
+        }))
+    }
+}
+
+/// Fetches `object` into `file`, which changes only when everything has arrived and the checksum is right. Folders on
+/// the way are made.
+pub async fn download(cx: &OpCx<'_>, bucket: &str, key: &str, object: &Object, file: &Path) -> OpResult<()> {
+    let local = |error: io::Error| OpError::local("writing a file", format!("{}: {error}", file.display()));
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(local)?;
+    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(local)?;
+    let content = Arc::new(temporary.as_file().try_clone().map_err(local)?);
+    let starts = (0..object.size).step_by(RANGE as usize);
+    // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
+    let ranges = starts.map(|at| {
+        let content = content.clone();
+        async move {
+            let length = RANGE.min(object.size - at);
+            let bytes = range(cx, bucket, key, object, at, length).await?;
+            let crc = write_at(content, at, bytes).await.map_err(local)?;
+            Ok((crc, length))
+        }
+        .boxed()
+    });
+    // In their order, so that the checksums can be put together.
+    let mut ranges = stream::iter(ranges.collect::<Vec<_>>()).buffered(AT_ONCE);
+    let mut crc = Crc64::EMPTY;
+    while let Some(range) = ranges.next().await {
+        let (next, length): (Crc64, u64) = range?;
+        crc = crc.then(next, length);
+    }
+    if let Some(expected) = object.crc.filter(|expected| *expected != crc) {
+        let message = format!("s3://{bucket}/{key} arrived with the checksum {crc}, it should be {expected}");
+        return Err(OpError::new("s3:GetObject", OpErrorKind::Network, message));
+    }
+    readable(&content).map_err(local)?;
+    temporary.persist(file).map(drop).map_err(|e| local(e.error))
+}
+
+/// Temporary files are for their owner alone; what is fetched is an ordinary file.
+fn readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+async fn range(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    key: &str,
+    object: &Object,
+    at: u64,
+    length: u64,
+) -> OpResult<Bytes> {
+    let mut last = None;
+    for _ in 0..PATIENCE {
+        if cx.cancel.drain.is_cancelled() {
+            return Err(OpError::new("download", OpErrorKind::Cancelled, "interrupted; nothing was changed"));
+        }
+        let call = cx.aws.s3.get_object().bucket(bucket).key(key).if_match(&object.etag);
+        let answer = call.range(format!("bytes={at}-{}", at + length - 1)).send().await.op("s3:GetObject");
+        let answer = answer.map_err(|error| match error.kind {
+            OpErrorKind::Conflict => {
+                let message = format!("s3://{bucket}/{key} changed while it was fetched; run the command again");
+                OpError { message, ..error }
+            }
+            _ => error,
+        })?;
+        match answer.body.collect().await.map(|body| body.into_bytes()) {
+            Ok(bytes) if bytes.len() as u64 == length => return Ok(bytes),
+            Ok(_) => last = Some("the answer was cut off".to_owned()),
+            Err(error) => last = Some(error.to_string()),
+        }
+    }
+    Err(OpError::new("s3:GetObject", OpErrorKind::Network, last.unwrap_or_default()))
+}
+
+async fn write_at(file: Arc<File>, at: u64, bytes: Bytes) -> io::Result<Crc64> {
+    let write = spawn_blocking(move || {
+        file.write_all_at(&bytes, at)?;
+        Ok(Crc64::of(&bytes))
+    });
+    write.await.expect("writing does not panic")
+}

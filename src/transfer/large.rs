@@ -1,0 +1,238 @@
+//! One large file: parts in parallel, gone on with after an interruption, checked as a whole at the end.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::journal::Upload;
+use super::{DAMAGED, PATIENCE, Route, is_damage};
+use crate::domain::{Crc64, Stored};
+use crate::engine::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::inputs::Stamp;
+
+/// S3 takes at most so many parts (aws-facts §3.5), so that they grow with the file.
+const MOST_PARTS: u64 = 10_000;
+/// The size of a part as long as there are few enough: small, because parts under way lie in memory.
+const PART: u64 = 8 << 20;
+
+/// Whole MiB.
+fn part_size(size: u64) -> u64 {
+    PART.max(size.div_ceil(MOST_PARTS).next_multiple_of(1 << 20))
+}
+
+/// A part that S3 has.
+struct Part {
+    size: u64,
+    crc: Crc64,
+    etag: String,
+}
+
+/// Uploads the file as it is when its last byte is read; a change in between begins it anew.
+pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Stored)> {
+    for _ in 0..PATIENCE {
+        let name = route.root.join(path);
+        let opened = spawn_blocking(move || -> io::Result<(File, Stamp)> {
+            let file = File::open(name)?;
+            let stamp = Stamp::from(&file.metadata()?);
+            Ok((file, stamp))
+        });
+        let opened = opened.await.expect("opening does not panic");
+        let (file, stamp) = opened.map_err(|error| route.local(path, &error))?;
+        let file = Arc::new(file);
+        let (upload, there) = begin(route, path, stamp).await?;
+        let parts = send_parts(route, path, &file, &upload, there).await?;
+        let now = file.metadata().map_err(|error| route.local(path, &error))?;
+        if Stamp::from(&now) != stamp {
+            route.again("s3:UploadPart", "the file changed while it was read");
+            abort(route, path, &upload.id).await?;
+            continue;
+        }
+        match complete(route, path, &upload, &parts).await {
+            Ok(stored) => {
+                route.journal.end(&upload.id);
+                return Ok((stamp, stored));
+            }
+            // Parts of an earlier run that are not what they were said to be.
+            Err(error) if is_damage(&error) || error.message.starts_with("InvalidPart") => {
+                route.again("s3:CompleteMultipartUpload", DAMAGED);
+                abort(route, path, &upload.id).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(route.local(path, &io::Error::other("it keeps changing while it is read")))
+}
+
+/// The upload of an earlier run with the parts that S3 has of it, or a new one.
+async fn begin(route: &Route, path: &str, stamp: Stamp) -> OpResult<(Upload, BTreeMap<i32, Part>)> {
+    if let Some(earlier) = route.journal.begun.get(path).filter(|upload| upload.stamp == stamp)
+        && let Some(parts) = parts_there(route, path, &earlier.id).await?
+    {
+        return Ok((earlier.clone(), parts));
+    }
+    let made = route
+        .s3
+        .create_multipart_upload()
+        .bucket(&route.bucket)
+        .key(route.key(path))
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+        .checksum_type(ChecksumType::FullObject)
+        .send()
+        .await
+        .op("s3:CreateMultipartUpload")?;
+    let id = made.upload_id.unwrap_or_default();
+    let upload = Upload { id, part_size: part_size(stamp.size), stamp };
+    route.journal.begin(path, &upload);
+    Ok((upload, BTreeMap::new()))
+}
+
+/// What S3 has of an upload, by part number; `None`: the upload is gone.
+async fn parts_there(route: &Route, path: &str, id: &str) -> OpResult<Option<BTreeMap<i32, Part>>> {
+    let call = route.s3.list_parts().bucket(&route.bucket).key(route.key(path)).upload_id(id);
+    let mut pages = call.into_paginator().send();
+    let mut parts = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("s3:ListMultipartUploadParts").found()? else { return Ok(None) };
+        parts.extend(page.parts().iter().filter_map(|part| {
+            let size = part.size()?.try_into().ok()?;
+            let crc = part.checksum_crc64_nvme()?.parse().ok()?;
+            Some((part.part_number()?, Part { size, crc, etag: part.e_tag()?.to_owned() }))
+        }));
+    }
+    Ok(Some(parts))
+}
+
+async fn send_parts(
+    route: &Arc<Route>,
+    path: &str,
+    file: &Arc<File>,
+    upload: &Upload,
+    mut there: BTreeMap<i32, Part>,
+) -> OpResult<BTreeMap<i32, Part>> {
+    let mut tasks = JoinSet::new();
+    let size = upload.stamp.size;
+    for (number, at) in (1..).zip((0..size).step_by(usize::try_from(upload.part_size).unwrap_or(usize::MAX))) {
+        let length = upload.part_size.min(size - at);
+        let (route, file, path, id) = (route.clone(), file.clone(), path.to_owned(), upload.id.clone());
+        let known = there.remove(&number);
+        tasks.spawn(async move {
+            let part = send_part(&route, &file, (&path, &id), (number, at, length), known).await?;
+            route.tally.add(length);
+            Ok::<_, OpError>((number, part))
+        });
+    }
+    let mut parts = BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        let done = done.map_err(|e| OpError::new("upload", OpErrorKind::Unexpected, e.to_string()))?;
+        parts.extend([done?]);
+    }
+    Ok(parts)
+}
+
+async fn send_part(
+    route: &Route,
+    file: &Arc<File>,
+    (path, id): (&str, &str),
+    (number, at, length): (i32, u64, u64),
+    known: Option<Part>,
+) -> OpResult<Part> {
+    let _entered = route.enter(length).await?;
+    let mut last = None;
+    for _ in 0..PATIENCE {
+        let file = file.clone();
+        let read = spawn_blocking(move || -> io::Result<(Bytes, Crc64)> {
+            let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            file.read_exact_at(&mut content, at)?;
+            let crc = Crc64::of(&content);
+            Ok((content.into(), crc))
+        });
+        let read = read.await.expect("reading does not panic");
+        let (body, crc) = read.map_err(|error| route.local(path, &error))?;
+        if let Some(known) = &known
+            && (known.size, known.crc) == (length, crc)
+        {
+            return Ok(Part { size: length, crc, etag: known.etag.clone() });
+        }
+        let call = route
+            .s3
+            .upload_part()
+            .bucket(&route.bucket)
+            .key(route.key(path))
+            .upload_id(id)
+            .part_number(number)
+            .checksum_crc64_nvme(crc.to_string())
+            .body(ByteStream::from(body))
+            .customize();
+        // TLS protects the body; over plain HTTP the signature must.
+        let call = if route.lane.over_tls { call.disable_payload_signing() } else { call };
+        match call.send().await.op("s3:UploadPart") {
+            Ok(done) => return Ok(Part { size: length, crc, etag: done.e_tag.unwrap_or_default() }),
+            Err(error) if is_damage(&error) => {
+                route.again("s3:UploadPart", DAMAGED);
+                last = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.expect("only damage goes round"))
+}
+
+/// Puts the parts together. S3 compares the whole with the checksum and the size that we expect.
+async fn complete(route: &Route, path: &str, upload: &Upload, parts: &BTreeMap<i32, Part>) -> OpResult<Stored> {
+    let crc = parts.values().fold(Crc64::EMPTY, |crc, part| crc.then(part.crc, part.size));
+    let size = upload.stamp.size;
+    let list = parts.iter().map(|(number, part)| {
+        CompletedPart::builder()
+            .part_number(*number)
+            .e_tag(&part.etag)
+            .checksum_crc64_nvme(part.crc.to_string())
+            .build()
+    });
+    let done = route
+        .s3
+        .complete_multipart_upload()
+        .bucket(&route.bucket)
+        .key(route.key(path))
+        .upload_id(&upload.id)
+        .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(list.collect())).build())
+        .checksum_type(ChecksumType::FullObject)
+        .checksum_crc64_nvme(crc.to_string())
+        .mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX))
+        .send()
+        .await
+        .op("s3:CompleteMultipartUpload");
+    match done {
+        Ok(done) => Ok(Stored { size, crc, etag: done.e_tag.unwrap_or_default() }),
+        // An answer that was lost: the first attempt did it, and the second finds no upload.
+        Err(error) if error.kind == OpErrorKind::NotFound => {
+            let head = route.s3.head_object().bucket(&route.bucket).key(route.key(path));
+            let head = head.checksum_mode(ChecksumMode::Enabled).send().await.op("s3:GetObject").found()?;
+            let there = head.filter(|head| head.checksum_crc64_nvme() == Some(crc.to_string().as_str()));
+            there.map(|head| Stored { size, crc, etag: head.e_tag.unwrap_or_default() }).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn abort(route: &Route, path: &str, id: &str) -> OpResult<()> {
+    let call = route.s3.abort_multipart_upload().bucket(&route.bucket).key(route.key(path)).upload_id(id);
+    call.send().await.op("s3:AbortMultipartUpload").gone()?;
+    route.journal.end(id);
+    Ok(())
+}
+
+/// Uploads of an earlier run that nobody goes on with: the file changed since, is gone, or is small now. Their parts
+/// would cost money until the bucket's lifecycle rule finds them.
+pub(super) async fn abort_abandoned(route: &Route) -> OpResult<()> {
+    for (path, id) in route.journal.abandoned() {
+        abort(route, path, id).await?;
+    }
+    Ok(())
+}

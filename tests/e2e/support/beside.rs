@@ -1,0 +1,61 @@
+//! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach around it.
+
+use opsctl::aws::{self, Choice, Clients};
+use opsctl::sandbox::{Sandbox, SandboxOptions};
+use tokio::runtime::Runtime;
+
+use super::World;
+
+pub struct Beside {
+    runtime: Runtime,
+    sandbox: Option<Sandbox>,
+}
+
+impl Beside {
+    /// Serves the sandbox of `world` until dropped: its runs find it.
+    pub fn start(world: &World, faults: &[&str]) -> Self {
+        let runtime = Runtime::new().expect("a runtime starts");
+        let mut options = SandboxOptions::new(world.sandbox_folder());
+        options.runs = false;
+        options.announce = true;
+        let sandbox = runtime.block_on(Sandbox::start(options)).expect("the sandbox starts");
+        let beside = Self { runtime, sandbox: Some(sandbox) };
+        beside.strike(faults);
+        beside
+    }
+
+    fn sandbox(&self) -> &Sandbox {
+        self.sandbox.as_ref().expect("it runs until it is dropped")
+    }
+
+    /// Replaces the fault rules.
+    pub fn strike(&self, faults: &[&str]) {
+        let rules = faults.iter().map(|rule| rule.parse().expect("a rule")).collect();
+        let known = &self.sandbox().world().faults;
+        known.clear();
+        known.extend(rules);
+    }
+
+    /// Calls of an operation so far, such as `s3:PutObject`, those that were struck included.
+    pub fn count(&self, operation: &str) -> u64 {
+        self.sandbox().world().calls.of(operation)
+    }
+
+    /// Does something to the account behind the binary's back.
+    pub fn with<T>(&self, region: &str, act: impl AsyncFnOnce(Clients) -> T) -> T {
+        let choice = Choice {
+            region: Some(region.into()),
+            sandbox: Some(self.sandbox().endpoint_url().to_owned()),
+            ..Choice::default()
+        };
+        self.runtime.block_on(async { act(Clients::new(&aws::connect(&choice).await)).await })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(sandbox) = self.sandbox.take() {
+            self.runtime.block_on(sandbox.stop());
+        }
+    }
+}

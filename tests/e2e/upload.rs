@@ -1,0 +1,213 @@
+//! `opsctl upload` against the sandbox: nothing twice, nothing lost, nothing damaged.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Beside, Ran, World};
+
+const CONFIG: &str = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n[data.things]\npath = \"things\"\n";
+
+fn world(files: &[(&str, &str)]) -> World {
+    let world = World::with_config(CONFIG).sandbox();
+    for (path, content) in files {
+        put(&world, path, content.as_bytes());
+    }
+    world
+}
+
+fn put(world: &World, path: &str, content: &[u8]) {
+    let file = world.path("things").join(path);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, content).unwrap();
+}
+
+fn upload(world: &World) -> Ran {
+    world.run(["upload", "--yes", "-o", "json"]).success()
+}
+
+/// What the report's line says, such as `3 sent (12 B), 1 the same`.
+fn report(ran: &Ran) -> String {
+    let events = ran.events();
+    let line = events.iter().find(|event| event["event"] == "step_log").expect("a report");
+    line["line"].as_str().expect("text").to_owned()
+}
+
+fn calls(ran: &Ran) -> (u64, u64) {
+    let calls = &ran.finished()["calls"];
+    (calls["reads"].as_u64().unwrap(), calls["writes"].as_u64().unwrap())
+}
+
+/// Fetches everything with our own client and compares byte for byte. `tests/bench/upload_kill.py` does it with boto3.
+fn same_in_the_bucket(world: &World) {
+    let to = world.path("fetched");
+    let _ = fs::remove_dir_all(&to);
+    world.run(["data", "pull", "--to", to.to_str().unwrap()]).success();
+    assert_eq!(tree(&to), tree(&world.path("things")));
+}
+
+fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    fn walk(folder: &Path, below: &str, files: &mut Vec<(String, Vec<u8>)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let (path, name) = entry.map(|e| (e.path(), format!("{below}/{}", e.file_name().display()))).unwrap();
+            if path.is_dir() {
+                walk(&path, &name, files);
+            } else {
+                files.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(folder, "", &mut files);
+    files.sort();
+    files
+}
+
+/// Bytes that do not repeat, so that no two parts are the same.
+fn much(bytes: usize) -> Vec<u8> {
+    (0..bytes as u32 / 4).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
+}
+
+#[test]
+fn only_what_differs_is_sent() {
+    let names = ["a", "with space", "a+b", "100%", "deep/er/e\u{301}", "deep/er/\u{e9}", "~t#h:c?q&x=y", "empty"];
+    let files = names.map(|name| (name, if name == "empty" { "" } else { name }));
+    let world = world(&files);
+    world.run(["bucket", "--yes"]).success();
+
+    let first = upload(&world);
+    assert_eq!(report(&first), "8 sent (51 B)");
+    // Who are we, whose bucket is it, is there a manifest; then the files and the manifest.
+    assert_eq!(calls(&first), (3, 9));
+    same_in_the_bucket(&world);
+
+    // Unchanged: who are we, is it still that manifest. Nothing is shown as done, because nothing was.
+    let again = world.run(["upload", "--yes"]).success();
+    assert_eq!(again.stdout, "data/things is up to date: 8 files at s3://small-dev-123456789012-eu-west-1/data/things/\n");
+
+    // A fresh checkout: new times, and no cache.
+    for (name, content) in files {
+        put(&world, name, content.as_bytes());
+    }
+    fs::remove_dir_all(world.path(".opsctl/cache")).unwrap();
+    world.run(["upload", "--yes"]).success().says("up to date");
+
+    // An edit of the same size, a new file, one that is gone.
+    put(&world, "a", b"b");
+    put(&world, "new", b"new");
+    fs::remove_file(world.path("things/a+b")).unwrap();
+    world.run(["upload", "--dry-run"]).success().says("1 only in the bucket, kept").says("~ a (1 B)");
+    let changed = upload(&world);
+    assert_eq!(report(&changed), "2 sent (4 B), 6 the same");
+    assert_eq!(calls(&changed), (2, 3), "at most the changed files and three more");
+
+    // The config says that what is gone goes.
+    world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
+    let deleted = upload(&world);
+    assert_eq!(report(&deleted), "0 sent (0 B), 1 deleted, 8 the same");
+    same_in_the_bucket(&world);
+    world.run(["deploy", "--yes"]).success();
+    world.run(["plan", "--detailed-exitcode"]).ended(0);
+}
+
+#[test]
+fn a_folder_that_is_suddenly_empty_deletes_nothing() {
+    let world = world(&[("a", "1")]);
+    world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
+    upload(&world);
+    fs::remove_file(world.path("things/a")).unwrap();
+    world.run(["upload", "--yes"]).ended(1).says("would remove all 1 from the bucket");
+    put(&world, "a", b"1");
+    world.run(["upload", "--yes"]).success().says("up to date");
+}
+
+#[test]
+fn large_files_go_in_parts_and_come_back() {
+    let world = world(&[("small", "1")]);
+    put(&world, "large", &much(40 << 20));
+    let first = upload(&world);
+    assert_eq!(report(&first), "2 sent (41.9 MB)");
+    same_in_the_bucket(&world);
+    world.run(["upload", "--yes"]).success().says("up to date");
+}
+
+/// One in five is told to slow down, one connection in fifty is cut, and some bodies arrive damaged.
+#[test]
+fn a_bad_day_changes_nothing() {
+    let world = world(&[]);
+    for n in 0..300 {
+        put(&world, &format!("{}/{n}", n % 7), format!("{n}").repeat(n + 1).as_bytes());
+    }
+    put(&world, "large", &much(33 << 20));
+    world.run(["bucket", "--yes"]).success();
+    // TODO_FAULTS
+    let served = Beside::start(&world, &["throttle@s3:PutObject#5x60", "cut@s3:PutObject#100x6", "fail@s3:UploadPart#2"]);
+    let sent = report(&upload(&world));
+    assert!(sent.starts_with("301 sent"), "{sent}");
+    drop(served);
+    same_in_the_bucket(&world);
+    world.run(["upload", "--yes", "--verify"]).success().says("up to date");
+}
+
+/// Killed while it sends: what S3 has confirmed is not sent again, parts of a large file included.
+#[test]
+fn a_killed_upload_goes_on_where_it_was() {
+    let world = world(&[]);
+    for n in 0..40 {
+        put(&world, &format!("small/{n}"), format!("{n}").as_bytes());
+    }
+    put(&world, "large", &much(80 << 20));
+    world.run(["bucket", "--yes"]).success();
+    // The sandbox lives on, and only the client dies.
+    let served = Beside::start(&world, &["delay=60s@s3:UploadPart#5x0"]);
+    world.kill_when(["upload", "--yes"], || served.count("s3:UploadPart") >= 6 && served.count("s3:PutObject") >= 40);
+    served.strike(&[]);
+    let before = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
+    let rest = upload(&world);
+    let after = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
+    // All small files were there: only the manifest is put. Four parts of ten were there at least.
+    assert_eq!(after.0 - before.0, 1, "{}", report(&rest));
+    assert!(after.1 - before.1 <= 6, "{} parts were sent again", after.1 - before.1);
+    assert_eq!(served.count("s3:CreateMultipartUpload"), 1);
+    drop(served);
+    same_in_the_bucket(&world);
+}
+
+#[test]
+fn what_is_really_there_counts_with_verify() {
+    let world = world(&[("kept", "1"), ("lost", "2"), ("replaced", "3")]);
+    upload(&world);
+    // Somebody else deletes one and replaces another, and the manifest does not know.
+    let bucket = "small-dev-123456789012-eu-west-1";
+    let served = Beside::start(&world, &[]);
+    served.with("eu-west-1", async |aws| {
+        aws.s3.delete_object().bucket(bucket).key("data/things/lost").send().await.expect("deleted");
+        let put = aws.s3.put_object().bucket(bucket).key("data/things/replaced").body(b"4".to_vec().into());
+        put.send().await.expect("replaced");
+    });
+    world.run(["upload", "--yes"]).success().says("up to date");
+    let repaired = world.run(["upload", "--yes", "--verify", "-o", "json"]).success();
+    assert_eq!(report(&repaired), "2 sent (2 B), 1 the same");
+    same_in_the_bucket(&world);
+}
+
+#[test]
+fn a_link_that_leads_out_is_named() {
+    let world = world(&[("a", "1")]);
+    std::os::unix::fs::symlink("/etc/hostname", world.path("things/out")).unwrap();
+    world.run(["upload", "--yes"]).ended(3).says("things/out leads out of its folder");
+    fs::remove_file(world.path("things/out")).unwrap();
+    std::os::unix::fs::symlink(world.path("things"), world.path("things/loop")).unwrap();
+    world.run(["upload", "--yes"]).ended(3).says("things/loop");
+}
+
+#[test]
+fn without_a_bucket_one_is_made() {
+    let world = world(&[("a", "1")]);
+    let planned: Value = world.run(["upload", "--dry-run", "-o", "json"]).success().json();
+    let targets: Vec<_> = planned["steps"].as_array().unwrap().iter().map(|step| &step["target"]).collect();
+    assert_eq!(targets, ["bucket/main", "data/things"]);
+    world.run(["upload", "--yes"]).success();
+    same_in_the_bucket(&world);
+}
