@@ -20,6 +20,6 @@ pub mod cli;
 #[cfg(feature = "sdk")]
 pub mod engine;
 #[cfg(feature = "sdk")]
-pub mod transfer;
-#[cfg(feature = "sdk")]
 pub mod sandbox;
+#[cfg(feature = "sdk")]
+pub mod transfer;

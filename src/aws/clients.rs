@@ -25,17 +25,21 @@ macro_rules! clients {
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
-                let mut config = aws_sdk_s3::config::Builder::from(&target.sdk)
-                    .interceptor(calls.clone())
-                    // Bucket names as host names need a DNS that a local endpoint does not have.
-                    .force_path_style(target.custom_endpoint);
-                if let Some(endpoint) = &target.endpoint {
-                    config = config.endpoint_url(endpoint);
-                }
-                Self { $($field,)* s3: aws_sdk_s3::Client::from_conf(config.build()), calls, target: target.clone() }
+                let s3 = aws_sdk_s3::Client::from_conf(s3(target).interceptor(calls.clone()).build());
+                Self { $($field,)* s3, calls, target: target.clone() }
             }
         }
     };
+}
+
+/// How S3 is reached.
+pub(crate) fn s3(target: &Target) -> aws_sdk_s3::config::Builder {
+    // Bucket names as host names need a DNS that a local endpoint does not have.
+    let config = aws_sdk_s3::config::Builder::from(&target.sdk).force_path_style(target.custom_endpoint);
+    match &target.endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint),
+        None => config,
+    }
 }
 
 clients! {

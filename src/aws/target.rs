@@ -63,13 +63,15 @@ impl Target {
 /// # Errors
 /// What is wrong with it, without its name.
 pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
-    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let all =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
     if all.is_empty() {
         return Err("there is no certificate in it".into());
     }
     // The SDK's client insists on good ones by panicking, so a bad one must be found here.
     for certificate in &all {
-        webpki::anchor_from_trusted_cert(certificate).map_err(|e| format!("a certificate in it is bad: {e}"))?;
+        webpki::anchor_from_trusted_cert(certificate)
+            .map_err(|e| format!("a certificate in it is bad: {e}"))?;
     }
     let store = TrustStore::default().with_pem_certificate(pem);
     TlsContext::builder().with_trust_store(store).build().map_err(|e| e.to_string())
@@ -104,7 +106,13 @@ pub async fn connect(choice: &Choice) -> Target {
         loader = loader.http_client(client.build_https());
     }
     let pace = if local { Pace::Local } else { Pace::Declared };
-    Target { sdk: loader.load().await, pace, custom_endpoint: custom.is_some(), endpoint: endpoint.cloned(), trust: choice.trust.clone() }
+    Target {
+        sdk: loader.load().await,
+        pace,
+        custom_endpoint: custom.is_some(),
+        endpoint: endpoint.cloned(),
+        trust: choice.trust.clone(),
+    }
 }
 
 /// The one TLS stack, as the SDK's own default has it.

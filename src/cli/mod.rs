@@ -77,8 +77,12 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
         Command::Deploy(args) => act::deploy(args, global, ui, env).await,
         Command::Bucket(args) => act::bucket(args, global, ui, env).await,
         Command::Upload(args) => upload::run(args, global, ui, env).await,
-        Command::Data(DataArgs { command: DataCommand::Pull(args) }) => pull::data(args, global, ui, env).await,
-        Command::Model(ModelArgs { command: ModelCommand::Pull(args) }) => pull::model(args, global, ui, env).await,
+        Command::Data(DataArgs { command: DataCommand::Pull(args) }) => {
+            pull::data(args, global, ui, env).await
+        }
+        Command::Model(ModelArgs { command: ModelCommand::Pull(args) }) => {
+            pull::model(args, global, ui, env).await
+        }
         Command::Train(args) => act::train(args, global, ui, env).await,
         Command::Scale(args) => scale::run(args, global, ui, env).await,
         Command::Destroy(args) => act::destroy(args, global, ui, env).await,

@@ -64,7 +64,12 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
         }));
     } else {
         let fetched = grouped(fetched);
-        ui.out(&format!("{}: {fetched} fetched ({}), {} the same\n", folder.display(), bytes(size), grouped(same)));
+        ui.out(&format!(
+            "{}: {fetched} fetched ({}), {} the same\n",
+            folder.display(),
+            bytes(size),
+            grouped(same)
+        ));
     }
     session.close().await;
     Ok(Exit::Done)
@@ -90,7 +95,9 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
     download(&cx, bucket, key, &object, &file).await?;
     if ui.json() {
         let file = file.display().to_string();
-        ui.out_json(&serde_json::json!({ "format": 1, "target": node.id, "file": file, "bytes": object.size }));
+        ui.out_json(
+            &serde_json::json!({ "format": 1, "target": node.id, "file": file, "bytes": object.size }),
+        );
     } else {
         ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
     }

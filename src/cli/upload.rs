@@ -220,10 +220,7 @@ async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
         let result = match ended {
             Ok(report) => {
                 events.send(Event::StepLog { step, target: target.clone(), line: report.to_string() });
-                session
-                    .world
-                    .inputs
-                    .learn(&set.spec.path, &set.spec.use_as(), |path| report.learned(path));
+                session.world.inputs.learn(&set.spec.path, &set.spec.use_as(), |path| report.learned(path));
                 StepResult::Ok
             }
             Err(error) => {

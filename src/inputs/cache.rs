@@ -40,7 +40,8 @@ fn is_older(stamp: Stamp, seen_at: i64) -> bool {
 }
 
 pub(super) fn recall(tree: &mut Tree, cache: &Path) {
-    let read = || -> Option<Known> { serde_json::from_slice(&std::fs::read(file_of(tree, cache)?).ok()?).ok() };
+    let read =
+        || -> Option<Known> { serde_json::from_slice(&std::fs::read(file_of(tree, cache)?).ok()?).ok() };
     let Some(known) = read().filter(|known| known.format == FORMAT) else { return };
     for entry in tree.entries.iter_mut().filter(|e| e.crc.is_none()) {
         entry.crc = match known.files.get(&entry.path) {

@@ -108,7 +108,8 @@ async fn range(
         let answer = call.range(format!("bytes={at}-{}", at + length - 1)).send().await.op("s3:GetObject");
         let answer = answer.map_err(|error| match error.kind {
             OpErrorKind::Conflict => {
-                let message = format!("s3://{bucket}/{key} changed while it was fetched; run the command again");
+                let message =
+                    format!("s3://{bucket}/{key} changed while it was fetched; run the command again");
                 OpError { message, ..error }
             }
             _ => error,

@@ -68,7 +68,11 @@ impl Gate {
     }
 
     /// Waits for a slot, for memory of `bytes`, and for the wire. `None`: cancelled meanwhile.
-    pub async fn enter(&self, bytes: u64, cancel: &CancellationToken) -> Option<(Slot, OwnedSemaphorePermit)> {
+    pub async fn enter(
+        &self,
+        bytes: u64,
+        cancel: &CancellationToken,
+    ) -> Option<(Slot, OwnedSemaphorePermit)> {
         let enter = async {
             let pages = bytes.div_ceil(PAGE).clamp(1, (MEMORY as u64) / PAGE);
             // Memory first: whoever waits for it must not keep a slot.

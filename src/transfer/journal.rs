@@ -19,11 +19,22 @@ const WHAT: &str = "keeping the journal of the upload";
 #[serde(rename_all = "snake_case")]
 enum Line {
     /// The manifest on which this upload builds; another one means that somebody else was there.
-    Base { etag: Option<String> },
-    Sent { path: String, stamp: Stamp, stored: Stored },
-    Begun { path: String, upload: Upload },
+    Base {
+        etag: Option<String>,
+    },
+    Sent {
+        path: String,
+        stamp: Stamp,
+        stored: Stored,
+    },
+    Begun {
+        path: String,
+        upload: Upload,
+    },
     /// The multipart upload is completed or aborted.
-    Ended { id: String },
+    Ended {
+        id: String,
+    },
 }
 
 /// A multipart upload that may be gone on with, while the file has this stamp.
@@ -60,7 +71,8 @@ impl Journal {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let message = "another opsctl on this machine is uploading the same data set; wait for it to end";
+                let message =
+                    "another opsctl on this machine is uploading the same data set; wait for it to end";
                 return Err(OpError::new("upload", OpErrorKind::Conflict, message));
             }
             // Some network file systems have no locks; the manifest's conditional write still guards.
@@ -81,7 +93,8 @@ impl Journal {
         if !known {
             sent.clear();
         }
-        let journal = Self { file: Mutex::new(file), path: path.to_owned(), sent, begun, ended: Mutex::default() };
+        let journal =
+            Self { file: Mutex::new(file), path: path.to_owned(), sent, begun, ended: Mutex::default() };
         if !known {
             journal.restart(etag).map_err(local)?;
         }

@@ -22,7 +22,7 @@ use object_store::{BackoffConfig, ObjectStore, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
 
 use super::gate::Gate;
-use crate::aws::{Clients, Target, tls};
+use crate::aws::{Clients, Target, s3, tls};
 use crate::domain::Crc64;
 use crate::engine::{CallCounter, OpError, OpErrorKind, OpResult, Outcomes};
 
@@ -36,8 +36,8 @@ pub(super) struct Lane {
 
 impl Lane {
     pub async fn open(aws: &Clients, bucket: &str, region: &str, gate: Arc<Gate>) -> OpResult<Self> {
-        let base = base_url(aws, bucket).await?;
         let target = &aws.target;
+        let base = base_url(target, bucket).await?;
         let over_tls = base.starts_with("https://");
         let Some(credentials) = target.sdk.credentials_provider() else {
             return Err(OpError::new("s3:PutObject", OpErrorKind::Credentials, "there are no credentials"));
@@ -83,10 +83,12 @@ impl Lane {
 }
 
 /// The URL to which the SDK would send, without the key: it alone knows endpoints, path styles and partitions.
-async fn base_url(aws: &Clients, bucket: &str) -> OpResult<String> {
+async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
     const KEY: &str = "opsctl";
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).expect("less than a week");
-    let signed = aws.s3.put_object().bucket(bucket).key(KEY).presigned(hour).await.op("s3:PutObject")?;
+    // Nothing is sent, so nothing is to be counted.
+    let client = aws_sdk_s3::Client::from_conf(s3(target).build());
+    let signed = client.put_object().bucket(bucket).key(KEY).presigned(hour).await.op("s3:PutObject")?;
     let url = signed.uri().split('?').next().unwrap_or_default();
     Ok(url.trim_end_matches(KEY).trim_end_matches('/').to_owned())
 }

@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
+};
 use bytes::Bytes;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -118,7 +120,8 @@ async fn send_parts(
 ) -> OpResult<BTreeMap<i32, Part>> {
     let mut tasks = JoinSet::new();
     let size = upload.stamp.size;
-    for (number, at) in (1..).zip((0..size).step_by(usize::try_from(upload.part_size).unwrap_or(usize::MAX))) {
+    for (number, at) in (1..).zip((0..size).step_by(usize::try_from(upload.part_size).unwrap_or(usize::MAX)))
+    {
         let length = upload.part_size.min(size - at);
         let (route, file, path, id) = (route.clone(), file.clone(), path.to_owned(), upload.id.clone());
         let known = there.remove(&number);
@@ -185,7 +188,12 @@ async fn send_part(
 }
 
 /// Puts the parts together. S3 compares the whole with the checksum and the size that we expect.
-async fn complete(route: &Route, path: &str, upload: &Upload, parts: &BTreeMap<i32, Part>) -> OpResult<Stored> {
+async fn complete(
+    route: &Route,
+    path: &str,
+    upload: &Upload,
+    parts: &BTreeMap<i32, Part>,
+) -> OpResult<Stored> {
     let crc = parts.values().fold(Crc64::EMPTY, |crc, part| crc.then(part.crc, part.size));
     let size = upload.stamp.size;
     let list = parts.iter().map(|(number, part)| {

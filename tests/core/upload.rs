@@ -60,11 +60,15 @@ fn there(files: &[(&str, &str)]) -> BTreeMap<String, Stored> {
 #[test]
 fn new_larger_edited_gone_and_the_same() {
     let folder = folder(&[("new", "12345"), ("larger", "123"), ("edited", "ab"), ("same", "x")]);
-    let (tree, there) = (read(&folder), there(&[("larger", "1"), ("edited", "cd"), ("same", "x"), ("gone", "")]));
+    let (tree, there) =
+        (read(&folder), there(&[("larger", "1"), ("edited", "cd"), ("same", "x"), ("gone", "")]));
     let difference = Difference::of(&tree, &there, false);
     let send: Vec<_> = difference.send.iter().map(|(e, why)| (e.path.as_str(), *why)).collect();
     assert_eq!(send, [("new", Why::New), ("larger", Why::Size), ("edited", Why::Content)], "largest first");
-    assert_eq!((difference.gone.as_slice(), difference.same, difference.bytes()), (["gone"].as_slice(), 1, 10));
+    assert_eq!(
+        (difference.gone.as_slice(), difference.same, difference.bytes()),
+        (["gone"].as_slice(), 1, 10)
+    );
     assert_eq!(
         difference.to_string(),
         "1 new, 1 of another size, 1 of other content (10 B), 1 only in the bucket, kept, 1 the same"
@@ -161,7 +165,10 @@ fn a_broken_cache_costs_time_only() {
         fs::write(file.unwrap().path(), "{\"format\":1,\"se").unwrap();
     }
     let inputs = Inputs::read_cached(folder.path(), source(), cache.path());
-    assert_eq!(inputs.tree(Path::new("it"), &ALL).unwrap().as_ref().unwrap().digest(), read(&folder).digest());
+    assert_eq!(
+        inputs.tree(Path::new("it"), &ALL).unwrap().as_ref().unwrap().digest(),
+        read(&folder).digest()
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::grouped;
 use super::{Difference, Manifest, Spec};
 use crate::domain::{Crc64, Stored, bytes};
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace};
 use crate::inputs::{Stamp, Tree, replace};
 use crate::transfer::{self, Journal, Order};
 
@@ -65,7 +65,12 @@ struct Copy {
 }
 
 fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
-    let name = blake3::hash(format!("{uri}\0{}", cx.aws.target.endpoint.as_deref().unwrap_or_default()).as_bytes());
+    // The port of a sandbox changes from command to command; what it holds does not.
+    let place = match (cx.pace, &cx.aws.target.endpoint) {
+        (Pace::Local, _) => "local",
+        (Pace::Declared, endpoint) => endpoint.as_deref().unwrap_or_default(),
+    };
+    let name = blake3::hash(format!("{uri}\0{place}").as_bytes());
     cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
 }
 

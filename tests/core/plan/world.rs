@@ -223,7 +223,9 @@ pub fn as_wanted(node: &Node) -> Value {
             "policy": spec["policy"], "keep_old_versions_days": spec["keep_old_versions_days"],
             "abort_uploads_days": spec["abort_uploads_days"],
         }),
-        KindName::Data => json!({ "digest": spec["digest"], "files": spec["files"], "bytes": spec["bytes"], "stray": 0 }),
+        KindName::Data => {
+            json!({ "digest": spec["digest"], "files": spec["files"], "bytes": spec["bytes"], "stray": 0 })
+        }
         KindName::LogGroup => json!({ "owner": "ours", "retention_days": spec["retention_days"] }),
         KindName::Role => json!({
             "owner": "ours", "trust": spec["trust"], "policy": spec["policy"], "attached": [],
