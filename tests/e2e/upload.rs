@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::support::{Beside, Ran, World};
 
-const CONFIG: &str = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n[data.things]\npath = \"things\"\n";
+const CONFIG: &str =
+    "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n[data.things]\npath = \"things\"\n";
 
 fn world(files: &[(&str, &str)]) -> World {
     let world = World::with_config(CONFIG).sandbox();
@@ -50,7 +51,8 @@ fn same_in_the_bucket(world: &World) {
 fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
     fn walk(folder: &Path, below: &str, files: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(folder).unwrap() {
-            let (path, name) = entry.map(|e| (e.path(), format!("{below}/{}", e.file_name().display()))).unwrap();
+            let (path, name) =
+                entry.map(|e| (e.path(), format!("{below}/{}", e.file_name().display()))).unwrap();
             if path.is_dir() {
                 walk(&path, &name, files);
             } else {
@@ -71,7 +73,8 @@ fn much(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn only_what_differs_is_sent() {
-    let names = ["a", "with space", "a+b", "100%", "deep/er/e\u{301}", "deep/er/\u{e9}", "~t#h:c?q&x=y", "empty"];
+    let names =
+        ["a", "with space", "a+b", "100%", "deep/er/e\u{301}", "deep/er/\u{e9}", "~t#h:c?q&x=y", "empty"];
     let files = names.map(|name| (name, if name == "empty" { "" } else { name }));
     let world = world(&files);
     world.run(["bucket", "--yes"]).success();
@@ -84,7 +87,10 @@ fn only_what_differs_is_sent() {
 
     // Unchanged: who are we, is it still that manifest. Nothing is shown as done, because nothing was.
     let again = world.run(["upload", "--yes"]).success();
-    assert_eq!(again.stdout, "data/things is up to date: 8 files at s3://small-dev-123456789012-eu-west-1/data/things/\n");
+    assert_eq!(
+        again.stdout,
+        "data/things is up to date: 8 files at s3://small-dev-123456789012-eu-west-1/data/things/\n"
+    );
 
     // A fresh checkout: new times, and no cache.
     for (name, content) in files {
@@ -142,7 +148,10 @@ fn a_bad_day_changes_nothing() {
     put(&world, "large", &much(33 << 20));
     world.run(["bucket", "--yes"]).success();
     // TODO_FAULTS
-    let served = Beside::start(&world, &["throttle@s3:PutObject#5x60", "cut@s3:PutObject#100x6", "fail@s3:UploadPart#2"]);
+    let served = Beside::start(
+        &world,
+        &["throttle@s3:PutObject#5x60", "cut@s3:PutObject#100x6", "fail@s3:UploadPart#2"],
+    );
     let sent = report(&upload(&world));
     assert!(sent.starts_with("301 sent"), "{sent}");
     drop(served);
@@ -160,8 +169,10 @@ fn a_killed_upload_goes_on_where_it_was() {
     put(&world, "large", &much(80 << 20));
     world.run(["bucket", "--yes"]).success();
     // The sandbox lives on, and only the client dies.
-    let served = Beside::start(&world, &["delay=60s@s3:UploadPart#5x0"]);
-    world.kill_when(["upload", "--yes"], || served.count("s3:UploadPart") >= 6 && served.count("s3:PutObject") >= 40);
+    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#5x0"]);
+    world.kill_when(["upload", "--yes"], || {
+        served.count("s3:UploadPart") >= 6 && served.count("s3:PutObject") >= 40
+    });
     served.strike(&[]);
     let before = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
     let rest = upload(&world);

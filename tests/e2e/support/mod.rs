@@ -1,9 +1,9 @@
 //! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that never
 //! outlive the tests ([`Server`]), and the emulators of others ([`python`]).
 
+mod beside;
 pub mod inside;
 pub mod python;
-mod beside;
 mod ran;
 mod server;
 mod world;
