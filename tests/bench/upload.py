@@ -16,6 +16,7 @@ its CDK (`aws-cdk.asset-awscli-v2`, Linux x86-64). s3sync is built from crates.i
 import argparse
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -227,14 +228,12 @@ class Bench:
             for letter, title, data, steps, latency in cases:
                 say(f"round {number} of {self.options.rounds}, ({letter}) {title}")
                 place = places[data]
-                paths = [path for path in place.rglob("*") if path.is_file()]
-                self.files[letter] = len(paths)
+                source = next(place.iterdir()) if data == "large" else place
                 self.context.sink.set(latency_ms=latency)
                 for tool in self.tools:
-                    # Read once, so that nobody pays for a cold page cache.
-                    for path in paths:
-                        path.read_bytes() if path.stat().st_size < 64 * rig.MiB else warm(path)
-                    self.round(letter, tool, paths[0] if data == "large" else place, place, steps, bool(latency), number)
+                    # Nobody is to pay for a cold page cache.
+                    self.files[letter] = rig.warm(place)
+                    self.round(letter, tool, source, place, steps, bool(latency), number)
                 self.context.sink.set(latency_ms=0)
 
     def round(self, letter, tool, source, folder, steps, far, number):
@@ -327,12 +326,6 @@ class Bench:
         return lines
 
 
-def warm(path):
-    with open(path, "rb") as file:
-        while file.read(rig.MiB):
-            pass
-
-
 def wall(run):
     return run.wall
 
@@ -366,6 +359,8 @@ def main():
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
 
+    # So that the server ends with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     context = Context(options)
     tools = context.tools()
     with rig.Sink(context.binaries, options.work) as context.sink:

@@ -1,7 +1,8 @@
 """What `upload.py` and `upload_kill.py` share: the data sets, the server, opsctl's project, and measured commands.
 
-Data sets are made by a process of their own (`upload_rig.py make FOLDER NAME SHARE`): a child's maximum RSS is never
-reported below that of the process that started it (Linux, execve(2)), so the measuring process stays small.
+Data sets are made and read by processes of their own (`upload_rig.py make|warm FOLDER …`): a child's maximum RSS is
+never reported below that of the process that started it (Linux keeps it over execve), so the measuring process stays
+small.
 """
 
 import json
@@ -72,6 +73,23 @@ def make(folder, name, share=1.0):
         subprocess.run([sys.executable, __file__, "make", str(folder), name, str(share)], check=True)
         done.touch()
     return place
+
+
+def warm(folder):
+    """Reads all files once, so that they are in the page cache; returns how many they are."""
+    done = subprocess.run([sys.executable, __file__, "warm", str(folder)], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+def read_all(folder):
+    count = 0
+    for path in Path(folder).rglob("*"):
+        if path.is_file():
+            count += 1
+            with open(path, "rb") as file:
+                while file.read(MiB):
+                    pass
+    return count
 
 
 def change(folder, mark, every=100):
@@ -223,7 +241,12 @@ class Project:
             sys.exit(f"opsctl could not make its bucket:\n{done.said}")
 
 
-if __name__ == "__main__":
-    _, _, folder, name, share = sys.argv
+def main(work, folder, name="", share="1"):
+    if work == "warm":
+        return print(read_all(folder))
     for number, (path, size) in enumerate(DATA_SETS[name](float(share))):
         write(Path(folder) / f"{name}-{float(share):g}" / path, size, f"{name} {number}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
