@@ -42,7 +42,8 @@ pub struct Received {
 }
 
 enum Hash {
-    Crc(crc_fast::Digest, usize),
+    /// And of how many bytes it is.
+    Crc(Box<crc_fast::Digest>, usize),
     Sha256(Box<sha2::Sha256>),
     Md5(Box<md5::Md5>),
 }
@@ -50,7 +51,7 @@ enum Hash {
 impl Hash {
     /// For the header that states it; `None` for headers that are no checksum that we know.
     fn of(header: &str) -> Option<Self> {
-        let crc = |algorithm, bytes| Self::Crc(crc_fast::Digest::new(algorithm), bytes);
+        let crc = |algorithm, bytes| Self::Crc(Box::new(crc_fast::Digest::new(algorithm)), bytes);
         Some(match header {
             "x-amz-checksum-crc64nvme" => crc(Crc64Nvme, 8),
             "x-amz-checksum-crc32" => crc(Crc32IsoHdlc, 4),
