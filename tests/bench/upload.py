@@ -131,6 +131,10 @@ class AwsCrt(Tool):
 class S3sync(Tool):
     name = "s3sync"
 
+    def environment(self):
+        # AWS's SDK for Rust does not know AWS_CA_BUNDLE; its TLS reads this.
+        return {**self.context.environment(), "SSL_CERT_FILE": str(self.context.sink.ca)}
+
     def again(self, data, far=False):
         source = data.parent if data.is_file() else data
         env = self.context.environment()

@@ -227,8 +227,8 @@ class Trial:
 class ManyFiles:
     name, latency_ms, rate_cap = "many small files", 4, 0
 
-    def make(self, folder):
-        many(folder, 1500)
+    def make(self, folder, files):
+        many(folder, files)
 
     def before(self, trial):
         pass
@@ -243,7 +243,7 @@ class OneLarge:
 
     name, latency_ms, rate_cap = "one large file", 20, 40 * MiB
 
-    def make(self, folder):
+    def make(self, folder, _):
         one_large(folder, 192)
 
     def before(self, trial):
@@ -259,8 +259,8 @@ class OnePercent:
     name, latency_ms, rate_cap = "1 % changed", 20, 0
     marks = 0
 
-    def make(self, folder):
-        many(folder, 1500)
+    def make(self, folder, files):
+        many(folder, files)
 
     def before(self, trial):
         done = trial.upload()
@@ -279,7 +279,7 @@ def kills(options, server, case, dice):
     """Kills one case `options.kills` times; returns the number of failures."""
     folder = options.work / "kill-data"
     shutil.rmtree(folder, ignore_errors=True)
-    case.make(folder)
+    case.make(folder, options.files)
     trial = Trial(options, server, folder)
     # An uninterrupted run tells how long it takes, and into how many parts the file is cut.
     trial.afresh()
@@ -328,7 +328,7 @@ def faults(options, server):
     """A server that misbehaves; returns the number of failures."""
     folder = options.work / "kill-data"
     shutil.rmtree(folder, ignore_errors=True)
-    many(folder, 3000)
+    many(folder, 2 * options.files)
     one_large(folder, 100)
     trial = Trial(options, server, folder)
     sink = server.sink
@@ -380,6 +380,7 @@ def main():
     parser.add_argument("--plain", action="store_true", help="plain HTTP to s3sink instead of TLS")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--in-flight", type=int, default=8, help="requests at a time (max_concurrency)")
+    parser.add_argument("--files", type=int, help="small files (default: 1500; 300 in the sandbox, which does more for each)")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--only", choices=["many", "large", "changed", "faults"], help="one part of it")
     parser.add_argument("--work", type=Path, default=rig.ROOT / "target/bench", help="where all files go")
@@ -388,6 +389,7 @@ def main():
         parser.error(f"{options.opsctl} is not there: `cargo build --release`, or name another with --opsctl")
     options.work, options.opsctl = options.work.resolve(), options.opsctl.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
+    options.files = options.files or (1500 if options.server == "sink" else 300)
     with_boto3(options.work)
     schema = subprocess.run([options.opsctl, "schema"], capture_output=True, text=True, check=True).stdout
     options.concurrency_is_known = "max_concurrency" in schema
