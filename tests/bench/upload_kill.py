@@ -224,30 +224,46 @@ class Trial:
         return said + ([f"{len(left)} uploads left open"] if left else [])
 
 
-class ManyFiles:
-    name, latency_ms, rate_cap = "many small files", 4, 0
+class Case:
+    """What is uploaded when the kill comes, and how slow the server is so that it comes in between."""
+
+    name, latency_ms, rate_cap = "", 0, 0
+
+    def make(self, folder, files):
+        """The data, once."""
+        raise NotImplementedError
+
+    def before(self, trial):
+        """Called before each upload that is to be killed, on an empty bucket."""
+
+    def learn(self, trial):
+        """Called after the uninterrupted upload, whose calls were counted."""
+
+    def missing(self, trial):
+        """How many PUTs and parts the next upload may need."""
+        raise NotImplementedError
+
+
+class ManyFiles(Case):
+    name, latency_ms = "many small files", 4
 
     def make(self, folder, files):
         many(folder, files)
 
-    def before(self, trial):
-        pass
-
     def missing(self, trial):
-        """PUTs and parts that a re-run may need."""
         return len(digests(trial.folder)) - len(trial.bucket.keys()), 0
 
 
-class OneLarge:
-    """With parts; 0.1 to 0.5 s for each of them."""
+class OneLarge(Case):
+    """In parts, as many as opsctl makes of it; 0.2 to 0.5 s for each of them."""
 
     name, latency_ms, rate_cap = "one large file", 20, 40 * MiB
 
     def make(self, folder, _):
         one_large(folder, 192)
 
-    def before(self, trial):
-        self.parts = trial.server.calls("UploadPart") or getattr(self, "parts", 0)
+    def learn(self, trial):
+        self.parts = trial.server.calls("UploadPart")
 
     def missing(self, trial):
         done = PREFIX + "model.bin" in trial.bucket.keys()
@@ -255,8 +271,8 @@ class OneLarge:
         return int(not done and not self.parts), 0 if done else self.parts - trial.bucket.parts()
 
 
-class OnePercent:
-    name, latency_ms, rate_cap = "1 % changed", 20, 0
+class OnePercent(Case):
+    name, latency_ms = "1 % changed", 20
     marks = 0
 
     def make(self, folder, files):
@@ -266,8 +282,8 @@ class OnePercent:
         done = trial.upload()
         if done.code:
             sys.exit(f"the upload before the change failed:\n{done.said}")
-        OnePercent.marks += 1
-        rig.change(trial.folder, OnePercent.marks)
+        self.marks += 1
+        rig.change(trial.folder, self.marks)
 
     def missing(self, trial):
         changed = sorted(path for path in trial.folder.rglob("*") if path.is_file())[::100]
@@ -291,13 +307,11 @@ def kills(options, server, case, dice):
     if whole.code:
         print(f"FAIL  {case.name}: the upload fails even when nobody kills it:\n{whole.said}")
         return 1
-    if isinstance(case, OneLarge):
-        case.before(trial)
+    case.learn(trial)
     failures = 0
     for number in range(1, options.kills + 1):
         trial.afresh()
-        if not isinstance(case, OneLarge):
-            case.before(trial)
+        case.before(trial)
         moment = dice.uniform(0.03, 0.97) * whole.wall
         server.slow(case.latency_ms, case.rate_cap)
         hit = trial.killed(moment)
