@@ -48,7 +48,7 @@ fn a_wrong_command_line_is_64() {
     $ opsctl deplyo
     ! error: unrecognized subcommand 'deplyo'
     ! 
-    !   tip: a similar subcommand exists: 'deploy'
+    !   tip: some similar subcommands exist: 'model', 'deploy'
     ! 
     ! Usage: opsctl [OPTIONS] <COMMAND>
     ! 
