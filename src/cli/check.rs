@@ -34,7 +34,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     for environment in environments {
         let merged = document.environment(environment);
         let (config, mut found) = Config::read(&document, environment, &session::sections(&kinds));
-        let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
+        let inputs = Inputs::walk(document.folder(), desired::sources(&config, &kinds));
         let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
         let region = region.map_or(SOME_REGION, String::as_str);
         let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);

@@ -25,6 +25,8 @@ use crate::sandbox::Sandbox;
 pub struct Environment {
     pub region: Option<String>,
     pub endpoint: Option<String>,
+    /// A variable for an endpoint that is set, and to nothing: the SDK would panic.
+    pub empty_endpoint: Option<String>,
     pub no_color: bool,
     /// Who is at it, for the lease.
     pub who: Who,
@@ -43,6 +45,10 @@ impl Environment {
         Self {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
+            empty_endpoint: std::env::vars_os()
+                .filter(|(_, value)| value.is_empty())
+                .filter_map(|(name, _)| name.into_string().ok())
+                .find(|name| name.starts_with("AWS_ENDPOINT_URL")),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
             who: Who {
                 user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
@@ -127,6 +133,15 @@ async fn connect(
     env: &Environment,
     config: Option<&Config>,
 ) -> Result<(Target, Option<Sandbox>), Failure> {
+    if let Some(name) = &env.empty_endpoint {
+        let message = format!("{name} is set to nothing");
+        return Err(Failure::said(
+            codes::USAGE,
+            Exit::Usage,
+            message,
+            format!("give it a URL, or unset {name}"),
+        ));
+    }
     let (sandbox, address) = match global.sandbox {
         true => sandbox::attach(config.map(|c| c.document.file.as_path()), env).await?,
         false => (None, None),

@@ -42,6 +42,25 @@ fn every_command_has_help() {
 }
 
 #[test]
+fn an_endpoint_of_nothing_is_named() {
+    let world = World::shipped().credentials().env("AWS_ENDPOINT_URL_IAM", "");
+    world
+        .run(["plan"])
+        .ended(64)
+        .says("AWS_ENDPOINT_URL_IAM is set to nothing")
+        .says("unset AWS_ENDPOINT_URL_IAM");
+}
+
+#[test]
+fn certificates_that_are_none_are_named() {
+    let world = World::shipped().credentials();
+    world.write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let bundle = world.path("bad.pem");
+    let world = world.env("AWS_CA_BUNDLE", bundle.display());
+    world.run(["plan"]).ended(64).says("bad.pem, which cannot be used").says("PEM");
+}
+
+#[test]
 fn a_wrong_command_line_is_64() {
     let world = World::with_config(SMALL);
     insta::assert_snapshot!(world.run(["deplyo"]), @r"
