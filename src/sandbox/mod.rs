@@ -149,6 +149,7 @@ impl Sandbox {
             store::write_atomically(&announcement, &text).map_err(failed)?;
         }
         world.spawn(server::serve(Arc::clone(&world), listener));
+        world.spawn(services::autoscaling::watch(Arc::clone(&world)));
         Ok(Self { world, address, announcement: announce.then_some(announcement), _lock: lock })
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -83,6 +84,15 @@ impl World {
     /// The documents of a resource of a global service (IAM).
     pub fn global(&self, table: &'static str) -> Shelf<'_> {
         self.store.shelf(table, "global")
+    }
+
+    /// The documents of a table in all regions: region, name, document.
+    pub fn everywhere(&self, table: &str) -> Vec<(String, String, Value)> {
+        let apart = |(key, doc): (String, Value)| {
+            let (region, name) = key.split_once('/')?;
+            Some((region.to_owned(), name.to_owned(), doc))
+        };
+        self.store.list(table, "").into_iter().filter_map(apart).collect()
     }
 
     /// A plan that begins now: `world.plan().then(minutes, json!({"Status": "InService"}))`.

@@ -1,12 +1,15 @@
-//! Application Auto Scaling: targets, policies and activities (aws-facts §9). Whoever watches the metrics calls
+//! Application Auto Scaling: targets, policies and activities (aws-facts §9). [`watch()`] follows the metrics and calls
 //! [`Target::scale`].
 
 mod policy;
 mod target;
+mod tracking;
+mod watch;
 
 use serde_json::{Value, json};
 
 pub use target::Target;
+pub use watch::watch;
 
 use target::{INSTANCES, Kind, SERVERLESS};
 
@@ -217,7 +220,7 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
     }
     if table == ACTIVITIES {
         for (target, _) in targets(&call.world, &call.region) {
-            target.settle(&call.world, &call.region, call.now())?;
+            target.settle(&call.world, &call.region)?;
         }
     }
     let mut found = call.shelf(table).list(&format!("{}/", call.text("ServiceNamespace")));
@@ -235,6 +238,12 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
             let at = |doc: &Value| doc["StartTime"].as_f64().unwrap_or(0.0);
             at(other).total_cmp(&at(one))
         });
+    }
+    // What begins with `_` is the sandbox's own.
+    for (_, doc) in &mut found {
+        if let Some(members) = doc.as_object_mut() {
+            members.retain(|name, _| !name.starts_with('_'));
+        }
     }
     let size = call.number("MaxResults").map_or(50, |size| size as usize);
     let page = call.page(found, "NextToken", size).ok_or_else(|| {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::job::{End, Job};
@@ -303,7 +302,7 @@ fn archive() -> std::io::Result<Vec<u8>> {
 /// Takes up again what a restart of the sandbox interrupted, and what was in service.
 pub fn resume(world: &Arc<World>) {
     let work = of(world);
-    for (region, name, doc) in everywhere(world, super::TRAINING_JOB.table) {
+    for (region, name, doc) in world.everywhere(super::TRAINING_JOB.table) {
         let job = Job::new(world, &region, &name);
         match doc["TrainingJobStatus"].as_str() {
             Some("InProgress") => work.train(job),
@@ -311,7 +310,7 @@ pub fn resume(world: &Arc<World>) {
             _ => {}
         }
     }
-    for (region, name, doc) in everywhere(world, super::ENDPOINT.table) {
+    for (region, name, doc) in world.everywhere(super::ENDPOINT.table) {
         let endpoint = Endpoint::new(world, &region, &name);
         match doc["EndpointStatus"].as_str() {
             Some("InService") => work.restore(endpoint),
@@ -324,14 +323,4 @@ pub fn resume(world: &Arc<World>) {
             _ => {}
         }
     }
-}
-
-/// A table's documents of all regions: region, name, document.
-fn everywhere(world: &World, table: &str) -> Vec<(String, String, Value)> {
-    let all = world.store.list(table, "").into_iter();
-    all.filter_map(|(key, doc)| {
-        let (region, name) = key.split_once('/')?;
-        Some((region.to_owned(), name.to_owned(), doc))
-    })
-    .collect()
 }

@@ -17,7 +17,7 @@ use super::API;
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::protocol::json11::Api;
 use crate::sandbox::protocol::{Service as _, full};
-use crate::sandbox::services::autoscaling;
+use crate::sandbox::services::{autoscaling, runtime};
 use crate::sandbox::world::World;
 use crate::sandbox::{Pace, Sandbox, SandboxOptions};
 
@@ -54,11 +54,9 @@ impl Bench {
     }
 
     async fn ask_of(&self, api: &'static Api, operation: &str, input: Value) -> Result<Value, String> {
-        let scope =
-            format!("AWS4-HMAC-SHA256 Credential=k/20261130/{REGION}/{}/aws4_request", api.signing_name);
         let request = hyper::Request::builder()
             .header("x-amz-target", format!("{}.{operation}", api.target))
-            .header("authorization", scope)
+            .header("authorization", scope(api.signing_name))
             .body(full(input.to_string()))
             .unwrap();
         let response = api.handle(self.world(), request).await;
@@ -78,6 +76,16 @@ impl Bench {
 
     async fn scaling(&self, operation: &str, input: Value) -> Result<Value, String> {
         self.ask_of(&autoscaling::API, operation, input).await
+    }
+
+    /// Invokes endpoint `e`. There is no model here, but the call counts.
+    async fn invoke(&self) {
+        let request = hyper::Request::post("/endpoints/e/invocations")
+            .header("authorization", scope("sagemaker"))
+            .body(full("[]"))
+            .unwrap();
+        let status = runtime::API.handle(self.world(), request).await.status().as_u16();
+        assert_eq!(status, 501);
     }
 
     /// A call that has to succeed.
@@ -138,6 +146,10 @@ async fn start(root: &std::path::Path, rules_off: &[&str]) -> Sandbox {
     // These tests are about the control plane: S3 has whatever they name.
     sandbox.world().parts.put(super::work::Seams::default());
     sandbox
+}
+
+fn scope(service: &str) -> String {
+    format!("AWS4-HMAC-SHA256 Credential=k/20261130/{REGION}/{service}/aws4_request")
 }
 
 fn text(value: &Value) -> &str {
