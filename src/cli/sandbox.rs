@@ -11,6 +11,7 @@ use super::session::{self, Environment};
 use super::ui::Ui;
 use super::{Ended, signals};
 use crate::domain::codes;
+use crate::sandbox::faults::Rule;
 use crate::sandbox::{Holder, Pace, Sandbox, SandboxError, SandboxOptions};
 
 /// Where the state lies: beside the config file, under `.opsctl/sandbox`.
@@ -68,27 +69,36 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
     let config = session::find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);
     match &args.command {
-        SandboxCommand::Serve { port, speed, fault } => {
-            serve(options(&root, env), *port, *speed, fault, ui).await
+        SandboxCommand::Serve { port, speed, fault, fault_seed } => {
+            let options = SandboxOptions {
+                port: *port,
+                speed: *speed,
+                faults: rules(fault, *fault_seed)?,
+                ..options(&root, env)
+            };
+            serve(options, ui).await
         }
         SandboxCommand::Status => status(&root, ui).await,
         SandboxCommand::Reset => reset(&root, ui).await,
     }
 }
 
-async fn serve(mut options: SandboxOptions, port: u16, speed: f64, faults: &[String], ui: &Ui) -> Ended {
+/// The faults of the command line. The seed is that of all of them.
+fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
+    let parse = |word: &String| match word.parse::<Rule>() {
+        Ok(rule) => Ok(Rule { seed, ..rule }),
+        Err(error) => {
+            let message = format!("`{word}` is not a fault: {error}");
+            Err(Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax"))
+        }
+    };
+    words.iter().map(parse).collect()
+}
+
+async fn serve(mut options: SandboxOptions, ui: &Ui) -> Ended {
     let root = options.root.clone();
-    options.port = port;
-    options.speed = speed;
     options.pace = Pace::Realistic;
     options.announce = true;
-    for fault in faults {
-        let rule = fault.parse().map_err(|error: crate::sandbox::faults::BadRule| {
-            let message = format!("`{fault}` is not a fault: {error}");
-            Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax")
-        })?;
-        options.faults.push(rule);
-    }
     let cancel = signals::listen();
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
     let url = sandbox.endpoint_url().to_owned();

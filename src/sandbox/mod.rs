@@ -15,6 +15,7 @@ pub mod faults;
 pub mod paging;
 pub mod parts;
 pub mod protocol;
+pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use clock::Pace;
+pub use rules::AwsRule;
 pub use world::World;
 
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
@@ -50,8 +52,8 @@ pub struct SandboxOptions {
     pub pace: Pace,
     /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
     pub faults: Vec<faults::Rule>,
-    /// Names of AWS rules not to enforce (see [`World::enforces`]); tests switch single rules off.
-    pub rules_off: BTreeSet<String>,
+    /// Rules of AWS that are not enforced (see [`World::enforces`]); tests switch single rules off.
+    pub rules_off: BTreeSet<AwsRule>,
     /// The twelve digits of the one account.
     pub account: String,
     /// Region of requests that name none.

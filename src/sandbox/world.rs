@@ -16,6 +16,7 @@ use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
 use super::parts::Parts;
+use super::rules::AwsRule;
 use super::services::ec2::Machines;
 use super::store::{Planner, Shelf, Store};
 
@@ -41,7 +42,7 @@ pub struct World {
     pub pace: Pace,
     /// What runs on EC2 instances.
     pub machines: Machines,
-    rules_off: BTreeSet<String>,
+    rules_off: BTreeSet<AwsRule>,
     endpoint: String,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -107,8 +108,8 @@ impl World {
 
     /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that a
     /// test can switch it off and show that it matters.
-    pub fn enforces(&self, rule: &str) -> bool {
-        !self.rules_off.contains(rule)
+    pub fn enforces(&self, rule: AwsRule) -> bool {
+        !self.rules_off.contains(&rule)
     }
 
     /// A folder for a service's own files, made when missing.

@@ -11,6 +11,7 @@ use crate::sandbox::call::{Call, Fault, op_async};
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::rest_json::{Api, Reply, raw_route};
+use crate::sandbox::rules::AwsRule;
 
 /// Unlike the control plane's `ValidationException`.
 const INVALID: &str = "ValidationError";
@@ -61,14 +62,14 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     // An endpoint that is still being created is not there yet either; one that is updated serves.
     let serves = match endpoint.status().as_deref() {
         Some("InService" | "Updating" | "SystemUpdating" | "RollingBack") => true,
-        Some(_) => !call.world.enforces("invoke-needs-service"),
+        Some(_) => !call.world.enforces(AwsRule::InvokeNeedsService),
         None => false,
     };
     if !serves {
         let (name, account) = (&endpoint.name, &call.world.account);
         return Err(invalid(format!("Endpoint {name} of account {account} not found.")));
     }
-    if call.body.len() > LARGEST_PAYLOAD && call.world.enforces("invoke-payload-limit") {
+    if call.body.len() > LARGEST_PAYLOAD && call.world.enforces(AwsRule::InvokePayloadLimit) {
         return Err(invalid(format!(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
              than or equal to {LARGEST_PAYLOAD}"

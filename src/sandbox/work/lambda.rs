@@ -19,6 +19,7 @@ use super::lines::Lines;
 use super::{environments, reach, with_causes};
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::real_sleep;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
 use crate::sandbox::runners::process::{Line, LineSink};
 use crate::sandbox::services::iam;
@@ -230,7 +231,7 @@ impl Objects for Buckets {
         Box::pin(async move {
             let ObjectName { bucket, key, version } = object;
             let place = s3::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
-            if place != region && world.enforces("code-bucket-region") {
+            if place != region && world.enforces(AwsRule::CodeBucketRegion) {
                 let message = format!(
                     "The bucket is in this region: {place}. Please use this region to retry the request"
                 );

@@ -16,6 +16,7 @@ use target::{INSTANCES, Kind, SERVERLESS};
 use crate::sandbox::call::{Answer, Call, Fault, op};
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
@@ -155,7 +156,7 @@ fn register(call: &Call) -> Answer {
     if least > most {
         return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
     }
-    if least < 1 && target.dimension == INSTANCES && call.world.enforces("scalable-target-minimum") {
+    if least < 1 && target.dimension == INSTANCES && call.world.enforces(AwsRule::ScalableTargetMinimum) {
         return Err(invalid("Minimum capacity must be at least 1 for the variant of a real-time endpoint"));
     }
     let given = tags::from_map(&call.input["Tags"]);
@@ -193,7 +194,7 @@ fn register(call: &Call) -> Answer {
 fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Fault> {
     let Some(capacity) = target.capacity(&call.world, &call.region) else { return Ok(()) };
     let within = capacity.clamp(least, most);
-    if within == capacity || !call.world.enforces("capacity-within-range") {
+    if within == capacity || !call.world.enforces(AwsRule::CapacityWithinRange) {
         return Ok(());
     }
     let (side, limit) = if within > capacity { ("minimum", least) } else { ("maximum", most) };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::target::Target;
 use super::{POLICIES, TARGETS, invalid, uuid};
 use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
@@ -15,7 +16,7 @@ const STEPS: &str = "StepScalingPolicyConfiguration";
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces("policy-needs-target") {
+    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("PolicyName");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{ACTIVITIES, invalid, uuid};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::lambda;
 use crate::sandbox::services::sagemaker::{Endpoint, instances};
 use crate::sandbox::store::merge;
@@ -259,7 +260,7 @@ impl Target {
                 let key = format!("{name}:{qualifier}");
                 let known =
                     ["lambda.alias", "lambda.version"].map(|table| world.shelf(table, region).has(&key));
-                if known.contains(&true) || !world.enforces("scalable-target-exists") {
+                if known.contains(&true) || !world.enforces(AwsRule::ScalableTargetExists) {
                     return Ok(());
                 }
                 Err(invalid(format!(
@@ -275,7 +276,7 @@ fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
     let world = &endpoint.world;
     let known = [endpoint.serving(), endpoint.wanted()].concat();
     let Some(found) = known.into_iter().find(|known| known.name == variant) else {
-        if !world.enforces("scalable-target-exists") {
+        if !world.enforces(AwsRule::ScalableTargetExists) {
             return Ok(());
         }
         let name = endpoint.name.to_ascii_lowercase();
@@ -286,7 +287,7 @@ fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
         }));
     };
     let instance_type = found.instance_type.unwrap_or_default();
-    if instances::is_burstable(&instance_type) && world.enforces("burstable-variant") {
+    if instances::is_burstable(&instance_type) && world.enforces(AwsRule::BurstableVariant) {
         return Err(invalid(format!(
             "You cannot register a variant with {instance_type} instance type as a scalable target. This is because \
              the burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."

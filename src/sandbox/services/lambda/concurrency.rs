@@ -10,6 +10,7 @@ use super::place::{Place, invalid};
 use super::provisioned;
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// What an account has after some use; new ones have less (10 was seen, aws-facts §11.1).
@@ -90,7 +91,7 @@ impl<'a> Taker<'a> {
 
 /// Whether provisioned concurrency of `count` fits (aws-facts §11.6).
 pub(super) fn check_provisioned(place: &Place, function: &str, key: &str, count: u64) -> Result<(), Fault> {
-    if !place.world.enforces("provisioned-headroom") {
+    if !place.world.enforces(AwsRule::ProvisionedHeadroom) {
         return Ok(());
     }
     match place.function(function)?["Reserved"].as_u64() {
@@ -114,7 +115,7 @@ pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
              [{provisioned}]."
         )));
     }
-    if call.world.enforces("reserved-headroom") {
+    if call.world.enforces(AwsRule::ReservedHeadroom) {
         let mut budget = Budget::of(&place, Taker::Reservation(&function));
         if place.function(&function)?["Reserved"].is_null() {
             // From now on it comes out of the function's own reservation.
@@ -215,7 +216,7 @@ impl Running {
         let region = format!("{}/", place.region);
         let key = format!("{region}{function}");
         let mut counts = lock(&self.functions);
-        if place.world.enforces("concurrency-limit") {
+        if place.world.enforces(AwsRule::ConcurrencyLimit) {
             let all: u64 = counts
                 .range(region.clone()..)
                 .take_while(|(key, _)| key.starts_with(&region))

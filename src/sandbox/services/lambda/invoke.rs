@@ -17,6 +17,7 @@ use super::provisioned;
 use super::work::{FunctionVersion, Invocation, Invoked, Seams};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::cloudwatch::{self, Measure};
 
 /// aws-facts §11.1
@@ -84,7 +85,7 @@ fn invocation(call: &Call, place: &Place, target: &Target, kind: &str) -> Result
     };
     let most = if kind == "Event" { LARGEST_EVENT } else { LARGEST_REQUEST };
     let size = call.body.len();
-    if size > most && call.world.enforces("payload-size") {
+    if size > most && call.world.enforces(AwsRule::PayloadSize) {
         let message =
             format!("{size} byte payload is too large for the {kind} invocation type (limit {most} bytes)");
         return Err(Fault::new(413, "RequestTooLargeException", message));

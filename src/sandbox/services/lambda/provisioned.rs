@@ -12,6 +12,7 @@ use super::work::{FunctionVersion, Seams};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::Pace;
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
@@ -24,7 +25,7 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
     let found = place.find(&target)?;
     check_version(call, &found.configuration)?;
     let weighted = found.alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
-    if weighted && call.world.enforces("provisioned-weights") {
+    if weighted && call.world.enforces(AwsRule::ProvisionedWeights) {
         return Err(invalid("Invalid alias configuration for Provisioned Concurrency"));
     }
     check_active(call, &found.configuration)?;
@@ -37,7 +38,7 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
 }
 
 fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
-    if configuration["Version"] == LATEST && call.world.enforces("provisioned-unpublished") {
+    if configuration["Version"] == LATEST && call.world.enforces(AwsRule::ProvisionedUnpublished) {
         let message = "Provisioned Concurrency Configs cannot be applied to unpublished function versions.";
         return Err(invalid(message));
     }
@@ -48,7 +49,7 @@ fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
 fn check_once(call: &Call, place: &Place, name: &str, qualifier: &str, version: &str) -> Result<(), Fault> {
     let others = Place::of_function(&place.provisioned(), name);
     let taken = others.iter().any(|(other, document)| other != qualifier && document["Version"] == version);
-    if taken && call.world.enforces("provisioned-once") {
+    if taken && call.world.enforces(AwsRule::ProvisionedOnce) {
         return Err(conflict(
             "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
         ));

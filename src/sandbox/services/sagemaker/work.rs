@@ -15,6 +15,7 @@ use super::job::{End, Job};
 use super::resource::failure_reason;
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::Millis;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
@@ -272,7 +273,7 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
         }
         // Training and inference images differ: one that only trains does not answer /ping (aws-facts §6).
         let trains_only = text("Image").contains("-training:") || text("Image").contains("/pytorch:");
-        if trains_only && endpoint.world.enforces("training-image-does-not-serve") {
+        if trains_only && endpoint.world.enforces(AwsRule::TrainingImageDoesNotServe) {
             return Some(no_ping(&variant.name));
         }
     }

@@ -19,7 +19,7 @@ use crate::sandbox::protocol::json11::Api;
 use crate::sandbox::protocol::{Service as _, full};
 use crate::sandbox::services::{autoscaling, runtime};
 use crate::sandbox::world::World;
-use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 const REGION: &str = "eu-west-1";
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
@@ -34,7 +34,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(rules_off: &[&str]) -> Self {
+    async fn new(rules_off: &[AwsRule]) -> Self {
         let root = tempfile::tempdir().unwrap();
         let sandbox = start(root.path(), rules_off).await;
         let trust = json!({"Statement": [
@@ -138,8 +138,8 @@ impl Bench {
     }
 }
 
-async fn start(root: &std::path::Path, rules_off: &[&str]) -> Sandbox {
-    let rules_off = rules_off.iter().map(|rule| (*rule).to_owned()).collect();
+async fn start(root: &std::path::Path, rules_off: &[AwsRule]) -> Sandbox {
+    let rules_off = rules_off.iter().copied().collect();
     let options =
         SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     let sandbox = Sandbox::start(options).await.unwrap();

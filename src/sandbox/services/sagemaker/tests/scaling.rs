@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Bench, DIMENSION, REGION, text, with};
+use crate::sandbox::AwsRule;
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::services::cloudwatch;
 
@@ -77,7 +78,7 @@ async fn targets_are_checked_clamp_the_live_count_and_bind_the_instance_type() {
 
 #[tokio::test]
 async fn burstable_variants_are_no_targets() {
-    for (off, refused) in [(&[][..], true), (&["burstable-variant"][..], false)] {
+    for (off, refused) in [(&[][..], true), (&[AwsRule::BurstableVariant][..], false)] {
         let bench = Bench::new(off).await;
         bench.endpoint("ml.t2.medium").await;
         let range = target(json!({"MinCapacity": 1, "MaxCapacity": 2}));
