@@ -2,6 +2,7 @@
 //! prints compared. `support` has what the tests stand on; each other file is one thing that opsctl must show.
 
 mod cli;
+mod clients;
 mod contract;
 mod documents;
 mod emulators;

@@ -1,12 +1,14 @@
 //! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that never
-//! outlive the tests ([`Server`]), and the emulators of others ([`python`]).
+//! outlive the tests ([`Server`], [`Served`]), and the emulators and clients of others ([`python`]).
 
 pub mod inside;
 pub mod python;
 mod ran;
+mod served;
 mod server;
 mod world;
 
 pub use ran::Ran;
+pub use served::Served;
 pub use server::{Server, free_port};
 pub use world::World;
