@@ -1,5 +1,6 @@
 //! `opsctl sandbox`, and how `--sandbox` finds it.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::ui::Ui;
 use super::{Ended, signals};
 use crate::domain::codes;
 use crate::sandbox::faults::Rule;
-use crate::sandbox::{Holder, Pace, Sandbox, SandboxError, SandboxOptions};
+use crate::sandbox::{Holder, Notice, Pace, Sandbox, SandboxError, SandboxOptions};
 
 /// Where the state lies: beside the config file, under `.opsctl/sandbox`.
 fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
@@ -32,14 +33,24 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
     }
 }
 
+/// Packages are installed once; until they are, nothing else would be seen of a function's first call.
+fn notice() -> Notice {
+    Notice::new(|text| {
+        // Without stderr there is nobody to tell.
+        let _ = writeln!(io::stderr(), "sandbox: {text}");
+    })
+}
+
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
 pub async fn attach(
     config: Option<&Path>,
+    quiet: bool,
     env: &Environment,
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     hide(&root);
-    match Sandbox::start(options(&root, env)).await {
+    let notice = if quiet { Notice::default() } else { notice() };
+    match Sandbox::start(SandboxOptions { notice, ..options(&root, env) }).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
@@ -74,6 +85,7 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 port: *port,
                 speed: *speed,
                 faults: rules(fault, *fault_seed)?,
+                notice: notice(),
                 ..options(&root, env)
             };
             serve(options, ui).await

@@ -124,7 +124,7 @@ async fn connect(
     config: Option<&Config>,
 ) -> Result<(Target, Option<Sandbox>), Failure> {
     let (sandbox, address) = match global.sandbox {
-        true => sandbox::attach(config.map(|c| c.document.file.as_path()), env).await?,
+        true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
         false => (None, None),
     };
     let region = global.region.clone();

@@ -12,6 +12,7 @@ pub mod clock;
 mod control;
 pub mod counters;
 pub mod faults;
+pub mod notice;
 pub mod paging;
 pub mod parts;
 pub mod protocol;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use clock::Pace;
+pub use notice::Notice;
 pub use rules::AwsRule;
 pub use world::World;
 
@@ -64,6 +66,8 @@ pub struct SandboxOptions {
     pub cache: PathBuf,
     /// Really run the user's code. Without, everything only goes through its states: for tests of the control plane.
     pub runs: bool,
+    /// Who hears of what takes long here and not on AWS.
+    pub notice: Notice,
 }
 
 impl SandboxOptions {
@@ -82,6 +86,7 @@ impl SandboxOptions {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             announce: false,
+            notice: Notice::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
+use super::notice::Notice;
 use super::parts::Parts;
 use super::rules::AwsRule;
 use super::services::ec2::Machines;
@@ -40,6 +41,7 @@ pub struct World {
     /// Whether the user's code really runs.
     pub runs: bool,
     pub pace: Pace,
+    pub notice: Notice,
     /// What runs on EC2 instances.
     pub machines: Machines,
     rules_off: BTreeSet<AwsRule>,
@@ -64,6 +66,7 @@ impl World {
             cache: options.cache,
             runs: options.runs,
             pace: options.pace,
+            notice: options.notice,
             machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
