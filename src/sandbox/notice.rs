@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+type Listener = dyn Fn(&str) + Send + Sync;
+
 /// Who is told. Nobody, unless somebody listens.
 #[derive(Clone, Default)]
-pub struct Notice(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Notice(Option<Arc<Listener>>);
 
 impl Notice {
     pub fn new(listener: impl Fn(&str) + Send + Sync + 'static) -> Self {

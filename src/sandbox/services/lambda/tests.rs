@@ -611,6 +611,6 @@ async fn provisioned_concurrency_scales_with_its_use() {
     assert_eq!(now, (Provisioned::Ready, 2), "one in use of one: ⌈1 · 1.0 / 0.7⌉");
     let told = scaling.describe_scaling_activities().service_namespace(namespace).send().await.unwrap();
     let activity = &told.scaling_activities()[0];
-    assert_eq!(activity.description(), Some("Setting desired concurrency to 2."));
-    assert_eq!(activity.status_code().unwrap().as_str(), "Successful");
+    assert_eq!(activity.description(), "Setting desired concurrency to 2.");
+    assert_eq!(activity.status_code().as_str(), "Successful");
 }
