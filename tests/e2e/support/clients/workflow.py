@@ -94,7 +94,7 @@ def main():
     s3, iam, sagemaker = client("s3"), client("iam"), client("sagemaker")
     functions, scaling, logs = client("lambda"), client("application-autoscaling"), client("logs")
     runtime, cloudwatch = client("sagemaker-runtime"), client("cloudwatch")
-    often = {"Delay": 1, "MaxAttempts": 300}
+    often = {"Delay": 1, "MaxAttempts": 900}
     report = {"account": client("sts").get_caller_identity()["Account"]}
 
     bucket = "line-data"
@@ -214,7 +214,7 @@ def main():
     functions.create_alias(FunctionName=NAME, Name="live", FunctionVersion=version)
     functions.put_provisioned_concurrency_config(
         FunctionName=NAME, Qualifier="live", ProvisionedConcurrentExecutions=2)
-    for _ in range(600):
+    for _ in range(3000):
         provisioned = functions.get_provisioned_concurrency_config(FunctionName=NAME, Qualifier="live")
         if provisioned["Status"] != "IN_PROGRESS":
             break
