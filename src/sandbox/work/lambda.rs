@@ -134,7 +134,7 @@ async fn open(world: &Arc<World>, version: &FunctionVersion) -> Result<Running, 
     // The first line says what is being made; the others are pip's.
     let (notice, name, told) = (world.notice.clone(), version.name.clone(), Once::new());
     let progress: LineSink = Arc::new(move |line: Line| {
-        told.call_once(|| notice.say(&format!("{}, once, for functions such as {name}", line.text)));
+        told.call_once(|| notice.say(&format!("{} (only once; {name} waits for it)", line.text)));
         tracing::info!("{}", line.text);
     });
     let pool = Pool::open(spec(world, version), &environments, files.path(), sink, &progress).await;
