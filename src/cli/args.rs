@@ -393,6 +393,9 @@ pub enum SandboxCommand {
         /// Fail on purpose, such as throttle@sagemaker:CreateEndpoint (docs/sandbox.md)
         #[arg(long, value_name = "RULE")]
         fault: Vec<String>,
+        /// Which calls the rules with a share strike, such as throttle@s3:PutObject%20
+        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        fault_seed: u64,
     },
     /// Tell where its state is, and who uses it
     Status,

@@ -1,5 +1,6 @@
 //! `opsctl sandbox`, and how `--sandbox` finds it.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -11,7 +12,8 @@ use super::session::{self, Environment};
 use super::ui::Ui;
 use super::{Ended, signals};
 use crate::domain::codes;
-use crate::sandbox::{Holder, Pace, Sandbox, SandboxError, SandboxOptions};
+use crate::sandbox::faults::Rule;
+use crate::sandbox::{Holder, Notice, Pace, Sandbox, SandboxError, SandboxOptions};
 
 /// Where the state lies: beside the config file, under `.opsctl/sandbox`.
 fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
@@ -31,14 +33,24 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
     }
 }
 
+/// Packages are installed once; until they are, nothing else would be seen of a function's first call.
+fn notice() -> Notice {
+    Notice::new(|text| {
+        // Without stderr there is nobody to tell.
+        let _ = writeln!(io::stderr(), "sandbox: {text}");
+    })
+}
+
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
 pub async fn attach(
     config: Option<&Path>,
+    quiet: bool,
     env: &Environment,
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     hide(&root);
-    match Sandbox::start(options(&root, env)).await {
+    let notice = if quiet { Notice::default() } else { notice() };
+    match Sandbox::start(SandboxOptions { notice, ..options(&root, env) }).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
@@ -68,27 +80,37 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
     let config = session::find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);
     match &args.command {
-        SandboxCommand::Serve { port, speed, fault } => {
-            serve(options(&root, env), *port, *speed, fault, ui).await
+        SandboxCommand::Serve { port, speed, fault, fault_seed } => {
+            let options = SandboxOptions {
+                port: *port,
+                speed: *speed,
+                faults: rules(fault, *fault_seed)?,
+                notice: notice(),
+                ..options(&root, env)
+            };
+            serve(options, ui).await
         }
         SandboxCommand::Status => status(&root, ui).await,
         SandboxCommand::Reset => reset(&root, ui).await,
     }
 }
 
-async fn serve(mut options: SandboxOptions, port: u16, speed: f64, faults: &[String], ui: &Ui) -> Ended {
+/// The faults of the command line. The seed is that of all of them.
+fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
+    let parse = |word: &String| match word.parse::<Rule>() {
+        Ok(rule) => Ok(Rule { seed, ..rule }),
+        Err(error) => {
+            let message = format!("`{word}` is not a fault: {error}");
+            Err(Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax"))
+        }
+    };
+    words.iter().map(parse).collect()
+}
+
+async fn serve(mut options: SandboxOptions, ui: &Ui) -> Ended {
     let root = options.root.clone();
-    options.port = port;
-    options.speed = speed;
     options.pace = Pace::Realistic;
     options.announce = true;
-    for fault in faults {
-        let rule = fault.parse().map_err(|error: crate::sandbox::faults::BadRule| {
-            let message = format!("`{fault}` is not a fault: {error}");
-            Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax")
-        })?;
-        options.faults.push(rule);
-    }
     let cancel = signals::listen();
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
     let url = sandbox.endpoint_url().to_owned();

@@ -143,7 +143,7 @@ async fn connect(
         ));
     }
     let (sandbox, address) = match global.sandbox {
-        true => sandbox::attach(config.map(|c| c.document.file.as_path()), env).await?,
+        true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
         false => (None, None),
     };
     let region = global.region.clone();

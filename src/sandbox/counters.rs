@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ pub struct Visit {
     number: u64,
     name: OnceLock<(&'static str, String)>,
     cut: AtomicBool,
+    corrupt: AtomicBool,
     after: Mutex<Vec<Break>>,
 }
 
@@ -58,12 +60,23 @@ impl Visit {
         // processes.
         let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
-        Self { id, number, name: OnceLock::new(), cut: AtomicBool::new(false), after: Mutex::default() }
+        let [cut, corrupt] = [(); 2].map(|()| AtomicBool::new(false));
+        Self { id, number, name: OnceLock::new(), cut, corrupt, after: Mutex::default() }
     }
 
     pub(super) fn name(&self, service: &'static str, operation: &str) {
         // A second name would be a service calling `admit` twice; the first one counts.
         let _ = self.name.set((service, operation.to_owned()));
+    }
+
+    /// Flips one bit of the first bytes that arrive after a rule has said so.
+    pub(super) fn deliver(&self, bytes: Bytes) -> Bytes {
+        if bytes.is_empty() || !self.corrupt.swap(false, Ordering::Relaxed) {
+            return bytes;
+        }
+        let mut bytes = BytesMut::from(bytes);
+        bytes[0] ^= 1;
+        bytes.freeze()
     }
 
     /// Breaks the exchange now, or remembers to do it once the work is done.
@@ -95,6 +108,7 @@ impl Visit {
                 return Err(Fault::new(500, "ConnectionCut", "this answer is never sent"));
             }
             // As kill -9 would: no destructor runs, no buffer is flushed. 137 is what a shell says of it.
+            Break::Corrupt => self.corrupt.store(true, Ordering::Relaxed),
             Break::Kill => std::process::exit(137),
         }
         Ok(())

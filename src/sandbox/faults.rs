@@ -2,7 +2,8 @@
 //!
 //! A rule is JSON (`POST /_sandbox/faults`, options) or a word of the command line:
 //! `throttle@sagemaker:CreateEndpoint`, `fail=LimitExceeded@iam:CreateRole#2`, `delay=500ms@reads#1x0`,
-//! `kill-after@writes#7` (AWS has done the work, and the caller dies before it hears of it).
+//! `kill-after@writes#7` (AWS has done the work, and the caller dies before it hears of it),
+//! `throttle@s3:PutObject%20` (one call in five), `corrupt@s3:UploadPart%0.1` (one upload in a thousand).
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -32,7 +33,7 @@ pub struct Rule {
     /// Before the work is done, or after it (the caller does not learn that it was).
     #[serde(default)]
     pub when: When,
-    /// Strike each of those calls with this probability only, decided by `seed` and the call's number.
+    /// Strike each of those calls with this probability only, decided by the rule, `seed` and the call's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<f64>,
     #[serde(default)]
@@ -61,6 +62,8 @@ pub enum Action {
     Delay,
     Cut,
     Kill,
+    /// One byte of the object's data arrives as another one.
+    Corrupt,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +88,7 @@ pub enum Break {
     Delay(Duration),
     Cut,
     Kill,
+    Corrupt,
 }
 
 /// A service's own words for "too fast" and "my fault" (aws-facts §1.2).
@@ -92,6 +96,14 @@ struct Manners {
     service: &'static str,
     throttle: (u16, &'static str),
     internal: (u16, &'static str),
+}
+
+impl Manners {
+    /// The status that goes with a code, as far as it is one of these.
+    fn status_of(&self, code: &str) -> u16 {
+        let known = [self.throttle, self.internal].into_iter().find(|(_, known)| *known == code);
+        known.map_or(400, |(status, _)| status)
+    }
 }
 
 const fn manners(
@@ -137,8 +149,11 @@ impl Rule {
 
     /// What is wrong with a rule that could never do what it says.
     fn check(self) -> Result<Self, BadRule> {
-        if self.when == When::After && matches!(self.action, Action::Fail | Action::Throttle) {
+        if self.when == When::After && !matches!(self.action, Action::Delay | Action::Cut | Action::Kill) {
             return Err(BadRule("only delay, cut and kill can come after the work".into()));
+        }
+        if self.action == Action::Corrupt && !self.on.starts_with("s3:") {
+            return Err(BadRule("only what is uploaded to S3 can be corrupted, such as s3:PutObject".into()));
         }
         if self.call == 0 {
             return Err(BadRule("calls are counted from 1".into()));
@@ -169,7 +184,13 @@ impl Rule {
     fn is_due(&self, nth: u64) -> bool {
         let from = nth.checked_sub(self.call);
         from.is_some_and(|since| self.times == 0 || since < self.times)
-            && self.chance.is_none_or(|chance| uniform(self.seed, nth) < chance)
+            && self.chance.is_none_or(|chance| uniform(self.salt(), nth) < chance)
+    }
+
+    /// Rules with one seed draw apart: what is throttled is not always what would be cut.
+    fn salt(&self) -> u64 {
+        let hash = blake3::hash(format!("{} {:?} {}", self.seed, self.action, self.on).as_bytes());
+        hash.as_bytes()[..8].iter().fold(0, |salt, byte| salt << 8 | u64::from(*byte))
     }
 
     fn strike(&self, service: &str) -> Strike {
@@ -179,10 +200,10 @@ impl Rule {
                 let (status, code) = manners.internal;
                 let message = self.message.clone().unwrap_or_else(|| "injected by a fault rule".into());
                 let (status, code) = match &self.code {
-                    Some(code) => (self.status.unwrap_or(400), Cow::from(code.clone())),
-                    None => (self.status.unwrap_or(status), code.into()),
+                    Some(code) => (manners.status_of(code), Cow::from(code.clone())),
+                    None => (status, code.into()),
                 };
-                Strike::Refuse(Fault::new(status, code, message))
+                Strike::Refuse(Fault::new(self.status.unwrap_or(status), code, message))
             }
             Action::Throttle => {
                 let (status, code) = manners.throttle;
@@ -191,6 +212,7 @@ impl Rule {
             Action::Delay => Strike::Break(self.when, Break::Delay(Duration::from_millis(self.ms))),
             Action::Cut => Strike::Break(self.when, Break::Cut),
             Action::Kill => Strike::Break(self.when, Break::Kill),
+            Action::Corrupt => Strike::Break(self.when, Break::Corrupt),
         }
     }
 }
@@ -211,7 +233,8 @@ pub struct BadRule(String);
 impl FromStr for Rule {
     type Err = BadRule;
 
-    /// `ACTION[=ARGUMENT][-after]@OPERATION[#CALL[xTIMES]]`
+    /// `ACTION[=ARGUMENT][-after]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless they are
+    /// named.
     fn from_str(text: &str) -> Result<Self, BadRule> {
         let bad = |what: &str| BadRule(format!("{what} in '{text}'"));
         let (action, target) = text.split_once('@').ok_or_else(|| bad("no '@'"))?;
@@ -223,7 +246,15 @@ impl FromStr for Rule {
             Some(action) => (action, When::After),
             None => (action, When::Before),
         };
-        let (on, position) = target.split_once('#').unwrap_or((target, "1"));
+        let (target, position) = match target.split_once('#') {
+            Some((target, position)) => (target, Some(position)),
+            None => (target, None),
+        };
+        let (on, share) = match target.split_once('%') {
+            Some((on, percent)) => (on, Some(percent.parse::<f64>().map_err(|_| bad("no percentage"))?)),
+            None => (target, None),
+        };
+        let position = position.unwrap_or(if share.is_some() { "1x0" } else { "1" });
         let (call, times) = position.split_once('x').unwrap_or((position, "1"));
         let count = |number: &str| number.parse().map_err(|_| bad("no number"));
         let action = match action {
@@ -232,9 +263,12 @@ impl FromStr for Rule {
             "delay" => Action::Delay,
             "cut" => Action::Cut,
             "kill" => Action::Kill,
+            "corrupt" => Action::Corrupt,
             _ => return Err(bad("no such action")),
         };
-        let mut rule = Self { when, call: count(call)?, times: count(times)?, ..Self::new(action, on) };
+        let (call, times) = (count(call)?, count(times)?);
+        let chance = share.map(|percent| percent / 100.0);
+        let mut rule = Self { when, call, times, chance, ..Self::new(action, on) };
         match (action, argument) {
             (Action::Delay, Some(duration)) => {
                 let duration = humantime::parse_duration(duration).map_err(|_| bad("no duration"))?;
@@ -371,14 +405,30 @@ mod tests {
     #[test]
     fn chance_is_the_same_in_every_run() {
         let draw = |seed| {
-            let mut rule = rule("cut@*#1x0");
-            (rule.chance, rule.seed) = (Some(0.5), seed);
+            let rule = Rule { seed, ..rule("cut@*%50") };
             codes(&Faults::new(vec![rule]), "s3", "GetObject", 64)
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
         let struck = draw(1).iter().filter(|code| !code.is_empty()).count();
         assert!((16..=48).contains(&struck), "{struck} of 64");
+    }
+
+    #[test]
+    fn shares_of_one_seed_draw_apart() {
+        let faults =
+            Faults::new(vec![rule("fail=SlowDown@s3:PutObject%20"), rule("cut@s3:PutObject%20#11x0")]);
+        let drawn = codes(&faults, "s3", "PutObject", 1_000);
+        let with = |code: &str| drawn.iter().filter(|codes| codes.contains(code)).count();
+        for code in ["SlowDown", "Cut"] {
+            assert!((150..=250).contains(&with(code)), "{code}: {} of 1000", with(code));
+        }
+        assert!(with("SlowDown+Cut") < 80, "{} of 1000", with("SlowDown+Cut"));
+        assert!(drawn[..10].iter().all(|codes| !codes.contains("Cut")));
+        let Strike::Refuse(fault) = rule("fail=SlowDown@s3:PutObject").strike("s3") else {
+            panic!("no refusal")
+        };
+        assert_eq!(fault.status, 503, "a code that is the service's own has its status");
     }
 
     #[test]
@@ -390,8 +440,19 @@ mod tests {
         assert_eq!((delay.action, delay.ms, delay.call, delay.times), (Action::Delay, 1_000, 2, 0));
         assert_eq!(faults.report()[0]["rule"]["ms"], 1_000);
         assert_eq!(codes(&faults, "s3", "PutObject", 1), ["AccessDenied"]);
-        for nonsense in ["", "throttle", "burn@*", "delay@*", "cut=3@*", "fail-after@*", "cut@*#0", "cut@*#x"]
-        {
+        for nonsense in [
+            "",
+            "throttle",
+            "burn@*",
+            "delay@*",
+            "cut=3@*",
+            "fail-after@*",
+            "cut@*#0",
+            "cut@*#x",
+            "cut@*%",
+            "cut@*%101",
+            "corrupt@*",
+        ] {
             assert!(nonsense.parse::<Rule>().is_err(), "{nonsense}");
         }
         assert!(faults.post(json!({"do": "cut", "on": "*", "typo": 1})).is_err());

@@ -12,9 +12,11 @@ pub mod clock;
 mod control;
 pub mod counters;
 pub mod faults;
+pub mod notice;
 pub mod paging;
 pub mod parts;
 pub mod protocol;
+pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
@@ -35,6 +37,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use clock::Pace;
+pub use notice::Notice;
+pub use rules::AwsRule;
 pub use world::World;
 
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
@@ -50,8 +54,8 @@ pub struct SandboxOptions {
     pub pace: Pace,
     /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
     pub faults: Vec<faults::Rule>,
-    /// Names of AWS rules not to enforce (see [`World::enforces`]); tests switch single rules off.
-    pub rules_off: BTreeSet<String>,
+    /// Rules of AWS that are not enforced (see [`World::enforces`]); tests switch single rules off.
+    pub rules_off: BTreeSet<AwsRule>,
     /// The twelve digits of the one account.
     pub account: String,
     /// Region of requests that name none.
@@ -62,6 +66,8 @@ pub struct SandboxOptions {
     pub cache: PathBuf,
     /// Really run the user's code. Without, everything only goes through its states: for tests of the control plane.
     pub runs: bool,
+    /// Who hears of what takes long here and not on AWS.
+    pub notice: Notice,
 }
 
 impl SandboxOptions {
@@ -80,6 +86,7 @@ impl SandboxOptions {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             announce: false,
+            notice: Notice::default(),
         }
     }
 }
@@ -149,6 +156,7 @@ impl Sandbox {
             store::write_atomically(&announcement, &text).map_err(failed)?;
         }
         world.spawn(server::serve(Arc::clone(&world), listener));
+        world.spawn(services::autoscaling::watch(Arc::clone(&world)));
         Ok(Self { world, address, announcement: announce.then_some(announcement), _lock: lock })
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,7 +15,9 @@ use super::call::Fault;
 use super::clock::{Clock, Pace};
 use super::counters::{Calls, Visit};
 use super::faults::{Faults, Strike};
+use super::notice::Notice;
 use super::parts::Parts;
+use super::rules::AwsRule;
 use super::services::ec2::Machines;
 use super::store::{Planner, Shelf, Store};
 
@@ -38,9 +41,10 @@ pub struct World {
     /// Whether the user's code really runs.
     pub runs: bool,
     pub pace: Pace,
+    pub notice: Notice,
     /// What runs on EC2 instances.
     pub machines: Machines,
-    rules_off: BTreeSet<String>,
+    rules_off: BTreeSet<AwsRule>,
     endpoint: String,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -62,6 +66,7 @@ impl World {
             cache: options.cache,
             runs: options.runs,
             pace: options.pace,
+            notice: options.notice,
             machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
@@ -85,6 +90,15 @@ impl World {
         self.store.shelf(table, "global")
     }
 
+    /// The documents of a table in all regions: region, name, document.
+    pub fn everywhere(&self, table: &str) -> Vec<(String, String, Value)> {
+        let apart = |(key, doc): (String, Value)| {
+            let (region, name) = key.split_once('/')?;
+            Some((region.to_owned(), name.to_owned(), doc))
+        };
+        self.store.list(table, "").into_iter().filter_map(apart).collect()
+    }
+
     /// A plan that begins now: `world.plan().then(minutes, json!({"Status": "InService"}))`.
     pub fn plan(&self) -> Planner {
         Planner::new(self.clock.now(), self.pace)
@@ -97,8 +111,8 @@ impl World {
 
     /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that a
     /// test can switch it off and show that it matters.
-    pub fn enforces(&self, rule: &str) -> bool {
-        !self.rules_off.contains(rule)
+    pub fn enforces(&self, rule: AwsRule) -> bool {
+        !self.rules_off.contains(&rule)
     }
 
     /// A folder for a service's own files, made when missing.

@@ -1,7 +1,9 @@
 //! The real binary, run as a user runs it: in a folder of its own, with an environment of its own, and everything it
 //! prints compared. `support` has what the tests stand on; each other file is one thing that opsctl must show.
 
+mod broken;
 mod cli;
+mod clients;
 mod contract;
 mod documents;
 mod emulators;

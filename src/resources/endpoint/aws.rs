@@ -17,6 +17,17 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Looks during which an accepted update may not show in the status yet.
 const GRACE: u32 = 4;
 
+/// The live count beside the state: auto scaling changes it.
+fn with_count(status: Status, instances: Option<i32>) -> Status {
+    match instances {
+        Some(count) if status.phase == Phase::Ready && status.reason.is_none() => {
+            let plural = if count == 1 { "" } else { "s" };
+            status.because(Some(format!("{count} instance{plural}")))
+        }
+        _ => status,
+    }
+}
+
 impl Driver for Endpoint {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         Ok(list_owned!(cx, list_endpoints, "sagemaker:ListEndpoints", endpoints, endpoint_name))
@@ -34,7 +45,7 @@ impl Driver for Endpoint {
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
         Ok(Some(Seen {
             owner: sagemaker::owner(cx, &tags),
-            status: status(&found),
+            status: with_count(status(&found), count),
             config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
             instances: count.unwrap_or_default(),

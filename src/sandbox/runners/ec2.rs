@@ -32,6 +32,9 @@ pub struct Ec2Run {
     pub root: PathBuf,
     /// The user data, decoded. It must start with `#!`, else nothing runs, as on AWS.
     pub user_data: String,
+    /// Seconds that pass outside for each second here: the limits that the user data sets itself (`timeout`, a later
+    /// `shutdown`) are as long as they seem to be outside.
+    pub speed: f64,
     /// Packages of the script's `python3`, besides boto3.
     pub packages: Vec<String>,
     /// A `requirements.txt` that the script is going to install.
@@ -104,7 +107,7 @@ impl Ec2Run {
             .envs([("OPSCTL_VENV", text(&venv.directory))])
             .envs(pip)
             .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PYTHONUNBUFFERED", "1")])
-            .envs([("OPSCTL_HALTED", text(&halted))])
+            .envs([("OPSCTL_HALTED", text(&halted)), ("OPSCTL_SPEED", self.speed.to_string())])
             .envs(self.reach.environment())
             .envs(self.environment);
         Ok(instance(Some(Process::start(&program, sink)?)))

@@ -22,6 +22,8 @@ if [ "$when" = +0 ]; then
     : >"$OPSCTL_HALTED"
     (sleep 2; end) &
 else
-    (sleep $((${when#+} * 60)); end) &
+    # Minutes of the time outside.
+    seconds=$(awk "BEGIN { print ${when#+} * 60 / ${OPSCTL_SPEED:-1} }")
+    (sleep "$seconds"; end) &
     echo $! >"$OPSCTL_HALTED.pending"
 fi

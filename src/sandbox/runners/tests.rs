@@ -524,12 +524,14 @@ async fn user_data_runs_until_it_shuts_down() {
     let run = |name: &str, user_data: &str| Ec2Run {
         root: root.path().join(name),
         user_data: user_data.to_owned(),
+        // An hour lasts a second.
+        speed: 3_600.0,
         packages: Vec::new(),
         requirements: None,
         environment: BTreeMap::new(),
         reach: reach(),
     };
-    let script = "#!/bin/bash\nset -e\ntrap 'shutdown -h now' EXIT\nshutdown -h +60\ncd \"$OPSCTL_ROOT\"\n\
+    let script = "#!/bin/bash\nset -e\ntrap 'shutdown -h now' EXIT\nshutdown -h +6000\ncd \"$OPSCTL_ROOT\"\n\
                   python3 -c 'import boto3; print(\"sdk\")'\naws s3 cp nothing s3://b/k || echo refused\n";
     let instance = run("one", script).start(&environments().await, lines.sink()).await.unwrap();
     assert_eq!(instance.outcome().await, Ec2Outcome::ShutDown, "{:#?}", lines.all());
@@ -546,4 +548,9 @@ async fn user_data_runs_until_it_shuts_down() {
         run("three", "#!/bin/sh\nsleep 600\n").start(&environments().await, lines.sink()).await.unwrap();
     instance.terminate(Duration::from_secs(5)).await;
     assert_eq!(instance.outcome().await, Ec2Outcome::Terminated);
+
+    let limits = "#!/bin/bash\nshutdown -h +600\ntimeout 3600 sleep 600 || echo \"limit $?\"\nsleep 600\n";
+    let instance = run("four", limits).start(&environments().await, lines.sink()).await.unwrap();
+    assert_eq!(instance.outcome().await, Ec2Outcome::ShutDown, "{:#?}", lines.all());
+    assert!(lines.all().contains(&"limit 124".to_owned()), "{:#?}", lines.all());
 }

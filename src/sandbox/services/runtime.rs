@@ -1,16 +1,17 @@
 //! The SageMaker runtime: `InvokeEndpoint` (aws-facts §7.6). Whatever predicts is behind
 //! [`super::sagemaker::work::Work`]; here are the refusals, the limits, and the choice of the variant.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::sagemaker::work::{self, Invocation, model_error};
-use super::sagemaker::{Endpoint, Variant};
+use super::sagemaker::{Endpoint, Traffic, Variant};
 use crate::sandbox::call::{Call, Fault, op_async};
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::rest_json::{Api, Reply, raw_route};
+use crate::sandbox::rules::AwsRule;
 
 /// Unlike the control plane's `ValidationException`.
 const INVALID: &str = "ValidationError";
@@ -61,21 +62,22 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     // An endpoint that is still being created is not there yet either; one that is updated serves.
     let serves = match endpoint.status().as_deref() {
         Some("InService" | "Updating" | "SystemUpdating" | "RollingBack") => true,
-        Some(_) => !call.world.enforces("invoke-needs-service"),
+        Some(_) => !call.world.enforces(AwsRule::InvokeNeedsService),
         None => false,
     };
     if !serves {
         let (name, account) = (&endpoint.name, &call.world.account);
         return Err(invalid(format!("Endpoint {name} of account {account} not found.")));
     }
-    if call.body.len() > LARGEST_PAYLOAD && call.world.enforces("invoke-payload-limit") {
+    if call.body.len() > LARGEST_PAYLOAD && call.world.enforces(AwsRule::InvokePayloadLimit) {
         return Err(invalid(format!(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
              than or equal to {LARGEST_PAYLOAD}"
         )));
     }
     let target = header(&call, TARGET_VARIANT)?;
-    let variant = choose(&endpoint.serving(), target.as_deref(), &call.request_id)?;
+    let serving = endpoint.serving();
+    let variant = choose(&serving, target.as_deref(), &call.request_id)?;
     let request = Invocation {
         body: call.body.clone(),
         content_type: header(&call, CONTENT_TYPE)?,
@@ -84,15 +86,20 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
         inference_id: header(&call, INFERENCE_ID)?,
     };
 
-    let answer = work::of(&call.world).invoke(endpoint.clone(), variant.clone(), request);
+    let traffic = Traffic::of(&endpoint, variant);
+    traffic.arrived();
+    let begun = Instant::now();
+    let answer = work::of(&call.world).invoke(endpoint.clone(), variant.name.clone(), request);
     let prediction = tokio::select! {
-        prediction = answer => prediction?,
-        () = real_sleep(TIMEOUT) => return Err(model_error(&endpoint, 0, TIMED_OUT)),
+        prediction = answer => prediction,
+        () = real_sleep(TIMEOUT) => Err(model_error(&endpoint, 0, TIMED_OUT)),
     };
+    traffic.answered(begun.elapsed(), prediction.as_ref().err());
+    let prediction = prediction?;
     let content_type = HeaderValue::from_str(&prediction.content_type)
         .unwrap_or(HeaderValue::from_static("application/json"));
-    let mut reply =
-        Reply::raw(200, content_type, prediction.body).header("x-amzn-invoked-production-variant", &variant);
+    let mut reply = Reply::raw(200, content_type, prediction.body)
+        .header("x-amzn-invoked-production-variant", &variant.name);
     if let Some(Ok(value)) = prediction.custom_attributes.map(|value| HeaderValue::from_str(&value)) {
         reply.headers.push((HeaderName::from_static(CUSTOM_ATTRIBUTES.0), value));
     }
@@ -101,12 +108,10 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
 
 /// The variant that was asked for, else one by the weights. The lot is drawn from the request's id, so a run of
 /// calls is the same each time.
-fn choose(variants: &[Variant], target: Option<&str>, request_id: &str) -> Result<String, Fault> {
+fn choose<'a>(variants: &'a [Variant], target: Option<&str>, request_id: &str) -> Result<&'a Variant, Fault> {
     if let Some(target) = target {
         let found = variants.iter().find(|variant| variant.name == target);
-        return found
-            .map(|variant| variant.name.clone())
-            .ok_or_else(|| invalid(format!("The variant {target} does not exist in this endpoint")));
+        return found.ok_or_else(|| invalid(format!("The variant {target} does not exist in this endpoint")));
     }
     let total: f64 = variants.iter().map(|variant| variant.weight).sum();
     let drawn = u64::from_le_bytes(
@@ -116,7 +121,7 @@ fn choose(variants: &[Variant], target: Option<&str>, request_id: &str) -> Resul
     for variant in variants {
         left -= variant.weight;
         if left <= 0.0 && variant.weight > 0.0 {
-            return Ok(variant.name.clone());
+            return Ok(variant);
         }
     }
     Err(invalid("No production variant with a weight above zero"))

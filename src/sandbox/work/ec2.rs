@@ -133,6 +133,7 @@ async fn start(
     let run = Ec2Run {
         root,
         user_data,
+        speed: world.clock.speed(),
         packages: Vec::new(),
         requirements,
         environment: [("PIP_CACHE_DIR".to_owned(), environments.cache.join("pip").display().to_string())]

@@ -7,11 +7,12 @@
 //! A function's timeout is real time, however fast the sandbox's clock runs: so is the time of what it limits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -19,6 +20,7 @@ use super::lines::Lines;
 use super::{environments, reach, with_causes};
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::real_sleep;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
 use crate::sandbox::runners::process::{Line, LineSink};
 use crate::sandbox::services::iam;
@@ -80,7 +82,14 @@ struct Running {
     pool: Pool,
     lines: Arc<Lines>,
     /// The unpacked code. Last, because the environments use it.
-    _files: TempDir,
+    files: TempDir,
+}
+
+impl Running {
+    /// A text with the paths that the function's files have on AWS.
+    fn inside(&self, text: &str) -> String {
+        text.replace(&*self.files.path().to_string_lossy(), "")
+    }
 }
 
 fn key(version: &FunctionVersion) -> Key {
@@ -118,11 +127,18 @@ async fn open(world: &Arc<World>, version: &FunctionVersion) -> Result<Running, 
     let files = world.folder(FOLDER).and_then(TempDir::new_in).map_err(|error| failed(&error))?;
     let environments = environments(world, Some(&version.runtime)).await.map_err(|error| failed(&error))?;
     let lines = Lines::new(world, &version.region, &version.log_group);
-    let kept = Arc::clone(&lines);
-    let sink: LogSink = Arc::new(move |stream: &str, line: Line| kept.push(stream, line.text));
-    let progress: LineSink = Arc::new(|line: Line| tracing::info!("{}", line.text));
+    let (kept, root) = (Arc::clone(&lines), files.path().to_string_lossy().into_owned());
+    let sink: LogSink = Arc::new(move |stream: &str, line: Line| {
+        kept.push(stream, line.text.replace(&root, ""));
+    });
+    // The first line says what is being made; the others are pip's.
+    let (notice, name, told) = (world.notice.clone(), version.name.clone(), Once::new());
+    let progress: LineSink = Arc::new(move |line: Line| {
+        told.call_once(|| notice.say(&format!("{} (only once; {name} waits for it)", line.text)));
+        tracing::info!("{}", line.text);
+    });
     let pool = Pool::open(spec(world, version), &environments, files.path(), sink, &progress).await;
-    Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, _files: files })
+    Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, files })
 }
 
 fn spec(world: &World, version: &FunctionVersion) -> FunctionSpec {
@@ -145,6 +161,15 @@ async fn again(pool: &Pool, version: &FunctionVersion, count: usize) {
     if let Err(failure) = pool.provision(count).await {
         tracing::debug!(function = version.name, %failure, "provisioned concurrency was not made again");
     }
+}
+
+/// An error document in a line or two: its kind, its message, and the last place of its stack.
+fn told(document: &str) -> String {
+    let Ok(error) = serde_json::from_str::<Value>(document) else { return document.to_owned() };
+    let text = |name: &str| error[name].as_str().unwrap_or_default();
+    let place = error["stackTrace"].as_array().and_then(|stack| stack.last()).and_then(Value::as_str);
+    let place = place.map(|place| format!("\n  {}", place.trim())).unwrap_or_default();
+    format!("{}: {}{place}", text("errorType"), text("errorMessage"))
 }
 
 /// The function cannot run on this machine. Trying again does not help, and no SDK tries a 501 again.
@@ -179,8 +204,12 @@ impl Work for Functions {
             }
             let ended = ended.map_err(|error| cannot_run(&with_causes(&error)))?;
             Ok(Invoked {
-                log_tail: ended.log_tail(),
-                payload: ended.payload,
+                log_tail: running.inside(&ended.log_tail()),
+                payload: match &ended.function_error {
+                    // A stack trace names files.
+                    Some(_) => running.inside(&String::from_utf8_lossy(&ended.payload)).into(),
+                    None => ended.payload,
+                },
                 function_error: ended.function_error.map(str::to_owned),
                 duration: ended.duration,
                 provisioned: ended.initialization == Initialization::ProvisionedConcurrency,
@@ -205,7 +234,7 @@ impl Work for Functions {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             let provisioned = running.pool.provision(count).await;
             running.lines.flush();
-            provisioned.map_err(|failure| failure.document)
+            provisioned.map_err(|failure| running.inside(&told(&failure.document)))
         })
     }
 
@@ -230,7 +259,7 @@ impl Objects for Buckets {
         Box::pin(async move {
             let ObjectName { bucket, key, version } = object;
             let place = s3::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
-            if place != region && world.enforces("code-bucket-region") {
+            if place != region && world.enforces(AwsRule::CodeBucketRegion) {
                 let message = format!(
                     "The bucket is in this region: {place}. Please use this region to retry the request"
                 );

@@ -38,8 +38,8 @@ async fn until(what: &str, mut met: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
+/// A sandbox in which the spot job `spot` runs. The folder must outlive it.
+async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     let folder = TempDir::new().unwrap();
     let cache = std::env::temp_dir().join("opsctl-test-environments");
     let options = SandboxOptions { cache, ..SandboxOptions::new(folder.path().join("sandbox")) };
@@ -72,6 +72,7 @@ async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
             "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/digits"},
         }}],
         "OutputDataConfig": {"S3OutputPath": "s3://data/out"},
+        "StoppingCondition": stopping,
         "CheckpointConfig": {"S3Uri": "s3://data/checkpoints/"},
         // AWS's SDK writes them as JSON.
         "HyperParameters": {
@@ -81,14 +82,37 @@ async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
     world.shelf("sagemaker.training-job", REGION).put("spot", document).unwrap();
     let job = Job::new(world, REGION, "spot");
     training::start(job.clone());
-    let stored = |key: &str| !crate::sandbox::services::s3::api::list(world, "data", key).unwrap().is_empty();
     // The first save happens while the script runs.
-    until("a checkpoint", || stored("checkpoints/deep/epoch.txt")).await;
-    training::interrupt(world, &json!({"job": "spot", "region": REGION})).unwrap();
-    let status = || job.document().unwrap()["TrainingJobStatus"].clone();
-    until("an end", || status() != "InProgress").await;
+    until("a checkpoint", || stored(&sandbox, "checkpoints/deep/epoch.txt")).await;
+    (folder, sandbox, job)
+}
 
-    let document = job.document().unwrap();
+fn stored(sandbox: &Sandbox, key: &str) -> bool {
+    !crate::sandbox::services::s3::api::list(sandbox.world(), "data", key).unwrap().is_empty()
+}
+
+async fn ended(job: &Job) -> Value {
+    until("an end", || job.document().unwrap()["TrainingJobStatus"] != "InProgress").await;
+    job.document().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_job_that_takes_too_long_in_all_is_stopped() {
+    let limits = json!({"MaxRuntimeInSeconds": 86_400, "MaxWaitTimeInSeconds": 86_400});
+    let (_folder, sandbox, job) = begun(limits).await;
+    sandbox.world().clock.advance(Duration::from_secs(86_400));
+    let document = ended(&job).await;
+    assert_eq!(document["TrainingJobStatus"], "Stopped", "{document:#}");
+    assert_eq!(document["SecondaryStatus"], "MaxWaitTimeExceeded", "{document:#}");
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
+    let (_folder, sandbox, job) = begun(json!({})).await;
+    let world = sandbox.world();
+    training::interrupt(world, &json!({"job": "spot", "region": REGION})).unwrap();
+    let document = ended(&job).await;
     assert_eq!(document["TrainingJobStatus"], "Completed", "{document:#}");
     let stages: Vec<&Value> = document["SecondaryStatusTransitions"]
         .as_array()
@@ -109,7 +133,10 @@ async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
     assert_eq!(stages, expected);
     assert_eq!(document["FinalMetricDataList"][0]["Value"], 0.75);
     assert_eq!(document["ModelArtifacts"]["S3ModelArtifacts"], "s3://data/out/spot/output/model.tar.gz");
-    assert!(stored("out/spot/output/model.tar.gz") && !stored("out/spot/output/output.tar.gz"));
+    assert!(
+        stored(&sandbox, "out/spot/output/model.tar.gz")
+            && !stored(&sandbox, "out/spot/output/output.tar.gz")
+    );
     assert!(!super::container(world, &["training", REGION, "spot"]).exists(), "its files are left");
     sandbox.stop().await;
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::wire_tests::client;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{AwsRule, Sandbox, SandboxOptions};
 
 const FUNCTION: &str = "\
 import os
@@ -30,7 +30,7 @@ def handler(event, context):
 ";
 
 async fn start(root: &tempfile::TempDir) -> Sandbox {
-    let rules_off = ["role-exists", "image-architecture"].map(str::to_owned).into();
+    let rules_off = [AwsRule::RoleExists, AwsRule::ImageArchitecture].into();
     let cache = std::env::temp_dir().join("opsctl-test-environments");
     let options = SandboxOptions { rules_off, cache, ..SandboxOptions::new(root.path()) };
     Sandbox::start(options).await.unwrap()

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::future::pending;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::checkpoints::{self, Checkpoints};
 use super::log::LogStream;
 use super::objects;
 use crate::sandbox::call::{Answer, Fault};
+use crate::sandbox::clock::Millis;
 use crate::sandbox::runners::container::Layout;
 use crate::sandbox::runners::metrics::Metric;
 use crate::sandbox::runners::process::{Line, LineSink};
@@ -88,8 +90,30 @@ pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
     }
 }
 
-/// Attempt after attempt, until one is not interrupted.
+/// Attempt after attempt, for as long as a spot job may wait and run in all (aws-facts §5.6).
 async fn run(job: &Job, signals: &Signals) -> End {
+    let document = job.document().unwrap_or_default();
+    let world = &job.world;
+    let created = document["CreationTime"].as_f64().map_or(world.clock.now(), |at| (at * 1_000.0) as Millis);
+    let patience = document["StoppingCondition"]["MaxWaitTimeInSeconds"].as_u64();
+    let over = async {
+        match patience {
+            Some(seconds) => world.clock.until(created + seconds * 1_000).await,
+            None => pending().await,
+        }
+    };
+    let mut attempts = pin!(attempts(job, signals));
+    tokio::select! {
+        end = &mut attempts => end,
+        () = over => {
+            signals.stop.cancel();
+            End { status: Ended::MaxWaitTimeExceeded, ..attempts.await }
+        }
+    }
+}
+
+/// One attempt after the other, until one is not interrupted.
+async fn attempts(job: &Job, signals: &Signals) -> End {
     loop {
         let ended = match Container::new(job, signals) {
             Ok(container) => container.run().await,

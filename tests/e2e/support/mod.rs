@@ -1,14 +1,16 @@
 //! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that never
-//! outlive the tests ([`Server`]), and the emulators of others ([`python`]).
+//! outlive the tests ([`Server`], [`Served`]), and the emulators and clients of others ([`python`]).
 
 mod beside;
 pub mod inside;
 pub mod python;
 mod ran;
+mod served;
 mod server;
 mod world;
 
 pub use beside::Beside;
 pub use ran::Ran;
+pub use served::Served;
 pub use server::{Server, free_port};
 pub use world::World;

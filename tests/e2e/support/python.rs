@@ -1,5 +1,5 @@
-//! Emulators that others wrote, from PyPI, in a virtual environment under the build folder. Tests that need them fail
-//! without Python or network: a test that skips itself shows nothing.
+//! Emulators and clients that others wrote, from PyPI, in a virtual environment under the build folder. Tests that need
+//! them fail without Python or network: a test that skips itself shows nothing.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const CONTAINERS: &str = include_str!("containers.py");
 const READ_BACK: &str = include_str!("read_back.py");
 
 /// The `bin` folder of the virtual environment. Made by the first test that asks; the others wait.
-fn bin() -> &'static Path {
+pub fn bin() -> &'static Path {
     static BIN: OnceLock<PathBuf> = OnceLock::new();
     BIN.get_or_init(|| {
         let key = blake3::hash(REQUIREMENTS.as_bytes()).to_hex();
@@ -34,7 +34,7 @@ fn bin() -> &'static Path {
             let mut pip = Command::new(folder.join("bin/python"));
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
                 .arg(&requirements);
-            step("install moto, ministack and boto3 from PyPI", &mut pip);
+            step("install moto, ministack, boto3 and awscli from PyPI", &mut pip);
             fs::write(&ready, "").expect("the build folder is writable");
         }
         folder.join("bin")
@@ -48,7 +48,7 @@ fn step(what: &str, command: &mut Command) {
         Err(error) => error.to_string(),
     };
     panic!(
-        "These tests run opsctl against emulators from PyPI. They need python3 (3.10 or newer, with venv) and a way to \
+        "These tests run opsctl beside programs from PyPI. They need python3 (3.10 or newer, with venv) and a way to \
          PyPI, once. It was not possible to {what}:\n{command:?}\n{why}"
     );
 }
@@ -93,10 +93,16 @@ impl Emulators {
         let mut command = Command::new(bin().join("python"));
         command.args(["-c", READ_BACK, &self.endpoint, &self.lambda, project]).args(notebooks);
         command.env_remove("AWS_PROFILE").current_dir(self.folder.path());
-        let output = command.output().expect("the virtual environment has a Python");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "boto3 could not read back:\n{said}");
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|e| panic!("read_back.py did not write JSON: {e}\n{said}"))
+        document(&mut command)
     }
+}
+
+/// Runs a program to its end. It has to succeed, and to have written one JSON document.
+pub fn document(command: &mut Command) -> Value {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+    let (wrote, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let program = command.get_program();
+    assert!(output.status.success(), "{program:?} failed:\n{wrote}\n{said}");
+    serde_json::from_str(&wrote)
+        .unwrap_or_else(|e| panic!("{program:?} did not write JSON: {e}\n{wrote}\n{said}"))
 }

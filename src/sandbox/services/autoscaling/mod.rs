@@ -1,18 +1,22 @@
-//! Application Auto Scaling: targets, policies and activities (aws-facts §9). Whoever watches the metrics calls
+//! Application Auto Scaling: targets, policies and activities (aws-facts §9). [`watch()`] follows the metrics and calls
 //! [`Target::scale`].
 
 mod policy;
 mod target;
+mod tracking;
+mod watch;
 
 use serde_json::{Value, json};
 
 pub use target::Target;
+pub use watch::watch;
 
 use target::{INSTANCES, Kind, SERVERLESS};
 
 use crate::sandbox::call::{Answer, Call, Fault, op};
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::json11::Api;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
@@ -152,7 +156,7 @@ fn register(call: &Call) -> Answer {
     if least > most {
         return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
     }
-    if least < 1 && target.dimension == INSTANCES && call.world.enforces("scalable-target-minimum") {
+    if least < 1 && target.dimension == INSTANCES && call.world.enforces(AwsRule::ScalableTargetMinimum) {
         return Err(invalid("Minimum capacity must be at least 1 for the variant of a real-time endpoint"));
     }
     let given = tags::from_map(&call.input["Tags"]);
@@ -190,7 +194,7 @@ fn register(call: &Call) -> Answer {
 fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Fault> {
     let Some(capacity) = target.capacity(&call.world, &call.region) else { return Ok(()) };
     let within = capacity.clamp(least, most);
-    if within == capacity || !call.world.enforces("capacity-within-range") {
+    if within == capacity || !call.world.enforces(AwsRule::CapacityWithinRange) {
         return Ok(());
     }
     let (side, limit) = if within > capacity { ("minimum", least) } else { ("maximum", most) };
@@ -217,7 +221,7 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
     }
     if table == ACTIVITIES {
         for (target, _) in targets(&call.world, &call.region) {
-            target.settle(&call.world, &call.region, call.now())?;
+            target.settle(&call.world, &call.region)?;
         }
     }
     let mut found = call.shelf(table).list(&format!("{}/", call.text("ServiceNamespace")));
@@ -235,6 +239,12 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
             let at = |doc: &Value| doc["StartTime"].as_f64().unwrap_or(0.0);
             at(other).total_cmp(&at(one))
         });
+    }
+    // What begins with `_` is the sandbox's own.
+    for (_, doc) in &mut found {
+        if let Some(members) = doc.as_object_mut() {
+            members.retain(|name, _| !name.starts_with('_'));
+        }
     }
     let size = call.number("MaxResults").map_or(50, |size| size as usize);
     let page = call.page(found, "NextToken", size).ok_or_else(|| {

@@ -5,17 +5,18 @@ use serde_json::{Value, json};
 use super::target::Target;
 use super::{POLICIES, TARGETS, invalid, uuid};
 use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
 /// CloudWatch's alarms, by name.
 const ALARMS: &str = "cloudwatch.alarm";
-const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
+pub(super) const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEPS: &str = "StepScalingPolicyConfiguration";
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces("policy-needs-target") {
+    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("PolicyName");
@@ -88,20 +89,45 @@ fn check_tracking(target: &Target, tracking: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A side's name, comparison, minutes in a row, and share of the target (aws-facts §9.3).
-const SIDES: [(&str, &str, u64, f64); 2] =
-    [("AlarmHigh", "GreaterThanThreshold", 3, 1.0), ("AlarmLow", "LessThanThreshold", 15, 0.9)];
+/// One of the two alarms of a policy that tracks a target (aws-facts §9.3).
+#[derive(Debug)]
+pub(super) struct Side {
+    name: &'static str,
+    comparison: &'static str,
+    /// Periods of a minute, all of which have to breach.
+    pub minutes: usize,
+    /// Of the target.
+    share: f64,
+}
+
+pub(super) const HIGH: Side =
+    Side { name: "AlarmHigh", comparison: "GreaterThanThreshold", minutes: 3, share: 1.0 };
+pub(super) const LOW: Side =
+    Side { name: "AlarmLow", comparison: "LessThanThreshold", minutes: 15, share: 0.9 };
+
+impl Side {
+    /// What its alarm watches for, when `goal` is to be kept.
+    pub fn condition(&self, goal: f64) -> Value {
+        json!({
+            "Period": 60,
+            "EvaluationPeriods": self.minutes,
+            "Threshold": goal * self.share,
+            "ComparisonOperator": self.comparison,
+        })
+    }
+}
 
 /// Writes the alarms of a policy that tracks a target. Their names stay when the policy changes.
 fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fault> {
     let tracking = &policy[TRACKING];
     let goal = tracking["TargetValue"].as_f64().unwrap_or_default();
     let mut shown = Vec::new();
-    for (index, (side, comparison, periods, share)) in SIDES.into_iter().enumerate() {
+    for (index, side) in [HIGH, LOW].into_iter().enumerate() {
+        let Side { name: side_name, .. } = side;
         let known = policy["Alarms"][index]["AlarmName"].as_str().map(str::to_owned);
         let name = known.unwrap_or_else(|| {
-            let seed = format!("{}{side}{}{}", policy["PolicyARN"], call.region, call.now());
-            format!("TargetTracking-{}-{side}-{}", target.resource, uuid(&seed))
+            let seed = format!("{}{side_name}{}{}", policy["PolicyARN"], call.region, call.now());
+            format!("TargetTracking-{}-{side_name}-{}", target.resource, uuid(&seed))
         });
         let arn = call.world.arn("cloudwatch", &call.region, &format!("alarm:{name}"));
         let mut alarm = json!({
@@ -112,13 +138,10 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
             "AlarmActions": [policy["PolicyARN"]],
             "OKActions": [],
             "InsufficientDataActions": [],
-            "Period": 60,
-            "EvaluationPeriods": periods,
-            "Threshold": goal * share,
-            "ComparisonOperator": comparison,
             "AlarmConfigurationUpdatedTimestamp": call.timestamp(),
             "StateUpdatedTimestamp": call.timestamp(),
         });
+        merge(&mut alarm, side.condition(goal));
         merge(&mut alarm, target.metric(tracking));
         call.shelf(ALARMS).put(&name, alarm)?;
         shown.push(json!({"AlarmName": name, "AlarmARN": arn}));

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::{ACTIVITIES, invalid, uuid};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::rules::AwsRule;
+use crate::sandbox::services::lambda;
 use crate::sandbox::services::sagemaker::{Endpoint, instances};
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
@@ -146,60 +148,101 @@ impl Target {
 
     /// Its capacity now. None: it is not in service, so its capacity is not touched (aws-facts §9.2).
     pub fn capacity(&self, world: &Arc<World>, region: &str) -> Option<u64> {
-        let Kind::Variant { endpoint, variant, serverless: false } = &self.kind else { return None };
-        let endpoint = Endpoint::new(world, region, endpoint);
-        if endpoint.status()? != "InService" {
-            return None;
+        match &self.kind {
+            Kind::Variant { endpoint, variant, serverless: false } => {
+                let endpoint = Endpoint::new(world, region, endpoint);
+                if endpoint.status()? != "InService" {
+                    return None;
+                }
+                endpoint.serving().into_iter().find(|live| live.name == *variant).map(|live| live.instances)
+            }
+            Kind::Variant { .. } => None,
+            Kind::Function { name, qualifier } => lambda::provisioned(world, region, name, qualifier),
         }
-        endpoint.serving().into_iter().find(|live| live.name == *variant).map(|live| live.instances)
+    }
+
+    /// What a capacity is counted in, in AWS's texts.
+    fn unit(&self) -> &'static str {
+        match self.kind {
+            Kind::Variant { .. } => "instance count",
+            Kind::Function { .. } => "concurrency",
+        }
+    }
+
+    /// The cooldown of a policy that names none, in milliseconds (aws-facts §9.3).
+    pub(super) fn cooldown(&self) -> Millis {
+        match self.kind {
+            Kind::Variant { .. } => 300_000,
+            Kind::Function { .. } => 0,
+        }
+    }
+
+    /// The key of an activity, or what the keys of all begin with. Keys sort by time.
+    pub(super) fn activity_key(&self, at: Option<Millis>) -> String {
+        let at = at.map(|at| format!("{at:020}")).unwrap_or_default();
+        format!("{}#{at}", self.key())
     }
 
     /// Sets the capacity and records it as an activity, also when the service refuses it.
     pub fn scale(&self, world: &Arc<World>, region: &str, capacity: u64, cause: &str) -> Result<(), Fault> {
-        let Kind::Variant { endpoint, variant, .. } = &self.kind else { return Ok(()) };
-        let done = Endpoint::new(world, region, endpoint).set_instances(variant, capacity);
-        let now = world.clock.now();
+        let before = self.capacity(world, region);
+        let done = match &self.kind {
+            Kind::Variant { endpoint, variant, .. } => {
+                Endpoint::new(world, region, endpoint).set_instances(variant, capacity)
+            }
+            Kind::Function { name, qualifier } => lambda::provision(world, region, name, qualifier, capacity),
+        };
+        let (now, unit, service) = (world.clock.now(), self.unit(), &self.namespace);
         let mut activity = json!({
             "ActivityId": uuid(&format!("{}{now}{capacity}", self.key())),
             "ServiceNamespace": self.namespace,
             "ResourceId": self.resource,
             "ScalableDimension": self.dimension,
-            "Description": format!("Setting desired instance count to {capacity}."),
+            "Description": format!("Setting desired {unit} to {capacity}."),
             "Cause": cause,
             "StartTime": epoch_seconds(now),
             "StatusCode": "InProgress",
             "StatusMessage": format!(
-                "Successfully set desired instance count to {capacity}. Waiting for change to be fulfilled by sagemaker."
+                "Successfully set desired {unit} to {capacity}. Waiting for change to be fulfilled by {service}."
             ),
+            "_From": before,
+            "_To": capacity,
         });
         if let Err(fault) = &done {
             activity["StatusCode"] = "Failed".into();
             activity["StatusMessage"] =
-                format!("Failed to set desired instance count to {capacity}. Reason: {}", fault.message)
-                    .into();
+                format!("Failed to set desired {unit} to {capacity}. Reason: {}", fault.message).into();
             activity["EndTime"] = epoch_seconds(now);
         }
-        // Keys sort by time.
-        world.shelf(ACTIVITIES, region).put(&format!("{}#{now:020}", self.key()), activity)?;
+        world.shelf(ACTIVITIES, region).put(&self.activity_key(Some(now)), activity)?;
         done
     }
 
     /// Ends the activities whose capacity is there by now.
-    pub(super) fn settle(&self, world: &Arc<World>, region: &str, now: Millis) -> Result<(), Fault> {
+    pub(super) fn settle(&self, world: &Arc<World>, region: &str) -> Result<(), Fault> {
         let Some(capacity) = self.capacity(world, region) else { return Ok(()) };
+        let (unit, service) = (self.unit(), &self.namespace);
+        let ended = match &self.kind {
+            Kind::Variant { endpoint, .. } => Endpoint::new(world, region, endpoint).modified(),
+            Kind::Function { .. } => world.clock.now(),
+        };
         let shelf = world.shelf(ACTIVITIES, region);
-        for (key, doc) in shelf.list(&format!("{}#", self.key())) {
+        for (key, doc) in shelf.list(&self.activity_key(None)) {
             if doc["StatusCode"] != "InProgress" {
                 continue;
             }
-            let wanted = format!("Setting desired instance count to {capacity}.");
-            let (status, message) = match doc["Description"] == wanted {
-                true => ("Successful", wanted.replace("Setting desired", "Successfully set desired")),
+            let (status, message) = match doc["_To"] == capacity {
+                true => (
+                    "Successful",
+                    format!(
+                        "Successfully set desired {unit} to {capacity}. Change successfully fulfilled by {service}."
+                    ),
+                ),
                 false => ("Overridden", "The desired capacity was changed by a later activity.".to_owned()),
             };
             shelf.update(&key, |entry| {
                 let end =
-                    json!({"StatusCode": status, "StatusMessage": message, "EndTime": epoch_seconds(now)});
+                    json!({"StatusCode": status, "StatusMessage": message, "EndTime": epoch_seconds(ended)});
                 merge(&mut entry.doc, end);
                 Ok(())
             })?;
@@ -217,7 +260,7 @@ impl Target {
                 let key = format!("{name}:{qualifier}");
                 let known =
                     ["lambda.alias", "lambda.version"].map(|table| world.shelf(table, region).has(&key));
-                if known.contains(&true) || !world.enforces("scalable-target-exists") {
+                if known.contains(&true) || !world.enforces(AwsRule::ScalableTargetExists) {
                     return Ok(());
                 }
                 Err(invalid(format!(
@@ -233,7 +276,7 @@ fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
     let world = &endpoint.world;
     let known = [endpoint.serving(), endpoint.wanted()].concat();
     let Some(found) = known.into_iter().find(|known| known.name == variant) else {
-        if !world.enforces("scalable-target-exists") {
+        if !world.enforces(AwsRule::ScalableTargetExists) {
             return Ok(());
         }
         let name = endpoint.name.to_ascii_lowercase();
@@ -244,7 +287,7 @@ fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
         }));
     };
     let instance_type = found.instance_type.unwrap_or_default();
-    if instances::is_burstable(&instance_type) && world.enforces("burstable-variant") {
+    if instances::is_burstable(&instance_type) && world.enforces(AwsRule::BurstableVariant) {
         return Err(invalid(format!(
             "You cannot register a variant with {instance_type} instance type as a scalable target. This is because \
              the burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."

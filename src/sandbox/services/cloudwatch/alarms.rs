@@ -133,7 +133,8 @@ pub fn state_of(world: &World, region: &str, alarm: &Value) -> &'static str {
     evaluate(alarm, &values)
 }
 
-fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
+/// The state that an alarm has by the values of its last periods, the oldest first.
+pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
     let threshold = alarm["Threshold"].as_f64().unwrap_or_default();
     let breaches = |value: f64| match alarm["ComparisonOperator"].as_str().unwrap_or_default() {
         "GreaterThanOrEqualToThreshold" => value >= threshold,
@@ -144,12 +145,17 @@ fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
     let treatment = alarm["TreatMissingData"].as_str().unwrap_or("missing");
     let needed = alarm["DatapointsToAlarm"].as_u64().map_or(values.len(), |needed| needed as usize);
     let breaching = values.iter().filter(|value| value.map_or(treatment == "breaching", breaches)).count();
-    let missing = values.iter().filter(|value| value.is_none()).count();
+    let there = values.iter().flatten().count();
+    // How many periods ago the oldest point is that is there.
+    let oldest = values.iter().position(Option::is_some).map_or(0, |index| values.len() - index);
     match treatment {
         _ if breaching >= needed => "ALARM",
-        "missing" | "ignore" if missing == values.len() => "INSUFFICIENT_DATA",
-        // What is missing does not count: then the points that are there decide.
-        "missing" | "ignore" if missing > 0 && breaching == values.len() - missing => "ALARM",
+        // What is missing does not count: the points that are there decide, as soon as the oldest of them is as old as
+        // the alarm needs points. AWS keeps the state until then, which is that of an alarm without data at first
+        // [D: CloudWatch, alarms-and-missing-data "Avoiding premature transitions to alarm state"].
+        "missing" | "ignore" if there == 0 => "INSUFFICIENT_DATA",
+        "missing" | "ignore" if breaching == there && oldest >= needed => "ALARM",
+        "missing" | "ignore" if breaching == there => "INSUFFICIENT_DATA",
         _ => "OK",
     }
 }
@@ -168,6 +174,9 @@ mod tests {
         assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(10.0), Some(13.0)]), "OK");
         assert_eq!(evaluate(&alarm("missing", 2), &[Some(11.0), Some(10.0), Some(13.0)]), "ALARM");
         assert_eq!(evaluate(&alarm("missing", 3), &[None, None, None]), "INSUFFICIENT_DATA");
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(11.0)]), "INSUFFICIENT_DATA");
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), None, None]), "ALARM");
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(10.0)]), "OK");
         assert_eq!(evaluate(&alarm("notBreaching", 3), &[None, None, None]), "OK");
         assert_eq!(evaluate(&alarm("breaching", 3), &[None, None, None]), "ALARM");
         assert_eq!(evaluate(&alarm("notBreaching", 2), &[Some(11.0), None, Some(1.0)]), "OK");

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use alarms::state_of;
-pub use series::{Measure, Statistics};
+pub use alarms::{evaluate, state_of};
+pub use series::{MINUTE, Measure, Statistics};
 
 use crate::sandbox::call::{Answer, Call, Fault, op};
 use crate::sandbox::clock::{Millis, epoch_seconds};
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::json11::Api;
 use crate::sandbox::world::World;
-use series::{MINUTE, Metrics};
+use series::Metrics;
 
 const NAMESPACE: Rule = Rule::ANY.at("Namespace").required().length(1, 255).pattern("[^:].*");
 const METRIC: Rule = Rule::ANY.at("MetricName").required().length(1, 255);
@@ -84,8 +84,12 @@ pub const API: Api = Api {
 
 /// Measures one value now. Trouble with the files is logged: it must not fail what was measured.
 pub fn record(world: &World, region: &str, measure: &Measure<'_>, value: f64) {
-    let written =
-        world.parts.get::<Metrics>().add(world, region, measure, world.clock.now(), Statistics::one(value));
+    record_at(world, region, measure, world.clock.now(), value);
+}
+
+/// As [`record`], at another time.
+pub fn record_at(world: &World, region: &str, measure: &Measure<'_>, at: Millis, value: f64) {
+    let written = world.parts.get::<Metrics>().add(world, region, measure, at, Statistics::one(value));
     if let Err(error) = written {
         tracing::warn!(metric = measure.metric, %error, "a measurement was not written");
     }
@@ -118,7 +122,7 @@ fn millis(value: &Value) -> Option<Millis> {
 }
 
 /// `[{"Name": n, "Value": v}]`
-fn dimensions<'a>(value: &'a Value) -> Vec<(&'a str, String)> {
+pub fn dimensions<'a>(value: &'a Value) -> Vec<(&'a str, String)> {
     let pair = |one: &'a Value| Some((one["Name"].as_str()?, one["Value"].as_str()?.to_owned()));
     value.as_array().into_iter().flatten().filter_map(pair).collect()
 }

@@ -15,7 +15,7 @@ use crate::sandbox::clock::Millis;
 use crate::sandbox::store::file_name;
 use crate::sandbox::world::World;
 
-pub(super) const MINUTE: Millis = 60_000;
+pub const MINUTE: Millis = 60_000;
 /// AWS keeps data of one minute for 15 days.
 const MOST_MINUTES: usize = 15 * 24 * 60;
 

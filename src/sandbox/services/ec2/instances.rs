@@ -6,6 +6,7 @@ use super::filter::Filters;
 use super::state::{self, Cause, State};
 use super::{INSTANCES, arn, invalid_id, listed, page, reservation};
 use crate::sandbox::call::{Answer, Call, Fault};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::Entry;
 use crate::sandbox::tags;
 
@@ -34,7 +35,7 @@ pub(super) fn missing(ids: &[&str]) -> Fault {
 
 /// Just after a launch, reads do not find the instance (aws-facts §1.4).
 fn is_visible(call: &Call, instance: &Value) -> bool {
-    !call.world.enforces("instance-visibility")
+    !call.world.enforces(AwsRule::InstanceVisibility)
         || instance["VisibleAt"].as_u64().is_none_or(|at| at <= call.now())
 }
 

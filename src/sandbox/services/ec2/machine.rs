@@ -113,15 +113,14 @@ fn first_boot(world: &World, region: &str, id: &str) -> Result<Option<Booted>, F
 /// is for the caller to [`super::shut_down`] them.
 pub fn resume(world: &Arc<World>) -> Vec<(String, String)> {
     let mut orphans = Vec::new();
-    for (key, instance) in world.store.list(INSTANCES, "") {
-        let Some((region, id)) = key.split_once('/') else { continue };
+    for (region, id, instance) in world.everywhere(INSTANCES) {
         if !State::of(&instance).takes_capacity() {
             continue;
         }
         if instance["Booted"] == true {
-            orphans.push((region.to_owned(), id.to_owned()));
+            orphans.push((region, id));
         } else {
-            boot_when_running(world, region, id);
+            boot_when_running(world, &region, &id);
         }
     }
     orphans

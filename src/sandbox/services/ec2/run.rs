@@ -11,6 +11,7 @@ use super::state::{BOOTING, State, booting};
 use super::{INSTANCES, arn, invalid, machine, reservation};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::clock::{Millis, iso8601};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::iam::{self, Profile};
 use crate::sandbox::services::quotas;
 use crate::sandbox::services::ssm::Image;
@@ -83,7 +84,7 @@ impl Launch {
         let wanted = call.maybe("InstanceType").unwrap_or("m1.small");
         let offer = InstanceType::find(wanted)
             .ok_or_else(|| invalid(format!("Invalid value '{wanted}' for InstanceType.")))?;
-        if call.world.enforces("image-architecture") && offer.architecture != image.architecture {
+        if call.world.enforces(AwsRule::ImageArchitecture) && offer.architecture != image.architecture {
             return Err(invalid(format!(
                 "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified \
                  AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
@@ -123,7 +124,7 @@ impl Launch {
 
     /// Quotas count vCPUs (aws-facts §12, rule `vcpu-limit`).
     fn check_quota(&self, call: &Call) -> Result<(), Fault> {
-        if !call.world.enforces("vcpu-limit") {
+        if !call.world.enforces(AwsRule::VcpuLimit) {
             return Ok(());
         }
         let counted = |instance: &Value| {

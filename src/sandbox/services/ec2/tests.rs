@@ -18,7 +18,7 @@ use super::{Booted, Machine};
 use crate::sandbox::services::quotas;
 use crate::sandbox::wire_tests::{client, sandbox};
 use crate::sandbox::world::World;
-use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
@@ -178,12 +178,14 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
 #[tokio::test]
 async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
     let root = tempfile::tempdir().unwrap();
-    let off = ["profile-propagation", "instance-visibility", "vcpu-limit", "image-architecture"];
-    let options = SandboxOptions {
-        pace: Pace::Realistic,
-        rules_off: off.map(str::to_owned).into(),
-        ..SandboxOptions::new(root.path())
-    };
+    let off = [
+        AwsRule::ProfilePropagation,
+        AwsRule::InstanceVisibility,
+        AwsRule::VcpuLimit,
+        AwsRule::ImageArchitecture,
+    ];
+    let options =
+        SandboxOptions { pace: Pace::Realistic, rules_off: off.into(), ..SandboxOptions::new(root.path()) };
     let sandbox = Sandbox::start(options.clone()).await.unwrap();
     let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
     iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ROLES, document, stamp};
 use crate::sandbox::call::Fault;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
@@ -28,14 +29,14 @@ pub(super) fn role(world: &World, arn: &str) -> Option<Value> {
 /// [`Unassumable`]; every service has its own words for it.
 pub fn assumable(world: &World, role_arn: &str, service: &str) -> Result<(), Unassumable> {
     let Some(role) = role(world, role_arn) else {
-        return if world.enforces("role-exists") { Err(Unassumable::No) } else { Ok(()) };
+        return if world.enforces(AwsRule::RoleExists) { Err(Unassumable::No) } else { Ok(()) };
     };
     let trust = role["AssumeRolePolicyDocument"].as_str().and_then(document::parse);
-    if world.enforces("role-trust") && !trust.is_some_and(|trust| trust.trusts(service)) {
+    if world.enforces(AwsRule::RoleTrust) && !trust.is_some_and(|trust| trust.trusts(service)) {
         return Err(Unassumable::No);
     }
     let usable = role["UsableAt"].as_u64().is_none_or(|at| at <= world.clock.now());
-    if world.enforces("role-propagation") && !usable { Err(Unassumable::NotYet) } else { Ok(()) }
+    if world.enforces(AwsRule::RolePropagation) && !usable { Err(Unassumable::NotYet) } else { Ok(()) }
 }
 
 /// Remembers that a role was used now, as AWS does when a service assumes it. A role that is gone is no error.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::ROLES;
 use crate::sandbox::call::Fault;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::glob;
 use crate::sandbox::world::World;
 
@@ -189,7 +190,7 @@ impl Statement {
                 }
                 PrincipalKind::Aws if !known_principal(world, name) => return Err(invalid("AWS", name)),
                 PrincipalKind::Federated
-                    if world.enforces("oidc-trust") && self.trusts_all_of_github(name) =>
+                    if world.enforces(AwsRule::OidcTrust) && self.trusts_all_of_github(name) =>
                 {
                     // The code is AWS's; its text is not known to us.
                     return Err(malformed(

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::clock::Millis;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
@@ -154,7 +155,7 @@ pub fn instance_profile(world: &World, name_or_arn: &str) -> Option<Profile> {
         return None;
     }
     let usable = profile["UsableAt"].as_u64().is_some_and(|at| at <= world.clock.now());
-    if world.enforces("profile-propagation") && !usable {
+    if world.enforces(AwsRule::ProfilePropagation) && !usable {
         return None;
     }
     let role = text("RoleName").and_then(|name| world.global(ROLES).get(&name));

@@ -7,6 +7,7 @@ use super::place::{LATEST, Place, check_revision, conflict, invalid, key, not_fo
 use super::{permissions, provisioned};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 
 pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
     let (place, function) = (Place::of(call), unqualified(call)?);
@@ -76,7 +77,7 @@ fn check(call: &Call, place: &Place, function: &str, alias: &Value) -> Result<()
         None
     };
     match broken {
-        Some(message) if call.world.enforces("alias-weights") => Err(invalid(message)),
+        Some(message) if call.world.enforces(AwsRule::AliasWeights) => Err(invalid(message)),
         _ => Ok(()),
     }
 }

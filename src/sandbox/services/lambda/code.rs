@@ -16,6 +16,7 @@ use super::place::{invalid, not_found};
 use super::work::{ObjectName, Seams};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 const FOLDER: &str = "lambda/code";
@@ -71,7 +72,7 @@ fn uploaded(call: &Call, encoded: &str) -> Result<Bytes, Fault> {
         .decode(encoded)
         .map_err(|_| Fault::new(400, "SerializationException", "ZipFile is not base64"))?;
     let too_large = call.body.len() > LARGEST_REQUEST || archive.len() > LARGEST_ARCHIVE;
-    if too_large && call.world.enforces("code-size") {
+    if too_large && call.world.enforces(AwsRule::CodeSize) {
         let message = format!(
             "Request must be smaller than {LARGEST_REQUEST} bytes for the {} operation",
             call.operation
@@ -92,7 +93,7 @@ fn check(call: &Call, archive: &[u8]) -> Result<(), Fault> {
     for index in 0..zip.len() {
         unzipped = unzipped.saturating_add(zip.by_index_raw(index).map_err(unreadable)?.size());
     }
-    if unzipped > LARGEST_UNZIPPED && call.world.enforces("code-size") {
+    if unzipped > LARGEST_UNZIPPED && call.world.enforces(AwsRule::CodeSize) {
         return Err(invalid(format!("Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")));
     }
     Ok(())

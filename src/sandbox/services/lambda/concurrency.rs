@@ -10,6 +10,7 @@ use super::place::{Place, invalid};
 use super::provisioned;
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// What an account has after some use; new ones have less (10 was seen, aws-facts §11.1).
@@ -89,14 +90,8 @@ impl<'a> Taker<'a> {
 }
 
 /// Whether provisioned concurrency of `count` fits (aws-facts §11.6).
-pub(super) fn check_provisioned(
-    call: &Call,
-    place: &Place,
-    function: &str,
-    key: &str,
-    count: u64,
-) -> Result<(), Fault> {
-    if !call.world.enforces("provisioned-headroom") {
+pub(super) fn check_provisioned(place: &Place, function: &str, key: &str, count: u64) -> Result<(), Fault> {
+    if !place.world.enforces(AwsRule::ProvisionedHeadroom) {
         return Ok(());
     }
     match place.function(function)?["Reserved"].as_u64() {
@@ -120,7 +115,7 @@ pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
              [{provisioned}]."
         )));
     }
-    if call.world.enforces("reserved-headroom") {
+    if call.world.enforces(AwsRule::ReservedHeadroom) {
         let mut budget = Budget::of(&place, Taker::Reservation(&function));
         if place.function(&function)?["Reserved"].is_null() {
             // From now on it comes out of the function's own reservation.
@@ -178,19 +173,33 @@ pub(super) fn get_account_settings(call: &Call) -> Result<Reply, Fault> {
     ))
 }
 
-/// Invocations that run now, by region and function.
+/// Invocations that run now, by region and function, and by the version that serves them.
 #[derive(Debug, Default)]
-pub(super) struct Running(Arc<Mutex<BTreeMap<String, u64>>>);
+pub(super) struct Running {
+    functions: Arc<Counts>,
+    versions: Arc<Counts>,
+}
+
+type Counts = Mutex<BTreeMap<String, u64>>;
 
 /// An invocation that runs; dropping it gives its place free.
 #[derive(Debug)]
 pub(super) struct Slot {
-    running: Arc<Mutex<BTreeMap<String, u64>>>,
+    running: Arc<Counts>,
     key: String,
 }
 
-fn lock(counts: &Mutex<BTreeMap<String, u64>>) -> MutexGuard<'_, BTreeMap<String, u64>> {
+fn lock(counts: &Counts) -> MutexGuard<'_, BTreeMap<String, u64>> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    /// Takes one more place; also says how many are taken now.
+    fn take(running: &Arc<Counts>, counts: &mut BTreeMap<String, u64>, key: String) -> (Self, u64) {
+        let count = counts.entry(key.clone()).or_default();
+        *count += 1;
+        (Self { running: Arc::clone(running), key }, *count)
+    }
 }
 
 impl Running {
@@ -206,8 +215,8 @@ impl Running {
         let limit = Budget::of(place, Taker::Nobody).unreserved();
         let region = format!("{}/", place.region);
         let key = format!("{region}{function}");
-        let mut counts = lock(&self.0);
-        if place.world.enforces("concurrency-limit") {
+        let mut counts = lock(&self.functions);
+        if place.world.enforces(AwsRule::ConcurrencyLimit) {
             let all: u64 = counts
                 .range(region.clone()..)
                 .take_while(|(key, _)| key.starts_with(&region))
@@ -221,8 +230,13 @@ impl Running {
                 _ => {}
             }
         }
-        *counts.entry(key.clone()).or_default() += 1;
-        Ok(Slot { running: Arc::clone(&self.0), key })
+        Ok(Slot::take(&self.functions, &mut counts, key).0)
+    }
+
+    /// Counts one invocation of a version, and says how many run now.
+    pub fn occupy(&self, place: &Place, function: &str, version: &str) -> (Slot, u64) {
+        let key = format!("{}/{function}:{version}", place.region);
+        Slot::take(&self.versions, &mut lock(&self.versions), key)
     }
 }
 

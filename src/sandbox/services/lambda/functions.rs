@@ -9,6 +9,7 @@ use super::work::{FunctionVersion, Seams};
 use super::{aliases, code, provisioned, settings, versions};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::{Reply, values};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::Entry;
 use crate::sandbox::tags;
 
@@ -119,7 +120,7 @@ pub(super) fn page(
 pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fault> {
     let cannot = "The operation cannot be performed at this time.";
     let state = configuration["State"].as_str().unwrap_or_default();
-    if state == "Pending" && call.world.enforces("function-pending") {
+    if state == "Pending" && call.world.enforces(AwsRule::FunctionPending) {
         return Err(conflict(format!("{cannot} The function is currently in the following state: {state}")));
     }
     Ok(())
@@ -128,7 +129,7 @@ pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fau
 /// As [`check_active`], for what an update must not be disturbed by.
 pub(super) fn check_settled(call: &Call, configuration: &Value) -> Result<(), Fault> {
     check_active(call, configuration)?;
-    if configuration["LastUpdateStatus"] == "InProgress" && call.world.enforces("function-updating") {
+    if configuration["LastUpdateStatus"] == "InProgress" && call.world.enforces(AwsRule::FunctionUpdating) {
         let arn = configuration["FunctionArn"].as_str().unwrap_or_default();
         return Err(conflict(format!(
             "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
@@ -222,7 +223,7 @@ pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {
         }
         Some(number) if is_version(number) => {
             let used = aliases::using(&place, name, number);
-            if !used.is_empty() && call.world.enforces("version-referenced") {
+            if !used.is_empty() && call.world.enforces(AwsRule::VersionReferenced) {
                 let arn = place.arn(name, Some(number));
                 return Err(conflict(format!("{arn} is referenced by aliases: {}", used.join(", "))));
             }

@@ -17,6 +17,7 @@ use super::provisioned;
 use super::work::{FunctionVersion, Invocation, Invoked, Seams};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::cloudwatch::{self, Measure};
 
 /// aws-facts §11.1
@@ -84,7 +85,7 @@ fn invocation(call: &Call, place: &Place, target: &Target, kind: &str) -> Result
     };
     let most = if kind == "Event" { LARGEST_EVENT } else { LARGEST_REQUEST };
     let size = call.body.len();
-    if size > most && call.world.enforces("payload-size") {
+    if size > most && call.world.enforces(AwsRule::PayloadSize) {
         let message =
             format!("{size} byte payload is too large for the {kind} invocation type (limit {most} bytes)");
         return Err(Fault::new(413, "RequestTooLargeException", message));
@@ -130,8 +131,9 @@ impl Run {
         let slot = self.enter()?;
         let world = Arc::clone(&self.place.world);
         let work = Arc::clone(&world.parts.get::<Seams>().work);
+        let busy = self.occupy();
         let invoked = work.invoke(world, self.version.clone(), self.invocation.clone()).await?;
-        drop(slot);
+        drop((slot, busy));
         self.measure_end(&invoked);
         Ok(invoked)
     }
@@ -142,6 +144,20 @@ impl Run {
             self.measure("Throttles", 1.0, "Count");
         }
         entered
+    }
+
+    /// How much of the provisioned concurrency is in use: what auto scaling follows. It is measured when there are
+    /// invocations only, so without any nothing is scaled in, as on AWS [D: lambda/latest/dg/provisioned-concurrency].
+    fn occupy(&self) -> Slot {
+        let running = self.place.world.parts.get::<Running>();
+        let (slot, count) = running.occupy(&self.place, &self.version.name, &self.version.version);
+        let provisioned = f64::from(self.version.provisioned);
+        if provisioned > 0.0 {
+            let used = (count as f64).min(provisioned);
+            self.measure("ProvisionedConcurrentExecutions", used, "Count");
+            self.measure("ProvisionedConcurrencyUtilization", used / provisioned, "None");
+        }
+        slot
     }
 
     /// An event is tried three times, and then thrown away.

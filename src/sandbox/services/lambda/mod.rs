@@ -21,6 +21,7 @@ mod work;
 use std::sync::Arc;
 
 pub use concurrency::set_concurrency_limit;
+pub use provisioned::{provision, provisioned};
 pub use work::{FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work};
 
 use crate::sandbox::call::{op, op_async};

@@ -12,6 +12,7 @@ use super::work::{FunctionVersion, Seams};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::Pace;
 use crate::sandbox::protocol::rest_json::Reply;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
@@ -24,20 +25,20 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
     let found = place.find(&target)?;
     check_version(call, &found.configuration)?;
     let weighted = found.alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
-    if weighted && call.world.enforces("provisioned-weights") {
+    if weighted && call.world.enforces(AwsRule::ProvisionedWeights) {
         return Err(invalid("Invalid alias configuration for Provisioned Concurrency"));
     }
     check_active(call, &found.configuration)?;
     let version = found.configuration["Version"].as_str().unwrap_or_default();
     check_once(call, &place, name, qualifier, version)?;
     let count = call.number("ProvisionedConcurrentExecutions").unwrap_or(1).unsigned_abs();
-    concurrency::check_provisioned(call, &place, name, &key(name, qualifier), count)?;
-    let document = begin(call, &place, name, qualifier, version, count)?;
+    concurrency::check_provisioned(&place, name, &key(name, qualifier), count)?;
+    let document = begin(&call.request_id, &place, name, qualifier, version, count)?;
     Ok(Reply::json(202, &shown(document, false)))
 }
 
 fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
-    if configuration["Version"] == LATEST && call.world.enforces("provisioned-unpublished") {
+    if configuration["Version"] == LATEST && call.world.enforces(AwsRule::ProvisionedUnpublished) {
         let message = "Provisioned Concurrency Configs cannot be applied to unpublished function versions.";
         return Err(invalid(message));
     }
@@ -48,7 +49,7 @@ fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
 fn check_once(call: &Call, place: &Place, name: &str, qualifier: &str, version: &str) -> Result<(), Fault> {
     let others = Place::of_function(&place.provisioned(), name);
     let taken = others.iter().any(|(other, document)| other != qualifier && document["Version"] == version);
-    if taken && call.world.enforces("provisioned-once") {
+    if taken && call.world.enforces(AwsRule::ProvisionedOnce) {
         return Err(conflict(
             "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
         ));
@@ -58,7 +59,7 @@ fn check_once(call: &Call, place: &Place, name: &str, qualifier: &str, version: 
 
 /// Writes the configuration as it is at first, and begins to allocate.
 fn begin(
-    call: &Call,
+    seed: &str,
     place: &Place,
     name: &str,
     qualifier: &str,
@@ -73,7 +74,7 @@ fn begin(
         "Status": "IN_PROGRESS",
         "LastModified": place.timestamp(),
         "Version": version,
-        "Token": place.revision(&call.request_id),
+        "Token": place.revision(seed),
     });
     place.provisioned().put(&key(name, qualifier), document.clone())?;
     allocate(place, name.to_owned(), qualifier.to_owned(), document.clone());
@@ -139,33 +140,57 @@ fn release(place: &Place, name: &str, version: &str) {
 /// After a start, no environment is there. What is under way is made again, and what was ready, too, if this sandbox
 /// goes on serving; one inside a command makes it when it is invoked, so that other commands need not wait.
 pub(super) fn resume(world: &Arc<World>) {
-    for (full_key, document) in world.store.list("lambda.provisioned", "") {
-        let Some((region, (name, qualifier))) =
-            full_key.split_once('/').and_then(|(region, key)| Some((region, key.split_once(':')?)))
-        else {
-            continue;
-        };
+    for (region, key, document) in world.everywhere("lambda.provisioned") {
+        let Some((name, qualifier)) = key.split_once(':') else { continue };
         let again = match document["Status"].as_str() {
             Some("FAILED") => false,
             Some("READY") => world.pace == Pace::Realistic,
             _ => true,
         };
         if again {
-            let place = Place { world: Arc::clone(world), region: region.to_owned() };
+            let place = Place { world: Arc::clone(world), region };
             allocate(&place, name.to_owned(), qualifier.to_owned(), document);
         }
     }
+}
+
+/// The provisioned concurrency of a version or alias once it is there, for who scales it.
+pub fn provisioned(world: &Arc<World>, region: &str, name: &str, qualifier: &str) -> Option<u64> {
+    let place = Place { world: Arc::clone(world), region: region.to_owned() };
+    let document = place.provisioned().get(&key(name, qualifier))?;
+    let ready = document["Status"] == "READY";
+    document["RequestedProvisionedConcurrentExecutions"].as_u64().filter(|_| ready)
+}
+
+/// Changes provisioned concurrency that is there already.
+///
+/// # Errors
+/// What the control plane would refuse: none is configured, or the account has no more.
+pub fn provision(
+    world: &Arc<World>,
+    region: &str,
+    name: &str,
+    qualifier: &str,
+    count: u64,
+) -> Result<(), Fault> {
+    let place = Place { world: Arc::clone(world), region: region.to_owned() };
+    let key = key(name, qualifier);
+    let document = place.provisioned().get(&key).ok_or_else(not_configured)?;
+    concurrency::check_provisioned(&place, name, &key, count)?;
+    let version = document["Version"].as_str().unwrap_or_default();
+    begin("auto scaling", &place, name, qualifier, version, count).map(|_| ())
+}
+
+fn not_configured() -> Fault {
+    let message = "No Provisioned Concurrency Config found for this function";
+    Fault::new(404, "ProvisionedConcurrencyConfigNotFoundException", message)
 }
 
 pub(super) fn get(call: &Call) -> Result<Reply, Fault> {
     let (place, target) = (Place::of(call), Target::of(call)?);
     place.find(&target)?;
     let document = place.provisioned().get(&key(&target.name, target.qualifier.as_deref().unwrap_or(LATEST)));
-    let document = document.ok_or_else(|| {
-        let message = "No Provisioned Concurrency Config found for this function";
-        Fault::new(404, "ProvisionedConcurrencyConfigNotFoundException", message)
-    })?;
-    Ok(Reply::json(200, &shown(document, false)))
+    Ok(Reply::json(200, &shown(document.ok_or_else(not_configured)?, false)))
 }
 
 pub(super) fn list(call: &Call) -> Result<Reply, Fault> {
@@ -231,7 +256,7 @@ pub(super) fn follow(
     let Some(before) = place.provisioned().get(&key(name, alias)) else { return Ok(()) };
     let version = moved["FunctionVersion"].as_str().unwrap_or_default();
     let count = before["RequestedProvisionedConcurrentExecutions"].as_u64().unwrap_or_default();
-    begin(call, place, name, alias, version, count)?;
+    begin(&call.request_id, place, name, alias, version, count)?;
     release(place, name, before["Version"].as_str().unwrap_or_default());
     Ok(())
 }

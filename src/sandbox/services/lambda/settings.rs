@@ -7,6 +7,7 @@ use super::place::{LATEST, Place, Target, invalid};
 use super::role;
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::clock::iso8601;
+use crate::sandbox::rules::AwsRule;
 
 /// Members of the input that become members of the configuration as they are.
 const SETTINGS: &[&str] = &[
@@ -217,7 +218,7 @@ fn check_runtime(call: &Call, id: &str) -> Result<(), Fault> {
     let blocked = if creates { runtime.create_blocked } else { runtime.update_blocked };
     // Both are written year first, so they compare as texts.
     let is_blocked = !blocked.is_empty() && iso8601(call.now()).as_str() >= blocked;
-    if is_blocked && call.world.enforces("runtime-deprecated") {
+    if is_blocked && call.world.enforces(AwsRule::RuntimeDeprecated) {
         return Err(invalid(format!(
             "The runtime parameter of {id} is no longer supported for creating or updating AWS Lambda functions. We \
              recommend you use a supported runtime while creating or updating functions."
@@ -238,7 +239,7 @@ fn check_environment(call: &Call) -> Result<(), Fault> {
     };
     let reserved: Vec<&str> =
         variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
-    if !reserved.is_empty() && call.world.enforces("environment-reserved") {
+    if !reserved.is_empty() && call.world.enforces(AwsRule::EnvironmentReserved) {
         return Err(invalid(format!(
             "{cannot} contains reserved keys that are currently not supported for modification. Reserved keys used in \
              this request: {}",
@@ -254,7 +255,7 @@ fn check_environment(call: &Call) -> Result<(), Fault> {
         return Err(Fault::new(400, "ValidationException", message));
     }
     let size = call.input["Environment"]["Variables"].to_string().len();
-    if size > LARGEST_ENVIRONMENT && call.world.enforces("environment-size") {
+    if size > LARGEST_ENVIRONMENT && call.world.enforces(AwsRule::EnvironmentSize) {
         return Err(invalid(format!("{cannot} exceeded the 4KB limit. String measured: {size} bytes")));
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Lambda as its clients see it: the real SDK over real HTTP, at AWS's pace with a clock that is moved by hand.
 
+mod scaling;
+
 use std::io::{Cursor, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -12,6 +12,7 @@ use super::uploads::uploads_table;
 use super::{Cx, blob};
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::Millis;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::{Entry, Shelf};
 use crate::sandbox::world::World;
 use crate::sandbox::{paging, tags};
@@ -98,7 +99,9 @@ impl Cx {
         self.expect_owner(owner)?;
         // aws-facts §3.2: the answer says the right region, so that a client can find its way.
         let region = self.wire.region.as_ref();
-        if region.is_some_and(|region| *region != bucket.region) && self.world.enforces("s3-bucket-region") {
+        if region.is_some_and(|region| *region != bucket.region)
+            && self.world.enforces(AwsRule::S3BucketRegion)
+        {
             let message = "The bucket you are attempting to access must be addressed using the specified \
                            endpoint. Please send all future requests to this endpoint.";
             let fault = Fault::new(301, "PermanentRedirect", message);
@@ -120,7 +123,7 @@ impl Cx {
         let bucket = self.bucket(name, owner)?;
         let acl = self.wire.acl.as_deref().is_some_and(|acl| acl != "bucket-owner-full-control");
         let disabled = bucket.ownership == dto::ObjectOwnership::BUCKET_OWNER_ENFORCED;
-        if acl && disabled && self.world.enforces("s3-acl-disabled") {
+        if acl && disabled && self.world.enforces(AwsRule::S3AclDisabled) {
             let message = "The bucket does not allow ACLs";
             return Err(Fault::new(400, "AccessControlListNotSupported", message));
         }
@@ -186,7 +189,7 @@ pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::Create
 
 /// us-east-1 takes no constraint, every other region its own name (aws-facts §3.2).
 fn check_location(world: &World, region: &str, constraint: Option<&str>) -> Result<(), Fault> {
-    if !world.enforces("s3-location-constraint") {
+    if !world.enforces(AwsRule::S3LocationConstraint) {
         return Ok(());
     }
     match constraint {

@@ -41,6 +41,7 @@ use self::wire::Wire;
 use crate::sandbox::call::Fault;
 use crate::sandbox::counters::Visit;
 use crate::sandbox::protocol::{self, BodyError, Request, Response};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// The service, for the server's table.
@@ -204,7 +205,7 @@ impl S3Access for Gate {
             if let Some(visit) = visit {
                 self.0.admit(&visit, "s3", &operation).await?;
             }
-            if !wire.signed && self.0.enforces("s3-anonymous-refused") {
+            if !wire.signed && self.0.enforces(AwsRule::S3AnonymousRefused) {
                 return Err(Fault::new(403, "AccessDenied", "Access Denied"));
             }
             if let Some(header) = unsupported {
@@ -214,7 +215,7 @@ impl S3Access for Gate {
                 return Err(Fault::not_implemented("s3", &operation));
             }
             // aws-facts §3.1
-            if operation == "DeleteObjects" && unchecked && self.0.enforces("s3-delete-needs-checksum") {
+            if operation == "DeleteObjects" && unchecked && self.0.enforces(AwsRule::S3DeleteNeedsChecksum) {
                 let message = "Missing required header for this request: Content-MD5";
                 return Err(Fault::new(400, "InvalidRequest", message));
             }

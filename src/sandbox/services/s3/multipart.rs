@@ -13,6 +13,7 @@ use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use super::uploads::{self, PARTS, Part, Upload, part_name, upload_name, uploads_table};
 use super::{Cx, blob, tagging};
 use crate::sandbox::call::Fault;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// All parts but the last have at least 5 MiB.
@@ -200,7 +201,7 @@ pub async fn complete(
         input.multipart_upload.as_ref().and_then(|listed| listed.parts.as_deref()).unwrap_or_default();
     let parts = choose(&upload, &uploads::parts(&cx.world, &upload.id)?, listed)?;
     if parts[..parts.len() - 1].iter().any(|part| part.size < SMALLEST)
-        && cx.world.enforces("s3-smallest-part")
+        && cx.world.enforces(AwsRule::S3SmallestPart)
     {
         let message = "Your proposed upload is smaller than the minimum allowed size";
         return Err(Fault::new(400, "EntityTooSmall", message));

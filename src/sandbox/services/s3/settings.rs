@@ -7,6 +7,7 @@ use super::bucket::{Bucket, Versioning};
 use super::policy::{self, Public};
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use crate::sandbox::call::Fault;
+use crate::sandbox::rules::AwsRule;
 
 /// Writes the functions that show a setting: `name(Input) -> Output, |bucket| output`.
 macro_rules! shows {
@@ -108,7 +109,7 @@ changes! {
     put_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput: |bucket, input, cx| {
         let public = policy::examine(&bucket.name, &input.policy)? == Public::Yes;
         let blocked = bucket.blocks(|settings| settings.block_public_policy);
-        if public && blocked && cx.world.enforces("s3-block-public-policy") {
+        if public && blocked && cx.world.enforces(AwsRule::S3BlockPublicPolicy) {
             let message = format!(
                 "User: arn:aws:iam::{}:root is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" \
                  because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",

@@ -261,6 +261,32 @@ async fn versions_pile_up_and_go_one_by_one() {
     sandbox.stop().await;
 }
 
+/// A byte that is another one when it arrives: the checksum of the SDK finds it, and nothing is kept.
+#[tokio::test]
+async fn what_is_corrupted_on_its_way_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (sandbox, client) = bucket(root.path(), &["corrupt@s3:PutObject#1x3", "corrupt@s3:UploadPart"]).await;
+    let put = || client.put_object().bucket("data-1").key("k");
+    // What is in memory has its hash signed; a file's checksum follows it.
+    refused!(put().body(body("hello")), "XAmzContentSHA256Mismatch");
+    let file = root.path().join("file");
+    std::fs::write(&file, "hello").unwrap();
+    refused!(put().body(ByteStream::from_path(&file).await.unwrap()), "BadDigest");
+    put().body(body("")).send().await.unwrap();
+    assert_eq!(sandbox.world().faults.hits(), 3, "nothing of an empty object can be corrupted");
+    put().body(body("hello")).send().await.unwrap();
+    assert_eq!(text(&client, "k").await, "hello");
+
+    let upload = client.create_multipart_upload().bucket("data-1").key("m").send().await.unwrap();
+    let part = || {
+        let id = upload.upload_id().unwrap();
+        client.upload_part().bucket("data-1").key("m").upload_id(id).part_number(1)
+    };
+    refused!(part().body(ByteStream::from_path(&file).await.unwrap()), "BadDigest");
+    part().body(body("hello")).send().await.unwrap();
+    sandbox.stop().await;
+}
+
 /// What no SDK sends: a deletion without a checksum (aws-facts §3.1).
 #[tokio::test]
 async fn a_deletion_of_many_needs_a_checksum() {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
@@ -72,7 +72,7 @@ impl Rest {
 /// A request for `s3s`, as if it were unsigned and its body plain.
 pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault> {
     let (mut head, mut body) = request.into_parts();
-    let mut wire = Wire::of(&head);
+    let (mut wire, visit) = (Wire::of(&head), Visit::of(&head));
     head.headers.remove(AUTHORIZATION);
     head.uri = without_signature(&head.uri);
     if may_create_bucket(&head) {
@@ -84,17 +84,21 @@ pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault
     let shared: Shared = Arc::new(Mutex::new(body));
     let rest = Rest(Arc::clone(&shared));
     let input = Input { body: shared, buffer: BytesMut::new() };
-    let body = if text(&head.headers, "x-amz-content-sha256").starts_with("STREAMING-") {
+    let plain = if text(&head.headers, "x-amz-content-sha256").starts_with("STREAMING-") {
         unframe_headers(&mut head.headers, wire.length);
         let decoder = Decoder { input, state: State::Size, trailers: Arc::clone(&wire.trailers) };
-        s3s::Body::http_body_unsync(StreamBody::new(stream::try_unfold(decoder, |mut decoder| async {
-            Ok::<_, io::Error>(decoder.next().await?.map(|bytes| (Frame::data(bytes), decoder)))
-        })))
+        stream::try_unfold(decoder, |mut decoder| async {
+            Ok::<_, io::Error>(decoder.next().await?.map(|bytes| (bytes, decoder)))
+        })
+        .left_stream()
     } else {
-        s3s::Body::http_body_unsync(StreamBody::new(stream::try_unfold(input, |input| async {
-            Ok::<_, io::Error>(input.more().await?.map(|bytes| (Frame::data(bytes), input)))
-        })))
+        stream::try_unfold(input, |input| async {
+            Ok::<_, io::Error>(input.more().await?.map(|bytes| (bytes, input)))
+        })
+        .right_stream()
     };
+    let arriving = plain.map_ok(move |bytes| Frame::data(visit.deliver(bytes)));
+    let body = s3s::Body::http_body_unsync(StreamBody::new(arriving));
     head.extensions.insert(wire);
     Ok((hyper::Request::from_parts(head, body), rest))
 }

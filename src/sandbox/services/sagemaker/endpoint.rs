@@ -10,6 +10,7 @@ use super::resource::{failure_reason, invalid, modified};
 use super::{ENDPOINT, instances, work};
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::{Millis, epoch_seconds};
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::Entry;
 use crate::sandbox::world::World;
 
@@ -172,7 +173,7 @@ impl Endpoint {
     /// without a sound: the endpoint is `InService` again, on the old configuration (aws-facts §7.4).
     pub fn failed(&self, reason: &str) {
         let now = epoch_seconds(self.world.clock.now());
-        let rolls_back = self.world.enforces("failed-update-rolls-back");
+        let rolls_back = self.world.enforces(AwsRule::FailedUpdateRollsBack);
         self.change(|entry| {
             let doc = &mut entry.doc;
             if wanted(doc).is_none() {
@@ -274,11 +275,11 @@ fn end_deployment(doc: &mut Value) {
 pub(super) fn check_idle(world: &World, doc: &Value, arn: &str) -> Result<(), Fault> {
     match doc["EndpointStatus"].as_str().unwrap_or_default() {
         "InService" => Ok(()),
-        "Failed" if world.enforces("failed-endpoint-is-deleted-only") => Err(invalid(format!(
+        "Failed" if world.enforces(AwsRule::FailedEndpointIsDeletedOnly) => Err(invalid(format!(
             "Cannot update endpoint \"{arn}\" in status Failed; it can only be deleted."
         ))),
         "Failed" => Ok(()),
-        _ if world.enforces("endpoint-busy") => {
+        _ if world.enforces(AwsRule::EndpointBusy) => {
             Err(invalid(format!("Cannot update in-progress endpoint \"{arn}\".")))
         }
         _ => Ok(()),

@@ -10,6 +10,7 @@ use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, work};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::autoscaling;
 use crate::sandbox::world::World;
 
@@ -159,7 +160,7 @@ pub fn update(call: &Call) -> Answer {
 /// Unless the caller asks to retain them, live counts and weights fall back to those of the configuration: an
 /// endpoint that was scaled out shrinks at once (aws-facts §8.1).
 fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
-    if !call.flag("RetainAllVariantProperties") && call.world.enforces("update-resets-live-counts") {
+    if !call.flag("RetainAllVariantProperties") && call.world.enforces(AwsRule::UpdateResetsLiveCounts) {
         return;
     }
     let excluded = |property: &str| {
@@ -181,7 +182,7 @@ fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
 /// A variant that is a scalable target can neither change its instance type nor go (aws-facts §8.3, whose text is
 /// not verified).
 fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
-    if !call.world.enforces("scaled-variant-keeps-type") {
+    if !call.world.enforces(AwsRule::ScaledVariantKeepsType) {
         return Ok(());
     }
     let name = call.text("EndpointName");
@@ -203,7 +204,7 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
 /// Deployment guardrails need the same variant names; a rolling update needs one variant (aws-facts §8.2).
 fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
     let config = &call.input["DeploymentConfig"];
-    if config.is_null() || !call.world.enforces("deployment-guardrails") {
+    if config.is_null() || !call.world.enforces(AwsRule::DeploymentGuardrails) {
         return Ok(());
     }
     let same = live.len() == wanted.len()

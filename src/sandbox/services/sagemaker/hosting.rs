@@ -7,6 +7,7 @@ use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, roles, work};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::rules::AwsRule;
 
 const IMAGE: Rule = Rule::ANY.length(0, 255).pattern("[\\S]+");
 const DATA: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
@@ -72,7 +73,7 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
         }
     }
     let Some(data) = container["ModelDataUrl"].as_str() else { return Ok(()) };
-    if call.world.enforces("model-data-access") && !work::holds(&call.world, &call.region, data).await {
+    if call.world.enforces(AwsRule::ModelDataAccess) && !work::holds(&call.world, &call.region, data).await {
         let region = &call.region;
         return Err(invalid(format!(
             "Could not access model data at {data}. Please ensure that the role \"{role}\" exists and that its trust \
@@ -88,7 +89,7 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
 pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
     let registry = image.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split_once('.'));
     match registry {
-        Some((region, _)) if region != call.region && call.world.enforces("image-region") => {
+        Some((region, _)) if region != call.region && call.world.enforces(AwsRule::ImageRegion) => {
             Err(invalid(format!("The image '{image}' is not in the region {} of this request", call.region)))
         }
         _ => Ok(()),
@@ -166,7 +167,7 @@ fn check_variant(call: &Call, index: usize, variant: &Value) -> Result<(), Fault
     if variant["InitialVariantWeight"].as_f64().is_some_and(|weight| weight < 0.0) {
         return Err(invalid("InitialVariantWeight must not be negative"));
     }
-    if !variant["ManagedInstanceScaling"].is_null() && call.world.enforces("managed-instance-scaling") {
+    if !variant["ManagedInstanceScaling"].is_null() && call.world.enforces(AwsRule::ManagedInstanceScaling) {
         return Err(invalid("ManagedInstanceScaling is only supported for inference component endpoints."));
     }
     Ok(())

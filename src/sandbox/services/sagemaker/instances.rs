@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::resource::invalid;
 use crate::sandbox::call::Fault;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// What instances are used for. AWS counts each use apart.
@@ -20,12 +21,12 @@ pub enum Usage {
 
 impl Usage {
     /// The rule that guards the offer, the types offered, and the words of the quota's name.
-    fn facts(self) -> (&'static str, &'static [(&'static str, &'static str)], &'static str) {
+    fn facts(self) -> (AwsRule, &'static [(&'static str, &'static str)], &'static str) {
         match self {
-            Self::Endpoint => ("hosting-instance-type", HOSTING, "endpoint usage"),
-            Self::Training => ("training-instance-type", TRAINING, "training job usage"),
-            Self::SpotTraining => ("training-instance-type", TRAINING, "spot training job usage"),
-            Self::Notebook => ("notebook-instance-type", NOTEBOOK, "notebook instance usage"),
+            Self::Endpoint => (AwsRule::HostingInstanceType, HOSTING, "endpoint usage"),
+            Self::Training => (AwsRule::TrainingInstanceType, TRAINING, "training job usage"),
+            Self::SpotTraining => (AwsRule::TrainingInstanceType, TRAINING, "spot training job usage"),
+            Self::Notebook => (AwsRule::NotebookInstanceType, NOTEBOOK, "notebook instance usage"),
         }
     }
 
@@ -127,7 +128,7 @@ pub fn within_quota(
     used: &Count,
     more: &Count,
 ) -> Result<(), Fault> {
-    if !world.enforces("quota") {
+    if !world.enforces(AwsRule::Quota) {
         return Ok(());
     }
     for (instance_type, more) in more {

@@ -12,11 +12,13 @@ mod resource;
 mod roles;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod training;
 pub mod work;
 
 pub use endpoint::{Endpoint, Variant};
 pub use job::{End, Ended, Job};
+pub use traffic::{Traffic, close_minute};
 pub use work::resume;
 
 use resource::{INVALID, Kind, invalid};

@@ -10,6 +10,7 @@ use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::clock::{Millis, epoch_seconds};
 use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::{Entry, merge};
 use crate::sandbox::world::World;
 
@@ -78,7 +79,7 @@ const fn minutes(minutes: u64) -> Duration {
 fn check_platform(world: &World, platform: &Value, verb: &str) -> Result<(), Fault> {
     let platform = platform.as_str().unwrap_or_default();
     let closed = platform.starts_with("notebook-al1") || platform.starts_with("notebook-al2-");
-    if closed && world.enforces("notebook-platform") {
+    if closed && world.enforces(AwsRule::NotebookPlatform) {
         return Err(invalid(format!(
             "Notebook instances with the platform identifier {platform} can no longer be {verb}. Use notebook-al2023-v1."
         )));
@@ -98,7 +99,7 @@ pub fn create(call: &Call) -> Answer {
     Usage::Notebook.offers(&call.world, instance_type, "instanceType")?;
     check_platform(&call.world, &call.input["PlatformIdentifier"], "created")?;
     let offline = call.text("DirectInternetAccess") == "Disabled" && call.maybe("SubnetId").is_none();
-    if offline && call.world.enforces("notebook-without-internet") {
+    if offline && call.world.enforces(AwsRule::NotebookWithoutInternet) {
         return Err(invalid("SubnetId is required when DirectInternetAccess is Disabled"));
     }
     check_lifecycle_config(call)?;
@@ -177,7 +178,7 @@ const fn transition(
 impl Transition {
     fn check(&self, world: &World, doc: &Value) -> Result<(), Fault> {
         let status = doc["NotebookInstanceStatus"].as_str().unwrap_or_default();
-        if self.from.contains(&status) || !world.enforces("notebook-state") {
+        if self.from.contains(&status) || !world.enforces(AwsRule::NotebookState) {
             return Ok(());
         }
         let arn = doc["NotebookInstanceArn"].as_str().unwrap_or_default();
@@ -250,7 +251,9 @@ pub fn update(call: &Call) -> Answer {
     }
     CHANGE.begin(call, |doc| {
         let smaller = call.number("VolumeSizeInGB") < doc["VolumeSizeInGB"].as_i64();
-        if call.number("VolumeSizeInGB").is_some() && smaller && call.world.enforces("notebook-volume-grows")
+        if call.number("VolumeSizeInGB").is_some()
+            && smaller
+            && call.world.enforces(AwsRule::NotebookVolumeGrows)
         {
             return Err(invalid("The volume of a notebook instance can be increased but not decreased"));
         }
@@ -304,7 +307,7 @@ pub fn delete_lifecycle_config(call: &Call) -> Answer {
     let used = |doc: &Value| doc["NotebookInstanceLifecycleConfigName"] == name;
     let users = call.shelf(NOTEBOOK.table).list("");
     if let Some((user, _)) = users.iter().find(|(_, doc)| used(doc))
-        && call.world.enforces("lifecycle-config-in-use")
+        && call.world.enforces(AwsRule::LifecycleConfigInUse)
     {
         return Err(invalid(format!(
             "Unable to delete Notebook Instance Lifecycle Config '{name}'. (Details: it is in use by the notebook \

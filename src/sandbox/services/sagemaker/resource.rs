@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::clock::Millis;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::{Entry, merge};
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
@@ -127,7 +128,7 @@ impl Kind {
     pub fn list(&self, call: &Call) -> Answer {
         let wanted = call.maybe("StatusEquals");
         let has_status = |doc: &Value| wanted.is_none_or(|status| doc[self.status] == status);
-        let late = self.filters_pages && call.world.enforces("list-filters-pages");
+        let late = self.filters_pages && call.world.enforces(AwsRule::ListFiltersPages);
 
         let mut found = call.shelf(self.table).list("");
         found.retain(|(name, doc)| is_listed(call, name, doc) && (late || has_status(doc)));

@@ -13,6 +13,7 @@ use super::resource::invalid;
 use super::{roles, work};
 use crate::sandbox::call::{Answer, Call, Fault};
 use crate::sandbox::protocol::constraint::Rule;
+use crate::sandbox::rules::AwsRule;
 
 const S3_URI: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
 const INPUT_MODES: &[&str] = &["Pipe", "File", "FastFile"];
@@ -183,7 +184,7 @@ fn check_spot(call: &Call) -> Result<(), Fault> {
         }
         (false, Some(_)) => "MaxWaitTimeInSeconds is supported for managed spot training only",
     };
-    if call.world.enforces("spot-wait-time") { Err(invalid(message)) } else { Ok(()) }
+    if call.world.enforces(AwsRule::SpotWaitTime) { Err(invalid(message)) } else { Ok(()) }
 }
 
 /// Every job that has instances counts.
@@ -228,7 +229,7 @@ pub fn delete(call: &Call) -> Answer {
     let world = Arc::clone(&call.world);
     let deleted = TRAINING_JOB.update(call, |entry| {
         let status = entry.doc["TrainingJobStatus"].as_str().unwrap_or_default();
-        if matches!(status, "InProgress" | "Stopping") && world.enforces("delete-ended-jobs-only") {
+        if matches!(status, "InProgress" | "Stopping") && world.enforces(AwsRule::DeleteEndedJobsOnly) {
             let message = format!("The request was rejected because the training job is in status {status}");
             return Err(Fault::new(400, "ResourceInUse", message));
         }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::job::{End, Job};
 use super::resource::failure_reason;
 use crate::sandbox::call::Fault;
 use crate::sandbox::clock::Millis;
+use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
 /// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
@@ -273,7 +273,7 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
         }
         // Training and inference images differ: one that only trains does not answer /ping (aws-facts §6).
         let trains_only = text("Image").contains("-training:") || text("Image").contains("/pytorch:");
-        if trains_only && endpoint.world.enforces("training-image-does-not-serve") {
+        if trains_only && endpoint.world.enforces(AwsRule::TrainingImageDoesNotServe) {
             return Some(no_ping(&variant.name));
         }
     }
@@ -303,7 +303,7 @@ fn archive() -> std::io::Result<Vec<u8>> {
 /// Takes up again what a restart of the sandbox interrupted, and what was in service.
 pub fn resume(world: &Arc<World>) {
     let work = of(world);
-    for (region, name, doc) in everywhere(world, super::TRAINING_JOB.table) {
+    for (region, name, doc) in world.everywhere(super::TRAINING_JOB.table) {
         let job = Job::new(world, &region, &name);
         match doc["TrainingJobStatus"].as_str() {
             Some("InProgress") => work.train(job),
@@ -311,7 +311,7 @@ pub fn resume(world: &Arc<World>) {
             _ => {}
         }
     }
-    for (region, name, doc) in everywhere(world, super::ENDPOINT.table) {
+    for (region, name, doc) in world.everywhere(super::ENDPOINT.table) {
         let endpoint = Endpoint::new(world, &region, &name);
         match doc["EndpointStatus"].as_str() {
             Some("InService") => work.restore(endpoint),
@@ -324,14 +324,4 @@ pub fn resume(world: &Arc<World>) {
             _ => {}
         }
     }
-}
-
-/// A table's documents of all regions: region, name, document.
-fn everywhere(world: &World, table: &str) -> Vec<(String, String, Value)> {
-    let all = world.store.list(table, "").into_iter();
-    all.filter_map(|(key, doc)| {
-        let (region, name) = key.split_once('/')?;
-        Some((region.to_owned(), name.to_owned(), doc))
-    })
-    .collect()
 }

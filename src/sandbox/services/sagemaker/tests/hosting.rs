@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, text, with};
+use crate::sandbox::AwsRule;
 use crate::sandbox::services::sagemaker::instances;
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn an_endpoint_under_way_is_left_alone_and_a_failed_one_only_goes() {
 
 #[tokio::test]
 async fn a_failed_update_rolls_back_without_a_sound() {
-    for (off, status) in [(&[][..], "InService"), (&["failed-update-rolls-back"][..], "Failed")] {
+    for (off, status) in [(&[][..], "InService"), (&[AwsRule::FailedUpdateRollsBack][..], "Failed")] {
         let bench = Bench::new(off).await;
         bench.endpoint("ml.m5.large").await;
         bench.model("trains", TRAINING).await;

@@ -17,9 +17,9 @@ use super::API;
 use crate::sandbox::clock::real_sleep;
 use crate::sandbox::protocol::json11::Api;
 use crate::sandbox::protocol::{Service as _, full};
-use crate::sandbox::services::autoscaling;
+use crate::sandbox::services::{autoscaling, runtime};
 use crate::sandbox::world::World;
-use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 const REGION: &str = "eu-west-1";
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
@@ -34,7 +34,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(rules_off: &[&str]) -> Self {
+    async fn new(rules_off: &[AwsRule]) -> Self {
         let root = tempfile::tempdir().unwrap();
         let sandbox = start(root.path(), rules_off).await;
         let trust = json!({"Statement": [
@@ -54,11 +54,9 @@ impl Bench {
     }
 
     async fn ask_of(&self, api: &'static Api, operation: &str, input: Value) -> Result<Value, String> {
-        let scope =
-            format!("AWS4-HMAC-SHA256 Credential=k/20261130/{REGION}/{}/aws4_request", api.signing_name);
         let request = hyper::Request::builder()
             .header("x-amz-target", format!("{}.{operation}", api.target))
-            .header("authorization", scope)
+            .header("authorization", scope(api.signing_name))
             .body(full(input.to_string()))
             .unwrap();
         let response = api.handle(self.world(), request).await;
@@ -78,6 +76,16 @@ impl Bench {
 
     async fn scaling(&self, operation: &str, input: Value) -> Result<Value, String> {
         self.ask_of(&autoscaling::API, operation, input).await
+    }
+
+    /// Invokes endpoint `e`. There is no model here, but the call counts.
+    async fn invoke(&self) {
+        let request = hyper::Request::post("/endpoints/e/invocations")
+            .header("authorization", scope("sagemaker"))
+            .body(full("[]"))
+            .unwrap();
+        let status = runtime::API.handle(self.world(), request).await.status().as_u16();
+        assert_eq!(status, 501);
     }
 
     /// A call that has to succeed.
@@ -130,14 +138,18 @@ impl Bench {
     }
 }
 
-async fn start(root: &std::path::Path, rules_off: &[&str]) -> Sandbox {
-    let rules_off = rules_off.iter().map(|rule| (*rule).to_owned()).collect();
+async fn start(root: &std::path::Path, rules_off: &[AwsRule]) -> Sandbox {
+    let rules_off = rules_off.iter().copied().collect();
     let options =
         SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     let sandbox = Sandbox::start(options).await.unwrap();
     // These tests are about the control plane: S3 has whatever they name.
     sandbox.world().parts.put(super::work::Seams::default());
     sandbox
+}
+
+fn scope(service: &str) -> String {
+    format!("AWS4-HMAC-SHA256 Credential=k/20261130/{REGION}/{service}/aws4_request")
 }
 
 fn text(value: &Value) -> &str {

@@ -1,14 +1,34 @@
 //! Application Auto Scaling of endpoints.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Bench, DIMENSION, REGION, text, with};
+use crate::sandbox::AwsRule;
+use crate::sandbox::clock::real_sleep;
+use crate::sandbox::services::cloudwatch;
 
 fn target(patch: Value) -> Value {
     let base = json!({
         "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/main", "ScalableDimension": DIMENSION,
     });
     with(base, patch)
+}
+
+const METRIC: &str = "SageMakerVariantInvocationsPerInstance";
+
+fn policy(metric: &str, goal: f64) -> Value {
+    target(json!({
+        "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": goal,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            "ScaleInCooldown": 30,
+            "ScaleOutCooldown": 30,
+        },
+    }))
 }
 
 #[tokio::test]
@@ -58,7 +78,7 @@ async fn targets_are_checked_clamp_the_live_count_and_bind_the_instance_type() {
 
 #[tokio::test]
 async fn burstable_variants_are_no_targets() {
-    for (off, refused) in [(&[][..], true), (&["burstable-variant"][..], false)] {
+    for (off, refused) in [(&[][..], true), (&[AwsRule::BurstableVariant][..], false)] {
         let bench = Bench::new(off).await;
         bench.endpoint("ml.t2.medium").await;
         let range = target(json!({"MinCapacity": 1, "MaxCapacity": 2}));
@@ -71,18 +91,7 @@ async fn burstable_variants_are_no_targets() {
 async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     let bench = Bench::new(&[]).await;
     bench.endpoint("ml.m5.large").await;
-    let policy = |metric: &str, goal: f64| {
-        target(json!({
-            "PolicyName": "p",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": goal,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
-                "ScaleInCooldown": 30,
-            },
-        }))
-    };
-    let metric = "SageMakerVariantInvocationsPerInstance";
+    let metric = METRIC;
     let early = bench.scaling("PutScalingPolicy", policy(metric, 10.0)).await.unwrap_err();
     assert!(early.starts_with("ObjectNotFoundException"), "{early}");
     let range = target(json!({"MinCapacity": 1, "MaxCapacity": 2}));
@@ -104,4 +113,73 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     assert!(alarms.list("").is_empty());
     let gone = bench.scaling("DeleteScalingPolicy", target(json!({"PolicyName": "p"}))).await.unwrap_err();
     assert!(gone.starts_with("ObjectNotFoundException: No scaling policy found for"), "{gone}");
+}
+
+/// The case: ten invocations a minute and instance, 30 s cooldowns, and five times as many as that for six minutes.
+#[tokio::test]
+async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
+    for (most, expected) in [(4, 4), (10, 5)] {
+        let bench = Bench::new(&[]).await;
+        bench.endpoint("ml.m5.large").await;
+        let range = target(json!({"MinCapacity": 1, "MaxCapacity": most}));
+        bench.scaling("RegisterScalableTarget", range).await.unwrap();
+        bench.scaling("PutScalingPolicy", policy(METRIC, 10.0)).await.unwrap();
+
+        for _ in 0..6 {
+            for _ in 0..50 {
+                bench.invoke().await;
+            }
+            bench.advance(1);
+        }
+        let quiet_since = bench.world().clock.now();
+        assert_eq!(alarm_states(&bench).await, ["ALARM", "OK"]);
+        assert_eq!(settles_at(&bench, expected).await, expected);
+        assert_eq!(settles_at(&bench, 1).await, 1);
+
+        let of_sagemaker = json!({"ServiceNamespace": "sagemaker"});
+        let told = bench.scaling("DescribeScalingActivities", of_sagemaker).await.unwrap();
+        let activities: Vec<&Value> = told["ScalingActivities"].as_array().unwrap().iter().rev().collect();
+        let counts: Vec<String> = (1..expected)
+            .rev()
+            .chain([expected])
+            .map(|count| format!("Setting desired instance count to {count}."))
+            .collect();
+        let (out, down) = (activities[0], &activities[1..]);
+        assert_eq!(text(&out["Description"]), counts[counts.len() - 1]);
+        assert!(
+            text(&out["Cause"])
+                .starts_with("monitor alarm TargetTracking-endpoint/e/variant/main-AlarmHigh-")
+        );
+        assert!(text(&out["Cause"]).ends_with("in state ALARM triggered policy p"));
+        let described: Vec<&str> = down.iter().map(|activity| text(&activity["Description"])).collect();
+        assert_eq!(described, counts[..counts.len() - 1]);
+        assert!(down.iter().all(|activity| text(&activity["Cause"]).contains("-AlarmLow-")), "{told}");
+        assert!(activities.iter().all(|activity| activity["StatusCode"] == "Successful"), "{told}");
+        assert!(!told.to_string().contains("\"_"), "what is the sandbox's own stays with it");
+        let first_down = down[0]["StartTime"].as_f64().unwrap() * 1_000.0;
+        let minutes = (first_down - quiet_since as f64) / 60_000.0;
+        assert!(minutes > 14.0, "scaled in after {minutes} minutes");
+    }
+}
+
+/// The states of the policy's alarms: high, low.
+async fn alarm_states(bench: &Bench) -> Vec<String> {
+    let alarms = bench.ask_of(&cloudwatch::API, "DescribeAlarms", json!({})).await.unwrap();
+    let state = |alarm: &Value| text(&alarm["StateValue"]).to_owned();
+    alarms["MetricAlarms"].as_array().unwrap().iter().map(state).collect()
+}
+
+/// Lets minutes go by until the endpoint is in service with so many instances.
+async fn settles_at(bench: &Bench, instances: u64) -> u64 {
+    let mut live = 0;
+    for _ in 0..600 {
+        let endpoint = bench.done("DescribeEndpoint", json!({"EndpointName": "e"})).await;
+        live = endpoint["ProductionVariants"][0]["CurrentInstanceCount"].as_u64().unwrap_or_default();
+        if live == instances && endpoint["EndpointStatus"] == "InService" {
+            break;
+        }
+        bench.advance(1);
+        real_sleep(Duration::from_millis(5)).await;
+    }
+    live
 }

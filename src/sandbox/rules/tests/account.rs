@@ -1,0 +1,44 @@
+//! IAM and EC2.
+
+use super::lab::{Lab, Told};
+
+const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+
+pub async fn oidc_trust(lab: &Lab) -> Told {
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"},"Action":"sts:AssumeRoleWithWebIdentity"}]}"#;
+    lab.iam(&[("Action", "CreateRole"), ("RoleName", "ci"), ("AssumeRolePolicyDocument", trust)]).await
+}
+
+async fn launch(lab: &Lab, instance_type: &str, count: &str, more: &[(&str, &str)]) -> Told {
+    let launch = [
+        ("Action", "RunInstances"),
+        ("ImageId", IMAGE),
+        ("InstanceType", instance_type),
+        ("MinCount", count),
+        ("MaxCount", count),
+    ];
+    lab.ec2(&[&launch, more].concat()).await
+}
+
+pub async fn image_architecture(lab: &Lab) -> Told {
+    launch(lab, "m6g.large", "1", &[]).await
+}
+
+pub async fn vcpu_limit(lab: &Lab) -> Told {
+    launch(lab, "t2.xlarge", "40", &[]).await
+}
+
+pub async fn instance_visibility(lab: &Lab) -> Told {
+    let launched = launch(lab, "t2.xlarge", "1", &[]).await?;
+    let text = launched.as_str().unwrap();
+    let id = text.split_once("<instanceId>").unwrap().1.split('<').next().unwrap();
+    lab.ec2(&[("Action", "DescribeInstances"), ("InstanceId.1", id)]).await
+}
+
+pub async fn profile_propagation(lab: &Lab) -> Told {
+    lab.role("trainer", &["ec2.amazonaws.com"]);
+    let profile = ("InstanceProfileName", "trainer");
+    lab.iam(&[("Action", "CreateInstanceProfile"), profile]).await?;
+    lab.iam(&[("Action", "AddRoleToInstanceProfile"), profile, ("RoleName", "trainer")]).await?;
+    launch(lab, "t2.xlarge", "1", &[("IamInstanceProfile.Name", "trainer")]).await
+}

@@ -1,0 +1,56 @@
+//! `opsctl sandbox serve` as its own process, for the clients of others.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Server, free_port, python};
+
+/// A served sandbox with a state of its own, and a folder for its clients.
+pub struct Served {
+    endpoint: String,
+    folder: TempDir,
+    server: Server,
+}
+
+impl Served {
+    /// With further arguments of `sandbox serve`, such as `--speed 60`.
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let port = free_port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opsctl"));
+        command
+            .args(["sandbox", "serve", "--port", &port.to_string()])
+            .args(arguments)
+            .env("OPSCTL_SANDBOX", folder.path().join("sandbox"))
+            // Environments with their packages are made once for all tests.
+            .env("OPSCTL_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache"));
+        let server = Server::start("opsctl", &command, folder.path()).listening_on(port);
+        Self { endpoint: format!("http://127.0.0.1:{port}"), folder, server }
+    }
+
+    /// Runs a client that takes the sandbox for AWS, and that writes one JSON document. `python` and `aws` are those of
+    /// the virtual environment.
+    pub fn client(&self, program: &str, arguments: &[&str]) -> Value {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(python::bin().to_owned()).chain(std::env::split_paths(&path));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::join_paths(path).expect("they were split"))
+            .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", "us-east-1");
+        python::document(&mut command)
+    }
+
+    /// What the sandbox has said.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+}
