@@ -117,6 +117,18 @@ fn is_damage(error: &OpError) -> bool {
         .any(|code| error.message.starts_with(code))
 }
 
+/// Repeats a call that sends a buffer, while S3 finds it damaged on arrival. The SDK does not: it takes the checksum for
+/// wrong, not the wire.
+pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(mut call: impl FnMut() -> Fut) -> OpResult<T> {
+    for _ in 1..PATIENCE {
+        match call().await {
+            Err(error) if is_damage(&error) => {}
+            answer => return answer,
+        }
+    }
+    call().await
+}
+
 const DAMAGED: &str = "the bytes were damaged on the way";
 
 /// Sends files; those that cannot be read do not keep the others from being sent. The journal is given back with the

@@ -147,13 +147,16 @@ fn a_bad_day_changes_nothing() {
     }
     put(&world, "large", &much(33 << 20));
     world.run(["bucket", "--yes"]).success();
-    // TODO_FAULTS
-    let served = Beside::start(
-        &world,
-        &["throttle@s3:PutObject#5x60", "cut@s3:PutObject#100x6", "fail@s3:UploadPart#2"],
-    );
+    let faults = [
+        "throttle@s3:PutObject%20",
+        "cut@s3:PutObject%2",
+        "corrupt@s3:PutObject%2",
+        "throttle@s3:UploadPart%20",
+        "corrupt@s3:UploadPart#3",
+    ];
+    let served = Beside::start(&world, &faults);
     let sent = report(&upload(&world));
-    assert!(sent.starts_with("301 sent"), "{sent}");
+    assert!(sent.starts_with("301 sent") && sent.contains("requests repeated"), "{sent}");
     drop(served);
     same_in_the_bucket(&world);
     world.run(["upload", "--yes", "--verify"]).success().says("up to date");

@@ -194,8 +194,7 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
         Some(etag) => call.if_match(etag),
         None => call.if_none_match("*"),
     };
-    let written = call.send().await.op("s3:PutObject");
-    match written {
+    match transfer::undamaged(|| async { call.clone().send().await.op("s3:PutObject") }).await {
         Ok(done) => Ok(done.e_tag.unwrap_or_default()),
         // The one to be replaced is gone.
         Err(error) if error.kind == OpErrorKind::NotFound && etag.is_some() => {
