@@ -1,6 +1,6 @@
 //! The audit itself: account, usage and settings in; findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -24,6 +24,8 @@ pub struct Settings {
     pub grace_days: i64,
     /// A role older than this many days needs a review tag; `None`: age alone is no finding.
     pub old_after_days: Option<i64>,
+    /// Names of roles that are rightly idle for most of the year, with wildcards.
+    pub rarely_used: Vec<String>,
     /// Accounts of ours besides the audited one: trust in them is not foreign.
     pub own_accounts: Vec<String>,
     /// Foreign accounts that are known and wanted, by name.
@@ -48,6 +50,7 @@ impl Settings {
             stale_after_days: 90,
             grace_days: 30,
             old_after_days: None,
+            rarely_used: Vec::new(),
             own_accounts: Vec::new(),
             known_accounts: BTreeMap::new(),
             break_glass_tag: "break-glass".into(),
@@ -105,7 +108,7 @@ pub struct Summary {
 
 /// Audits an account.
 pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
-    let engine = Engine::new(account);
+    let engine = Engine::at(account, settings.now);
     let graph = Graph::build(&engine);
     let cx = Context::new(&engine, &graph, usage, settings);
     let mut findings = Vec::new();
@@ -123,8 +126,15 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         }
     }
     rules::honesty::of_account(&cx);
+    let by_arn: HashMap<&str, &Role> = account.roles.iter().map(|role| (role.arn.as_str(), role)).collect();
     for rule in rules::all() {
-        findings.extend(rule.look_at_account(&cx).into_iter().map(|hit| plain(rule, hit, &account.id)));
+        for hit in rule.look_at_account(&cx) {
+            let mut finding = plain(rule, hit, &account.id);
+            if let Some(role) = by_arn.get(finding.resource.as_str()) {
+                finding.muted = set_aside(role, rule, settings.now);
+            }
+            if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
+        }
     }
     for list in [&mut findings, &mut muted] {
         list.sort_by(|a: &Finding, b: &Finding| {
@@ -162,11 +172,16 @@ fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> F
         finding.severity = finding.severity.lowered();
         finding.evidence.push("lowered one step: the role is tagged for emergencies".into());
     }
-    finding.muted = match view.kind {
-        RoleKind::Platform => Some(format!("{} is managed by a platform of AWS", view.role.name)),
-        _ => ignored(view.role, rule, settings.now),
-    };
+    finding.muted = set_aside(view.role, rule, settings.now);
     finding
+}
+
+/// Why a finding on a role is not counted, if it is not.
+fn set_aside(role: &Role, rule: &Rule, now: Instant) -> Option<String> {
+    match RoleKind::of(role) {
+        RoleKind::Platform => Some(format!("{} is managed by a platform of AWS", role.name)),
+        _ => ignored(role, rule, now),
+    }
 }
 
 fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {

@@ -9,16 +9,20 @@ use std::sync::Arc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
+use super::caller::{self, Caller};
 use super::catalogue::{Catalogue, Home, Named, in_partition_aws};
 use super::condition::{self, Hold, Reading};
 use super::managed;
 use super::pattern;
 use super::policy::{Document, Scope, Statement};
+use super::time::Instant;
 
 /// Compiles documents against the catalogue, each distinct pattern and each managed policy once.
 pub struct Engine<'a> {
     pub account: &'a Account,
     pub catalogue: &'static Catalogue,
+    /// When the question is asked; `None`: limits in time count as none.
+    pub now: Option<Instant>,
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
@@ -37,6 +41,8 @@ pub struct Grant {
     /// Those of them it names without leaving out a resource.
     pub unlimited: Rc<ActionSet>,
     pub hold: Hold,
+    /// Whether who calls, or when, may decide a condition of it.
+    depends: bool,
 }
 
 impl Grant {
@@ -48,6 +54,32 @@ impl Grant {
     /// Whether the statement names a resource.
     pub fn reaches(&self, resource: &str) -> bool {
         self.statement.resources.as_ref().is_some_and(|scope| scope.covers(resource, pattern::matches))
+    }
+
+    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only several
+    /// of them cover together is not seen.
+    pub fn covers(&self, other: &Self) -> bool {
+        let conditions = &self.statement.conditions;
+        let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));
+        let named = match (&self.statement.resources, &other.statement.resources) {
+            (Some(Scope::Only(mine)), Some(Scope::Only(theirs))) => {
+                theirs.iter().all(|pattern| mine.iter().any(|wider| pattern::matches(wider, pattern)))
+            }
+            (mine, theirs) => mine == theirs,
+        };
+        same_or_fewer
+            && other.actions.is_subset(&self.actions)
+            && (named || other.actions.is_subset(&self.unlimited))
+    }
+
+    /// The statement as it reads for one caller; `None` when it can not apply to it.
+    fn of(&self, caller: Caller<'_>) -> Option<Self> {
+        if !self.depends {
+            return Some(self.clone());
+        }
+        let statement = caller.read(&self.statement)?;
+        let hold = condition::hold(&statement);
+        Some(Self { statement, hold, depends: false, ..self.clone() })
     }
 
     /// The action pattern that lets an action in, for evidence.
@@ -142,6 +174,8 @@ pub struct Effective {
     pub allows: Vec<Sourced>,
     pub denies: Vec<Sourced>,
     pub ceiling: Ceiling,
+    /// Statements that can not apply to the role: they are over, or for somebody else.
+    pub void: Vec<Sourced>,
     /// Policies whose document is missing or malformed, and why: what they grant is unknown.
     pub unreadable: Vec<(String, String)>,
     /// Before Deny and boundary: allowed without leaving out a resource, whatever the condition.
@@ -168,17 +202,23 @@ pub enum Decision {
 }
 
 impl<'a> Engine<'a> {
-    /// An engine for one account.
+    /// An engine for one account, without a clock.
     pub fn new(account: &'a Account) -> Self {
         Self {
             account,
             catalogue: Catalogue::embedded(),
+            now: None,
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
             actions: RefCell::default(),
             unlimited: Default::default(),
             compiled: RefCell::default(),
         }
+    }
+
+    /// An engine that knows what time it is.
+    pub fn at(account: &'a Account, now: Instant) -> Self {
+        Self { now: Some(now), ..Self::new(account) }
     }
 
     /// The account's record of a managed policy.
@@ -188,15 +228,19 @@ impl<'a> Engine<'a> {
 
     /// The effective permissions of a role.
     pub fn role(&self, role: &Role) -> Effective {
-        let mut collected = Collected::default();
+        let mut collected = Collected::of(self.caller(&role.arn, None));
         collected.inline(self, &role.inline);
         collected.attached(self, &role.attached);
         self.effective(collected, role.permissions_boundary.as_ref())
     }
 
+    fn caller<'c>(&'c self, arn: &'c str, user: Option<&'c str>) -> Caller<'c> {
+        Caller { arn, account: &self.account.id, user, now: self.now }
+    }
+
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
-        let mut collected = Collected::default();
+        let mut collected = Collected::of(self.caller(&user.arn, Some(&user.name)));
         collected.inline(self, &user.inline);
         collected.attached(self, &user.attached);
         for group in self.account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
@@ -206,14 +250,14 @@ impl<'a> Engine<'a> {
         self.effective(collected, user.permissions_boundary.as_ref())
     }
 
-    fn effective(&self, collected: Collected, boundary: Option<&Boundary>) -> Effective {
-        let Collected { allows, denies, unreadable } = collected;
+    fn effective(&self, collected: Collected<'_>, boundary: Option<&Boundary>) -> Effective {
+        let Collected { caller, allows, denies, void, unreadable } = collected;
         let allowed = Reach::of(allows.iter().map(|s| &s.grant));
         let denied = everywhere(denies.iter().map(|s| &s.grant));
         let (mut open, mut held, mut some) = (allowed.open, allowed.held, allowed.some);
         let identity = held.clone();
         [&mut open, &mut held, &mut some].into_iter().for_each(|set| set.subtract(&denied));
-        let ceiling = self.ceiling(boundary);
+        let ceiling = self.ceiling(boundary, caller);
         if let Ceiling::Known { grants, .. } = &ceiling {
             let mut limit = Reach::of(grants.iter().filter(|g| g.statement.allow));
             let denied = everywhere(grants.iter().filter(|g| !g.statement.allow));
@@ -224,14 +268,20 @@ impl<'a> Engine<'a> {
             held.intersect(&limit.held);
             some.intersect(&limit.some);
         }
-        Effective { allows, denies, ceiling, unreadable, identity, open, held, some }
+        Effective { allows, denies, ceiling, void, unreadable, identity, open, held, some }
     }
 
-    fn ceiling(&self, boundary: Option<&Boundary>) -> Ceiling {
+    fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>) -> Ceiling {
         match boundary.filter(|boundary| !boundary.arn.is_empty()) {
             None => Ceiling::None,
             Some(boundary) => match self.managed(&boundary.arn) {
-                Some(grants) => Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants },
+                Some(grants) => {
+                    let grants = match grants.iter().any(|grant| grant.depends) {
+                        true => grants.iter().filter_map(|grant| grant.of(caller)).collect(),
+                        false => grants,
+                    };
+                    Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants }
+                }
                 None => Ceiling::Missing { arn: boundary.arn.clone() },
             },
         }
@@ -242,8 +292,10 @@ impl<'a> Engine<'a> {
         if let Some(known) = self.compiled.borrow().get(arn) {
             return known.clone();
         }
-        let grants = match self.policies.get(arn).and_then(|policy| policy.default_document()) {
-            Some(document) => self.compile(document),
+        // Exporters leave out documents of AWS's own policies, which are known.
+        let told = self.policies.get(arn).and_then(|policy| policy.default_document());
+        let grants = match told.and_then(|document| self.compile(document)) {
+            Some(grants) => Some(grants),
             None => self.fallback(arn).and_then(|document| self.compile(&document)),
         };
         self.compiled.borrow_mut().insert(arn.to_owned(), grants.clone());
@@ -260,7 +312,27 @@ impl<'a> Engine<'a> {
     /// Compiles a document; `None` when it is malformed.
     pub fn compile(&self, document: &Document) -> Option<Rc<[Grant]>> {
         let policy = document.policy()?;
-        Some(policy.statements.iter().enumerate().map(|(i, s)| self.compile_statement(i, s)).collect())
+        let knows_variables = policy.version.as_deref() == Some("2012-10-17");
+        let statements = policy.statements.iter().enumerate();
+        let compiled = statements.map(|(i, s)| match self.resolved(s).filter(|_| knows_variables) {
+            Some(resolved) => self.compile_statement(i, &resolved),
+            None => self.compile_statement(i, s),
+        });
+        Some(compiled.collect())
+    }
+
+    /// The statement with the variables put in that are the same for everybody in the account.
+    fn resolved(&self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
+        const OWN: [&str; 2] = ["${aws:PrincipalAccount}", "${aws:ResourceAccount}"];
+        let patterns = statement.resources.as_ref()?.patterns();
+        let named = patterns.iter().any(|p| OWN.iter().any(|own| p.contains(own)));
+        (named && !self.account.id.is_empty()).then(|| {
+            let mut resolved = Statement::clone(statement);
+            for pattern in resolved.resources.iter_mut().flat_map(Scope::patterns_mut) {
+                OWN.iter().for_each(|own| *pattern = pattern.replace(own, &self.account.id));
+            }
+            Arc::new(resolved)
+        })
     }
 
     fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
@@ -301,6 +373,7 @@ impl<'a> Engine<'a> {
             actions,
             unlimited,
             hold: condition::hold(statement),
+            depends: caller::depends(statement),
         }
     }
 
@@ -341,14 +414,20 @@ impl Source {
     }
 }
 
-#[derive(Default)]
-struct Collected {
+struct Collected<'c> {
+    caller: Caller<'c>,
     allows: Vec<Sourced>,
     denies: Vec<Sourced>,
+    void: Vec<Sourced>,
     unreadable: Vec<(String, String)>,
 }
 
-impl Collected {
+impl<'c> Collected<'c> {
+    fn of(caller: Caller<'c>) -> Self {
+        let (allows, denies, void, unreadable) = Default::default();
+        Self { caller, allows, denies, void, unreadable }
+    }
+
     fn inline(&mut self, engine: &Engine<'_>, policies: &[InlinePolicy]) {
         for policy in policies {
             let source = Source { name: policy.name.clone(), arn: String::new() };
@@ -372,8 +451,12 @@ impl Collected {
     fn add<'g>(&mut self, source: Source, grants: impl Iterator<Item = &'g Grant>) {
         let source = Rc::new(source);
         for grant in grants {
-            let list = if grant.statement.allow { &mut self.allows } else { &mut self.denies };
-            list.push(Sourced { source: Rc::clone(&source), grant: grant.clone() });
+            let source = Rc::clone(&source);
+            match grant.of(self.caller) {
+                Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
+                Some(grant) => self.denies.push(Sourced { source, grant }),
+                None => self.void.push(Sourced { source, grant: grant.clone() }),
+            }
         }
     }
 }
@@ -530,6 +613,7 @@ fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
         service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
     match condition::read(&deny.statement, service) {
         Reading::Never => None,
+        _ if conditions.iter().any(condition::is_avoidable) => None,
         _ if conditions.is_empty() || decided => Some(Reading::Open),
         _ => Some(Reading::Held),
     }
@@ -547,7 +631,7 @@ pub fn is_everything(set: &ActionSet, catalogue: &Catalogue) -> bool {
 
 /// Enough of IAM to make oneself an administrator at will: nearly all of `iam:*`, or the power to rewrite
 /// any role together with the power to become or to pass any role.
-fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
+pub fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
     static REWRITES: Named = Named::new(&[
         "iam:PutRolePolicy",
         "iam:AttachRolePolicy",

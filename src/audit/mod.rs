@@ -3,7 +3,8 @@
 //! ```text
 //! account.rs   the dump, read            policy.rs      the grammar of a document
 //! catalogue.rs every action of AWS       managed.rs     AWS's own policies      data/ both, and how they are made
-//! condition.rs how much a condition holds back          pattern.rs  wildcards
+//! condition.rs how much a condition holds back          caller.rs   what who calls decides of it
+//! pattern.rs   wildcards
 //! evaluate.rs  what a role may do        trust.rs       who may become it
 //! escalate.rs  ways up, as tables        graph.rs       who can become whom
 //! rules/       a table row and a function each          audit.rs    rules over roles -> findings
@@ -17,6 +18,7 @@ pub mod action_set;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
 pub mod audit;
 pub mod baseline;
+pub mod caller;
 pub mod catalogue;
 mod circles;
 #[cfg(feature = "sdk")]

@@ -243,7 +243,7 @@ impl<'a> RoleView<'a> {
             role,
             index,
             kind: RoleKind::of(role),
-            admissions: admissions(role),
+            admissions: admissions(role, engine.now),
             effective,
             admin,
             touches_iam,

@@ -17,7 +17,7 @@ fn expected() -> Expected {
         .into(),
         ..ExpectedRole::default()
     };
-    Expected { roles: [("a".into(), role)].into(), claim: Some(("opsctl:project".into(), "dogs".into())) }
+    Expected { roles: [("a".into(), role)].into(), claim: [("opsctl:project".into(), "dogs".into())].into() }
 }
 
 fn drift(roles: impl IntoIterator<Item = RoleMaker>) -> Vec<&'static str> {

@@ -139,7 +139,7 @@ fn explanations_name_statement_and_limit() {
         .boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
         .can(deny(&["s3:GetObject"], &["arn:aws:s3:::secret/*"]))]);
     let account = world.account();
-    let ask = |action, resource| explain(&account, "a", action, Some(resource)).expect("the role exists");
+    let ask = |action, resource| explain(&account, "a", action, Some(resource), now()).expect("the role exists");
     assert_eq!(ask("s3:GetObject", "arn:aws:s3:::b/k").decision, Decision::Allowed);
     assert_eq!(ask("s3:GetObject", "arn:aws:s3:::secret/k").decision, Decision::DeniedExplicitly);
     assert_eq!(ask("s3:PutObject", "arn:aws:s3:::b/k").decision, Decision::OutsideBoundary);
@@ -149,7 +149,7 @@ fn explanations_name_statement_and_limit() {
             .to_string()
             .contains("boundary AmazonS3ReadOnlyAccess does not let it through")
     );
-    assert!(explain(&account, "nobody", "s3:GetObject", None).is_none());
+    assert!(explain(&account, "nobody", "s3:GetObject", None, now()).is_none());
 }
 
 #[test]
