@@ -260,7 +260,8 @@ impl Account {
                 self.problem(&role.name, "a role without a name or an ARN was left out");
             }
         }
-        let arns = |list: Vec<Provider>| list.into_iter().map(|provider| provider.arn).collect::<BTreeSet<_>>();
+        let arns =
+            |list: Vec<Provider>| list.into_iter().map(|provider| provider.arn).collect::<BTreeSet<_>>();
         self.oidc_providers = page.oidc_providers.map(arns).or(self.oidc_providers.take());
         self.saml_providers = page.saml_providers.map(arns).or(self.saml_providers.take());
         merge(&mut self.roles, page.role_detail_list.items, |role| &role.arn);

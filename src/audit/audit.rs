@@ -142,6 +142,7 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
                 .cmp(&a.severity)
                 .then_with(|| a.rule.cmp(b.rule))
                 .then_with(|| a.cause.cmp(&b.cause))
+                .then_with(|| a.title.cmp(&b.title))
                 .then_with(|| a.resource.cmp(&b.resource))
         });
     }
@@ -167,6 +168,8 @@ fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> F
     if view.kind == RoleKind::IdentityCenter {
         finding.fix =
             format!("Change the permission set of Identity Center that made the role. {}", finding.fix);
+        // Mended elsewhere, so shown apart.
+        finding.cause.push_str(" (Identity Center)");
     }
     if rule.family() == Family::Permissions && settings.is_break_glass(view.role) {
         finding.severity = finding.severity.lowered();
@@ -250,13 +253,15 @@ impl Audit {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for finding in &self.findings {
-            // Findings are sorted by severity, rule and cause.
-            match groups.last_mut() {
-                Some(group)
-                    if group.first().rule == finding.rule
-                        && group.first().cause == finding.cause
-                        && group.first().severity == finding.severity =>
-                {
+            // Findings are sorted by severity, rule, cause and title. Titles that count days differ within one group.
+            let alike = |group: &&mut Group<'_>| {
+                let first = group.first();
+                let same_title = first.title == finding.title || first.rule.starts_with("IAM4");
+                let key = |f: &'_ Finding| (f.rule, f.severity, f.cause.clone());
+                same_title && key(first) == key(finding)
+            };
+            match groups.last_mut().filter(alike) {
+                Some(group) => {
                     group.findings.push(finding);
                 }
                 _ => groups.push(Group { findings: vec![finding] }),

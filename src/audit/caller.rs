@@ -22,8 +22,7 @@ pub struct Caller<'a> {
 }
 
 /// Keys whose value follows from who calls.
-const PERSONAL: [&str; 4] =
-    ["aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:username"];
+const PERSONAL: [&str; 4] = ["aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:username"];
 const CLOCKS: [&str; 2] = ["aws:currenttime", "aws:epochtime"];
 
 /// Whether the caller or the day may decide a condition of the statement.
@@ -141,7 +140,8 @@ fn exclude(a: &Condition, b: &Condition) -> bool {
     let literal = |c: &Condition| {
         let operator = Operator::parse(&c.operator);
         let wild = operator.takes_wildcards() && c.values.iter().any(|v| pattern::is_wild(v));
-        let texts = ["string", "arn", "bool"].iter().any(|kind| operator.base.to_ascii_lowercase().starts_with(kind));
+        let texts =
+            ["string", "arn", "bool"].iter().any(|kind| operator.base.to_ascii_lowercase().starts_with(kind));
         texts && !wild && !operator.is_negated() && c.values.iter().all(|v| !v.contains("${"))
     };
     let none_fits = |values: &Condition, other: &Condition| {

@@ -20,10 +20,8 @@ impl Account {
             // A dump of what could not be read in full must not look whole.
             "IsTruncated": self.problems.iter().any(|problem| problem.resource.is_empty()),
         });
-        let providers = [
-            ("OpenIDConnectProviderList", &self.oidc_providers),
-            ("SAMLProviderList", &self.saml_providers),
-        ];
+        let providers =
+            [("OpenIDConnectProviderList", &self.oidc_providers), ("SAMLProviderList", &self.saml_providers)];
         for (name, list) in providers.into_iter().filter_map(|(name, list)| Some((name, list.as_ref()?))) {
             dump[name] = list.iter().map(|arn| json!({"Arn": arn})).collect();
         }

@@ -89,7 +89,7 @@ impl Grant {
                 let found = patterns.iter().find(|p| pattern::matches_ignoring_case(p, action));
                 found.map_or_else(|| action.to_owned(), Clone::clone)
             }
-            Scope::Except(patterns) => format!("everything but {}", patterns.join(", ")),
+            Scope::Except(patterns) => format!("everything but {}", shorten(patterns)),
         }
     }
 }

@@ -474,9 +474,8 @@ impl Graph {
     /// A role besides `this` that machines may have and that leads to an administrator.
     pub fn machine_role_reaching_admin(&self, this: usize) -> Option<&str> {
         let mut nodes = self.roles.iter().enumerate();
-        let leads = |(index, node): &(usize, &Node)| {
-            *index != this && node.of_machines && self.reaches_admin(*index)
-        };
+        let leads =
+            |(index, node): &(usize, &Node)| *index != this && node.of_machines && self.reaches_admin(*index);
         nodes.find(leads).map(|(_, node)| node.arn.as_str())
     }
 

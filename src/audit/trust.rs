@@ -100,7 +100,8 @@ pub const ASSUME: &[&str] = &["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:A
 pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
     let Some(policy) = role.trust.policy() else { return Vec::new() };
     let lets_in = |s: &Statement| s.allow && ASSUME.iter().any(|action| covers(s, action));
-    let over = |s: &Statement| now.is_some_and(|now| s.conditions.iter().any(|c| in_time(c, now) == Some(false)));
+    let over =
+        |s: &Statement| now.is_some_and(|now| s.conditions.iter().any(|c| in_time(c, now) == Some(false)));
     let statements = || policy.statements.iter().map(|s| &**s);
     let allowing = statements().enumerate().filter(|(_, s)| lets_in(s) && !over(s));
     let denials: Vec<&Statement> = statements().filter(|s| !s.allow && !over(s)).collect();

@@ -87,7 +87,11 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     }
     let location =
         config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
-    ui.out(&report::render(&result, format, Options { location: &location, fail_on }));
+    ui.out(&report::render(
+        &result,
+        format,
+        Options { location: &location, fail_on, styles: *ui.styled_out() },
+    ));
     Ok(match fail_on {
         // Findings first: that something else could not be read does not make them better.
         Some(limit) if result.fails(limit) => Exit::Changes,
@@ -252,14 +256,7 @@ fn dump(file: &Path) -> Result<Account, Failure> {
     Account::from_json(&text).map_err(|error| bad_file(file, "a dump", &error))
 }
 
-fn why(
-    account: &Account,
-    role: &str,
-    action: &str,
-    resource: Option<&str>,
-    now: Instant,
-    ui: &Ui,
-) -> Ended {
+fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, now: Instant, ui: &Ui) -> Ended {
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
         let message = format!("the account has no role `{role}`");
         return Err(Failure::said(

@@ -61,9 +61,7 @@ pub async fn collect(iam: &aws_sdk_iam::Client) -> Collected {
     let mut lists: Map<String, Value> =
         LISTS.iter().map(|name| ((*name).to_owned(), Value::Array(Vec::new()))).collect();
     let mut whole = true;
-    for (what, (found, error)) in
-        [("all roles", roles), ("all users, groups and managed policies", others)]
-    {
+    for (what, (found, error)) in [("all roles", roles), ("all users, groups and managed policies", others)] {
         for (list, items) in LISTS.iter().zip(found) {
             if let Some(Value::Array(all)) = lists.get_mut(*list) {
                 all.extend(items);
@@ -187,7 +185,8 @@ async fn complete_boundaries(
         match bounded_by(iam, &policy).await {
             Ok(names) => {
                 for role in entries(lists, "RoleDetailList") {
-                    let bounded = role["RoleName"].as_str().is_some_and(|name| names.iter().any(|n| n == name));
+                    let bounded =
+                        role["RoleName"].as_str().is_some_and(|name| names.iter().any(|n| n == name));
                     if bounded && role.pointer(BOUNDARY).is_none() {
                         role["PermissionsBoundary"] =
                             json!({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": policy});
@@ -216,11 +215,7 @@ async fn bounded_by(iam: &aws_sdk_iam::Client, policy: &str) -> OpResult<Vec<Str
 }
 
 /// The identity providers, where a trust policy names one.
-async fn providers(
-    iam: &aws_sdk_iam::Client,
-    lists: &mut Map<String, Value>,
-    collected: &mut Collected,
-) {
+async fn providers(iam: &aws_sdk_iam::Client, lists: &mut Map<String, Value>, collected: &mut Collected) {
     let trusts: String = entries(lists, "RoleDetailList")
         .map(|role| role["AssumeRolePolicyDocument"].to_string())
         .filter(|trust| trust.contains("-provider/"))

@@ -8,6 +8,7 @@ mod sarif;
 
 use super::audit::Audit;
 use super::finding::Severity;
+use crate::report::style::Styles;
 
 pub use human::explain;
 
@@ -57,12 +58,14 @@ pub struct Options<'a> {
     pub location: &'a str,
     /// Findings as bad as this, and new, fail.
     pub fail_on: Option<Severity>,
+    /// How the form for people is coloured.
+    pub styles: Styles,
 }
 
 /// Renders an audit. Whole lines; for GitHub none when there is nothing to tell.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     match form {
-        Format::Human => human::render(audit),
+        Format::Human => human::render(audit, options.styles),
         Format::Json => json(audit),
         Format::Sarif => sarif::render(audit, options),
         Format::Junit => junit::render(audit, options),

@@ -189,7 +189,8 @@ fn extra_grant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     for seen in beyond {
         let actions = seen.grant.statement.actions.patterns();
         names.extend(actions.iter().filter(|_| more.is_empty()).cloned());
-        evidence.push(format!("not configured: {}", seen.evidence(actions.first().map_or("", String::as_str))));
+        evidence
+            .push(format!("not configured: {}", seen.evidence(actions.first().map_or("", String::as_str))));
     }
     // A Deny or a boundary that went gives actions back without any statement that grew.
     names.sort();

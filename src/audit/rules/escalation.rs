@@ -402,7 +402,8 @@ fn ways_everywhere(
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let machines = |way: &Way| {
-        let role = (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
+        let role =
+            (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
         Some((Severity::High, format!("machines of {role}, which leads to an administrator")))
     };
     ways_everywhere(cx, view, &EXISTING_WAYS, Severity::Medium, machines)

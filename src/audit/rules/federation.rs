@@ -186,7 +186,9 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
         });
         let app = a.fixes_any(|key| {
             consumer.is_some_and(|host| key.starts_with(host))
-                && [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"].iter().any(|claim| key.ends_with(claim))
+                && [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"]
+                    .iter()
+                    .any(|claim| key.ends_with(claim))
         });
         if let Some(host) = consumer.filter(|_| !app) {
             return Some(format!("{host} with any application and any person"));

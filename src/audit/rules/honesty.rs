@@ -63,7 +63,8 @@ pub fn of_role(cx: &Context<'_>, view: &RoleView<'_>) {
         cx.undecided("IAM902", arn, format!("{place}: {}", conditions.join(" and ")));
     }
     for admission in view.admissions.iter().filter(|a| a.hold == Hold::Unknown) {
-        let conditions: Vec<String> = admission.statement.conditions.iter().map(ToString::to_string).collect();
+        let conditions: Vec<String> =
+            admission.statement.conditions.iter().map(ToString::to_string).collect();
         cx.undecided("IAM902", arn, format!("{}: {}", admission.label(), conditions.join(" and ")));
     }
 }

@@ -255,21 +255,24 @@ fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
     let near = |used: usize, quota: usize, what: &str| {
-        (used * 10 >= quota * 9).then(|| format!("{used} of {quota} {what}"))
+        (used * 10 >= quota * 9).then(|| format!("{} % of {quota} {what}", used * 100 / quota))
     };
     let size = |document: &Document| document.policy().map_or(0, |policy| policy.size);
     let mut hits = Vec::new();
     for role in cx.account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::Ordinary) {
         let inline = role.inline.iter().map(|policy| size(&policy.document)).sum();
         let facts = [
-            near(role.attached.len(), 10, "managed policies are attached"),
+            near(role.attached.len(), 10, "attached managed policies"),
             near(inline, 10_240, "characters of inline policies"),
         ];
         hits.push((role.arn.clone(), facts.into_iter().flatten().collect::<Vec<_>>()));
     }
     for policy in customer_policies(cx) {
         let used = policy.default_document().map_or(0, size);
-        hits.push((policy.arn.clone(), near(used, 6_144, "characters of a managed policy").into_iter().collect()));
+        hits.push((
+            policy.arn.clone(),
+            near(used, 6_144, "characters of a managed policy").into_iter().collect(),
+        ));
     }
     let whole = [
         near(cx.account.roles.len(), 1_000, "roles of the account"),
@@ -341,7 +344,9 @@ fn contained(cx: &Context<'_>) -> Vec<Hit> {
             }));
         }
         if !evidence.is_empty() {
-            hits.push(Hit::new(evidence.join("; "), evidence).on(&*role.arn).title("A policy within another"));
+            hits.push(
+                Hit::new(evidence.join("; "), evidence).on(&*role.arn).title("A policy within another"),
+            );
         }
     }
     hits

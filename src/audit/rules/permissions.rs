@@ -188,8 +188,9 @@ fn covered_services(cx: &Context<'_>, view: &RoleView<'_>, grant: &Grant) -> Vec
     const FEW: usize = 8;
     let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
     let whole = |pattern: &String| {
-        let (prefix, _) =
-            pattern.split_once(':').filter(|(_, name)| pattern::is_wild(name) && !pattern::is_everything(name))?;
+        let (prefix, _) = pattern
+            .split_once(':')
+            .filter(|(_, name)| pattern::is_wild(name) && !pattern::is_everything(name))?;
         let actions = cx.catalogue.service(&prefix.to_ascii_lowercase())?;
         let held = actions.len() > FEW && actions.clone().all(|id| view.effective.open.contains(id));
         held.then(|| prefix.to_ascii_lowercase())
@@ -269,6 +270,15 @@ impl RoleView<'_> {
             evidence.push(sourced.evidence(action));
             sources.push(sourced.source.label());
         }
+        if evidence.is_empty() {
+            // Nearly everything, and just not those: the statements that give the most.
+            let mut widest: Vec<&Sourced> = self.effective.allows.iter().collect();
+            widest.sort_by_key(|s| std::cmp::Reverse(s.grant.unlimited.len()));
+            for sourced in widest.into_iter().take(2).filter(|s| !s.grant.unlimited.is_empty()) {
+                evidence.push(sourced.evidence("*"));
+                sources.push(sourced.source.label());
+            }
+        }
         sources.sort();
         sources.dedup();
         evidence.extend(self.effective.limits());
@@ -279,11 +289,14 @@ impl RoleView<'_> {
 fn admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (view.admin == Admin::Yes).then(|| {
         let (cause, mut evidence) = view.admin_evidence(cx);
-        evidence.push(format!(
-            "{} of {} known actions on all resources",
-            view.effective.open.len(),
-            cx.catalogue.len()
-        ));
+        evidence.push(match view.is_everything(cx) {
+            true => format!(
+                "{} of {} known actions on all resources",
+                view.effective.open.len(),
+                cx.catalogue.len()
+            ),
+            false => "with these it can give itself everything else".to_owned(),
+        });
         Hit::new(cause, evidence)
     })
 }

@@ -194,11 +194,7 @@ fn old(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         Some(day) => vec![created(view), format!("last reviewed {}", day.day())],
         None => vec![created(view), "no tag opsctl:reviewed".into()],
     };
-    Some(Hit::new("old", evidence).severity(if age > 730 {
-        Severity::Low
-    } else {
-        Severity::Info
-    }))
+    Some(Hit::new("old", evidence).severity(if age > 730 { Severity::Low } else { Severity::Info }))
 }
 
 fn created(view: &RoleView<'_>) -> String {
