@@ -77,6 +77,8 @@ pub struct Audit {
     /// Version of this shape.
     pub format: u32,
     pub account: String,
+    /// The time that it is about.
+    pub at: Instant,
     pub catalogue_date: &'static str,
     pub summary: Summary,
     /// Worst first; one per rule and resource.
@@ -149,6 +151,7 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let mut audit = Audit {
         format: 1,
         account: account.id.clone(),
+        at: settings.now,
         catalogue_date: Catalogue::embedded().date(),
         summary: Summary::default(),
         findings,

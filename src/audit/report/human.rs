@@ -7,10 +7,13 @@ use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::graph::name_of;
 use crate::audit::rules::{self, Rule};
+use crate::audit::time::Instant;
 use crate::report::style::Styles;
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
+/// Days after which the catalogue of AWS's actions is worth a word.
+const OLD: i64 = 90;
 
 pub(super) fn render(audit: &Audit, styles: Styles) -> String {
     let mut out = String::new();
@@ -23,6 +26,10 @@ pub(super) fn render(audit: &Audit, styles: Styles) -> String {
         s.service_linked,
         audit.catalogue_date
     );
+    let made = Instant::parse(audit.catalogue_date);
+    if let Some(age) = made.map(|day| day.days_until(audit.at)).filter(|age| *age > OLD) {
+        let _ = writeln!(out, "The catalogue is {age} days old: newer actions and policies of AWS are not in it.");
+    }
     for group in audit.groups() {
         let first = group.first();
         let severity = format!("{:<8}", first.severity.word());
