@@ -3,6 +3,7 @@
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
 //! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
 
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/core/audit/generate/mod.rs"]
 mod generate;
 #[expect(dead_code, reason = "the tests use more of it")]

@@ -2,7 +2,7 @@
 //! condition weighed.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy,
 use super::action_set::{ActionId, ActionSet};
 use super::caller::{self, Caller};
 use super::catalogue::{Catalogue, Home, Named, in_partition_aws};
-use super::condition::{self, Hold, Reading};
+use super::condition::{self, Hold};
 use super::managed;
 use super::pattern;
 use super::policy::{Document, Scope, Statement};
@@ -25,6 +25,7 @@ pub struct Engine<'a> {
     pub now: Option<Instant>,
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
+    whole: OnceCell<ActionSet>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
     unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
@@ -188,19 +189,6 @@ pub struct Effective {
     pub some: ActionSet,
 }
 
-/// The answer to "may the role do this to that?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    Allowed,
-    /// Only while a condition holds.
-    Conditional,
-    DeniedExplicitly,
-    OutsideBoundary,
-    NotAllowed,
-    /// The boundary's document is missing.
-    Unknown,
-}
-
 impl<'a> Engine<'a> {
     /// An engine for one account, without a clock.
     pub fn new(account: &'a Account) -> Self {
@@ -210,6 +198,7 @@ impl<'a> Engine<'a> {
             now: None,
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
+            whole: OnceCell::new(),
             actions: RefCell::default(),
             unlimited: Default::default(),
             compiled: RefCell::default(),
@@ -338,10 +327,13 @@ impl<'a> Engine<'a> {
     fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
         let mut actions = ActionSet::default();
         for pattern in statement.actions.patterns() {
-            actions.extend(self.expand(pattern).iter().copied());
+            match pattern::is_everything(pattern) {
+                true => actions.union(self.whole()),
+                false => actions.extend(self.expand(pattern).iter().copied()),
+            }
         }
         if let Scope::Except(_) = statement.actions {
-            let mut rest = ActionSet::from_iter(self.expand("*").iter().copied());
+            let mut rest = self.whole().clone();
             rest.subtract(&actions);
             actions = rest;
         }
@@ -377,6 +369,11 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Every catalogued action.
+    fn whole(&self) -> &ActionSet {
+        self.whole.get_or_init(|| self.catalogue.all().collect())
+    }
+
     /// The catalogued actions that a pattern matches; each pattern is worked out once.
     pub fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
         if let Some(known) = self.actions.borrow().get(pattern) {
@@ -396,7 +393,7 @@ impl<'a> Engine<'a> {
         }
         let home = Home { partition: self.account.partition(), account: &self.account.id };
         let set = Rc::new(match of_any_type {
-            _ if pattern::is_everything(resource) => self.catalogue.all().collect(),
+            _ if pattern::is_everything(resource) => self.whole().clone(),
             true => self.catalogue.unlimited_by(resource, home),
             false => self.catalogue.wholly_covered_by(resource, home),
         });
@@ -498,69 +495,6 @@ fn everywhere<'g>(denies: impl Iterator<Item = &'g Grant>) -> ActionSet {
 }
 
 impl Effective {
-    /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without resources)?
-    pub fn decide(&self, action: &str, resource: &str) -> Decision {
-        self.decide_for(action, resource, None)
-    }
-
-    /// As [`Self::decide`], for `iam:PassRole` to a given service.
-    pub fn decide_for(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
-        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let (mut open, mut found) = (false, false);
-        for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
-            let reading = condition::read(&allow.grant.statement, service);
-            open |= reading == Reading::Open;
-            found |= reading != Reading::Never;
-        }
-        match self.denial(action, resource, service) {
-            Some(Reading::Open) => return Decision::DeniedExplicitly,
-            _ if !found => return Decision::NotAllowed,
-            Some(_) => open = false,
-            None => {}
-        }
-        match self.within_ceiling(action, resource, service) {
-            Decision::Allowed if open => Decision::Allowed,
-            Decision::Allowed => Decision::Conditional,
-            limited => limited,
-        }
-    }
-
-    /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
-    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<Reading> {
-        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let denies = self.denies.iter().map(|s| &s.grant);
-        denies
-            .filter(|g| applies(g))
-            .filter_map(|g| read_deny(g, service))
-            .min_by_key(|reading| *reading != Reading::Open)
-    }
-
-    /// What the boundary alone says: `Allowed` when there is none.
-    pub fn within_ceiling(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
-        let grants = match &self.ceiling {
-            Ceiling::None => return Decision::Allowed,
-            Ceiling::Missing { .. } => return Decision::Unknown,
-            Ceiling::Known { grants, .. } => grants,
-        };
-        let mut best = Decision::OutsideBoundary;
-        for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
-            if !grant.statement.allow {
-                match read_deny(grant, service) {
-                    Some(Reading::Open) => return Decision::DeniedExplicitly,
-                    Some(_) => best = Decision::Conditional,
-                    None => {}
-                }
-                continue;
-            }
-            match condition::read(&grant.statement, service) {
-                Reading::Open => best = Decision::Allowed,
-                Reading::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
-                _ => {}
-            }
-        }
-        best
-    }
-
     /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a service.
     pub fn allows_at_times(&self, action: ActionId) -> bool {
         let at_times = |s: &&Sourced| {
@@ -602,20 +536,6 @@ impl Effective {
             ));
         }
         lines
-    }
-}
-
-/// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
-/// every condition is decided for sure always holds.
-fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
-    let conditions = &deny.statement.conditions;
-    let decided =
-        service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
-    match condition::read(&deny.statement, service) {
-        Reading::Never => None,
-        _ if conditions.iter().any(condition::is_avoidable) => None,
-        _ if conditions.is_empty() || decided => Some(Reading::Open),
-        _ => Some(Reading::Held),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::account::Account;
 use super::catalogue::Catalogue;
-use super::evaluate::{Ceiling, Decision, Engine, Sourced};
+use super::decide::Decision;
+use super::evaluate::{Ceiling, Engine, Sourced};
 use super::pattern;
 use super::time::Instant;
 

@@ -114,6 +114,11 @@ pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
                 negated: statement.principals.as_ref()?.negated,
                 hold: Hold::Void,
             };
+            statement
+                .conditions
+                .iter()
+                .filter(|c| fixes(c, &statement.conditions))
+                .for_each(|c| admission.narrow(c));
             let stands = denials.iter().all(|deny| admission.less(deny));
             admission.hold = condition::hold(&admission.statement);
             stands.then_some(admission)
@@ -131,6 +136,20 @@ fn covers(statement: &Statement, action: &str) -> bool {
 }
 
 impl<'a> Admission<'a> {
+    /// "Everybody whose account is …" is that account, not everybody.
+    fn narrow(&mut self, condition: &'a Condition) {
+        let Some(place) = self.principals.iter().position(|p| *p == Principal::Anyone) else { return };
+        let account = |value: &'a String| match condition.key.to_ascii_lowercase().as_str() {
+            "aws:principalaccount" => Some(value.as_str()).filter(|v| v.len() == 12 && !pattern::is_wild(v)),
+            "aws:principalarn" => account_of(value),
+            _ => None,
+        };
+        if let Some(accounts) = condition.values.iter().map(account).collect::<Option<Vec<_>>>() {
+            self.principals.remove(place);
+            self.principals.extend(accounts.into_iter().map(Principal::Account));
+        }
+    }
+
     /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as none,
     /// except where its others are true of everybody.
     fn less(&mut self, deny: &'a Statement) -> bool {
@@ -165,6 +184,7 @@ impl<'a> Admission<'a> {
             [only] if everybody => {
                 if let Some(implied) = opposite(only) {
                     self.statement.to_mut().conditions.push(implied);
+                    self.narrow(only);
                 }
                 true
             }

@@ -12,11 +12,11 @@ use super::exit::Exit;
 use super::session::{self, Environment};
 use super::ui::Ui;
 use crate::audit::account::plain_text;
-use crate::audit::collect::usage::{Detail, Fetched, Reporter, Reports};
 use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
-use crate::audit::report::{self, Format, Options};
+use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
+use crate::audit::report::{self, Format, Look, Options};
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
 use crate::aws::Clients;
 use crate::config::Config;
@@ -24,6 +24,7 @@ use crate::desired;
 use crate::domain::{Scope, codes};
 use crate::engine::Outcomes;
 use crate::inputs::Inputs;
+use crate::report::style::Styles;
 use crate::resources::role::{Role, Spec as RoleSpec};
 use crate::resources::{KindName, kinds};
 
@@ -90,7 +91,11 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     ui.out(&report::render(
         &result,
         format,
-        Options { location: &location, fail_on, styles: *ui.styled_out() },
+        Options {
+            location: &location,
+            fail_on,
+            paint: if ui.styled_out().is_colored() { colored } else { report::plain },
+        },
     ));
     Ok(match fail_on {
         // Findings first: that something else could not be read does not make them better.
@@ -98,6 +103,17 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         _ if result.is_incomplete() => Exit::Incomplete,
         _ => Exit::Done,
     })
+}
+
+fn colored(look: Look, text: &str) -> String {
+    let styles = Styles::colored();
+    match look {
+        Look::Severe => styles.error(text),
+        Look::Doubtful => styles.update(text),
+        Look::Minor => styles.faint(text),
+        Look::Title => styles.strong(text),
+        Look::Advice => styles.help(text),
+    }
 }
 
 fn format(args: &AuditArgs, ui: &Ui) -> Result<Format, Failure> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use opsctl::audit::collect::usage::{Detail, Reporter, Reports};
 use opsctl::audit::collect::{self, Collected};
+use opsctl::audit::last_accessed::{Detail, Reporter, Reports};
 use opsctl::audit::{self, Account, Instant, Settings};
 use opsctl::aws::{self, Choice, Clients};
 use opsctl::engine::Pace;
@@ -56,9 +56,11 @@ impl Iam {
             let arn = format!("arn:aws:iam::aws:policy/{policy}");
             iam.attach_role_policy().role_name(name).policy_arn(arn).send().await.expect("attached");
         }
-        let services: BTreeMap<_, _> = used.iter().map(|(service, day)| (*service, json!({"last": day}))).collect();
+        let services: BTreeMap<_, _> =
+            used.iter().map(|(service, day)| (*service, json!({"last": day}))).collect();
         let last = used.iter().map(|(_, day)| *day).max();
-        let past = json!({"role": name, "created": "2024-01-01T00:00:00Z", "last_used": last, "services": services});
+        let past =
+            json!({"role": name, "created": "2024-01-01T00:00:00Z", "last_used": last, "services": services});
         self.post("iam", &past).await;
     }
 
@@ -124,7 +126,13 @@ async fn a_denied_call_is_named_and_never_a_pass() {
         iam.role("plain", &["AdministratorAccess"], &[("s3", "2026-10-30T00:00:00Z")]).await;
         iam.strike(&[rule]);
         let (found, account) = iam.collect().await;
-        assert!(found.problems.iter().any(|(id, text)| *id == expected && text.contains("AccessDenied") || text.contains("iam:")), "{found:?}");
+        assert!(
+            found
+                .problems
+                .iter()
+                .any(|(id, text)| *id == expected && text.contains("AccessDenied") || text.contains("iam:")),
+            "{found:?}"
+        );
         assert_eq!(unevaluated(&account).first(), Some(&expected));
         iam.sandbox.stop().await;
     }
@@ -134,7 +142,11 @@ async fn a_denied_call_is_named_and_never_a_pass() {
 async fn throttling_and_cut_connections_are_waited_out() {
     let iam = Iam::start().await;
     iam.role("plain", &["AmazonS3FullAccess"], &[("s3", "2026-10-30T00:00:00Z")]).await;
-    iam.strike(&["throttle@iam:GetAccountAuthorizationDetails#1x3", "throttle@iam:ListRoles#1x2", "cut@iam:ListRoles#3"]);
+    iam.strike(&[
+        "throttle@iam:GetAccountAuthorizationDetails#1x3",
+        "throttle@iam:ListRoles#1x2",
+        "cut@iam:ListRoles#3",
+    ]);
     let (found, account) = iam.collect().await;
     assert_eq!((found.problems, account.roles.len()), (Vec::new(), 1));
     assert_eq!(iam.sandbox.world().faults.hits(), 6);
@@ -214,8 +226,14 @@ fn dump(world: &World) {
     let full = json!([{"PolicyName": "AmazonS3FullAccess", "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]);
     let roles = json!([
         role("etl", json!({"AttachedManagedPolicies": full})),
-        role("web", json!({"AttachedManagedPolicies": full, "Tags": [{"Key": "opsctl:ignore", "Value": "IAM101"}]})),
-        role("odd<&>\"name", json!({"RolePolicyList": [{"PolicyName": "a\u{1}b", "PolicyDocument": policy("iam:*")}]})),
+        role(
+            "web",
+            json!({"AttachedManagedPolicies": full, "Tags": [{"Key": "opsctl:ignore", "Value": "IAM101"}]})
+        ),
+        role(
+            "odd<&>\"name",
+            json!({"RolePolicyList": [{"PolicyName": "a\u{1}b", "PolicyDocument": policy("iam:*")}]})
+        ),
         role("bad", json!({"RolePolicyList": [{"PolicyName": "p", "PolicyDocument": "%7Bnonsense"}]})),
     ]);
     world.write("dump.json", &json!({"RoleDetailList": roles, "Policies": []}).to_string());
@@ -278,7 +296,10 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
     let known = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(10).json();
     assert_eq!((&known["summary"]["new"], &known["format"]), (&json!(0), &json!(1)));
     // The unreadable policy is mended, and the administrator's is gone.
-    let mended = world.read("dump.json").replace("%7Bnonsense", "%7B%22Statement%22%3A%5B%5D%7D").replace("iam:*", "iam:ListRoles");
+    let mended = world
+        .read("dump.json")
+        .replace("%7Bnonsense", "%7B%22Statement%22%3A%5B%5D%7D")
+        .replace("iam:*", "iam:ListRoles");
     world.write("dump.json", &mended);
     let fixed = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(0).json();
     assert!(fixed["fixed"].as_array().is_some_and(|fixed| !fixed.is_empty()), "{fixed}");

@@ -33,10 +33,12 @@ impl Fake {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (answer, counted) = (Arc::clone(&answer), Arc::clone(&counted));
-                std::thread::spawn(move || serve(stream, |call| {
-                    counted.fetch_add(1, Ordering::Relaxed);
-                    answer(call)
-                }));
+                std::thread::spawn(move || {
+                    serve(stream, |call| {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        answer(call)
+                    })
+                });
             }
         });
         Self { url, calls }
@@ -74,7 +76,10 @@ fn serve(stream: TcpStream, answer: impl Fn(&Call) -> Answer) {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let (status, body) = answer(&call);
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         if writer.write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }
@@ -136,14 +141,18 @@ fn next(page: usize) -> String {
 
 fn audit(fake: &Fake, code: i32) -> Value {
     let world = World::empty().credentials();
-    let args = ["--endpoint-url", &fake.url, "audit-iam", "--now", "2026-11-01T00:00:00Z", "--format", "json"];
+    let args =
+        ["--endpoint-url", &fake.url, "audit-iam", "--now", "2026-11-01T00:00:00Z", "--format", "json"];
     world.run(args).ended(code).json()
 }
 
 fn reasons(report: &Value) -> Vec<String> {
     let entries = report["not_evaluated"].as_array().expect("a list");
     let hard = entries.iter().filter(|entry| entry["optional"] == false);
-    hard.map(|entry| format!("{} {}", entry["rule"].as_str().unwrap_or(""), entry["reason"].as_str().unwrap_or(""))).collect()
+    hard.map(|entry| {
+        format!("{} {}", entry["rule"].as_str().unwrap_or(""), entry["reason"].as_str().unwrap_or(""))
+    })
+    .collect()
 }
 
 const DETAILS: &str = "GetAccountAuthorizationDetails";
@@ -157,19 +166,25 @@ fn pages_that_do_not_end_or_do_not_parse_are_named() {
             0 => page(DETAILS, 0..2, &next(1)),
             _ => (200, page(DETAILS, 2..4, END).1[..400].to_owned()),
         }),
-        ("refused", |n| match n {
+        ("refused", |n| {
+            match n {
             0 => page(DETAILS, 0..2, &next(1)),
             _ => (403, "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>".into()),
+        }
         }),
     ];
     for (what, roles) in cases {
         let report = audit(&Fake::start(account(roles)), 10);
         assert_eq!(report["summary"]["incomplete"], true, "{what}");
         assert_eq!(report["summary"]["roles"], 2, "{what}: what was read is judged");
-        let found = report["findings"].as_array().expect("a list").iter().filter(|f| f["rule"] == "IAM101").count();
+        let found =
+            report["findings"].as_array().expect("a list").iter().filter(|f| f["rule"] == "IAM101").count();
         assert_eq!(found, 2, "{what}");
         let reasons = reasons(&report);
-        assert!(reasons.iter().any(|r| r.starts_with("IAM903 all roles could not be read")), "{what}: {reasons:?}");
+        assert!(
+            reasons.iter().any(|r| r.starts_with("IAM903 all roles could not be read")),
+            "{what}: {reasons:?}"
+        );
     }
 }
 
@@ -180,7 +195,8 @@ fn a_throttled_account_is_read_to_its_end() {
     let bucket = Mutex::new((15.0_f64, Instant::now()));
     let refused = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&refused);
-    let whole = account(|n| page(DETAILS, n * 5..n * 5 + 5, &if n + 1 < PAGES { next(n + 1) } else { END.into() }));
+    let whole =
+        account(|n| page(DETAILS, n * 5..n * 5 + 5, &if n + 1 < PAGES { next(n + 1) } else { END.into() }));
     let fake = Fake::start(move |call| {
         let mut bucket = bucket.lock().expect("nobody panics here");
         let (tokens, since) = *bucket;

@@ -2,20 +2,19 @@
 
 use std::fmt::Write;
 
-use super::counted;
+use super::{Look, Paint, counted};
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::graph::name_of;
 use crate::audit::rules::{self, Rule};
 use crate::audit::time::Instant;
-use crate::report::style::Styles;
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
 /// Days after which the catalogue of AWS's actions is worth a word.
 const OLD: i64 = 90;
 
-pub(super) fn render(audit: &Audit, styles: Styles) -> String {
+pub(super) fn render(audit: &Audit, paint: Paint) -> String {
     let mut out = String::new();
     let s = &audit.summary;
     let _ = writeln!(
@@ -28,17 +27,20 @@ pub(super) fn render(audit: &Audit, styles: Styles) -> String {
     );
     let made = Instant::parse(audit.catalogue_date);
     if let Some(age) = made.map(|day| day.days_until(audit.at)).filter(|age| *age > OLD) {
-        let _ = writeln!(out, "The catalogue is {age} days old: newer actions and policies of AWS are not in it.");
+        let _ = writeln!(
+            out,
+            "The catalogue is {age} days old: newer actions and policies of AWS are not in it."
+        );
     }
     for group in audit.groups() {
         let first = group.first();
         let severity = format!("{:<8}", first.severity.word());
         let severity = match first.severity {
-            Severity::Critical | Severity::High => styles.error(&severity),
-            Severity::Medium => styles.update(&severity),
-            Severity::Low | Severity::Info => styles.faint(&severity),
+            Severity::Critical | Severity::High => paint(Look::Severe, &severity),
+            Severity::Medium => paint(Look::Doubtful, &severity),
+            Severity::Low | Severity::Info => paint(Look::Minor, &severity),
         };
-        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, styles.strong(&title(&group)));
+        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Look::Title, &title(&group)));
         let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
         let more = group.findings.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -58,7 +60,7 @@ pub(super) fn render(audit: &Audit, styles: Styles) -> String {
         }
         let example = example(group.findings.iter().all(|f| f.fix == first.fix));
         let fix = first.fix.replace('\n', "\n              ");
-        let _ = writeln!(out, "         {}{example}: {fix}", styles.help("fix"));
+        let _ = writeln!(out, "         {}{example}: {fix}", paint(Look::Advice, "fix"));
     }
     muted(audit, &mut out);
     not_evaluated(audit, &mut out);
@@ -68,7 +70,8 @@ pub(super) fn render(audit: &Audit, styles: Styles) -> String {
         s.critical, s.high, s.medium, s.low, s.info, s.new, s.unchanged, s.fixed, s.muted
     );
     if s.incomplete {
-        let _ = writeln!(out, "{}: see what was not evaluated.", styles.error("The audit is incomplete"));
+        let _ =
+            writeln!(out, "{}: see what was not evaluated.", paint(Look::Severe, "The audit is incomplete"));
     }
     if !audit.findings.is_empty() {
         out.push_str("`opsctl explain RULE` says what a rule means; --format json lists every role.\n");

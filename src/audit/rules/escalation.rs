@@ -5,8 +5,9 @@
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::action_set::ActionId;
+use crate::audit::decide::Decision;
 use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
-use crate::audit::evaluate::{Ceiling, Decision};
+use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
 use crate::audit::graph::{Via, name_of};
 

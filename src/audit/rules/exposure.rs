@@ -543,7 +543,7 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             tagging_action(cx, view, &sourced.grant.actions).map(|tagger| (key, tagger))
         } else if let Some(key) = key("aws:principaltag/") {
             let own = view.effective.decide("iam:TagRole", &view.role.arn)
-                == crate::audit::evaluate::Decision::Allowed;
+                == crate::audit::decide::Decision::Allowed;
             own.then(|| (key, "iam:TagRole".to_owned()))
         } else {
             None

@@ -7,7 +7,8 @@ use super::trust::foreign;
 use super::{Check, Context, Hit, RoleKind, RoleView, Rule};
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
 use crate::audit::action_set::ActionSet;
-use crate::audit::evaluate::{Ceiling, Decision, Grant, has_admin_kernel, is_admin};
+use crate::audit::decide::Decision;
+use crate::audit::evaluate::{Ceiling, Grant, has_admin_kernel, is_admin};
 use crate::audit::finding::Severity;
 use crate::audit::policy::Document;
 
@@ -265,7 +266,9 @@ fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
             near(role.attached.len(), 10, "attached managed policies"),
             near(inline, 10_240, "characters of inline policies"),
         ];
-        hits.push((role.arn.clone(), facts.into_iter().flatten().collect::<Vec<_>>()));
+        if facts.iter().any(Option::is_some) {
+            hits.push((role.arn.clone(), facts.into_iter().flatten().collect::<Vec<_>>()));
+        }
     }
     for policy in customer_policies(cx) {
         let used = policy.default_document().map_or(0, size);

@@ -418,7 +418,8 @@ fn own_root_privileged(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     objections(view, |a| {
         let root = a.principals.iter().any(|p| matches!(p, Principal::Account(id) if *id == cx.account.id));
-        let told = a.asks_for_mfa() || a.fixes_any(is_identity_key);
+        let told =
+            a.asks_for_mfa() || a.fixes_any(|key| is_identity_key(key) && key != "aws:principalaccount");
         (root && !a.negated && !told && a.by("sts:AssumeRole"))
             .then(|| "the whole account, on a role with an administrator's reach".into())
     })

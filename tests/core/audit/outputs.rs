@@ -1,19 +1,19 @@
 //! Formats, baseline, explanations and proposals.
 
 use opsctl::audit::baseline::{Baseline, BaselineError};
-use opsctl::audit::evaluate::{Decision, Engine};
+use opsctl::audit::decide::Decision;
+use opsctl::audit::evaluate::Engine;
 use opsctl::audit::explain::explain;
 use opsctl::audit::least::propose;
-use opsctl::audit::report::{Format, Options, render};
+use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Instant, Settings, Severity, Status, Usage};
-use opsctl::report::style::Styles;
 use serde_json::{Value, json};
 
 use super::generate::generate;
 use super::world::*;
 
 fn options() -> Options<'static> {
-    Options { location: "./config/ops ctl.toml", fail_on: Some(Severity::High), styles: Styles::plain() }
+    Options { location: "./config/ops ctl.toml", fail_on: Some(Severity::High), paint: plain }
 }
 
 fn world() -> World {

@@ -464,4 +464,34 @@ pub const ARCHETYPES: &[Archetype] = &[
             r.trusts(document(json!({"Effect": "Allow", "Principal": {"AWS": role_arn("fixed-harmless")}, "Action": "sts:*"})))
         },
     },
+    Archetype {
+        name: "foreign-by-condition",
+        must: &["IAM303", "IAM304"],
+        must_not: &["IAM301"],
+        make: |r| {
+            r.trusts(document(when(
+                trust(json!("*")),
+                "StringEquals",
+                "aws:PrincipalAccount",
+                "999988887777",
+            )))
+        },
+    },
+    Archetype {
+        name: "foreign-role-by-condition",
+        must: &["IAM303"],
+        must_not: &["IAM301", "IAM304"],
+        make: |r| {
+            let theirs = "arn:aws:iam::999988887777:role/v*";
+            r.trusts(document(when(trust(json!({"AWS": "*"})), "ArnLike", "aws:PrincipalArn", theirs)))
+        },
+    },
+    Archetype {
+        name: "own-by-condition",
+        must: &[],
+        must_not: TRUST,
+        make: |r| {
+            r.trusts(document(when(trust(json!("*")), "StringEquals", "aws:PrincipalAccount", ACCOUNT)))
+        },
+    },
 ];

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{PAGE, convert, next, patient};
+use super::answers;
+use super::collect::{PAGE, next, patient};
 use crate::audit::account::{Account, Role};
 use crate::audit::rules::RoleKind;
 use crate::audit::usage::{ActionUse, ServiceUse};
@@ -262,7 +263,7 @@ fn shared_policies(roles: &[&Role]) -> BTreeSet<String> {
 }
 
 fn service(service: &ServiceLastAccessed) -> ServiceUse {
-    let instant = |at: &aws_smithy_types::DateTime| convert::time(at).and_then(|text| Instant::parse(&text));
+    let instant = |at: &aws_smithy_types::DateTime| answers::time(at).and_then(|text| Instant::parse(&text));
     let action = |action: &aws_sdk_iam::types::TrackedActionLastAccessed| ActionUse {
         name: action.action_name().unwrap_or_default().to_owned(),
         last_accessed: action.last_accessed_time().and_then(instant),

@@ -5,20 +5,23 @@
 //! it tells, the longest session, and the lists of identity providers where a trust policy names one. 3,000 roles are
 //! at most 10 calls, with `GetCallerIdentity` (iam-audit.md §3).
 
-mod convert;
-pub mod usage;
-
 use std::collections::HashMap;
 
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::types::{EntityType, PolicyUsageType};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::{Map, Value, json};
 
 use super::Account;
+use super::answers;
 use crate::engine::{OpError, OpErrorKind, OpResult, Outcomes};
 
 /// IAM's largest page.
-const PAGE: i32 = 1000;
+pub(super) const PAGE: i32 = 1000;
 /// IAM's rates are low and shared by the whole account, so refused calls are tried again, ever slower.
 const ATTEMPTS: u32 = 8;
 
@@ -100,10 +103,10 @@ async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, 
             Ok(page) => page,
             Err(error) => return (lists, Some(error)),
         };
-        lists[0].extend(page.role_detail_list().iter().map(convert::role));
-        lists[1].extend(page.user_detail_list().iter().map(convert::user));
-        lists[2].extend(page.group_detail_list().iter().map(convert::group));
-        lists[3].extend(page.policies().iter().map(convert::managed));
+        lists[0].extend(page.role_detail_list().iter().map(answers::role));
+        lists[1].extend(page.user_detail_list().iter().map(answers::user));
+        lists[2].extend(page.group_detail_list().iter().map(answers::group));
+        lists[3].extend(page.policies().iter().map(answers::managed));
         marker = match next(ACTION, page.is_truncated(), page.marker(), marker.as_deref()) {
             Ok(Some(next)) => Some(next),
             Ok(None) => return (lists, None),
@@ -114,7 +117,7 @@ async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, 
 
 /// Where the next page begins. A short page is not the end, only IsTruncated=false is (aws-facts §13.1); a page that is
 /// not the end and does not say where the next begins, or says the same again, is no page to go on from.
-fn next(
+pub(super) fn next(
     action: &'static str,
     truncated: bool,
     marker: Option<&str>,
@@ -243,6 +246,35 @@ async fn providers(iam: &aws_sdk_iam::Client, lists: &mut Map<String, Value>, co
     }
 }
 
-fn patient() -> aws_sdk_iam::config::Builder {
-    aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS))
+pub(super) fn patient() -> aws_sdk_iam::config::Builder {
+    aws_sdk_iam::config::Builder::new()
+        .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS))
+        .interceptor(WholeAnswers)
+}
+
+/// Refuses an answer that ends before its last tag. The SDK reads as much of it as there is and takes the rest for
+/// absent: half a page would look like the last one.
+#[derive(Debug)]
+struct WholeAnswers;
+
+#[dyn_dispatch_hint]
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "WholeAnswers"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let body = response.body().bytes().filter(|_| response.status().is_success());
+        // `<GetAccountAuthorizationDetailsResponse …>…</GetAccountAuthorizationDetailsResponse>`
+        match body.is_none_or(|body| body.trim_ascii_end().ends_with(b"Response>")) {
+            true => Ok(()),
+            false => Err("the answer is cut off".into()),
+        }
+    }
 }
