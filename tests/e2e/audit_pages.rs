@@ -126,10 +126,7 @@ fn account(roles: impl Fn(usize) -> Answer) -> impl Fn(&Call) -> Answer {
         match call.get("Action").map(String::as_str) {
             Some("GetCallerIdentity") => identity(),
             Some("ListRoles") => page("ListRoles", 0..0, END),
-            Some(action) if call.get("Filter.member.1").is_some_and(|kind| kind == "Role") => {
-                let _ = action;
-                roles(marker)
-            }
+            Some(_) if call.get("Filter.member.1").is_some_and(|kind| kind == "Role") => roles(marker),
             _ => page("GetAccountAuthorizationDetails", 0..0, END),
         }
     }
@@ -159,7 +156,8 @@ const DETAILS: &str = "GetAccountAuthorizationDetails";
 
 #[test]
 fn pages_that_do_not_end_or_do_not_parse_are_named() {
-    let cases: [(&str, fn(usize) -> Answer); 4] = [
+    type Pages = fn(usize) -> Answer;
+    let cases: [(&str, Pages); 4] = [
         ("no marker", |_| page(DETAILS, 0..2, "<IsTruncated>true</IsTruncated>")),
         ("the same marker", |_| page(DETAILS, 0..2, &next(7))),
         ("cut off", |n| match n {
