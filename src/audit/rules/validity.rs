@@ -146,7 +146,7 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
         }
         let fits = templates.any(|template| resources.iter().any(|resource| may_be(template, resource)));
         (!fits).then(|| {
-            let wanted = catalogue.resource_templates(action).next().unwrap_or_default();
+            let wanted = catalogue.resource_templates(action).min_by_key(|t| t.len()).unwrap_or_default();
             format!("{name} takes resources such as {wanted}, and none of {} is one", shorten(resources))
         })
     };

@@ -125,8 +125,9 @@ impl RoleMaker {
 /// A customer policy, as the dump lists it.
 pub fn customer_policy(name: &str, statements: impl Into<Value>) -> Value {
     json!({
-        "PolicyName": name, "Arn": policy_arn(name), "DefaultVersionId": "v1", "AttachmentCount": 1,
-        "PermissionsBoundaryUsageCount": 0, "CreateDate": "2024-01-01T00:00:00+00:00",
+        "PolicyName": name, "PolicyId": format!("ANPA{name}"), "Arn": policy_arn(name), "Path": "/", "DefaultVersionId": "v1",
+        "AttachmentCount": 1, "PermissionsBoundaryUsageCount": 0, "IsAttachable": true,
+        "CreateDate": "2024-01-01T00:00:00+00:00", "UpdateDate": "2024-01-01T00:00:00+00:00",
         "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document(statements)}],
     })
 }
