@@ -3,7 +3,8 @@
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
 //! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
 
-#[path = "../tests/core/audit/generate.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/core/audit/generate/mod.rs"]
 mod generate;
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/core/audit/world.rs"]
@@ -12,6 +13,7 @@ mod world;
 use std::process::Command;
 
 use opsctl::audit::{Account, Settings, Usage, audit};
+use serde_json::Value;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
@@ -21,7 +23,10 @@ fn main() {
         // For `compare.py`: the dump itself, and where this program is.
         ["--write", path, roles] => {
             let size = roles.parse().expect("a number of roles");
-            std::fs::write(path, generate::generate(size).0.json()).expect("a file");
+            let dump = generate::generate(size).0.json();
+            let mut dump: Value = serde_json::from_slice(&dump).expect("JSON");
+            inline_documents(&mut dump).for_each(decode);
+            std::fs::write(path, dump.to_string()).expect("a file");
         }
         ["--path"] => println!("{}", std::env::current_exe().expect("this program").display()),
         _ => all(),
@@ -45,6 +50,20 @@ fn all() {
         };
         let best = (0..5).map(|_| run()).min_by_key(|line| cpu_of(line)).expect("five runs");
         println!("{size:>7} {best}");
+    }
+}
+
+fn inline_documents(dump: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let roles = dump["RoleDetailList"].as_array_mut().into_iter().flatten();
+    let policies = roles.filter_map(|role| role["RolePolicyList"].as_array_mut()).flatten();
+    policies.map(|policy| &mut policy["PolicyDocument"])
+}
+
+/// Cloudsplaining fails on documents that are still text.
+fn decode(document: &mut Value) {
+    if let Some(text) = document.as_str() {
+        let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        *document = serde_json::from_str(text.trim_start_matches('\u{feff}')).expect("a document");
     }
 }
 

@@ -2,6 +2,7 @@
 //! Cloudsplaining, or pages absorbed one by one.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
 
@@ -20,8 +21,9 @@ pub struct Account {
     pub users: Vec<User>,
     pub groups: Vec<Group>,
     pub policies: Vec<ManagedPolicy>,
-    /// ARNs of the SAML and OIDC providers; `None` when nobody listed them.
-    pub providers: Option<BTreeSet<String>>,
+    /// ARNs of the providers of OIDC and of SAML; `None` when nobody listed them.
+    pub oidc_providers: Option<BTreeSet<String>>,
+    pub saml_providers: Option<BTreeSet<String>>,
     /// What could not be read, in words. Reported as IAM901 and IAM903, never as "clean".
     pub problems: Vec<Problem>,
 }
@@ -29,6 +31,8 @@ pub struct Account {
 /// Something about the account that could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
+    /// The rule that can not be evaluated for it; IAM903 when it may concern any.
+    pub rule: &'static str,
     /// The ARN or name it is about, empty for the account as a whole.
     pub resource: String,
     pub reason: String,
@@ -44,6 +48,18 @@ pub struct Page {
     pub policies: Lenient<ManagedPolicy>,
     /// True in a dump of one page that had followers: the dump is not the whole account.
     pub is_truncated: bool,
+    /// What `iam list-open-id-connect-providers` and `list-saml-providers` answer, which `--save` adds.
+    #[serde(rename = "OpenIDConnectProviderList")]
+    pub oidc_providers: Option<Vec<Provider>>,
+    #[serde(rename = "SAMLProviderList")]
+    pub saml_providers: Option<Vec<Provider>>,
+}
+
+/// An identity provider.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Provider {
+    pub arn: String,
 }
 
 /// A role.
@@ -219,7 +235,7 @@ impl Account {
     /// When the text is not JSON or not an object. What is wrong inside only becomes a [`Problem`].
     pub fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let mut account = Self::default();
-        account.absorb(serde_json::from_slice(text)?);
+        account.absorb(serde_json::from_slice(&plain_text(text))?);
         Ok(account)
     }
 
@@ -244,6 +260,10 @@ impl Account {
                 self.problem(&role.name, "a role without a name or an ARN was left out");
             }
         }
+        let arns =
+            |list: Vec<Provider>| list.into_iter().map(|provider| provider.arn).collect::<BTreeSet<_>>();
+        self.oidc_providers = page.oidc_providers.map(arns).or(self.oidc_providers.take());
+        self.saml_providers = page.saml_providers.map(arns).or(self.saml_providers.take());
         merge(&mut self.roles, page.role_detail_list.items, |role| &role.arn);
         merge(&mut self.users, page.user_detail_list.items, |user| &user.arn);
         merge(&mut self.groups, page.group_detail_list.items, |group| &group.arn);
@@ -270,7 +290,26 @@ impl Account {
 
     /// Notes that something could not be read; the audit is then incomplete.
     pub fn problem(&mut self, resource: &str, reason: &str) {
-        self.problems.push(Problem { resource: resource.into(), reason: reason.into() });
+        self.problems.push(Problem { rule: "IAM903", resource: resource.into(), reason: reason.into() });
+    }
+
+    /// Notes that the data of one rule could not be read.
+    pub fn not_told(&mut self, rule: &'static str, reason: &str) {
+        self.problems.push(Problem { rule, resource: String::new(), reason: reason.into() });
+    }
+}
+
+/// A file's text as UTF-8 without a byte order mark: PowerShell's `>` writes UTF-16 with one.
+pub fn plain_text(text: &[u8]) -> Cow<'_, [u8]> {
+    let wide = |pairs: &[u8], read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = pairs.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        Cow::Owned(String::from_utf16_lossy(&units).into_bytes())
+    };
+    match text {
+        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        plain => Cow::Borrowed(plain),
     }
 }
 
@@ -364,6 +403,19 @@ mod tests {
         assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
         assert!(account.roles[0].trust.policy().is_some());
         assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    #[test]
+    fn byte_order_marks_and_wide_text_are_read() {
+        let text = r#"{"RoleDetailList": [{"RoleName": "é", "Arn": "arn:aws:iam::111122223333:role/é"}]}"#;
+        let wide = |write: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(write).collect::<Vec<u8>>();
+        for bytes in [
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            [b"\xff\xfe", wide(u16::to_le_bytes).as_slice()].concat(),
+            [b"\xfe\xff", wide(u16::to_be_bytes).as_slice()].concat(),
+        ] {
+            assert_eq!(Account::from_json(&bytes).expect("a dump").roles[0].name, "é");
+        }
     }
 
     /// Pages arrive on other threads.

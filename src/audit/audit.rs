@@ -1,6 +1,6 @@
 //! The audit itself: account, usage and settings in; findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -24,6 +24,8 @@ pub struct Settings {
     pub grace_days: i64,
     /// A role older than this many days needs a review tag; `None`: age alone is no finding.
     pub old_after_days: Option<i64>,
+    /// Names of roles that are rightly idle for most of the year, with wildcards.
+    pub rarely_used: Vec<String>,
     /// Accounts of ours besides the audited one: trust in them is not foreign.
     pub own_accounts: Vec<String>,
     /// Foreign accounts that are known and wanted, by name.
@@ -48,6 +50,7 @@ impl Settings {
             stale_after_days: 90,
             grace_days: 30,
             old_after_days: None,
+            rarely_used: Vec::new(),
             own_accounts: Vec::new(),
             known_accounts: BTreeMap::new(),
             break_glass_tag: "break-glass".into(),
@@ -74,6 +77,8 @@ pub struct Audit {
     /// Version of this shape.
     pub format: u32,
     pub account: String,
+    /// The time that it is about.
+    pub at: Instant,
     pub catalogue_date: &'static str,
     pub summary: Summary,
     /// Worst first; one per rule and resource.
@@ -105,7 +110,7 @@ pub struct Summary {
 
 /// Audits an account.
 pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
-    let engine = Engine::new(account);
+    let engine = Engine::at(account, settings.now);
     let graph = Graph::build(&engine);
     let cx = Context::new(&engine, &graph, usage, settings);
     let mut findings = Vec::new();
@@ -123,8 +128,15 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         }
     }
     rules::honesty::of_account(&cx);
+    let by_arn: HashMap<&str, &Role> = account.roles.iter().map(|role| (role.arn.as_str(), role)).collect();
     for rule in rules::all() {
-        findings.extend(rule.look_at_account(&cx).into_iter().map(|hit| plain(rule, hit, &account.id)));
+        for hit in rule.look_at_account(&cx) {
+            let mut finding = plain(rule, hit, &account.id);
+            if let Some(role) = by_arn.get(finding.resource.as_str()) {
+                finding.muted = set_aside(role, rule, settings.now);
+            }
+            if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
+        }
     }
     for list in [&mut findings, &mut muted] {
         list.sort_by(|a: &Finding, b: &Finding| {
@@ -132,12 +144,14 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
                 .cmp(&a.severity)
                 .then_with(|| a.rule.cmp(b.rule))
                 .then_with(|| a.cause.cmp(&b.cause))
+                .then_with(|| a.title.cmp(&b.title))
                 .then_with(|| a.resource.cmp(&b.resource))
         });
     }
     let mut audit = Audit {
         format: 1,
         account: account.id.clone(),
+        at: settings.now,
         catalogue_date: Catalogue::embedded().date(),
         summary: Summary::default(),
         findings,
@@ -157,16 +171,23 @@ fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> F
     if view.kind == RoleKind::IdentityCenter {
         finding.fix =
             format!("Change the permission set of Identity Center that made the role. {}", finding.fix);
+        // Mended elsewhere, so shown apart.
+        finding.cause.push_str(" (Identity Center)");
     }
     if rule.family() == Family::Permissions && settings.is_break_glass(view.role) {
         finding.severity = finding.severity.lowered();
         finding.evidence.push("lowered one step: the role is tagged for emergencies".into());
     }
-    finding.muted = match view.kind {
-        RoleKind::Platform => Some(format!("{} is managed by a platform of AWS", view.role.name)),
-        _ => ignored(view.role, rule, settings.now),
-    };
+    finding.muted = set_aside(view.role, rule, settings.now);
     finding
+}
+
+/// Why a finding on a role is not counted, if it is not.
+fn set_aside(role: &Role, rule: &Rule, now: Instant) -> Option<String> {
+    match RoleKind::of(role) {
+        RoleKind::Platform => Some(format!("{} is managed by a platform of AWS", role.name)),
+        _ => ignored(role, rule, now),
+    }
 }
 
 fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
@@ -235,13 +256,15 @@ impl Audit {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for finding in &self.findings {
-            // Findings are sorted by severity, rule and cause.
-            match groups.last_mut() {
-                Some(group)
-                    if group.first().rule == finding.rule
-                        && group.first().cause == finding.cause
-                        && group.first().severity == finding.severity =>
-                {
+            // Findings are sorted by severity, rule, cause and title. Titles that count days differ within one group.
+            let alike = |group: &&mut Group<'_>| {
+                let first = group.first();
+                let same_title = first.title == finding.title || first.rule.starts_with("IAM4");
+                let key = |f: &'_ Finding| (f.rule, f.severity, f.cause.clone());
+                same_title && key(first) == key(finding)
+            };
+            match groups.last_mut().filter(alike) {
+                Some(group) => {
                     group.findings.push(finding);
                 }
                 _ => groups.push(Group { findings: vec![finding] }),

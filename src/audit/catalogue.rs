@@ -270,8 +270,10 @@ impl Catalogue {
     }
 
     fn without_resources(&self, resource: &str) -> ActionSet {
-        let matched = pattern::matches(resource, "*");
-        self.unscoped.iter().copied().filter(|_| matched).collect()
+        match pattern::matches(resource, "*") {
+            true => self.unscoped.iter().copied().collect(),
+            false => ActionSet::default(),
+        }
     }
 
     /// The resource types whose every ARN a pattern matches.

@@ -233,9 +233,15 @@ pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
     }
     if operator.takes_wildcards()
         && !operator.is_negated()
-        && condition.values.iter().any(|v| pattern::is_everything(v))
+        && condition.values.iter().any(|v| fits_any(&condition.key, v))
     {
         return Hold::Void;
+    }
+    // Whoever may attach an administrator's policy needs no other.
+    if condition.key.eq_ignore_ascii_case("iam:PolicyARN")
+        && MAKES_ADMIN.iter().any(|arn| admits(condition, arn) == Some(true))
+    {
+        return Hold::Weak;
     }
     if condition.values.iter().any(|v| v == "0.0.0.0/0" || v == "::/0") && operator.is("IpAddress") {
         return Hold::Void;
@@ -249,6 +255,36 @@ pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
         _ if operator.is("Bool") && !asks_for("true") => Hold::Weak,
         _ => Hold::Strong,
     }
+}
+
+const MAKES_ADMIN: [&str; 2] =
+    ["arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::aws:policy/IAMFullAccess"];
+
+/// What the values of some keys look like; `\u{1}` stands for what nobody writes in a policy.
+const SHAPES: &[(&str, &str)] = &[
+    ("aws:principalorgid", "o-\u{1}"),
+    ("aws:resourceorgid", "o-\u{1}"),
+    ("aws:sourceorgid", "o-\u{1}"),
+    ("aws:principalorgpaths", "o-\u{1}/r-\u{1}/ou-\u{1}/"),
+    ("aws:sourceorgpaths", "o-\u{1}/r-\u{1}/ou-\u{1}/"),
+    ("aws:principalarn", "arn:aws:iam::\u{1}:role/\u{1}"),
+    ("aws:sourcearn", "arn:aws:\u{1}:\u{1}:\u{1}:\u{1}"),
+    ("aws:userid", "\u{1}:\u{1}"),
+    ("iam:passedtoservice", "\u{1}.amazonaws.com"),
+];
+
+/// Whether a pattern fits every value that a key can have: `*`, and `o-*` for an organisation.
+fn fits_any(key: &str, value: &str) -> bool {
+    let shape = || SHAPES.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
+    pattern::is_everything(value) || shape().is_some_and(|(_, shape)| pattern::matches(value, shape))
+}
+
+/// Whether whoever calls can see to it that a condition does not hold: a Deny under it denies nothing to them.
+pub fn is_avoidable(condition: &Condition) -> bool {
+    let key = condition.key.to_ascii_lowercase();
+    let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime"].contains(&key.as_str());
+    // `Null` asks whether the key is there at all, which is theirs to choose as well.
+    by_time_or_tls || fact(&key) == Fact::Chosen
 }
 
 /// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
@@ -314,15 +350,27 @@ pub fn read(statement: &Statement, service: Option<&str>) -> Reading {
 }
 
 /// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.
-fn admits(c: &Condition, value: &str) -> Option<bool> {
+pub fn admits(c: &Condition, value: &str) -> Option<bool> {
     let operator = Operator::parse(&c.operator);
     let base = operator.base.to_ascii_lowercase();
-    if !base.starts_with("string") {
+    if !["string", "arn", "bool"].iter().any(|kind| base.starts_with(kind)) {
         return None;
     }
     let like = operator.takes_wildcards();
-    let any = c.values.iter().any(|v| if like { pattern::matches(v, value) } else { v == value });
-    Some(any != operator.is_negated())
+    let caseless = base.ends_with("ignorecase") || base == "bool";
+    let holds = |v: &String| match (like, caseless) {
+        (true, _) => pattern::matches(v, value),
+        (false, true) => v.eq_ignore_ascii_case(value),
+        (false, false) => v == value,
+    };
+    Some(c.values.iter().any(holds) != operator.is_negated())
+}
+
+/// Whether a key is in every request.
+pub fn always_there(key: &str) -> bool {
+    matches!(fact(key), Fact::Ambient | Fact::Telling { always: true }) && key.starts_with("aws:")
+        // Only in those of members of an organisation, and of requests for resources.
+        && !["org", "resource", "sourceip"].iter().any(|part| key.contains(part))
 }
 
 fn null(condition: &Condition, fact: Fact) -> Hold {

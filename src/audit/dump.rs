@@ -12,14 +12,20 @@ use super::time::Instant;
 impl Account {
     /// The dump: four lists, and `MaxSessionDuration` where it is known, which only `ListRoles` tells.
     pub fn to_dump(&self) -> Value {
-        json!({
+        let mut dump = json!({
             "RoleDetailList": self.roles.iter().map(role).collect::<Vec<_>>(),
             "UserDetailList": self.users.iter().map(user).collect::<Vec<_>>(),
             "GroupDetailList": self.groups.iter().map(group).collect::<Vec<_>>(),
             "Policies": self.policies.iter().map(managed).collect::<Vec<_>>(),
             // A dump of what could not be read in full must not look whole.
             "IsTruncated": self.problems.iter().any(|problem| problem.resource.is_empty()),
-        })
+        });
+        let providers =
+            [("OpenIDConnectProviderList", &self.oidc_providers), ("SAMLProviderList", &self.saml_providers)];
+        for (name, list) in providers.into_iter().filter_map(|(name, list)| Some((name, list.as_ref()?))) {
+            dump[name] = list.iter().map(|arn| json!({"Arn": arn})).collect();
+        }
+        dump
     }
 }
 

@@ -10,7 +10,7 @@ use super::catalogue::Catalogue;
 
 /// A way that needs all of its actions.
 pub struct Way {
-    /// The service principal that a role must be passed to; empty when none is passed.
+    /// The service that a role is passed to, or that has one already; empty when there is none.
     pub service: &'static str,
     pub actions: Vec<ActionId>,
 }
@@ -81,42 +81,59 @@ const PASSING: &[(&str, &str)] = &[
         "bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
     ),
     ("bedrock-agentcore", "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntime"),
+    ("bedrock-agentcore", "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntimeCommand"),
     (
         "bedrock-agentcore",
         "bedrock-agentcore:CreateBrowser bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
     ),
 ];
 
-/// Change or enter something that already runs with a role.
-const EXISTING: &[&str] = &[
-    "lambda:UpdateFunctionCode",
-    "lambda:UpdateFunctionConfiguration",
-    "glue:UpdateDevEndpoint",
-    "cloudformation:UpdateStack",
-    "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet",
-    "codebuild:StartBuild",
-    "codebuild:StartBuildBatch",
-    "ec2:ModifyInstanceAttribute ec2:StopInstances ec2:StartInstances",
-    "ec2:CreateLaunchTemplateVersion ec2:ModifyLaunchTemplate",
-    "ec2-instance-connect:SendSSHPublicKey ec2:DescribeInstances",
-    "ssm:StartSession",
-    "ssm:SendCommand",
-    "ecs:ExecuteCommand ecs:DescribeTasks",
-    "sagemaker:CreatePresignedNotebookInstanceUrl",
-    "sagemaker:CreateNotebookInstanceLifecycleConfig sagemaker:StopNotebookInstance sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
-    "apprunner:UpdateService",
-    "batch:SubmitJob",
-    "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:GetDeploymentConfig",
-    "states:UpdateStateMachine states:StartExecution",
-    "bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
-    "bedrock-agentcore:UpdateAgentRuntime bedrock-agentcore:InvokeAgentRuntime",
-    "bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
+/// Change or enter something that already runs with a role: the service whose role it is, then all actions needed.
+const EXISTING: &[(&str, &str)] = &[
+    ("lambda", "lambda:UpdateFunctionCode"),
+    ("lambda", "lambda:UpdateFunctionConfiguration"),
+    ("glue", "glue:UpdateDevEndpoint"),
+    ("cloudformation", "cloudformation:UpdateStack"),
+    ("cloudformation", "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet"),
+    ("codebuild", "codebuild:StartBuild"),
+    ("codebuild", "codebuild:StartBuildBatch"),
+    ("ec2", "ec2:ModifyInstanceAttribute ec2:StopInstances ec2:StartInstances"),
+    ("ec2", "ec2:CreateLaunchTemplateVersion ec2:ModifyLaunchTemplate"),
+    ("ec2", "ec2-instance-connect:SendSSHPublicKey ec2:DescribeInstances"),
+    ("ec2", "ssm:StartSession"),
+    ("ec2", "ssm:SendCommand"),
+    ("ecs-tasks", "ecs:ExecuteCommand ecs:DescribeTasks"),
+    ("sagemaker", "sagemaker:CreatePresignedNotebookInstanceUrl"),
+    (
+        "sagemaker",
+        "sagemaker:CreateNotebookInstanceLifecycleConfig sagemaker:StopNotebookInstance sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
+    ),
+    ("tasks.apprunner", "apprunner:UpdateService"),
+    ("ecs-tasks", "batch:SubmitJob"),
+    (
+        "codedeploy",
+        "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:GetDeploymentConfig",
+    ),
+    ("states", "states:UpdateStateMachine states:StartExecution"),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
+    ),
+    ("bedrock-agentcore", "bedrock-agentcore:UpdateAgentRuntime bedrock-agentcore:InvokeAgentRuntime"),
+    ("bedrock-agentcore", "bedrock-agentcore:InvokeAgentRuntimeCommand"),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
+    ),
 ];
 
 /// Rights handed out through Identity Center.
 const IDENTITY_CENTER: &[&str] = &[
     "sso:AttachManagedPolicyToPermissionSet",
+    "sso:AttachCustomerManagedPolicyReferenceToPermissionSet",
     "sso:PutInlinePolicyToPermissionSet",
+    "sso:CreateAccountAssignment",
+    "identitystore:CreateGroupMembership",
     "sso:CreatePermissionSet sso:CreateAccountAssignment sso:AttachManagedPolicyToPermissionSet",
 ];
 
@@ -149,7 +166,7 @@ pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
 
 /// The ways through what already runs with a role.
 pub static EXISTING_WAYS: LazyLock<Vec<Way>> =
-    LazyLock::new(|| EXISTING.iter().map(|actions| way("", actions)).collect());
+    LazyLock::new(|| EXISTING.iter().map(|(service, actions)| way(service, actions)).collect());
 
 /// The ways through Identity Center.
 pub static CENTER_WAYS: LazyLock<Vec<Way>> =
@@ -174,7 +191,8 @@ mod tests {
         let lists = PASSING
             .iter()
             .map(|(_, actions)| *actions)
-            .chain(EXISTING.iter().chain(IDENTITY_CENTER).chain(USER_WAYS).copied());
+            .chain(EXISTING.iter().map(|(_, actions)| *actions))
+            .chain(IDENTITY_CENTER.iter().chain(USER_WAYS).copied());
         let missing: Vec<_> =
             lists.flat_map(|actions| actions.split(' ')).filter(|name| c.find(name).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");

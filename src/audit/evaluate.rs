@@ -2,25 +2,30 @@
 //! condition weighed.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
 use super::action_set::{ActionId, ActionSet};
+use super::caller::{self, Caller};
 use super::catalogue::{Catalogue, Home, Named, in_partition_aws};
-use super::condition::{self, Hold, Reading};
+use super::condition::{self, Hold};
 use super::managed;
 use super::pattern;
 use super::policy::{Document, Scope, Statement};
+use super::time::Instant;
 
 /// Compiles documents against the catalogue, each distinct pattern and each managed policy once.
 pub struct Engine<'a> {
     pub account: &'a Account,
     pub catalogue: &'static Catalogue,
+    /// When the question is asked; `None`: limits in time count as none.
+    pub now: Option<Instant>,
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
+    whole: OnceCell<ActionSet>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
     unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
@@ -37,6 +42,8 @@ pub struct Grant {
     /// Those of them it names without leaving out a resource.
     pub unlimited: Rc<ActionSet>,
     pub hold: Hold,
+    /// Whether who calls, or when, may decide a condition of it.
+    depends: bool,
 }
 
 impl Grant {
@@ -50,6 +57,32 @@ impl Grant {
         self.statement.resources.as_ref().is_some_and(|scope| scope.covers(resource, pattern::matches))
     }
 
+    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only several
+    /// of them cover together is not seen.
+    pub fn covers(&self, other: &Self) -> bool {
+        let conditions = &self.statement.conditions;
+        let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));
+        let named = match (&self.statement.resources, &other.statement.resources) {
+            (Some(Scope::Only(mine)), Some(Scope::Only(theirs))) => {
+                theirs.iter().all(|pattern| mine.iter().any(|wider| pattern::matches(wider, pattern)))
+            }
+            (mine, theirs) => mine == theirs,
+        };
+        same_or_fewer
+            && other.actions.is_subset(&self.actions)
+            && (named || other.actions.is_subset(&self.unlimited))
+    }
+
+    /// The statement as it reads for one caller; `None` when it can not apply to it.
+    fn of(&self, caller: Caller<'_>) -> Option<Self> {
+        if !self.depends {
+            return Some(self.clone());
+        }
+        let statement = caller.read(&self.statement)?;
+        let hold = condition::hold(&statement);
+        Some(Self { statement, hold, depends: false, ..self.clone() })
+    }
+
     /// The action pattern that lets an action in, for evidence.
     pub fn pattern_for(&self, action: &str) -> String {
         match &self.statement.actions {
@@ -57,7 +90,7 @@ impl Grant {
                 let found = patterns.iter().find(|p| pattern::matches_ignoring_case(p, action));
                 found.map_or_else(|| action.to_owned(), Clone::clone)
             }
-            Scope::Except(patterns) => format!("everything but {}", patterns.join(", ")),
+            Scope::Except(patterns) => format!("everything but {}", shorten(patterns)),
         }
     }
 }
@@ -142,6 +175,8 @@ pub struct Effective {
     pub allows: Vec<Sourced>,
     pub denies: Vec<Sourced>,
     pub ceiling: Ceiling,
+    /// Statements that can not apply to the role: they are over, or for somebody else.
+    pub void: Vec<Sourced>,
     /// Policies whose document is missing or malformed, and why: what they grant is unknown.
     pub unreadable: Vec<(String, String)>,
     /// Before Deny and boundary: allowed without leaving out a resource, whatever the condition.
@@ -154,31 +189,25 @@ pub struct Effective {
     pub some: ActionSet,
 }
 
-/// The answer to "may the role do this to that?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    Allowed,
-    /// Only while a condition holds.
-    Conditional,
-    DeniedExplicitly,
-    OutsideBoundary,
-    NotAllowed,
-    /// The boundary's document is missing.
-    Unknown,
-}
-
 impl<'a> Engine<'a> {
-    /// An engine for one account.
+    /// An engine for one account, without a clock.
     pub fn new(account: &'a Account) -> Self {
         Self {
             account,
             catalogue: Catalogue::embedded(),
+            now: None,
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
+            whole: OnceCell::new(),
             actions: RefCell::default(),
             unlimited: Default::default(),
             compiled: RefCell::default(),
         }
+    }
+
+    /// An engine that knows what time it is.
+    pub fn at(account: &'a Account, now: Instant) -> Self {
+        Self { now: Some(now), ..Self::new(account) }
     }
 
     /// The account's record of a managed policy.
@@ -188,15 +217,19 @@ impl<'a> Engine<'a> {
 
     /// The effective permissions of a role.
     pub fn role(&self, role: &Role) -> Effective {
-        let mut collected = Collected::default();
+        let mut collected = Collected::of(self.caller(&role.arn, None));
         collected.inline(self, &role.inline);
         collected.attached(self, &role.attached);
         self.effective(collected, role.permissions_boundary.as_ref())
     }
 
+    fn caller<'c>(&'c self, arn: &'c str, user: Option<&'c str>) -> Caller<'c> {
+        Caller { arn, account: &self.account.id, user, now: self.now }
+    }
+
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
-        let mut collected = Collected::default();
+        let mut collected = Collected::of(self.caller(&user.arn, Some(&user.name)));
         collected.inline(self, &user.inline);
         collected.attached(self, &user.attached);
         for group in self.account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
@@ -206,14 +239,14 @@ impl<'a> Engine<'a> {
         self.effective(collected, user.permissions_boundary.as_ref())
     }
 
-    fn effective(&self, collected: Collected, boundary: Option<&Boundary>) -> Effective {
-        let Collected { allows, denies, unreadable } = collected;
+    fn effective(&self, collected: Collected<'_>, boundary: Option<&Boundary>) -> Effective {
+        let Collected { caller, allows, denies, void, unreadable } = collected;
         let allowed = Reach::of(allows.iter().map(|s| &s.grant));
         let denied = everywhere(denies.iter().map(|s| &s.grant));
         let (mut open, mut held, mut some) = (allowed.open, allowed.held, allowed.some);
         let identity = held.clone();
         [&mut open, &mut held, &mut some].into_iter().for_each(|set| set.subtract(&denied));
-        let ceiling = self.ceiling(boundary);
+        let ceiling = self.ceiling(boundary, caller);
         if let Ceiling::Known { grants, .. } = &ceiling {
             let mut limit = Reach::of(grants.iter().filter(|g| g.statement.allow));
             let denied = everywhere(grants.iter().filter(|g| !g.statement.allow));
@@ -224,14 +257,20 @@ impl<'a> Engine<'a> {
             held.intersect(&limit.held);
             some.intersect(&limit.some);
         }
-        Effective { allows, denies, ceiling, unreadable, identity, open, held, some }
+        Effective { allows, denies, ceiling, void, unreadable, identity, open, held, some }
     }
 
-    fn ceiling(&self, boundary: Option<&Boundary>) -> Ceiling {
+    fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>) -> Ceiling {
         match boundary.filter(|boundary| !boundary.arn.is_empty()) {
             None => Ceiling::None,
             Some(boundary) => match self.managed(&boundary.arn) {
-                Some(grants) => Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants },
+                Some(grants) => {
+                    let grants = match grants.iter().any(|grant| grant.depends) {
+                        true => grants.iter().filter_map(|grant| grant.of(caller)).collect(),
+                        false => grants,
+                    };
+                    Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants }
+                }
                 None => Ceiling::Missing { arn: boundary.arn.clone() },
             },
         }
@@ -242,8 +281,10 @@ impl<'a> Engine<'a> {
         if let Some(known) = self.compiled.borrow().get(arn) {
             return known.clone();
         }
-        let grants = match self.policies.get(arn).and_then(|policy| policy.default_document()) {
-            Some(document) => self.compile(document),
+        // Exporters leave out documents of AWS's own policies, which are known.
+        let told = self.policies.get(arn).and_then(|policy| policy.default_document());
+        let grants = match told.and_then(|document| self.compile(document)) {
+            Some(grants) => Some(grants),
             None => self.fallback(arn).and_then(|document| self.compile(&document)),
         };
         self.compiled.borrow_mut().insert(arn.to_owned(), grants.clone());
@@ -260,16 +301,39 @@ impl<'a> Engine<'a> {
     /// Compiles a document; `None` when it is malformed.
     pub fn compile(&self, document: &Document) -> Option<Rc<[Grant]>> {
         let policy = document.policy()?;
-        Some(policy.statements.iter().enumerate().map(|(i, s)| self.compile_statement(i, s)).collect())
+        let knows_variables = policy.version.as_deref() == Some("2012-10-17");
+        let statements = policy.statements.iter().enumerate();
+        let compiled = statements.map(|(i, s)| match self.resolved(s).filter(|_| knows_variables) {
+            Some(resolved) => self.compile_statement(i, &resolved),
+            None => self.compile_statement(i, s),
+        });
+        Some(compiled.collect())
+    }
+
+    /// The statement with the variables put in that are the same for everybody in the account.
+    fn resolved(&self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
+        const OWN: [&str; 2] = ["${aws:PrincipalAccount}", "${aws:ResourceAccount}"];
+        let patterns = statement.resources.as_ref()?.patterns();
+        let named = patterns.iter().any(|p| OWN.iter().any(|own| p.contains(own)));
+        (named && !self.account.id.is_empty()).then(|| {
+            let mut resolved = Statement::clone(statement);
+            for pattern in resolved.resources.iter_mut().flat_map(Scope::patterns_mut) {
+                OWN.iter().for_each(|own| *pattern = pattern.replace(own, &self.account.id));
+            }
+            Arc::new(resolved)
+        })
     }
 
     fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
         let mut actions = ActionSet::default();
         for pattern in statement.actions.patterns() {
-            actions.extend(self.expand(pattern).iter().copied());
+            match pattern::is_everything(pattern) {
+                true => actions.union(self.whole()),
+                false => actions.extend(self.expand(pattern).iter().copied()),
+            }
         }
         if let Scope::Except(_) = statement.actions {
-            let mut rest = ActionSet::from_iter(self.expand("*").iter().copied());
+            let mut rest = self.whole().clone();
             rest.subtract(&actions);
             actions = rest;
         }
@@ -301,7 +365,13 @@ impl<'a> Engine<'a> {
             actions,
             unlimited,
             hold: condition::hold(statement),
+            depends: caller::depends(statement),
         }
+    }
+
+    /// Every catalogued action.
+    fn whole(&self) -> &ActionSet {
+        self.whole.get_or_init(|| self.catalogue.all().collect())
     }
 
     /// The catalogued actions that a pattern matches; each pattern is worked out once.
@@ -323,7 +393,7 @@ impl<'a> Engine<'a> {
         }
         let home = Home { partition: self.account.partition(), account: &self.account.id };
         let set = Rc::new(match of_any_type {
-            _ if pattern::is_everything(resource) => self.catalogue.all().collect(),
+            _ if pattern::is_everything(resource) => self.whole().clone(),
             true => self.catalogue.unlimited_by(resource, home),
             false => self.catalogue.wholly_covered_by(resource, home),
         });
@@ -341,14 +411,20 @@ impl Source {
     }
 }
 
-#[derive(Default)]
-struct Collected {
+struct Collected<'c> {
+    caller: Caller<'c>,
     allows: Vec<Sourced>,
     denies: Vec<Sourced>,
+    void: Vec<Sourced>,
     unreadable: Vec<(String, String)>,
 }
 
-impl Collected {
+impl<'c> Collected<'c> {
+    fn of(caller: Caller<'c>) -> Self {
+        let (allows, denies, void, unreadable) = Default::default();
+        Self { caller, allows, denies, void, unreadable }
+    }
+
     fn inline(&mut self, engine: &Engine<'_>, policies: &[InlinePolicy]) {
         for policy in policies {
             let source = Source { name: policy.name.clone(), arn: String::new() };
@@ -372,8 +448,12 @@ impl Collected {
     fn add<'g>(&mut self, source: Source, grants: impl Iterator<Item = &'g Grant>) {
         let source = Rc::new(source);
         for grant in grants {
-            let list = if grant.statement.allow { &mut self.allows } else { &mut self.denies };
-            list.push(Sourced { source: Rc::clone(&source), grant: grant.clone() });
+            let source = Rc::clone(&source);
+            match grant.of(self.caller) {
+                Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
+                Some(grant) => self.denies.push(Sourced { source, grant }),
+                None => self.void.push(Sourced { source, grant: grant.clone() }),
+            }
         }
     }
 }
@@ -415,69 +495,6 @@ fn everywhere<'g>(denies: impl Iterator<Item = &'g Grant>) -> ActionSet {
 }
 
 impl Effective {
-    /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without resources)?
-    pub fn decide(&self, action: &str, resource: &str) -> Decision {
-        self.decide_for(action, resource, None)
-    }
-
-    /// As [`Self::decide`], for `iam:PassRole` to a given service.
-    pub fn decide_for(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
-        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let (mut open, mut found) = (false, false);
-        for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
-            let reading = condition::read(&allow.grant.statement, service);
-            open |= reading == Reading::Open;
-            found |= reading != Reading::Never;
-        }
-        match self.denial(action, resource, service) {
-            Some(Reading::Open) => return Decision::DeniedExplicitly,
-            _ if !found => return Decision::NotAllowed,
-            Some(_) => open = false,
-            None => {}
-        }
-        match self.within_ceiling(action, resource, service) {
-            Decision::Allowed if open => Decision::Allowed,
-            Decision::Allowed => Decision::Conditional,
-            limited => limited,
-        }
-    }
-
-    /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
-    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<Reading> {
-        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let denies = self.denies.iter().map(|s| &s.grant);
-        denies
-            .filter(|g| applies(g))
-            .filter_map(|g| read_deny(g, service))
-            .min_by_key(|reading| *reading != Reading::Open)
-    }
-
-    /// What the boundary alone says: `Allowed` when there is none.
-    pub fn within_ceiling(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
-        let grants = match &self.ceiling {
-            Ceiling::None => return Decision::Allowed,
-            Ceiling::Missing { .. } => return Decision::Unknown,
-            Ceiling::Known { grants, .. } => grants,
-        };
-        let mut best = Decision::OutsideBoundary;
-        for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
-            if !grant.statement.allow {
-                match read_deny(grant, service) {
-                    Some(Reading::Open) => return Decision::DeniedExplicitly,
-                    Some(_) => best = Decision::Conditional,
-                    None => {}
-                }
-                continue;
-            }
-            match condition::read(&grant.statement, service) {
-                Reading::Open => best = Decision::Allowed,
-                Reading::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
-                _ => {}
-            }
-        }
-        best
-    }
-
     /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a service.
     pub fn allows_at_times(&self, action: ActionId) -> bool {
         let at_times = |s: &&Sourced| {
@@ -522,19 +539,6 @@ impl Effective {
     }
 }
 
-/// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
-/// every condition is decided for sure always holds.
-fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
-    let conditions = &deny.statement.conditions;
-    let decided =
-        service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
-    match condition::read(&deny.statement, service) {
-        Reading::Never => None,
-        _ if conditions.is_empty() || decided => Some(Reading::Open),
-        _ => Some(Reading::Held),
-    }
-}
-
 /// How far a set of actions makes its holder an administrator of the account.
 pub fn is_admin(set: &ActionSet, catalogue: &Catalogue) -> bool {
     is_everything(set, catalogue) || has_admin_kernel(set, catalogue)
@@ -547,7 +551,7 @@ pub fn is_everything(set: &ActionSet, catalogue: &Catalogue) -> bool {
 
 /// Enough of IAM to make oneself an administrator at will: nearly all of `iam:*`, or the power to rewrite
 /// any role together with the power to become or to pass any role.
-fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
+pub fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
     static REWRITES: Named = Named::new(&[
         "iam:PutRolePolicy",
         "iam:AttachRolePolicy",

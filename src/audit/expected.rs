@@ -10,8 +10,8 @@ use super::policy::{Document, Policy};
 pub struct Expected {
     /// By role name.
     pub roles: BTreeMap<String, ExpectedRole>,
-    /// The tag key by which opsctl marks what it makes, and the value for this project.
-    pub claim: Option<(String, String)>,
+    /// The tags by which opsctl marks what it makes for this project and environment; all of them together.
+    pub claim: BTreeMap<String, String>,
 }
 
 /// One role as it should be.
@@ -47,6 +47,7 @@ impl Policy {
     pub fn canonical(&self) -> Policy {
         let mut copy = self.clone();
         copy.version.get_or_insert_with(|| "2008-10-17".into());
+        copy.size = 0;
         for statement in copy.statements.iter_mut().map(Arc::make_mut) {
             statement.sid = None;
             statement.actions.patterns_mut().iter_mut().for_each(|action| action.make_ascii_lowercase());

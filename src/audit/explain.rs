@@ -2,8 +2,10 @@
 
 use super::account::Account;
 use super::catalogue::Catalogue;
-use super::evaluate::{Ceiling, Decision, Engine, Sourced};
+use super::decide::Decision;
+use super::evaluate::{Ceiling, Engine, Sourced};
 use super::pattern;
+use super::time::Instant;
 
 /// The answer, and what it rests on.
 #[derive(Clone, Debug)]
@@ -32,9 +34,15 @@ impl Decision {
 
 /// Explains whether a role (name or ARN) may do an action to a resource (an ARN; `*` if not given).
 /// `None` when the account has no such role.
-pub fn explain(account: &Account, role: &str, action: &str, resource: Option<&str>) -> Option<Explanation> {
+pub fn explain(
+    account: &Account,
+    role: &str,
+    action: &str,
+    resource: Option<&str>,
+    now: Instant,
+) -> Option<Explanation> {
     let role = account.roles.iter().find(|r| r.arn == role || r.name == role)?;
-    let engine = Engine::new(account);
+    let engine = Engine::at(account, now);
     let effective = engine.role(role);
     let resource = resource.unwrap_or("*");
     let mut lines = Vec::new();
@@ -48,6 +56,9 @@ pub fn explain(account: &Account, role: &str, action: &str, resource: Option<&st
     for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
         let reach = if sourced.grant.reaches(resource) { "" } else { " (does not cover the resource)" };
         lines.push(format!("{}{reach}", sourced.evidence(action)));
+    }
+    for sourced in effective.void.iter().filter(names) {
+        lines.push(format!("{} (its condition can not hold for the role now)", sourced.evidence(action)));
     }
     match &effective.ceiling {
         Ceiling::None => {}

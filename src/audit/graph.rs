@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::account::Role;
 use super::action_set::ActionId;
 use super::condition::{self, Reading};
+use super::decide::Decision;
 use super::escalate::PASSING_WAYS;
-use super::evaluate::{Ceiling, Decision, Effective, Engine, Grant};
+use super::evaluate::{Ceiling, Effective, Engine, Grant};
 use super::pattern;
 use super::policy::Scope;
 use super::rules::{Admin, RoleKind, RoleView};
@@ -109,6 +110,8 @@ struct Node {
     entries_account: bool,
     admin: bool,
     rewritable: bool,
+    /// In an instance profile, and trusted by EC2: machines may have it.
+    of_machines: bool,
 }
 
 impl Graph {
@@ -130,7 +133,7 @@ impl Graph {
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
         };
         for (index, role) in account.roles.iter().enumerate() {
-            graph.add_role(index, role, &account.id);
+            graph.add_role(index, role, engine);
         }
         graph.sorted = graph.arns.iter().map(|(arn, &index)| (arn.clone(), index)).collect();
         graph.sorted.sort();
@@ -155,16 +158,18 @@ impl Graph {
         graph
     }
 
-    fn add_role(&mut self, index: usize, role: &Role, account: &str) {
+    fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>) {
+        let account = &engine.account.id;
         let kind = RoleKind::of(role);
         let mut node = Node {
             arn: role.arn.clone(),
             entries_account: false,
             admin: false,
+            of_machines: false,
             // Service-linked roles and those of Identity Center can not be edited.
             rewritable: !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter),
         };
-        for entry in trust::entries(&trust::admissions(role), account) {
+        for entry in trust::entries(&trust::admissions(role, engine.now), account) {
             match entry {
                 Entry::Account => node.entries_account = true,
                 Entry::AccountIf(arns) => {
@@ -177,6 +182,7 @@ impl Graph {
                 }
                 Entry::Named(arn) => self.naming.entry(arn.to_owned()).or_default().push(index),
                 Entry::Service(name) if kind != RoleKind::ServiceLinked => {
+                    node.of_machines |= name == "ec2.amazonaws.com" && !role.instance_profiles.is_empty();
                     self.trusting.entry(name.to_owned()).or_default().push(index);
                 }
                 Entry::Service(_) => {}
@@ -464,6 +470,14 @@ impl Graph {
             self.trusting.values().flatten().copied().filter(|&role| self.reaches_admin(role)).collect();
         all.sort_unstable();
         all.first().map(|&role| self.roles[role].arn.as_str())
+    }
+
+    /// A role besides `this` that machines may have and that leads to an administrator.
+    pub fn machine_role_reaching_admin(&self, this: usize) -> Option<&str> {
+        let mut nodes = self.roles.iter().enumerate();
+        let leads =
+            |(index, node): &(usize, &Node)| *index != this && node.of_machines && self.reaches_admin(*index);
+        nodes.find(leads).map(|(_, node)| node.arn.as_str())
     }
 
     /// Groups of two and more roles that can assume each other in a circle, by index.

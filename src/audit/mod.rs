@@ -1,27 +1,35 @@
-//! The IAM audit: an account's roles in, findings out. Pure: no network, no clock, no environment.
+//! The IAM audit: an account's roles in, findings out. Pure, but for the files with ○: no network, no
+//! clock, no environment.
 //!
 //! ```text
 //! account.rs   the dump, read            policy.rs      the grammar of a document
 //! catalogue.rs every action of AWS       managed.rs     AWS's own policies      data/ both, and how they are made
-//! condition.rs how much a condition holds back          pattern.rs  wildcards
-//! evaluate.rs  what a role may do        trust.rs       who may become it
+//! condition.rs how much a condition holds back          caller.rs   what who calls decides of it
+//! pattern.rs   wildcards
+//! evaluate.rs  what a role may do        decide.rs      one action on one resource
+//! trust.rs     who may become it
 //! escalate.rs  ways up, as tables        graph.rs       who can become whom
 //! rules/       a table row and a function each          audit.rs    rules over roles -> findings
 //! baseline.rs  what was accepted         report/        six forms of the result
 //! explain.rs   why a role may, or not    least.rs       a smaller policy, with proof
 //! expected.rs  what the configuration says              dump.rs     the account, written again
+//! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers
 //! ```
 
 pub mod account;
 pub mod action_set;
+#[cfg(feature = "sdk")]
+mod answers;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
 pub mod audit;
 pub mod baseline;
+pub mod caller;
 pub mod catalogue;
 mod circles;
 #[cfg(feature = "sdk")]
 pub mod collect;
 pub mod condition;
+pub mod decide;
 pub mod dump;
 pub mod escalate;
 pub mod evaluate;
@@ -29,6 +37,8 @@ pub mod expected;
 pub mod explain;
 pub mod finding;
 pub mod graph;
+#[cfg(feature = "sdk")]
+pub mod last_accessed;
 pub mod least;
 pub mod managed;
 pub mod pattern;

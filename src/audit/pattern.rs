@@ -16,9 +16,10 @@ pub fn is_wild(pattern: &str) -> bool {
     pattern.bytes().any(|b| b == b'*' || b == b'?')
 }
 
-/// Whether the pattern is nothing but `*`, so that it matches everything.
+/// Whether the pattern is nothing but wildcards, so that it matches everything; `?*` leaves out only the empty text.
 pub fn is_everything(pattern: &str) -> bool {
-    !pattern.is_empty() && pattern.bytes().all(|b| b == b'*')
+    let questions = pattern.bytes().filter(|b| *b == b'?').count();
+    pattern.contains('*') && questions < 3 && pattern.bytes().all(|b| b == b'*' || b == b'?')
 }
 
 /// The part of a pattern before its first wildcard: every match begins with it.

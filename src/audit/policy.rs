@@ -1,6 +1,7 @@
 //! The grammar of an IAM policy document, read as leniently as AWS itself reads it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
@@ -29,26 +30,58 @@ impl Document {
     pub fn read(value: Value) -> Self {
         match value {
             Value::String(text) => Self::read_text(&text),
-            Value::Object(map) => match Policy::from_json(map) {
-                Ok(policy) => Self::Parsed(policy),
-                Err(why) => Self::Malformed(why),
-            },
+            Value::Object(map) => {
+                let size = characters(&map);
+                match Policy::from_json(map) {
+                    Ok(policy) => Self::Parsed(Policy { size, ..policy }),
+                    Err(why) => Self::Malformed(why),
+                }
+            }
             other => Self::Malformed(format!("a policy is an object, this is {}", kind_of(&other))),
         }
     }
 
+    /// Text as exporters leave it: with a byte order mark, URL-encoded once or twice, quoted once more.
     fn read_text(text: &str) -> Self {
-        let plain = if text.trim_start().starts_with('{') {
-            text.into()
-        } else {
-            percent_encoding::percent_decode_str(text).decode_utf8_lossy()
-        };
-        match serde_json::from_str::<Value>(&plain) {
+        let mut plain = Cow::Borrowed(text);
+        for _ in 0..3 {
+            let shown = plain.trim_start_matches('\u{feff}').trim();
+            if shown.starts_with('{') || shown.starts_with('"') {
+                return Self::read_json(shown);
+            }
+            plain = percent_encoding::percent_decode_str(shown).decode_utf8_lossy().into_owned().into();
+        }
+        Self::read_json(&plain)
+    }
+
+    fn read_json(text: &str) -> Self {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::String(inner)) if inner.len() + 2 <= text.len() => Self::read_text(&inner),
             Ok(Value::String(_)) => Self::Malformed("a string within a string".into()),
             Ok(value) => Self::read(value),
-            Err(error) => Self::Malformed(format!("not JSON: {error}")),
+            // Forms write spaces as `+`, which JSON does not know outside its strings.
+            Err(error) => match serde_json::from_str(&text.replace('+', " ")) {
+                Ok(value @ Value::Object(_)) => Self::read(value),
+                _ => Self::Malformed(format!("not JSON: {error}")),
+            },
         }
     }
+}
+
+/// The length of a document written without white space, outside and within its texts.
+fn characters(map: &Map<String, Value>) -> usize {
+    fn text(text: &str) -> usize {
+        text.chars().filter(|c| !c.is_whitespace()).count() + 2
+    }
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::String(s) => text(s),
+            Value::Array(items) => items.iter().map(|item| of(item) + 1).sum::<usize>().max(1) + 1,
+            Value::Object(map) => characters(map),
+            other => other.to_string().len(),
+        }
+    }
+    map.iter().map(|(key, value)| text(key) + of(value) + 2).sum::<usize>().max(1) + 1
 }
 
 impl Default for Document {
@@ -70,6 +103,8 @@ pub struct Policy {
     pub version: Option<String>,
     /// Shared: the engine compiles them without copying.
     pub statements: Vec<Arc<Statement>>,
+    /// Characters as IAM counts them against its quotas: without white space. 0 for what was made here.
+    pub size: usize,
 }
 
 /// One statement.
@@ -167,7 +202,7 @@ impl Policy {
                 Statement::from_json(value).map(Arc::new).map_err(|why| format!("statement {}: {why}", i + 1))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { version, statements })
+        Ok(Self { version, statements, size: 0 })
     }
 }
 
@@ -287,6 +322,31 @@ mod tests {
             forms.into_iter().map(|form| Document::read(form).policy().cloned().expect("parses")).collect();
         assert!(policies.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!(policies[0].statements[0].conditions.len(), 2);
+    }
+
+    #[test]
+    fn reads_what_exporters_make_of_it() {
+        let plain = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*","Sid":"Öl"}}"#;
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+        };
+        let once = Document::read(Value::String(plain.into()));
+        let size = once.policy().expect("parses").size;
+        assert_eq!(size, plain.chars().count());
+        for text in [
+            format!("\u{feff}{plain}"),
+            format!("  {plain}\n"),
+            encode(&format!("\u{feff}{plain}")),
+            encode(&encode(plain)),
+            Value::String(plain.into()).to_string(),
+            encode(plain).replace("%2C", "%2C+"),
+        ] {
+            let read = Document::read(Value::String(text.clone()));
+            assert_eq!(read.policy(), once.policy(), "{text}");
+        }
+        let endless = (0..9).fold(plain.to_owned(), |text, _| Value::String(text).to_string());
+        assert!(Document::read(Value::String(endless)).policy().is_some());
+        assert!(Document::read(Value::String("\"x\"".into())).policy().is_none());
     }
 
     #[test]

@@ -320,6 +320,7 @@ pub struct DestroyArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("used").args(["usage", "usage_from_aws"]))]
 pub struct AuditArgs {
     /// Audit this dump (`aws iam get-account-authorization-details`) instead of an account
     #[arg(long, value_name = "FILE", global = true)]
@@ -330,6 +331,10 @@ pub struct AuditArgs {
     /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
     #[arg(long, value_name = "FILE")]
     pub usage: Option<PathBuf>,
+    /// Ask IAM which services (or also which actions) the roles used: two calls and more per report, kept for 4 hours
+    #[arg(long, value_name = "DETAIL", value_enum, num_args = 0..=1, default_missing_value = "services",
+          require_equals = true, conflicts_with_all = ["usage", "input"])]
+    pub usage_from_aws: Option<UsageDetail>,
     /// Judge as of this time, such as 2026-11-22T00:00:00Z (default: now)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
@@ -342,6 +347,9 @@ pub struct AuditArgs {
     /// A role younger than this is not yet judged by its use
     #[arg(long, value_name = "DURATION")]
     pub grace: Option<Human>,
+    /// A role older than this needs the tag opsctl:reviewed
+    #[arg(long, value_name = "DURATION")]
+    pub old_after: Option<Human>,
     /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low or none
     #[arg(long, value_name = "SEVERITY", default_value = "none")]
     pub fail_on: String,
@@ -354,11 +362,18 @@ pub struct AuditArgs {
     /// Write all findings of now into the --baseline file
     #[arg(long, requires = "baseline")]
     pub update_baseline: bool,
-    /// Write a smaller policy per role, as proposals to review, into this folder (needs --usage)
-    #[arg(long, value_name = "DIR", requires = "usage")]
+    /// Write a smaller policy per role, as proposals to review, into this folder (needs usage data)
+    #[arg(long, value_name = "DIR", requires = "used")]
     pub write: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Option<AuditCommand>,
+}
+
+/// How much to ask IAM of the use of roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UsageDetail {
+    Services,
+    Actions,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,25 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::Ended;
-use super::args::{AuditArgs, AuditCommand, Global};
+use super::args::{AuditArgs, AuditCommand, Global, UsageDetail};
 use super::error::Failure;
 use super::exit::Exit;
 use super::session::{self, Environment};
 use super::ui::Ui;
+use crate::audit::account::plain_text;
 use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
-use crate::audit::report::{self, Format, Options};
+use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
+use crate::audit::report::{self, Format, Look, Options};
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
+use crate::aws::Clients;
 use crate::config::Config;
 use crate::desired;
 use crate::domain::{Scope, codes};
 use crate::engine::Outcomes;
 use crate::inputs::Inputs;
+use crate::report::style::Styles;
 use crate::resources::role::{Role, Spec as RoleSpec};
 use crate::resources::{KindName, kinds};
 
@@ -28,21 +32,45 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let format = format(args, ui)?;
     let fail_on = fail_on(args)?;
     let config = config(global)?;
+    let clock = clock();
+    let mut settings = settings(args, config.as_ref(), clock)?;
+    let mut usage = match &args.usage {
+        Some(file) => Usage::from_json(&plain_text(&read(file)?))
+            .map_err(|error| bad_file(file, "usage data", &error))?,
+        None => Usage::default(),
+    };
+    let mut fetched = None;
     let account = match &args.input {
         Some(file) => dump(file)?,
-        None => collected(args, global, config.as_ref(), env).await?,
+        None => {
+            let (aws, pace, sandbox) = session::clients(global, env, config.as_ref()).await?;
+            let read = collected(args, &aws).await;
+            if let (Ok(account), Some(detail)) = (&read, args.usage_from_aws) {
+                let cache = cache(global, config.as_ref(), env, &account.id);
+                let detail = match detail {
+                    UsageDetail::Services => Detail::Services,
+                    UsageDetail::Actions => Detail::Actions,
+                };
+                let reporter = Reporter::new(&aws.iam, pace, detail, clock);
+                fetched = Some(used(&reporter, clock, account, &settings, cache.as_deref(), ui).await);
+            }
+            if let Some(sandbox) = sandbox {
+                sandbox.stop().await;
+            }
+            let mut account = read?;
+            for problem in fetched.iter().flat_map(|fetched| &fetched.problems) {
+                account.not_told("IAM404", problem);
+            }
+            usage = fetched.map_or(usage, |fetched| fetched.usage);
+            account
+        }
     };
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
-        return why(&account, role, action, resource.as_deref(), ui);
+        return why(&account, role, action, resource.as_deref(), settings.now, ui);
     }
-    let mut settings = settings(args, config.as_ref())?;
     if args.input.is_none() {
         settings.expected = config.as_ref().and_then(|config| expected(config, global, env, &account));
     }
-    let usage = match &args.usage {
-        Some(file) => Usage::from_json(&read(file)?).map_err(|error| bad_file(file, "usage data", &error))?,
-        None => Usage::default(),
-    };
     let mut result = audit::audit(&account, &usage, &settings);
     if let Some(file) = &args.baseline {
         let baseline = baseline(file, args.update_baseline)?;
@@ -60,13 +88,32 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     }
     let location =
         config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
-    ui.out(&report::render(&result, format, Options { location: &location, fail_on }));
+    ui.out(&report::render(
+        &result,
+        format,
+        Options {
+            location: &location,
+            fail_on,
+            paint: if ui.styled_out().is_colored() { colored } else { report::plain },
+        },
+    ));
     Ok(match fail_on {
         // Findings first: that something else could not be read does not make them better.
         Some(limit) if result.fails(limit) => Exit::Changes,
         _ if result.is_incomplete() => Exit::Incomplete,
         _ => Exit::Done,
     })
+}
+
+fn colored(look: Look, text: &str) -> String {
+    let styles = Styles::colored();
+    match look {
+        Look::Severe => styles.error(text),
+        Look::Doubtful => styles.update(text),
+        Look::Minor => styles.faint(text),
+        Look::Title => styles.strong(text),
+        Look::Advice => styles.help(text),
+    }
 }
 
 fn format(args: &AuditArgs, ui: &Ui) -> Result<Format, Failure> {
@@ -101,34 +148,74 @@ fn config(global: &Global) -> Result<Option<Config>, Failure> {
         .map_err(|problems| Failure::config(document.environment(&global.env), problems))
 }
 
-async fn collected(
-    args: &AuditArgs,
-    global: &Global,
-    config: Option<&Config>,
-    env: &Environment,
-) -> Result<Account, Failure> {
-    let (aws, sandbox) = session::clients(global, env, config).await?;
+async fn collected(args: &AuditArgs, aws: &Clients) -> Result<Account, Failure> {
     let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
     let found: Collected = collect::collect(&aws.iam).await;
-    if let Some(sandbox) = sandbox {
-        sandbox.stop().await;
-    }
     if let Some(file) = &args.save {
         write(file, &format!("{:#}\n", found.dump))?;
     }
     Ok(found.account(identity.account().unwrap_or_default()))
 }
 
-fn settings(args: &AuditArgs, config: Option<&Config>) -> Result<Settings, Failure> {
+/// Where reports on use are kept: beside the project's other state, else in the user's cache. Not shared between the
+/// real account and one of the same number elsewhere.
+fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &str) -> Option<PathBuf> {
+    let place = match (global.sandbox, &global.endpoint_url) {
+        (true, _) => "-sandbox".to_owned(),
+        (false, Some(url)) => format!("-{}", &blake3::hash(url.as_bytes()).to_hex()[..8]),
+        (false, None) => String::new(),
+    };
+    let folder = match config {
+        Some(config) => Some(session::home(&config.document.file).join(".opsctl")),
+        None => env.cache.clone(),
+    };
+    folder.map(|folder| folder.join(format!("iam-usage-{account}{place}.json")))
+}
+
+/// Asks IAM for what the roles used, and says how old the answers are. A cache that can not be written is no reason to
+/// fail.
+async fn used(
+    reporter: &Reporter<'_>,
+    clock: Instant,
+    account: &Account,
+    settings: &Settings,
+    cache: Option<&Path>,
+    ui: &Ui,
+) -> Fetched {
+    let kept = cache.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    let mut reports = Reports::read(&kept, clock);
+    let age = reports.oldest().map(|day| (clock.0 - day.0) / 60);
+    let fetched = reporter.fetch(account, settings, &mut reports).await;
+    if let Some(file) = cache.filter(|_| fetched.asked > 0) {
+        let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
+        if let Err(error) = folder.and_then(|()| fs::write(file, reports.to_text())) {
+            ui.say(&format!("{} cannot be written, so the reports are not kept: {error}", file.display()));
+        }
+    }
+    let aged = match age.filter(|_| fetched.cached > 0) {
+        Some(minutes) => format!(", {} kept from up to {minutes} minutes ago", fetched.cached),
+        None => String::new(),
+    };
+    ui.say(&format!(
+        "Use of {} roles: {} reports asked of IAM{aged}.",
+        fetched.usage.roles.len(),
+        fetched.asked
+    ));
+    fetched
+}
+
+fn clock() -> Instant {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Instant(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn settings(args: &AuditArgs, config: Option<&Config>, clock: Instant) -> Result<Settings, Failure> {
     let now = match &args.now {
         Some(text) => Instant::parse(text).ok_or_else(|| {
             let help = "write it like 2026-11-22T00:00:00Z";
             Failure::said(codes::USAGE, Exit::Usage, format!("`{text}` is not a time"), help)
         })?,
-        None => {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            Instant(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-        }
+        None => clock,
     };
     let said = config.map(|c| c.audit.clone()).unwrap_or_default();
     let days = |human: crate::domain::Human| i64::try_from(human.as_days()).unwrap_or(i64::MAX);
@@ -137,6 +224,10 @@ fn settings(args: &AuditArgs, config: Option<&Config>) -> Result<Settings, Failu
     Ok(Settings {
         stale_after_days: days(args.stale_after.unwrap_or(said.stale_after)),
         grace_days: days(args.grace.unwrap_or(said.grace)),
+        old_after_days: Some(days(args.old_after.unwrap_or(said.old_after))),
+        rarely_used: said.rarely_used,
+        break_glass_tag: said.break_glass_tag,
+        regions: Some(said.regions).filter(|regions| !regions.is_empty()),
         own_accounts,
         known_accounts: said.known_accounts,
         required_tags: said.required_tags,
@@ -153,7 +244,9 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
     let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref())?;
     let scope = Scope::new(&config.project.name, &config.environment, &account.id, region);
     let (graph, _) = desired::build(config, &scope, &inputs, &kinds);
-    let mut expected = Expected::default();
+    let claim = [(Scope::PROJECT_TAG, &scope.project), (Scope::ENVIRONMENT_TAG, &scope.environment)];
+    let claim = claim.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    let mut expected = Expected { claim, ..Expected::default() };
     for node in graph.nodes.iter().filter(|n| n.id.kind == KindName::Role) {
         let spec: RoleSpec = serde_json::from_value(node.spec.clone()).ok()?;
         let role = ExpectedRole {
@@ -172,15 +265,15 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
 fn dump(file: &Path) -> Result<Account, Failure> {
     let text = read(file)?;
     let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| bad_file(file, "a dump", &error))?;
-    if value.get("RoleDetailList").is_none() {
+        serde_json::from_slice(&plain_text(&text)).map_err(|error| bad_file(file, "a dump", &error))?;
+    if !value.get("RoleDetailList").is_some_and(serde_json::Value::is_array) {
         return Err(bad_file(file, "a dump", &"it has no RoleDetailList"));
     }
     Account::from_json(&text).map_err(|error| bad_file(file, "a dump", &error))
 }
 
-fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, ui: &Ui) -> Ended {
-    let Some(answer) = explain::explain(account, role, action, resource) else {
+fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, now: Instant, ui: &Ui) -> Ended {
+    let Some(answer) = explain::explain(account, role, action, resource, now) else {
         let message = format!("the account has no role `{role}`");
         return Err(Failure::said(
             codes::UNKNOWN_NAME,
@@ -223,7 +316,7 @@ fn propose(
     folder: &Path,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    let engine = Engine::new(account);
+    let engine = Engine::at(account, settings.now);
     let mut written = 0;
     for role in &account.roles {
         let Some(used) = usage.roles.get(&role.arn) else { continue };

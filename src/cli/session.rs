@@ -15,7 +15,7 @@ use crate::config::{Document, section};
 use crate::desired::{self, Desired};
 use crate::domain::{Diagnostics, Scope, codes};
 use crate::engine::lease::Who;
-use crate::engine::{Event, Events, Outcomes, World};
+use crate::engine::{Event, Events, Outcomes, Pace, World};
 use crate::inputs::Inputs;
 use crate::resources::{AnyKind, Registry, kinds, registry};
 use crate::sandbox::Sandbox;
@@ -168,18 +168,18 @@ fn trust(file: &Path) -> Result<TlsContext, Failure> {
     })
 }
 
-/// Clients for commands that need no config.
+/// Clients for commands that need no config, and how fast their AWS may be asked.
 pub async fn clients(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
-) -> Result<(Clients, Option<Sandbox>), Failure> {
+) -> Result<(Clients, Pace, Option<Sandbox>), Failure> {
     let (mut target, sandbox) = connect(global, env, config).await?;
     if target.sdk.region().is_none() {
         // IAM and STS are the same in every region.
         target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
     }
-    Ok((Clients::new(&target), sandbox))
+    Ok((Clients::new(&target), target.pace, sandbox))
 }
 
 /// When the files of data sets are read.

@@ -15,6 +15,14 @@ pub struct Audit {
     pub stale_after: Human,
     /// A role younger than this is not yet judged by its use.
     pub grace: Human,
+    /// A role older than this needs the tag `opsctl:reviewed`.
+    pub old_after: Human,
+    /// Names of roles that are rightly idle for most of the year, with wildcards.
+    pub rarely_used: Vec<String>,
+    /// The key of the tag on roles that are kept for emergencies.
+    pub break_glass_tag: String,
+    /// Regions where we work; use of a role elsewhere is odd. Empty: anywhere.
+    pub regions: Vec<String>,
     /// Accounts of ours: trust in them is not foreign.
     pub own_accounts: Vec<String>,
     /// Foreign accounts that are known and wanted: account id = name.
@@ -30,6 +38,10 @@ impl Default for Audit {
         Self {
             stale_after: Human::days(90),
             grace: Human::days(30),
+            old_after: Human::days(365),
+            rarely_used: Vec::new(),
+            break_glass_tag: "break-glass".into(),
+            regions: Vec::new(),
             own_accounts: Vec::new(),
             known_accounts: BTreeMap::new(),
             required_tags: Vec::new(),

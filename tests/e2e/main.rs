@@ -1,6 +1,8 @@
 //! The real binary, run as a user runs it: in a folder of its own, with an environment of its own, and everything it
 //! prints compared. `support` has what the tests stand on; each other file is one thing that opsctl must show.
 
+mod audit;
+mod audit_pages;
 mod broken;
 mod cli;
 mod clients;

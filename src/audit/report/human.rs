@@ -2,16 +2,19 @@
 
 use std::fmt::Write;
 
-use super::counted;
-use crate::audit::audit::Audit;
-use crate::audit::finding::Status;
+use super::{Look, Paint, counted};
+use crate::audit::audit::{Audit, Group};
+use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::graph::name_of;
-use crate::audit::rules::Rule;
+use crate::audit::rules::{self, Rule};
+use crate::audit::time::Instant;
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
+/// Days after which the catalogue of AWS's actions is worth a word.
+const OLD: i64 = 90;
 
-pub(super) fn render(audit: &Audit) -> String {
+pub(super) fn render(audit: &Audit, paint: Paint) -> String {
     let mut out = String::new();
     let s = &audit.summary;
     let _ = writeln!(
@@ -22,22 +25,42 @@ pub(super) fn render(audit: &Audit) -> String {
         s.service_linked,
         audit.catalogue_date
     );
+    let made = Instant::parse(audit.catalogue_date);
+    if let Some(age) = made.map(|day| day.days_until(audit.at)).filter(|age| *age > OLD) {
+        let _ = writeln!(
+            out,
+            "The catalogue is {age} days old: newer actions and policies of AWS are not in it."
+        );
+    }
     for group in audit.groups() {
         let first = group.first();
-        let _ = writeln!(out, "\n{:<8} {}  {}", first.severity.word(), first.rule, first.title);
+        let severity = format!("{:<8}", first.severity.word());
+        let severity = match first.severity {
+            Severity::Critical | Severity::High => paint(Look::Severe, &severity),
+            Severity::Medium => paint(Look::Doubtful, &severity),
+            Severity::Low | Severity::Info => paint(Look::Minor, &severity),
+        };
+        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Look::Title, &title(&group)));
         let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
         let more = group.findings.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = writeln!(
-            out,
-            "         on {}{more}{}",
-            names.join(", "),
-            known(&group.findings.iter().map(|f| f.status).collect::<Vec<_>>())
-        );
-        first.evidence.iter().for_each(|line| {
+        let statuses: Vec<Status> = group.findings.iter().map(|f| f.status).collect();
+        let _ = writeln!(out, "         on {}{more}{}", names.join(", "), known(&statuses));
+        // What is said of the first need not be true of the others word by word.
+        let example = |alike: bool| match alike {
+            true => String::new(),
+            false => format!(" for {}", name_of(&first.resource)),
+        };
+        let alike = group.findings.iter().all(|f| unnamed(f) == unnamed(first));
+        if !alike {
+            let _ = writeln!(out, "         as seen{}:", example(false));
+        }
+        for line in &first.evidence {
             let _ = writeln!(out, "         - {line}");
-        });
-        let _ = writeln!(out, "         fix: {}", first.fix.replace('\n', "\n              "));
+        }
+        let example = example(group.findings.iter().all(|f| f.fix == first.fix));
+        let fix = first.fix.replace('\n', "\n              ");
+        let _ = writeln!(out, "         {}{example}: {fix}", paint(Look::Advice, "fix"));
     }
     muted(audit, &mut out);
     not_evaluated(audit, &mut out);
@@ -47,9 +70,26 @@ pub(super) fn render(audit: &Audit) -> String {
         s.critical, s.high, s.medium, s.low, s.info, s.new, s.unchanged, s.fixed, s.muted
     );
     if s.incomplete {
-        out.push_str("The audit is incomplete: see what was not evaluated.\n");
+        let _ =
+            writeln!(out, "{}: see what was not evaluated.", paint(Look::Severe, "The audit is incomplete"));
+    }
+    if !audit.findings.is_empty() {
+        out.push_str("`opsctl explain RULE` says what a rule means; --format json lists every role.\n");
     }
     out
+}
+
+/// The title of all; the rule's own where they count differently.
+fn title(group: &Group<'_>) -> String {
+    let first = group.first();
+    let alike = group.findings.iter().all(|f| f.title == first.title);
+    let of_rule = rules::find(first.rule).filter(|_| !alike).map(|rule| rule.title.to_owned());
+    of_rule.unwrap_or_else(|| first.title.clone())
+}
+
+/// Evidence without the resource's own name, to tell whether two findings say the same.
+fn unnamed(finding: &Finding) -> Vec<String> {
+    finding.evidence.iter().map(|line| line.replace(&finding.resource, "")).collect()
 }
 
 fn known(statuses: &[Status]) -> String {
@@ -80,13 +120,22 @@ fn not_evaluated(audit: &Audit, out: &mut String) {
     if !audit.not_evaluated.is_empty() {
         out.push_str("\nNot evaluated:\n");
     }
+    // Rules that miss the same thing are one line.
+    let mut lines: Vec<(Vec<&str>, String)> = Vec::new();
     for entry in &audit.not_evaluated {
         let where_ = match entry.resources.as_slice() {
             [] => String::new(),
             [one] => format!(" on {}", name_of(one)),
             many => format!(" on {}", counted(many.len(), "role")),
         };
-        let _ = writeln!(out, "  {}{where_}: {}", entry.rule, entry.reason);
+        let said = format!("{where_}: {}", entry.reason);
+        match lines.iter_mut().find(|(_, known)| *known == said) {
+            Some((rules, _)) => rules.push(entry.rule),
+            None => lines.push((vec![entry.rule], said)),
+        }
+    }
+    for (rules, said) in lines {
+        let _ = writeln!(out, "  {}{said}", rules.join(", "));
     }
 }
 

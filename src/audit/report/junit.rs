@@ -55,9 +55,12 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
             cases.push_str("/>\n");
         }
     }
+    // Everything that the schemas of Ant and of Jenkins ask for, the one the stricter, the other the wider used.
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"opsctl audit-iam {}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\">\n{cases}  </testsuite>\n</testsuites>\n",
-        escape(&audit.account)
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"audit-iam {account}\" package=\"opsctl\" id=\"0\" hostname=\"localhost\" timestamp=\"{at}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\">\n    <properties>\n      <property name=\"account\" value=\"{account}\"/>\n      <property name=\"catalogue_date\" value=\"{catalogue}\"/>\n    </properties>\n{cases}    <system-out/>\n    <system-err/>\n  </testsuite>\n</testsuites>\n",
+        account = escape(&audit.account),
+        at = audit.at.iso().split('+').next().unwrap_or_default(),
+        catalogue = audit.catalogue_date,
     )
 }
 

@@ -57,12 +57,32 @@ pub struct Options<'a> {
     pub location: &'a str,
     /// Findings as bad as this, and new, fail.
     pub fail_on: Option<Severity>,
+    /// How the form for people is coloured; [`plain`] for files.
+    pub paint: Paint,
+}
+
+/// What a piece of text is, for whoever gives it a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Severe,
+    Doubtful,
+    Minor,
+    Title,
+    Advice,
+}
+
+/// Gives text the colour of its meaning.
+pub type Paint = fn(Look, &str) -> String;
+
+/// No colour.
+pub fn plain(_: Look, text: &str) -> String {
+    text.to_owned()
 }
 
 /// Renders an audit. Whole lines; for GitHub none when there is nothing to tell.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     match form {
-        Format::Human => human::render(audit),
+        Format::Human => human::render(audit, options.paint),
         Format::Json => json(audit),
         Format::Sarif => sarif::render(audit, options),
         Format::Junit => junit::render(audit, options),

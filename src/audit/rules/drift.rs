@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::{InlinePolicy, Role};
-use crate::audit::action_set::ActionSet;
-use crate::audit::evaluate::shorten;
+use crate::audit::evaluate::{Effective, shorten};
 use crate::audit::expected::ExpectedRole;
 use crate::audit::finding::Severity;
 use crate::audit::policy::{Document, Policy};
@@ -169,28 +168,41 @@ fn extra_grant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         ..Role::default()
     };
     let intended = cx.engine.role(&intended);
-    let mut more: ActionSet = view.effective.some.clone();
-    more.union(&view.effective.held);
-    more.subtract(&intended.some);
-    more.subtract(&intended.held);
-    // Also more resources for an action it may do anyway.
-    let mut wider = view.effective.held.clone();
-    wider.subtract(&intended.held);
-    more.union(&wider);
-    let names: Vec<String> = more.iter().map(|id| cx.catalogue.name(id).to_owned()).collect();
-    (!names.is_empty()).then(|| {
-        Hit::new(
-            shorten(&names),
-            vec![format!("{} actions more than configured: {}", names.len(), shorten(&names))],
-        )
-    })
+    let held = |effective: &Effective| {
+        let mut all = effective.some.clone();
+        all.union(&effective.held);
+        all
+    };
+    let mut more = held(&view.effective);
+    more.subtract(&held(&intended));
+    let mut evidence = Vec::new();
+    let mut names: Vec<String> = more.iter().map(|id| cx.catalogue.name(id).to_owned()).collect();
+    if !names.is_empty() {
+        evidence.push(format!("{} actions more than configured: {}", names.len(), shorten(&names)));
+    }
+    // The same actions on more resources, or under fewer conditions: statements that no configured one covers.
+    let beyond = view.effective.allows.iter().filter(|seen| {
+        let mut within = held(&view.effective);
+        within.intersect(&seen.grant.actions);
+        !within.is_empty() && !intended.allows.iter().any(|wanted| wanted.grant.covers(&seen.grant))
+    });
+    for seen in beyond {
+        let actions = seen.grant.statement.actions.patterns();
+        names.extend(actions.iter().filter(|_| more.is_empty()).cloned());
+        evidence
+            .push(format!("not configured: {}", seen.evidence(actions.first().map_or("", String::as_str))));
+    }
+    // A Deny or a boundary that went gives actions back without any statement that grew.
+    names.sort();
+    names.dedup();
+    (!evidence.is_empty()).then(|| Hit::new(shorten(&names), evidence))
 }
 
 /// Whether the role carries this project's tag and is nothing that the configuration makes.
 fn is_unknown_claim(cx: &Context<'_>, role: &Role) -> Option<bool> {
-    let expected = cx.settings.expected.as_ref()?;
-    let (key, value) = expected.claim.as_ref()?;
-    Some(role.tag(key) == Some(value.as_str()) && !expected.roles.contains_key(&role.name))
+    let expected = cx.settings.expected.as_ref().filter(|expected| !expected.claim.is_empty())?;
+    let claims = expected.claim.iter().all(|(key, value)| role.tag(key) == Some(value.as_str()));
+    Some(claims && !expected.roles.contains_key(&role.name))
 }
 
 fn is_idle(cx: &Context<'_>, role: &Role) -> bool {

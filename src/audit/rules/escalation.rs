@@ -5,8 +5,9 @@
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::action_set::ActionId;
+use crate::audit::decide::Decision;
 use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
-use crate::audit::evaluate::{Ceiling, Decision};
+use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
 use crate::audit::graph::{Via, name_of};
 
@@ -369,7 +370,14 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     found.hit(view)
 }
 
-fn ways_everywhere(cx: &Context<'_>, view: &RoleView<'_>, ways: &[Way], severity: Severity) -> Option<Hit> {
+/// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
+fn ways_everywhere(
+    cx: &Context<'_>,
+    view: &RoleView<'_>,
+    ways: &[Way],
+    severity: Severity,
+    reaches: impl Fn(&Way) -> Option<(Severity, String)>,
+) -> Option<Hit> {
     if says_it_all(cx, view) {
         return None;
     }
@@ -384,17 +392,26 @@ fn ways_everywhere(cx: &Context<'_>, view: &RoleView<'_>, ways: &[Way], severity
             lowered_if(at_times, severity),
             format!("CAPABLE: {} on all resources{}", way.name(), times(at_times)),
         );
+        if let Some((severity, target)) = reaches(way) {
+            found.add(lowered_if(at_times, severity), format!("REACHABLE: {} on {target}", way.name()));
+        }
         way.actions.iter().take(1).for_each(|&action| found.because(cx, view, action));
     }
     found.hit(view)
 }
 
+/// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    ways_everywhere(cx, view, &EXISTING_WAYS, Severity::Medium)
+    let machines = |way: &Way| {
+        let role =
+            (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
+        Some((Severity::High, format!("machines of {role}, which leads to an administrator")))
+    };
+    ways_everywhere(cx, view, &EXISTING_WAYS, Severity::Medium, machines)
 }
 
 fn identity_center(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    ways_everywhere(cx, view, &CENTER_WAYS, Severity::High)
+    ways_everywhere(cx, view, &CENTER_WAYS, Severity::High, |_| None)
 }
 
 fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {

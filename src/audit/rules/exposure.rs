@@ -214,11 +214,11 @@ fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Optio
     causes.sort();
     causes.dedup();
     evidence.extend(view.effective.limits());
-    Some(Hit::new(causes.join(", "), evidence).title(format!(
-        "{} actions on all resources: {}",
-        actions.len(),
-        first_of(cx, actions, 3)
-    )))
+    let title = match actions.len() {
+        1 => format!("On all resources: {}", first_of(cx, actions, 3)),
+        n => format!("{n} actions on all resources: {}", first_of(cx, actions, 3)),
+    };
+    Some(Hit::new(causes.join(", "), evidence).title(title))
 }
 
 /// The first few names, and how many more there are.
@@ -543,7 +543,7 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             tagging_action(cx, view, &sourced.grant.actions).map(|tagger| (key, tagger))
         } else if let Some(key) = key("aws:principaltag/") {
             let own = view.effective.decide("iam:TagRole", &view.role.arn)
-                == crate::audit::evaluate::Decision::Allowed;
+                == crate::audit::decide::Decision::Allowed;
             own.then(|| (key, "iam:TagRole".to_owned()))
         } else {
             None

@@ -8,12 +8,24 @@ use crate::audit::finding::Severity;
 use crate::audit::pattern;
 use crate::audit::trust::{Admission, Principal};
 
-/// The OIDC provider of an admission: host and, if any, the values its subject is fixed to.
+/// The OIDC provider of an admission, and what its subject is fixed to.
 struct Subject<'a> {
     host: &'a str,
-    /// Value, and whether `*` in it is a wildcard.
-    values: Vec<(&'a str, bool)>,
+    /// One entry per condition on the subject; of each, the values, and whether `*` in them is a wildcard. All
+    /// conditions must hold, and any value of one will do.
+    fixed: Vec<Vec<(&'a str, bool)>>,
 }
+
+impl Subject<'_> {
+    /// For evidence: the value that reaches farthest.
+    fn shown(&self) -> &str {
+        let values = self.fixed.iter().min_by_key(|values| widest_of(values)).into_iter().flatten();
+        values.max_by_key(|&&(value, wild)| width(value, wild)).map_or("any", |(value, _)| value)
+    }
+}
+
+/// Providers that need no entry in the account, and whose subject is one person among all of the provider's.
+const CONSUMER: [&str; 3] = ["accounts.google.com", "www.amazon.com", "graph.facebook.com"];
 
 fn subjects<'a>(a: &'a Admission<'a>) -> impl Iterator<Item = Subject<'a>> + 'a {
     let hosts = a.principals.iter().filter_map(|p| match *p {
@@ -35,11 +47,11 @@ fn subjects<'a>(a: &'a Admission<'a>) -> impl Iterator<Item = Subject<'a>> + 'a 
                 && !operator.if_exists
                 && !operator.base.eq_ignore_ascii_case("Null")
         });
-        let values = fixing.flat_map(|c| {
+        let fixed = fixing.map(|c| {
             let wild = Operator::parse(&c.operator).takes_wildcards();
-            c.values.iter().map(move |v| (v.as_str(), wild))
+            c.values.iter().map(|v| (v.as_str(), wild)).collect()
         });
-        Subject { host, values: values.collect() }
+        Subject { host, fixed: fixed.collect() }
     })
 }
 
@@ -49,7 +61,12 @@ fn is_eks(host: &str) -> bool {
 
 /// Providers whose address already names the customer: every subject is of one organisation.
 fn is_own_tenant(host: &str) -> bool {
-    const TENANTS: [&str; 5] = [
+    const TENANTS: [&str; 9] = [
+        // An enterprise of GitHub that has its own issuer; the shared one has no path.
+        "token.actions.githubusercontent.com/",
+        "vstoken.dev.azure.com/",
+        "oidc.vercel.com/",
+        "oidc.fly.io/",
         "oidc.circleci.com/org/",
         "api.bitbucket.org/2.0/workspaces/",
         "cognito-idp.",
@@ -97,6 +114,10 @@ enum Width {
 }
 
 fn width(value: &str, wild: bool) -> Width {
+    // Whoever may propose a change runs with the role, before any review.
+    if value.ends_with(":pull_request") {
+        return Width::AnyRef;
+    }
     if !wild || !pattern::is_wild(value) {
         return Width::Narrow;
     }
@@ -107,19 +128,10 @@ fn width(value: &str, wild: bool) -> Width {
     {
         return match name.split_once('/') {
             None => Width::Strangers,
+            _ if pins_ref(value) => Width::Narrow,
             Some((_, repository)) => match repository.split_once(':') {
                 None => Width::AnyRepository,
-                Some((_, rest)) if rest.is_empty() || ["ref", "ref_type", "pull_request"].contains(&rest) => {
-                    Width::AnyRef
-                }
-                Some((_, rest))
-                    if rest == "ref:"
-                        || rest == "ref:refs/"
-                        || rest == "ref:refs/heads/"
-                        || rest == "environment:" =>
-                {
-                    Width::AnyRef
-                }
+                Some((_, rest)) if OPEN_ENDED.contains(&rest) => Width::AnyRef,
                 Some(_) => Width::Narrow,
             },
         };
@@ -133,19 +145,59 @@ fn width(value: &str, wild: bool) -> Width {
     }
 }
 
+/// What may stand between the repository and a wildcard that leaves branch and environment open.
+const OPEN_ENDED: [&str; 12] = [
+    "",
+    "ref",
+    "ref:",
+    "ref:refs/",
+    "ref:refs/heads/",
+    "environment:",
+    "pull_request",
+    "ref_type:",
+    "ref_type:branch",
+    "ref_type:branch:",
+    "ref_type:branch:ref",
+    "ref_type:branch:ref:",
+];
+
+/// Whether a subject with wildcards earlier on ends in one branch or environment.
+fn pins_ref(value: &str) -> bool {
+    let ends = [":environment:", ":ref:refs/heads/", ":ref:"];
+    let tail = ends.iter().find_map(|end| value.rsplit_once(end)).map(|(_, tail)| tail);
+    tail.is_some_and(|tail| !tail.is_empty() && !pattern::is_wild(tail))
+}
+
+fn widest_of(values: &[(&str, bool)]) -> Width {
+    values.iter().map(|&(value, wild)| width(value, wild)).max().unwrap_or(Width::Strangers)
+}
+
 fn widest(subject: &Subject<'_>) -> Width {
-    subject.values.iter().map(|&(value, wild)| width(value, wild)).max().unwrap_or(Width::Strangers)
+    subject.fixed.iter().map(|values| widest_of(values)).min().unwrap_or(Width::Strangers)
 }
 
 pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let open =
             |s: &Subject<'_>| !is_eks(s.host) && !is_own_tenant(s.host) && widest(s) == Width::Strangers;
+        let consumer = a.principals.iter().find_map(|p| match *p {
+            Principal::Public(host) if CONSUMER.contains(&host) && !a.negated => Some(host),
+            _ => None,
+        });
+        let app = a.fixes_any(|key| {
+            consumer.is_some_and(|host| key.starts_with(host))
+                && [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"]
+                    .iter()
+                    .any(|claim| key.ends_with(claim))
+        });
+        if let Some(host) = consumer.filter(|_| !app) {
+            return Some(format!("{host} with any application and any person"));
+        }
         let subject = subjects(a).find(open).filter(|_| !owner_is_fixed(a))?;
-        Some(match subject.values.first() {
-            None => format!("{} with any subject", subject.host),
-            Some((value, _)) => {
-                format!("{} with subject {value}, which is not one organisation's", subject.host)
+        Some(match subject.fixed.is_empty() {
+            true => format!("{} with any subject", subject.host),
+            false => {
+                format!("{} with subject {}, which is not one organisation's", subject.host, subject.shown())
             }
         })
     })
@@ -168,8 +220,7 @@ pub(super) fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
             [":ref", ":environment", ":job_workflow_ref"].iter().any(|claim| key.ends_with(claim))
         });
         let subject = subjects(a).filter(|s| !is_eks(s.host)).find(open).filter(|_| !pinned)?;
-        let value = subject.values.first().map_or("any", |(value, _)| value);
-        Some(format!("{} with subject {value}", subject.host))
+        Some(format!("{} with subject {}", subject.host, subject.shown()))
     })?;
     Some(hit.severity(severity))
 }
@@ -201,24 +252,22 @@ pub(super) fn saml_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit>
 }
 
 pub(super) fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let named: Vec<&str> = view
-        .admissions
-        .iter()
-        .flat_map(|a| &a.principals)
-        .filter_map(|p| match *p {
-            Principal::Oidc { arn, .. } => Some(arn),
-            Principal::Saml(arn) if !arn.contains("saml-provider/AWSSSO_") => Some(arn),
-            _ => None,
-        })
-        .collect();
-    if named.is_empty() {
-        return None;
+    let account = cx.account;
+    let mut missing: Vec<&str> = Vec::new();
+    for principal in view.admissions.iter().flat_map(|a| &a.principals) {
+        let (arn, listed) = match *principal {
+            Principal::Oidc { arn, .. } => (arn, &account.oidc_providers),
+            Principal::Saml(arn) if !arn.contains("saml-provider/AWSSSO_") => (arn, &account.saml_providers),
+            _ => continue,
+        };
+        match listed {
+            // When they were asked for in vain, that is said once for the account.
+            None if account.problems.iter().any(|problem| problem.rule == "IAM313") => {}
+            None => cx.without_data("IAM313", &view.role.arn, "the identity providers were not listed"),
+            Some(known) if known.contains(arn) || missing.contains(&arn) => {}
+            Some(_) => missing.push(arn),
+        }
     }
-    let Some(providers) = &cx.account.providers else {
-        cx.without_data("IAM313", &view.role.arn, "the identity providers were not listed");
-        return None;
-    };
-    let missing: Vec<&str> = named.into_iter().filter(|arn| !providers.contains(*arn)).collect();
     (!missing.is_empty()).then(|| {
         Hit::new(missing.join(", "), missing.iter().map(|arn| format!("{arn} does not exist")).collect())
     })
@@ -237,7 +286,7 @@ pub(super) fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             return Some("any identity pool of any account".into());
         }
         let mut amr = a.statement.conditions_on("cognito-identity.amazonaws.com:amr").flat_map(|c| &c.values);
-        (amr.any(|value| value == "unauthenticated") && writes())
+        (amr.any(|value| pattern::matches(value, "unauthenticated")) && writes())
             .then(|| "guests, into a role that may write".into())
     })
 }
@@ -245,14 +294,11 @@ pub(super) fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 pub(super) fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let open = |s: &Subject<'_>| {
-            is_eks(s.host) && s.values.iter().map(|&(v, wild)| eks_is_wide(v, wild)).max().unwrap_or(true)
+            let wide = |values: &Vec<_>| values.iter().any(|&(v, wild)| eks_is_wide(v, wild));
+            is_eks(s.host) && s.fixed.iter().all(wide)
         };
         if let Some(subject) = subjects(a).find(open) {
-            return Some(format!(
-                "{} with subject {}",
-                subject.host,
-                subject.values.first().map_or("any", |(value, _)| value)
-            ));
+            return Some(format!("{} with subject {}", subject.host, subject.shown()));
         }
         let pods = a.principals.contains(&Principal::Service("pods.eks.amazonaws.com"));
         let told = a.fixes_any(|key| {

@@ -62,11 +62,16 @@ pub fn of_role(cx: &Context<'_>, view: &RoleView<'_>) {
             sourced.grant.statement.conditions.iter().map(ToString::to_string).collect();
         cx.undecided("IAM902", arn, format!("{place}: {}", conditions.join(" and ")));
     }
+    for admission in view.admissions.iter().filter(|a| a.hold == Hold::Unknown) {
+        let conditions: Vec<String> =
+            admission.statement.conditions.iter().map(ToString::to_string).collect();
+        cx.undecided("IAM902", arn, format!("{}: {}", admission.label(), conditions.join(" and ")));
+    }
 }
 
 /// Notes what could not be read about the account.
 pub fn of_account(cx: &Context<'_>) {
     for problem in &cx.account.problems {
-        cx.undecided("IAM903", &problem.resource, problem.reason.clone());
+        cx.undecided(problem.rule, &problem.resource, problem.reason.clone());
     }
 }

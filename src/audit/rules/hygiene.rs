@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::trust::foreign;
-use super::{Check, Context, Hit, RoleView, Rule};
+use super::{Check, Context, Hit, RoleKind, RoleView, Rule};
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
 use crate::audit::action_set::ActionSet;
-use crate::audit::evaluate::{Ceiling, Decision, Grant, is_admin, is_everything};
+use crate::audit::decide::Decision;
+use crate::audit::evaluate::{Ceiling, Grant, has_admin_kernel, is_admin};
 use crate::audit::finding::Severity;
 use crate::audit::policy::Document;
 
@@ -91,11 +92,11 @@ pub const RULES: &[Rule] = &[
         slug: "near-limits",
         severity: Severity::Info,
         title: "Near a quota of IAM",
-        what: "Nine or more of ten managed policies are attached, or the account holds 900 or more of 1,000 roles.",
+        what: "At least 90 % of a quota is used: 10 attached policies, 10,240 characters of inline policies, 6,144 characters of a managed policy, 1,000 roles, 1,500 customer policies.",
         why: "The next deployment fails.",
         fix: "Merge policies, delete unused roles, or ask for a higher quota.",
         page: LIMITS,
-        check: Check::Role(near_limits),
+        check: Check::Account(near_limits),
     },
     Rule {
         id: "IAM508",
@@ -113,8 +114,8 @@ pub const RULES: &[Rule] = &[
         slug: "duplicate",
         severity: Severity::Info,
         title: "The same policy twice",
-        what: "Several customer managed policies have the same statements.",
-        why: "One will be changed and the other forgotten.",
+        what: "Several customer managed policies have the same statements, or a role holds a policy that another of its policies contains.",
+        why: "One will be changed and the other forgotten; and taking one away changes nothing.",
         fix: "Keep one.",
         page: POLICIES,
         check: Check::Account(duplicates),
@@ -203,9 +204,9 @@ fn no_boundary(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn boundary_ineffective(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let Ceiling::Known { source, grants } = &view.effective.ceiling else { return None };
     let open = open_set(grants);
-    let fact = if is_everything(&open, cx.catalogue) {
+    let fact = if open.len() == cx.catalogue.len() {
         "allows everything"
-    } else if is_admin(&open, cx.catalogue) {
+    } else if has_admin_kernel(&open, cx.catalogue) {
         "allows enough of IAM to become an administrator"
     } else if !is_aws_owned(&source.arn)
         && view.effective.decide("iam:CreatePolicyVersion", &source.arn) == Decision::Allowed
@@ -229,6 +230,9 @@ fn long_session(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let Some(seconds) = view.role.max_session_duration else {
+        if cx.account.problems.iter().any(|problem| problem.rule == "IAM505") {
+            return None;
+        }
         cx.without_data(
             "IAM505",
             &view.role.arn,
@@ -248,18 +252,39 @@ fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .then(|| Hit::new("inline policies", vec![format!("inline policies: {}", names.join(", "))]))
 }
 
-fn near_limits(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let attached = view.role.attached.len();
-    // The account's own number of roles is told once, on its first role.
-    let roles = if view.index == 0 { cx.account.roles.len() } else { 0 };
-    let mut evidence = Vec::new();
-    if attached >= 9 {
-        evidence.push(format!("{attached} of 10 managed policies are attached"));
+/// Default quotas; the first three can be raised, sizes can not.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
+    let near = |used: usize, quota: usize, what: &str| {
+        (used * 10 >= quota * 9).then(|| format!("{} % of {quota} {what}", used * 100 / quota))
+    };
+    let size = |document: &Document| document.policy().map_or(0, |policy| policy.size);
+    let mut hits = Vec::new();
+    for role in cx.account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::Ordinary) {
+        let inline = role.inline.iter().map(|policy| size(&policy.document)).sum();
+        let facts = [
+            near(role.attached.len(), 10, "attached managed policies"),
+            near(inline, 10_240, "characters of inline policies"),
+        ];
+        if facts.iter().any(Option::is_some) {
+            hits.push((role.arn.clone(), facts.into_iter().flatten().collect::<Vec<_>>()));
+        }
     }
-    if roles >= 900 {
-        evidence.push(format!("the account holds {roles} roles; the default quota is 1,000"));
+    for policy in customer_policies(cx) {
+        let used = policy.default_document().map_or(0, size);
+        hits.push((
+            policy.arn.clone(),
+            near(used, 6_144, "characters of a managed policy").into_iter().collect(),
+        ));
     }
-    (!evidence.is_empty()).then(|| Hit::new("quota", evidence))
+    let whole = [
+        near(cx.account.roles.len(), 1_000, "roles of the account"),
+        near(customer_policies(cx).count(), 1_500, "customer managed policies of the account"),
+    ];
+    let root = format!("arn:{}:iam::{}:root", cx.account.partition(), cx.account.id);
+    hits.push((root, whole.into_iter().flatten().collect()));
+    let found = hits.into_iter().filter(|(_, facts)| !facts.is_empty());
+    found.map(|(arn, facts)| Hit::new("quota", facts).on(arn)).collect()
 }
 
 fn owner_tag(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -286,7 +311,7 @@ fn duplicates(cx: &Context<'_>) -> Vec<Hit> {
             by_text.entry(texts.join("\n")).or_default().push(&policy.arn);
         }
     }
-    let mut hits = Vec::new();
+    let mut hits = contained(cx);
     for mut arns in by_text.into_values().filter(|arns| arns.len() > 1) {
         arns.sort_unstable();
         for arn in &arns[1..] {
@@ -294,6 +319,48 @@ fn duplicates(cx: &Context<'_>) -> Vec<Hit> {
         }
     }
     hits
+}
+
+/// Roles with a policy whose every statement another of their policies covers. Deny and conditions are left out: what
+/// they add up to is not told by one statement.
+fn contained(cx: &Context<'_>) -> Vec<Hit> {
+    let mut known: HashMap<(&str, &str), bool> = HashMap::new();
+    let mut hits = Vec::new();
+    let ordinary = cx.account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::Ordinary);
+    for role in ordinary.filter(|role| role.attached.len() > 1) {
+        let arns: Vec<&str> = role.attached.iter().map(|policy| policy.arn.as_str()).collect();
+        let mut within = |inner, outer| {
+            *known.entry((inner, outer)).or_insert_with(|| {
+                let grants = cx.engine.managed(inner).zip(cx.engine.managed(outer));
+                grants.is_some_and(|(inner, outer)| contains(&outer, &inner))
+            })
+        };
+        let mut evidence = Vec::new();
+        for (place, inner) in arns.iter().enumerate() {
+            let outer = arns.iter().enumerate().find(|(other, outer)| {
+                // Of two that are alike the first stays.
+                *other != place && within(inner, outer) && !(within(outer, inner) && *other > place)
+            });
+            let name = crate::audit::graph::name_of;
+            evidence.extend(outer.map(|(_, outer)| {
+                format!("policy {} gives nothing that policy {} does not", name(inner), name(outer))
+            }));
+        }
+        if !evidence.is_empty() {
+            hits.push(
+                Hit::new(evidence.join("; "), evidence).on(&*role.arn).title("A policy within another"),
+            );
+        }
+    }
+    hits
+}
+
+fn contains(outer: &[Grant], inner: &[Grant]) -> bool {
+    let plain = |grants: &[Grant]| grants.iter().all(|g| g.statement.allow);
+    plain(outer)
+        && plain(inner)
+        && !inner.is_empty()
+        && inner.iter().all(|i| !i.actions.is_empty() && outer.iter().any(|o| o.covers(i)))
 }
 
 fn deprecated(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {

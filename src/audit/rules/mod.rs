@@ -18,7 +18,8 @@ use super::account::is_aws_owned;
 use super::account::{Account, Role};
 use super::audit::Settings;
 use super::catalogue::{Catalogue, Named};
-use super::evaluate::{Ceiling, Decision, Effective, Engine, is_admin};
+use super::decide::Decision;
+use super::evaluate::{Ceiling, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
 use super::policy::Policy;
@@ -243,7 +244,7 @@ impl<'a> RoleView<'a> {
             role,
             index,
             kind: RoleKind::of(role),
-            admissions: admissions(role),
+            admissions: admissions(role, engine.now),
             effective,
             admin,
             touches_iam,

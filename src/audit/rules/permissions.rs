@@ -182,6 +182,22 @@ fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
     patterns.iter().filter_map(whole).collect()
 }
 
+/// The services that a statement helps to hold in full by other wildcards, such as `s3:Get*` beside `s3:[…]*`.
+fn covered_services(cx: &Context<'_>, view: &RoleView<'_>, grant: &Grant) -> Vec<String> {
+    /// With fewer actions, listing each is what careful people do.
+    const FEW: usize = 8;
+    let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
+    let whole = |pattern: &String| {
+        let (prefix, _) = pattern
+            .split_once(':')
+            .filter(|(_, name)| pattern::is_wild(name) && !pattern::is_everything(name))?;
+        let actions = cx.catalogue.service(&prefix.to_ascii_lowercase())?;
+        let held = actions.len() > FEW && actions.clone().all(|id| view.effective.open.contains(id));
+        held.then(|| prefix.to_ascii_lowercase())
+    };
+    patterns.iter().filter_map(whole).collect()
+}
+
 /// Whether the role still holds a service as a whole, after Deny and boundary.
 fn holds_whole(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
     is_whole(cx, &view.effective.open, service)
@@ -203,8 +219,9 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     let mut found: Vec<(String, &Sourced)> = Vec::new();
     for sourced in view.effective.allows.iter().filter(|s| s.grant.hold.is_open()) {
-        for service in service_patterns(cx, &sourced.grant) {
-            if found.iter().all(|(known, _)| *known != service) && holds_whole(cx, view, &service) {
+        let whole = service_patterns(cx, &sourced.grant).into_iter().filter(|s| holds_whole(cx, view, s));
+        for service in whole.chain(covered_services(cx, view, &sourced.grant)) {
+            if found.iter().all(|(known, _)| *known != service) {
                 found.push((service, sourced));
             }
         }
@@ -253,6 +270,15 @@ impl RoleView<'_> {
             evidence.push(sourced.evidence(action));
             sources.push(sourced.source.label());
         }
+        if evidence.is_empty() {
+            // Nearly everything, and just not those: the statements that give the most.
+            let mut widest: Vec<&Sourced> = self.effective.allows.iter().collect();
+            widest.sort_by_key(|s| std::cmp::Reverse(s.grant.unlimited.len()));
+            for sourced in widest.into_iter().take(2).filter(|s| !s.grant.unlimited.is_empty()) {
+                evidence.push(sourced.evidence("*"));
+                sources.push(sourced.source.label());
+            }
+        }
         sources.sort();
         sources.dedup();
         evidence.extend(self.effective.limits());
@@ -263,11 +289,14 @@ impl RoleView<'_> {
 fn admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (view.admin == Admin::Yes).then(|| {
         let (cause, mut evidence) = view.admin_evidence(cx);
-        evidence.push(format!(
-            "{} of {} known actions on all resources",
-            view.effective.open.len(),
-            cx.catalogue.len()
-        ));
+        evidence.push(match view.is_everything(cx) {
+            true => format!(
+                "{} of {} known actions on all resources",
+                view.effective.open.len(),
+                cx.catalogue.len()
+            ),
+            false => "with these it can give itself everything else".to_owned(),
+        });
         Hit::new(cause, evidence)
     })
 }

@@ -223,7 +223,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 fn evidence(a: &Admission<'_>, fact: &str) -> String {
-    format!("{}: {fact}{}", a.label(), condition_text(a.statement, a.hold))
+    format!("{}: {fact}{}", a.label(), condition_text(&a.statement, a.hold))
 }
 
 /// The first admission that a rule objects to, with all that it objects to as evidence.
@@ -265,9 +265,28 @@ fn is_identity_key(key: &str) -> bool {
     IDENTITY.contains(&key) || key.starts_with("aws:principaltag/")
 }
 
+/// Whether the statement tells whose principals may come, of all there are. A tag or a name does not: anybody can make
+/// a role of that name, with that tag, in an account of their own.
+fn tells_whose(a: &Admission<'_>) -> bool {
+    let all = &a.statement.conditions;
+    all.iter().any(|c| {
+        let key = c.key.to_ascii_lowercase();
+        let by_arn = ["aws:principalarn", "aws:sourcearn"].contains(&key.as_str());
+        IDENTITY.contains(&key.as_str())
+            && a.fixes_by(c)
+            && (!by_arn || c.values.iter().all(|arn| names_account(arn)))
+    })
+}
+
+/// Whether an ARN, perhaps with wildcards, is of one account.
+fn names_account(arn: &str) -> bool {
+    arn.split(':').nth(4).is_some_and(|account| !account.is_empty() && !pattern::is_wild(account))
+        || arn.contains("${aws:")
+}
+
 fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |a: &Admission<'_>| {
-        let told = a.fixes_any(|key| is_identity_key(key) || ORGANISATION.contains(&key));
+        let told = tells_whose(a) || a.fixes_any(|key| ORGANISATION.contains(&key));
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
         lets_anyone(a) && !told && !by_token
@@ -355,9 +374,8 @@ const SENDS_SOURCE: &[&str] =
 fn confused_deputy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let told = a.negated
-            || a.fixes_any(|key| {
-                key == "aws:sourceaccount" || key == "aws:sourcearn" || ORGANISATION.contains(&key)
-            });
+            || a.fixes_any(|key| key == "aws:sourceaccount" || ORGANISATION.contains(&key))
+            || a.fixing("aws:SourceArn").any(|c| c.values.iter().all(|arn| names_account(arn)));
         let deputies = a.principals.iter().filter_map(|p| match p {
             Principal::Service(name) => name.strip_suffix(".amazonaws.com"),
             _ => None,
@@ -377,7 +395,9 @@ fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             .filter_map(|p| match *p {
                 Principal::Removed(id) => Some(id.to_owned()),
                 Principal::Named { account, arn } if account == cx.account.id => {
+                    let session = arn.split(":assumed-role/").nth(1).and_then(|rest| rest.split('/').next());
                     let missing = (arn.contains(":role/") && !cx.graph.has_role(arn))
+                        || session.is_some_and(|name| cx.account.roles.iter().all(|role| role.name != name))
                         || (arn.contains(":user/") && cx.graph.lacks_user(arn));
                     missing.then(|| arn.to_owned())
                 }
@@ -398,7 +418,8 @@ fn own_root_privileged(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     objections(view, |a| {
         let root = a.principals.iter().any(|p| matches!(p, Principal::Account(id) if *id == cx.account.id));
-        let told = a.asks_for_mfa() || a.fixes_any(is_identity_key);
+        let told =
+            a.asks_for_mfa() || a.fixes_any(|key| is_identity_key(key) && key != "aws:principalaccount");
         (root && !a.negated && !told && a.by("sts:AssumeRole"))
             .then(|| "the whole account, on a role with an administrator's reach".into())
     })

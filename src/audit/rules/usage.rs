@@ -124,13 +124,19 @@ fn use_of(view: &RoleView<'_>) -> Use {
     }
 }
 
-/// Notes what is not told, and yields what is. A kept role, or one within the grace period, is nobody's fault.
-fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<Use> {
+/// Whether a role is kept on purpose, or too young to be judged by its use.
+fn spared(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
     let now = cx.settings.now;
     let kept = view.role.tag("opsctl:keep-until").and_then(Instant::parse).is_some_and(|until| until > now);
     let is_new =
         view.role.create_date.is_some_and(|created| created.days_until(now) <= cx.settings.grace_days);
-    if kept || is_new {
+    let rare = &cx.settings.rarely_used;
+    kept || is_new || rare.iter().any(|name| crate::audit::pattern::matches(name, &view.role.name))
+}
+
+/// Notes what is not told, and yields what is. A kept role, or one within the grace period, is nobody's fault.
+fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<Use> {
+    if spared(cx, view) {
         return None;
     }
     let known = use_of(view);
@@ -184,11 +190,11 @@ fn old(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if age <= limit || reviewed.is_some_and(|day| day.days_until(cx.settings.now) <= limit) {
         return None;
     }
-    Some(Hit::new("old", vec![created(view)]).severity(if age > 730 {
-        Severity::Low
-    } else {
-        Severity::Info
-    }))
+    let evidence = match reviewed {
+        Some(day) => vec![created(view), format!("last reviewed {}", day.day())],
+        None => vec![created(view), "no tag opsctl:reviewed".into()],
+    };
+    Some(Hit::new("old", evidence).severity(if age > 730 { Severity::Low } else { Severity::Info }))
 }
 
 fn created(view: &RoleView<'_>) -> String {
@@ -273,6 +279,11 @@ fn unused_services(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 
 fn unused_actions(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let services = services(cx, view, "IAM405")?;
+    if services.iter().all(|s| s.tracked_actions_last_accessed.is_empty()) {
+        let reason = "the data tells of services only; --usage-from-aws=actions asks for actions";
+        cx.without_data("IAM405", &view.role.arn, reason);
+        return None;
+    }
     let mut unused = Vec::new();
     for service in services.iter().filter(|s| !unused_for_long(cx, s.last_authenticated)) {
         for action in
@@ -322,12 +333,19 @@ fn odd_region(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     Some(Hit::new(&**region, vec![format!("last used in {region}")]))
 }
 
-fn dead_workload(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn dead_workload(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut principals = view.admissions.iter().flat_map(|a| &a.principals).peekable();
     let only_ec2 =
         principals.peek().is_some() && principals.all(|p| *p == Principal::Service("ec2.amazonaws.com"));
-    let recent = matches!(use_of(view), Use::At(_));
-    (only_ec2 && view.role.instance_profiles.is_empty() && !recent).then(|| {
-        Hit::new("no instance profile", vec!["trusted by EC2 only, and in no instance profile".into()])
-    })
+    if !only_ec2 || !view.role.instance_profiles.is_empty() || spared(cx, view) {
+        return None;
+    }
+    // Used of late without a profile: by machines whose profile was taken apart since. They may still be there.
+    let fact = match use_of(view) {
+        Use::At(used) if !unused_for_long(cx, Some(used)) => return None,
+        Use::At(used) => format!("last used {}", used.day()),
+        Use::Never { .. } | Use::Untold => "no use is recorded".to_owned(),
+    };
+    let evidence = vec!["trusted by EC2 only, and in no instance profile".into(), fact, created(view)];
+    Some(Hit::new("no instance profile", evidence).fix(removal(view)))
 }

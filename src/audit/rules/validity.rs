@@ -1,8 +1,10 @@
 //! 6xx: statements that do not do what they seem to. They never change what the other rules find.
 
 use super::{Check, Context, Hit, RoleView, Rule};
+use crate::audit::caller::contradiction;
 use crate::audit::catalogue::Catalogue;
 use crate::audit::condition::{Hold, Operator, hold_of};
+use crate::audit::evaluate::shorten;
 use crate::audit::finding::Severity;
 use crate::audit::pattern;
 use crate::audit::policy::{Condition, Policy, Scope, Statement};
@@ -32,7 +34,7 @@ pub const RULES: &[Rule] = &[
         slug: "never-matches",
         severity: Severity::Low,
         title: "An action that no listed resource fits",
-        what: "An action takes no resources, or only those of another service than the listed ARNs.",
+        what: "An action takes no resources, or none of the kinds of the listed ARNs: s3:GetObject on a bucket without `/*`.",
         why: "The statement does nothing for it, and whoever wrote it thinks otherwise.",
         fix: "Give the action a statement of its own, with the right resource or `*`.",
         page: CHECKS,
@@ -66,10 +68,10 @@ pub const RULES: &[Rule] = &[
         id: "IAM605",
         slug: "void-condition",
         severity: Severity::Low,
-        title: "A condition that everybody meets",
-        what: "A condition of an Allow holds for every value, or for requests without the key.",
-        why: "It looks like a limit and is none.",
-        fix: "Drop IfExists, or name the values.",
+        title: "A condition that everybody meets, or nobody",
+        what: "A condition of an Allow holds for every value or for requests without the key, or two conditions exclude each other.",
+        why: "The first looks like a limit and is none; a statement with the second does nothing.",
+        fix: "Drop IfExists, or name the values; of two that exclude each other remove one.",
         page: OPERATORS,
         check: Check::Documents(|_, policy| each(policy, void_conditions)),
     },
@@ -136,21 +138,87 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
     if resources.iter().any(|r| pattern::matches(r, "*") || r.contains("${")) {
         return Vec::new();
     }
-    let service = |arn: &str| arn.split(':').nth(2).map(str::to_owned).unwrap_or_default();
-    let services: Vec<String> = resources.iter().map(|r| service(r)).collect();
-    if services.iter().any(|s| s.is_empty() || pattern::is_wild(s)) {
-        return Vec::new();
-    }
     let fact = |name: &String| {
         let action = catalogue.find(name)?;
         let mut templates = catalogue.resource_templates(action).peekable();
         if templates.peek().is_none() {
             return Some(format!("{name} takes no resources, so that only `*` matches it"));
         }
-        let fits = templates.any(|t| service(t).contains("${") || services.contains(&service(t)));
-        (!fits).then(|| format!("{name} takes no resource of {}", services.join(", ")))
+        let fits = templates.any(|template| resources.iter().any(|resource| may_be(template, resource)));
+        (!fits).then(|| {
+            let wanted = catalogue.resource_templates(action).min_by_key(|t| t.len()).unwrap_or_default();
+            format!("{name} takes resources such as {wanted}, and none of {} is one", shorten(resources))
+        })
     };
     actions.iter().filter_map(fact).collect()
+}
+
+/// Whether a resource pattern can name a resource of a type.
+fn may_be(template: &str, resource: &str) -> bool {
+    let mut shape = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, tail) = after.split_once('}').unwrap_or((after, ""));
+        shape.extend(before.bytes().map(Part::One));
+        shape.push(match variable {
+            "Partition" | "Region" | "Account" => Part::Without(b':'),
+            // The one name that may not hold the slash after which another type begins.
+            "BucketName" => Part::Without(b'/'),
+            _ => Part::Any,
+        });
+        rest = tail;
+    }
+    shape.extend(rest.bytes().map(Part::One));
+    overlap(&shape, resource)
+}
+
+/// A piece of the shape of a type's ARNs.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    One(u8),
+    Any,
+    /// Any run without this byte.
+    Without(u8),
+}
+
+/// Whether some text has the shape and matches the pattern: the places in both that can be reached together, byte by
+/// byte of the pattern.
+fn overlap(shape: &[Part], resource: &str) -> bool {
+    let mut places = vec![false; shape.len() + 1];
+    places[0] = true;
+    let skip = |places: &mut Vec<bool>| {
+        for i in 0..shape.len() {
+            places[i + 1] |= places[i] && !matches!(shape[i], Part::One(_));
+        }
+    };
+    skip(&mut places);
+    for byte in resource.bytes() {
+        let mut next = vec![false; shape.len() + 1];
+        match byte {
+            b'*' => {
+                // Any run: whatever the shape still asks for may be in it.
+                let first = places.iter().position(|&on| on).unwrap_or(shape.len());
+                next[first..].fill(true);
+            }
+            wild => {
+                let any = wild == b'?';
+                for (i, part) in shape.iter().enumerate().filter(|(i, _)| places[*i]) {
+                    match *part {
+                        Part::One(one) if any || one == wild => next[i + 1] = true,
+                        Part::Any => next[i] = true,
+                        Part::Without(not) if wild != not => next[i] = true,
+                        _ => {}
+                    }
+                }
+                skip(&mut next);
+            }
+        }
+        if !next.contains(&true) {
+            return false;
+        }
+        places = next;
+    }
+    places[shape.len()]
 }
 
 fn duplicate_sids(policy: &Policy) -> Vec<String> {
@@ -200,7 +268,9 @@ fn void_conditions(statement: &Statement) -> Vec<String> {
     let void = |c: &&Condition| {
         statement.allow && hold_of(c, all) == Hold::Void && !Operator::parse(&c.operator).for_all
     };
-    all.iter().filter(void).map(|c| format!("{c} holds back nobody")).collect()
+    let mut facts: Vec<String> = all.iter().filter(void).map(|c| format!("{c} holds back nobody")).collect();
+    facts.extend(contradiction(all).map(|(a, b)| format!("{a} and {b} never hold together")));
+    facts
 }
 
 fn old_version(policy: &Policy) -> Vec<String> {

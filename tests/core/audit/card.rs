@@ -47,6 +47,44 @@ fn stale_is_older_than_the_limit_not_as_old() {
 }
 
 #[test]
+fn old_rare_and_odd_are_what_the_settings_say() {
+    let run = |maker: RoleMaker, settings: Settings| {
+        let audit = audit(&World::of([maker]).account(), &Usage::default(), &settings);
+        audit.findings.iter().map(|f| (f.rule, f.severity)).collect::<Vec<_>>()
+    };
+    let with = |edit: fn(&mut Settings)| {
+        let mut settings = Settings::at(now());
+        edit(&mut settings);
+        settings
+    };
+    let old = || with(|s| s.old_after_days = Some(365));
+    assert_eq!(run(role("a"), old()), [("IAM403", Severity::Low)], "over two years");
+    assert_eq!(run(role("a").created("2025-06-01T00:00:00Z"), old()), [("IAM403", Severity::Info)]);
+    assert_eq!(run(role("a").created("2026-06-01T00:00:00Z"), old()), []);
+    assert_eq!(run(role("a").tag("opsctl:reviewed", "2026-06-01"), old()), []);
+    assert_eq!(run(role("a").tag("opsctl:reviewed", "2024-06-01"), old()).len(), 1, "a review ages too");
+    let rare = || with(|s| s.rarely_used = vec!["yearly-*".into()]);
+    assert_eq!(run(role("yearly-close").used("2026-01-02T00:00:00Z"), rare()), []);
+    assert_eq!(run(role("daily").used("2026-01-02T00:00:00Z"), rare()), [("IAM401", Severity::Medium)]);
+    let here = || with(|s| s.regions = Some(vec!["us-east-1".into()]));
+    assert_eq!(run(role("a"), here()), [("IAM407", Severity::Info)]);
+    let glass = || with(|s| s.break_glass_tag = "emergency".into());
+    assert_eq!(run(role("a").never_used().tag("Emergency", "yes"), glass()), []);
+}
+
+#[test]
+fn machines_that_no_machine_can_be() {
+    let machine = || role("a").trusts(trust_service("ec2.amazonaws.com"));
+    let dead = |maker: RoleMaker| found(maker).contains(&"IAM408");
+    assert!(dead(machine().never_used()));
+    assert!(dead(machine().used("2026-01-01T00:00:00Z")), "the last machine was long ago");
+    assert!(!dead(machine()), "used of late");
+    assert!(!dead(machine().never_used().created("2026-10-20T00:00:00Z")), "new");
+    assert!(!dead(machine().never_used().set("InstanceProfileList", json!([{"InstanceProfileName": "p"}]))));
+    assert!(!dead(role("a").never_used()));
+}
+
+#[test]
 fn roles_of_aws_are_left_alone() {
     let linked = role("AWSServiceRoleForX")
         .path("/aws-service-role/x.amazonaws.com/")

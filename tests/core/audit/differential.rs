@@ -5,7 +5,8 @@
 
 use iam_rs::{Arn, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policies};
 use opsctl::audit::account::Account;
-use opsctl::audit::evaluate::{Decision, Engine};
+use opsctl::audit::decide::Decision;
+use opsctl::audit::evaluate::Engine;
 use opsctl::audit::managed;
 use serde_json::{Value, json};
 

@@ -17,7 +17,7 @@ fn expected() -> Expected {
         .into(),
         ..ExpectedRole::default()
     };
-    Expected { roles: [("a".into(), role)].into(), claim: Some(("opsctl:project".into(), "dogs".into())) }
+    Expected { roles: [("a".into(), role)].into(), claim: [("opsctl:project".into(), "dogs".into())].into() }
 }
 
 fn drift(roles: impl IntoIterator<Item = RoleMaker>) -> Vec<&'static str> {
@@ -45,6 +45,18 @@ fn drift_is_told_apart_from_writing_style() {
         ["IAM701"],
         "less is no grant"
     );
+    let wider =
+        role("a").can(allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::b/*", "arn:aws:s3:::c/*"]));
+    assert_eq!(drift([wider]), ["IAM703", "IAM701"], "the same actions on more");
+    let narrower = role("a").can(allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::b/some/*"]));
+    assert_eq!(drift([narrower]), ["IAM701"]);
+    let held_back = role("a").can(when(
+        allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::b/*"]),
+        "Bool",
+        "aws:MultiFactorAuthPresent",
+        "true",
+    ));
+    assert_eq!(drift([held_back]), ["IAM701"], "under one more condition");
     let marked = || role("b").tag("opsctl:project", "dogs");
     assert_eq!(drift([as_configured(), marked()]), ["IAM704"]);
     assert_eq!(drift([as_configured(), marked().never_used()]), ["IAM705"]);

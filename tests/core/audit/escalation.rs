@@ -56,7 +56,54 @@ fn every_way_to_a_user() {
         assert!(says(&everywhere, "IAM202", action), "{action}");
         let own = World::of([role("a").can(allow(&[action], &["arn:aws:iam::*:user/${aws:username}"]))]);
         assert!(!says(&own, "IAM202", action), "{action} on oneself");
+        let bounded = World::of([role("a").can(allow(&[action], &["*"])).boundary(S3_ONLY)]);
+        assert!(!says(&bounded, "IAM202", action), "{action} under a boundary");
+        let denied = World::of([role("a").can(allow(&[action], &["*"])).can(deny(&["iam:*"], &["*"]))]);
+        assert!(!says(&denied, "IAM202", action), "{action} with a Deny in another policy");
     }
+}
+
+#[test]
+fn every_way_to_oneself_and_to_other_roles() {
+    for (rule, action) in [
+        ("IAM201", "iam:PutRolePolicy"),
+        ("IAM201", "iam:AttachRolePolicy"),
+        ("IAM201", "iam:CreatePolicyVersion"),
+        ("IAM201", "iam:SetDefaultPolicyVersion"),
+        ("IAM202", "iam:UpdateAssumeRolePolicy"),
+        ("IAM205", "sts:AssumeRole"),
+        ("IAM206", "iam:PassRole"),
+        ("IAM207", "iam:DeleteRolePermissionsBoundary"),
+        ("IAM207", "iam:PutUserPermissionsBoundary"),
+    ] {
+        let open = || role("a").can(allow(&[action], &["*"]));
+        assert!(found(open()).contains(&rule), "{action}");
+        assert!(!found(open().boundary(S3_ONLY)).contains(&rule), "{action} under a boundary");
+        assert!(!found(open().can(deny(&[action], &["*"]))).contains(&rule), "{action} denied");
+        let other = role("a").can(allow(&[action], &[&role_arn("somebody"), &policy_arn("something")]));
+        assert!(!found(other).contains(&rule), "{action} on something else");
+    }
+}
+
+/// A role in an instance profile is there for machines: whoever may enter any machine may have it.
+#[test]
+fn machines_of_an_administrator_are_a_way() {
+    let machine = |name: &str| {
+        role(name)
+            .trusts(trust_service("ec2.amazonaws.com"))
+            .set("InstanceProfileList", json!([{"InstanceProfileName": name}]))
+    };
+    let enters = || role("a").can(allow(&["ssm:StartSession"], &["*"]));
+    let severity = |world: World| {
+        let audit = world.audit();
+        audit.findings.iter().find(|f| f.rule == "IAM204" && f.resource == role_arn("a")).map(|f| f.severity)
+    };
+    let plain = World::of([enters(), machine("m")]);
+    assert_eq!(severity(plain), Some(Severity::Medium), "never high on the action alone");
+    let mighty = || machine("m").aws("AdministratorAccess");
+    assert_eq!(severity(World::of([enters(), mighty()])), Some(Severity::High));
+    let unused = mighty().set("InstanceProfileList", json!([]));
+    assert_eq!(severity(World::of([enters(), unused])), Some(Severity::Medium));
 }
 
 #[test]

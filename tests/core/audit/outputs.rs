@@ -1,18 +1,20 @@
 //! Formats, baseline, explanations and proposals.
 
 use opsctl::audit::baseline::{Baseline, BaselineError};
-use opsctl::audit::evaluate::{Decision, Engine};
+use opsctl::audit::decide::Decision;
+use opsctl::audit::evaluate::Engine;
 use opsctl::audit::explain::explain;
 use opsctl::audit::least::propose;
-use opsctl::audit::report::{Format, Options, render};
+use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Instant, Settings, Severity, Status, Usage};
 use serde_json::{Value, json};
 
 use super::generate::generate;
 use super::world::*;
 
-const OPTIONS: Options<'static> =
-    Options { location: "./config/ops ctl.toml", fail_on: Some(Severity::High) };
+fn options() -> Options<'static> {
+    Options { location: "./config/ops ctl.toml", fail_on: Some(Severity::High), paint: plain }
+}
 
 fn world() -> World {
     World::of([
@@ -24,7 +26,8 @@ fn world() -> World {
 
 #[test]
 fn json_has_the_promised_shape() {
-    let audit: Value = serde_json::from_str(&render(&world().audit(), Format::Json, OPTIONS)).expect("JSON");
+    let audit: Value =
+        serde_json::from_str(&render(&world().audit(), Format::Json, options())).expect("JSON");
     assert_eq!(audit["format"], 1);
     for field in ["account", "catalogue_date", "summary", "findings", "not_evaluated", "muted", "fixed"] {
         assert!(!audit[field].is_null(), "{field}");
@@ -39,7 +42,8 @@ fn json_has_the_promised_shape() {
 
 #[test]
 fn sarif_names_rules_results_and_relative_places() {
-    let sarif: Value = serde_json::from_str(&render(&world().audit(), Format::Sarif, OPTIONS)).expect("JSON");
+    let sarif: Value =
+        serde_json::from_str(&render(&world().audit(), Format::Sarif, options())).expect("JSON");
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
     assert!(rules.iter().all(|rule| rule["help"]["text"].is_string() && rule["helpUri"].is_string()));
@@ -57,22 +61,22 @@ fn sarif_names_rules_results_and_relative_places() {
 #[test]
 fn the_other_forms_hold_what_matters() {
     let audit = world().audit();
-    let human = render(&audit, Format::Human, OPTIONS);
+    let human = render(&audit, Format::Human, options());
     for part in ["IAM101", "on etl", "Set aside:", "Not evaluated:", "incomplete"] {
         assert!(human.contains(part), "{part}\n{human}");
     }
-    let junit = render(&audit, Format::Junit, OPTIONS);
+    let junit = render(&audit, Format::Junit, options());
     assert!(
         junit.contains("<failure type=\"high\"")
             && junit.contains("<error type=\"not-evaluated\"")
             && junit.contains("<skipped")
     );
-    let github = render(&audit, Format::Github, OPTIONS);
+    let github = render(&audit, Format::Github, options());
     assert!(
         github.lines().all(|line| line.starts_with("::"))
             && github.contains("::error file=./config/ops ctl.toml,title=IAM101 high::")
     );
-    assert!(render(&audit, Format::Markdown, OPTIONS).contains("| high | IAM101 |"));
+    assert!(render(&audit, Format::Markdown, options()).contains("| high | IAM101 |"));
 }
 
 #[test]
@@ -83,11 +87,11 @@ fn hostile_names_break_nothing_out() {
         json!([{"PolicyName": name, "PolicyDocument": document(allow(&["*"], &["*"]))}]),
     )])
     .audit();
-    let junit = render(&audit, Format::Junit, OPTIONS);
+    let junit = render(&audit, Format::Junit, options());
     assert!(!junit.contains("<script>") && !junit.contains('\u{1}'));
-    let github = render(&audit, Format::Github, OPTIONS);
+    let github = render(&audit, Format::Github, options());
     assert!(github.lines().all(|line| line.starts_with("::")) && github.contains("%250A"));
-    assert!(!render(&audit, Format::Markdown, OPTIONS).contains("<script>"));
+    assert!(!render(&audit, Format::Markdown, options()).contains("<script>"));
 }
 
 #[test]
@@ -139,7 +143,8 @@ fn explanations_name_statement_and_limit() {
         .boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
         .can(deny(&["s3:GetObject"], &["arn:aws:s3:::secret/*"]))]);
     let account = world.account();
-    let ask = |action, resource| explain(&account, "a", action, Some(resource)).expect("the role exists");
+    let ask =
+        |action, resource| explain(&account, "a", action, Some(resource), now()).expect("the role exists");
     assert_eq!(ask("s3:GetObject", "arn:aws:s3:::b/k").decision, Decision::Allowed);
     assert_eq!(ask("s3:GetObject", "arn:aws:s3:::secret/k").decision, Decision::DeniedExplicitly);
     assert_eq!(ask("s3:PutObject", "arn:aws:s3:::b/k").decision, Decision::OutsideBoundary);
@@ -149,7 +154,7 @@ fn explanations_name_statement_and_limit() {
             .to_string()
             .contains("boundary AmazonS3ReadOnlyAccess does not let it through")
     );
-    assert!(explain(&account, "nobody", "s3:GetObject", None).is_none());
+    assert!(explain(&account, "nobody", "s3:GetObject", None, now()).is_none());
 }
 
 #[test]

@@ -125,8 +125,9 @@ impl RoleMaker {
 /// A customer policy, as the dump lists it.
 pub fn customer_policy(name: &str, statements: impl Into<Value>) -> Value {
     json!({
-        "PolicyName": name, "Arn": policy_arn(name), "DefaultVersionId": "v1", "AttachmentCount": 1,
-        "PermissionsBoundaryUsageCount": 0, "CreateDate": "2024-01-01T00:00:00+00:00",
+        "PolicyName": name, "PolicyId": format!("ANPA{name}"), "Arn": policy_arn(name), "Path": "/", "DefaultVersionId": "v1",
+        "AttachmentCount": 1, "PermissionsBoundaryUsageCount": 0, "IsAttachable": true,
+        "CreateDate": "2024-01-01T00:00:00+00:00", "UpdateDate": "2024-01-01T00:00:00+00:00",
         "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document(statements)}],
     })
 }
@@ -137,6 +138,7 @@ pub struct World {
     roles: Vec<Value>,
     users: Vec<Value>,
     policies: Vec<Value>,
+    providers: Option<Vec<String>>,
 }
 
 impl World {
@@ -151,6 +153,12 @@ impl World {
 
     pub fn user(mut self, user: Value) -> Self {
         self.users.push(user);
+        self
+    }
+
+    /// With these identity providers, OIDC and SAML, and no others.
+    pub fn with_providers(mut self, arns: &[String]) -> Self {
+        self.providers = Some(arns.to_vec());
         self
     }
 
@@ -179,7 +187,14 @@ impl World {
     }
 
     pub fn json(&self) -> Vec<u8> {
-        let dump = json!({"RoleDetailList": self.roles, "UserDetailList": self.users, "GroupDetailList": [], "Policies": self.policies});
+        let mut dump = json!({"RoleDetailList": self.roles, "UserDetailList": self.users, "GroupDetailList": [], "Policies": self.policies});
+        if let Some(arns) = &self.providers {
+            let list = |kind: &str| -> Value {
+                arns.iter().filter(|arn| arn.contains(kind)).map(|arn| json!({"Arn": arn})).collect()
+            };
+            dump["OpenIDConnectProviderList"] = list(":oidc-provider/");
+            dump["SAMLProviderList"] = list(":saml-provider/");
+        }
         serde_json::to_vec_pretty(&dump).expect("JSON")
     }
 

@@ -14,31 +14,33 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 const CONTAINERS: &str = include_str!("containers.py");
 const READ_BACK: &str = include_str!("read_back.py");
 
-/// The `bin` folder of the virtual environment. Made by the first test that asks; the others wait.
+/// The `bin` folder of the emulators' virtual environment.
 pub fn bin() -> &'static Path {
     static BIN: OnceLock<PathBuf> = OnceLock::new();
-    BIN.get_or_init(|| {
-        let key = blake3::hash(REQUIREMENTS.as_bytes()).to_hex();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-venv-{}", &key[..10]));
-        // Another test run may be at it too; the lock ends with the file.
-        let lock = File::create(folder.with_extension("lock")).expect("the build folder is writable");
-        lock.lock().expect("files can be locked");
-        let ready = folder.join("ready");
-        if !ready.exists() {
-            let requirements = folder.with_extension("txt");
-            fs::write(&requirements, REQUIREMENTS).expect("the build folder is writable");
-            step(
-                "make a virtual environment",
-                Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
-            );
-            let mut pip = Command::new(folder.join("bin/python"));
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-                .arg(&requirements);
-            step("install moto, ministack, boto3 and awscli from PyPI", &mut pip);
-            fs::write(&ready, "").expect("the build folder is writable");
-        }
-        folder.join("bin")
-    })
+    BIN.get_or_init(|| environment(REQUIREMENTS))
+}
+
+/// The `bin` folder of a virtual environment with these packages. Made by the first test that asks; the others wait.
+pub fn environment(requirements: &str) -> PathBuf {
+    let key = blake3::hash(requirements.as_bytes()).to_hex();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-venv-{}", &key[..10]));
+    // Another test run may be at it too; the lock ends with the file.
+    let lock = File::create(folder.with_extension("lock")).expect("the build folder is writable");
+    lock.lock().expect("files can be locked");
+    let ready = folder.join("ready");
+    if !ready.exists() {
+        let file = folder.with_extension("txt");
+        fs::write(&file, requirements).expect("the build folder is writable");
+        step(
+            "make a virtual environment",
+            Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
+        );
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&file);
+        step("install what the tests need from PyPI", &mut pip);
+        fs::write(&ready, "").expect("the build folder is writable");
+    }
+    folder.join("bin")
 }
 
 fn step(what: &str, command: &mut Command) {

@@ -148,3 +148,12 @@ pub(super) fn get_account_summary(call: &Call) -> Answer {
 pub(super) fn list_account_aliases(_: &Call) -> Answer {
     Ok(json!({"AccountAliases": [], "IsTruncated": false}))
 }
+
+/// Nothing here makes identity providers.
+pub(super) fn list_oidc_providers(_: &Call) -> Answer {
+    Ok(json!({"OpenIDConnectProviderList": []}))
+}
+
+pub(super) fn list_saml_providers(_: &Call) -> Answer {
+    Ok(json!({"SAMLProviderList": []}))
+}

@@ -44,10 +44,8 @@ pub(super) fn generate(call: &Call) -> Answer {
         all.iter().map(|namespace| service(namespace, &known[namespace], arn)).collect::<Vec<_>>()
     } else {
         let policy = policies::find(&call.world, arn).ok_or_else(unknown)?;
-        namespaces(policies::text(&policy))
-            .iter()
-            .map(|namespace| service(namespace, &Value::Null, arn))
-            .collect()
+        let holders = policies::attached_to(&call.world, arn);
+        namespaces(policies::text(&policy)).iter().map(|namespace| of_holders(namespace, &holders)).collect()
     };
     let hash = blake3::hash(format!("{}{}", call.request_id, call.now()).as_bytes()).to_hex();
     let id = format!("{}-{}-{}-{}-{}", &hash[..8], &hash[8..12], &hash[12..16], &hash[16..20], &hash[20..32]);
@@ -61,6 +59,22 @@ pub(super) fn generate(call: &Call) -> Answer {
     let plan = call.world.plan().then_at(Duration::from_secs(2), done);
     call.world.global(JOBS).put(&id, Entry::planned(job, plan))?;
     Ok(json!({"JobId": id}))
+}
+
+/// One service of a report on a policy: the holder that used it last, and how many did.
+fn of_holders(namespace: &str, holders: &[(String, Value)]) -> Value {
+    let uses = |role: &Value| role["ServicesLastAccessed"][namespace]["last"].is_string();
+    let users = || holders.iter().map(|(_, role)| role).filter(|role| uses(role));
+    let latest = users().max_by_key(|role| role["ServicesLastAccessed"][namespace]["last"].to_string());
+    let mut shown = match latest {
+        Some(role) => {
+            let arn = role["Arn"].as_str().unwrap_or_default();
+            service(namespace, &role["ServicesLastAccessed"][namespace], arn)
+        }
+        None => service(namespace, &Value::Null, ""),
+    };
+    shown["TotalAuthenticatedEntities"] = users().count().into();
+    shown
 }
 
 /// The services that the policies of a role allow it to use.

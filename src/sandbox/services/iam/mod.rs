@@ -101,7 +101,16 @@ pub const API: Api = Api {
         op("AttachRolePolicy", &[ROLE, POLICY_ARN], roles::attach_role_policy),
         op("DetachRolePolicy", &[ROLE, POLICY_ARN], roles::detach_role_policy),
         op("ListAttachedRolePolicies", &[ROLE, PATH_PREFIX, MAX_ITEMS], roles::list_attached_role_policies),
-        op("ListEntitiesForPolicy", &[POLICY_ARN, PATH_PREFIX, MAX_ITEMS], policies::list_entities),
+        op(
+            "ListEntitiesForPolicy",
+            &[
+                POLICY_ARN,
+                PATH_PREFIX,
+                MAX_ITEMS,
+                Rule::ANY.at("PolicyUsageFilter").one_of(&["PermissionsPolicy", "PermissionsBoundary"]),
+            ],
+            policies::list_entities,
+        ),
         op("CreateInstanceProfile", &[PROFILE, PATH], profiles::create_instance_profile),
         op("GetInstanceProfile", &[PROFILE], profiles::get_instance_profile),
         op("ListInstanceProfiles", &[PATH_PREFIX, MAX_ITEMS], profiles::list_instance_profiles),
@@ -134,6 +143,8 @@ pub const API: Api = Api {
             account::get_account_authorization_details,
         ),
         op("GetAccountSummary", &[], account::get_account_summary),
+        op("ListOpenIDConnectProviders", &[], account::list_oidc_providers),
+        op("ListSAMLProviders", &[], account::list_saml_providers),
         op("ListAccountAliases", &[MAX_ITEMS], account::list_account_aliases),
         op(
             "GenerateServiceLastAccessedDetails",

@@ -1,5 +1,7 @@
 //! Managed policies: the account's own with their versions, and AWS's, which can only be read.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -73,22 +75,26 @@ fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> R
 }
 
 /// Roles that have the policy attached.
-fn attached_to(world: &World, arn: &str) -> Vec<(String, Value)> {
+pub(super) fn attached_to(world: &World, arn: &str) -> Vec<(String, Value)> {
     let mut roles = world.global(ROLES).list("");
     roles.retain(|(_, role)| role["Attached"].get(arn).is_some());
+    roles
+}
+
+/// The roles whose boundary the policy is.
+fn bounded_by(world: &World, arn: &str) -> Vec<(String, Value)> {
+    let mut roles = world.global(ROLES).list("");
+    roles.retain(|(_, role)| role["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn);
     roles
 }
 
 /// What is shown of a policy besides its versions and tags. Lists have no description [M:iam].
 pub(super) fn summary(world: &World, policy: &Value) -> Value {
     let arn = policy["Arn"].as_str().unwrap_or_default();
-    let boundary_of =
-        |(_, role): &(String, Value)| role["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn;
     let members = &["PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "CreateDate", "UpdateDate"];
     let mut shown = pick(policy, members);
     shown["AttachmentCount"] = json!(attached_to(world, arn).len());
-    shown["PermissionsBoundaryUsageCount"] =
-        json!(world.global(ROLES).list("").iter().filter(|role| boundary_of(role)).count());
+    shown["PermissionsBoundaryUsageCount"] = json!(bounded_by(world, arn).len());
     shown["IsAttachable"] = json!(true);
     shown
 }
@@ -264,7 +270,17 @@ pub(super) fn delete_policy_version(call: &Call) -> Answer {
 pub(super) fn list_entities(call: &Call) -> Answer {
     named(call)?;
     let wants_roles = call.maybe("EntityFilter").is_none_or(|kind| kind == "Role");
-    let mut roles = under_prefix(call, attached_to(&call.world, call.text("PolicyArn")));
+    let arn = call.text("PolicyArn");
+    let using = match call.maybe("PolicyUsageFilter") {
+        Some("PermissionsPolicy") => attached_to(&call.world, arn),
+        Some(_) => bounded_by(&call.world, arn),
+        None => {
+            let both: BTreeMap<_, _> =
+                attached_to(&call.world, arn).into_iter().chain(bounded_by(&call.world, arn)).collect();
+            both.into_iter().collect()
+        }
+    };
+    let mut roles = under_prefix(call, using);
     roles.retain(|_| wants_roles);
     let roles = roles.into_iter().map(|(name, role)| (name, pick(&role, &["RoleName", "RoleId"])));
     let mut shown = listed(call, "PolicyRoles", roles.collect())?;

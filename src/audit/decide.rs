@@ -1,0 +1,97 @@
+//! May a role do one action to one resource? Decided statement by statement, where the sets of `evaluate` speak of all
+//! resources at once.
+
+use super::condition::{self, Reading};
+use super::evaluate::{Ceiling, Effective, Grant};
+
+/// The answer to "may the role do this to that?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Allowed,
+    /// Only while a condition holds.
+    Conditional,
+    DeniedExplicitly,
+    OutsideBoundary,
+    NotAllowed,
+    /// The boundary's document is missing.
+    Unknown,
+}
+
+impl Effective {
+    /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without resources)?
+    pub fn decide(&self, action: &str, resource: &str) -> Decision {
+        self.decide_for(action, resource, None)
+    }
+
+    /// As [`Self::decide`], for `iam:PassRole` to a given service.
+    pub fn decide_for(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
+        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
+        let (mut open, mut found) = (false, false);
+        for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
+            let reading = condition::read(&allow.grant.statement, service);
+            open |= reading == Reading::Open;
+            found |= reading != Reading::Never;
+        }
+        match self.denial(action, resource, service) {
+            Some(Reading::Open) => return Decision::DeniedExplicitly,
+            _ if !found => return Decision::NotAllowed,
+            Some(_) => open = false,
+            None => {}
+        }
+        match self.within_ceiling(action, resource, service) {
+            Decision::Allowed if open => Decision::Allowed,
+            Decision::Allowed => Decision::Conditional,
+            limited => limited,
+        }
+    }
+
+    /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
+    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<Reading> {
+        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
+        let denies = self.denies.iter().map(|s| &s.grant);
+        denies
+            .filter(|g| applies(g))
+            .filter_map(|g| read_deny(g, service))
+            .min_by_key(|reading| *reading != Reading::Open)
+    }
+
+    /// What the boundary alone says: `Allowed` when there is none.
+    pub fn within_ceiling(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
+        let grants = match &self.ceiling {
+            Ceiling::None => return Decision::Allowed,
+            Ceiling::Missing { .. } => return Decision::Unknown,
+            Ceiling::Known { grants, .. } => grants,
+        };
+        let mut best = Decision::OutsideBoundary;
+        for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
+            if !grant.statement.allow {
+                match read_deny(grant, service) {
+                    Some(Reading::Open) => return Decision::DeniedExplicitly,
+                    Some(_) => best = Decision::Conditional,
+                    None => {}
+                }
+                continue;
+            }
+            match condition::read(&grant.statement, service) {
+                Reading::Open => best = Decision::Allowed,
+                Reading::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
+                _ => {}
+            }
+        }
+        best
+    }
+}
+
+/// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
+/// every condition is decided for sure always holds.
+fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
+    let conditions = &deny.statement.conditions;
+    let decided =
+        service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
+    match condition::read(&deny.statement, service) {
+        Reading::Never => None,
+        _ if conditions.iter().any(condition::is_avoidable) => None,
+        _ if conditions.is_empty() || decided => Some(Reading::Open),
+        _ => Some(Reading::Held),
+    }
+}

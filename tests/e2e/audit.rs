@@ -1,0 +1,312 @@
+//! `opsctl audit-iam` against the sandbox, and against what it was asked to survive.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use opsctl::audit::collect::{self, Collected};
+use opsctl::audit::last_accessed::{Detail, Reporter, Reports};
+use opsctl::audit::{self, Account, Instant, Settings};
+use opsctl::aws::{self, Choice, Clients};
+use opsctl::engine::Pace;
+use opsctl::sandbox::Sandbox;
+use opsctl::sandbox::faults::Rule;
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::inside::sandbox;
+use crate::support::python::environment;
+
+const ACCOUNT: &str = "123456789012";
+const NOW: &str = "2026-11-01T00:00:00Z";
+
+fn now() -> Instant {
+    Instant::parse(NOW).expect("a time")
+}
+
+fn trust() -> String {
+    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}})
+        .to_string()
+}
+
+/// An account in the sandbox: roles with a past, and the clients to read it.
+struct Iam {
+    sandbox: Sandbox,
+    aws: Clients,
+    _folder: tempfile::TempDir,
+}
+
+impl Iam {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sandbox = sandbox(folder.path()).await;
+        let choice = Choice {
+            region: Some("us-east-1".into()),
+            sandbox: Some(sandbox.endpoint_url().to_owned()),
+            ..Choice::default()
+        };
+        let aws = Clients::new(&aws::connect(&choice).await);
+        Self { sandbox, aws, _folder: folder }
+    }
+
+    /// A role created long ago; `used` are its services with the day each was last used.
+    async fn role(&self, name: &str, policies: &[&str], used: &[(&str, &str)]) {
+        let iam = &self.aws.iam;
+        iam.create_role().role_name(name).assume_role_policy_document(trust()).send().await.expect("created");
+        for policy in policies {
+            let arn = format!("arn:aws:iam::aws:policy/{policy}");
+            iam.attach_role_policy().role_name(name).policy_arn(arn).send().await.expect("attached");
+        }
+        let services: BTreeMap<_, _> =
+            used.iter().map(|(service, day)| (*service, json!({"last": day}))).collect();
+        let last = used.iter().map(|(_, day)| *day).max();
+        let past =
+            json!({"role": name, "created": "2024-01-01T00:00:00Z", "last_used": last, "services": services});
+        self.post("iam", &past).await;
+    }
+
+    /// Tells the sandbox's control plane something.
+    async fn post(&self, path: &str, body: &Value) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let host = self.sandbox.endpoint_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let mut stream = tokio::net::TcpStream::connect(&host).await.expect("it listens");
+        let body = body.to_string();
+        let request = format!(
+            "POST /_sandbox/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.expect("it takes it");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    fn strike(&self, rules: &[&str]) {
+        let rules = rules.iter().map(|rule| rule.parse::<Rule>().expect("a rule")).collect();
+        self.sandbox.world().faults.extend(rules);
+    }
+
+    async fn collect(&self) -> (Collected, Account) {
+        let found = collect::collect(&self.aws.iam).await;
+        let account = found.account(ACCOUNT);
+        (found, account)
+    }
+
+    fn reads(&self) -> u64 {
+        self.aws.calls.total().reads
+    }
+}
+
+fn unevaluated(account: &Account) -> Vec<&'static str> {
+    let result = audit::audit(account, &audit::Usage::default(), &Settings::at(now()));
+    result.not_evaluated.iter().filter(|entry| !entry.optional).map(|entry| entry.rule).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_calls_and_nothing_forgotten() {
+    let iam = Iam::start().await;
+    iam.role("plain", &["AmazonS3FullAccess"], &[("s3", "2026-10-30T00:00:00Z")]).await;
+    let before = iam.reads();
+    let (found, account) = iam.collect().await;
+    assert_eq!(iam.reads() - before, 3, "roles, all else, sessions");
+    assert_eq!(found.problems, []);
+    assert_eq!(found.dump["IsTruncated"], false);
+    assert_eq!(account.roles[0].max_session_duration, Some(3600));
+    let saved = Account::from_json(found.dump.to_string().as_bytes()).expect("a dump");
+    assert_eq!(saved.roles[0].max_session_duration, Some(3600), "what ListRoles told is saved too");
+    iam.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_call_is_named_and_never_a_pass() {
+    for (rule, expected) in [
+        ("fail=AccessDenied@iam:ListRoles#1x0", "IAM505"),
+        ("fail=AccessDenied@iam:GetAccountAuthorizationDetails#1x0", "IAM903"),
+    ] {
+        let iam = Iam::start().await;
+        iam.role("plain", &["AdministratorAccess"], &[("s3", "2026-10-30T00:00:00Z")]).await;
+        iam.strike(&[rule]);
+        let (found, account) = iam.collect().await;
+        assert!(
+            found
+                .problems
+                .iter()
+                .any(|(id, text)| *id == expected && text.contains("AccessDenied") || text.contains("iam:")),
+            "{found:?}"
+        );
+        assert_eq!(unevaluated(&account).first(), Some(&expected));
+        iam.sandbox.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_and_cut_connections_are_waited_out() {
+    let iam = Iam::start().await;
+    iam.role("plain", &["AmazonS3FullAccess"], &[("s3", "2026-10-30T00:00:00Z")]).await;
+    iam.strike(&[
+        "throttle@iam:GetAccountAuthorizationDetails#1x3",
+        "throttle@iam:ListRoles#1x2",
+        "cut@iam:ListRoles#3",
+    ]);
+    let (found, account) = iam.collect().await;
+    assert_eq!((found.problems, account.roles.len()), (Vec::new(), 1));
+    assert_eq!(iam.sandbox.world().faults.hits(), 6);
+    iam.sandbox.stop().await;
+}
+
+/// Policies first: two roles with one policy and nothing else are told by one report, and a role that leaves a question
+/// open gets its own. What was fetched is not fetched again.
+#[tokio::test(flavor = "multi_thread")]
+async fn use_is_asked_of_policies_first_and_kept() {
+    let iam = Iam::start().await;
+    let recent = ("s3", "2026-10-30T00:00:00Z");
+    iam.role("alone", &["AmazonS3FullAccess"], &[recent]).await;
+    // The latest user of the shared policy is told by its report; the other is asked about.
+    iam.role("latest", &["AWSLambda_FullAccess"], &[("lambda", "2026-10-31T00:00:00Z")]).await;
+    iam.role("earlier", &["AWSLambda_FullAccess"], &[("lambda", "2026-10-29T00:00:00Z")]).await;
+    iam.role("stale", &["AWSLambda_FullAccess"], &[("lambda", "2026-01-01T00:00:00Z")]).await;
+    let (_, account) = iam.collect().await;
+    let settings = Settings::at(now());
+    let mut known = Reports::default();
+    let reporter = Reporter::new(&iam.aws.iam, Pace::Local, Detail::Services, now());
+    let fetched = reporter.fetch(&account, &settings, &mut known).await;
+    assert_eq!(fetched.problems, [""; 0]);
+    let names: Vec<_> = fetched.usage.roles.keys().map(|arn| arn.rsplit('/').next().unwrap_or("")).collect();
+    assert_eq!(names, ["alone", "earlier", "latest"], "the stale one needs no list of services");
+    assert_eq!(fetched.asked, 3, "the shared policy, and the two that it leaves open");
+    let result = audit::audit(&account, &fetched.usage, &settings);
+    let unused = result.findings.iter().filter(|f| f.rule == "IAM404").count();
+    assert!(unused >= 2, "services that Lambda's policy gives and nobody used");
+
+    let kept = Reports::read(&known.to_text(), now());
+    let mut kept = kept;
+    let again = reporter.fetch(&account, &settings, &mut kept).await;
+    assert_eq!((again.asked, again.cached), (0, 3));
+    assert_eq!(format!("{:?}", again.usage), format!("{:?}", fetched.usage));
+    let later = Instant(now().0 + 5 * 3600);
+    assert!(Reports::read(&known.to_text(), later).reports.is_empty(), "older than IAM's own data");
+
+    iam.strike(&["fail=AccessDenied@iam:GenerateServiceLastAccessedDetails#1x0"]);
+    let denied = reporter.fetch(&account, &settings, &mut Reports::default()).await;
+    assert!(denied.usage.roles.is_empty() && !denied.problems.is_empty());
+    iam.sandbox.stop().await;
+}
+
+/// The real binary, as a user meets it.
+#[test]
+fn the_command_says_what_it_could_not_see() {
+    let world = World::empty().sandbox();
+    let clean = world.run(["audit-iam", "--fail-on", "low", "--format", "json"]).success().json();
+    assert_eq!(clean["account"], ACCOUNT);
+    world.run(["audit-iam", "--usage-from-aws"]).success();
+    for wrong in [
+        &["audit-iam", "--usage-from-aws", "--input", "x"][..],
+        &["audit-iam", "--write", "x"],
+        &["audit-iam", "--format", "pdf"],
+        &["audit-iam", "--fail-on", "terrible"],
+        &["audit-iam", "--now", "yesterday"],
+        &["audit-iam", "--update-baseline"],
+    ] {
+        world.run(wrong.iter().copied()).ended(64);
+    }
+}
+
+/// A dump that has one of everything a report shows.
+fn dump(world: &World) {
+    let policy = |actions: &str| json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+    let trust: Value = serde_json::from_str(&trust()).expect("JSON");
+    let role = |name: &str, extra: Value| {
+        let mut role = json!({
+            "Path": "/", "RoleName": name, "RoleId": "AROA", "Arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            "CreateDate": "2024-01-01T00:00:00Z", "AssumeRolePolicyDocument": trust, "RoleLastUsed": {"LastUsedDate": "2026-10-30T00:00:00Z"},
+            "RolePolicyList": [], "AttachedManagedPolicies": [], "Tags": [],
+        });
+        role.as_object_mut().expect("a role").extend(extra.as_object().cloned().unwrap_or_default());
+        role
+    };
+    let full = json!([{"PolicyName": "AmazonS3FullAccess", "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]);
+    let roles = json!([
+        role("etl", json!({"AttachedManagedPolicies": full})),
+        role(
+            "web",
+            json!({"AttachedManagedPolicies": full, "Tags": [{"Key": "opsctl:ignore", "Value": "IAM101"}]})
+        ),
+        role(
+            "odd<&>\"name",
+            json!({"RolePolicyList": [{"PolicyName": "a\u{1}b", "PolicyDocument": policy("iam:*")}]})
+        ),
+        role("bad", json!({"RolePolicyList": [{"PolicyName": "p", "PolicyDocument": "%7Bnonsense"}]})),
+    ]);
+    world.write("dump.json", &json!({"RoleDetailList": roles, "Policies": []}).to_string());
+}
+
+/// SARIF against OASIS's schema, JUnit against Jenkins'.
+#[test]
+fn reports_pass_their_schemas() {
+    const REQUIREMENTS: &str = "attrs==26.1.0\nelementpath==5.1.4\njsonschema==4.26.0\njsonschema-specifications==2025.9.1\nreferencing==0.37.0\nrpds-py==2026.9.1\ntyping_extensions==4.16.0\nxmlschema==4.3.2\n";
+    const CHECK: &str = r"
+import json, sys, jsonschema, xmlschema
+folder, sarif, junit = sys.argv[1:]
+schema = json.load(open(folder + '/sarif-2.1.0.json'))
+errors = list(jsonschema.Draft7Validator(schema).iter_errors(json.load(open(sarif))))
+assert not errors, errors[:3]
+xmlschema.XMLSchema(folder + '/junit-10.xsd').validate(junit)
+";
+    let world = World::empty();
+    dump(&world);
+    let input = ["audit-iam", "--input", "dump.json", "--now", NOW, "--fail-on", "high"];
+    for form in ["sarif", "junit"] {
+        // Findings first: that something could not be read does not make them better.
+        let ran = world.run(input.into_iter().chain(["--format", form])).ended(2);
+        world.write(&format!("report.{form}"), &ran.stdout);
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/schemas");
+    let python = environment(REQUIREMENTS).join("python");
+    let checked = Command::new(python)
+        .args(["-c", CHECK, folder])
+        .args([world.path("report.sarif"), world.path("report.junit")])
+        .output()
+        .expect("the virtual environment has a Python");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let sarif: Value = serde_json::from_str(&world.read("report.sarif")).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let uris = results.iter().map(|r| &r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]);
+    assert!(uris.clone().count() > 3);
+    uris.for_each(|uri| assert_eq!(uri, "opsctl.toml", "relative to the repository"));
+}
+
+#[test]
+fn exit_codes_follow_findings_baseline_and_gaps() {
+    let world = World::empty();
+    dump(&world);
+    let run = |more: &[&str]| {
+        let input = ["audit-iam", "--input", "dump.json", "--now", NOW];
+        world.run(input.into_iter().chain(more.iter().copied()))
+    };
+    for (limit, code) in [("critical", 2), ("high", 2), ("medium", 2), ("low", 2), ("none", 10)] {
+        run(&["--fail-on", limit]).ended(code);
+    }
+    let shown = run(&[]).ended(10);
+    for part in ["IAM101", "on etl", "Set aside:", "Not evaluated:", "incomplete"] {
+        assert!(shown.stdout.contains(part), "{part}\n{shown}");
+    }
+    run(&["--baseline", "known.toml"]).ended(1).says("");
+    run(&["--baseline", "known.toml", "--update-baseline", "--fail-on", "low"]).ended(2);
+    let text = world.read("known.toml").replace("reason = \"\"", "reason = \"agreed\"");
+    world.write("known.toml", &text);
+    let known = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(10).json();
+    assert_eq!((&known["summary"]["new"], &known["format"]), (&json!(0), &json!(1)));
+    // The unreadable policy is mended, and the administrator's is gone.
+    let mended = world
+        .read("dump.json")
+        .replace("%7Bnonsense", "%7B%22Statement%22%3A%5B%5D%7D")
+        .replace("iam:*", "iam:ListRoles");
+    world.write("dump.json", &mended);
+    let fixed = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(0).json();
+    assert!(fixed["fixed"].as_array().is_some_and(|fixed| !fixed.is_empty()), "{fixed}");
+    for form in ["human", "json", "sarif", "junit", "markdown", "github"] {
+        assert!(!run(&["--format", form]).success().stdout.is_empty(), "{form}");
+    }
+    let why = run(&["explain", "etl", "s3:GetObject", "arn:aws:s3:::b/k"]).success();
+    assert!(why.stdout.contains("allowed") && why.stdout.contains("AmazonS3FullAccess"), "{why}");
+    run(&["explain", "nobody", "s3:GetObject"]).ended(64);
+}
