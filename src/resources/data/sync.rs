@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier};
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -187,14 +188,18 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
 
 /// The manifest's new ETag.
 async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&str>) -> OpResult<String> {
-    let body = serde_json::to_vec(manifest).expect("a manifest is plain data");
-    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Manifest::key(&spec.prefix)).body(body.into());
-    // Two uploads at the same time must not overwrite each other's view.
-    let call = match etag {
-        Some(etag) => call.if_match(etag),
-        None => call.if_none_match("*"),
+    let body = Bytes::from(serde_json::to_vec(manifest).expect("a manifest is plain data"));
+    let key = Manifest::key(&spec.prefix);
+    let put = || async {
+        let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(&key).body(body.clone().into());
+        // Two uploads at the same time must not overwrite each other's view.
+        let call = match etag {
+            Some(etag) => call.if_match(etag),
+            None => call.if_none_match("*"),
+        };
+        call.send().await.op("s3:PutObject")
     };
-    match transfer::undamaged(|| async { call.clone().send().await.op("s3:PutObject") }).await {
+    match transfer::undamaged(put).await {
         Ok(done) => Ok(done.e_tag.unwrap_or_default()),
         // The one to be replaced is gone.
         Err(error) if error.kind == OpErrorKind::NotFound && etag.is_some() => {
