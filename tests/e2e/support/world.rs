@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::Ran;
+use super::server::pause;
 
 /// Longer than any run takes here, debug build and busy machine included: a run that hangs must fail its test.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -120,16 +121,14 @@ impl World {
     /// Runs `opsctl` until `enough`, and kills it without a warning.
     pub fn kill_when<'a>(&self, args: impl IntoIterator<Item = &'a str>, mut enough: impl FnMut() -> bool) {
         let (name, mut command) = self.command(args);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        runtime.block_on(async {
-            let mut running = command.spawn().expect("the binary starts");
-            while !enough() {
-                let ended = tokio::time::timeout(Duration::from_millis(5), running.wait()).await;
-                assert!(ended.is_err(), "{name} ended before it could be killed: {ended:?}");
-            }
-            running.kill().await.expect("it can be killed");
-        });
+        let mut running = command.as_std_mut().spawn().expect("the binary starts");
+        while !enough() {
+            let ended = running.try_wait().expect("our own child can be asked");
+            assert!(ended.is_none(), "{name} ended before it could be killed: {ended:?}");
+            pause(Duration::from_millis(20));
+        }
+        running.kill().expect("it can be killed");
+        running.wait().expect("our own child can be awaited");
     }
 
     /// Where the sandbox of this world keeps its state.
