@@ -151,7 +151,7 @@ async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Fa
     Ok((plan, have))
 }
 
-fn warn(session: &Session, ui: &Ui) {
+pub fn warn(session: &Session, ui: &Ui) {
     if !session.warnings.0.is_empty() {
         ui.say(&diagnostics::human(&session.config.document, &session.warnings, ui.styled_err()));
     }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use tokio::task::spawn_blocking;
 
 use super::Ended;
 use super::args::{Global, PullArgs};
@@ -15,11 +16,11 @@ use crate::engine::{OpCx, OpError, OpErrorKind, OpResult};
 use crate::resources::KindName;
 use crate::resources::data::difference::grouped;
 use crate::resources::data::sync;
-use crate::resources::data::{Spec, split};
+use crate::resources::data::{Manifest, Spec, split};
 use crate::resources::instance::Instance;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_uri;
-use crate::transfer::{Object, download};
+use crate::transfer::{Object, Ranges, download};
 
 /// Files at the same time.
 const AT_ONCE: usize = 16;
@@ -37,17 +38,25 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
         let message = format!("{id} was never uploaded to {}", spec.uri());
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));
     }
+    if there.manifest.format != Manifest::FORMAT {
+        let message =
+            format!("the manifest of {id} cannot be read; another version of opsctl may have written it");
+        let help = "`opsctl upload --verify` writes it anew from the folder";
+        return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
+    }
+    let ranges = Ranges::default();
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
     let files = there.manifest.files.iter().map(|(path, stored)| {
-        let (cx, spec, folder) = (&cx, &spec, &folder);
+        let (cx, spec, folder, ranges) = (&cx, &spec, &folder, &ranges);
         async move {
             let file = folder.join(inside(path)?);
-            if is_there(&file, stored) {
+            let (local, wanted) = (file.clone(), stored.clone());
+            if spawn_blocking(move || is_there(&local, &wanted)).await.expect("reading does not panic") {
                 return Ok((0, 0));
             }
             let key = format!("{}{path}", spec.prefix);
-            download(cx, &spec.bucket, &key, &Object::from(stored), &file).await?;
+            download(cx, (&spec.bucket, &key), &Object::from(stored), &file, ranges).await?;
             OpResult::Ok((1, stored.size))
         }
         .boxed()
@@ -92,7 +101,7 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    download(&cx, bucket, key, &object, &file).await?;
+    download(&cx, (bucket, key), &object, &file, &Ranges::default()).await?;
     if ui.json() {
         let file = file.display().to_string();
         ui.out_json(
@@ -108,7 +117,8 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
 /// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write elsewhere.
 fn inside(path: &str) -> OpResult<&Path> {
     let path = Path::new(path);
-    if path.components().all(|part| matches!(part, Component::Normal(_))) {
+    let is_file = !path.as_os_str().is_empty() && !path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_file && path.components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(path);
     }
     let message = format!("the manifest names {}, which leads out of the folder", path.display());

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first drains, the second aborts.
+//! Ctrl-C and SIGTERM: the first drains, the second aborts, the third ends the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,6 +30,13 @@ pub fn listen() -> Cancel {
             }
             token.cancel();
         }
+        // Somebody insists, and what runs does not listen (it reads a large file, or asks a question). Everything that we
+        // write is good at every moment.
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => TERMINATED.store(true, Ordering::Relaxed),
+        }
+        std::process::exit(if terminated() { 143 } else { 130 });
     });
     cancel
 }

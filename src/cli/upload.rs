@@ -62,14 +62,18 @@ pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment)
         return act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await;
     };
     read_files(&mut session, &sets, ui)?;
+    if !ui.json() {
+        act::warn(&session, ui);
+    }
     show(&session, &sets, args.part.dry_run, ui);
     sets.retain(|set| set.has_work(&session));
-    if args.part.dry_run || sets.is_empty() {
+    // A program that reads events wants to read that there were none.
+    if args.part.dry_run || (sets.is_empty() && !ui.json()) {
         session.world.inputs.remember(&session.world.cache);
         session.close().await;
         return Ok(Exit::Done);
     }
-    if !global.yes && !ui.confirm("Go ahead?") {
+    if !global.yes && !sets.is_empty() && !ui.confirm("Go ahead?") {
         ui.say("Nothing was changed.");
         session.close().await;
         return Ok(Exit::Done);
@@ -91,11 +95,14 @@ async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Op
             let owner = bucket::owner(&cx, &spec.bucket).await?;
             there.bucket_is_missing = owner != Some(Owner::Ours);
         }
-        let mut rewrite = false;
+        // What an interrupted run changed is not in the manifest.
+        let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
         if verify && !there.bucket_is_missing {
             let said = there.manifest.files.clone();
-            there = sync::verify(&cx, &spec, there).await?;
-            rewrite = there.manifest.files != said;
+            let tree = session.world.inputs.tree(&spec.path, &spec.use_as());
+            let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
+            there = sync::verify(&cx, &spec, tree, there).await?;
+            rewrite |= there.manifest.files != said;
         }
         OpResult::Ok(Set { id: node.id.clone(), spec, there, rewrite })
     }))
@@ -153,7 +160,7 @@ fn show(session: &Session, sets: &[Set], dry_run: bool, ui: &Ui) {
             text += &format!("    {line}\n");
         }
         if set.rewrite {
-            text += "    the manifest does not say what is there, and is written anew\n";
+            text += "    the manifest does not say what is there (an upload was interrupted, or somebody else was at it)\n";
         }
         let mut names: Vec<String> = difference
             .send

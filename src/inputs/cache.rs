@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stamp, Tree};
+use super::{Stamp, Tree, UseAs};
 use crate::domain::Crc64;
 
 #[derive(Serialize, Deserialize)]
@@ -28,9 +28,9 @@ const TICK: i64 = 20_000_000;
 /// The same where times have whole seconds only (FAT counts in twos).
 const COARSE: i64 = 2_000_000_000;
 
-fn file_of(tree: &Tree, cache: &Path) -> Option<PathBuf> {
+fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
     let root = tree.root.canonicalize().ok()?;
-    let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
+    let name = blake3::hash(format!("{}\0{use_as:?}", root.display()).as_bytes()).to_hex();
     Some(cache.join(format!("files-{}.json", &name[..16])))
 }
 
@@ -39,9 +39,10 @@ fn is_older(stamp: Stamp, seen_at: i64) -> bool {
     stamp.modified.max(stamp.changed) < seen_at - slack
 }
 
-pub(super) fn recall(tree: &mut Tree, cache: &Path) {
-    let read =
-        || -> Option<Known> { serde_json::from_slice(&std::fs::read(file_of(tree, cache)?).ok()?).ok() };
+pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
+    let read = || -> Option<Known> {
+        serde_json::from_slice(&std::fs::read(file_of(tree, use_as, cache)?).ok()?).ok()
+    };
     let Some(known) = read().filter(|known| known.format == FORMAT) else { return };
     for entry in tree.entries.iter_mut().filter(|e| e.crc.is_none()) {
         entry.crc = match known.files.get(&entry.path) {
@@ -51,9 +52,9 @@ pub(super) fn recall(tree: &mut Tree, cache: &Path) {
     }
 }
 
-pub(super) fn remember(tree: &Tree, cache: &Path) {
+pub(super) fn remember(tree: &Tree, use_as: &UseAs, cache: &Path) {
     let write = || -> Option<()> {
-        let file = file_of(tree, cache)?;
+        let file = file_of(tree, use_as, cache)?;
         std::fs::create_dir_all(cache).ok()?;
         let files = tree.entries.iter().filter_map(|e| Some((e.path.clone(), (e.stamp, e.crc?)))).collect();
         let known = Known { format: FORMAT, seen_at: tree.seen_at, files };

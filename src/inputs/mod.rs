@@ -143,16 +143,19 @@ impl Inputs {
 
     /// Takes the checksums that a cache folder has of unchanged files.
     pub fn recall(&mut self, cache: &Path) {
-        for tree in self.trees_mut() {
-            cache::recall(tree, cache);
+        for ((_, use_as), (_, tree)) in self.0.iter_mut().filter(|((_, use_as), _)| *use_as != UseAs::Code) {
+            if let Ok(tree) = tree {
+                cache::recall(tree, use_as, cache);
+            }
         }
     }
 
     /// Keeps the checksums for the next run. A cache that cannot be written only costs time.
     pub fn remember(&self, cache: &Path) {
-        let trees = self.0.iter().filter(|((_, use_as), _)| *use_as != UseAs::Code);
-        for tree in trees.filter_map(|(_, (_, tree))| tree.as_ref().ok()) {
-            cache::remember(tree, cache);
+        for ((_, use_as), (_, tree)) in self.0.iter().filter(|((_, use_as), _)| *use_as != UseAs::Code) {
+            if let Ok(tree) = tree {
+                cache::remember(tree, use_as, cache);
+            }
         }
     }
 
@@ -187,10 +190,5 @@ impl Inputs {
     /// A code folder that planning has already accepted.
     pub fn code(&self, path: &Path) -> Option<&Tree> {
         self.tree(path, &UseAs::Code)?.as_ref().ok()
-    }
-
-    fn trees_mut(&mut self) -> impl Iterator<Item = &mut Tree> {
-        let data = self.0.iter_mut().filter(|((_, use_as), _)| *use_as != UseAs::Code);
-        data.filter_map(|(_, (_, tree))| tree.as_mut().ok())
     }
 }

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
-use ignore::overrides::OverrideBuilder;
 
 use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
+/// The folder that opsctl keeps its own things in.
+const OURS: &str = ".opsctl";
 const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
 pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
@@ -36,7 +37,8 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         Diagnostic { at, ..refuse(codes::BAD_PATTERN, e.to_string(), help) }
     };
     let at = |key: &str, i: usize| source.at.parent().unwrap_or_default().join(key).join(i.to_string());
-    let (mut kept, mut excluded) = (OverrideBuilder::new(&root), GitignoreBuilder::new(&root));
+    let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&root));
+    excluded.add_line(None, OURS).expect("our own pattern is good");
     match &source.use_as {
         UseAs::Code => {
             for pattern in CACHES {
@@ -45,7 +47,7 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         }
         UseAs::Data { include, exclude } => {
             for (i, pattern) in include.iter().enumerate() {
-                kept.add(pattern).map_err(|e| bad(at("include", i), e))?;
+                kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
             }
             for (i, pattern) in exclude.iter().enumerate() {
                 excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
@@ -61,19 +63,21 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         .require_git(false)
         .add_custom_ignore_filename(".opsctlignore")
         .follow_links(true)
-        .overrides(kept)
         .filter_entry(move |e| {
             !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
         })
         .build();
     let mut entries = Vec::new();
     for found in walk {
-        let found = found.map_err(|e| {
-            refuse(
+        let found = found.map_err(|e| match e.io_error() {
+            Some(_) => {
+                refuse(codes::LOCAL_IO, format!("in {}: {e}", root.display()), "check its permissions")
+            }
+            None => refuse(
                 codes::SYMLINK,
                 format!("in {}: {e}", root.display()),
                 "remove the link, or put a copy there",
-            )
+            ),
         })?;
         let path = found.path();
         if found.path_is_symlink() && found.depth() > 0 {
@@ -87,6 +91,10 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
             continue;
         }
         let relative = path.strip_prefix(&root).unwrap_or(path);
+        // Not as overrides of the walk: those outrank .opsctlignore.
+        if !kept.is_empty() && !kept.matched_path_or_any_parents(relative, false).is_ignore() {
+            continue;
+        }
         let Some(name) = relative.to_str() else {
             let message =
                 format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());

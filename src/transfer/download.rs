@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::domain::{Crc64, Stored};
@@ -16,10 +17,20 @@ use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 
 /// Bytes per request.
 const RANGE: u64 = 8 << 20;
-/// Ranges of one object at the same time.
+/// Ranges of one object at the same time; all objects of a command share the [`Ranges`].
 const AT_ONCE: usize = 8;
 /// How often a range whose answer broke off is asked for again.
 const PATIENCE: usize = 4;
+
+/// How many ranges lie in memory at once, whatever is fetched: twelve, so 96 MiB.
+#[derive(Debug)]
+pub struct Ranges(Semaphore);
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self(Semaphore::new(12))
+    }
+}
 
 /// An object as it is fetched: this version, and no other.
 #[derive(Clone, Debug)]
@@ -52,7 +63,13 @@ impl Object {
 
 /// Fetches `object` into `file`, which changes only when everything has arrived and the checksum is right. Folders on
 /// the way are made.
-pub async fn download(cx: &OpCx<'_>, bucket: &str, key: &str, object: &Object, file: &Path) -> OpResult<()> {
+pub async fn download(
+    cx: &OpCx<'_>,
+    (bucket, key): (&str, &str),
+    object: &Object,
+    file: &Path,
+    at_once: &Ranges,
+) -> OpResult<()> {
     let local = |error: io::Error| OpError::local("writing a file", format!("{}: {error}", file.display()));
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(local)?;
@@ -64,6 +81,7 @@ pub async fn download(cx: &OpCx<'_>, bucket: &str, key: &str, object: &Object, f
         let content = content.clone();
         async move {
             let length = RANGE.min(object.size - at);
+            let _one = at_once.0.acquire().await.expect("never closed");
             let bytes = range(cx, bucket, key, object, at, length).await?;
             let crc = write_at(content, at, bytes).await.map_err(local)?;
             Ok((crc, length))
@@ -109,7 +127,7 @@ async fn range(
         let answer = answer.map_err(|error| match error.kind {
             OpErrorKind::Conflict => {
                 let message =
-                    format!("s3://{bucket}/{key} changed while it was fetched; run the command again");
+                    format!("s3://{bucket}/{key} is not what it was when it was looked up; for data, `opsctl upload --verify` mends that");
                 OpError { message, ..error }
             }
             _ => error,

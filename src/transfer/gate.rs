@@ -67,7 +67,7 @@ impl Gate {
         }
     }
 
-    /// Waits for a slot, for memory of `bytes`, and for the wire. `None`: cancelled meanwhile.
+    /// Waits for a slot and for memory of `bytes`. `None`: cancelled meanwhile.
     pub async fn enter(
         &self,
         bytes: u64,
@@ -80,19 +80,19 @@ impl Gate {
             let permit = self.slots.clone().acquire_owned().await.expect("never closed");
             (Slot { permit: Some(permit), debt: self.debt.clone() }, memory)
         };
-        let entered = tokio::select! {
+        tokio::select! {
             biased;
-            () = cancel.cancelled() => return None,
-            entered = enter => entered,
-        };
-        match &self.pace {
-            None => Some(entered),
-            Some(pace) => {
-                let start = pace.reserve(bytes).await;
-                // Cancelled within the time, or not.
-                timeout_at(start, cancel.cancelled()).await.is_err().then_some(entered)
-            }
+            () = cancel.cancelled() => None,
+            entered = enter => Some(entered),
         }
+    }
+
+    /// Waits until `bytes` may be sent. `None`: cancelled meanwhile.
+    pub async fn pace(&self, bytes: u64, cancel: &CancellationToken) -> Option<()> {
+        let Some(pace) = &self.pace else { return Some(()) };
+        let start = pace.reserve(bytes).await;
+        // Cancelled within the time, or not.
+        timeout_at(start, cancel.cancelled()).await.is_err().then_some(())
     }
 
     /// S3 said SlowDown.

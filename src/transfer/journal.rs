@@ -1,7 +1,7 @@
 //! What an upload has done so far, line by line: after `kill -9`, only what is missing is sent. S3 has answered before
 //! a line is written, and a line is one write, so the file is good at every moment.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -18,10 +18,8 @@ const WHAT: &str = "keeping the journal of the upload";
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// The manifest on which this upload builds; another one means that somebody else was there.
-    Base {
-        etag: Option<String>,
-    },
+    /// A run began; whatever it did, the manifest does not say yet.
+    Opened {},
     Sent {
         path: String,
         stamp: Stamp,
@@ -49,17 +47,19 @@ pub struct Upload {
 pub struct Journal {
     file: Mutex<File>,
     path: PathBuf,
-    /// Sent by an earlier run, on the manifest that is still there.
+    /// An earlier run did not come to its end: the bucket is not as the manifest says.
+    pub resumed: bool,
+    /// What S3 confirmed to earlier runs. Others may have been there since.
     pub sent: HashMap<String, (Stamp, Stored)>,
-    /// Begun and not ended, by path.
-    pub begun: BTreeMap<String, Upload>,
+    /// Begun by earlier runs and not ended, with their paths.
+    begun: Vec<(String, Upload)>,
     /// Completed or aborted by this run.
     ended: Mutex<HashSet<String>>,
 }
 
 impl Journal {
-    /// Opens, replays, and begins anew where `etag` is not the manifest that the earlier run saw.
-    pub fn open(path: &Path, etag: Option<&str>) -> OpResult<Self> {
+    /// Opens and replays.
+    pub fn open(path: &Path) -> OpResult<Self> {
         let open = || -> std::io::Result<File> {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
@@ -78,43 +78,45 @@ impl Journal {
             // Some network file systems have no locks; the manifest's conditional write still guards.
             Err(TryLockError::Error(error)) => tracing::debug!(%error, "the journal is not locked"),
         }
-        let (mut base, mut sent, mut begun) = (None, HashMap::new(), BTreeMap::new());
+        let (mut resumed, mut sent, mut begun) = (false, HashMap::new(), Vec::new());
         // A last line that was cut off is no line.
         for line in BufReader::new(&file).lines().map_while(Result::ok) {
+            resumed = true;
             match serde_json::from_str(&line) {
-                Ok(Line::Base { etag }) => base = Some(etag),
+                Ok(Line::Opened {}) | Err(_) => {}
                 Ok(Line::Sent { path, stamp, stored }) => drop(sent.insert(path, (stamp, stored))),
-                Ok(Line::Begun { path, upload }) => drop(begun.insert(path, upload)),
-                Ok(Line::Ended { id }) => begun.retain(|_, upload: &mut Upload| upload.id != id),
-                Err(_) => {}
+                Ok(Line::Begun { path, upload }) => begun.push((path, upload)),
+                Ok(Line::Ended { id }) => begun.retain(|(_, upload): &(_, Upload)| upload.id != id),
             }
         }
-        let known = base.is_some_and(|base| base.as_deref() == etag);
-        if !known {
-            sent.clear();
-        }
-        let journal =
-            Self { file: Mutex::new(file), path: path.to_owned(), sent, begun, ended: Mutex::default() };
-        if !known {
-            journal.restart(etag).map_err(local)?;
-        }
-        Ok(journal)
+        let path = path.to_owned();
+        Ok(Self { file: Mutex::new(file), path, resumed, sent, begun, ended: Mutex::default() })
     }
 
-    fn restart(&self, etag: Option<&str>) -> std::io::Result<()> {
-        self.file.lock().expect("writing does not panic").set_len(0)?;
-        self.write(&Line::Base { etag: etag.map(str::to_owned) });
-        for (path, upload) in &self.begun {
-            self.begin(path, upload);
-        }
-        Ok(())
+    /// From here on, the bucket changes.
+    pub fn start(&self) {
+        self.write(&Line::Opened {});
+    }
+
+    /// Whether an earlier run did not come to its end.
+    pub fn is_unfinished(path: &Path) -> bool {
+        path.metadata().is_ok_and(|file| file.len() > 0)
+    }
+
+    /// The upload of a file by an earlier run, when the file is still the same.
+    pub fn begun(&self, path: &str, stamp: Stamp) -> Option<&Upload> {
+        self.begun
+            .iter()
+            .rev()
+            .find(|(of, upload)| of == path && upload.stamp == stamp)
+            .map(|(_, upload)| upload)
     }
 
     fn write(&self, line: &Line) {
-        let mut text = serde_json::to_vec(line).expect("a line is plain data");
-        text.push(b'\n');
+        // Before it as after it: the last line of a killed run may be cut off.
+        let text = format!("\n{}\n", serde_json::to_string(line).expect("a line is plain data"));
         // Without a journal the upload still goes on; it only cannot be resumed.
-        if let Err(error) = self.file.lock().expect("writing does not panic").write_all(&text) {
+        if let Err(error) = self.file.lock().expect("writing does not panic").write_all(text.as_bytes()) {
             tracing::debug!(%error, "the journal cannot be written");
         }
     }
@@ -132,7 +134,7 @@ impl Journal {
         self.ended.lock().expect("nobody panics").insert(id.to_owned());
     }
 
-    /// Uploads of earlier runs, by path, that this run neither completed nor aborted.
+    /// Uploads of earlier runs, with their paths, that this run neither completed nor aborted.
     pub fn abandoned(&self) -> Vec<(&str, &str)> {
         let ended = self.ended.lock().expect("nobody panics");
         let begun = self.begun.iter().map(|(path, upload)| (path.as_str(), upload.id.as_str()));
@@ -157,12 +159,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_known_again_on_the_same_manifest_only() {
+    fn what_was_done_is_known_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/journal");
         let upload = Upload { id: "u".into(), part_size: 8, stamp: STAMP };
+        assert!(!Journal::is_unfinished(&path));
         {
-            let journal = Journal::open(&path, Some("m")).unwrap();
+            let journal = Journal::open(&path).unwrap();
+            assert!(!journal.resumed && !Journal::is_unfinished(&path));
+            journal.start();
+            assert!(Journal::is_unfinished(&path));
             journal.sent("a", STAMP, &stored());
             journal.begin("b", &upload);
             journal.begin("c", &Upload { id: "v".into(), ..upload.clone() });
@@ -170,21 +176,25 @@ mod tests {
         }
         // Killed within a line.
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"sent\":{\"pa").unwrap();
-        {
-            let journal = Journal::open(&path, Some("m")).unwrap();
-            assert_eq!(journal.sent["a"], (STAMP, stored()));
-            assert_eq!(journal.begun, BTreeMap::from([("b".to_owned(), upload.clone())]));
-        }
-        let journal = Journal::open(&path, Some("another")).unwrap();
-        assert!(journal.sent.is_empty());
-        assert_eq!(journal.begun, BTreeMap::from([("b".to_owned(), upload)]));
+        assert!(Journal::is_unfinished(&path));
+        Journal::open(&path).unwrap().sent("d", STAMP, &stored());
+        let journal = Journal::open(&path).unwrap();
+        assert!(journal.resumed);
+        assert_eq!((&journal.sent["a"], &journal.sent["d"]), (&(STAMP, stored()), &(STAMP, stored())));
+        assert_eq!(journal.begun("b", STAMP), Some(&upload));
+        assert_eq!(journal.begun("b", Stamp { size: 2, ..STAMP }), None);
+        assert_eq!(journal.abandoned(), [("b", "u")]);
+        journal.end("u");
+        assert_eq!(journal.abandoned(), []);
+        journal.finish();
+        assert!(!Journal::is_unfinished(&path));
     }
 
     #[test]
     fn one_upload_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let _first = Journal::open(&path, None).unwrap();
-        assert_eq!(Journal::open(&path, None).err().unwrap().kind, OpErrorKind::Conflict);
+        let _first = Journal::open(&path).unwrap();
+        assert_eq!(Journal::open(&path).err().unwrap().kind, OpErrorKind::Conflict);
     }
 }

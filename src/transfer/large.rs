@@ -12,9 +12,10 @@ use aws_sdk_s3::types::{
 };
 use bytes::Bytes;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
 use super::journal::Upload;
-use super::{DAMAGED, PATIENCE, Route, is_damage};
+use super::{DAMAGED, PATIENCE, Route, interrupted, is_damage};
 use crate::domain::{Crc64, Stored};
 use crate::engine::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::inputs::Stamp;
@@ -47,6 +48,11 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
         });
         let opened = opened.await.expect("opening does not panic");
         let (file, stamp) = opened.map_err(|error| route.local(path, &error))?;
+        if stamp.size == 0 {
+            // Emptied since it was looked at: there are no parts of nothing.
+            let etag = super::put(route, &route.key(path), Bytes::new(), Crc64::EMPTY).await?;
+            return Ok((stamp, Stored { size: 0, crc: Crc64::EMPTY, etag }));
+        }
         let file = Arc::new(file);
         let (upload, there) = begin(route, path, stamp).await?;
         let parts = send_parts(route, path, &file, &upload, there).await?;
@@ -74,7 +80,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
 
 /// The upload of an earlier run with the parts that S3 has of it, or a new one.
 async fn begin(route: &Route, path: &str, stamp: Stamp) -> OpResult<(Upload, BTreeMap<i32, Part>)> {
-    if let Some(earlier) = route.journal.begun.get(path).filter(|upload| upload.stamp == stamp)
+    if let Some(earlier) = route.journal.begun(path, stamp)
         && let Some(parts) = parts_there(route, path, &earlier.id).await?
     {
         return Ok((earlier.clone(), parts));
@@ -118,25 +124,32 @@ async fn send_parts(
     upload: &Upload,
     mut there: BTreeMap<i32, Part>,
 ) -> OpResult<BTreeMap<i32, Part>> {
+    // Ctrl-C, or the first part that fails, lets those under way arrive: each is one less for the next run.
+    let stop = route.drain.child_token();
     let mut tasks = JoinSet::new();
     let size = upload.stamp.size;
     for (number, at) in (1..).zip((0..size).step_by(usize::try_from(upload.part_size).unwrap_or(usize::MAX)))
     {
         let length = upload.part_size.min(size - at);
         let (route, file, path, id) = (route.clone(), file.clone(), path.to_owned(), upload.id.clone());
-        let known = there.remove(&number);
+        let (known, stop) = (there.remove(&number), stop.clone());
         tasks.spawn(async move {
-            let part = send_part(&route, &file, (&path, &id), (number, at, length), known).await?;
+            let part = send_part(&route, &file, (&path, &id), (number, at, length), known, &stop).await?;
             route.tally.add(length);
             Ok::<_, OpError>((number, part))
         });
     }
-    let mut parts = BTreeMap::new();
+    let (mut parts, mut failed) = (BTreeMap::new(), None);
     while let Some(done) = tasks.join_next().await {
-        let done = done.map_err(|e| OpError::new("upload", OpErrorKind::Unexpected, e.to_string()))?;
-        parts.extend([done?]);
+        match done.unwrap_or_else(|e| Err(OpError::new("upload", OpErrorKind::Unexpected, e.to_string()))) {
+            Ok(part) => parts.extend([part]),
+            Err(error) => {
+                stop.cancel();
+                failed.get_or_insert(error);
+            }
+        }
     }
-    Ok(parts)
+    failed.map_or(Ok(parts), Err)
 }
 
 async fn send_part(
@@ -145,8 +158,9 @@ async fn send_part(
     (path, id): (&str, &str),
     (number, at, length): (i32, u64, u64),
     known: Option<Part>,
+    stop: &CancellationToken,
 ) -> OpResult<Part> {
-    let _entered = route.enter(length).await?;
+    let _entered = route.gate.enter(length, stop).await.ok_or_else(interrupted)?;
     let mut last = None;
     for _ in 0..PATIENCE {
         let file = file.clone();
@@ -163,6 +177,7 @@ async fn send_part(
         {
             return Ok(Part { size: length, crc, etag: known.etag.clone() });
         }
+        route.gate.pace(length, stop).await.ok_or_else(interrupted)?;
         let call = route
             .s3
             .upload_part()

@@ -24,7 +24,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-pub use download::{Object, download};
+pub use download::{Object, Ranges, download};
 pub use journal::Journal;
 
 use crate::domain::{Crc64, ResourceId, Stored};
@@ -152,7 +152,8 @@ pub async fn upload(
         events: cx.events.clone(),
         step: cx.step,
         target: cx.target.clone(),
-        drain: cx.cancel.drain.clone(),
+        // A fatal error ends the others, too.
+        drain: cx.cancel.drain.child_token(),
         again: AtomicUsize::new(0),
     });
     let stop = CancellationToken::new();
@@ -249,10 +250,12 @@ impl Collected {
                 if self.fatal.as_ref().is_none_or(|known| known.kind == OpErrorKind::Cancelled) {
                     self.fatal = Some(error);
                 }
+                route.drain.cancel();
                 false
             }
             Err(panicked) => {
                 self.fatal = Some(OpError::new("upload", OpErrorKind::Unexpected, panicked.to_string()));
+                route.drain.cancel();
                 false
             }
         }
@@ -280,9 +283,19 @@ async fn small_file(route: &Arc<Route>, path: String, entered: (Slot, OwnedSemap
     let mut last = None;
     for _ in 0..PATIENCE {
         let file = route.root.join(&path);
-        let read = spawn_blocking(move || read_whole(&file)).await.expect("reading does not panic");
-        let (stamp, content) = read.map_err(|error| route.local(&path, &error))?;
+        let read = spawn_blocking(move || -> io::Result<_> {
+            let grown = std::fs::metadata(&file)?.len() > LARGE;
+            Ok(if grown { None } else { Some(read_whole(&file)?) })
+        });
+        let read = read.await.expect("reading does not panic").map_err(|error| route.local(&path, &error))?;
+        let Some((stamp, content)) = read else {
+            // It has grown since it was looked at, and would not fit into the memory that was set aside.
+            drop(entered);
+            let (stamp, stored) = large::send(route, &path).await?;
+            return Ok((path, stamp, stored));
+        };
         let body = Bytes::from(content);
+        route.gate.pace(stamp.size, &route.drain).await.ok_or_else(interrupted)?;
         let (crc, etag) = match route.lane.put(&key, body.clone()).await {
             Some(done) => done,
             None => {

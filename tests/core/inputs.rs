@@ -50,6 +50,25 @@ fn a_gitignore_above_counts_for_code() {
 }
 
 #[test]
+fn opsctlignore_counts_beside_include() {
+    let folder = folder(&[
+        (".opsctlignore", "private.csv\n"),
+        ("train/a.csv", ""),
+        ("private.csv", ""),
+        ("b.csv", ""),
+    ]);
+    assert_eq!(files(&folder, data(&["*.csv"], &[])), ["b.csv", "train/a.csv"]);
+    assert_eq!(files(&folder, data(&["train"], &[])), ["train/a.csv"]);
+    assert_eq!(files(&folder, data(&["train/", "!a.csv"], &[])), [] as [&str; 0]);
+}
+
+#[test]
+fn what_opsctl_keeps_for_itself_is_not_sent() {
+    let folder = folder(&[(".opsctl/cache/files.json", ""), ("a.csv", "")]);
+    assert_eq!(files(&folder, data(&[], &[])), ["a.csv"]);
+}
+
+#[test]
 fn opsctlignore_counts_for_both_and_is_not_sent() {
     let folder =
         folder(&[(".opsctlignore", "*.tmp\n!keep.tmp\n"), ("a.tmp", ""), ("keep.tmp", ""), ("b.csv", "")]);

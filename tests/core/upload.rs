@@ -146,10 +146,11 @@ fn an_edit_that_hides_its_time_is_seen() {
 }
 
 #[test]
-fn what_is_as_young_as_the_look_is_not_trusted() {
+fn what_is_not_older_than_the_look_is_not_trusted() {
     let (folder, cache) = (folder(&[("a", "1")]), tempfile::tempdir().unwrap());
-    // Written and read within one tick: a second write in that tick could not be told from the first.
-    write(&folder, "a", "1");
+    // As a clock that goes wrong, or a file that is being written, has it: not older than the look.
+    let file = fs::File::open(folder.path().join("it/a")).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(60)).unwrap();
     Inputs::read_cached(folder.path(), source(), cache.path());
     let mut again = Inputs::walk(folder.path(), source());
     again.recall(cache.path());

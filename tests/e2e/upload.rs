@@ -236,3 +236,57 @@ fn without_a_bucket_one_is_made() {
     world.run(["upload", "--yes"]).success();
     same_in_the_bucket(&world);
 }
+
+/// A journal is what this machine remembers; the bucket is what is there.
+#[test]
+fn a_journal_of_a_bucket_that_is_gone_is_not_believed() {
+    let world = world(&[("a", "1"), ("b", "2")]);
+    put(&world, "large", &much(20 << 20));
+    world.run(["bucket", "--yes"]).success();
+    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#1x0"]);
+    world.kill_when(["upload", "--yes"], || objects_and_parts(&served).0 == 2);
+    served.strike(&[]);
+    world.run(["destroy", "--yes"]).success();
+    world.run(["bucket", "--yes"]).success();
+    assert!(report(&upload(&world)).starts_with("3 sent"));
+    drop(served);
+    same_in_the_bucket(&world);
+}
+
+/// What an interrupted upload has overwritten is found, though the folder is again as the manifest says.
+#[test]
+fn a_change_that_was_taken_back_is_taken_back_in_the_bucket() {
+    let world = world(&[("x", "1"), ("y", "1")]);
+    upload(&world);
+    put(&world, "x", b"2");
+    put(&world, "large", &much(20 << 20));
+    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#1x0"]);
+    world.kill_when(["upload", "--yes"], || served.count("s3:PutObject") == 1);
+    served.strike(&[]);
+    put(&world, "x", b"1");
+    fs::remove_file(world.path("things/large")).unwrap();
+    world.run(["plan", "--detailed-exitcode"]).ended(2);
+    upload(&world);
+    drop(served);
+    same_in_the_bucket(&world);
+    world.run(["upload", "--yes"]).success().says("up to date");
+}
+
+/// Objects that are not ours stay, and do not come back with the data.
+#[test]
+fn what_others_put_there_is_left_alone() {
+    let world = world(&[("a", "1")]);
+    world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
+    upload(&world);
+    let bucket = "small-dev-123456789012-eu-west-1";
+    let served = Beside::start(&world, &[]);
+    served.with("eu-west-1", async |aws| {
+        for key in ["data/things/", "data/things/theirs"] {
+            aws.s3.put_object().bucket(bucket).key(key).body(Vec::new().into()).send().await.expect("put");
+        }
+    });
+    world.run(["upload", "--yes", "--verify"]).success().says("up to date");
+    assert_eq!(objects_and_parts(&served).0, 4, "ours, theirs, the folder marker, the manifest");
+    drop(served);
+    same_in_the_bucket(&world);
+}

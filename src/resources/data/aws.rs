@@ -24,7 +24,9 @@ impl Driver for Data {
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen>> {
         let There { manifest, etag: Some(_), .. } = sync::look(cx, uri).await? else { return Ok(None) };
         let (bytes, stray) = (manifest.bytes(), manifest.stray);
-        Ok(Some(Seen { digest: manifest.digest, files: manifest.files.len(), bytes, stray }))
+        // After an interrupted upload nobody knows without looking; the next one looks.
+        let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
+        Ok(Some(Seen { digest, files: manifest.files.len(), bytes, stray }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::grouped;
 use super::{Difference, Manifest, Spec};
 use crate::domain::{Crc64, Stored, bytes};
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace};
+use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
 use crate::inputs::{Stamp, Tree, replace};
 use crate::transfer::{self, Journal, Order};
 
@@ -75,12 +75,24 @@ fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
     cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
 }
 
+fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
+    local_file(cx, "journal", uri)
+}
+
+/// Whether an upload from this machine did not come to its end, so that the manifest does not say what is there.
+pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
+    Journal::is_unfinished(&journal_of(cx, uri))
+}
+
 /// Reads the manifest, in one request: nothing but its ETag comes when it is the one we saw last.
 pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     let (bucket, prefix) = super::split(spec_uri)?;
     let file = local_file(cx, "manifest", spec_uri);
     let copy: Option<Copy> = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let copy = copy.filter(|copy| copy.manifest.format == Manifest::FORMAT);
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
+    // Bucket names can be guessed: a stranger's bucket of that name must not get our data.
+    let call = call.expected_bucket_owner(&cx.scope.account);
     let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.clone()));
     let answer = call.send().await;
     let unchanged = answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
@@ -123,14 +135,18 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
     // What this run sent, for as long as nobody else touched it.
     let mut ours: BTreeMap<String, (Stamp, Stored)> = BTreeMap::new();
     for _ in 0..ROUNDS {
-        let journal = Journal::open(&local_file(cx, "journal", &uri), there.etag.as_deref())?;
+        let journal = Journal::open(&journal_of(cx, &uri))?;
         let mut files = there.manifest.files.clone();
-        for (path, (stamp, stored)) in &journal.sent {
-            // An earlier run that was killed sent it as the file still is.
-            if tree.entry(path).is_some_and(|entry| entry.stamp == *stamp) {
-                files.insert(path.clone(), stored.clone());
-                report.files.insert(path.clone(), (*stamp, stored.clone()));
-            }
+        if journal.resumed {
+            // An earlier run ended between its first change and the manifest, and others may have been there since: only
+            // what is listed as S3 confirmed it is there, whatever the folder has by now.
+            files.extend(journal.sent.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
+            let listed = list(cx, spec).await?;
+            files.retain(|path, stored| listed.get(path).is_some_and(|object| object.is(stored)));
+            let still = journal.sent.iter().filter(|(path, (stamp, stored))| {
+                files.get(*path) == Some(stored) && tree.entry(path).is_some_and(|entry| entry.stamp == *stamp)
+            });
+            report.files.extend(still.map(|(path, sent)| (path.clone(), sent.clone())));
         }
         files.extend(ours.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
         let mut known = tree.clone();
@@ -152,6 +168,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
             max_concurrency: spec.max_concurrency.into(),
             bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
         };
+        journal.start();
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.sent += sent.files.len();
         report.bytes += sent.files.values().map(|(_, stored)| stored.size).sum::<u64>();
@@ -192,6 +209,7 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
     let key = Manifest::key(&spec.prefix);
     let put = || async {
         let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(&key).body(body.clone().into());
+        let call = call.expected_bucket_owner(&cx.scope.account);
         // Two uploads at the same time must not overwrite each other's view.
         let call = match etag {
             Some(etag) => call.if_match(etag),
@@ -217,34 +235,60 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
         });
         let objects = Delete::builder().set_objects(Some(objects.collect())).quiet(true).build();
         let objects = objects.expect("the objects are set");
-        let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects).send().await;
+        let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
+        let done = done.expected_bucket_owner(&cx.scope.account).send().await;
         // A 200 may carry errors of single keys (aws-facts §3.1).
         if let Some(error) = done.op("s3:DeleteObject")?.errors().first() {
-            let (key, why) = (error.key().unwrap_or_default(), error.message().unwrap_or_default());
-            return Err(OpError::new("s3:DeleteObject", OpErrorKind::Denied, format!("{key}: {why}")));
+            let [key, code, why] =
+                [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
+            let kind = classify("s3", code, why, 200);
+            return Err(OpError::new("s3:DeleteObject", kind, format!("{code}: {key}: {why}")));
         }
     }
     Ok(())
 }
 
-/// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of the
-/// others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as not there.
-pub async fn verify(cx: &OpCx<'_>, spec: &Spec, there: There) -> OpResult<There> {
-    const AT_ONCE: usize = 32;
+/// An object as a listing has it.
+struct Listed {
+    size: i64,
+    etag: String,
+}
+
+impl Listed {
+    /// Whether it is the one that S3 confirmed then: an ETag stands for the bytes, whatever it is made of.
+    fn is(&self, stored: &Stored) -> bool {
+        self.etag == stored.etag && u64::try_from(self.size) == Ok(stored.size)
+    }
+}
+
+/// What lies under the prefix, by path.
+async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> {
     let pages = cx.aws.s3.list_objects_v2().bucket(&spec.bucket).prefix(&spec.prefix);
     let mut pages = pages.into_paginator().send();
-    let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
+    let mut objects = BTreeMap::new();
     while let Some(page) = pages.next().await {
-        for object in page.op("s3:ListBucket")?.contents() {
-            let Some(path) = object.key().and_then(|key| key.strip_prefix(&spec.prefix)) else { continue };
-            let known = there.manifest.files.get(path);
-            let as_written = |stored: &&Stored| {
-                object.e_tag() == Some(stored.etag.as_str()) && object.size() == i64::try_from(stored.size).ok()
-            };
-            match known.filter(as_written) {
-                Some(stored) => drop(files.insert(path.to_owned(), stored.clone())),
-                None => unsure.push(path.to_owned()),
-            }
+        objects.extend(page.op("s3:ListBucket")?.contents.unwrap_or_default().into_iter().filter_map(|object| {
+            let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
+            // The console's "folders" are objects whose names end with a slash; no file has such a name.
+            (!path.is_empty() && !path.ends_with('/')).then_some(())?;
+            Some((path, Listed { size: object.size?, etag: object.e_tag? }))
+        }));
+    }
+    Ok(objects)
+}
+
+/// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of the
+/// others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as not there.
+///
+/// Objects that neither the folder nor the manifest names are somebody else's, and are left alone.
+pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpResult<There> {
+    const AT_ONCE: usize = 32;
+    let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
+    for (path, object) in list(cx, spec).await? {
+        match there.manifest.files.get(&path) {
+            Some(stored) if object.is(stored) => drop(files.insert(path, stored.clone())),
+            None if tree.entry(&path).is_none() => {}
+            _ => unsure.push(path),
         }
     }
     let heads = unsure.into_iter().map(|path| {
