@@ -69,15 +69,14 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         .build();
     let mut entries = Vec::new();
     for found in walk {
-        let found = found.map_err(|e| match e.io_error() {
-            Some(_) => {
-                refuse(codes::LOCAL_IO, format!("in {}: {e}", root.display()), "check its permissions")
-            }
-            None => refuse(
-                codes::SYMLINK,
-                format!("in {}: {e}", root.display()),
-                "remove the link, or put a copy there",
-            ),
+        let found = found.map_err(|e| {
+            // What is not found is where a link leads to.
+            let unreadable = e.io_error().is_some_and(|e| e.kind() != io::ErrorKind::NotFound);
+            let (code, help) = match unreadable {
+                true => (codes::LOCAL_IO, "check its permissions"),
+                false => (codes::SYMLINK, "remove the link, or put a copy there"),
+            };
+            refuse(code, format!("in {}: {e}", root.display()), help)
         })?;
         let path = found.path();
         if found.path_is_symlink() && found.depth() > 0 {

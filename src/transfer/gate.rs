@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes of file content in memory, whatever the files' sizes: the bound of the whole transfer.
-const MEMORY: usize = 96 << 20;
+const MEMORY: usize = 64 << 20;
 /// The unit of the memory's permits.
 const PAGE: u64 = 4 << 10;
 /// Never fewer requests than these.

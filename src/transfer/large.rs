@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
 };
 use bytes::Bytes;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Upload;
@@ -41,13 +41,12 @@ struct Part {
 pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Stored)> {
     for _ in 0..PATIENCE {
         let name = route.root.join(path);
-        let opened = spawn_blocking(move || -> io::Result<(File, Stamp)> {
+        let opened = route.read(move || -> io::Result<(File, Stamp)> {
             let file = File::open(name)?;
             let stamp = Stamp::from(&file.metadata()?);
             Ok((file, stamp))
         });
-        let opened = opened.await.expect("opening does not panic");
-        let (file, stamp) = opened.map_err(|error| route.local(path, &error))?;
+        let (file, stamp) = opened.await.map_err(|error| route.local(path, &error))?;
         if stamp.size == 0 {
             // Emptied since it was looked at: there are no parts of nothing.
             let etag = super::put(route, &route.key(path), Bytes::new(), Crc64::EMPTY).await?;
@@ -163,15 +162,14 @@ async fn send_part(
     let _entered = route.gate.enter(length, stop).await.ok_or_else(interrupted)?;
     let mut last = None;
     for _ in 0..PATIENCE {
-        let file = file.clone();
-        let read = spawn_blocking(move || -> io::Result<(Bytes, Crc64)> {
-            let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-            file.read_exact_at(&mut content, at)?;
-            let crc = Crc64::of(&content);
-            Ok((content.into(), crc))
+        let (file, buffers) = (file.clone(), route.buffers.clone());
+        let read = route.read(move || -> io::Result<(Bytes, Crc64)> {
+            let mut content = buffers.take(usize::try_from(length).map_err(io::Error::other)?);
+            file.read_exact_at(content.as_mut(), at)?;
+            let crc = Crc64::of(content.as_ref());
+            Ok((Bytes::from_owner(content), crc))
         });
-        let read = read.await.expect("reading does not panic");
-        let (body, crc) = read.map_err(|error| route.local(path, &error))?;
+        let (body, crc) = read.await.map_err(|error| route.local(path, &error))?;
         if let Some(known) = &known
             && (known.size, known.crc) == (length, crc)
         {

@@ -4,6 +4,7 @@
 //! arrives otherwise. Up to [`LARGE`] a file is one PUT; beyond, a multipart upload whose parts go in parallel and whose
 //! whole is checked once more on completion. What is done is in the [`Journal`].
 
+mod buffers;
 mod client;
 mod download;
 mod gate;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,7 @@ use crate::domain::{Crc64, ResourceId, Stored};
 use crate::engine::{Event, Events, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::inputs::{Entry, Stamp, read_whole};
 use crate::plan::StepId;
+use buffers::Buffers;
 use gate::{Gate, Slot};
 use lane::Lane;
 use tally::Tally;
@@ -39,6 +41,8 @@ use tally::Tally;
 const LARGE: u64 = 16 << 20;
 /// Multipart uploads at the same time; their parts share the gate with everything else.
 const LARGE_AT_ONCE: usize = 4;
+/// Files that are read at the same time.
+const READERS: usize = 8;
 /// How often a buffer that arrived damaged is read and sent again.
 const PATIENCE: usize = 4;
 
@@ -78,9 +82,18 @@ struct Route {
     target: ResourceId,
     drain: CancellationToken,
     again: AtomicUsize,
+    buffers: Arc<Buffers>,
+    /// Threads that read: few are enough for the page cache, and each costs memory.
+    readers: Semaphore,
 }
 
 impl Route {
+    /// Reads on a thread that may block.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
+        let _reader = self.readers.acquire().await.expect("never closed");
+        spawn_blocking(read).await.expect("reading does not panic")
+    }
+
     fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
@@ -155,6 +168,8 @@ pub async fn upload(
         // A fatal error ends the others, too.
         drain: cx.cancel.drain.child_token(),
         again: AtomicUsize::new(0),
+        buffers: Arc::default(),
+        readers: Semaphore::new(READERS),
     });
     let stop = CancellationToken::new();
     let sent = async {
@@ -283,11 +298,11 @@ async fn small_file(route: &Arc<Route>, path: String, entered: (Slot, OwnedSemap
     let mut last = None;
     for _ in 0..PATIENCE {
         let file = route.root.join(&path);
-        let read = spawn_blocking(move || -> io::Result<_> {
+        let read = route.read(move || -> io::Result<_> {
             let grown = std::fs::metadata(&file)?.len() > LARGE;
             Ok(if grown { None } else { Some(read_whole(&file)?) })
         });
-        let read = read.await.expect("reading does not panic").map_err(|error| route.local(&path, &error))?;
+        let read = read.await.map_err(|error| route.local(&path, &error))?;
         let Some((stamp, content)) = read else {
             // It has grown since it was looked at, and would not fit into the memory that was set aside.
             drop(entered);

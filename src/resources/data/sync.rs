@@ -1,5 +1,6 @@
 //! Bringing a data set into the bucket: look, compare, send, delete, and write down what is there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -149,8 +150,12 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
             report.files.extend(still.map(|(path, sent)| (path.clone(), sent.clone())));
         }
         files.extend(ours.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
-        let mut known = tree.clone();
-        known.learn(|path| report.learned(path));
+        // Not copied where there is nothing to learn: a tree may be large.
+        let mut known = Cow::Borrowed(tree);
+        if !report.files.is_empty() || !ours.is_empty() {
+            let sent = |path: &str| ours.get(path).map(|(stamp, stored)| (*stamp, stored.crc));
+            known.to_mut().learn(|path| sent(path).or_else(|| report.learned(path)));
+        }
         let difference = Difference::of(&known, &files, spec.delete);
         if difference.empties() {
             let message = format!(
@@ -182,11 +187,11 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
         report.deleted += gone.len();
         gone.iter().for_each(|path| drop(files.remove(path)));
         files.extend(sent.files.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
-        report.files.extend(sent.files.clone());
         let manifest = Manifest::of(tree, files);
         match write(cx, spec, &manifest, there.etag.as_deref()).await {
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
+                report.files.extend(ours.into_iter().chain(sent.files));
                 journal.finish();
                 return Ok(report);
             }
