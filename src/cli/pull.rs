@@ -95,7 +95,7 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
     let uri = model_uri(bucket, root, &node.physical);
     let (bucket, key) = split(&uri)?;
     let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
-    let Some(object) = Object::look(&cx, bucket, key).await? else {
+    let Some(object) = Object::look(&cx.aws.s3, bucket, key).await? else {
         let message = format!("there is no model of {} at {uri}", node.id);
         let help = "`opsctl train` makes it; `opsctl status` tells how far it is";
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));

@@ -57,7 +57,7 @@ pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment)
     can_consent(args.part.dry_run, global, ui)?;
     let mut session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
     let desired = act::choose(&session, &[KindName::Data], &args.names)?;
-    let Some(mut sets) = look(&session, &desired, args.verify).await? else {
+    let Some(sets) = look(&session, &desired, args.verify).await? else {
         session.close().await;
         return act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await;
     };
@@ -65,20 +65,24 @@ pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment)
     if !ui.json() {
         act::warn(&session, ui);
     }
-    show(&session, &sets, args.part.dry_run, ui);
-    sets.retain(|set| set.has_work(&session));
+    let (todo, done): (Vec<Set>, Vec<Set>) = sets.into_iter().partition(|set| set.has_work(&session));
+    match (ui.json(), args.part.dry_run) {
+        (false, _) => show(&session, &todo, &done, ui),
+        (true, true) => ui.out_json(&plan_json(&session, &todo, &done)),
+        (true, false) => {}
+    }
     // A program that reads events wants to read that there were none.
-    if args.part.dry_run || (sets.is_empty() && !ui.json()) {
+    if args.part.dry_run || (todo.is_empty() && !ui.json()) {
         session.world.inputs.remember(&session.world.cache);
         session.close().await;
         return Ok(Exit::Done);
     }
-    if !global.yes && !sets.is_empty() && !ui.confirm("Go ahead?") {
+    if !global.yes && !todo.is_empty() && !ui.confirm("Go ahead?") {
         ui.say("Nothing was changed.");
         session.close().await;
         return Ok(Exit::Done);
     }
-    let exit = send(&mut session, sets, ui).await;
+    let exit = send(&mut session, todo, ui).await;
     session.close().await;
     Ok(exit)
 }
@@ -135,26 +139,16 @@ fn read_files(session: &mut Session, sets: &[Set], ui: &Ui) -> Result<(), Failur
 /// How many files a person wants to see by name.
 const SHOWN: usize = 10;
 
-fn show(session: &Session, sets: &[Set], dry_run: bool, ui: &Ui) {
-    if ui.json() {
-        if dry_run {
-            ui.out_json(&plan_json(session, sets));
-        }
-        return;
-    }
+fn show(session: &Session, todo: &[Set], done: &[Set], ui: &Ui) {
     let s = ui.styled_out();
     let mut text = String::new();
-    for set in sets {
+    for set in done {
+        let files = grouped(set.tree(session).entries.len());
+        text += &format!("{} is up to date: {files} files at {}\n", set.id, set.spec.uri());
+    }
+    for set in todo {
         let (difference, id) = (set.difference(session), &set.id);
-        let sign = match set.verb() {
-            _ if !set.has_work(session) => {
-                let files = grouped(difference.same);
-                text += &format!("{id} is up to date: {files} files at {}\n", set.spec.uri());
-                continue;
-            }
-            Verb::Create => s.create("+"),
-            _ => s.update("~"),
-        };
+        let sign = if set.verb() == Verb::Create { s.create("+") } else { s.update("~") };
         text += &format!("{sign} {id}  {}\n", s.faint(&set.spec.uri()));
         for line in difference.words() {
             text += &format!("    {line}\n");
@@ -183,9 +177,8 @@ fn mark(why: Why) -> &'static str {
     if why == Why::New { "+" } else { "~" }
 }
 
-fn plan_json(session: &Session, sets: &[Set]) -> Value {
-    let (todo, done): (Vec<&Set>, Vec<&Set>) = sets.iter().partition(|set| set.has_work(session));
-    let step = |set: &&Set| {
+fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
+    let step = |set: &Set| {
         let difference = set.difference(session);
         let send = difference.send.iter().map(|(entry, why)| {
             let why = match why {
@@ -193,7 +186,7 @@ fn plan_json(session: &Session, sets: &[Set]) -> Value {
                 Why::Size => "size",
                 Why::Content => "content",
             };
-            json!({ "path": entry.path, "bytes": entry.size(), "why": why })
+            json!({ "path": &*entry.path, "bytes": entry.size(), "why": why })
         });
         json!({
             "target": set.id,
@@ -220,14 +213,16 @@ async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
         let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
         let physical = set.spec.uri();
         events.send(Event::StepStarted { step, target: target.clone(), op, physical });
+        let (path, use_as) = (&set.spec.path, set.spec.use_as());
+        let mut tree = session.world.inputs.take(path, &use_as).expect("the session has read it");
         let ended = {
             let cx = OpCx { world: &session.world, step, target: target.clone() };
-            sync::run(&cx, &set.spec, set.tree(session), set.there.clone()).await
+            sync::run(&cx, &set.spec, &mut tree, set.there).await
         };
+        session.world.inputs.put(path, &use_as, tree);
         let result = match ended {
             Ok(report) => {
                 events.send(Event::StepLog { step, target: target.clone(), line: report.to_string() });
-                session.world.inputs.learn(&set.spec.path, &set.spec.use_as(), |path| report.learned(path));
                 StepResult::Ok
             }
             Err(error) => {

@@ -113,7 +113,7 @@ impl<'a> Draft<'a> {
     pub fn code(&mut self, path: &Path, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
         let tree = self.tree(path, &UseAs::Code)?;
         if tree.entry(entry).is_none() {
-            let near = section::nearest(entry, tree.entries.iter().map(|e| e.path.as_str()));
+            let near = section::nearest(entry, tree.entries.iter().map(|e| &*e.path));
             let help = near.map_or_else(
                 || format!("{} has: {}", path.display(), first_few(tree)),
                 |near| format!("did you mean \"{near}\"?"),
@@ -140,6 +140,6 @@ impl<'a> Draft<'a> {
 }
 
 fn first_few(tree: &Tree) -> String {
-    let names: Vec<&str> = tree.entries.iter().take(5).map(|e| e.path.as_str()).collect();
+    let names: Vec<&str> = tree.entries.iter().take(5).map(|e| &*e.path).collect();
     if names.is_empty() { "no files".into() } else { names.join(", ") }
 }

@@ -32,6 +32,8 @@ pub enum OpErrorKind {
     LeaseHeld,
     Cancelled,
     Network,
+    /// The bytes arrived, but are not those that their checksum says.
+    Damaged,
     NotOffered,
     /// A file of this machine.
     Local,
@@ -76,7 +78,7 @@ impl OpError {
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
             OpErrorKind::LeaseHeld => codes::LEASE_HELD,
             OpErrorKind::Cancelled => codes::INTERRUPTED,
-            OpErrorKind::Network => codes::NETWORK,
+            OpErrorKind::Network | OpErrorKind::Damaged => codes::NETWORK,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,
@@ -94,6 +96,7 @@ impl OpError {
                 | OpErrorKind::LeaseHeld
                 | OpErrorKind::Cancelled
                 | OpErrorKind::Network
+                | OpErrorKind::Damaged
         )
     }
 }
@@ -255,7 +258,7 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         ("iam", "ConcurrentModification" | "EntityTemporarilyUnmodifiable") => Conflict,
         ("s3", "OperationAborted" | "ConditionalRequestConflict") => Conflict,
         // What arrived is not what was sent.
-        ("s3", "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch") => Network,
+        ("s3", "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch") => Damaged,
         ("s3", "BucketAlreadyOwnedByYou") => AlreadyExists,
         // Another account's bucket: the name is taken, and nothing of ours is there.
         ("s3", "BucketAlreadyExists") => Denied,

@@ -4,8 +4,8 @@
 //! when the file was older than the look that wrote it: a write in the same tick of the clock leaves no trace in the
 //! times (git's "racy" rule, https://git-scm.com/docs/racy-git).
 
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,12 @@ use super::{Stamp, Tree, UseAs};
 use crate::domain::Crc64;
 
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct Known<F> {
     format: u32,
     /// [`Tree::seen_at`] of the run that wrote it.
     seen_at: i64,
-    files: HashMap<String, (Stamp, Crc64)>,
+    /// By path: the stamp and the checksum.
+    files: F,
 }
 
 const FORMAT: u32 = 1;
@@ -40,12 +41,12 @@ fn is_older(stamp: Stamp, seen_at: i64) -> bool {
 }
 
 pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
-    let read = || -> Option<Known> {
+    let read = || -> Option<Known<HashMap<String, (Stamp, Crc64)>>> {
         serde_json::from_slice(&std::fs::read(file_of(tree, use_as, cache)?).ok()?).ok()
     };
     let Some(known) = read().filter(|known| known.format == FORMAT) else { return };
     for entry in tree.entries.iter_mut().filter(|e| e.crc.is_none()) {
-        entry.crc = match known.files.get(&entry.path) {
+        entry.crc = match known.files.get(&*entry.path) {
             Some((stamp, crc)) if *stamp == entry.stamp && is_older(*stamp, known.seen_at) => Some(*crc),
             _ => None,
         };
@@ -56,9 +57,9 @@ pub(super) fn remember(tree: &Tree, use_as: &UseAs, cache: &Path) {
     let write = || -> Option<()> {
         let file = file_of(tree, use_as, cache)?;
         std::fs::create_dir_all(cache).ok()?;
-        let files = tree.entries.iter().filter_map(|e| Some((e.path.clone(), (e.stamp, e.crc?)))).collect();
-        let known = Known { format: FORMAT, seen_at: tree.seen_at, files };
-        replace(&file, &serde_json::to_vec(&known).ok()?).ok()
+        let files = tree.entries.iter().filter_map(|e| Some((&*e.path, (e.stamp, e.crc?))));
+        let files: BTreeMap<_, _> = files.collect();
+        replace_json(&file, &Known { format: FORMAT, seen_at: tree.seen_at, files }).ok()
     };
     if write().is_none() {
         tracing::debug!(cache = %cache.display(), "checksums could not be kept");
@@ -66,8 +67,11 @@ pub(super) fn remember(tree: &Tree, use_as: &UseAs, cache: &Path) {
 }
 
 /// Puts a file into its place in one step: whoever looks finds the old one or the new one.
-pub fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+pub fn replace_json(file: &Path, content: &impl Serialize) -> std::io::Result<()> {
     let mut temporary = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
-    temporary.write_all(content)?;
+    let mut writer = BufWriter::new(&mut temporary);
+    serde_json::to_writer(&mut writer, content)?;
+    writer.flush()?;
+    drop(writer);
     temporary.persist(file).map(drop).map_err(|e| e.error)
 }

@@ -77,7 +77,7 @@ impl Tree {
                     let mut buffer = vec![0; 256 << 10];
                     while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let mut entry = job.lock().expect("each is locked once");
-                        let path = root.join(&entry.path);
+                        let path = root.join(&*entry.path);
                         match read_crc(&path, &mut buffer) {
                             Ok((stamp, crc)) => (entry.stamp, entry.crc) = (stamp, Some(crc)),
                             Err(error) => {
@@ -112,16 +112,24 @@ fn read_crc(path: &Path, buffer: &mut [u8]) -> io::Result<(Stamp, Crc64)> {
     Err(restless())
 }
 
-/// The bytes of a file, and the stamp that it had from the first byte to the last.
-pub fn read_whole(path: &Path) -> io::Result<(Stamp, Vec<u8>)> {
+/// Appends the bytes of a file, and tells the stamp that it had from the first byte to the last. `None`: there are more
+/// than `most`.
+pub fn read_whole(path: &Path, most: u64, content: &mut Vec<u8>) -> io::Result<Option<Stamp>> {
+    let start = content.len();
     for _ in 0..PATIENCE {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let before = Stamp::from(&file.metadata()?);
-        let mut content = Vec::with_capacity(usize::try_from(before.size).unwrap_or_default());
-        file.read_to_end(&mut content)?;
-        if Stamp::from(&file.metadata()?) == before {
-            return Ok((before, content));
+        if before.size > most {
+            return Ok(None);
         }
+        // One more, to notice that it grows.
+        let size = before.size + 1;
+        content.reserve(usize::try_from(size).map_err(io::Error::other)?);
+        (&file).take(size).read_to_end(content)?;
+        if Stamp::from(&file.metadata()?) == before {
+            return Ok(Some(before));
+        }
+        content.truncate(start);
     }
     Err(restless())
 }

@@ -6,8 +6,9 @@ mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-pub use cache::replace;
+pub use cache::replace_json;
 pub use hash::{Stamp, read_whole, since_epoch};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
@@ -35,8 +36,8 @@ pub enum UseAs {
 /// One file of a [`Tree`].
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Relative to the tree, with `/`.
-    pub path: String,
+    /// Relative to the tree, with `/`. Shared with all that name the file.
+    pub path: Arc<str>,
     pub stamp: Stamp,
     /// Unknown until the file is read; [`Tree::hash`].
     pub crc: Option<Crc64>,
@@ -66,22 +67,21 @@ impl Tree {
     }
 
     pub fn entry(&self, path: &str) -> Option<&Entry> {
-        let at = self.entries.binary_search_by(|e| e.path.as_str().cmp(path)).ok()?;
-        Some(&self.entries[at])
+        Some(&self.entries[self.position(path)?])
     }
 
-    /// With what was learned about files while they were sent.
-    pub fn learn(&mut self, read: impl Fn(&str) -> Option<(Stamp, Crc64)>) {
-        for entry in &mut self.entries {
-            if let Some((stamp, crc)) = read(&entry.path) {
-                (entry.stamp, entry.crc) = (stamp, Some(crc));
-            }
-        }
+    pub fn entry_mut(&mut self, path: &str) -> Option<&mut Entry> {
+        let at = self.position(path)?;
+        Some(&mut self.entries[at])
+    }
+
+    fn position(&self, path: &str) -> Option<usize> {
+        self.entries.binary_search_by(|e| (*e.path).cmp(path)).ok()
     }
 
     /// BLAKE3 over paths, sizes and checksums: the fingerprint of the folder (D4). `None` while a file is not read.
     pub fn digest(&self) -> Option<String> {
-        let files = self.entries.iter().map(|e| Some((e.path.as_str(), e.size(), e.crc?)));
+        let files = self.entries.iter().map(|e| Some((&*e.path, e.size(), e.crc?)));
         Some(digest(files.collect::<Option<Vec<_>>>()?))
     }
 
@@ -176,10 +176,18 @@ impl Inputs {
         tree.map_or(0, |tree| tree.entries.iter().filter(|e| e.crc.is_none()).map(Entry::size).sum())
     }
 
-    /// Takes what was learned about files while they were sent; [`Tree::learn`].
-    pub fn learn(&mut self, path: &Path, use_as: &UseAs, read: impl Fn(&str) -> Option<(Stamp, Crc64)>) {
-        if let Some((_, Ok(tree))) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
-            tree.learn(read);
+    /// Takes a folder out, to be changed and put back.
+    pub fn take(&mut self, path: &Path, use_as: &UseAs) -> Option<Tree> {
+        let (_, tree) = self.0.get_mut(&(path.to_owned(), use_as.clone()))?;
+        let tree = tree.as_mut().ok()?;
+        let empty = Tree { root: tree.root.clone(), entries: Vec::new(), seen_at: tree.seen_at };
+        Some(std::mem::replace(tree, empty))
+    }
+
+    /// Puts back what [`Inputs::take`] took.
+    pub fn put(&mut self, path: &Path, use_as: &UseAs, tree: Tree) {
+        if let Some((_, place)) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
+            *place = Ok(tree);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ignore::WalkBuilder;
@@ -12,6 +13,8 @@ use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
 /// The folder that opsctl keeps its own things in.
 const OURS: &str = ".opsctl";
+/// Bytes of a file among code: it is packed in memory. Weights and data belong into a data set.
+const LARGEST: u64 = 4 << 30;
 const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
 pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
@@ -99,18 +102,30 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
                 format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
             return Err(refuse(codes::LOCAL_IO, message, "rename the file"));
         };
+        if let Some(hidden) = name.chars().find(|c| !is_char_of_xml(*c)) {
+            let message =
+                format!("the name {name:?} has the character {hidden:?}, which S3's listings cannot tell");
+            return Err(refuse(codes::LOCAL_IO, message, "rename the file, or name it under `exclude`"));
+        }
         let name = name.replace(std::path::MAIN_SEPARATOR, "/");
-        entries.push(entry(path, name, is_code).map_err(|e| io(path, &e))?);
+        entries.push(entry(path, name.into(), is_code).map_err(|e| io(path, &e))?);
     }
     entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
     Ok(Tree { root, entries, seen_at })
 }
 
-fn entry(path: &Path, name: String, is_code: bool) -> io::Result<Entry> {
+/// S3 answers in XML 1.0 (https://www.w3.org/TR/xml/#charsets), so that a key beyond it breaks every listing.
+fn is_char_of_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn entry(file: &Path, path: Arc<str>, is_code: bool) -> io::Result<Entry> {
     if is_code {
-        let (stamp, content) = read_whole(path)?;
-        return Ok(Entry { path: name, stamp, crc: Some(Crc64::of(&content)), content });
+        let mut content = Vec::new();
+        let stamp = read_whole(file, LARGEST, &mut content)?;
+        let stamp = stamp.ok_or_else(|| io::Error::other("it is too large to be code"))?;
+        return Ok(Entry { path, stamp, crc: Some(Crc64::of(&content)), content });
     }
-    let stamp = Stamp::from(&path.metadata()?);
-    Ok(Entry { path: name, stamp, crc: None, content: Vec::new() })
+    let stamp = Stamp::from(&file.metadata()?);
+    Ok(Entry { path, stamp, crc: None, content: Vec::new() })
 }

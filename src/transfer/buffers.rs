@@ -1,11 +1,15 @@
-//! The buffers of parts, used again and again: an allocator that gets megabytes back from many threads keeps them, and
-//! twice the memory that is in use stays with the process.
+//! The buffers of what is sent, used again and again: an allocator that gets megabytes back from many threads keeps them,
+//! and twice the memory that is in use stays with the process.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
 /// Buffers that nobody uses now. There are never more than were in use at once, which the gate bounds.
-#[derive(Default)]
-pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub(super) struct Buffers {
+    free: Mutex<Vec<Vec<u8>>>,
+    /// Bytes; what has grown beyond is given back to the allocator.
+    largest: usize,
+}
 
 /// A buffer that goes back when it is dropped.
 pub(super) struct Buffer {
@@ -14,11 +18,28 @@ pub(super) struct Buffer {
 }
 
 impl Buffers {
-    /// A buffer of `length` bytes, whose content is not defined.
-    pub fn take(self: &Arc<Self>, length: usize) -> Buffer {
-        let mut bytes = self.0.lock().expect("nobody panics").pop().unwrap_or_default();
-        bytes.resize(length, 0);
+    pub fn new(largest: usize) -> Arc<Self> {
+        Arc::new(Self { free: Mutex::default(), largest })
+    }
+
+    /// A buffer with whatever it had in it before.
+    pub fn take(self: &Arc<Self>) -> Buffer {
+        let bytes = self.free.lock().expect("nobody panics").pop().unwrap_or_default();
         Buffer { bytes, home: self.clone() }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
     }
 }
 
@@ -28,16 +49,12 @@ impl AsRef<[u8]> for Buffer {
     }
 }
 
-impl AsMut<[u8]> for Buffer {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
-    }
-}
-
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        self.home.0.lock().expect("nobody panics").push(bytes);
+        if self.bytes.capacity() <= self.home.largest {
+            let bytes = std::mem::take(&mut self.bytes);
+            self.home.free.lock().expect("nobody panics").push(bytes);
+        }
     }
 }
 
@@ -47,13 +64,16 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again() {
-        let buffers = Arc::new(Buffers::default());
-        let mut first = buffers.take(4);
-        first.as_mut().copy_from_slice(b"abcd");
-        let at = first.as_ref().as_ptr();
+        let buffers = Buffers::new(8);
+        let mut first = buffers.take();
+        first.extend(b"abcd");
+        let at = first.as_ptr();
         drop(first);
-        let second = buffers.take(3);
-        assert_eq!((second.as_ref().as_ptr(), second.as_ref().len()), (at, 3));
-        assert_eq!(buffers.take(2).as_ref().len(), 2, "one is in use, so there is another");
+        let mut second = buffers.take();
+        assert_eq!(second.as_ptr(), at);
+        assert!(buffers.take().is_empty(), "one is in use, so there is another");
+        second.extend(b"beyond eight");
+        drop(second);
+        assert!(buffers.take().is_empty(), "it was too large to be kept");
     }
 }

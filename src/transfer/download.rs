@@ -49,8 +49,8 @@ impl From<&Stored> for Object {
 
 impl Object {
     /// Looks at an object; `None`: there is none.
-    pub async fn look(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Option<Self>> {
-        let head = cx.aws.s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+    pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
+        let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
         let Some(head) = head.send().await.op("s3:GetObject").found()? else { return Ok(None) };
         let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
         Ok(Some(Self {

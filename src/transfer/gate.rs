@@ -67,6 +67,11 @@ impl Gate {
         }
     }
 
+    /// Requests at the same time, at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Waits for a slot and for memory of `bytes`. `None`: cancelled meanwhile.
     pub async fn enter(
         &self,

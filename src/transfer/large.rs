@@ -7,23 +7,26 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
-};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::download::Object;
 use super::journal::Upload;
-use super::{DAMAGED, PATIENCE, Route, interrupted, is_damage};
+use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
 use crate::domain::{Crc64, Stored};
 use crate::engine::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::inputs::Stamp;
+use crate::inputs::{Entry, Stamp};
 
 /// S3 takes at most so many parts (aws-facts §3.5), so that they grow with the file.
 const MOST_PARTS: u64 = 10_000;
 /// The size of a part as long as there are few enough: small, because parts under way lie in memory.
 const PART: u64 = 8 << 20;
+
+/// Multipart uploads at the same time.
+const AT_ONCE: usize = 4;
 
 /// Whole MiB.
 fn part_size(size: u64) -> u64 {
@@ -35,6 +38,21 @@ struct Part {
     size: u64,
     crc: Crc64,
     etag: String,
+}
+
+/// Sends all, a few at a time; their parts share the gate with everything else.
+pub(super) async fn send_all(route: &Arc<Route>, files: &[&Entry]) {
+    let sends = files.iter().map(|entry| {
+        let (route, path) = (route.clone(), entry.path.clone());
+        async move {
+            if !route.drain.is_cancelled() {
+                route.tally.start(&path);
+                let sent = send(&route, &path).await;
+                route.ended(path, sent);
+            }
+        }
+    });
+    stream::iter(sends.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await
 }
 
 /// Uploads the file as it is when its last byte is read; a change in between begins it anew.
@@ -49,7 +67,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
         let (file, stamp) = opened.await.map_err(|error| route.local(path, &error))?;
         if stamp.size == 0 {
             // Emptied since it was looked at: there are no parts of nothing.
-            let etag = super::put(route, &route.key(path), Bytes::new(), Crc64::EMPTY).await?;
+            let etag = super::small::put(route, &route.key(path), Bytes::new(), Crc64::EMPTY).await?;
             return Ok((stamp, Stored { size: 0, crc: Crc64::EMPTY, etag }));
         }
         let file = Arc::new(file);
@@ -67,7 +85,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
                 return Ok((stamp, stored));
             }
             // Parts of an earlier run that are not what they were said to be.
-            Err(error) if is_damage(&error) || error.message.starts_with("InvalidPart") => {
+            Err(error) if error.kind == OpErrorKind::Damaged || error.message.starts_with("InvalidPart") => {
                 route.again("s3:CompleteMultipartUpload", DAMAGED);
                 abort(route, path, &upload.id).await?;
             }
@@ -140,7 +158,7 @@ async fn send_parts(
     }
     let (mut parts, mut failed) = (BTreeMap::new(), None);
     while let Some(done) = tasks.join_next().await {
-        match done.unwrap_or_else(|e| Err(OpError::new("upload", OpErrorKind::Unexpected, e.to_string()))) {
+        match done.unwrap_or_else(|error| Err(panicked(&error))) {
             Ok(part) => parts.extend([part]),
             Err(error) => {
                 stop.cancel();
@@ -160,22 +178,20 @@ async fn send_part(
     stop: &CancellationToken,
 ) -> OpResult<Part> {
     let _entered = route.gate.enter(length, stop).await.ok_or_else(interrupted)?;
-    let mut last = None;
-    for _ in 0..PATIENCE {
-        let (file, buffers) = (file.clone(), route.buffers.clone());
-        let read = route.read(move || -> io::Result<(Bytes, Crc64)> {
-            let mut content = buffers.take(usize::try_from(length).map_err(io::Error::other)?);
-            file.read_exact_at(content.as_mut(), at)?;
-            let crc = Crc64::of(content.as_ref());
-            Ok((Bytes::from_owner(content), crc))
-        });
-        let (body, crc) = read.await.map_err(|error| route.local(path, &error))?;
-        if let Some(known) = &known
-            && (known.size, known.crc) == (length, crc)
-        {
-            return Ok(Part { size: length, crc, etag: known.etag.clone() });
-        }
-        route.gate.pace(length, stop).await.ok_or_else(interrupted)?;
+    let (file, buffers) = (file.clone(), route.parts.clone());
+    let read = route.read(move || -> io::Result<(Bytes, Crc64)> {
+        let mut content = buffers.take();
+        content.resize(usize::try_from(length).map_err(io::Error::other)?, 0);
+        file.read_exact_at(&mut content, at)?;
+        let crc = Crc64::of(&content);
+        Ok((Bytes::from_owner(content), crc))
+    });
+    let (body, crc) = read.await.map_err(|error| route.local(path, &error))?;
+    if let Some(known) = known.filter(|known| (known.size, known.crc) == (length, crc)) {
+        return Ok(known);
+    }
+    route.gate.pace(length, stop).await.ok_or_else(interrupted)?;
+    let put = || async {
         let call = route
             .s3
             .upload_part()
@@ -184,20 +200,14 @@ async fn send_part(
             .upload_id(id)
             .part_number(number)
             .checksum_crc64_nvme(crc.to_string())
-            .body(ByteStream::from(body))
+            .body(ByteStream::from(body.clone()))
             .customize();
         // TLS protects the body; over plain HTTP the signature must.
         let call = if route.lane.over_tls { call.disable_payload_signing() } else { call };
-        match call.send().await.op("s3:UploadPart") {
-            Ok(done) => return Ok(Part { size: length, crc, etag: done.e_tag.unwrap_or_default() }),
-            Err(error) if is_damage(&error) => {
-                route.again("s3:UploadPart", DAMAGED);
-                last = Some(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last.expect("only damage goes round"))
+        call.send().await.op("s3:UploadPart")
+    };
+    let done = undamaged(put, || route.again("s3:UploadPart", DAMAGED)).await?;
+    Ok(Part { size: length, crc, etag: done.e_tag.unwrap_or_default() })
 }
 
 /// Puts the parts together. S3 compares the whole with the checksum and the size that we expect.
@@ -233,10 +243,9 @@ async fn complete(
         Ok(done) => Ok(Stored { size, crc, etag: done.e_tag.unwrap_or_default() }),
         // An answer that was lost: the first attempt did it, and the second finds no upload.
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            let head = route.s3.head_object().bucket(&route.bucket).key(route.key(path));
-            let head = head.checksum_mode(ChecksumMode::Enabled).send().await.op("s3:GetObject").found()?;
-            let there = head.filter(|head| head.checksum_crc64_nvme() == Some(crc.to_string().as_str()));
-            there.map(|head| Stored { size, crc, etag: head.e_tag.unwrap_or_default() }).ok_or(error)
+            let there = Object::look(&route.s3, &route.bucket, &route.key(path)).await?;
+            let there = there.filter(|there| (there.size, there.crc) == (size, Some(crc)));
+            there.map(|there| Stored { size, crc, etag: there.etag }).ok_or(error)
         }
         Err(error) => Err(error),
     }

@@ -11,26 +11,24 @@ mod gate;
 mod journal;
 mod lane;
 mod large;
+mod small;
 mod tally;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 pub use download::{Object, Ranges, download};
 pub use journal::Journal;
 
-use crate::domain::{Crc64, ResourceId, Stored};
-use crate::engine::{Event, Events, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::inputs::{Entry, Stamp, read_whole};
+use crate::domain::{ResourceId, Stored};
+use crate::engine::{Event, Events, OpCx, OpError, OpErrorKind, OpResult};
+use crate::inputs::{Entry, Stamp};
 use crate::plan::StepId;
 use buffers::Buffers;
 use gate::{Gate, Slot};
@@ -39,11 +37,9 @@ use tally::Tally;
 
 /// Files up to this size go in one request.
 const LARGE: u64 = 16 << 20;
-/// Multipart uploads at the same time; their parts share the gate with everything else.
-const LARGE_AT_ONCE: usize = 4;
 /// Files that are read at the same time.
 const READERS: usize = 8;
-/// How often a buffer that arrived damaged is read and sent again.
+/// How often a buffer that arrived damaged is sent again.
 const PATIENCE: usize = 4;
 
 /// Where to, and how hard.
@@ -61,8 +57,8 @@ pub struct Order<'a> {
 /// What S3 has confirmed.
 #[derive(Debug, Default)]
 pub struct Sent {
-    /// By path: the file as it was when it was read, and the object.
-    pub files: BTreeMap<String, (Stamp, Stored)>,
+    /// Path, the file as it was when it was read, and the object.
+    pub files: Vec<(Arc<str>, Stamp, Stored)>,
     /// Requests that had to be sent once more.
     pub again: usize,
 }
@@ -82,12 +78,44 @@ struct Route {
     target: ResourceId,
     drain: CancellationToken,
     again: AtomicUsize,
-    buffers: Arc<Buffers>,
+    outcome: Mutex<Outcome>,
+    /// Of parts of large files.
+    parts: Arc<Buffers>,
+    /// Of small files.
+    batches: Arc<Buffers>,
     /// Threads that read: few are enough for the page cache, and each costs memory.
     readers: Semaphore,
 }
 
 impl Route {
+    /// One file is there, or why not.
+    fn ended(&self, path: Arc<str>, sent: OpResult<(Stamp, Stored)>) {
+        self.tally.finish(&path);
+        match sent {
+            Ok((stamp, stored)) => {
+                self.journal.sent(&path, stamp, &stored);
+                self.outcome().files.push((path, stamp, stored));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&self, error: OpError) {
+        let mut outcome = self.outcome();
+        if error.kind == OpErrorKind::Local {
+            return outcome.unread.push(error);
+        }
+        // The first one tells why; being interrupted is only a consequence.
+        if outcome.fatal.as_ref().is_none_or(|known| known.kind == OpErrorKind::Cancelled) {
+            outcome.fatal = Some(error);
+        }
+        self.drain.cancel();
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.outcome.lock().expect("nobody panics")
+    }
+
     /// Reads on a thread that may block.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
         let _reader = self.readers.acquire().await.expect("never closed");
@@ -123,19 +151,19 @@ fn interrupted() -> OpError {
     OpError::new("upload", OpErrorKind::Cancelled, message)
 }
 
-/// S3 compared the bytes with their checksum, and they differ.
-fn is_damage(error: &OpError) -> bool {
-    ["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"]
-        .iter()
-        .any(|code| error.message.starts_with(code))
+fn panicked(error: &JoinError) -> OpError {
+    OpError::new("upload", OpErrorKind::Unexpected, error.to_string())
 }
 
-/// Repeats a call that sends a buffer, while S3 finds it damaged on arrival. The SDK does not: it takes the checksum for
-/// wrong, not the wire.
-pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(mut call: impl FnMut() -> Fut) -> OpResult<T> {
+/// Repeats a call that sends a buffer, while S3 finds it damaged on arrival, and tells `again` each time. The SDK does not
+/// repeat: it takes the checksum for wrong, not the wire.
+pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(
+    mut call: impl FnMut() -> Fut,
+    again: impl Fn(),
+) -> OpResult<T> {
     for _ in 1..PATIENCE {
         match call().await {
-            Err(error) if is_damage(&error) => {}
+            Err(error) if error.kind == OpErrorKind::Damaged => again(),
             answer => return answer,
         }
     }
@@ -144,8 +172,8 @@ pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(mut call: impl FnMu
 
 const DAMAGED: &str = "the bytes were damaged on the way";
 
-/// Sends files; those that cannot be read do not keep the others from being sent. The journal is given back with the
-/// error, too, because it is on disk.
+/// Sends files; those that cannot be read do not keep the others from being sent. What was sent before an error is in
+/// the journal's file, and the next run finds it there.
 pub async fn upload(
     cx: &OpCx<'_>,
     order: Order<'_>,
@@ -168,115 +196,47 @@ pub async fn upload(
         // A fatal error ends the others, too.
         drain: cx.cancel.drain.child_token(),
         again: AtomicUsize::new(0),
-        buffers: Arc::default(),
+        outcome: Mutex::new(Outcome { files: Vec::with_capacity(files.len()), ..Outcome::default() }),
+        parts: Buffers::new(usize::MAX),
+        batches: small::buffers(),
         readers: Semaphore::new(READERS),
     });
     let stop = CancellationToken::new();
     let sent = async {
-        let sent = tokio::select! {
-            sent = feed(&route, files) => sent,
+        let ended = tokio::select! {
+            () = feed(&route, files) => Ok(()),
             () = cx.cancel.abort.cancelled() => Err(interrupted()),
         };
         stop.cancel();
-        sent
+        ended
     };
-    let (sent, ()) = futures_util::join!(sent, route.tally.tell(cx, &stop));
-    let files_sent = sent?;
+    let (ended, ()) = futures_util::join!(sent, route.tally.tell(cx, &stop));
+    ended?;
+    let outcome = std::mem::take(&mut *route.outcome());
+    let files = outcome.finish(route.drain.is_cancelled())?;
     large::abort_abandoned(&route).await?;
     let route = Arc::into_inner(route).expect("all tasks have ended");
-    Ok((Sent { files: files_sent, again: route.again.into_inner() }, route.journal))
+    Ok((Sent { files, again: route.again.into_inner() }, route.journal))
 }
 
-type Done = OpResult<(String, Stamp, Stored)>;
-
-/// Gives every file its task: a few large ones beside the small ones, each group in its order.
-async fn feed(route: &Arc<Route>, files: &[&Entry]) -> OpResult<BTreeMap<String, (Stamp, Stored)>> {
-    let mut tasks: JoinSet<Done> = JoinSet::new();
-    let mut collected = Collected::default();
-    let (large, small): (Vec<&&Entry>, Vec<&&Entry>) = files.iter().partition(|e| e.size() > LARGE);
-    let mut large = large.into_iter();
-    for entry in large.by_ref().take(LARGE_AT_ONCE) {
-        spawn_large(&mut tasks, route, entry);
-    }
-    for entry in small {
-        let Ok(entered) = route.enter(entry.size()).await else { break };
-        let (task_route, path) = (route.clone(), entry.path.clone());
-        tasks.spawn(async move { small_file(&task_route, path, entered).await });
-        while let Some(done) = tasks.try_join_next() {
-            if collected.take(route, done) {
-                large.by_ref().take(1).for_each(|entry| spawn_large(&mut tasks, route, entry));
-            }
-        }
-        if collected.fatal.is_some() {
-            break;
-        }
-    }
-    loop {
-        if collected.fatal.is_none() && !route.drain.is_cancelled() {
-            while tasks.len() < LARGE_AT_ONCE
-                && let Some(entry) = large.next()
-            {
-                spawn_large(&mut tasks, route, entry);
-            }
-        }
-        match tasks.join_next().await {
-            Some(done) => drop(collected.take(route, done)),
-            None => break,
-        }
-    }
-    collected.finish(route)
+/// Large files and small ones at the same time, each group in its order.
+async fn feed(route: &Arc<Route>, files: &[&Entry]) {
+    let (large, small): (Vec<&Entry>, Vec<&Entry>) = files.iter().copied().partition(|e| e.size() > LARGE);
+    futures_util::join!(large::send_all(route, &large), small::send_all(route, &small));
 }
 
-fn spawn_large(tasks: &mut JoinSet<Done>, route: &Arc<Route>, entry: &Entry) {
-    let (route, path) = (route.clone(), entry.path.clone());
-    tasks.spawn(async move {
-        route.tally.start(&path);
-        let (stamp, stored) = large::send(&route, &path).await?;
-        Ok((path, stamp, stored))
-    });
-}
-
+/// What became of the files.
 #[derive(Default)]
-struct Collected {
-    files: BTreeMap<String, (Stamp, Stored)>,
+struct Outcome {
+    files: Vec<(Arc<str>, Stamp, Stored)>,
     /// Files of this machine that could not be read.
     unread: Vec<OpError>,
     /// Of AWS: no use in going on.
     fatal: Option<OpError>,
 }
 
-impl Collected {
-    /// Whether it was a large file, whose place is free now.
-    fn take(&mut self, route: &Route, done: Result<Done, tokio::task::JoinError>) -> bool {
-        match done {
-            Ok(Ok((path, stamp, stored))) => {
-                route.journal.sent(&path, stamp, &stored);
-                route.tally.finish(&path);
-                let large = stored.size > LARGE;
-                self.files.insert(path, (stamp, stored));
-                large
-            }
-            Ok(Err(error)) if error.kind == OpErrorKind::Local => {
-                self.unread.push(error);
-                false
-            }
-            Ok(Err(error)) => {
-                // The first one tells why; being interrupted is only a consequence.
-                if self.fatal.as_ref().is_none_or(|known| known.kind == OpErrorKind::Cancelled) {
-                    self.fatal = Some(error);
-                }
-                route.drain.cancel();
-                false
-            }
-            Err(panicked) => {
-                self.fatal = Some(OpError::new("upload", OpErrorKind::Unexpected, panicked.to_string()));
-                route.drain.cancel();
-                false
-            }
-        }
-    }
-
-    fn finish(mut self, route: &Route) -> OpResult<BTreeMap<String, (Stamp, Stored)>> {
+impl Outcome {
+    fn finish(mut self, interrupted_since: bool) -> OpResult<Vec<(Arc<str>, Stamp, Stored)>> {
         if let Some(error) = self.fatal {
             return Err(error);
         }
@@ -287,58 +247,6 @@ impl Collected {
             }
             return Err(error);
         }
-        if route.drain.is_cancelled() { Err(interrupted()) } else { Ok(self.files) }
+        if interrupted_since { Err(interrupted()) } else { Ok(self.files) }
     }
-}
-
-/// One file in one request.
-async fn small_file(route: &Arc<Route>, path: String, entered: (Slot, OwnedSemaphorePermit)) -> Done {
-    route.tally.start(&path);
-    let key = route.key(&path);
-    let mut last = None;
-    for _ in 0..PATIENCE {
-        let file = route.root.join(&path);
-        let read = route.read(move || -> io::Result<_> {
-            let grown = std::fs::metadata(&file)?.len() > LARGE;
-            Ok(if grown { None } else { Some(read_whole(&file)?) })
-        });
-        let read = read.await.map_err(|error| route.local(&path, &error))?;
-        let Some((stamp, content)) = read else {
-            // It has grown since it was looked at, and would not fit into the memory that was set aside.
-            drop(entered);
-            let (stamp, stored) = large::send(route, &path).await?;
-            return Ok((path, stamp, stored));
-        };
-        let body = Bytes::from(content);
-        route.gate.pace(stamp.size, &route.drain).await.ok_or_else(interrupted)?;
-        let (crc, etag) = match route.lane.put(&key, body.clone()).await {
-            Some(done) => done,
-            None => {
-                let crc = Crc64::of(&body);
-                match put(route, &key, body, crc).await {
-                    Ok(etag) => {
-                        route.again("s3:PutObject", "it could not be sent at first");
-                        (crc, etag)
-                    }
-                    Err(error) if is_damage(&error) => {
-                        route.again("s3:PutObject", DAMAGED);
-                        last = Some(error);
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        route.tally.add(stamp.size);
-        drop(entered);
-        return Ok((path, stamp, Stored { size: stamp.size, crc, etag }));
-    }
-    Err(last.expect("only damage goes round"))
-}
-
-/// A PUT through the SDK, whose errors are worth telling.
-async fn put(route: &Route, key: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
-    let call = route.s3.put_object().bucket(&route.bucket).key(key).checksum_crc64_nvme(crc.to_string());
-    let done = call.body(ByteStream::from(body)).send().await;
-    Ok(done.op("s3:PutObject")?.e_tag.unwrap_or_default())
 }

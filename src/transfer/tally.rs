@@ -1,8 +1,8 @@
-//! How far a transfer is, told a few times per second.
+//! How far a transfer is, told twice per second.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -17,7 +17,7 @@ pub(super) struct Tally {
     bytes: AtomicU64,
     total_files: usize,
     total_bytes: u64,
-    under_way: Mutex<BTreeMap<String, Instant>>,
+    under_way: Mutex<BTreeMap<Arc<str>, Instant>>,
 }
 
 impl Tally {
@@ -32,8 +32,8 @@ impl Tally {
         }
     }
 
-    pub fn start(&self, path: &str) {
-        self.under_way.lock().expect("nobody panics").insert(path.to_owned(), Instant::now());
+    pub fn start(&self, path: &Arc<str>) {
+        self.under_way.lock().expect("nobody panics").insert(path.clone(), Instant::now());
     }
 
     pub fn add(&self, bytes: u64) {
@@ -57,13 +57,13 @@ impl Tally {
             files_total: self.total_files,
             bytes_per_second: rate as u64,
             eta_ms: (rate > 0.0).then(|| (left / rate * 1000.0) as u64),
-            slowest: under_way.iter().min_by_key(|(_, since)| **since).map(|(path, _)| path.clone()),
+            slowest: under_way.iter().min_by_key(|(_, since)| **since).map(|(path, _)| path.as_ref().into()),
         }
     }
 
     /// Sends a progress event every now and then, and a last one when `stop` is cancelled.
     pub async fn tell(&self, cx: &OpCx<'_>, stop: &CancellationToken) {
-        let every = Duration::from_millis(200);
+        let every = Duration::from_millis(500);
         loop {
             let ended = timeout(every, stop.cancelled()).await.is_ok();
             let (step, target) = (cx.step, cx.target.clone());

@@ -26,7 +26,7 @@ fn tree(folder: &tempfile::TempDir, use_as: UseAs) -> Tree {
 
 #[track_caller]
 fn files(folder: &tempfile::TempDir, use_as: UseAs) -> Vec<String> {
-    tree(folder, use_as).entries.into_iter().map(|e| e.path).collect()
+    tree(folder, use_as).entries.into_iter().map(|e| e.path.as_ref().into()).collect()
 }
 
 fn data(include: &[&str], exclude: &[&str]) -> UseAs {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use opsctl::domain::{Crc64, KeyPath, Stored};
+use opsctl::domain::{Crc64, KeyPath, Stored, codes};
 use opsctl::inputs::{Inputs, Source, Tree, UseAs};
 use opsctl::resources::data::{Bandwidth, Difference, Manifest, Why};
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ fn new_larger_edited_gone_and_the_same() {
     let (tree, there) =
         (read(&folder), there(&[("larger", "1"), ("edited", "cd"), ("same", "x"), ("gone", "")]));
     let difference = Difference::of(&tree, &there, false);
-    let send: Vec<_> = difference.send.iter().map(|(e, why)| (e.path.as_str(), *why)).collect();
+    let send: Vec<_> = difference.send.iter().map(|(e, why)| (&*e.path, *why)).collect();
     assert_eq!(send, [("new", Why::New), ("larger", Why::Size), ("edited", Why::Content)], "largest first");
     assert_eq!(
         (difference.gone.as_slice(), difference.same, difference.bytes()),
@@ -180,9 +180,18 @@ fn names_of_every_kind_are_kept_as_they_are() {
     let mut expected: Vec<_> = names.to_vec();
     expected.sort_unstable();
     let tree = read(&folder);
-    assert_eq!(tree.entries.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), expected);
+    assert_eq!(tree.entries.iter().map(|e| &*e.path).collect::<Vec<_>>(), expected);
     assert!(tree.entry("e\u{301}").unwrap().crc != tree.entry("\u{e9}").unwrap().crc, "two files, two names");
     assert_eq!(tree.entry("empty").unwrap().crc, Some(Crc64::EMPTY));
+}
+
+#[test]
+fn a_name_that_no_listing_can_tell_is_refused() {
+    let folder = folder(&[("icon\r", ""), ("bell\u{7}", "")]);
+    let inputs = Inputs::read(folder.path(), source());
+    let problem = inputs.tree(Path::new("it"), &ALL).unwrap().as_ref().unwrap_err();
+    assert_eq!(problem.code, codes::LOCAL_IO);
+    assert!(problem.message.starts_with(r#"the name "bell\u{7}" has the character '\u{7}'"#), "{problem:?}");
 }
 
 #[test]

@@ -60,13 +60,12 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
     let Some(Ok(tree)) = cx.inputs.tree(&spec.path, &spec.use_as()) else {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
     };
+    let mut tree = tree.clone();
     let there = sync::look(cx, uri).await?;
-    let report = sync::run(cx, spec, tree, there).await?;
+    let report = sync::run(cx, spec, &mut tree, there).await?;
     let (step, target) = (cx.step, cx.target.clone());
     cx.events.send(Event::StepLog { step, target, line: report.to_string() });
-    let mut sent = tree.clone();
-    sent.learn(|path| report.learned(path));
-    if sent.digest().as_ref() == Some(&spec.digest) {
+    if tree.digest().as_ref() == Some(&spec.digest) {
         return Ok(());
     }
     let message = "files changed while they were uploaded, so they are not what was planned; run the command again";

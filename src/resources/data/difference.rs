@@ -32,7 +32,7 @@ impl<'a> Difference<'a> {
     /// Compares by size and checksum; times mean nothing (a fresh checkout renews them all). A file whose checksum is
     /// not known is sent.
     pub fn of(tree: &'a Tree, there: &'a BTreeMap<String, Stored>, delete: bool) -> Self {
-        let why = |entry: &Entry| match there.get(&entry.path) {
+        let why = |entry: &Entry| match there.get(&*entry.path) {
             None => Some(Why::New),
             Some(stored) if stored.size != entry.size() => Some(Why::Size),
             Some(stored) => (entry.crc != Some(stored.crc)).then_some(Why::Content),

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use aws_sdk_s3::types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::difference::grouped;
 use super::{Difference, Manifest, Spec};
-use crate::domain::{Crc64, Stored, bytes};
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
-use crate::inputs::{Stamp, Tree, replace};
-use crate::transfer::{self, Journal, Order};
+use crate::domain::{Stored, bytes};
+use crate::engine::{OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::inputs::{Tree, replace_json};
+use crate::transfer::{self, Journal, Object, Order};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +35,6 @@ pub struct Report {
     pub same: usize,
     /// Requests sent once more, because the first try failed or arrived damaged.
     pub again: usize,
-    /// Files read while they were sent, with their checksums.
-    pub files: BTreeMap<String, (Stamp, Stored)>,
 }
 
 impl fmt::Display for Report {
@@ -52,18 +50,11 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
-    /// The file as it was sent, and its checksum.
-    pub fn learned(&self, path: &str) -> Option<(Stamp, Crc64)> {
-        self.files.get(path).map(|(stamp, stored)| (*stamp, stored.crc))
-    }
-}
-
 /// The last manifest that this machine saw.
 #[derive(Serialize, Deserialize)]
-struct Copy {
-    etag: String,
-    manifest: Manifest,
+struct Copy<'a> {
+    etag: Cow<'a, str>,
+    manifest: Cow<'a, Manifest>,
 }
 
 fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
@@ -89,16 +80,18 @@ pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
 pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     let (bucket, prefix) = super::split(spec_uri)?;
     let file = local_file(cx, "manifest", spec_uri);
-    let copy: Option<Copy> = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let copy: Option<Copy<'static>> =
+        std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let copy = copy.filter(|copy| copy.manifest.format == Manifest::FORMAT);
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
     // Bucket names can be guessed: a stranger's bucket of that name must not get our data.
     let call = call.expected_bucket_owner(&cx.scope.account);
-    let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.clone()));
+    let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.to_string()));
     let answer = call.send().await;
     let unchanged = answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
     if let (true, Some(Copy { etag, manifest })) = (unchanged, copy) {
-        return Ok(There { manifest, etag: Some(etag), bucket_is_missing: false });
+        let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
+        return Ok(There { manifest, etag, bucket_is_missing: false });
     }
     let object = match answer.op("s3:GetObject") {
         Ok(object) => object,
@@ -117,46 +110,39 @@ pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     Ok(There { manifest, etag, bucket_is_missing: false })
 }
 
-fn keep(file: &std::path::Path, etag: &str, manifest: &Manifest) {
-    let copy = Copy { etag: etag.to_owned(), manifest: manifest.clone() };
-    let text = serde_json::to_vec(&copy).expect("a manifest is plain data");
+fn keep(file: &Path, etag: &str, manifest: &Manifest) {
+    let copy = Copy { etag: Cow::Borrowed(etag), manifest: Cow::Borrowed(manifest) };
     let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = folder.and_then(|()| replace(file, &text)) {
+    if let Err(error) = folder.and_then(|()| replace_json(file, &copy)) {
         tracing::debug!(%error, "the copy of the manifest could not be kept");
     }
 }
 
 /// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is what the plan
-/// was made from; with another one since, it is all compared again.
-pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpResult<Report> {
+/// was made from; with another one since, it is all compared again. `tree` learns what the files were when they were
+/// sent.
+pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
     let mut there = there;
     let mut report = Report::default();
-    // What this run sent, for as long as nobody else touched it.
-    let mut ours: BTreeMap<String, (Stamp, Stored)> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let journal = Journal::open(&journal_of(cx, &uri))?;
-        let mut files = there.manifest.files.clone();
+        let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
-            // An earlier run ended between its first change and the manifest, and others may have been there since: only
-            // what is listed as S3 confirmed it is there, whatever the folder has by now.
-            files.extend(journal.sent.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
+            // A run, or a round of this one, ended between its first change and the manifest, and others may have been
+            // there since: only what is listed as S3 confirmed it is there, whatever the folder has by now.
             let listed = list(cx, spec).await?;
-            files.retain(|path, stored| listed.get(path).is_some_and(|object| object.is(stored)));
-            let still = journal.sent.iter().filter(|(path, (stamp, stored))| {
-                files.get(*path) == Some(stored) && tree.entry(path).is_some_and(|entry| entry.stamp == *stamp)
-            });
-            report.files.extend(still.map(|(path, sent)| (path.clone(), sent.clone())));
+            let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
+            files.retain(|path, stored| is_there(path, stored));
+            for (path, (stamp, stored)) in journal.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
+                files.insert(path.clone(), stored.clone());
+                if let Some(entry) = tree.entry_mut(path).filter(|entry| entry.stamp == *stamp) {
+                    entry.crc = Some(stored.crc);
+                }
+            }
         }
-        files.extend(ours.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
-        // Not copied where there is nothing to learn: a tree may be large.
-        let mut known = Cow::Borrowed(tree);
-        if !report.files.is_empty() || !ours.is_empty() {
-            let sent = |path: &str| ours.get(path).map(|(stamp, stored)| (*stamp, stored.crc));
-            known.to_mut().learn(|path| sent(path).or_else(|| report.learned(path)));
-        }
-        let difference = Difference::of(&known, &files, spec.delete);
+        let difference = Difference::of(tree, &files, spec.delete);
         if difference.empties() {
             let message = format!(
                 "{} has no files, and `delete = true` would remove all {} from the bucket",
@@ -176,7 +162,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
         journal.start();
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.sent += sent.files.len();
-        report.bytes += sent.files.values().map(|(_, stored)| stored.size).sum::<u64>();
+        report.bytes += sent.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();
         report.again += sent.again;
         report.same = difference.same;
         let gone: Vec<String> = match spec.delete {
@@ -186,21 +172,21 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
         delete(cx, spec, &gone).await?;
         report.deleted += gone.len();
         gone.iter().for_each(|path| drop(files.remove(path)));
-        files.extend(sent.files.iter().map(|(path, (_, stored))| (path.clone(), stored.clone())));
+        for (path, stamp, stored) in &sent.files {
+            let entry = tree.entry_mut(path).expect("what was sent is of the folder");
+            (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
+        }
+        // Collected and appended, not inserted one by one: full nodes take half the memory.
+        files.append(&mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect());
         let manifest = Manifest::of(tree, files);
         match write(cx, spec, &manifest, there.etag.as_deref()).await {
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
-                report.files.extend(ours.into_iter().chain(sent.files));
                 journal.finish();
                 return Ok(report);
             }
-            // Somebody else finished an upload: what they did not touch is as we left it.
-            Err(error) if error.kind == OpErrorKind::Conflict => {
-                let before = std::mem::replace(&mut there, look(cx, &uri).await?).manifest;
-                ours.extend(sent.files);
-                ours.retain(|path, _| there.manifest.files.get(path) == before.files.get(path));
-            }
+            // Somebody else finished an upload. The journal has what this round sent.
+            Err(error) if error.kind == OpErrorKind::Conflict => there = look(cx, &uri).await?,
             Err(error) => return Err(error),
         }
     }
@@ -210,7 +196,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpRes
 
 /// The manifest's new ETag.
 async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&str>) -> OpResult<String> {
-    let body = Bytes::from(serde_json::to_vec(manifest).expect("a manifest is plain data"));
+    let body = Bytes::from(manifest.to_json());
     let key = Manifest::key(&spec.prefix);
     let put = || async {
         let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(&key).body(body.clone().into());
@@ -222,7 +208,7 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
         };
         call.send().await.op("s3:PutObject")
     };
-    match transfer::undamaged(put).await {
+    match transfer::undamaged(put, || ()).await {
         Ok(done) => Ok(done.e_tag.unwrap_or_default()),
         // The one to be replaced is gone.
         Err(error) if error.kind == OpErrorKind::NotFound && etag.is_some() => {
@@ -298,13 +284,9 @@ pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> Op
     }
     let heads = unsure.into_iter().map(|path| {
         async move {
-            let key = format!("{}{path}", spec.prefix);
-            let head = cx.aws.s3.head_object().bucket(&spec.bucket).key(key).checksum_mode(ChecksumMode::Enabled);
-            let Some(head) = head.send().await.op("s3:GetObject").found()? else { return Ok(None) };
-            let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
-            let crc = head.checksum_crc64_nvme().filter(|_| whole).and_then(|text| text.parse().ok());
-            let size = head.content_length().unwrap_or_default().try_into().unwrap_or_default();
-            Ok(crc.map(|crc| (path, Stored { size, crc, etag: head.e_tag.unwrap_or_default() })))
+            let object = Object::look(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
+            let Some(Object { size, crc: Some(crc), etag }) = object else { return Ok(None) };
+            Ok(Some((path, Stored { size, crc, etag })))
         }
         .boxed()
     });

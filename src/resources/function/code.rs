@@ -18,7 +18,7 @@ pub const TEMPLATE_HANDLER: &str = "handler.lambda_handler";
 pub fn zip(tree: Option<&Tree>) -> Vec<u8> {
     match tree {
         Some(tree) => {
-            let files: Vec<_> = tree.entries.iter().map(|e| (e.path.as_str(), e.content.as_slice())).collect();
+            let files: Vec<_> = tree.entries.iter().map(|e| (&*e.path, e.content.as_slice())).collect();
             archive::zip(&files)
         }
         None => archive::zip(&[("handler.py", TEMPLATE.as_bytes())]),

@@ -15,7 +15,7 @@ pub async fn upload(cx: &OpCx<'_>, code: &Code) -> OpResult<()> {
     let Some(tree) = cx.inputs.code(&code.path) else {
         return Err(OpError::local("packing the source", format!("{} was not read for this run", code.path.display())));
     };
-    let files: Vec<_> = tree.entries.iter().map(|e| (e.path.as_str(), e.content.as_slice())).collect();
+    let files: Vec<_> = tree.entries.iter().map(|e| (&*e.path, e.content.as_slice())).collect();
     let body = ByteStream::from(archive::tar_gz(&files));
     s3.put_object().bucket(&code.bucket).key(&code.key).body(body).send().await.op("s3:PutObject").map(drop)
 }
