@@ -155,6 +155,8 @@ struct Found {
     severity: Option<Severity>,
     evidence: Vec<String>,
     causes: Vec<String>,
+    /// The actions whose statements are told already: many ways share one.
+    told: Vec<ActionId>,
 }
 
 impl Found {
@@ -165,6 +167,10 @@ impl Found {
 
     /// The statements that give an action, as evidence and as cause.
     fn because(&mut self, cx: &Context<'_>, view: &RoleView<'_>, action: ActionId) {
+        if self.told.contains(&action) {
+            return;
+        }
+        self.told.push(action);
         for line in view.effective.evidence(cx.catalogue, action, 2) {
             if !self.evidence.contains(&line) {
                 self.evidence.push(line);

@@ -208,9 +208,10 @@ fn holds_whole(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
 fn is_whole(cx: &Context<'_>, set: &ActionSet, service: &str) -> bool {
     let Some(actions) = cx.catalogue.service(service) else { return false };
     let share = |held: usize, of: usize| of > 0 && held * 10 >= of * 9;
+    let all = actions.clone().filter(|&id| set.contains(id)).count();
     let scoped = || actions.clone().filter(|&id| cx.catalogue.resource_templates(id).next().is_some());
-    let held = |ids: &mut dyn Iterator<Item = ActionId>| ids.filter(|&id| set.contains(id)).count();
-    share(held(&mut scoped()), scoped().count()) || share(held(&mut actions.clone()), actions.len())
+    let of_scoped = || share(scoped().filter(|&id| set.contains(id)).count(), scoped().count());
+    share(all, actions.len()) || (all > 0 && of_scoped())
 }
 
 fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
