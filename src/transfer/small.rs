@@ -90,6 +90,8 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, _entered: (Slot, Ow
             Err(error) => Err(route.local(&path, &error)),
         };
         route.ended(path, sent);
+        // The connection goes back to the pool in a task of its own; before that, the next request would open another.
+        tokio::task::yield_now().await;
     }
 }
 
