@@ -64,11 +64,13 @@ impl Settings {
     /// Whether a role is kept for emergencies. Tag keys are compared as people write them: `break-glass`,
     /// `BreakGlass`, `break_glass`.
     pub fn is_break_glass(&self, role: &Role) -> bool {
-        let plain =
-            |key: &str| key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-        let wanted = plain(&self.break_glass_tag);
-        role.tags.iter().any(|tag| plain(&tag.key) == wanted && !tag.value.eq_ignore_ascii_case("false"))
+        let is_it = |key: &str| plain_letters(key).eq(plain_letters(&self.break_glass_tag));
+        role.tags.iter().any(|tag| is_it(&tag.key) && !tag.value.eq_ignore_ascii_case("false"))
     }
+}
+
+fn plain_letters(key: &str) -> impl Iterator<Item = char> {
+    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// The result.

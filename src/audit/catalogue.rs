@@ -176,17 +176,18 @@ impl Catalogue {
     pub fn find(&self, action: &str) -> Option<ActionId> {
         let lower = action.to_ascii_lowercase();
         let service = self.service(lower.split_once(':')?.0)?;
-        // Actions are sorted by lower-case name within a service.
+        let first = self.first_from(service.clone(), &lower);
+        (first < service.end && self.lower_name(first) == lower).then_some(first)
+    }
+
+    /// The first action of a service that does not come before `name`: they are sorted by lower-case name.
+    fn first_from(&self, service: Range<ActionId>, name: &str) -> ActionId {
         let (mut low, mut high) = (service.start, service.end);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.lower_name(middle).cmp(&lower) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(middle),
-            }
+            if self.lower_name(middle) < name { low = middle + 1 } else { high = middle }
         }
-        None
+        low
     }
 
     /// The actions of a service prefix (lower case), as a range of numbers.
@@ -237,14 +238,21 @@ impl Catalogue {
     /// The actions that a pattern such as `s3:Get*`, `iam:create?olicyVersion` or `*` matches.
     pub fn expand(&self, pattern: &str) -> Vec<ActionId> {
         if pattern::is_everything(pattern) {
-            return (0..id(self.actions.len())).collect();
+            return self.all().collect();
         }
         let lower = pattern.to_ascii_lowercase();
-        let range = match lower.split_once(':') {
-            Some((prefix, _)) if !pattern::is_wild(prefix) => self.service(prefix).unwrap_or(0..0),
-            _ => 0..id(self.actions.len()),
-        };
-        range.filter(|&action| pattern::matches(&lower, self.lower_name(action))).collect()
+        let matches = |action: &ActionId| pattern::matches(&lower, self.lower_name(*action));
+        match lower.split_once(':') {
+            Some((prefix, _)) if !pattern::is_wild(prefix) => {
+                let (service, start) =
+                    (self.service(prefix).unwrap_or(0..0), pattern::literal_prefix(&lower));
+                let from = self.first_from(service.clone(), start)..service.end;
+                from.take_while(|&action| self.lower_name(action).starts_with(start))
+                    .filter(matches)
+                    .collect()
+            }
+            _ => self.all().filter(matches).collect(),
+        }
     }
 
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a

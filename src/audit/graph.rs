@@ -84,9 +84,8 @@ pub struct Graph {
     trusting: HashMap<String, Vec<usize>>,
     /// Roles by the ARN that their trust names.
     naming: HashMap<String, Vec<usize>>,
-    /// Roles by the ARN that their trust's condition on `aws:PrincipalArn` asks for, and those with a wildcard there.
+    /// Roles by the ARN that fits their trust's condition on `aws:PrincipalArn`.
     asking: HashMap<String, Vec<usize>>,
-    asking_wild: Vec<(String, usize)>,
     patterns: HashMap<(Via, String), usize>,
     /// Edges by node; the first nodes are the roles, the others patterns.
     edges: Vec<Vec<(usize, Via)>>,
@@ -125,18 +124,23 @@ impl Graph {
             trusting: HashMap::new(),
             naming: HashMap::new(),
             asking: HashMap::new(),
-            asking_wild: Vec::new(),
             patterns: HashMap::new(),
             edges: vec![Vec::new(); account.roles.len()],
             way: Vec::new(),
             admin_users: Vec::new(),
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
         };
+        let mut asking_wild = Vec::new();
         for (index, role) in account.roles.iter().enumerate() {
-            graph.add_role(index, role, engine);
+            graph.add_role(index, role, engine, &mut asking_wild);
         }
         graph.sorted = graph.arns.iter().map(|(arn, &index)| (arn.clone(), index)).collect();
         graph.sorted.sort();
+        for (pattern, target) in asking_wild {
+            for role in graph.matching(&pattern).collect::<Vec<_>>() {
+                graph.asking.entry(account.roles[role].arn.clone()).or_default().push(target);
+            }
+        }
         let mut sources = Vec::new();
         for (index, role) in account.roles.iter().enumerate() {
             if RoleKind::of(role) == RoleKind::ServiceLinked {
@@ -158,7 +162,13 @@ impl Graph {
         graph
     }
 
-    fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>) {
+    fn add_role(
+        &mut self,
+        index: usize,
+        role: &Role,
+        engine: &Engine<'_>,
+        asking_wild: &mut Vec<(String, usize)>,
+    ) {
         let account = &engine.account.id;
         let kind = RoleKind::of(role);
         let mut node = Node {
@@ -175,7 +185,7 @@ impl Graph {
                 Entry::AccountIf(arns) => {
                     for arn in arns.into_iter().map(str::to_owned) {
                         match pattern::is_wild(&arn) {
-                            true => self.asking_wild.push((arn, index)),
+                            true => asking_wild.push((arn, index)),
                             false => self.asking.entry(arn).or_default().push(index),
                         }
                     }
@@ -204,7 +214,7 @@ impl Graph {
                 self.edges[index].push((target, Via::Assume));
             }
         }
-        for target in self.asking_for(&view.role.arn) {
+        for target in self.asking.get(&view.role.arn).cloned().unwrap_or_default() {
             if target != index && self.decided(effective, target, Via::Assume) {
                 self.edges[index].push((target, Via::Assume));
             }
@@ -225,11 +235,6 @@ impl Graph {
                 self.connect(index, effective, pass, Via::Pass(way));
             }
         }
-    }
-
-    fn asking_for(&self, arn: &str) -> Vec<usize> {
-        let wild = self.asking_wild.iter().filter(|(p, _)| pattern::matches(p, arn)).map(|&(_, role)| role);
-        self.asking.get(arn).into_iter().flatten().copied().chain(wild).collect()
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
