@@ -60,7 +60,7 @@ fn batch_of(files: &[&Entry], lanes: usize) -> usize {
     fit.count().max(1)
 }
 
-async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, _entered: (Slot, OwnedSemaphorePermit)) {
+async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, entered: (Slot, OwnedSemaphorePermit)) {
     let files: Vec<_> = paths.iter().map(|path| route.root.join(&**path)).collect();
     let buffers = route.batches.clone();
     let (content, read) = route
@@ -77,6 +77,7 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, _entered: (Slot, Ow
             (Bytes::from_owner(content), read)
         })
         .await;
+    let mut grown = Vec::new();
     for (path, read) in paths.into_iter().zip(read) {
         route.tally.start(&path);
         let sent = match read {
@@ -84,14 +85,22 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, _entered: (Slot, Ow
             Ok(Some((stamp, range))) => {
                 send(&route, &path, content.slice(range)).await.map(|stored| (stamp, stored))
             }
-            // It has grown since it was looked at, and would not fit into the memory that was set aside. Boxed, because
-            // this is rare and its future large.
-            Ok(None) => Box::pin(large::send(&route, &path)).await,
+            Ok(None) => {
+                grown.push(path);
+                continue;
+            }
             Err(error) => Err(route.local(&path, &error)),
         };
         route.ended(path, sent);
         // The connection goes back to the pool in a task of its own; before that, the next request would open another.
         tokio::task::yield_now().await;
+    }
+    // What has grown since it was looked at needs slots and memory of its own, and this batch may hold the last.
+    drop((content, entered));
+    for path in grown {
+        // Boxed, because this is rare and its future large.
+        let sent = Box::pin(large::send(&route, &path)).await;
+        route.ended(path, sent);
     }
 }
 

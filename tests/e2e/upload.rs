@@ -199,6 +199,29 @@ fn a_killed_upload_goes_on_where_it_was() {
     same_in_the_bucket(&world);
 }
 
+/// One slot, and a file that needs parts by the time it is read: it must not wait for the slot that it has itself.
+#[test]
+fn a_file_that_grows_meanwhile_finds_its_place() {
+    let config = format!("{CONFIG}max_concurrency = 1\n");
+    let world = World::with_config(&config).sandbox();
+    put(&world, "first", b"sent while the other grows");
+    put(&world, "second", b"small");
+    world.run(["bucket", "--yes"]).success();
+    let served = Beside::start(&world, &["delay=4s@s3:PutObject#1"]);
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| upload(&world));
+        // Whoever asks for the manifest has looked at the folder already.
+        while served.count("s3:GetObject") == 0 {
+            std::thread::yield_now();
+        }
+        put(&world, "second", &much(17 << 20));
+        sending.join().expect("it ends");
+    });
+    assert_eq!(served.count("s3:CreateMultipartUpload"), 1);
+    drop(served);
+    same_in_the_bucket(&world);
+}
+
 #[test]
 fn what_is_really_there_counts_with_verify() {
     let world = world(&[("kept", "1"), ("lost", "2"), ("replaced", "3")]);
