@@ -192,6 +192,11 @@ pub async fn act(
         warn(&session, ui);
         ui.out(&render::human(&plan, &intent.desired, &session.kinds, false, ui.styled_out()));
     }
+    // Nobody has seen it, so nobody wanted it.
+    if ui.is_broken() {
+        session.close().await;
+        return Ok(Exit::Failed);
+    }
     if part.dry_run {
         session.close().await;
         return Ok(Exit::Done);

@@ -23,6 +23,8 @@ pub enum Exit {
     Usage = 64,
     Bug = 70,
     Interrupted = 130,
+    /// The reader of stdout ended before everything was written: 128 + SIGPIPE, as of other tools.
+    Pipe = 141,
 }
 
 /// Every code with its meaning, for docs/exit-codes.md and `opsctl --help`.
@@ -40,4 +42,8 @@ pub const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Usage, "the command line cannot be read, or consent is missing"),
     (Exit::Bug, "a bug in opsctl"),
     (Exit::Interrupted, "interrupted (143 after SIGTERM)"),
+    (
+        Exit::Pipe,
+        "done, but the reader of the output had ended before all of it was written (as `head` does)",
+    ),
 ];

@@ -68,7 +68,8 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
         let ended = cx.wait("new lines", Duration::from_secs(2), forever, || async {
             let more = read(&cx, &place, &mut *shared.lock().await).await?;
             print(&more, ui);
-            Ok(Probe::<()>::Pending("following".into()))
+            // Nobody reads on.
+            Ok(if ui.is_cut() { Probe::Ready(()) } else { Probe::Pending("following".into()) })
         });
         match ended.await {
             // Ctrl-C is how following ends.

@@ -28,7 +28,7 @@ pub use args::Cli;
 use args::{Command, DataArgs, DataCommand, ModelArgs, ModelCommand};
 use error::Failure;
 use exit::Exit;
-use ui::Ui;
+use ui::{Color, Format, Ui};
 
 /// What every command returns.
 type Ended = Result<Exit, Failure>;
@@ -40,7 +40,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap's own code for a wrong command line is 2, which is ours for "changes".
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
+            let ui = Ui::new(Format::Human, Color::Auto, false, true);
+            let exit = error.print().map_or_else(|error| ui.unwritten(&error, exit), |()| exit);
             return ExitCode::from(exit as u8);
         }
     };
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         failure.print(&ui);
         failure.exit()
     });
+    let exit = ui.settle(exit);
     // A process that a dropped future left behind must not hold the terminal.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match signals::terminated() {

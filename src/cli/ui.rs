@@ -2,10 +2,12 @@
 //! talk.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::domain::Code;
+use super::exit::Exit;
+use crate::domain::{Code, codes};
 use crate::report::style::Styles;
 
 /// How results are written.
@@ -32,6 +34,8 @@ pub struct Ui {
     quiet: bool,
     out: Styles,
     err: Styles,
+    /// Why stdout takes nothing any more: what came first.
+    cut: Arc<OnceLock<io::Error>>,
     /// Someone can answer.
     pub interactive: bool,
     /// Lines may be rewritten.
@@ -52,6 +56,7 @@ impl Ui {
             quiet,
             out: styles(out),
             err: styles(err),
+            cut: Arc::default(),
             interactive: io::stdin().is_terminal() && err,
             live: err && !no_color && !quiet,
         }
@@ -69,11 +74,45 @@ impl Ui {
         &self.err
     }
 
-    /// The result. A closed pipe ends the process quietly, as `head` expects.
+    /// The result. When it cannot be written, what runs goes on: [`Ui::settle`] has the last word.
     pub fn out(&self, text: &str) {
+        if self.cut.get().is_some() {
+            return;
+        }
         let mut stdout = io::stdout().lock();
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-            std::process::exit(0);
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            let _ = self.cut.set(error);
+        }
+    }
+
+    /// Whether nobody reads on: the reader of a pipe has ended, or the disk is full.
+    pub fn is_cut(&self) -> bool {
+        self.cut.get().is_some()
+    }
+
+    /// Whether results could not be written though their reader did not leave.
+    pub fn is_broken(&self) -> bool {
+        self.cut.get().is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe)
+    }
+
+    /// How the process ends when `exit` is how the command did: never well without its whole result.
+    pub fn settle(&self, exit: Exit) -> Exit {
+        match self.cut.get() {
+            Some(error) => self.unwritten(error, exit),
+            None => exit,
+        }
+    }
+
+    /// The same for what something else wrote to stdout.
+    pub fn unwritten(&self, error: &io::Error, exit: Exit) -> Exit {
+        match (error.kind(), exit) {
+            (io::ErrorKind::BrokenPipe, Exit::Done) => Exit::Pipe,
+            (io::ErrorKind::BrokenPipe, _) => exit,
+            _ => {
+                let help = "free space or write elsewhere; what the command did besides is done";
+                self.error(codes::LOCAL_IO, &format!("stdout cannot be written: {error}"), help);
+                if matches!(exit, Exit::Done | Exit::Changes) { Exit::Failed } else { exit }
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod contract;
 mod documents;
 mod emulators;
 mod faults;
+mod run;
 mod sandbox;
 mod support;
 mod upload;

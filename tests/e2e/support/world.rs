@@ -136,6 +136,15 @@ impl World {
         self.folder.path().join("sandbox")
     }
 
+    /// Runs `opsctl` with its results going to `stdout`, which nothing is read from.
+    #[must_use = "check at least how it ended"]
+    pub fn run_into<'a>(&self, args: impl IntoIterator<Item = &'a str>, stdout: impl Into<Stdio>) -> Ran {
+        let (command, mut process) = self.command(args);
+        let output = process.as_std_mut().stdout(stdout).stderr(Stdio::piped()).spawn();
+        let output = output.and_then(std::process::Child::wait_with_output);
+        Ran::new(command, output.expect("the binary starts"), self.folder.path())
+    }
+
     /// Runs `opsctl` to its end, with nobody at the terminal.
     #[must_use = "check at least how it ended"]
     pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ran {
