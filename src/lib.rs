@@ -9,6 +9,7 @@ pub mod config;
 pub mod desired;
 pub mod domain;
 pub mod inputs;
+pub mod limits;
 pub mod plan;
 pub mod report;
 pub mod resources;

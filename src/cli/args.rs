@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::ui::{Color, Format};
-use crate::domain::{Human, ResourceId};
+use crate::domain::{Days, Human, ResourceId};
 
 /// Operationalize a machine-learning project on AWS from one file.
 #[derive(Debug, Parser)]
@@ -343,13 +343,13 @@ pub struct AuditArgs {
     pub own_account: Vec<String>,
     /// A role unused for longer is stale
     #[arg(long, value_name = "DURATION")]
-    pub stale_after: Option<Human>,
+    pub stale_after: Option<Days>,
     /// A role younger than this is not yet judged by its use
     #[arg(long, value_name = "DURATION")]
-    pub grace: Option<Human>,
+    pub grace: Option<Days>,
     /// A role older than this needs the tag opsctl:reviewed
     #[arg(long, value_name = "DURATION")]
-    pub old_after: Option<Human>,
+    pub old_after: Option<Days>,
     /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low or none
     #[arg(long, value_name = "SEVERITY", default_value = "none")]
     pub fail_on: String,

@@ -218,7 +218,7 @@ fn settings(args: &AuditArgs, config: Option<&Config>, clock: Instant) -> Result
         None => clock,
     };
     let said = config.map(|c| c.audit.clone()).unwrap_or_default();
-    let days = |human: crate::domain::Human| i64::try_from(human.as_days()).unwrap_or(i64::MAX);
+    let days = |days: crate::domain::Days| i64::try_from(days.count()).unwrap_or(i64::MAX);
     let mut own_accounts = said.own_accounts;
     own_accounts.extend(args.own_account.iter().cloned());
     Ok(Settings {

@@ -11,8 +11,9 @@ use super::ui::Ui;
 use crate::config::Config;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::desired;
-use crate::domain::{Diagnostics, Scope};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes};
 use crate::inputs::Inputs;
+use crate::limits;
 use crate::report::diagnostics;
 use crate::resources::kinds;
 
@@ -29,13 +30,17 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     if chosen != DEFAULT_ENVIRONMENT {
         environments.push(DEFAULT_ENVIRONMENT);
     }
-    let mut problems = Diagnostics::default();
-    let (mut shown, mut resources) = (document.environment(chosen), 0);
+    let region = global.region.as_ref().or(env.region.as_ref());
+    let (mut problems, mut resources) = (Diagnostics::default(), 0);
     for environment in environments {
-        let merged = document.environment(environment);
         let (config, mut found) = Config::read(&document, environment, &session::sections(&kinds));
         let inputs = Inputs::walk(document.folder(), desired::sources(&config, &kinds));
-        let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
+        let region = region.or(config.project.region.as_ref());
+        if region.is_none() {
+            let text = "no region is set, and every name and ARN depends on it";
+            let help = "set `region` here, or see that AWS_REGION, --region or the profile has one";
+            found.push(Diagnostic::warning(codes::NO_REGION, KeyPath::of(["project"]), text, help));
+        }
         let region = region.map_or(SOME_REGION, String::as_str);
         let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
         let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);
@@ -43,19 +48,28 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         if environment == chosen {
             resources = desired.nodes.len();
         }
-        if found.has_errors() && !problems.has_errors() {
-            shown = merged; // its spans show the override that is wrong
+        for problem in found.0 {
+            let problem = Diagnostic { at: document.written(environment, &problem.at), ..problem };
+            if environment == chosen {
+                problems.push(problem);
+            } else if !problems.0.contains(&problem) {
+                let message = format!("{} (in environment {environment})", problem.message);
+                problems.push(Diagnostic { message, ..problem });
+            }
         }
-        problems.extend(found.0);
+    }
+    if let Some(region) = region {
+        // It comes from the command line or the environment, so it has no place in the file.
+        problems.extend(limits::region(region, &KeyPath::default()));
     }
     if ui.json() && !problems.has_errors() {
-        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "problems": diagnostics::json(&shown, &problems) }));
+        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "problems": diagnostics::json(&document, &problems) }));
         return Ok(Exit::Done);
     }
     if problems.has_errors() {
-        return Err(Failure::config(shown, problems));
+        return Err(Failure::config(document, problems));
     }
-    ui.say(&diagnostics::human(&shown, &problems, ui.styled_err()));
-    ui.out(&format!("{}: valid, {resources} resources\n", shown.file.display()));
+    ui.say(&diagnostics::human(&document, &problems, ui.styled_err()));
+    ui.out(&format!("{}: valid, {resources} resources\n", document.file.display()));
     Ok(Exit::Done)
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::Human;
+use crate::domain::Days;
 
 /// `[audit]`; every key has a default.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
     /// A role unused for longer is stale.
-    pub stale_after: Human,
+    pub stale_after: Days,
     /// A role younger than this is not yet judged by its use.
-    pub grace: Human,
+    pub grace: Days,
     /// A role older than this needs the tag `opsctl:reviewed`.
-    pub old_after: Human,
+    pub old_after: Days,
     /// Names of roles that are rightly idle for most of the year, with wildcards.
     pub rarely_used: Vec<String>,
     /// The key of the tag on roles that are kept for emergencies.
@@ -36,9 +36,9 @@ pub struct Audit {
 impl Default for Audit {
     fn default() -> Self {
         Self {
-            stale_after: Human::days(90),
-            grace: Human::days(30),
-            old_after: Human::days(365),
+            stale_after: Days::new(90),
+            grace: Days::new(30),
+            old_after: Days::new(365),
             rarely_used: Vec::new(),
             break_glass_tag: "break-glass".into(),
             regions: Vec::new(),

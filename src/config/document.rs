@@ -106,6 +106,12 @@ impl Document {
         document
     }
 
+    /// Where a key of an environment is written: in its own table if that has it, or in the rest of the file.
+    pub fn written(&self, environment: &str, at: &KeyPath) -> KeyPath {
+        let own = KeyPath([&["env".to_owned(), environment.to_owned()], &at.0[..]].concat());
+        if self.spans.contains_key(&own) { own } else { at.clone() }
+    }
+
     /// The names of the `[env.*]` tables.
     pub fn environments(&self) -> BTreeSet<&str> {
         let env = self.values.get("env").and_then(Value::as_object);

@@ -8,6 +8,7 @@ use super::audit::Audit;
 use super::section;
 use super::{Document, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+use crate::limits;
 
 /// The project: what every physical name begins with, and where it lives.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -103,6 +104,9 @@ impl Config {
                 format!("\"{account}\" is not an AWS account id"),
                 "write the twelve digits in quotes",
             ));
+        }
+        if let Some(region) = project.as_ref().and_then(|p| p.region.as_ref()) {
+            problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
         }
         let audit = merged.values().get("audit").cloned().unwrap_or(Value::Object(Default::default()));
         let audit: Audit = section::read(&audit, &KeyPath::of(["audit"]), &mut problems).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::config::section;
 use crate::desired::{Desired, Node};
 use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, ResourceId, Scope, codes};
 use crate::inputs::{Inputs, Tree, UseAs};
+use crate::limits;
 use crate::resources::{Kind, KindName};
 
 /// Nodes so far, and the problems found while making them.
@@ -123,6 +124,17 @@ impl<'a> Draft<'a> {
             return None;
         }
         Some(tree)
+    }
+
+    /// Holds the values of the item at `at` against AWS's models, as its kind binds them.
+    pub fn hold<K: Kind>(&mut self, at: &KeyPath) {
+        let mut item = self.config.document.values().get(at.0.first().map_or("", String::as_str));
+        for key in at.0.iter().skip(1) {
+            item = item.and_then(|value| value.get(key));
+        }
+        if let Some(item) = item {
+            self.problems.extend(limits::check(K::bound(), item, at));
+        }
     }
 
     /// The folder of the config file.

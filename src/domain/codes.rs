@@ -92,6 +92,12 @@ codes! {
         "Links inside the folder are followed. A link that leaves the folder, or a loop, would upload what you did not name; copy the file or remove the link.";
     BAD_PATTERN "C018" "A pattern that cannot be read"
         "Metric patterns are regular expressions with one group, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
+    LIMIT "C019" "A value that AWS refuses"
+        "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl holds them against the config (src/limits/data/SOURCES.md names the version), because AWS itself would refuse only in the middle of a deploy.";
+    ENTRY_NAME "C020" "A name of an entry that AWS refuses"
+        "Environment variables, hyperparameters and metrics have names of their own. Variables are letters, digits and underscores on SageMaker and Lambda; Lambda wants at least two of them, and keeps some names for itself (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).";
+    UNKNOWN_REGION "C021" "AWS has no such region"
+        "The region is part of every host name that is called and of every ARN. opsctl knows the regions of all partitions that AWS had published when this version was made; one that looks newer is only warned of.";
 
     PER_MINUTE "C101" "The target counts invocations per instance per MINUTE"
         "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance bears in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
@@ -119,6 +125,8 @@ codes! {
         "The folder is there but holds no file that is not excluded. SageMaker fails a training job whose channel has no objects (ClientError).";
     SPOT_WITHOUT_CHECKPOINTS "C114" "Spot training without checkpoints"
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
+    NEWER "C115" "Newer than opsctl's data"
+        "The value is not among those that AWS had published when this version of opsctl was made, but it looks like one that came later: a new generation of an instance family, a new region, a new runtime. opsctl sends it as it is.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -35,6 +36,45 @@ impl Human {
     }
 }
 
+/// A duration of whole days, where AWS counts in days: `30d`, `48h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Days(pub Human);
+
+impl Days {
+    pub const fn new(days: u64) -> Self {
+        Self(Human::days(days))
+    }
+    pub const fn count(self) -> u64 {
+        self.0.as_days()
+    }
+}
+
+impl std::str::FromStr for Days {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time: Human = text.parse()?;
+        let whole = time == Human::days(time.as_days()) && i32::try_from(time.as_days()).is_ok();
+        let refused =
+            || format!("\"{text}\" is not a number of whole days, expected a duration like \"30d\"");
+        whole.then_some(Self(time)).ok_or_else(refused)
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_text(d)
+    }
+}
+
+impl JsonSchema for Days {
+    fn schema_name() -> Cow<'static, str> {
+        "Days".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A duration of whole days.", "pattern": r"^(\d+ ?[a-zA-Z]+ ?)+$", "examples": ["7d", "30d"] })
+    }
+}
+
 impl fmt::Display for Human {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Days stay days: humantime would write 90 days as "2months 29days …".
@@ -62,19 +102,24 @@ impl Serialize for Human {
     }
 }
 
+/// Reads text as `T`, which says itself what is wrong with it.
+fn from_text<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(d: D) -> Result<T, D::Error> {
+    struct Text<T>(PhantomData<T>);
+    impl<T: std::str::FromStr<Err = String>> serde::de::Visitor<'_> for Text<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(LIKE)
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    d.deserialize_str(Text(PhantomData))
+}
+
 impl<'de> Deserialize<'de> for Human {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
-            type Value = Human;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(LIKE)
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Human, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        d.deserialize_str(Text)
+        from_text(d)
     }
 }
 

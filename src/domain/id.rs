@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::places;
 use crate::resources::KindName;
 
 /// What the user calls a resource: `endpoint/breeds`. Its AWS name is `Node::physical`.
@@ -54,7 +55,7 @@ pub struct Scope {
     /// Twelve digits; [`Scope::NO_ACCOUNT`] while offline.
     pub account: String,
     pub region: String,
-    /// `aws`, `aws-cn` or `aws-us-gov`.
+    /// `aws`, `aws-cn`, `aws-us-gov` …
     pub partition: String,
 }
 
@@ -66,17 +67,12 @@ impl Scope {
     pub const RESOURCE_TAG: &'static str = "opsctl:resource";
 
     pub fn new(project: &str, environment: &str, account: &str, region: &str) -> Self {
-        let partition = match region {
-            r if r.starts_with("cn-") => "aws-cn",
-            r if r.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
         Self {
             project: project.into(),
             environment: environment.into(),
             account: account.into(),
             region: region.into(),
-            partition: partition.into(),
+            partition: places::partition(region).0.into(),
         }
     }
 
@@ -102,7 +98,7 @@ impl Scope {
 
     /// The host suffix of the partition (`amazonaws.com`, in China `amazonaws.com.cn`).
     pub fn dns_suffix(&self) -> &'static str {
-        if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+        places::partition(&self.region).1
     }
 
     /// The ownership tags of one resource (D3).

@@ -8,6 +8,7 @@ pub mod duration;
 pub mod fingerprint;
 pub mod id;
 pub mod object;
+pub mod places;
 pub mod size;
 pub mod status;
 
@@ -15,7 +16,7 @@ pub use change::{FieldChange, Needs, Verb, changes};
 pub use codes::Code;
 pub use crc::{Crc64, Crc64Hasher};
 pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
-pub use duration::Human;
+pub use duration::{Days, Human};
 pub use id::{Owner, ResourceId, Scope};
 pub use object::Stored;
 pub use size::bytes;

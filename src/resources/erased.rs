@@ -9,6 +9,7 @@ use crate::config::{Config, section};
 use crate::desired::{Draft, Node};
 use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, Owner, Status, Verb};
 use crate::inputs::Source;
+use crate::limits::Bound;
 
 /// [`Kind`] with its types erased to JSON.
 pub trait AnyKind: Send + Sync {
@@ -20,6 +21,7 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
+    fn bound_keys(&self) -> &'static [Bound];
     fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
     fn status_of(&self, seen: &Value) -> Status;
     fn owner_of(&self, seen: &Value) -> Owner;
@@ -67,6 +69,10 @@ impl<K: Kind> AnyKind for K {
         if let Some(section) = read::<K>(config, &mut draft.problems) {
             K::desired(&section, draft);
         }
+    }
+
+    fn bound_keys(&self) -> &'static [Bound] {
+        K::bound()
     }
 
     fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {

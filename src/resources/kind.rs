@@ -10,6 +10,7 @@ use super::KindName;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, Owner, ResourceId, Status, Verb};
 use crate::inputs::Source;
+use crate::limits::Bound;
 
 /// A kind of resource without its effects: what the config says, what differs, how it is doing.
 pub trait Kind: Send + Sync + 'static {
@@ -41,6 +42,11 @@ pub trait Kind: Send + Sync + 'static {
 
     /// Adds what the section asks for, of this kind and of inner kinds, and reports what is wrong with it.
     fn desired(_section: &Self::Section, _draft: &mut Draft<'_>) {}
+
+    /// Which of the section's keys are sent as which members, so that AWS's models can be held against their values.
+    fn bound() -> &'static [Bound] {
+        &[]
+    }
 
     /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as `seen`.
     fn diff(want: &Self::Spec, seen: &Self::Seen) -> Vec<FieldChange>;

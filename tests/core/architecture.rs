@@ -13,15 +13,16 @@ use regex_lite::Regex;
 ///
 /// `config`, `desired` and `resources` lean on each other on purpose: sections are typed by their kinds, the graph is
 /// filled by them, and the schema of the file is joined from theirs.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("archive", &[]),
     ("audit", &[]),
     ("inputs", &[]),
-    ("config", &["resources"]),
-    ("desired", &["config", "inputs", "resources"]),
+    ("limits", &[]),
+    ("config", &["limits", "resources"]),
+    ("desired", &["config", "inputs", "limits", "resources"]),
     ("plan", &["desired", "resources"]),
-    ("resources", &["archive", "config", "desired", "inputs"]),
+    ("resources", &["archive", "config", "desired", "inputs", "limits"]),
     ("report", &["config", "desired", "plan", "resources"]),
     ("aws", &["engine"]),
     ("engine", &["aws", "desired", "inputs", "plan", "resources"]),
@@ -37,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "desired",
             "engine",
             "inputs",
+            "limits",
             "plan",
             "report",
             "resources",

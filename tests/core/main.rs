@@ -9,6 +9,7 @@ mod config;
 mod docs;
 mod expect;
 mod inputs;
+mod limits;
 mod plan;
 mod project;
 mod upload;

@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes};
+use crate::domain::{Days, FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes};
+use crate::limits;
 use crate::resources::{Kind, KindName};
 
 pub struct Bucket;
@@ -15,16 +15,16 @@ pub struct Bucket;
 #[schemars(rename = "Bucket")]
 pub struct Section {
     /// Its name; the default is `<project>-<environment>-<account>-<region>`, which nobody else has.
-    name: Option<Name>,
+    name: Option<String>,
     /// How long overwritten and deleted objects are kept.
-    keep_old_versions: Human,
+    keep_old_versions: Days,
     /// When parts of interrupted uploads are thrown away; they are billed until then.
-    abort_uploads_after: Human,
+    abort_uploads_after: Days,
 }
 
 impl Default for Section {
     fn default() -> Self {
-        Self { name: None, keep_old_versions: Human::days(30), abort_uploads_after: Human::days(7) }
+        Self { name: None, keep_old_versions: Days::new(30), abort_uploads_after: Days::new(7) }
     }
 }
 
@@ -86,16 +86,17 @@ impl Kind for Bucket {
     type Seen = Seen;
 
     fn desired(section: &Section, draft: &mut Draft<'_>) {
+        lint(section, draft);
         let Scope { project, environment, account, region, partition } = draft.scope;
         let name = match &section.name {
-            Some(name) => name.to_string(),
+            Some(name) => name.clone(),
             None => format!("{project}-{environment}-{account}-{region}"),
         };
         let spec = Spec {
             region: region.clone(),
             policy: tls_only(&name, partition),
-            keep_old_versions_days: section.keep_old_versions.as_days().max(1) as i32,
-            abort_uploads_days: section.abort_uploads_after.as_days().max(1) as i32,
+            keep_old_versions_days: section.keep_old_versions.count() as i32,
+            abort_uploads_days: section.abort_uploads_after.count() as i32,
         };
         draft.add::<Self>(Self::MAIN, name, &spec, [], KeyPath::of(["bucket"]));
     }
@@ -154,5 +155,23 @@ impl Kind for Bucket {
             "s3:DeleteObjectVersion",
             "s3:DeleteBucket",
         ]
+    }
+}
+
+fn lint(section: &Section, draft: &mut Draft<'_>) {
+    let at = KeyPath::of(["bucket"]);
+    if let Some(name) = &section.name
+        && let Some(why) = limits::bucket_name(name)
+    {
+        let text = format!("\"{name}\" is no name for a bucket: {why}");
+        draft.error(codes::BAD_NAME, at.join("name"), text, format!("see {}", limits::BUCKET_NAMES));
+    }
+    for (key, days) in
+        [("keep_old_versions", section.keep_old_versions), ("abort_uploads_after", section.abort_uploads_after)]
+    {
+        if days.count() == 0 {
+            let text = format!("`{key}` is zero, and S3 counts in days, from one on");
+            draft.error(codes::LIMIT, at.join(key), text, "write \"1d\" or more");
+        }
     }
 }

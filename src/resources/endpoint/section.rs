@@ -10,6 +10,7 @@ use crate::config::Name;
 use crate::desired::{Draft, Node};
 use crate::domain::{Human, KeyPath, codes, fingerprint};
 use crate::inputs::UseAs;
+use crate::limits::Bound;
 use crate::resources::autoscaling::{Autoscaling, Spec as AutoscalingSpec};
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
@@ -77,6 +78,32 @@ fn five_minutes() -> Human {
 
 /// The script that AWS's inference containers look for.
 const INFERENCE: &str = "inference.py";
+
+/// What of it is sent as it is written.
+pub(super) const BOUND: &[Bound] = &[
+    Bound::value("image", "sagemaker:CreateModel.PrimaryContainer.Image"),
+    Bound::map("environment", "sagemaker:CreateModel.PrimaryContainer.Environment", TOOLKIT.len()),
+    Bound::instance_type("instance_type", "sagemaker:CreateEndpointConfig.ProductionVariants.*.InstanceType"),
+    Bound::value("instance_count", "sagemaker:CreateEndpointConfig.ProductionVariants.*.InitialInstanceCount"),
+    Bound::value("autoscaling.min", "application-autoscaling:RegisterScalableTarget.MinCapacity"),
+    Bound::value("autoscaling.max", "application-autoscaling:RegisterScalableTarget.MaxCapacity"),
+    Bound::seconds(
+        "autoscaling.scale_in_cooldown",
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown",
+    ),
+    Bound::seconds(
+        "autoscaling.scale_out_cooldown",
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown",
+    ),
+    Bound::value(
+        "autoscaling.target_invocations_per_instance",
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.TargetValue",
+    ),
+];
+
+/// Variables that the container's toolkit reads, and that opsctl sets.
+const TOOLKIT: [&str; 4] =
+    ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "SAGEMAKER_REGION", "SAGEMAKER_CONTAINER_LOG_LEVEL"];
 
 /// Adds all that one endpoint consists of.
 pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
@@ -170,16 +197,7 @@ pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_str();
     let key = at.join("instance_type");
-    if !instance_type.starts_with("ml.") {
-        let text = format!("SageMaker has no instance type `{instance_type}`");
-        draft.error(codes::NOT_HOSTED, key.clone(), text, format!("write \"ml.{instance_type}\""));
-    } else if ["ml.t3.", "ml.t4"].iter().any(|burstable| instance_type.starts_with(burstable)) {
-        let text = format!("`{instance_type}` is not offered for endpoints");
-        draft.error(codes::NOT_HOSTED, key.clone(), text, "the smallest that scale are ml.m5.large and ml.c5.large");
-    }
-    if item.instance_count < 1 {
-        draft.error(codes::BAD_VALUE, at.join("instance_count"), "an endpoint needs at least one instance", "write 1 or more");
-    }
+    draft.hold::<Endpoint>(at);
     if item.image.contains("-training") {
         let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
         draft.error(codes::IMAGE_MISMATCH, at.join("image"), text, "name the inference image of the same version");
@@ -189,10 +207,6 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if instance_type.starts_with("ml.t") {
         let text = format!("`{instance_type}` is burstable, and AWS refuses to scale a burstable variant");
         draft.error(codes::BURSTABLE_SCALING, key, text, "use ml.m5.large, or remove `autoscaling`");
-    }
-    if scaling.min < 1 {
-        let text = "a real-time variant keeps at least one instance";
-        draft.error(codes::BAD_VALUE, at.join("min"), text, "write 1 or more");
     }
     if scaling.min > scaling.max {
         let text = format!("`min` ({}) is above `max` ({})", scaling.min, scaling.max);

@@ -4,6 +4,7 @@ use super::section;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, Needs, Owner, Status, Verb, changes};
 use crate::inputs::Source;
+use crate::limits::Bound;
 use crate::resources::{Kind, KindName};
 
 pub struct Endpoint;
@@ -41,6 +42,10 @@ impl Kind for Endpoint {
         for (name, item) in section {
             section::add(name, item, draft);
         }
+    }
+
+    fn bound() -> &'static [Bound] {
+        section::BOUND
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {

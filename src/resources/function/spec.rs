@@ -9,6 +9,7 @@ use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, Verb, changes, codes};
 use crate::inputs::{Source, UseAs};
+use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
@@ -98,6 +99,10 @@ impl Function {
 
 /// Runtimes that Lambda still lets one create (aws-facts §11.2).
 const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
+/// What it calls deprecated and may refuse any day.
+const OLD_RUNTIMES: [&str; 6] = ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
+/// The variable that tells a function its endpoint.
+const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 /// The most that an account with the usual limit of 1,000 can provision: 100 stay unreserved.
 const USUAL_ACCOUNT: i32 = 900;
 
@@ -120,6 +125,20 @@ impl Kind for Function {
         for (name, item) in section {
             add(name, item, draft);
         }
+    }
+
+    fn bound() -> &'static [Bound] {
+        const { &[
+            Bound::value("handler", "lambda:CreateFunction.Handler"),
+            Bound::value("runtime", "lambda:CreateFunction.Runtime").called("runtime"),
+            Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
+            Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
+            Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
+            Bound::value(
+                "provisioned_concurrency",
+                "lambda:PutProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions",
+            ),
+        ] }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -205,7 +224,13 @@ fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
     let role = Role::of_user(&user, Assumer::Lambda, statements, draft, &at);
     let mut environment = item.environment.clone();
-    environment.insert("ENDPOINT_NAME".into(), endpoint.physical.clone());
+    environment.insert(ENDPOINT_NAME.into(), endpoint.physical.clone());
+    // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
+    let size = serde_json::to_string(&environment).expect("text is plain data").len();
+    if size > 4_096 {
+        let text = format!("the environment has {size} bytes with `{ENDPOINT_NAME}`, Lambda allows 4,096 in all");
+        draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
+    }
     let spec = Spec {
         role_arn: Role::arn(draft.scope, &user),
         source: item.source.clone(),
@@ -227,28 +252,28 @@ fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    draft.hold::<Function>(at);
     if !RUNTIMES.contains(&item.runtime.as_str()) {
         let key = at.join("runtime");
         let help = format!("one of {}", RUNTIMES.join(", "));
-        if item.runtime.starts_with("python3.") {
+        if OLD_RUNTIMES.contains(&item.runtime.as_str()) {
             let text = format!("the runtime {} is deprecated", item.runtime);
             draft.warn(codes::OLD_RUNTIME, key, text, help);
-        } else {
+        } else if !item.runtime.starts_with("python") {
             let text = format!("the function's handler is Python, and `{}` is not", item.runtime);
             draft.error(codes::BAD_VALUE, key, text, help);
         }
     }
-    if !(128..=10_240).contains(&item.memory_mb) {
-        let text = format!("{} MB is outside what Lambda offers", item.memory_mb);
-        draft.error(codes::BAD_VALUE, at.join("memory_mb"), text, "128 to 10240");
-    }
-    let timeout = item.timeout.as_secs();
-    if !(1..=900).contains(&timeout) {
-        let text = format!("{} is outside what Lambda offers", item.timeout);
-        draft.error(codes::BAD_VALUE, at.join("timeout"), text, "1s to 15m");
-    } else if timeout < 60 {
+    if item.timeout < Human::seconds(60) {
         let text = format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
         draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");
+    }
+    for name in item.environment.keys() {
+        let key = at.join("environment").join(name);
+        if LAMBDA_RESERVED.contains(&name.as_str()) {
+            let text = format!("Lambda keeps the variable {name} for itself");
+            draft.error(codes::ENTRY_NAME, key, text, "give it another name");
+        }
     }
     if !item.handler.contains('.') {
         let text = format!("`{}` names no function", item.handler);
@@ -257,16 +282,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let text = format!("`{}` is not in opsctl's own code, which the function has without `source`", item.handler);
         draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
     }
-    let size: usize = item.environment.iter().map(|(k, v)| k.len() + v.len()).sum();
-    if size > 4_000 {
-        let text = format!("the environment has {size} bytes, Lambda allows 4,096 in all");
-        draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
-    }
     let key = at.join("provisioned_concurrency");
     match item.provisioned_concurrency {
-        Some(n) if n < 1 => {
-            draft.error(codes::BAD_VALUE, key, "provisioned concurrency is at least 1", "remove the key for none");
-        }
+        Some(n) if n < 1 => {}
         Some(n) if n > USUAL_ACCOUNT => {
             let text = format!("{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved");
             draft.warn(codes::SMALL_ACCOUNT, key, text, "ask for a higher limit of concurrent executions first");

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::user_data;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
+use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::job::{self, Channel, Code, Item, On};
 use crate::resources::{Kind, KindName};
@@ -15,6 +16,9 @@ pub struct Instance;
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 /// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
 const INSTANCE_TYPE: &str = "t2.xlarge";
+
+/// GiB of the snapshot behind [`IMAGE`].
+const SNAPSHOT: i32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
@@ -117,6 +121,13 @@ impl Kind for Instance {
         }
     }
 
+    fn bound() -> &'static [Bound] {
+        const { &[
+            Bound::instance_type("instance_type", "ec2:RunInstances.InstanceType"),
+            Bound::value("volume_gb", "ec2:RunInstances.BlockDeviceMappings.*.Ebs.VolumeSize"),
+        ] }
+    }
+
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
         let Some(seen) = &seen.record else { return Vec::new() };
         let want = Record::of(want);
@@ -197,9 +208,16 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
-    if let Some(bare) = instance_type.strip_prefix("ml.") {
-        let text = format!("EC2 has no instance type `{instance_type}`");
-        draft.error(codes::NOT_HOSTED, at.join("instance_type"), text, format!("write \"{bare}\""));
+    draft.hold::<Instance>(at);
+    // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its snapshot
+    // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
+    if item.image.is_none() && (1..SNAPSHOT).contains(&item.volume_gb) {
+        let text = format!("`volume_gb` is {}, and the image of the instance alone has {SNAPSHOT} GiB", item.volume_gb);
+        draft.error(codes::LIMIT, at.join("volume_gb"), text, format!("write {SNAPSHOT} or more"));
+    }
+    if item.max_runtime < Human::seconds(1) {
+        let text = "`max_runtime` leaves no time to run";
+        draft.error(codes::LIMIT, at.join("max_runtime"), text, "write \"30m\", for example");
     }
     if let Some(image) = item.image.as_ref().filter(|i| !i.starts_with("ami-") && !i.starts_with('/')) {
         let text = format!("\"{image}\" is not an image that EC2 knows");

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, Verb, changes, codes};
+use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::{Kind, KindName};
@@ -137,6 +138,14 @@ impl Kind for Notebook {
         }
     }
 
+    fn bound() -> &'static [Bound] {
+        const { &[
+            Bound::instance_type("instance_type", "sagemaker:CreateNotebookInstance.InstanceType"),
+            Bound::value("volume_gb", "sagemaker:CreateNotebookInstance.VolumeSizeInGB"),
+            Bound::value("platform", "sagemaker:CreateNotebookInstance.PlatformIdentifier"),
+        ] }
+    }
+
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
         // AWS grows a volume, never shrinks it.
         let volume = if want.volume_gb < seen.volume_gb { Needs::Replace } else { Needs::Update };
@@ -205,19 +214,13 @@ fn on_start(idle: Idle) -> String {
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_str();
     let key = at.join("instance_type");
-    if !instance_type.starts_with("ml.") {
-        let text = format!("SageMaker has no instance type `{instance_type}`");
-        draft.error(codes::NOT_HOSTED, key, text, format!("write \"ml.{instance_type}\""));
-    } else if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
+    draft.hold::<Notebook>(at);
+    if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
         let text = format!("`{instance_type}` has 4 GiB, and a notebook like this ran out of memory with them");
         draft.warn(codes::SMALL_NOTEBOOK, key, text, "ml.t3.xlarge has 16 GiB");
     }
     if ["notebook-al1-", "notebook-al2-"].iter().any(|closed| item.platform.starts_with(closed)) {
         let text = format!("AWS has closed the platform `{}`", item.platform);
         draft.error(codes::CLOSED_PLATFORM, at.join("platform"), text, "write \"notebook-al2023-v1\", or leave it out");
-    }
-    if !(5..=16_384).contains(&item.volume_gb) {
-        let text = format!("{} GiB is outside what SageMaker offers", item.volume_gb);
-        draft.error(codes::BAD_VALUE, at.join("volume_gb"), text, "5 to 16384");
     }
 }

@@ -8,17 +8,13 @@ use aws_sdk_sagemaker::types::{
     TrainingJobStatus,
 };
 
+use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::logs::{self, Follower};
 use super::spec::{Seen, Spec, Training};
 use super::source;
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe};
 use crate::resources::sagemaker::{self, list_owned};
-
-/// Hyperparameters that the container's toolkit reads itself (aws-facts §5.5).
-const PROGRAM: &str = "sagemaker_program";
-const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
-const TOOLKIT: [&str; 4] = [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
 
 impl Driver for Training {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -149,12 +145,8 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .max_runtime_in_seconds(spec.max_runtime_s)
         .set_max_wait_time_in_seconds(spec.max_wait_s)
         .build();
-    let toolkit = [
-        (PROGRAM, spec.code.entry.clone()),
-        (SUBMIT_DIRECTORY, spec.code.uri()),
-        ("sagemaker_region", cx.scope.region.clone()),
-        ("sagemaker_container_log_level", "20".to_owned()),
-    ];
+    let toolkit = [spec.code.entry.clone(), spec.code.uri(), cx.scope.region.clone(), "20".to_owned()];
+    let toolkit = TOOLKIT.into_iter().zip(toolkit);
     let hyperparameters: HashMap<String, String> = spec
         .hyperparameters
         .clone()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::hyperparameter::Hyperparameter;
 use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{Human, KeyPath, ResourceId};
@@ -21,41 +22,6 @@ pub enum On {
     #[default]
     Sagemaker,
     Ec2,
-}
-
-/// A hyperparameter: text, number or switch. AWS takes text only; it is written as the script will read it.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Scalar {
-    Text(String),
-    Integer(i64),
-    Number(f64),
-    Switch(bool),
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        // By hand, because an untagged enum forgets where and why it failed.
-        match serde_json::Value::deserialize(d)? {
-            serde_json::Value::String(text) => Ok(Self::Text(text)),
-            serde_json::Value::Bool(b) => Ok(Self::Switch(b)),
-            serde_json::Value::Number(n) => {
-                Ok(n.as_i64().map_or_else(|| Self::Number(n.as_f64().unwrap_or_default()), Self::Integer))
-            }
-            other => Err(serde::de::Error::custom(format!("{other} is not possible here, expected text, a number or true/false"))),
-        }
-    }
-}
-
-impl std::fmt::Display for Scalar {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Integer(n) => write!(f, "{n}"),
-            Self::Number(n) => write!(f, "{n}"),
-            Self::Switch(b) => write!(f, "{b}"),
-        }
-    }
 }
 
 /// `[training.NAME]`: a script, what it reads, and what it runs on.
@@ -83,9 +49,9 @@ pub struct Item {
     /// Names of data sets; each is a channel of that name.
     #[serde(default)]
     pub data: Vec<Name>,
-    /// Passed to the script as `--name value`.
+    /// Passed to the script as `--name value`; text as it is written, lists and tables as JSON.
     #[serde(default)]
-    pub hyperparameters: BTreeMap<String, Scalar>,
+    pub hyperparameters: BTreeMap<String, Hyperparameter>,
     /// Metric name → regular expression with one group, matched against the log. SageMaker only.
     #[serde(default)]
     pub metrics: BTreeMap<String, String>,

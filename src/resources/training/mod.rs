@@ -7,6 +7,7 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+pub mod hyperparameter;
 pub mod job;
 #[cfg(feature = "sdk")]
 pub mod logs;

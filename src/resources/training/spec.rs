@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, On};
 use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
 use crate::inputs::{Source, UseAs};
+use crate::limits::Bound;
 use crate::resources::image::{self, Purpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::{Kind, KindName};
@@ -89,6 +91,25 @@ impl Kind for Training {
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
             draft.add::<Self>(name, physical, &spec, needs, at);
         }
+    }
+
+    fn bound() -> &'static [Bound] {
+        const { &[
+            Bound::value("image", "sagemaker:CreateTrainingJob.AlgorithmSpecification.TrainingImage"),
+            Bound::instance_type("instance_type", "sagemaker:CreateTrainingJob.ResourceConfig.InstanceType"),
+            Bound::value("instance_count", "sagemaker:CreateTrainingJob.ResourceConfig.InstanceCount"),
+            Bound::value("volume_gb", "sagemaker:CreateTrainingJob.ResourceConfig.VolumeSizeInGB"),
+            Bound::count("data", "sagemaker:CreateTrainingJob.InputDataConfig", 0),
+            Bound::value("data.*", "sagemaker:CreateTrainingJob.InputDataConfig.*.ChannelName"),
+            Bound::map("hyperparameters", "sagemaker:CreateTrainingJob.HyperParameters", TOOLKIT.len())
+                .written(Hyperparameter::sent),
+            Bound::count("metrics", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions", 0),
+            Bound::names("metrics", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Name"),
+            Bound::value("metrics.*", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Regex"),
+            Bound::map("environment", "sagemaker:CreateTrainingJob.Environment", 0),
+            Bound::seconds("max_runtime", "sagemaker:CreateTrainingJob.StoppingCondition.MaxRuntimeInSeconds"),
+            Bound::seconds("max_wait", "sagemaker:CreateTrainingJob.StoppingCondition.MaxWaitTimeInSeconds"),
+        ] }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -204,20 +225,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
-    if !instance_type.starts_with("ml.") {
-        let text = format!("SageMaker has no instance type `{instance_type}`");
-        let help = format!("write \"ml.{instance_type}\", or `on = \"ec2\"`");
-        draft.error(codes::NOT_HOSTED, at.join("instance_type"), text, help);
-    }
-    if item.instance_count < 1 {
-        let text = "a job needs at least one instance";
-        draft.error(codes::BAD_VALUE, at.join("instance_count"), text, "write 1 or more");
-    }
-    if item.max_runtime.as_secs() > 28 * 86_400 {
-        let text = "SageMaker stops every job after 28 days";
-        draft.error(codes::BAD_VALUE, at.join("max_runtime"), text, "write at most \"28d\"");
-    }
+    draft.hold::<Training>(at);
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");
         if !item.spot {

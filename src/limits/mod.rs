@@ -1,0 +1,14 @@
+//! What AWS's published models allow, held against what a config will send: a refusal in the file, not in mid-deploy.
+//!
+//! `data/build.py` takes the shapes of the members that the drivers send from botocore; a kind binds its keys to them
+//! ([`Bound`]); [`check`] reports what AWS would refuse at the key's place. Pure.
+
+mod bound;
+mod hard;
+mod model;
+mod places;
+
+pub use bound::{Bound, check};
+pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
+pub use model::{DATE, Member, members};
+pub use places::{has_gpu, region, registry};

@@ -1,0 +1,162 @@
+//! What AWS's models refuse is refused in the file; and every member that opsctl sends is in the data.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use opsctl::limits::{Bound, DATE, Member, members};
+use opsctl::resources::kinds;
+
+use crate::project;
+
+fn bound() -> Vec<Bound> {
+    kinds().iter().flat_map(|kind| kind.bound_keys().to_vec()).collect()
+}
+
+/// What is said about a training with these lines, `line:column` included.
+fn said_about_training(lines: &str) -> String {
+    let text = format!("[project]\nname = \"shop\"\n[training.shoes]\nsource = \"files/training\"\n{lines}");
+    project::said_about(Path::new("tests/core/config/x.toml"), text, "dev").1
+}
+
+#[test]
+fn every_binding_is_in_the_data() {
+    for bound in bound() {
+        for member in bound.members() {
+            let found = Member::of(&member).unwrap_or_else(|| panic!("{member} is not in models.txt"));
+            if let Some(pattern) = found.pattern {
+                regex_lite::Regex::new(pattern).unwrap_or_else(|e| panic!("{member}: {e}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_data_is_well_formed_and_dated() {
+    let date: Vec<&str> = DATE.split('-').collect();
+    assert!(date.len() == 3 && date[0].parse::<u32>().unwrap() >= 2026, "{}", *DATE);
+    assert!(members().len() > 120);
+    for (path, member) in members() {
+        assert!(path.contains(':') && path.contains('.'), "{path}");
+        let kinds = ["string", "integer", "long", "float", "double", "boolean", "map", "list", "blob"];
+        assert!(kinds.contains(&member.kind), "{path}: {}", member.kind);
+        if let Some(values) = member.values() {
+            assert!(!values.is_empty(), "{path}");
+        }
+    }
+}
+
+/// The limits that a review of the wire found missing.
+#[test]
+fn known_limits_are_in_the_data() {
+    let job = "sagemaker:CreateTrainingJob";
+    let limits = [
+        (format!("{job}.HyperParameters"), 100),
+        (format!("{job}.HyperParameters.value"), 2500),
+        (format!("{job}.AlgorithmSpecification.MetricDefinitions"), 40),
+        (format!("{job}.AlgorithmSpecification.MetricDefinitions.*.Regex"), 500),
+        (format!("{job}.Environment"), 100),
+        (format!("{job}.Environment.value"), 512),
+        (format!("{job}.InputDataConfig"), 20),
+        ("sagemaker:CreateModel.PrimaryContainer.Environment.value".into(), 1024),
+        ("lambda:CreateFunction.MemorySize".into(), 10_240),
+        ("lambda:CreateFunction.Timeout".into(), 900),
+    ];
+    for (path, max) in limits {
+        assert_eq!(Member::of(&path).unwrap().max, Some(max), "{path}");
+    }
+    let names = Member::of("lambda:CreateFunction.Environment.Variables.key").unwrap();
+    assert_eq!(names.pattern, Some("[a-zA-Z]([a-zA-Z0-9_])+"));
+    let platform = Member::of("sagemaker:CreateNotebookInstance.PlatformIdentifier").unwrap();
+    assert!(platform.pattern.unwrap().contains("notebook-al2023-v1"));
+}
+
+#[test]
+fn kinds_know_how_long_their_names_may_be() {
+    let lengths = [
+        ("training", "sagemaker:CreateTrainingJob.TrainingJobName"),
+        ("model", "sagemaker:CreateModel.ModelName"),
+        ("endpoint-config", "sagemaker:CreateEndpointConfig.EndpointConfigName"),
+        ("endpoint", "sagemaker:CreateEndpoint.EndpointName"),
+        ("notebook", "sagemaker:CreateNotebookInstance.NotebookInstanceName"),
+        ("role", "iam:CreateRole.RoleName"),
+        ("log-group", "logs:CreateLogGroup.logGroupName"),
+        ("autoscaling", "application-autoscaling:RegisterScalableTarget.ResourceId"),
+    ];
+    for (kind, member) in lengths {
+        let kind: opsctl::resources::KindName = kind.parse().unwrap();
+        let max = Member::of(member).unwrap().max.unwrap();
+        assert_eq!(i64::try_from(kind.longest_name()).unwrap(), max, "{kind}");
+    }
+}
+
+#[test]
+fn counts_include_what_opsctl_adds() {
+    let table = |n: usize| (0..n).map(|i| format!("p{i} = 1\n")).collect::<String>();
+    let said = said_about_training(&format!("[training.shoes.hyperparameters]\n{}", table(97)));
+    assert!(
+        said.contains("`hyperparameters` has 97 entries, and opsctl adds 4: SageMaker takes at most 100"),
+        "{said}"
+    );
+    assert!(said.contains("leave 1 of them out"), "{said}");
+    assert!(said.contains("x.toml:5:1"), "{said}");
+    assert_eq!(said_about_training(&format!("[training.shoes.hyperparameters]\n{}", table(96))), "");
+}
+
+#[test]
+fn lengths_are_those_of_what_is_sent() {
+    let parameter = |text: &str| said_about_training(&format!("hyperparameters = {{ p = '{text}' }}\n"));
+    assert_eq!(parameter(&"x".repeat(2500)), "");
+    let said = parameter(&"x".repeat(2501));
+    assert!(said.contains("the value of `p` has 2501 characters: SageMaker takes at most 2500"), "{said}");
+    // Text that reads as a number is sent in quotes, which count.
+    let said = parameter(&"1".repeat(2499));
+    assert!(said.contains("has 2501 characters"), "{said}");
+}
+
+#[test]
+fn values_of_variables_are_not_repeated() {
+    let secret = "s3cr3t".repeat(100);
+    let said = said_about_training(&format!("[training.shoes.environment]\nTOKEN = \"{secret}\"\n"));
+    assert!(said.contains("the value of `TOKEN` has 600 characters: SageMaker takes at most 512"), "{said}");
+    assert!(!said.lines().next().unwrap().contains("s3cr3t"));
+}
+
+#[test]
+fn metrics_and_variables_have_counts_and_lengths() {
+    let metrics = |n: usize| (0..n).map(|i| format!("m{i} = 'a=(.*)'\n")).collect::<String>();
+    let said = said_about_training(&format!("[training.shoes.metrics]\n{}", metrics(41)));
+    assert!(said.contains("`metrics` has 41 entries: SageMaker takes at most 40"), "{said}");
+    let said = said_about_training(&format!("[training.shoes.metrics]\nm = '{}=(.*)'\n", "a".repeat(503)));
+    assert!(said.contains("has 508 characters: SageMaker takes at most 500"), "{said}");
+    let variables = |n: usize| (0..n).map(|i| format!("V{i} = 'x'\n")).collect::<String>();
+    let said = said_about_training(&format!("[training.shoes.environment]\n{}", variables(101)));
+    assert!(said.contains("`environment` has 101 entries: SageMaker takes at most 100"), "{said}");
+}
+
+#[test]
+fn an_error_names_near_values_once() {
+    let said = said_about_training("instance_type = \"ml.m5.xlrage\"\n");
+    assert!(said.contains("did you mean \"ml.m5.xlarge\"?"), "{said}");
+    assert!(said.len() < 600, "{said}");
+    assert_eq!(said.matches("ml.m5.xlrage").count(), 2, "the message and the line: {said}");
+}
+
+/// What is in the data is sent; what is sent from a key is bound. The rest is computed, and listed here.
+#[test]
+fn every_member_is_bound_or_computed() {
+    let bound: BTreeSet<String> = bound().iter().flat_map(Bound::members).collect();
+    let text = std::fs::read_to_string("tests/core/limits/computed.txt").unwrap();
+    let computed: BTreeSet<&str> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    for path in members().keys() {
+        let listed = computed.contains(path);
+        assert!(
+            bound.contains(*path) != listed,
+            "{path} is bound: {}, listed as computed: {listed}",
+            !listed
+        );
+    }
+    for path in &computed {
+        assert!(members().contains_key(path), "{path} is not in models.txt");
+    }
+}
