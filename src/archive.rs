@@ -1,5 +1,6 @@
-//! Archives that are the same bytes for the same files: no times, one order, fixed permissions. A function whose
-//! zip does not change gets no new version (aws-facts §11.4), an unchanged source is not uploaded twice.
+//! Archives that are the same bytes for the same files: no times, one order, fixed permissions. A function
+//! whose zip does not change gets no new version (docs/aws/lambda.md#versions-and-aliases), an unchanged
+//! source is not uploaded twice.
 
 use std::io::{self, Cursor, Write};
 

@@ -3,7 +3,7 @@
 //!
 //! Calls: `GetAccountAuthorizationDetails` in two chains of pages at the same time, `ListRoles` for the one thing only
 //! it tells, the longest session, and the lists of identity providers where a trust policy names one. 3,000 roles are
-//! at most 10 calls, with `GetCallerIdentity` (iam-audit.md §3).
+//! at most 10 calls, with `GetCallerIdentity` (docs/inside/audit.md#calls).
 
 use std::collections::HashMap;
 
@@ -115,8 +115,9 @@ async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, 
     }
 }
 
-/// Where the next page begins. A short page is not the end, only IsTruncated=false is (aws-facts §13.1); a page that is
-/// not the end and does not say where the next begins, or says the same again, is no page to go on from.
+/// Where the next page begins. A short page is not the end, only IsTruncated=false is
+/// (docs/aws/iam.md#reading-roles); a page that is not the end and does not say where the next begins, or
+/// says the same again, is no page to go on from.
 pub(super) fn next(
     action: &'static str,
     truncated: bool,
@@ -161,8 +162,9 @@ fn note_sessions(lists: &mut Map<String, Value>, sessions: &HashMap<String, i32>
     }
 }
 
-/// The listing has been seen to leave out boundaries. IAM also counts for each policy how many it bounds: where that
-/// is more than the listing says, IAM is asked who they are (iam-audit.md §3.3).
+/// The listing has been seen to leave out boundaries. IAM also counts for each policy how many it bounds:
+/// where that is more than the listing says, IAM is asked who they are
+/// (docs/inside/audit.md#boundaries-that-the-listing-leaves-out).
 async fn complete_boundaries(
     iam: &aws_sdk_iam::Client,
     lists: &mut Map<String, Value>,

@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Lowercase letters, digits and single hyphens, beginning with a letter, ending with a letter or digit: the
-/// common ground of S3, SageMaker, IAM and Lambda names (aws-facts §3.1, §4.1, §11.1).
+/// common ground of S3, SageMaker, IAM and Lambda names (docs/aws/s3.md#bucket-names,
+/// docs/aws/sagemaker.md#names, docs/aws/lambda.md#limits).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(String);
 

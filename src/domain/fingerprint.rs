@@ -1,4 +1,4 @@
-//! Fingerprints: what went into a thing, as the end of its name (D4).
+//! Fingerprints: what went into a thing, as the end of its name (docs/decisions/0003).
 
 use serde::Serialize;
 

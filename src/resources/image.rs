@@ -1,4 +1,4 @@
-//! AWS Deep Learning Containers by short name (aws-facts §6;
+//! AWS Deep Learning Containers by short name (docs/aws/sagemaker.md#framework-images;
 //! https://github.com/aws/deep-learning-containers/blob/master/available_images.md).
 
 use crate::domain::Scope;

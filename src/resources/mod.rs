@@ -35,7 +35,8 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $words),* }
             }
 
-            /// How many characters AWS allows for the physical name (aws-facts §2, §3.1, §4.1, §11.1).
+            /// How many characters AWS allows for the physical name (docs/aws/iam.md#limits,
+            /// docs/aws/s3.md#limits, docs/aws/sagemaker.md#names, docs/aws/lambda.md#limits).
             pub fn longest_name(self) -> usize {
                 match self { $(Self::$variant => $longest),* }
             }

@@ -91,7 +91,7 @@ pub enum Break {
     Corrupt,
 }
 
-/// A service's own words for "too fast" and "my fault" (aws-facts §1.2).
+/// A service's own words for "too fast" and "my fault" (docs/aws/errors-and-retries.md#throttling).
 struct Manners {
     service: &'static str,
     throttle: (u16, &'static str),

@@ -10,7 +10,7 @@ use super::world::World;
 
 const TABLE: &str = "tags";
 
-/// Most resources allow this many tags [D: tag-editor, tag limits].
+/// Most resources allow this many tags (docs/aws/tagging.md#limits).
 const MOST_TAGS: usize = 50;
 
 pub type Tags = BTreeMap<String, String>;
@@ -72,7 +72,7 @@ pub fn from_map(map: &Value) -> Tags {
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// The rules that all services share; an invalid tag fails the whole create (aws-facts §2).
+/// The rules that all services share; an invalid tag fails the whole create (docs/aws/tagging.md#limits).
 pub fn check(tags: &Tags) -> Result<(), String> {
     let allowed =
         |text: &str| text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c));

@@ -18,7 +18,7 @@ const FEWEST: usize = 4;
 const BURST: Duration = Duration::from_secs(1);
 
 /// Opens for so many requests at once. Halves on SlowDown, and grows back by one per round of good answers, as TCP does
-/// (S3 spreads a busy prefix over more partitions while it answers 503, s3-transfer.md §3).
+/// (S3 spreads a busy prefix over more partitions while it answers 503, docs/aws/s3.md#request-rates).
 pub(super) struct Gate {
     slots: Arc<Semaphore>,
     memory: Arc<Semaphore>,

@@ -20,7 +20,7 @@ use crate::domain::{Crc64, Stored};
 use crate::engine::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::inputs::{Entry, Stamp};
 
-/// S3 takes at most so many parts (aws-facts §3.5), so that they grow with the file.
+/// S3 takes at most so many parts (docs/aws/s3.md#limits), so that they grow with the file.
 const MOST_PARTS: u64 = 10_000;
 /// The size of a part as long as there are few enough: small, because parts under way lie in memory.
 const PART: u64 = 8 << 20;

@@ -1,4 +1,4 @@
-//! Fails every call of a deploy in turn, and demands that running again converges (style.md, habit 19).
+//! Fails every call of a deploy in turn, and demands that running again converges (docs/decisions/0022).
 
 use futures_util::{StreamExt, stream};
 use opsctl::sandbox::faults::Rule;

@@ -196,7 +196,7 @@ pub const PLATFORM_NAMES: &[&str] = &[
 ];
 
 impl RoleKind {
-    /// Told by the path, else by the name. aws-facts §13.3.
+    /// Told by the path, else by the name. docs/aws/iam.md#who-manages-a-role.
     pub fn of(role: &Role) -> Self {
         if role.path.starts_with("/aws-service-role/") {
             Self::ServiceLinked

@@ -154,7 +154,8 @@ fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     )
 }
 
-/// `FullAccess` anywhere in the name, as in `AmazonS3FullAccess`, `AWSLambda_FullAccess`, `CloudWatchFullAccessV2`. aws-facts §13.4.
+/// `FullAccess` anywhere in the name, as in `AmazonS3FullAccess`, `AWSLambda_FullAccess`,
+/// `CloudWatchFullAccessV2`. docs/aws/iam.md#fullaccess-policies.
 pub(super) fn says_full_access(name: &str) -> bool {
     name.replace('_', "").contains("FullAccess")
 }

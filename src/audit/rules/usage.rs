@@ -11,7 +11,7 @@ const LAST_USED: &str =
 const LAST_ACCESSED: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html";
 
-/// How far back IAM remembers the use of a role, in days. aws-facts §13.2.
+/// How far back IAM remembers the use of a role, in days. docs/aws/iam.md#last-used.
 const TRACKED_DAYS: i64 = 400;
 
 /// The rules of the family.

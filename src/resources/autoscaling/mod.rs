@@ -1,8 +1,8 @@
 //! The scalable target of an endpoint variant and its target-tracking policy.
 //!
 //! Calls: DescribeScalableTargets, DescribeScalingPolicies, RegisterScalableTarget, PutScalingPolicy,
-//! DeregisterScalableTarget (which takes the policy and its alarms along).
-//! Quirks (aws-facts §9): the endpoint must be in service first; a policy right after its target may not find it.
+//! DeregisterScalableTarget (which takes the policy and its alarms along). Quirks (docs/aws/autoscaling.md):
+//! the endpoint must be in service first; a policy right after its target may not find it.
 
 #[cfg(feature = "sdk")]
 mod aws;

@@ -36,7 +36,7 @@ impl Autoscaling {
     /// The one policy of a variant.
     pub const POLICY: &'static str = "opsctl-invocations-per-instance";
 
-    /// `endpoint/<endpoint>/variant/<variant>` (aws-facts §9.1).
+    /// `endpoint/<endpoint>/variant/<variant>` (docs/aws/autoscaling.md#identifiers).
     pub fn resource_id(endpoint: &str) -> String {
         format!("endpoint/{endpoint}/variant/{}", EndpointConfig::VARIANT)
     }

@@ -1,7 +1,8 @@
 //! Provisioned concurrency on a function's alias, never on `$LATEST`.
 //!
-//! Calls: GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig, DeleteProvisionedConcurrencyConfig.
-//! Quirks (aws-facts §11.6): the account keeps at least 100 (or 10) executions unreserved; READY takes minutes.
+//! Calls: GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig,
+//! DeleteProvisionedConcurrencyConfig. Quirks (docs/aws/lambda.md#provisioned-concurrency): the account keeps
+//! at least 100 (or 10) executions unreserved; READY takes minutes.
 
 #[cfg(feature = "sdk")]
 pub mod aws;

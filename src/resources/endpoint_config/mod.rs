@@ -1,7 +1,8 @@
 //! An endpoint configuration: one variant, its model and instance type. Immutable, so the fingerprint is in the name.
 //!
 //! Calls: DescribeEndpointConfig, ListTags, ListEndpointConfigs, CreateEndpointConfig, DeleteEndpointConfig.
-//! Quirk (aws-facts §7.3): deleting one that is in use is not refused, and hides the instance type for good.
+//! Quirk (docs/aws/sagemaker-endpoints.md#endpoint-configurations): deleting one that is in use is not
+//! refused, and hides the instance type for good.
 
 #[cfg(feature = "sdk")]
 mod aws;

@@ -11,7 +11,7 @@ pub struct Spec {
     /// Physical name of the model.
     pub model: String,
     pub instance_type: String,
-    /// Instances at the first start; later counts are the endpoint's own (D8).
+    /// Instances at the first start; later counts are the endpoint's own (docs/decisions/0024).
     pub instance_count: i32,
 }
 
@@ -24,7 +24,8 @@ pub struct Seen {
 }
 
 impl EndpointConfig {
-    /// The one variant. Its name must stay the same across updates (aws-facts §8.2).
+    /// The one variant. Its name must stay the same across updates
+    /// (docs/aws/sagemaker-endpoints.md#deployment-policies).
     pub const VARIANT: &'static str = "AllTraffic";
 }
 

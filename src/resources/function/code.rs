@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::archive;
 use crate::inputs::{Inputs, Tree};
 
-/// Our own: passes the event to the endpoint and answers in the shape of the case (mission.md).
+/// Our own: passes the event to the endpoint and answers in the shape of the original case
+/// (config/dog-breeds.toml).
 const TEMPLATE: &str = include_str!("handler.py");
 /// `<module>.<function>` of [`TEMPLATE`].
 pub const TEMPLATE_HANDLER: &str = "handler.lambda_handler";

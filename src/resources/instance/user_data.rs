@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Spec;
 
-/// EC2's limit, before base64 (aws-facts §12).
+/// EC2's limit, before base64 (docs/aws/ec2.md#user-data).
 pub const LIMIT: usize = 16_384;
 const TEMPLATE: &str = include_str!("user_data.sh");
 /// Amazon Linux 2023's own Python 3.9 is too old for today's packages.

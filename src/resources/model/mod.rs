@@ -2,8 +2,8 @@
 //! `code/inference.py`; when the endpoint names a `code` folder, it is packed anew with it.
 //!
 //! Calls: DescribeModel, ListTags, ListModels, CreateModel, DeleteModel; GetObject and PutObject to repack.
-//! Quirks (aws-facts §7.1, §7.2): S3 and ECR access are checked at CreateModel with one text for all causes;
-//! models are immutable, so the fingerprint is in the name.
+//! Quirks (docs/aws/sagemaker-endpoints.md): S3 and ECR access are checked at CreateModel with one text for
+//! all causes; models are immutable, so the fingerprint is in the name.
 
 #[cfg(feature = "sdk")]
 mod aws;

@@ -64,7 +64,8 @@ fn pack(trained: &Path, code: &Tree, packed: &Path) -> io::Result<()> {
     for entry in input.entries()? {
         let entry = entry?;
         let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
-        // Links break deployment (aws-facts §5.4), folders are made by their files.
+        // Links break deployment (docs/aws/sagemaker-training.md#container-layout), folders are made by their
+        // files.
         if entry.header().entry_type().is_file() && !path.starts_with("code/") {
             archive::append(&mut output, &path, entry.size(), entry)?;
         }

@@ -1,8 +1,9 @@
-//! An IAM role for one user of it, with one generated inline policy of exact ARNs (D9), under the path
-//! `/opsctl/<project>/<environment>/`. Roles of EC2 instances have an instance profile of the same name.
+//! An IAM role for one user of it, with one generated inline policy of exact ARNs (docs/decisions/0025),
+//! under the path `/opsctl/<project>/<environment>/`. Roles of EC2 instances have an instance profile of the
+//! same name.
 //!
 //! Calls: GetRole, GetRolePolicy, ListAttachedRolePolicies, CreateRole, PutRolePolicy, UpdateAssumeRolePolicy …
-//! Quirks (aws-facts §2): documents come back URL-encoded; deletion does not cascade.
+//! Quirks (docs/aws/iam.md#deleting-a-role): documents come back URL-encoded; deletion does not cascade.
 
 #[cfg(feature = "sdk")]
 mod aws;

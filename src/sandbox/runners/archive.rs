@@ -20,10 +20,11 @@ pub async fn unpack_tar_gz(archive: &Path, target: &Path) -> io::Result<()> {
     .await
 }
 
-/// Packs the content of `directory` (no leading directory level, aws-facts §7.2) into a `.tar.gz`.
+/// Packs the content of `directory` (no leading directory level,
+/// docs/aws/sagemaker-endpoints.md#model-archive) into a `.tar.gz`.
 ///
 /// Names are sorted and times are zero, so equal content gives equal bytes. Symbolic links are followed: links in
-/// `model.tar.gz` break deployment on AWS (aws-facts §5.4).
+/// `model.tar.gz` break deployment on AWS (docs/aws/sagemaker-training.md#container-layout).
 pub async fn pack_tar_gz(directory: &Path, archive: &Path) -> io::Result<()> {
     let (directory, archive) = (directory.to_owned(), archive.to_owned());
     blocking(move || {

@@ -1,6 +1,6 @@
 //! SageMaker's container contract in a private root: the `/opt/ml` layout, script mode's arguments and `SM_*`
-//! environment (aws-facts §5.4, §5.5; names and forms as in aws/sagemaker-training-toolkit `params.py`, `mapping.py`,
-//! `environment.py`).
+//! environment (docs/aws/sagemaker-training.md; names and forms as in aws/sagemaker-training-toolkit
+//! `params.py`, `mapping.py`, `environment.py`).
 //!
 //! The root is not `/`: a script finds its directories by the environment, as AWS's examples do. To help scripts that
 //! are given a path, each hyperparameter and each environment value that starts with `/opt/ml` is moved under the
@@ -110,7 +110,8 @@ pub struct Hyperparameters {
 }
 
 impl Hyperparameters {
-    /// Each value is decoded as JSON, with the text itself as fall-back (aws-facts §5.5).
+    /// Each value is decoded as JSON, with the text itself as fall-back
+    /// (docs/aws/sagemaker-training.md#script-mode).
     pub fn new(raw: &BTreeMap<String, String>, layout: &Layout) -> Self {
         let user = raw
             .iter()

@@ -1,4 +1,4 @@
-//! An EC2 instance's user data as a local process (aws-facts §12).
+//! An EC2 instance's user data as a local process (docs/aws/ec2.md#user-data).
 //!
 //! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its PATH are
 //! an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3` with boto3 and the

@@ -18,7 +18,7 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-/// Current documentation allows 25 MB for a real-time answer (aws-facts §7.6).
+/// Current documentation allows 25 MB for a real-time answer (docs/aws/sagemaker-endpoints.md#invoking).
 const LONGEST_REPLY: usize = 25 * 1024 * 1024;
 
 pub async fn send(

@@ -1,4 +1,5 @@
-//! Metric definitions of a training job: regular expressions over its log (aws-facts §5.8, §5.10).
+//! Metric definitions of a training job: regular expressions over its log
+//! (docs/aws/sagemaker-training.md#metrics).
 
 use regex_lite::Regex;
 

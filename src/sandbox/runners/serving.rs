@@ -1,4 +1,4 @@
-//! A hosting instance's container as a local process: one model server (aws-facts §7.2, §7.5, §7.6).
+//! A hosting instance's container as a local process: one model server (docs/aws/sagemaker-endpoints.md).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,9 +21,11 @@ use super::python::{Environments, PythonError, Wanted};
 const SERVER: &str = include_str!("model_server.py");
 const LISTENING: &str = "opsctl-listening ";
 
-/// A container must pass `/ping` within 4 minutes unless the start-up time-out is raised (aws-facts §7.5).
+/// A container must pass `/ping` within 4 minutes unless the start-up time-out is raised
+/// (docs/aws/sagemaker-endpoints.md#container-contract).
 pub const STARTUP_LIMIT: Duration = Duration::from_secs(240);
-/// `/ping` must answer within 2 s, `/invocations` within 60 s; SIGKILL comes 30 s after SIGTERM (aws-facts §7.5).
+/// `/ping` must answer within 2 s, `/invocations` within 60 s; SIGKILL comes 30 s after SIGTERM
+/// (docs/aws/sagemaker-endpoints.md#container-contract).
 const PING_LIMIT: Duration = Duration::from_secs(2);
 const INVOKE_LIMIT: Duration = Duration::from_secs(60);
 const STOP_GRACE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! A training job's container as a local process (aws-facts §5.2 to §5.6).
+//! A training job's container as a local process (docs/aws/sagemaker-training.md).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,10 +16,10 @@ use super::container::{Hyperparameters, Job, Layout};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
 
-/// SageMaker waits so long between SIGTERM and SIGKILL (aws-facts §5.2).
+/// SageMaker waits so long between SIGTERM and SIGKILL (docs/aws/sagemaker-training.md#states).
 pub const STOP_GRACE: Duration = Duration::from_secs(120);
 
-/// `FailureReason` holds so many characters (aws-facts §5.3).
+/// `FailureReason` holds so many characters (docs/aws/sagemaker-training.md#failure-reasons).
 const LONGEST_REASON: usize = 1024;
 
 /// Enough lines for the longest traceback that fits a `FailureReason`.
@@ -84,9 +84,10 @@ pub enum Outcome {
     Failed {
         reason: String,
     },
-    /// By [`Training::stop`]: what is in the model directory is still uploaded (aws-facts §5.2).
+    /// By [`Training::stop`]: what is in the model directory is still uploaded
+    /// (docs/aws/sagemaker-training.md#states).
     Stopped,
-    /// Ends as `Stopped` with secondary status `MaxRuntimeExceeded` (aws-facts §5.2).
+    /// Ends as `Stopped` with secondary status `MaxRuntimeExceeded` (docs/aws/sagemaker-training.md#states).
     MaxRuntimeExceeded,
     /// By [`Training::interrupt`]: a spot interruption. Start the run again with the same root or checkpoints.
     Interrupted,

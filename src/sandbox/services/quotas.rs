@@ -1,8 +1,8 @@
 //! Service Quotas: AWS's defaults, and what this account has of them.
 //!
-//! A fresh account has 0 instances for most SageMaker uses (aws-facts §4.4), with which nothing could be tried.
-//! So the sandbox's account was granted some, unless told otherwise: `POST /_sandbox/quotas` takes
-//! `{"account": "fresh"}`, `{"account": "granted"}`, or values by code, `{"L-614B09FD": 2}`.
+//! A fresh account has 0 instances for most SageMaker uses (docs/aws/sagemaker.md#quotas), with which nothing
+//! could be tried. So the sandbox's account was granted some, unless told otherwise: `POST /_sandbox/quotas`
+//! takes `{"account": "fresh"}`, `{"account": "granted"}`, or values by code, `{"L-614B09FD": 2}`.
 
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,8 @@ impl Use {
     }
 }
 
-/// Defaults by instance type, in the order of [`Use::ALL`]: aws-facts §4.4. `None`: not offered for this.
+/// Defaults by instance type, in the order of [`Use::ALL`]: docs/aws/sagemaker.md#quotas. `None`: not offered
+/// for this.
 type Row = (&'static str, [Option<u16>; 5]);
 const SAGEMAKER: &[Row] = &[
     ("ml.m5.large", [Some(0), Some(0), Some(4), None, Some(0)]),
@@ -72,7 +73,8 @@ const SAGEMAKER: &[Row] = &[
     ("ml.m6g.xlarge", [Some(1), None, None, None, None]),
 ];
 
-/// The codes that are known (aws-facts §4.4). For the others the sandbox makes up codes: find them by name.
+/// The codes that are known (docs/aws/sagemaker.md#quotas). For the others the sandbox makes up codes: find
+/// them by name.
 const CODES: &[(&str, &str)] = &[
     ("ml.m5.large for endpoint usage", "L-614B09FD"),
     ("ml.m5.large for training job usage", "L-611FA074"),
@@ -170,8 +172,8 @@ pub fn applied(world: &World, service: &str, code: &str) -> Option<f64> {
         .map(|quota| quota.applied(world))
 }
 
-/// How many instances of a type (`ml.m5.large`) this account may have for a use. `None`: aws-facts §4.4 does not
-/// say that AWS offers it.
+/// How many instances of a type (`ml.m5.large`) this account may have for a use. `None`:
+/// docs/aws/sagemaker.md#quotas does not say that AWS offers it.
 pub fn instances(world: &World, instance_type: &str, usage: Use) -> Option<f64> {
     let name = format!("{instance_type} for {}", usage.words());
     Quota::all().find(|quota| quota.name == name).map(|quota| quota.applied(world))

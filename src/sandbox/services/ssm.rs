@@ -1,4 +1,4 @@
-//! SSM: the public parameters that name machine images (aws-facts §12), which exist in every region.
+//! SSM: the public parameters that name machine images (docs/aws/ec2.md#images), which exist in every region.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! A job's checkpoints: copied from S3 before its script starts, and back while it runs (aws-facts §5.4, §5.6).
+//! A job's checkpoints: copied from S3 before its script starts, and back while it runs
+//! (docs/aws/sagemaker-training.md).
 
 use std::collections::HashMap;
 use std::convert::Infallible;

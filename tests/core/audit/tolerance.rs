@@ -62,7 +62,7 @@ fn spoilt_dumps_are_reported_on() {
     }
 }
 
-/// The least that each role of a deployment needs: aws-facts §13.7.
+/// The least that each role of a deployment needs: docs/aws/iam.md#least-privilege.
 #[test]
 fn advised_roles_have_nothing_at_medium_or_above() {
     let logs = |group: &str| {

@@ -28,7 +28,7 @@ fn nothing() {
     change("nothing", |_| {});
 }
 
-/// D8: scaling steps aside before the update, and comes back after it.
+/// docs/decisions/0024: scaling steps aside before the update, and comes back after it.
 #[test]
 fn the_endpoints_instance_type() {
     change("instance_type", |files| files.edit("\"ml.m5.large\"", "\"ml.c5.xlarge\""));
@@ -132,7 +132,8 @@ fn superseded_generations_are_pruned_after_their_successors() {
     expect::file("tests/core/plan/plans/superseded.txt", &shown(&plan, &want));
 }
 
-/// Scaling that left the config would forbid the new instance type (D8), so it goes first, pruned or not.
+/// Scaling that left the config would forbid the new instance type (docs/decisions/0024), so it goes first,
+/// pruned or not.
 #[test]
 fn scaling_that_left_the_config_with_a_new_instance_type() {
     let mut files = Files::new();

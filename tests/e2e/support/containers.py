@@ -1,4 +1,4 @@
-"""Plays the part of the containers and instances that moto does not run (design D15).
+"""Plays the part of the containers and instances that moto does not run (docs/decisions/0030).
 
 Watches the endpoint for training jobs and EC2 instances of opsctl and leaves what their programs would leave: the
 model archive, and for an instance the result marker, last. Instances go on, so that they can be read back: moto

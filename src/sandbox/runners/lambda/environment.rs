@@ -26,7 +26,8 @@ const MEMORY_PERIOD: Duration = Duration::from_millis(50);
 /// How long the log lines of a finished invocation are waited for.
 const LOG_DRAIN: Duration = Duration::from_secs(1);
 
-/// Whose environment it is: the value of AWS_LAMBDA_INITIALIZATION_TYPE (aws-facts §11.6).
+/// Whose environment it is: the value of AWS_LAMBDA_INITIALIZATION_TYPE
+/// (docs/aws/lambda.md#provisioned-concurrency).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Initialization {
     OnDemand,

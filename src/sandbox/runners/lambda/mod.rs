@@ -3,7 +3,7 @@
 //! A [`Pool`] belongs to one published version, or to `$LATEST`. It holds execution environments (one process each):
 //! those of provisioned concurrency, initialised ahead, and those of past cold starts. An invocation takes a free
 //! provisioned one, else a free other one, else makes a cold start. As each version has its own pool, an invocation
-//! of `$LATEST` never gets a provisioned environment (aws-facts §11.6).
+//! of `$LATEST` never gets a provisioned environment (docs/aws/lambda.md#provisioned-concurrency).
 //!
 //! Differences from AWS, on purpose: an init that fails is not run a second time inside the invocation (only one that
 //! takes longer than 10 s is); memory is the process's resident memory, looked at every 50 ms and at the end of each
@@ -98,7 +98,7 @@ pub struct InvocationResult {
 }
 
 impl InvocationResult {
-    /// The last 4 KB of the log, for `LogResult` (aws-facts §11.5), not encoded yet.
+    /// The last 4 KB of the log, for `LogResult` (docs/aws/lambda.md#invoking), not encoded yet.
     pub fn log_tail(&self) -> String {
         let text: String = self.log.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         text[text.ceil_char_boundary(text.len().saturating_sub(4096))..].to_owned()
@@ -124,7 +124,8 @@ pub enum PoolError {
     },
 }
 
-/// Provisioned concurrency could not be allocated: `FUNCTION_ERROR_INIT_FAILURE` (aws-facts §11.6).
+/// Provisioned concurrency could not be allocated: `FUNCTION_ERROR_INIT_FAILURE`
+/// (docs/aws/lambda.md#provisioned-concurrency).
 #[derive(Debug, thiserror::Error)]
 #[error("the function's init failed: {document}")]
 pub struct InitFailure {

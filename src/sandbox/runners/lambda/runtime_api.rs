@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
-/// A synchronous answer is at most 6 MB (aws-facts §11.1); the runtime's error documents are far smaller.
+/// A synchronous answer is at most 6 MB (docs/aws/lambda.md#limits); the runtime's error documents are far
+/// smaller.
 const LONGEST_ANSWER: usize = 6 * 1024 * 1024 + 1024;
 
 /// What the runtime gets from `/next`.

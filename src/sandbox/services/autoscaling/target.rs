@@ -13,7 +13,7 @@ use crate::sandbox::services::sagemaker::{Endpoint, instances};
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
-/// What is scaled: namespace, resource and dimension name it (aws-facts §9.1).
+/// What is scaled: namespace, resource and dimension name it (docs/aws/autoscaling.md#identifiers).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub namespace: String,
@@ -46,7 +46,8 @@ impl Target {
                     serverless: dimension == SERVERLESS,
                 }
             }
-            // Not $LATEST, which has no provisioned concurrency (aws-facts §9.1, §11.6).
+            // Not $LATEST, which has no provisioned concurrency (docs/aws/autoscaling.md#identifiers,
+            // docs/aws/lambda.md#provisioned-concurrency).
             ("lambda", CONCURRENCY, ["function", name, qualifier]) if *qualifier != "$LATEST" => {
                 Kind::Function { name: (*name).to_owned(), qualifier: (*qualifier).to_owned() }
             }
@@ -84,7 +85,8 @@ impl Target {
         Fault::new(400, "ObjectNotFoundException", message)
     }
 
-    /// The role that AWS makes for itself at the first registration (aws-facts §9.2).
+    /// The role that AWS makes for itself at the first registration
+    /// (docs/aws/autoscaling.md#registering-a-target).
     pub(super) fn role_arn(&self, account: &str) -> String {
         let suffix = match self.kind {
             Kind::Variant { .. } => "SageMakerEndpoint",
@@ -97,7 +99,8 @@ impl Target {
         )
     }
 
-    /// The metric that AWS has predefined for it under this name (aws-facts §9.1): namespace, name, statistic.
+    /// The metric that AWS has predefined for it under this name (docs/aws/autoscaling.md#identifiers):
+    /// namespace, name, statistic.
     pub(super) fn predefined(
         &self,
         specification: &Value,
@@ -146,7 +149,8 @@ impl Target {
         json!({"Namespace": namespace, "MetricName": metric, "Statistic": statistic, "Dimensions": dimensions})
     }
 
-    /// Its capacity now. None: it is not in service, so its capacity is not touched (aws-facts §9.2).
+    /// Its capacity now. None: it is not in service, so its capacity is not touched
+    /// (docs/aws/autoscaling.md#registering-a-target).
     pub fn capacity(&self, world: &Arc<World>, region: &str) -> Option<u64> {
         match &self.kind {
             Kind::Variant { endpoint, variant, serverless: false } => {
@@ -169,7 +173,7 @@ impl Target {
         }
     }
 
-    /// The cooldown of a policy that names none, in milliseconds (aws-facts §9.3).
+    /// The cooldown of a policy that names none, in milliseconds (docs/aws/autoscaling.md#target-tracking).
     pub(super) fn cooldown(&self) -> Millis {
         match self.kind {
             Kind::Variant { .. } => 300_000,
@@ -250,7 +254,8 @@ impl Target {
         Ok(())
     }
 
-    /// Refuses what cannot be a target (aws-facts §9.2; the texts for what is missing are not verified).
+    /// Refuses what cannot be a target (docs/aws/autoscaling.md#registering-a-target; the texts for what is
+    /// missing are not verified).
     pub(super) fn check(&self, world: &Arc<World>, region: &str) -> Result<(), Fault> {
         match &self.kind {
             Kind::Variant { endpoint, variant, .. } => {

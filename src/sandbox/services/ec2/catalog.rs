@@ -40,7 +40,7 @@ impl InstanceType {
         INSTANCE_TYPES.iter().find(|offered| offered.name == name)
     }
 
-    /// Whether it draws CPU credits: the T families (aws-facts §12).
+    /// Whether it draws CPU credits: the T families (docs/aws/ec2.md#t2-instances).
     pub fn is_burstable(&self) -> bool {
         self.name.starts_with('t')
     }
@@ -70,7 +70,7 @@ impl InstanceType {
             "instanceStorageSupported": self.gpu.is_some(),
             "gpuInfo": self.gpu.map(|(name, count)| json!({"gpus": [{"name": name, "count": count}]})),
             "burstablePerformanceSupported": self.is_burstable(),
-            // T2 boots from legacy BIOS only (aws-facts §12).
+            // T2 boots from legacy BIOS only (docs/aws/ec2.md#t2-instances).
             "supportedBootModes": if self.hypervisor == "xen" { vec!["legacy-bios"] } else { vec!["legacy-bios", "uefi"] },
         })
     }
@@ -142,7 +142,7 @@ fn shown_image(region: &str, image: &Image) -> Value {
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "enaSupport": true,
-        // AL2023 images start with IMDSv2 (aws-facts §12).
+        // AL2023 images start with IMDSv2 (docs/aws/ec2.md#metadata-service).
         "imdsSupport": (image.name.starts_with("al2023") && !ubuntu).then_some("v2.0"),
         "blockDeviceMapping": [{
             "deviceName": image.root_device,
@@ -325,7 +325,7 @@ pub(super) fn describe_security_groups(call: &Call) -> Answer {
     listed(call, "securityGroupInfo", admitted.then_some((id, shown)).into_iter().collect())
 }
 
-/// The image that a launch names: by id, or as `resolve:ssm:<parameter>` (aws-facts §12).
+/// The image that a launch names: by id, or as `resolve:ssm:<parameter>` (docs/aws/ec2.md#images).
 pub(super) fn image(region: &str, wanted: &str) -> Result<Image, Fault> {
     let Some(parameter) = wanted.strip_prefix("resolve:ssm:") else {
         return Image::find(region, wanted).ok_or_else(|| missing_image(wanted));

@@ -14,7 +14,7 @@ use crate::sandbox::clock::iso8601;
 use crate::sandbox::world::World;
 
 const FOLDER: &str = "ec2/console";
-/// AWS keeps the last 64 KB [D: AWSEC2/latest/APIReference/API_GetConsoleOutput].
+/// AWS keeps the last 64 KB (docs/aws/ec2.md#reading-state).
 const KEPT: usize = 64 << 10;
 
 fn file(world: &World, instance_id: &str) -> PathBuf {

@@ -33,7 +33,7 @@ pub(super) fn missing(ids: &[&str]) -> Fault {
     Fault::new(400, "InvalidInstanceID.NotFound", message)
 }
 
-/// Just after a launch, reads do not find the instance (aws-facts §1.4).
+/// Just after a launch, reads do not find the instance (docs/aws/errors-and-retries.md#new-instances).
 fn is_visible(call: &Call, instance: &Value) -> bool {
     !call.world.enforces(AwsRule::InstanceVisibility)
         || instance["VisibleAt"].as_u64().is_none_or(|at| at <= call.now())
@@ -121,7 +121,7 @@ pub(super) fn describe_instances(call: &Call) -> Answer {
     Ok(json!({"reservationSet": reservations, "nextToken": page.next}))
 }
 
-/// Only running instances, unless all are asked for [M:ec2].
+/// Only running instances, unless all are asked for (docs/aws/ec2.md#reading-state).
 pub(super) fn describe_instance_status(call: &Call) -> Answer {
     let mut found = asked(call, &["instance-state-name", "availability-zone"])?;
     let all = call.flag("IncludeAllInstances");
@@ -166,7 +166,7 @@ fn change(
     Ok(json!({"instancesSet": changes}))
 }
 
-/// Idempotent; one wrong id fails the whole call (aws-facts §12).
+/// Idempotent; one wrong id fails the whole call (docs/aws/ec2.md#terminating).
 pub(super) fn terminate_instances(call: &Call) -> Answer {
     let allowed = |id: &str, instance: &Value| {
         if instance["Protected"] != true {
@@ -185,7 +185,7 @@ fn wrong_state(id: &str, action: &str) -> Fault {
     Fault::new(400, "IncorrectInstanceState", message)
 }
 
-/// Not from pending (aws-facts §12); one that is stopped already stays so.
+/// Not from pending (docs/aws/ec2.md#instance-states); one that is stopped already stays so.
 pub(super) fn stop_instances(call: &Call) -> Answer {
     let allowed = |id: &str, instance: &Value| match State::of(instance) {
         State::Running | State::Stopping | State::Stopped => Ok(()),

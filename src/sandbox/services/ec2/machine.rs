@@ -18,7 +18,7 @@ pub struct Booted {
     pub region: String,
     pub instance_id: String,
     pub instance_type: String,
-    /// Decoded. Runs once, at the first boot (aws-facts §12).
+    /// Decoded. Runs once, at the first boot (docs/aws/ec2.md#user-data).
     pub user_data: Option<Vec<u8>>,
     /// The role whose credentials the instance has.
     pub role_arn: Option<String>,

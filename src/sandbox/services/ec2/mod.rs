@@ -86,7 +86,7 @@ fn invalid_id(code: &'static str, id: &str) -> Fault {
     Fault::new(400, code, format!("Invalid id: \"{id}\""))
 }
 
-/// That a call would have succeeded is told as an error, after all checks (aws-facts §12).
+/// That a call would have succeeded is told as an error, after all checks (docs/aws/ec2.md#dry-runs).
 fn dry_run(call: &Call) -> Result<(), Fault> {
     if call.flag("DryRun") {
         let message = "Request would have succeeded, but DryRun flag is set.";

@@ -1,4 +1,5 @@
-//! An instance's life: pending, running, stopping, stopped, shutting-down, terminated (aws-facts §12).
+//! An instance's life: pending, running, stopping, stopped, shutting-down, terminated
+//! (docs/aws/ec2.md#instance-states).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub(super) const BOOTING: Duration = Duration::from_secs(15);
 const SHUTTING_DOWN: Duration = Duration::from_secs(30);
 const STOPPING: Duration = Duration::from_secs(20);
 
-/// A terminated instance is shown for about an hour (aws-facts §12).
+/// A terminated instance is shown for about an hour (docs/aws/ec2.md#instance-states).
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 fn into(state: State) -> Value {
@@ -154,7 +155,8 @@ pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> R
 }
 
 /// The instance has called `shutdown`: it stops or terminates as it was launched to
-/// (`InstanceInitiatedShutdownBehavior`, whose default is stop: aws-facts §12). One that does not run is left as it is.
+/// (`InstanceInitiatedShutdownBehavior`, whose default is stop: docs/aws/ec2.md#shutdown-behavior). One that
+/// does not run is left as it is.
 ///
 /// # Errors
 /// Only when the sandbox cannot write its files.

@@ -43,7 +43,8 @@ pub(super) fn create_tags(call: &Call) -> Answer {
     Ok(json!({"return": true}))
 }
 
-/// Without tags, all are deleted; a tag with a value only where the value is this one [M:ec2].
+/// Without tags, all are deleted; a tag with a value only where the value is this one
+/// (docs/aws/tagging.md#replacing-and-adding).
 pub(super) fn delete_tags(call: &Call) -> Answer {
     let arns = resources(call)?;
     super::dry_run(call)?;

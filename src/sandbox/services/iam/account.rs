@@ -54,7 +54,7 @@ impl Kind {
                 let policies = world.global(POLICIES).list("").into_iter();
                 policies.map(|(arn, policy)| (arn, policy_detail(world, &policy))).collect()
             }
-            // Only those that are attached to something (aws-facts §13.1).
+            // Only those that are attached to something (docs/aws/iam.md#reading-roles).
             Self::AwsPolicy => aws_managed::all()
                 .map(|(arn, policy)| (arn, policy_detail(world, &policy)))
                 .filter(|(_, detail)| detail["AttachmentCount"] != 0)
@@ -75,7 +75,7 @@ fn user_detail(world: &World) -> Value {
     })
 }
 
-/// Unlike `GetRole`, it has neither description nor session duration (aws-facts §13.1).
+/// Unlike `GetRole`, it has neither description nor session duration (docs/aws/iam.md#reading-roles).
 fn role_detail(world: &World, role: &Value) -> Value {
     let name = role["RoleName"].as_str().unwrap_or_default();
     let mut detail = pick(role, &["Path", "RoleName", "RoleId", "Arn", "CreateDate"]);

@@ -8,7 +8,8 @@ use crate::sandbox::rules::AwsRule;
 use crate::sandbox::store::merge;
 use crate::sandbox::world::World;
 
-/// Why a service cannot assume a role. Its caller is told the same in both cases (aws-facts §1.4).
+/// Why a service cannot assume a role. Its caller is told the same in both cases
+/// (docs/aws/errors-and-retries.md#new-roles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unassumable {
     /// The role is too new: trying again helps (rule `role-propagation`).

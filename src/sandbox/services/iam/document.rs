@@ -173,7 +173,8 @@ impl Statement {
         Ok(())
     }
 
-    /// A principal of this account must exist, and a shared issuer must be narrowed down (aws-facts §2).
+    /// A principal of this account must exist, and a shared issuer must be narrowed down
+    /// (docs/aws/iam.md#oidc-trust).
     fn check_principal(&self, world: &World, principal: &Principal) -> Result<(), Fault> {
         let invalid =
             |kind: &str, name: &str| malformed(format!("Invalid principal in policy: \"{kind}\":\"{name}\""));
@@ -265,12 +266,12 @@ impl Document {
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A document as IAM's answers hold it: URL-encoded after RFC 3986 [M:iam].
+/// A document as IAM's answers hold it: URL-encoded after RFC 3986 (docs/aws/iam.md#documents).
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// A document's size as IAM counts it: without white space (aws-facts §2).
+/// A document's size as IAM counts it: without white space (docs/aws/iam.md#limits).
 pub(super) fn size(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }

@@ -6,7 +6,7 @@ use super::roles::{change, named};
 use super::{document, listed, no_such_entity};
 use crate::sandbox::call::{Answer, Call, Fault};
 
-/// All inline policies of a role together, without white space (aws-facts §2).
+/// All inline policies of a role together, without white space (docs/aws/iam.md#limits).
 const MOST_CHARACTERS: usize = 10_240;
 
 fn missing(name: &str) -> Fault {

@@ -1,6 +1,6 @@
-//! When a role last used which service (aws-facts §13.2). The sandbox does not trace calls to roles, so it has
-//! data only where a test has set some ([`super::control`]); else it says what AWS says of an unused service:
-//! the service is listed without a time.
+//! When a role last used which service (docs/aws/iam.md#last-used). The sandbox does not trace calls to
+//! roles, so it has data only where a test has set some ([`super::control`]); else it says what AWS says of
+//! an unused service: the service is listed without a time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -41,7 +41,7 @@ const POLICIES: &str = "iam.policy";
 /// Instance profiles by name.
 const PROFILES: &str = "iam.instance-profile";
 
-/// Limits of names and values: aws-facts §2 [M:iam].
+/// Limits of names and values: docs/aws/iam.md#limits.
 const NAME: &str = "[\\w+=,.@-]+";
 const ROLE: Rule = Rule::ANY.at("RoleName").required().length(1, 64).pattern(NAME);
 const POLICY: Rule = Rule::ANY.at("PolicyName").required().length(1, 128).pattern(NAME);
@@ -217,13 +217,14 @@ fn arn(world: &World, kind: &str, path: &str, name: &str) -> String {
     world.arn("iam", "", &format!("{kind}{path}{name}"))
 }
 
-/// Whether a table has a name already, however it is written: IAM's names differ in more than case (aws-facts §2).
+/// Whether a table has a name already, however it is written: IAM's names differ in more than case
+/// (docs/aws/iam.md#limits).
 fn taken(world: &World, table: &'static str, member: &str, name: &str) -> bool {
     let all = world.global(table).list("");
     all.iter().any(|(_, doc)| doc[member].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)))
 }
 
-/// The tags that a create asks for, checked: a bad one fails the whole create (aws-facts §2).
+/// The tags that a create asks for, checked: a bad one fails the whole create (docs/aws/tagging.md#limits).
 fn wanted_tags(call: &Call) -> Result<Tags, Fault> {
     let list = call.list("Tags");
     let wanted = tags::from_list(list);

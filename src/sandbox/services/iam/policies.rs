@@ -13,7 +13,7 @@ use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
-/// aws-facts §2.
+/// docs/aws/iam.md#limits.
 const MOST_POLICIES: usize = 1_500;
 const MOST_VERSIONS: usize = 5;
 const LONGEST: usize = 6_144;
@@ -88,7 +88,8 @@ fn bounded_by(world: &World, arn: &str) -> Vec<(String, Value)> {
     roles
 }
 
-/// What is shown of a policy besides its versions and tags. Lists have no description [M:iam].
+/// What is shown of a policy besides its versions and tags. Lists have no description
+/// (docs/aws/iam.md#documents).
 pub(super) fn summary(world: &World, policy: &Value) -> Value {
     let arn = policy["Arn"].as_str().unwrap_or_default();
     let members = &["PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "CreateDate", "UpdateDate"];

@@ -15,7 +15,8 @@ use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
-/// How long EC2 does not know a new profile, although IAM shows it (aws-facts §1.4).
+/// How long EC2 does not know a new profile, although IAM shows it
+/// (docs/aws/errors-and-retries.md#new-instance-profiles).
 const PROPAGATION: Duration = Duration::from_secs(10);
 
 fn missing(name: &str) -> Fault {
@@ -106,7 +107,7 @@ fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> R
     changed?.ok_or_else(|| missing(name))
 }
 
-/// A profile holds one role; that is a hard limit (aws-facts §2).
+/// A profile holds one role; that is a hard limit (docs/aws/iam.md#instance-profiles).
 pub(super) fn add_role_to_instance_profile(call: &Call) -> Answer {
     named(call)?;
     roles::arn(call)?;
@@ -145,7 +146,8 @@ pub struct Profile {
     pub role_arn: Option<String>,
 }
 
-/// The profile with this name or ARN, when EC2 knows it by now (rule `profile-propagation`, aws-facts §1.4).
+/// The profile with this name or ARN, when EC2 knows it by now (rule `profile-propagation`,
+/// docs/aws/errors-and-retries.md#new-instance-profiles).
 pub fn instance_profile(world: &World, name_or_arn: &str) -> Option<Profile> {
     let name = name_or_arn.rsplit('/').next().unwrap_or(name_or_arn);
     let profile = world.global(PROFILES).get(name)?;

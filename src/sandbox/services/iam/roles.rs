@@ -14,15 +14,16 @@ use crate::sandbox::store::merge;
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
-/// Default quotas (aws-facts §2).
+/// Default quotas (docs/aws/iam.md#limits).
 const MOST_ROLES: usize = 1_000;
 const MOST_ATTACHED: usize = 10;
 const LONGEST_TRUST: usize = 2_048;
 
-/// How long a new role cannot be assumed: tools wait 5 to 60 s for it (aws-facts §1.4).
+/// How long a new role cannot be assumed: tools wait 5 to 60 s for it
+/// (docs/aws/errors-and-retries.md#new-roles).
 const PROPAGATION: Duration = Duration::from_secs(8);
 
-/// Use that lies further back is not known (aws-facts §13.2).
+/// Use that lies further back is not known (docs/aws/iam.md#last-used).
 const TRACKED: Duration = Duration::from_secs(400 * 24 * 3_600);
 
 pub(super) fn missing(name: &str) -> Fault {
@@ -44,7 +45,7 @@ pub(super) fn arn(call: &Call) -> Result<String, Fault> {
     Ok(role["Arn"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Service-linked roles are changed by AWS only (aws-facts §2).
+/// Service-linked roles are changed by AWS only (docs/aws/iam.md#service-linked-roles).
 fn modifiable(role: &Value) -> Result<(), Fault> {
     if !role["Path"].as_str().is_some_and(|path| path.starts_with("/aws-service-role/")) {
         return Ok(());
@@ -69,7 +70,7 @@ pub(super) fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, F
 }
 
 /// What every operation shows of a role. `ListRoles` shows no more: no tags, no boundary, no last use
-/// (aws-facts §0 trap 14, §13.1).
+/// (docs/aws/iam.md#reading-roles).
 pub(super) fn summary(role: &Value) -> Value {
     let mut shown =
         pick(role, &["Path", "RoleName", "RoleId", "Arn", "CreateDate", "Description", "MaxSessionDuration"]);
@@ -199,7 +200,7 @@ pub(super) fn update_assume_role_policy(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// The API does not cascade: what hangs on the role has to go first (aws-facts §2).
+/// The API does not cascade: what hangs on the role has to go first (docs/aws/iam.md#deleting-a-role).
 pub(super) fn delete_role(call: &Call) -> Answer {
     let role = named(call)?;
     modifiable(&role)?;

@@ -17,7 +17,7 @@ const fn linked(service: &'static str, role: &'static str, policy: Option<&'stat
     Linked { service, role, policy }
 }
 
-/// aws-facts §9.2 and §13.3.
+/// docs/aws/autoscaling.md#registering-a-target, docs/aws/iam.md#service-linked-roles.
 const LINKED: &[Linked] = &[
     linked(
         "sagemaker.application-autoscaling.amazonaws.com",
@@ -87,7 +87,8 @@ impl Linked {
     }
 }
 
-/// Deletion is a task (aws-facts §13.3); here nothing can hold it up, so it is done at once.
+/// Deletion is a task (docs/aws/iam.md#service-linked-roles); here nothing can hold it up, so it is done at
+/// once.
 pub(super) fn delete(call: &Call) -> Answer {
     let role = roles::named(call)?;
     let path = role["Path"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Aliases, which point to one version, or to two by weight (aws-facts §11.4).
+//! Aliases, which point to one version, or to two by weight (docs/aws/lambda.md#versions-and-aliases).
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,8 @@ pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
     Ok(Reply::json(201, &alias))
 }
 
-/// An update without `RoutingConfig` leaves the weights as they are, which is how they linger (aws-facts §11.6).
+/// An update without `RoutingConfig` leaves the weights as they are, which is how they linger
+/// (docs/aws/lambda.md#provisioned-concurrency).
 fn route(call: &Call, alias: &mut Value) {
     let weights = &call.input["RoutingConfig"]["AdditionalVersionWeights"];
     match (&call.input["RoutingConfig"], weights.as_object()) {

@@ -23,7 +23,7 @@ const FOLDER: &str = "lambda/code";
 /// Where the archives are downloaded; a path that no AWS API has.
 pub(super) const DOWNLOAD: &str = "/lambda-code/{Sha256}";
 
-/// aws-facts §11.1. The request limit is the whole JSON with the archive in base64.
+/// docs/aws/lambda.md#limits. The request limit is the whole JSON with the archive in base64.
 const LARGEST_REQUEST: usize = 70_167_211;
 const LARGEST_ARCHIVE: usize = 50 << 20;
 const LARGEST_UNZIPPED: u64 = 250 << 20;

@@ -13,9 +13,10 @@ use crate::sandbox::protocol::rest_json::Reply;
 use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
 
-/// What an account has after some use; new ones have less (10 was seen, aws-facts §11.1).
+/// What an account has after some use; new ones have less (10 was seen, docs/aws/lambda.md#limits).
 const USUAL_LIMIT: u64 = 1_000;
-/// AWS keeps this much for functions that reserve nothing; all of it in accounts that have less (aws-facts §11.6).
+/// AWS keeps this much for functions that reserve nothing; all of it in accounts that have less
+/// (docs/aws/lambda.md#concurrency).
 const LEAST_UNRESERVED: u64 = 100;
 
 const ACCOUNT: &str = "lambda.account";
@@ -89,7 +90,7 @@ impl<'a> Taker<'a> {
     }
 }
 
-/// Whether provisioned concurrency of `count` fits (aws-facts §11.6).
+/// Whether provisioned concurrency of `count` fits (docs/aws/lambda.md#provisioned-concurrency).
 pub(super) fn check_provisioned(place: &Place, function: &str, key: &str, count: u64) -> Result<(), Fault> {
     if !place.world.enforces(AwsRule::ProvisionedHeadroom) {
         return Ok(());
@@ -151,7 +152,8 @@ pub(super) fn get_function_concurrency(call: &Call) -> Result<Reply, Fault> {
     ))
 }
 
-/// Unreserved here is without reservations only: provisioned concurrency is not subtracted [M:lambda AccountLimit].
+/// Unreserved here is without reservations only: provisioned concurrency is not subtracted
+/// (docs/aws/lambda.md#limits).
 pub(super) fn get_account_settings(call: &Call) -> Result<Reply, Fault> {
     let place = Place::of(call);
     let budget = Budget::of(&place, Taker::Nobody);
@@ -206,7 +208,7 @@ impl Running {
     /// Takes a place for one invocation.
     ///
     /// # Errors
-    /// 429 when all are taken (aws-facts §11.5).
+    /// 429 when all are taken (docs/aws/lambda.md#invoking).
     pub fn enter(&self, place: &Place, function: &str) -> Result<Slot, Fault> {
         let throttled = |reason: &str| {
             Fault::new(429, "TooManyRequestsException", "Rate Exceeded.").with("Reason", reason)

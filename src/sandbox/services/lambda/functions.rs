@@ -1,4 +1,4 @@
-//! Functions: create, read, update, delete. The states are those of aws-facts §11.3.
+//! Functions: create, read, update, delete. The states are those of docs/aws/lambda.md#states.
 
 use serde_json::{Value, json};
 
@@ -90,7 +90,8 @@ pub(super) fn list_functions(call: &Call) -> Result<Reply, Fault> {
     listed(call, "Functions", all)
 }
 
-/// A page of configurations, which have no states in lists [M:lambda ListFunctions].
+/// A page of configurations, which have no states in lists
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>.
 pub(super) fn listed(call: &Call, member: &str, mut all: Vec<(String, Value)>) -> Result<Reply, Fault> {
     for (_, configuration) in &mut all {
         if let Some(members) = configuration.as_object_mut() {
@@ -116,7 +117,7 @@ pub(super) fn page(
     Ok(Reply::json(200, &output))
 }
 
-/// The gates of aws-facts §11.3.
+/// The gates of docs/aws/lambda.md#states.
 pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fault> {
     let cannot = "The operation cannot be performed at this time.";
     let state = configuration["State"].as_str().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Invocations (aws-facts §11.5): which version runs, how large payloads may be, what is told about the end.
+//! Invocations (docs/aws/lambda.md#invoking): which version runs, how large payloads may be, what is told
+//! about the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,10 @@ use crate::sandbox::protocol::rest_json::Reply;
 use crate::sandbox::rules::AwsRule;
 use crate::sandbox::services::cloudwatch::{self, Measure};
 
-/// aws-facts §11.1
+/// docs/aws/lambda.md#limits
 const LARGEST_REQUEST: usize = 6 << 20;
 const LARGEST_EVENT: usize = 1 << 20;
-/// Lambda tries an event again after a minute, and after two [D: lambda/latest/dg/invocation-async].
+/// Lambda tries an event again after a minute, and after two (docs/aws/lambda.md#invoking).
 const EVENT_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
 pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
@@ -146,8 +147,9 @@ impl Run {
         entered
     }
 
-    /// How much of the provisioned concurrency is in use: what auto scaling follows. It is measured when there are
-    /// invocations only, so without any nothing is scaled in, as on AWS [D: lambda/latest/dg/provisioned-concurrency].
+    /// How much of the provisioned concurrency is in use: what auto scaling follows. It is measured when
+    /// there are invocations only, so without any nothing is scaled in, as on AWS
+    /// (docs/aws/autoscaling.md#target-tracking).
     fn occupy(&self) -> Slot {
         let running = self.place.world.parts.get::<Running>();
         let (slot, count) = running.occupy(&self.place, &self.version.name, &self.version.version);
@@ -187,7 +189,8 @@ impl Run {
         }
     }
 
-    /// By function, and by the version or alias that was named [D: lambda/latest/dg/monitoring-metrics].
+    /// By function, and by the version or alias that was named
+    /// (docs/aws/cloudwatch.md#endpoint-and-function-metrics).
     fn measure(&self, metric: &str, value: f64, unit: &str) {
         let name = self.version.name.as_str();
         let mut dimensions = vec![vec![("FunctionName", name.to_owned())]];

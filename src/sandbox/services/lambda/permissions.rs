@@ -6,7 +6,7 @@ use super::place::{LATEST, Place, Target, conflict, invalid, not_found};
 use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::protocol::rest_json::Reply;
 
-/// aws-facts §11.1
+/// docs/aws/lambda.md#limits
 const LARGEST_POLICY: usize = 20 << 10;
 
 /// The policies of a function's document are named by qualifier; the function's own has none.

@@ -235,7 +235,7 @@ pub(super) fn not_found(message: impl Into<String>) -> Fault {
     Fault::new(404, "ResourceNotFoundException", message)
 }
 
-/// A guard by revision: 412 when the caller has seen another one (aws-facts §11.4).
+/// A guard by revision: 412 when the caller has seen another one (docs/aws/lambda.md#versions-and-aliases).
 pub(super) fn check_revision(call: &Call, current: &Value) -> Result<(), Fault> {
     match call.maybe("RevisionId") {
         Some(given) if current["RevisionId"] != given => Err(Fault::new(

@@ -1,4 +1,5 @@
-//! Provisioned concurrency (aws-facts §11.6): environments that are initialised before they are needed.
+//! Provisioned concurrency (docs/aws/lambda.md#provisioned-concurrency): environments that are initialised
+//! before they are needed.
 
 use std::sync::Arc;
 use std::time::Duration;

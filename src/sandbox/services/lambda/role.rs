@@ -5,7 +5,7 @@ use crate::sandbox::call::{Call, Fault};
 use crate::sandbox::services::iam;
 
 /// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known everywhere
-/// (aws-facts §1.4).
+/// (docs/aws/errors-and-retries.md#new-roles).
 pub(super) fn check(call: &Call, arn: &str) -> Result<(), Fault> {
     let account = arn.split(':').nth(4);
     if account.is_some_and(|account| account != call.world.account) {

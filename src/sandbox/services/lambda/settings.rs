@@ -1,4 +1,4 @@
-//! A function's configuration: what a caller may set, AWS's limits for it (aws-facts §11.1, §11.2), its defaults.
+//! A function's configuration: what a caller may set, AWS's limits for it (docs/aws/lambda.md), its defaults.
 
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,8 @@ const RUNTIMES: &[Runtime] = &[
     runtime("provided.al2", "", ""),
 ];
 
-/// Lambda's own variables, which a function's environment cannot set [D: lambda/latest/dg/configuration-envvars].
+/// Lambda's own variables, which a function's environment cannot set
+/// (docs/aws/lambda.md#environment-variables).
 const RESERVED: &[&str] = &[
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -129,7 +130,7 @@ pub(super) fn given(call: &Call) -> Result<Map<String, Value>, Fault> {
     Ok(given)
 }
 
-/// The configuration of a new function: Pending, as AWS shows it first (aws-facts §11.3).
+/// The configuration of a new function: Pending, as AWS shows it first (docs/aws/lambda.md#states).
 pub(super) fn new(call: &Call, place: &Place, name: &str, package: &Package) -> Result<Value, Fault> {
     let given = given(call)?;
     if !(given.contains_key("Runtime") && given.contains_key("Handler")) {

@@ -1,4 +1,4 @@
-//! Published versions (aws-facts §11.4).
+//! Published versions (docs/aws/lambda.md#versions-and-aliases).
 
 use serde_json::{Value, json};
 

@@ -48,7 +48,7 @@ pub(super) fn delete_retention_policy(call: &Call) -> Answer {
     set_retention(call, None)
 }
 
-/// Without a policy, events never expire [M:logs].
+/// Without a policy, events never expire (docs/aws/cloudwatch-logs.md#retention).
 fn set_retention(call: &Call, days: Option<i64>) -> Answer {
     let set = call.shelf(GROUPS).update(call.text("logGroupName"), |entry| {
         merge(&mut entry.doc, json!({"retentionInDays": days}));
@@ -137,7 +137,8 @@ pub(super) fn list_tags_for_resource(call: &Call) -> Answer {
     Ok(json!({"tags": tags}))
 }
 
-/// The ARN to tag, of a group that exists. Unlike the `arn` of DescribeLogGroups it does not end in `:*` [M:logs].
+/// The ARN to tag, of a group that exists. Unlike the `arn` of DescribeLogGroups it does not end in `:*`
+/// (docs/aws/cloudwatch-logs.md#arns-of-groups).
 fn tagged_group(call: &Call) -> Result<&str, Fault> {
     let arn = call.text("resourceArn");
     let known = arn.split_once(":log-group:").is_some_and(|(_, name)| call.shelf(GROUPS).has(name));

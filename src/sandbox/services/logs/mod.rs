@@ -25,7 +25,7 @@ const STREAM_NAME: Rule = STREAM.at("logStreamName").required();
 const RESOURCE_ARN: Rule = Rule::ANY.at("resourceArn").required().length(1, 1011);
 const LIST_LIMIT: Rule = Rule::ANY.at("limit").range(1, 50);
 const EVENT_LIMIT: Rule = Rule::ANY.at("limit").range(1, 10_000);
-/// The retention periods that AWS offers, in days [M:logs PutRetentionPolicy].
+/// The retention periods that AWS offers, in days (docs/aws/cloudwatch-logs.md#retention).
 const RETENTION: Rule = Rule::ANY.at("retentionInDays").required().one_of(&[
     "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096",
     "1827", "2192", "2557", "2922", "3288", "3653",

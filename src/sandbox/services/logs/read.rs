@@ -8,7 +8,8 @@ use super::events::{self, Placed};
 use super::{STREAMS, group_named, invalid, missing_stream, stream_key};
 use crate::sandbox::call::{Answer, Call, Fault};
 
-/// A page holds at most 10,000 events and 1 MiB, counted as 26 bytes more than each message [M:logs].
+/// A page holds at most 10,000 events and 1 MiB, counted as 26 bytes more than each message
+/// (docs/aws/cloudwatch-logs.md#reading-a-stream).
 const MOST_EVENTS: usize = 10_000;
 const MOST_BYTES: usize = 1 << 20;
 
@@ -45,7 +46,7 @@ impl Token {
 }
 
 /// At the end of a stream the token that came in goes out again: that, and not an empty page, says that there
-/// is no more (aws-facts §5.8).
+/// is no more (docs/aws/cloudwatch-logs.md#reading-a-stream).
 pub(super) fn get_log_events(call: &Call) -> Answer {
     let group = group_named(call)?;
     let stream = call.text("logStreamName");
@@ -58,7 +59,8 @@ pub(super) fn get_log_events(call: &Call) -> Answer {
         None => Token::Backward(u64::MAX),
     };
     let from = call.number("startTime").and_then(|time| u64::try_from(time).ok()).unwrap_or(0);
-    // The end time is not included here, unlike in FilterLogEvents [M:logs].
+    // The end time is not included here, unlike in FilterLogEvents
+    // (docs/aws/cloudwatch-logs.md#reading-a-stream).
     let until = call.number("endTime").and_then(|time| u64::try_from(time).ok()).unwrap_or(u64::MAX);
     let path = events::stream_file(&call.world, &call.region, &group, stream);
     let most = limit(call);

@@ -14,7 +14,7 @@ use super::{Cx, blob, tagging};
 use crate::sandbox::call::Fault;
 use crate::sandbox::world::World;
 
-/// A copy in one call has at most 5 GiB; UploadPartCopy does more [D: AmazonS3/latest/API/API_CopyObject].
+/// A copy in one call has at most 5 GiB; UploadPartCopy does more (docs/aws/s3.md#limits).
 const LARGEST: u64 = 5 << 30;
 
 /// Where the bytes of a copy come from.

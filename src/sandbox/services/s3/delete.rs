@@ -7,7 +7,7 @@ use super::object::{self, Guard};
 use super::refusal::malformed_xml;
 use crate::sandbox::call::Fault;
 
-/// DeleteObjects takes this many keys (aws-facts §3.1).
+/// DeleteObjects takes this many keys (docs/aws/s3.md#deleting-many-objects).
 const MOST: usize = 1_000;
 
 pub async fn delete_object(cx: Cx, input: dto::DeleteObjectInput) -> Result<dto::DeleteObjectOutput, Fault> {

@@ -1,4 +1,4 @@
-//! Checksums of bytes on their way to disk, and what the client says they are (aws-facts §3.4).
+//! Checksums of bytes on their way to disk, and what the client says they are (docs/aws/s3.md#checksums).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

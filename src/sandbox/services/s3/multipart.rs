@@ -1,4 +1,4 @@
-//! Multipart uploads: parts in any order, one object at the end (aws-facts §3.5).
+//! Multipart uploads: parts in any order, one object at the end (docs/aws/s3.md#multipart-uploads).
 
 use std::fs::File;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::bucket::arn;
 use crate::sandbox::call::Fault;
 
-/// Largest policy of a bucket in bytes [D: AmazonS3/latest/userguide/bucket-policies].
+/// Largest policy of a bucket in bytes (docs/aws/s3.md#limits).
 const LARGEST: usize = 20 << 10;
 
 /// Checks a policy for a bucket and says whether it is public.
@@ -100,7 +100,7 @@ fn check(bucket: &str, statement: &Value) -> Result<(), Fault> {
 }
 
 /// Keys whose fixed values make a statement for everybody one for somebody
-/// [D: AmazonS3/latest/userguide/access-control-block-public-access, the meaning of "public"].
+/// (docs/aws/s3.md#public-policies).
 const NARROWING: &[&str] = &[
     "aws:principalaccount",
     "aws:principalarn",

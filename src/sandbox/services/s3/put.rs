@@ -16,7 +16,7 @@ pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutOb
     let encryption =
         Encryption::choose(&bucket, input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
     let guard = Guard { if_match: input.if_match.clone(), if_none_match: input.if_none_match.clone() };
-    // S3 itself adds CRC64NVME to what comes without a checksum (aws-facts §3.4).
+    // S3 itself adds CRC64NVME to what comes without a checksum (docs/aws/s3.md#checksums).
     let claims = Claims::new(
         &cx.wire,
         given_sums!(input),

@@ -1,4 +1,4 @@
-//! A bucket's settings besides its tags (aws-facts §3.3).
+//! A bucket's settings besides its tags (docs/aws/s3.md#defaults-of-a-new-bucket).
 
 use s3s::dto;
 

@@ -12,7 +12,7 @@ use crate::sandbox::tags::{self, Tags};
 /// S3's code for a tag that breaks the rules.
 const INVALID: &str = "InvalidTag";
 
-/// An object has at most this many tags [D: AmazonS3/latest/userguide/object-tagging].
+/// An object has at most this many tags (docs/aws/s3.md#limits).
 const MOST_OF_OBJECT: usize = 10;
 
 fn to_set(tags: Tags) -> dto::TagSet {
@@ -66,7 +66,7 @@ pub async fn get_bucket(
     Ok(dto::GetBucketTaggingOutput { tag_set: to_set(tags) })
 }
 
-/// Replaces the whole set (aws-facts §3.2).
+/// Replaces the whole set (docs/aws/tagging.md#replacing-and-adding).
 pub async fn put_bucket(
     cx: Cx,
     input: dto::PutBucketTaggingInput,

@@ -287,7 +287,7 @@ async fn what_is_corrupted_on_its_way_is_refused() {
     sandbox.stop().await;
 }
 
-/// What no SDK sends: a deletion without a checksum (aws-facts §3.1).
+/// What no SDK sends: a deletion without a checksum (docs/aws/s3.md#deleting-many-objects).
 #[tokio::test]
 async fn a_deletion_of_many_needs_a_checksum() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -50,7 +50,8 @@ pub(super) struct Wanted {
     pub config: String,
     pub variants: Vec<Variant>,
     pub data_capture: Value,
-    /// The deployment's policy; null for the default, blue/green all at once (aws-facts §8.2).
+    /// The deployment's policy; null for the default, blue/green all at once
+    /// (docs/aws/sagemaker-endpoints.md#deployment-policies).
     pub deployment: Value,
 }
 
@@ -67,7 +68,7 @@ pub(super) fn wanted(doc: &Value) -> Option<Wanted> {
     serde_json::from_value(doc[WANTED].clone()).ok()
 }
 
-/// Instances by type. Old and new fleet count both while an update runs (aws-facts §4.4).
+/// Instances by type. Old and new fleet count both while an update runs (docs/aws/sagemaker.md#quotas).
 pub(super) fn instances_of(variants: &[Variant]) -> instances::Count {
     let mut count = instances::Count::new();
     for variant in variants {
@@ -122,7 +123,8 @@ impl Endpoint {
         Self { world: Arc::clone(world), region: region.to_owned(), name: name.to_owned() }
     }
 
-    /// Its log group; the streams are `<variant>/<instance>` (aws-facts §7.4).
+    /// Its log group; the streams are `<variant>/<instance>`
+    /// (docs/aws/sagemaker-endpoints.md#endpoint-states).
     pub fn log_group(&self) -> String {
         format!("/aws/sagemaker/Endpoints/{}", self.name)
     }
@@ -169,8 +171,9 @@ impl Endpoint {
         });
     }
 
-    /// The deployment has failed. A new endpoint is `Failed` and can only be deleted; an update is rolled back
-    /// without a sound: the endpoint is `InService` again, on the old configuration (aws-facts §7.4).
+    /// The deployment has failed. A new endpoint is `Failed` and can only be deleted; an update is rolled
+    /// back without a sound: the endpoint is `InService` again, on the old configuration
+    /// (docs/aws/sagemaker-endpoints.md#endpoint-states).
     pub fn failed(&self, reason: &str) {
         let now = epoch_seconds(self.world.clock.now());
         let rolls_back = self.world.enforces(AwsRule::FailedUpdateRollsBack);
@@ -271,7 +274,8 @@ fn end_deployment(doc: &mut Value) {
 }
 
 /// While something is under way nothing else may be begun; a failed endpoint can only be deleted
-/// (aws-facts §4.2, §7.4). The text for the latter is not AWS's.
+/// (docs/aws/sagemaker.md#not-found-and-wrong-state, docs/aws/sagemaker-endpoints.md#endpoint-states). The
+/// text for the latter is not AWS's.
 pub(super) fn check_idle(world: &World, doc: &Value, arn: &str) -> Result<(), Fault> {
     match doc["EndpointStatus"].as_str().unwrap_or_default() {
         "InService" => Ok(()),

@@ -1,4 +1,4 @@
-//! Endpoints (aws-facts §7.4, §8).
+//! Endpoints (docs/aws/sagemaker-endpoints.md).
 
 use std::time::Duration;
 
@@ -158,7 +158,8 @@ pub fn update(call: &Call) -> Answer {
 }
 
 /// Unless the caller asks to retain them, live counts and weights fall back to those of the configuration: an
-/// endpoint that was scaled out shrinks at once (aws-facts §8.1).
+/// endpoint that was scaled out shrinks at once
+/// (docs/aws/sagemaker-endpoints.md#updating-variant-properties).
 fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
     if !call.flag("RetainAllVariantProperties") && call.world.enforces(AwsRule::UpdateResetsLiveCounts) {
         return;
@@ -179,8 +180,8 @@ fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
     }
 }
 
-/// A variant that is a scalable target can neither change its instance type nor go (aws-facts §8.3, whose text is
-/// not verified).
+/// A variant that is a scalable target can neither change its instance type nor go
+/// (docs/aws/sagemaker-endpoints.md#updating-under-autoscaling, whose text is not verified).
 fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
     if !call.world.enforces(AwsRule::ScaledVariantKeepsType) {
         return Ok(());
@@ -201,7 +202,8 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
     Ok(())
 }
 
-/// Deployment guardrails need the same variant names; a rolling update needs one variant (aws-facts §8.2).
+/// Deployment guardrails need the same variant names; a rolling update needs one variant
+/// (docs/aws/sagemaker-endpoints.md#deployment-policies).
 fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
     let config = &call.input["DeploymentConfig"];
     if config.is_null() || !call.world.enforces(AwsRule::DeploymentGuardrails) {
@@ -232,7 +234,7 @@ pub fn update_capacities(call: &Call) -> Answer {
 }
 
 /// An endpoint under way cannot be deleted either. Its name stays taken until it is gone; its scalable targets go
-/// with it (aws-facts §7.4, §9.5).
+/// with it (docs/aws/sagemaker-endpoints.md#endpoint-states, docs/aws/autoscaling.md#removing-a-target).
 pub fn delete(call: &Call) -> Answer {
     let doc = ENDPOINT.update(call, |entry| {
         let arn = entry.doc["EndpointArn"].as_str().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Models and endpoint configurations: what endpoints are made of. Neither can be changed (aws-facts §7.1, §7.3).
+//! Models and endpoint configurations: what endpoints are made of. Neither can be changed
+//! (docs/aws/sagemaker-endpoints.md).
 
 use serde_json::{Value, json};
 
@@ -54,7 +55,8 @@ pub async fn create_model(call: Call) -> Answer {
     MODEL.create(&call, doc)
 }
 
-/// Access to the image and to the archive is checked when the model is made (aws-facts §1.4, §7.1).
+/// Access to the image and to the archive is checked when the model is made
+/// (docs/aws/errors-and-retries.md#model-access, docs/aws/sagemaker-endpoints.md#models).
 async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(), Fault> {
     match container["Image"].as_str() {
         Some(image) => check_image_region(call, image)?,
@@ -85,7 +87,8 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
     Ok(())
 }
 
-/// Images come from the registry of the region where they run (aws-facts §6). The text is not AWS's.
+/// Images come from the registry of the region where they run (docs/aws/sagemaker.md#framework-images). The
+/// text is not AWS's.
 pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
     let registry = image.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split_once('.'));
     match registry {
@@ -142,7 +145,8 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
     ENDPOINT_CONFIG.create(call, doc)
 }
 
-/// Instances or serverless, not both, and types that hosting has (aws-facts §7.3).
+/// Instances or serverless, not both, and types that hosting has
+/// (docs/aws/sagemaker-endpoints.md#endpoint-configurations).
 fn check_variant(call: &Call, index: usize, variant: &Value) -> Result<(), Fault> {
     let path = format!("productionVariants.{}.member.instanceType", index + 1);
     let instance_type = variant["InstanceType"].as_str();

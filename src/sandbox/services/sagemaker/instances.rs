@@ -54,7 +54,8 @@ fn all(offered: &'static [(&str, &str)]) -> impl Iterator<Item = String> {
     })
 }
 
-/// Types whose family has disks of its own: they take no volume size (aws-facts §5.1).
+/// Types whose family has disks of its own: they take no volume size
+/// (docs/aws/sagemaker-training.md#creating-a-job).
 pub fn has_own_disk(instance_type: &str) -> bool {
     let family = instance_type.split('.').nth(1).unwrap_or_default();
     ["g4dn", "g5", "g6", "g6e", "g7", "g7e", "m5d", "c5d", "r5d", "p3dn", "trn1", "trn1n", "trn2"]
@@ -62,7 +63,7 @@ pub fn has_own_disk(instance_type: &str) -> bool {
         || ["p4", "p5", "p6"].iter().any(|prefix| family.starts_with(prefix))
 }
 
-/// Burstable types (aws-facts §9.2).
+/// Burstable types (docs/aws/autoscaling.md#registering-a-target).
 pub fn is_burstable(instance_type: &str) -> bool {
     instance_type.starts_with("ml.t")
 }
@@ -76,7 +77,7 @@ const QUOTAS: &str = "servicequotas.sagemaker";
 /// What an account has that AWS has raised: the sandbox's default, enough for any example.
 const RAISED: u64 = 20;
 
-/// What a fresh account has (aws-facts §4.4); everything that is not here is zero.
+/// What a fresh account has (docs/aws/sagemaker.md#quotas); everything that is not here is zero.
 const FRESH: &[(&str, Usage, u64)] = &[
     ("ml.m5.large", Usage::SpotTraining, 4),
     ("ml.m5.xlarge", Usage::SpotTraining, 4),
@@ -120,7 +121,7 @@ pub fn make_account_fresh(world: &World, region: &str) -> Result<(), Fault> {
         .try_for_each(|(instance_type, usage, value)| set_quota(world, region, instance_type, *usage, *value))
 }
 
-/// Refuses to use `more` instances beside those in use (aws-facts §4.2).
+/// Refuses to use `more` instances beside those in use (docs/aws/sagemaker.md#quotas).
 pub fn within_quota(
     world: &World,
     region: &str,

@@ -23,7 +23,7 @@ pub struct Job {
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
     pub status: Ended,
-    /// URI of `model.tar.gz`; a stopped job may have one too (aws-facts §5.2).
+    /// URI of `model.tar.gz`; a stopped job may have one too (docs/aws/sagemaker-training.md#states).
     pub model: Option<String>,
     /// The last value of each metric.
     pub metrics: Vec<(String, f64)>,
@@ -37,7 +37,7 @@ pub enum Ended {
     /// With the `FailureReason`, which is cut at 1024 characters.
     Failed(String),
     Stopped,
-    /// The time limits end a job as `Stopped`, not as `Failed` (aws-facts §5.2).
+    /// The time limits end a job as `Stopped`, not as `Failed` (docs/aws/sagemaker-training.md#states).
     MaxRuntimeExceeded,
     MaxWaitTimeExceeded,
 }
@@ -90,7 +90,8 @@ impl Job {
         modified(&self.document().unwrap_or_default())
     }
 
-    /// Where a result of the job goes: `<S3OutputPath>/<job>/output/<file>` (aws-facts §5.4).
+    /// Where a result of the job goes: `<S3OutputPath>/<job>/output/<file>`
+    /// (docs/aws/sagemaker-training.md#container-layout).
     pub fn artifact(&self, file: &str) -> String {
         let document = self.document().unwrap_or_default();
         let output = document["OutputDataConfig"]["S3OutputPath"].as_str().unwrap_or_default();
@@ -149,7 +150,7 @@ impl Job {
             }
             if !end.metrics.is_empty() {
                 let metric = |(name, value): &(String, f64)| json!({"MetricName": name, "Value": value, "Timestamp": epoch_seconds(now)});
-                // At most 40 (aws-facts §5.8).
+                // At most 40 (docs/aws/sagemaker-training.md#metrics).
                 doc["FinalMetricDataList"] = end.metrics.iter().take(40).map(metric).collect();
             }
             Ok(())

@@ -27,7 +27,7 @@ use crate::sandbox::call::{Fault, op, op_async};
 use crate::sandbox::protocol::constraint::Rule;
 use crate::sandbox::protocol::json11::Api;
 
-// Names (aws-facts §4.1).
+// Names (docs/aws/sagemaker.md#names).
 const JOB_NAME: Rule = Rule::ANY.length(1, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}");
 const NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}");
 const MODEL_NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?");
@@ -53,7 +53,7 @@ const TAGGED: Rule = Rule::ANY
     .length(0, 256)
     .pattern("arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+");
 
-/// Unknown names and taken names have a text per kind (aws-facts §4.1, §4.2; notebooks as moto quotes them).
+/// Unknown names and taken names have a text per kind (docs/aws/sagemaker.md; notebooks as moto quotes them).
 const TRAINING_JOB: Kind = Kind {
     table: "sagemaker.training-job",
     path: "training-job",

@@ -1,4 +1,4 @@
-//! Notebook instances and their lifecycle configurations (aws-facts §10).
+//! Notebook instances and their lifecycle configurations (docs/aws/sagemaker-notebooks.md).
 
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-/// Starts from Amazon Linux 2023 only since 2026-07-01 (§10.2); the texts are not AWS's.
+/// Starts from Amazon Linux 2023 only since 2026-07-01 (docs/aws/sagemaker-notebooks.md#platforms); the texts
+/// are not AWS's.
 fn check_platform(world: &World, platform: &Value, verb: &str) -> Result<(), Fault> {
     let platform = platform.as_str().unwrap_or_default();
     let closed = platform.starts_with("notebook-al1") || platform.starts_with("notebook-al2-");
@@ -115,7 +116,7 @@ pub fn create(call: &Call) -> Answer {
             "VolumeSizeInGB": 5,
             "PlatformIdentifier": "notebook-al2023-v1",
             "IpAddressType": "ipv4",
-            // IMDSv1 is allowed unless it is forbidden (§10.1).
+            // IMDSv1 is allowed unless it is forbidden (docs/aws/sagemaker-notebooks.md#settings).
             "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "1"},
             "LastModifiedTime": call.timestamp(),
             "Url": format!("{}.notebook.{}.sagemaker.aws", call.text("NotebookInstanceName"), call.region),
@@ -152,8 +153,9 @@ fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
     within_quota(&call.world, &call.region, Usage::Notebook, &used, &more)
 }
 
-/// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and the
-/// state that it ends in; none: the notebook is gone (§4.2, §10.1).
+/// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and
+/// the state that it ends in; none: the notebook is gone (docs/aws/sagemaker.md#not-found-and-wrong-state,
+/// docs/aws/sagemaker-notebooks.md#notebook-states).
 struct Transition {
     from: &'static [&'static str],
     through: &'static str,
@@ -270,7 +272,8 @@ pub fn update(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// A URL that is valid for five minutes (§10.4). No Jupyter runs behind it here.
+/// A URL that is valid for five minutes (docs/aws/sagemaker-notebooks.md#presigned-urls). No Jupyter runs
+/// behind it here.
 pub fn presign(call: &Call) -> Answer {
     let doc = NOTEBOOK.find(call)?;
     if doc["NotebookInstanceStatus"] != "InService" {
@@ -301,7 +304,8 @@ pub fn update_lifecycle_config(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// What a notebook uses cannot go (§10.3); the text is not AWS's.
+/// What a notebook uses cannot go (docs/aws/sagemaker-notebooks.md#lifecycle-configurations); the text is not
+/// AWS's.
 pub fn delete_lifecycle_config(call: &Call) -> Answer {
     let name = call.text("NotebookInstanceLifecycleConfigName");
     let used = |doc: &Value| doc["NotebookInstanceLifecycleConfigName"] == name;

@@ -7,8 +7,9 @@ use crate::sandbox::world::World;
 
 const PRINCIPAL: &str = "sagemaker.amazonaws.com";
 
-/// Refuses a role that is not there, that does not trust SageMaker, or that was made a moment ago: IAM's changes
-/// take up to a minute or two to reach the services (aws-facts §1.4). AWS has one text for all three.
+/// Refuses a role that is not there, that does not trust SageMaker, or that was made a moment ago: IAM's
+/// changes take up to a minute or two to reach the services (docs/aws/errors-and-retries.md#new-roles). AWS
+/// has one text for all three.
 pub fn assumable(world: &World, arn: &str) -> Result<(), Fault> {
     iam::assumable(world, arn, PRINCIPAL).map_err(|_| {
         invalid(format!(

@@ -1,4 +1,5 @@
-//! What CloudWatch knows of an endpoint's invocations (aws-facts §7.7): what auto scaling follows.
+//! What CloudWatch knows of an endpoint's invocations
+//! (docs/aws/sagemaker-endpoints.md#metrics-of-an-endpoint): what auto scaling follows.
 
 use std::sync::Arc;
 use std::time::Duration;

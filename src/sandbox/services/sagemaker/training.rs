@@ -1,4 +1,4 @@
-//! Training jobs (aws-facts §5).
+//! Training jobs (docs/aws/sagemaker-training.md).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::sandbox::rules::AwsRule;
 const S3_URI: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
 const INPUT_MODES: &[&str] = &["Pipe", "File", "FastFile"];
 
-/// The newest model requires less, for serverless jobs; an ordinary job still needs all of these (§5.1).
+/// The newest model requires less, for serverless jobs; an ordinary job still needs all of these
+/// (docs/aws/sagemaker-training.md#creating-a-job).
 pub const CREATE: &[Rule] = &[
     super::JOB_NAME.at("TrainingJobName").required(),
     super::ROLE_ARN.at("RoleArn").required(),
@@ -87,7 +88,7 @@ pub fn create(call: &Call) -> Answer {
             "EnableManagedSpotTraining": false,
             "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": false},
             "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"},
-            // A day (§5.1).
+            // A day (docs/aws/sagemaker-training.md#creating-a-job).
             "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
         }),
     );
@@ -108,7 +109,8 @@ fn job(call: &Call) -> Job {
     Job::new(&call.world, &call.region, call.text("TrainingJobName"))
 }
 
-/// Maps hold texts only: a number is refused before anything is looked at, as the protocol has it (§5.1).
+/// Maps hold texts only: a number is refused before anything is looked at, as the protocol has it
+/// (docs/aws/sagemaker-training.md#creating-a-job).
 fn check_texts(map: &Value, path: &str, longest_key: usize, longest: usize) -> Result<(), Fault> {
     for (key, value) in map.as_object().into_iter().flatten() {
         let Some(text) = value.as_str() else {
@@ -148,7 +150,7 @@ fn check_channels(call: &Call) -> Result<(), Fault> {
         }
         let own_mode = channel.get("InputMode").unwrap_or(mode);
         let augmented = channel["DataSource"]["S3DataSource"]["S3DataType"] == "AugmentedManifestFile";
-        // Both exist for streams only (§5.1).
+        // Both exist for streams only (docs/aws/sagemaker-training.md#creating-a-job).
         if (channel["CompressionType"] == "Gzip" || augmented) && own_mode != "Pipe" {
             return Err(invalid(format!(
                 "Channel {name}: CompressionType Gzip and AugmentedManifestFile are supported in Pipe mode only"
@@ -171,7 +173,8 @@ fn check_resources(call: &Call) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Spot needs a waiting time that is no shorter than the run time, and nothing else may have one (§5.6).
+/// Spot needs a waiting time that is no shorter than the run time, and nothing else may have one
+/// (docs/aws/sagemaker-training.md#spot).
 fn check_spot(call: &Call) -> Result<(), Fault> {
     let condition = &call.input["StoppingCondition"];
     let (runtime, wait) =
@@ -224,7 +227,8 @@ pub fn stop(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// Only a job that has ended can be deleted; its name is free again (§5.2, §4.1).
+/// Only a job that has ended can be deleted; its name is free again (docs/aws/sagemaker-training.md#states,
+/// docs/aws/sagemaker.md#names).
 pub fn delete(call: &Call) -> Answer {
     let world = Arc::clone(&call.world);
     let deleted = TRAINING_JOB.update(call, |entry| {
@@ -237,7 +241,7 @@ pub fn delete(call: &Call) -> Answer {
         entry.plan = world.plan().then_gone(Duration::from_secs(5)).into();
         Ok(entry.doc.clone())
     });
-    // This operation declares the code that its siblings do not use (§4.3).
+    // This operation declares the code that its siblings do not use (docs/aws/sagemaker.md#declared-errors).
     let doc = deleted.map_err(|fault| match fault.message.starts_with("Requested resource not found") {
         true => Fault { code: "ResourceNotFound".into(), ..fault },
         false => fault,

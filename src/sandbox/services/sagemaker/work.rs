@@ -24,7 +24,8 @@ pub trait Work: Send + Sync {
     /// Runs a job that is `InProgress`: [`Job::enter`] for each stage, then [`Job::end`].
     fn train(&self, job: Job);
 
-    /// The job is `Stopping`: SIGTERM, 120 s of grace, upload of what is there, then [`Job::end`] (aws-facts §5.2).
+    /// The job is `Stopping`: SIGTERM, 120 s of grace, upload of what is there, then [`Job::end`]
+    /// (docs/aws/sagemaker-training.md#states).
     fn stop(&self, job: Job);
 
     /// Makes the servers be what [`Endpoint::wanted`] says, then [`Endpoint::ready`] or [`Endpoint::failed`].
@@ -66,7 +67,8 @@ pub async fn holds(world: &Arc<World>, region: &str, uri: &str) -> bool {
     objects(world).holds(Arc::clone(world), region.to_owned(), uri.to_owned()).await
 }
 
-/// What `InvokeEndpoint` passes to the container; other headers are stripped (aws-facts §7.6).
+/// What `InvokeEndpoint` passes to the container; other headers are stripped
+/// (docs/aws/sagemaker-endpoints.md#invoking).
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
     pub body: Bytes,
@@ -145,7 +147,8 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A container that never passes /ping keeps its endpoint `Creating` for so long (aws-facts §7.4).
+/// A container that never passes /ping keeps its endpoint `Creating` for so long
+/// (docs/aws/sagemaker-endpoints.md#endpoint-states).
 const PING_PATIENCE: Duration = seconds(24 * 60);
 
 impl Work for StateWalk {
@@ -241,7 +244,7 @@ async fn walk(job: &Job) -> Option<End> {
     })
 }
 
-/// AWS's failure of a channel that has no objects (aws-facts §5.3).
+/// AWS's failure of a channel that has no objects (docs/aws/sagemaker-training.md#failure-reasons).
 pub async fn missing_data(job: &Job) -> Option<String> {
     let document = job.document()?;
     for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
@@ -271,7 +274,8 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
                  download the object."
             )));
         }
-        // Training and inference images differ: one that only trains does not answer /ping (aws-facts §6).
+        // Training and inference images differ: one that only trains does not answer /ping
+        // (docs/aws/sagemaker.md#framework-images).
         let trains_only = text("Image").contains("-training:") || text("Image").contains("/pytorch:");
         if trains_only && endpoint.world.enforces(AwsRule::TrainingImageDoesNotServe) {
             return Some(no_ping(&variant.name));
@@ -280,7 +284,7 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
     None
 }
 
-/// AWS's reason for a container that does not serve (aws-facts §7.4).
+/// AWS's reason for a container that does not serve (docs/aws/sagemaker-endpoints.md#endpoint-states).
 pub fn no_ping(variant: &str) -> String {
     format!(
         "The primary container for production variant {variant} did not pass the ping health check. Please check \

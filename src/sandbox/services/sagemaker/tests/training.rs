@@ -210,7 +210,8 @@ async fn lists_filter_sort_and_page_as_their_own() {
     let sorted = json!({"SortBy": "Name", "SortOrder": "Ascending"});
     assert_eq!(names(&bench.done("ListTrainingJobs", sorted).await).last().unwrap(), "other");
 
-    // The page is taken first and filtered then: an empty one with a token is normal (aws-facts §5.9).
+    // The page is taken first and filtered then: an empty one with a token is normal
+    // (docs/aws/sagemaker-training.md#listing).
     let stopping = bench.done("ListTrainingJobs", json!({"StatusEquals": "Stopping", "MaxResults": 2})).await;
     assert!(names(&stopping).is_empty() && stopping["NextToken"].is_string());
     let bad = bench.ask("ListTrainingJobs", json!({"NextToken": "?"})).await.unwrap_err();

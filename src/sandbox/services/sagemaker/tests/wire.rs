@@ -86,7 +86,7 @@ async fn the_runtime_passes_on_and_refuses_as_aws_does() {
     assert_eq!(code.as_deref(), Some("ValidationError"));
     assert_eq!(message.as_deref(), Some("Endpoint e of account 123456789012 not found."));
 
-    // While it is created it is not there either (aws-facts §7.6).
+    // While it is created it is not there either (docs/aws/sagemaker-endpoints.md#invoking).
     bench.model("early", INFERENCE).await;
     bench.config("early", "early", "ml.m5.large").await.unwrap();
     bench.done("CreateEndpoint", json!({"EndpointName": "early", "EndpointConfigName": "early"})).await;
