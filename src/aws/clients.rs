@@ -1,6 +1,7 @@
 //! One client per service, all counting their calls.
 
 use super::Target;
+use super::http::Patience;
 use crate::engine::CallCounter;
 
 macro_rules! clients {
@@ -19,13 +20,13 @@ macro_rules! clients {
             pub fn new(target: &Target) -> Self {
                 let calls = CallCounter::default();
                 $(
-                    let mut config = $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone());
+                    let mut config = $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone()).interceptor(Patience);
                     if let Some(endpoint) = &target.endpoint {
                         config = config.endpoint_url(endpoint);
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
-                let s3 = aws_sdk_s3::Client::from_conf(s3(target).interceptor(calls.clone()).build());
+                let s3 = aws_sdk_s3::Client::from_conf(s3(target).interceptor(calls.clone()).interceptor(Patience).build());
                 Self { $($field,)* s3, calls, target: target.clone() }
             }
         }

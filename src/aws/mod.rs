@@ -1,9 +1,10 @@
 //! Where AWS is, and the clients to it.
 
 mod clients;
+mod http;
 mod target;
 
 pub use clients::Clients;
 pub(crate) use clients::s3;
-pub(crate) use target::tls;
+pub(crate) use http::{Ways, for_large_bodies};
 pub use target::{Choice, Target, connect, trust};

@@ -6,12 +6,11 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::http::{self, Wire};
 use crate::engine::Pace;
 
 /// What the user asked for.
@@ -38,8 +37,8 @@ pub struct Target {
     pub custom_endpoint: bool,
     /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
     pub endpoint: Option<String>,
-    /// Certificates to trust beside the system's.
-    pub trust: Option<TlsContext>,
+    /// The connections, for what is not the SDK's.
+    pub wire: Wire,
 }
 
 impl Target {
@@ -49,12 +48,6 @@ impl Target {
             Pace::Local => Duration::from_millis(20),
             Pace::Declared => Duration::from_millis(200),
         }
-    }
-
-    /// The time limits of a connection that is not the SDK's. The answer to a large body comes late on a slow uplink.
-    pub fn settings(&self) -> HttpConnectorSettings {
-        let settings = HttpConnectorSettings::builder();
-        settings.connect_timeout(Duration::from_secs(10)).read_timeout(Duration::from_secs(600)).build()
     }
 }
 
@@ -81,8 +74,11 @@ pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
 pub async fn connect(choice: &Choice) -> Target {
     let endpoint = choice.sandbox.as_ref().or(choice.endpoint_url.as_ref());
     let custom = endpoint.or(choice.endpoint_in_environment.as_ref());
-    let local = custom.is_some_and(|url| is_loopback(url));
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    let local = custom.is_some_and(|url| http::is_loopback(url));
+    let wire = Wire::new(choice.trust.clone());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(wire.clone())
+        .timeout_config(http::limits());
     if let Some(profile) = &choice.profile {
         loader = loader.profile_name(profile);
     }
@@ -101,26 +97,12 @@ pub async fn connect(choice: &Choice) -> Target {
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(20)),
         );
     }
-    if let Some(trust) = &choice.trust {
-        let client = aws_smithy_http_client::Builder::new().tls_provider(tls()).tls_context(trust.clone());
-        loader = loader.http_client(client.build_https());
-    }
     let pace = if local { Pace::Local } else { Pace::Declared };
     Target {
         sdk: loader.load().await,
         pace,
         custom_endpoint: custom.is_some(),
         endpoint: endpoint.cloned(),
-        trust: choice.trust.clone(),
+        wire,
     }
-}
-
-/// The one TLS stack, as the SDK's own default has it.
-pub(crate) fn tls() -> Provider {
-    Provider::Rustls(CryptoMode::AwsLc)
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
-    ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
 }

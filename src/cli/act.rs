@@ -18,7 +18,7 @@ use crate::desired::{Desired, Node};
 use crate::domain::{ResourceId, Verb, codes};
 use crate::engine::lease::Lease;
 use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, Probe, RunResult};
-use crate::plan::{self, Look, Mode, Observed, Plan};
+use crate::plan::{self, Look, Mode, Observed, Plan, Step};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::{diagnostics, plan as render};
 use crate::resources::bucket::Bucket;
@@ -132,7 +132,8 @@ pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result
 
 /// Observes and plans; checks the plan with the independent checker.
 async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Failure> {
-    let mut have = engine::observe(&intent.desired, &session.registry, &session.world).await?;
+    let look = engine::observe(&intent.desired, &session.registry, &session.world);
+    let mut have = session.world.cancel.reading("looking", look).await?;
     if !intent.whole {
         have.leftovers.clear();
     }
@@ -203,12 +204,13 @@ pub async fn act(
     }
     if !plan.is_empty() && !consented {
         let verb = if intent.mode == Mode::Destroy { "Delete all this?" } else { "Go ahead?" };
-        if !ui.confirm(verb) {
+        if !ui.confirm(verb, &session.world.cancel).await {
             ui.say("Nothing was changed.");
             session.close().await;
             return Ok(Exit::Done);
         }
     }
+    session.world.cancel.commit()?;
     let lease = lease(&session, &plan, &have).await?;
     let shown = listen(&mut session, ui);
     let outcome = engine::execute(&plan, &session.registry, &session.world).await;
@@ -217,13 +219,18 @@ pub async fn act(
         _ => Vec::new(),
     };
     if let Some(lease) = lease {
-        lease.release().await;
+        let release = async {
+            lease.release().await;
+            Ok(())
+        };
+        // If it is not answered, the lease expires by itself.
+        let _ = session.world.cancel.briefly("lease", release).await;
     }
     let calls = session.world.aws.calls.total();
     finish(&mut session, &outcome, &unlike, calls);
     hush(&mut session, shown).await;
     tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
-    let exit = report(&session, &intent, &have, &outcome, &unlike, ui);
+    let exit = report(&session, &intent, &plan, &have, &outcome, &unlike, ui);
     session.close().await;
     Ok(exit)
 }
@@ -237,7 +244,7 @@ pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
         Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), ui.live))
     };
     let events = session.events.take().expect("the events are taken once");
-    tokio::spawn(live::drive(events, reader))
+    tokio::spawn(live::drive(events, reader, session.world.cancel.clone()))
 }
 
 /// Ends [`listen`] when everything is shown.
@@ -254,7 +261,8 @@ async fn lease(session: &Session, plan: &Plan, have: &Observed) -> Result<Option
     let there = matches!(have.looks.get(&bucket), Some(Look::Present(_)));
     match session.world.wanted(KindName::Bucket).next() {
         Some(name) if there && !plan.is_empty() => {
-            Ok(Some(engine::lease::acquire(&session.world.aws, name, &session.who).await?))
+            let acquire = engine::lease::acquire(&session.world.aws, name, &session.who);
+            Ok(Some(session.world.cancel.briefly("lease", acquire).await?))
         }
         _ => Ok(None),
     }
@@ -295,11 +303,13 @@ fn finish(session: &mut Session, outcome: &Outcome, unlike: &[String], calls: Ca
 fn report(
     session: &Session,
     intent: &Intent,
+    plan: &Plan,
     have: &Observed,
     outcome: &Outcome,
     unlike: &[String],
     ui: &Ui,
 ) -> Exit {
+    let stopped = matches!(outcome.result(), RunResult::Interrupted | RunResult::TimedOut);
     if !ui.json() {
         for (resource, error) in &outcome.failed {
             let code = error.code();
@@ -318,18 +328,54 @@ fn report(
             );
         }
         let foreign = |look: &Look| matches!(look, Look::Present(_));
-        if intent.mode == Mode::Destroy && outcome.failed.is_empty() && unlike.is_empty() {
+        if stopped {
+            ui.err(&left_off(session, plan, outcome));
+        }
+        if intent.mode == Mode::Destroy && !stopped && outcome.failed.is_empty() && unlike.is_empty() {
             let scope = &session.world.scope;
             let had = have.looks.values().filter(|look| foreign(look)).count();
             let gone = if had == 0 { "There was nothing" } else { "Nothing is left" };
             ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, scope.region));
         }
     }
-    match (outcome.failed.first(), outcome.interrupted, unlike) {
+    match (outcome.failed.first(), stopped, unlike) {
         (_, true, _) => Exit::Interrupted,
         (Some((_, error)), ..) => exit_of(&error.kind),
         (None, _, [_, ..]) => Exit::Failed,
         _ => Exit::Done,
+    }
+}
+
+/// Where a run was stopped: what goes on without it, and how to end that.
+fn left_off(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for step in plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id)) {
+        let (target, verb) = (&step.target, step.op.verb());
+        // What runs in this process ends with it.
+        let line = match goes_on(step).filter(|_| !session.is_all_here()) {
+            _ if verb == Verb::Delete => format!("{target} may still be being deleted."),
+            Some(stop) => format!("{target} goes on in AWS. To stop it: {stop}"),
+            None => continue,
+        };
+        text += &format!("{line}\n");
+    }
+    let rest = match outcome.not_started {
+        0 => String::new(),
+        1 => "1 step was not started. ".to_owned(),
+        n => format!("{n} steps were not started. "),
+    };
+    text + &format!("{rest}Nothing is lost: the same command goes on from here.")
+}
+
+/// The command that ends what a step has begun, where it costs money for as long as it runs.
+fn goes_on(step: &Step) -> Option<String> {
+    let name = &step.physical;
+    match step.target.kind {
+        KindName::Training => Some(format!("aws sagemaker stop-training-job --training-job-name {name}")),
+        KindName::Endpoint => Some(format!("aws sagemaker delete-endpoint --endpoint-name {name}")),
+        KindName::Notebook => Some(format!("`opsctl notebook stop --name {}`", step.target.name)),
+        KindName::Instance => Some("`opsctl destroy`, or wait for its `max_runtime`".to_owned()),
+        _ => None,
     }
 }
 

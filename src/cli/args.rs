@@ -63,7 +63,7 @@ pub struct Global {
     /// Tell more (twice: the SDK's retries too)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Give up a wait after this long, such as 30m; AWS goes on
+    /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps working)
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<Human>,
 }
@@ -119,6 +119,18 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Explain an error or warning code
     Explain(ExplainArgs),
+}
+
+impl Command {
+    /// What a person wants to hear when the command is cut off before it changes anything. `None`: a signal is how it is
+    /// meant to end.
+    pub fn last_words(&self) -> Option<&'static str> {
+        match self {
+            Self::Logs(_) => None,
+            Self::Invoke(_) | Self::Notebook(_) => Some("AWS goes on with what it was asked."),
+            _ => Some("Nothing was changed."),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::ui::Ui;
 use crate::config::Document;
 use crate::domain::{Code, Diagnostics, Severity, codes};
-use crate::engine::{OpError, OpErrorKind};
+use crate::engine::{Cause, OpError, OpErrorKind};
 use crate::report::diagnostics;
 
 /// Everything that ends a command early.
@@ -14,6 +14,8 @@ use crate::report::diagnostics;
 pub enum Failure {
     /// Problems of the config, with the document that shows where.
     Config(Box<(Document, Diagnostics)>),
+    /// A signal or `--timeout` ended it; what is to be said of it beyond that.
+    Stopped(Cause, Option<&'static str>),
     /// A call that failed outside a plan's steps.
     Op(OpError),
     /// Anything else that has a code.
@@ -40,6 +42,8 @@ impl Failure {
                     () => Exit::Config,
                 }
             }
+            Self::Stopped(Cause::Deadline(_), _) => Exit::TimedOut,
+            Self::Stopped(..) => Exit::Interrupted,
             Self::Op(error) => exit_of(&error.kind),
             Self::Said { exit, .. } => *exit,
         }
@@ -61,6 +65,10 @@ impl Failure {
                     ui.err(&diagnostics::human(document, problems, ui.styled_err()));
                 }
             }
+            Self::Stopped(cause, told) => self.print_stopped(*cause, *told, ui),
+            Self::Op(error) if error.kind == OpErrorKind::Cancelled && !ui.json() => {
+                ui.err(&error.to_string());
+            }
             Self::Op(error) => {
                 let code = error.code();
                 let help = help_of(code);
@@ -77,6 +85,31 @@ impl Failure {
                     ui.error(*code, message, help);
                 }
             }
+        }
+    }
+}
+
+impl Failure {
+    fn print_stopped(&self, cause: Cause, told: Option<&str>, ui: &Ui) {
+        let rest = told.map(|told| format!(" {told}")).unwrap_or_default();
+        match cause {
+            Cause::Deadline(limit) => {
+                let limit = humantime::format_duration(limit);
+                let message = format!("not finished within {limit} (--timeout).{rest}");
+                let help = "give it more time, or look with -v what takes so long";
+                match ui.json() {
+                    true => ui.out_json(&error_json(codes::TIMED_OUT, &message, help, None, true)),
+                    false => ui.error(codes::TIMED_OUT, &message, help),
+                }
+            }
+            _ if ui.json() => {
+                let message = format!("interrupted.{rest}");
+                let help = help_of(codes::INTERRUPTED);
+                ui.out_json(&error_json(codes::INTERRUPTED, &message, help, None, true));
+            }
+            // A signal is how some commands are meant to end.
+            _ if told.is_some() => ui.err(&format!("Interrupted.{rest}")),
+            _ => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::session::{Environment, Session};
 use super::ui::Ui;
 use crate::domain::{ResourceId, codes};
-use crate::engine::{Expected, OpCx, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::engine::{Expected, OpCx, OpResult, Outcomes, Probe};
 use crate::resources::KindName;
 use crate::resources::log_group::LogGroup;
 
@@ -71,11 +71,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
             // Nobody reads on.
             Ok(if ui.is_cut() { Probe::Ready(()) } else { Probe::Pending("following".into()) })
         });
-        match ended.await {
-            // Ctrl-C is how following ends.
-            Err(error) if error.kind == OpErrorKind::Cancelled => {}
-            other => other?,
-        }
+        ended.await?;
     }
     session.close().await;
     Ok(Exit::Done)

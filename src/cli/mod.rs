@@ -21,14 +21,20 @@ mod ui;
 mod upload;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 pub use args::Cli;
 use args::{Command, DataArgs, DataCommand, ModelArgs, ModelCommand};
 use error::Failure;
 use exit::Exit;
 use ui::{Color, Format, Ui};
+
+use crate::engine::{Cause, OpError};
 
 /// What every command returns.
 type Ended = Result<Exit, Failure>;
@@ -45,7 +51,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    let environment = session::Environment::read();
+    let mut environment = session::Environment::read();
     let ui = Ui::new(cli.global.output, cli.global.color, cli.global.quiet, environment.no_color);
     start_log(cli.global.verbose);
     // Commands that only print need no runtime: `--help` and friends start in milliseconds.
@@ -56,18 +62,73 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let ended = runtime.block_on(run(&cli, &ui, &environment));
+    let limit = cli.global.timeout.map(|limit| limit.0);
+    let cancel = runtime.block_on(async { signals::listen(limit) });
+    environment.cancel = cancel.clone();
+    let ended = supervise(&runtime, cli, ui.clone(), environment);
     let exit = ended.unwrap_or_else(|failure| {
         failure.print(&ui);
         failure.exit()
     });
     let exit = ui.settle(exit);
     // A process that a dropped future left behind must not hold the terminal.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
-    match signals::terminated() {
-        true if exit == Exit::Interrupted => ExitCode::from(143),
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    match (exit, cancel.cause()) {
+        (Exit::Interrupted, Some(Cause::Terminate)) => ExitCode::from(143),
+        (Exit::Interrupted, Some(Cause::Deadline(_))) => ExitCode::from(Exit::TimedOut as u8),
         _ => ExitCode::from(exit as u8),
     }
+}
+
+/// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call it is
+/// dropped, reading a large file it is left behind.
+fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> Ended {
+    /// What dropping may take.
+    const MOMENT: Duration = Duration::from_millis(300);
+    let cancel = env.cancel.clone();
+    let last_words = cli.command.last_words();
+    let stopped = move |cause| match cancel.is_committed() {
+        true => Failure::Stopped(cause, Some("What AWS was asked last may be done or not.")),
+        false => Failure::Stopped(cause, last_words),
+    };
+    let (sender, ended) = oneshot::channel();
+    let (handle, cancel, say) = (runtime.handle().clone(), env.cancel.clone(), stopped.clone());
+    let command = move || {
+        let ended = handle.block_on(async {
+            tokio::select! {
+                biased;
+                ended = run(&cli, &ui, &env) => ended,
+                cause = env.cancel.cut() => Err(say(cause)),
+            }
+        });
+        // Nobody waits for it any more when it was left behind.
+        let _ = sender.send(ended);
+    };
+    // As large a stack as the main thread's.
+    let thread = std::thread::Builder::new().name("command".into()).stack_size(8 << 20).spawn(command);
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(error) => return Err(OpError::local("starting a thread", error).into()),
+    };
+    let left = async {
+        let cause = cancel.cut().await;
+        let _ = timeout(MOMENT, std::future::pending::<()>()).await;
+        cause
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            ended = ended => match ended {
+                Ok(ended) => ended,
+                // It panicked; so do we.
+                Err(_) => match thread.join() {
+                    Err(panic) => std::panic::resume_unwind(panic),
+                    Ok(()) => unreachable!("it sends before it ends"),
+                },
+            },
+            cause = left => Err(stopped(cause)),
+        }
+    })
 }
 
 async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {

@@ -44,6 +44,8 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
         let help = "`opsctl upload --verify` writes it anew from the folder";
         return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
     }
+    // It ends by itself, and keeps what it has.
+    env.cancel.commit()?;
     let ranges = Ranges::default();
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
@@ -100,6 +102,7 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
         let help = "`opsctl train` makes it; `opsctl status` tells how far it is";
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
+    env.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     download(&cx, (bucket, key), &object, &file, &Ranges::default()).await?;
     if ui.json() {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::Ended;
 use super::args::{Global, SandboxArgs, SandboxCommand};
 use super::error::Failure;
 use super::exit::Exit;
 use super::session::{self, Environment};
 use super::ui::Ui;
-use super::{Ended, signals};
 use crate::domain::codes;
 use crate::sandbox::faults::Rule;
 use crate::sandbox::{Holder, Notice, Pace, Sandbox, SandboxError, SandboxOptions};
@@ -88,7 +88,7 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 notice: notice(),
                 ..options(&root, env)
             };
-            serve(options, ui).await
+            serve(options, ui, env).await
         }
         SandboxCommand::Status => status(&root, ui).await,
         SandboxCommand::Reset => reset(&root, ui).await,
@@ -107,11 +107,12 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
     words.iter().map(parse).collect()
 }
 
-async fn serve(mut options: SandboxOptions, ui: &Ui) -> Ended {
+async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended {
     let root = options.root.clone();
     options.pace = Pace::Realistic;
     options.announce = true;
-    let cancel = signals::listen();
+    // It ends by itself, and says so to its clients.
+    env.cancel.commit()?;
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
     let url = sandbox.endpoint_url().to_owned();
     if ui.json() {
@@ -122,7 +123,7 @@ async fn serve(mut options: SandboxOptions, ui: &Ui) -> Ended {
         ));
         ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
     }
-    cancel.drain.cancelled().await;
+    env.cancel.drain.cancelled().await;
     sandbox.stop().await;
     Ok(Exit::Done)
 }

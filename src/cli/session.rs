@@ -8,14 +8,14 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::args::Global;
 use super::error::Failure;
 use super::exit::Exit;
-use super::{sandbox, signals};
+use super::sandbox;
 use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, Desired};
 use crate::domain::{Diagnostics, Scope, codes};
 use crate::engine::lease::Who;
-use crate::engine::{Event, Events, Outcomes, Pace, World};
+use crate::engine::{Cancel, Event, Events, Outcomes, Pace, World};
 use crate::inputs::Inputs;
 use crate::resources::{AnyKind, Registry, kinds, registry};
 use crate::sandbox::Sandbox;
@@ -36,6 +36,8 @@ pub struct Environment {
     pub cache: Option<PathBuf>,
     /// A PEM file of certificates to trust: a proxy's, a private cloud's.
     pub ca_bundle: Option<PathBuf>,
+    /// What ends the command early.
+    pub cancel: Cancel,
 }
 
 impl Environment {
@@ -61,6 +63,7 @@ impl Environment {
                 .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
                 .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
             ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
+            cancel: Cancel::default(),
         }
     }
 }
@@ -270,7 +273,7 @@ impl Session {
             cache,
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
             events: Events::to(sender),
-            cancel: signals::listen(),
+            cancel: env.cancel.clone(),
             pace: target.pace,
             timeout: global.timeout.map(|t| t.0),
         };
@@ -287,6 +290,11 @@ impl Session {
             who: env.who.clone(),
             sandbox,
         })
+    }
+
+    /// Whether AWS is in this process, and ends with it.
+    pub fn is_all_here(&self) -> bool {
+        self.sandbox.is_some()
     }
 
     /// Writes the sandbox's state out and ends it.

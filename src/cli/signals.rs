@@ -1,42 +1,45 @@
-//! Ctrl-C and SIGTERM: the first drains, the second aborts, the third ends the process.
+//! Ctrl-C, SIGTERM and `--timeout`, for as long as the process lives.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Cause, GRACE};
 
-/// SIGTERM came: the exit code is 143 instead of 130.
-static TERMINATED: AtomicBool = AtomicBool::new(false);
-
-pub fn terminated() -> bool {
-    TERMINATED.load(Ordering::Relaxed)
-}
-
-/// A cancellation that signals trigger, for as long as the process lives.
-pub fn listen() -> Cancel {
-    let cancel = Cancel::default();
+/// The first signal, or the end of `limit`, stops what can be stopped; the second, or a moment, drops the rest; one more
+/// ends the process. Everything that we write is good at every moment.
+pub fn listen(limit: Option<Duration>) -> Cancel {
+    let cancel = Cancel::within(limit);
     let shared = cancel.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return; // no handlers: the signals keep their default effect
+        let mut signals = Signals::listen();
+        let cause = tokio::select! {
+            cause = signals.next() => cause,
+            cause = shared.overdue() => cause,
         };
-        for token in [&shared.drain, &shared.abort] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => TERMINATED.store(true, Ordering::Relaxed),
-            }
-            token.cancel();
-        }
-        // Somebody insists, and what runs does not listen (it reads a large file, or asks a question). Everything that we
-        // write is good at every moment.
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => TERMINATED.store(true, Ordering::Relaxed),
-        }
-        std::process::exit(if terminated() { 143 } else { 130 });
+        shared.stop(cause);
+        let _ = timeout(GRACE, signals.next()).await;
+        shared.abort.cancel();
+        let cause = signals.next().await;
+        std::process::exit(if cause == Cause::Terminate { 143 } else { 130 });
     });
     cancel
+}
+
+/// Without handlers signals keep their default effect.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn listen() -> Self {
+        Self(signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()))
+    }
+
+    async fn next(&mut self) -> Cause {
+        let Some((interrupt, terminate)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => Cause::Interrupt,
+            _ = terminate.recv() => Cause::Terminate,
+        }
+    }
 }

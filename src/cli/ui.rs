@@ -2,12 +2,15 @@
 //! talk.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::exit::Exit;
 use crate::domain::{Code, codes};
+use crate::engine::Cancel;
 use crate::report::style::Styles;
 
 /// How results are written.
@@ -40,6 +43,8 @@ pub struct Ui {
     pub interactive: bool,
     /// Lines may be rewritten.
     pub live: bool,
+    /// The cursor stands behind a question.
+    asking: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -59,6 +64,7 @@ impl Ui {
             cut: Arc::default(),
             interactive: io::stdin().is_terminal() && err,
             live: err && !no_color && !quiet,
+            asking: Arc::default(),
         }
     }
 
@@ -129,9 +135,10 @@ impl Ui {
 
     /// Talk that nothing silences: errors, questions.
     pub fn err(&self, text: &str) {
+        let before = if self.asking.swap(false, Ordering::Relaxed) { "\n" } else { "" };
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         // Without stderr there is nobody to tell.
-        let _ = write!(io::stderr().lock(), "{text}{newline}");
+        let _ = write!(io::stderr().lock(), "{before}{text}{newline}");
     }
 
     pub fn error(&self, code: Code, message: &str, help: &str) {
@@ -141,11 +148,19 @@ impl Ui {
     }
 
     /// Asks for a yes. Only for terminals.
-    pub fn confirm(&self, question: &str) -> bool {
-        let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
+    pub async fn confirm(&self, question: &str, cancel: &Cancel) -> bool {
+        let _ = write!(io::stderr().lock(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+        self.asking.store(true, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        // Nothing takes back a read from a terminal: whoever is stopped meanwhile leaves this thread behind.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = io::stdin().lock().read_line(&mut answer);
+            let _ = sender.send(read.map(|_| answer).unwrap_or_default());
+        });
+        let answer = cancel.asking(answer).await.unwrap_or_default();
+        // At the end of the input (Ctrl-D) the cursor stays where it is.
+        self.asking.store(!answer.ends_with('\n'), Ordering::Relaxed);
+        ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
     }
 }

@@ -17,7 +17,7 @@ use super::session::{DataFiles, Environment, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
 use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes};
-use crate::engine::{Event, OpCx, OpResult, RunResult, StepResult};
+use crate::engine::{Event, OpCx, OpError, OpResult, RunResult, StepResult};
 use crate::inputs::Tree;
 use crate::resources::KindName;
 use crate::resources::bucket;
@@ -77,11 +77,12 @@ pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment)
         session.close().await;
         return Ok(Exit::Done);
     }
-    if !global.yes && !todo.is_empty() && !ui.confirm("Go ahead?") {
+    if !global.yes && !todo.is_empty() && !ui.confirm("Go ahead?", &session.world.cancel).await {
         ui.say("Nothing was changed.");
         session.close().await;
         return Ok(Exit::Done);
     }
+    session.world.cancel.commit()?;
     let exit = send(&mut session, todo, ui).await;
     session.close().await;
     Ok(exit)
@@ -225,6 +226,11 @@ async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
                 events.send(Event::StepLog { step, target: target.clone(), line: report.to_string() });
                 StepResult::Ok
             }
+            Err(error) if session.world.cancel.caused(&error) => {
+                let told = StepResult::Unfinished { reason: error.message.clone() };
+                failed = Some((target.clone(), error));
+                told
+            }
             Err(error) => {
                 let told = StepResult::Failed {
                     error: error.to_string(),
@@ -245,13 +251,16 @@ async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
     let result = match exit {
         Exit::Done => RunResult::Ok,
         Exit::Interrupted => RunResult::Interrupted,
+        Exit::TimedOut => RunResult::TimedOut,
         _ => RunResult::Failed,
     };
     let calls = session.world.aws.calls.total();
     events.send(Event::RunFinished { result, calls, elapsed_ms: since(began) });
     drop(events);
     act::hush(session, shown).await;
-    if let Some((target, error)) = failed.filter(|_| !ui.json()) {
+    // An interruption was told, and is no failure.
+    let stopped = |error: &OpError| session.world.cancel.caused(error);
+    if let Some((target, error)) = failed.filter(|(_, error)| !ui.json() && !stopped(error)) {
         ui.error(error.code(), &format!("{target} failed: {error}"), help_of(error.code()));
     }
     exit

@@ -137,7 +137,7 @@ codes! {
     FAILED "E204" "AWS could not make it"
         "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
     TIMED_OUT "E205" "Not finished in time; AWS goes on"
-        "Nothing is lost: run the same command again to wait on, or `opsctl status` to look.";
+        "`--timeout` bounds the whole command, without the time at a prompt; each wait has a limit of its own. Nothing is lost: run the same command again to keep waiting, or `opsctl status` to look.";
     QUOTA "E206" "A quota of the account is too small"
         "New accounts have a quota of 0 for most ml.* instance types. Ask for an increase: https://console.aws.amazon.com/servicequotas. The message names the quota.";
     THROTTLED "E207" "AWS throttled the calls"
@@ -153,7 +153,7 @@ codes! {
     NOT_DEPLOYED "E212" "Not deployed yet"
         "The command needs a resource that is not there. `opsctl deploy` makes it.";
     INTERRUPTED "E213" "Interrupted"
-        "Nothing new was started and calls in flight were finished. Run the same command again: it goes on where it stopped.";
+        "Nothing new was started, and what was under way had a moment to finish. AWS keeps working on what it was asked. Run the same command again: it goes on where it stopped.";
     ROLLED_BACK "E214" "The endpoint went back to its old configuration"
         "SageMaker answers InService after a failed update too, on the old endpoint configuration. opsctl compares and reports it. The reason is in the endpoint's log: `opsctl logs endpoint/NAME`.";
     LOCAL_IO "E215" "A local file could not be read or written"

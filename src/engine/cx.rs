@@ -89,8 +89,17 @@ impl OpCx<'_> {
     {
         let limit = self.timeout.unwrap_or(limit);
         let start = Instant::now();
+        let mut last = None;
+        // How far it was says more than that we no longer wait.
+        let left = |error: OpError, last: Option<&String>| match last {
+            Some(status) if self.cancel.caused(&error) => {
+                OpError { message: format!("still {status}"), ..error }
+            }
+            _ => error,
+        };
         loop {
-            let status = match self.or_abort(what, probe()).await? {
+            let looked = self.cancel.reading(what, probe()).await;
+            let status = match looked.map_err(|error| left(error, last.as_ref()))? {
                 Probe::Ready(ready) => return Ok(ready),
                 Probe::Pending(status) => status,
                 Probe::Failed { status, reason } => {
@@ -110,7 +119,9 @@ impl OpCx<'_> {
                 let message = format!("still {status} after {}", humantime::format_duration(limit));
                 return Err(OpError::new(what, OpErrorKind::TimedOut, message));
             }
-            self.pause(what, self.pace.interval(every, start.elapsed())).await?;
+            let pause = self.pause(what, self.pace.interval(every, start.elapsed())).await;
+            pause.map_err(|error| left(error, Some(&status)))?;
+            last = Some(status);
         }
     }
 
@@ -129,7 +140,7 @@ impl OpCx<'_> {
     {
         let start = Instant::now();
         loop {
-            match self.or_abort(action, call()).await {
+            match self.cancel.writing(action, call()).await {
                 Err(error) if again(&error.kind) && start.elapsed() < limit => {
                     self.events.send(Event::StepRetrying {
                         step: self.step,
@@ -167,19 +178,8 @@ impl OpCx<'_> {
     async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
         // A pause is a wait for the cancellation that usually does not come.
         match timeout(interval, self.cancel.drain.cancelled()).await {
-            Ok(()) => Err(interrupted(what)),
+            Ok(()) => Err(self.cancel.stopped(what)),
             Err(_) => Ok(()),
         }
     }
-
-    async fn or_abort<T>(&self, what: &'static str, call: impl Future<Output = OpResult<T>>) -> OpResult<T> {
-        tokio::select! {
-            result = call => result,
-            () = self.cancel.abort.cancelled() => Err(interrupted(what)),
-        }
-    }
-}
-
-fn interrupted(what: &'static str) -> OpError {
-    OpError::new(what, OpErrorKind::Cancelled, "interrupted; AWS goes on with what was begun")
 }

@@ -57,8 +57,9 @@ pub enum Event {
         result: StepResult,
         elapsed_ms: u64,
     },
+    /// The run is being stopped.
     Cancelling {
-        reason: &'static str,
+        reason: String,
     },
     RunFinished {
         result: RunResult,
@@ -98,8 +99,12 @@ pub enum StepResult {
     Skipped {
         because_of: ResourceId,
     },
-    /// The run was cancelled before its turn.
+    /// The run was stopped before its turn.
     NotStarted,
+    /// The run was stopped in it: AWS may go on with what was begun.
+    Unfinished {
+        reason: String,
+    },
 }
 
 /// How a run ended.
@@ -109,6 +114,8 @@ pub enum RunResult {
     Ok,
     Failed,
     Interrupted,
+    /// `--timeout` was over before it ended.
+    TimedOut,
 }
 
 /// Where events go. Sending never blocks and never fails: without a reader nobody wants to know.

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::events::ms;
-use super::{Event, OpCx, OpError, OpErrorKind, RunResult, StepResult, World};
+use super::{Cause, Event, OpCx, OpError, RunResult, StepResult, World};
 use crate::domain::ResourceId;
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::resources::Registry;
@@ -17,7 +17,11 @@ use crate::resources::Registry;
 pub struct Outcome {
     /// Failed steps, in the order of failing. Their dependents were skipped, everything else was done.
     pub failed: Vec<(ResourceId, OpError)>,
-    pub interrupted: bool,
+    /// Begun when the run was stopped, and not known to be finished: the steps' numbers.
+    pub unfinished: Vec<StepId>,
+    /// Steps whose turn did not come because the run was stopped.
+    pub not_started: usize,
+    stopped: Option<RunResult>,
     elapsed_ms: u64,
 }
 
@@ -27,12 +31,21 @@ impl Outcome {
     }
 
     pub fn result(&self) -> RunResult {
-        match () {
-            () if self.interrupted => RunResult::Interrupted,
-            () if self.failed.is_empty() => RunResult::Ok,
-            () => RunResult::Failed,
+        match self.stopped {
+            Some(stopped) => stopped,
+            None if self.failed.is_empty() => RunResult::Ok,
+            None => RunResult::Failed,
         }
     }
+}
+
+/// How a step left those that need it.
+enum Ground {
+    Firm,
+    /// Whose failure is to blame.
+    Failed(ResourceId),
+    /// The run was stopped before it, or in it.
+    Stopped,
 }
 
 /// Never an error: every step has a result, and nothing is rolled back, because running again converges.
@@ -40,8 +53,7 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
     let start = Instant::now();
     world.events.send(Event::RunStarted { steps: plan.steps.len() });
     let mut outcome = Outcome::default();
-    // Per ended step: `None` when it succeeded, else whose failure is to blame.
-    let mut ended: BTreeMap<StepId, Option<ResourceId>> = BTreeMap::new();
+    let mut ended: BTreeMap<StepId, Ground> = BTreeMap::new();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();
     let mut running = FuturesUnordered::new();
     loop {
@@ -55,24 +67,33 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
                 break;
             }
             for step in now {
-                let culprit = step.after.iter().find_map(|after| ended[after].clone());
+                let culprit = step.after.iter().find_map(|after| match &ended[after] {
+                    Ground::Failed(culprit) => Some(culprit.clone()),
+                    _ => None,
+                });
+                let gone = step.after.iter().any(|after| matches!(ended[after], Ground::Stopped));
                 if let Some(because_of) = culprit {
                     finish(world, step, StepResult::Skipped { because_of: because_of.clone() }, 0);
-                    ended.insert(step.id, Some(because_of));
-                } else if drained {
-                    outcome.interrupted = true;
+                    ended.insert(step.id, Ground::Failed(because_of));
+                } else if drained || gone {
+                    outcome.not_started += 1;
                     finish(world, step, StepResult::NotStarted, 0);
-                    ended.insert(step.id, Some(step.target.clone()));
+                    ended.insert(step.id, Ground::Stopped);
                 } else {
                     running.push(perform(step, registry, world));
                 }
             }
         }
         let Some((step, result, elapsed)) = running.next().await else { break };
-        let blame = match result {
+        let ground = match result {
             Ok(()) => {
                 finish(world, step, StepResult::Ok, elapsed);
-                None
+                Ground::Firm
+            }
+            Err(error) if world.cancel.caused(&error) => {
+                finish(world, step, StepResult::Unfinished { reason: error.message }, elapsed);
+                outcome.unfinished.push(step.id);
+                Ground::Stopped
             }
             Err(error) => {
                 let (code, retryable) = (error.code().as_str(), error.retryable());
@@ -82,12 +103,18 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
                     StepResult::Failed { error: error.to_string(), code, retryable },
                     elapsed,
                 );
-                outcome.interrupted |= error.kind == OpErrorKind::Cancelled;
                 outcome.failed.push((step.target.clone(), error));
-                Some(step.target.clone())
+                Ground::Failed(step.target.clone())
             }
         };
-        ended.insert(step.id, blame);
+        ended.insert(step.id, ground);
+    }
+    // Stopped after the last step: then nothing was left out.
+    if outcome.not_started > 0 || !outcome.unfinished.is_empty() {
+        outcome.stopped = Some(match world.cancel.cause() {
+            Some(Cause::Deadline(_)) => RunResult::TimedOut,
+            _ => RunResult::Interrupted,
+        });
     }
     outcome.elapsed_ms = ms(start.elapsed());
     outcome
@@ -110,7 +137,7 @@ async fn perform<'a>(
         }
         driver.perform(&cx, step).await
     };
-    (step, result.await, ms(start.elapsed()))
+    (step, world.cancel.writing("waiting for an answer", result).await, ms(start.elapsed()))
 }
 
 fn finish(world: &World, step: &Step, result: StepResult, elapsed_ms: u64) {

@@ -12,7 +12,7 @@ mod observe;
 mod pace;
 
 pub use calls::{CallCounter, Calls};
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Cause, GRACE};
 pub use cx::{OpCx, Probe, World};
 pub use driver::{Driver, Found};
 pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::style::Styles;
-use crate::engine::{Event, Progress, RunResult, StepResult};
+use crate::engine::{Cancel, Cause, Event, Progress, RunResult, StepResult};
 use crate::plan::{StepId, Verb};
 use crate::resources::data::difference::grouped;
 
@@ -17,10 +17,26 @@ pub trait Reader: Send {
     fn read(&mut self, event: &Event);
 }
 
-/// Hands every event to the reader.
-pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Reader>) {
-    while let Some(event) = events.recv().await {
-        reader.read(&event);
+/// Hands every event to the reader, and tells it in between when the run is being stopped.
+pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Reader>, cancel: Cancel) {
+    let mut told = false;
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => reader.read(&event),
+                None => return,
+            },
+            () = cancel.drain.cancelled(), if !told => {
+                told = true;
+                let reason = match cancel.cause() {
+                    Some(Cause::Deadline(limit)) => {
+                        format!("The {} of --timeout are over: nothing new is started.", humantime::format_duration(limit))
+                    }
+                    _ => "Stopping: nothing new is started, and what is under way has a moment to finish.".to_owned(),
+                };
+                reader.read(&Event::Cancelling { reason });
+            }
+        }
     }
 }
 
@@ -136,7 +152,11 @@ impl Reader for Terminal {
                     StepResult::Skipped { because_of } => {
                         format!("  {} {target}: {because_of} failed", s.faint("skipped"))
                     }
-                    StepResult::NotStarted => format!("  {} {target}", s.faint("not started")),
+                    StepResult::Unfinished { reason } => {
+                        format!("  {} {target}{time}: {reason}", s.update("unfinished"))
+                    }
+                    // The end tells how many they are.
+                    StepResult::NotStarted => return,
                 };
                 self.line(&text);
             }
@@ -146,7 +166,8 @@ impl Reader for Terminal {
                 let words = match result {
                     RunResult::Ok => self.styles.create("Done"),
                     RunResult::Failed => self.styles.error("Failed"),
-                    RunResult::Interrupted => self.styles.error("Interrupted"),
+                    RunResult::Interrupted => self.styles.update("Interrupted"),
+                    RunResult::TimedOut => self.styles.update("Out of time"),
                 };
                 let (reads, writes) = (calls.reads, calls.writes);
                 self.line(&format!("{words} in {seconds:.1} s, {reads} reads and {writes} writes"));

@@ -22,7 +22,7 @@ pub(super) fn careful(aws: &Clients, gate: Arc<Gate>) -> aws_sdk_s3::Client {
         // We give the checksum ourselves, of the very buffer that is sent.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         // It takes a slow uplink for a dead one (aws-sdk-rust#1146).
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
         .retry_config(
             RetryConfig::standard().with_max_attempts(10).with_initial_backoff(aws.target.first_backoff()),
         )

@@ -119,11 +119,9 @@ async fn range(
 ) -> OpResult<Bytes> {
     let mut last = None;
     for _ in 0..PATIENCE {
-        if cx.cancel.drain.is_cancelled() {
-            return Err(OpError::new("download", OpErrorKind::Cancelled, "interrupted; nothing was changed"));
-        }
         let call = cx.aws.s3.get_object().bucket(bucket).key(key).if_match(&object.etag);
-        let answer = call.range(format!("bytes={at}-{}", at + length - 1)).send().await.op("s3:GetObject");
+        let call = call.range(format!("bytes={at}-{}", at + length - 1)).send();
+        let answer = cx.cancel.reading("download", async { call.await.op("s3:GetObject") }).await;
         let answer = answer.map_err(|error| match error.kind {
             OpErrorKind::Conflict => {
                 let message =
@@ -132,7 +130,8 @@ async fn range(
             }
             _ => error,
         })?;
-        match answer.body.collect().await.map(|body| body.into_bytes()) {
+        let body = async { Ok(answer.body.collect().await.map(|body| body.into_bytes())) };
+        match cx.cancel.reading("download", body).await? {
             Ok(bytes) if bytes.len() as u64 == length => return Ok(bytes),
             Ok(_) => last = Some("the answer was cut off".to_owned()),
             Err(error) => last = Some(error.to_string()),

@@ -7,8 +7,6 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -20,13 +18,16 @@ use object_store::client::{
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::gate::Gate;
-use crate::aws::{Clients, Target, s3, tls};
+use crate::aws::{Clients, Target, Ways, for_large_bodies, s3};
 use crate::domain::Crc64;
 use crate::engine::{CallCounter, OpError, OpErrorKind, OpResult, Outcomes};
 
 const CRC: &str = "x-amz-checksum-crc64nvme";
+/// For whoever gives credentials: STS, SSO, a program.
+const CREDENTIALS: Duration = Duration::from_secs(30);
 
 /// Sends one buffer as one object.
 pub(super) struct Lane {
@@ -42,7 +43,8 @@ impl Lane {
         let Some(credentials) = target.sdk.credentials_provider() else {
             return Err(OpError::new("s3:PutObject", OpErrorKind::Credentials, "there are no credentials"));
         };
-        let wire = Wire { connector: Arc::new(connector(target)), gate, calls: aws.calls.clone() };
+        let ways = target.wire.ways(&for_large_bodies());
+        let wire = Wire { ways, gate, calls: aws.calls.clone() };
         let retry = RetryConfig {
             backoff: BackoffConfig { init_backoff: target.first_backoff(), ..BackoffConfig::default() },
             max_retries: 10,
@@ -93,23 +95,10 @@ async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
     Ok(url.trim_end_matches(KEY).trim_end_matches('/').to_owned())
 }
 
-fn connector(target: &Target) -> Connector {
-    let mut builder = Connector::builder()
-        .tls_provider(tls())
-        .proxy_config(aws_smithy_http_client::proxy::ProxyConfig::from_env())
-        .connector_settings(target.settings())
-        .enable_tcp_nodelay(true);
-    builder.set_sleep_impl(target.sdk.sleep_impl());
-    if let Some(trust) = &target.trust {
-        builder = builder.tls_context(trust.clone());
-    }
-    builder.build()
-}
-
-/// `object_store`'s requests on the SDK's HTTP client: one pool, one TLS stack, one trust store, one counter.
+/// `object_store`'s requests on the SDK's connections: one TLS stack, one trust store, one counter.
 #[derive(Clone)]
 struct Wire {
-    connector: Arc<Connector>,
+    ways: Arc<Ways>,
     gate: Arc<Gate>,
     calls: CallCounter,
 }
@@ -136,7 +125,7 @@ impl HttpService for Wire {
             None => SdkBody::from_body_1_x(body),
         });
         let request = request.try_into().map_err(|e| HttpError::new(HttpErrorKind::Unknown, e))?;
-        let answer = self.connector.call(request).await.map_err(|error| {
+        let answer = self.ways.call(request).await.map_err(|error| {
             // Nothing but a new connection helps these; other errors of a connection (a wrong certificate) stay.
             let kind = match () {
                 () if error.is_timeout() => HttpErrorKind::Timeout,
@@ -180,9 +169,12 @@ impl CredentialProvider for Bridge {
         {
             return Ok(credential.clone());
         }
-        let fresh = self.provider.provide_credentials().await.map_err(|error| {
-            object_store::Error::Unauthenticated { path: String::new(), source: Box::new(error) }
-        })?;
+        let unauthenticated = |source| object_store::Error::Unauthenticated { path: String::new(), source };
+        // The SDK's cache has a limit of its own; this goes past it.
+        let fresh = match timeout(CREDENTIALS, self.provider.provide_credentials()).await {
+            Ok(fresh) => fresh.map_err(|error| unauthenticated(error.into()))?,
+            Err(late) => return Err(unauthenticated(late.into())),
+        };
         let credential = Arc::new(AwsCredential {
             key_id: fresh.access_key_id().to_owned(),
             secret_key: fresh.secret_access_key().to_owned(),

@@ -180,6 +180,15 @@ pub async fn upload(
     journal: Journal,
     files: &[&Entry],
 ) -> OpResult<(Sent, Journal)> {
+    send(cx, order, journal, files).await.map_err(|error| cx.cancel.named(error))
+}
+
+async fn send(
+    cx: &OpCx<'_>,
+    order: Order<'_>,
+    journal: Journal,
+    files: &[&Entry],
+) -> OpResult<(Sent, Journal)> {
     let gate = Arc::new(Gate::new(order.max_concurrency.max(1), order.bytes_per_second));
     let route = Arc::new(Route {
         s3: client::careful(&cx.aws, gate.clone()),

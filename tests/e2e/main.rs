@@ -12,5 +12,6 @@ mod emulators;
 mod faults;
 mod run;
 mod sandbox;
+mod stops;
 mod support;
 mod upload;

@@ -6,7 +6,7 @@ use opsctl::aws::{self, Choice, Clients};
 use opsctl::config::{Config, Document};
 use opsctl::desired::{self, Desired};
 use opsctl::domain::Scope;
-use opsctl::engine::{self, Cancel, Events, Outcome, World};
+use opsctl::engine::{self, Cancel, Events, Outcome, RunResult, World};
 use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Plan};
 use opsctl::resources::{AnyKind, Registry, kinds, registry};
@@ -89,7 +89,7 @@ impl Project {
     pub async fn succeed(&self, mode: Mode) {
         let outcome = self.run(mode).await.expect("it can be planned");
         assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
-        assert!(!outcome.interrupted);
+        assert_eq!(outcome.result(), RunResult::Ok);
     }
 
     /// What a plan would do, as `verb target` lines.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -129,6 +130,42 @@ impl World {
         }
         running.kill().expect("it can be killed");
         running.wait().expect("our own child can be awaited");
+    }
+
+    /// Runs `opsctl`, sends it a signal as soon as its process is far `enough`, and waits for its end.
+    #[must_use = "check at least how it ended"]
+    pub fn signal_when<'a>(
+        &self,
+        args: impl IntoIterator<Item = &'a str>,
+        signal: Signal,
+        mut enough: impl FnMut(u32) -> bool,
+    ) -> Ran {
+        let (name, mut command) = self.command(args);
+        let command = command.as_std_mut().stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().expect("the binary starts");
+        while !enough(running.id()) {
+            let ended = running.try_wait().expect("our own child can be asked");
+            assert!(ended.is_none(), "{name} ended before the signal: {ended:?}");
+            pause(Duration::from_millis(20));
+        }
+        let process = Pid::from_child(&running);
+        kill_process(process, signal).expect("our own child takes signals");
+        let output = running.wait_with_output().expect("our own child can be awaited");
+        Ran::new(name, output, self.folder.path())
+    }
+
+    /// `opsctl` with these arguments as the last arguments of another program, such as one that is a terminal.
+    pub fn through<'a>(
+        &self,
+        mut program: std::process::Command,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> std::process::Command {
+        let (_, mut command) = self.command(args);
+        let command = command.as_std_mut();
+        program.arg(command.get_program()).args(command.get_args()).env_clear();
+        program.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        program.current_dir(self.path(""));
+        program
     }
 
     /// Where the sandbox of this world keeps its state.

@@ -1,0 +1,228 @@
+//! The way to AWS: one TLS stack, one trust store, one opinion on proxies, time limits on everything. The SDK's clients
+//! and the fast lane of uploads share it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+/// TCP, the proxy's CONNECT and TLS together.
+const CONNECT: Duration = Duration::from_secs(10);
+/// From the request to the first byte of its answer, as botocore has it.
+const ANSWER: Duration = Duration::from_secs(60);
+/// The same with a large body, on an uplink of 30 kB/s.
+const LARGE_BODY: Duration = Duration::from_secs(600);
+/// Bodies up to this size go within [`ANSWER`], on the same uplink.
+const SMALL: u64 = 1 << 20;
+/// A function may run for 15 minutes
+/// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const FUNCTION: Duration = Duration::from_secs(15 * 60 + 60);
+/// A model may take 60 seconds
+/// (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html).
+const MODEL: Duration = Duration::from_secs(60 + 60);
+
+/// The time limits of a call. What is not said here has none of its own: `--timeout` bounds the whole command.
+pub(super) fn limits() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build()
+}
+
+/// The time limits of a connection for large bodies alone.
+pub(crate) fn for_large_bodies() -> HttpConnectorSettings {
+    HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(LARGE_BODY).build()
+}
+
+/// Gives the calls more time that are answered late for a good reason. Few different limits, because each has
+/// connections of its own.
+#[derive(Debug)]
+pub(super) struct Patience;
+
+impl Patience {
+    fn with(service: &str, operation: &str, body: Option<u64>) -> Option<Duration> {
+        match (service, operation) {
+            ("Lambda", "Invoke") => Some(FUNCTION),
+            ("SageMaker Runtime", "InvokeEndpoint") => Some(MODEL),
+            // It is put together before the answer (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+            ("S3", "CompleteMultipartUpload") => Some(LARGE_BODY),
+            _ => body.is_none_or(|size| size > SMALL).then_some(LARGE_BODY),
+        }
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Patience {
+    fn name(&self) -> &'static str {
+        "Patience"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let size = context.request().body().content_length();
+        let patience = cfg.load::<Metadata>().and_then(|call| Self::with(call.service(), call.name(), size));
+        if let (Some(patience), Some(limits)) = (patience, cfg.load::<TimeoutConfig>()) {
+            let limits = limits.to_builder().read_timeout(patience).build();
+            cfg.interceptor_state().store_put(limits);
+        }
+        Ok(())
+    }
+}
+
+/// All connections of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Wire {
+    /// Certificates to trust beside the system's.
+    trust: Option<TlsContext>,
+    ways: Arc<Mutex<HashMap<(Option<Duration>, Option<Duration>), Arc<Ways>>>>,
+}
+
+impl Wire {
+    pub(super) fn new(trust: Option<TlsContext>) -> Self {
+        Self { trust, ways: Arc::default() }
+    }
+
+    /// What connects within these limits.
+    pub(crate) fn ways(&self, limits: &HttpConnectorSettings) -> Arc<Ways> {
+        let mut ways = self.ways.lock().expect("nobody panics");
+        let new = || Ways { trust: self.trust.clone(), limits: limits.clone(), ..Ways::default() };
+        let key = (limits.connect_timeout(), limits.read_timeout());
+        ways.entry(key).or_insert_with(|| Arc::new(new())).clone()
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, limits: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Shared(self.ways(limits)))
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        Some(ConnectorMetadata::new("hyper", Some("1.x".into())))
+    }
+}
+
+/// Through the proxy of the environment, or past it.
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    trust: Option<TlsContext>,
+    limits: HttpConnectorSettings,
+    by_environment: OnceLock<Connector>,
+    direct: OnceLock<Connector>,
+}
+
+impl Ways {
+    fn connector(&self, proxy: ProxyConfig) -> Connector {
+        let builder = Connector::builder()
+            // As the SDK's own default has it.
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .proxy_config(proxy)
+            .connector_settings(self.limits.clone())
+            .enable_tcp_nodelay(true);
+        match &self.trust {
+            Some(trust) => builder.tls_context(trust.clone()).build(),
+            None => builder.build(),
+        }
+    }
+
+    /// Sends a request.
+    pub fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let way = match host(request.uri()).is_some_and(is_near) {
+            true => self.direct.get_or_init(|| self.connector(ProxyConfig::disabled())),
+            false => self.by_environment.get_or_init(|| self.connector(ProxyConfig::from_env())),
+        };
+        way.call(request)
+    }
+}
+
+#[derive(Debug)]
+struct Shared(Arc<Ways>);
+
+impl HttpConnector for Shared {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.0.call(request)
+    }
+}
+
+/// The host of a URL, without its brackets.
+fn host(url: &str) -> Option<String> {
+    let url: hyper::Uri = url.parse().ok()?;
+    Some(url.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase())
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    host(url).is_some_and(|host| is_this_machine(&host))
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    address || host == "localhost" || host.ends_with(".localhost")
+}
+
+/// Where no proxy can lead: this machine, and the link to what runs it, which is where the credentials of an instance
+/// and of a container come from (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
+fn is_near(host: impl AsRef<str>) -> bool {
+    let host = host.as_ref();
+    let on_the_link = match host.parse() {
+        Ok(IpAddr::V4(address)) => address.is_link_local(),
+        // The documented address of the metadata service.
+        Ok(IpAddr::V6(address)) => address.is_unicast_link_local() || host == "fd00:ec2::254",
+        Err(_) => false,
+    };
+    is_this_machine(host) || on_the_link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_is_reached_without_a_proxy() {
+        for url in [
+            "http://127.0.0.1:4566/x",
+            "http://127.8.9.1",
+            "http://[::1]:80/",
+            "http://LocalHost:1",
+            "http://s3.localhost:4566/bucket",
+        ] {
+            assert!(is_loopback(url) && host(url).is_some_and(is_near), "{url}");
+        }
+        for url in ["http://169.254.169.254/latest", "http://169.254.170.2/", "http://[fd00:ec2::254]/"] {
+            assert!(!is_loopback(url) && host(url).is_some_and(is_near), "{url}");
+        }
+        for url in [
+            "https://sts.amazonaws.com",
+            "http://127.evil.com/",
+            "http://localhost.evil.com",
+            "http://10.0.0.1",
+        ] {
+            assert!(!is_loopback(url) && !host(url).is_some_and(is_near), "{url}");
+        }
+    }
+
+    #[test]
+    fn late_answers_have_time() {
+        assert_eq!(Patience::with("IAM", "GetRole", Some(200)), None);
+        assert_eq!(Patience::with("Lambda", "Invoke", Some(2)), Some(FUNCTION));
+        assert_eq!(Patience::with("S3", "UploadPart", Some(16 << 20)), Some(LARGE_BODY));
+        assert_eq!(Patience::with("Lambda", "CreateFunction", Some(50 << 20)), Some(LARGE_BODY));
+        assert!(MODEL > ANSWER && FUNCTION > Duration::from_secs(900));
+    }
+}
