@@ -86,12 +86,15 @@ impl Intercept for Patience {
     }
 }
 
+/// For connecting, and for answering.
+type Limits = (Option<Duration>, Option<Duration>);
+
 /// All connections of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Wire {
     /// Certificates to trust beside the system's.
     trust: Option<TlsContext>,
-    ways: Arc<Mutex<HashMap<(Option<Duration>, Option<Duration>), Arc<Ways>>>>,
+    ways: Arc<Mutex<HashMap<Limits, Arc<Ways>>>>,
 }
 
 impl Wire {
