@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::http::Patience;
-use crate::engine::CallCounter;
+use crate::engine::{CallCounter, Fence};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident;)*) => {
@@ -12,22 +12,34 @@ macro_rules! clients {
             $(pub $field: $crate_name::Client,)*
             pub s3: aws_sdk_s3::Client,
             pub calls: CallCounter,
+            /// Stops what changes something once the run's lease is lost.
+            pub fence: Fence,
             /// How they reach AWS, for what is sent without them (`crate::transfer`).
             pub target: Target,
         }
 
         impl Clients {
             pub fn new(target: &Target) -> Self {
-                let calls = CallCounter::default();
+                let (calls, fence) = (CallCounter::default(), Fence::default());
                 $(
-                    let mut config = $crate_name::config::Builder::from(&target.sdk).interceptor(calls.clone()).interceptor(Patience);
+                    let mut config = $crate_name::config::Builder::from(&target.sdk)
+                        .interceptor(fence.clone())
+                        .interceptor(calls.clone())
+                        .interceptor(Patience);
                     if let Some(endpoint) = &target.endpoint {
                         config = config.endpoint_url(endpoint);
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
-                let s3 = aws_sdk_s3::Client::from_conf(s3(target).interceptor(calls.clone()).interceptor(Patience).build());
-                Self { $($field,)* s3, calls, target: target.clone() }
+                let s3 = s3(target).interceptor(fence.clone()).interceptor(calls.clone()).interceptor(Patience);
+                let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+                Self { $($field,)* s3, calls, fence, target: target.clone() }
+            }
+
+            /// For the lease itself, on which the fence depends.
+            pub(crate) fn unfenced_s3(&self) -> aws_sdk_s3::Client {
+                let s3 = s3(&self.target).interceptor(self.calls.clone()).interceptor(Patience);
+                aws_sdk_s3::Client::from_conf(s3.build())
             }
         }
     };

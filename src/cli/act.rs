@@ -1,28 +1,23 @@
 //! Commands that change something, and `plan`, which shows the change: one flow for all of them.
 
-use std::path::Path;
-use std::time::Duration;
-
-use serde_json::Value;
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::Ended;
 use super::args::{DeployArgs, DestroyArgs, Global, PartArgs, Place, PlanArgs, TrainArgs};
-use super::error::{Failure, exit_of, help_of};
+use super::done::Done;
+use super::error::{Failure, help_of};
 use super::exit::Exit;
-use super::logs;
+use super::saved::{self, Saved};
 use super::session::{Environment, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
-use crate::domain::{ResourceId, Verb, codes};
-use crate::engine::lease::Lease;
-use crate::engine::{self, Calls, Event, OpCx, OpErrorKind, Outcome, Probe, RunResult};
-use crate::plan::{self, Look, Mode, Observed, Plan, Step};
+use crate::domain::codes;
+use crate::engine::{self, Refusal, Run, RunResult, Verified};
+use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::{diagnostics, plan as render};
-use crate::resources::bucket::Bucket;
-use crate::resources::{Kind, KindName};
+use crate::resources::KindName;
 
 /// What is planned: which nodes, in which mode, and what else the command may say.
 pub struct Intent {
@@ -30,6 +25,9 @@ pub struct Intent {
     pub desired: Desired,
     /// Whether to report what is ours but not in `desired`: only when all of it is looked at.
     pub whole: bool,
+    /// Whether `desired` was worked out from what was seen: what changed since makes it wrong, also when nobody was
+    /// shown a plan.
+    pub fixed: bool,
 }
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
@@ -37,29 +35,44 @@ pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 pub async fn plan(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
     let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true };
-    let (plan, _) = make(&session, &intent).await?;
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
+    let planned = flow(&session, &intent).plan().await;
+    let ended = match planned {
+        Ok((plan, have)) => print(&session, &intent, &plan, &have, args, ui),
+        Err(refusal) => Err(refused(&session, refusal)),
+    };
+    session.close().await;
+    ended
+}
+
+fn print(
+    session: &Session,
+    intent: &Intent,
+    plan: &Plan,
+    have: &Observed,
+    args: &PlanArgs,
+    ui: &Ui,
+) -> Ended {
     if ui.json() {
-        ui.out_json(&render::json(&plan));
+        ui.out_json(&render::json(plan));
     } else {
-        warn(&session, ui);
-        ui.out(&render::human(&plan, &intent.desired, &session.kinds, args.why, ui.styled_out()));
+        warn(session, ui);
+        ui.out(&render::human(plan, &intent.desired, &session.kinds, args.why, ui.styled_out()));
+        unread(have, ui);
     }
     if let Some(file) = &args.out {
-        save(&plan, file)?;
+        saved::save(plan, file)?;
         ui.say(&format!("Saved. `opsctl deploy --plan {}` does exactly this.", file.display()));
     }
-    let exit = if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done };
-    session.close().await;
-    Ok(exit)
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
 
 pub async fn deploy(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
+    let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     let session = Session::open(global, env, |_| Ok(())).await?;
     let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true };
-    let saved = args.plan.as_deref().map(load).transpose()?;
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
     act(session, intent, args.preview, saved, global, ui).await
 }
 
@@ -79,7 +92,7 @@ pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment
 pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let intent = Intent { mode: Mode::Destroy, desired: session.desired.clone(), whole: true };
+    let intent = Intent { mode: Mode::Destroy, desired: session.desired.clone(), whole: true, fixed: false };
     act(session, intent, args.part, None, global, ui).await
 }
 
@@ -95,7 +108,7 @@ pub async fn part(
     can_consent(part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
     let desired = choose(&session, kinds, names)?;
-    let intent = Intent { mode: DEPLOY, desired, whole: false };
+    let intent = Intent { mode: DEPLOY, desired, whole: false, fixed: false };
     act(session, intent, part, None, global, ui).await
 }
 
@@ -130,26 +143,45 @@ pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result
     Ok(desired)
 }
 
-/// Observes and plans; checks the plan with the independent checker.
-async fn make(session: &Session, intent: &Intent) -> Result<(Plan, Observed), Failure> {
-    let look = engine::observe(&intent.desired, &session.registry, &session.world);
-    let mut have = session.world.cancel.reading("looking", look).await?;
-    if !intent.whole {
-        have.leftovers.clear();
+/// The flow of this intent: what the library does with it.
+fn flow<'a>(session: &'a Session, intent: &'a Intent) -> Run<'a> {
+    Run {
+        world: &session.world,
+        registry: &session.registry,
+        kinds: &session.kinds,
+        desired: &intent.desired,
+        mode: intent.mode,
+        whole: intent.whole,
     }
-    let plan = plan::build(&intent.desired, &have, &session.kinds, intent.mode)
-        .map_err(|problems| Failure::config(session.config.document.clone(), problems))?;
-    let wrong = plan::check::check(&plan, &intent.desired, &have, &session.kinds, intent.mode);
-    if !wrong.is_empty() {
-        let help = help_of(codes::BUG);
-        return Err(Failure::said(
-            codes::BUG,
-            Exit::Bug,
-            format!("the plan is not sound: {}", wrong.join("; ")),
-            help,
-        ));
+}
+
+/// Why there is no plan, for a person.
+fn refused(session: &Session, refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Op(error) => error.into(),
+        Refusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
+        Refusal::Unsound(wrong) => {
+            let message = format!("the plan is not sound: {}", wrong.join("; "));
+            Failure::said(codes::BUG, Exit::Bug, message, help_of(codes::BUG))
+        }
+        Refusal::Changed(different) => {
+            let message = format!(
+                "it changed since it was shown, and nothing was done: now it would be {}",
+                few(&different)
+            );
+            Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "look again, and decide again")
+        }
     }
-    Ok((plan, have))
+}
+
+/// The first of many.
+pub fn few(all: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if all.len() > SHOWN {
+        text += &format!("; and {} more", all.len() - SHOWN);
+    }
+    text
 }
 
 pub fn warn(session: &Session, ui: &Ui) {
@@ -167,57 +199,63 @@ pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> 
     Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help))
 }
 
-/// Plan, ask, execute, look again.
+/// Plan, ask, take the lease, plan again, execute, look again. Every path gives the lease back and closes the session.
 pub async fn act(
     mut session: Session,
     intent: Intent,
     part: PartArgs,
-    saved: Option<String>,
+    saved: Option<Saved>,
     global: &Global,
     ui: &Ui,
 ) -> Ended {
-    let consented = global.yes || saved.is_some();
-    let (plan, have) = make(&session, &intent).await?;
-    if saved.is_some_and(|saved| saved != plan.fingerprint()) {
-        let message = "the saved plan is no longer true: the config, the sources or AWS changed since";
-        return Err(Failure::said(
-            codes::CHANGED_MEANWHILE,
-            Exit::Failed,
-            message,
-            "make a new one with `opsctl plan --out`",
-        ));
+    let ended = run(&mut session, &intent, part, saved, global, ui).await;
+    session.close().await;
+    ended
+}
+
+async fn run(
+    session: &mut Session,
+    intent: &Intent,
+    part: PartArgs,
+    saved: Option<Saved>,
+    global: &Global,
+    ui: &Ui,
+) -> Ended {
+    let asks = !global.yes && saved.is_none();
+    let (plan, have) = flow(session, intent).plan().await.map_err(|refusal| refused(session, refusal))?;
+    if let Some(saved) = &saved {
+        saved.holds(&plan)?;
     }
-    if part.dry_run && ui.json() {
-        ui.out_json(&render::json(&plan));
-    } else if !ui.json() {
-        warn(&session, ui);
-        ui.out(&render::human(&plan, &intent.desired, &session.kinds, false, ui.styled_out()));
+    // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer change.
+    let shown = part.dry_run || asks || saved.is_some() || plan.is_empty();
+    if shown {
+        show(session, intent, &plan, &have, part, ui);
     }
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
-        session.close().await;
         return Ok(Exit::Failed);
     }
     if part.dry_run {
-        session.close().await;
         return Ok(Exit::Done);
     }
-    if !plan.is_empty() && !consented {
+    if !plan.is_empty() && asks {
         let verb = if intent.mode == Mode::Destroy { "Delete all this?" } else { "Go ahead?" };
         if !ui.confirm(verb, &session.world.cancel).await {
             ui.say("Nothing was changed.");
-            session.close().await;
             return Ok(Exit::Done);
         }
     }
     session.world.cancel.commit()?;
-    let lease = lease(&session, &plan, &have).await?;
-    let shown = listen(&mut session, ui);
-    let outcome = engine::execute(&plan, &session.registry, &session.world).await;
-    let unlike = match outcome.result() {
-        RunResult::Ok if !plan.is_empty() => look_again(&session, &intent).await?,
-        _ => Vec::new(),
+    let lease = match plan.is_empty() {
+        // An unchanged project writes nothing.
+        true => None,
+        false => {
+            let flow = flow(session, intent);
+            let lease = flow.lease(&plan, &have, &session.who);
+            session.world.cancel.briefly("lease", lease).await?
+        }
     };
+    let done = carry_out(session, intent, plan, have, shown, ui).await;
     if let Some(lease) = lease {
         let release = async {
             lease.release().await;
@@ -226,13 +264,62 @@ pub async fn act(
         // If it is not answered, the lease expires by itself.
         let _ = session.world.cancel.briefly("lease", release).await;
     }
-    let calls = session.world.aws.calls.total();
-    finish(&mut session, &outcome, &unlike, calls);
-    hush(&mut session, shown).await;
+    let Some((done, reader)) = done? else { return Ok(Exit::Failed) };
+    done.tell(session);
+    hush(session, reader).await;
     tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
-    let exit = report(&session, &intent, &plan, &have, &outcome, &unlike, ui);
-    session.close().await;
-    Ok(exit)
+    Ok(done.report(session, intent, ui))
+}
+
+/// What happens under the lease. `None`: the plan could not be shown, so nothing was done.
+async fn carry_out(
+    session: &mut Session,
+    intent: &Intent,
+    first: Plan,
+    have: Observed,
+    shown: bool,
+    ui: &Ui,
+) -> Result<Option<(Done, JoinHandle<()>)>, Failure> {
+    let (plan, have) = match first.is_empty() {
+        true => (first, have),
+        false => {
+            let again = flow(session, intent).plan_again(&first, shown || intent.fixed).await;
+            again.map_err(|refusal| refused(session, refusal))?
+        }
+    };
+    if !shown {
+        show(session, intent, &plan, &have, PartArgs::default(), ui);
+        if ui.is_broken() {
+            return Ok(None);
+        }
+    }
+    let reader = listen(session, ui);
+    let began = Instant::now();
+    let outcome = engine::execute(&plan, &session.registry, &session.world).await;
+    let verified = match outcome.result() {
+        RunResult::Ok if !plan.is_empty() => flow(session, intent).verify(&plan).await,
+        _ => Verified::AsWanted,
+    };
+    Ok(Some((Done { plan, outcome, verified, began }, reader)))
+}
+
+fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, part: PartArgs, ui: &Ui) {
+    if ui.json() {
+        if part.dry_run {
+            ui.out_json(&render::json(plan));
+        }
+        return;
+    }
+    warn(session, ui);
+    ui.out(&render::human(plan, &intent.desired, &session.kinds, false, ui.styled_out()));
+    unread(have, ui);
+}
+
+/// What may be ours and could not be looked at.
+fn unread(have: &Observed, ui: &Ui) {
+    for (id, why) in &have.unread {
+        ui.say(&format!("{id} could not be read, and may be of this project: {why}"));
+    }
 }
 
 /// Shows what happens from now on.
@@ -252,149 +339,4 @@ pub async fn hush(session: &mut Session, shown: JoinHandle<()>) {
     drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
     // The reader ends when the last sender is gone.
     let _ = shown.await;
-}
-
-/// Takes the lease when there is something to do and a bucket to keep it in. The very first deploy makes the bucket
-/// and has none (docs/decisions).
-async fn lease(session: &Session, plan: &Plan, have: &Observed) -> Result<Option<Lease>, Failure> {
-    let bucket = Bucket::id(Bucket::MAIN);
-    let there = matches!(have.looks.get(&bucket), Some(Look::Present(_)));
-    match session.world.wanted(KindName::Bucket).next() {
-        Some(name) if there && !plan.is_empty() => {
-            let acquire = engine::lease::acquire(&session.world.aws, name, &session.who);
-            Ok(Some(session.world.cancel.briefly("lease", acquire).await?))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Success is re-read (D7): plans once more, and gives what is not as it should be. Reads may lag behind writes for
-/// seconds (aws-facts §1.4), so a difference must stay for some looks; what has failed will not get better by waiting.
-async fn look_again(session: &Session, intent: &Intent) -> Result<Vec<String>, Failure> {
-    let everything = ResourceId::new(KindName::Bucket, "*");
-    let cx = OpCx { world: &session.world, step: 0, target: everything };
-    let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
-    let last = Mutex::new(Vec::new());
-    let looked = cx.wait("everything as wanted", every, limit, || async {
-        let plan = match make(session, intent).await {
-            Ok((plan, _)) => plan,
-            Err(Failure::Op(error)) => return Err(error),
-            Err(_) => return Ok(Probe::Ready(())),
-        };
-        let failed =
-            plan.steps.iter().any(|step| step.op.verb() == Verb::Delete && intent.mode != Mode::Destroy);
-        let differences = plan.steps.iter().map(|s| format!("{}: {}", s.target, s.why.join(", "))).collect();
-        *last.lock().await = differences;
-        Ok(if plan.is_empty() || failed { Probe::Ready(()) } else { Probe::Pending("not yet".into()) })
-    });
-    match looked.await {
-        Err(error) if error.kind != OpErrorKind::TimedOut => Err(error.into()),
-        _ => Ok(last.into_inner()),
-    }
-}
-
-fn finish(session: &mut Session, outcome: &Outcome, unlike: &[String], calls: Calls) {
-    let result = if unlike.is_empty() { outcome.result() } else { RunResult::Failed };
-    let elapsed_ms = outcome.elapsed_ms();
-    session.world.events.send(Event::RunFinished { result, calls, elapsed_ms });
-}
-
-/// The last words for a person, and the exit code.
-fn report(
-    session: &Session,
-    intent: &Intent,
-    plan: &Plan,
-    have: &Observed,
-    outcome: &Outcome,
-    unlike: &[String],
-    ui: &Ui,
-) -> Exit {
-    let stopped = matches!(outcome.result(), RunResult::Interrupted | RunResult::TimedOut);
-    if !ui.json() {
-        for (resource, error) in &outcome.failed {
-            let code = error.code();
-            ui.error(code, &format!("{resource} failed: {error}"), help_of(code));
-            if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack)
-                && let Some(writer) = logs::writer(resource)
-            {
-                ui.err(&format!("  log: opsctl logs {writer}"));
-            }
-        }
-        for difference in unlike {
-            ui.error(
-                codes::FAILED,
-                &format!("still not as wanted: {difference}"),
-                "run the same command again",
-            );
-        }
-        let foreign = |look: &Look| matches!(look, Look::Present(_));
-        if stopped {
-            ui.err(&left_off(session, plan, outcome));
-        }
-        if intent.mode == Mode::Destroy && !stopped && outcome.failed.is_empty() && unlike.is_empty() {
-            let scope = &session.world.scope;
-            let had = have.looks.values().filter(|look| foreign(look)).count();
-            let gone = if had == 0 { "There was nothing" } else { "Nothing is left" };
-            ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, scope.region));
-        }
-    }
-    match (outcome.failed.first(), stopped, unlike) {
-        (_, true, _) => Exit::Interrupted,
-        (Some((_, error)), ..) => exit_of(&error.kind),
-        (None, _, [_, ..]) => Exit::Failed,
-        _ => Exit::Done,
-    }
-}
-
-/// Where a run was stopped: what goes on without it, and how to end that.
-fn left_off(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for step in plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id)) {
-        let (target, verb) = (&step.target, step.op.verb());
-        // What runs in this process ends with it.
-        let line = match goes_on(step).filter(|_| !session.is_all_here()) {
-            _ if verb == Verb::Delete => format!("{target} may still be being deleted."),
-            Some(stop) => format!("{target} goes on in AWS. To stop it: {stop}"),
-            None => continue,
-        };
-        text += &format!("{line}\n");
-    }
-    let rest = match outcome.not_started {
-        0 => String::new(),
-        1 => "1 step was not started. ".to_owned(),
-        n => format!("{n} steps were not started. "),
-    };
-    text + &format!("{rest}Nothing is lost: the same command goes on from here.")
-}
-
-/// The command that ends what a step has begun, where it costs money for as long as it runs.
-fn goes_on(step: &Step) -> Option<String> {
-    let name = &step.physical;
-    match step.target.kind {
-        KindName::Training => Some(format!("aws sagemaker stop-training-job --training-job-name {name}")),
-        KindName::Endpoint => Some(format!("aws sagemaker delete-endpoint --endpoint-name {name}")),
-        KindName::Notebook => Some(format!("`opsctl notebook stop --name {}`", step.target.name)),
-        KindName::Instance => Some("`opsctl destroy`, or wait for its `max_runtime`".to_owned()),
-        _ => None,
-    }
-}
-
-/// A saved plan is a promise about its fingerprint; the steps are in it for the reader.
-fn save(plan: &Plan, file: &Path) -> Result<(), Failure> {
-    std::fs::write(file, format!("{:#}\n", render::json(plan))).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "name another file")
-    })
-}
-
-fn load(file: &Path) -> Result<String, Failure> {
-    let read = || -> Result<String, String> {
-        let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-        let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        value["fingerprint"].as_str().map(str::to_owned).ok_or_else(|| "it has no fingerprint".to_owned())
-    };
-    read().map_err(|error| {
-        let message = format!("{} is not a saved plan: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Usage, message, "`opsctl plan --out FILE` makes one")
-    })
 }

@@ -109,6 +109,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Delete everything of this project and environment
     Destroy(DestroyArgs),
+    /// Tell who holds the lease of this project and environment, or take it away
+    Lease(LeaseArgs),
     /// Audit the account's IAM roles, or a saved dump of them
     AuditIam(Box<AuditArgs>),
     /// Serve, inspect or reset the local AWS
@@ -323,6 +325,20 @@ pub struct LogsArgs {
     /// Go on as new lines come
     #[arg(short, long)]
     pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LeaseArgs {
+    #[command(subcommand)]
+    pub command: LeaseCommand,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum LeaseCommand {
+    /// Tell who is changing things now, since when, and when the lease expires
+    Show,
+    /// Take the lease away from a run that is surely dead, instead of waiting for it to expire
+    Break,
 }
 
 #[derive(Debug, Args)]

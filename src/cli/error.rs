@@ -60,7 +60,7 @@ impl Failure {
                     let code = first.map_or(codes::BAD_VALUE, |d| d.code);
                     let mut error = error_json(code, message, help, None, false);
                     error["error"]["problems"] = diagnostics::json(document, problems);
-                    ui.out_json(&error);
+                    ui.out_line(&error);
                 } else {
                     ui.err(&diagnostics::human(document, problems, ui.styled_err()));
                 }
@@ -73,14 +73,14 @@ impl Failure {
                 let code = error.code();
                 let help = help_of(code);
                 if ui.json() {
-                    ui.out_json(&error_json(code, &error.to_string(), help, None, error.retryable()));
+                    ui.out_line(&error_json(code, &error.to_string(), help, None, error.retryable()));
                 } else {
                     ui.error(code, &error.to_string(), help);
                 }
             }
             Self::Said { code, message, help, .. } => {
                 if ui.json() {
-                    ui.out_json(&error_json(*code, message, help, None, false));
+                    ui.out_line(&error_json(*code, message, help, None, false));
                 } else {
                     ui.error(*code, message, help);
                 }
@@ -128,6 +128,8 @@ fn error_json(
     retryable: bool,
 ) -> serde_json::Value {
     json!({
+        // Also a line of the events of a command that had begun to write them.
+        "event": "error",
         "format": 1,
         "error": { "code": code, "message": message, "help": help, "resource": resource, "retryable": retryable }
     })
@@ -142,7 +144,7 @@ pub fn help_of(code: Code) -> &'static str {
 pub fn exit_of(kind: &OpErrorKind) -> Exit {
     match kind {
         OpErrorKind::Denied | OpErrorKind::Credentials => Exit::Denied,
-        OpErrorKind::LeaseHeld => Exit::LeaseHeld,
+        OpErrorKind::LeaseHeld | OpErrorKind::LeaseLost => Exit::LeaseHeld,
         OpErrorKind::Quota => Exit::Gate,
         OpErrorKind::TimedOut => Exit::TimedOut,
         OpErrorKind::RolledBack => Exit::RolledBack,

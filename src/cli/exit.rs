@@ -34,7 +34,7 @@ pub const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Changes, "changes or findings, only where asked (--detailed-exitcode, --fail-on)"),
     (Exit::Config, "config invalid"),
     (Exit::Denied, "credentials or permission"),
-    (Exit::LeaseHeld, "another deploy holds the lease"),
+    (Exit::LeaseHeld, "another deploy holds the lease, or took it over"),
     (Exit::RolledBack, "the endpoint rolled back to its old configuration"),
     (Exit::TimedOut, "timed out, AWS goes on"),
     (Exit::Gate, "a quota said no"),

@@ -4,16 +4,19 @@ mod act;
 mod args;
 mod audit_iam;
 mod check;
+mod done;
 mod error;
 pub mod exit;
 mod init;
 mod inspect;
 mod invoke;
+mod lease;
 mod logs;
 mod manual;
 mod notebook;
 mod pull;
 mod sandbox;
+mod saved;
 mod scale;
 mod session;
 mod signals;
@@ -149,6 +152,7 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
         Command::Train(args) => act::train(args, global, ui, env).await,
         Command::Scale(args) => scale::run(args, global, ui, env).await,
         Command::Destroy(args) => act::destroy(args, global, ui, env).await,
+        Command::Lease(args) => lease::run(args, global, ui, env).await,
         Command::Notebook(args) => notebook::run(args, global, ui, env).await,
         Command::Invoke(args) => invoke::run(args, global, ui, env).await,
         Command::Status => inspect::status(global, ui, env).await,

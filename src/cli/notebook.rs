@@ -7,7 +7,7 @@ use super::session::{Environment, Session};
 use super::ui::Ui;
 use super::{Ended, act};
 use crate::domain::codes;
-use crate::engine::{OpCx, OpErrorKind};
+use crate::engine::{self, OpCx, OpErrorKind};
 use crate::resources::notebook::{Notebook, aws};
 use crate::resources::{Kind, KindName};
 
@@ -17,14 +17,31 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         return act::part(&[KindName::Notebook], &names, args.part, global, ui, env).await;
     };
     let session = Session::open(global, env, |_| Ok(())).await?;
+    let ended = act_on(&session, args, verb, ui).await;
+    session.close().await;
+    ended
+}
+
+async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: &Ui) -> Ended {
     let name = session.only("notebook", args.name.as_deref())?;
     let physical = session.world.scope.physical(name);
     let cx = OpCx { world: &session.world, step: 0, target: Notebook::id(name) };
+    // A link changes nothing; all else keeps out of the way of a deploy.
+    let lease = match verb {
+        NotebookVerb::Url => None,
+        NotebookVerb::Start | NotebookVerb::Stop => {
+            session.world.cancel.commit()?;
+            engine::leased(&session.world, &session.who).await?
+        }
+    };
     let done = match verb {
         NotebookVerb::Start => aws::start(&cx, &physical).await.map(|()| "running".to_owned()),
         NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
         NotebookVerb::Url => aws::url(&cx, &physical).await,
     };
+    if let Some(lease) = lease {
+        lease.release().await;
+    }
     let text = done.map_err(|error| match error.kind {
         OpErrorKind::NotFound => {
             let message = format!("notebook/{name} is not deployed");
@@ -42,6 +59,5 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
     } else {
         ui.say(&format!("notebook/{name} is {text}."));
     }
-    session.close().await;
     Ok(Exit::Done)
 }

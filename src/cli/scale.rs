@@ -20,6 +20,18 @@ use crate::resources::concurrency::Spec as Provisioned;
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
     let session = Session::open(global, env, |document| add_tables(args, &global.env, document)).await?;
+    let intent = match intended(args, &session, ui).await {
+        Ok(intent) => intent,
+        Err(failure) => {
+            session.close().await;
+            return Err(failure);
+        }
+    };
+    act(session, intent, args.part, None, global, ui).await
+}
+
+/// The scaling parts that are meant, with the given numbers.
+async fn intended(args: &ScaleArgs, session: &Session, ui: &Ui) -> Result<Intent, Failure> {
     let instances = args.target.is_some() || args.min.is_some() || args.max.is_some();
     let environments = args.provisioned_concurrency.is_some();
     // Numbers for one of the two leave the other alone; without any, both become what the file says.
@@ -40,9 +52,9 @@ pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) 
         return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
     }
     for node in &mut desired.nodes {
-        deployed(&session, node).await?;
+        deployed(session, node).await?;
         if node.id.kind == KindName::Autoscaling && instances {
-            set_instances(args, &session, node).await?;
+            set_instances(args, session, node).await?;
         }
         if node.id.kind == KindName::Concurrency && environments {
             set_environments(args, node)?;
@@ -54,8 +66,7 @@ pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) 
             session.config.document.file.display()
         ));
     }
-    let intent = Intent { mode: DEPLOY, desired, whole: false };
-    act(session, intent, args.part, None, global, ui).await
+    Ok(Intent { mode: DEPLOY, desired, whole: false, fixed: true })
 }
 
 /// What is scaled must be there; making it is not this command's business.

@@ -126,6 +126,11 @@ impl Ui {
         self.out(&format!("{value:#}\n"));
     }
 
+    /// One line of JSON, also where more lines are or may follow.
+    pub fn out_line(&self, value: &Value) {
+        self.out(&format!("{value}\n"));
+    }
+
     /// Talk that --quiet silences.
     pub fn say(&self, text: &str) {
         if !self.quiet {

@@ -1,8 +1,7 @@
 //! `opsctl upload`: data sets into the bucket, in as few requests as there are changes.
 //!
 //! Where `deploy` looks at every resource, this looks at the manifests alone. It falls back on the deploy of the part of
-//! the graph when there is no bucket of ours yet. There is no lease: the manifest's conditional write guards
-//! (docs/decisions/0009).
+//! the graph when there is no bucket of ours yet. What is up to date takes no lease.
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -16,7 +15,8 @@ use super::exit::Exit;
 use super::session::{DataFiles, Environment, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes};
+use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes, codes};
+use crate::engine::lease::{self, Lease, Terms};
 use crate::engine::{Event, OpCx, OpError, OpResult, RunResult, StepResult};
 use crate::inputs::Tree;
 use crate::resources::KindName;
@@ -56,36 +56,82 @@ impl Set {
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
     let mut session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
-    let desired = act::choose(&session, &[KindName::Data], &args.names)?;
-    let Some(sets) = look(&session, &desired, args.verify).await? else {
-        session.close().await;
-        return act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await;
-    };
-    read_files(&mut session, &sets, ui)?;
-    if !ui.json() {
-        act::warn(&session, ui);
+    let ended = upload(&mut session, args, global, ui).await;
+    session.close().await;
+    match ended? {
+        Some(exit) => Ok(exit),
+        None => act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await,
     }
-    let (todo, done): (Vec<Set>, Vec<Set>) = sets.into_iter().partition(|set| set.has_work(&session));
+}
+
+/// `None`: there is no bucket of ours yet.
+async fn upload(
+    session: &mut Session,
+    args: &UploadArgs,
+    global: &Global,
+    ui: &Ui,
+) -> Result<Option<Exit>, Failure> {
+    let desired = act::choose(session, &[KindName::Data], &args.names)?;
+    let Some(sets) = look(session, &desired, args.verify).await? else { return Ok(None) };
+    read_files(session, &sets, ui)?;
+    if !ui.json() {
+        act::warn(session, ui);
+    }
+    let (todo, done): (Vec<Set>, Vec<Set>) = sets.into_iter().partition(|set| set.has_work(session));
     match (ui.json(), args.part.dry_run) {
-        (false, _) => show(&session, &todo, &done, ui),
-        (true, true) => ui.out_json(&plan_json(&session, &todo, &done)),
+        (false, _) => show(session, &todo, &done, ui),
+        (true, true) => ui.out_json(&plan_json(session, &todo, &done)),
         (true, false) => {}
     }
     // A program that reads events wants to read that there were none.
     if args.part.dry_run || (todo.is_empty() && !ui.json()) {
         session.world.inputs.remember(&session.world.cache);
-        session.close().await;
-        return Ok(Exit::Done);
+        return Ok(Some(Exit::Done));
+    }
+    if ui.is_broken() {
+        return Ok(Some(Exit::Failed));
     }
     if !global.yes && !todo.is_empty() && !ui.confirm("Go ahead?", &session.world.cancel).await {
         ui.say("Nothing was changed.");
-        session.close().await;
-        return Ok(Exit::Done);
+        return Ok(Some(Exit::Done));
     }
     session.world.cancel.commit()?;
-    let exit = send(&mut session, todo, ui).await;
-    session.close().await;
-    Ok(exit)
+    let lease = match todo.first() {
+        Some(set) => {
+            let lease = lease::acquire(&session.world, &set.spec.bucket, &session.who, Terms::default());
+            Some(session.world.cancel.briefly("lease", lease).await?)
+        }
+        None => None,
+    };
+    let unchanged = unchanged(session, &todo).await;
+    if let Err(failure) = unchanged {
+        if let Some(lease) = lease {
+            lease.release().await;
+        }
+        return Err(failure);
+    }
+    Ok(Some(send(session, todo, lease, ui).await))
+}
+
+/// Whether the bucket is still as it was when the differences were shown, now that nobody else may change it.
+async fn unchanged(session: &Session, sets: &[Set]) -> Result<(), Failure> {
+    try_join_all(sets.iter().map(|set| async move {
+        let cx = OpCx { world: &session.world, step: 0, target: set.id.clone() };
+        match sync::look(&cx, &set.spec.uri()).await? {
+            now if now.etag == set.there.etag => Ok(()),
+            _ => {
+                let message = format!("somebody else has just uploaded {}, and nothing was done", set.id);
+                Err(Failure::said(
+                    codes::CHANGED_MEANWHILE,
+                    Exit::Failed,
+                    message,
+                    "run the same command again",
+                ))
+            }
+        }
+    }))
+    .await
+    .map(drop)
 }
 
 /// The manifests, all at once. `None`: the bucket has to be made or looked at first.
@@ -203,7 +249,7 @@ fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
 }
 
 /// One data set after the other: each uses all of the wire.
-async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
+async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &Ui) -> Exit {
     let shown = act::listen(session, ui);
     let events = session.world.events.clone();
     let began = Instant::now();
@@ -247,6 +293,9 @@ async fn send(session: &mut Session, sets: Vec<Set>, ui: &Ui) -> Exit {
         }
     }
     session.world.inputs.remember(&session.world.cache);
+    if let Some(lease) = lease {
+        lease.release().await;
+    }
     let exit = failed.as_ref().map_or(Exit::Done, |(_, error)| exit_of(&error.kind));
     let result = match exit {
         Exit::Done => RunResult::Ok,

@@ -149,7 +149,7 @@ codes! {
     REFUSED "E210" "AWS refused the request"
         "The service found a value invalid. The message is AWS's own.";
     LEASE_HELD "E211" "Another deploy is running"
-        "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself when it stops renewing it.";
+        "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself, at most 90 s after the last renewal. `opsctl lease show` looks again, `opsctl lease break` takes it away from a run that is surely dead.";
     NOT_DEPLOYED "E212" "Not deployed yet"
         "The command needs a resource that is not there. `opsctl deploy` makes it.";
     INTERRUPTED "E213" "Interrupted"
@@ -164,6 +164,10 @@ codes! {
         "Seen with emulators and with regions that lack a feature.";
     MODEL_ERROR "E218" "The user's code failed or refused"
         "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
+    LEASE_LOST "E229" "The lease was lost in mid-run"
+        "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody broke it (`opsctl lease break`). It wrote nothing more from then on. When the other run has ended, run the same command again: it goes on where things are.";
+    NOT_VERIFIED "E230" "What was done could not be verified"
+        "Every step succeeded, but the look afterwards could not read everything, so nobody knows whether it lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

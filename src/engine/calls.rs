@@ -51,7 +51,7 @@ impl CallCounter {
 }
 
 /// AWS names its reading operations by these verbs; invoking is neither, and counts as a read: it changes no resource.
-fn reads(operation: &str) -> bool {
+pub(super) fn reads(operation: &str) -> bool {
     let name = operation.rsplit(':').next().unwrap_or(operation);
     ["Get", "List", "Describe", "Head", "Filter", "Invoke"].iter().any(|verb| name.starts_with(verb))
 }

@@ -27,6 +27,8 @@ pub enum Cause {
     Terminate,
     /// `--timeout` is over; it was this long.
     Deadline(Duration),
+    /// The lease is somebody else's: whatever is not done yet is his to do.
+    LeaseLost,
 }
 
 /// Shared by everything that runs.
@@ -175,6 +177,7 @@ impl Cancel {
                 let message = format!("not finished within {}", humantime::format_duration(limit));
                 OpError::new(what, OpErrorKind::TimedOut, message)
             }
+            Some(Cause::LeaseLost) => OpError::new(what, OpErrorKind::LeaseLost, "the lease was lost"),
             _ => OpError::new(what, OpErrorKind::Cancelled, "interrupted"),
         }
     }
@@ -198,8 +201,11 @@ impl Cancel {
 
     /// Whether an error only says that the run was stopped.
     pub fn caused(&self, error: &OpError) -> bool {
-        let deadline = matches!(self.cause(), Some(Cause::Deadline(_)));
-        error.kind == OpErrorKind::Cancelled || (deadline && error.kind == OpErrorKind::TimedOut)
+        match self.cause() {
+            Some(Cause::Deadline(_)) if error.kind == OpErrorKind::TimedOut => true,
+            Some(Cause::LeaseLost) if error.kind == OpErrorKind::LeaseLost => true,
+            _ => error.kind == OpErrorKind::Cancelled,
+        }
     }
 }
 

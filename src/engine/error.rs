@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::LeaseLost;
 use crate::domain::{Code, codes};
 
 /// What an error means for us, whatever service it came from.
@@ -30,6 +31,8 @@ pub enum OpErrorKind {
     TimedOut,
     /// Another deploy of the same project and environment is running.
     LeaseHeld,
+    /// Ours was taken over, or could not be renewed: nothing more may be written.
+    LeaseLost,
     Cancelled,
     Network,
     /// The bytes arrived, but are not those that their checksum says.
@@ -77,6 +80,7 @@ impl OpError {
             OpErrorKind::BadState => codes::FAILED,
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
             OpErrorKind::LeaseHeld => codes::LEASE_HELD,
+            OpErrorKind::LeaseLost => codes::LEASE_LOST,
             OpErrorKind::Cancelled => codes::INTERRUPTED,
             OpErrorKind::Network | OpErrorKind::Damaged => codes::NETWORK,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,
@@ -94,6 +98,7 @@ impl OpError {
                 | OpErrorKind::NotYetConsistent
                 | OpErrorKind::TimedOut
                 | OpErrorKind::LeaseHeld
+                | OpErrorKind::LeaseLost
                 | OpErrorKind::Cancelled
                 | OpErrorKind::Network
                 | OpErrorKind::Damaged
@@ -151,6 +156,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let service = action.split(':').next().unwrap_or_default();
+    if let Some(lost) = refused_by_the_fence(error) {
+        return OpError::new(action, OpErrorKind::LeaseLost, lost.to_string());
+    }
     match error {
         SdkError::ServiceError(e) => {
             let status = e.raw().status().as_u16();
@@ -196,6 +204,18 @@ where
         SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::Invalid, chain(error)),
         _ => OpError::new(action, OpErrorKind::Network, chain(error)),
     }
+}
+
+/// A request that never left: the run has no lease any more.
+fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(lost) = cause.downcast_ref() {
+            return Some(lost);
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// The causes from the second on: the first only says "dispatch failure".

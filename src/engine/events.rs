@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Calls;
-use crate::domain::ResourceId;
+use crate::domain::{Code, ResourceId};
 use crate::plan::{StepId, Verb};
 
 /// One thing that happened. Field names are part of the JSON output: append-only.
@@ -61,11 +61,25 @@ pub enum Event {
     Cancelling {
         reason: String,
     },
+    /// What went wrong with the run and with no single step of it.
+    Error {
+        error: RunError,
+    },
     RunFinished {
         result: RunResult,
         calls: Calls,
         elapsed_ms: u64,
     },
+}
+
+/// An error as programs read it, the same in events and where it ends a command.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunError {
+    pub code: Code,
+    pub message: String,
+    pub help: String,
+    pub resource: Option<ResourceId>,
+    pub retryable: bool,
 }
 
 /// How far an upload or download is.
@@ -140,6 +154,7 @@ impl Events {
     }
 }
 
-pub(crate) fn ms(elapsed: Duration) -> u64 {
+/// Milliseconds, as events tell time.
+pub fn ms(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

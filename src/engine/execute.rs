@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::events::ms;
-use super::{Cause, Event, OpCx, OpError, RunResult, StepResult, World};
+use super::{Cause, Event, LeaseLost, OpCx, OpError, RunResult, StepResult, World};
 use crate::domain::ResourceId;
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::resources::Registry;
@@ -21,15 +21,12 @@ pub struct Outcome {
     pub unfinished: Vec<StepId>,
     /// Steps whose turn did not come because the run was stopped.
     pub not_started: usize,
+    /// The lease went to somebody else, or nobody knows: nothing more was written.
+    pub lost: Option<LeaseLost>,
     stopped: Option<RunResult>,
-    elapsed_ms: u64,
 }
 
 impl Outcome {
-    pub fn elapsed_ms(&self) -> u64 {
-        self.elapsed_ms
-    }
-
     pub fn result(&self) -> RunResult {
         match self.stopped {
             Some(stopped) => stopped,
@@ -50,14 +47,14 @@ enum Ground {
 
 /// Never an error: every step has a result, and nothing is rolled back, because running again converges.
 pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome {
-    let start = Instant::now();
     world.events.send(Event::RunStarted { steps: plan.steps.len() });
     let mut outcome = Outcome::default();
     let mut ended: BTreeMap<StepId, Ground> = BTreeMap::new();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();
     let mut running = FuturesUnordered::new();
     loop {
-        let drained = world.cancel.drain.is_cancelled();
+        // A lease that slept is confirmed first; one that is lost ends the run.
+        let drained = world.aws.fence.ready().await.is_err() || world.cancel.drain.is_cancelled();
         // Ready steps start; steps whose ground is gone end at once, which may end others: hence the loop.
         loop {
             let ready = |step: &&Step| step.after.iter().all(|after| ended.contains_key(after));
@@ -113,10 +110,11 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
     if outcome.not_started > 0 || !outcome.unfinished.is_empty() {
         outcome.stopped = Some(match world.cancel.cause() {
             Some(Cause::Deadline(_)) => RunResult::TimedOut,
+            Some(Cause::LeaseLost) => RunResult::Failed,
             _ => RunResult::Interrupted,
         });
     }
-    outcome.elapsed_ms = ms(start.elapsed());
+    outcome.lost = world.aws.fence.lost();
     outcome
 }
 

@@ -53,13 +53,27 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         let id = ResourceId::new(kind, found.physical.clone());
         let driver = registry.of(kind);
         let cx = OpCx { world, step: 0, target: id.clone() };
-        let seen = driver.look(&cx, &found.physical).await.ok().flatten()?;
-        (driver.owner_of(&seen) == Owner::Ours).then(|| Leftover { id, physical: found.physical.clone() })
+        match driver.look(&cx, &found.physical).await {
+            Ok(Some(seen)) if driver.owner_of(&seen) == Owner::Ours => {
+                Ok(Some(Ok(Leftover { id, physical: found.physical.clone() })))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if fatal(&error) => Err(error),
+            // It may be ours.
+            Err(error) => Ok(Some(Err((id, error.to_string())))),
+        }
     }));
-    let (elders, leftovers) = join(elders, leftovers).await;
+    let (elders, found) = join(elders, leftovers).await;
     let elders = elders.into_iter().flatten().collect();
-    let leftovers = leftovers.into_iter().flatten().collect();
-    Ok(Observed { looks, elders, leftovers })
+    let (mut leftovers, mut unread) = (Vec::new(), Vec::new());
+    for found in found {
+        match found? {
+            Some(Ok(leftover)) => leftovers.push(leftover),
+            Some(Err(unreadable)) => unread.push(unreadable),
+            None => {}
+        }
+    }
+    Ok(Observed { looks, elders, leftovers, unread })
 }
 
 /// Errors that no other look can be better than.

@@ -286,7 +286,12 @@ impl<'a> Planner<'a> {
                 }
                 Look::Present(seen) if self.kind(node.id.kind).owner_of(seen) == Owner::Ours => {
                     let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
-                    let after = users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();
+                    let mut after: BTreeSet<StepId> =
+                        users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();
+                    if node.id.kind == KindName::Bucket {
+                        // The lease lies in it: while anything is left to delete, others are kept out.
+                        after.extend(self.steps.list.iter().map(|step| step.id));
+                    }
                     self.steps.push(&node.id, &node.physical, Op::Delete, after, vec!["destroy".into()]);
                 }
                 Look::Present(_) => {}
@@ -297,6 +302,10 @@ impl<'a> Planner<'a> {
 
     /// Deletes leftovers, each after those of the kinds that may use it.
     fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>) {
+        for (id, error) in &self.have.unread {
+            let text = format!("{id} could not be read, and may be of this project: {error}");
+            self.problem(codes::DENIED, id, text, "nothing was deleted; allow the call and run it again");
+        }
         let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
         leftovers.retain(|l| !self.steps.gone.contains_key(&l.id));
         leftovers.sort_by_key(|l| std::cmp::Reverse(l.id.kind));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Look, Mode, Observed, Op, Plan, Step, StepId, Verb};
 use crate::desired::Desired;
 use crate::domain::{Needs, Owner, ResourceId};
-use crate::resources::AnyKind;
+use crate::resources::{AnyKind, KindName};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
 pub fn check(
@@ -50,6 +50,15 @@ pub fn check(
             if mode == Mode::Destroy && gone.iter().any(early) {
                 wrong.push(format!("{need} is deleted before {}, which needs it", node.id));
             }
+        }
+    }
+    // The lease lies in the bucket: others may begin as soon as it is gone.
+    let buckets =
+        plan.steps.iter().filter(|s| s.target.kind == KindName::Bucket && want.node(&s.target).is_some());
+    for bucket in buckets.filter(|_| mode == Mode::Destroy) {
+        let others = plan.steps.iter().filter(|s| s.target.kind != KindName::Bucket);
+        for early in others.filter(|s| !before[&bucket.id].contains(&s.id)) {
+            wrong.push(format!("{} is deleted before {}", bucket.target, early.target));
         }
     }
     wrong.extend(under_parts(plan, want, have, kinds, &before));

@@ -93,4 +93,6 @@ pub struct Observed {
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
     pub elders: BTreeMap<ResourceId, Value>,
     pub leftovers: Vec<Leftover>,
+    /// What may be a leftover and could not be looked at, and why.
+    pub unread: Vec<(ResourceId, String)>,
 }

@@ -32,6 +32,7 @@ pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Rea
                     Some(Cause::Deadline(limit)) => {
                         format!("The {} of --timeout are over: nothing new is started.", humantime::format_duration(limit))
                     }
+                    Some(Cause::LeaseLost) => "The lease is lost: nothing new is started.".to_owned(),
                     _ => "Stopping: nothing new is started, and what is under way has a moment to finish.".to_owned(),
                 };
                 reader.read(&Event::Cancelling { reason });
@@ -160,6 +161,8 @@ impl Reader for Terminal {
                 };
                 self.line(&text);
             }
+            // Told with the last words.
+            Event::Error { .. } => {}
             Event::Cancelling { reason } => self.line(&format!("  {reason}")),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 let seconds = *elapsed_ms as f64 / 1000.0;

@@ -73,6 +73,12 @@ impl Clock {
         self.at_start + *self.advanced.borrow() + elapsed as Millis
     }
 
+    /// Sandbox time at real speed: what S3 dates objects and answers by. Clients measure ages by these two, and wait
+    /// for them in their own time, which nothing speeds up.
+    pub fn steady(&self) -> Millis {
+        self.at_start + *self.advanced.borrow() + self.started.elapsed().as_millis() as Millis
+    }
+
     /// Sandbox seconds per real second.
     pub fn speed(&self) -> f64 {
         self.speed

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use super::gate::Gate;
 use crate::aws::{Clients, Target, Ways, for_large_bodies, s3};
 use crate::domain::Crc64;
-use crate::engine::{CallCounter, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{CallCounter, Fence, OpError, OpErrorKind, OpResult, Outcomes};
 
 const CRC: &str = "x-amz-checksum-crc64nvme";
 /// For whoever gives credentials: STS, SSO, a program.
@@ -44,7 +44,7 @@ impl Lane {
             return Err(OpError::new("s3:PutObject", OpErrorKind::Credentials, "there are no credentials"));
         };
         let ways = target.wire.ways(&for_large_bodies());
-        let wire = Wire { ways, gate, calls: aws.calls.clone() };
+        let wire = Wire { ways, gate, calls: aws.calls.clone(), fence: aws.fence.clone() };
         let retry = RetryConfig {
             backoff: BackoffConfig { init_backoff: target.first_backoff(), ..BackoffConfig::default() },
             max_retries: 10,
@@ -101,6 +101,7 @@ struct Wire {
     ways: Arc<Ways>,
     gate: Arc<Gate>,
     calls: CallCounter,
+    fence: Fence,
 }
 
 impl std::fmt::Debug for Wire {
@@ -118,6 +119,7 @@ impl HttpConnector for Wire {
 #[async_trait]
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.fence.check().map_err(|lost| HttpError::new(HttpErrorKind::Unknown, lost))?;
         self.calls.count("S3:PutObject");
         let crc = request.headers().get(CRC).and_then(|v| v.to_str().ok()?.parse::<Crc64>().ok());
         let request = request.map(|body| match body.as_bytes() {

@@ -2,8 +2,19 @@
 
 use std::fs::File;
 use std::io::{PipeWriter, pipe};
+use std::path::Path;
+use std::time::Duration;
+
+use opsctl::engine::lease::{self, Lease, Terms, Who};
+use opsctl::engine::{self, Cause, OpErrorKind, OpResult, Outcomes, Refusal, Run, RunResult, Verified};
+use opsctl::plan::Mode;
+use opsctl::resources::KindName;
+use opsctl::sandbox::Sandbox;
 
 use crate::support::World;
+use crate::support::inside::{DEPLOY, Project, sandbox};
+
+const DESTROY: Mode = Mode::Destroy;
 
 const BUCKET: &str = "[project]\nname = \"streams\"\nregion = \"us-east-1\"\n";
 
@@ -34,4 +45,237 @@ fn what_could_not_be_written_is_not_done() {
     // What has begun goes on to its end without its reader.
     let _ = world.run_into(["deploy", "--yes", "-o", "json"], closed()).ended(141);
     let _ = world.run(changes).success();
+}
+
+fn flow(project: &Project, mode: Mode) -> Run<'_> {
+    let Project { kinds, registry, desired, world } = project;
+    Run { world, registry, kinds, desired, mode, whole: true }
+}
+
+fn who(user: &str) -> Who {
+    Who { user: user.into(), host: "test".into(), process: 7 }
+}
+
+async fn take(project: &Project, user: &str, terms: Terms) -> OpResult<Lease> {
+    let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
+    lease::acquire(&project.world, bucket, &who(user), terms).await
+}
+
+/// What others see of the lease.
+async fn holder(project: &Project) -> Option<String> {
+    let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
+    lease::look(&project.world.aws, bucket).await.expect("it can be read").map(|found| found.who())
+}
+
+async fn strike(sandbox: &Sandbox, rule: &str) {
+    sandbox.world().faults.extend(vec![rule.parse().expect("a rule")]);
+}
+
+/// Puts something else where the lease lies, as nobody's fence allows.
+async fn overwrite(project: &Project, body: &'static str) {
+    let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
+    let put = project.world.aws.s3.put_object().bucket(bucket).key(lease::KEY);
+    put.body(body.as_bytes().to_vec().into()).send().await.expect("nobody guards it");
+}
+
+/// A run on another machine: it shares the bucket and no folder.
+async fn elsewhere(sandbox: &Sandbox, folder: &Path, edit: impl FnOnce(String) -> String) -> Project {
+    let mut project = Project::edited(sandbox, edit).await;
+    project.world.cache = folder.join("elsewhere");
+    project
+}
+
+fn scaled(max: &str) -> impl FnOnce(String) -> String {
+    move |text| {
+        assert!(text.contains("\nmax = 4"), "the shipped config scales to 4");
+        text.replace("\nmax = 4", &format!("\nmax = {max}"))
+    }
+}
+
+/// Of two first deploys one wins, and before that neither has made more than the empty bucket. A plan that was shown
+/// must still be true under the lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let (a, b) = (Project::open(&sandbox).await, elsewhere(&sandbox, folder.path(), |text| text).await);
+    let (ours, theirs) = (flow(&a, DEPLOY), flow(&b, DEPLOY));
+    let (first, have) = ours.plan().await.expect("planned");
+    let (late, had) = theirs.plan().await.expect("planned");
+    let held = ours.lease(&first, &have, &who("ann")).await.expect("free").expect("there is a bucket");
+    let error = theirs.lease(&late, &had, &who("bob")).await.expect_err("ann has it");
+    assert_eq!(error.kind, OpErrorKind::LeaseHeld);
+    assert!(
+        error.message.contains("ann@test, process 7, since 2") && error.message.contains("expires in"),
+        "{error}"
+    );
+    let writes = |project: &Project| -> Vec<String> {
+        let all = project.world.aws.calls.by_operation().into_keys();
+        all.filter(|call| {
+            !call.contains(":Get")
+                && !call.contains(":List")
+                && !call.contains(":Describe")
+                && !call.contains(":Head")
+        })
+        .collect()
+    };
+    assert_eq!(writes(&a), ["S3:CreateBucket", "S3:PutObject"]);
+    assert_eq!(writes(&b), ["S3:CreateBucket", "S3:PutObject"]);
+    // The bucket that was made for the lease is what was shown as to be made.
+    let (plan, _) = ours.plan_again(&first, true).await.expect("nothing changed");
+    assert_eq!(engine::differences(&first, &plan), [] as [&str; 0]);
+    let outcome = engine::execute(&plan, &a.registry, &a.world).await;
+    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+    assert!(matches!(ours.verify(&plan).await, Verified::AsWanted));
+    held.release().await;
+    assert_eq!(holder(&a).await, None);
+
+    // Two plans are shown; the second is carried out, so the first is not what was shown any more.
+    let (six, seven) =
+        (Project::edited(&sandbox, scaled("6")).await, Project::edited(&sandbox, scaled("7")).await);
+    let waits = flow(&six, DEPLOY);
+    let (shown, have) = waits.plan().await.expect("planned");
+    seven.succeed(DEPLOY).await;
+    let held = waits.lease(&shown, &have, &who("ann")).await.expect("free").expect("there is a bucket");
+    let before = six.world.aws.calls.total().writes;
+    let Err(Refusal::Changed(different)) = waits.plan_again(&shown, true).await else { panic!("it changed") };
+    assert_eq!(different, ["to update autoscaling/numbers in another way"]);
+    assert_eq!(six.world.aws.calls.total().writes, before);
+    // Whoever was shown nothing gets what is right now.
+    assert!(waits.plan_again(&shown, false).await.is_ok());
+    held.release().await;
+    sandbox.stop().await;
+}
+
+/// What lost its lease, or slept over it, writes nothing; neither does it touch the lease of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lease_fences() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let a = Project::open(&sandbox).await;
+    a.succeed(DEPLOY).await;
+    // It slept: nothing goes out, until it is confirmed.
+    let short = Duration::from_millis(100);
+    let sleeper = Terms { margin: Terms::default().life.saturating_sub(short), ..Terms::default() };
+    let held = take(&a, "ann", sleeper).await.expect("free");
+    let stop = || a.world.aws.sagemaker.delete_model().model_name("nobody").send();
+    while a.world.aws.fence.check().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let error = stop().await.op("sagemaker:DeleteModel").expect_err("nobody knows whose the lease is");
+    assert_eq!(error.kind, OpErrorKind::LeaseLost, "{error}");
+    a.world.aws.fence.ready().await.expect("it is still ours");
+    held.release().await;
+
+    // Somebody else takes it over; the next renewal finds out.
+    let beating = Terms { heartbeat: Duration::from_millis(20), ..Terms::default() };
+    let held = take(&a, "ann", beating).await.expect("free");
+    let b = Project::edited(&sandbox, scaled("7")).await;
+    overwrite(&b, r#"{"token":"b","who":"bob@\u001b[31melsewhere"}"#).await;
+    a.world.cancel.drain.cancelled().await;
+    assert_eq!(a.world.cancel.cause(), Some(Cause::LeaseLost));
+    let writes = a.world.aws.calls.by_operation();
+    assert_eq!(stop().await.op("sagemaker:DeleteModel").expect_err("lost").kind, OpErrorKind::LeaseLost);
+    let plan = b.plan(DEPLOY).await.expect("planned");
+    let outcome = engine::execute(&plan, &a.registry, &a.world).await;
+    assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
+    assert_eq!(outcome.lost.expect("it says so").to_string(), "the lease is lost to bob@[31melsewhere");
+    held.release().await;
+    assert_eq!(holder(&b).await.as_deref(), Some("bob@[31melsewhere"), "a lease of another was removed");
+    assert_eq!(a.world.aws.calls.by_operation(), writes, "something was sent");
+    sandbox.stop().await;
+}
+
+/// By S3's clock, whatever is written in it, and whatever happens to answers; a dead run of this machine waits for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_ends_by_s3s_clock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let a = Project::open(&sandbox).await;
+    a.succeed(DEPLOY).await;
+    strike(&sandbox, "cut-after@s3:PutObject").await;
+    let held = take(&a, "ann", Terms::default()).await.expect("our own request, sent twice, is ours");
+    sandbox.world().faults.clear();
+    // As a kill leaves it.
+    let far = elsewhere(&sandbox, folder.path(), |text| text).await;
+    assert_eq!(take(&far, "bob", Terms::default()).await.expect_err("alive").kind, OpErrorKind::LeaseHeld);
+    drop(held);
+    assert_eq!(
+        take(&far, "bob", Terms::default()).await.expect_err("who knows").kind,
+        OpErrorKind::LeaseHeld
+    );
+    let near = Project::open(&sandbox).await;
+    take(&near, "ann again", Terms::default()).await.expect("its holder is dead").release().await;
+
+    for body in ["", "{}", r#"{"expires":99999999999999,"life_s":99999999}"#] {
+        overwrite(&far, body).await;
+        assert_eq!(take(&far, "bob", Terms::default()).await.expect_err(body).kind, OpErrorKind::LeaseHeld);
+        sandbox.world().clock.advance(Duration::from_secs(91));
+        take(&far, "bob", Terms::default()).await.expect(body).release().await;
+    }
+    assert_eq!(holder(&far).await, None);
+    sandbox.stop().await;
+}
+
+/// A look that failed is not a look at nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_seen_is_not_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    Project::open(&sandbox).await.succeed(DEPLOY).await;
+    let epochs = |text: String| text.replace("epochs        = 40", "epochs        = 41");
+    let project = Project::edited(&sandbox, epochs).await;
+    project.succeed(DEPLOY).await;
+    let (deploy, destroy) = (flow(&project, DEPLOY), flow(&project, DESTROY));
+    let (nothing, have) = deploy.plan().await.expect("planned");
+    let old = have.leftovers.iter().find(|l| l.id.kind == KindName::Model).expect("the old model").id.clone();
+
+    strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
+    let Err(Refusal::Problems(problems)) = destroy.plan().await else {
+        panic!("the old model cannot be seen")
+    };
+    assert!(problems.0.iter().any(|problem| problem.message.contains(&old.name)), "{problems:?}");
+    sandbox.world().faults.clear();
+    strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
+    let (_, have) = deploy.plan().await.expect("what is wanted can be seen");
+    assert_eq!(have.unread.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&old]);
+    sandbox.world().faults.clear();
+
+    strike(&sandbox, "fail=AccessDenied@iam:GetRole#1x0").await;
+    let verified = deploy.verify(&nothing).await;
+    assert!(matches!(verified, Verified::Unread(Refusal::Problems(_))), "{verified:?}");
+    sandbox.world().faults.clear();
+    assert!(matches!(deploy.verify(&nothing).await, Verified::AsWanted));
+
+    // The last lines of a function make its log group anew.
+    let (plan, have) = destroy.plan().await.expect("planned");
+    let held = destroy.lease(&plan, &have, &who("ann")).await.expect("free").expect("there is a bucket");
+    let outcome = engine::execute(&plan, &project.registry, &project.world).await;
+    assert!(outcome.failed.is_empty() && outcome.lost.is_none(), "{:?}", outcome.failed);
+    let group = plan
+        .steps
+        .iter()
+        .find(|s| s.target.kind == KindName::LogGroup)
+        .expect("a log group")
+        .physical
+        .clone();
+    let logs = &project.world.aws.logs;
+    logs.create_log_group().log_group_name(&group).send().await.expect("as AWS does");
+    assert!(matches!(destroy.verify(&plan).await, Verified::AsWanted));
+    let left =
+        logs.describe_log_groups().log_group_name_prefix(&group).send().await.expect("they can be listed");
+    assert!(left.log_groups().is_empty(), "{left:?}");
+    held.release().await;
+    sandbox.stop().await;
+}
+
+/// Who holds it, and how it is taken away.
+#[test]
+fn a_lease_is_shown_and_broken() {
+    let world = World::with_config(BUCKET).sandbox();
+    world.run(["lease", "show"]).success().says("Nobody holds the lease.");
+    let _ = world.run(["deploy", "--yes"]).success();
+    assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false);
+    let _ = world.run(["lease", "break"]).ended(64);
+    world.run(["lease", "break", "--yes"]).success().says("Nobody holds the lease.");
 }

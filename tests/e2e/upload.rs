@@ -81,8 +81,9 @@ fn only_what_differs_is_sent() {
 
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
-    // Who are we, whose bucket is it, is there a manifest; then the files and the manifest.
-    assert_eq!(calls(&first), (3, 9));
+    // Who are we, whose bucket is it, is there a manifest, and still under the lease; then the lease, the files, the
+    // manifest, and the lease given back.
+    assert_eq!(calls(&first), (4, 11));
     same_in_the_bucket(&world);
 
     // Unchanged: who are we, is it still that manifest. Nothing is shown as done, because nothing was.
@@ -106,7 +107,7 @@ fn only_what_differs_is_sent() {
     world.run(["upload", "--dry-run"]).success().says("1 only in the bucket, kept").says("~ a (1 B)");
     let changed = upload(&world);
     assert_eq!(report(&changed), "2 sent (4 B), 6 the same");
-    assert_eq!(calls(&changed), (2, 3), "at most the changed files and three more");
+    assert_eq!(calls(&changed), (3, 5), "the changed files, their manifest and the lease, and three looks");
 
     // The config says that what is gone goes.
     world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");

@@ -11,6 +11,7 @@ use futures_util::{future::try_join5, try_join};
 
 use super::{Bucket, Seen, Spec, empty};
 use crate::domain::{FieldChange, Owner};
+use crate::resources::KindName;
 use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 
 /// One lifecycle rule of ours; the call replaces all rules (aws-facts §3.3).
@@ -73,20 +74,7 @@ impl Driver for Bucket {
     }
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
-        // Born with its tags: a bucket without them, left by an interrupted run, would be taken for somebody else's.
-        // us-east-1 is not a LocationConstraint: there it must be left out (aws-facts §3.2).
-        let constraint = (spec.region != "us-east-1").then(|| BucketLocationConstraint::from(spec.region.as_str()));
-        let configuration = CreateBucketConfiguration::builder()
-            .set_location_constraint(constraint)
-            .set_tags(Some(tag_set(cx.tags())))
-            .build();
-        cx.retry_busy("s3:CreateBucket", || async {
-            let call = cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
-            call.send().await.op("s3:CreateBucket").there()
-        })
-        .await?;
-        // A read; emulators that leave the tags out are given them here.
-        self.adopt(cx, bucket).await?;
+        found(cx, bucket).await?;
         settings(cx, bucket, spec).await
     }
 
@@ -96,6 +84,11 @@ impl Driver for Bucket {
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         // Somebody may still write while we delete: empty and try again until both agree.
+        empty::empty(cx, bucket, "").await?;
+        // All but the lease is gone, of the bucket and of what it guarded: it goes too.
+        if cx.wanted(KindName::Bucket).any(|name| name == bucket) {
+            cx.aws.fence.open();
+        }
         cx.retry_busy("s3:DeleteBucket", || async {
             empty::empty(cx, bucket, "").await?;
             cx.aws.s3.delete_bucket().bucket(bucket).send().await.op("s3:DeleteBucket").gone()
@@ -121,6 +114,26 @@ impl Driver for Bucket {
         })
         .await
     }
+}
+
+/// Makes the bucket, with its tags and nothing else yet.
+pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
+    // Born with its tags: a bucket without them, left by an interrupted run, would be taken for somebody else's.
+    // us-east-1 is not a LocationConstraint: there it must be left out.
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    let region = cx.scope.region.as_str();
+    let constraint = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+    let configuration = CreateBucketConfiguration::builder()
+        .set_location_constraint(constraint)
+        .set_tags(Some(tag_set(cx.tags())))
+        .build();
+    cx.retry_busy("s3:CreateBucket", || async {
+        let call = cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
+        call.send().await.op("s3:CreateBucket").there()
+    })
+    .await?;
+    // A read; emulators that leave the tags out are given them here.
+    Bucket.adopt(cx, bucket).await
 }
 
 /// Whose a bucket is; `None`: there is none, or it has no tags.

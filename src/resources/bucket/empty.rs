@@ -1,7 +1,8 @@
 //! Deletes every version of every object under a prefix.
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, ObjectVersion};
 
+use crate::engine::lease;
 use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 
 /// Versions and delete markers alike, a page at a time, and uploads that were never completed.
@@ -12,7 +13,9 @@ pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
     loop {
         let page = s3.list_object_versions().bucket(bucket).prefix(prefix).send().await;
         let Some(page) = page.op("s3:ListBucketVersions").found()? else { return Ok(()) };
-        let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
+        // What keeps others out goes last.
+        let guards = |v: &ObjectVersion| v.key() == Some(lease::KEY) && v.is_latest() == Some(true) && cx.aws.fence.is_held();
+        let versions = page.versions().iter().filter(|v| !guards(v)).map(|v| (v.key(), v.version_id()));
         let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
         let objects: Vec<ObjectIdentifier> = versions
             .chain(markers)

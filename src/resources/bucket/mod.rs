@@ -1,4 +1,4 @@
-//! The project's bucket: data, code, models and the lease live in it.
+//! The project's bucket: data, code, models and the lease (`engine::lease`) live in it.
 //!
 //! Calls: HeadBucket, CreateBucket, GetBucketTagging … one Get and one Put per setting, DeleteObjects, DeleteBucket.
 //! Quirks (aws-facts §3): us-east-1 wants no LocationConstraint; settings calls in a row collide with
@@ -11,5 +11,5 @@ pub mod empty;
 mod spec;
 
 #[cfg(feature = "sdk")]
-pub(crate) use aws::owner;
+pub(crate) use aws::{found, owner};
 pub use spec::{Bucket, Seen, Spec};

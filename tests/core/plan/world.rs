@@ -138,6 +138,7 @@ impl Account {
                     physical: name.clone(),
                 })
                 .collect(),
+            unread: Vec::new(),
         }
     }
 

@@ -27,8 +27,11 @@ mod wire;
 
 use std::sync::Arc;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
+use hyper::header::{DATE, HeaderValue};
 use hyper::http::request::Parts;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -69,7 +72,7 @@ impl protocol::Service for Service {
         false
     }
 
-    fn handle<'a>(&'a self, _: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let answer = match wire::prepare(request).await {
                 Ok((request, rest)) => {
@@ -80,10 +83,18 @@ impl protocol::Service for Service {
                 Err(fault) => Err(fault),
             };
             let answer = answer.or_else(|fault| S3Error::from(fault).to_http_response());
-            match answer {
+            let mut answer = match answer {
                 Ok(answer) => answer.map(|body| body.map_err(BodyError::from).boxed_unsync()),
                 Err(_) => protocol::respond(500, "application/xml", ""),
+            };
+            // By the clock that dates objects: their age is the difference.
+            let seconds = i64::try_from(world.clock.steady() / 1_000).unwrap_or(i64::MAX);
+            if let Ok(date) = DateTime::from_secs(seconds).fmt(Format::HttpDate)
+                && let Ok(date) = HeaderValue::from_str(&date)
+            {
+                answer.headers_mut().insert(DATE, date);
             }
+            answer
         })
     }
 }

@@ -275,7 +275,7 @@ fn prepend(
     guard: &Guard,
 ) -> Result<Version, Fault> {
     let id = if bucket.versioning == Versioning::Enabled { fresh_id() } else { NULL.to_owned() };
-    let version = Version { id, modified: world.clock.now(), content };
+    let version = Version { id, modified: world.clock.steady(), content };
     let replaced = world.store.upsert(&objects_table(&bucket.name), key, |entry| {
         let mut history = History::of(entry.as_ref())?;
         guard.check(history.latest())?;

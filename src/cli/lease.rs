@@ -1,0 +1,86 @@
+//! `opsctl lease`: who is changing things now, and what to do when that run is surely dead.
+
+use serde_json::json;
+
+use super::Ended;
+use super::act::can_consent;
+use super::args::{Global, LeaseArgs, LeaseCommand};
+use super::error::Failure;
+use super::exit::Exit;
+use super::session::{DataFiles, Environment, Session};
+use super::ui::Ui;
+use crate::domain::{Owner, codes};
+use crate::engine::lease::{self, Found};
+use crate::engine::{OpCx, OpErrorKind};
+use crate::resources::bucket::{self, Bucket};
+use crate::resources::{Kind, KindName};
+
+pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    if args.command == LeaseCommand::Break {
+        can_consent(false, global, ui)?;
+    }
+    let session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let ended = match args.command {
+        LeaseCommand::Show => show(&session, ui).await,
+        LeaseCommand::Break => take_away(&session, global, ui).await,
+    };
+    session.close().await;
+    ended
+}
+
+/// The lease in the project's bucket, if there is such a bucket, and it is ours.
+async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
+    let Some(name) = session.world.wanted(KindName::Bucket).next() else { return Ok(None) };
+    let cx = OpCx { world: &session.world, step: 0, target: Bucket::id(Bucket::MAIN) };
+    match bucket::owner(&cx, name).await? {
+        Some(Owner::Ours) => Ok(lease::look(&session.world.aws, name).await?.map(|found| (name, found))),
+        _ => Ok(None),
+    }
+}
+
+async fn show(session: &Session, ui: &Ui) -> Ended {
+    let found = found(session).await?;
+    if ui.json() {
+        let lease = found.as_ref().map(|(_, lease)| {
+            json!({
+                "who": lease.who(), "since": lease.since(), "renewed_s_ago": lease.age.as_secs(),
+                "expires_in_s": lease.left().as_secs(),
+            })
+        });
+        let held = found.is_some_and(|(_, lease)| !lease.left().is_zero());
+        ui.out_json(&json!({ "format": 1, "held": held, "lease": lease }));
+    } else {
+        ui.out(&match found {
+            None => "Nobody holds the lease.\n".to_owned(),
+            Some((_, lease)) if lease.left().is_zero() => {
+                format!("Nobody holds the lease any more. Last: {lease}\n")
+            }
+            Some((_, lease)) => format!("Held by {lease}\n"),
+        });
+    }
+    Ok(Exit::Done)
+}
+
+async fn take_away(session: &Session, global: &Global, ui: &Ui) -> Ended {
+    let Some((bucket, lease)) = found(session).await? else {
+        ui.say("Nobody holds the lease.");
+        return Ok(Exit::Done);
+    };
+    ui.say(&format!("Held by {lease}"));
+    if !global.yes
+        && !ui.confirm("Is that run surely dead? Take its lease away?", &session.world.cancel).await
+    {
+        ui.say("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    lease::remove(&session.world.aws, bucket, &lease).await.map_err(|error| match error.kind {
+        OpErrorKind::Conflict => {
+            let message =
+                format!("the lease was renewed or taken over meanwhile, so a run lives: {}", lease.who());
+            Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "end that run, or wait for it")
+        }
+        _ => error.into(),
+    })?;
+    ui.say("Taken away. If that run lives after all, it stops within half a minute: deploy no sooner.");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,68 @@
+//! Saved plans: a promise about a fingerprint; the steps are in it for the reader.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::act::few;
+use super::error::Failure;
+use super::exit::Exit;
+use crate::domain::codes;
+use crate::plan::{Plan, Step};
+use crate::report::plan as render;
+
+/// Writes a plan for `deploy --plan`.
+pub fn save(plan: &Plan, file: &Path) -> Result<(), Failure> {
+    std::fs::write(file, format!("{:#}\n", render::json(plan))).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "name another file")
+    })
+}
+
+/// A plan as it was saved: its promise, and what it said that it would do.
+pub struct Saved {
+    fingerprint: String,
+    steps: BTreeSet<(String, String)>,
+}
+
+impl Saved {
+    /// Whether this is the plan that was saved.
+    pub fn holds(&self, plan: &Plan) -> Result<(), Failure> {
+        if self.fingerprint == plan.fingerprint() {
+            return Ok(());
+        }
+        let step = |step: &Step| (step.op.verb().as_str().to_owned(), step.target.to_string());
+        let now: BTreeSet<_> = plan.steps.iter().map(step).collect();
+        let gone = self.steps.difference(&now).map(|(verb, id)| format!("no longer to {verb} {id}"));
+        let new = now.difference(&self.steps).map(|(verb, id)| format!("also to {verb} {id}"));
+        let mut different: Vec<_> = gone.chain(new).collect();
+        if different.is_empty() {
+            different.push("the same steps with other values or for other reasons".into());
+        }
+        let message = format!(
+            "the saved plan is no longer true: the config, the sources or AWS changed since; now it would be {}",
+            few(&different)
+        );
+        let help = "make a new one with `opsctl plan --out`";
+        Err(Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))
+    }
+
+    /// Reads what [`save`] wrote.
+    pub fn load(file: &Path) -> Result<Self, Failure> {
+        let read = || -> Result<Self, String> {
+            let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+            let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            let fingerprint =
+                value["fingerprint"].as_str().ok_or_else(|| "it has no fingerprint".to_owned())?;
+            let steps = value["steps"].as_array().into_iter().flatten();
+            let word = |step: &Value, key| step[key].as_str().unwrap_or_default().to_owned();
+            let steps = steps.map(|step| (word(step, "op"), word(step, "target"))).collect();
+            Ok(Self { fingerprint: fingerprint.to_owned(), steps })
+        };
+        read().map_err(|error| {
+            let message = format!("{} is not a saved plan: {error}", file.display());
+            Failure::said(codes::LOCAL_IO, Exit::Usage, message, "`opsctl plan --out FILE` makes one")
+        })
+    }
+}

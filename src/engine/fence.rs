@@ -1,0 +1,170 @@
+//! No write without the lease: what a run that lost it, or slept over its life, still sends is stopped here, whichever
+//! step, retry or upload it comes from.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use super::calls::reads;
+
+/// How long a writer waits to learn whether the lease is still ours.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Shared by all clients of a run. Without a lease it lets everything through: what only looks takes none.
+#[derive(Clone, Debug, Default)]
+pub struct Fence(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: watch::Sender<State>,
+    /// Somebody wants to write and the lease's life is over.
+    overdue: Notify,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { state: watch::Sender::new(State::Open), overdue: Notify::new() }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Nobody needs a lease.
+    Open,
+    /// It is ours until then, or until it is confirmed again.
+    Held(Moment, Duration),
+    Lost(String),
+}
+
+/// A point in time by two clocks: the steady one stands still while a machine sleeps, the other may be set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The longer of both: to think that a lease is over too early costs one call, too late costs two writers.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.steady.elapsed().max(self.wall.elapsed().unwrap_or_default())
+    }
+}
+
+/// The lease is not ours any more, or nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LeaseLost(pub String);
+
+impl State {
+    fn check(&self) -> Result<(), LeaseLost> {
+        match self {
+            Self::Open => Ok(()),
+            Self::Held(since, life) if since.elapsed() < *life => Ok(()),
+            Self::Held(..) => Err(LeaseLost("the lease was not renewed in time".into())),
+            Self::Lost(why) => Err(LeaseLost(why.clone())),
+        }
+    }
+}
+
+impl Fence {
+    /// Whether a request that changes something may go out now.
+    ///
+    /// # Errors
+    /// If the lease is lost, or was not confirmed within its life.
+    pub fn check(&self) -> Result<(), LeaseLost> {
+        self.0.state.borrow().check()
+    }
+
+    /// The same, but a lease that only slept too long is confirmed first.
+    ///
+    /// # Errors
+    /// If it cannot be confirmed.
+    pub async fn ready(&self) -> Result<(), LeaseLost> {
+        let mut state = self.0.state.subscribe();
+        loop {
+            let now = state.borrow_and_update().clone();
+            match (now.check(), &now) {
+                (Err(_), State::Held(..)) => self.0.overdue.notify_one(),
+                (checked, _) => return checked,
+            }
+            // Whoever renews it answers, one way or the other; if nobody does any more, it is lost.
+            match timeout(PATIENCE, state.changed()).await {
+                Ok(Ok(())) => {}
+                _ => return self.check(),
+            }
+        }
+    }
+
+    /// Why the lease was lost, if it was.
+    pub fn lost(&self) -> Option<LeaseLost> {
+        match &*self.0.state.borrow() {
+            State::Lost(why) => Some(LeaseLost(why.clone())),
+            _ => None,
+        }
+    }
+
+    /// From here on no lease is needed: what it guarded is done, or is what is being deleted.
+    pub fn open(&self) {
+        self.0.state.send_replace(State::Open);
+    }
+
+    /// Whether a lease is what lets writes through.
+    pub fn is_held(&self) -> bool {
+        matches!(&*self.0.state.borrow(), State::Held(..))
+    }
+
+    /// The lease was taken by a request sent at `since`.
+    pub(super) fn hold(&self, since: Moment, life: Duration) {
+        self.0.state.send_replace(State::Held(since, life));
+    }
+
+    /// It was confirmed by one.
+    pub(super) fn prolong(&self, since: Moment, life: Duration) {
+        self.0.state.send_modify(|state| {
+            if matches!(state, State::Held(..)) {
+                *state = State::Held(since, life);
+            }
+        });
+    }
+
+    pub(super) fn lose(&self, why: String) {
+        self.0.state.send_replace(State::Lost(why));
+    }
+
+    /// Waits until somebody wants to write and may not.
+    pub(super) async fn overdue(&self) {
+        self.0.overdue.notified().await;
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Fence {
+    fn name(&self) -> &'static str {
+        "Fence"
+    }
+
+    // Before the counter's hook: what is refused here is not sent, and not counted.
+    fn modify_before_transmit(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        match cfg.load::<Metadata>() {
+            Some(call) if !reads(call.name()) => self.check().map_err(BoxError::from),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! One writer at a time: an object in the project's bucket, written and deleted by conditional requests. It expires by
+//! itself, by S3's clock, so a killed run or a cancelled CI job blocks nobody for longer than [`LIFE`]
+//! (docs/decisions/0007).
+
+mod claim;
+mod proof;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::fence::{Fence, Moment};
+use super::{Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
+use crate::aws::Clients;
+use claim::Claim;
+pub use claim::{Found, LIFE};
+use proof::Proof;
+
+/// Where it lies.
+pub const KEY: &str = ".opsctl/lease.json";
+
+/// How often a lease is renewed, and how long it is relied upon.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// For others; [`LIFE`] at most.
+    pub life: Duration,
+    pub heartbeat: Duration,
+    /// We stop writing so long before the others may begin: for a request on its way, and for S3's whole seconds.
+    pub margin: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { life: LIFE, heartbeat: Duration::from_secs(30), margin: Duration::from_secs(15) }
+    }
+}
+
+/// Who we are, for others to read.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    pub user: String,
+    pub host: String,
+    pub process: u32,
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}, process {}", self.user, self.host, self.process)
+    }
+}
+
+/// A held lease, renewed in the background until it is released. While it is held, the fence of the run's clients lets
+/// writes through only as long as the lease is surely ours.
+#[derive(Debug)]
+pub struct Lease {
+    held: Arc<Held>,
+    /// Dropped without a release, as by a panic, it expires.
+    ended: DropGuard,
+    proof: Option<Proof>,
+}
+
+/// Takes the lease of the bucket, also over from a holder that stopped renewing it. The error names the holder.
+///
+/// # Errors
+/// [`OpErrorKind::LeaseHeld`] if somebody else has it, [`OpErrorKind::NotFound`] if there is no bucket.
+pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> OpResult<Lease> {
+    let claim = Claim {
+        token: token(),
+        who: who.to_string(),
+        since: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+        life_s: terms.life.as_secs(),
+    };
+    // Before the first call: whoever is killed in it leaves a lease too.
+    let proof = Proof::of(&world.cache, &claim.token);
+    let place = Place::of(&world.aws, bucket);
+    let (etag, sent) = take(&place, &claim, &world.cache).await?;
+    let fence = world.aws.fence.clone();
+    fence.hold(sent, terms.life.saturating_sub(terms.margin));
+    let held = Held {
+        place,
+        claim,
+        terms,
+        etag: tokio::sync::Mutex::new(etag),
+        fence,
+        cancel: world.cancel.clone(),
+    };
+    let (held, ended) = (Arc::new(held), CancellationToken::new());
+    tokio::spawn(keep(Arc::clone(&held), ended.clone()));
+    Ok(Lease { held, ended: ended.drop_guard(), proof })
+}
+
+/// Who holds the lease of the bucket.
+pub async fn look(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
+    Place::of(aws, bucket).read().await
+}
+
+/// Takes the lease away from the holder that was looked at, and from nobody else.
+///
+/// # Errors
+/// [`OpErrorKind::Conflict`] if it was renewed or changed hands since.
+pub async fn remove(aws: &Clients, bucket: &str, found: &Found) -> OpResult<()> {
+    Place::of(aws, bucket).delete(&found.etag).await
+}
+
+async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, Moment)> {
+    let mut over = None;
+    // Each try that fails does so because somebody else has just done something.
+    for _ in 0..5 {
+        let sent = Moment::now();
+        match place.put(claim, over.as_deref()).await {
+            Ok(etag) => return Ok((etag, sent)),
+            Err(error) if error.kind == OpErrorKind::Conflict => {}
+            // What was to be taken over was given back.
+            Err(error) if error.kind == OpErrorKind::NotFound && over.is_some() => {}
+            Err(error) => return Err(error),
+        }
+        over = match place.read().await? {
+            None => None,
+            // The answer to our own request was lost, and the SDK sent it again.
+            Some(found) if found.claim.token == claim.token => return Ok((found.etag, sent)),
+            Some(found) if found.left().is_zero() || proof::is_dead(cache, &found.claim.token) => {
+                Some(found.etag)
+            }
+            Some(found) => {
+                return Err(OpError::new("lease", OpErrorKind::LeaseHeld, format!("held by {found}")));
+            }
+        };
+    }
+    Err(OpError::new("lease", OpErrorKind::LeaseHeld, "others keep taking it"))
+}
+
+impl Lease {
+    /// Gives it back, if it is still ours. If that fails it expires by itself.
+    pub async fn release(self) {
+        drop(self.ended);
+        let Held { place, claim, etag, fence, .. } = &*self.held;
+        let etag = etag.lock().await; // a renewal under way ends first
+        if fence.lost().is_some() {
+            return;
+        }
+        let deleted = match fence.is_held() {
+            false => Ok(()), // the bucket is gone, and the lease with it
+            true => match place.delete(&etag).await {
+                // A renewal whose answer was lost may have changed it.
+                Err(error) if error.kind == OpErrorKind::Conflict => match place.read().await {
+                    Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,
+                    other => other.map(drop),
+                },
+                deleted => deleted,
+            },
+        };
+        fence.open();
+        match (deleted, self.proof) {
+            (Ok(()), Some(proof)) => proof.remove(),
+            (Ok(()), None) => {}
+            // Our end is proof that it is nobody's, for the next run on this machine.
+            (Err(error), _) => tracing::debug!(%error, "the lease was not given back"),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    place: Place,
+    claim: Claim,
+    terms: Terms,
+    etag: tokio::sync::Mutex<String>,
+    fence: Fence,
+    cancel: Cancel,
+}
+
+/// Renews the lease until it is given back, or lost.
+async fn keep(held: Arc<Held>, ended: CancellationToken) {
+    let mut pause = held.terms.heartbeat;
+    loop {
+        // A pause is a wait for the end, or for somebody who wants to write and may not any more.
+        let asked = tokio::select! {
+            () = ended.cancelled() => return,
+            waited = timeout(pause, held.fence.overdue()) => waited.is_ok(),
+        };
+        if !held.fence.is_held() {
+            return;
+        }
+        let renewed = timeout(held.terms.heartbeat, held.renew()).await;
+        let why = match renewed.unwrap_or_else(|_| Err(Renewal::Failed("no answer in time".into()))) {
+            Ok(()) => {
+                pause = held.terms.heartbeat;
+                continue;
+            }
+            // Others may have it by now, and somebody waits to know.
+            Err(Renewal::Failed(why)) if asked => format!("the lease could not be renewed in time: {why}"),
+            Err(Renewal::Failed(why)) => {
+                tracing::debug!(why, "the lease was not renewed");
+                pause = held.terms.heartbeat / 6;
+                continue;
+            }
+            Err(Renewal::Lost(why)) => why,
+        };
+        held.fence.lose(why);
+        held.cancel.stop(Cause::LeaseLost);
+        return;
+    }
+}
+
+enum Renewal {
+    Lost(String),
+    /// Nobody knows; it may be ours still.
+    Failed(String),
+}
+
+impl Held {
+    async fn renew(&self) -> Result<(), Renewal> {
+        let mut etag = self.etag.lock().await;
+        for _ in 0..3 {
+            let sent = Moment::now();
+            match self.place.put(&self.claim, Some(&etag)).await {
+                Ok(new) => {
+                    *etag = new;
+                    self.fence.prolong(sent, self.terms.life.saturating_sub(self.terms.margin));
+                    return Ok(());
+                }
+                Err(error) if matches!(error.kind, OpErrorKind::Conflict | OpErrorKind::NotFound) => {}
+                Err(error) => return Err(Renewal::Failed(error.to_string())),
+            }
+            match self.place.read().await {
+                // An earlier renewal arrived, but its answer did not: once more, to know since when.
+                Ok(Some(found)) if found.claim.token == self.claim.token => *etag = found.etag,
+                Ok(Some(found)) => {
+                    return Err(Renewal::Lost(format!("the lease is lost to {}", found.who())));
+                }
+                Ok(None) => {
+                    return Err(Renewal::Lost("the lease was taken away (`opsctl lease break`)".into()));
+                }
+                Err(error) => return Err(Renewal::Failed(error.to_string())),
+            }
+        }
+        Err(Renewal::Failed("it keeps changing".into()))
+    }
+}
+
+/// The object, and a client of its own: the lease's requests pass the fence that they keep.
+#[derive(Debug)]
+struct Place {
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+}
+
+impl Place {
+    fn of(aws: &Clients, bucket: &str) -> Self {
+        Self { s3: aws.unfenced_s3(), bucket: bucket.to_owned() }
+    }
+
+    /// Writes it if nobody has (`over` is `None`), or if it is still the one we know.
+    async fn put(&self, claim: &Claim, over: Option<&str>) -> OpResult<String> {
+        let body = serde_json::to_vec(claim).expect("a claim is plain data");
+        let call = self.s3.put_object().bucket(&self.bucket).key(KEY).body(body.into());
+        let call = match over {
+            Some(etag) => call.if_match(etag),
+            None => call.if_none_match("*"),
+        };
+        Ok(call.send().await.op("s3:PutObject")?.e_tag.unwrap_or_default())
+    }
+
+    async fn read(&self) -> OpResult<Option<Found>> {
+        let date = AnswerDate::default();
+        let call = self.s3.get_object().bucket(&self.bucket).key(KEY);
+        let found = call.customize().interceptor(date.clone()).send().await.op("s3:GetObject").found()?;
+        let Some(object) = found else { return Ok(None) };
+        let etag = object.e_tag().unwrap_or_default().to_owned();
+        // Without S3's time ours has to do.
+        let now = date.get().unwrap_or_else(|| DateTime::from(SystemTime::now())).secs();
+        let changed = object.last_modified().map_or(now, DateTime::secs);
+        let body = object.body.collect().await.map(|b| b.into_bytes()).unwrap_or_default();
+        // What cannot be read was not written by us; it holds all the same, but not for longer.
+        let claim = serde_json::from_slice(&body).unwrap_or_default();
+        let age = Duration::from_secs(u64::try_from(now.saturating_sub(changed)).unwrap_or_default());
+        Ok(Some(Found { claim, etag, age }))
+    }
+
+    async fn delete(&self, etag: &str) -> OpResult<()> {
+        let call = self.s3.delete_object().bucket(&self.bucket).key(KEY).if_match(etag);
+        call.send().await.op("s3:DeleteObject").gone()
+    }
+}
+
+/// The `Date` of an answer: what S3's clock said.
+#[derive(Clone, Debug, Default)]
+struct AnswerDate(Arc<Mutex<Option<DateTime>>>);
+
+impl AnswerDate {
+    fn get(&self) -> Option<DateTime> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for AnswerDate {
+    fn name(&self) -> &'static str {
+        "AnswerDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        Ok(())
+    }
+}
+
+/// 128 random bits: each `RandomState` has keys of its own, from the operating system's randomness.
+fn token() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", bits(), bits())
+}

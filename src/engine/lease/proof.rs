@@ -1,0 +1,79 @@
+//! Proof of death on this machine: a run that holds a lease keeps a file locked, and the system unlocks it when the run
+//! ends, however it ends. The file is named by the lease's random token, so whoever finds it shares the holder's folder;
+//! that it was locked under the same boot tells shared network folders apart, whose locks may be local to each machine.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A locked file, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Proof {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Proof {
+    /// Without one (a folder that cannot be written), others have to wait for the lease to expire.
+    pub(super) fn of(folder: &Path, token: &str) -> Option<Self> {
+        let path = at(folder, token)?;
+        std::fs::create_dir_all(path.parent()?).ok()?;
+        let mut file = File::create_new(&path).ok()?;
+        file.try_lock().ok()?;
+        file.write_all(boot()?.as_bytes()).ok()?;
+        Some(Self { path, _locked: file })
+    }
+
+    /// The lease was given back: nobody will ask any more.
+    pub(super) fn remove(self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Whether the holder of the lease with this token ran on this machine and is gone.
+pub(super) fn is_dead(folder: &Path, token: &str) -> bool {
+    let Some((path, boot)) = at(folder, token).zip(boot()) else { return false };
+    let (Ok(file), Ok(written)) = (File::open(&path), std::fs::read_to_string(&path)) else { return false };
+    let dead =
+        written == boot && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)));
+    if dead {
+        let _ = std::fs::remove_file(&path);
+    }
+    dead
+}
+
+/// The token is read from the bucket: only what looks like one becomes part of a path.
+fn at(folder: &Path, token: &str) -> Option<PathBuf> {
+    let is_token = token.len() == 32 && token.bytes().all(|b| b.is_ascii_hexdigit());
+    is_token.then(|| folder.join("leases").join(token))
+}
+
+/// The kernel's name for this boot of the machine; only Linux has one that can be read.
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_surely_dead_is_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = "0123456789abcdef0123456789abcdef";
+        assert!(!is_dead(folder.path(), token), "nobody knows it");
+        let alive = Proof::of(folder.path(), token).unwrap();
+        assert!(!is_dead(folder.path(), token), "it lives");
+        let path = alive.path.clone();
+        drop(alive); // as a kill does
+        std::fs::write(&path, "another boot").unwrap();
+        assert!(!is_dead(folder.path(), token), "locked elsewhere");
+        std::fs::write(&path, boot().unwrap()).unwrap();
+        assert!(is_dead(folder.path(), token));
+        assert!(!path.exists() && !is_dead(folder.path(), token), "said once");
+        for hostile in ["../../../../etc/passwd", "", "g123456789abcdef0123456789abcdef"] {
+            assert!(Proof::of(folder.path(), hostile).is_none() && !is_dead(folder.path(), hostile));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! One run, from the first look to the last: plan, lease, plan again, execute, look again. What each part finds is
+//! typed; the words are the command line's.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::lease::{self, Lease, Terms, Who};
+use super::{OpCx, OpError, OpErrorKind, OpResult, Probe, World, observe};
+use crate::desired::Desired;
+use crate::domain::{Diagnostics, Needs, Owner, ResourceId, Verb};
+use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
+use crate::resources::bucket::{self, Bucket};
+use crate::resources::{AnyKind, Kind, KindName, Registry};
+
+/// What a run is for, and what it works with.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub world: &'a World,
+    pub registry: &'a Registry,
+    pub kinds: &'a [Box<dyn AnyKind>],
+    pub desired: &'a Desired,
+    pub mode: Mode,
+    /// Whether what is ours but not in `desired` counts: only when all of it is looked at.
+    pub whole: bool,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub enum Refusal {
+    Op(OpError),
+    /// Something could not be read, or is not ours to touch.
+    Problems(Diagnostics),
+    /// The checker disagrees with the planner: a bug.
+    Unsound(Vec<String>),
+    /// It is not what was shown; how it differs.
+    Changed(Vec<String>),
+}
+
+impl From<OpError> for Refusal {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+/// What the look after the last step says.
+#[derive(Debug)]
+pub enum Verified {
+    AsWanted,
+    /// What is still not as it should be.
+    Unlike(Vec<String>),
+    /// It could not be seen, so nobody knows.
+    Unread(Refusal),
+}
+
+impl Run<'_> {
+    /// Observes and plans; has the plan checked by the independent checker.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn plan(&self) -> Result<(Plan, Observed), Refusal> {
+        let look = observe(self.desired, self.registry, self.world);
+        let mut have = self.world.cancel.reading("looking", look).await?;
+        if !self.whole {
+            have.leftovers.clear();
+            have.unread.clear();
+        }
+        let plan = plan::build(self.desired, &have, self.kinds, self.mode).map_err(Refusal::Problems)?;
+        match plan::check::check(&plan, self.desired, &have, self.kinds, self.mode) {
+            wrong if wrong.is_empty() => Ok((plan, have)),
+            wrong => Err(Refusal::Unsound(wrong)),
+        }
+    }
+
+    /// Takes the lease for a plan that has something to do. Where the plan makes the bucket that it lies in, that is
+    /// made first, empty, and nothing else: of two first deploys one wins. `None`: there is no bucket, so nobody can
+    /// deploy without making it.
+    ///
+    /// # Errors
+    /// [`OpErrorKind::LeaseHeld`], or what AWS said.
+    pub async fn lease(&self, plan: &Plan, have: &Observed, who: &Who) -> OpResult<Option<Lease>> {
+        let Some(name) = self.world.wanted(KindName::Bucket).next() else { return Ok(None) };
+        let cx = OpCx { world: self.world, step: 0, target: Bucket::id(Bucket::MAIN) };
+        let step = plan.steps.iter().find(|step| step.target == cx.target);
+        if step.is_some_and(|step| step.op.verb() == Verb::Create) {
+            bucket::found(&cx, name).await?;
+            // A new bucket may be unknown for a moment where the next call arrives.
+            let take = || lease::acquire(self.world, name, who, Terms::default());
+            let again = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
+            return cx.retry("lease", Duration::from_secs(30), again, take).await.map(Some);
+        }
+        match have.looks.get(&cx.target) {
+            None => leased(self.world, who).await,
+            Some(Look::Present(seen))
+                if step.is_some() || self.registry.of(KindName::Bucket).owner_of(seen) == Owner::Ours =>
+            {
+                lease::acquire(self.world, name, who, Terms::default()).await.map(Some)
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// Plans once more, under the lease: from here on nobody else changes anything. What was shown to a person, or
+    /// saved, must still be what is done.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn plan_again(&self, first: &Plan, shown: bool) -> Result<(Plan, Observed), Refusal> {
+        let (mut plan, have) = self.plan().await?;
+        // The bucket was made for the lease, and is still to be set up: for a person it is made.
+        let target = Bucket::id(Bucket::MAIN);
+        let made = first.steps.iter().find(|step| step.target == target && step.op.verb() == Verb::Create);
+        let now = plan.steps.iter_mut().find(|step| step.target == target && step.op.verb() == Verb::Update);
+        if let (Some(made), Some(now)) = (made, now) {
+            (now.op, now.why) = (made.op.clone(), made.why.clone());
+        }
+        match differences(first, &plan) {
+            different if shown && !different.is_empty() => Err(Refusal::Changed(different)),
+            _ => Ok((plan, have)),
+        }
+    }
+
+    /// Deletes what we have deleted and what came back by itself, which carries nobody's tags.
+    async fn delete_again(&self, done: &Plan) -> OpResult<bool> {
+        let mut again = false;
+        for step in done.steps.iter().filter(|step| self.mode == Mode::Destroy && comes_back(step)) {
+            let cx = OpCx { world: self.world, step: step.id, target: step.target.clone() };
+            let driver = self.registry.of(step.target.kind);
+            let seen = driver.look(&cx, &step.physical).await?;
+            if seen.is_some_and(|seen| driver.owner_of(&seen) == Owner::Nobody) {
+                driver.perform(&cx, step).await?;
+                again = true;
+            }
+        }
+        Ok(again)
+    }
+
+    /// Success is re-read: plans once more. Reads may lag behind writes for seconds (Amazon SageMaker and IAM are
+    /// eventually consistent), so a difference must stay for some looks; what has failed will not get better by
+    /// waiting.
+    pub async fn verify(&self, done: &Plan) -> Verified {
+        let cx = OpCx { world: self.world, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
+        let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
+        let last = Mutex::new(Verified::AsWanted);
+        // What comes back by itself is looked at twice: the last lines of a log are written a moment after its writer
+        // is gone, and make its log group anew.
+        let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
+        let looked = cx.wait("everything as wanted", every, limit, || async {
+            let again = self.delete_again(done).await?;
+            let (verified, settled) = match self.plan().await {
+                Err(Refusal::Op(error)) => return Err(error),
+                Err(refusal) => (Verified::Unread(refusal), true),
+                Ok((plan, _)) if plan.is_empty() => {
+                    (Verified::AsWanted, quiet.swap(true, Ordering::Relaxed) && !again)
+                }
+                Ok((plan, _)) => {
+                    let failed = |step: &Step| step.op.verb() == Verb::Delete && self.mode != Mode::Destroy;
+                    let words = |step: &Step| format!("{}: {}", step.target, step.why.join(", "));
+                    let settled = plan.steps.iter().any(failed);
+                    (Verified::Unlike(plan.steps.iter().map(words).collect()), settled)
+                }
+            };
+            *last.lock().await = verified;
+            Ok(if settled { Probe::Ready(()) } else { Probe::Pending("not yet".into()) })
+        });
+        match looked.await {
+            // What was seen last stays so.
+            Err(error)
+                if error.kind == OpErrorKind::TimedOut
+                    && matches!(*last.lock().await, Verified::Unlike(_)) =>
+            {
+                last.into_inner()
+            }
+            Err(error) => Verified::Unread(Refusal::Op(error)),
+            Ok(()) => last.into_inner(),
+        }
+    }
+}
+
+/// The lease for what is done without looking at the bucket first. `None`: there is none of ours, so nothing is deployed.
+///
+/// # Errors
+/// [`OpErrorKind::LeaseHeld`], or what AWS said.
+pub async fn leased(world: &World, who: &Who) -> OpResult<Option<Lease>> {
+    let Some(name) = world.wanted(KindName::Bucket).next() else { return Ok(None) };
+    let cx = OpCx { world, step: 0, target: Bucket::id(Bucket::MAIN) };
+    match bucket::owner(&cx, name).await? {
+        Some(Owner::Ours) => lease::acquire(world, name, who, Terms::default()).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Whether a step deletes what AWS makes anew when its writer writes once more.
+fn comes_back(step: &Step) -> bool {
+    step.target.kind == KindName::LogGroup && step.op.verb() == Verb::Delete
+}
+
+/// How two plans differ in what they do, in a person's words. Order and reasons follow from that; a step that only waits
+/// does nothing.
+pub fn differences(first: &Plan, now: &Plan) -> Vec<String> {
+    fn steps(plan: &Plan) -> BTreeMap<(&ResourceId, &str), &Op> {
+        let waits = |op: &Op| matches!(op, Op::Update { changes, .. } if changes.iter().all(|c| c.needs == Needs::Wait));
+        let doing = plan.steps.iter().filter(|step| !waits(&step.op));
+        doing.map(|step| ((&step.target, step.op.verb().as_str()), &step.op)).collect()
+    }
+    let (first, now) = (steps(first), steps(now));
+    let gone = first
+        .keys()
+        .filter(|key| !now.contains_key(*key))
+        .map(|(id, verb)| format!("no longer to {verb} {id}"));
+    let new = now.iter().filter_map(|(key, op)| {
+        let (id, verb) = key;
+        match first.get(key) {
+            None => Some(format!("also to {verb} {id}")),
+            Some(before) if before == op => None,
+            Some(_) => Some(format!("to {verb} {id} in another way")),
+        }
+    });
+    gone.chain(new).collect()
+}
