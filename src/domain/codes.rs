@@ -98,6 +98,14 @@ codes! {
         "Environment variables, hyperparameters and metrics have names of their own. Variables are letters, digits and underscores on SageMaker and Lambda; Lambda wants at least two of them, and keeps some names for itself (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).";
     UNKNOWN_REGION "C021" "AWS has no such region"
         "The region is part of every host name that is called and of every ARN. opsctl knows the regions of all partitions that AWS had published when this version was made; one that looks newer is only warned of.";
+    SET_BY_OPSCTL "C022" "A value that opsctl sets itself"
+        "What is written here would be overwritten without a word, so it is an error: the program and the folder of a job come from `entry` and `source`, those of an endpoint from `code`, and a function learns its endpoint as ENDPOINT_NAME. The SM_* variables of a training are set by the container.";
+    IMAGE_PLACE "C023" "An image of another region"
+        "SageMaker pulls images from the registry of its own region. AWS's Deep Learning Containers are in every region, under an account that differs by region (https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html); your own are copied by `docker pull` and `docker push`, or by a replication rule of ECR.";
+    IMAGE_DEVICE "C024" "An image for another kind of processor"
+        "AWS has each Deep Learning Container twice. The one for CPUs does not see a GPU, which is paid for all the same; the one for GPUs is larger, and of no use without one. A short name such as `pytorch-2.6` follows from the instance type.";
+    NOT_INSTALLED "C025" "Packages that the function will not have"
+        "Lambda installs nothing: a function has its runtime, boto3 with what boto3 needs, and the files of `source`. Put the packages into the folder (`pip install -r requirements.txt -t FOLDER`; with compiled parts: `--platform manylinux2014_x86_64 --only-binary=:all:`) (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html).";
 
     PER_MINUTE "C101" "The target counts invocations per instance per MINUTE"
         "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance bears in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
@@ -123,6 +131,8 @@ codes! {
         "A t2 instance earns CPU credits slowly (t2.xlarge: 22.5 % of each vCPU) and is throttled to that when they are spent. Short or light training is fine; for hours of full load use m5 or c5.";
     EMPTY_DATA "C112" "The data set has no files"
         "The folder is there but holds no file that is not excluded. SageMaker fails a training job whose channel has no objects (ClientError).";
+    SPLIT_AT_SPACES "C113" "Text that the container splits at spaces"
+        "The toolkit in AWS's images of 2021 and 2022 (PyTorch 1.9 to 1.11, TensorFlow 2.4 to 2.8) hands the arguments to a shell without quotes, so `--name \"a b\"` arrives as three words (https://github.com/aws/sagemaker-training-toolkit/issues/128). The variables SM_HP_NAME and SM_HPS have the whole text.";
     SPOT_WITHOUT_CHECKPOINTS "C114" "Spot training without checkpoints"
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
     NEWER "C115" "Newer than opsctl's data"

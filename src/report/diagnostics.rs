@@ -42,7 +42,13 @@ fn one(document: &Document, problem: &Diagnostic, styles: &Styles) -> String {
 
 /// Keys for what is wrong about a key, values for the rest.
 fn span(document: &Document, problem: &Diagnostic) -> std::ops::Range<usize> {
-    let on_key = [codes::UNKNOWN_KEY, codes::MISSING_KEY, codes::UNKNOWN_ENVIRONMENT, codes::ENTRY_NAME];
+    let on_key = [
+        codes::UNKNOWN_KEY,
+        codes::MISSING_KEY,
+        codes::UNKNOWN_ENVIRONMENT,
+        codes::ENTRY_NAME,
+        codes::SET_BY_OPSCTL,
+    ];
     let on_key = on_key.contains(&problem.code);
     let found = if on_key { document.key_span(&problem.at) } else { document.value_span(&problem.at) };
     let span = found.unwrap_or(0..0);

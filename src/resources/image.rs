@@ -1,7 +1,8 @@
 //! AWS Deep Learning Containers by short name (docs/aws/sagemaker.md#framework-images;
 //! https://github.com/aws/deep-learning-containers/blob/master/available_images.md).
 
-use crate::domain::Scope;
+use crate::domain::{Code, Scope, codes};
+use crate::limits;
 
 /// What a container is for: training and hosting images live in different repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,48 +22,206 @@ const PYTORCH: &[(&str, &str)] = &[
 ];
 const LAST_HOSTING: &str = "2.6";
 
-/// Accounts of regions that are not in the common one.
-const ACCOUNTS: &[(&str, &str)] = &[
-    ("af-south-1", "626614931356"),
-    ("ap-east-1", "871362719292"),
-    ("ap-east-2", "975050140332"),
-    ("ap-northeast-3", "364406365360"),
-    ("ap-south-2", "772153158452"),
-    ("ap-southeast-3", "907027046896"),
-    ("ap-southeast-4", "457447274322"),
-    ("ap-southeast-5", "550225433462"),
-    ("ap-southeast-6", "633930458069"),
-    ("ap-southeast-7", "590183813437"),
-    ("ca-west-1", "204538143572"),
-    ("cn-north-1", "727897471807"),
-    ("cn-northwest-1", "727897471807"),
-    ("eu-central-2", "380420809688"),
-    ("eu-south-1", "692866216735"),
-    ("eu-south-2", "503227376785"),
-    ("il-central-1", "780543022126"),
-    ("me-central-1", "914824155844"),
-    ("me-south-1", "217643126080"),
-    ("mx-central-1", "637423239942"),
-    ("us-gov-east-1", "446045086412"),
-    ("us-gov-west-1", "442386744353"),
-];
+/// Stands in where the region is not known either, which has been reported then.
 const COMMON_ACCOUNT: &str = "763104351884";
 
-/// The registry URI of a short name (`pytorch-2.6`), or the URI itself. `Err` lists the known names.
-pub fn uri(image: &str, purpose: Purpose, scope: &Scope) -> Result<String, String> {
-    if image.contains('/') {
-        return Ok(image.to_owned());
+/// Why an image cannot be used.
+#[derive(Debug, PartialEq)]
+pub struct Refused {
+    pub code: Code,
+    pub message: String,
+    pub help: String,
+}
+
+/// The registry URI of a short name (`pytorch-2.6`), or the URI itself, if SageMaker could run it there.
+pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
+    let gpu = limits::has_gpu(instance_type);
+    if !image.contains('/') {
+        return by_name(image, purpose, gpu == Some(true), scope);
     }
-    let version = image.strip_prefix("pytorch-").and_then(|v| PYTORCH.iter().find(|(short, _)| *short == v));
-    let Some((_, tag)) = version.filter(|(v, _)| purpose == Purpose::Training || *v <= LAST_HOSTING) else {
-        let known = PYTORCH.iter().filter(|(v, _)| purpose == Purpose::Training || *v <= LAST_HOSTING);
-        return Err(known.map(|(v, _)| format!("pytorch-{v}")).collect::<Vec<_>>().join(", "));
+    let example = format!("<account>.dkr.ecr.{}.{}/<repository>:<tag>", scope.region, scope.dns_suffix());
+    let Some(parts) = Uri::parse(image) else {
+        let message = format!("\"{image}\" is in no registry that SageMaker pulls from");
+        let help = format!("write a short name (one of {}), or {example}", known(purpose).join(", "));
+        return Err(Refused { code: codes::UNKNOWN_IMAGE, message, help });
+    };
+    if parts.region != scope.region {
+        let message = format!(
+            "the image is in the registry of {}, and this project is in {}",
+            parts.region, scope.region
+        );
+        // AWS's own images are in every region, in a registry of that region.
+        let theirs = limits::registry(parts.region) == Some(parts.account);
+        let help = match limits::registry(&scope.region).filter(|_| theirs) {
+            Some(account) => {
+                format!("write \"{account}.dkr.ecr.{}.{}/{}\"", scope.region, scope.dns_suffix(), parts.rest)
+            }
+            None => format!("copy it to {example}"),
+        };
+        return Err(Refused { code: codes::IMAGE_PLACE, message, help });
+    }
+    let of_aws = limits::registry(&scope.region) == Some(parts.account);
+    let made_for = |word: &str| parts.rest.split(['-', ':']).any(|part| part == word);
+    let (wrong, right) = match gpu {
+        Some(true) if made_for("cpu") => ("cpu", "gpu"),
+        Some(false) if made_for("gpu") => ("gpu", "cpu"),
+        _ => return Ok(image.to_owned()),
+    };
+    if !of_aws {
+        return Ok(image.to_owned()); // whoever made it may have other reasons for its name
+    }
+    let message = match wrong {
+        "cpu" => format!(
+            "the image is made for CPUs, so the GPU of {instance_type} would be paid for and not used"
+        ),
+        _ => format!("the image is made for GPUs, and {instance_type} has none"),
+    };
+    let help = format!("take the image whose tag has \"-{right}-\", or another instance type");
+    Err(Refused { code: codes::IMAGE_DEVICE, message, help })
+}
+
+/// A URI of an ECR registry.
+struct Uri<'i> {
+    account: &'i str,
+    region: &'i str,
+    /// Repository and tag.
+    rest: &'i str,
+}
+
+impl<'i> Uri<'i> {
+    /// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html, the dual-stack and FIPS hosts included.
+    fn parse(image: &'i str) -> Option<Self> {
+        let (registry, rest) = image.split_once('/')?;
+        let (account, host) = registry.split_once('.')?;
+        let host = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."]
+            .iter()
+            .find_map(|h| host.strip_prefix(h))?;
+        let (region, suffix) = host.split_once('.')?;
+        let whole =
+            account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && suffix.contains('.');
+        let named = rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        (whole && named).then_some(Self { account, region, rest })
+    }
+}
+
+fn known(purpose: Purpose) -> Vec<String> {
+    let known = PYTORCH.iter().filter(|(v, _)| purpose == Purpose::Training || *v <= LAST_HOSTING);
+    known.map(|(v, _)| format!("pytorch-{v}")).collect()
+}
+
+fn by_name(image: &str, purpose: Purpose, gpu: bool, scope: &Scope) -> Result<String, Refused> {
+    let known = known(purpose);
+    let version = image.strip_prefix("pytorch-").filter(|_| known.iter().any(|name| name == image));
+    let Some((_, tag)) = version.and_then(|v| PYTORCH.iter().find(|(short, _)| *short == v)) else {
+        let message = match purpose {
+            Purpose::Training => format!("\"{image}\" is not an image opsctl knows"),
+            Purpose::Hosting => format!("\"{image}\" is not an image that serves"),
+        };
+        let help = format!("one of {}, or a full registry URI", known.join(", "));
+        let help = match purpose {
+            Purpose::Training => help,
+            Purpose::Hosting => format!("{help}; AWS has no newer PyTorch image for hosting"),
+        };
+        return Err(Refused { code: codes::UNKNOWN_IMAGE, message, help });
     };
     let repository = match purpose {
         Purpose::Training => "pytorch-training",
         Purpose::Hosting => "pytorch-inference",
     };
-    let account =
-        ACCOUNTS.iter().find(|(r, _)| *r == scope.region).map_or(COMMON_ACCOUNT, |(_, account)| account);
+    // The tag that Amazon's SageMaker SDK uses: `2.6.0-gpu-py312`; its CUDA follows from the version.
+    let tag = match gpu {
+        true => tag.replace("-cpu-", "-gpu-").split("-ubuntu").next().unwrap_or(tag).to_owned(),
+        false => (*tag).to_owned(),
+    };
+    let account = limits::registry(&scope.region).unwrap_or(COMMON_ACCOUNT);
     Ok(format!("{account}.dkr.ecr.{}.{}/{repository}:{tag}", scope.region, scope.dns_suffix()))
+}
+
+/// AWS's images whose toolkit hands the arguments to a shell without quotes, so that text with spaces arrives in
+/// pieces (https://github.com/aws/sagemaker-training-toolkit/issues/128): repository, first and last version.
+const UNQUOTED: &[(&str, (u32, u32), (u32, u32))] =
+    &[("/pytorch-training:", (1, 9), (1, 11)), ("/tensorflow-training:", (2, 4), (2, 8))];
+
+/// Whether the image splits arguments at spaces.
+pub fn splits_arguments(uri: &str) -> bool {
+    UNQUOTED.iter().any(|(repository, first, last)| {
+        let version = uri.split_once(repository).and_then(|(_, tag)| {
+            let mut numbers = tag.split('.').map(|part| part.parse::<u32>());
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        });
+        version.is_some_and(|version| (*first..=*last).contains(&version))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn training(image: &str, instance_type: &str, region: &str) -> Result<String, Refused> {
+        uri(image, Purpose::Training, instance_type, &Scope::new("shop", "dev", Scope::NO_ACCOUNT, region))
+    }
+
+    #[test]
+    fn a_short_name_follows_the_instance_type_and_the_region() {
+        let cpu = training("pytorch-2.6", "ml.m5.xlarge", "eu-south-1").unwrap();
+        assert_eq!(
+            cpu,
+            "692866216735.dkr.ecr.eu-south-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"
+        );
+        let gpu = training("pytorch-2.6", "ml.g4dn.xlarge", "cn-north-1").unwrap();
+        assert_eq!(gpu, "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-training:2.6.0-gpu-py312");
+        assert_eq!(
+            training("pytorch-9", "ml.m5.xlarge", "us-east-1").unwrap_err().code,
+            codes::UNKNOWN_IMAGE
+        );
+    }
+
+    #[test]
+    fn an_image_elsewhere_is_refused_with_the_one_here() {
+        let there = "763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:1.13.1-cpu-py39";
+        let refused = training(there, "ml.m5.xlarge", "af-south-1").unwrap_err();
+        assert_eq!(refused.code, codes::IMAGE_PLACE);
+        assert!(
+            refused.help.contains("626614931356.dkr.ecr.af-south-1.amazonaws.com/pytorch-training:1.13.1")
+        );
+        assert_eq!(training(there, "ml.m5.xlarge", "us-west-2").unwrap(), there);
+    }
+
+    #[test]
+    fn nonsense_is_no_image() {
+        for image in
+            ["my/nonsense", "docker.io/library/python:3", "1.dkr.ecr.us-east-1.amazonaws.com/a:1", "/a"]
+        {
+            assert_eq!(
+                training(image, "ml.m5.xlarge", "us-east-1").unwrap_err().code,
+                codes::UNKNOWN_IMAGE,
+                "{image}"
+            );
+        }
+        let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/cpu-tools@sha256:abc";
+        assert_eq!(training(own, "ml.g5.xlarge", "us-east-1").unwrap(), own);
+    }
+
+    #[test]
+    fn the_device_of_an_aws_image_is_that_of_the_instance() {
+        let image = |device: &str| {
+            format!("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.3.0-{device}-py311")
+        };
+        assert_eq!(
+            training(&image("cpu"), "ml.g4dn.xlarge", "us-east-1").unwrap_err().code,
+            codes::IMAGE_DEVICE
+        );
+        assert_eq!(
+            training(&image("gpu"), "ml.m5.xlarge", "us-east-1").unwrap_err().code,
+            codes::IMAGE_DEVICE
+        );
+        assert!(training(&image("gpu"), "ml.p3.2xlarge", "us-east-1").is_ok());
+    }
+
+    #[test]
+    fn old_toolkits_are_known() {
+        assert!(splits_arguments("x/pytorch-training:1.11.0-cpu-py38"));
+        assert!(!splits_arguments("x/pytorch-training:1.13.1-cpu-py39"));
+        assert!(!splits_arguments("x/pytorch-training:1.8.1-cpu-py36"));
+    }
 }

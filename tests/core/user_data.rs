@@ -1,8 +1,10 @@
 //! The program of a training instance: within EC2's limit, and whole whatever the values are.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use opsctl::resources::instance::{Spec, user_data};
+use opsctl::resources::training::hyperparameter::Hyperparameter;
 
 use crate::project;
 
@@ -85,4 +87,56 @@ fn values_arrive_as_they_were_written() {
     assert_eq!(environment["TEXT"], NASTY);
     let hyperparameters: serde_json::Value = serde_json::from_str(&told("HYPERPARAMETERS")).unwrap();
     assert_eq!(hyperparameters, serde_json::json!({ "text": NASTY, "rate": "0.1", "on": "true" }));
+}
+
+/// Runs the job's own part of the script in a folder that stands for the instance, with this machine's Python.
+fn run(entry: &str, code: &str, hyperparameters: &str) -> String {
+    let root = tempfile::tempdir().unwrap();
+    let (ml, work, venv) =
+        (root.path().join("opt/ml"), root.path().join("opt/opsctl"), root.path().join("venv"));
+    for folder in [ml.join("code"), work, venv.join("bin")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let python = bash(&["-s"], "command -v python3");
+    std::os::unix::fs::symlink(python.trim(), venv.join("bin/python")).unwrap();
+    std::fs::write(ml.join("code").join(entry), code).unwrap();
+    let mut spec = spec("plain");
+    spec.code.entry = entry.to_owned();
+    spec.hyperparameters = serde_json::from_str(hyperparameters).unwrap();
+    let script = user_data::script("job", &spec, "us-east-1");
+    let (whole, _) = script.split_once("\nif [[ ${1:-} == work ]]").unwrap();
+    let place = |path: &Path| path.display().to_string();
+    bash(
+        &["-s"],
+        &format!(
+            "export OPSCTL_ROOT='{}' OPSCTL_VENV='{}'\n{whole}\nrun_script\n",
+            place(root.path()),
+            place(&venv)
+        ),
+    )
+}
+
+#[test]
+fn a_script_of_the_shell_is_run_by_one() {
+    let said = run("script.sh", "echo \"from $0 by $(basename \"$(command -v python)\")\"\n", "{}");
+    assert!(said.ends_with("from ./script.sh by python\n"), "{said}");
+}
+
+#[test]
+fn text_arrives_as_it_was_written() {
+    let texts =
+        ["1.10", "null", "1e3", "true", "12345678901234567890123", "two words", "it's \"quoted\"", "adam"];
+    let values: serde_json::Map<String, serde_json::Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(i, text)| {
+            let sent = Hyperparameter::sent(&serde_json::Value::from(*text)).unwrap();
+            (format!("p{i}"), serde_json::Value::from(sent))
+        })
+        .collect();
+    let read =
+        "import json, os\nprint(json.dumps([json.loads(os.environ['SM_HPS'])[f'p{i}'] for i in range(8)]))\n";
+    let said = run("train.py", read, &serde_json::Value::from(values).to_string());
+    let read: Vec<String> = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(read, texts);
 }

@@ -112,11 +112,8 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let user = format!("endpoint-{name}");
     let physical = draft.scope.physical(name);
 
-    let image = image::uri(&item.image, Purpose::Hosting, draft.scope).map_err(|known| {
-        let text = format!("\"{}\" is not an image that serves", item.image);
-        let help = format!("one of {known}, or a full registry URI; AWS has no newer PyTorch image for hosting");
-        draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
-    });
+    let image = image::uri(&item.image, Purpose::Hosting, &item.instance_type, draft.scope);
+    let image = image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
     let code = item.code.as_ref().map(|path| {
         let tree = draft.code(path, INFERENCE, &at.join("code"))?;
         Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.code_digest() })
@@ -198,6 +195,18 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_str();
     let key = at.join("instance_type");
     draft.hold::<Endpoint>(at);
+    let needs_code = |name: &str| TOOLKIT[..2].contains(&name);
+    for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {
+        if needs_code(name) && item.code.is_none() {
+            continue; // an archive with code of its own says itself what to run
+        }
+        let help = match needs_code(name) {
+            true => format!("the script is `{INFERENCE}` in the folder `code`: rename it, or import it there"),
+            false => "remove it".to_owned(),
+        };
+        let text = format!("opsctl itself sets {name}");
+        draft.error(codes::SET_BY_OPSCTL, at.join("environment").join(name), text, help);
+    }
     if item.image.contains("-training") {
         let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
         draft.error(codes::IMAGE_MISMATCH, at.join("image"), text, "name the inference image of the same version");

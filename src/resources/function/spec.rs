@@ -209,6 +209,15 @@ fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         }
     };
     let (Some(endpoint), Some(tree)) = (endpoint, tree) else { return };
+    if let (Some(tree), Some(path)) = (tree, &item.source) {
+        let missing = code::not_packed(tree);
+        if !missing.is_empty() {
+            let text = format!("the function will not have {}: Lambda installs no requirements.txt", missing.join(", "));
+            let folder = path.display();
+            let help = format!("pip install -r {folder}/requirements.txt -t {folder}, or remove the file");
+            draft.error(codes::NOT_INSTALLED, at.join("source"), text, help);
+        }
+    }
     let zip = code::zip(tree);
     if zip.len() > 50_000_000 {
         let text = format!("the zip has {} MB, Lambda takes 50 MB directly", zip.len() / 1_000_000);
@@ -273,6 +282,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         if LAMBDA_RESERVED.contains(&name.as_str()) {
             let text = format!("Lambda keeps the variable {name} for itself");
             draft.error(codes::ENTRY_NAME, key, text, "give it another name");
+        } else if name == ENDPOINT_NAME {
+            let text = format!("opsctl itself sets {name}, to the endpoint that `endpoint` names");
+            draft.error(codes::SET_BY_OPSCTL, key, text, "remove it");
         }
     }
     if !item.handler.contains('.') {

@@ -7,6 +7,7 @@ use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::training::lint as job_lint;
 use crate::resources::training::job::{self, Channel, Code, Item, On};
 use crate::resources::{Kind, KindName};
 
@@ -209,6 +210,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
     draft.hold::<Instance>(at);
+    job_lint::common(item, at, draft);
     // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its snapshot
     // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
     if item.image.is_none() && (1..SNAPSHOT).contains(&item.volume_gb) {

@@ -100,7 +100,7 @@ prepare_python() {
 # Bash cannot export a variable such as SM_HP_LEARNING-RATE, so Python makes the environment of script mode.
 run_script() {
   cat >"$WORK/launch.py" <<'LAUNCHER'
-import json, os, sys
+import json, os, shlex, sys
 
 ml, entry, channels, hyperparameters, environment, pass_args, job = sys.argv[1:]
 
@@ -137,11 +137,17 @@ os.environ.update(
     TRAINING_JOB_NAME=job,
     PYTHONUNBUFFERED="1",
 )
+os.environ["PATH"] = os.path.dirname(sys.executable) + ":" + os.environ["PATH"]
 os.environ.update(json.loads(environment))
 arguments = [part for name, value in values.items() for part in ("--" + name, text(value))]
+arguments = arguments if pass_args == "1" else []
 os.chdir(f"{ml}/code")
+command = [sys.executable, entry, *arguments]
+if not entry.endswith(".py"):  # as SageMaker's toolkit runs it
+    os.chmod(entry, 0o777)
+    command = ["/bin/sh", "-c", shlex.join(["./" + entry, *arguments])]
 sys.stdout.flush()
-os.execv(sys.executable, [sys.executable, entry] + (arguments if pass_args == "1" else []))
+os.execv(command[0], command)
 LAUNCHER
   step "run $ENTRY"
   "$VENV/bin/python" "$WORK/launch.py" \

@@ -22,6 +22,11 @@ pub const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
 pub struct Hyperparameter(Value);
 
 impl Hyperparameter {
+    /// The text itself, and JSON of everything else.
+    pub fn plain(&self) -> String {
+        self.0.as_str().map_or_else(|| self.0.to_string(), str::to_owned)
+    }
+
     /// The text that a value of the config is sent as.
     pub fn sent(value: &Value) -> Option<String> {
         Some(Self(value.clone()).to_string())

@@ -33,7 +33,7 @@ pub struct Item {
     pub on: On,
     /// The folder that is packed and unpacked where the script runs; a `requirements.txt` in it is installed.
     pub source: PathBuf,
-    /// The script, within `source`.
+    /// The script, within `source`. One that does not end in `.py` is run by a shell.
     #[serde(default = "train_py")]
     pub entry: String,
     /// SageMaker: `pytorch-2.6` or a registry URI. EC2: an AMI id or the name of a public SSM parameter.

@@ -9,6 +9,7 @@
 mod aws;
 pub mod hyperparameter;
 pub mod job;
+pub mod lint;
 #[cfg(feature = "sdk")]
 pub mod logs;
 #[cfg(feature = "sdk")]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, On};
+use super::lint;
 use crate::config::Name;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
@@ -85,7 +86,7 @@ impl Kind for Training {
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
         for (name, item) in section.iter().filter(|(_, item)| item.on == On::Sagemaker) {
             let at = KeyPath::of(["training", name]);
-            lint(item, &at, draft);
+            check(item, &at, draft);
             let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
             needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
@@ -178,15 +179,15 @@ type Parts = (Spec, Vec<serde_json::Value>, Vec<crate::domain::ResourceId>);
 
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Parts> {
     let common = job::common(item, at, draft);
+    let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
     let image = item.image.as_deref().unwrap_or("pytorch-2.6");
-    let image = match image::uri(image, Purpose::Training, draft.scope) {
-        Ok(uri) => uri,
-        Err(known) => {
-            let text = format!("\"{image}\" is not an image opsctl knows");
-            draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, format!("one of {known}, or a full registry URI"));
-            return None;
-        }
-    };
+    let image = image::uri(image, Purpose::Training, instance_type, draft.scope).map_err(|refused| {
+        draft.error(refused.code, at.join("image"), refused.message, refused.help);
+    });
+    let image = image.ok()?;
+    if image::splits_arguments(&image) {
+        lint::warn_of_spaces(item, at, draft);
+    }
     let common = common?;
     let scope: &Scope = draft.scope;
     let bucket = &common.bucket;
@@ -208,7 +209,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let spec = Spec {
         role_arn: Role::arn(scope, &user(name)),
         image,
-        instance_type: item.instance_type.clone().unwrap_or_else(|| "ml.m5.xlarge".into()),
+        instance_type: instance_type.to_owned(),
         instance_count: item.instance_count,
         volume_gb: item.volume_gb,
         channels: common.channels,
@@ -224,8 +225,9 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     Some((spec, statements, common.needs))
 }
 
-fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Training>(at);
+    lint::common(item, at, draft);
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");
         if !item.spot {

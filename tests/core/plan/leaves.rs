@@ -61,7 +61,7 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         | "endpoint.numbers.autoscaling.scale_out_cooldown" => word("200s"),
         "function.classify.runtime" => word("python3.12"),
         "function.classify.handler" => {
-            Some((json!("train.main"), vec![("function.classify.source", json!("training"))]))
+            Some((json!("train.main"), vec![("function.classify.source", json!("dog-breeds/training"))]))
         }
         "function.classify.timeout" => word("80s"),
         _ if leaf.contains(".environment.") => word("another"),
