@@ -9,7 +9,8 @@ It reads   <digits>/{train,test}/<digit>.csv, 64 grey values from 0 to 16 per li
 It writes  <model-dir>/model.npz, the weights; <output-data-dir>/evaluation.json, how good they are
 It prints  one line per epoch that a metric definition can read: `epoch=3 train_loss=0.1 test_accuracy=0.9`
 It resumes from <checkpoint-dir>/checkpoint.npz when SageMaker restarts it on another spot instance. A resumed
-run ends with the same weights as one that was never interrupted.
+run ends with the same weights as one that was never interrupted. opsctl keeps one folder of checkpoints per job, and
+a job is its code, data and hyperparameters; on a laptop, give other data another --checkpoint-dir.
 """
 
 import argparse
@@ -167,8 +168,8 @@ def accuracy(counts) -> float:
 
 
 def recipe(arguments: argparse.Namespace) -> str:
-    """What a checkpoint must have been trained with to be continued. The number of epochs may grow."""
-    names = ("batch_size", "learning_rate", "hidden", "seed")
+    """What a checkpoint must have been trained with to be continued."""
+    names = ("epochs", "batch_size", "learning_rate", "hidden", "seed")
     return json.dumps({name: getattr(arguments, name) for name in names})
 
 

@@ -10,6 +10,7 @@ mod contract;
 mod documents;
 mod emulators;
 mod faults;
+mod retrain;
 mod run;
 mod sandbox;
 mod stops;

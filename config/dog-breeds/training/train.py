@@ -7,7 +7,8 @@ It reads   <dogs>/{train,valid,test}/<number>.<breed>/*.jpg
 It writes  <model-dir>/model.pth, the weights of the whole network; <output-data-dir>/evaluation.json
 It prints  one line per epoch that a metric definition can read:
            `epoch=3 train_loss=1.2 valid_loss=0.9 valid_accuracy=0.75`
-It resumes from <checkpoint-dir>/checkpoint.pth when SageMaker restarts it on another spot instance.
+It resumes from <checkpoint-dir>/checkpoint.pth when SageMaker restarts it on another spot instance. opsctl keeps
+one folder of checkpoints per job, and a job is its code, data and hyperparameters.
 It fetches the pretrained weights (98 MB) from download.pytorch.org, so the job needs a way out to the internet.
 """
 
@@ -148,8 +149,9 @@ def evaluate(model: nn.Module, loader: DataLoader, device):
 
 
 def recipe(arguments: argparse.Namespace) -> dict:
-    """What a checkpoint must have been trained with to be continued. The number of epochs may grow."""
-    return {name: getattr(arguments, name) for name in ("batch_size", "learning_rate", "num_classes", "seed")}
+    """What a checkpoint must have been trained with to be continued."""
+    names = ("epochs", "batch_size", "learning_rate", "num_classes", "seed")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def save_checkpoint(folder: Path, state: dict) -> None:

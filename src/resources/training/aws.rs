@@ -154,7 +154,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .chain(toolkit.map(|(key, value)| (key.to_owned(), value)))
         .collect();
     let data = spec.channels.iter().map(|c| (format!("{}{}", Training::DATA_TAG, c.name), c.digest.as_str()));
-    let checkpoints = spec.checkpoints.as_ref().map(|uri| CheckpointConfig::builder().s3_uri(uri).build());
+    let checkpoints = spec.checkpoints_of(job).map(|uri| CheckpointConfig::builder().s3_uri(uri).build());
     let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();
     cx.aws
         .sagemaker

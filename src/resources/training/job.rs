@@ -66,7 +66,8 @@ pub struct Item {
     pub spot: bool,
     /// How long to wait for spot instances in all; at least `max_runtime`.
     pub max_wait: Option<Human>,
-    /// Keep /opt/ml/checkpoints in the bucket, and restore it after a spot interruption. SageMaker only.
+    /// Keep /opt/ml/checkpoints in the bucket, and restore it when this very job starts again: after a spot
+    /// interruption, or when it failed and is made again. Another recipe starts from nothing. SageMaker only.
     #[serde(default)]
     pub checkpoints: bool,
 }

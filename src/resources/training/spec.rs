@@ -34,7 +34,16 @@ pub struct Spec {
     pub max_runtime_s: i32,
     /// For spot training: how long in all.
     pub max_wait_s: Option<i32>,
+    /// `s3://<bucket>/checkpoints`; the job's name follows.
     pub checkpoints: Option<String>,
+}
+
+impl Spec {
+    /// Where this very job keeps its checkpoints. The name is its fingerprint: a job of the same recipe (a spot restart,
+    /// one that failed and is made again) resumes from them, one of another recipe finds none.
+    pub fn checkpoints_of(&self, job: &str) -> Option<String> {
+        self.checkpoints.as_ref().map(|root| format!("{root}/{job}/"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +71,8 @@ pub struct Seen {
 impl Training {
     /// The folder of the bucket that SageMaker jobs write to.
     pub const OUTPUT: &'static str = "training";
+    /// The folder of the bucket for checkpoints.
+    const CHECKPOINTS: &'static str = "checkpoints";
     /// The tag prefix under which a job remembers what its data was.
     pub const DATA_TAG: &'static str = "opsctl:data/";
 }
@@ -191,14 +202,13 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let common = common?;
     let scope: &Scope = draft.scope;
     let bucket = &common.bucket;
-    // The job's own name depends on the fingerprint of this spec, so its folder is the one of the training.
-    let writes = format!("{}/{}-", Training::OUTPUT, scope.physical(name));
-    let checkpoints = format!("checkpoints/{}/", scope.physical(name));
+    // The job's own name depends on the fingerprint of this spec, so the role may use the folders of all generations.
+    let folders = |root: &str| format!("{root}/{}-", scope.physical(name));
     let mut reads = common.reads;
-    let mut written = vec![writes];
+    let mut written = vec![folders(Training::OUTPUT)];
     if item.checkpoints {
-        reads.push(checkpoints.clone());
-        written.push(checkpoints.clone());
+        reads.push(folders(Training::CHECKPOINTS));
+        written.push(folders(Training::CHECKPOINTS));
     }
     let mut statements = policy::read_objects(scope, bucket, &reads);
     statements.push(policy::write_objects(scope, bucket, &written));
@@ -219,7 +229,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         output: format!("s3://{bucket}/{}", Training::OUTPUT),
         max_runtime_s: seconds(item.max_runtime),
         max_wait_s: item.spot.then(|| seconds(item.max_wait.unwrap_or(item.max_runtime))),
-        checkpoints: item.checkpoints.then(|| format!("s3://{bucket}/{checkpoints}")),
+        checkpoints: item.checkpoints.then(|| format!("s3://{bucket}/{}", Training::CHECKPOINTS)),
         code: common.code,
     };
     Some((spec, statements, common.needs))

@@ -38,11 +38,15 @@ impl Project {
     pub async fn edited(sandbox: &Sandbox, edit: impl FnOnce(String) -> String) -> Self {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/opsctl.toml");
         let text = edit(std::fs::read_to_string(&file).expect("the shipped config"));
+        Self::of(sandbox, &Document::parse(&file, text).expect("it is TOML")).await
+    }
+
+    /// Any project.
+    pub async fn of(sandbox: &Sandbox, document: &Document) -> Self {
         let kinds = kinds();
-        let document = Document::parse(&file, text).expect("it is TOML");
         let mut sections: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
         sections.dedup();
-        let config = Config::of(&document, "dev", &sections).expect("it is valid");
+        let config = Config::of(document, "dev", &sections).expect("it is valid");
         let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
         let scope = Scope::new(&config.project.name, "dev", "123456789012", "us-east-1");
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
