@@ -275,6 +275,7 @@ impl Session {
             events: Events::to(sender),
             cancel: env.cancel.clone(),
             pace: target.pace,
+            lag: target.pace.lag(),
             timeout: global.timeout.map(|t| t.0),
         };
         let registry = registry();

@@ -174,6 +174,8 @@ codes! {
         "Seen with emulators and with regions that lack a feature.";
     MODEL_ERROR "E218" "The user's code failed or refused"
         "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
+    MISSING "E220" "It does not exist"
+        "AWS accepted the request, or had the resource before, and has shown nothing of that name for longer than its answers lag behind. Somebody deleted it, or it was never made. Run the same command again: it is made anew.";
     LEASE_LOST "E229" "The lease was lost in mid-run"
         "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody broke it (`opsctl lease break`). It wrote nothing more from then on. When the other run has ended, run the same command again: it goes on where things are.";
     NOT_VERIFIED "E230" "What was done could not be verified"

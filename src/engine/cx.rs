@@ -26,6 +26,8 @@ pub struct World {
     pub events: Events,
     pub cancel: Cancel,
     pub pace: Pace,
+    /// How long AWS's answers may lag behind what was done ([`Pace::lag`]).
+    pub lag: Duration,
     /// Upper bound of any one wait (`--timeout`).
     pub timeout: Option<Duration>,
 }
@@ -50,6 +52,8 @@ pub enum Probe<T> {
     Ready(T),
     /// AWS's status word.
     Pending(String),
+    /// AWS shows nothing of that name: for [`World::lag`] it may not show yet, after that it does not exist.
+    Absent,
     Failed {
         status: String,
         reason: Option<String>,
@@ -75,7 +79,7 @@ impl OpCx<'_> {
     }
 
     /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of AWS's
-    /// own waiter (aws-facts §1.3).
+    /// own waiter; what does not show has a limit of its own.
     pub async fn wait<T, F, Fut>(
         &self,
         what: &'static str,
@@ -90,6 +94,7 @@ impl OpCx<'_> {
         let limit = self.timeout.unwrap_or(limit);
         let start = Instant::now();
         let mut last = None;
+        let mut absent_since = None;
         // How far it was says more than that we no longer wait.
         let left = |error: OpError, last: Option<&String>| match last {
             Some(status) if self.cancel.caused(&error) => {
@@ -99,9 +104,21 @@ impl OpCx<'_> {
         };
         loop {
             let looked = self.cancel.reading(what, probe()).await;
-            let status = match looked.map_err(|error| left(error, last.as_ref()))? {
+            let looked = looked.map_err(|error| left(error, last.as_ref()))?;
+            if !matches!(looked, Probe::Absent) {
+                absent_since = None;
+            }
+            let status = match looked {
                 Probe::Ready(ready) => return Ok(ready),
                 Probe::Pending(status) => status,
+                Probe::Absent => {
+                    if absent_since.get_or_insert_with(Instant::now).elapsed() > self.lag {
+                        let lag = humantime::format_duration(self.lag);
+                        let message = format!("AWS has shown nothing of it for {lag}: it does not exist");
+                        return Err(OpError::new(what, OpErrorKind::Missing, message));
+                    }
+                    "not visible yet".to_owned()
+                }
                 Probe::Failed { status, reason } => {
                     let reason =
                         reason.filter(|r| !r.is_empty()).map(|r| format!(": {r}")).unwrap_or_default();
@@ -175,7 +192,7 @@ impl OpCx<'_> {
         self.retry(action, Duration::from_secs(300), |kind| *kind == OpErrorKind::Conflict, call).await
     }
 
-    async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
+    pub(super) async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
         // A pause is a wait for the cancellation that usually does not come.
         match timeout(interval, self.cancel.drain.cancelled()).await {
             Ok(()) => Err(self.cancel.stopped(what)),

@@ -47,7 +47,8 @@ pub trait Driver: Kind {
         changes: &[FieldChange],
     ) -> impl Future<Output = OpResult<()>> + Send;
 
-    /// Deletes it and whatever it leaves behind (aws-facts §15), and waits until AWS says it is gone.
+    /// Deletes it and whatever hangs on it. What hangs on it goes first, so that a killed delete finds the rest again.
+    /// The engine awaits the end ([`super::gone`]).
     fn delete(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 
     /// Puts our tags on a resource that was there before (`--adopt`).

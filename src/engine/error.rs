@@ -29,6 +29,8 @@ pub enum OpErrorKind {
     /// In service, but on the old configuration (D7).
     RolledBack,
     TimedOut,
+    /// It was made, as AWS said, and does not show.
+    Missing,
     /// Another deploy of the same project and environment is running.
     LeaseHeld,
     /// Ours was taken over, or could not be renewed: nothing more may be written.
@@ -75,6 +77,7 @@ impl OpError {
             OpErrorKind::Credentials => codes::CREDENTIALS,
             OpErrorKind::Throttled => codes::THROTTLED,
             OpErrorKind::NotYetConsistent | OpErrorKind::TimedOut => codes::TIMED_OUT,
+            OpErrorKind::Missing => codes::MISSING,
             OpErrorKind::Quota => codes::QUOTA,
             OpErrorKind::Invalid => codes::REFUSED,
             OpErrorKind::BadState => codes::FAILED,
@@ -97,6 +100,7 @@ impl OpError {
                 | OpErrorKind::Throttled
                 | OpErrorKind::NotYetConsistent
                 | OpErrorKind::TimedOut
+                | OpErrorKind::Missing
                 | OpErrorKind::LeaseHeld
                 | OpErrorKind::LeaseLost
                 | OpErrorKind::Cancelled

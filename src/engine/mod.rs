@@ -3,6 +3,7 @@
 mod calls;
 mod cancel;
 mod cx;
+mod date;
 mod driver;
 mod error;
 mod events;
@@ -12,10 +13,12 @@ pub mod lease;
 mod observe;
 mod pace;
 mod run;
+mod settle;
 
 pub use calls::{CallCounter, Calls};
 pub use cancel::{Cancel, Cause, GRACE};
 pub use cx::{OpCx, Probe, World};
+pub use date::AnswerDate;
 pub use driver::{Driver, Found};
 pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
@@ -24,3 +27,4 @@ pub use fence::{Fence, LeaseLost};
 pub use observe::observe;
 pub use pace::Pace;
 pub use run::{Refusal, Run, Verified, differences, leased};
+pub use settle::{gone, make};

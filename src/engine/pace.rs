@@ -12,6 +12,16 @@ pub enum Pace {
 }
 
 impl Pace {
+    /// How long a new resource may not show yet. EC2's guide to eventual consistency
+    /// (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html) speaks of seconds to minutes; the
+    /// sandbox shows an instance after two seconds of its clock.
+    pub fn lag(self) -> Duration {
+        match self {
+            Self::Declared => Duration::from_secs(120),
+            Self::Local => Duration::from_secs(20),
+        }
+    }
+
     /// The pause before the next look, after having waited for `elapsed`.
     pub fn interval(self, declared: Duration, elapsed: Duration) -> Duration {
         match self {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{Desired, Node};
 use crate::domain::{Code, Diagnostic, Diagnostics, FieldChange, Needs, Owner, Phase, ResourceId, codes};
@@ -192,6 +194,13 @@ impl<'a> Planner<'a> {
             }
         };
         let kind = self.kind(node.id.kind);
+        let status = kind.status_of(seen);
+        if status.phase == Phase::Leaving {
+            return Decision::Create(vec![format!(
+                "the one before it is {}, and made again when it is gone",
+                status.word
+            )]);
+        }
         // What a fingerprinted resource is made of is in its name: if it is there, it is right.
         let mut changes = if kind.fingerprinted() { Vec::new() } else { kind.changes(node, seen) };
         match (kind.owner_of(seen), adopt) {
@@ -211,9 +220,8 @@ impl<'a> Planner<'a> {
                 return Decision::Keep;
             }
         }
-        let status = kind.status_of(seen);
         let (to, needs) = match status.phase {
-            Phase::Ready | Phase::Stopped => ("", None),
+            Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
             Phase::Failed => ("made again", Some(Needs::Replace)),
             // D6: what is being made is adopted and awaited, never made again.
             Phase::Busy => ("ready", Some(Needs::Wait)),
@@ -270,6 +278,16 @@ impl<'a> Planner<'a> {
         changes.iter().map(ToString::to_string).collect()
     }
 
+    /// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.
+    fn is_to_go(&self, node: &Node, seen: &Value) -> bool {
+        let kind = self.kind(node.id.kind);
+        match kind.owner_of(seen) {
+            Owner::Ours => true,
+            Owner::Nobody => kind.status_of(seen).phase == Phase::Leaving,
+            Owner::Other(_) => false,
+        }
+    }
+
     fn destroy(&mut self) {
         // Later kinds use earlier ones, so the list runs backwards.
         for node in self.want.nodes.iter().rev() {
@@ -284,7 +302,7 @@ impl<'a> Planner<'a> {
                         "nothing was deleted; allow the call and run it again",
                     );
                 }
-                Look::Present(seen) if self.kind(node.id.kind).owner_of(seen) == Owner::Ours => {
+                Look::Present(seen) if self.is_to_go(node, seen) => {
                     let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
                     let mut after: BTreeSet<StepId> =
                         users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Look, Mode, Observed, Op, Plan, Step, StepId, Verb};
 use crate::desired::Desired;
-use crate::domain::{Needs, Owner, ResourceId};
+use crate::domain::{Needs, Owner, Phase, ResourceId};
 use crate::resources::{AnyKind, KindName};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -121,5 +121,9 @@ fn touches_foreign(step: &Step, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> 
     let Some(Look::Present(seen)) = have.looks.get(&step.target) else { return None };
     let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
     let adopted = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
-    (kind.owner_of(seen) != Owner::Ours && !adopted).then(|| format!("{} is not ours", step.target))
+    // What AWS is deleting is only awaited, by the delete of it or by the one that takes its name.
+    let leaving = kind.status_of(seen).phase == Phase::Leaving
+        && (matches!(step.op, Op::Create { .. }) || kind.owner_of(seen) == Owner::Nobody);
+    (kind.owner_of(seen) != Owner::Ours && !adopted && !leaving)
+        .then(|| format!("{} is not ours", step.target))
 }

@@ -116,7 +116,7 @@ mod driver {
     use serde_json::Value;
 
     use super::{AnyKind, typed};
-    use crate::engine::{Driver, Found, OpCx, OpError};
+    use crate::engine::{Driver, Found, OpCx, OpError, gone};
     use crate::plan::{Op, Step};
     use crate::resources::KindName;
 
@@ -156,7 +156,10 @@ mod driver {
                     Op::Update { spec, changes } => {
                         self.update(cx, &step.physical, &typed(spec), changes).await
                     }
-                    Op::Delete => self.delete(cx, &step.physical).await,
+                    Op::Delete => {
+                        self.delete(cx, &step.physical).await?;
+                        gone(self, cx, &step.physical).await
+                    }
                 }
             })
         }

@@ -33,6 +33,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,8 @@ pub struct SandboxOptions {
     pub cache: PathBuf,
     /// Really run the user's code. Without, everything only goes through its states: for tests of the control plane.
     pub runs: bool,
+    /// How long at least something stays that AWS deletes after it has answered; for tests of that time.
+    pub lingers: Duration,
     /// Who hears of what takes long here and not on AWS.
     pub notice: Notice,
 }
@@ -86,6 +89,7 @@ impl SandboxOptions {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             announce: false,
+            lingers: Duration::ZERO,
             notice: Notice::default(),
         }
     }

@@ -81,12 +81,18 @@ enum Change {
 pub struct Planner {
     cursor: Millis,
     pace: Pace,
+    lingers: Duration,
     steps: Vec<Step>,
 }
 
 impl Planner {
     pub fn new(now: Millis, pace: Pace) -> Self {
-        Self { cursor: now, pace, steps: Vec::new() }
+        Self { cursor: now, pace, lingers: Duration::ZERO, steps: Vec::new() }
+    }
+
+    /// Nothing is gone sooner than that.
+    pub fn lingering(self, lingers: Duration) -> Self {
+        Self { lingers, ..self }
     }
 
     /// After a further `realistic`, the patch is merged into the document.
@@ -96,16 +102,18 @@ impl Planner {
 
     /// As [`Planner::then`], for a patch that holds the time of the change.
     pub fn then_at(self, realistic: Duration, patch: impl FnOnce(Millis) -> Value) -> Self {
-        self.step(realistic, |at| Change::Set(patch(at)))
+        let after = self.pace.of(realistic);
+        self.step(after, |at| Change::Set(patch(at)))
     }
 
     /// After a further `realistic`, the document is gone.
     pub fn then_gone(self, realistic: Duration) -> Self {
-        self.step(realistic, |_| Change::Remove)
+        let after = self.pace.of(realistic).max(self.lingers);
+        self.step(after, |_| Change::Remove)
     }
 
-    fn step(mut self, realistic: Duration, change: impl FnOnce(Millis) -> Change) -> Self {
-        self.cursor += self.pace.of(realistic).as_millis() as Millis;
+    fn step(mut self, after: Duration, change: impl FnOnce(Millis) -> Change) -> Self {
+        self.cursor += after.as_millis() as Millis;
         self.steps.push(Step { at: self.cursor, change: change(self.cursor) });
         self
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ pub struct World {
     pub runs: bool,
     pub pace: Pace,
     pub notice: Notice,
+    lingers: Duration,
     /// What runs on EC2 instances.
     pub machines: Machines,
     rules_off: BTreeSet<AwsRule>,
@@ -67,6 +69,7 @@ impl World {
             runs: options.runs,
             pace: options.pace,
             notice: options.notice,
+            lingers: options.lingers,
             machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
@@ -101,7 +104,7 @@ impl World {
 
     /// A plan that begins now: `world.plan().then(minutes, json!({"Status": "InService"}))`.
     pub fn plan(&self) -> Planner {
-        Planner::new(self.clock.now(), self.pace)
+        Planner::new(self.clock.now(), self.pace).lingering(self.lingers)
     }
 
     /// `arn:aws:<service>:<region>:<account>:<rest>`; the region of global services is empty.

@@ -4,21 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl::desired::Node;
 use opsctl::engine::OpCx;
-use opsctl::plan::{Mode, Op, Step};
+use opsctl::plan::{Mode, Op};
 use opsctl::resources::KindName;
 
-use crate::support::inside::{DEPLOY, Project, sandbox};
-
-fn step(node: &Node, op: Op) -> Step {
-    let (target, physical) = (node.id.clone(), node.physical.clone());
-    Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() }
-}
+use crate::support::inside::{self, DEPLOY, Project, sandbox};
 
 async fn perform(project: &Project, node: &Node, op: Op) {
-    let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
-    let step = step(node, op);
-    let done = project.registry.of(node.id.kind).perform(&cx, &step).await;
-    done.unwrap_or_else(|error| panic!("{} {}: {error}", step.op.verb().as_str(), node.id));
+    let verb = op.verb();
+    let done = inside::perform(project, node, op).await;
+    done.unwrap_or_else(|error| panic!("{} {}: {error}", verb.as_str(), node.id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,8 @@ mod contract;
 mod documents;
 mod emulators;
 mod faults;
+mod names;
+mod one_instance;
 mod retrain;
 mod run;
 mod sandbox;

@@ -158,7 +158,8 @@ fn every_key_is_tried() {
     let config: Value = toml::from_str(CONFIG).expect("it is TOML");
     let schema: Value = serde_json::from_str(include_str!("../../config/opsctl.schema.json")).expect("JSON");
     let known = |name: &str| keys(&schema["definitions"][name]["properties"]);
-    let tried: BTreeSet<String> = ["cloud", "plain"].iter().flat_map(|t| keys(&config["training"][t])).collect();
+    let tried: BTreeSet<String> =
+        ["cloud", "plain"].iter().flat_map(|t| keys(&config["training"][t])).collect();
     assert_eq!(tried, known("Training"));
     assert_eq!(keys(&config["data"]["numbers"]), known("Data"));
 }
@@ -178,7 +179,8 @@ async fn weights(project: &Project) -> Vec<(String, Value)> {
         let root = if node.id.kind == KindName::Training { "training" } else { "instances" };
         let bucket = project.world.wanted(KindName::Bucket).next().expect("a bucket");
         let key = format!("{root}/{}/output/model.tar.gz", node.physical);
-        let object = project.world.aws.s3.get_object().bucket(bucket).key(key).send().await.expect("an archive");
+        let object =
+            project.world.aws.s3.get_object().bucket(bucket).key(key).send().await.expect("an archive");
         let archive = object.body.collect().await.expect("bytes").into_bytes();
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&*archive));
         let mut text = String::new();
@@ -194,15 +196,30 @@ async fn weights(project: &Project) -> Vec<(String, Value)> {
 }
 
 /// Deploys a variant, and compares its jobs with those of the base.
-async fn try_leaf(sandbox: &Sandbox, document: &Document, leaf: &str, effect: Effect, base: &[(String, Value)]) {
+async fn try_leaf(
+    sandbox: &Sandbox,
+    document: &Document,
+    leaf: &str,
+    effect: Effect,
+    base: &[(String, Value)],
+) {
     let project = Project::of(sandbox, document).await;
     project.succeed(DEPLOY).await;
-    let new: Vec<(String, Value)> = weights(&project).await.into_iter().filter(|job| !base.contains(job)).collect();
+    let new: Vec<(String, Value)> =
+        weights(&project).await.into_iter().filter(|job| !base.contains(job)).collect();
     assert_eq!(new.is_empty(), matches!(effect, Nothing), "{leaf}: {new:?}");
     for (job, history) in new {
-        assert_eq!(history.as_array().map(Vec::len), Some(1), "{leaf}: {job} found what another one left: {history}");
+        assert_eq!(
+            history.as_array().map(Vec::len),
+            Some(1),
+            "{leaf}: {job} found what another one left: {history}"
+        );
         let same = base.iter().any(|(_, old)| *old == history);
-        assert_eq!(same, matches!(effect, SameWeights), "{leaf}: {job} saw {history}, those before it {base:?}");
+        assert_eq!(
+            same,
+            matches!(effect, SameWeights),
+            "{leaf}: {job} saw {history}, those before it {base:?}"
+        );
     }
 }
 
@@ -268,7 +285,11 @@ async fn whatever_changes_is_trained_from_nothing_and_the_same_recipe_resumes() 
     document.set(&KeyPath::of(["training", "cloud", "environment", "WORD"]), json!("stumble"));
     let project = Project::of(sandbox, &document).await;
     let outcome = project.run(DEPLOY).await.expect("it can be planned");
-    assert!(outcome.failed.iter().any(|(_, error)| error.kind == OpErrorKind::BadState), "{:?}", outcome.failed);
+    assert!(
+        outcome.failed.iter().any(|(_, error)| error.kind == OpErrorKind::BadState),
+        "{:?}",
+        outcome.failed
+    );
     let again = Project::of(sandbox, &document).await;
     again.succeed(DEPLOY).await;
     let (_, history) = &weights(&again).await[0];

@@ -6,21 +6,15 @@ mod claim;
 mod proof;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::fence::{Fence, Moment};
-use super::{Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
+use super::{AnswerDate, Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
 use crate::aws::Clients;
 use claim::Claim;
 pub use claim::{Found, LIFE};
@@ -290,35 +284,6 @@ impl Place {
     async fn delete(&self, etag: &str) -> OpResult<()> {
         let call = self.s3.delete_object().bucket(&self.bucket).key(KEY).if_match(etag);
         call.send().await.op("s3:DeleteObject").gone()
-    }
-}
-
-/// The `Date` of an answer: what S3's clock said.
-#[derive(Clone, Debug, Default)]
-struct AnswerDate(Arc<Mutex<Option<DateTime>>>);
-
-impl AnswerDate {
-    fn get(&self) -> Option<DateTime> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for AnswerDate {
-    fn name(&self) -> &'static str {
-        "AnswerDate"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::{future::try_join5, try_join};
 use super::{Bucket, Seen, Spec, empty};
 use crate::domain::{FieldChange, Owner};
 use crate::resources::KindName;
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
 
 /// One lifecycle rule of ours; the call replaces all rules (aws-facts §3.3).
 const RULE: &str = "opsctl";
@@ -127,11 +127,12 @@ pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .set_location_constraint(constraint)
         .set_tags(Some(tag_set(cx.tags())))
         .build();
-    cx.retry_busy("s3:CreateBucket", || async {
+    let action = "s3:CreateBucket";
+    let create = || async {
         let call = cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
-        call.send().await.op("s3:CreateBucket").there()
-    })
-    .await?;
+        call.send().await.op(action).map(drop)
+    };
+    make(&Bucket, cx, bucket, action, || cx.retry_busy(action, create)).await?;
     // A read; emulators that leave the tags out are given them here.
     Bucket.adopt(cx, bucket).await
 }

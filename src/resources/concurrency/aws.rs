@@ -61,19 +61,21 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         call.send().await.op("lambda:PutProvisionedConcurrencyConfig").map(drop)
     })
     .await?;
-    ready(cx, function).await
+    until_ready(cx, function, || Probe::Absent).await
 }
 
-/// Waits until every environment is initialised; one that cannot be is a failure with Lambda's reason.
+/// Waits until every environment is initialised; one that cannot be is a failure with Lambda's reason. A function
+/// without any has nothing to wait for.
 pub async fn ready(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
+    until_ready(cx, function, || Probe::Ready(())).await
+}
+
+async fn until_ready(cx: &OpCx<'_>, function: &str, absent: impl Fn() -> Probe<()> + Send + Sync) -> OpResult<()> {
     // No waiter of AWS's exists; it starts after a minute or two (aws-facts §11.6).
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
         let found = call.qualifier(Function::ALIAS).send().await;
-        // A function without one has nothing to wait for.
-        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else {
-            return Ok(Probe::Ready(()));
-        };
+        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else { return Ok(absent()) };
         Ok(match found.status() {
             Some(Provisioned::Failed) => {
                 Probe::Failed { status: "FAILED".into(), reason: found.status_reason().map(str::to_owned) }

@@ -7,7 +7,7 @@ use aws_sdk_sagemaker::types::EndpointStatus;
 
 use super::spec::{Endpoint, Seen, Spec};
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -55,11 +55,12 @@ impl Driver for Endpoint {
     async fn create(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
         // The lookup of a configuration made a moment ago is eventually consistent (aws-facts §1.4).
         let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-        cx.retry("sagemaker:CreateEndpoint", Duration::from_secs(60), unseen, || async {
+        let action = "sagemaker:CreateEndpoint";
+        let create = || async {
             let call = cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
-            call.set_tags(sagemaker::tags(cx, [])).send().await.op("sagemaker:CreateEndpoint").there()
-        })
-        .await?;
+            call.set_tags(sagemaker::tags(cx, [])).send().await.op(action).map(drop)
+        };
+        make(self, cx, endpoint, action, || cx.retry(action, Duration::from_secs(60), unseen, create)).await?;
         in_service(cx, endpoint, spec).await
     }
 
@@ -83,18 +84,12 @@ impl Driver for Endpoint {
         let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
         let call = call.resource_id(Autoscaling::resource_id(endpoint));
         call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()?;
-        if settled(cx, endpoint).await?.is_none() {
-            return Ok(());
+        match settled(cx, endpoint).await? {
+            Some(found) if status(&found).phase != Phase::Leaving => {}
+            _ => return Ok(()),
         }
         cx.retry_busy("sagemaker:DeleteEndpoint", || async {
             cx.aws.sagemaker.delete_endpoint().endpoint_name(endpoint).send().await.op("sagemaker:DeleteEndpoint").gone()
-        })
-        .await?;
-        cx.wait("endpoint deleted", EVERY, LIMIT, || async {
-            Ok(match describe(cx, endpoint).await? {
-                None => Probe::Ready(()),
-                Some(found) => Probe::Pending(status(&found).word),
-            })
         })
         .await
     }
@@ -115,6 +110,7 @@ fn status(found: &DescribeEndpointOutput) -> Status {
         Some(EndpointStatus::InService) => Phase::Ready,
         // Only deleting helps: neither state takes an update (aws-facts §7.4).
         Some(EndpointStatus::Failed | EndpointStatus::OutOfService) => Phase::Failed,
+        Some(EndpointStatus::Deleting) => Phase::Leaving,
         // A mixed fleet, but in service: the next update repairs it.
         Some(EndpointStatus::UpdateRollbackFailed) => Phase::Ready,
         _ => Phase::Busy,
@@ -139,16 +135,14 @@ async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> 
     let (busy, looks) = (AtomicU32::new(0), AtomicU32::new(0));
     let rolled_back = cx
         .wait("endpoint in service", EVERY, LIMIT, || async {
-            let Some(found) = describe(cx, endpoint).await? else {
-                return Ok(Probe::Pending("not visible yet".into()));
-            };
+            let Some(found) = describe(cx, endpoint).await? else { return Ok(Probe::Absent) };
             let status = status(&found);
             Ok(match status.phase {
                 Phase::Busy => {
                     busy.fetch_add(1, Ordering::Relaxed);
                     Probe::Pending(status.word)
                 }
-                Phase::Failed => Probe::Failed { status: status.word, reason: status.reason },
+                Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
                 _ if found.endpoint_config_name() == Some(&spec.config) => Probe::Ready(None),
                 _ => {
                     let began = busy.load(Ordering::Relaxed) > 0 || status.reason.is_some();

@@ -2,7 +2,7 @@ use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType}
 
 use super::spec::{EndpointConfig, Seen, Spec};
 use crate::domain::FieldChange;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for EndpointConfig {
@@ -34,8 +34,12 @@ impl Driver for EndpointConfig {
             .initial_instance_count(spec.instance_count)
             .initial_variant_weight(1.0)
             .build();
-        let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config).production_variants(variant);
-        call.set_tags(sagemaker::tags(cx, [])).send().await.op("sagemaker:CreateEndpointConfig").there()
+        make(self, cx, config, "sagemaker:CreateEndpointConfig", || async {
+            let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config);
+            let call = call.production_variants(variant.clone()).set_tags(sagemaker::tags(cx, []));
+            call.send().await.op("sagemaker:CreateEndpointConfig").map(drop)
+        })
+        .await
     }
 
     async fn update(&self, _: &OpCx<'_>, _: &str, _: &Spec, _: &[FieldChange]) -> OpResult<()> {

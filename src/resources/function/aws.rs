@@ -12,7 +12,7 @@ use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
 use crate::resources::concurrency;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe, make};
 
 /// AWS's waiters look every second for five minutes (aws-facts §1.3); GetFunction has a rate of its own, so they
 /// do not compete with other control calls.
@@ -69,7 +69,8 @@ impl Driver for Function {
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
         let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
         let tags: HashMap<String, String> = cx.tags().into_iter().collect();
-        cx.retry_new_role("lambda:CreateFunction", || async {
+        let action = "lambda:CreateFunction";
+        let create = || async {
             let call = cx
                 .aws
                 .lambda
@@ -84,9 +85,9 @@ impl Driver for Function {
                 .environment(environment(&spec.config))
                 .description("Made by opsctl")
                 .set_tags(Some(tags.clone()));
-            call.send().await.op("lambda:CreateFunction").there()
-        })
-        .await?;
+            call.send().await.op(action).map(drop)
+        };
+        make(self, cx, function, action, || cx.retry_new_role(action, create)).await?;
         settled(cx, function).await?;
         publish(cx, function).await
     }
@@ -147,6 +148,7 @@ fn status(state: Option<&State>, update: Option<&LastUpdateStatus>, reason: Opti
     let word = state.map_or("Active", |s| s.as_str());
     let phase = match (state, update) {
         (Some(State::Failed), _) => Phase::Failed,
+        (Some(State::Deleting), _) => Phase::Leaving,
         (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Phase::Busy,
         // Inactive functions wake up with their next call; a failed update leaves the old version serving.
         _ => Phase::Ready,
@@ -174,12 +176,12 @@ async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<GetFunctionConfigura
     cx.wait("function settled", EVERY, LIMIT, || async {
         let call = cx.aws.lambda.get_function_configuration().function_name(function);
         let Some(found) = call.send().await.op("lambda:GetFunctionConfiguration").found()? else {
-            return Ok(Probe::Pending("not visible yet".into()));
+            return Ok(Probe::Absent);
         };
         let now = status(found.state(), found.last_update_status(), found.state_reason());
         Ok(match now.phase {
             Phase::Busy => Probe::Pending(now.word),
-            Phase::Failed => Probe::Failed { status: now.word, reason: now.reason },
+            Phase::Failed | Phase::Leaving => Probe::Failed { status: now.word, reason: now.reason },
             _ if found.last_update_status() == Some(&LastUpdateStatus::Failed) => {
                 let reason = found.last_update_status_reason().map(str::to_owned);
                 Probe::Failed { status: "update failed".into(), reason }
@@ -203,11 +205,12 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     // A version can be Pending too, and an alias on it could not be provisioned (aws-facts §11.3).
     cx.wait("version active", Duration::from_secs(5), LIMIT, || async {
         let call = lambda.get_function_configuration().function_name(function).qualifier(&version);
-        let found = call.send().await.op("lambda:GetFunctionConfiguration")?;
+        let found = call.send().await.op("lambda:GetFunctionConfiguration").found()?;
+        let Some(found) = found else { return Ok(Probe::Absent) };
         let now = status(found.state(), None, found.state_reason());
         Ok(match now.phase {
             Phase::Busy => Probe::Pending(now.word),
-            Phase::Failed => Probe::Failed { status: now.word, reason: now.reason },
+            Phase::Failed | Phase::Leaving => Probe::Failed { status: now.word, reason: now.reason },
             _ => Probe::Ready(()),
         })
     })

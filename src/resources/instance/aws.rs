@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::spec::{Instance, Outcome, Record, Seen, Spec};
 use super::user_data;
 use crate::domain::{FieldChange, fingerprint, Owner, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::engine::{AnswerDate, Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
 use crate::resources::KindName;
 use crate::resources::bucket::empty;
 use crate::resources::training::source;
@@ -20,6 +20,12 @@ use crate::resources::training::source;
 /// The tags that tie an instance to its job and output (D15).
 const JOB_TAG: &str = "opsctl:job";
 const OUTPUT_TAG: &str = "opsctl:output";
+
+/// AWS's own waiter looks that often.
+const EVERY: Duration = Duration::from_secs(15);
+/// How long a job that no instance shows of counts as begun: the roles of a first deploy take minutes to spread, and a
+/// new instance to show. After that, what there was is gone.
+const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 impl Driver for Instance {
     /// Every job has a folder in the bucket, also long after its instance is gone.
@@ -38,36 +44,50 @@ impl Driver for Instance {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
-        let instance = running(cx, job);
-        let outcome = read::<Outcome>(cx, job, "output/result.json");
-        let record = read::<Record>(cx, job, "job.json");
-        let (instance, outcome, record) = futures_util::try_join!(instance, outcome, record)?;
-        if instance.is_none() && outcome.is_none() && record.is_none() {
+        let look = Look::at(cx, job).await?;
+        if look.instance.is_none() && look.outcome.is_none() && look.record.is_none() {
             return Ok(None);
         }
-        let instance_id = instance.as_ref().and_then(|i| i.instance_id().map(str::to_owned));
-        Ok(Some(Seen { owner: Owner::Ours, status: status(instance.as_ref(), outcome), instance_id, record }))
+        let status = look.status();
+        let instance_id = look.instance.and_then(|i| i.instance_id);
+        Ok(Some(Seen { owner: Owner::Ours, status, instance_id, record: look.record.map(|(record, _)| record) }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         source::upload(cx, &spec.code).await?;
-        let attempt = attempt(cx, job, spec).await?;
-        let image = image(cx, &spec.image).await?;
-        cx.retry_new_role("ec2:RunInstances", || start(cx, job, spec, &image, &attempt)).await?;
+        let look = Look::at(cx, job).await?;
+        let running = look.instance.as_ref().is_some_and(is_living);
+        if !running && look.outcome.is_none() {
+            let attempt = match look.record {
+                Some((record, _)) => record.attempt,
+                None => begin(cx, job, spec).await?,
+            };
+            let image = image(cx, &spec.image).await?;
+            cx.retry_new_role("ec2:RunInstances", || start(cx, job, spec, &image, &attempt)).await?;
+        }
         finished(cx, job, spec).await
     }
 
+    /// Nobody knows whether a run that was killed had started the instance, so it is asked for again: EC2 starts one
+    /// for one token.
     async fn update(&self, cx: &OpCx<'_>, job: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        finished(cx, job, spec).await
+        self.create(cx, job, spec).await
     }
 
     async fn delete(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
-        if let Some(id) = running(cx, job).await?.and_then(|i| i.instance_id) {
+        // One that was started a moment ago may not show yet; it must not outlive its job.
+        let lag = cx.pace.lag();
+        let shown = cx.wait("instance visible", EVERY, lag * 2, || async {
+            let look = Look::at(cx, job).await?;
+            let may_show = look.instance.is_none() && look.outcome.is_none() && look.is_younger_than(lag);
+            Ok(if may_show { Probe::Pending("not visible yet".into()) } else { Probe::Ready(look.instance) })
+        });
+        if let Some(id) = shown.await?.filter(is_living).and_then(|i| i.instance_id) {
             let call = cx.aws.ec2.terminate_instances().instance_ids(&id);
             call.send().await.op("ec2:TerminateInstances").gone()?;
             let limit = Duration::from_secs(600);
-            cx.wait("instance terminated", Duration::from_secs(15), limit, || async {
-                Ok(match running(cx, job).await? {
+            cx.wait("instance terminated", EVERY, limit, || async {
+                Ok(match instances(cx, job).await?.into_iter().find(is_living) {
                     Some(instance) => Probe::Pending(state(&instance).as_str().to_owned()),
                     None => Probe::Ready(()),
                 })
@@ -89,58 +109,92 @@ fn bucket<'a>(cx: &'a OpCx<'_>) -> Option<&'a str> {
     cx.world.wanted(KindName::Bucket).next()
 }
 
-/// The job's instance while it lives. Terminated ones stay visible for an hour, so they are left out.
-async fn running(cx: &OpCx<'_>, job: &str) -> OpResult<Option<Ec2Instance>> {
-    let filter = |name: &str, values: &[&str]| {
-        let values = values.iter().map(|v| (*v).to_owned()).collect();
-        Filter::builder().name(name).set_values(Some(values)).build()
-    };
-    let call = cx
-        .aws
-        .ec2
-        .describe_instances()
-        .filters(filter(&format!("tag:{JOB_TAG}"), &[job]))
-        .filters(filter("instance-state-name", &["pending", "running", "stopping", "stopped", "shutting-down"]));
-    let mut pages = call.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.op("ec2:DescribeInstances")?;
-        if let Some(instance) = page.reservations.unwrap_or_default().into_iter().find_map(|r| r.instances?.pop()) {
-            return Ok(Some(instance));
+/// A job as EC2 and the bucket show it.
+struct Look {
+    /// The one that lives, else the one that the last attempt had, which EC2 shows for an hour after its end.
+    instance: Option<Ec2Instance>,
+    outcome: Option<Outcome>,
+    /// What the job was made of, and how old that record is by S3's clock.
+    record: Option<(Record, Option<Duration>)>,
+}
+
+impl Look {
+    async fn at(cx: &OpCx<'_>, job: &str) -> OpResult<Self> {
+        let outcome = read::<Outcome>(cx, job, "output/result.json");
+        let record = read::<Record>(cx, job, "job.json");
+        let (instances, outcome, record) = futures_util::try_join!(instances(cx, job), outcome, record)?;
+        let token = record.as_ref().map(|(record, _)| token(job, &record.attempt));
+        let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
+        let instance = instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
+        let mut look = Self { instance, outcome: outcome.map(|(outcome, _)| outcome), record };
+        // It may have written its result and ended between the two looks.
+        if look.outcome.is_none() && look.instance.as_ref().is_some_and(|i| !is_living(i)) {
+            look.outcome = read::<Outcome>(cx, job, "output/result.json").await?.map(|(outcome, _)| outcome);
+        }
+        Ok(look)
+    }
+
+    /// Whether the last attempt was begun less than `age` ago. A service that does not say what time it is cannot be
+    /// asked: then it may have been.
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.record.as_ref().is_some_and(|(_, old)| old.is_none_or(|old| old < age))
+    }
+
+    /// The result is written last, so it decides; without one, a living instance is still at it.
+    fn status(&self) -> Status {
+        let failed = |reason: String| Status::new("Failed", Phase::Failed).because(Some(reason));
+        match (&self.outcome, &self.instance) {
+            (Some(Outcome { exit_code: 0, .. }), _) => Status::ready("Completed"),
+            (Some(Outcome { exit_code, message, .. }), _) if message.is_empty() => failed(format!("exit code {exit_code}")),
+            (Some(Outcome { message, .. }), _) => failed(message.clone()),
+            (None, Some(instance)) if is_living(instance) => Status::new(state(instance).as_str(), Phase::Busy),
+            (None, Some(instance)) => {
+                let why = instance.state_reason().and_then(|r| r.message()).map(|m| format!(" ({m})")).unwrap_or_default();
+                failed(format!("the instance is gone and has left no result{why}"))
+            }
+            (None, None) if self.is_younger_than(YOUNG) => Status::new("NotStarted", Phase::Busy),
+            (None, None) => failed("the instance is gone and has left no result".to_owned()),
         }
     }
-    Ok(None)
+}
+
+/// The job's instances, those that have ended too.
+async fn instances(cx: &OpCx<'_>, job: &str) -> OpResult<Vec<Ec2Instance>> {
+    let filter = Filter::builder().name(format!("tag:{JOB_TAG}")).values(job).build();
+    let mut pages = cx.aws.ec2.describe_instances().filters(filter).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let reservations = page.op("ec2:DescribeInstances")?.reservations.unwrap_or_default();
+        found.extend(reservations.into_iter().flat_map(|r| r.instances.unwrap_or_default()));
+    }
+    Ok(found)
+}
+
+fn is_living(instance: &Ec2Instance) -> bool {
+    state(instance) != InstanceStateName::Terminated
 }
 
 fn state(instance: &Ec2Instance) -> InstanceStateName {
     instance.state().and_then(|s| s.name()).cloned().unwrap_or(InstanceStateName::Pending)
 }
 
-/// A JSON file of the job's folder.
-async fn read<T: DeserializeOwned>(cx: &OpCx<'_>, job: &str, file: &str) -> OpResult<Option<T>> {
+/// A JSON file of the job's folder, and how old it is by S3's clock.
+async fn read<T: DeserializeOwned>(
+    cx: &OpCx<'_>,
+    job: &str,
+    file: &str,
+) -> OpResult<Option<(T, Option<Duration>)>> {
     let Some(bucket) = bucket(cx) else { return Ok(None) };
+    let answered = AnswerDate::default();
     let call = cx.aws.s3.get_object().bucket(bucket).key(format!("{}/{job}/{file}", Instance::OUTPUT));
+    let call = call.customize().interceptor(answered.clone());
     let Some(object) = call.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+    let age = object.last_modified().and_then(|then| answered.since(then));
     let body = object.body.collect().await;
     let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?.into_bytes();
     serde_json::from_slice(&body)
-        .map(Some)
+        .map(|content| Some((content, age)))
         .map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Unexpected, format!("{file} of {job}: {e}")))
-}
-
-/// The result is written last, so it decides; without one, a living instance is still at it.
-fn status(instance: Option<&Ec2Instance>, outcome: Option<Outcome>) -> Status {
-    match (outcome, instance) {
-        (Some(Outcome { exit_code: 0, .. }), _) => Status::ready("Completed"),
-        (Some(Outcome { exit_code, message, .. }), _) => {
-            let reason = if message.is_empty() { format!("exit code {exit_code}") } else { message };
-            Status::new("Failed", Phase::Failed).because(Some(reason))
-        }
-        (None, Some(instance)) => Status::new(state(instance).as_str(), Phase::Busy),
-        (None, None) => {
-            let reason = "the instance is gone and has left no result".to_owned();
-            Status::new("Failed", Phase::Failed).because(Some(reason))
-        }
-    }
 }
 
 /// An AMI id as it is, a parameter's name looked up: AWS keeps the newest AMI ids in public parameters.
@@ -153,12 +207,8 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
     value.ok_or_else(|| OpError::new("ssm:GetParameter", OpErrorKind::NotFound, format!("{image} has no value")))
 }
 
-/// Writes the job's record, and gives the name of this attempt. EC2 answers a client token that it knows with the old
-/// instance, even when that is terminated: so a new attempt needs a new token, and a repeated one the same.
-async fn attempt(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
-    if let Some(Record { attempt, .. }) = read::<Record>(cx, job, "job.json").await? {
-        return Ok(attempt);
-    }
+/// Writes the job's record, and gives the name of this attempt.
+async fn begin(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let attempt = fingerprint::suffix(&(job, now.as_nanos().to_string()));
     let record = Record { attempt: attempt.clone(), ..Record::of(spec) };
@@ -167,6 +217,12 @@ async fn attempt(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     let call = cx.aws.s3.put_object().bucket(&spec.code.bucket).key(key).body(record.into());
     call.send().await.op("s3:PutObject")?;
     Ok(attempt)
+}
+
+/// EC2 answers a client token that it knows with the old instance, even when that is terminated: so a new attempt needs
+/// a new token, and a repeated one the same.
+fn token(job: &str, attempt: &str) -> String {
+    fingerprint::suffix(&(job, attempt))
 }
 
 async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str) -> OpResult<()> {
@@ -194,15 +250,15 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .http_tokens(HttpTokensState::Required)
         .http_put_response_hop_limit(1)
         .build();
-    cx.aws
+    let started = cx
+        .aws
         .ec2
         .run_instances()
         .image_id(image)
         .instance_type(InstanceType::from(spec.instance_type.as_str()))
         .min_count(1)
         .max_count(1)
-        // Running the same command twice starts one instance (aws-facts §12).
-        .client_token(fingerprint::suffix(&(job, attempt)))
+        .client_token(token(job, attempt))
         .user_data(STANDARD.encode(script))
         .iam_instance_profile(IamInstanceProfileSpecification::builder().arn(&spec.profile_arn).build())
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
@@ -212,28 +268,27 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .tag_specifications(tagged(ResourceType::Volume))
         .send()
         .await
-        .op("ec2:RunInstances")
-        .map(drop)
+        .op("ec2:RunInstances");
+    match started {
+        // It knows the token, from a newer image or another opsctl's program: that one is started.
+        Err(error) if error.message.starts_with("IdempotentParameterMismatch") => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// Waits for the result. An instance that ends without one has failed.
 async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let limit = Duration::from_secs(u64::from(spec.max_runtime_s.unsigned_abs()) + 1800);
-    let gone = std::sync::atomic::AtomicU32::new(0);
-    cx.wait("EC2 training finished", Duration::from_secs(15), limit, || async {
-        let (instance, outcome) =
-            futures_util::try_join!(running(cx, job), read::<Outcome>(cx, job, "output/result.json"))?;
-        // Right after the start the instance may not be visible, and at the end the result may come between two
-        // looks: only a third look without either says that it is gone.
-        let nothing = instance.is_none() && outcome.is_none();
-        if nothing && gone.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3 {
-            return Ok(Probe::Pending("not visible".into()));
+    cx.wait("EC2 training finished", EVERY, limit, || async {
+        let look = Look::at(cx, job).await?;
+        if look.instance.is_none() && look.outcome.is_none() {
+            return Ok(Probe::Absent);
         }
-        let status = status(instance.as_ref(), outcome);
+        let status = look.status();
         Ok(match status.phase {
             Phase::Ready | Phase::Stopped => Probe::Ready(()),
             Phase::Busy => Probe::Pending(status.word),
-            Phase::Failed => Probe::Failed { status: status.word, reason: status.reason },
+            Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
         })
     })
     .await

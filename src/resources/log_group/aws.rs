@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::spec::{LogGroup, Seen, Spec};
 use crate::domain::{FieldChange, Owner};
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 
 impl Driver for LogGroup {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -41,8 +41,11 @@ impl Driver for LogGroup {
 
     async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
         let tags: HashMap<_, _> = cx.tags().into_iter().collect();
-        let call = cx.aws.logs.create_log_group().log_group_name(group).set_tags(Some(tags));
-        call.send().await.op("logs:CreateLogGroup").there()?;
+        make(self, cx, group, "logs:CreateLogGroup", || async {
+            let call = cx.aws.logs.create_log_group().log_group_name(group).set_tags(Some(tags.clone()));
+            call.send().await.op("logs:CreateLogGroup").map(drop)
+        })
+        .await?;
         retain(cx, group, spec).await
     }
 

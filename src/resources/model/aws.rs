@@ -5,7 +5,7 @@ use aws_sdk_sagemaker::types::ContainerDefinition;
 use super::repack::repack;
 use super::spec::{Model, Seen, Spec};
 use crate::domain::FieldChange;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 use crate::resources::KindName;
 use crate::resources::bucket::empty;
 use crate::resources::sagemaker::{self, list_owned};
@@ -47,12 +47,13 @@ impl Driver for Model {
             .build();
         let code = spec.code.as_ref().map_or("none", |code| &code.digest[..10]);
         let made_of = [(Model::TRAINED_TAG.to_owned(), spec.trained.as_str()), (Model::CODE_TAG.to_owned(), code)];
-        cx.retry_new_role("sagemaker:CreateModel", || async {
+        let action = "sagemaker:CreateModel";
+        let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
             let call = call.primary_container(container.clone()).set_tags(sagemaker::tags(cx, made_of.clone()));
-            call.send().await.op("sagemaker:CreateModel").there()
-        })
-        .await
+            call.send().await.op(action).map(drop)
+        };
+        make(self, cx, model, action, || cx.retry_new_role(action, create)).await
     }
 
     async fn update(&self, _: &OpCx<'_>, _: &str, _: &Spec, _: &[FieldChange]) -> OpResult<()> {
@@ -60,11 +61,10 @@ impl Driver for Model {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {
-        cx.aws.sagemaker.delete_model().model_name(model).send().await.op("sagemaker:DeleteModel").gone()?;
-        match cx.world.wanted(KindName::Bucket).next() {
-            Some(bucket) => empty::empty(cx, bucket, &Model::folder(model)).await,
-            None => Ok(()),
+        if let Some(bucket) = cx.world.wanted(KindName::Bucket).next() {
+            empty::empty(cx, bucket, &Model::folder(model)).await?;
         }
+        cx.aws.sagemaker.delete_model().model_name(model).send().await.op("sagemaker:DeleteModel").gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {

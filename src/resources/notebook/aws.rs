@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use aws_sdk_sagemaker::operation::describe_notebook_instance::DescribeNotebookInstanceOutput;
+use aws_sdk_sagemaker::operation::describe_notebook_instance_lifecycle_config::DescribeNotebookInstanceLifecycleConfigOutput;
 use aws_sdk_sagemaker::types::{
     InstanceMetadataServiceConfiguration, InstanceType, NotebookInstanceLifecycleHook, NotebookInstanceStatus,
 };
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{Notebook, Seen, Spec};
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe};
+use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 /// AWS's own waiter looks every 30 s for half an hour (aws-facts §1.3).
@@ -20,27 +21,39 @@ const LOG_GROUP: &str = "/aws/sagemaker/NotebookInstances";
 
 impl Driver for Notebook {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let action = list_owned!(
-            cx,
-            list_notebook_instances,
-            "sagemaker:ListNotebookInstances",
-            notebook_instances,
-            notebook_instance_name
-        );
-        Ok(action)
+        let notebooks = async {
+            Ok(list_owned!(
+                cx,
+                list_notebook_instances,
+                "sagemaker:ListNotebookInstances",
+                notebook_instances,
+                notebook_instance_name
+            ))
+        };
+        // What a delete that was killed before its end has left.
+        let scripts = async {
+            Ok(list_owned!(
+                cx,
+                list_notebook_instance_lifecycle_configs,
+                "sagemaker:ListNotebookInstanceLifecycleConfigs",
+                notebook_instance_lifecycle_configs,
+                notebook_instance_lifecycle_config_name
+            ))
+        };
+        let (mut found, scripts) = futures_util::try_join!(notebooks, scripts)?;
+        for script in scripts {
+            if !found.iter().any(|notebook| notebook.physical == script.physical) {
+                found.push(script);
+            }
+        }
+        Ok(found)
     }
 
     async fn observe(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<Seen>> {
         let arn = format!("notebook-instance/{notebook}");
-        let script = async {
-            let call = cx.aws.sagemaker.describe_notebook_instance_lifecycle_config();
-            let call = call.notebook_instance_lifecycle_config_name(notebook);
-            call.send().await.op("sagemaker:DescribeNotebookInstanceLifecycleConfig").found()
-        };
         let described = sagemaker::with_tags(cx, &arn, describe(cx, notebook));
-        let (found, script) = futures_util::try_join!(described, script)?;
-        let Some((found, tags)) = found else { return Ok(None) };
-        let on_start = script.and_then(|s| s.on_start?.into_iter().next()?.content);
+        let (found, on_start) = futures_util::try_join!(described, script(cx, notebook))?;
+        let Some((found, tags)) = found else { return Ok(on_start.and_then(Seen::of_script)) };
         Ok(Some(Seen {
             owner: sagemaker::owner(cx, &tags),
             status: status(&found),
@@ -52,13 +65,14 @@ impl Driver for Notebook {
                 .instance_metadata_service_configuration()
                 .and_then(|m| m.minimum_instance_metadata_service_version())
                 .map(str::to_owned),
-            on_start: on_start.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok()),
+            on_start,
         }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
         put_script(cx, notebook, spec).await?;
-        cx.retry_new_role("sagemaker:CreateNotebookInstance", || async {
+        let action = "sagemaker:CreateNotebookInstance";
+        let create = || async {
             let call = cx
                 .aws
                 .sagemaker
@@ -71,9 +85,9 @@ impl Driver for Notebook {
                 .lifecycle_config_name(notebook)
                 .instance_metadata_service_configuration(metadata())
                 .set_tags(sagemaker::tags(cx, []));
-            call.send().await.op("sagemaker:CreateNotebookInstance").there()
-        })
-        .await?;
+            call.send().await.op(action).map(drop)
+        };
+        make(self, cx, notebook, action, || cx.retry_new_role(action, create)).await?;
         until(cx, notebook, "notebook in service", &[NotebookInstanceStatus::InService]).await
     }
 
@@ -110,7 +124,8 @@ impl Driver for Notebook {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
-        if let Some(found) = describe(cx, notebook).await? {
+        let found = describe(cx, notebook).await?;
+        if let Some(found) = found.filter(|found| status(found).phase != Phase::Leaving) {
             let deletable = [NotebookInstanceStatus::Stopped, NotebookInstanceStatus::Failed];
             if !found.notebook_instance_status().is_some_and(|s| deletable.contains(s)) {
                 let running = [NotebookInstanceStatus::InService, NotebookInstanceStatus::Stopped];
@@ -119,18 +134,23 @@ impl Driver for Notebook {
             }
             let call = cx.aws.sagemaker.delete_notebook_instance().notebook_instance_name(notebook);
             call.send().await.op("sagemaker:DeleteNotebookInstance").gone()?;
-            cx.wait("notebook deleted", EVERY, LIMIT, || async {
-                Ok(match describe(cx, notebook).await? {
-                    None => Probe::Ready(()),
-                    Some(found) => Probe::Pending(status(&found).word),
-                })
+        }
+        // What the notebook uses cannot go before it.
+        cx.wait("notebook deleted", EVERY, LIMIT, || async {
+            Ok(match describe(cx, notebook).await? {
+                None => Probe::Ready(()),
+                Some(found) => Probe::Pending(status(&found).word),
             })
-            .await?;
+        })
+        .await?;
+        sagemaker::delete_streams(cx, LOG_GROUP, &format!("{notebook}/")).await?;
+        // Without tags, its words say whose it is.
+        if script(cx, notebook).await?.and_then(Seen::of_script).is_none() {
+            return Ok(());
         }
         let call = cx.aws.sagemaker.delete_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook);
-        call.send().await.op("sagemaker:DeleteNotebookInstanceLifecycleConfig").gone()?;
-        sagemaker::delete_streams(cx, LOG_GROUP, &format!("{notebook}/")).await
+        call.send().await.op("sagemaker:DeleteNotebookInstanceLifecycleConfig").gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
@@ -176,6 +196,7 @@ fn status(found: &DescribeNotebookInstanceOutput) -> Status {
         Some(NotebookInstanceStatus::InService) => Phase::Ready,
         Some(NotebookInstanceStatus::Stopped) => Phase::Stopped,
         Some(NotebookInstanceStatus::Failed) => Phase::Failed,
+        Some(NotebookInstanceStatus::Deleting) => Phase::Leaving,
         _ => Phase::Busy,
     };
     Status::new(word, phase).because(found.failure_reason().map(str::to_owned))
@@ -183,17 +204,32 @@ fn status(found: &DescribeNotebookInstanceOutput) -> Status {
 
 async fn until(cx: &OpCx<'_>, notebook: &str, what: &'static str, wanted: &[NotebookInstanceStatus]) -> OpResult<()> {
     cx.wait(what, EVERY, LIMIT, || async {
-        let Some(found) = describe(cx, notebook).await? else {
-            return Ok(Probe::Pending("not visible yet".into()));
-        };
+        let Some(found) = describe(cx, notebook).await? else { return Ok(Probe::Absent) };
         let now = status(&found);
         Ok(match found.notebook_instance_status() {
             Some(status) if wanted.contains(status) => Probe::Ready(()),
-            Some(NotebookInstanceStatus::Failed) => Probe::Failed { status: now.word, reason: now.reason },
+            _ if matches!(now.phase, Phase::Failed | Phase::Leaving) => {
+                Probe::Failed { status: now.word, reason: now.reason }
+            }
             _ => Probe::Pending(now.word),
         })
     })
     .await
+}
+
+async fn lifecycle(
+    cx: &OpCx<'_>,
+    notebook: &str,
+) -> OpResult<Option<DescribeNotebookInstanceLifecycleConfigOutput>> {
+    let call = cx.aws.sagemaker.describe_notebook_instance_lifecycle_config();
+    let call = call.notebook_instance_lifecycle_config_name(notebook);
+    call.send().await.op("sagemaker:DescribeNotebookInstanceLifecycleConfig").found()
+}
+
+/// The script of the lifecycle configuration of that name.
+async fn script(cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
+    let content = lifecycle(cx, notebook).await?.and_then(|found| found.on_start?.into_iter().next()?.content);
+    Ok(content.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok()))
 }
 
 fn metadata() -> InstanceMetadataServiceConfiguration {
@@ -204,8 +240,7 @@ fn metadata() -> InstanceMetadataServiceConfiguration {
 async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
     let sagemaker = &cx.aws.sagemaker;
     let hook = || NotebookInstanceLifecycleHook::builder().content(STANDARD.encode(&spec.on_start)).build();
-    let call = sagemaker.describe_notebook_instance_lifecycle_config().notebook_instance_lifecycle_config_name(notebook);
-    if call.send().await.op("sagemaker:DescribeNotebookInstanceLifecycleConfig").found()?.is_none() {
+    if lifecycle(cx, notebook).await?.is_none() {
         let call = sagemaker.create_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
         return call.send().await.op("sagemaker:CreateNotebookInstanceLifecycleConfig").there();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, Verb, changes, codes};
+use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Phase, Status, Verb, changes, codes};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
@@ -102,6 +102,22 @@ pub struct Seen {
     pub on_start: Option<String>,
 }
 
+impl Seen {
+    /// What is left when the notebook is gone: its lifecycle configuration, if its script says that it is ours.
+    pub fn of_script(script: String) -> Option<Self> {
+        script.starts_with(OURS).then(|| Self {
+            owner: Owner::Ours,
+            status: Status::new("LifecycleConfigLeft", Phase::Leaving),
+            role_arn: String::new(),
+            instance_type: String::new(),
+            volume_gb: 0,
+            platform: None,
+            metadata_version: None,
+            on_start: Some(script),
+        })
+    }
+}
+
 impl Kind for Notebook {
     const NAME: KindName = KindName::Notebook;
     const SECTION: Option<&'static str> = Some("notebook");
@@ -184,6 +200,7 @@ impl Kind for Notebook {
     fn iam_actions() -> &'static [&'static str] {
         &[
             "sagemaker:ListNotebookInstances",
+            "sagemaker:ListNotebookInstanceLifecycleConfigs",
             "sagemaker:DescribeNotebookInstance",
             "sagemaker:DescribeNotebookInstanceLifecycleConfig",
             "sagemaker:ListTags",
@@ -202,6 +219,9 @@ impl Kind for Notebook {
         ]
     }
 }
+
+/// How every script of ours begins.
+const OURS: &str = "#!/bin/bash\n# opsctl: ";
 
 /// The lifecycle script of this idle time; AWS runs it as root at each start, for at most five minutes.
 fn on_start(idle: Idle) -> String {

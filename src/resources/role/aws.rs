@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::spec::{Role, Seen, Spec};
 use crate::domain::{FieldChange, Owner};
-use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, make};
 
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -48,9 +48,12 @@ impl Driver for Role {
     }
 
     async fn create(&self, cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
-        let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path()).set_tags(Some(tags(cx)));
-        let call = call.assume_role_policy_document(spec.trust.to_string()).description("Made by opsctl");
-        call.send().await.op("iam:CreateRole").there()?;
+        make(self, cx, role, "iam:CreateRole", || async {
+            let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path()).set_tags(Some(tags(cx)));
+            let call = call.assume_role_policy_document(spec.trust.to_string()).description("Made by opsctl");
+            call.send().await.op("iam:CreateRole").map(drop)
+        })
+        .await?;
         settle(cx, role, spec, &[]).await
     }
 

@@ -13,7 +13,7 @@ use super::logs::{self, Follower};
 use super::spec::{Seen, Spec, Training};
 use super::source;
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe};
+use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Training {
@@ -56,7 +56,8 @@ impl Driver for Training {
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         source::upload(cx, &spec.code).await?;
-        cx.retry_new_role("sagemaker:CreateTrainingJob", || start(cx, job, spec)).await?;
+        let action = "sagemaker:CreateTrainingJob";
+        make(self, cx, job, action, || cx.retry_new_role(action, || start(cx, job, spec))).await?;
         finished(cx, job, spec).await
     }
 
@@ -68,6 +69,9 @@ impl Driver for Training {
     async fn delete(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         let ended = |found: &DescribeTrainingJobOutput| status(found).phase != Phase::Busy;
         let Some(found) = describe(cx, job).await? else { return Ok(()) };
+        if status(&found).phase == Phase::Leaving {
+            return Ok(());
+        }
         if !ended(&found) {
             let stop = cx.aws.sagemaker.stop_training_job().training_job_name(job).send().await;
             match stop.op("sagemaker:StopTrainingJob") {
@@ -84,16 +88,16 @@ impl Driver for Training {
             })
             .await?;
         }
+        sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
         match delete.op("sagemaker:DeleteTrainingJob") {
             // Where jobs cannot be deleted (the call is new), their records stay for ever, and cost nothing: then this
             // one is at least no longer ours.
             Err(error) if error.kind == OpErrorKind::NotOffered => {
-                sagemaker::disown(cx, &format!("training-job/{job}")).await?;
+                sagemaker::disown(cx, &format!("training-job/{job}")).await
             }
-            other => other.gone()?,
+            other => other.gone(),
         }
-        sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
@@ -114,6 +118,7 @@ fn status(found: &DescribeTrainingJobOutput) -> Status {
         Some(TrainingJobStatus::Completed) => (Phase::Ready, None),
         Some(TrainingJobStatus::Failed) => (Phase::Failed, found.failure_reason().map(str::to_owned)),
         Some(TrainingJobStatus::Stopped) => (Phase::Failed, secondary),
+        Some(TrainingJobStatus::Deleting) => (Phase::Leaving, None),
         _ => (Phase::Busy, secondary),
     };
     Status::new(word, phase).because(reason)
@@ -174,7 +179,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .send()
         .await
         .op("sagemaker:CreateTrainingJob")
-        .there()
+        .map(drop)
 }
 
 /// Waits for the end of the job and shows its log meanwhile.
@@ -186,12 +191,12 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     cx.wait("training job completed", Duration::from_secs(30), limit, || async {
         let found = describe(cx, job).await?;
         log.follow(cx, job).await?;
-        let Some(found) = found else { return Ok(Probe::Pending("not visible yet".into())) };
+        let Some(found) = found else { return Ok(Probe::Absent) };
         let status = status(&found);
         Ok(match status.phase {
             Phase::Ready | Phase::Stopped => Probe::Ready(()),
             Phase::Busy => Probe::Pending(status.reason.unwrap_or(status.word)),
-            Phase::Failed => Probe::Failed { status: status.word, reason: status.reason },
+            Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
         })
     })
     .await

@@ -1,14 +1,15 @@
 //! A run inside the test's own process: library against sandbox, where every call can be counted and struck.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use opsctl::aws::{self, Choice, Clients};
 use opsctl::config::{Config, Document};
-use opsctl::desired::{self, Desired};
+use opsctl::desired::{self, Desired, Node};
 use opsctl::domain::Scope;
-use opsctl::engine::{self, Cancel, Events, Outcome, RunResult, World};
+use opsctl::engine::{self, Cancel, Events, OpCx, OpError, Outcome, RunResult, World};
 use opsctl::inputs::Inputs;
-use opsctl::plan::{self, Mode, Observed, Plan};
+use opsctl::plan::{self, Mode, Observed, Op, Plan, Step};
 use opsctl::resources::{AnyKind, Registry, kinds, registry};
 use opsctl::sandbox::{Sandbox, SandboxOptions};
 
@@ -66,6 +67,7 @@ impl Project {
             events: Events::nowhere(),
             cancel: Cancel::default(),
             pace: target.pace,
+            lag: std::time::Duration::from_secs(2),
             timeout: None,
         };
         Self { kinds, registry: registry(), desired, world }
@@ -101,4 +103,12 @@ impl Project {
         let plan = self.plan(mode).await.expect("it can be planned");
         plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target)).collect()
     }
+}
+
+/// One verb on one resource, as a step of a plan does it.
+pub async fn perform(project: &Project, node: &Node, op: Op) -> Result<(), OpError> {
+    let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
+    let (target, physical) = (node.id.clone(), node.physical.clone());
+    let step = Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() };
+    project.registry.of(node.id.kind).perform(&cx, &step).await
 }

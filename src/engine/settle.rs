@@ -1,0 +1,66 @@
+//! What takes long about names: a new thing does not show at once, and an old one is in the way until it is gone.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Driver, Event, OpCx, OpErrorKind, OpResult, Probe};
+use crate::domain::{Owner, Phase};
+
+/// The longest that AWS deletes: endpoints and notebooks take minutes.
+const LEAVING: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Makes the resource by `call`. That the name is taken is success when ours has it: a killed run is being repeated.
+/// One that AWS is still deleting is not: it is awaited, and the call repeated. So is one that does not show, because
+/// it may have gone or come a moment ago.
+pub async fn make<D, F, Fut>(
+    driver: &D,
+    cx: &OpCx<'_>,
+    physical: &str,
+    action: &'static str,
+    mut call: F,
+) -> OpResult<()>
+where
+    D: Driver,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = OpResult<()>>,
+{
+    let start = Instant::now();
+    loop {
+        let taken = match cx.cancel.writing(action, call()).await {
+            Err(error) if error.kind == OpErrorKind::AlreadyExists => error,
+            result => return result,
+        };
+        let seen = driver.observe(cx, physical).await?;
+        let seen = seen.map(|seen| (D::status(&seen), D::owner(&seen)));
+        let (limit, reason) = match seen {
+            Some((status, _)) if status.phase == Phase::Leaving => (LEAVING, status.word),
+            Some((_, Owner::Ours)) => return Ok(()),
+            // Tags may show later than what they are on.
+            Some((_, Owner::Nobody)) => (cx.lag, "no tags yet".to_owned()),
+            Some((_, Owner::Other(_))) => return Err(taken),
+            None => (cx.lag, "the name is not free yet".to_owned()),
+        };
+        if start.elapsed() > cx.timeout.unwrap_or(limit).min(limit) {
+            return Err(taken);
+        }
+        let (step, target) = (cx.step, cx.target.clone());
+        cx.events.send(Event::StepRetrying { step, target, action, reason });
+        cx.pause(action, cx.pace.interval(EVERY, start.elapsed())).await?;
+    }
+}
+
+/// Waits until nothing of the resource is left: AWS answers many deletes before it has begun with them.
+pub async fn gone<D: Driver>(driver: &D, cx: &OpCx<'_>, physical: &str) -> OpResult<()> {
+    cx.wait("gone", EVERY, LEAVING, || async {
+        Ok(match driver.observe(cx, physical).await? {
+            Some(seen) if D::status(&seen).phase == Phase::Leaving || D::owner(&seen) == Owner::Ours => {
+                Probe::Pending(D::status(&seen).word)
+            }
+            // What is there without our tags is somebody else's, or a record that cannot be deleted.
+            _ => Probe::Ready(()),
+        })
+    })
+    .await
+}

@@ -1,0 +1,130 @@
+//! One job, one instance: however slowly EC2 shows it, and whenever opsctl is killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::InstanceStateName;
+use futures_util::join;
+use opsctl::desired::Node;
+use opsctl::engine::OpErrorKind;
+use opsctl::plan::{Mode, Op};
+use opsctl::resources::KindName;
+use opsctl::sandbox::{Pace, Sandbox, SandboxOptions};
+
+use crate::support::inside::{DEPLOY, Project, perform};
+
+/// As `opsctl sandbox serve` has its times: an instance shows after two seconds of its clock, and runs after fifteen.
+async fn realistic(root: &Path, speed: f64) -> Sandbox {
+    let mut options = SandboxOptions::new(root);
+    options.runs = false;
+    options.pace = Pace::Realistic;
+    options.speed = speed;
+    Sandbox::start(options).await.expect("the sandbox starts")
+}
+
+/// The training on EC2 alone, with what it needs.
+async fn open(sandbox: &Sandbox) -> Project {
+    let mut project = Project::open(sandbox).await;
+    project.desired = project.desired.only(|node| node.id.kind == KindName::Instance, true);
+    project
+}
+
+fn job(project: &Project) -> &Node {
+    project.desired.nodes.iter().find(|node| node.id.kind == KindName::Instance).expect("a job")
+}
+
+async fn instances(project: &Project) -> Vec<InstanceStateName> {
+    let found = project.world.aws.ec2.describe_instances().send().await.expect("a list");
+    let all = found.reservations().iter().flat_map(|r| r.instances());
+    all.filter_map(|i| i.state()?.name().cloned()).collect()
+}
+
+/// A first run that is killed as soon as RunInstances has answered.
+async fn killed_at_the_start(sandbox: &Sandbox) -> Project {
+    let project = open(sandbox).await;
+    let needs = project.desired.only(|node| node.id.kind != KindName::Instance, true);
+    let mut ground = open(sandbox).await;
+    ground.desired = needs;
+    ground.succeed(DEPLOY).await;
+    // A new instance profile is unknown to EC2 for some seconds.
+    sandbox.world().clock.advance(Duration::from_secs(60));
+    project.world.cancel.drain.cancel();
+    let node = job(&project);
+    let error = perform(&project, node, Op::Create { spec: node.spec.clone() }).await.expect_err("it waits");
+    assert_eq!(error.kind, OpErrorKind::Cancelled, "{error}");
+    assert_eq!(sandbox.world().calls.of("ec2:RunInstances"), 1);
+    let project = open(sandbox).await;
+    assert_eq!(instances(&project).await, [], "it shows already: nothing is tried");
+    project
+}
+
+/// Lets time pass when so many instances have been asked for.
+async fn after_launch(sandbox: &Sandbox, launches: u64, seconds: u64) {
+    while sandbox.world().calls.of("ec2:RunInstances") < launches {
+        tokio::task::yield_now().await;
+    }
+    sandbox.world().clock.advance(Duration::from_secs(seconds));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_passes_at_the_first_try_where_instances_show_late() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 20.0).await;
+    let project = open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    assert_eq!(instances(&project).await.len(), 1);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_at_the_start_is_repeated_with_one_instance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 0.1).await;
+    let project = killed_at_the_start(&sandbox).await;
+    let plan = project.plan(DEPLOY).await.expect("it can be planned");
+    let steps: Vec<String> =
+        plan.steps.iter().map(|s| format!("{} {}: {:?}", s.op.verb().as_str(), s.target, s.why)).collect();
+    assert_eq!(steps, ["update instance/numbers-on-ec2: [\"status: NotStarted -> ready\"]"]);
+    join!(project.succeed(DEPLOY), after_launch(&sandbox, 2, 120));
+    assert_eq!(instances(&project).await.len(), 1);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_just_started_is_destroyed_with_its_instance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 20.0).await;
+    let project = killed_at_the_start(&sandbox).await;
+    project.succeed(Mode::Destroy).await;
+    assert_eq!(instances(&project).await, [InstanceStateName::Terminated]);
+    sandbox.stop().await;
+}
+
+/// Failed once, and said once: the next run begins anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_ends_without_a_result_has_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 0.1).await;
+    let project = killed_at_the_start(&sandbox).await;
+    let waiting = async {
+        let outcome = project.run(DEPLOY).await.expect("it can be planned");
+        let [(_, error)] = outcome.failed.as_slice() else { panic!("{:?}", outcome.failed) };
+        assert!(error.to_string().contains("left no result (Client.UserInitiatedShutdown"), "{error}");
+    };
+    let ending = async {
+        after_launch(&sandbox, 2, 3).await;
+        let found = project.world.aws.ec2.describe_instances().send().await.expect("a list");
+        let id = found.reservations()[0].instances()[0].instance_id().expect("an id");
+        project.world.aws.ec2.terminate_instances().instance_ids(id).send().await.expect("it ends");
+        sandbox.world().clock.advance(Duration::from_secs(60));
+    };
+    join!(waiting, ending);
+    let why = project.plan(DEPLOY).await.expect("it can be planned").steps[0].why.join(" ");
+    assert!(why.contains("left no result"), "{why}");
+    join!(project.succeed(DEPLOY), after_launch(&sandbox, 3, 120));
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let states = instances(&project).await;
+    assert_eq!(states.len(), 2, "{states:?}");
+    sandbox.stop().await;
+}
