@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The tempo of waits and retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As AWS's waiters poll (aws-facts §1.3): never faster than AWS allows.
+    /// As AWS's waiters poll (docs/aws/errors-and-retries.md#waiters): never faster than AWS allows.
     Declared,
     /// For an endpoint on this machine, whose states change in milliseconds and whose rates are nobody's.
     Local,

@@ -11,7 +11,7 @@ use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResul
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
 
-/// AWS's own waiter looks every 30 s for an hour (aws-facts §1.3).
+/// AWS's own waiter looks every 30 s for an hour (docs/aws/errors-and-retries.md#waiters).
 const EVERY: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(3600);
 /// Looks during which an accepted update may not show in the status yet.
@@ -38,7 +38,8 @@ impl Driver for Endpoint {
         let found = sagemaker::with_tags(cx, &arn, describe(cx, endpoint)).await?;
         let Some((found, tags)) = found else { return Ok(None) };
         let config = found.endpoint_config_name().unwrap_or_default().to_owned();
-        // The instance type is only in the configuration, which somebody may have deleted (aws-facts §7.3).
+        // The instance type is only in the configuration, which somebody may have deleted
+        // (docs/aws/sagemaker-endpoints.md#endpoint-configurations).
         let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&config);
         let live = call.send().await.op("sagemaker:DescribeEndpointConfig").found()?;
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
@@ -53,7 +54,8 @@ impl Driver for Endpoint {
     }
 
     async fn create(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
-        // The lookup of a configuration made a moment ago is eventually consistent (aws-facts §1.4).
+        // The lookup of a configuration made a moment ago is eventually consistent
+        // (docs/aws/errors-and-retries.md#new-endpoint-configurations).
         let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
         let action = "sagemaker:CreateEndpoint";
         let create = || async {
@@ -68,7 +70,8 @@ impl Driver for Endpoint {
         let Some(found) = settled(cx, endpoint).await? else { return Ok(()) };
         if found.endpoint_config_name() != Some(&spec.config) {
             cx.retry_busy("sagemaker:UpdateEndpoint", || async {
-                // D8: without this the live instance count falls back to the configuration's first one.
+                // docs/decisions/0024: without this the live instance count falls back to the configuration's
+                // first one.
                 let call = cx.aws.sagemaker.update_endpoint().endpoint_name(endpoint).retain_all_variant_properties(true);
                 let call = call.endpoint_config_name(&spec.config);
                 call.send().await.op("sagemaker:UpdateEndpoint").map(drop)
@@ -108,7 +111,8 @@ fn status(found: &DescribeEndpointOutput) -> Status {
     let word = found.endpoint_status().map_or("Unknown", |s| s.as_str());
     let phase = match found.endpoint_status() {
         Some(EndpointStatus::InService) => Phase::Ready,
-        // Only deleting helps: neither state takes an update (aws-facts §7.4).
+        // Only deleting helps: neither state takes an update
+        // (docs/aws/sagemaker-endpoints.md#endpoint-states).
         Some(EndpointStatus::Failed | EndpointStatus::OutOfService) => Phase::Failed,
         Some(EndpointStatus::Deleting) => Phase::Leaving,
         // A mixed fleet, but in service: the next update repairs it.
@@ -130,7 +134,8 @@ async fn settled(cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<DescribeEndpo
     .await
 }
 
-/// Waits for `InService` on the wanted configuration. In service on another one is a silent rollback (D7).
+/// Waits for `InService` on the wanted configuration. In service on another one is a silent rollback
+/// (docs/decisions/0023).
 async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
     let (busy, looks) = (AtomicU32::new(0), AtomicU32::new(0));
     let rolled_back = cx

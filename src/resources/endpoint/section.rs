@@ -71,7 +71,7 @@ fn one() -> i32 {
 fn pytorch() -> String {
     "pytorch-2.6".into()
 }
-/// AWS's own default for endpoint variants (aws-facts §9.3).
+/// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
 fn five_minutes() -> Human {
     Human::minutes(5)
 }
@@ -174,7 +174,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     }
 }
 
-/// The folder of the bucket that a training writes to, wherever it ran (D15).
+/// The folder of the bucket that a training writes to, wherever it ran (docs/decisions/0030).
 fn output_of(trained: &Node) -> &'static str {
     match trained.id.kind {
         KindName::Instance => Instance::OUTPUT,

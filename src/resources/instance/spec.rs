@@ -13,7 +13,7 @@ use crate::resources::{Kind, KindName};
 
 pub struct Instance;
 
-/// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (aws-facts §12).
+/// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (docs/aws/ec2.md#images).
 const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 /// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
 const INSTANCE_TYPE: &str = "t2.xlarge";

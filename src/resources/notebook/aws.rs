@@ -13,7 +13,7 @@ use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
-/// AWS's own waiter looks every 30 s for half an hour (aws-facts §1.3).
+/// AWS's own waiter looks every 30 s for half an hour (docs/aws/errors-and-retries.md#waiters).
 const EVERY: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(1800);
 /// The log group of all notebooks; streams are `<notebook>/<hook>`.

@@ -1,4 +1,5 @@
-//! The statements that generated policies are made of: exact ARNs, one purpose each (aws-facts §13.7).
+//! The statements that generated policies are made of: exact ARNs, one purpose each
+//! (docs/aws/iam.md#least-privilege).
 
 use serde_json::{Value, json};
 

@@ -74,7 +74,7 @@ pub struct About {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// User metadata: keys and values together [D: AmazonS3/latest/userguide/UsingMetadata].
+/// User metadata: keys and values together (docs/aws/s3.md#limits).
 const MOST_METADATA: usize = 2 << 10;
 
 impl About {
@@ -135,7 +135,7 @@ impl Encryption {
         Some(self.algorithm.clone().into())
     }
 
-    /// Under KMS an ETag is not the MD5 of anything (aws-facts §3.4).
+    /// Under KMS an ETag is not the MD5 of anything (docs/aws/s3.md#etags).
     pub fn etag(&self, md5: String) -> String {
         if self.algorithm == dto::ServerSideEncryption::AES256 {
             return md5;
@@ -198,7 +198,7 @@ pub fn shown_id(bucket: &Bucket, id: &str) -> Option<String> {
 ///
 /// # Errors
 /// `NoSuchKey` and `NoSuchVersion`; a delete marker is `NoSuchKey`, or `MethodNotAllowed` when asked for by id
-/// [D: AmazonS3/latest/userguide/DeleteMarker].
+/// (docs/aws/s3.md#versioning).
 pub fn find(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<Found, Fault> {
     let doc = world.store.get(&objects_table(&bucket.name), key);
     let history = doc.map(History::read).transpose()?.unwrap_or_default();
@@ -221,7 +221,7 @@ pub fn find(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Resu
     Ok(Found { id: version.id, modified: version.modified, content })
 }
 
-/// Conditions of a write (aws-facts §3.4).
+/// Conditions of a write (docs/aws/s3.md#conditional-writes).
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     pub if_match: Option<ETagCondition>,
