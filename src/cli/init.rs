@@ -8,8 +8,9 @@ use super::args::InitArgs;
 use super::error::Failure;
 use super::exit::Exit;
 use super::ui::Ui;
-use crate::config::Name;
+use crate::config::{Name, schema};
 use crate::domain::codes;
+use crate::resources::kinds;
 
 macro_rules! shipped {
     ($($path:literal)*) => { &[$(($path, include_str!(concat!("../../config/", $path)))),*] };
@@ -28,27 +29,44 @@ const FILES: &[(&str, &str)] = shipped! {
     "data/digits/test/4.csv" "data/digits/test/5.csv" "data/digits/test/6.csv" "data/digits/test/7.csv"
     "data/digits/test/8.csv" "data/digits/test/9.csv"
 };
-/// The shipped project's own name, replaced by the new one's.
-const SHIPPED_NAME: &str = "name   = \"digits\"";
+/// What names the shipped project, replaced by the new one's name.
+const SHIPPED_NAMES: [(&str, &str); 2] =
+    [("name   = \"digits\"", "name   = \"{name}\""), ("digits-dev-…", "{name}-dev-…")];
+/// The folders that are the project's: files are not put between those of others.
+const FOLDERS: &[&str] = &["training", "training-ec2", "serving", "data/digits"];
+/// As much of a folder's name as fits: `<name>-dev-instance-numbers-on-ec2-ap-southeast-1` is a role, with 64 characters.
+const FITTING: usize = 20;
+const SCHEMA: &str = "opsctl.schema.json";
+/// The sandbox's state and caches.
+const IGNORED: &str = ".opsctl/\n";
 
 pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     let folder = &args.folder;
     let name = project_name(args)?;
-    // All or nothing: one file that is there already stops it before the first is written.
-    if let Some((there, _)) = FILES.iter().find(|(path, _)| folder.join(path).exists()) {
+    // All or nothing: what is there already stops it before the first file is written.
+    let files = FILES.iter().map(|(path, _)| *path).chain([SCHEMA]);
+    if let Some(there) = FOLDERS.iter().copied().chain(files).find(|path| folder.join(path).exists()) {
         let message = format!("{} is already there", folder.join(there).display());
-        return Err(Failure::said(
-            codes::EXISTS,
-            Exit::Failed,
-            message,
-            "choose another folder: opsctl init DIR",
-        ));
+        let help = "choose another folder: opsctl init DIR; what you need can be moved from there";
+        return Err(Failure::said(codes::EXISTS, Exit::Failed, message, help));
     }
     for (path, content) in FILES {
-        let content = content.replace(SHIPPED_NAME, &format!("name   = \"{name}\""));
-        write(&folder.join(path), &content)?;
+        let named = SHIPPED_NAMES.iter().fold((*content).to_owned(), |content, (from, to)| {
+            content.replace(from, &to.replace("{name}", &name))
+        });
+        write(&folder.join(path), &named)?;
     }
-    ui.say(&format!("Wrote {} files. opsctl.toml explains every key.", FILES.len()));
+    write(&folder.join(SCHEMA), &format!("{:#}\n", schema::schema(&kinds())))?;
+    let ignore = folder.join(".gitignore");
+    let kept = ignore.exists();
+    if !kept {
+        write(&ignore, IGNORED)?;
+    }
+    let written = FILES.len() + 1 + usize::from(!kept);
+    ui.say(&format!("Wrote {written} files. opsctl.toml explains every key."));
+    if kept {
+        ui.say("Add .opsctl/ to .gitignore: the sandbox keeps its state there.");
+    }
     ui.say("Next: opsctl check, then opsctl --sandbox deploy (no account needed), then opsctl plan");
     Ok(Exit::Done)
 }
@@ -59,7 +77,8 @@ fn project_name(args: &InitArgs) -> Result<Name, Failure> {
         let name = folder.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
         let fitting: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let words: Vec<&str> = fitting.split('-').filter(|w| !w.is_empty()).collect();
-        words.join("-")
+        let name: String = words.join("-").chars().take(FITTING).collect();
+        name.trim_end_matches('-').to_owned()
     };
     let wanted = args.name.clone().unwrap_or_else(from_folder);
     wanted

@@ -135,7 +135,11 @@ fn payload(args: &InvokeArgs, folder: &Path) -> Result<Vec<u8>, Failure> {
         Ok(_) => Ok(bytes),
         Err(error) => {
             let message = format!("the payload is not JSON: {error}");
-            Err(Failure::said(codes::USAGE, Exit::Usage, message, "in a shell, put it in single quotes"))
+            let help = match &args.payload {
+                Some(_) => "in a shell, put it in single quotes",
+                None => "opsctl sends JSON; bytes such as a picture's go into a text of it, in base64",
+            };
+            Err(Failure::said(codes::USAGE, Exit::Usage, message, help))
         }
     }
 }

@@ -102,11 +102,11 @@ pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
 /// Reads and parses the config file.
 pub fn document(global: &Global) -> Result<Document, Failure> {
     let file = find_config(global.config.as_deref())?;
-    let text = std::fs::read_to_string(&file).map_err(|error| {
+    let bytes = std::fs::read(&file).map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());
         Failure::said(codes::NOT_A_CONFIG, Exit::Config, message, "check the path")
     })?;
-    Document::parse(&file, text).map_err(|failed| {
+    Document::read(&file, bytes).map_err(|failed| {
         let (document, problem) = *failed;
         Failure::config(document, Diagnostics(vec![problem]))
     })

@@ -19,6 +19,10 @@ pub struct Document {
     spans: BTreeMap<KeyPath, Place>,
 }
 
+/// What is said of a file with NUL bytes or a mark of UTF-16.
+const UTF_16: (&str, &str) =
+    ("the file is UTF-16, and TOML is written in UTF-8", "save it as UTF-8: iconv -f UTF-16 -t UTF-8");
+
 /// Byte ranges of a key and its value.
 #[derive(Clone, Debug)]
 struct Place {
@@ -39,7 +43,7 @@ impl Document {
             }
             Err(error) => {
                 let at = KeyPath::of([""]);
-                let span = error.span().unwrap_or(0..0);
+                let span = error.span().unwrap_or_else(|| deepest_line(&document.text));
                 document.spans.insert(at.clone(), Place { key: span.clone(), value: span });
                 let problem = Diagnostic::error(
                     codes::SYNTAX,
@@ -50,6 +54,38 @@ impl Document {
                 Err(Box::new((document, problem)))
             }
         }
+    }
+
+    /// Reads the bytes of a file: TOML is UTF-8 (https://toml.io/en/v1.1.0).
+    pub fn read(file: &Path, bytes: Vec<u8>) -> Result<Self, Box<(Self, Diagnostic)>> {
+        let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
+        let error = match String::from_utf8(bytes) {
+            Ok(text) if !wide => return Self::parse(file, text),
+            Ok(text) => return Err(Self::not_utf8(file, text, 0..0, UTF_16)),
+            Err(error) => error,
+        };
+        let start = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        if wide {
+            return Err(Self::not_utf8(file, String::new(), 0..0, UTF_16));
+        }
+        let byte = error.as_bytes()[start];
+        let message = format!("the byte {byte:#04x} is not UTF-8, which TOML is written in");
+        let help = "save the file as UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8";
+        // What stands in for it in the shown text has three bytes.
+        Err(Self::not_utf8(file, text, start..start + '\u{fffd}'.len_utf8(), (&message, help)))
+    }
+
+    fn not_utf8(
+        file: &Path,
+        text: String,
+        span: Range<usize>,
+        (message, help): (&str, &str),
+    ) -> Box<(Self, Diagnostic)> {
+        let mut document = Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
+        let at = KeyPath::of([""]);
+        document.spans.insert(at.clone(), Place { key: span.clone(), value: span });
+        Box::new((document, Diagnostic::error(codes::SYNTAX, at, message, help)))
     }
 
     fn table(&mut self, table: &DeTable<'_>, at: &KeyPath) -> Map<String, Value> {
@@ -169,6 +205,17 @@ impl Document {
     pub fn folder(&self) -> &Path {
         self.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
+}
+
+/// The reader gives no place for what is nested too deeply: it is the line with the most dots and brackets.
+fn deepest_line(text: &str) -> Range<usize> {
+    let depth = |line: &str| line.chars().filter(|c| ".[{".contains(*c)).count();
+    let mut start = 0;
+    let lines = text.split_inclusive('\n').map(|line| {
+        start += line.len();
+        (depth(line), start - line.len()..start - line.len() + line.trim_end().len())
+    });
+    lines.max_by_key(|(depth, _)| *depth).map_or(0..0, |(_, span)| span)
 }
 
 fn lay_over(base: &mut Map<String, Value>, over: Map<String, Value>) {

@@ -8,5 +8,5 @@ pub mod schema;
 pub mod section;
 
 pub use document::Document;
-pub use names::Name;
+pub use names::{ChannelName, Name};
 pub use project::{Config, Project};

@@ -17,6 +17,16 @@ pub struct NoSection {}
 pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Diagnostics) -> Option<T> {
     let mut value = whole.clone();
     let mut removed: Vec<KeyPath> = Vec::new();
+    while let Some(leaf) = list_of_tables(&value) {
+        let path = KeyPath([&at.0[..], &leaf.0].concat());
+        let help = format!("write [{path}], in single brackets");
+        let text = format!("`{}` is a list of tables", path.last());
+        problems.push(Diagnostic::error(codes::BAD_VALUE, path, text, help));
+        if !remove(&mut value, &leaf) {
+            return None;
+        }
+        removed.push(leaf);
+    }
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
             Ok(read) if removed.is_empty() => return Some(read),
@@ -36,6 +46,20 @@ pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Dia
             return None;
         }
         removed.push(cut);
+    }
+}
+
+/// Where double brackets were written: nothing in the file is a list of tables, but for values of hyperparameters.
+fn list_of_tables(value: &Value) -> Option<KeyPath> {
+    match value {
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
+            Some(KeyPath::default())
+        }
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "hyperparameters")
+            .find_map(|(key, value)| Some(KeyPath([&[key.clone()], &list_of_tables(value)?.0[..]].concat()))),
+        _ => None,
     }
 }
 
@@ -105,6 +129,12 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
         Some((got, expected)) => (got, format!("write {}", ours(expected))),
         None => (message, "correct the value".to_owned()),
     };
+    // A number of the right kind, but beyond its type.
+    let help = match got.strip_prefix("invalid value: integer `") {
+        Some(number) if number.starts_with('-') => "write a number that is not negative".to_owned(),
+        Some(_) => "write a smaller number".to_owned(),
+        None => help,
+    };
     let text = match ["invalid type: ", "invalid value: "].iter().find_map(|kind| got.strip_prefix(kind)) {
         Some(got) => format!("`{key}` cannot be {}", ours(got)),
         None => format!("`{key}`: {got}"),
@@ -121,7 +151,7 @@ fn ours(theirs: &str) -> &str {
         "a sequence" => "a list in brackets",
         "a boolean" => "true or false",
         "a map" => "a table",
-        "i32" | "i64" | "u32" | "u64" => "a whole number",
+        "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => "a whole number",
         "f64" => "a number",
         _ if theirs.starts_with("struct ") => "a table",
         // "integer `3`": the value alone says it.

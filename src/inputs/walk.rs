@@ -15,6 +15,8 @@ use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 const OURS: &str = ".opsctl";
 /// Bytes of a file among code: it is packed in memory. Weights and data belong into a data set.
 const LARGEST: u64 = 4 << 30;
+/// [`io::ErrorKind::FilesystemLoop`], which has no stable name yet.
+const LINKS_TO_ITSELF: &str = "filesystem loop or indirection limit (e.g. symlink loop)";
 const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
 pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
@@ -29,6 +31,21 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
             "check its permissions",
         )
     };
+    let written = source.path.to_string_lossy();
+    if written.is_empty() {
+        let help = "write \".\" for the folder of the config file";
+        return Err(refuse(codes::NO_SUCH_PATH, "the path is empty".to_owned(), help));
+    }
+    if written.contains("://") {
+        let message = format!("{written} is no folder of this machine");
+        let help =
+            "opsctl uploads folders; fetch it first, for example by `aws s3 sync`, and name the folder";
+        return Err(refuse(codes::NO_SUCH_PATH, message, help));
+    }
+    if root.is_file() {
+        let message = format!("{} is a file, and a folder is needed", root.display());
+        return Err(refuse(codes::NO_SUCH_PATH, message, "name the folder that it is in"));
+    }
     if !root.is_dir() {
         let message = format!("there is no folder {}", root.display());
         return Err(refuse(codes::NO_SUCH_PATH, message, "paths are relative to the config file's folder"));
@@ -74,7 +91,9 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     for found in walk {
         let found = found.map_err(|e| {
             // What is not found is where a link leads to.
-            let unreadable = e.io_error().is_some_and(|e| e.kind() != io::ErrorKind::NotFound);
+            let unreadable = e.io_error().is_some_and(|e| {
+                e.kind() != io::ErrorKind::NotFound && e.kind().to_string() != LINKS_TO_ITSELF
+            });
             let (code, help) = match unreadable {
                 true => (codes::LOCAL_IO, "check its permissions"),
                 false => (codes::SYMLINK, "remove the link, or put a copy there"),

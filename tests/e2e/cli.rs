@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use clap::CommandFactory;
 use opsctl::cli::Cli;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::World;
 
@@ -165,7 +165,18 @@ fn a_project_starts_with_init() {
     assert_eq!(world.toml(config)["project"]["name"], "my-project");
     world.run(["-c", config, "check"]).success().says("18 resources");
 
-    // Never over what is there, and then not even in part.
+    // What it names is there, and the sandbox's state stays out of git.
+    let written: Value = serde_json::from_str(&world.read("my-project/opsctl.schema.json")).expect("JSON");
+    assert_eq!(written["title"], "opsctl.toml");
+    assert_eq!(world.read("my-project/.gitignore"), ".opsctl/\n");
+    assert!(world.read(config).contains("begins every AWS name: my-project-dev-…"));
+    world.run(["init", "a folder whose name is much longer than AWS takes it"]).success();
+    world.run(["-c", "a folder whose name is much longer than AWS takes it/opsctl.toml", "check"]).success();
+
+    // Never over what is there, nor among it, and then not even in part.
+    world.write("mine/training/mine.py", "mine");
+    assert_eq!(world.run(["init", "mine", "-o", "json"]).ended(1).error_code(), "U304");
+    assert!(!world.path("mine/training/train.py").exists(), "nothing was written");
     world.write("started/training/train.py", "mine");
     let ran = world.run(["init", "started", "-o", "json"]).ended(1);
     assert_eq!(ran.error_code(), "U304");

@@ -18,3 +18,4 @@ mod sandbox;
 mod stops;
 mod support;
 mod upload;
+mod wire;

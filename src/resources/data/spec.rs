@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Bandwidth;
-use crate::config::Name;
+use crate::config::ChannelName;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, bytes, changes, codes};
 use crate::inputs::{Source, UseAs};
@@ -88,12 +88,12 @@ pub struct Seen {
 impl Kind for Data {
     const NAME: KindName = KindName::Data;
     const SECTION: Option<&'static str> = Some("data");
-    type Section = BTreeMap<Name, Item>;
+    type Section = BTreeMap<ChannelName, Item>;
     type Spec = Spec;
     type Seen = Seen;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
-        let source = |(name, item): (&Name, &Item)| Source {
+        let source = |(name, item): (&ChannelName, &Item)| Source {
             path: item.path.clone(),
             use_as: item.use_as(),
             at: KeyPath::of(["data", name, "path"]),

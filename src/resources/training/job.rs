@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hyperparameter::Hyperparameter;
-use crate::config::Name;
+use crate::config::{ChannelName, Name};
 use crate::desired::Draft;
 use crate::domain::{Human, KeyPath, ResourceId};
 use crate::inputs::Tree;
@@ -48,7 +48,7 @@ pub struct Item {
     pub volume_gb: i32,
     /// Names of data sets; each is a channel of that name.
     #[serde(default)]
-    pub data: Vec<Name>,
+    pub data: Vec<ChannelName>,
     /// Passed to the script as `--name value`; text as it is written, lists and tables as JSON.
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,

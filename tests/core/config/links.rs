@@ -78,3 +78,9 @@ fn a_file_is_no_folder() {
     });
     assert!(said.starts_with("error[C009]: "), "{said}");
 }
+
+#[test]
+fn a_link_to_itself_is_refused() {
+    let said = said(|folder| symlink("self", folder.join("shoes/self")).unwrap());
+    assert!(said.starts_with("error[C017]: "), "{said}");
+}

@@ -37,13 +37,22 @@ impl Project {
 
     /// The shipped project with its config text changed.
     pub async fn edited(sandbox: &Sandbox, edit: impl FnOnce(String) -> String) -> Self {
+        Self::through(sandbox, sandbox.endpoint_url(), edit).await
+    }
+
+    /// The same, by way of another address.
+    pub async fn through(sandbox: &Sandbox, address: &str, edit: impl FnOnce(String) -> String) -> Self {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/opsctl.toml");
         let text = edit(std::fs::read_to_string(&file).expect("the shipped config"));
-        Self::of(sandbox, &Document::parse(&file, text).expect("it is TOML")).await
+        Self::at(sandbox, address, &Document::parse(&file, text).expect("it is TOML")).await
     }
 
     /// Any project.
     pub async fn of(sandbox: &Sandbox, document: &Document) -> Self {
+        Self::at(sandbox, sandbox.endpoint_url(), document).await
+    }
+
+    async fn at(sandbox: &Sandbox, address: &str, document: &Document) -> Self {
         let kinds = kinds();
         let mut sections: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
         sections.dedup();
@@ -54,7 +63,7 @@ impl Project {
         assert!(!problems.has_errors(), "{problems:?}");
         let choice = Choice {
             region: Some("us-east-1".into()),
-            sandbox: Some(sandbox.endpoint_url().to_owned()),
+            sandbox: Some(address.to_owned()),
             ..Choice::default()
         };
         let target = aws::connect(&choice).await;

@@ -1,0 +1,215 @@
+//! What a deploy really sends, held against AWS's models: the data behind `opsctl check` names every member, and no
+//! value breaks its limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use opsctl::limits::{Member, members};
+use opsctl::plan::Mode;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::support::inside::{DEPLOY, Project, sandbox};
+
+/// A request: the header lines and the body.
+type Sent = (Vec<String>, Vec<u8>);
+
+/// Stands between opsctl and the sandbox, and keeps what goes by.
+struct Tap {
+    url: String,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+impl Tap {
+    fn on(endpoint: &str) -> Self {
+        let upstream = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&sent);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (upstream, kept) = (upstream.clone(), Arc::clone(&kept));
+                std::thread::spawn(move || pass_on(client, &upstream, &kept));
+            }
+        });
+        Self { url, sent }
+    }
+}
+
+/// One request of a connection; AWS's SDK opens another for the next.
+fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Sent>>) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if line == "\r\n" {
+            break;
+        }
+        head.push(line.trim_end().to_owned());
+    }
+    let header = |name: &str| {
+        head.iter().find_map(|h| Some(h.split_once(':')?).filter(|h| h.0.eq_ignore_ascii_case(name)))
+    };
+    let length = header("content-length").and_then(|(_, n)| n.trim().parse().ok()).unwrap_or(0);
+    if header("expect").is_some() {
+        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut server = TcpStream::connect(upstream).ok()?;
+    let passed =
+        head.iter().filter(|h| !["connection:", "expect:"].iter().any(|n| h.to_lowercase().starts_with(n)));
+    let passed: String = passed.map(|h| format!("{h}\r\n")).collect();
+    server.write_all(format!("{passed}connection: close\r\n\r\n").as_bytes()).ok()?;
+    server.write_all(&body).ok()?;
+    kept.lock().expect("nobody panics with it").push((head, body));
+    std::io::copy(&mut server, &mut client).ok().map(drop)
+}
+
+/// The operation of a request, as `data/models.txt` writes it, and its parameters.
+fn read((head, body): &Sent) -> Option<(String, Value)> {
+    let header = |name: &str| {
+        head.iter()
+            .find_map(|h| Some(h.split_once(':')?).filter(|h| h.0.eq_ignore_ascii_case(name)))
+            .map(|h| h.1.trim())
+    };
+    if let Some((service, operation)) = header("x-amz-target").and_then(|target| target.split_once('.')) {
+        let service = match service {
+            "SageMaker" => "sagemaker",
+            "AnyScaleFrontendService" => "application-autoscaling",
+            "AmazonSSM" => "ssm",
+            s if s.starts_with("Logs") => "logs",
+            other => other,
+        };
+        return Some((format!("{service}:{operation}"), serde_json::from_slice(body).ok()?));
+    }
+    let path = head.first()?.split(' ').nth(1)?;
+    let method = head.first()?.split(' ').next()?;
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    if let Some(rest) = text.strip_prefix("Action=") {
+        let service = if text.contains("&Version=2010-05-08") { "iam" } else { "ec2" };
+        return Some((format!("{service}:{}", rest.split('&').next()?), form(text)));
+    }
+    let operation = match (method, path) {
+        ("POST", "/2015-03-31/functions") => "CreateFunction",
+        ("POST", p) if p.starts_with("/2015-03-31/functions/") && p.ends_with("/aliases") => "CreateAlias",
+        ("PUT", p) if p.contains("/provisioned-concurrency?") => "PutProvisionedConcurrencyConfig",
+        _ => return None,
+    };
+    Some((format!("lambda:{operation}"), serde_json::from_slice(body).ok()?))
+}
+
+/// `Tags.member.1.Key=a` → `{"Tags": [{"Key": "a"}]}`.
+fn form(text: &str) -> Value {
+    let mut value = Value::Object(serde_json::Map::new());
+    for (key, text) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+        if ["Action", "Version"].contains(&key) {
+            continue;
+        }
+        let text = percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let mut place = &mut value;
+        for part in key.split('.').filter(|part| *part != "member") {
+            place = match part.parse::<usize>() {
+                Ok(i) => {
+                    if !place.is_array() {
+                        *place = Value::Array(Vec::new());
+                    }
+                    let items = place.as_array_mut().expect("made above");
+                    while items.len() < i {
+                        items.push(Value::Object(serde_json::Map::new()));
+                    }
+                    &mut items[i - 1]
+                }
+                Err(_) => &mut place[part],
+            };
+        }
+        *place = Value::from(text);
+    }
+    value
+}
+
+/// Each leaf with the path of its member; a map or list that the data has as a whole is one.
+fn leaves(value: &Value, path: &str, found: &mut Vec<(String, Value)>) {
+    if Member::of(path).is_some_and(|m| m.kind == "map") {
+        found.push((path.to_owned(), value.clone()));
+        return;
+    }
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| leaves(value, &format!("{path}.{key}"), found))
+        }
+        Value::Array(items) => items.iter().for_each(|value| leaves(value, &format!("{path}.*"), found)),
+        leaf => found.push((path.to_owned(), leaf.clone())),
+    }
+}
+
+/// What the limits of a member say against a value.
+fn breaks(path: &str, member: &Member, value: &Value) -> Option<String> {
+    let size = match value {
+        Value::String(_) if member.kind == "blob" => return None,
+        Value::String(text) if ["integer", "long"].contains(&member.kind) => text.parse().ok()?,
+        Value::String(text) => i64::try_from(text.chars().count()).ok()?,
+        Value::Number(n) => n.as_i64()?,
+        Value::Object(map) => i64::try_from(map.len()).ok()?,
+        _ => return None,
+    };
+    let inside = member.min.is_none_or(|min| size >= min) && member.max.is_none_or(|max| size <= max);
+    let text = value.as_str();
+    let listed =
+        text.is_none_or(|text| member.values().is_none_or(|values| values.iter().any(|v| v == text)));
+    // \p{…} is Unicode's, which only the full crate knows.
+    let pattern = member.pattern.and_then(|p| regex_lite::Regex::new(&format!("^(?:{p})$")).ok());
+    let fits = text.is_none_or(|text| pattern.is_none_or(|pattern| pattern.is_match(text)));
+    (!(inside && listed && fits)).then(|| format!("{path}: {value}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_that_is_sent_is_known_and_within_its_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let tap = Tap::on(sandbox.endpoint_url());
+    let project = Project::through(&sandbox, &tap.url, |text| text).await;
+    project.succeed(DEPLOY).await;
+    let other = Project::through(&sandbox, &tap.url, |text| {
+        let text = text.replace("memory_mb               = 128", "memory_mb = 256");
+        text.replace("epochs = ", "spare = \"1.10\"\nepochs = ")
+    });
+    other.await.succeed(DEPLOY).await;
+    project.succeed(Mode::Destroy).await;
+
+    // How EC2's query protocol names lists.
+    let renamed = BTreeMap::from([
+        ("BlockDeviceMapping", "BlockDeviceMappings"),
+        ("TagSpecification", "TagSpecifications"),
+        ("Tag", "Tags"),
+    ]);
+    let operations: BTreeSet<&str> = members().keys().filter_map(|path| path.split('.').next()).collect();
+    let (mut unknown, mut broken, mut seen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for sent in tap.sent.lock().expect("nobody panics with it").iter() {
+        let Some((operation, parameters)) = read(sent) else { continue };
+        if !operations.contains(operation.as_str()) {
+            continue;
+        }
+        let mut found = Vec::new();
+        leaves(&parameters, &operation, &mut found);
+        for (path, value) in found {
+            let parts: Vec<&str> = path.split('.').map(|part| *renamed.get(part).unwrap_or(&part)).collect();
+            let path = if operation.starts_with("ec2:") { parts.join(".") } else { path };
+            match Member::of(&path) {
+                None => drop(unknown.insert(path)),
+                Some(member) => {
+                    broken.extend(breaks(&path, member, &value));
+                    seen.insert(path);
+                }
+            }
+        }
+    }
+    assert_eq!(unknown, BTreeSet::new(), "add them to SENT in src/limits/data/build.py");
+    assert_eq!(broken, BTreeSet::new());
+    assert!(seen.len() > 80, "{}: {seen:?}", seen.len());
+    sandbox.stop().await;
+}
