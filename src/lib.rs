@@ -8,6 +8,7 @@ pub mod audit;
 pub mod config;
 pub mod desired;
 pub mod domain;
+pub mod iam;
 pub mod inputs;
 pub mod limits;
 pub mod plan;

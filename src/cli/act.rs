@@ -92,7 +92,8 @@ pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment
 pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let intent = Intent { mode: Mode::Destroy, desired: session.desired.clone(), whole: true, fixed: false };
+    let mode = Mode::Destroy { adopted: args.adopted };
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
     act(session, intent, args.part, None, global, ui).await
 }
 
@@ -239,7 +240,7 @@ async fn run(
         return Ok(Exit::Done);
     }
     if !plan.is_empty() && asks {
-        let verb = if intent.mode == Mode::Destroy { "Delete all this?" } else { "Go ahead?" };
+        let verb = if intent.mode.destroys() { "Delete all this?" } else { "Go ahead?" };
         if !ui.confirm(verb, &session.world.cancel).await {
             ui.say("Nothing was changed.");
             return Ok(Exit::Done);

@@ -166,7 +166,7 @@ pub struct ChangeArgs {
     /// Also delete what is ours and no longer in the config
     #[arg(long)]
     pub prune: bool,
-    /// Take over resources of the wanted names that are not ours
+    /// Use buckets, roles and log groups of the wanted names that others made; destroy then leaves them
     #[arg(long)]
     pub adopt: bool,
 }
@@ -343,6 +343,9 @@ pub enum LeaseCommand {
 
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
+    /// Also delete what was adopted, and what others have put into the bucket
+    #[arg(long)]
+    pub adopted: bool,
     #[command(flatten)]
     pub part: PartArgs,
 }

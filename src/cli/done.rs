@@ -10,7 +10,7 @@ use super::session::Session;
 use super::ui::Ui;
 use crate::domain::{Code, Verb, codes};
 use crate::engine::{Cause, Event, OpErrorKind, Outcome, Refusal, RunError, RunResult, Verified, ms};
-use crate::plan::{Mode, Plan, Step};
+use crate::plan::{Op, Plan, Step};
 use crate::resources::KindName;
 
 /// What was done, and what was seen afterwards.
@@ -104,10 +104,13 @@ impl Done {
                 ui.error(codes::NOT_VERIFIED, &unverified(why), help_of(codes::NOT_VERIFIED));
             }
             // Only what was looked at is said.
-            Verified::AsWanted if intent.mode == Mode::Destroy && self.outcome.result() == RunResult::Ok => {
+            Verified::AsWanted if intent.mode.destroys() && self.outcome.result() == RunResult::Ok => {
                 let scope = &session.world.scope;
                 let gone = if self.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
                 ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, scope.region));
+                for step in self.plan.steps.iter().filter(|step| step.op == Op::Release) {
+                    ui.say(&format!("{} `{}` stays: it holds what is not ours.", step.target, step.physical));
+                }
             }
             Verified::AsWanted => {}
         }

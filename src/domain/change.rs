@@ -12,14 +12,22 @@ pub enum Verb {
     Create,
     Update,
     Delete,
+    /// Lets go of what is somebody else's: only what is ours in it goes.
+    Release,
 }
 
 impl Verb {
+    /// Whether the project is without it afterwards.
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Delete | Self::Release)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Release => "release",
         }
     }
 }

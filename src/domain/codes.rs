@@ -143,7 +143,7 @@ codes! {
     DENIED "E202" "AWS denied the call"
         "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
     FOREIGN "E203" "A resource of that name exists and is not ours"
-        "It carries no tags of this project and environment, so opsctl does not touch it. Rename yours, or take it over with --adopt.";
+        "It carries no tags of this project and environment, so opsctl does not touch it. Rename yours, or use it with --adopt: a bucket, role or log group is then adopted, which means that ours is put beside what is there, and that `destroy` takes only ours out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten.";
     FAILED "E204" "AWS could not make it"
         "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
     TIMED_OUT "E205" "Not finished in time; AWS goes on"

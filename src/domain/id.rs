@@ -65,6 +65,8 @@ impl Scope {
     pub const PROJECT_TAG: &'static str = "opsctl:project";
     pub const ENVIRONMENT_TAG: &'static str = "opsctl:environment";
     pub const RESOURCE_TAG: &'static str = "opsctl:resource";
+    /// Beside the others on what somebody else made and this project uses.
+    pub const ADOPTED_TAG: &'static str = "opsctl:adopted";
 
     pub fn new(project: &str, environment: &str, account: &str, region: &str) -> Self {
         Self {
@@ -109,13 +111,28 @@ impl Scope {
             (Self::RESOURCE_TAG.into(), id.to_string()),
         ])
     }
+
+    /// The tags of a resource that somebody else made and that this project uses from now on.
+    pub fn adopted_tags(&self, id: &ResourceId) -> BTreeMap<String, String> {
+        let mut tags = self.tags(id);
+        tags.insert(Self::ADOPTED_TAG.into(), "true".into());
+        tags
+    }
+
+    /// The keys of all these tags: what is taken off when a resource is released.
+    pub fn tag_keys() -> [&'static str; 4] {
+        [Self::PROJECT_TAG, Self::ENVIRONMENT_TAG, Self::RESOURCE_TAG, Self::ADOPTED_TAG]
+    }
 }
 
 /// Whose resource it is, by its tags.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
+    /// opsctl made it, for this project and environment.
     Ours,
+    /// Somebody else made it, and this project uses it (`--adopt`): ours is only what opsctl has put into it.
+    Adopted,
     /// Another project or environment of opsctl: `<project>/<environment>`.
     Other(String),
     /// Carries none of our tags.
@@ -124,18 +141,30 @@ pub enum Owner {
 
 impl Owner {
     pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>, scope: &Scope) -> Self {
-        let (mut project, mut environment) = (None, None);
+        let (mut project, mut environment, mut adopted) = (None, None, false);
         for (key, value) in tags {
             match key {
                 Scope::PROJECT_TAG => project = Some(value),
                 Scope::ENVIRONMENT_TAG => environment = Some(value),
+                Scope::ADOPTED_TAG => adopted = true,
                 _ => {}
             }
         }
         match (project, environment) {
-            (Some(p), Some(e)) if p == scope.project && e == scope.environment => Self::Ours,
+            (Some(p), Some(e)) if p == scope.project && e == scope.environment => {
+                if adopted {
+                    Self::Adopted
+                } else {
+                    Self::Ours
+                }
+            }
             (None, None) => Self::Nobody,
             (p, e) => Self::Other(format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"))),
         }
+    }
+
+    /// Whether this project looks after it, wholly or in part.
+    pub fn is_managed(&self) -> bool {
+        matches!(self, Self::Ours | Self::Adopted)
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod codes;
+pub mod contents;
 pub mod crc;
 pub mod diagnostic;
 pub mod duration;
@@ -14,6 +15,7 @@ pub mod status;
 
 pub use change::{FieldChange, Needs, Verb, changes};
 pub use codes::Code;
+pub use contents::{Contents, Tally};
 pub use crc::{Crc64, Crc64Hasher};
 pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
 pub use duration::{Days, Human};

@@ -73,6 +73,11 @@ impl OpCx<'_> {
         self.scope.tags(&self.target)
     }
 
+    /// The tags of this step's resource when somebody else made it.
+    pub fn adopted_tags(&self) -> BTreeMap<String, String> {
+        self.scope.adopted_tags(&self.target)
+    }
+
     /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the search.
     pub fn may_be_ours(&self, physical: &str) -> bool {
         physical.starts_with(&self.scope.prefix())

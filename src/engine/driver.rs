@@ -1,7 +1,7 @@
 //! The effect half of a kind.
 
-use super::{OpCx, OpResult};
-use crate::domain::FieldChange;
+use super::{OpCx, OpError, OpErrorKind, OpResult};
+use crate::domain::{Contents, FieldChange, Owner};
 use crate::resources::Kind;
 
 /// A resource that AWS says is ours.
@@ -47,10 +47,32 @@ pub trait Driver: Kind {
         changes: &[FieldChange],
     ) -> impl Future<Output = OpResult<()>> + Send;
 
+    /// What lies in it, of opsctl's and of others' making. Only kinds that people put things into count.
+    fn contents(
+        &self,
+        _cx: &OpCx<'_>,
+        _physical: &str,
+        _owner: &Owner,
+    ) -> impl Future<Output = OpResult<Option<Contents>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Deletes it and whatever hangs on it. What hangs on it goes first, so that a killed delete finds the rest again.
     /// The engine awaits the end ([`super::gone`]).
     fn delete(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 
-    /// Puts our tags on a resource that was there before (`--adopt`).
+    /// Deletes it with what others put into it (`destroy --adopted`).
+    fn delete_whole(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send {
+        self.delete(cx, physical)
+    }
+
+    /// For adoptable kinds: takes out what is ours, our tags last, and leaves the rest as it is.
+    fn release(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<()>> + Send {
+        let message = format!("a {} is never adopted, so it cannot be released", Self::NAME.words());
+        std::future::ready(Err(OpError::new("release", OpErrorKind::Unexpected, message)))
+    }
+
+    /// Puts our tags on a resource that was there before (`--adopt`); on one of an adoptable kind, also the tag that
+    /// says so.
     fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 }

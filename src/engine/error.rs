@@ -35,6 +35,8 @@ pub enum OpErrorKind {
     LeaseHeld,
     /// Ours was taken over, or could not be renewed: nothing more may be written.
     LeaseLost,
+    /// What was planned is no longer true.
+    ChangedMeanwhile,
     Cancelled,
     Network,
     /// The bytes arrived, but are not those that their checksum says.
@@ -84,6 +86,7 @@ impl OpError {
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
             OpErrorKind::LeaseHeld => codes::LEASE_HELD,
             OpErrorKind::LeaseLost => codes::LEASE_LOST,
+            OpErrorKind::ChangedMeanwhile => codes::CHANGED_MEANWHILE,
             OpErrorKind::Cancelled => codes::INTERRUPTED,
             OpErrorKind::Network | OpErrorKind::Damaged => codes::NETWORK,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,

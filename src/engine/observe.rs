@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use super::{Found, OpCx, OpError, OpErrorKind, World};
 use crate::desired::{Desired, Node};
 use crate::domain::{Owner, ResourceId};
-use crate::plan::{Leftover, Look, Observed};
+use crate::plan::{Leftover, Look, Mode, Observed};
 use crate::resources::{KindName, Registry};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier generation of
@@ -54,8 +54,9 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         let driver = registry.of(kind);
         let cx = OpCx { world, step: 0, target: id.clone() };
         match driver.look(&cx, &found.physical).await {
-            Ok(Some(seen)) if driver.owner_of(&seen) == Owner::Ours => {
-                Ok(Some(Ok(Leftover { id, physical: found.physical.clone() })))
+            Ok(Some(seen)) if driver.owner_of(&seen).is_managed() => {
+                let adopted = driver.owner_of(&seen) == Owner::Adopted;
+                Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
             }
             Ok(_) => Ok(None),
             Err(error) if fatal(&error) => Err(error),
@@ -73,7 +74,37 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
             None => {}
         }
     }
-    Ok(Observed { looks, elders, leftovers, unread })
+    Ok(Observed { looks, elders, leftovers, unread, contents: BTreeMap::new() })
+}
+
+/// Counts what lies in what a plan may delete, so that nobody agrees to more than he was told.
+pub async fn count(
+    want: &Desired,
+    have: &mut Observed,
+    mode: Mode,
+    registry: &Registry,
+    world: &World,
+) -> Result<(), OpError> {
+    if !mode.deletes() {
+        return Ok(());
+    }
+    let wanted = want.nodes.iter().filter(|_| mode.destroys()).filter_map(|node| {
+        let Some(Look::Present(seen)) = have.looks.get(&node.id) else { return None };
+        Some((&node.id, &node.physical, registry.of(node.id.kind).owner_of(seen)))
+    });
+    let owner = |leftover: &Leftover| if leftover.adopted { Owner::Adopted } else { Owner::Ours };
+    let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, owner(l)));
+    let managed = wanted.chain(leftovers).filter(|(.., owner)| owner.is_managed());
+    let counts = join_all(managed.map(|(id, physical, owner)| async move {
+        let cx = OpCx { world, step: 0, target: id.clone() };
+        let contents = registry.of(id.kind).count(&cx, physical, &owner).await?;
+        Ok::<_, OpError>((id.clone(), contents))
+    }));
+    for counted in counts.await {
+        let (id, contents) = counted?;
+        have.contents.extend(contents.map(|contents| (id, contents)));
+    }
+    Ok(())
 }
 
 /// Errors that no other look can be better than.

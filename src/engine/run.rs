@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::lease::{self, Lease, Terms, Who};
-use super::{OpCx, OpError, OpErrorKind, OpResult, Probe, World, observe};
+use super::{OpCx, OpError, OpErrorKind, OpResult, Probe, World, count, observe};
 use crate::desired::Desired;
 use crate::domain::{Diagnostics, Needs, Owner, ResourceId, Verb};
 use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
@@ -61,12 +61,16 @@ impl Run<'_> {
     /// # Errors
     /// See [`Refusal`].
     pub async fn plan(&self) -> Result<(Plan, Observed), Refusal> {
-        let look = observe(self.desired, self.registry, self.world);
-        let mut have = self.world.cancel.reading("looking", look).await?;
-        if !self.whole {
-            have.leftovers.clear();
-            have.unread.clear();
-        }
+        let look = async {
+            let mut have = observe(self.desired, self.registry, self.world).await?;
+            if !self.whole {
+                have.leftovers.clear();
+                have.unread.clear();
+            }
+            count(self.desired, &mut have, self.mode, self.registry, self.world).await?;
+            Ok(have)
+        };
+        let have = self.world.cancel.reading("looking", look).await?;
         let plan = plan::build(self.desired, &have, self.kinds, self.mode).map_err(Refusal::Problems)?;
         match plan::check::check(&plan, self.desired, &have, self.kinds, self.mode) {
             wrong if wrong.is_empty() => Ok((plan, have)),
@@ -94,7 +98,7 @@ impl Run<'_> {
         match have.looks.get(&cx.target) {
             None => leased(self.world, who).await,
             Some(Look::Present(seen))
-                if step.is_some() || self.registry.of(KindName::Bucket).owner_of(seen) == Owner::Ours =>
+                if step.is_some() || self.registry.of(KindName::Bucket).owner_of(seen).is_managed() =>
             {
                 lease::acquire(self.world, name, who, Terms::default()).await.map(Some)
             }
@@ -125,7 +129,7 @@ impl Run<'_> {
     /// Deletes what we have deleted and what came back by itself, which carries nobody's tags.
     async fn delete_again(&self, done: &Plan) -> OpResult<bool> {
         let mut again = false;
-        for step in done.steps.iter().filter(|step| self.mode == Mode::Destroy && comes_back(step)) {
+        for step in done.steps.iter().filter(|step| self.mode.destroys() && comes_back(step)) {
             let cx = OpCx { world: self.world, step: step.id, target: step.target.clone() };
             let driver = self.registry.of(step.target.kind);
             let seen = driver.look(&cx, &step.physical).await?;
@@ -156,7 +160,7 @@ impl Run<'_> {
                     (Verified::AsWanted, quiet.swap(true, Ordering::Relaxed) && !again)
                 }
                 Ok((plan, _)) => {
-                    let failed = |step: &Step| step.op.verb() == Verb::Delete && self.mode != Mode::Destroy;
+                    let failed = |step: &Step| step.op.verb() == Verb::Delete && !self.mode.destroys();
                     let words = |step: &Step| format!("{}: {}", step.target, step.why.join(", "));
                     let settled = plan.steps.iter().any(failed);
                     (Verified::Unlike(plan.steps.iter().map(words).collect()), settled)
@@ -187,7 +191,9 @@ pub async fn leased(world: &World, who: &Who) -> OpResult<Option<Lease>> {
     let Some(name) = world.wanted(KindName::Bucket).next() else { return Ok(None) };
     let cx = OpCx { world, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
-        Some(Owner::Ours) => lease::acquire(world, name, who, Terms::default()).await.map(Some),
+        Some(owner) if owner.is_managed() => {
+            lease::acquire(world, name, who, Terms::default()).await.map(Some)
+        }
         _ => Ok(None),
     }
 }

@@ -39,7 +39,7 @@ where
             Some((_, Owner::Ours)) => return Ok(()),
             // Tags may show later than what they are on.
             Some((_, Owner::Nobody)) => (cx.lag, "no tags yet".to_owned()),
-            Some((_, Owner::Other(_))) => return Err(taken),
+            Some((_, Owner::Other(_) | Owner::Adopted)) => return Err(taken),
             None => (cx.lag, "the name is not free yet".to_owned()),
         };
         if start.elapsed() > cx.timeout.unwrap_or(limit).min(limit) {
@@ -55,7 +55,7 @@ where
 pub async fn gone<D: Driver>(driver: &D, cx: &OpCx<'_>, physical: &str) -> OpResult<()> {
     cx.wait("gone", EVERY, LEAVING, || async {
         Ok(match driver.observe(cx, physical).await? {
-            Some(seen) if D::status(&seen).phase == Phase::Leaving || D::owner(&seen) == Owner::Ours => {
+            Some(seen) if D::status(&seen).phase == Phase::Leaving || D::owner(&seen).is_managed() => {
                 Probe::Pending(D::status(&seen).word)
             }
             // What is there without our tags is somebody else's, or a record that cannot be deleted.

@@ -18,7 +18,26 @@ pub enum Mode {
         /// Take over resources of the wanted names that carry no tags of ours.
         adopt: bool,
     },
-    Destroy,
+    Destroy {
+        /// Also delete what somebody else made or put there, instead of releasing it.
+        adopted: bool,
+    },
+}
+
+impl Mode {
+    pub fn destroys(self) -> bool {
+        matches!(self, Self::Destroy { .. })
+    }
+
+    /// Whether its plans may delete a bucket, so that one must know what lies in it.
+    pub fn deletes(self) -> bool {
+        matches!(self, Self::Destroy { .. } | Self::Deploy { prune: true, .. })
+    }
+
+    /// Whether it is agreed that what others made goes too.
+    pub(super) fn deletes_adopted(self) -> bool {
+        matches!(self, Self::Destroy { adopted: true })
+    }
 }
 
 /// What is to be done with one node.
@@ -48,7 +67,7 @@ pub fn build(
     mode: Mode,
 ) -> Result<Plan, Diagnostics> {
     let mut planner =
-        Planner { want, have, kinds, steps: Steps::default(), problems: Diagnostics::default() };
+        Planner { want, have, kinds, mode, steps: Steps::default(), problems: Diagnostics::default() };
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
@@ -57,9 +76,9 @@ pub fn build(
                 planner.delete_leftovers("no longer in the config", &everything);
             }
         }
-        Mode::Destroy => planner.destroy(),
+        Mode::Destroy { .. } => planner.destroy(),
     }
-    planner.finish(mode)
+    planner.finish()
 }
 
 /// The steps so far, with where to find them again.
@@ -83,7 +102,7 @@ impl Steps {
     ) {
         let id = self.list.len();
         match op.verb() {
-            Verb::Delete => self.gone.insert(target.clone(), id),
+            Verb::Delete | Verb::Release => self.gone.insert(target.clone(), id),
             Verb::Create | Verb::Update => self.made.insert(target.clone(), id),
         };
         self.list.push(Step { id, target: target.clone(), physical: physical.to_owned(), op, after, why });
@@ -94,6 +113,7 @@ struct Planner<'a> {
     want: &'a Desired,
     have: &'a Observed,
     kinds: &'a [Box<dyn AnyKind>],
+    mode: Mode,
     steps: Steps,
     problems: Diagnostics,
 }
@@ -201,24 +221,20 @@ impl<'a> Planner<'a> {
                 status.word
             )]);
         }
-        // What a fingerprinted resource is made of is in its name: if it is there, it is right.
-        let mut changes = if kind.fingerprinted() { Vec::new() } else { kind.changes(node, seen) };
-        match (kind.owner_of(seen), adopt) {
-            (Owner::Ours, _) => {}
-            (owner, true) => {
-                let from = if let Owner::Other(other) = owner { other } else { "nobody".into() };
-                let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
-                changes.insert(0, FieldChange { path: "owner".into(), from, to, needs: Needs::Update });
-            }
-            (owner, false) => {
-                let whose = match owner {
-                    Owner::Other(other) => format!("belongs to {other}"),
-                    _ => "carries no tags of this project".to_owned(),
-                };
-                let text = format!("{} `{}` exists and {whose}", node.id.kind.words(), node.physical);
-                self.problem(codes::FOREIGN, &node.id, text, "rename yours, or take it over with --adopt");
+        let owner = kind.owner_of(seen);
+        // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
+        let right = kind.fingerprinted() && owner == Owner::Ours;
+        let mut changes = if right { Vec::new() } else { kind.changes(node, seen) };
+        if !owner.is_managed() {
+            if let Err((text, help)) = may_adopt(kind, node, &owner, &changes, adopt) {
+                self.problem(codes::FOREIGN, &node.id, text, help);
                 return Decision::Keep;
             }
+            let from = if let Owner::Other(other) = &owner { other.clone() } else { "nobody".into() };
+            let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
+            let to =
+                if kind.adoptable() { format!("{to} (adopted: destroy will not delete it)") } else { to };
+            changes.insert(0, FieldChange { path: "owner".into(), from, to, needs: Needs::Update });
         }
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
@@ -250,7 +266,7 @@ impl<'a> Planner<'a> {
             }
         }
         match changes.iter().map(|c| c.needs).max() {
-            Some(Needs::Replace) if kind.owner_of(seen) != Owner::Ours => {
+            Some(Needs::Replace) if owner != Owner::Ours => {
                 // To make it again would delete what somebody else made.
                 let in_the_way =
                     changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
@@ -282,7 +298,7 @@ impl<'a> Planner<'a> {
     fn is_to_go(&self, node: &Node, seen: &Value) -> bool {
         let kind = self.kind(node.id.kind);
         match kind.owner_of(seen) {
-            Owner::Ours => true,
+            Owner::Ours | Owner::Adopted => true,
             Owner::Nobody => kind.status_of(seen).phase == Phase::Leaving,
             Owner::Other(_) => false,
         }
@@ -303,6 +319,7 @@ impl<'a> Planner<'a> {
                     );
                 }
                 Look::Present(seen) if self.is_to_go(node, seen) => {
+                    let adopted = self.kind(node.id.kind).owner_of(seen) == Owner::Adopted;
                     let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
                     let mut after: BTreeSet<StepId> =
                         users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();
@@ -310,12 +327,26 @@ impl<'a> Planner<'a> {
                         // The lease lies in it: while anything is left to delete, others are kept out.
                         after.extend(self.steps.list.iter().map(|step| step.id));
                     }
-                    self.steps.push(&node.id, &node.physical, Op::Delete, after, vec!["destroy".into()]);
+                    let (op, why) = self.removal(&node.id, adopted, "destroy");
+                    self.steps.push(&node.id, &node.physical, op, after, why);
                 }
                 Look::Present(_) => {}
             }
         }
         self.delete_leftovers("destroy", &BTreeSet::new());
+    }
+
+    /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
+    fn removal(&self, id: &ResourceId, adopted: bool, why: &str) -> (Op, Vec<String>) {
+        let others = self.have.contents.get(id).map(|contents| contents.others).unwrap_or_default();
+        if !adopted && others.is_empty() {
+            return (Op::Delete, vec![why.to_owned()]);
+        }
+        if self.mode.deletes_adopted() {
+            return (Op::DeleteWhole { others }, vec![why.to_owned()]);
+        }
+        let reason = if adopted { "it was there before this project" } else { "others put objects into it" };
+        (Op::Release, vec![format!("stays, without what is ours: {reason}")])
     }
 
     /// Deletes leftovers, each after those of the kinds that may use it.
@@ -330,7 +361,8 @@ impl<'a> Planner<'a> {
         for leftover in leftovers {
             let mut after = before.clone();
             after.extend(order::deletes_of_later_kinds(&self.steps.list, leftover.id.kind));
-            self.steps.push(&leftover.id, &leftover.physical, Op::Delete, after, vec![why.to_owned()]);
+            let (op, why) = self.removal(&leftover.id, leftover.adopted, why);
+            self.steps.push(&leftover.id, &leftover.physical, op, after, why);
         }
         // What stays in the config's graph may be used by a leftover: it goes after it.
         if before.is_empty() {
@@ -338,23 +370,58 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn finish(self, mode: Mode) -> Result<Plan, Diagnostics> {
+    fn finish(self) -> Result<Plan, Diagnostics> {
         if self.problems.has_errors() {
             return Err(self.problems);
         }
         let touched: BTreeSet<&ResourceId> = self.steps.list.iter().map(|s| &s.target).collect();
-        let unchanged = match mode {
+        let unchanged = match self.mode {
             Mode::Deploy { .. } => {
                 self.want.nodes.iter().filter(|n| !touched.contains(&n.id)).map(|n| n.id.clone()).collect()
             }
-            Mode::Destroy => Vec::new(),
+            Mode::Destroy { .. } => Vec::new(),
         };
         let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
+        let removed = self.steps.list.iter().filter(|s| s.op.verb().removes()).map(|s| &s.target);
+        let counted = removed.filter_map(|id| Some((id.clone(), self.have.contents.get(id)?.clone())));
         Ok(Plan {
             scope: self.want.scope.clone(),
             unchanged,
             leftovers,
+            contents: counted.collect(),
             steps: order::sorted(self.steps.list),
         })
     }
+}
+
+/// Whether what is not ours may be used by this project; else what to say, and what to do about it. Only kinds into
+/// which ours can be put beside what is there are adopted. Anything else is taken over if it is already as the config
+/// says, and never overwritten.
+fn may_adopt(
+    kind: &dyn AnyKind,
+    node: &Node,
+    owner: &Owner,
+    changes: &[FieldChange],
+    adopt: bool,
+) -> Result<(), (String, &'static str)> {
+    let what = format!("{} `{}`", node.id.kind.words(), node.physical);
+    let possible = kind.adoptable() || changes.is_empty();
+    if adopt && possible {
+        return Ok(());
+    }
+    if adopt {
+        let differs = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let text = format!("{what} is not ours, and taking it over would overwrite what is there: {differs}");
+        return Err((text, "delete it yourself, or rename yours"));
+    }
+    let whose = match owner {
+        Owner::Other(other) => format!("belongs to {other}"),
+        _ => "carries no tags of this project".to_owned(),
+    };
+    let help = if possible {
+        "rename yours, or take it over with --adopt"
+    } else {
+        "rename yours, or delete it yourself; it differs from yours, so it cannot be taken over"
+    };
+    Err((format!("{what} exists and {whose}"), help))
 }

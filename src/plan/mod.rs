@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{FieldChange, ResourceId, Scope};
+use crate::domain::{Contents, FieldChange, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -18,9 +18,22 @@ pub use build::{Mode, build};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Op {
-    Create { spec: Value },
-    Update { spec: Value, changes: Vec<FieldChange> },
+    Create {
+        spec: Value,
+    },
+    Update {
+        spec: Value,
+        changes: Vec<FieldChange>,
+    },
+    /// Deletes what opsctl made, and of what lies in it only what opsctl put there.
     Delete,
+    /// Takes out of somebody else's resource what opsctl put into it, tags included, and leaves the rest.
+    Release,
+    /// Deletes it with all that lies in it, whoever made it: only with `destroy --adopted`. The tally is of what others
+    /// put there, so that a plan says how much was agreed to.
+    DeleteWhole {
+        others: Tally,
+    },
 }
 
 impl Op {
@@ -28,7 +41,8 @@ impl Op {
         match self {
             Self::Create { .. } => Verb::Create,
             Self::Update { .. } => Verb::Update,
-            Self::Delete => Verb::Delete,
+            Self::Delete | Self::DeleteWhole { .. } => Verb::Delete,
+            Self::Release => Verb::Release,
         }
     }
 }
@@ -56,6 +70,8 @@ pub struct Plan {
     pub unchanged: Vec<ResourceId>,
     /// Owned, no longer wanted, and left alone without `--prune`.
     pub leftovers: Vec<Leftover>,
+    /// What lies in the resources that go. Not part of the fingerprint: others go on writing.
+    pub contents: BTreeMap<ResourceId, Contents>,
 }
 
 impl Plan {
@@ -76,6 +92,9 @@ pub struct Leftover {
     /// Kind and physical name: a superseded model has the same logical name as its successor.
     pub id: ResourceId,
     pub physical: String,
+    /// Somebody else made it: it is released, not deleted.
+    #[serde(default)]
+    pub adopted: bool,
 }
 
 /// What one look at AWS found. "May not look" is not "is not there".
@@ -95,4 +114,6 @@ pub struct Observed {
     pub leftovers: Vec<Leftover>,
     /// What may be a leftover and could not be looked at, and why.
     pub unread: Vec<(ResourceId, String)>,
+    /// What lies in resources that may go; counted only for plans that delete.
+    pub contents: BTreeMap<ResourceId, Contents>,
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Leftover, Step, StepId, Verb};
+use super::{Leftover, Step, StepId};
 use crate::resources::KindName;
 
 /// The deletes of kinds that may use `kind`: kinds refer only to kinds registered before them.
 pub(super) fn deletes_of_later_kinds(steps: &[Step], kind: KindName) -> BTreeSet<StepId> {
-    steps.iter().filter(|s| s.op.verb() == Verb::Delete && s.target.kind > kind).map(|s| s.id).collect()
+    steps.iter().filter(|s| s.op.verb().removes() && s.target.kind > kind).map(|s| s.id).collect()
 }
 
 /// Adds the edges from the deletes of leftovers to the deletes of the wanted resources they may use.
@@ -15,10 +15,10 @@ pub(super) fn wanted_after_leftovers(steps: &mut [Step], leftovers: &[Leftover])
     let leftover: BTreeSet<_> = leftovers.iter().map(|l| &l.id).collect();
     let gone: Vec<(KindName, StepId)> = steps
         .iter()
-        .filter(|s| s.op.verb() == Verb::Delete && leftover.contains(&s.target))
+        .filter(|s| s.op.verb().removes() && leftover.contains(&s.target))
         .map(|s| (s.target.kind, s.id))
         .collect();
-    for step in steps.iter_mut().filter(|s| s.op.verb() == Verb::Delete && !leftover.contains(&s.target)) {
+    for step in steps.iter_mut().filter(|s| s.op.verb().removes() && !leftover.contains(&s.target)) {
         step.after.extend(gone.iter().filter(|(kind, _)| *kind > step.target.kind).map(|(_, id)| *id));
     }
 }

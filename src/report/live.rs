@@ -198,6 +198,7 @@ fn doing(verb: Verb) -> &'static str {
         Verb::Create => "creating",
         Verb::Update => "updating",
         Verb::Delete => "deleting",
+        Verb::Release => "releasing",
     }
 }
 
@@ -206,5 +207,6 @@ fn done(verb: Verb) -> &'static str {
         Verb::Create => "created",
         Verb::Update => "updated",
         Verb::Delete => "deleted",
+        Verb::Release => "released",
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::desired::Desired;
-use crate::domain::{FieldChange, Human};
+use crate::domain::{Contents, FieldChange, Human};
 use crate::plan::{Op, Plan, Step, Verb};
 use crate::resources::AnyKind;
 
@@ -19,6 +19,9 @@ pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool,
     let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(&place));
     for step in &plan.steps {
         one_step(&mut text, step, want, kinds, why, styles);
+        for line in inside(step, plan.contents.get(&step.target)) {
+            let _ = writeln!(text, "      {line}");
+        }
     }
     if plan.is_empty() {
         let _ = writeln!(text, "Nothing to do{}.", as_the_config_says(plan.unchanged.len()));
@@ -26,10 +29,14 @@ pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool,
         let count = |verb| plan.steps.iter().filter(|s| s.op.verb() == verb).count();
         let _ = writeln!(
             text,
-            "\n{} to create, {} to update, {} to delete, {} unchanged{}",
+            "\n{} to create, {} to update, {} to delete{}, {} unchanged{}",
             count(Verb::Create),
             count(Verb::Update),
             count(Verb::Delete),
+            Some(count(Verb::Release))
+                .filter(|n| *n > 0)
+                .map(|n| format!(", {n} to release"))
+                .unwrap_or_default(),
             plan.unchanged.len(),
             longest(plan, kinds).map(|time| format!("; AWS usually takes about {time}")).unwrap_or_default(),
         );
@@ -64,6 +71,7 @@ fn one_step(
         Verb::Create => styles.create(&format!("+ {target}")),
         Verb::Update => styles.update(&format!("~ {target}")),
         Verb::Delete => styles.delete(&format!("- {target}")),
+        Verb::Release => styles.update(&format!("< {target}")),
     };
     let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
     let kind = kinds.iter().find(|k| k.kind() == step.target.kind);
@@ -91,6 +99,33 @@ fn one_step(
     }
 }
 
+/// What goes with a resource and what stays, so that a yes is a yes to all of it.
+fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Contents { ours, others, examples } = contents.cloned().unwrap_or_default();
+    let named = || {
+        let more = if others.objects + others.old_versions > examples.len() as u64 { ", …" } else { "" };
+        let names: Vec<String> = examples.iter().map(|key| printable(key)).collect();
+        format!("{}{more}", names.join(", "))
+    };
+    if !ours.is_empty() && step.op.verb().removes() {
+        lines.push(format!("deletes in it {ours} of this project"));
+    }
+    if !others.is_empty() {
+        let word = if step.op == Op::Release { "leaves in it" } else { "deletes in it" };
+        lines.push(format!("{word} {others} that opsctl did not put there: {}", named()));
+    }
+    if step.op == Op::Release {
+        lines.push("`opsctl destroy --adopted` would delete it too, with all that is in it".into());
+    }
+    lines
+}
+
+/// Names of others' objects may hold anything.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// The longest chain of usual times: what is parallel costs nothing extra.
 fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
     let mut ends: Vec<u64> = Vec::new();
@@ -114,6 +149,8 @@ pub fn json(plan: &Plan) -> Value {
         json!({
             "id": step.id, "target": step.target, "op": step.op.verb(), "physical": step.physical,
             "after": step.after, "why": step.why, "changes": changes,
+            // What lies in it: `ours` goes, `others` goes only with the whole.
+            "contents": plan.contents.get(&step.target), "whole": matches!(step.op, Op::DeleteWhole { .. }),
         })
     };
     json!({

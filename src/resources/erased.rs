@@ -18,6 +18,7 @@ pub trait AnyKind: Send + Sync {
     fn part(&self) -> Option<KindName>;
     fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn fingerprinted(&self) -> bool;
+    fn adoptable(&self) -> bool;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
@@ -54,6 +55,10 @@ impl<K: Kind> AnyKind for K {
 
     fn fingerprinted(&self) -> bool {
         K::FINGERPRINTED
+    }
+
+    fn adoptable(&self) -> bool {
+        K::ADOPTABLE
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
@@ -116,6 +121,7 @@ mod driver {
     use serde_json::Value;
 
     use super::{AnyKind, typed};
+    use crate::domain::{Contents, Owner};
     use crate::engine::{Driver, Found, OpCx, OpError, gone};
     use crate::plan::{Op, Step};
     use crate::resources::KindName;
@@ -131,6 +137,12 @@ mod driver {
         fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
         fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str)
         -> BoxFuture<'a, Result<(), OpError>>;
+        fn count<'a>(
+            &'a self,
+            cx: &'a OpCx<'a>,
+            physical: &'a str,
+            owner: &'a Owner,
+        ) -> BoxFuture<'a, Result<Option<Contents>, OpError>>;
     }
 
     impl<D: Driver> AnyDriver for D {
@@ -160,6 +172,11 @@ mod driver {
                         self.delete(cx, &step.physical).await?;
                         gone(self, cx, &step.physical).await
                     }
+                    Op::DeleteWhole { .. } => {
+                        self.delete_whole(cx, &step.physical).await?;
+                        gone(self, cx, &step.physical).await
+                    }
+                    Op::Release => self.release(cx, &step.physical).await,
                 }
             })
         }
@@ -170,6 +187,15 @@ mod driver {
             physical: &'a str,
         ) -> BoxFuture<'a, Result<(), OpError>> {
             Box::pin(self.adopt(cx, physical))
+        }
+
+        fn count<'a>(
+            &'a self,
+            cx: &'a OpCx<'a>,
+            physical: &'a str,
+            owner: &'a Owner,
+        ) -> BoxFuture<'a, Result<Option<Contents>, OpError>> {
+            Box::pin(self.contents(cx, physical, owner))
         }
     }
 

@@ -22,6 +22,9 @@ pub trait Kind: Send + Sync + 'static {
     const PART_OF: Option<KindName> = None;
     /// Its content is in its name (D4): a change makes a new one beside the old.
     const FINGERPRINTED: bool = false;
+    /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs then look
+    /// only at that. A resource of another kind is taken over only when it is already as wanted.
+    const ADOPTABLE: bool = false;
 
     /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
     type Section: DeserializeOwned + JsonSchema;

@@ -13,16 +13,17 @@ use regex_lite::Regex;
 ///
 /// `config`, `desired` and `resources` lean on each other on purpose: sections are typed by their kinds, the graph is
 /// filled by them, and the schema of the file is joined from theirs.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("archive", &[]),
     ("audit", &[]),
+    ("iam", &[]),
     ("inputs", &[]),
     ("limits", &[]),
     ("config", &["limits", "resources"]),
     ("desired", &["config", "inputs", "limits", "resources"]),
     ("plan", &["desired", "resources"]),
-    ("resources", &["archive", "config", "desired", "inputs", "limits"]),
+    ("resources", &["archive", "config", "desired", "iam", "inputs", "limits"]),
     ("report", &["config", "desired", "plan", "resources"]),
     ("aws", &["engine"]),
     ("engine", &["aws", "desired", "inputs", "plan", "resources"]),

@@ -7,7 +7,7 @@ use opsctl::engine::OpCx;
 use opsctl::plan::{Mode, Op};
 use opsctl::resources::KindName;
 
-use crate::support::inside::{self, DEPLOY, Project, sandbox};
+use crate::support::inside::{self, DEPLOY, DESTROY, Project, sandbox};
 
 async fn perform(project: &Project, node: &Node, op: Op) {
     let verb = op.verb();
@@ -63,8 +63,8 @@ async fn each_kind_keeps_the_contract() {
         assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "{} made again", node.id);
     }
 
-    project.succeed(Mode::Destroy).await;
-    assert_eq!(project.steps(Mode::Destroy).await, Vec::<String>::new());
+    project.succeed(DESTROY).await;
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
     let have = project.observe().await.expect("readable");
     assert!(have.leftovers.is_empty(), "{:?}", have.leftovers);
     sandbox.stop().await;
@@ -103,7 +103,7 @@ async fn the_kinds_declare_every_action_they_use() {
     let sandbox = sandbox(folder.path()).await;
     let project = Project::open(&sandbox).await;
     project.succeed(DEPLOY).await;
-    project.succeed(Mode::Destroy).await;
+    project.succeed(DESTROY).await;
     // S3 names its actions differently from its operations
     // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
     let renamed = BTreeMap::from([

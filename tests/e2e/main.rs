@@ -16,6 +16,7 @@ mod retrain;
 mod run;
 mod sandbox;
 mod stops;
+mod strangers;
 mod support;
 mod upload;
 mod wire;

@@ -75,8 +75,8 @@ async fn what_is_still_being_deleted_is_made_again_when_it_is_gone() {
         project.desired.nodes.iter().find(|node| node.id.kind == KindName::Notebook).expect("a notebook");
     let error = delete_in_haste(&sandbox, notebook).await.expect_err("it is cut short");
     assert_eq!(error.kind, OpErrorKind::Cancelled, "{error}");
-    project.succeed(Mode::Destroy).await;
-    assert_eq!(project.steps(Mode::Destroy).await, Vec::<String>::new());
+    project.succeed(Mode::Destroy { adopted: false }).await;
+    assert_eq!(project.steps(Mode::Destroy { adopted: false }).await, Vec::<String>::new());
     assert_eq!(lifecycle_configs(&project).await, Vec::<String>::new());
     sandbox.stop().await;
 }
@@ -116,12 +116,14 @@ async fn a_lifecycle_configuration_that_was_left_goes_or_is_used_again() {
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
     leave().await;
-    assert!(project.steps(Mode::Destroy).await.contains(&"delete notebook/lab".to_owned()));
+    assert!(
+        project.steps(Mode::Destroy { adopted: false }).await.contains(&"delete notebook/lab".to_owned())
+    );
 
     // One of the same beginning that somebody else wrote is not ours.
     let call = sagemaker.create_notebook_instance_lifecycle_config();
     call.notebook_instance_lifecycle_config_name("digits-dev-theirs").send().await.expect("made");
-    project.succeed(Mode::Destroy).await;
+    project.succeed(Mode::Destroy { adopted: false }).await;
     assert_eq!(lifecycle_configs(&project).await, ["digits-dev-theirs"]);
     sandbox.stop().await;
 }

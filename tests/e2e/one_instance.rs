@@ -96,7 +96,7 @@ async fn a_job_that_was_just_started_is_destroyed_with_its_instance() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = realistic(folder.path(), 20.0).await;
     let project = killed_at_the_start(&sandbox).await;
-    project.succeed(Mode::Destroy).await;
+    project.succeed(Mode::Destroy { adopted: false }).await;
     assert_eq!(instances(&project).await, [InstanceStateName::Terminated]);
     sandbox.stop().await;
 }

@@ -14,7 +14,7 @@ use opsctl::sandbox::Sandbox;
 use crate::support::World;
 use crate::support::inside::{DEPLOY, Project, sandbox};
 
-const DESTROY: Mode = Mode::Destroy;
+const DESTROY: Mode = Mode::Destroy { adopted: false };
 
 const BUCKET: &str = "[project]\nname = \"streams\"\nregion = \"us-east-1\"\n";
 

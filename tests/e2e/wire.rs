@@ -179,7 +179,7 @@ async fn every_member_that_is_sent_is_known_and_within_its_limits() {
         text.replace("epochs = ", "spare = \"1.10\"\nepochs = ")
     });
     other.await.succeed(DEPLOY).await;
-    project.succeed(Mode::Destroy).await;
+    project.succeed(Mode::Destroy { adopted: false }).await;
 
     // How EC2's query protocol names lists.
     let renamed = BTreeMap::from([

@@ -1,21 +1,24 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
     CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, TransitionDefaultMinimumObjectSize,
+    VersioningConfiguration,
 };
 use futures_util::{future::try_join5, try_join};
+use serde_json::Value;
 
-use super::{Bucket, Seen, Spec, empty};
-use crate::domain::{FieldChange, Owner};
-use crate::resources::KindName;
+use super::spec::Rule;
+use super::{Bucket, Keys, Seen, Spec, empty};
+use crate::domain::{Contents, FieldChange, Owner, Scope};
 use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
-
-/// One lifecycle rule of ours; the call replaces all rules (aws-facts §3.3).
-const RULE: &str = "opsctl";
+use crate::iam;
+use crate::resources::KindName;
+use crate::resources::data;
 
 impl Driver for Bucket {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -39,11 +42,7 @@ impl Driver for Bucket {
         let encryption =
             async { s3.get_bucket_encryption().bucket(bucket).send().await.op("s3:GetEncryptionConfiguration").found() };
         let versioning = versioned(cx, bucket);
-        let policy = async { s3.get_bucket_policy().bucket(bucket).send().await.op("s3:GetBucketPolicy").found() };
-        let lifecycle = async {
-            let got = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
-            got.op("s3:GetLifecycleConfiguration").found()
-        };
+        let (policy, lifecycle) = (policy(cx, bucket), lifecycle(cx, bucket));
         let (head, (tags, block, encryption, versioning, policy), lifecycle) =
             try_join!(head, try_join5(tags, block, encryption, versioning, policy), lifecycle)?;
         let Some(head) = head else { return Ok(None) };
@@ -53,8 +52,8 @@ impl Driver for Bucket {
         }
         let tags: Vec<Tag> = tags.map(|t| t.tag_set).unwrap_or_default();
         let block = block.and_then(|b| b.public_access_block_configuration);
-        let rules = lifecycle.map(|l| l.rules.unwrap_or_default()).unwrap_or_default();
-        let rule = rules.iter().find(|r| r.id() == Some(RULE) && *r.status() == ExpirationStatus::Enabled);
+        let rules = lifecycle.and_then(|l| l.rules).unwrap_or_default();
+        let rules = rules.iter().filter(|r| *r.status() == ExpirationStatus::Enabled);
         Ok(Some(Seen {
             owner: Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope),
             public_access_blocked: block.is_some_and(|b| {
@@ -67,28 +66,60 @@ impl Driver for Bucket {
                 Some(rule.apply_server_side_encryption_by_default?.sse_algorithm.as_str().to_owned())
             }),
             versioning,
-            policy: policy.and_then(|p| serde_json::from_str(p.policy()?).ok()),
-            keep_old_versions_days: rule.and_then(|r| r.noncurrent_version_expiration()?.noncurrent_days()),
-            abort_uploads_days: rule.and_then(|r| r.abort_incomplete_multipart_upload()?.days_after_initiation()),
+            policy,
+            rules: rules.filter_map(own_rule).collect(),
         }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
         found(cx, bucket).await?;
-        settings(cx, bucket, spec).await
+        settings(cx, bucket).await?;
+        put_policy(cx, bucket, &spec.policy).await?;
+        put_rules(cx, bucket, &spec.rules(true)).await
     }
 
     async fn update(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        settings(cx, bucket, spec).await
+        if owner(cx, bucket).await? == Some(Owner::Ours) {
+            settings(cx, bucket).await?;
+            put_policy(cx, bucket, &spec.policy).await?;
+            return put_rules(cx, bucket, &spec.rules(true)).await;
+        }
+        let seen = policy(cx, bucket).await?;
+        if !seen.as_ref().is_some_and(|seen| iam::has(seen, &spec.statement)) {
+            put_policy(cx, bucket, &iam::with(seen.as_ref(), &spec.statement)).await?;
+        }
+        put_rules(cx, bucket, &spec.rules(false)).await
+    }
+
+    async fn contents(&self, cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Option<Contents>> {
+        let keys = keys(cx, bucket, owner).await?;
+        Ok(Some(empty::count(cx, bucket, |key| keys.ours(key)).await?))
     }
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-        // Somebody may still write while we delete: empty and try again until both agree.
+        let keys = keys(cx, bucket, &Owner::Ours).await?;
+        let without_ours = || async {
+            match empty::remove(cx, bucket, "", |key| keys.ours(key)).await? {
+                0 => Ok(()),
+                others => {
+                    let message = format!("others have put {others} objects into the bucket since it was planned to go");
+                    Err(OpError::new("s3:DeleteBucket", OpErrorKind::ChangedMeanwhile, message))
+                }
+            }
+        };
+        without_ours().await?;
+        unguard(cx, bucket);
+        // What we run may still write while we delete: empty and try again until both agree.
+        cx.retry_busy("s3:DeleteBucket", || async {
+            without_ours().await?;
+            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op("s3:DeleteBucket").gone()
+        })
+        .await
+    }
+
+    async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         empty::empty(cx, bucket, "").await?;
-        // All but the lease is gone, of the bucket and of what it guarded: it goes too.
-        if cx.wanted(KindName::Bucket).any(|name| name == bucket) {
-            cx.aws.fence.open();
-        }
+        unguard(cx, bucket);
         cx.retry_busy("s3:DeleteBucket", || async {
             empty::empty(cx, bucket, "").await?;
             cx.aws.s3.delete_bucket().bucket(bucket).send().await.op("s3:DeleteBucket").gone()
@@ -96,24 +127,91 @@ impl Driver for Bucket {
         .await
     }
 
-    async fn adopt(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-        // PutBucketTagging replaces the set, so what others put there is kept.
-        let existing = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
-        let existing: BTreeMap<String, String> = existing
-            .map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect())
-            .unwrap_or_default();
-        let mut tags = existing.clone();
-        tags.extend(cx.tags());
-        if tags == existing {
-            return Ok(());
+    async fn release(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
+        let Some(owner) = owner(cx, bucket).await? else { return Ok(()) };
+        let keys = keys(cx, bucket, &owner).await?;
+        empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
+        if let Some(seen) = policy(cx, bucket).await? {
+            match iam::without(&seen, &Self::SIDS) {
+                Some(rest) if rest == seen => {}
+                Some(rest) => put_policy(cx, bucket, &rest).await?,
+                None => {
+                    cx.retry_busy("s3:DeleteBucketPolicy", || async {
+                        let call = cx.aws.s3.delete_bucket_policy().bucket(bucket).send().await;
+                        call.op("s3:DeleteBucketPolicy").gone()
+                    })
+                    .await?;
+                }
+            }
         }
-        let tagging = Tagging::builder().set_tag_set(Some(tag_set(tags))).build().expect("the set is set");
-        cx.retry_busy("s3:PutBucketTagging", || async {
-            let call = cx.aws.s3.put_bucket_tagging().bucket(bucket).tagging(tagging.clone());
-            call.send().await.op("s3:PutBucketTagging").map(drop)
-        })
-        .await
+        put_rules(cx, bucket, &BTreeMap::new()).await?;
+        unguard(cx, bucket);
+        empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
+        // Last, so that a run that is killed before finds the bucket again.
+        untag(cx, bucket).await
     }
+
+    async fn adopt(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
+        tag(cx, bucket, cx.adopted_tags()).await
+    }
+}
+
+async fn tags(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeMap<String, String>> {
+    let found = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    Ok(found.map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
+}
+
+/// Adds tags. PutBucketTagging replaces the set, so what others put there is put again.
+async fn tag(cx: &OpCx<'_>, bucket: &str, more: BTreeMap<String, String>) -> OpResult<()> {
+    let existing = tags(cx, bucket).await?;
+    let mut all = existing.clone();
+    all.extend(more);
+    if all == existing { Ok(()) } else { put_tags(cx, bucket, all).await }
+}
+
+/// Takes our tags off.
+async fn untag(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
+    let mut rest = tags(cx, bucket).await?;
+    rest.retain(|key, _| !Scope::tag_keys().contains(&key.as_str()));
+    if !rest.is_empty() {
+        return put_tags(cx, bucket, rest).await;
+    }
+    cx.retry_busy("s3:PutBucketTagging", || async {
+        cx.aws.s3.delete_bucket_tagging().bucket(bucket).send().await.op("s3:PutBucketTagging").gone()
+    })
+    .await
+}
+
+async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -> OpResult<()> {
+    let tagging = Tagging::builder().set_tag_set(Some(tag_set(tags))).build().expect("the set is set");
+    cx.retry_busy("s3:PutBucketTagging", || async {
+        let call = cx.aws.s3.put_bucket_tagging().bucket(bucket).tagging(tagging.clone());
+        call.send().await.op("s3:PutBucketTagging").map(drop)
+    })
+    .await
+}
+
+/// How to tell our objects in this bucket. In one that opsctl made, the folders of the config's data sets are ours
+/// whatever is in them; elsewhere only what their manifests name.
+async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
+    let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
+    let data_sets: BTreeSet<String> = match owner {
+        Owner::Ours => wanted.map(str::to_owned).collect(),
+        _ => BTreeSet::new(),
+    };
+    let mut keys = Keys { folders: Keys::folders(&cx.scope), data_sets, ..Keys::default() };
+    let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix("data/").delimiter("/");
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("s3:ListBucket").found()? else { break };
+        let names = page.contents().iter().filter_map(|object| Keys::data_set_of(object.key()?));
+        for name in names.filter(|name| !keys.data_sets.contains(*name)) {
+            let prefix = format!("data/{name}/");
+            let paths = data::uploaded(cx, &format!("s3://{bucket}/{prefix}")).await?;
+            keys.uploaded.extend(paths.into_iter().map(|path| format!("{prefix}{path}")));
+        }
+    }
+    Ok(keys)
 }
 
 /// Makes the bucket, with its tags and nothing else yet.
@@ -134,7 +232,14 @@ pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
     };
     make(&Bucket, cx, bucket, action, || cx.retry_busy(action, create)).await?;
     // A read; emulators that leave the tags out are given them here.
-    Bucket.adopt(cx, bucket).await
+    tag(cx, bucket, cx.tags()).await
+}
+
+/// All but the lease is gone, of the bucket and of what it guarded: it goes too.
+fn unguard(cx: &OpCx<'_>, bucket: &str) {
+    if cx.wanted(KindName::Bucket).any(|name| name == bucket) {
+        cx.aws.fence.open();
+    }
 }
 
 /// Whose a bucket is; `None`: there is none, or it has no tags.
@@ -163,8 +268,88 @@ async fn versioned(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
     }
 }
 
-/// Brings every setting to its value, one after another: calls in a row collide (aws-facts §1.4).
-async fn settings(cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
+async fn policy(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Value>> {
+    let found = cx.aws.s3.get_bucket_policy().bucket(bucket).send().await.op("s3:GetBucketPolicy").found()?;
+    Ok(found.and_then(|p| serde_json::from_str(p.policy()?).ok()))
+}
+
+async fn put_policy(cx: &OpCx<'_>, bucket: &str, policy: &Value) -> OpResult<()> {
+    cx.retry_busy("s3:PutBucketPolicy", || async {
+        let call = cx.aws.s3.put_bucket_policy().bucket(bucket).policy(policy.to_string());
+        call.send().await.op("s3:PutBucketPolicy").map(drop)
+    })
+    .await
+}
+
+async fn lifecycle(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<GetBucketLifecycleConfigurationOutput>> {
+    let got = cx.aws.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+    got.op("s3:GetLifecycleConfiguration").found()
+}
+
+/// A rule of ours, by its id.
+fn own_rule(rule: &LifecycleRule) -> Option<(String, Rule)> {
+    let id = rule.id().filter(|id| Bucket::is_own_rule(id))?;
+    let rule = Rule {
+        prefix: rule.filter().and_then(|f| f.prefix()).unwrap_or_default().to_owned(),
+        keep_old_versions_days: rule.noncurrent_version_expiration().and_then(|e| e.noncurrent_days()),
+        abort_uploads_days: rule.abort_incomplete_multipart_upload().and_then(|a| a.days_after_initiation()),
+    };
+    Some((id.to_owned(), rule))
+}
+
+/// Makes our rules these. The call replaces all rules, so those of others are put again.
+async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, Rule>) -> OpResult<()> {
+    let found = lifecycle(cx, bucket).await?;
+    let smallest = found.as_ref().and_then(|l| l.transition_default_minimum_object_size.clone());
+    let existing = found.and_then(|l| l.rules).unwrap_or_default();
+    let others = existing.iter().filter(|rule| !rule.id().is_some_and(Bucket::is_own_rule)).cloned();
+    let rules: Vec<LifecycleRule> = others.chain(ours.iter().map(|(id, rule)| lifecycle_rule(id, rule))).collect();
+    if rules == existing {
+        return Ok(());
+    }
+    if rules.is_empty() {
+        return cx
+            .retry_busy("s3:PutLifecycleConfiguration", || async {
+                let call = cx.aws.s3.delete_bucket_lifecycle().bucket(bucket).send().await;
+                call.op("s3:PutLifecycleConfiguration").gone()
+            })
+            .await;
+    }
+    put_lifecycle(cx, bucket, rules, smallest).await
+}
+
+async fn put_lifecycle(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    rules: Vec<LifecycleRule>,
+    smallest: Option<TransitionDefaultMinimumObjectSize>,
+) -> OpResult<()> {
+    let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().expect("complete");
+    cx.retry_busy("s3:PutLifecycleConfiguration", || async {
+        let call = cx.aws.s3.put_bucket_lifecycle_configuration().bucket(bucket);
+        let call = call.lifecycle_configuration(configuration.clone());
+        let call = call.set_transition_default_minimum_object_size(smallest.clone());
+        call.send().await.op("s3:PutLifecycleConfiguration").map(drop)
+    })
+    .await
+}
+
+fn lifecycle_rule(id: &str, rule: &Rule) -> LifecycleRule {
+    let old = NoncurrentVersionExpiration::builder().set_noncurrent_days(rule.keep_old_versions_days).build();
+    let uploads =
+        AbortIncompleteMultipartUpload::builder().set_days_after_initiation(rule.abort_uploads_days).build();
+    LifecycleRule::builder()
+        .id(id)
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
+        .noncurrent_version_expiration(old)
+        .abort_incomplete_multipart_upload(uploads)
+        .build()
+        .expect("complete")
+}
+
+/// Brings every setting of our own bucket to its value, one after another: calls in a row collide.
+async fn settings(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
     let s3 = &cx.aws.s3;
     let blocked = PublicAccessBlockConfiguration::builder()
         .block_public_acls(true)
@@ -179,20 +364,6 @@ async fn settings(cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
         .build()
         .expect("complete");
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-    let rule = LifecycleRule::builder()
-        .id(RULE)
-        .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .noncurrent_version_expiration(
-            NoncurrentVersionExpiration::builder().noncurrent_days(spec.keep_old_versions_days).build(),
-        )
-        .abort_incomplete_multipart_upload(
-            AbortIncompleteMultipartUpload::builder().days_after_initiation(spec.abort_uploads_days).build(),
-        )
-        .build()
-        .expect("complete");
-    let lifecycle = BucketLifecycleConfiguration::builder().rules(rule).build().expect("complete");
-
     macro_rules! put {
         ($action:literal, $call:expr) => {
             cx.retry_busy($action, || async { $call.bucket(bucket).send().await.op($action).map(drop) }).await?
@@ -207,10 +378,5 @@ async fn settings(cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
         s3.put_bucket_encryption().server_side_encryption_configuration(encryption.clone())
     );
     put!("s3:PutBucketVersioning", s3.put_bucket_versioning().versioning_configuration(versioning.clone()));
-    put!("s3:PutBucketPolicy", s3.put_bucket_policy().policy(spec.policy.to_string()));
-    put!(
-        "s3:PutLifecycleConfiguration",
-        s3.put_bucket_lifecycle_configuration().lifecycle_configuration(lifecycle.clone())
-    );
     Ok(())
 }

@@ -1,48 +1,137 @@
-//! Deletes every version of every object under a prefix.
+//! Deletes versions of objects, and counts them before.
+//! https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier, ObjectVersion};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::engine::lease;
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{Contents, Tally};
+use crate::engine::{Expected, OpCx, OpError, OpResult, Outcomes, classify, lease};
 
-/// Versions and delete markers alike, a page at a time, and uploads that were never completed.
-/// https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html
+/// One version of an object, or the marker that it was deleted.
+struct Version {
+    key: String,
+    id: Option<String>,
+    bytes: u64,
+    /// The one that a reader gets.
+    current: bool,
+}
+
+/// Every version under a prefix, a page at a time.
+struct Pages<'a> {
+    cx: &'a OpCx<'a>,
+    bucket: &'a str,
+    prefix: &'a str,
+    /// Where the next page begins; `None` after the last.
+    next: Option<(Option<String>, Option<String>)>,
+}
+
+impl<'a> Pages<'a> {
+    fn of(cx: &'a OpCx<'a>, bucket: &'a str, prefix: &'a str) -> Self {
+        Self { cx, bucket, prefix, next: Some((None, None)) }
+    }
+
+    async fn next(&mut self) -> OpResult<Option<Vec<Version>>> {
+        let Some((key, id)) = self.next.take() else { return Ok(None) };
+        let call = self.cx.aws.s3.list_object_versions().bucket(self.bucket).prefix(self.prefix);
+        let call = call.set_key_marker(key).set_version_id_marker(id);
+        let page = call.send().await.op("s3:ListBucketVersions").found()?;
+        let Some(page) = page else { return Ok(None) };
+        if page.is_truncated() == Some(true) {
+            self.next = Some((page.next_key_marker, page.next_version_id_marker));
+        }
+        let versions = page.versions.unwrap_or_default().into_iter().filter_map(|v| {
+            let bytes = v.size.unwrap_or_default().unsigned_abs();
+            Some(Version { key: v.key?, id: v.version_id, bytes, current: v.is_latest.unwrap_or(true) })
+        });
+        let markers = page.delete_markers.unwrap_or_default().into_iter();
+        let markers = markers.filter_map(|m| {
+            Some(Version { key: m.key?, id: m.version_id, bytes: 0, current: false })
+        });
+        Ok(Some(versions.chain(markers).collect()))
+    }
+}
+
+/// Deletes everything under a prefix.
 pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
+    remove(cx, bucket, prefix, |_| true).await.map(drop)
+}
+
+/// Deletes every version under a prefix whose key is `ours`, delete markers and uploads that were never completed
+/// included, and gives the number of other versions.
+pub async fn remove(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    ours: impl Fn(&str) -> bool,
+) -> OpResult<usize> {
     let s3 = &cx.aws.s3;
-    // What was listed is deleted before the next look, so the first page is always the next one.
-    loop {
-        let page = s3.list_object_versions().bucket(bucket).prefix(prefix).send().await;
-        let Some(page) = page.op("s3:ListBucketVersions").found()? else { return Ok(()) };
-        // What keeps others out goes last.
-        let guards = |v: &ObjectVersion| v.key() == Some(lease::KEY) && v.is_latest() == Some(true) && cx.aws.fence.is_held();
-        let versions = page.versions().iter().filter(|v| !guards(v)).map(|v| (v.key(), v.version_id()));
-        let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
+    let mut pages = Pages::of(cx, bucket, prefix);
+    let mut others = 0;
+    while let Some(mut versions) = pages.next().await? {
+        // What keeps other runs out goes last.
+        versions.retain(|v| !(v.current && v.key == lease::KEY && cx.aws.fence.is_held()));
+        let all = versions.len();
         let objects: Vec<ObjectIdentifier> = versions
-            .chain(markers)
-            .filter_map(|(key, version)| {
-                ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
-            })
+            .into_iter()
+            .filter(|v| ours(&v.key))
+            .filter_map(|v| ObjectIdentifier::builder().key(v.key).set_version_id(v.id).build().ok())
             .collect();
+        others += all - objects.len();
         if objects.is_empty() {
-            break;
+            continue;
         }
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
         let deleted = s3.delete_objects().bucket(bucket).delete(delete).send().await.op("s3:DeleteObjectVersion")?;
-        // A 200 may carry errors of single keys (aws-facts §3.1).
+        // A 200 may carry errors of single keys.
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
         if let Some(error) = deleted.errors().first() {
-            let (key, why) = (error.key().unwrap_or_default(), error.message().unwrap_or_default());
-            return Err(OpError::new("s3:DeleteObjectVersion", OpErrorKind::Denied, format!("{key}: {why}")));
+            let [key, code, why] = [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
+            let kind = classify("s3", code, why, 200);
+            return Err(OpError::new("s3:DeleteObjectVersion", kind, format!("{code}: {key}: {why}")));
         }
     }
+    let mut uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
     loop {
-        let page = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
-        let page = page.op("s3:ListBucketMultipartUploads")?;
-        if page.uploads().is_empty() {
-            return Ok(());
-        }
+        let Some(page) = uploads.op("s3:ListBucketMultipartUploads").found()? else { return Ok(others) };
         for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
-            let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
-            abort.send().await.op("s3:AbortMultipartUpload").gone()?;
+            if ours(key) {
+                let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
+                abort.send().await.op("s3:AbortMultipartUpload").gone()?;
+            }
         }
+        if page.is_truncated() != Some(true) {
+            return Ok(others);
+        }
+        let call = s3.list_multipart_uploads().bucket(bucket).prefix(prefix);
+        let call = call.set_key_marker(page.next_key_marker).set_upload_id_marker(page.next_upload_id_marker);
+        uploads = call.send().await;
+    }
+}
+
+/// Counts what lies in a bucket, by whether its key is `ours`.
+pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&str) -> bool) -> OpResult<Contents> {
+    const EXAMPLES: usize = 3;
+    let mut contents = Contents::default();
+    let mut pages = Pages::of(cx, bucket, "");
+    while let Some(versions) = pages.next().await? {
+        for version in versions {
+            if ours(&version.key) {
+                add(&mut contents.ours, &version);
+                continue;
+            }
+            add(&mut contents.others, &version);
+            if contents.examples.len() < EXAMPLES && contents.examples.last() != Some(&version.key) {
+                contents.examples.push(version.key);
+            }
+        }
+    }
+    Ok(contents)
+}
+
+fn add(tally: &mut Tally, version: &Version) {
+    tally.bytes += version.bytes;
+    if version.current {
+        tally.objects += 1;
+    } else {
+        tally.old_versions += 1;
     }
 }

@@ -3,13 +3,18 @@
 //! Calls: HeadBucket, CreateBucket, GetBucketTagging … one Get and one Put per setting, DeleteObjects, DeleteBucket.
 //! Quirks (aws-facts §3): us-east-1 wants no LocationConstraint; settings calls in a row collide with
 //! `OperationAborted`, so they go one after another; deletion wants every version and marker gone first.
+//!
+//! An adopted bucket keeps its settings. It gets one statement and some lifecycle rules, for the folders that are
+//! ours, and loses them, and what lies in those folders, when it is released (docs/decisions/0010).
 
 #[cfg(feature = "sdk")]
 mod aws;
 #[cfg(feature = "sdk")]
 pub mod empty;
+mod keys;
 mod spec;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{found, owner};
-pub use spec::{Bucket, Seen, Spec};
+pub use keys::Keys;
+pub use spec::{Bucket, Rule, Seen, Spec};

@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Keys;
 use crate::desired::Draft;
 use crate::domain::{Days, FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes};
+use crate::iam;
 use crate::limits;
 use crate::resources::{Kind, KindName};
 
@@ -33,6 +37,10 @@ pub struct Spec {
     pub region: String,
     /// Deny everything that does not come over TLS.
     pub policy: Value,
+    /// The same for our folders alone, to be put into the policy of a bucket that is not ours.
+    pub statement: Value,
+    /// [`Keys::folders`].
+    pub folders: Vec<String>,
     pub keep_old_versions_days: i32,
     pub abort_uploads_days: i32,
 }
@@ -46,11 +54,44 @@ pub struct Seen {
     pub encryption: Option<String>,
     pub versioning: bool,
     pub policy: Option<Value>,
+    /// Our own lifecycle rules that are switched on, by their ids.
+    pub rules: BTreeMap<String, Rule>,
+}
+
+/// A lifecycle rule, as far as we set it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    pub prefix: String,
     pub keep_old_versions_days: Option<i32>,
     pub abort_uploads_days: Option<i32>,
 }
 
+impl Spec {
+    /// The lifecycle rules by their ids: one for all of our own bucket, one for each of our folders in another's.
+    pub fn rules(&self, bucket_is_ours: bool) -> BTreeMap<String, Rule> {
+        let rule = |prefix: &str| Rule {
+            prefix: prefix.to_owned(),
+            keep_old_versions_days: Some(self.keep_old_versions_days),
+            abort_uploads_days: Some(self.abort_uploads_days),
+        };
+        if bucket_is_ours {
+            return BTreeMap::from([(Bucket::RULE.to_owned(), rule(""))]);
+        }
+        self.folders.iter().map(|folder| (format!("{}:{folder}", Bucket::RULE), rule(folder))).collect()
+    }
+}
+
 impl Bucket {
+    /// The id of our lifecycle rule, and the beginning of the ids of our folders' rules.
+    pub const RULE: &'static str = "opsctl";
+    /// The `Sid` of our statement in our own bucket's policy, and in that of an adopted one.
+    pub const SIDS: [&'static str; 2] = ["DenyWithoutTls", "OpsctlDenyWithoutTls"];
+
+    /// Whether a lifecycle rule is one of ours.
+    pub fn is_own_rule(id: &str) -> bool {
+        id.strip_prefix(Self::RULE).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+
     /// There is one bucket; the others find it by this name.
     pub const MAIN: &'static str = "main";
 
@@ -61,26 +102,24 @@ impl Bucket {
 }
 
 /// Refuses plain HTTP (https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html).
-fn tls_only(bucket: &str, partition: &str) -> Value {
+fn tls_only(sid: &str, resources: &[String]) -> Value {
     json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "DenyWithoutTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            // In capitals, which AWS does not mind (action names are case-insensitive,
-            // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html), because
-            // moto leaves the condition out and would lock everybody out of the bucket.
-            "Action": "S3:*",
-            "Resource": [format!("arn:{partition}:s3:::{bucket}"), format!("arn:{partition}:s3:::{bucket}/*")],
-            "Condition": { "Bool": { "aws:SecureTransport": "false" } }
-        }]
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        // In capitals, which AWS does not mind (action names are case-insensitive,
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html), because
+        // moto leaves the condition out and would lock everybody out of the bucket.
+        "Action": "S3:*",
+        "Resource": resources,
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } }
     })
 }
 
 impl Kind for Bucket {
     const NAME: KindName = KindName::Bucket;
     const SECTION: Option<&'static str> = Some("bucket");
+    const ADOPTABLE: bool = true;
     type Section = Section;
     type Spec = Spec;
     type Seen = Seen;
@@ -92,9 +131,16 @@ impl Kind for Bucket {
             Some(name) => name.clone(),
             None => format!("{project}-{environment}-{account}-{region}"),
         };
+        let folders = Keys::folders(draft.scope);
+        let arn = format!("arn:{partition}:s3:::{name}");
+        let [own, shared] = Self::SIDS;
+        let whole = tls_only(own, &[arn.clone(), format!("{arn}/*")]);
+        let in_folders: Vec<String> = folders.iter().map(|folder| format!("{arn}/{folder}*")).collect();
         let spec = Spec {
             region: region.clone(),
-            policy: tls_only(&name, partition),
+            policy: json!({ "Version": "2012-10-17", "Statement": [whole] }),
+            statement: tls_only(shared, &in_folders),
+            folders,
             keep_old_versions_days: section.keep_old_versions.count() as i32,
             abort_uploads_days: section.abort_uploads_after.count() as i32,
         };
@@ -102,19 +148,34 @@ impl Kind for Bucket {
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        if seen.owner != Owner::Ours {
+            // Somebody else's: only what we put into it is compared.
+            let has = seen.policy.as_ref().is_some_and(|policy| iam::has(policy, &want.statement));
+            return changes()
+                .when(!has, "policy", "without ours", "with a statement for our folders", Needs::Update)
+                .when(seen.rules != want.rules(false), "lifecycle", "without ours", "with rules for our folders", Needs::Update)
+                .done();
+        }
         let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));
+        let rule = seen.rules.get(Self::RULE).filter(|rule| rule.prefix.is_empty());
+        let policy = seen.policy.as_ref().is_some_and(|policy| iam::same(policy, &want.policy));
         changes()
             .field("public access blocked", seen.public_access_blocked, true, Needs::Update)
             .field("encryption", seen.encryption.as_deref().unwrap_or("none"), "AES256", Needs::Update)
             .field("versioning", seen.versioning, true, Needs::Update)
-            .when(seen.policy.as_ref() != Some(&want.policy), "policy", "another", "TLS only", Needs::Update)
+            .when(!policy, "policy", "another", "TLS only", Needs::Update)
             .field(
                 "keep old versions",
-                days(seen.keep_old_versions_days),
+                days(rule.and_then(|r| r.keep_old_versions_days)),
                 days(Some(want.keep_old_versions_days)),
                 Needs::Update,
             )
-            .field("abort uploads after", days(seen.abort_uploads_days), days(Some(want.abort_uploads_days)), Needs::Update)
+            .field(
+                "abort uploads after",
+                days(rule.and_then(|r| r.abort_uploads_days)),
+                days(Some(want.abort_uploads_days)),
+                Needs::Update,
+            )
             .done()
     }
 
@@ -146,6 +207,7 @@ impl Kind for Bucket {
             "s3:PutBucketVersioning",
             "s3:GetBucketPolicy",
             "s3:PutBucketPolicy",
+            "s3:DeleteBucketPolicy",
             "s3:GetLifecycleConfiguration",
             "s3:PutLifecycleConfiguration",
             "s3:ListBucketVersions",

@@ -1,10 +1,10 @@
 use super::spec::Seen;
 use super::sync::{self, There};
-use super::{Data, Manifest, Spec};
+use super::withdraw::withdraw;
+use super::{Data, Spec};
 use crate::domain::FieldChange;
 use crate::engine::{Driver, Event, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::resources::KindName;
-use crate::resources::bucket::empty;
 
 impl Driver for Data {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -38,10 +38,7 @@ impl Driver for Data {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
-        let (bucket, prefix) = split(uri)?;
-        // The manifest goes first: without it, what is left is only files to upload again.
-        empty::empty(cx, bucket, &Manifest::key(prefix)).await?;
-        empty::empty(cx, bucket, prefix).await
+        withdraw(cx, uri).await
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {

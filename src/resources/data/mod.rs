@@ -13,9 +13,13 @@ mod manifest;
 mod spec;
 #[cfg(feature = "sdk")]
 pub mod sync;
+#[cfg(feature = "sdk")]
+mod withdraw;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::split;
+#[cfg(feature = "sdk")]
+pub(crate) use withdraw::uploaded;
 pub use bandwidth::Bandwidth;
 pub use difference::{Difference, Why};
 pub use manifest::Manifest;

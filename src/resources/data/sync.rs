@@ -67,7 +67,7 @@ fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
     cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
 }
 
-fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
+pub(super) fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
     local_file(cx, "journal", uri)
 }
 

@@ -68,7 +68,7 @@ impl Kind for Endpoint {
         Some(match verb {
             Verb::Create => Human::minutes(5),
             Verb::Update => Human::minutes(8),
-            Verb::Delete => Human::minutes(2),
+            Verb::Delete | Verb::Release => Human::minutes(2),
         })
     }
 

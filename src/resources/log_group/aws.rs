@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::spec::{LogGroup, Seen, Spec};
-use crate::domain::{FieldChange, Owner};
+use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 
 impl Driver for LogGroup {
@@ -49,16 +49,23 @@ impl Driver for LogGroup {
         retain(cx, group, spec).await
     }
 
-    async fn update(&self, cx: &OpCx<'_>, group: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        retain(cx, group, spec).await
+    async fn update(&self, cx: &OpCx<'_>, group: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
+        // Adopting alone changes no retention.
+        if changes.iter().any(|c| c.path == LogGroup::RETENTION) { retain(cx, group, spec).await } else { Ok(()) }
     }
 
     async fn delete(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         cx.aws.logs.delete_log_group().log_group_name(group).send().await.op("logs:DeleteLogGroup").gone()
     }
 
+    async fn release(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
+        let keys = Scope::tag_keys().map(str::to_owned).to_vec();
+        let call = cx.aws.logs.untag_resource().resource_arn(arn(cx, group)).set_tag_keys(Some(keys));
+        call.send().await.op("logs:UntagResource").gone()
+    }
+
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
-        let tags: HashMap<_, _> = cx.tags().into_iter().collect();
+        let tags: HashMap<_, _> = cx.adopted_tags().into_iter().collect();
         let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
         call.send().await.op("logs:TagResource").map(drop)
     }

@@ -22,6 +22,7 @@ pub struct Seen {
 }
 
 impl LogGroup {
+    pub(super) const RETENTION: &'static str = "retention";
     /// Where Lambda writes the log of a function.
     pub const FUNCTIONS: &'static str = "/aws/lambda/";
     /// Where SageMaker writes the logs of an endpoint's containers.
@@ -36,14 +37,18 @@ impl LogGroup {
 
 impl Kind for LogGroup {
     const NAME: KindName = KindName::LogGroup;
+    const ADOPTABLE: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type Seen = Seen;
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        if seen.owner != Owner::Ours {
+            return Vec::new(); // a shorter retention would delete what others keep
+        }
         let days = |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
         changes()
-            .field("retention", days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
+            .field(Self::RETENTION, days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
             .done()
     }
 
@@ -61,6 +66,7 @@ impl Kind for LogGroup {
             "logs:ListTagsForResource",
             "logs:CreateLogGroup",
             "logs:TagResource",
+            "logs:UntagResource",
             "logs:PutRetentionPolicy",
             "logs:DeleteLogGroup",
         ]

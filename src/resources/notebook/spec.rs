@@ -193,7 +193,7 @@ impl Kind for Notebook {
         Some(match verb {
             Verb::Create => Human::minutes(4),
             Verb::Update => Human::minutes(7),
-            Verb::Delete => Human::minutes(3),
+            Verb::Delete | Verb::Release => Human::minutes(3),
         })
     }
 

@@ -1,10 +1,13 @@
-use aws_sdk_iam::types::Tag;
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{InstanceProfile, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::spec::{Role, Seen, Spec};
-use crate::domain::{FieldChange, Owner};
-use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, make};
+use crate::domain::{FieldChange, Owner, Scope};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
+use crate::iam;
 
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -25,45 +28,63 @@ impl Driver for Role {
         let policy = async {
             iam.get_role_policy().role_name(role).policy_name(Self::POLICY).send().await.op("iam:GetRolePolicy").found()
         };
-        let attached = async {
-            let call = iam.list_attached_role_policies().role_name(role);
-            call.send().await.op("iam:ListAttachedRolePolicies").found()
-        };
         let profile = async {
-            if !of_instance(cx, role) {
-                return Ok(None);
-            }
-            iam.get_instance_profile().instance_profile_name(role).send().await.op("iam:GetInstanceProfile").found()
+            if of_instance(cx, role) { profile(cx, role).await } else { Ok(None) }
         };
-        let (got, policy, attached, profile) = futures_util::try_join!(get, policy, attached, profile)?;
+        let (got, policy, inline, attached, profile) =
+            futures_util::try_join!(get, policy, inline(cx, role), attached(cx, role), profile)?;
         let Some(found) = got.and_then(|g| g.role) else { return Ok(None) };
-        let attached = attached.map(|a| a.attached_policies.unwrap_or_default()).unwrap_or_default();
+        let in_profile = profile.map(|profile| match profile.roles().first().map(|r| r.role_name()) {
+            Some(name) if name == role => Self::ITSELF.to_owned(),
+            other => other.unwrap_or("nothing").to_owned(),
+        });
         Ok(Some(Seen {
             owner: Owner::of(found.tags().iter().map(|t| (t.key(), t.value())), &cx.scope),
+            path: found.path().to_owned(),
             trust: document(found.assume_role_policy_document().unwrap_or_default()),
             policy: policy.map(|p| document(p.policy_document())),
-            attached: attached.into_iter().filter_map(|p| p.policy_arn).collect(),
-            instance_profile: profile.and_then(|p| p.instance_profile).is_some_and(|p| !p.roles().is_empty()),
+            more_policies: inline.into_iter().filter(|name| name != Self::POLICY).collect(),
+            attached,
+            in_profile,
         }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
         make(self, cx, role, "iam:CreateRole", || async {
-            let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path()).set_tags(Some(tags(cx)));
-            let call = call.assume_role_policy_document(spec.trust.to_string()).description("Made by opsctl");
+            let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path());
+            let call = call.set_tags(Some(tags(cx.tags()))).description("Made by opsctl");
+            let call = call.assume_role_policy_document(spec.trust.to_string());
             call.send().await.op("iam:CreateRole").map(drop)
         })
         .await?;
-        settle(cx, role, spec, &[]).await
+        settle(cx, role, spec).await
     }
 
     async fn update(&self, cx: &OpCx<'_>, role: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        let call = cx.aws.iam.list_attached_role_policies().role_name(role);
-        let attached = call.send().await.op("iam:ListAttachedRolePolicies")?.attached_policies.unwrap_or_default();
-        let attached: Vec<String> = attached.into_iter().filter_map(|p| p.policy_arn).collect();
-        let call = cx.aws.iam.update_assume_role_policy().role_name(role).policy_document(spec.trust.to_string());
-        call.send().await.op("iam:UpdateAssumeRolePolicy")?;
-        settle(cx, role, spec, &attached).await
+        let iam = &cx.aws.iam;
+        let found = iam.get_role().role_name(role).send().await.op("iam:GetRole")?.role;
+        let tags = found.as_ref().map(|r| r.tags()).unwrap_or_default();
+        let ours = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours;
+        let seen = document(found.as_ref().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
+        let trust = match ours {
+            true => Some(spec.trust.clone()),
+            false if iam::has(&seen, &spec.trust_statement()) => None,
+            false => Some(iam::with(Some(&seen), &spec.trust_statement())),
+        };
+        if let Some(trust) = trust {
+            let call = iam.update_assume_role_policy().role_name(role).policy_document(trust.to_string());
+            call.send().await.op("iam:UpdateAssumeRolePolicy")?;
+        }
+        settle(cx, role, spec).await?;
+        if ours {
+            for policy in attached(cx, role).await? {
+                detach(cx, role, &policy).await?;
+            }
+            for policy in inline(cx, role).await?.iter().filter(|name| *name != Self::POLICY) {
+                delete_inline(cx, role, policy).await?;
+            }
+        }
+        Ok(())
     }
 
     /// IAM refuses to delete a role that has anything left; only the console cascades (aws-facts §2).
@@ -76,18 +97,12 @@ impl Driver for Role {
                 call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()?;
             }
         }
-        if of_instance(cx, role) {
-            let call = iam.delete_instance_profile().instance_profile_name(role);
-            call.send().await.op("iam:DeleteInstanceProfile").gone()?;
+        delete_profile(cx, role).await?;
+        for policy in attached(cx, role).await? {
+            detach(cx, role, &policy).await?;
         }
-        let attached = iam.list_attached_role_policies().role_name(role).send().await;
-        for policy in attached.op("iam:ListAttachedRolePolicies").found()?.and_then(|a| a.attached_policies).unwrap_or_default() {
-            detach(cx, role, policy.policy_arn().unwrap_or_default()).await?;
-        }
-        let inline = iam.list_role_policies().role_name(role).send().await;
-        for policy in inline.op("iam:ListRolePolicies").found()?.map(|p| p.policy_names).unwrap_or_default() {
-            let call = iam.delete_role_policy().role_name(role).policy_name(policy);
-            call.send().await.op("iam:DeleteRolePolicy").gone()?;
+        for policy in inline(cx, role).await? {
+            delete_inline(cx, role, &policy).await?;
         }
         cx.retry_busy("iam:DeleteRole", || async {
             iam.delete_role().role_name(role).send().await.op("iam:DeleteRole").gone()
@@ -95,34 +110,116 @@ impl Driver for Role {
         .await
     }
 
+    async fn release(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
+        let iam = &cx.aws.iam;
+        delete_profile(cx, role).await?;
+        delete_inline(cx, role, Self::POLICY).await?;
+        let Some(found) = iam.get_role().role_name(role).send().await.op("iam:GetRole").found()? else { return Ok(()) };
+        let trust = document(found.role().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
+        // A role cannot be without a statement: if ours is the only one, it stays.
+        if let Some(rest) = iam::without(&trust, &[Self::SID]).filter(|rest| *rest != trust) {
+            let call = iam.update_assume_role_policy().role_name(role).policy_document(rest.to_string());
+            call.send().await.op("iam:UpdateAssumeRolePolicy")?;
+        }
+        let keys = Scope::tag_keys().map(str::to_owned).to_vec();
+        iam.untag_role().role_name(role).set_tag_keys(Some(keys)).send().await.op("iam:UntagRole").gone()
+    }
+
     async fn adopt(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
-        cx.aws.iam.tag_role().role_name(role).set_tags(Some(tags(cx))).send().await.op("iam:TagRole").map(drop)
+        let tags = tags(cx.adopted_tags());
+        cx.aws.iam.tag_role().role_name(role).set_tags(Some(tags)).send().await.op("iam:TagRole").map(drop)
     }
 }
 
-/// Puts the policy, takes off what others attached, and makes the instance profile where one is wanted.
-async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec, attached: &[String]) -> OpResult<()> {
+/// The names of the inline policies; none when the role is not there.
+async fn inline(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
+    let pages = cx.aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    let names: Result<Vec<String>, _> = pages.collect().await;
+    Ok(names.op("iam:ListRolePolicies").found()?.unwrap_or_default())
+}
+
+/// The ARNs of the attached policies; none when the role is not there.
+async fn attached(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
+    let pages = cx.aws.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let policies: Result<Vec<_>, _> = pages.collect().await;
+    let policies = policies.op("iam:ListAttachedRolePolicies").found()?.unwrap_or_default();
+    Ok(policies.into_iter().filter_map(|p| p.policy_arn).collect())
+}
+
+async fn profile(cx: &OpCx<'_>, name: &str) -> OpResult<Option<InstanceProfile>> {
+    let call = cx.aws.iam.get_instance_profile().instance_profile_name(name);
+    Ok(call.send().await.op("iam:GetInstanceProfile").found()?.and_then(|found| found.instance_profile))
+}
+
+fn is_own(cx: &OpCx<'_>, profile: &InstanceProfile) -> bool {
+    Owner::of(profile.tags().iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours
+}
+
+async fn delete_inline(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
+    let call = cx.aws.iam.delete_role_policy().role_name(role).policy_name(policy);
+    call.send().await.op("iam:DeleteRolePolicy").gone()
+}
+
+/// Deletes the instance profile of the role, if opsctl made it.
+async fn delete_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
+    if !of_instance(cx, role) {
+        return Ok(());
+    }
+    let Some(profile) = profile(cx, role).await?.filter(|profile| is_own(cx, profile)) else { return Ok(()) };
+    for inside in profile.roles() {
+        take_out(cx, role, inside.role_name()).await?;
+    }
+    let call = cx.aws.iam.delete_instance_profile().instance_profile_name(role);
+    call.send().await.op("iam:DeleteInstanceProfile").gone()
+}
+
+async fn take_out(cx: &OpCx<'_>, profile: &str, role: &str) -> OpResult<()> {
+    let call = cx.aws.iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
+    call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()
+}
+
+/// Makes the instance profile of the role's name, with that role in it.
+async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
     let iam = &cx.aws.iam;
-    // IAM is replicated world-wide: the role of a moment ago may not be found yet (aws-facts §1.4).
+    match profile(cx, role).await? {
+        None => {
+            let call = iam.create_instance_profile().instance_profile_name(role).path(cx.scope.iam_path());
+            let call = call.set_tags(Some(tags(cx.tags())));
+            call.send().await.op("iam:CreateInstanceProfile").there()?;
+        }
+        Some(profile) if !is_own(cx, &profile) => {
+            let message = format!("an instance profile `{role}` exists and carries no tags of this project");
+            return Err(OpError::new("iam:CreateInstanceProfile", OpErrorKind::AlreadyExists, message));
+        }
+        Some(profile) => {
+            // A profile holds one role.
+            for other in profile.roles().iter().filter(|other| other.role_name() != role) {
+                take_out(cx, role, other.role_name()).await?;
+            }
+            if profile.roles().iter().any(|inside| inside.role_name() == role) {
+                return Ok(());
+            }
+        }
+    }
+    let call = iam.add_role_to_instance_profile().instance_profile_name(role).role_name(role);
+    match call.send().await.op("iam:AddRoleToInstanceProfile") {
+        // That it is full means that a run before this one has done it.
+        Err(error) if error.kind == OpErrorKind::Quota => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Puts our policy, and makes the instance profile where one is wanted.
+async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
+    let iam = &cx.aws.iam;
+    // IAM is replicated world-wide: the role of a moment ago may not be found yet.
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
     cx.retry("iam:PutRolePolicy", std::time::Duration::from_secs(60), |kind| *kind == OpErrorKind::NotFound, || async {
         let call = iam.put_role_policy().role_name(role).policy_name(Role::POLICY).policy_document(spec.policy.to_string());
         call.send().await.op("iam:PutRolePolicy").map(drop)
     })
     .await?;
-    for policy in attached {
-        detach(cx, role, policy).await?;
-    }
-    if spec.instance_profile {
-        let call = iam.create_instance_profile().instance_profile_name(role).path(cx.scope.iam_path());
-        call.set_tags(Some(tags(cx))).send().await.op("iam:CreateInstanceProfile").there()?;
-        let call = iam.add_role_to_instance_profile().instance_profile_name(role).role_name(role);
-        match call.send().await.op("iam:AddRoleToInstanceProfile") {
-            // A profile holds one role; that it is full means that a run before this one has done it.
-            Err(error) if error.kind == OpErrorKind::Quota => {}
-            other => other.map(drop)?,
-        }
-    }
-    Ok(())
+    if spec.instance_profile { put_profile(cx, role).await } else { Ok(()) }
 }
 
 async fn detach(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
@@ -134,9 +231,9 @@ fn of_instance(cx: &OpCx<'_>, role: &str) -> bool {
     role.strip_prefix(&cx.scope.prefix()).is_some_and(|user| user.starts_with("instance-"))
 }
 
-fn tags(cx: &OpCx<'_>) -> Vec<Tag> {
+fn tags(tags: BTreeMap<String, String>) -> Vec<Tag> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build().expect("key and value are set");
-    cx.tags().into_iter().map(tag).collect()
+    tags.into_iter().map(tag).collect()
 }
 
 /// IAM returns documents URL-encoded (RFC 3986).

@@ -4,12 +4,15 @@ use serde_json::{Value, json};
 use crate::config::section::NoSection;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, KeyPath, Needs, Owner, ResourceId, Scope, Status, changes};
+use crate::iam;
 use crate::resources::{Kind, KindName};
 
 pub struct Role;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
+    /// Part of its ARN, and fixed when it is made.
+    pub path: String,
     pub trust: Value,
     pub policy: Value,
     /// EC2 takes a role only inside a profile.
@@ -19,11 +22,24 @@ pub struct Spec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     pub owner: Owner,
+    pub path: String,
     pub trust: Value,
     pub policy: Option<Value>,
+    /// Names of inline policies beside ours, which has none.
+    pub more_policies: Vec<String>,
     /// ARNs of attached managed policies; ours has none.
     pub attached: Vec<String>,
-    pub instance_profile: bool,
+    /// The role in the instance profile of its name; none when there is no such profile.
+    pub in_profile: Option<String>,
+}
+
+impl Spec {
+    /// What an adopted role's trust policy must have: our statement, under a name by which it is found again.
+    pub fn trust_statement(&self) -> Value {
+        let mut statement = self.trust["Statement"][0].clone();
+        statement["Sid"] = Role::SID.into();
+        statement
+    }
 }
 
 /// Who assumes a role.
@@ -61,6 +77,10 @@ impl Assumer {
 impl Role {
     /// The name of its one inline policy.
     pub const POLICY: &'static str = "opsctl";
+    /// The `Sid` of our statement in an adopted role's trust policy.
+    pub const SID: &'static str = "Opsctl";
+    /// What `in_profile` says of a profile that holds the role it is named after.
+    pub const ITSELF: &'static str = "itself";
 
     /// Role names are unique in the account whatever the path and the region, so the region is part of the name.
     pub fn physical(scope: &Scope, user: &str) -> String {
@@ -80,6 +100,7 @@ impl Role {
     /// Adds the role of `user` (`training-breeds`) with these statements.
     pub fn of_user(user: &str, who: Assumer, statements: Vec<Value>, draft: &mut Draft<'_>, at: &KeyPath) -> ResourceId {
         let spec = Spec {
+            path: draft.scope.iam_path(),
             trust: who.trust(&draft.scope.account),
             policy: json!({ "Version": "2012-10-17", "Statement": statements }),
             instance_profile: who == Assumer::Ec2,
@@ -90,16 +111,40 @@ impl Role {
 
 impl Kind for Role {
     const NAME: KindName = KindName::Role;
+    const ADOPTABLE: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type Seen = Seen;
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let ours = seen.owner == Owner::Ours;
+        let trust = if ours {
+            iam::same(&seen.trust, &want.trust)
+        } else {
+            iam::has(&seen.trust, &want.trust_statement())
+        };
+        let policy = seen.policy.as_ref().is_some_and(|policy| iam::same(policy, &want.policy));
+        let profile = seen.in_profile.as_deref();
         changes()
-            .when(want.trust != seen.trust, "trust policy", "another", "generated", Needs::Update)
-            .when(seen.policy.as_ref() != Some(&want.policy), "policy", "another", "generated", Needs::Update)
-            .when(!seen.attached.is_empty(), "attached policies", seen.attached.join(", "), "none", Needs::Update)
-            .when(want.instance_profile && !seen.instance_profile, "instance profile", "none", "one", Needs::Update)
+            // Others hand the role on by its ARN, and the path is part of it.
+            .field("path", &seen.path, &want.path, Needs::Replace)
+            .when(!trust, "trust policy", "another", "generated", Needs::Update)
+            .when(!policy, "policy", "another", "generated", Needs::Update)
+            .when(
+                ours && !seen.more_policies.is_empty(),
+                "more inline policies",
+                seen.more_policies.join(", "),
+                "none",
+                Needs::Update,
+            )
+            .when(ours && !seen.attached.is_empty(), "attached policies", seen.attached.join(", "), "none", Needs::Update)
+            .when(
+                want.instance_profile && profile != Some(Self::ITSELF),
+                "instance profile",
+                profile.map_or_else(|| "none".to_owned(), |role| format!("holds {role}")),
+                "one",
+                Needs::Update,
+            )
             .done()
     }
 
@@ -119,11 +164,13 @@ impl Kind for Role {
             "iam:ListAttachedRolePolicies",
             "iam:CreateRole",
             "iam:TagRole",
+            "iam:UntagRole",
             "iam:PutRolePolicy",
             "iam:UpdateAssumeRolePolicy",
             "iam:DetachRolePolicy",
             "iam:GetInstanceProfile",
             "iam:CreateInstanceProfile",
+            "iam:TagInstanceProfile",
             "iam:AddRoleToInstanceProfile",
             "iam:RemoveRoleFromInstanceProfile",
             "iam:DeleteInstanceProfile",

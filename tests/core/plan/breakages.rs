@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use opsctl::desired::Desired;
+use opsctl::domain::{Contents, FieldChange, Needs, ResourceId, Tally};
 use opsctl::plan::{Mode, Op, Plan, Verb, check};
 use opsctl::resources::kinds;
 use serde_json::json;
 
-use super::world::{ADOPT, Account, DEPLOY, Files};
+use super::world::{ADOPT, Account, DEPLOY, DESTROY, DESTROY_ADOPTED, Files};
 
 fn wrong(plan: &Plan, want: &Desired, have: &Account, mode: Mode) -> Vec<String> {
     check::check(plan, want, &have.observe(want), &kinds(), mode)
@@ -31,7 +32,7 @@ fn detach() -> (Plan, Desired, Account) {
 fn destroy() -> (Plan, Desired, Account) {
     let want = Files::new().desired();
     let account = Account::with(&want);
-    (account.plan(&want, Mode::Destroy), want, account)
+    (account.plan(&want, DESTROY), want, account)
 }
 
 /// All steps that a step comes after, through others too.
@@ -41,7 +42,7 @@ fn before(plan: &Plan, id: usize) -> BTreeSet<usize> {
 
 #[test]
 fn a_dropped_edge_is_caught() {
-    for (mode, (plan, want, have)) in [(DEPLOY, creates()), (DEPLOY, detach()), (Mode::Destroy, destroy())] {
+    for (mode, (plan, want, have)) in [(DEPLOY, creates()), (DEPLOY, detach()), (DESTROY, destroy())] {
         let mut dropped = 0;
         for step in &plan.steps {
             for edge in &step.after {
@@ -87,7 +88,7 @@ fn a_missing_step_is_caught() {
 
 #[test]
 fn another_order_is_caught() {
-    for (mode, (plan, want, have)) in [(DEPLOY, creates()), (Mode::Destroy, destroy())] {
+    for (mode, (plan, want, have)) in [(DEPLOY, creates()), (DESTROY, destroy())] {
         let mut broken = plan.clone();
         broken.steps.reverse();
         assert!(!wrong(&broken, &want, &have, mode).is_empty(), "{mode:?}: numbers");
@@ -123,7 +124,7 @@ fn to_make_again_before_the_old_is_gone_is_caught() {
 fn to_touch_what_is_not_ours_is_caught() {
     let (plan, want, mut have) = destroy();
     have.seen(&want, "notebook/lab")["owner"] = json!("nobody");
-    assert_eq!(wrong(&plan, &want, &have, Mode::Destroy), ["notebook/lab is not ours"]);
+    assert_eq!(wrong(&plan, &want, &have, DESTROY), ["notebook/lab is not ours"]);
 }
 
 #[test]
@@ -134,4 +135,57 @@ fn an_adoption_by_deletion_is_caught() {
     let mut plan = have.plan(&want, ADOPT);
     plan.steps[0].op = Op::Delete;
     assert!(wrong(&plan, &want, &have, ADOPT).contains(&"notebook/lab is not ours".to_owned()));
+}
+
+/// Every way to let go of a resource, against every owner and content: only the right one passes.
+#[test]
+fn a_wrong_removal_is_caught() {
+    let want = Files::new().desired();
+    let id: ResourceId = "bucket/main".parse().unwrap();
+    let others = Tally { objects: 1, old_versions: 0, bytes: 9 };
+    let whole = Op::DeleteWhole { others };
+    for (owner, others_in_it, mode, right) in [
+        ("ours", false, DESTROY, [true, false, false]),
+        ("ours", true, DESTROY, [false, true, false]),
+        ("ours", true, DESTROY_ADOPTED, [false, true, true]),
+        ("adopted", false, DESTROY, [false, true, false]),
+        ("adopted", true, DESTROY, [false, true, false]),
+        ("adopted", true, DESTROY_ADOPTED, [false, true, true]),
+    ] {
+        let mut have = Account::with(&want);
+        have.seen(&want, "bucket/main")["owner"] = json!(owner);
+        if others_in_it {
+            have.contents.insert(id.clone(), Contents { others, ..Contents::default() });
+        }
+        let mut plan = have.plan(&want, mode);
+        for (op, right) in [Op::Delete, Op::Release, whole.clone()].into_iter().zip(right) {
+            plan.steps.last_mut().unwrap().op = op.clone();
+            let said = wrong(&plan, &want, &have, mode);
+            assert_eq!(said.is_empty(), right, "{owner}, others: {others_in_it}, {mode:?}, {op:?}: {said:?}");
+        }
+    }
+}
+
+/// More has come into the bucket than was said.
+#[test]
+fn a_wrong_count_is_caught() {
+    let want = Files::new().desired();
+    let mut have = Account::with(&want);
+    let others = Tally { objects: 1, old_versions: 0, bytes: 9 };
+    have.contents.insert("bucket/main".parse().unwrap(), Contents { others, ..Contents::default() });
+    let mut plan = have.plan(&want, DESTROY_ADOPTED);
+    plan.steps.last_mut().unwrap().op = Op::DeleteWhole { others: Tally::default() };
+    assert_eq!(wrong(&plan, &want, &have, DESTROY_ADOPTED), ["bucket/main holds what is not ours"]);
+}
+
+#[test]
+fn an_adoption_that_overwrites_is_caught() {
+    let want = Files::new().desired();
+    let mut have = Account::with(&want);
+    have.seen(&want, "notebook/lab")["owner"] = json!("nobody");
+    let mut plan = have.plan(&want, ADOPT);
+    let Op::Update { changes, .. } = &mut plan.steps[0].op else { panic!() };
+    let (path, needs) = ("volume_gb".to_owned(), Needs::Update);
+    changes.push(FieldChange { path, from: "5".into(), to: "10".into(), needs });
+    assert_eq!(wrong(&plan, &want, &have, ADOPT), ["notebook/lab is not ours"]);
 }

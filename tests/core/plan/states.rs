@@ -1,10 +1,10 @@
 //! What is found in the account decides: busy, failed, foreign, unreadable, changed behind our back.
 
-use opsctl::domain::Needs;
-use opsctl::plan::{Mode, Op, Verb};
+use opsctl::domain::{Contents, Needs, Tally};
+use opsctl::plan::{Op, Verb};
 use serde_json::json;
 
-use super::world::{ADOPT, Account, DEPLOY, Files, PRUNE, shown};
+use super::world::{ADOPT, Account, DEPLOY, DESTROY, DESTROY_ADOPTED, Files, PRUNE, shown};
 use crate::expect;
 
 /// The steps as words.
@@ -132,7 +132,12 @@ fn what_was_changed_by_hand_is_put_right() {
         ("bucket/main", "/encryption", json!(null), "encryption: none -> AES256"),
         ("bucket/main", "/versioning", json!(false), "versioning: false -> true"),
         ("bucket/main", "/policy", json!(null), "policy: another -> TLS only"),
-        ("bucket/main", "/keep_old_versions_days", json!(null), "keep old versions: forever -> 30 days"),
+        (
+            "bucket/main",
+            "/rules/opsctl/keep_old_versions_days",
+            json!(null),
+            "keep old versions: forever -> 30 days",
+        ),
         (
             "log-group/function-classify",
             "/retention_days",
@@ -147,7 +152,14 @@ fn what_was_changed_by_hand_is_put_right() {
             json!(["arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"]),
             "attached policies: arn:aws:iam::aws:policy/AmazonSageMakerFullAccess -> none",
         ),
-        ("role/instance-numbers-on-ec2", "/instance_profile", json!(false), "instance profile: none -> one"),
+        ("role/instance-numbers-on-ec2", "/in_profile", json!(null), "instance profile: none -> one"),
+        (
+            "role/instance-numbers-on-ec2",
+            "/in_profile",
+            json!("other"),
+            "instance profile: holds other -> one",
+        ),
+        ("role/training-numbers", "/more_policies", json!(["evil"]), "more inline policies: evil -> none"),
         (
             "data/digits",
             "/digest",
@@ -202,32 +214,119 @@ fn what_is_not_ours_is_not_touched() {
 fn what_is_not_ours_can_be_adopted() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
+    // Already as wanted: its tags were lost. It is ours again.
     account.seen(&want, "notebook/lab")["owner"] = json!("nobody");
-    account.seen(&want, "notebook/lab")["volume_gb"] = json!(5);
-    account.seen(&want, "bucket/main")["owner"] = json!({ "other": "shop/prod" });
+    let bucket = account.seen(&want, "bucket/main");
+    (bucket["owner"], bucket["versioning"]) = (json!({ "other": "shop/prod" }), json!(false));
+    (bucket["policy"], bucket["rules"]) = (json!(null), json!({}));
+    let group = account.seen(&want, "log-group/function-classify");
+    (group["owner"], group["retention_days"]) = (json!("nobody"), json!(null));
     let plan = account.deploy(&want, ADOPT);
     assert_eq!(
         steps(&plan),
         [
-            "update bucket/main: owner: shop/prod -> shop/dev",
-            "update notebook/lab: owner: nobody -> shop/dev; volume_gb: 5 -> 10",
+            "update bucket/main: owner: shop/prod -> shop/dev (adopted: destroy will not delete it); \
+             policy: without ours -> with a statement for our folders; \
+             lifecycle: without ours -> with rules for our folders",
+            "update log-group/function-classify: owner: nobody -> shop/dev (adopted: destroy will not delete it)",
+            "update notebook/lab: owner: nobody -> shop/dev",
         ]
     );
 }
 
-/// To make it again would delete what somebody else made.
+/// To make it again, or to put ours in its place, would take away what somebody else made.
 #[test]
-fn a_stranger_that_must_be_made_again_is_not_adopted() {
+fn a_stranger_that_differs_is_not_adopted() {
+    let cases = [
+        ("notebook/lab", "volume_gb", json!(50), "volume_gb: 50 -> 10"),
+        ("notebook/lab", "volume_gb", json!(5), "volume_gb: 5 -> 10"),
+        ("endpoint/numbers", "config", json!("by-hand"), "configuration: by-hand -> shop-dev-numbers-"),
+        ("training/numbers", "image", json!("mine"), "image: mine -> "),
+        ("function/classify", "weighted", json!(true), "alias weights: some -> none"),
+    ];
+    let want = Files::new().desired();
+    for (id, field, value, why) in cases {
+        let mut account = Account::with(&want);
+        account.seen(&want, id)["owner"] = json!("nobody");
+        account.seen(&want, id)[field] = value;
+        let said = account.refused(&want, ADOPT).join("\n");
+        assert!(said.contains("is not ours, and taking it over would overwrite what is there: "), "{said}");
+        assert!(said.contains(why) && said.ends_with("(delete it yourself, or rename yours)"), "{said}");
+        let said = account.refused(&want, DEPLOY).join("\n");
+        assert!(said.ends_with("it differs from yours, so it cannot be taken over)"), "{said}");
+    }
+}
+
+#[test]
+fn an_adopted_thing_is_never_made_again() {
+    let want = Files::new().desired();
+    for owner in ["adopted", "nobody"] {
+        let mut account = Account::with(&want);
+        account.seen(&want, "role/training-numbers")["owner"] = json!(owner);
+        account.seen(&want, "role/training-numbers")["path"] = json!("/");
+        let said = account.refused(&want, ADOPT);
+        assert_eq!(
+            said,
+            [
+                "E203: role `shop-dev-training-numbers-us-east-1` is not ours, and would have to be made again: \
+             path: / -> /opsctl/shop/dev/ (delete it yourself, or rename yours)"
+            ]
+        );
+    }
+}
+
+fn holds(others: u64) -> Contents {
+    let examples = (0..others.min(3)).map(|n| format!("precious/{n}.pdf")).collect();
+    Contents {
+        ours: Tally { objects: 7, old_versions: 2, bytes: 7_000 },
+        others: Tally { objects: others, old_versions: 0, bytes: others * 1_000 },
+        examples,
+    }
+}
+
+/// What was there before stays; all that opsctl made around it goes.
+#[test]
+fn destroy_releases_what_was_adopted() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    account.seen(&want, "notebook/lab")["owner"] = json!("nobody");
-    account.seen(&want, "notebook/lab")["volume_gb"] = json!(50);
-    let said = account.refused(&want, ADOPT);
-    assert_eq!(
-        said,
-        ["E203: notebook `shop-dev-lab` is not ours, and would have to be made again: volume_gb: 50 -> 10 \
-         (delete it yourself, or rename yours)",]
-    );
+    account.seen(&want, "bucket/main")["owner"] = json!("adopted");
+    account.seen(&want, "role/training-numbers")["owner"] = json!("adopted");
+    account.contents.insert("bucket/main".parse().unwrap(), holds(5));
+    let plan = account.clone().deploy(&want, DESTROY);
+    let released: Vec<_> =
+        plan.steps.iter().filter(|s| s.op == Op::Release).map(|s| s.target.to_string()).collect();
+    assert_eq!(released, ["role/training-numbers", "bucket/main"]);
+    assert_eq!(plan.steps.len(), want.nodes.len());
+    expect::file("tests/core/plan/plans/release.txt", &shown(&plan, &want));
+    let plan = account.deploy(&want, DESTROY_ADOPTED);
+    assert!(account.is_empty());
+    expect::file("tests/core/plan/plans/destroy_adopted.txt", &shown(&plan, &want));
+}
+
+/// Our own bucket stays for the objects that others have put into it.
+#[test]
+fn destroy_leaves_the_objects_of_others() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.contents.insert("bucket/main".parse().unwrap(), holds(1));
+    let plan = account.clone().deploy(&want, DESTROY);
+    let last = plan.steps.last().unwrap();
+    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
+    account.deploy(&want, DESTROY_ADOPTED);
+    assert!(account.is_empty());
+}
+
+#[test]
+fn what_was_adopted_and_left_the_config_is_released_by_prune() {
+    let mut files = Files::new();
+    let want = files.desired();
+    let mut account = Account::with(&want);
+    account.seen(&want, "role/notebook-lab")["owner"] = json!("adopted");
+    files.edit("[notebook.lab]\nvolume_gb = 10\n", "");
+    let want = files.desired();
+    let plan = account.deploy(&want, PRUNE);
+    let done: Vec<_> = plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target)).collect();
+    assert_eq!(done, ["delete notebook/shop-dev-lab", "release role/shop-dev-notebook-lab-us-east-1"]);
 }
 
 #[test]
@@ -241,7 +340,7 @@ fn what_cannot_be_read_is_not_planned() {
         [format!("{said} (nothing was changed; allow the call and run it again)")]
     );
     assert_eq!(
-        account.refused(&want, Mode::Destroy),
+        account.refused(&want, DESTROY),
         [format!("{said} (nothing was deleted; allow the call and run it again)")]
     );
 }
@@ -250,7 +349,7 @@ fn what_cannot_be_read_is_not_planned() {
 fn destroy_goes_backwards() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
-    let plan = account.deploy(&want, Mode::Destroy);
+    let plan = account.deploy(&want, DESTROY);
     assert!(account.is_empty());
     expect::file("tests/core/plan/plans/destroy.txt", &shown(&plan, &want));
 }
@@ -264,7 +363,7 @@ fn destroy_takes_the_leftovers_too_each_before_what_it_uses() {
     files.edit("[notebook.lab]", "[notebook.den]");
     account.deploy(&files.desired(), DEPLOY);
     let want = files.desired();
-    let plan = account.deploy(&want, Mode::Destroy);
+    let plan = account.deploy(&want, DESTROY);
     assert!(account.is_empty());
     expect::file("tests/core/plan/plans/destroy_with_leftovers.txt", &shown(&plan, &want));
 }
@@ -274,7 +373,7 @@ fn destroy_leaves_what_is_not_ours() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
     account.seen(&want, "notebook/lab")["owner"] = json!({ "other": "zoo/dev" });
-    let plan = account.plan(&want, Mode::Destroy);
+    let plan = account.plan(&want, DESTROY);
     assert!(plan.steps.iter().all(|s| s.target.to_string() != "notebook/lab"));
 }
 

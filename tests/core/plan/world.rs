@@ -5,7 +5,7 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::{Desired, Node};
-use opsctl::domain::{Needs, ResourceId, fingerprint};
+use opsctl::domain::{Contents, Needs, ResourceId, fingerprint};
 use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan};
 use opsctl::report;
 use opsctl::report::style::Styles;
@@ -18,6 +18,8 @@ use crate::project;
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 pub const PRUNE: Mode = Mode::Deploy { prune: true, adopt: false };
 pub const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
+pub const DESTROY: Mode = Mode::Destroy { adopted: false };
+pub const DESTROY_ADOPTED: Mode = Mode::Destroy { adopted: true };
 
 /// A copy of `project/` that a test may change.
 pub struct Files {
@@ -72,6 +74,8 @@ fn copy(from: &Path, to: &Path) {
 pub struct Account {
     things: BTreeMap<(KindName, String), (u64, Value)>,
     unreadable: BTreeMap<(KindName, String), String>,
+    /// What lies in a bucket.
+    pub contents: BTreeMap<ResourceId, Contents>,
     now: u64,
 }
 
@@ -127,18 +131,21 @@ impl Account {
         let wanted: Vec<_> = want.nodes.iter().map(key).collect();
         let absent = want.nodes.iter().filter(|n| look(n) == Look::Absent);
         let unwanted = self.things.iter().filter(|(key, (_, seen))| {
-            !wanted.contains(key) && (seen["owner"].is_null() || seen["owner"] == "ours")
+            !wanted.contains(key)
+                && (seen["owner"].is_null() || ["ours", "adopted"].iter().any(|o| seen["owner"] == *o))
         });
         Observed {
             looks: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
             elders: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
             leftovers: unwanted
-                .map(|((kind, name), _)| Leftover {
+                .map(|((kind, name), (_, seen))| Leftover {
                     id: ResourceId::new(*kind, name.clone()),
                     physical: name.clone(),
+                    adopted: seen["owner"] == "adopted",
                 })
                 .collect(),
             unread: Vec::new(),
+            contents: self.contents.clone(),
         }
     }
 
@@ -149,7 +156,10 @@ impl Account {
             self.now += 1;
             let key = (step.target.kind, step.physical.clone());
             match &step.op {
-                Op::Delete => {
+                Op::Release => {
+                    self.things.get_mut(&key).expect("it is there").1["owner"] = json!("nobody");
+                }
+                Op::Delete | Op::DeleteWhole { .. } => {
                     assert!(self.things.remove(&key).is_some(), "{} is not there to delete", step.target);
                 }
                 Op::Create { .. } => {
@@ -165,7 +175,12 @@ impl Account {
                     let detach = changes.iter().any(|c| c.needs == Needs::Detach);
                     let scaled = self.things.keys().any(|(kind, _)| *kind == KindName::Autoscaling);
                     assert!(!(detach && scaled), "{} is updated under scaling", step.target);
-                    self.things.insert(key, (self.now, as_wanted(node)));
+                    let adopts = changes.iter().any(|c| c.path == "owner" && c.to.contains("adopted"));
+                    let adopted = adopts || self.things[&key].1["owner"] == "adopted";
+                    self.things.insert(key.clone(), (self.now, as_wanted(node)));
+                    if adopted {
+                        adopt(&mut self.things.get_mut(&key).unwrap().1, &node.spec);
+                    }
                 }
             }
         }
@@ -221,16 +236,20 @@ pub fn as_wanted(node: &Node) -> Value {
     match node.id.kind {
         KindName::Bucket => json!({
             "owner": "ours", "public_access_blocked": true, "encryption": "AES256", "versioning": true,
-            "policy": spec["policy"], "keep_old_versions_days": spec["keep_old_versions_days"],
-            "abort_uploads_days": spec["abort_uploads_days"],
+            "policy": spec["policy"],
+            "rules": { "opsctl": {
+                "prefix": "", "keep_old_versions_days": spec["keep_old_versions_days"],
+                "abort_uploads_days": spec["abort_uploads_days"],
+            } },
         }),
         KindName::Data => {
             json!({ "digest": spec["digest"], "files": spec["files"], "bytes": spec["bytes"], "stray": 0 })
         }
         KindName::LogGroup => json!({ "owner": "ours", "retention_days": spec["retention_days"] }),
         KindName::Role => json!({
-            "owner": "ours", "trust": spec["trust"], "policy": spec["policy"], "attached": [],
-            "instance_profile": spec["instance_profile"],
+            "owner": "ours", "path": spec["path"], "trust": spec["trust"], "policy": spec["policy"],
+            "more_policies": [], "attached": [],
+            "in_profile": if spec["instance_profile"] == true { json!("itself") } else { json!(null) },
         }),
         KindName::Training => json!({
             "owner": "ours", "status": status("Completed"), "image": spec["image"],
@@ -279,6 +298,23 @@ pub fn as_wanted(node: &Node) -> Value {
             "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"], "platform": spec["platform"],
             "metadata_version": "2", "on_start": spec["on_start"],
         }),
+    }
+}
+
+/// What is seen of somebody else's resource once ours has been put into it.
+fn adopt(seen: &mut Value, spec: &Value) {
+    seen["owner"] = json!("adopted");
+    if seen.get("rules").is_some() {
+        seen["policy"] = json!({ "Statement": [spec["statement"]] });
+        let rule = |folder: &Value| {
+            let folder = folder.as_str().unwrap();
+            let days = (&spec["keep_old_versions_days"], &spec["abort_uploads_days"]);
+            let rule =
+                json!({ "prefix": folder, "keep_old_versions_days": days.0, "abort_uploads_days": days.1 });
+            (format!("opsctl:{folder}"), rule)
+        };
+        seen["rules"] =
+            spec["folders"].as_array().unwrap().iter().map(rule).collect::<serde_json::Map<_, _>>().into();
     }
 }
 

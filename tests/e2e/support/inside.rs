@@ -14,6 +14,7 @@ use opsctl::resources::{AnyKind, Registry, kinds, registry};
 use opsctl::sandbox::{Sandbox, SandboxOptions};
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
+pub const DESTROY: Mode = Mode::Destroy { adopted: false };
 
 /// A sandbox whose jobs and servers only go through their states: fast, and the same each time.
 pub async fn sandbox(root: &Path) -> Sandbox {
@@ -86,9 +87,16 @@ impl Project {
         engine::observe(&self.desired, &self.registry, &self.world).await
     }
 
+    /// As [`Self::observe`], with what a plan of this mode must know besides.
+    pub async fn observe_for(&self, mode: Mode) -> Result<Observed, engine::OpError> {
+        let mut have = self.observe().await?;
+        engine::count(&self.desired, &mut have, mode, &self.registry, &self.world).await?;
+        Ok(have)
+    }
+
     /// Plans, and demands that the independent checker finds nothing.
     pub async fn plan(&self, mode: Mode) -> Result<Plan, String> {
-        let have = self.observe().await.map_err(|e| e.to_string())?;
+        let have = self.observe_for(mode).await.map_err(|e| e.to_string())?;
         let plan = plan::build(&self.desired, &have, &self.kinds, mode).map_err(|p| format!("{p:?}"))?;
         let wrong = plan::check::check(&plan, &self.desired, &have, &self.kinds, mode);
         assert!(wrong.is_empty(), "{wrong:?}");

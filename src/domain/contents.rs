@@ -1,0 +1,46 @@
+//! What lies in a resource that may be deleted, counted before anybody is asked.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes;
+
+/// Objects and their size. Old versions are what overwriting and deleting have left; they take up space too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub objects: u64,
+    pub old_versions: u64,
+    /// Of all versions together.
+    pub bytes: u64,
+}
+
+impl Tally {
+    pub fn is_empty(&self) -> bool {
+        self.objects == 0 && self.old_versions == 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: u64| if n == 1 { "" } else { "s" };
+        let (objects, old) = (self.objects, self.old_versions);
+        match (objects, old) {
+            (_, 0) => write!(f, "{objects} object{}", plural(objects))?,
+            (0, _) => write!(f, "{old} old version{} of deleted objects", plural(old))?,
+            _ => write!(f, "{objects} object{} and {old} old version{}", plural(objects), plural(old))?,
+        }
+        write!(f, " ({})", bytes(self.bytes))
+    }
+}
+
+/// Whose the content is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// What opsctl, or what it runs, has put there.
+    pub ours: Tally,
+    /// Everything else.
+    pub others: Tally,
+    /// The first few of the others, by which their owner knows them.
+    pub examples: Vec<String>,
+}

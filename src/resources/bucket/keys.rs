@@ -1,0 +1,53 @@
+//! Which objects of a bucket are opsctl's, by their keys.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::domain::Scope;
+
+/// Where opsctl keeps its own state.
+const STATE: &str = ".opsctl/";
+/// Folders whose entries begin with `<project>-<environment>-`.
+const BY_NAME: [&str; 4] = ["training/", "instances/", "models/", "checkpoints/"];
+const CODE: &str = "code/";
+const DATA: &str = "data/";
+const MANIFEST: &str = ".opsctl-manifest.json";
+
+/// What tells opsctl's objects from those of others.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// [`Self::folders`].
+    pub folders: Vec<String>,
+    /// Data sets whose whole folder is opsctl's: those of the config, in a bucket that opsctl made.
+    pub data_sets: BTreeSet<String>,
+    /// Keys that the manifests of other data sets name.
+    pub uploaded: HashSet<String>,
+}
+
+impl Keys {
+    /// The prefixes that hold nothing but what this project and environment has put there.
+    pub fn folders(scope: &Scope) -> Vec<String> {
+        let named = BY_NAME.map(|folder| format!("{folder}{}", scope.prefix()));
+        named.into_iter().chain([STATE.to_owned()]).collect()
+    }
+
+    /// Whether opsctl, or what it runs, has put the object there.
+    pub fn ours(&self, key: &str) -> bool {
+        if self.folders.iter().any(|folder| key.starts_with(folder)) || self.uploaded.contains(key) {
+            return true;
+        }
+        if let Some(code) = key.strip_prefix(CODE) {
+            let digest = code.strip_suffix("/sourcedir.tar.gz");
+            return digest.is_some_and(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()));
+        }
+        let Some(data) = key.strip_prefix(DATA) else { return false };
+        match data.split_once('/') {
+            Some((name, _)) => self.data_sets.contains(name),
+            None => data.ends_with(MANIFEST),
+        }
+    }
+
+    /// `data/dogs.opsctl-manifest.json` → `dogs`.
+    pub fn data_set_of(manifest: &str) -> Option<&str> {
+        manifest.strip_prefix(DATA)?.strip_suffix(MANIFEST)
+    }
+}

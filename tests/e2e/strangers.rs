@@ -1,0 +1,237 @@
+//! What is not ours is neither deleted nor replaced nor silently changed: others' objects, policies, rules, roles and
+//! logs outlive an adoption and a destroy.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    Tag, Tagging,
+};
+use opsctl::aws::Clients;
+use opsctl::plan::{Mode, Op};
+use opsctl::sandbox::Sandbox;
+use serde_json::{Value, json};
+
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
+
+const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
+const DESTROY_ADOPTED: Mode = Mode::Destroy { adopted: true };
+const OURS: &str = "digits-dev-123456789012-us-east-1";
+const THEIRS: &str = "company-data";
+
+/// The shipped project in a bucket that somebody else has made.
+async fn in_their_bucket(sandbox: &Sandbox) -> Project {
+    Project::edited(sandbox, |text| {
+        let from = "# name = \"digits-files\"";
+        assert!(text.contains(from));
+        text.replace(from, &format!("name = \"{THEIRS}\""))
+    })
+    .await
+}
+
+async fn put(aws: &Clients, bucket: &str, key: &str, text: &str) {
+    let body = text.as_bytes().to_vec().into();
+    aws.s3.put_object().bucket(bucket).key(key).body(body).send().await.expect("it can be put");
+}
+
+async fn keys(aws: &Clients, bucket: &str) -> Vec<String> {
+    let listed = aws.s3.list_object_versions().bucket(bucket).send().await.expect("listed");
+    let versions = listed.versions().iter().filter_map(|v| v.key());
+    versions.chain(listed.delete_markers().iter().filter_map(|m| m.key())).map(str::to_owned).collect()
+}
+
+async fn policy(aws: &Clients, bucket: &str) -> Option<Value> {
+    let found = aws.s3.get_bucket_policy().bucket(bucket).send().await.ok()?;
+    Some(serde_json::from_str(found.policy().expect("a text")).expect("JSON"))
+}
+
+async fn rules(aws: &Clients, bucket: &str) -> Vec<String> {
+    let found = aws.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+    let rules = found.map(|l| l.rules.unwrap_or_default()).unwrap_or_default();
+    rules.into_iter().filter_map(|rule| rule.id).collect()
+}
+
+async fn tags(aws: &Clients, bucket: &str) -> BTreeMap<String, String> {
+    let found = aws.s3.get_bucket_tagging().bucket(bucket).send().await;
+    found.map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default()
+}
+
+/// Adds a lifecycle rule `mine` to those that are there.
+async fn add_rule(aws: &Clients, bucket: &str) {
+    let found = aws.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+    let mut rules = found.map(|l| l.rules.unwrap_or_default()).unwrap_or_default();
+    rules.push(
+        LifecycleRule::builder()
+            .id("mine")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix("mine/").build())
+            .expiration(LifecycleExpiration::builder().days(3650).build())
+            .build()
+            .expect("complete"),
+    );
+    let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().expect("complete");
+    let call = aws.s3.put_bucket_lifecycle_configuration().bucket(bucket).lifecycle_configuration(rules);
+    call.send().await.expect("it can be put");
+}
+
+/// break.md [3], projects.md B2: a bucket with somebody's data, policy, rule and tag, and files where ours will lie.
+async fn make_theirs(aws: &Clients) -> Value {
+    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
+    put(aws, THEIRS, "train/001/x.jpg", "the only copy").await;
+    put(aws, THEIRS, "data/digits/theirs.csv", "1,2,3").await;
+    put(aws, THEIRS, "code/readme.txt", "hello").await;
+    let statement = json!({
+        "Sid": "Partner", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::210987654321:root" },
+        "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{THEIRS}/train/*"),
+    });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    aws.s3.put_bucket_policy().bucket(THEIRS).policy(policy.to_string()).send().await.expect("put");
+    add_rule(aws, THEIRS).await;
+    let tag = Tag::builder().key("team").value("vision").build().expect("complete");
+    let tagging = Tagging::builder().tag_set(tag).build().expect("complete");
+    aws.s3.put_bucket_tagging().bucket(THEIRS).tagging(tagging).send().await.expect("put");
+    policy
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adopted_bucket_is_used_merged_into_and_released() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = in_their_bucket(&sandbox).await;
+    let aws = &project.world.aws;
+    let their_policy = make_theirs(aws).await;
+
+    assert!(project.plan(DEPLOY).await.expect_err("not ours").contains("E203"));
+    project.succeed(ADOPT).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "a plan after a deploy is empty");
+    let policy_now = policy(aws, THEIRS).await.expect("a policy");
+    let statements = policy_now["Statement"].as_array().expect("a list");
+    assert_eq!(statements.len(), 2, "{policy_now}");
+    assert!(opsctl::iam::has(&policy_now, &their_policy["Statement"][0]));
+    assert!(rules(aws, THEIRS).await.contains(&"mine".to_owned()));
+    let versioning = aws.s3.get_bucket_versioning().bucket(THEIRS).send().await.expect("read");
+    assert_eq!(versioning.status(), None, "their settings are theirs");
+    assert_eq!(tags(aws, THEIRS).await["team"], "vision");
+    assert_eq!(tags(aws, THEIRS).await["opsctl:adopted"], "true");
+
+    let plan = project.plan(DESTROY).await.expect("planned");
+    let last = plan.steps.last().expect("a step");
+    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
+    let contents = &plan.contents[&last.target];
+    assert_eq!((contents.others.objects, contents.others.bytes), (3, 23), "{contents:?}");
+    assert_eq!(contents.examples, ["code/readme.txt", "data/digits/theirs.csv", "train/001/x.jpg"]);
+    assert!(contents.ours.objects > 3, "{contents:?}");
+
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, THEIRS).await, ["code/readme.txt", "data/digits/theirs.csv", "train/001/x.jpg"]);
+    assert_eq!(policy(aws, THEIRS).await, Some(their_policy));
+    assert_eq!(rules(aws, THEIRS).await, ["mine"]);
+    assert_eq!(tags(aws, THEIRS).await, BTreeMap::from([("team".to_owned(), "vision".to_owned())]));
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
+
+    // Only when it is said does it go too, after it was named and counted.
+    project.succeed(ADOPT).await;
+    let plan = project.plan(DESTROY_ADOPTED).await.expect("planned");
+    assert!(
+        matches!(plan.steps.last().expect("a step").op, Op::DeleteWhole { others } if others.objects == 3)
+    );
+    project.succeed(DESTROY_ADOPTED).await;
+    assert!(aws.s3.head_bucket().bucket(THEIRS).send().await.is_err(), "it is gone");
+    sandbox.stop().await;
+}
+
+/// break.md [3], case 17: rules of others survive an update, objects of others a destroy.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_bucket_keeps_what_others_put_into_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    Project::open(&sandbox).await.succeed(DEPLOY).await;
+    let project = Project::edited(&sandbox, |text| {
+        let (from, to) = ("keep_old_versions   = \"30d\"", "keep_old_versions   = \"31d\"");
+        assert!(text.contains(from));
+        text.replace(from, to)
+    })
+    .await;
+    let aws = &project.world.aws;
+    add_rule(aws, OURS).await;
+    assert_eq!(project.steps(DEPLOY).await, ["update bucket/main"]);
+    project.succeed(DEPLOY).await;
+    let mut ids = rules(aws, OURS).await;
+    ids.sort();
+    assert_eq!(ids, ["mine", "opsctl"]);
+
+    put(aws, OURS, "precious/thesis.pdf", "a thesis").await;
+    put(aws, OURS, "notebooks/mine.ipynb", "my work").await;
+    let plan = project.plan(DESTROY).await.expect("planned");
+    let last = plan.steps.last().expect("a step");
+    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
+    assert_eq!(plan.contents[&last.target].examples, ["notebooks/mine.ipynb", "precious/thesis.pdf"]);
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, OURS).await, ["notebooks/mine.ipynb", "precious/thesis.pdf"]);
+    assert_eq!((policy(aws, OURS).await, rules(aws, OURS).await), (None, vec!["mine".to_owned()]));
+    assert_eq!(tags(aws, OURS).await, BTreeMap::new());
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
+    sandbox.stop().await;
+}
+
+/// What came after the plan was not agreed to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_comes_after_the_plan_stops_the_deletion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let plan = project.plan(DESTROY).await.expect("planned");
+    assert_eq!(plan.steps.last().expect("a step").op, Op::Delete);
+    put(&project.world.aws, OURS, "late.txt", "just now").await;
+    let outcome = opsctl::engine::execute(&plan, &project.registry, &project.world).await;
+    let [(target, error)] = outcome.failed.as_slice() else { panic!("{:?}", outcome.failed) };
+    assert_eq!((target.to_string().as_str(), error.code().as_str()), ("bucket/main", "E216"));
+    assert_eq!(keys(&project.world.aws, OURS).await, ["late.txt"]);
+    sandbox.stop().await;
+}
+
+/// Roles that an administrator has made, and a log group that Lambda has made, keep all that is theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn adopted_roles_and_log_groups_are_released() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    let (iam, logs) = (&project.world.aws.iam, &project.world.aws.logs);
+    let role = "digits-dev-training-numbers-us-east-1";
+    let theirs = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "Admin", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole",
+    }] });
+    let allow = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },
+    ] });
+    let call = iam.create_role().role_name(role).path("/opsctl/digits/dev/");
+    call.assume_role_policy_document(theirs.to_string()).send().await.expect("made");
+    let call = iam.put_role_policy().role_name(role).policy_name("theirs");
+    call.policy_document(allow.to_string()).send().await.expect("put");
+    let group = "/aws/lambda/digits-dev-classify";
+    logs.create_log_group().log_group_name(group).send().await.expect("made");
+
+    project.succeed(ADOPT).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let listed = iam.list_role_policies().role_name(role).send().await.expect("listed");
+    assert_eq!(listed.policy_names(), ["opsctl", "theirs"]);
+    let groups = || async {
+        let found = logs.describe_log_groups().log_group_name_prefix(group).send().await.expect("listed");
+        found.log_groups().iter().map(|g| g.retention_in_days()).collect::<Vec<_>>()
+    };
+    assert_eq!(groups().await, [None], "their log keeps its length");
+
+    project.succeed(DESTROY).await;
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
+    let listed = iam.list_role_policies().role_name(role).send().await.expect("listed");
+    assert_eq!(listed.policy_names(), ["theirs"]);
+    let found = iam.get_role().role_name(role).send().await.expect("there").role.expect("a role");
+    let text = found.assume_role_policy_document().expect("a document");
+    let trust: Value =
+        serde_json::from_str(&percent_encoding::percent_decode_str(text).decode_utf8_lossy()).expect("JSON");
+    assert!(opsctl::iam::same(&trust, &theirs), "{trust}");
+    assert!(found.tags().is_empty());
+    assert_eq!(groups().await, [None]);
+    sandbox.stop().await;
+}
