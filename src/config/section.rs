@@ -55,10 +55,11 @@ fn list_of_tables(value: &Value) -> Option<KeyPath> {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
             Some(KeyPath::default())
         }
-        Value::Object(map) => map
-            .iter()
-            .filter(|(key, _)| *key != "hyperparameters")
-            .find_map(|(key, value)| Some(KeyPath([&[key.clone()], &list_of_tables(value)?.0[..]].concat()))),
+        Value::Object(map) => {
+            map.iter().filter(|(key, _)| *key != "hyperparameters").find_map(|(key, value)| {
+                Some(KeyPath([std::slice::from_ref(key), &list_of_tables(value)?.0[..]].concat()))
+            })
+        }
         _ => None,
     }
 }

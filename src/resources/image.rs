@@ -137,9 +137,11 @@ fn by_name(image: &str, purpose: Purpose, gpu: bool, scope: &Scope) -> Result<St
     Ok(format!("{account}.dkr.ecr.{}.{}/{repository}:{tag}", scope.region, scope.dns_suffix()))
 }
 
+type Version = (u32, u32);
+
 /// AWS's images whose toolkit hands the arguments to a shell without quotes, so that text with spaces arrives in
 /// pieces (https://github.com/aws/sagemaker-training-toolkit/issues/128): repository, first and last version.
-const UNQUOTED: &[(&str, (u32, u32), (u32, u32))] =
+const UNQUOTED: &[(&str, Version, Version)] =
     &[("/pytorch-training:", (1, 9), (1, 11)), ("/tensorflow-training:", (2, 4), (2, 8))];
 
 /// Whether the image splits arguments at spaces.

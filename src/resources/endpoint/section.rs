@@ -105,6 +105,10 @@ pub(super) const BOUND: &[Bound] = &[
 const TOOLKIT: [&str; 4] =
     ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "SAGEMAKER_REGION", "SAGEMAKER_CONTAINER_LOG_LEVEL"];
 
+/// "It won't accept values that are either too small or too large": 2^-360 to 2^360
+/// (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html).
+const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
+
 /// Adds all that one endpoint consists of.
 pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["endpoint", name]);
@@ -225,6 +229,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let key = at.join("target_invocations_per_instance");
     if target.is_nan() || target <= 0.0 {
         draft.error(codes::BAD_VALUE, key, "the target must be above zero", "write the invocations per instance per minute");
+    } else if !TARGETS.contains(&target) {
+        let text = format!("`target_invocations_per_instance` is {target:e}, which Application Auto Scaling does not take");
+        draft.error(codes::LIMIT, key, text, "write the invocations per instance per minute");
     } else if target <= 60.0 {
         let text = format!(
             "{target} is per instance per minute: {:.2} requests a second are enough to add an instance",
