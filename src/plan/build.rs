@@ -133,11 +133,13 @@ impl<'a> Planner<'a> {
     }
 
     fn deploy(&mut self, adopt: bool) {
-        let mut decisions: BTreeMap<&ResourceId, Decision> = BTreeMap::new();
-        for node in &self.want.nodes {
+        let mut decisions: BTreeMap<&'a ResourceId, Decision> = BTreeMap::new();
+        let want = self.want;
+        for node in &want.nodes {
             let decision = self.decide(node, adopt, &decisions);
             decisions.insert(&node.id, decision);
         }
+        self.make_lost_outputs(&mut decisions);
         self.detach_leftovers(&decisions);
         // Parts step aside first: their deletes precede whatever happens to the whole.
         for node in self.want.nodes.iter().rev() {
@@ -161,6 +163,28 @@ impl<'a> Planner<'a> {
                 }
             };
             self.steps.push(&node.id, &node.physical, op, after, why);
+        }
+    }
+
+    /// What was trained and is gone is trained again, but only if somebody needs it now: a model that has its own
+    /// archive serves without.
+    fn make_lost_outputs(&self, decisions: &mut BTreeMap<&'a ResourceId, Decision>) {
+        for node in &self.want.nodes {
+            let Look::Present(seen) = self.look(&node.id) else { continue };
+            let kept = matches!(decisions.get(&node.id), Some(Decision::Keep));
+            if !kept || !self.kind(node.id.kind).has_lost_output(seen) {
+                continue;
+            }
+            let reads = |user: &&Node| match decisions.get(&user.id) {
+                Some(Decision::Create(_) | Decision::Replace(_)) => true,
+                Some(Decision::Update(changes)) => changes.iter().any(|c| c.path == "archive"),
+                _ => false,
+            };
+            let user = self.want.nodes.iter().filter(|user| user.needs.contains(&node.id)).find(reads);
+            if let Some(user) = user {
+                let why = format!("its output is gone, and {} needs it", user.id);
+                decisions.insert(&node.id, Decision::Replace(vec![why]));
+            }
         }
     }
 
@@ -224,7 +248,7 @@ impl<'a> Planner<'a> {
         let owner = kind.owner_of(seen);
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
         let right = kind.fingerprinted() && owner == Owner::Ours;
-        let mut changes = if right { Vec::new() } else { kind.changes(node, seen) };
+        let mut changes = if right { kind.losses(node, seen) } else { kind.changes(node, seen) };
         if !owner.is_managed() {
             if let Err((text, help)) = may_adopt(kind, node, &owner, &changes, adopt) {
                 self.problem(codes::FOREIGN, &node.id, text, help);

@@ -24,6 +24,8 @@ pub trait AnyKind: Send + Sync {
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound_keys(&self) -> &'static [Bound];
     fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
+    fn losses(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
+    fn has_lost_output(&self, seen: &Value) -> bool;
     fn status_of(&self, seen: &Value) -> Status;
     fn owner_of(&self, seen: &Value) -> Owner;
     fn summary_of(&self, want: &Node) -> String;
@@ -82,6 +84,14 @@ impl<K: Kind> AnyKind for K {
 
     fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
         K::diff(&typed(&want.spec), &typed(seen))
+    }
+
+    fn losses(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
+        K::lost(&typed(&want.spec), &typed(seen))
+    }
+
+    fn has_lost_output(&self, seen: &Value) -> bool {
+        K::output_is_gone(&typed(seen))
     }
 
     fn status_of(&self, seen: &Value) -> Status {

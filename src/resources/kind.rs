@@ -54,6 +54,16 @@ pub trait Kind: Send + Sync + 'static {
     /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as `seen`.
     fn diff(want: &Self::Spec, seen: &Self::Seen) -> Vec<FieldChange>;
 
+    /// For a fingerprinted kind, whose name says that it was right: what of it is not there any more.
+    fn lost(_want: &Self::Spec, _seen: &Self::Seen) -> Vec<FieldChange> {
+        Vec::new()
+    }
+
+    /// Whether what it has made for others is gone. It is made again when one of them is in need of it.
+    fn output_is_gone(_seen: &Self::Seen) -> bool {
+        false
+    }
+
     fn status(seen: &Self::Seen) -> Status;
 
     fn owner(seen: &Self::Seen) -> Owner;

@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod contract;
 mod documents;
+mod drift;
 mod emulators;
 mod faults;
 mod names;

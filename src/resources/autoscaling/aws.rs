@@ -1,5 +1,5 @@
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace, SuspendedState,
     TargetTrackingScalingPolicyConfiguration,
 };
 
@@ -44,7 +44,14 @@ impl Driver for Autoscaling {
         let policies = policies.and_then(|p| p.scaling_policies).unwrap_or_default();
         let policy = policies.iter().find(|p| p.policy_name() == Self::POLICY);
         let tracking = policy.and_then(|p| p.target_tracking_scaling_policy_configuration());
+        let suspended = target.suspended_state().is_some_and(|s| {
+            [s.dynamic_scaling_in_suspended, s.dynamic_scaling_out_suspended, s.scheduled_scaling_suspended]
+                .contains(&Some(true))
+        });
+        let more = policies.iter().map(|p| p.policy_name()).filter(|name| *name != Self::POLICY);
         Ok(Some(Seen {
+            suspended,
+            more_policies: more.map(str::to_owned).collect(),
             min: target.min_capacity(),
             max: target.max_capacity(),
             policy: tracking.map(|t| Policy {
@@ -60,14 +67,17 @@ impl Driver for Autoscaling {
     }
 
     async fn update(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        put(cx, resource, spec).await
+        put(cx, resource, spec).await?;
+        let seen = self.observe(cx, resource).await?;
+        for policy in seen.map(|seen| seen.more_policies).unwrap_or_default() {
+            delete_policy(cx, resource, &policy).await?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
         // AWS deletes a target's policies with it; where that is not so, they would outlive the project.
-        let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
-        let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(Self::POLICY);
-        call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()?;
+        delete_policy(cx, resource, Self::POLICY).await?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION);
         call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()
@@ -78,12 +88,25 @@ impl Driver for Autoscaling {
     }
 }
 
+async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<()> {
+    let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
+    let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
+    call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()
+}
+
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     let aas = &cx.aws.autoscaling;
     let register = "application-autoscaling:RegisterScalableTarget";
+    // What is not said stays as it is, so that it is not suspended is said.
+    let running = SuspendedState::builder()
+        .dynamic_scaling_in_suspended(false)
+        .dynamic_scaling_out_suspended(false)
+        .scheduled_scaling_suspended(false)
+        .build();
     cx.retry_new_role(register, || async {
         let call = aas.register_scalable_target().service_namespace(NAMESPACE).resource_id(resource);
         let call = call.scalable_dimension(DIMENSION).min_capacity(spec.min).max_capacity(spec.max);
+        let call = call.suspended_state(running.clone());
         call.send().await.op("application-autoscaling:RegisterScalableTarget").map(drop)
     })
     .await?;

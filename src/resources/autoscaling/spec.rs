@@ -23,6 +23,10 @@ pub struct Seen {
     pub max: i32,
     /// Absent while a run was killed between target and policy.
     pub policy: Option<Policy>,
+    /// Any of the three switches that keep a target from being scaled.
+    pub suspended: bool,
+    /// Names of policies beside ours: the target follows them all.
+    pub more_policies: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,14 @@ impl Kind for Autoscaling {
                 "scale_out_cooldown",
                 shown(policy.map(|p| cooldown(p.scale_out_cooldown_s))),
                 cooldown(want.scale_out_cooldown_s),
+                Needs::Update,
+            )
+            .field("suspended", seen.suspended, false, Needs::Update)
+            .when(
+                !seen.more_policies.is_empty(),
+                "more scaling policies",
+                seen.more_policies.join(", "),
+                "none",
                 Needs::Update,
             )
             .done()

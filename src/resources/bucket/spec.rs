@@ -196,6 +196,8 @@ impl Kind for Bucket {
             "s3:ListAllMyBuckets",
             "s3:ListBucket",
             "s3:CreateBucket",
+            "s3:TagResource",
+            "s3:GetObject",
             "s3:GetBucketLocation",
             "s3:GetBucketTagging",
             "s3:PutBucketTagging",

@@ -46,6 +46,13 @@ impl Driver for Data {
     }
 }
 
+/// Whether there is an object of this URI. Without s3:ListBucket S3 answers "forbidden" for what is absent, which is an
+/// error here: absent and unreadable are two answers.
+pub(crate) async fn exists(cx: &OpCx<'_>, uri: &str) -> OpResult<bool> {
+    let (bucket, key) = split(uri)?;
+    Ok(cx.aws.s3.head_object().bucket(bucket).key(key).send().await.op("s3:GetObject").found()?.is_some())
+}
+
 /// `s3://bucket/key` → bucket and key.
 pub(crate) fn split(uri: &str) -> OpResult<(&str, &str)> {
     let parts = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));

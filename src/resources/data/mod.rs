@@ -17,7 +17,7 @@ pub mod sync;
 mod withdraw;
 
 #[cfg(feature = "sdk")]
-pub(crate) use aws::split;
+pub(crate) use aws::{exists, split};
 #[cfg(feature = "sdk")]
 pub(crate) use withdraw::uploaded;
 pub use bandwidth::Bandwidth;

@@ -173,6 +173,7 @@ impl Kind for Data {
 
     fn iam_actions() -> &'static [&'static str] {
         &["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject", "s3:DeleteObjectVersion",
+          "s3:ListBucketVersions", "s3:ListBucketMultipartUploads",
           "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
     }
 }

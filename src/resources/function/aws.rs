@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
@@ -12,7 +13,26 @@ use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
 use crate::resources::concurrency;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe, make};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpResult, Outcomes, Probe, classify, make};
+
+/// Both answers that describe a function have these getters.
+macro_rules! configured {
+    ($found:expr) => {{
+        let found = &$found;
+        let variables = found.environment().and_then(|e| e.variables()).into_iter().flatten();
+        Live {
+            role_arn: found.role().unwrap_or_default().to_owned(),
+            code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+            config: Configuration {
+                handler: found.handler().unwrap_or_default().to_owned(),
+                runtime: found.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
+                memory_mb: found.memory_size().unwrap_or(128),
+                timeout_s: found.timeout().unwrap_or(3),
+                environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
+            },
+        }
+    }};
+}
 
 /// AWS's waiters look every second for five minutes (aws-facts §1.3); GetFunction has a rate of its own, so they
 /// do not compete with other control calls.
@@ -53,15 +73,16 @@ impl Driver for Function {
         };
         let (found, alias, live) = futures_util::try_join!(get, alias, live)?;
         let Some(found) = found else { return Ok(None) };
-        let tags = found.tags().cloned().unwrap_or_default();
         let latest = found.configuration();
         let (state, update) = (latest.and_then(|c| c.state()), latest.and_then(|c| c.last_update_status()));
         let weights = alias.as_ref().and_then(|a| a.routing_config()).and_then(|r| r.additional_version_weights());
         let weighted = weights.is_some_and(|w| !w.is_empty());
         Ok(Some(Seen {
-            owner: Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope),
+            owner: owner(&found, &cx.scope)?,
+            latest: latest.map(|c| configured!(c)),
+            reserved: found.concurrency().and_then(|c| c.reserved_concurrent_executions()),
             status: status(state, update, latest.and_then(|c| c.state_reason())),
-            live: alias.and(live).map(configured),
+            live: alias.and(live).map(|c| configured!(c)),
             weighted,
         }))
     }
@@ -92,8 +113,12 @@ impl Driver for Function {
         publish(cx, function).await
     }
 
-    async fn update(&self, cx: &OpCx<'_>, function: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+    async fn update(&self, cx: &OpCx<'_>, function: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
         let lambda = &cx.aws.lambda;
+        if changes.iter().any(|change| change.path == Self::RESERVED) {
+            let call = lambda.delete_function_concurrency().function_name(function).send().await;
+            call.op("lambda:DeleteFunctionConcurrency").gone()?;
+        }
         let latest = settled(cx, function).await?;
         if latest.code_sha256() != Some(&spec.code_sha256) {
             let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
@@ -104,7 +129,7 @@ impl Driver for Function {
             .await?;
             settled(cx, function).await?;
         }
-        let have = configured(latest);
+        let have: Live = configured!(latest);
         if have.config != spec.config || have.role_arn != spec.role_arn {
             cx.retry_new_role("lambda:UpdateFunctionConfiguration", || async {
                 let call = lambda
@@ -156,19 +181,15 @@ fn status(state: Option<&State>, update: Option<&LastUpdateStatus>, reason: Opti
     Status::new(word, phase).because(reason.map(str::to_owned))
 }
 
-fn configured(found: GetFunctionConfigurationOutput) -> Live {
-    let variables = found.environment.and_then(|e| e.variables).unwrap_or_default();
-    Live {
-        role_arn: found.role.unwrap_or_default(),
-        code_sha256: found.code_sha256.unwrap_or_default(),
-        config: Configuration {
-            handler: found.handler.unwrap_or_default(),
-            runtime: found.runtime.map(|r| r.as_str().to_owned()).unwrap_or_default(),
-            memory_mb: found.memory_size.unwrap_or(128),
-            timeout_s: found.timeout.unwrap_or(3),
-            environment: variables.into_iter().collect::<BTreeMap<_, _>>(),
-        },
+/// Lambda leaves the tags out, and says so beside them, when the caller may not list them: then nobody knows whose the
+/// function is. https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+fn owner(found: &GetFunctionOutput, scope: &Scope) -> OpResult<Owner> {
+    if let Some(error) = found.tags_error() {
+        let message = format!("{}: {}", error.error_code(), error.message());
+        return Err(OpError::new("lambda:ListTags", classify("lambda", error.error_code(), error.message(), 403), message));
     }
+    let tags = found.tags().into_iter().flatten();
+    Ok(Owner::of(tags.map(|(k, v)| (k.as_str(), v.as_str())), scope))
 }
 
 /// Waits until the function takes the next change: every change but the first is refused while one is in progress.
@@ -229,4 +250,22 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     .await?;
     // Provisioned concurrency follows the alias to the new version (aws-facts §11.6), and shows whether it initialises.
     concurrency::aws::ready(cx, function).await
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::TagsError;
+
+    use super::*;
+    use crate::engine::OpErrorKind;
+
+    /// Without lambda:ListTags a function of ours must not look like a stranger's.
+    #[test]
+    fn tags_that_may_not_be_read_are_denied_not_absent() {
+        let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
+        let denied = TagsError::builder().error_code("AccessDeniedException").message("not authorized");
+        let found = GetFunctionOutput::builder().tags_error(denied.build().unwrap()).build();
+        assert_eq!(owner(&found, &scope).unwrap_err().kind, OpErrorKind::Denied);
+        assert_eq!(owner(&GetFunctionOutput::builder().build(), &scope).unwrap(), Owner::Nobody);
+    }
 }

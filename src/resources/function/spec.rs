@@ -81,6 +81,10 @@ pub struct Seen {
     pub status: Status,
     /// What the alias serves; absent while a run was killed before it.
     pub live: Option<Live>,
+    /// What is not published yet: the next version would be made of it.
+    pub latest: Option<Live>,
+    /// Executions reserved for the function; 0 switches it off.
+    pub reserved: Option<i32>,
     /// Weights that an interrupted roll-out left on the alias.
     pub weighted: bool,
 }
@@ -95,6 +99,7 @@ pub struct Live {
 impl Function {
     /// The alias that callers invoke and that provisioned concurrency sits on.
     pub const ALIAS: &'static str = "live";
+    pub(super) const RESERVED: &'static str = "reserved concurrency";
 }
 
 /// Runtimes that Lambda still lets one create (aws-facts §11.2).
@@ -147,7 +152,7 @@ impl Kind for Function {
         };
         let (have, config) = (&live.config, &want.config);
         let short = |sha: &str| sha.get(..10).unwrap_or(sha).to_owned();
-        changes()
+        let differs = changes()
             .field("code", short(&live.code_sha256), short(&want.code_sha256), Needs::Update)
             .field("handler", &have.handler, &config.handler, Needs::Update)
             .field("runtime", &have.runtime, &config.runtime, Needs::Update)
@@ -156,7 +161,18 @@ impl Kind for Function {
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
             .when(have.environment != config.environment, "environment", "other values", "these", Needs::Update)
-            .when(seen.weighted, "alias weights", "some", "none", Needs::Update)
+            .when(seen.weighted, "alias weights", "some", "none", Needs::Update);
+        let wanted = Live {
+            role_arn: want.role_arn.clone(),
+            code_sha256: want.code_sha256.clone(),
+            config: want.config.clone(),
+        };
+        // While the alias differs too, that is the one thing to say.
+        let strayed = *live == wanted && seen.latest.as_ref().is_some_and(|latest| *latest != wanted);
+        let reserved = seen.reserved.map_or_else(|| "none".to_owned(), |n| n.to_string());
+        differs
+            .when(strayed, "$LATEST", "another code or configuration", "as the alias", Needs::Update)
+            .field(Self::RESERVED, reserved, "none", Needs::Update)
             .done()
     }
 
@@ -180,6 +196,7 @@ impl Kind for Function {
         &[
             "tag:GetResources",
             "lambda:GetFunction",
+            "lambda:ListTags",
             "lambda:GetFunctionConfiguration",
             "lambda:GetAlias",
             "lambda:CreateFunction",
@@ -190,6 +207,7 @@ impl Kind for Function {
             "lambda:CreateAlias",
             "lambda:UpdateAlias",
             "lambda:DeleteFunction",
+            "lambda:DeleteFunctionConcurrency",
             "iam:PassRole",
         ]
     }

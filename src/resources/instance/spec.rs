@@ -175,7 +175,10 @@ impl Kind for Instance {
             "s3:PutObject",
             "s3:ListBucket",
             "s3:ListBucketVersions",
+            "s3:DeleteObject",
             "s3:DeleteObjectVersion",
+            "s3:ListBucketMultipartUploads",
+            "s3:AbortMultipartUpload",
         ]
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::FieldChange;
 use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 use crate::resources::KindName;
 use crate::resources::bucket::empty;
+use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Model {
@@ -23,8 +24,13 @@ impl Driver for Model {
         let arn = format!("model/{model}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let container = found.primary_container();
+        let archive = match container.and_then(|c| c.model_data_url()) {
+            Some(uri) => exists(cx, uri).await?,
+            None => true,
+        };
         let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
         Ok(Some(Seen {
+            archive,
             owner: sagemaker::owner(cx, &tags),
             role_arn: found.execution_role_arn().unwrap_or_default().to_owned(),
             image: container.and_then(|c| c.image()).unwrap_or_default().to_owned(),
@@ -56,8 +62,9 @@ impl Driver for Model {
         make(self, cx, model, action, || cx.retry_new_role(action, create)).await
     }
 
-    async fn update(&self, _: &OpCx<'_>, _: &str, _: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        Ok(()) // immutable; only its tags can be taken over
+    async fn update(&self, cx: &OpCx<'_>, model: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+        // The model itself is immutable; its archive may have to be put back.
+        repack(cx, model, spec).await
     }
 
     async fn delete(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {

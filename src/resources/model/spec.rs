@@ -61,6 +61,8 @@ pub struct Seen {
     pub trained: String,
     pub code: String,
     pub environment: BTreeMap<String, String>,
+    /// Whether the archive that it loads is in the bucket.
+    pub archive: bool,
 }
 
 impl Kind for Model {
@@ -79,6 +81,11 @@ impl Kind for Model {
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
             .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
             .done()
+    }
+
+    fn lost(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+        let again = if want.code.is_some() { "packed again" } else { "trained again" };
+        changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
     }
 
     fn status(_: &Seen) -> Status {
@@ -100,8 +107,12 @@ impl Kind for Model {
             "iam:PassRole",
             "s3:GetObject",
             "s3:PutObject",
+            "s3:ListBucket",
             "s3:ListBucketVersions",
+            "s3:DeleteObject",
             "s3:DeleteObjectVersion",
+            "s3:ListBucketMultipartUploads",
+            "s3:AbortMultipartUpload",
         ]
     }
 }

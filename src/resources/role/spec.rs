@@ -172,6 +172,7 @@ impl Kind for Role {
             "iam:CreateInstanceProfile",
             "iam:TagInstanceProfile",
             "iam:AddRoleToInstanceProfile",
+            "iam:PassRole",
             "iam:RemoveRoleFromInstanceProfile",
             "iam:DeleteInstanceProfile",
             "iam:ListInstanceProfilesForRole",

@@ -14,6 +14,7 @@ use super::spec::{Seen, Spec, Training};
 use super::source;
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe, make};
+use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Training {
@@ -24,6 +25,11 @@ impl Driver for Training {
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
         let arn = format!("training-job/{job}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else { return Ok(None) };
+        let artifacts = found.model_artifacts().and_then(|m| m.s3_model_artifacts());
+        let output = match artifacts.filter(|_| status(&found).phase == Phase::Ready) {
+            Some(uri) => exists(cx, uri).await?,
+            None => true,
+        };
         let algorithm = found.algorithm_specification();
         let resources = found.resource_config();
         let mut hyperparameters: BTreeMap<String, String> =
@@ -51,6 +57,7 @@ impl Driver for Training {
             max_runtime_s: found.stopping_condition().and_then(|s| s.max_runtime_in_seconds()).unwrap_or_default(),
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
+            output,
         }))
     }
 

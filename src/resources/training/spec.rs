@@ -66,6 +66,8 @@ pub struct Seen {
     pub max_runtime_s: i32,
     pub spot: bool,
     pub checkpoints: bool,
+    /// Whether the archive that a completed job has left is still in the bucket.
+    pub output: bool,
 }
 
 impl Training {
@@ -145,6 +147,10 @@ impl Kind for Training {
             .done()
     }
 
+    fn output_is_gone(seen: &Seen) -> bool {
+        !seen.output
+    }
+
     fn status(seen: &Seen) -> Status {
         seen.status.clone()
     }
@@ -174,6 +180,7 @@ impl Kind for Training {
             "iam:PassRole",
             "s3:GetObject",
             "s3:PutObject",
+            "s3:ListBucket",
             "logs:DescribeLogStreams",
             "logs:GetLogEvents",
             "logs:DeleteLogStream",

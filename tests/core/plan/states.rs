@@ -170,6 +170,16 @@ fn what_was_changed_by_hand_is_put_right() {
         ("autoscaling/numbers", "/policy", json!(null), "target: none -> 600"),
         ("autoscaling/numbers", "/policy/scale_in_cooldown_s", json!(30), "scale_in_cooldown: 30s -> 5m"),
         ("function/classify", "/live", json!(null), "alias: none -> live"),
+        ("autoscaling/numbers", "/suspended", json!(true), "suspended: true -> false"),
+        ("autoscaling/numbers", "/more_policies", json!(["night"]), "more scaling policies: night -> none"),
+        ("function/classify", "/reserved", json!(0), "reserved concurrency: 0 -> none"),
+        (
+            "function/classify",
+            "/latest/config/environment",
+            json!({}),
+            "$LATEST: another code or configuration -> as the alias",
+        ),
+        ("model/numbers", "/archive", json!(false), "archive: gone -> packed again"),
         ("function/classify", "/weighted", json!(true), "alias weights: some -> none"),
         ("function/classify", "/live/config/memory_mb", json!(512), "memory_mb: 512 -> 128"),
         ("function/classify", "/live/config/environment", json!({}), "environment: other values -> these"),
@@ -393,4 +403,32 @@ fn equal_plans_have_equal_fingerprints() {
     assert_ne!(one, Account::default().plan(&files.desired(), DEPLOY).fingerprint());
     files.edit("min = 1", "min = 2");
     assert_ne!(one, Account::default().plan(&files.desired(), DEPLOY).fingerprint());
+}
+
+/// break.md [10]: what was trained is trained again when a model needs it, and only then.
+#[test]
+fn a_lost_output_is_made_again_when_it_is_needed() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.seen(&want, "training/numbers")["output"] = json!(false);
+    assert!(account.plan(&want, DEPLOY).is_empty(), "the model has an archive of its own");
+    let mut archive = account.clone();
+    archive.seen(&want, "model/numbers")["archive"] = json!(false);
+    assert_eq!(
+        steps(&archive.deploy(&want, DEPLOY)),
+        [
+            "delete training/numbers: its output is gone, and model/numbers needs it",
+            "create training/numbers: its output is gone, and model/numbers needs it",
+            "update model/numbers: archive: gone -> packed again",
+        ]
+    );
+    account.remove(&want, "model/numbers");
+    assert_eq!(
+        steps(&account.deploy(&want, DEPLOY)),
+        [
+            "delete training/numbers: its output is gone, and model/numbers needs it",
+            "create training/numbers: its output is gone, and model/numbers needs it",
+            "create model/numbers: not there yet",
+        ]
+    );
 }

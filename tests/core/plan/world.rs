@@ -258,6 +258,7 @@ pub fn as_wanted(node: &Node) -> Value {
             "entry": spec["code"]["entry"], "data": digests(spec), "hyperparameters": spec["hyperparameters"],
             "metrics": spec["metrics"], "environment": spec["environment"], "max_runtime_s": spec["max_runtime_s"],
             "spot": !spec["max_wait_s"].is_null(), "checkpoints": !spec["checkpoints"].is_null(),
+            "output": true,
         }),
         KindName::Instance => json!({
             "owner": "ours", "status": status("completed"), "instance_id": null,
@@ -271,7 +272,7 @@ pub fn as_wanted(node: &Node) -> Value {
         KindName::Model => json!({
             "owner": "ours", "role_arn": spec["role_arn"], "image": spec["image"], "trained": spec["trained"],
             "code": spec["code"]["digest"].as_str().map_or("none", |digest| &digest[..10]),
-            "environment": spec["environment"],
+            "environment": spec["environment"], "archive": true,
         }),
         KindName::EndpointConfig => json!({
             "owner": "ours", "model": spec["model"], "instance_type": spec["instance_type"],
@@ -282,7 +283,7 @@ pub fn as_wanted(node: &Node) -> Value {
             "instance_type": spec["instance_type"], "instances": 1,
         }),
         KindName::Autoscaling => json!({
-            "min": spec["min"], "max": spec["max"],
+            "min": spec["min"], "max": spec["max"], "suspended": false, "more_policies": [],
             "policy": {
                 "target": spec["target"], "scale_in_cooldown_s": spec["scale_in_cooldown_s"],
                 "scale_out_cooldown_s": spec["scale_out_cooldown_s"],
@@ -291,6 +292,8 @@ pub fn as_wanted(node: &Node) -> Value {
         KindName::Function => json!({
             "owner": "ours", "status": status("Active"), "weighted": false,
             "live": { "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"] },
+            "latest": { "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"] },
+            "reserved": null,
         }),
         KindName::Concurrency => json!({ "status": status("READY"), "requested": spec["requested"] }),
         KindName::Notebook => json!({

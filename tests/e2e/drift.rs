@@ -1,0 +1,120 @@
+//! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and mended.
+
+use aws_sdk_applicationautoscaling::types::{
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    SuspendedState, TargetTrackingScalingPolicyConfiguration,
+};
+use aws_sdk_lambda::types::Environment;
+use opsctl::aws::Clients;
+use opsctl::domain::Tally;
+use opsctl::plan::Op;
+use serde_json::json;
+
+use crate::support::inside::{self, DEPLOY, Project, sandbox};
+
+const BUCKET: &str = "digits-dev-123456789012-us-east-1";
+const ROLE: &str = "digits-dev-training-numbers-us-east-1";
+const FUNCTION: &str = "digits-dev-classify";
+const TARGET: &str = "endpoint/digits-dev-numbers/variant/AllTraffic";
+
+async fn suspend_and_scale_otherwise(aws: &Clients) {
+    let (namespace, dimension) =
+        (ServiceNamespace::Sagemaker, ScalableDimension::SageMakerVariantDesiredInstanceCount);
+    let call = aws.autoscaling.register_scalable_target().service_namespace(namespace.clone());
+    let call = call.resource_id(TARGET).scalable_dimension(dimension.clone());
+    let suspended = SuspendedState::builder().dynamic_scaling_out_suspended(true).build();
+    call.suspended_state(suspended).send().await.expect("suspended");
+    let metric = PredefinedMetricSpecification::builder()
+        .predefined_metric_type(MetricType::SageMakerVariantInvocationsPerInstance)
+        .build()
+        .expect("complete");
+    let tracking = TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(1.0)
+        .predefined_metric_specification(metric)
+        .build()
+        .expect("complete");
+    let call = aws.autoscaling.put_scaling_policy().service_namespace(namespace).resource_id(TARGET);
+    let call = call
+        .scalable_dimension(dimension)
+        .policy_name("night")
+        .policy_type(PolicyType::TargetTrackingScaling);
+    call.target_tracking_scaling_policy_configuration(tracking).send().await.expect("put");
+}
+
+/// break.md [11], case 17.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_hang_on_ours_is_seen_and_mended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let everything = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+    ] });
+    let call = aws.iam.put_role_policy().role_name(ROLE).policy_name("evil");
+    call.policy_document(everything.to_string()).send().await.expect("put");
+    suspend_and_scale_otherwise(aws).await;
+    let call =
+        aws.lambda.put_function_concurrency().function_name(FUNCTION).reserved_concurrent_executions(5);
+    call.send().await.expect("reserved");
+    let other = Environment::builder().variables("ENDPOINT_NAME", "elsewhere").build();
+    let call = aws.lambda.update_function_configuration().function_name(FUNCTION).environment(other);
+    call.send().await.expect("changed");
+
+    let mut steps = project.steps(DEPLOY).await;
+    steps.sort();
+    assert_eq!(
+        steps,
+        ["update autoscaling/numbers", "update function/classify", "update role/training-numbers"]
+    );
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let policies = aws.iam.list_role_policies().role_name(ROLE).send().await.expect("listed");
+    assert_eq!(policies.policy_names(), ["opsctl"]);
+    let found = aws.lambda.get_function().function_name(FUNCTION).send().await.expect("there");
+    assert!(found.concurrency().is_none());
+    sandbox.stop().await;
+}
+
+async fn delete_archives(aws: &Clients) {
+    let listed = aws.s3.list_objects_v2().bucket(BUCKET).send().await.expect("listed");
+    let archives =
+        listed.contents().iter().filter_map(|o| o.key()).filter(|key| key.ends_with("model.tar.gz"));
+    for key in archives {
+        aws.s3.delete_object().bucket(BUCKET).key(key).send().await.expect("deleted");
+    }
+}
+
+/// break.md [10], case 11: an endpoint whose model is gone is not "nothing to do".
+#[tokio::test(flavor = "multi_thread")]
+async fn archives_and_buckets_that_are_gone_are_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+
+    delete_archives(aws).await;
+    let steps = project.steps(DEPLOY).await;
+    assert!(steps.contains(&"create training/numbers".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"update model/numbers".to_owned()), "{steps:?}");
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+
+    // The model resource too: it was E212 on every run.
+    delete_archives(aws).await;
+    let model = project.desired.node(&"model/numbers".parse().expect("an id")).expect("wanted");
+    aws.sagemaker.delete_model().model_name(&model.physical).send().await.expect("deleted");
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+
+    let bucket = project.desired.node(&"bucket/main".parse().expect("an id")).expect("wanted");
+    let whole = Op::DeleteWhole { others: Tally::default() };
+    inside::perform(&project, bucket, whole).await.expect("the bucket goes");
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let key = format!("models/{}/model.tar.gz", model.physical);
+    aws.s3.head_object().bucket(BUCKET).key(key).send().await.expect("the model has its archive");
+    sandbox.stop().await;
+}
