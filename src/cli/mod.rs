@@ -7,6 +7,8 @@ mod check;
 mod done;
 mod error;
 pub mod exit;
+mod generations;
+
 mod init;
 mod inspect;
 mod invoke;

@@ -9,6 +9,7 @@ use super::Ended;
 use super::args::{Global, PullArgs};
 use super::error::Failure;
 use super::exit::Exit;
+use super::generations::Job;
 use super::session::{DataFiles, Environment, Session};
 use super::ui::Ui;
 use crate::domain::{Crc64Hasher, ResourceId, Stored, bytes, codes};
@@ -16,10 +17,10 @@ use crate::engine::{OpCx, OpError, OpErrorKind, OpResult};
 use crate::resources::KindName;
 use crate::resources::data::difference::grouped;
 use crate::resources::data::sync;
-use crate::resources::data::{Manifest, Spec, split};
+use crate::resources::data::{Manifest, Spec};
 use crate::resources::instance::Instance;
 use crate::resources::training::Training;
-use crate::resources::training::job::model_uri;
+use crate::resources::training::job::{model_key, model_uri};
 use crate::transfer::{Object, Ranges, download};
 
 /// Files at the same time.
@@ -86,31 +87,45 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
     Ok(Exit::Done)
 }
 
-/// Fetches the archive that a training job or instance left.
+/// Fetches the archive that a training job or instance left: that of the job which the config asks for, else that of the
+/// newest one before it.
 pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let name = session.only("training", args.name.as_deref())?;
-    let of = |kind, root| session.desired.node(&ResourceId::new(kind, name)).map(|node| (node, root));
-    let found = of(KindName::Training, Training::OUTPUT).or_else(|| of(KindName::Instance, Instance::OUTPUT));
-    let (node, root) = found.expect("the config has it");
+    // `opsctl status` shows KIND/NAME.
+    let given = args.name.as_deref().map(|given| given.rsplit_once('/').map_or(given, |(_, name)| name));
+    let named = match given {
+        Some(name) => Job::named(&session, name).await?,
+        None => None,
+    };
+    let job = match named {
+        Some(job) => job,
+        None => {
+            let name = session.only("training", given)?;
+            Job::named(&session, name).await?.expect("the config has it")
+        }
+    };
+    let root = if job.id.kind == KindName::Instance { Instance::OUTPUT } else { Training::OUTPUT };
     let bucket = session.world.wanted(KindName::Bucket).next().unwrap_or_default();
-    let uri = model_uri(bucket, root, &node.physical);
-    let (bucket, key) = split(&uri)?;
-    let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
-    let Some(object) = Object::look(&cx.aws.s3, bucket, key).await? else {
-        let message = format!("there is no model of {} at {uri}", node.id);
+    let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };
+    let found = job.newest_with(&session, ui, "model", async |physical| {
+        Ok(Object::look(&cx.aws.s3, bucket, &model_key(root, physical)).await?)
+    });
+    let Some((physical, object)) = found.await? else {
+        let message =
+            format!("there is no model of {} at {}", job.id, model_uri(bucket, root, &job.physical));
         let help = "`opsctl train` makes it; `opsctl status` tells how far it is";
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     env.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    download(&cx, (bucket, key), &object, &file, &Ranges::default()).await?;
+    download(&cx, (bucket, &model_key(root, &physical)), &object, &file, &Ranges::default()).await?;
     if ui.json() {
         let file = file.display().to_string();
-        ui.out_json(
-            &serde_json::json!({ "format": 1, "target": node.id, "file": file, "bytes": object.size }),
-        );
+        ui.out_json(&serde_json::json!({
+            "format": 1, "target": job.id, "job": physical, "file": file, "bytes": object.size,
+        }));
     } else {
+        let uri = model_uri(bucket, root, &physical);
         ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
     }
     session.close().await;

@@ -24,7 +24,7 @@ pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
 pub use execute::{Outcome, execute};
 pub use fence::{Fence, LeaseLost};
-pub use observe::{count, observe};
+pub use observe::{count, elders, observe};
 pub use pace::Pace;
 pub use run::{Refusal, Run, Verified, differences, leased};
 pub use settle::{gone, make};

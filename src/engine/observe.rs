@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 
 use super::{Found, OpCx, OpError, OpErrorKind, World};
 use crate::desired::{Desired, Node};
-use crate::domain::{Owner, ResourceId};
+use crate::domain::{Owner, ResourceId, Scope};
 use crate::plan::{Leftover, Look, Mode, Observed};
 use crate::resources::{KindName, Registry};
 
@@ -114,10 +114,16 @@ fn fatal(error: &OpError) -> bool {
 
 /// The newest owned resource that differs from the wanted name only in its fingerprint.
 fn elder(node: &Node, owned: &BTreeMap<KindName, Vec<Found>>, want: &Desired) -> Option<String> {
-    let stem = format!("{}-", want.scope.physical(&node.id.name));
-    let generations = owned
-        .get(&node.id.kind)?
-        .iter()
-        .filter(|f| f.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix));
-    generations.max_by_key(|f| f.created).map(|f| f.physical.clone())
+    let generations = elders(node, owned.get(&node.id.kind)?, &want.scope);
+    generations.into_iter().max_by_key(|f| f.created).map(|f| f.physical)
+}
+
+/// The other generations of a resource: names that differ from the wanted one only in their fingerprint.
+pub fn elders(node: &Node, found: &[Found], scope: &Scope) -> Vec<Found> {
+    let stem = format!("{}-", scope.physical(&node.id.name));
+    let is_elder = |f: &&Found| {
+        let suffix = f.physical.strip_prefix(&stem).filter(|_| f.physical != node.physical);
+        suffix.is_some_and(crate::domain::fingerprint::is_suffix)
+    };
+    found.iter().filter(is_elder).cloned().collect()
 }

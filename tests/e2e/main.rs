@@ -11,6 +11,7 @@ mod documents;
 mod drift;
 mod emulators;
 mod faults;
+mod following;
 mod names;
 mod one_instance;
 mod retrain;

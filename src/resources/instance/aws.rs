@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::types::{
@@ -28,19 +29,24 @@ const EVERY: Duration = Duration::from_secs(15);
 const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 impl Driver for Instance {
-    /// Every job has a folder in the bucket, also long after its instance is gone.
+    /// Every job has a folder in the bucket, also long after its instance is gone; the first file in it is its record.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let Some(bucket) = bucket(cx) else { return Ok(Vec::new()) };
         let root = format!("{}/", Instance::OUTPUT);
-        let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(&root).delimiter("/");
+        let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(format!("{root}{}", cx.scope.prefix()));
         let mut pages = call.into_paginator().send();
-        let mut found = Vec::new();
+        let mut begun: BTreeMap<String, i64> = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let Some(page) = page.op("s3:ListBucket").found()? else { break };
-            let jobs = page.common_prefixes().iter().filter_map(|p| p.prefix()?.strip_prefix(&root)?.strip_suffix('/'));
-            found.extend(jobs.map(Found::new));
+            for object in page.contents() {
+                let job = object.key().and_then(|key| key.strip_prefix(&root)?.split_once('/'));
+                let Some((job, _)) = job else { continue };
+                let written = object.last_modified().map_or(0, |time| time.secs());
+                let first = begun.entry(job.to_owned()).or_insert(written);
+                *first = written.min(*first);
+            }
         }
-        Ok(found)
+        Ok(begun.into_iter().map(|(physical, created)| Found { physical, created }).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {

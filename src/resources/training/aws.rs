@@ -9,11 +9,12 @@ use aws_sdk_sagemaker::types::{
 };
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
+use super::job::model_key;
 use super::logs::{self, Follower};
 use super::spec::{Seen, Spec, Training};
 use super::source;
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes, Probe, make};
+use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe, make};
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -195,16 +196,36 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let longest = spec.max_wait_s.unwrap_or(spec.max_runtime_s).unsigned_abs();
     // Provisioning and upload come on top of what the script may take.
     let limit = Duration::from_secs(u64::from(longest) + 3600);
-    cx.wait("training job completed", Duration::from_secs(30), limit, || async {
+    let job_ended = cx.wait("training job completed", Duration::from_secs(30), limit, || async {
         let found = describe(cx, job).await?;
         log.follow(cx, job).await?;
         let Some(found) = found else { return Ok(Probe::Absent) };
         let status = status(&found);
         Ok(match status.phase {
-            Phase::Ready | Phase::Stopped => Probe::Ready(()),
+            Phase::Ready | Phase::Stopped => Probe::Ready(found),
             Phase::Busy => Probe::Pending(status.reason.unwrap_or(status.word)),
             Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
         })
-    })
-    .await
+    });
+    saved(cx, job, spec, &job_ended.await?).await
+}
+
+/// SageMaker completes a job that saved nothing, too. Then its script has failed, and this is the place to say so, not
+/// the model that cannot be made of it.
+async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJobOutput) -> OpResult<()> {
+    let key = model_key(Training::OUTPUT, job);
+    // Emulators, whose containers are played by somebody else, may complete a job before its archive is there.
+    let patience = if found.model_artifacts().is_some() { Duration::from_secs(10) } else { Duration::ZERO };
+    let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
+    let looked = cx.retry("s3:GetObject", patience, absent, || async {
+        cx.aws.s3.head_object().bucket(&spec.code.bucket).key(&key).send().await.op("s3:GetObject").map(drop)
+    });
+    match looked.await {
+        Err(error) if error.kind == OpErrorKind::NotFound => {
+            let entry = &spec.code.entry;
+            let message = format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model");
+            Err(OpError::new("training job completed", OpErrorKind::BadState, message))
+        }
+        other => other,
+    }
 }

@@ -161,5 +161,10 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
 
 /// Where a job's archive lies, wherever it ran (D15): `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
 pub fn model_uri(bucket: &str, root: &str, job: &str) -> String {
-    format!("s3://{bucket}/{root}/{job}/output/model.tar.gz")
+    format!("s3://{bucket}/{}", model_key(root, job))
+}
+
+/// The same without the bucket.
+pub fn model_key(root: &str, job: &str) -> String {
+    format!("{root}/{job}/output/model.tar.gz")
 }

@@ -1,0 +1,84 @@
+//! A training as its user follows it: its log and its model, also after the script was edited, and how it fails.
+
+use crate::support::World;
+
+const CONFIG: &str = r#"
+[project]
+name = "follow"
+region = "us-east-1"
+[training.cloud]
+source = "code"
+max_runtime = "5m"
+[training.plain]
+on = "ec2"
+source = "code"
+max_runtime = "5m"
+"#;
+
+const SCRIPT: &str = "import os\nprint('the first script runs')\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w').write('1')\n";
+
+fn world(script: &str) -> World {
+    let world = World::with_config(CONFIG).sandbox();
+    world.write("code/train.py", script);
+    world
+}
+
+/// The names in AWS that `opsctl status` lists as leftovers of a kind.
+fn leftover(world: &World, kind: &str) -> String {
+    let status = world.run(["status", "-o", "json"]).success().json();
+    let leftovers = status["leftovers"].as_array().expect("a list").iter();
+    let of_kind = leftovers.filter_map(|l| l["id"].as_str()?.strip_prefix(kind)?.strip_prefix('/'));
+    let names: Vec<String> = of_kind.map(str::to_owned).collect();
+    assert_eq!(names.len(), 1, "{status}");
+    names[0].clone()
+}
+
+#[test]
+fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
+    let world = world(SCRIPT);
+    world.run(["deploy", "--yes"]).success();
+    for training in ["training/cloud", "training/plain"] {
+        // Following ends with the job.
+        let log = world.run(["logs", "-f", training]).success();
+        assert!(log.stdout.contains("the first script runs"), "{log}");
+        assert!(!log.stderr.contains("the job before it"), "{log}");
+    }
+    world.edit("code/train.py", "first script", "second script");
+    for (training, kind) in [("cloud", "training"), ("plain", "instance")] {
+        let earlier = leftover(&world, kind);
+        let log = world.run(["logs", &format!("training/{training}")]).success();
+        assert!(log.stdout.contains("the first script runs"), "{log}");
+        assert!(log.stderr.contains(&earlier), "{log}");
+        let log = world.run(["logs", &format!("{kind}/{earlier}")]).success();
+        assert!(log.stdout.contains("the first script runs"), "{log}");
+        let pulled = world.run(["model", "pull", training, "--to", "pulled.tar.gz", "-o", "json"]).success();
+        assert_eq!(pulled.json()["job"], earlier, "{pulled}");
+        let pulled = world.run(["model", "pull", &earlier, "--to", "again.tar.gz"]).success();
+        assert!(pulled.stdout.contains(&earlier), "{pulled}");
+        assert_eq!(
+            world.path("pulled.tar.gz").metadata().expect("it is there").len(),
+            world.path("again.tar.gz").metadata().expect("it is there").len()
+        );
+    }
+    let unknown = world.run(["logs", "training/follow-dev-cloud-0000000000"]).ended(64);
+    assert!(unknown.stderr.contains("U303"), "{unknown}");
+}
+
+#[test]
+fn a_training_that_saves_nothing_says_so_when_it_ends() {
+    let world = world("print('nothing to save')\n");
+    let ran = world.run(["train", "--yes"]).ended(1);
+    let said = ran.stderr.matches("train.py ended well, but wrote nothing to SM_MODEL_DIR").count();
+    assert!(said >= 2, "one of each place\n{ran}");
+}
+
+/// The job that is made again waits for the end of the one that failed.
+#[test]
+fn a_failed_training_is_run_again_and_fails_again() {
+    let world = world("import sys\nsys.exit('no luck')\n");
+    for _ in 0..2 {
+        let ran = world.run(["train", "--yes"]).ended(1);
+        assert!(ran.stderr.contains("no luck"), "{ran}");
+        assert!(!ran.stderr.contains("E220"), "{ran}");
+    }
+}
