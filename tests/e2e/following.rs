@@ -70,6 +70,15 @@ fn a_training_that_saves_nothing_says_so_when_it_ends() {
     let ran = world.run(["train", "--yes"]).ended(1);
     let said = ran.stderr.matches("train.py ended well, but wrote nothing to SM_MODEL_DIR").count();
     assert!(said >= 2, "one of each place\n{ran}");
+    // And again: it is no resource that is missing.
+    world.write("code/inference.py", "def model_fn(folder):\n    return folder\n");
+    let endpoint = "[endpoint.e]\nmodel = \"cloud\"\ncode = \"code\"\ninstance_type = \"ml.m5.large\"\n";
+    world.write("opsctl.toml", &format!("{CONFIG}{endpoint}"));
+    for _ in 0..2 {
+        let ran = world.run(["deploy", "--yes"]).ended(1);
+        assert!(ran.stderr.contains("failed[E204] training/cloud"), "{ran}");
+        assert!(!ran.stderr.contains("E212"), "{ran}");
+    }
 }
 
 /// The job that is made again waits for the end of the one that failed.

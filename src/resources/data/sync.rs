@@ -33,15 +33,18 @@ pub struct Report {
     pub bytes: u64,
     pub deleted: usize,
     pub same: usize,
+    /// Files that left the folder and stay in the bucket, where training reads them.
+    pub kept: usize,
     /// Requests sent once more, because the first try failed or arrived damaged.
     pub again: usize,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, bytes: size, deleted, same, again, .. } = self;
+        let Self { sent, bytes: size, deleted, same, kept, again } = self;
         write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?;
-        for (n, what) in [(*deleted, "deleted"), (*same, "the same"), (*again, "requests repeated")] {
+        let kept = (*kept, "only in the bucket, where training reads them (`delete = true` removes them)");
+        for (n, what) in [(*deleted, "deleted"), (*same, "the same"), kept, (*again, "requests repeated")] {
             if n > 0 {
                 write!(f, ", {} {what}", grouped(n))?;
             }
@@ -171,6 +174,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> O
         };
         delete(cx, spec, &gone).await?;
         report.deleted += gone.len();
+        report.kept = difference.gone.len() - gone.len();
         gone.iter().for_each(|path| drop(files.remove(path)));
         for (path, stamp, stored) in &sent.files {
             let entry = tree.entry_mut(path).expect("what was sent is of the folder");

@@ -26,10 +26,10 @@ impl Driver for Training {
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
         let arn = format!("training-job/{job}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else { return Ok(None) };
-        let artifacts = found.model_artifacts().and_then(|m| m.s3_model_artifacts());
-        let output = match artifacts.filter(|_| status(&found).phase == Phase::Ready) {
+        let output = match artifacts(&found) {
+            _ if status(&found).phase != Phase::Ready => true,
             Some(uri) => exists(cx, uri).await?,
-            None => true,
+            None => false, // it completed, and saved nothing
         };
         let algorithm = found.algorithm_specification();
         let resources = found.resource_config();
@@ -116,6 +116,11 @@ impl Driver for Training {
 async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJobOutput>> {
     let call = cx.aws.sagemaker.describe_training_job().training_job_name(job);
     call.send().await.op("sagemaker:DescribeTrainingJob").found()
+}
+
+/// Where the job's archive is said to be. The SDK reads "nowhere" as an empty text.
+fn artifacts(found: &DescribeTrainingJobOutput) -> Option<&str> {
+    found.model_artifacts().and_then(|m| m.s3_model_artifacts()).filter(|uri| !uri.is_empty())
 }
 
 /// `Stopped` is an end too, but not the wanted one: a time limit, a spot wait, a person (aws-facts §5.2).
@@ -215,7 +220,7 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
 async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJobOutput) -> OpResult<()> {
     let key = model_key(Training::OUTPUT, job);
     // Emulators, whose containers are played by somebody else, may complete a job before its archive is there.
-    let patience = if found.model_artifacts().is_some() { Duration::from_secs(10) } else { Duration::ZERO };
+    let patience = if artifacts(found).is_some() { Duration::from_secs(10) } else { Duration::ZERO };
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
     let looked = cx.retry("s3:GetObject", patience, absent, || async {
         cx.aws.s3.head_object().bucket(&spec.code.bucket).key(&key).send().await.op("s3:GetObject").map(drop)
