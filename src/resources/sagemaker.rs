@@ -71,8 +71,9 @@ fn arn(cx: &OpCx<'_>, resource: &str) -> String {
 macro_rules! list_owned {
     ($cx:expr, $call:ident, $action:literal, $items:ident, $name:ident) => {{
         let prefix = $cx.scope.prefix();
-        let mut pages =
-            $cx.aws.sagemaker.$call().name_contains(prefix.trim_end_matches('-')).into_paginator().send();
+        // A page is 10 by default, and lists are rated low (2 per second: aws-solutions/deepracer-on-aws#87).
+        let call = $cx.aws.sagemaker.$call().name_contains(prefix.trim_end_matches('-')).max_results(100);
+        let mut pages = call.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.op($action)?;

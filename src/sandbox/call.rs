@@ -126,7 +126,12 @@ impl Call {
     /// One page of `items` (names and what is shown of them, in the order to be shown), after the one that the
     /// token in member `token` names. The caller knows its service's code for a token that is not ours.
     pub fn page<T>(&self, items: Vec<(String, T)>, token: &str, size: usize) -> Option<Page<T>> {
-        paging::page(items, self.maybe(token), size)
+        let token = self.maybe(token).filter(|token| !token.is_empty());
+        match (self.world.short_pages, token) {
+            (true, None) => Some(paging::before_all()),
+            (true, token) => paging::page(items, token, 1),
+            (false, token) => paging::page(items, token, size),
+        }
     }
 }
 

@@ -69,6 +69,10 @@ pub struct SandboxOptions {
     pub runs: bool,
     /// How long at least something stays that AWS deletes after it has answered; for tests of that time.
     pub lingers: Duration,
+    /// Every list begins with an empty page and goes on with one item per page (S3's only with one per page). AWS says
+    /// that any page may be short or empty while there are more (`iam:ListRoles`, `tag:GetResources`,
+    /// `ec2:DescribeInstances`); what reads one page only is found with this.
+    pub short_pages: bool,
     /// Who hears of what takes long here and not on AWS.
     pub notice: Notice,
 }
@@ -90,6 +94,7 @@ impl SandboxOptions {
             region: "us-east-1".into(),
             announce: false,
             lingers: Duration::ZERO,
+            short_pages: false,
             notice: Notice::default(),
         }
     }

@@ -27,6 +27,11 @@ pub fn page<T>(items: Vec<(String, T)>, token: Option<&str>, size: usize) -> Opt
     Some(Page { items, next })
 }
 
+/// An empty page, after which all are still to come.
+pub fn before_all<T>() -> Page<T> {
+    Page { items: Vec::new(), next: Some(encode(0, "")) }
+}
+
 fn encode(position: usize, name: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{position}:{name}"))
 }

@@ -42,6 +42,8 @@ pub struct World {
     /// Whether the user's code really runs.
     pub runs: bool,
     pub pace: Pace,
+    /// See [`SandboxOptions::short_pages`].
+    pub short_pages: bool,
     pub notice: Notice,
     lingers: Duration,
     /// What runs on EC2 instances.
@@ -68,6 +70,7 @@ impl World {
             cache: options.cache,
             runs: options.runs,
             pace: options.pace,
+            short_pages: options.short_pages,
             notice: options.notice,
             lingers: options.lingers,
             machines: Machines::default(),

@@ -12,6 +12,7 @@ mod drift;
 mod emulators;
 mod faults;
 mod following;
+mod many;
 mod names;
 mod one_instance;
 mod retrain;

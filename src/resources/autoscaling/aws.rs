@@ -1,7 +1,8 @@
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace, SuspendedState,
-    TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTarget, ScalingPolicy,
+    ServiceNamespace, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
+use futures_util::future::try_join_all;
 
 use super::spec::{Autoscaling, Policy, Seen, Spec};
 use crate::domain::FieldChange;
@@ -10,38 +11,23 @@ use crate::resources::KindName;
 
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
+/// Ids that one DescribeScalableTargets takes.
+/// https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html
+const MOST_IDS: usize = 50;
 
 impl Driver for Autoscaling {
     /// The account's targets cannot be listed by prefix; those of our endpoints can be asked for by name.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let ids: Vec<String> = cx.wanted(KindName::Endpoint).map(Self::resource_id).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
-        let mut pages = call.set_resource_ids(Some(ids)).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.op("application-autoscaling:DescribeScalableTargets")?;
-            found.extend(page.scalable_targets().iter().map(|t| Found::new(t.resource_id())));
-        }
-        Ok(found)
+        let named = ids.chunks(MOST_IDS).map(|ids| targets(cx, ids.to_vec()));
+        let found = try_join_all(named).await?;
+        Ok(found.iter().flatten().map(|target| Found::new(target.resource_id())).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
-        let aas = &cx.aws.autoscaling;
-        let targets = async {
-            let call = aas.describe_scalable_targets().service_namespace(NAMESPACE).resource_ids(resource);
-            call.scalable_dimension(DIMENSION).send().await.op("application-autoscaling:DescribeScalableTargets").found()
-        };
-        let policies = async {
-            let call = aas.describe_scaling_policies().service_namespace(NAMESPACE).resource_id(resource);
-            call.scalable_dimension(DIMENSION).send().await.op("application-autoscaling:DescribeScalingPolicies").found()
-        };
-        let (targets, policies) = futures_util::try_join!(targets, policies)?;
-        let targets = targets.and_then(|t| t.scalable_targets).unwrap_or_default();
+        let (targets, policies) =
+            futures_util::try_join!(targets(cx, vec![resource.to_owned()]), policies(cx, resource))?;
         let Some(target) = targets.into_iter().find(|t| t.resource_id() == resource) else { return Ok(None) };
-        let policies = policies.and_then(|p| p.scaling_policies).unwrap_or_default();
         let policy = policies.iter().find(|p| p.policy_name() == Self::POLICY);
         let tracking = policy.and_then(|p| p.target_tracking_scaling_policy_configuration());
         let suspended = target.suspended_state().is_some_and(|s| {
@@ -92,6 +78,32 @@ async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<
     let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
     let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
     call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()
+}
+
+/// The scalable targets of these resources, at most [`MOST_IDS`].
+async fn targets(cx: &OpCx<'_>, resources: Vec<String>) -> OpResult<Vec<ScalableTarget>> {
+    let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
+    let call = call.set_resource_ids(Some(resources)).scalable_dimension(DIMENSION);
+    let mut pages = call.into_paginator().send();
+    let mut targets = Vec::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("application-autoscaling:DescribeScalableTargets").found()? else { break };
+        targets.extend(page.scalable_targets.unwrap_or_default());
+    }
+    Ok(targets)
+}
+
+/// All scaling policies of a target: a page holds 10, a target 50.
+async fn policies(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<ScalingPolicy>> {
+    let call = cx.aws.autoscaling.describe_scaling_policies().service_namespace(NAMESPACE);
+    let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+    let mut pages = call.into_paginator().send();
+    let mut policies = Vec::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("application-autoscaling:DescribeScalingPolicies").found()? else { break };
+        policies.extend(page.scaling_policies.unwrap_or_default());
+    }
+    Ok(policies)
 }
 
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {

@@ -48,6 +48,7 @@ impl Driver for Function {
             .tagging
             .get_resources()
             .resource_type_filters("lambda:function")
+            .resources_per_page(100)
             .tag_filters(filter(Scope::PROJECT_TAG, &cx.scope.project))
             .tag_filters(filter(Scope::ENVIRONMENT_TAG, &cx.scope.environment));
         let mut pages = call.into_paginator().send();

@@ -1,35 +1,27 @@
 use std::collections::HashMap;
 
+use aws_sdk_cloudwatchlogs::types::LogGroup as Group;
+
 use super::spec::{LogGroup, Seen, Spec};
 use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
 
 impl Driver for LogGroup {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let list = |root: &'static str| async move {
-            let prefix = format!("{root}{}", cx.scope.prefix());
-            let mut pages = cx.aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().send();
-            let mut found = Vec::new();
-            while let Some(page) = pages.next().await {
-                let page = page.op("logs:DescribeLogGroups")?;
-                found.extend(page.log_groups().iter().filter_map(|g| g.log_group_name()).map(Found::new));
-            }
-            Ok(found)
-        };
+        let list = |root: &'static str| async move { named(cx, &format!("{root}{}", cx.scope.prefix())).await };
         let (functions, endpoints) = futures_util::try_join!(list(Self::FUNCTIONS), list(Self::ENDPOINTS))?;
-        Ok([functions, endpoints].concat())
+        let names = functions.into_iter().chain(endpoints).filter_map(|g| g.log_group_name);
+        Ok(names.map(Found::new).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, group: &str) -> OpResult<Option<Seen>> {
-        let describe = async {
-            cx.aws.logs.describe_log_groups().log_group_name_prefix(group).send().await.op("logs:DescribeLogGroups")
-        };
+        let describe = named(cx, group);
         let tags = async {
             let call = cx.aws.logs.list_tags_for_resource().resource_arn(arn(cx, group));
             call.send().await.op("logs:ListTagsForResource").found()
         };
         let (groups, tags) = futures_util::try_join!(describe, tags)?;
-        let Some(found) = groups.log_groups().iter().find(|g| g.log_group_name() == Some(group)) else {
+        let Some(found) = groups.iter().find(|g| g.log_group_name() == Some(group)) else {
             return Ok(None);
         };
         let tags = tags.and_then(|t| t.tags).unwrap_or_default();
@@ -69,6 +61,16 @@ impl Driver for LogGroup {
         let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
         call.send().await.op("logs:TagResource").map(drop)
     }
+}
+
+/// The groups whose names begin so.
+async fn named(cx: &OpCx<'_>, prefix: &str) -> OpResult<Vec<Group>> {
+    let mut pages = cx.aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().send();
+    let mut groups = Vec::new();
+    while let Some(page) = pages.next().await {
+        groups.extend(page.op("logs:DescribeLogGroups")?.log_groups.unwrap_or_default());
+    }
+    Ok(groups)
 }
 
 async fn retain(cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {

@@ -11,7 +11,8 @@ use crate::iam;
 
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let mut pages = cx.aws.iam.list_roles().path_prefix(cx.scope.iam_path()).into_paginator().send();
+        let call = cx.aws.iam.list_roles().path_prefix(cx.scope.iam_path()).max_items(1000);
+        let mut pages = call.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.op("iam:ListRoles")?;
@@ -90,12 +91,9 @@ impl Driver for Role {
     /// IAM refuses to delete a role that has anything left; only the console cascades (aws-facts §2).
     async fn delete(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         let iam = &cx.aws.iam;
-        let profiles = iam.list_instance_profiles_for_role().role_name(role).send().await;
-        if let Some(profiles) = profiles.op("iam:ListInstanceProfilesForRole").found()? {
-            for profile in profiles.instance_profiles().iter().map(|p| p.instance_profile_name()) {
-                let call = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-                call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()?;
-            }
+        for profile in profiles(cx, role).await? {
+            let call = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
+            call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()?;
         }
         delete_profile(cx, role).await?;
         for policy in attached(cx, role).await? {
@@ -153,6 +151,14 @@ async fn profile(cx: &OpCx<'_>, name: &str) -> OpResult<Option<InstanceProfile>>
 
 fn is_own(cx: &OpCx<'_>, profile: &InstanceProfile) -> bool {
     Owner::of(profile.tags().iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours
+}
+
+/// The names of the instance profiles that hold the role; none when it is not there.
+async fn profiles(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
+    let pages = cx.aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
+    let profiles: Result<Vec<_>, _> = pages.collect().await;
+    let profiles = profiles.op("iam:ListInstanceProfilesForRole").found()?.unwrap_or_default();
+    Ok(profiles.into_iter().map(|p| p.instance_profile_name).collect())
 }
 
 async fn delete_inline(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {

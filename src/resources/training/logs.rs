@@ -20,12 +20,16 @@ impl Follower {
     pub async fn follow(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         let mut tokens = self.tokens.lock().await;
         let call = cx.aws.logs.describe_log_streams().log_group_name(GROUP).log_stream_name_prefix(format!("{job}/"));
-        let Some(streams) = call.send().await.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
-        for stream in streams.log_streams().iter().filter_map(|s| s.log_stream_name()) {
-            let token = tokens.entry(stream.to_owned()).or_default();
-            for (_, line) in new_lines(cx, GROUP, stream, token).await? {
-                let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
-                cx.events.send(Event::StepLog { step, target, line });
+        // A stream per instance, and a page holds 50.
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let Some(page) = page.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
+            for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
+                let token = tokens.entry(stream.to_owned()).or_default();
+                for (_, line) in new_lines(cx, GROUP, stream, token).await? {
+                    let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
+                    cx.events.send(Event::StepLog { step, target, line });
+                }
             }
         }
         Ok(())

@@ -107,11 +107,7 @@ fn admits(filters: &[Value], tags: &Tags) -> bool {
 /// A first page is asked for with an empty token or none, and the last one answers with an empty token.
 fn page<T>(call: &Call, items: Vec<(String, T)>, size: usize) -> Result<Page<T>, Fault> {
     let refuse = || Fault::new(400, "PaginationTokenExpiredException", "The pagination token is not valid.");
-    match call.maybe("PaginationToken") {
-        Some("") => crate::sandbox::paging::page(items, None, size),
-        _ => call.page(items, "PaginationToken", size),
-    }
-    .ok_or_else(refuse)
+    call.page(items, "PaginationToken", size).ok_or_else(refuse)
 }
 
 fn get_resources(call: &Call) -> Answer {

@@ -129,3 +129,15 @@ pub async fn perform(project: &Project, node: &Node, op: Op) -> Result<(), OpErr
     let step = Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() };
     project.registry.of(node.id.kind).perform(&cx, &step).await
 }
+
+/// A config with `n` endpoints with scaling more, each with a function in front of it: ten resources each.
+pub fn with_more(text: &str, n: usize) -> String {
+    let more = |i| {
+        format!(
+            "\n[endpoint.more-{i}]\nmodel = \"numbers\"\ncode = \"serving\"\ninstance_type = \"ml.m5.large\"\n\
+             [endpoint.more-{i}.autoscaling]\nmin = 1\nmax = 2\ntarget_invocations_per_instance = 600\n\
+             [function.more-{i}]\nendpoint = \"more-{i}\"\nprovisioned_concurrency = 1\n"
+        )
+    };
+    (0..n).map(more).fold(text.to_owned(), |text, more| text + &more)
+}

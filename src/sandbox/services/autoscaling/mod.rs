@@ -246,7 +246,9 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
             members.retain(|name, _| !name.starts_with('_'));
         }
     }
-    let size = call.number("MaxResults").map_or(50, |size| size as usize);
+    // Of policies a page is 10 at most, whatever is asked for.
+    let most = if table == POLICIES { 10 } else { 50 };
+    let size = call.number("MaxResults").map_or(most, |size| (size as usize).min(most));
     let page = call.page(found, "NextToken", size).ok_or_else(|| {
         Fault::new(400, "InvalidNextTokenException", "The specified NextToken is not valid")
     })?;

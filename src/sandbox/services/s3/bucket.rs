@@ -261,7 +261,8 @@ pub async fn list(cx: Cx, input: dto::ListBucketsInput) -> Result<dto::ListBucke
             buckets.push((name, bucket));
         }
     }
-    let page = paging::page(buckets, input.continuation_token.as_deref(), most as usize)
+    let most = if cx.world.short_pages { 1 } else { most as usize };
+    let page = paging::page(buckets, input.continuation_token.as_deref(), most)
         .ok_or_else(|| invalid_argument("The continuation token provided is incorrect"))?;
     let show = |bucket: Bucket| dto::Bucket {
         bucket_region: Some(bucket.region),

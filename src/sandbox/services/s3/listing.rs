@@ -15,9 +15,10 @@ use super::object::{Content, History, moment, objects_table};
 use super::refusal::invalid_argument;
 use crate::sandbox::call::Fault;
 use crate::sandbox::store::Store;
+use crate::sandbox::world::World;
 
 /// A page has at most this many entries.
-pub const LONGEST_PAGE: i32 = 1_000;
+const LONGEST_PAGE: i32 = 1_000;
 
 /// What to list.
 #[derive(Debug)]
@@ -146,9 +147,10 @@ impl Coding {
 }
 
 /// The size of a page as asked for.
-pub fn page_size(asked: Option<i32>, name: &str) -> Result<i32, Fault> {
+pub fn page_size(world: &World, asked: Option<i32>, name: &str) -> Result<i32, Fault> {
+    let longest = if world.short_pages { 1 } else { LONGEST_PAGE };
     match asked.unwrap_or(LONGEST_PAGE) {
-        size @ 0.. => Ok(size.min(LONGEST_PAGE)),
+        size @ 0.. => Ok(size.min(longest)),
         _ => Err(invalid_argument(format!("Argument {name} must be an integer between 0 and 2147483647"))),
     }
 }
@@ -195,7 +197,7 @@ pub async fn list_objects_v2(
     input: dto::ListObjectsV2Input,
 ) -> Result<dto::ListObjectsV2Output, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(input.max_keys, "max-keys")?;
+    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
     let token = input.continuation_token.as_deref().map(read_token).transpose()?;
     let query = Query {
         table: &objects_table(&bucket.name),
@@ -238,7 +240,7 @@ fn read_token(token: &str) -> Result<String, Fault> {
 /// The older form: markers are keys, and the next one is said only where prefixes are folded.
 pub async fn list_objects(cx: Cx, input: dto::ListObjectsInput) -> Result<dto::ListObjectsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(input.max_keys, "max-keys")?;
+    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
     let query = Query {
         table: &objects_table(&bucket.name),
         prefix: input.prefix.as_deref().unwrap_or_default(),
@@ -275,7 +277,7 @@ pub async fn list_versions(
     input: dto::ListObjectVersionsInput,
 ) -> Result<dto::ListObjectVersionsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(input.max_keys, "max-keys")?;
+    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
     let after = input.key_marker.as_deref().unwrap_or_default();
     let marker = input.version_id_marker.as_deref().filter(|marker| !marker.is_empty());
     if marker.is_some() && after.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Cx;
 use super::bucket::owner;
 use super::digest::{Algorithm, Kind, Sum, show_sum};
-use super::listing::{Coding, LONGEST_PAGE, Query, page_size, walk};
+use super::listing::{Coding, Query, page_size, walk};
 use super::object::{About, Encryption, moment};
 use super::refusal::invalid_argument;
 use crate::sandbox::call::Fault;
@@ -96,7 +96,7 @@ pub fn parts(world: &World, upload: &str) -> Result<Vec<Part>, Fault> {
 pub async fn list_parts(cx: Cx, input: dto::ListPartsInput) -> Result<dto::ListPartsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let upload = find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
-    let most = page_size(input.max_parts, "max-parts")?;
+    let most = page_size(&cx.world, input.max_parts, "max-parts")?;
     let marker = input.part_number_marker.unwrap_or(0);
     let mut parts = parts(&cx.world, &upload.id)?;
     parts.retain(|part| part.number > marker);
@@ -138,11 +138,10 @@ pub async fn list(
     input: dto::ListMultipartUploadsInput,
 ) -> Result<dto::ListMultipartUploadsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = input.max_uploads.unwrap_or(LONGEST_PAGE);
+    let most = page_size(&cx.world, input.max_uploads, "max-uploads")?;
     if most < 1 {
         return Err(invalid_argument("Argument max-uploads must be an integer between 1 and 1000"));
     }
-    let most = most.min(LONGEST_PAGE);
     let key_marker = input.key_marker.as_deref().unwrap_or_default();
     let id_marker = input.upload_id_marker.as_deref().filter(|marker| !marker.is_empty());
     let after = match (key_marker, id_marker) {

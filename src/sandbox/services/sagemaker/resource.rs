@@ -221,5 +221,14 @@ pub fn delete_tags(call: &Call) -> Answer {
 }
 
 pub fn list_tags(call: &Call) -> Answer {
-    Ok(json!({"Tags": tags::to_list(&tags::of(&call.world, tagged(call)?))}))
+    let tags = tags::to_list(&tags::of(&call.world, tagged(call)?));
+    let named = |tag: &Value| (tag["Key"].as_str().unwrap_or_default().to_owned(), tag.clone());
+    let tags = tags.as_array().into_iter().flatten().map(named).collect();
+    let size = call.number("MaxResults").map_or(50, |size| size as usize);
+    let page = call.page(tags, "NextToken", size).ok_or_else(|| invalid("Invalid NextToken"))?;
+    let mut answer = json!({"Tags": page.items});
+    if let Some(next) = page.next {
+        answer["NextToken"] = next.into();
+    }
+    Ok(answer)
 }
