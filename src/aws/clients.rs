@@ -2,7 +2,8 @@
 
 use super::Target;
 use super::http::Patience;
-use crate::engine::{CallCounter, Fence};
+use super::rates::{Gate, Gated, Named};
+use crate::engine::{CallCounter, Fence, Pace};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident;)*) => {
@@ -21,8 +22,12 @@ macro_rules! clients {
         impl Clients {
             pub fn new(target: &Target) -> Self {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
+                let shared = target.pace == Pace::Declared;
+                let gated = |bulk| Gated::new(target.wire.clone(), Gate::new(shared, bulk), fence.clone());
                 $(
                     let mut config = $crate_name::config::Builder::from(&target.sdk)
+                        .http_client(gated(false))
+                        .interceptor(Named)
                         .interceptor(fence.clone())
                         .interceptor(calls.clone())
                         .interceptor(Patience);
@@ -31,7 +36,12 @@ macro_rules! clients {
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
-                let s3 = s3(target).interceptor(fence.clone()).interceptor(calls.clone()).interceptor(Patience);
+                let s3 = s3(target)
+                    .http_client(gated(true))
+                    .interceptor(Named)
+                    .interceptor(fence.clone())
+                    .interceptor(calls.clone())
+                    .interceptor(Patience);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
                 Self { $($field,)* s3, calls, fence, target: target.clone() }
             }

@@ -2,6 +2,7 @@
 
 mod clients;
 mod http;
+mod rates;
 mod target;
 
 pub use clients::Clients;

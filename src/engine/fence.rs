@@ -87,6 +87,14 @@ impl Fence {
         self.0.state.borrow().check()
     }
 
+    /// The same of a request by the name of its operation; what only reads may always go.
+    ///
+    /// # Errors
+    /// As [`Fence::check`].
+    pub fn admits(&self, operation: &str) -> Result<(), LeaseLost> {
+        if reads(operation) { Ok(()) } else { self.check() }
+    }
+
     /// The same, but a lease that only slept too long is confirmed first.
     ///
     /// # Errors
@@ -162,9 +170,6 @@ impl Intercept for Fence {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        match cfg.load::<Metadata>() {
-            Some(call) if !reads(call.name()) => self.check().map_err(BoxError::from),
-            _ => Ok(()),
-        }
+        cfg.load::<Metadata>().map_or(Ok(()), |call| self.admits(call.name())).map_err(BoxError::from)
     }
 }
