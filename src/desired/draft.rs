@@ -1,7 +1,9 @@
 //! The graph under construction: what a kind's `desired` writes to and looks things up in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use crate::config::Config;
 use crate::config::section;
@@ -19,6 +21,8 @@ pub struct Draft<'a> {
     pub scope: &'a Scope,
     pub problems: Diagnostics,
     nodes: Vec<Node>,
+    /// Where each node stands among `nodes`.
+    places: BTreeMap<KindName, HashMap<String, usize>>,
     origin: BTreeMap<ResourceId, KeyPath>,
 }
 
@@ -30,12 +34,13 @@ impl<'a> Draft<'a> {
             scope,
             problems: Diagnostics::default(),
             nodes: vec![],
+            places: BTreeMap::new(),
             origin: BTreeMap::new(),
         }
     }
 
     pub(super) fn finish(self) -> (Desired, Diagnostics) {
-        (Desired { scope: self.scope.clone(), nodes: self.nodes, origin: self.origin }, self.problems)
+        (Desired::new(self.scope.clone(), self.nodes, self.origin), self.problems)
     }
 
     /// Adds a resource. Needs that are not in the graph were already reported by [`Draft::find`].
@@ -61,10 +66,10 @@ impl<'a> Draft<'a> {
                 "shorten the project's, the environment's or this name",
             );
         }
-        let known: Vec<&ResourceId> = self.nodes.iter().map(|n| &n.id).collect();
-        let needs = needs.into_iter().filter(|need| known.contains(&need)).collect();
+        let needs = needs.into_iter().filter(|need| self.node(need.kind, &need.name).is_some()).collect();
         let spec = serde_json::to_value(spec).expect("a spec is plain data");
         self.origin.insert(id.clone(), at);
+        self.places.entry(K::NAME).or_default().insert(name.to_owned(), self.nodes.len());
         self.nodes.push(Node { id: id.clone(), physical, spec, needs });
         id
     }
@@ -72,11 +77,12 @@ impl<'a> Draft<'a> {
     /// The spec of a node of an earlier kind.
     pub fn spec<K: Kind>(&self, name: &str) -> Option<K::Spec> {
         let node = self.node(K::NAME, name)?;
-        serde_json::from_value(node.spec.clone()).ok()
+        K::Spec::deserialize(&node.spec).ok()
     }
 
     pub fn node(&self, kind: KindName, name: &str) -> Option<&Node> {
-        self.nodes.iter().find(|n| n.id.kind == kind && n.id.name == name)
+        let place = self.places.get(&kind)?.get(name)?;
+        self.nodes.get(*place)
     }
 
     /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it is missing.

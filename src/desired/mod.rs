@@ -31,11 +31,18 @@ pub struct Desired {
     pub nodes: Vec<Node>,
     /// The key of the config that each node comes from.
     pub origin: BTreeMap<ResourceId, KeyPath>,
+    /// Where each node stands among `nodes`.
+    places: BTreeMap<ResourceId, usize>,
 }
 
 impl Desired {
+    fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
+        let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
+        Self { scope, nodes, origin, places }
+    }
+
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {
-        self.nodes.iter().find(|n| &n.id == id)
+        self.places.get(id).map(|place| &self.nodes[*place])
     }
 
     /// Keeps the chosen nodes and, if wanted, all that they need.
@@ -55,7 +62,7 @@ impl Desired {
             n.needs.retain(|need| keep.contains(need));
             n
         });
-        Self { nodes: nodes.collect(), ..self.clone() }
+        Self::new(self.scope.clone(), nodes.collect(), self.origin.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
+use futures_util::{StreamExt, stream};
 
 use super::{Found, OpCx, OpError, OpErrorKind, World};
 use crate::desired::{Desired, Node};
@@ -14,15 +15,19 @@ use crate::resources::{KindName, Registry};
 /// what is absent, to be able to say why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Result<Observed, OpError> {
     let cx = |target: &ResourceId| OpCx { world, step: 0, target: target.clone() };
-    let looks = join_all(want.nodes.iter().map(|node| async {
-        let look = match registry.of(node.id.kind).look(&cx(&node.id), &node.physical).await {
-            Ok(Some(seen)) => Look::Present(seen),
-            Ok(None) => Look::Absent,
-            Err(error) if fatal(&error) => return Err(error),
-            Err(error) => Look::Unreadable(error.to_string()),
-        };
-        Ok((node.id.clone(), look))
-    }));
+    let looks = of_each_kind(
+        &want.nodes,
+        |node| node.id.kind,
+        async |node: &Node| {
+            let look = match registry.of(node.id.kind).look(&cx(&node.id), &node.physical).await {
+                Ok(Some(seen)) => Look::Present(seen),
+                Ok(None) => Look::Absent,
+                Err(error) if fatal(&error) => return Err(error),
+                Err(error) => Look::Unreadable(error.to_string()),
+            };
+            Ok((node.id.clone(), look))
+        },
+    );
     let lists = join_all(registry.0.iter().map(|driver| async {
         let target = ResourceId::new(driver.kind(), "*");
         let found = match driver.list(&cx(&target)).await {
@@ -37,33 +42,41 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
     let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
 
     let absent = want.nodes.iter().filter(|n| looks.get(&n.id) == Some(&Look::Absent));
-    let elders = join_all(absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).map(
-        |(node, elder)| async move {
+    let elders: Vec<_> = absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).collect();
+    let elders = of_each_kind(
+        &elders,
+        |(node, _)| node.id.kind,
+        async |(node, elder): &(&Node, String)| {
             let cx = OpCx { world, step: 0, target: node.id.clone() };
-            let seen = registry.of(node.id.kind).look(&cx, &elder).await.ok().flatten()?;
+            let seen = registry.of(node.id.kind).look(&cx, elder).await.ok().flatten()?;
             Some((node.id.clone(), seen))
         },
-    ));
+    );
     let wanted: BTreeSet<(KindName, &str)> =
         want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
     let unwanted = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
-    let unwanted = unwanted.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str())));
+    let unwanted: Vec<_> =
+        unwanted.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str()))).collect();
     // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
-    let leftovers = join_all(unwanted.map(|(kind, found)| async move {
-        let id = ResourceId::new(kind, found.physical.clone());
-        let driver = registry.of(kind);
-        let cx = OpCx { world, step: 0, target: id.clone() };
-        match driver.look(&cx, &found.physical).await {
-            Ok(Some(seen)) if driver.owner_of(&seen).is_managed() => {
-                let adopted = driver.owner_of(&seen) == Owner::Adopted;
-                Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
+    let leftovers = of_each_kind(
+        &unwanted,
+        |(kind, _)| *kind,
+        async |(kind, found): &(KindName, &Found)| {
+            let id = ResourceId::new(*kind, found.physical.clone());
+            let driver = registry.of(*kind);
+            let cx = OpCx { world, step: 0, target: id.clone() };
+            match driver.look(&cx, &found.physical).await {
+                Ok(Some(seen)) if driver.owner_of(&seen).is_managed() => {
+                    let adopted = driver.owner_of(&seen) == Owner::Adopted;
+                    Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
+                }
+                Ok(_) => Ok(None),
+                Err(error) if fatal(&error) => Err(error),
+                // It may be ours.
+                Err(error) => Ok(Some(Err((id, error.to_string())))),
             }
-            Ok(_) => Ok(None),
-            Err(error) if fatal(&error) => Err(error),
-            // It may be ours.
-            Err(error) => Ok(Some(Err((id, error.to_string())))),
-        }
-    }));
+        },
+    );
     let (elders, found) = join(elders, leftovers).await;
     let elders = elders.into_iter().flatten().collect();
     let (mut leftovers, mut unread) = (Vec::new(), Vec::new());
@@ -105,6 +118,30 @@ pub async fn count(
         have.contents.extend(contents.map(|contents| (id, contents)));
     }
     Ok(())
+}
+
+/// Looks of one kind that are under way at the same time: a project of hundreds of endpoints must not hold thousands of
+/// requests in memory. Kinds do not wait for each other, so that what asks a slow service holds up no other.
+const AT_ONCE: usize = 16;
+
+/// Does something with each of `items`, a few of each kind at a time; the results are in the order of the items.
+async fn of_each_kind<I, T>(
+    items: &[I],
+    kind: impl Fn(&I) -> KindName,
+    look: impl AsyncFn(&I) -> T,
+) -> Vec<T> {
+    let mut kinds: BTreeMap<KindName, Vec<(usize, &I)>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        kinds.entry(kind(item)).or_default().push((place, item));
+    }
+    let look = &look;
+    let rows = kinds.into_values().map(|row| async move {
+        let looks = row.into_iter().map(|(place, item)| async move { (place, look(item).await) });
+        stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await
+    });
+    let mut looked: Vec<(usize, T)> = join_all(rows).await.into_iter().flatten().collect();
+    looked.sort_by_key(|(place, _)| *place);
+    looked.into_iter().map(|(_, looked)| looked).collect()
 }
 
 /// Errors that no other look can be better than.

@@ -66,8 +66,8 @@ pub fn build(
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
 ) -> Result<Plan, Diagnostics> {
-    let mut planner =
-        Planner { want, have, kinds, mode, steps: Steps::default(), problems: Diagnostics::default() };
+    let (steps, problems) = (Steps::default(), Diagnostics::default());
+    let mut planner = Planner { want, have, kinds, mode, on: On::new(want, have, kinds), steps, problems };
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
@@ -109,18 +109,60 @@ impl Steps {
     }
 }
 
+/// What stands on a resource, looked up instead of searched: projects may have thousands of them.
+struct On<'a> {
+    /// The nodes that need it.
+    users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
+    /// The wanted parts of a whole.
+    parts: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
+    /// Parts that nobody wants, by the kind and the physical name of their whole.
+    leftover_parts: BTreeMap<(KindName, &'a str), Vec<&'a Leftover>>,
+}
+
+impl<'a> On<'a> {
+    fn new(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> Self {
+        let mut on = Self { users: BTreeMap::new(), parts: BTreeMap::new(), leftover_parts: BTreeMap::new() };
+        for node in &want.nodes {
+            for need in &node.needs {
+                on.users.entry(need).or_default().push(&node.id);
+            }
+            if let Some(whole) = whole(node, kinds) {
+                on.parts.entry(whole).or_default().push(&node.id);
+            }
+        }
+        for part in &have.leftovers {
+            let kind = kind(kinds, part.id.kind);
+            if let (Some(whole), Some(name)) = (kind.part(), kind.whole_name(&part.physical)) {
+                on.leftover_parts.entry((whole, name)).or_default().push(part);
+            }
+        }
+        on
+    }
+}
+
+fn kind(kinds: &[Box<dyn AnyKind>], name: KindName) -> &dyn AnyKind {
+    kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+}
+
+/// The node that `node` is a part of.
+fn whole<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
+    let of = kind(kinds, node.id.kind).part()?;
+    node.needs.iter().find(|need| need.kind == of)
+}
+
 struct Planner<'a> {
     want: &'a Desired,
     have: &'a Observed,
     kinds: &'a [Box<dyn AnyKind>],
     mode: Mode,
+    on: On<'a>,
     steps: Steps,
     problems: Diagnostics,
 }
 
 impl<'a> Planner<'a> {
     fn kind(&self, name: KindName) -> &'a dyn AnyKind {
-        self.kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+        kind(self.kinds, name)
     }
 
     fn look(&self, id: &ResourceId) -> &'a Look {
@@ -175,14 +217,14 @@ impl<'a> Planner<'a> {
             if !kept || !self.kind(node.id.kind).has_lost_output(seen) {
                 continue;
             }
-            let reads = |user: &&Node| match decisions.get(&user.id) {
+            let reads = |user: &&&ResourceId| match decisions.get(**user) {
                 Some(Decision::Create(_) | Decision::Replace(_)) => true,
                 Some(Decision::Update(changes)) => changes.iter().any(|c| c.path == "archive"),
                 _ => false,
             };
-            let user = self.want.nodes.iter().filter(|user| user.needs.contains(&node.id)).find(reads);
+            let user = self.on.users.get(&node.id).into_iter().flatten().find(reads);
             if let Some(user) = user {
-                let why = format!("its output is gone, and {} needs it", user.id);
+                let why = format!("its output is gone, and {user} needs it");
                 decisions.insert(&node.id, Decision::Replace(vec![why]));
             }
         }
@@ -202,24 +244,15 @@ impl<'a> Planner<'a> {
     }
 
     fn leftover_parts(&self, whole: &Node) -> Vec<&'a Leftover> {
-        let on_it = |part: &&Leftover| {
-            let kind = self.kind(part.id.kind);
-            kind.part() == Some(whole.id.kind) && kind.whole_name(&part.physical) == Some(&whole.physical)
-        };
-        self.have.leftovers.iter().filter(on_it).collect()
+        let parts = self.on.leftover_parts.get(&(whole.id.kind, whole.physical.as_str()));
+        parts.cloned().unwrap_or_default()
     }
 
     /// The deletes, already planned, of the parts that live on `node`.
     fn deleted_parts(&self, node: &Node) -> BTreeSet<StepId> {
-        let parts = self.want.nodes.iter().filter(|n| self.whole(n) == Some(&node.id)).map(|n| &n.id);
+        let parts = self.on.parts.get(&node.id).into_iter().flatten().copied();
         let parts = parts.chain(self.leftover_parts(node).into_iter().map(|l| &l.id));
         parts.filter_map(|part| self.steps.gone.get(part).copied()).collect()
-    }
-
-    /// The node that `node` is a part of.
-    fn whole<'n>(&self, node: &'n Node) -> Option<&'n ResourceId> {
-        let kind = self.kind(node.id.kind).part()?;
-        node.needs.iter().find(|need| need.kind == kind)
     }
 
     fn decide(&mut self, node: &Node, adopt: bool, decided: &BTreeMap<&ResourceId, Decision>) -> Decision {
@@ -274,7 +307,7 @@ impl<'a> Planner<'a> {
             changes.push(FieldChange { path: "status".into(), from, to: to.into(), needs });
         }
         let mut why: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        if let Some(whole) = self.whole(node) {
+        if let Some(whole) = whole(node, self.kinds) {
             match decided.get(whole) {
                 Some(Decision::Replace(_)) => {
                     return Decision::Replace(vec![format!("{whole} is made again")]);
@@ -344,9 +377,9 @@ impl<'a> Planner<'a> {
                 }
                 Look::Present(seen) if self.is_to_go(node, seen) => {
                     let adopted = self.kind(node.id.kind).owner_of(seen) == Owner::Adopted;
-                    let users = self.want.nodes.iter().filter(|n| n.needs.contains(&node.id));
+                    let users = self.on.users.get(&node.id).into_iter().flatten();
                     let mut after: BTreeSet<StepId> =
-                        users.filter_map(|user| self.steps.gone.get(&user.id).copied()).collect();
+                        users.filter_map(|user| self.steps.gone.get(*user).copied()).collect();
                     if node.id.kind == KindName::Bucket {
                         // The lease lies in it: while anything is left to delete, others are kept out.
                         after.extend(self.steps.list.iter().map(|step| step.id));

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Look, Mode, Observed, Op, Plan, Step, StepId};
+use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId};
 use crate::desired::Desired;
-use crate::domain::{FieldChange, Needs, Owner, Phase, ResourceId, Verb};
+use crate::domain::{FieldChange, Needs, Owner, Phase, ResourceId};
 use crate::resources::{AnyKind, KindName};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -28,25 +28,27 @@ pub fn check(
     if !wrong.is_empty() {
         return wrong; // the rest would follow edges that lead nowhere
     }
-    let before = transitive(plan);
-    let making = |id: &ResourceId| find(plan, id, |verb| !verb.removes());
-    let deleting = |id: &ResourceId| find(plan, id, |verb| verb.removes());
+    let before = Before::of(plan);
+    let steps = Steps::of(plan);
+    let making = |id: &ResourceId| steps.of_target(id).0;
+    let deleting = |id: &ResourceId| steps.of_target(id).1;
+    let unchanged: BTreeSet<&ResourceId> = plan.unchanged.iter().collect();
     for node in &want.nodes {
-        let (made, gone) = (making(&node.id), deleting(&node.id));
+        let (made, gone) = steps.of_target(&node.id);
         if made.len() > 1 || gone.len() > 1 {
             wrong.push(format!("{} has the same verb twice", node.id));
         }
-        if !mode.destroys() && made.is_empty() && !plan.unchanged.contains(&node.id) {
+        if !mode.destroys() && made.is_empty() && !unchanged.contains(&node.id) {
             wrong.push(format!("{} is neither made nor unchanged", node.id));
         }
-        if made.iter().any(|made| gone.iter().any(|gone| !before[made].contains(gone))) {
+        if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
             wrong.push(format!("{} is made again before the old one is gone", node.id));
         }
         for need in &node.needs {
-            if made.iter().any(|user| making(need).iter().any(|used| !before[user].contains(used))) {
+            if made.iter().any(|user| making(need).iter().any(|used| !before.holds(*used, *user))) {
                 wrong.push(format!("{} does not wait for {need}", node.id));
             }
-            let early = |user: &StepId| deleting(need).iter().any(|used| !before[used].contains(user));
+            let early = |user: &StepId| deleting(need).iter().any(|used| !before.holds(*user, *used));
             if mode.destroys() && gone.iter().any(early) {
                 wrong.push(format!("{need} is deleted before {}, which needs it", node.id));
             }
@@ -57,12 +59,15 @@ pub fn check(
         plan.steps.iter().filter(|s| s.target.kind == KindName::Bucket && want.node(&s.target).is_some());
     for bucket in buckets.filter(|_| mode.destroys()) {
         let others = plan.steps.iter().filter(|s| s.target.kind != KindName::Bucket);
-        for early in others.filter(|s| !before[&bucket.id].contains(&s.id)) {
+        for early in others.filter(|s| !before.holds(s.id, bucket.id)) {
             wrong.push(format!("{} is deleted before {}", bucket.target, early.target));
         }
     }
-    wrong.extend(under_parts(plan, want, have, kinds, &before));
-    wrong.extend(plan.steps.iter().filter_map(|step| touches_foreign(step, have, kinds, mode)));
+    wrong.extend(under_parts(plan, want, have, kinds, (&before, &steps)));
+    let leftovers: BTreeMap<_, _> = have.leftovers.iter().map(|l| (&l.id, l)).collect();
+    let foreign =
+        |step: &Step| touches_foreign(step, have, leftovers.get(&step.target).copied(), kinds, mode);
+    wrong.extend(plan.steps.iter().filter_map(foreign));
     wrong
 }
 
@@ -72,27 +77,31 @@ fn under_parts(
     want: &Desired,
     have: &Observed,
     kinds: &[Box<dyn AnyKind>],
-    before: &BTreeMap<StepId, BTreeSet<StepId>>,
+    (before, steps): (&Before, &Steps<'_>),
 ) -> Vec<String> {
     let kind = |id: &ResourceId| kinds.iter().find(|k| k.kind() == id.kind);
     let wanted = want.nodes.iter().map(|n| (&n.id, &n.physical));
     let present = wanted.filter(|(id, _)| matches!(have.looks.get(id), Some(Look::Present(_))));
-    let there: Vec<_> = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical))).collect();
+    let there = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical)));
+    // By kind and name of the whole.
+    let mut parts: BTreeMap<(KindName, &str), Vec<&ResourceId>> = BTreeMap::new();
+    for (id, physical) in there {
+        let part = kind(id).and_then(|kind| Some((kind.part()?, kind.whole_name(physical)?)));
+        if let Some(whole) = part {
+            parts.entry(whole).or_default().push(id);
+        }
+    }
+    let leftovers: BTreeSet<&ResourceId> = have.leftovers.iter().map(|l| &l.id).collect();
     let mut wrong = Vec::new();
     for step in &plan.steps {
         let alone = match &step.op {
-            Op::Delete | Op::Release | Op::DeleteWhole { .. } => {
-                !have.leftovers.iter().any(|l| l.id == step.target)
-            }
+            Op::Delete | Op::Release | Op::DeleteWhole { .. } => !leftovers.contains(&step.target),
             Op::Update { changes, .. } => changes.iter().any(|c| c.needs == Needs::Detach),
             Op::Create { .. } => false,
         };
-        for (id, physical) in there.iter().filter(|_| alone) {
-            let Some(part) = kind(id).filter(|k| k.part() == Some(step.target.kind)) else { continue };
-            let on_it = part.whole_name(physical) == Some(&step.physical);
-            if on_it
-                && !find(plan, id, |verb| verb.removes()).iter().any(|gone| before[&step.id].contains(gone))
-            {
+        let whole = (step.target.kind, step.physical.as_str());
+        for id in parts.get(&whole).into_iter().flatten().filter(|_| alone) {
+            if !steps.of_target(id).1.iter().any(|gone| before.holds(*gone, step.id)) {
                 wrong.push(format!("{} is changed while {id} is on it", step.target));
             }
         }
@@ -100,27 +109,56 @@ fn under_parts(
     wrong
 }
 
-fn find(plan: &Plan, id: &ResourceId, wanted: impl Fn(Verb) -> bool) -> Vec<StepId> {
-    plan.steps.iter().filter(|s| &s.target == id && wanted(s.op.verb())).map(|s| s.id).collect()
+/// The steps of each resource: those that make or change it, and those that delete it.
+struct Steps<'p>(BTreeMap<&'p ResourceId, (Vec<StepId>, Vec<StepId>)>);
+
+impl<'p> Steps<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let mut steps: BTreeMap<_, (Vec<StepId>, Vec<StepId>)> = BTreeMap::new();
+        for step in &plan.steps {
+            let (made, gone) = steps.entry(&step.target).or_default();
+            if step.op.verb().removes() { gone.push(step.id) } else { made.push(step.id) }
+        }
+        Self(steps)
+    }
+
+    fn of_target(&self, id: &ResourceId) -> (&[StepId], &[StepId]) {
+        self.0.get(id).map_or((&[], &[]), |(made, gone)| (made, gone))
+    }
 }
 
-/// For each step, all steps that have ended before it starts.
-fn transitive(plan: &Plan) -> BTreeMap<StepId, BTreeSet<StepId>> {
-    let mut before: BTreeMap<StepId, BTreeSet<StepId>> = BTreeMap::new();
-    for step in &plan.steps {
-        let mut all = step.after.clone();
-        for after in &step.after {
-            all.extend(before[after].iter().copied());
+/// For each step, all steps that have ended before it starts: a row of bits, since in a large plan each may wait for all.
+struct Before(Vec<Vec<u64>>);
+
+impl Before {
+    fn of(plan: &Plan) -> Self {
+        let mut rows: Vec<Vec<u64>> = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            let mut row = vec![0; step.id.div_ceil(64)];
+            for after in &step.after {
+                row[after / 64] |= 1 << (after % 64);
+                row.iter_mut().zip(&rows[*after]).for_each(|(all, more)| *all |= more);
+            }
+            rows.push(row);
         }
-        before.insert(step.id, all);
+        Self(rows)
     }
-    before
+
+    /// Whether `earlier` has ended when `later` starts.
+    fn holds(&self, earlier: StepId, later: StepId) -> bool {
+        self.0[later].get(earlier / 64).is_some_and(|bits| bits >> (earlier % 64) & 1 == 1)
+    }
 }
 
 /// What is not ours is neither deleted nor replaced nor silently changed.
-fn touches_foreign(step: &Step, have: &Observed, kinds: &[Box<dyn AnyKind>], mode: Mode) -> Option<String> {
+fn touches_foreign(
+    step: &Step,
+    have: &Observed,
+    leftover: Option<&Leftover>,
+    kinds: &[Box<dyn AnyKind>],
+    mode: Mode,
+) -> Option<String> {
     let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
-    let leftover = have.leftovers.iter().find(|l| l.id == step.target);
     let owner = match (have.looks.get(&step.target), leftover) {
         (Some(Look::Present(seen)), _) => kind.owner_of(seen),
         (_, Some(leftover)) if leftover.adopted => Owner::Adopted,

@@ -23,19 +23,34 @@ pub(super) fn wanted_after_leftovers(steps: &mut [Step], leftovers: &[Leftover])
     }
 }
 
-/// The steps in an order in which they can be done one by one, numbered anew.
+/// The steps in an order in which they can be done one by one, numbered anew: the first that can be done is next.
 pub(super) fn sorted(steps: Vec<Step>) -> Vec<Step> {
+    let mut followers: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
+    let mut missing: BTreeMap<StepId, usize> = BTreeMap::new();
+    for step in &steps {
+        missing.insert(step.id, step.after.len());
+        for after in &step.after {
+            followers.entry(*after).or_default().push(step.id);
+        }
+    }
+    let mut ready: BTreeSet<StepId> = steps.iter().filter(|s| s.after.is_empty()).map(|s| s.id).collect();
     let mut waiting: BTreeMap<StepId, Step> = steps.into_iter().map(|s| (s.id, s)).collect();
     let mut number: BTreeMap<StepId, StepId> = BTreeMap::new();
     let mut sorted = Vec::new();
     while !waiting.is_empty() {
-        let next = waiting.values().find(|s| s.after.iter().all(|a| number.contains_key(a))).map(|s| s.id);
         // A cycle would be a bug of the planner; the checker names it, so its steps are kept as they are.
-        let next = next.unwrap_or_else(|| *waiting.keys().next().expect("not empty"));
-        let mut step = waiting.remove(&next).expect("just found");
+        let next = ready.pop_first().unwrap_or_else(|| *waiting.keys().next().expect("not empty"));
+        let Some(mut step) = waiting.remove(&next) else { continue };
         step.id = sorted.len();
         number.insert(next, step.id);
         sorted.push(step);
+        for follower in followers.remove(&next).unwrap_or_default() {
+            let left = missing.get_mut(&follower).expect("it is a step");
+            *left -= 1;
+            if *left == 0 {
+                ready.insert(follower);
+            }
+        }
     }
     for step in &mut sorted {
         step.after = step.after.iter().map(|a| number[a]).collect();

@@ -35,7 +35,7 @@ pub trait AnyKind: Send + Sync {
 
 /// Specs and observations are written and read by the same build, so they always fit (contract test `round_trip`).
 pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).expect("written by the same type")
+    T::deserialize(value).expect("written by the same type")
 }
 
 impl<K: Kind> AnyKind for K {
