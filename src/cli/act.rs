@@ -9,11 +9,12 @@ use super::done::Done;
 use super::error::{Failure, help_of};
 use super::exit::Exit;
 use super::saved::{self, Saved};
-use super::session::{Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
 use crate::domain::codes;
 use crate::engine::{self, Refusal, Run, RunResult, Verified};
+use crate::inputs::note_written;
 use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::{diagnostics, plan as render};
@@ -62,6 +63,7 @@ fn print(
     }
     if let Some(file) = &args.out {
         saved::save(plan, file)?;
+        note_written(session.config.document.folder(), file);
         ui.say(&format!("Saved. `opsctl deploy --plan {}` does exactly this.", file.display()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
@@ -91,7 +93,7 @@ pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment
 
 pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
-    let session = Session::open(global, env, |_| Ok(())).await?;
+    let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
     let mode = Mode::Destroy { adopted: args.adopted };
     let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
     act(session, intent, args.part, None, global, ui).await

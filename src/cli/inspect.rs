@@ -4,16 +4,18 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::Ended;
+use super::act;
 use super::args::Global;
 use super::exit::Exit;
-use super::session::{Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::domain::{Phase, Status};
 use crate::engine;
 use crate::plan::Look;
 
 pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
+    let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
+    act::warn(&session, ui);
     let have = engine::observe(&session.desired, &session.registry, &session.world).await?;
     let mut incomplete = false;
     let rows: Vec<(_, _, Status)> = session

@@ -3,7 +3,7 @@
 use super::args::{Global, NotebookArgs, NotebookVerb};
 use super::error::Failure;
 use super::exit::Exit;
-use super::session::{Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use super::{Ended, act};
 use crate::domain::codes;
@@ -16,7 +16,7 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let names: Vec<String> = args.name.iter().cloned().collect();
         return act::part(&[KindName::Notebook], &names, args.part, global, ui, env).await;
     };
-    let session = Session::open(global, env, |_| Ok(())).await?;
+    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let ended = act_on(&session, args, verb, ui).await;
     session.close().await;
     ended

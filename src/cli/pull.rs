@@ -10,10 +10,11 @@ use super::args::{Global, PullArgs};
 use super::error::Failure;
 use super::exit::Exit;
 use super::generations::Job;
-use super::session::{DataFiles, Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::domain::{Crc64Hasher, ResourceId, Stored, bytes, codes};
 use crate::engine::{OpCx, OpError, OpErrorKind, OpResult};
+use crate::inputs::note_written;
 use crate::resources::KindName;
 use crate::resources::data::difference::grouped;
 use crate::resources::data::sync;
@@ -28,7 +29,7 @@ const AT_ONCE: usize = 16;
 
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is deleted.
 pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let name = session.only("data", args.name.as_deref())?.to_owned();
     let id = ResourceId::new(KindName::Data, &name);
     let node = session.desired.node(&id).expect("the config has it").clone();
@@ -119,6 +120,7 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
     env.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     download(&cx, (bucket, &model_key(root, &physical)), &object, &file, &Ranges::default()).await?;
+    note_written(session.config.document.folder(), &file);
     if ui.json() {
         let file = file.display().to_string();
         ui.out_json(&serde_json::json!({

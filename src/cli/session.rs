@@ -16,7 +16,7 @@ use crate::desired::{self, Desired};
 use crate::domain::{Diagnostics, Scope, codes};
 use crate::engine::lease::Who;
 use crate::engine::{Cancel, Event, Events, Outcomes, Pace, World};
-use crate::inputs::Inputs;
+use crate::inputs::{self, Inputs};
 use crate::resources::{AnyKind, Registry, kinds, registry};
 use crate::sandbox::Sandbox;
 
@@ -121,13 +121,7 @@ pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
 
 /// The folder that `.opsctl` lies in: the one with the config, or above its `config/`.
 pub fn home(config: &Path) -> PathBuf {
-    let folder = config.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match folder.file_name() {
-        Some(name) if name == "config" => folder.parent().map_or(PathBuf::from("."), |p| {
-            if p.as_os_str().is_empty() { PathBuf::from(".") } else { p.to_owned() }
-        }),
-        _ => folder.to_owned(),
-    }
+    inputs::home(config.parent().unwrap_or(Path::new(".")))
 }
 
 /// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process.
@@ -185,13 +179,18 @@ pub async fn clients(
     Ok((Clients::new(&target), target.pace, sandbox))
 }
 
-/// When the files of data sets are read.
+/// What a command needs of the folders that the config names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataFiles {
-    /// Before anything else: what is made from them is named after their digest.
-    Now,
-    /// Not until they are sent or compared.
-    Later,
+pub enum Folders {
+    /// All, read whole: what is made from them is named after their digest.
+    Read,
+    /// All, but data files are not read until they are sent or compared.
+    Listed,
+    /// What is there is read, for the names; what cannot be read is a warning. The command takes away or looks, and must
+    /// do so too when the folders are gone.
+    Spared,
+    /// None.
+    Unneeded,
 }
 
 /// A config, where it goes, and what should be there.
@@ -217,14 +216,14 @@ impl Session {
         env: &Environment,
         edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
     ) -> Result<Self, Failure> {
-        Self::open_with(global, env, edit, DataFiles::Now).await
+        Self::open_with(global, env, edit, Folders::Read).await
     }
 
     pub async fn open_with(
         global: &Global,
         env: &Environment,
         edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
-        data: DataFiles,
+        folders: Folders,
     ) -> Result<Self, Failure> {
         let kinds = kinds();
         let mut document = document(global)?;
@@ -232,13 +231,19 @@ impl Session {
         let (config, mut problems) = Config::read(&document, &global.env, &sections(&kinds));
         let cache = home(&config.document.file).join(".opsctl/cache");
         let sources = desired::sources(&config, &kinds);
-        let inputs = match data {
-            DataFiles::Now => Inputs::read_cached(config.document.folder(), sources, &cache),
-            DataFiles::Later => Inputs::walk(config.document.folder(), sources),
+        let inputs = match folders {
+            Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),
+            Folders::Read | Folders::Spared => Inputs::read_cached(config.document.folder(), sources, &cache),
+        };
+        let judged = |mut problems: Diagnostics| {
+            if matches!(folders, Folders::Spared | Folders::Unneeded) {
+                problems.spare_files();
+            }
+            problems
         };
         // Everything that can be known without AWS is told before the first call.
         let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
-        problems.extend(desired::build(&config, &offline, &inputs, &kinds).1.0);
+        problems.extend(judged(desired::build(&config, &offline, &inputs, &kinds).1).0);
         if problems.has_errors() {
             return Err(Failure::config(config.document, problems));
         }
@@ -262,6 +267,7 @@ impl Session {
         }
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
+        let problems = judged(problems);
         if problems.has_errors() {
             return Err(Failure::config(config.document, problems));
         }

@@ -12,7 +12,7 @@ use super::act::{self, can_consent};
 use super::args::{Global, UploadArgs};
 use super::error::{Failure, exit_of, help_of};
 use super::exit::Exit;
-use super::session::{DataFiles, Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
 use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes, codes};
@@ -55,7 +55,7 @@ impl Set {
 
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.part.dry_run, global, ui)?;
-    let mut session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let mut session = Session::open_with(global, env, |_| Ok(()), Folders::Listed).await?;
     let ended = upload(&mut session, args, global, ui).await;
     session.close().await;
     match ended? {

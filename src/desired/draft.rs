@@ -1,15 +1,15 @@
 //! The graph under construction: what a kind's `desired` writes to and looks things up in.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::config::Config;
 use crate::config::section;
 use crate::desired::{Desired, Node};
-use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, ResourceId, Scope, codes};
-use crate::inputs::{Inputs, Tree, UseAs};
+use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, ResourceId, Scope, bytes, codes};
+use crate::inputs::{Entry, Inputs, Tree, UseAs};
 use crate::limits;
 use crate::resources::{Kind, KindName};
 
@@ -129,6 +129,7 @@ impl<'a> Draft<'a> {
             self.error(codes::NOT_IN_SOURCE, at.clone(), message, help);
             return None;
         }
+        self.warn_of_data(path, tree, at);
         Some(tree)
     }
 
@@ -140,6 +141,34 @@ impl<'a> Draft<'a> {
         }
         if let Some(item) = item {
             self.problems.extend(limits::check(K::bound(), item, at));
+        }
+    }
+
+    /// Data inside a source would be packed into each archive, and every change of it would be a change of the code.
+    fn warn_of_data(&mut self, code: &Path, tree: &Tree, at: &KeyPath) {
+        let plain = |path: &Path| path.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
+        let inputs = self.inputs;
+        for data in inputs.data_folders() {
+            let data = plain(data);
+            let Ok(inner) = data.strip_prefix(plain(code)) else { continue };
+            let mut folder = inner.to_string_lossy().into_owned();
+            if !folder.is_empty() {
+                folder.push('/');
+            }
+            let files = tree.below(&folder);
+            if files.is_empty() {
+                continue;
+            }
+            let size = bytes(files.iter().map(Entry::size).sum());
+            let data = data.display();
+            let message = format!(
+                "the data set in {data} ({size}) is packed with the code, and a change of it is one of the code"
+            );
+            let help = match folder.is_empty() {
+                true => "keep code and data in folders of their own".to_owned(),
+                false => format!("leave it out: write `/{folder}` into {}/.opsctlignore", code.display()),
+            };
+            self.warn(codes::DATA_IN_SOURCE, at.clone(), message, help);
         }
     }
 

@@ -11,6 +11,11 @@ impl Code {
         self.0
     }
 
+    /// Whether it is about files of this machine only, which who takes away or looks does not need.
+    pub fn is_of_files(self) -> bool {
+        [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, LOCAL_IO].contains(&self)
+    }
+
     pub fn title(self) -> &'static str {
         explained(self.0).map_or("", |e| e.title)
     }
@@ -180,6 +185,8 @@ codes! {
         "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody broke it (`opsctl lease break`). It wrote nothing more from then on. When the other run has ended, run the same command again: it goes on where things are.";
     NOT_VERIFIED "E230" "What was done could not be verified"
         "Every step succeeded, but the look afterwards could not read everything, so nobody knows whether it lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
+    DATA_IN_SOURCE "E241" "A data set lies inside a source folder"
+        "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -85,6 +85,13 @@ impl Diagnostics {
         problems.into_iter().for_each(|p| self.push(p));
     }
 
+    /// Makes warnings of the errors about files of this machine, for commands that do not need them.
+    pub fn spare_files(&mut self) {
+        for problem in self.0.iter_mut().filter(|problem| problem.code.is_of_files()) {
+            problem.severity = Severity::Warning;
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }

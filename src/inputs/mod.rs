@@ -3,6 +3,7 @@
 mod cache;
 mod hash;
 mod walk;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use cache::replace_json;
 pub use hash::{Stamp, read_whole, since_epoch};
+pub use written::{home, note_written};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
 
@@ -73,6 +75,13 @@ impl Tree {
     pub fn entry_mut(&mut self, path: &str) -> Option<&mut Entry> {
         let at = self.position(path)?;
         Some(&mut self.entries[at])
+    }
+
+    /// The files below a folder of it (ending with `/`; empty: all).
+    pub fn below(&self, folder: &str) -> &[Entry] {
+        let start = self.entries.partition_point(|e| *e.path < *folder);
+        let below = &self.entries[start..];
+        &below[..below.partition_point(|e| e.path.starts_with(folder))]
     }
 
     fn position(&self, path: &str) -> Option<usize> {
@@ -193,6 +202,11 @@ impl Inputs {
 
     pub fn tree(&self, path: &Path, use_as: &UseAs) -> Option<&Result<Tree, Diagnostic>> {
         Some(&self.0.get(&(path.to_owned(), use_as.clone()))?.1)
+    }
+
+    /// The folders of data, as they are named.
+    pub fn data_folders(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().filter(|(_, use_as)| *use_as != UseAs::Code).map(|(path, _)| path.as_path())
     }
 
     /// A code folder that planning has already accepted.

@@ -1,6 +1,8 @@
 //! Which files of a folder count.
 
+use std::fs::FileType;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,6 +10,7 @@ use std::time::SystemTime;
 use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
 
+use super::written::{is_ours, written};
 use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
@@ -87,6 +90,11 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
             !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
         })
         .build();
+    let leave_out = match is_code {
+        true => "leave it out with a line in .opsctlignore",
+        false => "leave it out with `exclude`",
+    };
+    let written = written(folder);
     let mut entries = Vec::new();
     for found in walk {
         let found = found.map_err(|e| {
@@ -108,13 +116,25 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
                 return Err(refuse(codes::SYMLINK, message, "remove the link, or put a copy there"));
             }
         }
-        if !found.file_type().is_some_and(|t| t.is_file()) || found.file_name() == ".opsctlignore" {
+        let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { continue };
+        if found.file_name() == ".opsctlignore" {
             continue;
         }
         let relative = path.strip_prefix(&root).unwrap_or(path);
         // Not as overrides of the walk: those outrank .opsctlignore.
         if !kept.is_empty() && !kept.matched_path_or_any_parents(relative, false).is_ignore() {
             continue;
+        }
+        if !kind.is_file() {
+            let message =
+                format!("{} is {}, and only files can be packed or sent", path.display(), what(kind));
+            return Err(refuse(codes::LOCAL_IO, message, leave_out));
+        }
+        if let Some(known) = written.get(&home.join(relative)) {
+            let now = path.metadata().map_err(|e| io(path, &e))?;
+            if is_ours(known, &Stamp::from(&now)) {
+                continue;
+            }
         }
         let Some(name) = relative.to_str() else {
             let message =
@@ -124,13 +144,22 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         if let Some(hidden) = name.chars().find(|c| !is_char_of_xml(*c)) {
             let message =
                 format!("the name {name:?} has the character {hidden:?}, which S3's listings cannot tell");
-            return Err(refuse(codes::LOCAL_IO, message, "rename the file, or name it under `exclude`"));
+            return Err(refuse(codes::LOCAL_IO, message, &format!("rename the file, or {leave_out}")));
         }
         let name = name.replace(std::path::MAIN_SEPARATOR, "/");
         entries.push(entry(path, name.into(), is_code).map_err(|e| io(path, &e))?);
     }
     entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
     Ok(Tree { root, entries, seen_at })
+}
+
+/// What a thing is that is neither a file nor a folder.
+fn what(kind: FileType) -> &'static str {
+    match () {
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
 }
 
 /// S3 answers in XML 1.0 (https://www.w3.org/TR/xml/#charsets), so that a key beyond it breaks every listing.

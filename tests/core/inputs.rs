@@ -155,3 +155,46 @@ fn a_source_named_twice_is_read_once() {
     assert!(inputs.code(Path::new("it")).is_some());
     assert!(inputs.code(Path::new("other")).is_none());
 }
+
+/// Why the folder cannot be read.
+#[track_caller]
+fn refused(folder: &tempfile::TempDir, use_as: UseAs) -> String {
+    let source =
+        Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
+    let inputs = Inputs::read(folder.path(), [source]);
+    let problem = inputs.tree(Path::new("it"), &use_as).unwrap().as_ref().unwrap_err();
+    format!("{}: {} ({})", problem.code, problem.message, problem.help)
+}
+
+#[test]
+fn what_is_neither_file_nor_folder_is_not_left_out_without_a_word() {
+    let folder = folder(&[("a.csv", "")]);
+    let pipe = folder.path().join("it/pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let said = |help: &str| {
+        format!("E215: {} is a named pipe, and only files can be packed or sent ({help})", pipe.display())
+    };
+    assert_eq!(refused(&folder, data(&[], &[])), said("leave it out with `exclude`"));
+    assert_eq!(refused(&folder, UseAs::Code), said("leave it out with a line in .opsctlignore"));
+    for (include, exclude) in [(&[][..], &["pipe"][..]), (&["*.csv"], &[])] {
+        assert_eq!(files(&folder, data(include, exclude)), ["a.csv"]);
+    }
+    std::fs::remove_file(&pipe).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+    assert!(refused(&folder, data(&[], &[])).contains("is a socket"));
+}
+
+#[test]
+fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_it() {
+    let folder = folder(&[("train.py", ""), ("model.tar.gz", "weights"), ("sub/plan.json", "{}")]);
+    let all = ["model.tar.gz", "sub/plan.json", "train.py"];
+    assert_eq!(files(&folder, UseAs::Code), all, "written by somebody else");
+    for file in ["it/model.tar.gz", "it/sub/plan.json"] {
+        opsctl::inputs::note_written(folder.path(), &folder.path().join(file));
+    }
+    assert_eq!(files(&folder, UseAs::Code), ["train.py"]);
+    assert_eq!(files(&folder, data(&[], &[])), ["train.py"]);
+    std::fs::write(folder.path().join("it/model.tar.gz"), "others").unwrap();
+    assert_eq!(files(&folder, UseAs::Code), ["model.tar.gz", "train.py"]);
+}

@@ -11,6 +11,7 @@ mod documents;
 mod drift;
 mod emulators;
 mod faults;
+mod folders;
 mod following;
 mod many;
 mod names;

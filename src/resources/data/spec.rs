@@ -8,7 +8,7 @@ use super::Bandwidth;
 use crate::config::ChannelName;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, bytes, changes, codes};
-use crate::inputs::{Source, UseAs};
+use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::{Kind, KindName};
 
@@ -105,13 +105,15 @@ impl Kind for Data {
         let bucket = Bucket::name(draft);
         for (name, item) in section {
             let at = KeyPath::of(["data", name]);
-            let Some(tree) = draft.tree(&item.path, &item.use_as()) else { continue };
-            if tree.entries.is_empty() {
+            // Where a folder cannot be read, the set is still there to be fetched and deleted.
+            let tree = draft.tree(&item.path, &item.use_as());
+            let entries = tree.map_or(&[][..], |tree| &tree.entries);
+            if let Some(tree) = tree.filter(|tree| tree.entries.is_empty()) {
                 let text = format!("the data set `{name}` has no files: {} is empty", tree.root.display());
                 draft.warn(codes::EMPTY_DATA, at.join("path"), text, "training would fail with ClientError");
             }
             let prefix = format!("data/{name}/");
-            if let Some(long) = tree.entries.iter().find(|e| prefix.len() + e.path.len() > 1024) {
+            if let Some(long) = entries.iter().find(|e| prefix.len() + e.path.len() > 1024) {
                 let text = format!("the key {prefix}{} is longer than S3's 1,024 bytes", long.path);
                 draft.error(codes::LONG_NAME, at.join("path"), text, "shorten the path of the file");
             }
@@ -122,9 +124,9 @@ impl Kind for Data {
             let spec = Spec {
                 bucket: bucket.clone(),
                 prefix,
-                digest: tree.digest().unwrap_or_default(),
-                files: tree.entries.len(),
-                bytes: tree.bytes(),
+                digest: tree.and_then(Tree::digest).unwrap_or_default(),
+                files: entries.len(),
+                bytes: tree.map_or(0, Tree::bytes),
                 path: item.path.clone(),
                 include: item.include.clone(),
                 exclude: item.exclude.clone(),

@@ -2,6 +2,7 @@
 
 mod breakages;
 mod changes;
+mod growth;
 mod leaves;
 mod states;
 mod world;

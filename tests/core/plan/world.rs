@@ -42,6 +42,11 @@ impl Files {
         self.text = self.text.replace(from, to);
     }
 
+    /// Adds to the config.
+    pub fn append(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     pub fn write(&self, file: &str, content: &str) {
         std::fs::write(self.folder.path().join(file), content).unwrap();
     }
@@ -86,6 +91,12 @@ impl Account {
         let mut account = Self::default();
         account.deploy(want, DEPLOY);
         account
+    }
+
+    /// What is seen when everything is there as wanted.
+    pub fn all_there(want: &Desired) -> Observed {
+        let look = |node: &Node| (node.id.clone(), Look::Present(as_wanted(node)));
+        Observed { looks: want.nodes.iter().map(look).collect(), ..Observed::default() }
     }
 
     /// Plans, checks, applies, and plans again: that must be empty.

@@ -1,0 +1,48 @@
+//! The files that opsctl wrote where the user wanted them: a pulled model, a saved plan. A folder of code or data is the
+//! same with and without them, as long as nobody else changes them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Stamp, replace_json};
+
+/// The folder that `.opsctl` lies in: the config's, or the one above its `config/`.
+pub fn home(folder: &Path) -> PathBuf {
+    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    match folder.file_name() {
+        Some(name) if name == "config" => here(folder.parent().unwrap_or(Path::new("."))),
+        _ => here(folder),
+    }
+}
+
+fn record(folder: &Path) -> PathBuf {
+    home(folder).join(".opsctl/written.json")
+}
+
+/// What was written, by its real path. `folder` is the config's.
+pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, Stamp> {
+    let read = std::fs::read(record(folder)).ok();
+    read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// Whether the file is still as it was written.
+pub(super) fn is_ours(known: &Stamp, now: &Stamp) -> bool {
+    (known.size, known.modified, known.inode) == (now.size, now.modified, now.inode)
+}
+
+/// Notes a file that was written for the user, so that it becomes no part of a source. `folder` is the config's.
+pub fn note_written(folder: &Path, file: &Path) {
+    let note = || -> std::io::Result<()> {
+        let record = record(folder);
+        let mut known = written(folder);
+        known.retain(|file, _| file.exists());
+        let file = file.canonicalize()?;
+        let stamp = Stamp::from(&file.metadata()?);
+        known.insert(file, stamp);
+        std::fs::create_dir_all(record.parent().unwrap_or(Path::new(".")))?;
+        replace_json(&record, &known)
+    };
+    if let Err(error) = note() {
+        tracing::debug!(file = %file.display(), %error, "not noted");
+    }
+}

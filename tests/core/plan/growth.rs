@@ -1,0 +1,69 @@
+//! What planning costs grows with the number of resources, and no faster: counted in memory asked for, never in time.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use opsctl::plan::{self, Mode, Observed};
+use opsctl::resources::kinds;
+
+use super::world::{Account, DEPLOY, Files};
+
+thread_local! {
+    static ASKED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts the bytes that this thread asks for.
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: all is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ASKED.try_with(|asked| asked.set(asked.get() + layout.size() as u64));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ASKED.try_with(|asked| asked.set(asked.get() + size as u64));
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+/// Bytes that are asked for from the config to the checked plans of a first deploy and of a destroy.
+fn cost(more: usize) -> u64 {
+    let mut files = Files::new();
+    files.append(&(0..more).map(endpoint).collect::<String>());
+    let before = ASKED.get();
+    let want = files.desired();
+    let kinds = kinds();
+    let plan = plan::build(&want, &Observed::default(), &kinds, DEPLOY).unwrap();
+    assert_eq!(plan::check::check(&plan, &want, &Observed::default(), &kinds, DEPLOY), [] as [&str; 0]);
+    let have = Account::all_there(&want);
+    let plan = plan::build(&want, &have, &kinds, Mode::Destroy).unwrap();
+    assert_eq!(plan.steps.len(), want.nodes.len());
+    assert_eq!(plan::check::check(&plan, &want, &have, &kinds, Mode::Destroy), [] as [&str; 0]);
+    ASKED.get() - before
+}
+
+/// Ten resources.
+fn endpoint(i: usize) -> String {
+    format!(
+        "\n[endpoint.more-{i}]\nmodel = \"numbers\"\ninstance_type = \"ml.m5.large\"\n\
+         [endpoint.more-{i}.autoscaling]\nmin = 1\nmax = 2\ntarget_invocations_per_instance = 600\n\
+         [function.more-{i}]\nendpoint = \"more-{i}\"\nprovisioned_concurrency = 1\n"
+    )
+}
+
+#[test]
+fn twice_the_resources_cost_twice_the_memory() {
+    let [one, two, four] = [50, 100, 200].map(cost);
+    let (first, second) = (two - one, four - two);
+    assert!(second < first * 23 / 10, "{first} bytes for 500 resources more, {second} for 1,000");
+    assert!(second < 1_000 * 100_000, "{} bytes for a resource", second / 1_000);
+}

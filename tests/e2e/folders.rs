@@ -1,0 +1,84 @@
+//! What a person has who comes back in a month: a config, and the folders that it names gone or spoilt.
+
+use std::fs;
+
+use crate::support::World;
+
+const CONFIG: &str = r#"
+[project]
+name = "old"
+region = "eu-west-1"
+[data.things]
+path = "things"
+[training.t]
+source = "src"
+entry = "train.py"
+data = ["things"]
+[notebook.lab]
+[endpoint.e]
+model = "t"
+code = "serving"
+instance_type = "ml.m5.large"
+[function.f]
+endpoint = "e"
+source = "function"
+handler = "app.handler"
+"#;
+
+fn world() -> World {
+    let world = World::with_config(CONFIG).sandbox();
+    for file in ["things/a", "src/train.py", "serving/inference.py", "function/app.py"] {
+        world.write(file, "");
+    }
+    world.run(["bucket", "--yes"]).success();
+    world.run(["upload", "--yes"]).success();
+    world
+}
+
+#[test]
+fn what_takes_away_looks_or_fetches_needs_no_folder() {
+    let world = world();
+    for folder in ["things", "src", "serving", "function"] {
+        fs::remove_dir_all(world.path(folder)).unwrap();
+    }
+    // What makes something refuses, and names them all.
+    let plan =
+        world.run(["plan"]).ended(3).says("there is no folder ./things").says("there is no folder ./src");
+    drop(plan.says("there is no folder ./serving").says("there is no folder ./function"));
+    world.run(["status"]).success().says("Uploaded").says("warning[C009]");
+    world.run(["data", "pull", "--to", "back"]).success().says("1 fetched");
+    world.run(["notebook", "stop"]).ended(1).says("notebook/lab is not deployed");
+    world.run(["destroy", "--yes"]).success().says("Nothing is left").says("warning[C009]");
+    world.run(["destroy", "--yes"]).success().says("There was nothing");
+}
+
+#[test]
+fn a_name_that_cannot_be_sent_does_not_keep_anybody_from_destroying() {
+    let world = world();
+    world.write("things/bell\u{7}", "");
+    fs::remove_file(world.path("src/train.py")).unwrap();
+    world.run(["plan"]).ended(3).says("error[E215]").says("error[C010]");
+    world.run(["destroy", "--yes"]).success().says("Nothing is left");
+}
+
+/// `source = "."` is what many projects have; the files that opsctl writes there are no part of it.
+#[test]
+fn what_opsctl_writes_into_a_source_changes_no_plan() {
+    let world = World::with_config(
+        "[project]\nname = \"flat\"\nregion = \"eu-west-1\"\n[training.t]\nsource = \".\"\nentry = \"train.py\"\n\
+         [data.things]\npath = \"things\"\n",
+    )
+    .sandbox();
+    world.write("train.py", "");
+    world.write("things/a", "12");
+    let fingerprint = || world.run(["plan", "-o", "json"]).success().json()["fingerprint"].clone();
+    let before = fingerprint();
+    world
+        .run(["plan", "--out", "saved.json"])
+        .success()
+        .says("warning[E241]")
+        .says("write `/things/` into ./.opsctlignore");
+    assert_eq!(fingerprint(), before);
+    world.write("saved2.json", "{}");
+    assert_ne!(fingerprint(), before);
+}
