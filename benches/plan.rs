@@ -8,6 +8,7 @@
 #[path = "../tests/e2e/support/inside.rs"]
 mod inside;
 
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -40,6 +41,18 @@ async fn measure(resources: usize) {
     let mut options = SandboxOptions::new(folder.path());
     (options.runs, options.announce) = (false, true);
     let sandbox = Sandbox::start(options).await.expect("the sandbox starts");
+    let quotas = r#"{"L-614B09FD": 10000, "L-B99A9384": 10000}"#; // instances of endpoints, executions of functions
+    let mut connection = std::net::TcpStream::connect(sandbox.address()).expect("it listens");
+    write!(
+        connection,
+        "POST /_sandbox/quotas HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{quotas}",
+        sandbox.address(),
+        quotas.len(),
+    )
+    .expect("it reads");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     // The shipped project has 18 resources.
     let more = resources.saturating_sub(18) / 10;
     let project = Project::edited(&sandbox, |text| with_more(&text, more)).await;

@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::http::Patience;
-use super::rates::{Gate, Gated, Named};
+use super::rates::{Gate, Gated, Named, retries};
 use crate::engine::{CallCounter, Fence, Pace};
 
 macro_rules! clients {
@@ -23,10 +23,12 @@ macro_rules! clients {
             pub fn new(target: &Target) -> Self {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
                 let shared = target.pace == Pace::Declared;
+                let retries = retries(target.sdk.retry_config(), shared);
                 let gated = |bulk| Gated::new(target.wire.clone(), Gate::new(shared, bulk), fence.clone());
                 $(
                     let mut config = $crate_name::config::Builder::from(&target.sdk)
                         .http_client(gated(false))
+                        .retry_config(retries.clone())
                         .interceptor(Named)
                         .interceptor(fence.clone())
                         .interceptor(calls.clone())
@@ -38,6 +40,7 @@ macro_rules! clients {
                 )*
                 let s3 = s3(target)
                     .http_client(gated(true))
+                    .retry_config(retries)
                     .interceptor(Named)
                     .interceptor(fence.clone())
                     .interceptor(calls.clone())

@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -30,6 +31,16 @@ use crate::engine::Fence;
 /// Requests of one service that are under way at the same time, each on a connection of its own. A plan of the shipped
 /// project asks 17 at once.
 const AT_ONCE: usize = 32;
+
+/// How often, and how slowly, the SDK repeats what AWS refuses: adaptively, since one client asks for hundreds of
+/// resources. What the user has set (`AWS_RETRY_MODE`, `AWS_MAX_ATTEMPTS`, the profile) stays.
+pub(super) fn retries(given: Option<&RetryConfig>, shared: bool) -> RetryConfig {
+    let (usual, given) = (RetryConfig::standard(), given.cloned().unwrap_or_else(RetryConfig::standard));
+    match (given.mode(), given.max_attempts()) == (usual.mode(), usual.max_attempts()) && shared {
+        true => RetryConfig::adaptive().with_max_attempts(5),
+        false => given,
+    }
+}
 
 /// What AWS allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +255,14 @@ mod tests {
             assert_eq!(starts(service, operation, n), vec![0; n], "{service}:{operation}");
         }
         assert_eq!(rate("S3", "GetObject"), None);
+    }
+
+    #[test]
+    fn the_users_own_retries_stay() {
+        let own = RetryConfig::standard().with_max_attempts(7);
+        assert_eq!(retries(Some(&own), true), own);
+        assert_eq!(retries(None, false), RetryConfig::standard());
+        assert_eq!(retries(None, true), RetryConfig::adaptive().with_max_attempts(5));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::act::can_consent;
 use super::args::{Global, LeaseArgs, LeaseCommand};
 use super::error::Failure;
 use super::exit::Exit;
-use super::session::{DataFiles, Environment, Session};
+use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::domain::{Owner, codes};
 use crate::engine::lease::{self, Found};
@@ -19,7 +19,7 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
     if args.command == LeaseCommand::Break {
         can_consent(false, global, ui)?;
     }
-    let session = Session::open_with(global, env, |_| Ok(()), DataFiles::Later).await?;
+    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let ended = match args.command {
         LeaseCommand::Show => show(&session, ui).await,
         LeaseCommand::Break => take_away(&session, global, ui).await,

@@ -13,7 +13,7 @@ impl Code {
 
     /// Whether it is about files of this machine only, which who takes away or looks does not need.
     pub fn is_of_files(self) -> bool {
-        [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, LOCAL_IO].contains(&self)
+        [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, NOT_INSTALLED, LOCAL_IO].contains(&self)
     }
 
     pub fn title(self) -> &'static str {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
@@ -207,6 +208,7 @@ async fn send_part(
         call.send().await.op("s3:UploadPart")
     };
     let done = undamaged(put, || route.again("s3:UploadPart", DAMAGED)).await?;
+    route.bytes.fetch_add(length, Ordering::Relaxed);
     Ok(Part { size: length, crc, etag: done.e_tag.unwrap_or_default() })
 }
 

@@ -16,7 +16,7 @@ mod tally;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -61,6 +61,8 @@ pub struct Sent {
     pub files: Vec<(Arc<str>, Stamp, Stored)>,
     /// Requests that had to be sent once more.
     pub again: usize,
+    /// Bytes of contents that went out. Parts that an earlier run has sent did not.
+    pub bytes: u64,
 }
 
 /// What the tasks of one upload share.
@@ -78,6 +80,8 @@ struct Route {
     target: ResourceId,
     drain: CancellationToken,
     again: AtomicUsize,
+    /// Bytes of contents that S3 has confirmed to this run.
+    bytes: AtomicU64,
     outcome: Mutex<Outcome>,
     /// Of parts of large files.
     parts: Arc<Buffers>,
@@ -205,6 +209,7 @@ async fn send(
         // A fatal error ends the others, too.
         drain: cx.cancel.drain.child_token(),
         again: AtomicUsize::new(0),
+        bytes: AtomicU64::new(0),
         outcome: Mutex::new(Outcome { files: Vec::with_capacity(files.len()), ..Outcome::default() }),
         parts: Buffers::new(usize::MAX),
         batches: small::buffers(),
@@ -225,7 +230,7 @@ async fn send(
     let files = outcome.finish(route.drain.is_cancelled())?;
     large::abort_abandoned(&route).await?;
     let route = Arc::into_inner(route).expect("all tasks have ended");
-    Ok((Sent { files, again: route.again.into_inner() }, route.journal))
+    Ok((Sent { files, again: route.again.into_inner(), bytes: route.bytes.into_inner() }, route.journal))
 }
 
 /// Large files and small ones at the same time, each group in its order.

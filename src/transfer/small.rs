@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -118,6 +119,7 @@ async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
         }
     };
     route.tally.add(size);
+    route.bytes.fetch_add(size, Ordering::Relaxed);
     Ok(Stored { size, crc, etag })
 }
 

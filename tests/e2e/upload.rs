@@ -195,6 +195,7 @@ fn a_killed_upload_goes_on_where_it_was() {
     // Of the small files, only those whose answer had not come; of the ten parts, not the four that were there.
     assert!(after.0 - before.0 < 40, "{}", report(&rest));
     assert_eq!(after.1 - before.1, 6);
+    assert!(report(&rest).contains("; 33.6 MB of them were there)"), "{}", report(&rest));
     assert_eq!(served.count("s3:CreateMultipartUpload"), 1);
     drop(served);
     same_in_the_bucket(&world);

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
@@ -11,8 +12,10 @@ use crate::resources::function::Function;
 
 impl Driver for Concurrency {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let looks = cx.wanted(KindName::Function).map(|function| async move {
-            let resource = Self::resource_id(function);
+        // Those that are wanted are looked at anyway.
+        let wanted: BTreeSet<&str> = cx.wanted(KindName::Concurrency).collect();
+        let resources = cx.wanted(KindName::Function).map(Self::resource_id);
+        let looks = resources.filter(|resource| !wanted.contains(resource.as_str())).map(|resource| async move {
             Ok(self.observe(cx, &resource).await?.map(|_| Found::new(resource)))
         });
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())

@@ -30,7 +30,10 @@ pub struct There {
 #[derive(Debug, Default)]
 pub struct Report {
     pub sent: usize,
+    /// Of the files that were sent.
     pub bytes: u64,
+    /// Of these, what an interrupted run had sent before: parts of large files.
+    pub before: u64,
     pub deleted: usize,
     pub same: usize,
     /// Files that left the folder and stay in the bucket, where training reads them.
@@ -41,8 +44,14 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, bytes: size, deleted, same, kept, again } = self;
-        write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?;
+        let Self { sent, bytes: size, before, deleted, same, kept, again } = self;
+        match before {
+            0 => write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?,
+            _ => {
+                let now = bytes(size.saturating_sub(*before));
+                write!(f, "{} sent ({now}; {} of them were there)", grouped(*sent), bytes(*before))?;
+            }
+        }
         let kept = (*kept, "only in the bucket, where training reads them (`delete = true` removes them)");
         for (n, what) in [(*deleted, "deleted"), (*same, "the same"), kept, (*again, "requests repeated")] {
             if n > 0 {
@@ -165,7 +174,9 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> O
         journal.start();
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.sent += sent.files.len();
-        report.bytes += sent.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();
+        let size = sent.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();
+        report.bytes += size;
+        report.before += size.saturating_sub(sent.bytes);
         report.again += sent.again;
         report.same = difference.same;
         let gone: Vec<String> = match spec.delete {

@@ -127,8 +127,9 @@ impl Kind for Function {
     }
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        let mut zips = Zips::new();
         for (name, item) in section {
-            add(name, item, draft);
+            add(name, item, &mut zips, draft);
         }
     }
 
@@ -213,8 +214,11 @@ impl Kind for Function {
     }
 }
 
+/// Size and digest of the zips, by their source.
+type Zips = BTreeMap<Option<PathBuf>, (usize, String)>;
+
 /// Adds the function, its role and log group, and its provisioned concurrency.
-fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
+fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["function", name]);
     lint(item, &at, draft);
     let endpoint = draft.find(&[KindName::Endpoint], &item.endpoint, "endpoint", at.join("endpoint"));
@@ -236,9 +240,14 @@ fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
             draft.error(codes::NOT_INSTALLED, at.join("source"), text, help);
         }
     }
-    let zip = code::zip(tree);
-    if zip.len() > 50_000_000 {
-        let text = format!("the zip has {} MB, Lambda takes 50 MB directly", zip.len() / 1_000_000);
+    // Many functions are of one folder, most of none.
+    let packed = zips.entry(item.source.clone()).or_insert_with(|| {
+        let zip = code::zip(tree);
+        (zip.len(), code::sha256(&zip))
+    });
+    let (size, code_sha256) = packed.clone();
+    if size > 50_000_000 {
+        let text = format!("the zip has {} MB, Lambda takes 50 MB directly", size / 1_000_000);
         draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with .opsctlignore");
     }
     let scope = draft.scope;
@@ -261,7 +270,7 @@ fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let spec = Spec {
         role_arn: Role::arn(draft.scope, &user),
         source: item.source.clone(),
-        code_sha256: code::sha256(&zip),
+        code_sha256,
         config: Configuration {
             handler: item.handler.clone(),
             runtime: item.runtime.clone(),
