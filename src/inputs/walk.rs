@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
 
-use super::written::{is_ours, written};
+use super::written::{self, is_ours};
 use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
@@ -94,7 +94,7 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         true => "leave it out with a line in .opsctlignore",
         false => "leave it out with `exclude`",
     };
-    let written = written(folder);
+    let ours = written::written(folder);
     let mut entries = Vec::new();
     for found in walk {
         let found = found.map_err(|e| {
@@ -130,7 +130,7 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
                 format!("{} is {}, and only files can be packed or sent", path.display(), what(kind));
             return Err(refuse(codes::LOCAL_IO, message, leave_out));
         }
-        if let Some(known) = written.get(&home.join(relative)) {
+        if let Some(known) = ours.get(&home.join(relative)) {
             let now = path.metadata().map_err(|e| io(path, &e))?;
             if is_ours(known, &Stamp::from(&now)) {
                 continue;

@@ -1,10 +1,9 @@
 //! Many of everything: lists are read to their end, batches stay within AWS's limits, and the cost of a plan grows with
 //! the number of resources and no faster.
 
-use opsctl::plan::Mode;
 use opsctl::sandbox::{Sandbox, SandboxOptions};
 
-use crate::support::inside::{DEPLOY, Project, sandbox, with_more};
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox, with_more};
 
 /// AWS may end any page early, also an empty one. With an empty first page and one item on each of the others, whoever
 /// reads one page only misses something: a plan would make again what is there, or a delete would be refused.
@@ -47,19 +46,25 @@ async fn every_list_is_read_to_its_end() {
     }
     let bucket = "digits-dev-123456789012-us-east-1";
     for key in ["a", "b", "c"] {
-        aws.s3.create_multipart_upload().bucket(bucket).key(key).send().await.expect("it begins");
+        aws.s3
+            .create_multipart_upload()
+            .bucket(bucket)
+            .key(format!("data/digits/{key}"))
+            .send()
+            .await
+            .expect("it begins");
         for body in ["1", "2"] {
             let put = aws
                 .s3
                 .put_object()
                 .bucket(bucket)
-                .key(format!("data/{key}"))
+                .key(format!("data/digits/{key}"))
                 .body(body.as_bytes().to_vec().into());
             put.send().await.expect("it is put");
         }
     }
-    project.succeed(Mode::Destroy).await;
-    assert_eq!(project.steps(Mode::Destroy).await, Vec::<String>::new());
+    project.succeed(DESTROY).await;
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
     sandbox.stop().await;
 }
 

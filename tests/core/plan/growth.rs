@@ -3,10 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use opsctl::plan::{self, Mode, Observed};
+use opsctl::plan::{self, Observed};
 use opsctl::resources::kinds;
 
-use super::world::{Account, DEPLOY, Files};
+use super::world::{Account, DEPLOY, DESTROY, Files};
 
 thread_local! {
     static ASKED: Cell<u64> = const { Cell::new(0) };
@@ -45,9 +45,9 @@ fn cost(more: usize) -> u64 {
     let plan = plan::build(&want, &Observed::default(), &kinds, DEPLOY).unwrap();
     assert_eq!(plan::check::check(&plan, &want, &Observed::default(), &kinds, DEPLOY), [] as [&str; 0]);
     let have = Account::all_there(&want);
-    let plan = plan::build(&want, &have, &kinds, Mode::Destroy).unwrap();
+    let plan = plan::build(&want, &have, &kinds, DESTROY).unwrap();
     assert_eq!(plan.steps.len(), want.nodes.len());
-    assert_eq!(plan::check::check(&plan, &want, &have, &kinds, Mode::Destroy), [] as [&str; 0]);
+    assert_eq!(plan::check::check(&plan, &want, &have, &kinds, DESTROY), [] as [&str; 0]);
     ASKED.get() - before
 }
 
