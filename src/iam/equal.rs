@@ -31,7 +31,7 @@ pub(super) fn statement(value: &Value) -> Value {
     let fields = fields.map(|(name, value)| {
         let value = match name.as_str() {
             // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
-            "Action" | "NotAction" => set(value, |action| lower(action)),
+            "Action" | "NotAction" => set(value, lower),
             "Resource" | "NotResource" => set(value, Value::clone),
             "Principal" | "NotPrincipal" => principal(value),
             "Condition" => condition(value),

@@ -54,7 +54,7 @@ fn rewritten(value: &Value, at: &str, dice: &mut impl FnMut() -> u8) -> Value {
                 2 => items.push(items[0].clone()),
                 _ => {}
             }
-            if items.len() == 1 && dice() % 2 == 0 { items.remove(0) } else { Value::Array(items) }
+            if items.len() == 1 && dice().is_multiple_of(2) { items.remove(0) } else { Value::Array(items) }
         }
         Value::Object(fields) => {
             let below =
@@ -65,12 +65,14 @@ fn rewritten(value: &Value, at: &str, dice: &mut impl FnMut() -> u8) -> Value {
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }
-        Value::String(text) if at == "Action" && dice() % 2 == 0 => json!(text.to_uppercase()),
-        Value::String(text) if at == "Principal" && text == "*" && dice() % 2 == 0 => json!({ "AWS": "*" }),
-        Value::String(text) if at == "AWS" && text.len() == 12 && dice() % 2 == 0 => {
+        Value::String(text) if at == "Action" && dice().is_multiple_of(2) => json!(text.to_uppercase()),
+        Value::String(text) if at == "Principal" && text == "*" && dice().is_multiple_of(2) => {
+            json!({ "AWS": "*" })
+        }
+        Value::String(text) if at == "AWS" && text.len() == 12 && dice().is_multiple_of(2) => {
             json!(format!("arn:aws:iam::{text}:root"))
         }
-        Value::Bool(_) | Value::Number(_) if dice() % 2 == 0 => json!(value.to_string()),
+        Value::Bool(_) | Value::Number(_) if dice().is_multiple_of(2) => json!(value.to_string()),
         other => other.clone(),
     }
 }
