@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_types::os_shim_internal::{Env, Fs};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -35,6 +39,8 @@ pub struct Target {
     pub pace: Pace,
     /// Not AWS's own endpoints.
     pub custom_endpoint: bool,
+    /// What a person wants to know of it, if it is not AWS: where it is.
+    pub address: Option<String>,
     /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
     pub endpoint: Option<String>,
     /// The connections, for what is not the SDK's.
@@ -62,12 +68,26 @@ pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
         return Err("there is no certificate in it".into());
     }
     // The SDK's client insists on good ones by panicking, so a bad one must be found here.
-    for certificate in &all {
-        webpki::anchor_from_trusted_cert(certificate)
-            .map_err(|e| format!("a certificate in it is bad: {e}"))?;
+    for (n, certificate) in all.iter().enumerate() {
+        if let Err(error) = webpki::anchor_from_trusted_cert(certificate) {
+            tracing::debug!(%error, "a bad certificate");
+            return Err(format!("number {} of the {} in it is no certificate of X.509", n + 1, all.len()));
+        }
     }
     let store = TrustStore::default().with_pem_certificate(pem);
     TlsContext::builder().with_trust_store(store).build().map_err(|e| e.to_string())
+}
+
+/// The names of all profiles, as the SDK finds them.
+///
+/// # Errors
+/// Why a file cannot be read.
+pub async fn profiles() -> Result<Vec<String>, String> {
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    let profiles = profiles.map_err(|error| error.to_string())?;
+    let mut names: Vec<String> = profiles.profiles().map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
@@ -80,7 +100,16 @@ pub async fn connect(choice: &Choice) -> Target {
         .http_client(wire.clone())
         .timeout_config(http::limits());
     if let Some(profile) = &choice.profile {
-        loader = loader.profile_name(profile);
+        // Named on the command line, it counts more than keys in the environment, as with the AWS CLI
+        // (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html). The SDK's chain asks the
+        // environment first.
+        let region = match &choice.region {
+            Some(region) => Some(Region::new(region.clone())),
+            None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
+        };
+        let provider = ProviderConfig::default().with_http_client(wire.clone()).with_region(region);
+        let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile);
+        loader = loader.profile_name(profile).credentials_provider(provider.build());
     }
     if let Some(region) = &choice.region {
         loader = loader.region(Region::new(region.clone()));
@@ -102,6 +131,7 @@ pub async fn connect(choice: &Choice) -> Target {
         sdk: loader.load().await,
         pace,
         custom_endpoint: custom.is_some(),
+        address: custom.filter(|_| choice.sandbox.is_none()).cloned(),
         endpoint: endpoint.cloned(),
         wire,
     }

@@ -58,7 +58,14 @@ fn print(
         ui.out_json(&render::json(plan));
     } else {
         warn(session, ui);
-        ui.out(&render::human(plan, &intent.desired, &session.kinds, args.why, ui.styled_out()));
+        ui.out(&render::human(
+            plan,
+            &intent.desired,
+            &session.kinds,
+            &session.place,
+            args.why,
+            ui.styled_out(),
+        ));
         unread(have, ui);
     }
     if let Some(file) = &args.out {
@@ -161,7 +168,7 @@ fn flow<'a>(session: &'a Session, intent: &'a Intent) -> Run<'a> {
 /// Why there is no plan, for a person.
 fn refused(session: &Session, refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::Op(error) => error.into(),
+        Refusal::Op(error) => Failure::Look(error),
         Refusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
         Refusal::Unsound(wrong) => {
             let message = format!("the plan is not sound: {}", wrong.join("; "));
@@ -242,8 +249,8 @@ async fn run(
         return Ok(Exit::Done);
     }
     if !plan.is_empty() && asks {
-        let verb = if intent.mode.destroys() { "Delete all this?" } else { "Go ahead?" };
-        if !ui.confirm(verb, &session.world.cancel).await {
+        let verb = if intent.mode.destroys() { "Delete all this" } else { "Go ahead" };
+        if !ui.confirm(&format!("{verb} in {}?", session.place), &session.world.cancel).await {
             ui.say("Nothing was changed.");
             return Ok(Exit::Done);
         }
@@ -314,7 +321,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, part: 
         return;
     }
     warn(session, ui);
-    ui.out(&render::human(plan, &intent.desired, &session.kinds, false, ui.styled_out()));
+    ui.out(&render::human(plan, &intent.desired, &session.kinds, &session.place, false, ui.styled_out()));
     unread(have, ui);
 }
 
@@ -331,7 +338,8 @@ pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
     let reader: Box<dyn live::Reader> = if ui.json() {
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
     } else {
-        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), ui.live))
+        let bars = ui.live.then(|| ui.screen.live());
+        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), bars, &session.place))
     };
     let events = session.events.take().expect("the events are taken once");
     tokio::spawn(live::drive(events, reader, session.world.cancel.clone()))

@@ -40,10 +40,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Use this AWS region
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = region)]
     pub region: Option<String>,
     /// Send every call to this URL (an emulator, a proxy)
-    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
+    #[arg(long, global = true, value_name = "URL", value_parser = checked_endpoint)]
     pub endpoint_url: Option<String>,
     /// Use the AWS that opsctl carries, on this machine
     #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
@@ -69,12 +69,30 @@ pub struct Global {
 }
 
 /// The SDK would tell only with the first call, and show the whole request.
-fn endpoint(text: &str) -> Result<String, String> {
-    let url: hyper::Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
-        _ => Err("write http://HOST:PORT or https://HOST".to_owned()),
+pub fn endpoint(text: &str) -> Result<(), &'static str> {
+    let url = text.parse::<hyper::Uri>().ok();
+    match url.as_ref().map(|url| (url.scheme_str(), url.host())) {
+        Some((Some("http" | "https"), Some(_))) => Ok(()),
+        _ => Err("write http://HOST:PORT or https://HOST"),
     }
+}
+
+fn checked_endpoint(text: &str) -> Result<String, &'static str> {
+    endpoint(text).map(|()| text.to_owned())
+}
+
+/// Regions become part of host names, and of every name.
+fn region(text: &str) -> Result<String, &'static str> {
+    match is_region(text) {
+        true => Ok(text.to_owned()),
+        false => Err("a region reads like us-east-1"),
+    }
+}
+
+/// Whether a text can be a region.
+pub fn is_region(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,7 +330,7 @@ pub struct InvokeArgs {
     /// The payload, as JSON text
     #[arg(long, value_name = "JSON", conflicts_with = "file")]
     pub payload: Option<String>,
-    /// Read the payload from a file, or - for stdin (default: sample.json beside the config)
+    /// Read the payload from a file, or - for stdin (default: sample.json beside opsctl.toml, NAME/sample.json beside NAME.toml)
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }

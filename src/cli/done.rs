@@ -7,11 +7,11 @@ use super::error::{exit_of, help_of};
 use super::exit::Exit;
 use super::logs;
 use super::session::Session;
+use super::stopped;
 use super::ui::Ui;
-use crate::domain::{Code, Verb, codes};
+use crate::domain::{Code, codes};
 use crate::engine::{Cause, Event, OpErrorKind, Outcome, Refusal, RunError, RunResult, Verified, ms};
-use crate::plan::{Op, Plan, Step};
-use crate::resources::KindName;
+use crate::plan::{Op, Plan};
 
 /// What was done, and what was seen afterwards.
 pub struct Done {
@@ -85,13 +85,13 @@ impl Done {
             if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack)
                 && let Some(writer) = logs::writer(resource)
             {
-                ui.err(&format!("  log: opsctl logs {writer}"));
+                ui.err(&format!("  log: `opsctl logs {writer}`"));
             }
         }
         if let Some(lost) = &self.outcome.lost {
             ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
         } else if self.is_stopped() {
-            ui.err(&self.left_off(session));
+            ui.err(&stopped::last_words(session, &self.plan, &self.outcome));
         }
         match &self.verified {
             Verified::Unlike(differences) => {
@@ -100,6 +100,7 @@ impl Done {
                     ui.error(codes::FAILED, &text, "run the same command again");
                 }
             }
+            Verified::Unread(why) if is_stopped(session, why) => ui.err(&unverified(why)),
             Verified::Unread(why) => {
                 ui.error(codes::NOT_VERIFIED, &unverified(why), help_of(codes::NOT_VERIFIED));
             }
@@ -107,47 +108,13 @@ impl Done {
             Verified::AsWanted if intent.mode.destroys() && self.outcome.result() == RunResult::Ok => {
                 let scope = &session.world.scope;
                 let gone = if self.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
-                ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, scope.region));
+                ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
                 for step in self.plan.steps.iter().filter(|step| step.op == Op::Release) {
                     ui.say(&format!("{} `{}` stays: it holds what is not ours.", step.target, step.physical));
                 }
             }
             Verified::AsWanted => {}
         }
-    }
-
-    /// Where a run was stopped: what goes on without it, and how to end that.
-    fn left_off(&self, session: &Session) -> String {
-        let outcome = &self.outcome;
-        let mut text = String::new();
-        for step in self.plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id)) {
-            let (target, verb) = (&step.target, step.op.verb());
-            // What runs in this process ends with it.
-            let line = match goes_on(step).filter(|_| !session.is_all_here()) {
-                _ if verb == Verb::Delete => format!("{target} may still be being deleted."),
-                Some(stop) => format!("{target} goes on in AWS. To stop it: {stop}"),
-                None => continue,
-            };
-            text += &format!("{line}\n");
-        }
-        let rest = match outcome.not_started {
-            0 => String::new(),
-            1 => "1 step was not started. ".to_owned(),
-            n => format!("{n} steps were not started. "),
-        };
-        text + &format!("{rest}Nothing is lost: the same command goes on from here.")
-    }
-}
-
-/// The command that ends what a step has begun, where it costs money for as long as it runs.
-fn goes_on(step: &Step) -> Option<String> {
-    let name = &step.physical;
-    match step.target.kind {
-        KindName::Training => Some(format!("aws sagemaker stop-training-job --training-job-name {name}")),
-        KindName::Endpoint => Some(format!("aws sagemaker delete-endpoint --endpoint-name {name}")),
-        KindName::Notebook => Some(format!("`opsctl notebook stop --name {}`", step.target.name)),
-        KindName::Instance => Some("`opsctl destroy`, or wait for its `max_runtime`".to_owned()),
-        _ => None,
     }
 }
 

@@ -9,6 +9,10 @@ use crate::domain::{Code, Diagnostics, Severity, codes};
 use crate::engine::{Cause, OpError, OpErrorKind};
 use crate::report::diagnostics;
 
+/// What cannot be read now and may be in a moment.
+const LATER: [Code; 5] =
+    [codes::THROTTLED, codes::NO_GOOD_ANSWER, codes::NETWORK, codes::TIMED_OUT, codes::CONFLICT];
+
 /// Everything that ends a command early.
 #[derive(Debug)]
 pub enum Failure {
@@ -18,6 +22,8 @@ pub enum Failure {
     Stopped(Cause, Option<&'static str>),
     /// A call that failed outside a plan's steps.
     Op(OpError),
+    /// One that failed while everything was looked at: the answer is not whole.
+    Look(OpError),
     /// Anything else that has a code.
     Said { code: Code, exit: Exit, message: String, help: String },
 }
@@ -39,9 +45,18 @@ impl Failure {
                 match () {
                     () if has(codes::DENIED) => Exit::Denied,
                     () if has(codes::FOREIGN) => Exit::Failed,
+                    () if LATER.into_iter().any(has) => Exit::Incomplete,
+                    // Of AWS, and not of the file.
+                    () if has(codes::FAILED) || has(codes::NOT_OFFERED) || has(codes::REFUSED) => {
+                        Exit::Failed
+                    }
                     () => Exit::Config,
                 }
             }
+            Self::Look(error) => match exit_of(&error.kind) {
+                Exit::Failed if LATER.contains(&error.code()) => Exit::Incomplete,
+                exit => exit,
+            },
             Self::Stopped(Cause::Deadline(_), _) => Exit::TimedOut,
             Self::Stopped(..) => Exit::Interrupted,
             Self::Op(error) => exit_of(&error.kind),
@@ -58,60 +73,59 @@ impl Failure {
                     let first = problems.0.iter().find(|d| d.severity == Severity::Error);
                     let (message, help) = first.map_or(("", ""), |d| (d.message.as_str(), d.help.as_str()));
                     let code = first.map_or(codes::BAD_VALUE, |d| d.code);
-                    let mut error = error_json(code, message, help, None, false);
+                    let mut error = error_json(ui, code, message, help, self.is_retryable());
                     error["error"]["problems"] = diagnostics::json(document, problems);
                     ui.out_line(&error);
                 } else {
                     ui.err(&diagnostics::human(document, problems, ui.styled_err()));
                 }
             }
-            Self::Stopped(cause, told) => self.print_stopped(*cause, *told, ui),
-            Self::Op(error) if error.kind == OpErrorKind::Cancelled && !ui.json() => {
+            Self::Stopped(Cause::Deadline(limit), told) => {
+                let limit = humantime::format_duration(*limit);
+                let message = format!("not finished within {limit} (--timeout).{}", more(*told));
+                let help = "give it more time, or look with -v what takes so long";
+                self.tell(ui, codes::TIMED_OUT, &message, help);
+            }
+            Self::Stopped(_, told) if ui.json() => {
+                let message = format!("interrupted.{}", more(*told));
+                self.tell(ui, codes::INTERRUPTED, &message, help_of(codes::INTERRUPTED));
+            }
+            // Whoever has stopped it knows what happened; and for some commands it is the way to end.
+            Self::Stopped(_, None) => {}
+            Self::Stopped(_, told) => ui.err(&format!("Interrupted.{}", more(*told))),
+            Self::Op(error) | Self::Look(error) if error.kind == OpErrorKind::Cancelled && !ui.json() => {
                 ui.err(&error.to_string());
             }
-            Self::Op(error) => {
-                let code = error.code();
-                let help = help_of(code);
-                if ui.json() {
-                    ui.out_line(&error_json(code, &error.to_string(), help, None, error.retryable()));
-                } else {
-                    ui.error(code, &error.to_string(), help);
-                }
+            Self::Op(error) | Self::Look(error) => {
+                self.tell(ui, error.code(), &error.to_string(), help_of(error.code()))
             }
-            Self::Said { code, message, help, .. } => {
-                if ui.json() {
-                    ui.out_line(&error_json(*code, message, help, None, false));
-                } else {
-                    ui.error(*code, message, help);
-                }
+            Self::Said { code, message, help, .. } => self.tell(ui, *code, message, help),
+        }
+    }
+
+    fn tell(&self, ui: &Ui, code: Code, message: &str, help: &str) {
+        match ui.json() {
+            true => ui.out_line(&error_json(ui, code, message, help, self.is_retryable())),
+            false => ui.error(code, message, help),
+        }
+    }
+
+    /// Whether the same command may simply be run again.
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Op(error) | Self::Look(error) => error.retryable(),
+            Self::Config(problem) => {
+                let mut errors = problem.1.0.iter().filter(|d| d.severity == Severity::Error);
+                errors.all(|d| LATER.contains(&d.code))
             }
+            Self::Stopped(..) => true,
+            _ => false,
         }
     }
 }
 
-impl Failure {
-    fn print_stopped(&self, cause: Cause, told: Option<&str>, ui: &Ui) {
-        let rest = told.map(|told| format!(" {told}")).unwrap_or_default();
-        match cause {
-            Cause::Deadline(limit) => {
-                let limit = humantime::format_duration(limit);
-                let message = format!("not finished within {limit} (--timeout).{rest}");
-                let help = "give it more time, or look with -v what takes so long";
-                match ui.json() {
-                    true => ui.out_json(&error_json(codes::TIMED_OUT, &message, help, None, true)),
-                    false => ui.error(codes::TIMED_OUT, &message, help),
-                }
-            }
-            _ if ui.json() => {
-                let message = format!("interrupted.{rest}");
-                let help = help_of(codes::INTERRUPTED);
-                ui.out_json(&error_json(codes::INTERRUPTED, &message, help, None, true));
-            }
-            // A signal is how some commands are meant to end.
-            _ if told.is_some() => ui.err(&format!("Interrupted.{rest}")),
-            _ => {}
-        }
-    }
+fn more(told: Option<&str>) -> String {
+    told.map(|told| format!(" {told}")).unwrap_or_default()
 }
 
 impl From<OpError> for Failure {
@@ -120,18 +134,13 @@ impl From<OpError> for Failure {
     }
 }
 
-fn error_json(
-    code: Code,
-    message: &str,
-    help: &str,
-    resource: Option<&str>,
-    retryable: bool,
-) -> serde_json::Value {
+fn error_json(ui: &Ui, code: Code, message: &str, help: &str, retryable: bool) -> serde_json::Value {
+    let help = ui.suggest(help);
     json!({
         // Also a line of the events of a command that had begun to write them.
         "event": "error",
         "format": 1,
-        "error": { "code": code, "message": message, "help": help, "resource": resource, "retryable": retryable }
+        "error": { "code": code, "message": message, "help": help, "resource": null, "retryable": retryable }
     })
 }
 

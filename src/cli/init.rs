@@ -47,7 +47,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     let files = FILES.iter().map(|(path, _)| *path).chain([SCHEMA]);
     if let Some(there) = FOLDERS.iter().copied().chain(files).find(|path| folder.join(path).exists()) {
         let message = format!("{} is already there", folder.join(there).display());
-        let help = "choose another folder: opsctl init DIR; what you need can be moved from there";
+        let help = "choose another folder: `opsctl init DIR`; what you need can be moved from there";
         return Err(Failure::said(codes::EXISTS, Exit::Failed, message, help));
     }
     for (path, content) in FILES {
@@ -67,7 +67,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     if kept {
         ui.say("Add .opsctl/ to .gitignore: the sandbox keeps its state there.");
     }
-    ui.say("Next: opsctl check, then opsctl --sandbox deploy (no account needed), then opsctl plan");
+    ui.say("Next: `opsctl check`, then `opsctl --sandbox deploy` (no account needed), then `opsctl plan`");
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Ended;
 use super::act;
 use super::args::Global;
+use super::error::Failure;
 use super::exit::Exit;
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
@@ -16,7 +17,8 @@ use crate::plan::Look;
 pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
     act::warn(&session, ui);
-    let have = engine::observe(&session.desired, &session.registry, &session.world).await?;
+    let look = engine::observe(&session.desired, &session.registry, &session.world).await;
+    let have = look.map_err(Failure::Look)?;
     let mut incomplete = false;
     let rows: Vec<(_, _, Status)> = session
         .desired
@@ -25,7 +27,7 @@ pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         .map(|node| {
             let status = match have.looks.get(&node.id) {
                 Some(Look::Present(seen)) => session.registry.of(node.id.kind).status_of(seen),
-                Some(Look::Unreadable(why)) => {
+                Some(Look::Unreadable(why, _)) => {
                     incomplete = true;
                     Status::new("unreadable", Phase::Failed).because(Some(why.clone()))
                 }

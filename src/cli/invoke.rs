@@ -1,7 +1,7 @@
 //! `opsctl invoke`: a payload through the function, or straight to the endpoint.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_lambda::primitives::Blob as LambdaBlob;
 use aws_sdk_sagemakerruntime::primitives::Blob as RuntimeBlob;
@@ -28,7 +28,7 @@ struct Answer {
 
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let payload = payload(args, session.config.document.folder())?;
+    let payload = payload(args, &session.config.document.file)?;
     let result = match &args.endpoint {
         Some(name) => endpoint(&session, session.only("endpoint", Some(name))?, payload).await,
         None => function(&session, session.only("function", args.function.as_deref())?, payload).await,
@@ -69,8 +69,8 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
         // opsctl's own handler raises this for what went wrong behind it.
         let behind = (kind == "EndpointError").then(|| endpoint_of(session, name)).flatten();
         let help = match behind {
-            Some(endpoint) => format!("the model's log: opsctl logs endpoint/{endpoint}"),
-            None => format!("the whole log: opsctl logs function/{name}"),
+            Some(endpoint) => format!("the model's log: `opsctl logs endpoint/{endpoint}`"),
+            None => format!("the whole log: `opsctl logs function/{name}`"),
         };
         return Err(Failure::said(codes::MODEL_ERROR, Exit::Failed, message, help));
     }
@@ -100,7 +100,7 @@ fn not_deployed(error: crate::engine::OpError, resource: &str) -> Failure {
     use crate::engine::OpErrorKind;
     let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
     if error.message.starts_with("ModelError") {
-        let help = format!("these are the container's own words; its log: opsctl logs {resource}");
+        let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");
         return Failure::said(codes::MODEL_ERROR, Exit::Failed, error.to_string(), help);
     }
     if missing {
@@ -115,8 +115,17 @@ fn parsed(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
 }
 
-fn payload(args: &InvokeArgs, folder: &Path) -> Result<Vec<u8>, Failure> {
-    let sample = folder.join("sample.json");
+/// The sample of this config: two configs in one folder have two.
+fn sample(config: &Path) -> PathBuf {
+    const SAMPLE: &str = "sample.json";
+    match config.file_stem().filter(|stem| *stem != "opsctl") {
+        Some(stem) => config.with_file_name(stem).join(SAMPLE),
+        None => config.with_file_name(SAMPLE),
+    }
+}
+
+fn payload(args: &InvokeArgs, config: &Path) -> Result<Vec<u8>, Failure> {
+    let sample = sample(config);
     let bytes = match (&args.payload, &args.file) {
         (Some(text), _) => text.clone().into_bytes(),
         (None, Some(file)) if file == Path::new("-") => {
@@ -127,7 +136,7 @@ fn payload(args: &InvokeArgs, folder: &Path) -> Result<Vec<u8>, Failure> {
         (None, Some(file)) => std::fs::read(file).map_err(|e| unreadable(file, &e))?,
         (None, None) if sample.is_file() => std::fs::read(&sample).map_err(|e| unreadable(&sample, &e))?,
         (None, None) => {
-            let help = "add --payload JSON or --file FILE, or put a sample.json beside the config";
+            let help = format!("add --payload JSON or --file FILE, or write {}", sample.display());
             return Err(Failure::said(codes::USAGE, Exit::Usage, "there is no payload", help));
         }
     };

@@ -8,7 +8,7 @@ mod done;
 mod error;
 pub mod exit;
 mod generations;
-
+mod hints;
 mod init;
 mod inspect;
 mod invoke;
@@ -22,6 +22,7 @@ mod saved;
 mod scale;
 mod session;
 mod signals;
+mod stopped;
 mod ui;
 mod upload;
 
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ContextKind;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -37,8 +39,10 @@ pub use args::Cli;
 use args::{Command, DataArgs, DataCommand, ModelArgs, ModelCommand};
 use error::Failure;
 use exit::Exit;
+use hints::Hints;
 use ui::{Color, Format, Ui};
 
+use crate::domain::codes;
 use crate::engine::{Cause, OpError};
 
 /// What every command returns.
@@ -48,17 +52,18 @@ type Ended = Result<Exit, Failure>;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap's own code for a wrong command line is 2, which is ours for "changes".
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let ui = Ui::new(Format::Human, Color::Auto, false, true);
-            let exit = error.print().map_or_else(|error| ui.unwritten(&error, exit), |()| exit);
-            return ExitCode::from(exit as u8);
-        }
+        Err(error) => return unparsed(&error),
     };
     let mut environment = session::Environment::read();
-    let ui = Ui::new(cli.global.output, cli.global.color, cli.global.quiet, environment.no_color);
-    start_log(cli.global.verbose);
+    let ui = Ui::new(
+        cli.global.output,
+        cli.global.color,
+        cli.global.quiet,
+        environment.no_color,
+        environment.dumb,
+    )
+    .suggesting(Hints::of(&cli.global));
+    start_log(cli.global.verbose, &ui);
     // Commands that only print need no runtime: `--help` and friends start in milliseconds.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -70,6 +75,7 @@ pub fn main() -> ExitCode {
     let limit = cli.global.timeout.map(|limit| limit.0);
     let cancel = runtime.block_on(async { signals::listen(limit) });
     environment.cancel = cancel.clone();
+    environment.screen = ui.screen.clone();
     let ended = supervise(&runtime, cli, ui.clone(), environment);
     let exit = ended.unwrap_or_else(|failure| {
         failure.print(&ui);
@@ -83,6 +89,42 @@ pub fn main() -> ExitCode {
         (Exit::Interrupted, Some(Cause::Deadline(_))) => ExitCode::from(Exit::TimedOut as u8),
         _ => ExitCode::from(exit as u8),
     }
+}
+
+/// Help and version, and what is wrong with a command line. clap's own code for the latter is 2, which is ours for
+/// "changes".
+fn unparsed(error: &clap::Error) -> ExitCode {
+    // Nothing was parsed, so what was asked for is looked up by hand.
+    let arguments: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let json = arguments.windows(2).any(|pair| ["-o", "--output"].contains(&&*pair[0]) && pair[1] == "json")
+        || arguments.iter().any(|word| ["-ojson", "-o=json", "--output=json"].contains(&&**word));
+    let format = if json { Format::Json } else { Format::Human };
+    let ui = Ui::new(format, Color::Auto, false, true, true);
+    if !error.use_stderr() {
+        let exit = error.print().map_or_else(|error| ui.unwritten(&error, Exit::Done), |()| Exit::Done);
+        return ExitCode::from(exit as u8);
+    }
+    let text = error.render().to_string();
+    let (message, help) = match empty_variable(error) {
+        Some(name) => (format!("{name} is set to nothing"), format!("give it a value, or unset {name}")),
+        None => {
+            let text = text.trim_start_matches("error: ").trim_end();
+            let (message, help) =
+                text.rsplit_once("\n\nFor more information, ").unwrap_or((text, "try '--help'."));
+            (message.to_owned(), help.to_owned())
+        }
+    };
+    Failure::said(codes::USAGE, Exit::Usage, message, help).print(&ui);
+    ExitCode::from(ui.settle(Exit::Usage) as u8)
+}
+
+/// The variable that stands for an option and holds nothing, when that is what the error is about.
+fn empty_variable(error: &clap::Error) -> Option<&'static str> {
+    let about = error.get(ContextKind::InvalidArg)?.to_string();
+    let options = [("--config", "OPSCTL_CONFIG"), ("--env", "OPSCTL_ENV")];
+    let (_, name) = options.into_iter().find(|(option, _)| about.contains(option))?;
+    session::is_empty_variable(name).then_some(name)
 }
 
 /// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call it is
@@ -168,16 +210,18 @@ async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
 }
 
 /// `-v` shows what opsctl does, `-vv` what the SDK does. Requests' bodies and headers are never logged.
-fn start_log(verbose: u8) {
+fn start_log(verbose: u8, ui: &Ui) {
     let filter = match verbose {
         0 => return,
         1 => "opsctl=debug,s3s=off",
         _ => "opsctl=trace,aws_config=debug,aws_smithy_runtime::client::retries=debug,s3s=off",
     };
     let filter = tracing_subscriber::EnvFilter::new(filter);
+    let screen = ui.screen.clone();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || screen.clone())
+        .with_ansi(ui.styled_err().is_colored())
         .without_time()
         .try_init();
 }

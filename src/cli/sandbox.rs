@@ -1,6 +1,6 @@
 //! `opsctl sandbox`, and how `--sandbox` finds it.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -34,11 +34,9 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
 }
 
 /// Packages are installed once; until they are, nothing else would be seen of a function's first call.
-fn notice() -> Notice {
-    Notice::new(|text| {
-        // Without stderr there is nobody to tell.
-        let _ = writeln!(io::stderr(), "sandbox: {text}");
-    })
+fn notice(env: &Environment) -> Notice {
+    let screen = env.screen.clone();
+    Notice::new(move |text| screen.write(&format!("sandbox: {text}\n")))
 }
 
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
@@ -49,7 +47,7 @@ pub async fn attach(
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     hide(&root);
-    let notice = if quiet { Notice::default() } else { notice() };
+    let notice = if quiet { Notice::default() } else { notice(env) };
     match Sandbox::start(SandboxOptions { notice, ..options(&root, env) }).await {
         Ok(sandbox) => {
             let url = sandbox.endpoint_url().to_owned();
@@ -71,9 +69,37 @@ fn hide(root: &Path) {
 }
 
 fn refused(error: &SandboxError) -> Failure {
-    let code = if matches!(error, SandboxError::Held { .. }) { codes::SANDBOX_BUSY } else { codes::LOCAL_IO };
-    let help = "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it";
-    Failure::said(code, Exit::Failed, error.to_string(), help)
+    let (code, exit) = match error {
+        SandboxError::Held { .. } => (codes::SANDBOX_BUSY, Exit::Failed),
+        SandboxError::Speed(_) => (codes::USAGE, Exit::Usage),
+        _ => (codes::LOCAL_IO, Exit::Failed),
+    };
+    let (cause, help) = match error {
+        SandboxError::Held { .. } => {
+            (None, "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it")
+        }
+        SandboxError::Listen { source, .. } => {
+            (Some(source), "name another --port, or none for any that is free")
+        }
+        SandboxError::Root { source, .. } => (Some(source), room(source)),
+        SandboxError::Speed(_) => (None, "1 is as fast as AWS, 60 makes a minute a second"),
+    };
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failure::said(code, exit, format!("{error}{cause}"), help)
+}
+
+/// What to do about a folder that cannot be used.
+fn room(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "make it writable, or name another folder with OPSCTL_SANDBOX"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run it again",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file is in the way: move it, or name another folder with OPSCTL_SANDBOX"
+        }
+        _ => "`opsctl sandbox reset` forgets what is in it",
+    }
 }
 
 pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
@@ -85,7 +111,7 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 port: *port,
                 speed: *speed,
                 faults: rules(fault, *fault_seed)?,
-                notice: notice(),
+                notice: notice(env),
                 ..options(&root, env)
             };
             serve(options, ui, env).await

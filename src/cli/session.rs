@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::args::Global;
+use super::args::{Global, endpoint, is_region};
 use super::error::Failure;
 use super::exit::Exit;
+use super::hints::quoted;
 use super::sandbox;
+use super::ui::Screen;
 use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
@@ -25,9 +27,15 @@ use crate::sandbox::Sandbox;
 pub struct Environment {
     pub region: Option<String>,
     pub endpoint: Option<String>,
-    /// A variable for an endpoint that is set, and to nothing: the SDK would panic.
-    pub empty_endpoint: Option<String>,
+    /// A variable for an endpoint that holds none, and why: of nothing the SDK would panic.
+    pub bad_endpoint: Option<(String, String)>,
+    /// The profile that the SDK will use.
+    pub profile: Option<String>,
     pub no_color: bool,
+    /// The terminal cannot rewrite lines.
+    pub dumb: bool,
+    /// The lines that are being rewritten on the terminal, if any.
+    pub screen: Screen,
     /// Who is at it, for the lease.
     pub who: Who,
     /// Another folder for the sandbox's state.
@@ -47,11 +55,19 @@ impl Environment {
         Self {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
-            empty_endpoint: std::env::vars_os()
-                .filter(|(_, value)| value.is_empty())
-                .filter_map(|(name, _)| name.into_string().ok())
-                .find(|name| name.starts_with("AWS_ENDPOINT_URL")),
+            bad_endpoint: std::env::vars_os().find_map(|(name, value)| {
+                let name = name.into_string().ok().filter(|name| name.starts_with("AWS_ENDPOINT_URL"))?;
+                match value.to_str() {
+                    Some("") => Some((name, "is set to nothing".to_owned())),
+                    Some(url) if endpoint(url).is_ok() => None,
+                    _ => Some((name, format!("is no URL: {}", value.to_string_lossy()))),
+                }
+            }),
+            // Keys in the environment come before it.
+            profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
+            dumb: get("TERM").is_some_and(|term| term == "dumb"),
+            screen: Screen::default(),
             who: Who {
                 user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
                 host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
@@ -66,6 +82,12 @@ impl Environment {
             cancel: Cancel::default(),
         }
     }
+}
+
+/// Whether a variable is there and holds nothing.
+#[expect(clippy::disallowed_methods, reason = "asked before there is an environment")]
+pub fn is_empty_variable(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 fn hostname() -> Option<String> {
@@ -130,14 +152,16 @@ async fn connect(
     env: &Environment,
     config: Option<&Config>,
 ) -> Result<(Target, Option<Sandbox>), Failure> {
-    if let Some(name) = &env.empty_endpoint {
-        let message = format!("{name} is set to nothing");
-        return Err(Failure::said(
-            codes::USAGE,
-            Exit::Usage,
-            message,
-            format!("give it a URL, or unset {name}"),
-        ));
+    // The SDK reads them whatever it is told, and panics of some.
+    if let Some((name, why)) = &env.bad_endpoint {
+        let message = format!("{name} {why}");
+        let help = format!("give it a URL (http://HOST:PORT or https://HOST), or unset {name}");
+        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+    }
+    if !global.sandbox
+        && let Some(profile) = global.profile.as_ref().or(env.profile.as_ref())
+    {
+        known(profile).await?;
     }
     let (sandbox, address) = match global.sandbox {
         true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
@@ -154,7 +178,33 @@ async fn connect(
         endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
         trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
-    Ok((aws::connect(&choice).await, sandbox))
+    let target = aws::connect(&choice).await;
+    if let Some(region) = target.sdk.region().filter(|region| !is_region(region.as_ref())) {
+        let message = format!("`{region}` is no AWS region");
+        let help =
+            "it comes from --region, AWS_REGION, the profile or `[project] region`; one reads like us-east-1";
+        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+    }
+    Ok((target, sandbox))
+}
+
+/// A profile of AWS's configuration files. The SDK only says that it found no credentials at all.
+async fn known(profile: &str) -> Result<(), Failure> {
+    let said = |message: String, help: String| Failure::said(codes::CREDENTIALS, Exit::Denied, message, help);
+    let profiles = aws::profiles().await.map_err(|error| {
+        said(format!("the AWS configuration cannot be read: {error}"), "correct the file".to_owned())
+    })?;
+    if profiles.iter().any(|known| known == profile) {
+        return Ok(());
+    }
+    let help = match section::nearest(profile, profiles.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if profiles.is_empty() => {
+            "no AWS configuration file has one; `aws configure` or `aws configure sso` writes one".to_owned()
+        }
+        None => format!("there are: {}", profiles.join(", ")),
+    };
+    Err(said(format!("there is no AWS profile `{profile}`"), help))
 }
 
 fn trust(file: &Path) -> Result<TlsContext, Failure> {
@@ -205,6 +255,10 @@ pub struct Session {
     pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
     /// Who the lease is for.
     pub who: Who,
+    /// Where everything goes, in the words of a person.
+    pub place: String,
+    /// The same as options of the AWS CLI.
+    pub aws_options: String,
     /// Kept alive for as long as the session.
     sandbox: Option<Sandbox>,
 }
@@ -265,6 +319,15 @@ impl Session {
                 return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
             }
         }
+        let place = match (global.sandbox, &target.address) {
+            (true, _) => format!("SANDBOX, {region}"),
+            (false, Some(url)) => format!("account {account}, {region}, at {url}"),
+            (false, None) => format!("account {account}, {region}"),
+        };
+        let options = [("profile", &global.profile), ("endpoint-url", &target.endpoint)];
+        let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let options = options.map(|(name, value)| format!(" --{name} {}", quoted(value)));
+        let aws_options = format!(" --region {region}{}", options.collect::<String>());
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let problems = judged(problems);
@@ -295,6 +358,8 @@ impl Session {
             world,
             events,
             who: env.who.clone(),
+            place,
+            aws_options,
             sandbox,
         })
     }

@@ -3,12 +3,14 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use indicatif::MultiProgress;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::exit::Exit;
+use super::hints::Hints;
 use crate::domain::{Code, codes};
 use crate::engine::Cancel;
 use crate::report::style::Styles;
@@ -30,6 +32,40 @@ pub enum Color {
     Never,
 }
 
+/// The lines that are being rewritten on the terminal, if any: other lines go above them.
+#[derive(Clone, Debug, Default)]
+pub struct Screen(Arc<Mutex<Option<MultiProgress>>>);
+
+impl Screen {
+    /// From now on lines are rewritten.
+    pub fn live(&self) -> MultiProgress {
+        let bars = MultiProgress::new();
+        *self.0.lock().expect("nobody panics") = Some(bars.clone());
+        bars
+    }
+
+    /// Writes to stderr. Without it there is nobody to tell.
+    pub fn write(&self, text: &str) {
+        let write = || drop(io::stderr().lock().write_all(text.as_bytes()));
+        match &*self.0.lock().expect("nobody panics") {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// For the log, which writes whole lines.
+impl Write for Screen {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        Screen::write(self, &String::from_utf8_lossy(text));
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The user's terminal.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -43,16 +79,18 @@ pub struct Ui {
     pub interactive: bool,
     /// Lines may be rewritten.
     pub live: bool,
+    pub screen: Screen,
+    hints: Hints,
     /// The cursor stands behind a question.
     asking: Arc<AtomicBool>,
 }
 
 impl Ui {
-    /// `no_color` is the variable NO_COLOR (or `TERM=dumb`), see https://no-color.org.
-    pub fn new(format: Format, color: Color, quiet: bool, no_color: bool) -> Self {
+    /// `no_color` is the variable NO_COLOR (https://no-color.org), `dumb` a terminal that cannot rewrite lines either.
+    pub fn new(format: Format, color: Color, quiet: bool, no_color: bool, dumb: bool) -> Self {
         let styles = |terminal: bool| match color {
             Color::Always => Styles::colored(),
-            Color::Auto if terminal && !no_color => Styles::colored(),
+            Color::Auto if terminal && !no_color && !dumb => Styles::colored(),
             _ => Styles::plain(),
         };
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
@@ -63,9 +101,21 @@ impl Ui {
             err: styles(err),
             cut: Arc::default(),
             interactive: io::stdin().is_terminal() && err,
-            live: err && !no_color && !quiet,
+            live: err && !dumb && !quiet,
+            screen: Screen::default(),
             asking: Arc::default(),
+            hints: Hints::default(),
         }
+    }
+
+    /// One that repeats these options in the commands that it suggests.
+    pub fn suggesting(self, hints: Hints) -> Self {
+        Self { hints, ..self }
+    }
+
+    /// A text for a person, or a help in a document, whose commands go where this one goes.
+    pub fn suggest(&self, text: &str) -> String {
+        self.hints.fill(text)
     }
 
     pub fn json(&self) -> bool {
@@ -143,7 +193,7 @@ impl Ui {
         let before = if self.asking.swap(false, Ordering::Relaxed) { "\n" } else { "" };
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         // Without stderr there is nobody to tell.
-        let _ = write!(io::stderr().lock(), "{before}{text}{newline}");
+        self.screen.write(&format!("{before}{}{newline}", self.suggest(text)));
     }
 
     pub fn error(&self, code: Code, message: &str, help: &str) {

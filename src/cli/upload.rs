@@ -91,7 +91,7 @@ async fn upload(
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes && !todo.is_empty() && !ui.confirm("Go ahead?", &session.world.cancel).await {
+    if !global.yes && !todo.is_empty() && !consents(&session, ui).await {
         ui.say("Nothing was changed.");
         return Ok(Some(Exit::Done));
     }
@@ -132,6 +132,10 @@ async fn unchanged(session: &Session, sets: &[Set]) -> Result<(), Failure> {
     }))
     .await
     .map(drop)
+}
+
+async fn consents(session: &Session, ui: &Ui) -> bool {
+    ui.confirm(&format!("Go ahead in {}?", session.place), &session.world.cancel).await
 }
 
 /// The manifests, all at once. `None`: the bucket has to be made or looked at first.

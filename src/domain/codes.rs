@@ -185,6 +185,12 @@ codes! {
         "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody broke it (`opsctl lease break`). It wrote nothing more from then on. When the other run has ended, run the same command again: it goes on where things are.";
     NOT_VERIFIED "E230" "What was done could not be verified"
         "Every step succeeded, but the look afterwards could not read everything, so nobody knows whether it lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
+    NOT_SENT "E235" "The request could not be made"
+        "Something that opsctl was given (a region, a name, an endpoint) has a form that the rules of AWS's addresses do not allow. Nothing was sent.";
+    NOT_AWS "E236" "What answers there is not AWS"
+        "The endpoint answers, but not in AWS's language: a web server, a proxy's login page, another program on that port. Check --endpoint-url, AWS_ENDPOINT_URL and the proxy variables.";
+    NO_GOOD_ANSWER "E237" "AWS gave no good answer"
+        "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com tells of larger trouble.";
     DATA_IN_SOURCE "E241" "A data set lies inside a source folder"
         "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
     BUG "E299" "A bug in opsctl"

@@ -42,6 +42,12 @@ pub enum OpErrorKind {
     /// The bytes arrived, but are not those that their checksum says.
     Damaged,
     NotOffered,
+    /// It could not be sent at all.
+    NotSent,
+    /// Something answers, and it is not AWS.
+    NotAws,
+    /// The service failed by itself, or its answer cannot be read.
+    Unavailable,
     /// A file of this machine.
     Local,
     Unexpected,
@@ -90,6 +96,9 @@ impl OpError {
             OpErrorKind::Cancelled => codes::INTERRUPTED,
             OpErrorKind::Network | OpErrorKind::Damaged => codes::NETWORK,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,
+            OpErrorKind::NotSent => codes::NOT_SENT,
+            OpErrorKind::NotAws => codes::NOT_AWS,
+            OpErrorKind::Unavailable => codes::NO_GOOD_ANSWER,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,
         }
@@ -109,6 +118,7 @@ impl OpError {
                 | OpErrorKind::Cancelled
                 | OpErrorKind::Network
                 | OpErrorKind::Damaged
+                | OpErrorKind::Unavailable
         )
     }
 }
@@ -171,6 +181,10 @@ where
             let status = e.raw().status().as_u16();
             let code = e.err().code().unwrap_or_default();
             let message = e.err().message().unwrap_or_default();
+            let answer = e.raw().body().bytes().unwrap_or_default();
+            if code.is_empty() && status < 500 && (service == "sts" || is_page(answer)) {
+                return not_aws(action, status);
+            }
             let kind = classify(service, code, message, status);
             let message = match (code, message) {
                 ("", "") => format!("HTTP {status}"),
@@ -197,18 +211,20 @@ where
         }
         SdkError::ResponseError(e) => {
             let status = e.raw().status().as_u16();
-            let body = String::from_utf8_lossy(e.raw().body().bytes().unwrap_or_default()).into_owned();
-            // AWS never answers with a page; emulators do for what they do not have.
-            let offered =
-                status != 501 && !body.trim_start().to_ascii_lowercase().starts_with("<!doctype html");
-            let kind = if offered { OpErrorKind::Unexpected } else { OpErrorKind::NotOffered };
+            let page = is_page(e.raw().body().bytes().unwrap_or_default());
+            // Emulators answer with a page for what they do not have.
+            let kind = match () {
+                () if service == "sts" && status < 500 => return not_aws(action, status),
+                () if status == 501 || page => OpErrorKind::NotOffered,
+                () => OpErrorKind::Unavailable,
+            };
             OpError::new(
                 action,
                 kind,
                 format!("HTTP {status}, and the answer cannot be read: {}", chain(error)),
             )
         }
-        SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::Invalid, chain(error)),
+        SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::NotSent, root(error)),
         _ => OpError::new(action, OpErrorKind::Network, chain(error)),
     }
 }
@@ -223,6 +239,28 @@ fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
         next = cause.source();
     }
     None
+}
+
+/// STS, which every command asks first, has a code for all that it refuses; and no service answers with a page.
+fn not_aws(action: &'static str, status: u16) -> OpError {
+    let message = format!("HTTP {status}, and not in the words of AWS");
+    OpError::new(action, OpErrorKind::NotAws, message)
+}
+
+fn is_page(answer: &[u8]) -> bool {
+    let start = answer.trim_ascii_start().get(..14).unwrap_or(answer.trim_ascii_start());
+    let start = start.to_ascii_lowercase();
+    start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
+}
+
+/// The first cause. What lies between is the SDK's inside.
+fn root(error: &dyn Error) -> String {
+    tracing::debug!(error = chain(error), "not sent");
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 /// The causes from the second on: the first only says "dispatch failure".
@@ -316,6 +354,7 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
             429 | 503 => Throttled,
             400 => Invalid,
             501 => NotOffered,
+            500.. => Unavailable,
             _ => Unexpected,
         },
     }

@@ -23,7 +23,7 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
                 Ok(Some(seen)) => Look::Present(seen),
                 Ok(None) => Look::Absent,
                 Err(error) if fatal(&error) => return Err(error),
-                Err(error) => Look::Unreadable(error.to_string()),
+                Err(error) => Look::Unreadable(error.to_string(), error.code()),
             };
             Ok((node.id.clone(), look))
         },

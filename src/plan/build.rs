@@ -174,6 +174,15 @@ impl<'a> Planner<'a> {
         self.problems.push(Diagnostic::error(code, at, message, help));
     }
 
+    /// What cannot be seen is neither made nor deleted.
+    fn unreadable(&mut self, id: &ResourceId, why: &str, code: Code) {
+        let help = match code {
+            codes::DENIED => "nothing was changed; allow the call and run it again",
+            _ => "nothing was changed; run it again in a moment",
+        };
+        self.problem(code, id, format!("{id} could not be read: {why}"), help);
+    }
+
     fn deploy(&mut self, adopt: bool) {
         let mut decisions: BTreeMap<&'a ResourceId, Decision> = BTreeMap::new();
         let want = self.want;
@@ -259,14 +268,8 @@ impl<'a> Planner<'a> {
         let seen = match self.look(&node.id) {
             Look::Present(seen) => seen,
             Look::Absent => return Decision::Create(self.why_new(node)),
-            Look::Unreadable(why) => {
-                let text = format!("{} could not be read: {why}", node.id);
-                self.problem(
-                    codes::DENIED,
-                    &node.id,
-                    text,
-                    "nothing was changed; allow the call and run it again",
-                );
+            Look::Unreadable(why, code) => {
+                self.unreadable(&node.id, why, *code);
                 return Decision::Keep;
             }
         };
@@ -366,15 +369,7 @@ impl<'a> Planner<'a> {
         for node in self.want.nodes.iter().rev() {
             match self.look(&node.id) {
                 Look::Absent => {}
-                Look::Unreadable(why) => {
-                    let text = format!("{} could not be read: {why}", node.id);
-                    self.problem(
-                        codes::DENIED,
-                        &node.id,
-                        text,
-                        "nothing was deleted; allow the call and run it again",
-                    );
-                }
+                Look::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
                 Look::Present(seen) if self.is_to_go(node, seen) => {
                     let adopted = self.kind(node.id.kind).owner_of(seen) == Owner::Adopted;
                     let users = self.on.users.get(&node.id).into_iter().flatten();

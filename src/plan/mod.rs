@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Contents, FieldChange, ResourceId, Scope, Tally};
+use crate::domain::{Code, Contents, FieldChange, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -102,7 +102,8 @@ pub struct Leftover {
 pub enum Look {
     Present(Value),
     Absent,
-    Unreadable(String),
+    /// Why, and the code of that.
+    Unreadable(String, Code),
 }
 
 /// Everything that was seen, in one go, before planning.

@@ -71,6 +71,7 @@ pub struct Terminal {
     running: BTreeMap<StepId, Running>,
     total: usize,
     done: usize,
+    place: String,
 }
 
 struct Running {
@@ -80,17 +81,13 @@ struct Running {
 }
 
 impl Terminal {
-    pub fn new(err: Sink, styles: Styles, live: bool) -> Self {
-        let bars = live.then(MultiProgress::new);
-        Self { err, styles, bars, running: BTreeMap::new(), total: 0, done: 0 }
+    /// `bars` has the live lines; what `err` writes goes above them. `place` says where the run goes: the sandbox, or an account and a region.
+    pub fn new(err: Sink, styles: Styles, bars: Option<MultiProgress>, place: &str) -> Self {
+        Self { err, styles, bars, running: BTreeMap::new(), total: 0, done: 0, place: place.to_owned() }
     }
 
     fn line(&self, text: &str) {
-        match &self.bars {
-            // Above the live lines; fails only when the terminal is gone.
-            Some(bars) => drop(bars.println(text)),
-            None => (self.err)(text),
-        }
+        (self.err)(text);
     }
 
     fn status(&mut self, step: StepId, target: &str, status: &str) {
@@ -173,7 +170,8 @@ impl Reader for Terminal {
                     RunResult::TimedOut => self.styles.update("Out of time"),
                 };
                 let (reads, writes) = (calls.reads, calls.writes);
-                self.line(&format!("{words} in {seconds:.1} s, {reads} reads and {writes} writes"));
+                let place = &self.place;
+                self.line(&format!("{words} in {seconds:.1} s, {reads} reads and {writes} writes ({place})"));
             }
         }
     }

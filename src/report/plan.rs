@@ -10,13 +10,19 @@ use crate::domain::{Contents, FieldChange, Human};
 use crate::plan::{Op, Plan, Step, Verb};
 use crate::resources::AnyKind;
 
-/// What will be done and why; `why` also shows long reasons in full.
-pub fn human(plan: &Plan, want: &Desired, kinds: &[Box<dyn AnyKind>], why: bool, styles: &Styles) -> String {
+/// What will be done, in which `place`, and why; `why` also shows long reasons in full.
+pub fn human(
+    plan: &Plan,
+    want: &Desired,
+    kinds: &[Box<dyn AnyKind>],
+    place: &str,
+    why: bool,
+    styles: &Styles,
+) -> String {
     let mut text = String::new();
     let scope = &plan.scope;
-    let place = format!("account {}, {}", scope.account, scope.region);
     let title = format!("{} / {}", scope.project, scope.environment);
-    let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(&place));
+    let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(place));
     for step in &plan.steps {
         one_step(&mut text, step, want, kinds, why, styles);
         for line in inside(step, plan.contents.get(&step.target)) {

@@ -57,6 +57,25 @@ async fn strike(call: u64, fault: &str, surely: bool) {
     sandbox.stop().await;
 }
 
+/// What cannot be read is what it is: throttled or broken is not denied, and may be run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_fails_says_how() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    for (fault, code) in [
+        ("fail=AccessDenied@iam:GetRole#1x0", "E202"),
+        ("throttle@iam:GetRole#1x0", "E207"),
+        ("fail=InternalFailure@sagemaker:DescribeEndpoint#1x0", "E237"),
+    ] {
+        sandbox.world().faults.extend(vec![fault.parse().expect("a rule")]);
+        let problems = project.plan(DEPLOY).await.expect_err("it cannot be read");
+        assert!(problems.contains(code), "{fault}: {problems}");
+        sandbox.world().faults.clear();
+    }
+    sandbox.stop().await;
+}
+
 /// Speed is a feature: what a plan reads depends on the number of resources, and it waits for few answers in turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_reads_in_at_most_four_round_trips() {

@@ -200,7 +200,7 @@ async fn read<T: DeserializeOwned>(
     let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?.into_bytes();
     serde_json::from_slice(&body)
         .map(|content| Some((content, age)))
-        .map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Unexpected, format!("{file} of {job}: {e}")))
+        .map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Unavailable, format!("{file} of {job}: {e}")))
 }
 
 /// An AMI id as it is, a parameter's name looked up: AWS keeps the newest AMI ids in public parameters.

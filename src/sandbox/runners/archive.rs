@@ -15,7 +15,11 @@ pub async fn unpack_tar_gz(archive: &Path, target: &Path) -> io::Result<()> {
         std::fs::create_dir_all(&target)?;
         let mut tar = tar::Archive::new(GzDecoder::new(File::open(&archive)?));
         tar.set_preserve_mtime(false);
-        tar.unpack(&target)
+        // Its errors hide the system's ("No space left on device") behind the file's name.
+        tar.unpack(&target).map_err(|error| match std::error::Error::source(&error) {
+            Some(cause) => io::Error::new(error.kind(), format!("{error}: {cause}")),
+            None => error,
+        })
     })
     .await
 }

@@ -351,7 +351,7 @@ fn what_cannot_be_read_is_not_planned() {
     );
     assert_eq!(
         account.refused(&want, DESTROY),
-        [format!("{said} (nothing was deleted; allow the call and run it again)")]
+        [format!("{said} (nothing was changed; allow the call and run it again)")]
     );
 }
 

@@ -128,7 +128,7 @@ impl Account {
     pub fn observe(&self, want: &Desired) -> Observed {
         let key = |node: &Node| (node.id.kind, node.physical.clone());
         let look = |node: &Node| match (self.unreadable.get(&key(node)), self.things.get(&key(node))) {
-            (Some(why), _) => Look::Unreadable(why.clone()),
+            (Some(why), _) => Look::Unreadable(why.clone(), opsctl::domain::codes::DENIED),
             (None, Some((_, seen))) => Look::Present(seen.clone()),
             (None, None) => Look::Absent,
         };
@@ -335,7 +335,8 @@ fn adopt(seen: &mut Value, spec: &Value) {
 /// A plan as a person reads it, then its edges. Fingerprints are numbered by their first appearance, so that only
 /// what is about the plan changes the text.
 pub fn shown(plan: &Plan, want: &Desired) -> String {
-    let mut text = report::plan::human(plan, want, &kinds(), true, &Styles::plain());
+    let mut text =
+        report::plan::human(plan, want, &kinds(), "account 000000000000, us-east-1", true, &Styles::plain());
     text.push_str("\nOrder\n");
     for step in &plan.steps {
         let after: Vec<_> = step.after.iter().map(ToString::to_string).collect();

@@ -1,0 +1,42 @@
+//! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end that.
+
+use super::session::Session;
+use crate::domain::Verb;
+use crate::engine::Outcome;
+use crate::plan::{Plan, Step};
+use crate::resources::KindName;
+
+/// A line for each thing that runs on in AWS, and what comes next.
+pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    // What runs in this process ends with it.
+    let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
+    for step in unfinished.filter(|_| !session.is_all_here()) {
+        let target = &step.target;
+        match ended_by(step, session) {
+            _ if step.op.verb() == Verb::Delete => text += &format!("{target}: AWS goes on deleting it.\n"),
+            Some(command) => text += &format!("{target}: AWS goes on with it. To end it: {command}\n"),
+            None => {}
+        }
+    }
+    let rest = match outcome.not_started {
+        0 => String::new(),
+        1 => "1 step was not started. ".to_owned(),
+        n => format!("{n} steps were not started. "),
+    };
+    text + &format!("{rest}Run the same command again to go on from here.")
+}
+
+/// The command that ends what a step has begun, where it costs money for as long as it runs.
+fn ended_by(step: &Step, session: &Session) -> Option<String> {
+    let name = &step.physical;
+    let aws = |command: &str| Some(format!("aws {command} {name}{}", session.aws_options));
+    match step.target.kind {
+        KindName::Training => aws("sagemaker stop-training-job --training-job-name"),
+        KindName::Endpoint => aws("sagemaker delete-endpoint --endpoint-name"),
+        KindName::Notebook => Some(format!("`opsctl notebook stop --name {}`", step.target.name)),
+        // Its id is AWS's; it has a limit of its own.
+        KindName::Instance => Some("`opsctl destroy`; else its `max_runtime` does".to_owned()),
+        _ => None,
+    }
+}
