@@ -277,8 +277,9 @@ mod tests {
         assert!((0..1000).all(|_| bulk.enter(Some(&call)).now_or_never().is_some()));
     }
 
-    #[test]
-    fn rates_are_kept_where_they_are_those_of_an_account() {
+    // A timer needs a runtime, though nobody waits for it here.
+    #[tokio::test]
+    async fn rates_are_kept_where_they_are_those_of_an_account() {
         let call = Metadata::new("ListModels", "SageMaker");
         let asked = |gate: Gate| (0..5).filter(|_| gate.enter(Some(&call)).now_or_never().is_some()).count();
         assert_eq!((asked(Gate::new(true, false)), asked(Gate::new(false, false))), (2, 5));
