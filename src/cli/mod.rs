@@ -8,6 +8,7 @@ mod done;
 mod error;
 pub mod exit;
 mod generations;
+mod hidden;
 mod hints;
 mod init;
 mod inspect;

@@ -1,19 +1,19 @@
 //! `opsctl sandbox`, and how `--sandbox` finds it.
 
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::Ended;
 use super::args::{Global, SandboxArgs, SandboxCommand};
 use super::error::Failure;
 use super::exit::Exit;
 use super::session::{self, Environment};
 use super::ui::Ui;
+use super::{Ended, hidden};
 use crate::domain::codes;
 use crate::sandbox::faults::Rule;
-use crate::sandbox::{Holder, Notice, Pace, Sandbox, SandboxError, SandboxOptions};
+use crate::sandbox::{Holder, Notice, Pace, Place, Sandbox, SandboxError, SandboxOptions, SetAside};
 
 /// Where the state lies: beside the config file, under `.opsctl/sandbox`.
 fn root(config: Option<&Path>, env: &Environment) -> PathBuf {
@@ -50,6 +50,7 @@ pub async fn attach(
     let notice = if quiet { Notice::default() } else { notice(env) };
     match Sandbox::start(SandboxOptions { notice, ..options(&root, env) }).await {
         Ok(sandbox) => {
+            tell_what_is_lost(&sandbox, env);
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
         }
@@ -58,47 +59,57 @@ pub async fn attach(
     }
 }
 
-/// Keeps the state out of the user's repository, as cargo does with `target`.
+/// Keeps the state out of the user's repository.
 fn hide(root: &Path) {
-    let Some(folder) = root.parent().filter(|parent| parent.ends_with(".opsctl")) else { return };
-    let file = folder.join(".gitignore");
-    if !file.exists() {
-        // Nice to have: without it everything still works.
-        let _ = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(file, "*\n"));
+    if let Some(folder) = root.parent().filter(|parent| parent.ends_with(".opsctl")) {
+        hidden::make(folder);
+    }
+}
+
+/// `--quiet` does not silence this: something that was made is gone.
+fn tell_what_is_lost(sandbox: &Sandbox, env: &Environment) {
+    for lost in sandbox.set_aside() {
+        env.screen.write(&format!("sandbox: {lost}. `opsctl --sandbox deploy` makes it again.\n"));
     }
 }
 
 fn refused(error: &SandboxError) -> Failure {
-    let (code, exit) = match error {
-        SandboxError::Held { .. } => (codes::SANDBOX_BUSY, Exit::Failed),
-        SandboxError::Speed(_) => (codes::USAGE, Exit::Usage),
-        _ => (codes::LOCAL_IO, Exit::Failed),
-    };
-    let (cause, help) = match error {
+    let (code, exit, help) = match error {
         SandboxError::Held { .. } => {
-            (None, "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it")
+            let help = "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it";
+            (codes::SANDBOX_BUSY, Exit::Failed, help)
         }
-        SandboxError::Listen { source, .. } => {
-            (Some(source), "name another --port, or none for any that is free")
+        SandboxError::Foreign { .. } => {
+            let help = "name an empty folder in OPSCTL_SANDBOX, or unset it: nothing was changed in this one";
+            (codes::NOT_A_SANDBOX, Exit::Failed, help)
         }
-        SandboxError::Root { source, .. } => (Some(source), room(source)),
-        SandboxError::Speed(_) => (None, "1 is as fast as AWS, 60 makes a minute a second"),
+        SandboxError::Speed { .. } => {
+            (codes::USAGE, Exit::Usage, "1 is real time, 60 makes a minute a second")
+        }
+        SandboxError::Listen { source, .. } => (codes::LOCAL_IO, Exit::Failed, port_help(source.kind())),
+        SandboxError::Root { source, .. } => (codes::LOCAL_IO, Exit::Failed, folder_help(source.kind())),
     };
-    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure::said(code, exit, format!("{error}{cause}"), help)
+    Failure::said(code, exit, error.to_string(), help)
 }
 
-/// What to do about a folder that cannot be used.
-fn room(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "make it writable, or name another folder with OPSCTL_SANDBOX"
+fn port_help(cause: ErrorKind) -> &'static str {
+    match cause {
+        ErrorKind::AddrInUse => "another program listens there: name another --port, or none for any",
+        ErrorKind::PermissionDenied => "ports below 1024 are the administrator's: name another --port",
+        _ => "name another --port, or none for any",
+    }
+}
+
+fn folder_help(cause: ErrorKind) -> &'static str {
+    match cause {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "the sandbox must write there: change its permissions, or name another folder in OPSCTL_SANDBOX"
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run it again",
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "a file is in the way: move it, or name another folder with OPSCTL_SANDBOX"
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            "something else is in the way: move it, or name another folder in OPSCTL_SANDBOX"
         }
-        _ => "`opsctl sandbox reset` forgets what is in it",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, then run it again",
+        _ => "`opsctl sandbox reset` starts afresh; OPSCTL_SANDBOX names another folder",
     }
 }
 
@@ -114,10 +125,11 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 notice: notice(env),
                 ..options(&root, env)
             };
+            hide(&root);
             serve(options, ui, env).await
         }
-        SandboxCommand::Status => status(&root, ui).await,
-        SandboxCommand::Reset => reset(&root, ui).await,
+        SandboxCommand::Status => status(&root, ui),
+        SandboxCommand::Reset => reset(&root, global, ui, env).await,
     }
 }
 
@@ -140,12 +152,14 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended
     // It ends by itself, and says so to its clients.
     env.cancel.commit()?;
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
+    tell_what_is_lost(&sandbox, env);
     let url = sandbox.endpoint_url().to_owned();
     if ui.json() {
         ui.out_json(&json!({ "format": 1, "endpoint_url": url, "state": root }));
     } else {
         ui.out(&format!(
-            "export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION=us-east-1\n"
+            "export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox\n\
+             export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
         ));
         ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
     }
@@ -154,51 +168,71 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended
     Ok(Exit::Done)
 }
 
-/// Who uses the sandbox now. Its lock tells, not what a killed process left behind.
-async fn user(root: &Path) -> Result<Option<Holder>, Failure> {
-    if !root.is_dir() {
-        return Ok(None);
-    }
-    match Sandbox::start(SandboxOptions::new(root)).await {
-        Ok(sandbox) => {
-            sandbox.stop().await;
-            Ok(None)
-        }
-        Err(SandboxError::Held { holder, .. }) => Ok(Some(holder)),
+/// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process left behind.
+fn taken(root: &Path) -> Result<Result<Option<Place>, Holder>, Failure> {
+    match Place::find(root) {
+        Ok(place) => Ok(Ok(place)),
+        Err(SandboxError::Held { holder, .. }) => Ok(Err(holder)),
         Err(error) => Err(refused(&error)),
     }
 }
 
-async fn status(root: &Path, ui: &Ui) -> Ended {
-    let holder = user(root).await?;
+fn status(root: &Path, ui: &Ui) -> Ended {
+    let (place, holder) = match taken(root)? {
+        Ok(place) => (place, None),
+        Err(holder) => (None, Some(holder)),
+    };
+    let empty = place.is_none() && holder.is_none();
+    drop(place);
     let (pid, endpoint) = holder.clone().map(|h| (h.pid, h.endpoint)).unwrap_or_default();
+    let set_aside = SetAside::all(root);
     if ui.json() {
-        ui.out_json(&json!({ "format": 1, "state": root, "in_use": holder.is_some(), "pid": pid, "endpoint_url": endpoint }));
+        ui.out_json(&json!({
+            "format": 1, "state": root, "in_use": holder.is_some(), "pid": pid, "endpoint_url": endpoint,
+            "set_aside": set_aside,
+        }));
         return Ok(Exit::Done);
     }
-    ui.out(&format!("state: {}{}\n", root.display(), if root.is_dir() { "" } else { " (empty)" }));
+    ui.out(&format!("state: {}{}\n", root.display(), if empty { " (empty)" } else { "" }));
     let process = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
     ui.out(&match (holder, endpoint) {
         (None, _) => "not in use\n".to_owned(),
         (Some(_), None) => format!("in use{process}\n"),
         (Some(_), Some(url)) => format!("served{process} on {url}\n"),
     });
+    for file in set_aside {
+        ui.out(&format!("set aside, as it could not be read: {}\n", file.display()));
+    }
     Ok(Exit::Done)
 }
 
-async fn reset(root: &Path, ui: &Ui) -> Ended {
-    if user(root).await?.is_some() {
-        let message = format!("another process uses the sandbox in {}", root.display());
-        return Err(Failure::said(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first"));
+async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    if !global.yes && (!ui.interactive || ui.json()) {
+        let (message, help) = ("there is no terminal to ask on", "add --yes to forget the sandbox's state");
+        return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help));
     }
-    match std::fs::remove_dir_all(root) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let message = format!("{} cannot be removed: {error}", root.display());
-            Err(Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check its permissions"))
-        }
-        _ => {
-            ui.say("The sandbox is empty.");
-            Ok(Exit::Done)
-        }
+    let place = taken(root)?.map_err(|holder| {
+        let process = holder.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        let message = format!("another process{process} uses the sandbox in {}", root.display());
+        Failure::said(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
+    })?;
+    let Some(place) = place else {
+        ui.say("The sandbox is empty.");
+        return Ok(Exit::Done);
+    };
+    let contents = place.contents();
+    let (documents, megabytes) = (contents.documents, contents.bytes as f64 / 1e6);
+    ui.say(&format!("{} holds {documents} documents, {megabytes:.1} MB.", root.display()));
+    if !global.yes && !ui.confirm("Forget all this?", &env.cancel).await {
+        ui.say("Nothing was changed.");
+        return Ok(Exit::Done);
     }
+    env.cancel.commit()?;
+    let left = place.reset().map_err(|error| refused(&error))?;
+    ui.say("The sandbox is empty.");
+    if !left.is_empty() {
+        let (root, left) = (root.display(), left.join(", "));
+        ui.say(&format!("Not made by it, and left in {root}: {left}"));
+    }
+    Ok(Exit::Done)
 }

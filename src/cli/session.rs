@@ -9,8 +9,8 @@ use super::args::{Global, endpoint, is_region};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hints::quoted;
-use super::sandbox;
 use super::ui::Screen;
+use super::{hidden, sandbox};
 use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
@@ -295,6 +295,7 @@ impl Session {
             }
             problems
         };
+        hidden::keep(&home(&config.document.file).join(".opsctl"));
         // Everything that can be known without AWS is told before the first call.
         let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
         problems.extend(judged(desired::build(&config, &offline, &inputs, &kinds).1).0);

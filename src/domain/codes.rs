@@ -206,4 +206,6 @@ codes! {
         "`opsctl init` never overwrites.";
     SANDBOX_BUSY "U305" "The sandbox is in use"
         "One opsctl at a time uses a sandbox folder, unless `opsctl sandbox serve` is running: then all share it.";
+    NOT_A_SANDBOX "U310" "The folder is no sandbox's"
+        "OPSCTL_SANDBOX names a folder with other things in it. A sandbox keeps its state in a folder of its own, which it marks with the file `opsctl-sandbox`, and it touches no other: name an empty folder or one that is not there yet. `opsctl sandbox reset` removes only what a sandbox made.";
 }

@@ -48,8 +48,15 @@ impl Fault {
 /// The sandbox's own trouble with its files.
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self::new(500, "InternalFailure", format!("the sandbox cannot use its files: {error}"))
+        let causes = with_causes(&error);
+        Self::new(500, "InternalFailure", format!("the sandbox cannot use its files: {causes}"))
     }
+}
+
+/// An error with its causes, for a message: that a disk is full is often the last of them.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What an operation of a JSON or query service answers.

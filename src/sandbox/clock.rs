@@ -48,6 +48,12 @@ pub struct Clock {
     saved_lead: AtomicU64,
 }
 
+/// The end of time, which every format of AWS can still write: 9999-12-31T23:59:59Z. The clock stops there.
+const LAST: Millis = 253_402_300_799_000;
+
+/// So long at most is waited in one go; no arithmetic of an operating system's timers ends below it.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// The lead is written again when it has grown by this much; less than this is lost by a kill.
 const LEAD_STEP: Millis = 1_000;
 
@@ -59,7 +65,7 @@ impl Clock {
             std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         Self {
             started: Instant::now(),
-            at_start: real_now() + lead,
+            at_start: real_now().saturating_add(lead).min(LAST),
             speed,
             advanced: watch::Sender::new(0),
             file,
@@ -70,7 +76,7 @@ impl Clock {
     /// Sandbox time now.
     pub fn now(&self) -> Millis {
         let elapsed = self.started.elapsed().as_secs_f64() * self.speed * 1_000.0;
-        self.at_start + *self.advanced.borrow() + elapsed as Millis
+        self.at_start.saturating_add(*self.advanced.borrow()).saturating_add(elapsed as Millis).min(LAST)
     }
 
     /// Sandbox time at real speed: what S3 dates objects and answers by. Clients measure ages by these two, and wait
@@ -86,12 +92,12 @@ impl Clock {
 
     /// Moves time forward by hand and wakes whoever waits for it.
     pub fn advance(&self, by: Duration) {
-        self.advanced.send_modify(|advanced| *advanced += by.as_millis() as Millis);
+        self.advanced.send_modify(|advanced| *advanced = advanced.saturating_add(millis(by)).min(LAST));
     }
 
     /// Waits for `duration` of sandbox time.
     pub async fn sleep(&self, duration: Duration) {
-        self.until(self.now() + duration.as_millis() as Millis).await;
+        self.until(self.now().saturating_add(millis(duration))).await;
     }
 
     /// Waits until sandbox time reaches `at`; `advance` shortens the wait.
@@ -102,9 +108,10 @@ impl Clock {
             if left == 0 {
                 return;
             }
-            let real = Duration::from_secs_f64(left as f64 / 1_000.0 / self.speed);
+            let real =
+                Duration::try_from_secs_f64(left as f64 / 1_000.0 / self.speed).unwrap_or(LONGEST_WAIT);
             tokio::select! {
-                () = real_sleep(real.max(Duration::from_millis(1))) => {}
+                () = real_sleep(real.clamp(Duration::from_millis(1), LONGEST_WAIT)) => {}
                 _ = advanced.changed() => {}
             }
         }
@@ -132,12 +139,17 @@ pub async fn real_sleep(duration: Duration) {
 }
 
 fn real_now() -> Millis {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Millis)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
+/// In whole milliseconds, as far as they can be counted.
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 
 /// `2026-11-30T12:00:00.000Z`, the timestamp of AWS's XML protocols and of Lambda.
 pub fn iso8601(at: Millis) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.min(LAST))).to_string()
 }
 
 /// Seconds since 1970 with milliseconds, the timestamp of AWS's JSON protocols.
@@ -160,6 +172,22 @@ mod tests {
         assert!(clock.now() >= before + 3_600_000);
         clock.save().unwrap();
         assert!(Clock::open(root.path(), 1.0).now() >= before + 3_600_000);
+    }
+
+    /// One posted number would otherwise end every later request.
+    #[test]
+    fn time_has_an_end_and_no_number_goes_beyond_it() {
+        let root = tempfile::tempdir().unwrap();
+        let clock = Clock::open(root.path(), 1.0);
+        for _ in 0..3 {
+            clock.advance(Duration::from_millis(u64::MAX));
+        }
+        assert_eq!(iso8601(clock.now()), "9999-12-31T23:59:59.000Z");
+        assert_eq!(iso8601(u64::MAX), "9999-12-31T23:59:59.000Z");
+        clock.save().unwrap();
+        assert_eq!(Clock::open(root.path(), 1.0).now(), LAST);
+        std::fs::write(root.path().join("clock"), u64::MAX.to_string()).unwrap();
+        assert_eq!(Clock::open(root.path(), f64::MAX).now(), LAST);
     }
 
     #[test]

@@ -22,6 +22,12 @@ use super::services::{iam, quotas};
 use super::work;
 use super::world::World;
 
+/// A posted document is small.
+const LARGEST: usize = 1 << 20;
+
+/// Ten years: what is tried out here ends long before.
+const FURTHEST: u64 = 10 * 365 * 86_400_000;
+
 pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: Body) -> Response {
     match carry_out(world, head.method.as_str(), path, body).await {
         Ok(document) => respond(200, "application/json", document.to_string()),
@@ -31,7 +37,7 @@ pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: B
 
 async fn carry_out(world: &Arc<World>, method: &str, path: &str, body: Body) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
-    let document = collect(body).await?;
+    let document = collect(body, LARGEST).await?;
     let posted = || serde_json::from_slice::<Value>(&document).map_err(|error| bad(error.to_string()));
     match (method, path) {
         ("GET", "health") => Ok(json!({
@@ -54,7 +60,9 @@ async fn carry_out(world: &Arc<World>, method: &str, path: &str, body: Body) -> 
         }
         ("GET", "clock") => Ok(clock(world)),
         ("POST", "clock") => {
-            let by = posted()?["advance_ms"].as_u64().ok_or_else(|| bad("advance_ms is missing".into()))?;
+            let by = posted()?["advance_ms"].as_u64().filter(|by| *by <= FURTHEST).ok_or_else(|| {
+                bad(format!("advance_ms must be a number of milliseconds, at most {FURTHEST}"))
+            })?;
             world.clock.advance(Duration::from_millis(by));
             Ok(clock(world))
         }

@@ -12,9 +12,12 @@ pub mod clock;
 mod control;
 pub mod counters;
 pub mod faults;
+mod guard;
 pub mod notice;
 pub mod paging;
 pub mod parts;
+mod patience;
+mod place;
 pub mod protocol;
 pub mod rules;
 pub mod runners;
@@ -28,9 +31,8 @@ mod work;
 pub mod world;
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::io::Write as _;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clock::Pace;
 pub use notice::Notice;
+pub use place::{Place, SetAside, keep_private, make_private};
 pub use rules::AwsRule;
 pub use world::World;
 
@@ -105,13 +108,18 @@ impl SandboxOptions {
 pub enum SandboxError {
     #[error("the sandbox in {} is in use by another process{}", root.display(), describe(holder))]
     Held { root: PathBuf, holder: Holder },
-    #[error("the sandbox cannot listen on 127.0.0.1:{port}")]
+    #[error("{} is not the folder of a sandbox: no sandbox made `{found}` in it", root.display())]
+    Foreign { root: PathBuf, found: String },
+    #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
-    #[error("the sandbox cannot use {}", path.display())]
+    #[error("the sandbox cannot use {}: {}", path.display(), call::with_causes(source))]
     Root { path: PathBuf, source: std::io::Error },
-    #[error("the sandbox's speed must be a positive number, not {0}")]
-    Speed(f64),
+    #[error("the sandbox's speed is a number from {} to {}, not {speed}", SPEEDS.start(), SPEEDS.end())]
+    Speed { speed: f64 },
 }
+
+/// Sandbox seconds per real second that make sense: a day in a second, or a second in a quarter of an hour.
+const SPEEDS: RangeInclusive<f64> = 0.001..=100_000.0;
 
 /// Who has the lock of a root: the process, and where it serves when it announced itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +139,7 @@ pub struct Sandbox {
     world: Arc<World>,
     address: SocketAddr,
     announcement: Option<PathBuf>,
-    _lock: File,
+    _place: Place,
 }
 
 impl Sandbox {
@@ -140,14 +148,13 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Held`] names the process that has the root, and its endpoint when it announced one.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
-        if !(options.speed.is_finite() && options.speed > 0.0) {
-            return Err(SandboxError::Speed(options.speed));
+        if !SPEEDS.contains(&options.speed) {
+            return Err(SandboxError::Speed { speed: options.speed });
         }
         let root = options.root.clone();
         let announcement = root.join("serve.json");
         let failed = |source| SandboxError::Root { path: root.clone(), source };
-        std::fs::create_dir_all(&root).map_err(failed)?;
-        let lock = lock(&root)?;
+        let place = Place::take(&root)?;
         // We hold the lock, so whatever announcement is there was left by a killed process.
         remove_if_there(&announcement).map_err(failed)?;
 
@@ -166,7 +173,7 @@ impl Sandbox {
         }
         world.spawn(server::serve(Arc::clone(&world), listener));
         world.spawn(services::autoscaling::watch(Arc::clone(&world)));
-        Ok(Self { world, address, announcement: announce.then_some(announcement), _lock: lock })
+        Ok(Self { world, address, announcement: announce.then_some(announcement), _place: place })
     }
 
     /// Where it listens.
@@ -177,6 +184,11 @@ impl Sandbox {
     /// What a client takes as its endpoint URL, for every service.
     pub fn endpoint_url(&self) -> &str {
         self.world.endpoint_url()
+    }
+
+    /// Documents that could not be read at the start, and were moved out of the way.
+    pub fn set_aside(&self) -> &[SetAside] {
+        self.world.store.set_aside()
     }
 
     /// The state behind the endpoint, for tests that advance the clock or read counters in process.
@@ -206,23 +218,6 @@ pub fn holder_of(root: &Path) -> Holder {
         std::fs::read(root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let pid = std::fs::read_to_string(root.join("lock")).ok().and_then(|text| text.trim().parse().ok());
     Holder { pid, endpoint: announced.filter(|holder| holder.pid == pid).and_then(|holder| holder.endpoint) }
-}
-
-/// The operating system frees the lock when its process dies, so a killed sandbox never blocks the next one.
-fn lock(root: &Path) -> Result<File, SandboxError> {
-    let path = root.join("lock");
-    let failed = |source| SandboxError::Root { path: path.clone(), source };
-    let mut file =
-        File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(SandboxError::Held { root: root.to_owned(), holder: holder_of(root) });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-    }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
-    Ok(file)
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {

@@ -5,8 +5,9 @@
 //! the document is looked at, which needs no timers and no writes: after a restart they are applied again.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::Bound;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use super::call::Fault;
 use super::clock::{Clock, Millis, Pace};
+use super::place::SetAside;
 
 /// What is kept under a key: the document, and what will become of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -113,7 +115,8 @@ impl Planner {
     }
 
     fn step(mut self, after: Duration, change: impl FnOnce(Millis) -> Change) -> Self {
-        self.cursor += after.as_millis() as Millis;
+        let after = Millis::try_from(after.as_millis()).unwrap_or(Millis::MAX);
+        self.cursor = self.cursor.saturating_add(after);
         self.steps.push(Step { at: self.cursor, change: change(self.cursor) });
         self
     }
@@ -157,19 +160,35 @@ pub struct Store {
     dir: PathBuf,
     clock: Arc<Clock>,
     tables: Mutex<BTreeMap<String, Table>>,
+    set_aside: Vec<SetAside>,
 }
 
 impl Store {
-    /// Loads `<root>/state`, one directory per table.
+    /// Loads `<root>/state`, one directory per table. What is no document any more (power was lost, the disk was full)
+    /// is moved out of the way: one resource is lost, and the others are not lost with it.
     pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
         let dir = root.join("state");
-        std::fs::create_dir_all(&dir)?;
+        std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;
         let mut tables = BTreeMap::new();
-        for table in std::fs::read_dir(&dir)? {
+        let mut set_aside = Vec::new();
+        for table in std::fs::read_dir(&dir).map_err(|error| at(&dir, &error))? {
             let table = table?;
-            tables.insert(table.file_name().to_string_lossy().into_owned(), load_table(&table.path())?);
+            if !table.file_type()?.is_dir() {
+                continue; // no sandbox made it
+            }
+            let mut aside = |file: &Path, why: String| {
+                set_aside.push(SetAside::of(root, file, why).map_err(|error| at(file, &error))?);
+                Ok(())
+            };
+            let name = table.file_name().to_string_lossy().into_owned();
+            tables.insert(name, load_table(&table.path(), &mut aside)?);
         }
-        Ok(Self { dir, clock, tables: Mutex::new(tables) })
+        Ok(Self { dir, clock, tables: Mutex::new(tables), set_aside })
+    }
+
+    /// What [`Store::open`] could not read.
+    pub fn set_aside(&self) -> &[SetAside] {
+        &self.set_aside
     }
 
     /// One table, seen through a scope: the region of regional resources.
@@ -249,7 +268,7 @@ impl Store {
         match (before, entry) {
             (_, Some(entry)) => self.write(&mut tables, table, key, entry)?,
             (Some(_), None) => {
-                std::fs::remove_file(self.file(table, key))?;
+                unlink(&self.file(table, key))?;
                 tables.get_mut(table).and_then(|entries| entries.remove(key));
             }
             (None, None) => {}
@@ -274,7 +293,7 @@ impl Store {
         if self.live(&mut tables, table, key).is_none() {
             return Ok(None);
         }
-        std::fs::remove_file(self.file(table, key))?;
+        unlink(&self.file(table, key))?;
         Ok(tables.get_mut(table).and_then(|entries| entries.remove(key)).map(|entry| entry.doc))
     }
 
@@ -404,19 +423,35 @@ pub fn file_name(key: &str) -> String {
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
-    std::fs::write(&temporary, bytes)?;
+    let mut open = std::fs::File::options();
+    open.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?.write_all(bytes)?;
     std::fs::rename(&temporary, path)
 }
 
-fn load_table(dir: &Path) -> io::Result<Table> {
+/// Removes a file; one that somebody else has removed is as good.
+fn unlink(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Says which file it was.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn load_table(dir: &Path, set_aside: &mut dyn FnMut(&Path, String) -> io::Result<()>) -> io::Result<Table> {
     let mut table = Table::new();
-    for file in std::fs::read_dir(dir)? {
+    for file in std::fs::read_dir(dir).map_err(|error| at(dir, &error))? {
         let path = file?.path();
         // What does not end in .json is a temporary file of a process that was killed.
-        if path.extension().is_some_and(|ending| ending == "json") {
-            let kept: Kept<Entry> = serde_json::from_slice(&std::fs::read(&path)?)
-                .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
-            table.insert(kept.key, kept.entry);
+        if path.extension().is_some_and(|ending| ending == "json") && path.is_file() {
+            let text = std::fs::read(&path).map_err(|error| at(&path, &error))?;
+            match serde_json::from_slice::<Kept<Entry>>(&text) {
+                Ok(kept) => drop(table.insert(kept.key, kept.entry)),
+                Err(error) => set_aside(&path, error.to_string())?,
+            }
         }
     }
     Ok(table)
@@ -424,6 +459,8 @@ fn load_table(dir: &Path) -> io::Result<Table> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use serde_json::json;
 
     use super::*;
@@ -477,6 +514,29 @@ mod tests {
             again.insert_new("t", "k", json!({})).unwrap(),
             "a name is free again once its plan removed it"
         );
+    }
+
+    #[test]
+    fn a_broken_document_is_set_aside_and_the_others_are_there() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, _) = open(root.path());
+        for key in ["a", "b", "c"] {
+            store.put("t", key, json!({"n": key})).unwrap();
+        }
+        let mode = std::fs::metadata(store.file("t", "a")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "documents hold environment values");
+        for (key, broken) in [("a", ""), ("b", "{\"key\":\"b\",\"doc\":{\"n\"")] {
+            std::fs::write(store.file("t", key), broken).unwrap();
+        }
+        let (again, _) = open(root.path());
+        assert_eq!(again.list("t", ""), [("c".to_owned(), json!({"n": "c"}))]);
+        assert_eq!(again.set_aside().len(), 2);
+        assert_eq!(SetAside::all(root.path()).len(), 2);
+        again.put("t", "a", json!({"n": "again"})).unwrap();
+        std::fs::write(again.file("t", "a"), "x").unwrap();
+        let (third, _) = open(root.path());
+        assert_eq!(SetAside::all(root.path()).len(), 3, "what had one name does not replace the other");
+        assert!(third.set_aside()[0].to_string().contains("t-a.json.2"), "{}", third.set_aside()[0]);
     }
 
     #[test]

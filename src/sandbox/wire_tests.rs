@@ -158,17 +158,160 @@ async fn injected_faults_reach_the_client_and_a_cut_after_the_work_leaves_it_don
 
 /// A request by hand, for what no SDK sends.
 async fn raw(sandbox: &Sandbox, method: &str, path: &str, host: &str, body: &str) -> (u16, Value) {
+    let (status, body) = sent(sandbox, method, path, &[("host", host)], body).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+async fn sent(
+    sandbox: &Sandbox,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String) {
     use http_body_util::{BodyExt as _, Full};
     let stream = tokio::net::TcpStream::connect(sandbox.address()).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     tokio::spawn(connection);
-    let request = hyper::Request::builder().method(method).uri(path).header("host", host);
+    let mut request = hyper::Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
     let body = Full::new(bytes::Bytes::from(body.to_owned()));
     let response = sender.send_request(request.body(body).unwrap()).await.unwrap();
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// A sandbox with one role, `victim`.
+async fn with_victim() -> (tempfile::TempDir, Sandbox, aws_sdk_iam::Client) {
+    use aws_sdk_iam as iam;
+    let (root, sandbox) = sandbox(&[]).await;
+    let client = client!(iam, sandbox);
+    client.create_role().role_name("victim").assume_role_policy_document(TRUST).send().await.unwrap();
+    (root, sandbox, client)
+}
+
+/// What a web page can make a browser send, without a preflight, to a sandbox that is served.
+#[tokio::test]
+async fn a_web_page_changes_nothing() {
+    let (_root, sandbox, iam) = with_victim().await;
+    let host = sandbox.address().to_string();
+    let delete = "Action=DeleteRole&RoleName=victim&Version=2010-05-08";
+    let signature = |signature: &str| {
+        format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20260101%2Fus-east-1%2Fiam%2Faws4_request\
+             &X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature={signature}"
+        )
+    };
+    let (odd, whole) = (signature("00"), signature(&"0a".repeat(32)));
+    let image = [("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")];
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let firefox = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:69.0)");
+    let tries: [(&str, String, &[(&str, &str)], &str); 8] = [
+        ("GET", format!("/?{delete}&{odd}"), &image, ""),
+        ("GET", format!("/?{delete}&{odd}"), &[], ""),
+        ("GET", format!("/?{delete}&{whole}"), &[], ""),
+        ("GET", format!("/?{delete}"), &[firefox], ""),
+        ("POST", format!("/?{whole}"), &[form, ("origin", "https://example.com")], delete),
+        ("POST", format!("/?{whole}"), &[form, ("origin", "null")], delete),
+        ("POST", format!("/?{whole}"), &[form, firefox], delete),
+        ("POST", "/_sandbox/faults".to_owned(), &[("content-type", "text/plain"), firefox], "\"cut@*\""),
+    ];
+    for (method, path, headers, body) in tries {
+        let headers = [&[("host", host.as_str())], headers].concat();
+        let (status, said) = sent(&sandbox, method, &path, &headers, body).await;
+        assert!((400..500).contains(&status), "{method} {path} {headers:?}: {status} {said}");
+    }
+    iam.get_role().role_name("victim").send().await.unwrap();
+    assert_eq!(sandbox.world().faults.report(), json!([]));
+    // What reads may come by a presigned GET: `aws sts get-caller-identity` of Vault and of EKS does.
+    let me = format!("/?Action=GetCallerIdentity&Version=2011-06-15&{}", whole.replace("iam", "sts"));
+    assert_eq!(sent(&sandbox, "GET", &me, &[("host", &host)], "").await.0, 200);
+    // Unsigned, nothing but S3 is asked at all.
+    for (path, headers) in [
+        ("/", vec![("x-amz-target", "SageMaker.ListModels")]),
+        ("/2015-03-31/functions/f/invocations", vec![("content-type", "application/json")]),
+    ] {
+        let headers = [vec![("host", host.as_str())], headers].concat();
+        let (status, said) = sent(&sandbox, "POST", path, &headers, "{}").await;
+        assert!(status == 403 && said.contains("MissingAuthenticationToken"), "{path}: {status} {said}");
+    }
+    sandbox.stop().await;
+}
+
+/// What no program means to send, and what must not end or block the sandbox for all others.
+#[tokio::test]
+async fn no_input_ends_the_sandbox() {
+    let (_root, sandbox, iam) = with_victim().await;
+    let host = ("host", "localhost");
+    let scope = |service: &str, region: &str| {
+        format!(
+            "AWS4-HMAC-SHA256 Credential=a/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        )
+    };
+    let (to_iam, to_logs, to_s3) =
+        (scope("iam", "us-east-1"), scope("logs", "us-east-1"), scope("s3", "us-east-1"));
+    let odd = scope("logs", "..");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let logs = ("x-amz-target", "Logs_20140328.CreateLogGroup");
+    let deep = format!("Action=CreateRole&{}=x", vec!["a.member.1"; 20_000].join("."));
+    let nested = format!("{{\"a\":{}", "[".repeat(200_000));
+    let many = format!("{{\"a\":[{}0]}}", "0,".repeat(1_500_000));
+    let large = format!("{{\"logGroupName\":\"{}\"}}", "a".repeat(9 << 20));
+    let xml = format!("<Tagging>{}", "<a>".repeat(200_000));
+    let tries: [(u16, &str, &str, &[(&str, &str)], &str); 9] = [
+        (400, "POST", "/_sandbox/clock", &[], r#"{"advance_ms": 18446744073709551615}"#),
+        (400, "POST", "/", &[form, ("authorization", &to_iam)], &deep),
+        (400, "POST", "/", &[logs, ("authorization", &to_logs)], &nested),
+        (400, "POST", "/", &[logs, ("authorization", &to_logs)], &many),
+        (413, "POST", "/", &[logs, ("authorization", &to_logs)], &large),
+        (403, "POST", "/", &[logs, ("authorization", &odd)], r#"{"logGroupName": "a"}"#),
+        (400, "PUT", "/bucket?tagging", &[("authorization", &to_s3)], &xml),
+        (404, "PATCH", "/_sandbox/clock", &[], "x"),
+        (403, "OPTIONS", "/", &[], ""),
+    ];
+    for (expected, method, path, headers, body) in tries {
+        let headers = [&[host], headers].concat();
+        let (status, said) = sent(&sandbox, method, path, &headers, body).await;
+        assert_eq!(status, expected, "{method} {path} {:?}: {said:.300}", headers.last());
+    }
+    // A name with a NUL comes back in an answer that is XML.
+    let named = "Action=GetRole&RoleName=a%00b&Version=2010-05-08";
+    let (status, said) = sent(&sandbox, "POST", "/", &[host, form, ("authorization", &to_iam)], named).await;
+    assert_eq!(status, 400, "{said}");
+    assert!(!said.contains('\0'), "{said}");
+    // A head that never ends holds up nobody.
+    let mut half = tokio::net::TcpStream::connect(sandbox.address()).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut half, b"POST / HTTP/1.1\r\nhost: local").await.unwrap();
+    iam.get_role().role_name("victim").send().await.unwrap();
+    sandbox.stop().await;
+}
+
+/// A document that power or a full disk has broken costs one resource, is named, and is kept.
+#[tokio::test]
+async fn a_broken_document_is_set_aside_and_the_rest_works() {
+    use aws_sdk_iam as iam;
+    let (root, sandbox, client) = with_victim().await;
+    client.create_role().role_name("other").assume_role_policy_document(TRUST).send().await.unwrap();
+    sandbox.stop().await;
+    let file = root.path().join("state/iam.role/global%2Fvictim.json");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+
+    let sandbox = Sandbox::start(SandboxOptions::new(root.path())).await.unwrap();
+    let said = sandbox.set_aside().iter().map(ToString::to_string).collect::<String>();
+    assert!(said.contains("global%2Fvictim.json") && said.contains("set-aside"), "{said}");
+    let client = client!(iam, sandbox);
+    let roles = client.list_roles().send().await.unwrap();
+    let names: Vec<&str> = roles.roles().iter().map(|role| role.role_name()).collect();
+    assert_eq!(names, ["other"]);
+    client.create_role().role_name("victim").assume_role_policy_document(TRUST).send().await.unwrap();
+    sandbox.stop().await;
 }
 
 #[tokio::test]

@@ -40,8 +40,59 @@ fn it_tells_where_it_is_and_forgets() {
         planned["steps"].as_array().expect("a list").len()
     };
     let left = steps(&world);
-    world.run(["sandbox", "reset"]).success();
+    world.run(["sandbox", "reset"]).ended(64).says("U301");
+    assert_eq!(steps(&world), left);
+    let reset = world.run(["sandbox", "reset", "--yes"]).success();
+    assert!(reset.stderr.contains("documents"), "{}", reset.stderr);
+    assert!(!world.sandbox_folder().exists(), "a sandbox has made what a reset does not know");
     assert_eq!(steps(&world), left + 1, "the bucket is to be made again");
+}
+
+/// `OPSCTL_SANDBOX=~ opsctl sandbox reset` removed the home folder, unasked.
+#[test]
+fn it_removes_only_what_a_sandbox_made() {
+    let world = World::with_config("[project]\nname = \"small\"\n").sandbox();
+    let root = world.sandbox_folder();
+    std::fs::create_dir_all(root.join("state")).unwrap();
+    std::fs::write(root.join("state/thesis.json"), "mine").unwrap();
+    for command in
+        [["sandbox", "reset"], ["sandbox", "status"], ["sandbox", "serve"], ["bucket", "--dry-run"]]
+    {
+        world.run(command.into_iter().chain(["--yes"])).ended(1).says("U310");
+    }
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1, "nothing was added either");
+    assert_eq!(std::fs::read_to_string(root.join("state/thesis.json")).unwrap(), "mine");
+
+    // A folder of its own, with something of the user's put into it later, and a document that is broken.
+    std::fs::remove_dir_all(&root).unwrap();
+    world.run(["bucket", "--yes"]).success();
+    std::fs::write(root.join("notes.txt"), "mine").unwrap();
+    std::fs::write(root.join("state/s3.bucket/x.json"), "{\"key\":").unwrap();
+    let looked = world.run(["bucket", "--dry-run"]).success();
+    assert!(looked.stderr.contains("x.json") && looked.stderr.contains("set-aside"), "{}", looked.stderr);
+    let status = world.run(["sandbox", "status", "-o", "json"]).success().json();
+    assert_eq!(status["set_aside"].as_array().map(Vec::len), Some(1), "{status}");
+    // Worse than a broken document.
+    std::fs::remove_dir_all(root.join("state")).unwrap();
+    std::fs::write(root.join("state"), "a file").unwrap();
+    world.run(["bucket", "--dry-run"]).ended(1).says("state: ");
+    let reset = world.run(["sandbox", "reset", "--yes"]).success();
+    assert!(reset.stderr.contains("notes.txt"), "{}", reset.stderr);
+    assert_eq!(std::fs::read_to_string(root.join("notes.txt")).unwrap(), "mine");
+}
+
+#[test]
+fn it_says_why_it_cannot_start() {
+    let world = World::with_config("[project]\nname = \"small\"\n").sandbox();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    world.run(["sandbox", "serve", "--port", &port]).ended(1).says("in use").says("--port");
+    world.run(["sandbox", "serve", "--speed", "0"]).ended(64).says("0.001 to 100000");
+    let file = world.sandbox_folder();
+    let _ = std::fs::remove_dir_all(&file);
+    std::fs::write(&file, "a file").unwrap();
+    world.run(["sandbox", "status"]).ended(1).says("Not a directory").says("in the way");
+    world.run(["bucket", "--dry-run"]).ended(1).says("in the way");
 }
 
 /// README's first command and what follows it: everything really trains, serves and answers.

@@ -12,6 +12,9 @@ use super::{
 use crate::sandbox::call::{Answer, Fault, Operation};
 use crate::sandbox::world::World;
 
+/// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be six.
+const LARGEST_BODY: usize = 8 << 20;
+
 /// A service of this protocol.
 #[derive(Debug)]
 pub struct Api {
@@ -57,7 +60,7 @@ impl Api {
     async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Answer {
         let target = header(&head.headers, "x-amz-target");
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
-        let body = inflated(&head.headers, collect(body).await?)?;
+        let body = inflated(&head.headers, collect(body, LARGEST_BODY).await?, LARGEST_BODY)?;
         let input = json_object(&body)?;
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);

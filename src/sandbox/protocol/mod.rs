@@ -19,13 +19,14 @@ use serde_json::Value;
 
 use super::call::{Call, Fault, Operation, Run};
 use super::counters::Visit;
+use super::guard;
 use super::world::World;
 use constraint::Violation;
 use scope::Scope;
 
 /// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{0}")]
 pub struct BodyError(#[from] Box<dyn std::error::Error + Send + Sync>);
 
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
@@ -46,33 +47,52 @@ pub trait Service: Send + Sync {
     /// signed, and when two services sign with one name (SageMaker and its runtime).
     fn claims(&self, head: &Parts) -> bool;
 
+    /// Whether the service answers this request to whoever knows its URL, without a signature.
+    fn is_public(&self, _: &Parts) -> bool {
+        false
+    }
+
     /// Answers a request. It must call [`World::admit`] once, with `Visit::of(&head)`.
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response>;
 }
 
-/// AWS's largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction [D: Lambda limits].
-const LARGEST_BODY: usize = 80 << 20;
-
-/// Reads a whole body into memory.
-pub async fn collect(body: Body) -> Result<Bytes, Fault> {
-    match Limited::new(body, LARGEST_BODY).collect().await {
+/// Reads a whole body of at most `largest` bytes into memory.
+pub async fn collect(body: Body, largest: usize) -> Result<Bytes, Fault> {
+    match Limited::new(body, largest).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            let message = format!("Request must be smaller than {LARGEST_BODY} bytes");
-            Err(Fault::new(413, "RequestEntityTooLargeException", message))
-        }
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large(largest)),
+        Err(error) if is_idle(error.as_ref()) => Err(idle()),
         Err(_) => Err(Fault::new(400, "IncompleteBody", "the request's body ended too early")),
     }
 }
 
+fn too_large(largest: usize) -> Fault {
+    let message = format!("Request must be smaller than {largest} bytes");
+    Fault::new(413, "RequestEntityTooLargeException", message)
+}
+
+/// Whether a body ended because nothing came for too long ([`super::patience`]).
+pub fn is_idle(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.is::<super::patience::Idle>())
+}
+
+/// In S3's words, which has them for this [D: S3 error responses].
+pub fn idle() -> Fault {
+    let message = "Your socket connection to the server was not read from or written to within the timeout period. \
+                   Idle connections will be closed.";
+    Fault::new(400, "RequestTimeout", message)
+}
+
 /// The body without its compression: SDKs compress large inputs of some operations (`PutMetricData`).
-fn inflated(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Fault> {
+fn inflated(headers: &HeaderMap, body: Bytes, largest: usize) -> Result<Bytes, Fault> {
     if header(headers, "content-encoding") != "gzip" {
         return Ok(body);
     }
     let mut inflated = Vec::new();
-    let mut reader = flate2::read::GzDecoder::new(&body[..]).take(LARGEST_BODY as u64);
+    let mut reader = flate2::read::GzDecoder::new(&body[..]).take(largest as u64 + 1);
     match reader.read_to_end(&mut inflated) {
+        Ok(length) if length > largest => Err(too_large(largest)),
         Ok(_) => Ok(inflated.into()),
         Err(_) => Err(Fault::new(400, "SerializationException", "the body is not gzip")),
     }
@@ -110,6 +130,7 @@ impl<T> Decoded<'_, T> {
     async fn run(self) -> Result<T, Fault> {
         let visit = Visit::of(self.head);
         let name = self.operation.map_or_else(|unknown| unknown, |row| row.name);
+        guard::check_effect(&self.head.method, self.service, name)?;
         self.world.admit(&visit, self.service, name).await?;
         let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
         let violations = constraint::violations(row.rules, &self.input);
@@ -140,10 +161,16 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A JSON object from a body; an empty body is an empty object.
+/// So many values are in no request of AWS's; each takes many times the bytes that it has in the text.
+const MOST_VALUES: usize = 1_000_000;
+
+/// A JSON object from a body; an empty body is an empty object. How deep it may be is serde_json's limit of 128.
 fn json_object(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
+    }
+    if body.iter().filter(|byte| **byte == b',').count() > MOST_VALUES {
+        return Err(Fault::new(400, "SerializationException", "the body has too many values"));
     }
     match serde_json::from_slice(body) {
         Ok(object @ Value::Object(_)) => Ok(object),

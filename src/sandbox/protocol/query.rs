@@ -4,6 +4,7 @@
 //! values being strings. Output: a JSON object becomes elements; a list becomes `<Name><member>…` (query) or
 //! `<Name><item>…` (EC2); a list under `"Name[]"` becomes repeated `<Name>` without a wrapper; null is left out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +19,12 @@ use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::sandbox::call::{Answer, Fault, Operation};
 use crate::sandbox::counters::Visit;
 use crate::sandbox::world::World;
+
+/// The largest form is the 16 KB user data of an instance, or a policy.
+const LARGEST_FORM: usize = 1 << 20;
+
+/// Members within members, as in `Filter.1.Value.2`: AWS's deepest have nine. Every level is a call of a function.
+const DEEPEST: usize = 32;
 
 /// Which of the two XML dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +76,9 @@ impl Api {
         head: &Parts,
         body: super::Body,
     ) -> Result<(String, Value), Fault> {
-        let body = collect(body).await?;
+        let body = collect(body, LARGEST_FORM).await?;
         let form = if body.is_empty() { head.uri.query().unwrap_or("").as_bytes() } else { &body[..] };
-        let input = parse_form(form);
+        let input = parse_form(form)?;
         let action = input["Action"].as_str().unwrap_or_default().to_owned();
         let operation = self.operations.iter().find(|row| row.name == action).ok_or(action.as_str());
         let refuse = |found: &[Violation]| self.refuse(found);
@@ -160,7 +167,7 @@ fn write_value(xml: &mut String, value: &Value, flavour: Flavour) {
                 write_element(xml, name, item, flavour);
             }
         }
-        Value::String(text) => xml.push_str(&escape(text)),
+        Value::String(text) => xml.push_str(&escape(writable(text).as_ref())),
         other => xml.push_str(&other.to_string()),
     }
 }
@@ -178,6 +185,16 @@ fn write_element(xml: &mut String, name: &str, value: &Value, flavour: Flavour) 
             write_value(xml, value, flavour);
             xml.push_str(&format!("</{name}>"));
         }
+    }
+}
+
+/// XML 1.0 cannot hold control characters at all, not even as references; an answer with one could not be read.
+fn writable(text: &str) -> Cow<'_, str> {
+    let unwritable =
+        |c: char| (c < ' ' && !['\t', '\n', '\r'].contains(&c)) || ['\u{fffe}', '\u{ffff}'].contains(&c);
+    match text.contains(unwritable) {
+        true => text.replace(unwritable, "\u{fffd}").into(),
+        false => text.into(),
     }
 }
 
@@ -208,20 +225,24 @@ impl Node {
     }
 }
 
-fn parse_form(form: &[u8]) -> Value {
+fn parse_form(form: &[u8]) -> Result<Value, Fault> {
     let mut root = Node::default();
     for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = (decode(&pair[..end]), decode(pair.get(end + 1..).unwrap_or_default()));
+        if name.split('.').nth(DEEPEST).is_some() {
+            let message = "The query string contains a syntax error: a parameter has too many levels";
+            return Err(Fault::new(400, "MalformedQueryString", message));
+        }
         let node = name
             .split('.')
             .fold(&mut root, |node, segment| node.members.entry(segment.to_owned()).or_default());
         node.text = Some(value);
     }
-    match root.into_value() {
+    Ok(match root.into_value() {
         object @ Value::Object(_) => object,
         _ => Value::Object(Map::new()),
-    }
+    })
 }
 
 fn decode(text: &[u8]) -> String {
@@ -248,12 +269,28 @@ mod tests {
         let form = b"Action=A&Version=1&Tags.member.1.Key=a&Tags.member.1.Value=1+2%2B&Tags.member.2.Key=b\
             &Filter.1.Name=n&Filter.1.Value.2=y&Filter.1.Value.1=x&Filter.10.Name=z&Empty=";
         assert_eq!(
-            parse_form(form),
+            parse_form(form).unwrap(),
             json!({"Action": "A", "Version": "1", "Empty": "",
                    "Tags": [{"Key": "a", "Value": "1 2+"}, {"Key": "b"}],
                    "Filter": [{"Name": "n", "Value": ["x", "y"]}, {"Name": "z"}]})
         );
-        assert_eq!(parse_form(b""), json!({}));
+        assert_eq!(parse_form(b"").unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_form_without_a_bottom_is_refused() {
+        let deep = |levels: usize| format!("{}=x", vec!["a"; levels].join("."));
+        assert!(parse_form(deep(DEEPEST).as_bytes()).is_ok());
+        for levels in [DEEPEST + 1, 200_000] {
+            assert_eq!(parse_form(deep(levels).as_bytes()).unwrap_err().code, "MalformedQueryString");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_xml_whatever_was_asked() {
+        let mut xml = String::new();
+        write_element(&mut xml, "Message", &json!("a\u{0}b\u{1b}[0m\tc\u{ffff}"), Flavour::Query);
+        assert_eq!(xml, "<Message>a\u{fffd}b\u{fffd}[0m\tc\u{fffd}</Message>");
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::{Decoded, Request, Response, Service, collect, constraint, full, json
 use crate::sandbox::call::{Call, Fault, Operation};
 use crate::sandbox::world::World;
 
+/// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction [D: Lambda limits].
+const LARGEST_BODY: usize = 80 << 20;
+
 /// A service of this protocol.
 #[derive(Debug)]
 pub struct Api {
@@ -24,6 +27,8 @@ pub struct Api {
     pub signing_name: &'static str,
     /// The service's code for an input that breaks a constraint.
     pub invalid: &'static str,
+    /// Operations for whoever knows their URL, as presigned ones are on AWS.
+    pub public: &'static [&'static str],
     /// Tried in order, so `…?List=ALL` stands before the same path without it.
     pub routes: &'static [Route],
 }
@@ -133,6 +138,10 @@ impl Service for Api {
         self.find(head).is_some()
     }
 
+    fn is_public(&self, head: &Parts) -> bool {
+        self.find(head).is_some_and(|(route, _)| self.public.contains(&route.operation.name))
+    }
+
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
@@ -153,7 +162,7 @@ impl Api {
     }
 
     async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Result<Reply, Fault> {
-        let body = collect(body).await?;
+        let body = collect(body, LARGEST_BODY).await?;
         // An operation that is not there has no name in this protocol but its method and path.
         let unknown = format!("{} {}", head.method, head.uri.path());
         let (operation, input) = match self.find(head) {

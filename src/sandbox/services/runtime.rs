@@ -22,6 +22,7 @@ pub const API: Api = Api {
     name: "sagemaker-runtime",
     signing_name: "sagemaker",
     invalid: INVALID,
+    public: &[],
     routes: &[raw_route(
         "POST",
         "/endpoints/{EndpointName}/invocations",

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::call::Fault;
+use super::call::{Fault, with_causes};
 use super::runners::Reach;
 use super::runners::python::{Environments, Python, PythonError};
 use super::services::lambda::Seams as FunctionSeams;
@@ -149,10 +149,4 @@ fn absolute(path: PathBuf) -> PathBuf {
 /// What AWS's images bring to training and to serving.
 fn container_packages() -> Vec<String> {
     super::runners::python::CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect()
-}
-
-/// An error with its causes, for a message.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -98,7 +98,7 @@ async fn run(job: &Job, signals: &Signals) -> End {
     let patience = document["StoppingCondition"]["MaxWaitTimeInSeconds"].as_u64();
     let over = async {
         match patience {
-            Some(seconds) => world.clock.until(created + seconds * 1_000).await,
+            Some(seconds) => world.clock.until(created.saturating_add(seconds.saturating_mul(1_000))).await,
             None => pending().await,
         }
     };

@@ -70,8 +70,11 @@ fn check_tracking(target: &Target, tracking: &Value) -> Result<(), Fault> {
         return Err(invalid("TargetValue must be a positive number"));
     }
     for cooldown in ["ScaleInCooldown", "ScaleOutCooldown"] {
-        if tracking[cooldown].as_i64().is_some_and(|seconds| seconds < 0) {
-            return Err(invalid(format!("{cooldown} must not be negative")));
+        let seconds = &tracking[cooldown];
+        if !seconds.is_null()
+            && !seconds.as_i64().is_some_and(|seconds| (0..=i64::from(i32::MAX)).contains(&seconds))
+        {
+            return Err(invalid(format!("{cooldown} must be a number of seconds, and not negative")));
         }
     }
     let predefined = &tracking["PredefinedMetricSpecification"];

@@ -20,7 +20,9 @@ pub(super) struct Tracking {
 impl Tracking {
     /// From a `TargetTrackingScalingPolicyConfiguration`, with the cooldown of what it scales when it has none.
     pub fn of(configuration: &Value, cooldown: Millis) -> Self {
-        let given = |name: &str| configuration[name].as_u64().map_or(cooldown, |seconds| seconds * 1_000);
+        let given = |name: &str| {
+            configuration[name].as_u64().map_or(cooldown, |seconds| seconds.saturating_mul(1_000))
+        };
         Self {
             goal: configuration["TargetValue"].as_f64().unwrap_or_default(),
             in_cooldown: given("ScaleInCooldown"),

@@ -36,6 +36,9 @@ const SETTINGS: &[&str] = &[
     "TreatMissingData",
 ];
 
+/// In milliseconds.
+const WEEK: u64 = 7 * 86_400_000;
+
 pub(super) fn put_metric_alarm(call: &Call) -> Answer {
     if call.input.get("Metrics").is_some() || call.input.get("ExtendedStatistic").is_some() {
         return Err(not_implemented("alarms on metric math or percentiles"));
@@ -49,7 +52,14 @@ pub(super) fn put_metric_alarm(call: &Call) -> Answer {
             ));
         }
     }
-    period(&call.input["Period"])?;
+    let length = period(&call.input["Period"])?;
+    let periods =
+        call.number("EvaluationPeriods").and_then(|periods| u64::try_from(periods).ok()).unwrap_or(1);
+    // [D: CloudWatch, PutMetricAlarm "EvaluationPeriods"]
+    if periods.saturating_mul(length) > WEEK {
+        let message = "Metrics cannot be checked across more than seven days (EvaluationPeriods * Period must be <= 604800)";
+        return Err(Fault::new(400, "ValidationError", message));
+    }
     if call.number("DatapointsToAlarm") > call.number("EvaluationPeriods") {
         return Err(Fault::new(
             400,
@@ -124,7 +134,7 @@ pub fn state_of(world: &World, region: &str, alarm: &Value) -> &'static str {
     };
     let now = world.clock.now();
     let end = now - now % length;
-    let start = end.saturating_sub(periods * length);
+    let start = end.saturating_sub(periods.saturating_mul(length));
     let seen = read(world, region, &measure, start, end, length);
     let statistic = alarm["Statistic"].as_str().unwrap_or_default();
     let values: Vec<Option<f64>> = (0..periods)

@@ -138,6 +138,9 @@ fn put_metric_data(call: &Call) -> Answer {
             unit: datum["Unit"].as_str().unwrap_or("None"),
         };
         let at = millis(&datum["Timestamp"]).unwrap_or_else(|| call.now());
+        if at > call.now().saturating_add(AHEAD) {
+            return Err(invalid("The parameter MetricData.Timestamp must not be more than two hours ahead."));
+        }
         for statistics in measured(datum)? {
             metrics.add(&call.world, &call.region, &measure, at, statistics)?;
         }
@@ -166,11 +169,19 @@ fn measured(datum: &Value) -> Result<Vec<Statistics>, Fault> {
     Ok(values.iter().enumerate().filter_map(statistics).collect())
 }
 
+/// Data is kept for 455 days [D: CloudWatch, "Metrics retention"].
+const LONGEST_PERIOD: u64 = 455 * 86_400;
+
+/// How far ahead of now a measurement may be [D: CloudWatch, PutMetricData].
+const AHEAD: Millis = 2 * 60 * MINUTE;
+
 /// A period in milliseconds: whole minutes, as nothing finer is kept.
 fn period(value: &Value) -> Result<Millis, Fault> {
     let seconds = value.as_u64().unwrap_or(0);
-    if seconds == 0 || !seconds.is_multiple_of(60) {
-        return Err(invalid(format!("Period must be a multiple of 60, not {seconds}")));
+    if seconds == 0 || !seconds.is_multiple_of(60) || seconds > LONGEST_PERIOD {
+        return Err(invalid(format!(
+            "Period must be a multiple of 60 up to {LONGEST_PERIOD}, not {seconds}"
+        )));
     }
     Ok(seconds * 1_000)
 }

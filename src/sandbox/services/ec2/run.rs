@@ -21,6 +21,9 @@ use crate::sandbox::tags::{self, Tags};
 /// Raw, before base64 (aws-facts §12).
 const LONGEST_USER_DATA: usize = 16 * 1_024;
 
+/// So many at once fit under no quota; every one of them is a document.
+const MOST_INSTANCES: u64 = 1_000;
+
 /// How long describing and tagging do not know a new instance (aws-facts §1.4, rule `instance-visibility`).
 const VISIBLE_AFTER: Duration = Duration::from_secs(2);
 
@@ -93,6 +96,9 @@ impl Launch {
             )));
         }
         let (least, most) = (call.number("MinCount").unwrap_or(1), call.number("MaxCount").unwrap_or(1));
+        if least < 1 {
+            return Err(invalid(format!("Invalid value '{least}' for MinCount. Must be at least 1.")));
+        }
         if most < least {
             return Err(invalid(format!(
                 "Invalid value '{most}' for MaxCount. Must be greater than or equal to MinCount."
@@ -124,7 +130,7 @@ impl Launch {
 
     /// Quotas count vCPUs (aws-facts §12, rule `vcpu-limit`).
     fn check_quota(&self, call: &Call) -> Result<(), Fault> {
-        if !call.world.enforces(AwsRule::VcpuLimit) {
+        if !call.world.enforces(AwsRule::VcpuLimit) && self.count <= MOST_INSTANCES {
             return Ok(());
         }
         let counted = |instance: &Value| {
@@ -135,8 +141,8 @@ impl Launch {
         let all = call.shelf(INSTANCES).list("");
         let taken: u64 = all.iter().filter_map(|(_, instance)| counted(instance)).sum();
         let limit = quotas::applied(&call.world, "ec2", self.offer.quota()).unwrap_or(0.0);
-        let wanted = taken + self.count * u64::from(self.offer.vcpus);
-        if wanted as f64 <= limit {
+        let wanted = taken.saturating_add(self.count.saturating_mul(u64::from(self.offer.vcpus)));
+        if wanted as f64 <= limit && self.count <= MOST_INSTANCES {
             return Ok(());
         }
         let message = format!(

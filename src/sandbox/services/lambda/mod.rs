@@ -64,6 +64,7 @@ const API: Api = Api {
     name: "lambda",
     signing_name: "lambda",
     invalid: "ValidationException",
+    public: &["GetCode"],
     routes: &[
         route(
             "POST",

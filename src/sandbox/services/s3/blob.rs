@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::digest::{Claims, Digester, Digests, Wanted, incomplete};
 use crate::sandbox::call::Fault;
+use crate::sandbox::protocol::{idle, is_idle};
 use crate::sandbox::world::World;
 
 /// Where bytes are while they come. What a killed sandbox left there is thrown away at the next start.
@@ -99,7 +100,11 @@ pub async fn receive(world: &World, body: Option<StreamingBlob>, claims: &Claims
     let mut incoming = Incoming::new(world, claims.wanted())?;
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
-            incoming.write(&chunk.map_err(|_| incomplete())?)?;
+            let ended = |error: s3s::StdError| match is_idle(error.as_ref()) {
+                true => idle(),
+                false => incomplete(),
+            };
+            incoming.write(&chunk.map_err(ended)?)?;
             if incoming.digester.size() > LARGEST {
                 let message = "Your proposed upload exceeds the maximum allowed size";
                 return Err(Fault::new(400, "EntityTooLarge", message));

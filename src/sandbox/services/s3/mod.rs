@@ -43,6 +43,7 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 use self::wire::Wire;
 use crate::sandbox::call::Fault;
 use crate::sandbox::counters::Visit;
+use crate::sandbox::guard;
 use crate::sandbox::protocol::{self, BodyError, Request, Response};
 use crate::sandbox::rules::AwsRule;
 use crate::sandbox::world::World;
@@ -212,7 +213,9 @@ impl S3Access for Gate {
             && !cx.headers().keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
         let wire: Wire = cx.extensions_mut().get().cloned().unwrap_or_default();
         let visit: Option<Arc<Visit>> = cx.extensions_mut().get().cloned();
+        let method = cx.method().clone();
         let admitted = async {
+            guard::check_effect(&method, "s3", &operation)?;
             if let Some(visit) = visit {
                 self.0.admit(&visit, "s3", &operation).await?;
             }

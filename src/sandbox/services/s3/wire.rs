@@ -76,7 +76,7 @@ pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault
     head.headers.remove(AUTHORIZATION);
     head.uri = without_signature(&head.uri);
     if may_create_bucket(&head) {
-        let (bytes, tags) = split_tags(protocol::collect(body).await?)?;
+        let (bytes, tags) = split_tags(protocol::collect(body, 64 << 10).await?)?;
         wire.tags = tags;
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         body = protocol::full(bytes);

@@ -54,7 +54,7 @@ impl Bench {
     }
 
     async fn ask_of(&self, api: &'static Api, operation: &str, input: Value) -> Result<Value, String> {
-        let request = hyper::Request::builder()
+        let request = hyper::Request::post("/")
             .header("x-amz-target", format!("{}.{operation}", api.target))
             .header("authorization", scope(api.signing_name))
             .body(full(input.to_string()))

@@ -1,0 +1,321 @@
+//! The folder of a sandbox: claimed by a marker, locked by one process, open to its user alone.
+//!
+//! The folder is whatever `OPSCTL_SANDBOX` names, so nothing in it is ours because of where it lies: a folder that
+//! holds anything and has no marker is refused, and a reset removes what a sandbox makes, by name.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{SandboxError, holder_of};
+
+/// Says that a sandbox made the folder that it lies in.
+const MARKER: &str = "opsctl-sandbox";
+const MARK: &str = "The state of an opsctl sandbox. `opsctl sandbox reset` removes it.\n";
+
+const LOCK: &str = "lock";
+
+/// Where documents go that cannot be read: `<root>/set-aside`.
+pub const SET_ASIDE: &str = "set-aside";
+
+/// What a sandbox makes in its folder besides marker and lock.
+const MADE: &[&str] = &[
+    "cache",
+    "clock",
+    "clock.tmp",
+    "containers",
+    "ec2",
+    "lambda",
+    "logs",
+    "metrics",
+    "run",
+    "s3",
+    "serve.json",
+    "serve.json.tmp",
+    SET_ASIDE,
+    "state",
+];
+
+/// A sandbox's folder, held by this process until dropped.
+#[derive(Debug)]
+pub struct Place {
+    root: PathBuf,
+    lock: File,
+}
+
+/// Whose a folder is.
+enum Claim {
+    Ours,
+    Empty,
+    /// Something in it that no sandbox made.
+    Foreign(String),
+}
+
+/// How much a sandbox keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Resources, and whatever else is one document.
+    pub documents: u64,
+    pub bytes: u64,
+}
+
+impl Place {
+    /// Takes the folder for this process; makes and marks it where there is none.
+    ///
+    /// # Errors
+    /// [`SandboxError::Foreign`] when it holds what no sandbox made; [`SandboxError::Held`] names who has it.
+    pub fn take(root: &Path) -> Result<Self, SandboxError> {
+        let failed = |source| SandboxError::Root { path: root.to_owned(), source };
+        make_private(root).map_err(failed)?;
+        match claim(root).map_err(failed)? {
+            Claim::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
+            Claim::Ours | Claim::Empty => {}
+        }
+        // Older sandboxes left it open to others, with the environment values of functions and trainings in it.
+        keep_private(root);
+        let marker = root.join(MARKER);
+        if !marker.exists() {
+            std::fs::write(&marker, MARK)
+                .map_err(|source| SandboxError::Root { path: marker.clone(), source })?;
+        }
+        Self::locked(root)
+    }
+
+    /// Takes the folder that a sandbox left. `None`: there is none. Nothing is made.
+    ///
+    /// # Errors
+    /// As [`Place::take`].
+    pub fn find(root: &Path) -> Result<Option<Self>, SandboxError> {
+        let failed = |source| SandboxError::Root { path: root.to_owned(), source };
+        match claim(root) {
+            Ok(Claim::Empty) => Ok(None),
+            Ok(Claim::Foreign(found)) => Err(SandboxError::Foreign { root: root.to_owned(), found }),
+            Ok(Claim::Ours) => Self::locked(root).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The operating system frees the lock when its process dies, so a killed sandbox never blocks the next one.
+    fn locked(root: &Path) -> Result<Self, SandboxError> {
+        let path = root.join(LOCK);
+        let failed = |source| SandboxError::Root { path: path.clone(), source };
+        let mut open = File::options();
+        open.create(true).truncate(false).read(true).write(true).mode(0o600);
+        let mut lock = open.open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(SandboxError::Held { root: root.to_owned(), holder: holder_of(root) });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
+        Ok(Self { root: root.to_owned(), lock })
+    }
+
+    /// How much there is to forget.
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        let is_folder = |path: &PathBuf| path.symlink_metadata().is_ok_and(|about| about.is_dir());
+        let mut folders: Vec<PathBuf> =
+            MADE.iter().map(|name| self.root.join(name)).filter(is_folder).collect();
+        let state = self.root.join("state");
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                // A link is not followed: what it points at is not ours.
+                let Ok(about) = entry.metadata() else { continue };
+                if about.is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    contents.bytes += about.len();
+                    contents.documents += u64::from(folder.starts_with(&state));
+                }
+            }
+        }
+        contents
+    }
+
+    /// Removes what a sandbox made, the folder too if nothing else is in it. Gives the names of what stays.
+    ///
+    /// # Errors
+    /// What cannot be removed; the folder keeps its marker, so that a reset can be repeated.
+    pub fn reset(self) -> Result<Vec<String>, SandboxError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SandboxError::Root { path, source }
+        };
+        for path in MADE.iter().map(|name| self.root.join(name)) {
+            remove(&path).map_err(at(&path))?;
+        }
+        let left: Vec<String> = names(&self.root)
+            .map_err(at(&self.root))?
+            .into_iter()
+            .filter(|name| ![MARKER, LOCK].contains(&name.as_str()))
+            .collect();
+        if left.is_empty() {
+            for path in [MARKER, LOCK].map(|name| self.root.join(name)) {
+                remove(&path).map_err(at(&path))?;
+            }
+            // Somebody may be making it again at this moment, or it is a mount: an empty folder does no harm.
+            let _ = std::fs::remove_dir(&self.root);
+        }
+        drop(self.lock);
+        Ok(left)
+    }
+}
+
+/// Whose the folder is. Sandboxes up to 0.1.0 left no marker; theirs is known by its lock, with nothing strange beside.
+fn claim(root: &Path) -> io::Result<Claim> {
+    let names = names(root)?;
+    let has = |name: &str| names.iter().any(|known| known == name);
+    if has(MARKER) {
+        return Ok(Claim::Ours);
+    }
+    let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
+    Ok(match (strange.or(names.first()), strange.is_none() && has(LOCK)) {
+        (None, _) => Claim::Empty,
+        (_, true) => Claim::Ours,
+        (Some(found), false) => Claim::Foreign(found.clone()),
+    })
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let names: io::Result<Vec<String>> = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        .collect();
+    names.map(|mut names| {
+        names.sort();
+        names
+    })
+}
+
+/// Removes a file, a link (never what it points at), or a folder with all that is in it.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder, with those above it, that its user alone can look into.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Closes a folder of ours to everybody else. One that cannot be (another's mount in a container) is as private as its
+/// owner wants it.
+pub fn keep_private(folder: &Path) {
+    let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
+    if std::fs::metadata(folder).is_ok_and(open) {
+        let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    }
+}
+
+/// A document that could not be read, and where it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    pub file: PathBuf,
+    pub to: PathBuf,
+    pub why: String,
+}
+
+impl SetAside {
+    /// Moves `file` out of the way. Numbers tell apart what had one name.
+    pub fn of(root: &Path, file: &Path, why: String) -> io::Result<Self> {
+        let folder = root.join(SET_ASIDE);
+        make_private(&folder)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let table = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let free = |number: &usize| !folder.join(format!("{table}-{name}.{number}")).exists();
+        let number = (1..).find(free).unwrap_or_default();
+        let to = folder.join(format!("{table}-{name}.{number}"));
+        std::fs::rename(file, &to)?;
+        Ok(Self { file: file.to_owned(), to, why })
+    }
+
+    /// The files that were set aside and are still there.
+    pub fn all(root: &Path) -> Vec<PathBuf> {
+        let folder = root.join(SET_ASIDE);
+        names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).collect()
+    }
+}
+
+impl fmt::Display for SetAside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} cannot be read ({}): it was moved to {}, and what it described is gone from the sandbox",
+            self.file.display(),
+            self.why,
+            self.to.display()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(root: &Path) -> String {
+        match Place::take(root) {
+            Err(SandboxError::Foreign { found, .. }) => found,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_folder_with_other_things_is_never_taken_and_nothing_is_left_in_it() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["logs", "state", "thesis"] {
+            std::fs::create_dir(home.path().join(name)).unwrap();
+        }
+        assert_eq!(foreign(home.path()), "thesis");
+        assert!(matches!(Place::find(home.path()), Err(SandboxError::Foreign { .. })));
+        std::fs::remove_dir(home.path().join("thesis")).unwrap();
+        // Names that a sandbox uses too are no sandbox.
+        assert_eq!(foreign(home.path()), "logs");
+        assert_eq!(names(home.path()).unwrap(), ["logs", "state"]);
+    }
+
+    #[test]
+    fn a_reset_removes_what_a_sandbox_made_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("sandbox"), folder.path().join("outside"));
+        assert!(Place::find(&root).unwrap().is_none());
+        let place = Place::take(&root).unwrap();
+        assert!(matches!(Place::take(&root), Err(SandboxError::Held { .. })));
+        std::fs::create_dir_all(root.join("state/t")).unwrap();
+        std::fs::write(root.join("state/t/a.json"), "{").unwrap();
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("kept"), "kept").unwrap();
+        std::os::unix::fs::symlink(&outside, root.join("logs")).unwrap();
+        std::fs::write(root.join("notes.txt"), "mine").unwrap();
+        assert_eq!(place.contents(), Contents { documents: 1, bytes: 1 });
+        assert_eq!(place.reset().unwrap(), ["notes.txt"]);
+        assert_eq!(names(&root).unwrap(), ["lock", "notes.txt", MARKER]);
+        assert_eq!(names(&outside).unwrap(), ["kept"]);
+
+        std::fs::remove_file(root.join("notes.txt")).unwrap();
+        assert!(Place::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn the_folder_of_an_older_sandbox_is_taken_over_and_closed_to_others() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join(LOCK), "1\n").unwrap();
+        std::fs::create_dir(root.path().join("state")).unwrap();
+        std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
+        drop(Place::take(root.path()).unwrap());
+        assert!(root.path().join(MARKER).exists());
+        assert_eq!(std::fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
