@@ -51,7 +51,7 @@ fn it_tells_where_it_is_and_forgets() {
 /// `OPSCTL_SANDBOX=~ opsctl sandbox reset` removed the home folder, unasked.
 #[test]
 fn it_removes_only_what_a_sandbox_made() {
-    let world = World::with_config("[project]\nname = \"small\"\n").sandbox();
+    let world = World::with_config("[project]\nname = \"small\"\nregion = \"us-east-1\"\n").sandbox();
     let root = world.sandbox_folder();
     std::fs::create_dir_all(root.join("state")).unwrap();
     std::fs::write(root.join("state/thesis.json"), "mine").unwrap();
@@ -83,7 +83,7 @@ fn it_removes_only_what_a_sandbox_made() {
 
 #[test]
 fn it_says_why_it_cannot_start() {
-    let world = World::with_config("[project]\nname = \"small\"\n").sandbox();
+    let world = World::with_config("[project]\nname = \"small\"\nregion = \"us-east-1\"\n").sandbox();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     world.run(["sandbox", "serve", "--port", &port]).ended(1).says("in use").says("--port");
