@@ -67,7 +67,7 @@ fn it_removes_only_what_a_sandbox_made() {
     std::fs::remove_dir_all(&root).unwrap();
     world.run(["bucket", "--yes"]).success();
     std::fs::write(root.join("notes.txt"), "mine").unwrap();
-    std::fs::write(root.join("state/s3.bucket/x.json"), "{\"key\":").unwrap();
+    std::fs::write(root.join("state/s3.buckets/x.json"), "{\"key\":").unwrap();
     let looked = world.run(["bucket", "--dry-run"]).success();
     assert!(looked.stderr.contains("x.json") && looked.stderr.contains("set-aside"), "{}", looked.stderr);
     let status = world.run(["sandbox", "status", "-o", "json"]).success().json();
