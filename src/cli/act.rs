@@ -17,7 +17,7 @@ use crate::engine::{self, Refusal, Run, RunResult, Verified};
 use crate::inputs::note_written;
 use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
-use crate::report::{diagnostics, plan as render};
+use crate::report::plan as render;
 use crate::resources::KindName;
 
 /// What is planned: which nodes, in which mode, and what else the command may say.
@@ -196,7 +196,7 @@ pub fn few(all: &[String]) -> String {
 
 pub fn warn(session: &Session, ui: &Ui) {
     if !session.warnings.0.is_empty() {
-        ui.say(&diagnostics::human(&session.config.document, &session.warnings, ui.styled_err()));
+        ui.problems(&session.config.document, &session.warnings);
     }
 }
 
@@ -339,7 +339,12 @@ pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
     } else {
         let bars = ui.live.then(|| ui.screen.live());
-        Box::new(Terminal::new(Box::new(move |line| out.say(line)), *ui.styled_err(), bars, &session.place))
+        Box::new(Terminal::new(
+            Box::new(move |line| out.pass_on(line)),
+            *ui.styled_err(),
+            bars,
+            &session.place,
+        ))
     };
     let events = session.events.take().expect("the events are taken once");
     tokio::spawn(live::drive(events, reader, session.world.cancel.clone()))

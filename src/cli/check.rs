@@ -69,7 +69,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     if problems.has_errors() {
         return Err(Failure::config(document, problems));
     }
-    ui.say(&diagnostics::human(&document, &problems, ui.styled_err()));
+    ui.problems(&document, &problems);
     ui.out(&format!("{}: valid, {resources} resources\n", document.file.display()));
     Ok(Exit::Done)
 }

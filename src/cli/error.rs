@@ -74,10 +74,10 @@ impl Failure {
                     let (message, help) = first.map_or(("", ""), |d| (d.message.as_str(), d.help.as_str()));
                     let code = first.map_or(codes::BAD_VALUE, |d| d.code);
                     let mut error = error_json(ui, code, message, help, self.is_retryable());
-                    error["error"]["problems"] = diagnostics::json(document, problems);
+                    error["error"]["problems"] = diagnostics::json(document, &ui.suggested(problems));
                     ui.out_line(&error);
                 } else {
-                    ui.err(&diagnostics::human(document, problems, ui.styled_err()));
+                    ui.problems(document, problems);
                 }
             }
             Self::Stopped(Cause::Deadline(limit), told) => {

@@ -145,7 +145,15 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> 
         let ended = handle.block_on(async {
             tokio::select! {
                 biased;
-                ended = run(&cli, &ui, &env) => ended,
+                ended = run(&cli, &ui, &env) => match ended {
+                    // What was cut off in the middle of a look ends like what was cut off around it.
+                    Err(Failure::Op(error) | Failure::Look(error))
+                        if !env.cancel.is_committed() && env.cancel.caused(&error) =>
+                    {
+                        Err(say(env.cancel.cause().unwrap_or(Cause::Interrupt)))
+                    }
+                    ended => ended,
+                },
                 cause = env.cancel.cut() => Err(say(cause)),
             }
         });

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 
 use super::exit::Exit;
 use super::hints::Hints;
-use crate::domain::{Code, codes};
+use crate::config::Document;
+use crate::domain::{Code, Diagnostics, codes};
 use crate::engine::Cancel;
+use crate::report::diagnostics;
 use crate::report::style::Styles;
 
 /// How results are written.
@@ -190,10 +192,38 @@ impl Ui {
 
     /// Talk that nothing silences: errors, questions.
     pub fn err(&self, text: &str) {
+        self.write(&self.suggest(text));
+    }
+
+    /// What others said (the lines of a program, AWS's own words), which --quiet silences.
+    pub fn pass_on(&self, text: &str) {
+        if !self.quiet {
+            self.write(text);
+        }
+    }
+
+    /// Problems whose helps go where this command goes.
+    pub fn suggested(&self, problems: &Diagnostics) -> Diagnostics {
+        let mut problems = problems.clone();
+        for problem in &mut problems.0 {
+            problem.help = self.suggest(&problem.help);
+        }
+        problems
+    }
+
+    /// Problems with the lines of the user's file. Warnings alone are silenced by --quiet.
+    pub fn problems(&self, document: &Document, problems: &Diagnostics) {
+        let shown = self.suggested(problems);
+        if !self.quiet || shown.has_errors() {
+            self.write(&diagnostics::human(document, &shown, &self.err));
+        }
+    }
+
+    fn write(&self, text: &str) {
         let before = if self.asking.swap(false, Ordering::Relaxed) { "\n" } else { "" };
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         // Without stderr there is nobody to tell.
-        self.screen.write(&format!("{before}{}{newline}", self.suggest(text)));
+        self.screen.write(&format!("{before}{text}{newline}"));
     }
 
     pub fn error(&self, code: Code, message: &str, help: &str) {

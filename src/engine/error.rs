@@ -211,7 +211,10 @@ where
         }
         SdkError::ResponseError(e) => {
             let status = e.raw().status().as_u16();
-            let page = is_page(e.raw().body().bytes().unwrap_or_default());
+            let Some(answer) = e.raw().body().bytes() else {
+                return OpError::new(action, OpErrorKind::Network, "the answer broke off");
+            };
+            let page = is_page(answer);
             // Emulators answer with a page for what they do not have.
             let kind = match () {
                 () if service == "sts" && status < 500 => return not_aws(action, status),
