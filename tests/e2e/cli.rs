@@ -157,7 +157,7 @@ fn a_sandbox_that_cannot_start_says_why() {
     world.write("file", "");
     let file = world.path("file");
     let world = world.env("OPSCTL_SANDBOX", file.display());
-    world.run(["--sandbox", "plan"]).ended(1).says("File exists (os error 17)").says("a file is in the way");
+    world.run(["--sandbox", "plan"]).ended(1).says("File exists (os error 17)").says("something else is in the way");
     let world = World::shipped();
     world
         .run(["sandbox", "serve", "--speed", "0"])
