@@ -157,13 +157,17 @@ fn a_sandbox_that_cannot_start_says_why() {
     world.write("file", "");
     let file = world.path("file");
     let world = world.env("OPSCTL_SANDBOX", file.display());
-    world.run(["--sandbox", "plan"]).ended(1).says("File exists (os error 17)").says("something else is in the way");
+    world
+        .run(["--sandbox", "plan"])
+        .ended(1)
+        .says("File exists (os error 17)")
+        .says("something else is in the way");
     let world = World::shipped();
     world
         .run(["sandbox", "serve", "--speed", "0"])
         .ended(64)
         .says("error[U302]")
-        .says("must be a positive number");
+        .says("the sandbox's speed is a number");
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     world
