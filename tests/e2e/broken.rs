@@ -32,24 +32,25 @@ fn whatever_breaks_its_line_and_its_log_are_named() {
 
     let line = break_at(&world, training, "    arguments = parse_arguments()", "    ");
     let ran = world.run(["deploy", "--yes"]).ended(1).says(WHY).says("/opt/ml/code/train.py\", ");
-    ran.says(&format!("{line}, in main")).says("opsctl logs training/numbers");
+    ran.says(&format!("{line}, in main")).says("opsctl --sandbox logs training/numbers");
     world.run(["logs", "training/numbers"]).success().says(WHY);
     mend(&world, training);
 
     let line = break_at(&world, serving, "def model_fn(model_dir):", "");
     let ran = world.run(["deploy", "--yes"]).ended(1).says(WHY).says("/opt/ml/model/code/inference.py\", ");
-    ran.says(&line).says("opsctl logs endpoint/numbers");
+    ran.says(&line).says("opsctl --sandbox logs endpoint/numbers");
     world.run(["logs", "endpoint/numbers"]).success().says(WHY);
     mend(&world, serving);
 
     let line = break_at(&world, function, "def handler(event, context):", "");
     let ran = world.run(["deploy", "--yes"]).ended(1).says("FUNCTION_ERROR_INIT_FAILURE").says(WHY);
-    ran.says(&format!("\"/var/task/app.py\", {line}")).says("opsctl logs function/classify");
+    ran.says(&format!("\"/var/task/app.py\", {line}")).says("opsctl --sandbox logs function/classify");
     mend(&world, function);
 
     let line = break_at(&world, function, "    return answer", "    ");
     world.run(["deploy", "--yes"]).success();
     let ran = world.run(["invoke"]).ended(1).says(WHY);
-    ran.says(&format!("\"/var/task/app.py\", {line}, in handler")).says("opsctl logs function/classify");
+    ran.says(&format!("\"/var/task/app.py\", {line}, in handler"))
+        .says("opsctl --sandbox logs function/classify");
     world.run(["logs", "function/classify"]).success().says(WHY);
 }
