@@ -85,7 +85,6 @@ impl Environment {
 }
 
 /// Whether a variable is there and holds nothing.
-#[expect(clippy::disallowed_methods, reason = "asked before there is an environment")]
 pub fn is_empty_variable(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| value.is_empty())
 }

@@ -91,7 +91,7 @@ async fn upload(
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes && !todo.is_empty() && !consents(&session, ui).await {
+    if !global.yes && !todo.is_empty() && !consents(session, ui).await {
         ui.say("Nothing was changed.");
         return Ok(Some(Exit::Done));
     }

@@ -212,7 +212,8 @@ async fn a_web_page_changes_nothing() {
     let image = [("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")];
     let form = ("content-type", "application/x-www-form-urlencoded");
     let firefox = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:69.0)");
-    let tries: [(&str, String, &[(&str, &str)], &str); 8] = [
+    type Try<'a> = (&'a str, String, &'a [(&'a str, &'a str)], &'a str);
+    let tries: [Try<'_>; 8] = [
         ("GET", format!("/?{delete}&{odd}"), &image, ""),
         ("GET", format!("/?{delete}&{odd}"), &[], ""),
         ("GET", format!("/?{delete}&{whole}"), &[], ""),
@@ -264,7 +265,8 @@ async fn no_input_ends_the_sandbox() {
     let many = format!("{{\"a\":[{}0]}}", "0,".repeat(1_500_000));
     let large = format!("{{\"logGroupName\":\"{}\"}}", "a".repeat(9 << 20));
     let xml = format!("<Tagging>{}", "<a>".repeat(200_000));
-    let tries: [(u16, &str, &str, &[(&str, &str)], &str); 9] = [
+    type Try<'a> = (u16, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let tries: [Try<'_>; 9] = [
         (400, "POST", "/_sandbox/clock", &[], r#"{"advance_ms": 18446744073709551615}"#),
         (400, "POST", "/", &[form, ("authorization", &to_iam)], &deep),
         (400, "POST", "/", &[logs, ("authorization", &to_logs)], &nested),
