@@ -81,7 +81,9 @@ SENT = {
             TagSpecifications.*.Tags.*.Key TagSpecifications.*.Tags.*.Value""",
     },
     "application-autoscaling": {
-        "RegisterScalableTarget": "ServiceNamespace ResourceId ScalableDimension MinCapacity MaxCapacity",
+        "RegisterScalableTarget": """ServiceNamespace ResourceId ScalableDimension MinCapacity MaxCapacity
+            SuspendedState.DynamicScalingInSuspended SuspendedState.DynamicScalingOutSuspended
+            SuspendedState.ScheduledScalingSuspended""",
         "PutScalingPolicy": """PolicyName ServiceNamespace ResourceId ScalableDimension PolicyType
             TargetTrackingScalingPolicyConfiguration.TargetValue
             TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType
