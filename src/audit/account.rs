@@ -239,12 +239,36 @@ impl Account {
         Ok(account)
     }
 
+    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are one account's.
+    pub fn doubt(&mut self) {
+        if self.roles.is_empty() {
+            let reason = "there is no role in it: every account has some. Was it made with --filter?";
+            self.problem("", reason);
+        }
+        let of = |arn: &str| {
+            let partition = arn.split(':').nth(1)?.to_owned();
+            Some((partition, account_of(arn)?.to_owned()))
+        };
+        let accounts: BTreeSet<_> = self.roles.iter().filter_map(|role| of(&role.arn)).collect();
+        if accounts.len() > 1 {
+            let named: Vec<String> =
+                accounts.into_iter().map(|(partition, id)| format!("{id} ({partition})")).collect();
+            let reason = format!(
+                "it holds roles of {} accounts, {}; all were judged as those of {}: audit them one by one",
+                named.len(),
+                named.join(", "),
+                self.id
+            );
+            self.problem("", &reason);
+        }
+    }
+
     /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled.
     pub fn absorb(&mut self, page: Page) {
         if page.is_truncated {
             self.problem("", "the dump ends with IsTruncated: the rest of the account is missing");
         }
-        for reason in [
+        for refused in [
             &page.role_detail_list.refused,
             &page.user_detail_list.refused,
             &page.group_detail_list.refused,
@@ -253,7 +277,7 @@ impl Account {
         .into_iter()
         .flatten()
         {
-            self.problem("", &format!("an entry could not be read: {reason}"));
+            self.problem(&refused.of, &refused.reason);
         }
         for role in &page.role_detail_list.items {
             if role.arn.is_empty() || role.name.is_empty() {
@@ -339,13 +363,65 @@ fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {
 #[derive(Debug)]
 pub struct Lenient<T> {
     pub items: Vec<T>,
-    /// Why entries were refused.
-    pub refused: Vec<String>,
+    /// What could not be read of them.
+    pub refused: Vec<Refused>,
+}
+
+/// An entry of a list, or a part of one, that could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// Its ARN or its name, empty when it has none.
+    pub of: String,
+    pub reason: String,
 }
 
 impl<T> Default for Lenient<T> {
     fn default() -> Self {
         Self { items: Vec::new(), refused: Vec::new() }
+    }
+}
+
+/// What an entry is known by. Without these it is nobody's.
+const NAMES: [&str; 5] = ["Arn", "RoleName", "UserName", "GroupName", "PolicyName"];
+
+impl<T: DeserializeOwned> Lenient<T> {
+    /// Keeps what can be read of an entry. An administrator with one odd tag must not disappear for it.
+    fn read_in_parts(&mut self, entry: serde_json::Value, why: &str) {
+        let of = NAMES.iter().find_map(|name| entry[name].as_str()).unwrap_or_default().to_owned();
+        let serde_json::Value::Object(fields) = entry else {
+            self.refused.push(Refused { of, reason: format!("an entry could not be read: {why}") });
+            return;
+        };
+        let alone = |name: &str, value: serde_json::Value| {
+            serde_json::from_value::<T>(serde_json::Value::Object(
+                [(name.to_owned(), value)].into_iter().collect(),
+            ))
+        };
+        let mut read = serde_json::Map::new();
+        for (name, value) in fields {
+            let Err(error) = alone(&name, value.clone()) else {
+                read.insert(name, value);
+                continue;
+            };
+            if NAMES.contains(&name.as_str()) {
+                self.refused
+                    .push(Refused { of, reason: format!("an entry could not be read: {name}: {error}") });
+                return;
+            }
+            self.refused
+                .push(Refused { of: of.clone(), reason: format!("{name} could not be read: {error}") });
+            if let serde_json::Value::Array(items) = value {
+                let fits = |item: &serde_json::Value| alone(&name, vec![item.clone()].into()).is_ok();
+                let items: Vec<_> = items.into_iter().filter(fits).collect();
+                read.insert(name, items.into());
+            }
+        }
+        match serde_json::from_value(serde_json::Value::Object(read)) {
+            Ok(item) => self.items.push(item),
+            Err(error) => {
+                self.refused.push(Refused { of, reason: format!("an entry could not be read: {error}") });
+            }
+        }
     }
 }
 
@@ -370,9 +446,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
                 let mut list = Lenient::default();
                 while let Some(mut value) = seq.next_element::<serde_json::Value>()? {
                     drop_nulls(&mut value);
-                    match serde_json::from_value(value) {
+                    match serde_json::from_value(value.clone()) {
                         Ok(item) => list.items.push(item),
-                        Err(error) => list.refused.push(error.to_string()),
+                        Err(error) => list.read_in_parts(value, &error.to_string()),
                     }
                 }
                 Ok(list)
@@ -403,6 +479,55 @@ mod tests {
         assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
         assert!(account.roles[0].trust.policy().is_some());
         assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    #[test]
+    fn one_odd_field_costs_that_field_and_names_the_role() {
+        for (odd, left) in [
+            (r#""MaxSessionDuration": "3600""#, "MaxSessionDuration"),
+            (r#""MaxSessionDuration": -1"#, "MaxSessionDuration"),
+            (r#""Tags": [{"Key": 1, "Value": 2}, {"Key": "team", "Value": "b"}]"#, "Tags"),
+            (r#""Tags": {"team": "b"}"#, "Tags"),
+            (r#""CreateDate": 1700000000"#, "CreateDate"),
+            (r#""CreateDate": "2026-02-30T00:00:00Z""#, "CreateDate"),
+            (
+                r#""AttachedManagedPolicies": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#,
+                "AttachedManagedPolicies",
+            ),
+        ] {
+            let text = format!(
+                r#"{{"RoleDetailList": [{{"RoleName": "admin", "Arn": "arn:aws:iam::111122223333:role/admin", {odd},
+                    "RolePolicyList": [{{"PolicyName": "all", "PolicyDocument": {{"Statement": []}}}}]}}]}}"#
+            );
+            let account = Account::from_json(text.as_bytes()).expect("a dump");
+            assert_eq!(account.roles[0].inline.len(), 1, "{odd}");
+            let [problem] = &account.problems[..] else { panic!("{odd}: {:?}", account.problems) };
+            assert!(
+                problem.resource.ends_with("role/admin") && problem.reason.starts_with(left),
+                "{problem:?}"
+            );
+            assert_eq!(
+                account.roles[0].tag("team"),
+                odd.contains('[').then_some("b").filter(|_| left == "Tags")
+            );
+        }
+    }
+
+    #[test]
+    fn a_dump_of_nothing_or_of_two_accounts_is_doubted() {
+        let doubts = |text: &str| {
+            let mut account = Account::from_json(text.as_bytes()).expect("a dump");
+            account.doubt();
+            account.problems
+        };
+        assert!(doubts(r#"{"RoleDetailList": []}"#)[0].reason.contains("no role"));
+        let role = |arn: &str| format!(r#"{{"RoleName": "a", "Arn": "{arn}"}}"#);
+        let one = role("arn:aws:iam::111122223333:role/a");
+        for other in ["arn:aws:iam::999988887777:role/a", "arn:aws-cn:iam::111122223333:role/a"] {
+            let found = doubts(&format!(r#"{{"RoleDetailList": [{one}, {}]}}"#, role(other)));
+            assert!(found[0].reason.contains("2 accounts"), "{found:?}");
+        }
+        assert!(doubts(&format!(r#"{{"RoleDetailList": [{one}]}}"#)).is_empty());
     }
 
     #[test]

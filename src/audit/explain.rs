@@ -1,9 +1,9 @@
 //! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
 
-use super::account::Account;
+use super::account::{Account, Role};
 use super::catalogue::Catalogue;
 use super::decide::Decision;
-use super::evaluate::{Ceiling, Engine, Sourced};
+use super::evaluate::{Ceiling, Effective, Engine, Sourced};
 use super::pattern;
 use super::time::Instant;
 
@@ -85,6 +85,15 @@ pub fn explain(
         lines.push("an action with a wildcard is compared as text; ask about one action".into());
     }
     let decision = effective.decide(action, resource);
+    let open = open_variables(role, &effective, action, resource);
+    lines.extend(open.iter().cloned());
+    // A variable's value is the caller's: what it may cover is neither allowed nor denied for sure.
+    let decision = match decision {
+        Decision::NotAllowed | Decision::OutsideBoundary | Decision::Allowed if !open.is_empty() => {
+            Decision::Conditional
+        }
+        known => known,
+    };
     Some(Explanation {
         role: role.arn.clone(),
         action: action.into(),
@@ -92,6 +101,45 @@ pub fn explain(
         decision,
         lines,
     })
+}
+
+/// Statements that cover the resource, or spare it, only for some values of a variable such as `${aws:userid}`.
+fn open_variables(role: &Role, effective: &Effective, action: &str, resource: &str) -> Vec<String> {
+    let limits = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => &grants[..],
+        _ => &[],
+    };
+    let own = effective.allows.iter().chain(&effective.denies);
+    let grants = own.map(|s| (s.evidence(action), &s.grant));
+    let grants = grants.chain(limits.iter().map(|grant| ("the boundary".to_owned(), grant)));
+    let mut lines = Vec::new();
+    for (place, grant) in grants.filter(|(_, grant)| grant.names(action)) {
+        let patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
+        for pattern in patterns.filter(|p| p.contains("${") && !pattern::matches(p, resource)) {
+            let (filled, known) = filled(pattern, role);
+            if pattern::matches(&filled, resource) {
+                let given = if known { ", which the role's tags say" } else { "" };
+                lines.push(format!("{place}: it depends on the variables of {pattern}{given}"));
+            }
+        }
+    }
+    lines
+}
+
+/// The pattern with its variables replaced by the role's tags, and by `*` where the caller decides.
+fn filled(pattern: &str, role: &Role) -> (String, bool) {
+    let (mut filled, mut rest, mut known) = (String::new(), pattern, true);
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((variable, after)) = after.split_once('}') else { break };
+        let name = variable.split(',').next().unwrap_or_default().trim();
+        let is_tag = name.get(..17).is_some_and(|start| start.eq_ignore_ascii_case("aws:PrincipalTag/"));
+        let tag = if is_tag { role.tag(&name[17..]) } else { None };
+        known &= tag.is_some();
+        filled.push_str(before);
+        filled.push_str(tag.unwrap_or("*"));
+        rest = after;
+    }
+    (filled + rest, known)
 }
 
 impl std::fmt::Display for Explanation {

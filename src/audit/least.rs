@@ -33,6 +33,14 @@ pub struct Proposal {
     /// Actions that the proposal would add: always none, and checked.
     pub added: usize,
     pub notes: Vec<String>,
+    nothing_allowed: bool,
+}
+
+impl Proposal {
+    /// Whether nothing is left: IAM takes no policy without statements.
+    pub fn is_empty(&self) -> bool {
+        self.nothing_allowed
+    }
 }
 
 /// A managed policy holds at most this many characters without white space.
@@ -68,6 +76,7 @@ pub fn propose(
             kept.push(Statement { actions: Scope::Only(actions), ..(*statement).clone() });
         }
     }
+    let nothing_allowed = !kept.iter().any(|statement| statement.allow);
     let before = document(all.iter().copied());
     let after = document(kept.iter());
     let smaller = engine.role(&Role {
@@ -88,7 +97,17 @@ pub fn propose(
     if size > MANAGED_LIMIT {
         notes.push(format!("{size} characters: more than the {MANAGED_LIMIT} of one managed policy"));
     }
-    Some(Proposal { role: role.arn.clone(), before, after, diff, size, removed, added, notes })
+    Some(Proposal {
+        role: role.arn.clone(),
+        before,
+        after,
+        diff,
+        size,
+        removed,
+        added,
+        notes,
+        nothing_allowed,
+    })
 }
 
 /// How many actions the first holds and the second does not, on some and on all resources.

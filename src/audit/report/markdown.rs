@@ -31,7 +31,7 @@ pub(super) fn render(audit: &Audit) -> String {
     for group in audit.groups() {
         let first = group.first();
         let names: Vec<String> =
-            group.findings.iter().take(NAMED).map(|f| format!("`{}`", cell(name_of(&f.resource)))).collect();
+            group.findings.iter().take(NAMED).map(|f| code(name_of(&f.resource))).collect();
         let more = group.findings.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(
@@ -66,7 +66,22 @@ pub(super) fn render(audit: &Audit) -> String {
     out
 }
 
-/// Text within a table: no break-out by what people name their policies.
+/// Text within a table: no break-out by what people name their policies, no links, no mentions.
 fn cell(text: &str) -> String {
-    text.replace('\n', " ").replace('|', "\\|").replace('`', "'").replace('<', "&lt;")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(' '),
+            '|' | '`' | '<' | '>' | '&' | '[' | ']' | '!' | '@' | '*' | '_' | '~' | '\\' | '#' => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A name as code, in which a table takes one escape, that of the pipe.
+fn code(name: &str) -> String {
+    format!("`{}`", name.replace(['\n', '`'], "'").replace('\\', "/").replace('|', "\\|"))
 }
