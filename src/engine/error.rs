@@ -110,6 +110,12 @@ impl OpError {
     }
 }
 
+impl From<LeaseLost> for OpError {
+    fn from(lost: LeaseLost) -> Self {
+        Self::new("lease", OpErrorKind::LeaseLost, lost.to_string())
+    }
+}
+
 /// Turns SDK results into ours; `action` is the IAM action of the call.
 pub trait Outcomes<T> {
     fn op(self, action: &'static str) -> OpResult<T>;

@@ -127,7 +127,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
     assert!(matches!(ours.verify(&plan).await, Verified::AsWanted));
-    held.release().await;
+    held.release().await.expect("ours to the end");
     assert_eq!(holder(&a).await, None);
 
     // Two plans are shown; the second is carried out, so the first is not what was shown any more.
@@ -143,7 +143,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     assert_eq!(six.world.aws.calls.total().writes, before);
     // Whoever was shown nothing gets what is right now.
     assert!(waits.plan_again(&shown, false).await.is_ok());
-    held.release().await;
+    held.release().await.expect("ours to the end");
     sandbox.stop().await;
 }
 
@@ -165,7 +165,13 @@ async fn a_lost_lease_fences() {
     let error = stop().await.op("sagemaker:DeleteModel").expect_err("nobody knows whose the lease is");
     assert_eq!(error.kind, OpErrorKind::LeaseLost, "{error}");
     a.world.aws.fence.ready().await.expect("it is still ours");
-    held.release().await;
+    held.release().await.expect("ours to the end");
+
+    // Somebody else takes it over, and nobody notices before the end: that is not success either.
+    let held = take(&a, "ann", Terms::default()).await.expect("free");
+    overwrite(&a, "{}").await;
+    assert!(held.release().await.expect_err("it was not ours").to_string().contains("lost to somebody"));
+    sandbox.world().clock.advance(Terms::default().life);
 
     // Somebody else takes it over; the next renewal finds out.
     let beating = Terms { heartbeat: Duration::from_millis(20), ..Terms::default() };
@@ -180,7 +186,7 @@ async fn a_lost_lease_fences() {
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
     assert_eq!(outcome.lost.expect("it says so").to_string(), "the lease is lost to bob@[31melsewhere");
-    held.release().await;
+    assert!(held.release().await.is_err());
     assert_eq!(holder(&b).await.as_deref(), Some("bob@[31melsewhere"), "a lease of another was removed");
     assert_eq!(a.world.aws.calls.by_operation(), writes, "something was sent");
     sandbox.stop().await;
@@ -205,13 +211,18 @@ async fn a_lease_ends_by_s3s_clock() {
         OpErrorKind::LeaseHeld
     );
     let near = Project::open(&sandbox).await;
-    take(&near, "ann again", Terms::default()).await.expect("its holder is dead").release().await;
+    take(&near, "ann again", Terms::default())
+        .await
+        .expect("its holder is dead")
+        .release()
+        .await
+        .expect("ours");
 
     for body in ["", "{}", r#"{"expires":99999999999999,"life_s":99999999}"#] {
         overwrite(&far, body).await;
         assert_eq!(take(&far, "bob", Terms::default()).await.expect_err(body).kind, OpErrorKind::LeaseHeld);
         sandbox.world().clock.advance(Duration::from_secs(91));
-        take(&far, "bob", Terms::default()).await.expect(body).release().await;
+        take(&far, "bob", Terms::default()).await.expect(body).release().await.expect("ours");
     }
     assert_eq!(holder(&far).await, None);
     sandbox.stop().await;
@@ -265,7 +276,7 @@ async fn what_could_not_be_seen_is_not_gone() {
     let left =
         logs.describe_log_groups().log_group_name_prefix(&group).send().await.expect("they can be listed");
     assert!(left.log_groups().is_empty(), "{left:?}");
-    held.release().await;
+    held.release().await.expect("ours to the end");
     sandbox.stop().await;
 }
 

@@ -13,8 +13,13 @@ use aws_smithy_types::DateTime;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+<<<<<<< HEAD
 use super::fence::{Fence, Moment};
 use super::{AnswerDate, Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
+=======
+use super::fence::{Fence, LeaseLost, Moment};
+use super::{Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
+>>>>>>> 7bf1158 (lease: a run whose lease was somebody else's at its end is not done)
 use crate::aws::Clients;
 use claim::Claim;
 pub use claim::{Found, LIFE};
@@ -22,6 +27,9 @@ use proof::Proof;
 
 /// Where it lies.
 pub const KEY: &str = ".opsctl/lease.json";
+
+const GONE: &str =
+    "the lease is gone: somebody else had it meanwhile, or took it away (`opsctl lease break`)";
 
 /// How often a lease is renewed, and how long it is relied upon.
 #[derive(Clone, Copy, Debug)]
@@ -135,12 +143,15 @@ async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, M
 
 impl Lease {
     /// Gives it back, if it is still ours. If that fails it expires by itself.
-    pub async fn release(self) {
+    ///
+    /// # Errors
+    /// If it was somebody else's already: what was done last was done beside him.
+    pub async fn release(self) -> Result<(), LeaseLost> {
         drop(self.ended);
         let Held { place, claim, etag, fence, .. } = &*self.held;
         let etag = etag.lock().await; // a renewal under way ends first
-        if fence.lost().is_some() {
-            return;
+        if let Some(lost) = fence.lost() {
+            return Err(lost);
         }
         let deleted = match fence.is_held() {
             false => Ok(()), // the bucket is gone, and the lease with it
@@ -148,6 +159,11 @@ impl Lease {
                 // A renewal whose answer was lost may have changed it.
                 Err(error) if error.kind == OpErrorKind::Conflict => match place.read().await {
                     Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,
+                    Ok(Some(found)) => {
+                        let lost = LeaseLost(format!("the lease is lost to {}", found.who()));
+                        fence.lose(lost.0.clone());
+                        return Err(lost);
+                    }
                     other => other.map(drop),
                 },
                 deleted => deleted,
@@ -160,6 +176,7 @@ impl Lease {
             // Our end is proof that it is nobody's, for the next run on this machine.
             (Err(error), _) => tracing::debug!(%error, "the lease was not given back"),
         }
+        Ok(())
     }
 }
 
@@ -233,7 +250,7 @@ impl Held {
                     return Err(Renewal::Lost(format!("the lease is lost to {}", found.who())));
                 }
                 Ok(None) => {
-                    return Err(Renewal::Lost("the lease was taken away (`opsctl lease break`)".into()));
+                    return Err(Renewal::Lost(GONE.into()));
                 }
                 Err(error) => return Err(Renewal::Failed(error.to_string())),
             }
