@@ -1,5 +1,5 @@
 //! From flags and environment to an SDK configuration: a real account, any endpoint URL, or the sandbox. Nothing
-//! behind this file can tell which (D14).
+//! behind this file can tell which (docs/decisions/0029).
 
 use std::time::Duration;
 

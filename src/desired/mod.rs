@@ -17,7 +17,7 @@ pub use draft::Draft;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     pub id: ResourceId,
-    /// Its exact name in AWS (D2). A new fingerprint is a new name.
+    /// Its exact name in AWS (docs/decisions/0002). A new fingerprint is a new name.
     pub physical: String,
     pub spec: serde_json::Value,
     /// What must be there before it. Edges point to kinds registered earlier, so there is no cycle.

@@ -40,7 +40,8 @@ pub enum Needs {
     Wait,
     Update,
     /// An update during which the parts on it (`Kind::PART_OF`) must be gone: an endpoint whose variant is a
-    /// scalable target cannot change its instance type (aws-facts §8.3, D8).
+    /// scalable target cannot change its instance type
+    /// (docs/aws/sagemaker-endpoints.md#updating-under-autoscaling, docs/decisions/0024).
     Detach,
     Replace,
 }

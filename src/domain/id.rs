@@ -88,7 +88,7 @@ impl Scope {
         format!("{}{name}", self.prefix())
     }
 
-    /// The IAM path that all roles of this project and environment live under (D3).
+    /// The IAM path that all roles of this project and environment live under (docs/decisions/0021).
     pub fn iam_path(&self) -> String {
         format!("/opsctl/{}/{}/", self.project, self.environment)
     }
@@ -103,7 +103,7 @@ impl Scope {
         places::partition(&self.region).1
     }
 
-    /// The ownership tags of one resource (D3).
+    /// The ownership tags of one resource (docs/decisions/0021).
     pub fn tags(&self, id: &ResourceId) -> BTreeMap<String, String> {
         BTreeMap::from([
             (Self::PROJECT_TAG.into(), self.project.clone()),

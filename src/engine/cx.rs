@@ -68,7 +68,7 @@ impl World {
 }
 
 impl OpCx<'_> {
-    /// The ownership tags of this step's resource (D3).
+    /// The ownership tags of this step's resource (docs/decisions/0021).
     pub fn tags(&self) -> BTreeMap<String, String> {
         self.scope.tags(&self.target)
     }
@@ -147,8 +147,9 @@ impl OpCx<'_> {
         }
     }
 
-    /// Repeats one call while it fails with one documented inconsistency (aws-facts §1.4). Throttling and network
-    /// faults are the SDK's to retry, not ours.
+    /// Repeats one call while it fails with one documented inconsistency
+    /// (docs/aws/errors-and-retries.md#eventual-consistency). Throttling and network faults are the SDK's to
+    /// retry, not ours.
     pub async fn retry<T, F, Fut>(
         &self,
         action: &'static str,

@@ -20,13 +20,14 @@ pub enum OpErrorKind {
     Denied,
     Credentials,
     Throttled,
-    /// Made a moment ago and not yet visible everywhere (aws-facts §1.4).
+    /// Made a moment ago and not yet visible everywhere
+    /// (docs/aws/errors-and-retries.md#eventual-consistency).
     NotYetConsistent,
     Quota,
     Invalid,
     /// It ended in a state that is not the wanted one.
     BadState,
-    /// In service, but on the old configuration (D7).
+    /// In service, but on the old configuration (docs/decisions/0023).
     RolledBack,
     TimedOut,
     /// It was made, as AWS said, and does not show.
@@ -280,13 +281,15 @@ fn chain(error: &dyn Error) -> String {
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
 }
 
-/// One error of AWS in our terms. Codes come from aws-facts §1.1, §1.2, §2 and §4.2; messages are matched by the
-/// shortest sure part, and only for services that have no code for the case.
+/// One error of AWS in our terms. Codes come from docs/aws/errors-and-retries.md, docs/aws/iam.md#limits,
+/// docs/aws/sagemaker.md#not-found-and-wrong-state; messages are matched by the shortest sure part, and only
+/// for services that have no code for the case.
 pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErrorKind {
     use OpErrorKind::*;
     let says = |part: &str| message.contains(part);
     match (service, code) {
-        // SageMaker calls nearly everything a ValidationException (§4.2).
+        // SageMaker calls nearly everything a ValidationException
+        // (docs/aws/sagemaker.md#not-found-and-wrong-state).
         ("sagemaker", "ValidationException") => match () {
             () if ["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"]
                 .iter()
@@ -312,7 +315,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         {
             NotYetConsistent
         }
-        // Wildly different words for one cause: the instance profile has not reached EC2 yet (§1.4).
+        // Wildly different words for one cause: the instance profile has not reached EC2 yet
+        // (docs/aws/errors-and-retries.md#new-instance-profiles).
         ("ec2", "InvalidParameterValue") if says("IAM Instance Profile") => NotYetConsistent,
         ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => {
             NotYetConsistent
@@ -347,7 +351,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
             Invalid
         }
         (_, "BucketNotEmpty" | "PreconditionFailed") => Conflict,
-        // HeadBucket and HeadObject answer without a body, so without a code (§3.2).
+        // HeadBucket and HeadObject answer without a body, so without a code
+        // (docs/aws/s3.md#answers-without-a-body).
         (_, "") if status == 404 => NotFound,
         (_, "") if status == 403 => Denied,
         _ => match status {

@@ -88,7 +88,8 @@ impl Tree {
         self.entries.binary_search_by(|e| (*e.path).cmp(path)).ok()
     }
 
-    /// BLAKE3 over paths, sizes and checksums: the fingerprint of the folder (D4). `None` while a file is not read.
+    /// BLAKE3 over paths, sizes and checksums: the fingerprint of the folder (docs/decisions/0003). `None`
+    /// while a file is not read.
     pub fn digest(&self) -> Option<String> {
         let files = self.entries.iter().map(|e| Some((&*e.path, e.size(), e.crc?)));
         Some(digest(files.collect::<Option<Vec<_>>>()?))

@@ -299,7 +299,7 @@ impl<'a> Planner<'a> {
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
             Phase::Failed => ("made again", Some(Needs::Replace)),
-            // D6: what is being made is adopted and awaited, never made again.
+            // docs/decisions/0022: what is being made is adopted and awaited, never made again.
             Phase::Busy => ("ready", Some(Needs::Wait)),
         };
         if let Some(needs) = needs {

@@ -145,7 +145,8 @@ fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
     (minutes > 1).then(|| Human::minutes(minutes))
 }
 
-/// The JSON shape that others rely on (design.md): `steps` with `target`, `op`, `why`, and `unchanged`.
+/// The JSON shape that others rely on (docs/decisions/0028): `steps` with `target`, `op`, `why`, and
+/// `unchanged`.
 pub fn json(plan: &Plan) -> Value {
     let step = |step: &Step| {
         let changes: &[FieldChange] = match &step.op {

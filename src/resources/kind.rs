@@ -20,7 +20,7 @@ pub trait Kind: Send + Sync + 'static {
     /// A part lives on another resource and goes with it: a scalable target on its endpoint. A part names its
     /// whole first among its needs.
     const PART_OF: Option<KindName> = None;
-    /// Its content is in its name (D4): a change makes a new one beside the old.
+    /// Its content is in its name (docs/decisions/0003): a change makes a new one beside the old.
     const FINGERPRINTED: bool = false;
     /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs then look
     /// only at that. A resource of another kind is taken over only when it is already as wanted.

@@ -294,7 +294,7 @@ class Bench:
         return "\n".join(out)
 
     def verdicts(self):
-        """The lines of issue 5 under "What it must show": (line, what was measured, whether it holds, or None)."""
+        """What must hold: (line, what was measured, whether it holds, or None)."""
         ours = lambda letter, step, what: self.median(letter, step, "opsctl", what)
         floor = lambda letter, what: self.median(letter, FIRST, "floor", what)
         peers = [tool.name for tool in self.tools if tool.name not in ("opsctl", "floor")]

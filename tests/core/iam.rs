@@ -131,7 +131,7 @@ proptest! {
     }
 }
 
-/// wire.md B1: the very pair that S3 is reported to swap.
+/// A policy comes back in other words than it was sent in (docs/decisions/0005).
 #[test]
 fn s3_may_swap_and_collapse() {
     let ours = json!({ "Version": "2012-10-17", "Statement": [{

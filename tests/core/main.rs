@@ -5,6 +5,7 @@
 mod architecture;
 mod archives;
 mod audit;
+mod citations;
 mod config;
 mod docs;
 mod expect;

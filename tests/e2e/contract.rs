@@ -1,4 +1,4 @@
-//! One suite over every registered kind (style.md, habit 7): a kind that is registered is tested.
+//! One suite over every registered kind: a kind that is registered is tested.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,7 +41,8 @@ async fn suspend_and_scale_otherwise(aws: &Clients) {
     call.target_tracking_scaling_policy_configuration(tracking).send().await.expect("put");
 }
 
-/// break.md [11], case 17.
+/// By hand in the console: an inline policy, a suspended target with another policy, reserved concurrency, a
+/// variable.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_hang_on_ours_is_seen_and_mended() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -86,7 +87,7 @@ async fn delete_archives(aws: &Clients) {
     }
 }
 
-/// break.md [10], case 11: an endpoint whose model is gone is not "nothing to do".
+/// An endpoint whose model is gone is not "nothing to do".
 #[tokio::test(flavor = "multi_thread")]
 async fn archives_and_buckets_that_are_gone_are_made_again() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -164,7 +164,7 @@ fn changes_do_what_the_plan_says(world: &World) {
     done(world);
 
     world.edit("config/opsctl.toml", "\"ml.m5.large\"", "\"ml.m5.xlarge\"");
-    // A scaled variant cannot change its type: scaling steps aside and comes back (D8).
+    // A scaled variant cannot change its type: scaling steps aside and comes back (docs/decisions/0024).
     assert_eq!(
         plan(world),
         [

@@ -74,7 +74,7 @@ async fn add_rule(aws: &Clients, bucket: &str) {
     call.send().await.expect("it can be put");
 }
 
-/// break.md [3], projects.md B2: a bucket with somebody's data, policy, rule and tag, and files where ours will lie.
+/// A bucket with somebody's data, policy, rule and tag, and files where ours will lie.
 async fn make_theirs(aws: &Clients) -> Value {
     aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
     put(aws, THEIRS, "train/001/x.jpg", "the only copy").await;
@@ -140,7 +140,7 @@ async fn an_adopted_bucket_is_used_merged_into_and_released() {
     sandbox.stop().await;
 }
 
-/// break.md [3], case 17: rules of others survive an update, objects of others a destroy.
+/// Rules of others survive an update, objects of others a destroy.
 #[tokio::test(flavor = "multi_thread")]
 async fn our_bucket_keeps_what_others_put_into_it() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -133,7 +133,8 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         .scale_out_cooldown(spec.scale_out_cooldown_s)
         .build()
         .expect("the target is set");
-    // A target registered a moment ago may not be found yet (aws-facts §1.4).
+    // A target registered a moment ago may not be found yet
+    // (docs/aws/errors-and-retries.md#new-scalable-targets).
     let again = |kind: &OpErrorKind| {
         matches!(kind, OpErrorKind::NotFound | OpErrorKind::NotYetConsistent | OpErrorKind::Conflict)
     };

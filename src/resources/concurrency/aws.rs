@@ -74,7 +74,8 @@ pub async fn ready(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
 }
 
 async fn until_ready(cx: &OpCx<'_>, function: &str, absent: impl Fn() -> Probe<()> + Send + Sync) -> OpResult<()> {
-    // No waiter of AWS's exists; it starts after a minute or two (aws-facts §11.6).
+    // No waiter of AWS's exists; it starts after a minute or two
+    // (docs/aws/lambda.md#provisioned-concurrency).
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
         let found = call.qualifier(Function::ALIAS).send().await;

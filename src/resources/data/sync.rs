@@ -243,7 +243,7 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
         let objects = objects.expect("the objects are set");
         let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
         let done = done.expected_bucket_owner(&cx.scope.account).send().await;
-        // A 200 may carry errors of single keys (aws-facts §3.1).
+        // A 200 may carry errors of single keys (docs/aws/s3.md#deleting-many-objects).
         if let Some(error) = done.op("s3:DeleteObject")?.errors().first() {
             let [key, code, why] =
                 [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);

@@ -34,8 +34,8 @@ macro_rules! configured {
     }};
 }
 
-/// AWS's waiters look every second for five minutes (aws-facts §1.3); GetFunction has a rate of its own, so they
-/// do not compete with other control calls.
+/// AWS's waiters look every second for five minutes (docs/aws/errors-and-retries.md#waiters); GetFunction has
+/// a rate of its own, so they do not compete with other control calls.
 const EVERY: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -151,7 +151,7 @@ impl Driver for Function {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {
-        // Without a qualifier all versions and aliases go with it (aws-facts §11.8).
+        // Without a qualifier all versions and aliases go with it (docs/aws/lambda.md#deleting).
         cx.retry_busy("lambda:DeleteFunction", || async {
             cx.aws.lambda.delete_function().function_name(function).send().await.op("lambda:DeleteFunction").gone()
         })
@@ -224,7 +224,7 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         })
         .await?;
     let version = published.version().unwrap_or_default().to_owned();
-    // A version can be Pending too, and an alias on it could not be provisioned (aws-facts §11.3).
+    // A version can be Pending too, and an alias on it could not be provisioned (docs/aws/lambda.md#states).
     cx.wait("version active", Duration::from_secs(5), LIMIT, || async {
         let call = lambda.get_function_configuration().function_name(function).qualifier(&version);
         let found = call.send().await.op("lambda:GetFunctionConfiguration").found()?;
@@ -243,13 +243,15 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         return call.send().await.op("lambda:CreateAlias").there();
     }
     cx.retry_busy("lambda:UpdateAlias", || async {
-        // Empty weights end a roll-out that somebody left half-way (aws-facts §11.6).
+        // Empty weights end a roll-out that somebody left half-way
+        // (docs/aws/lambda.md#provisioned-concurrency).
         let all = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let call = lambda.update_alias().function_name(function).name(alias).function_version(&version);
         call.routing_config(all).send().await.op("lambda:UpdateAlias").map(drop)
     })
     .await?;
-    // Provisioned concurrency follows the alias to the new version (aws-facts §11.6), and shows whether it initialises.
+    // Provisioned concurrency follows the alias to the new version
+    // (docs/aws/lambda.md#provisioned-concurrency), and shows whether it initialises.
     concurrency::aws::ready(cx, function).await
 }
 

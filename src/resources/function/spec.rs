@@ -102,7 +102,7 @@ impl Function {
     pub(super) const RESERVED: &'static str = "reserved concurrency";
 }
 
-/// Runtimes that Lambda still lets one create (aws-facts §11.2).
+/// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
 const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
 /// What it calls deprecated and may refuse any day.
 const OLD_RUNTIMES: [&str; 6] = ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];

@@ -18,7 +18,7 @@ use crate::resources::KindName;
 use crate::resources::bucket::empty;
 use crate::resources::training::source;
 
-/// The tags that tie an instance to its job and output (D15).
+/// The tags that tie an instance to its job and output (docs/decisions/0030).
 const JOB_TAG: &str = "opsctl:job";
 const OUTPUT_TAG: &str = "opsctl:output";
 

@@ -88,7 +88,8 @@ impl Driver for Role {
         Ok(())
     }
 
-    /// IAM refuses to delete a role that has anything left; only the console cascades (aws-facts §2).
+    /// IAM refuses to delete a role that has anything left; only the console cascades
+    /// (docs/aws/iam.md#deleting-a-role).
     async fn delete(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         let iam = &cx.aws.iam;
         for profile in profiles(cx, role).await? {

@@ -123,7 +123,8 @@ fn artifacts(found: &DescribeTrainingJobOutput) -> Option<&str> {
     found.model_artifacts().and_then(|m| m.s3_model_artifacts()).filter(|uri| !uri.is_empty())
 }
 
-/// `Stopped` is an end too, but not the wanted one: a time limit, a spot wait, a person (aws-facts §5.2).
+/// `Stopped` is an end too, but not the wanted one: a time limit, a spot wait, a person
+/// (docs/aws/sagemaker-training.md#states).
 fn status(found: &DescribeTrainingJobOutput) -> Status {
     let word = found.training_job_status().map_or("Unknown", |s| s.as_str());
     let secondary = found.secondary_status().map(|s| s.as_str().to_owned());

@@ -159,7 +159,8 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     Some(Common { bucket, code, channels, reads, needs })
 }
 
-/// Where a job's archive lies, wherever it ran (D15): `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
+/// Where a job's archive lies, wherever it ran (docs/decisions/0030):
+/// `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
 pub fn model_uri(bucket: &str, root: &str, job: &str) -> String {
     format!("s3://{bucket}/{}", model_key(root, job))
 }

@@ -6,7 +6,8 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Event, Expected, OpCx, OpResult, Outcomes};
 
-/// The group of all training jobs; streams are `<job>/algo-<n>-<epoch>` (aws-facts §5.8).
+/// The group of all training jobs; streams are `<job>/algo-<n>-<epoch>`
+/// (docs/aws/sagemaker-training.md#logs).
 pub const GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
 /// Remembers how far each stream was read.
@@ -49,7 +50,8 @@ pub async fn new_lines(
         let call = call.start_from_head(true).set_next_token(token.clone());
         let Some(page) = call.send().await.op("logs:GetLogEvents").found()? else { return Ok(lines) };
         lines.extend(page.events().iter().filter_map(|e| Some((e.timestamp()?, e.message()?.to_owned()))));
-        // The end is where the token repeats; an empty page is not (aws-facts §5.8).
+        // The end is where the token repeats; an empty page is not
+        // (docs/aws/cloudwatch-logs.md#reading-a-stream).
         let next = page.next_forward_token().map(str::to_owned);
         if next.is_none() || next == *token {
             return Ok(lines);

@@ -77,7 +77,7 @@ pub fn is_idle(error: &(dyn std::error::Error + 'static)) -> bool {
     causes.any(|cause| cause.is::<super::patience::Idle>())
 }
 
-/// In S3's words, which has them for this [D: S3 error responses].
+/// In S3's words, which has them for this (docs/aws/s3.md#idle-connections).
 pub fn idle() -> Fault {
     let message = "Your socket connection to the server was not read from or written to within the timeout period. \
                    Idle connections will be closed.";

@@ -96,7 +96,8 @@ impl Api {
         answer.map(|output| (action, output))
     }
 
-    /// EC2 names a missing parameter, one at a time; the others speak of all constraints [D: EC2 API errors].
+    /// EC2 names a missing parameter, one at a time; the others speak of all constraints
+    /// (docs/aws/ec2.md#reading-state).
     fn refuse(&self, found: &[Violation]) -> Fault {
         match (self.flavour, found) {
             (Flavour::Ec2, [Violation { path, value: None, .. }, ..]) => {

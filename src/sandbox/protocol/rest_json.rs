@@ -16,7 +16,8 @@ use super::{Decoded, Request, Response, Service, collect, constraint, full, json
 use crate::sandbox::call::{Call, Fault, Operation};
 use crate::sandbox::world::World;
 
-/// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction [D: Lambda limits].
+/// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction
+/// (docs/aws/lambda.md#limits).
 const LARGEST_BODY: usize = 80 << 20;
 
 /// A service of this protocol.

@@ -1,5 +1,5 @@
-//! The SageMaker runtime: `InvokeEndpoint` (aws-facts §7.6). Whatever predicts is behind
-//! [`super::sagemaker::work::Work`]; here are the refusals, the limits, and the choice of the variant.
+//! The SageMaker runtime: `InvokeEndpoint` (docs/aws/sagemaker-endpoints.md#invoking). Whatever predicts is
+//! behind [`super::sagemaker::work::Work`]; here are the refusals, the limits, and the choice of the variant.
 
 use std::time::{Duration, Instant};
 

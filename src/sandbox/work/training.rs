@@ -1,4 +1,4 @@
-//! Training jobs as local processes (aws-facts §5.2 to §5.8).
+//! Training jobs as local processes (docs/aws/sagemaker-training.md).
 //!
 //! One process plays the first instance, whatever `InstanceCount` says. Data and code come from the sandbox's S3, and
 //! results go there. `Pipe` mode and images without script mode are refused: the job fails and says so.
@@ -76,7 +76,8 @@ pub fn stop(job: &Job) {
     }
 }
 
-/// `POST /_sandbox/interrupt {"job": …, "region": …}`: takes a spot job's instance away (aws-facts §5.6).
+/// `POST /_sandbox/interrupt {"job": …, "region": …}`: takes a spot job's instance away
+/// (docs/aws/sagemaker-training.md#spot).
 pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
     let name = posted["job"].as_str().unwrap_or_default();
     let job = Job::new(world, posted["region"].as_str().unwrap_or(&world.region), name);
@@ -90,7 +91,8 @@ pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
     }
 }
 
-/// Attempt after attempt, for as long as a spot job may wait and run in all (aws-facts §5.6).
+/// Attempt after attempt, for as long as a spot job may wait and run in all
+/// (docs/aws/sagemaker-training.md#spot).
 async fn run(job: &Job, signals: &Signals) -> End {
     let document = job.document().unwrap_or_default();
     let world = &job.world;
@@ -363,7 +365,8 @@ pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
     serde_json::from_value(map.clone()).unwrap_or_default()
 }
 
-/// AWS's SDK writes hyperparameters as JSON, so a text comes in quotes; others write it as it is (aws-facts §5.5).
+/// AWS's SDK writes hyperparameters as JSON, so a text comes in quotes; others write it as it is
+/// (docs/aws/sagemaker-training.md#script-mode).
 fn decoded(text: &str) -> String {
     serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
 }

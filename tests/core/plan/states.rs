@@ -405,7 +405,7 @@ fn equal_plans_have_equal_fingerprints() {
     assert_ne!(one, Account::default().plan(&files.desired(), DEPLOY).fingerprint());
 }
 
-/// break.md [10]: what was trained is trained again when a model needs it, and only then.
+/// What was trained is trained again when a model needs it, and only then.
 #[test]
 fn a_lost_output_is_made_again_when_it_is_needed() {
     let want = Files::new().desired();

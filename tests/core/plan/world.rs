@@ -182,7 +182,8 @@ impl Account {
                 Op::Update { changes, .. } => {
                     let node = want.node(&step.target).unwrap();
                     self.needs_are_there(node, want);
-                    // aws-facts §8.3: a scaled variant cannot change its instance type.
+                    // docs/aws/sagemaker-endpoints.md#updating-under-autoscaling: a scaled variant cannot
+                    // change its instance type.
                     let detach = changes.iter().any(|c| c.needs == Needs::Detach);
                     let scaled = self.things.keys().any(|(kind, _)| *kind == KindName::Autoscaling);
                     assert!(!(detach && scaled), "{} is updated under scaling", step.target);

@@ -1,5 +1,5 @@
-//! Application Auto Scaling: targets, policies and activities (aws-facts §9). [`watch()`] follows the metrics and calls
-//! [`Target::scale`].
+//! Application Auto Scaling: targets, policies and activities (docs/aws/autoscaling.md). [`watch()`] follows
+//! the metrics and calls [`Target::scale`].
 
 mod policy;
 mod target;
@@ -97,7 +97,8 @@ fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(400, INVALID, message)
 }
 
-/// Whether a variant is a scalable target, which binds its instance type (aws-facts §8.3).
+/// Whether a variant is a scalable target, which binds its instance type
+/// (docs/aws/sagemaker-endpoints.md#updating-under-autoscaling).
 pub fn scales_variant(world: &World, region: &str, endpoint: &str, variant: &str) -> bool {
     let resource = format!("endpoint/{endpoint}/variant/{variant}");
     [INSTANCES, SERVERLESS]
@@ -123,7 +124,7 @@ fn target_of(doc: &Value) -> Option<Target> {
     Target::new(namespace?, resource?, dimension?)
 }
 
-/// DeleteEndpoint deregisters the targets of its variants (aws-facts §9.5).
+/// DeleteEndpoint deregisters the targets of its variants (docs/aws/autoscaling.md#removing-a-target).
 pub fn forget_endpoint(world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
     for (target, _) in targets(world, region) {
         if matches!(&target.kind, Kind::Variant { endpoint: known, .. } if known == endpoint) {
@@ -190,7 +191,7 @@ fn register(call: &Call) -> Answer {
     Ok(json!({"ScalableTargetARN": arn}))
 }
 
-/// The live capacity is moved into the range (aws-facts §9.2).
+/// The live capacity is moved into the range (docs/aws/autoscaling.md#registering-a-target).
 fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Fault> {
     let Some(capacity) = target.capacity(&call.world, &call.region) else { return Ok(()) };
     let within = capacity.clamp(least, most);

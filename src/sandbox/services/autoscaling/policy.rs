@@ -1,4 +1,5 @@
-//! Scaling policies, and the two alarms that AWS makes for each that tracks a target (aws-facts §9.3).
+//! Scaling policies, and the two alarms that AWS makes for each that tracks a target
+//! (docs/aws/autoscaling.md#target-tracking).
 
 use serde_json::{Value, json};
 
@@ -92,7 +93,7 @@ fn check_tracking(target: &Target, tracking: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One of the two alarms of a policy that tracks a target (aws-facts §9.3).
+/// One of the two alarms of a policy that tracks a target (docs/aws/autoscaling.md#target-tracking).
 #[derive(Debug)]
 pub(super) struct Side {
     name: &'static str,

@@ -1,5 +1,5 @@
-//! How target tracking decides (aws-facts §9.3): from what was measured to a capacity. Nothing here looks at anything
-//! but its arguments.
+//! How target tracking decides (docs/aws/autoscaling.md#target-tracking): from what was measured to a
+//! capacity. Nothing here looks at anything but its arguments.
 
 use serde_json::Value;
 

@@ -55,7 +55,7 @@ pub(super) fn put_metric_alarm(call: &Call) -> Answer {
     let length = period(&call.input["Period"])?;
     let periods =
         call.number("EvaluationPeriods").and_then(|periods| u64::try_from(periods).ok()).unwrap_or(1);
-    // [D: CloudWatch, PutMetricAlarm "EvaluationPeriods"]
+    // docs/aws/cloudwatch.md#alarms
     if periods.saturating_mul(length) > WEEK {
         let message = "Metrics cannot be checked across more than seven days (EvaluationPeriods * Period must be <= 604800)";
         return Err(Fault::new(400, "ValidationError", message));
@@ -120,7 +120,7 @@ pub(super) fn delete_alarms(call: &Call) -> Answer {
 }
 
 /// `OK`, `ALARM` or `INSUFFICIENT_DATA`: M of the last N whole periods breach the threshold
-/// [D: CloudWatch, AlarmThatSendsEmail "Evaluating an alarm"].
+/// (docs/aws/cloudwatch.md#alarms).
 pub fn state_of(world: &World, region: &str, alarm: &Value) -> &'static str {
     let number = |name: &str| alarm[name].as_u64();
     let Ok(length) = period(&alarm["Period"]) else { return "INSUFFICIENT_DATA" };
@@ -162,7 +162,7 @@ pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
         _ if breaching >= needed => "ALARM",
         // What is missing does not count: the points that are there decide, as soon as the oldest of them is as old as
         // the alarm needs points. AWS keeps the state until then, which is that of an alarm without data at first
-        // [D: CloudWatch, alarms-and-missing-data "Avoiding premature transitions to alarm state"].
+        // (docs/aws/cloudwatch.md#alarms).
         "missing" | "ignore" if there == 0 => "INSUFFICIENT_DATA",
         "missing" | "ignore" if breaching == there && oldest >= needed => "ALARM",
         "missing" | "ignore" if breaching == there => "INSUFFICIENT_DATA",

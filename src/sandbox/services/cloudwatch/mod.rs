@@ -169,10 +169,10 @@ fn measured(datum: &Value) -> Result<Vec<Statistics>, Fault> {
     Ok(values.iter().enumerate().filter_map(statistics).collect())
 }
 
-/// Data is kept for 455 days [D: CloudWatch, "Metrics retention"].
+/// Data is kept for 455 days (docs/aws/cloudwatch.md#measurements).
 const LONGEST_PERIOD: u64 = 455 * 86_400;
 
-/// How far ahead of now a measurement may be [D: CloudWatch, PutMetricData].
+/// How far ahead of now a measurement may be (docs/aws/cloudwatch.md#measurements).
 const AHEAD: Millis = 2 * 60 * MINUTE;
 
 /// A period in milliseconds: whole minutes, as nothing finer is kept.

@@ -18,13 +18,14 @@ use crate::sandbox::services::ssm::Image;
 use crate::sandbox::store::{Entry, merge};
 use crate::sandbox::tags::{self, Tags};
 
-/// Raw, before base64 (aws-facts §12).
+/// Raw, before base64 (docs/aws/ec2.md#user-data).
 const LONGEST_USER_DATA: usize = 16 * 1_024;
 
 /// So many at once fit under no quota; every one of them is a document.
 const MOST_INSTANCES: u64 = 1_000;
 
-/// How long describing and tagging do not know a new instance (aws-facts §1.4, rule `instance-visibility`).
+/// How long describing and tagging do not know a new instance (docs/aws/errors-and-retries.md#new-instances,
+/// rule `instance-visibility`).
 const VISIBLE_AFTER: Duration = Duration::from_secs(2);
 
 /// A launch that passed all checks.
@@ -128,7 +129,7 @@ impl Launch {
         })
     }
 
-    /// Quotas count vCPUs (aws-facts §12, rule `vcpu-limit`).
+    /// Quotas count vCPUs (docs/aws/ec2.md#quotas, rule `vcpu-limit`).
     fn check_quota(&self, call: &Call) -> Result<(), Fault> {
         if !call.world.enforces(AwsRule::VcpuLimit) && self.count <= MOST_INSTANCES {
             return Ok(());
@@ -182,7 +183,7 @@ impl Launch {
         let private_ip = format!("172.31.{}.{}", self.subnet.third_byte + host % 16, 4 + host % 250);
         let given = &call.input["MetadataOptions"];
         let option = |name: &str, default: &str| given[name].as_str().unwrap_or(default).to_owned();
-        // AL2023 images ask for IMDSv2 by themselves (aws-facts §12).
+        // AL2023 images ask for IMDSv2 by themselves (docs/aws/ec2.md#metadata-service).
         let tokens = if self.image.name.starts_with("al2023") { "required" } else { "optional" };
         let root_volume = json!({
             "volumeId": id("vol", seed, index), "status": "attached", "attachTime": iso8601(now), "deleteOnTermination": true,
@@ -243,7 +244,8 @@ fn check_user_data(call: &Call) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The profile must be there, known to EC2, and have a role (aws-facts §1.4).
+/// The profile must be there, known to EC2, and have a role
+/// (docs/aws/errors-and-retries.md#new-instance-profiles).
 fn profile(call: &Call) -> Result<Option<Profile>, Fault> {
     let wanted = &call.input["IamInstanceProfile"];
     let (kind, name) = match (wanted["Name"].as_str(), wanted["Arn"].as_str()) {

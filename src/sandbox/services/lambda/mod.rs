@@ -1,4 +1,4 @@
-//! Lambda: functions, versions, aliases, provisioned concurrency, invocations (aws-facts §11).
+//! Lambda: functions, versions, aliases, provisioned concurrency, invocations (docs/aws/lambda.md).
 //!
 //! What really runs is behind [`Work`]: without one, everything but `Invoke` works. Documents are in the tables of
 //! [`place`], archives in files.

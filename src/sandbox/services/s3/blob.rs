@@ -17,7 +17,7 @@ use crate::sandbox::world::World;
 /// Where bytes are while they come. What a killed sandbox left there is thrown away at the next start.
 const INCOMING: &str = "s3/incoming";
 
-/// A single PUT or part has at most 5 GiB (aws-facts §3.1).
+/// A single PUT or part has at most 5 GiB (docs/aws/s3.md#limits).
 const LARGEST: u64 = 5 << 30;
 
 /// One read from disk.

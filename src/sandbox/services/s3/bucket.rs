@@ -1,4 +1,4 @@
-//! Buckets: names, regions, and what a new one is like (aws-facts §3.1 to §3.3, §3.6).
+//! Buckets: names, regions, and what a new one is like (docs/aws/s3.md).
 
 use std::ops::Bound;
 
@@ -97,7 +97,7 @@ impl Cx {
     pub(super) fn bucket(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Fault> {
         let bucket = find(&self.world, name)?;
         self.expect_owner(owner)?;
-        // aws-facts §3.2: the answer says the right region, so that a client can find its way.
+        // docs/aws/s3.md#regions: the answer says the right region, so that a client can find its way.
         let region = self.wire.region.as_ref();
         if region.is_some_and(|region| *region != bucket.region)
             && self.world.enforces(AwsRule::S3BucketRegion)
@@ -118,7 +118,7 @@ impl Cx {
     }
 
     /// A bucket that an object is to be written into. With ACLs disabled, only the one that changes nothing may
-    /// be asked for (aws-facts §3.3).
+    /// be asked for (docs/aws/s3.md#defaults-of-a-new-bucket).
     pub(super) fn bucket_to_fill(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Fault> {
         let bucket = self.bucket(name, owner)?;
         let acl = self.wire.acl.as_deref().is_some_and(|acl| acl != "bucket-owner-full-control");
@@ -153,7 +153,8 @@ fn document(bucket: &Bucket) -> Entry {
     json!(bucket).into()
 }
 
-/// Starts and ends of names that AWS keeps for itself (aws-facts §3.1); `s3s` knows the other rules.
+/// Starts and ends of names that AWS keeps for itself (docs/aws/s3.md#bucket-names); `s3s` knows the other
+/// rules.
 const RESERVED_STARTS: &[&str] = &["xn--", "sthree-", "amzn-s3-demo-"];
 const RESERVED_ENDS: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
@@ -180,14 +181,14 @@ pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::Create
     if shelf(&cx.world).insert_new(&name, document(&bucket))? {
         tags::add(&cx.world, &bucket.arn(), cx.wire.tags, "InvalidTag")?;
     } else if region != "us-east-1" || find(&cx.world, &name)?.region != region {
-        // The oldest region alone forgives (aws-facts §3.2).
+        // The oldest region alone forgives (docs/aws/s3.md#regions).
         let message = "Your previous request to create the named bucket succeeded and you already own it.";
         return Err(Fault::new(409, "BucketAlreadyOwnedByYou", message));
     }
     Ok(dto::CreateBucketOutput { location: Some(format!("/{name}")) })
 }
 
-/// us-east-1 takes no constraint, every other region its own name (aws-facts §3.2).
+/// us-east-1 takes no constraint, every other region its own name (docs/aws/s3.md#creating-a-bucket).
 fn check_location(world: &World, region: &str, constraint: Option<&str>) -> Result<(), Fault> {
     if !world.enforces(AwsRule::S3LocationConstraint) {
         return Ok(());
@@ -230,7 +231,8 @@ pub async fn location(
     Ok(dto::GetBucketLocationOutput { location_constraint: constraint.map(Into::into) })
 }
 
-/// Refused while any version or delete marker is left; unfinished uploads do not count (aws-facts §3.6).
+/// Refused while any version or delete marker is left; unfinished uploads do not count
+/// (docs/aws/s3.md#deleting-a-bucket).
 pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::DeleteBucketOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let store = &cx.world.store;

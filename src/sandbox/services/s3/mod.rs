@@ -228,7 +228,7 @@ impl S3Access for Gate {
             if !INPUTS.iter().any(|input| input.strip_suffix("Input") == Some(&operation)) {
                 return Err(Fault::not_implemented("s3", &operation));
             }
-            // aws-facts §3.1
+            // docs/aws/s3.md#deleting-many-objects
             if operation == "DeleteObjects" && unchecked && self.0.enforces(AwsRule::S3DeleteNeedsChecksum) {
                 let message = "Missing required header for this request: Content-MD5";
                 return Err(Fault::new(400, "InvalidRequest", message));

@@ -15,7 +15,7 @@ use crate::sandbox::clock::Millis;
 use crate::sandbox::tags::Tags;
 use crate::sandbox::world::World;
 
-/// An upload's document. Settings of the bucket are fixed when it begins (aws-facts §3.5).
+/// An upload's document. Settings of the bucket are fixed when it begins (docs/aws/s3.md#multipart-uploads).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Upload {
     pub id: String,

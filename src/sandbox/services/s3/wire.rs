@@ -245,7 +245,7 @@ impl Input {
 const LONGEST_LINE: usize = 16 << 10;
 
 /// `aws-chunked`: chunks of `<hex length>[;chunk-signature=…]`, a last one of length 0, then trailing headers
-/// [D: AmazonS3/latest/API/sigv4-streaming-trailers].
+/// (docs/aws/s3.md#checksums).
 struct Decoder {
     input: Input,
     state: State,

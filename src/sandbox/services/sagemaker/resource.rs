@@ -10,7 +10,8 @@ use crate::sandbox::store::{Entry, merge};
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
-/// Nearly every refusal of SageMaker has this code, also "not found" (aws-facts §4.2).
+/// Nearly every refusal of SageMaker has this code, also "not found"
+/// (docs/aws/sagemaker.md#not-found-and-wrong-state).
 pub const INVALID: &str = "ValidationException";
 
 /// A refusal with [`INVALID`].
@@ -18,7 +19,8 @@ pub fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(400, INVALID, message)
 }
 
-/// A `FailureReason` holds 1024 characters (aws-facts §5.3, §7.4).
+/// A `FailureReason` holds 1024 characters (docs/aws/sagemaker-training.md#failure-reasons,
+/// docs/aws/sagemaker-endpoints.md#endpoint-states).
 pub fn failure_reason(text: &str) -> String {
     text.chars().take(1024).collect()
 }
@@ -44,7 +46,8 @@ pub struct Kind {
     pub summary: &'static [&'static str],
     /// `SortBy` and `SortOrder` of a list that names none.
     pub order: (&'static str, &'static str),
-    /// ListTrainingJobs takes a page first and filters it by status then (aws-facts §5.9).
+    /// ListTrainingJobs takes a page first and filters it by status then
+    /// (docs/aws/sagemaker-training.md#listing).
     pub filters_pages: bool,
     /// The refusals of an unknown name and of one that is taken, by ARN.
     pub missing: fn(&str) -> Fault,

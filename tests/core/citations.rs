@@ -1,0 +1,245 @@
+//! What comments and pages cite is there: pages, their headings, records of decisions, and the files that the
+//! guides list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use regex_lite::Regex;
+
+struct Text {
+    path: String,
+    text: String,
+}
+
+impl Text {
+    fn is_page(&self) -> bool {
+        self.path.ends_with(".md")
+    }
+
+    /// Its lines with their numbers. Of code, what is behind the first mark of a comment; of pages and of Python,
+    /// where comments are strings too, everything.
+    fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mark = match self.path.rsplit('.').next().unwrap() {
+            "rs" => "//",
+            "toml" | "sh" | "yml" => "#",
+            _ => "",
+        };
+        let lines = self.text.lines().enumerate();
+        lines.filter_map(move |(n, line)| Some((n + 1, &line[line.find(mark)?..])))
+    }
+
+    /// Its lines with their numbers, without those of blocks of code.
+    fn unfenced(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut fenced = false;
+        self.text.lines().enumerate().filter_map(move |(n, line)| {
+            let fence = line.trim_start().starts_with("```");
+            fenced ^= fence;
+            (!fenced && !fence).then_some((n + 1, line))
+        })
+    }
+
+    /// The anchors of its headings, as GitHub makes them.
+    fn anchors(&self) -> BTreeSet<String> {
+        let mut anchors = BTreeSet::new();
+        for (_, line) in self.unfenced().filter(|(_, line)| line.starts_with('#')) {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+            let again = (1..).map(|n| format!("{anchor}-{n}"));
+            let free = std::iter::once(anchor.clone()).chain(again).find(|a| !anchors.contains(a));
+            anchors.extend(free);
+        }
+        anchors
+    }
+}
+
+fn texts() -> Vec<Text> {
+    const MADE: &[&str] = &[".opsctl", "__pycache__", "target"];
+    const KNOWN: &[&str] = &["rs", "md", "toml", "py", "sh", "yml"];
+    fn walk(path: &Path, texts: &mut Vec<Text>) {
+        if path.is_dir() && !MADE.iter().any(|made| path.ends_with(made)) {
+            for entry in std::fs::read_dir(path).unwrap() {
+                walk(&entry.unwrap().path(), texts);
+            }
+        } else if path.extension().is_some_and(|e| KNOWN.iter().any(|known| e == *known)) {
+            let text = std::fs::read_to_string(path).unwrap();
+            texts.push(Text { path: path.to_str().unwrap().to_owned(), text });
+        }
+    }
+    let mut texts = Vec::new();
+    for top in ["src", "tests", "config", "docs", ".github", ".config"] {
+        walk(Path::new(top), &mut texts);
+    }
+    let files = std::fs::read_dir(".").unwrap().map(|entry| entry.unwrap().path());
+    for file in files.filter(|path| path.is_file()) {
+        walk(file.strip_prefix(".").unwrap(), &mut texts);
+    }
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
+    texts
+}
+
+fn pages(texts: &[Text]) -> BTreeMap<&str, BTreeSet<String>> {
+    texts.iter().filter(|t| t.is_page()).map(|t| (t.path.as_str(), t.anchors())).collect()
+}
+
+/// What a link says, as a path from the top.
+fn from_top(page: &str, link: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in Path::new(page).parent().unwrap().join(link).components() {
+        match part {
+            Component::ParentDir => assert!(path.pop(), "{page}: {link} leads out of the repository"),
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    path
+}
+
+/// The links of a page that stay in the repository: line, target, anchor.
+fn links(page: &Text) -> Vec<(usize, PathBuf, Option<String>)> {
+    let link = Regex::new(r"\]\(<?([^)>\s]+)>?\)|^\s*\[[^\]]+\]:\s+<?(\S+?)>?\s*$").unwrap();
+    let code = Regex::new(r"`[^`]*`").unwrap();
+    let mut links = Vec::new();
+    for (n, line) in page.unfenced() {
+        let line = code.replace_all(line, "``");
+        for found in link.captures_iter(&line) {
+            let target = found.get(1).or(found.get(2)).unwrap().as_str();
+            if target.contains("://") {
+                continue;
+            }
+            let (path, anchor) =
+                target.split_once('#').map_or((target, None), |(p, a)| (p, Some(a.to_owned())));
+            let path = if path.is_empty() { page.path.clone().into() } else { from_top(&page.path, path) };
+            links.push((n, path, anchor));
+        }
+    }
+    links
+}
+
+#[test]
+fn nothing_cites_what_is_not_in_the_repository() {
+    // Marks of documents that the founders had and the repository has not.
+    let dead =
+        Regex::new(r"aws.facts|§|\bD(1[0-6]|[1-9])\b|\[[MDWF]:|\bissue \d{1,2}\b|\.\./shared").unwrap();
+    let elsewhere = Regex::new(r"RFC \d+,? §|https?://\S+").unwrap();
+    let page = Regex::new(r"[\w./-]*\w\.md\b").unwrap();
+    let mut wrong = Vec::new();
+    for text in texts() {
+        let folder = Path::new(&text.path).parent().unwrap();
+        for (n, line) in text.prose() {
+            let line = elsewhere.replace_all(line, "");
+            wrong.extend(dead.find_iter(&line).map(|m| format!("{}:{n}: {}", text.path, m.as_str())));
+            // Links of pages have a test of their own.
+            if line.contains(".md") && !text.is_page() {
+                let pages = page.find_iter(&line).map(|m| m.as_str());
+                let missing = pages.filter(|p| !Path::new(p).exists() && !folder.join(p).exists());
+                wrong.extend(missing.map(|p| format!("{}:{n}: {p}", text.path)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "cite docs/<page>.md#<heading>:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_cited_heading_and_decision_is_there() {
+    let texts = texts();
+    let pages = pages(&texts);
+    let decisions: BTreeSet<&str> =
+        pages.keys().filter_map(|p| p.strip_prefix("docs/decisions/")?.get(..4)).collect();
+    let cited = Regex::new(r"\b(docs/[\w/-]+\.md)(#[\w-]+)?").unwrap();
+    let decided = Regex::new(r"\bdocs/decisions/(\d{4})\b").unwrap();
+    let elsewhere = Regex::new(r"https?://\S+").unwrap();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for text in &texts {
+        for (n, line) in text.prose().filter(|(_, line)| line.contains("docs/")) {
+            let line = elsewhere.replace_all(line, "");
+            for found in cited.captures_iter(&line) {
+                let anchor = found.get(2).map(|a| &a.as_str()[1..]);
+                let there = pages.get(&found[1]).is_some_and(|page| anchor.is_none_or(|a| page.contains(a)));
+                count += 1;
+                if !there {
+                    wrong.push(format!("{}:{n}: {}", text.path, &found[0]));
+                }
+            }
+            for found in decided.captures_iter(&line).filter(|found| !decisions.contains(&found[1])) {
+                wrong.push(format!("{}:{n}: {}", text.path, &found[0]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not in docs/:\n{}", wrong.join("\n"));
+    assert!(count > 200, "only {count} citations were found: does this test still read them?");
+}
+
+#[test]
+fn links_lead_somewhere_and_every_page_is_linked() {
+    let texts = texts();
+    let pages = pages(&texts);
+    let mut linked = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for page in texts.iter().filter(|t| t.is_page()) {
+        for (n, target, anchor) in links(page) {
+            let name = target.to_str().unwrap();
+            let there = match anchor {
+                Some(anchor) => pages.get(name).is_some_and(|page| page.contains(&anchor)),
+                None => target.exists(),
+            };
+            if !there {
+                wrong.push(format!("{}:{n}: {name}", page.path));
+            }
+            if name != page.path {
+                linked.insert(name.to_owned());
+            }
+        }
+    }
+    let unlinked = pages.keys().filter(|p| p.starts_with("docs/") && !linked.contains(**p));
+    wrong.extend(unlinked.map(|p| format!("{p}: no page links to it")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_index_of_decisions_has_them_all() {
+    let texts = texts();
+    let index = texts.iter().find(|t| t.path == "docs/decisions/README.md").unwrap();
+    let listed: BTreeSet<PathBuf> = links(index).into_iter().map(|(_, path, _)| path).collect();
+    let records = pages(&texts).into_keys().filter(|p| p.starts_with("docs/decisions/") && *p != index.path);
+    let missing: Vec<&str> = records.filter(|p| !listed.contains(Path::new(p))).collect();
+    assert!(missing.is_empty(), "not in {}: {missing:?}", index.path);
+}
+
+#[test]
+fn the_files_that_pages_name_are_there() {
+    let file = Regex::new(r"`((?:src|tests|config)/[\w./-]+)`").unwrap();
+    let mut wrong = Vec::new();
+    for page in texts().iter().filter(|t| t.is_page() && t.path.starts_with("docs/")) {
+        for (n, line) in page.unfenced() {
+            let named = file.captures_iter(line).map(|found| found.get(1).unwrap().as_str());
+            wrong.extend(named.filter(|p| !Path::new(p).exists()).map(|p| format!("{}:{n}: {p}", page.path)));
+        }
+    }
+    assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
+}
+
+/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line gives it.
+#[test]
+fn the_files_that_guides_list_are_there() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for guide in texts().iter().filter(|t| t.path.starts_with("docs/guides/")) {
+        let mut given: Option<Vec<(String, &str)>> = None;
+        for (n, line) in guide.text.lines().enumerate() {
+            if let Some(values) = line.strip_prefix("```files") {
+                let pairs = values.split_whitespace().map(|pair| pair.split_once('=').expect("key=value"));
+                given = Some(pairs.map(|(key, value)| (format!("<{key}>"), value)).collect());
+            } else if line.starts_with("```") {
+                given = None;
+            } else if let Some(given) = &given {
+                let path = given.iter().fold(line.to_owned(), |path, (key, value)| path.replace(key, value));
+                count += 1;
+                if !Path::new(&path).exists() {
+                    wrong.push(format!("{}:{}: {path}", guide.path, n + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "files that guides list moved or went:\n{}", wrong.join("\n"));
+    assert!(count > 20, "only {count} paths were found");
+}
