@@ -15,7 +15,7 @@ SIZE = (96, 72)
 
 
 def draw(breed: int, number: int) -> Image.Image:
-    """A round head with ears: one coat colour per breed, another place per image."""
+    """A round head with ears: one coat color per breed, another place per image."""
     coat = (60 + 35 * breed, 190 - 30 * breed, 50 + 20 * breed)
     x, y = 34 + 6 * number, 22 + 3 * number
     image = Image.new("RGB", SIZE, (225, 230, 235))

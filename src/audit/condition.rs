@@ -113,7 +113,7 @@ impl<'a> Operator<'a> {
 /// What kind of fact a condition key is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fact {
-    /// Always in the request, and no secret: region, time, TLS, the role's own account and organisation.
+    /// Always in the request, and no secret: region, time, TLS, the role's own account and organization.
     Ambient,
     /// The caller chooses the value.
     Chosen,
@@ -273,7 +273,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("iam:passedtoservice", "\u{1}.amazonaws.com"),
 ];
 
-/// Whether a pattern fits every value that a key can have: `*`, and `o-*` for an organisation.
+/// Whether a pattern fits every value that a key can have: `*`, and `o-*` for an organization.
 fn fits_any(key: &str, value: &str) -> bool {
     let shape = || SHAPES.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
     pattern::is_everything(value) || shape().is_some_and(|(_, shape)| pattern::matches(value, shape))
@@ -369,7 +369,7 @@ pub fn admits(c: &Condition, value: &str) -> Option<bool> {
 /// Whether a key is in every request.
 pub fn always_there(key: &str) -> bool {
     matches!(fact(key), Fact::Ambient | Fact::Telling { always: true }) && key.starts_with("aws:")
-        // Only in those of members of an organisation, and of requests for resources.
+        // Only in those of members of an organization, and of requests for resources.
         && !["org", "resource", "sourceip"].iter().any(|part| key.contains(part))
 }
 

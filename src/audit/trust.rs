@@ -84,7 +84,7 @@ impl<'a> Principal<'a> {
 /// One Allow statement of a trust policy that lets somebody in, less what the Deny statements beside it take away.
 #[derive(Clone, Debug)]
 pub struct Admission<'a> {
-    /// With the conditions that a Deny imposes: "denied unless in the organisation" is a condition on it.
+    /// With the conditions that a Deny imposes: "denied unless in the organization" is a condition on it.
     pub statement: Cow<'a, Statement>,
     pub index: usize,
     pub principals: Vec<Principal<'a>>,

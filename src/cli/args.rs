@@ -54,7 +54,7 @@ pub struct Global {
     /// Write results for people or for programs
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
-    /// Use colour
+    /// Use color
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
     /// Print results and errors only
@@ -312,7 +312,7 @@ pub struct ScaleArgs {
     /// Keep at most this many instances
     #[arg(long, value_name = "N")]
     pub max: Option<i64>,
-    /// Keep this many environments of the function initialised
+    /// Keep this many environments of the function initialized
     #[arg(long, value_name = "N")]
     pub provisioned_concurrency: Option<i64>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The terminal, decided once: which streams are terminals, colour, quiet, format. stdout is the result, stderr the
+//! The terminal, decided once: which streams are terminals, color, quiet, format. stdout is the result, stderr the
 //! talk.
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -25,7 +25,7 @@ pub enum Format {
     Json,
 }
 
-/// When to use colour.
+/// When to use color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
     #[default]

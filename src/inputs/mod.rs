@@ -28,7 +28,7 @@ pub struct Source {
 /// What a folder is read for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UseAs {
-    /// Packed into an archive: contents are kept, `.gitignore` is honoured, caches are left out.
+    /// Packed into an archive: contents are kept, `.gitignore` is honored, caches are left out.
     Code,
     /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders usually
     /// are in it; `.opsctlignore` and the patterns (gitignore syntax) do.

@@ -1,4 +1,4 @@
-//! Styles by meaning, not by colour.
+//! Styles by meaning, not by color.
 
 use anstyle::{AnsiColor, Style};
 

@@ -127,7 +127,7 @@ async fn unbroken(answer: impl Future<Output = Response>) -> Result<Response, Fa
 /// A refusal before a service could word it.
 fn refusal(fault: &Fault, is_form: bool, request_id: &str) -> Response {
     match is_form {
-        true => query::render_fault(fault, query::Flavour::Query, "", request_id),
+        true => query::render_fault(fault, query::Flavor::Query, "", request_id),
         false => json11::render(fault, "application/x-amz-json-1.1"),
     }
 }
@@ -142,9 +142,9 @@ fn find<'a>(services: &'a Services, head: &Parts) -> Result<&'a dyn Service, Fau
         if let Some(service) = all().find(|service| service.is_public(head)) {
             return Ok(service);
         }
-        let is_anothers = all().any(|service| service.claims(head)) || is_form(&head.headers);
+        let claimed = all().any(|service| service.claims(head)) || is_form(&head.headers);
         return all()
-            .find(|service| service.name() == "s3" && !is_anothers)
+            .find(|service| service.name() == "s3" && !claimed)
             .ok_or_else(|| Fault::new(403, "MissingAuthenticationToken", "Missing Authentication Token"));
     };
     // Regions are in names of files.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How `opsctl upload` compares: to the least that a client must do (`floor`), and to the neighbouring tools.
+"""How `opsctl upload` compares: to the least that a client must do (`floor`), and to the neighboring tools.
 
     cargo build --release
     python3 tests/bench/upload.py            # all cases, 3 interleaved rounds: about 40 minutes, 6 GB below target/bench

@@ -36,7 +36,7 @@ pub fn read(document: &Document, environment: &str) -> Project {
     Project { document: config.document, desired, problems }
 }
 
-/// Reads a text as if it were `file`, and gives all that is said about it, without colours.
+/// Reads a text as if it were `file`, and gives all that is said about it, without colors.
 pub fn said_about(file: &Path, text: String, environment: &str) -> (Option<Project>, String) {
     match Document::parse(file, text) {
         Ok(document) => {

@@ -1,4 +1,4 @@
-//! What a person has who comes back in a month: a config, and the folders that it names gone or spoilt.
+//! What a person has who comes back in a month: a config, and the folders that it names gone or spoiled.
 
 use std::fs;
 

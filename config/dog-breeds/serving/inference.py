@@ -94,7 +94,7 @@ def output_fn(logits, accept):
 
 
 def open_image(content):
-    """The photograph, with three colours whatever the file had (grey, palette, transparency)."""
+    """The photograph, with three colors whatever the file had (grey, palette, transparency)."""
     try:
         image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
         if image.width * image.height > PIXELS:

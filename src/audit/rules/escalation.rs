@@ -112,7 +112,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::High,
         title: "The role can hand out rights through Identity Center",
         what: "The role may change what a permission set allows, or assign one.",
-        why: "Permission sets reach every account of the organisation.",
+        why: "Permission sets reach every account of the organization.",
         fix: "Leave these actions to the role that administers Identity Center.",
         page: "https://docs.aws.amazon.com/singlesignon/latest/userguide/iam-auth-access-using-id-policies.html",
         check: Check::Role(identity_center),

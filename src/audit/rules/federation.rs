@@ -59,7 +59,7 @@ fn is_eks(host: &str) -> bool {
     host.starts_with("oidc.eks.")
 }
 
-/// Providers whose address already names the customer: every subject is of one organisation.
+/// Providers whose address already names the customer: every subject is of one organization.
 fn is_own_tenant(host: &str) -> bool {
     const TENANTS: [&str; 9] = [
         // An enterprise of GitHub that has its own issuer; the shared one has no path.
@@ -76,7 +76,7 @@ fn is_own_tenant(host: &str) -> bool {
     TENANTS.iter().any(|tenant| host.starts_with(tenant)) || host.contains("/id/")
 }
 
-/// Claims of GitHub and GitLab that fix the organisation as well as the subject does.
+/// Claims of GitHub and GitLab that fix the organization as well as the subject does.
 const OWNER_CLAIMS: &[&str] = &[
     ":repository_owner_id",
     ":repository_owner",
@@ -197,7 +197,7 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
         Some(match subject.fixed.is_empty() {
             true => format!("{} with any subject", subject.host),
             false => {
-                format!("{} with subject {}, which is not one organisation's", subject.host, subject.shown())
+                format!("{} with subject {}, which is not one organization's", subject.host, subject.shown())
             }
         })
     })

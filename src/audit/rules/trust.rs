@@ -29,7 +29,7 @@ pub const RULES: &[Rule] = &[
         title: "Anybody may assume the role",
         what: "The trust policy lets in every principal of every account, without a condition that names who.",
         why: "Whoever learns the ARN has the role's rights.",
-        fix: "Name the principals, or at least the organisation with aws:PrincipalOrgID.",
+        fix: "Name the principals, or at least the organization with aws:PrincipalOrgID.",
         page: PRINCIPAL,
         check: Check::Role(public),
     },
@@ -37,9 +37,9 @@ pub const RULES: &[Rule] = &[
         id: "IAM302",
         slug: "org-wide",
         severity: Severity::Low,
-        title: "The whole organisation may assume the role",
-        what: "The trust policy lets in every principal, held back only by the organisation.",
-        why: "The weakest account of the organisation decides who has the role.",
+        title: "The whole organization may assume the role",
+        what: "The trust policy lets in every principal, held back only by the organization.",
+        why: "The weakest account of the organization decides who has the role.",
         fix: "Add a condition on aws:PrincipalArn, or on aws:PrincipalOrgPaths with the unit that needs it.",
         page: PRINCIPAL,
         check: Check::Role(org_wide),
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
         slug: "oidc-subject",
         severity: Severity::Critical,
         title: "Strangers at the identity provider may assume the role",
-        what: "The trust in an OIDC provider does not fix the subject to one organisation.",
+        what: "The trust in an OIDC provider does not fix the subject to one organization.",
         why: "Everybody with an account at the provider can make a token that fits.",
         fix: "Fix the subject, for GitHub with StringLike token.actions.githubusercontent.com:sub = repo:ORG/REPO:environment:NAME.",
         page: OIDC,
@@ -82,7 +82,7 @@ pub const RULES: &[Rule] = &[
         slug: "oidc-any-ref",
         severity: Severity::Medium,
         title: "Any branch or pull request may assume the role",
-        what: "The subject names an organisation or repository, and leaves branch, tag and environment open.",
+        what: "The subject names an organization or repository, and leaves branch, tag and environment open.",
         why: "Whoever may open a branch can run with the role, before any review.",
         fix: "Fix `environment:NAME` or `ref:refs/heads/main` in the subject.",
         page: OIDC,
@@ -240,7 +240,7 @@ pub(super) fn objections<'a>(
     (!found.is_empty()).then(|| Hit::new(cause, found.into_iter().map(|(_, line)| line).collect()))
 }
 
-const ORGANISATION: &[&str] =
+const ORGANIZATION: &[&str] =
     &["aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"];
 
 /// Keys that tell whose principal calls. The external id is not among them: strangers may know it.
@@ -286,7 +286,7 @@ fn names_account(arn: &str) -> bool {
 
 fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |a: &Admission<'_>| {
-        let told = tells_whose(a) || a.fixes_any(|key| ORGANISATION.contains(&key));
+        let told = tells_whose(a) || a.fixes_any(|key| ORGANIZATION.contains(&key));
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
         lets_anyone(a) && !told && !by_token
@@ -306,8 +306,8 @@ pub(super) fn lets_strangers_in(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
 fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let wide =
-            lets_anyone(a) && a.fixes_any(|key| ORGANISATION.contains(&key)) && !a.fixes_any(is_identity_key);
-        wide.then(|| "every principal of the organisation".into())
+            lets_anyone(a) && a.fixes_any(|key| ORGANIZATION.contains(&key)) && !a.fixes_any(is_identity_key);
+        wide.then(|| "every principal of the organization".into())
     })
 }
 
@@ -336,7 +336,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             // A foreign role of people who bring MFA is not a third party acting for many customers.
             .filter(|(_, p)| !(matches!(p, Principal::Named { .. }) && a.asks_for_mfa()))
             .collect();
-        let ours = a.fixes_any(|key| ORGANISATION.contains(&key));
+        let ours = a.fixes_any(|key| ORGANIZATION.contains(&key));
         if foreign.is_empty() || a.fixes("sts:ExternalId") || ours {
             return None;
         }
@@ -349,7 +349,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 
 fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
-        let told = a.fixes("aws:PrincipalArn") || a.fixes_any(|key| ORGANISATION.contains(&key));
+        let told = a.fixes("aws:PrincipalArn") || a.fixes_any(|key| ORGANIZATION.contains(&key));
         let roots: Vec<_> = foreign(cx, a)
             .into_iter()
             .filter(|(account, p)| {
@@ -374,7 +374,7 @@ const SENDS_SOURCE: &[&str] =
 fn confused_deputy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let told = a.negated
-            || a.fixes_any(|key| key == "aws:sourceaccount" || ORGANISATION.contains(&key))
+            || a.fixes_any(|key| key == "aws:sourceaccount" || ORGANIZATION.contains(&key))
             || a.fixing("aws:SourceArn").any(|c| c.values.iter().all(|arn| names_account(arn)));
         let deputies = a.principals.iter().filter_map(|p| match p {
             Principal::Service(name) => name.strip_suffix(".amazonaws.com"),

@@ -211,8 +211,8 @@ def main():
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
         f"{members} members of {sum(map(len, SENT.values()))} operations, and {regions} regions, as of {date}.\n\n"
-        "| package | version | licence | SHA-256 of the wheel |\n|---|---|---|---|\n"
-        + "".join(f"| {n} | {v} | {licence} | `{sha}` |\n" for n, v, licence, sha in SOURCES)
+        "| package | version | license | SHA-256 of the wheel |\n|---|---|---|---|\n"
+        + "".join(f"| {n} | {v} | {license} | `{sha}` |\n" for n, v, license, sha in SOURCES)
         + "\n| file | bytes | SHA-256 |\n|---|---|---|\n"
         + rows
     )

@@ -67,7 +67,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     until_ready(cx, function, || Probe::Absent).await
 }
 
-/// Waits until every environment is initialised; one that cannot be is a failure with Lambda's reason. A function
+/// Waits until every environment is initialized; one that cannot be is a failure with Lambda's reason. A function
 /// without any has nothing to wait for.
 pub async fn ready(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     until_ready(cx, function, || Probe::Ready(())).await

@@ -54,7 +54,7 @@ impl Kind for Concurrency {
     }
 
     fn summary(want: &Spec) -> String {
-        format!("{} initialised environments", want.requested)
+        format!("{} initialized environments", want.requested)
     }
 
     fn usual(verb: Verb) -> Option<Human> {

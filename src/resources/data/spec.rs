@@ -19,7 +19,7 @@ pub struct Data;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Data")]
 pub struct Item {
-    /// The folder, relative to the config file. `.opsctlignore` files in it are honoured.
+    /// The folder, relative to the config file. `.opsctlignore` files in it are honored.
     path: PathBuf,
     /// Only files that match one of these patterns (gitignore syntax); without any, all files.
     #[serde(default)]

@@ -251,7 +251,7 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     })
     .await?;
     // Provisioned concurrency follows the alias to the new version
-    // (docs/aws/lambda.md#provisioned-concurrency), and shows whether it initialises.
+    // (docs/aws/lambda.md#provisioned-concurrency), and shows whether it initializes.
     concurrency::aws::ready(cx, function).await
 }
 

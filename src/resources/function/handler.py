@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Read at import: a function without it fails when it is initialised, before it can serve anybody.
+# Read at import: a function without it fails when it is initialized, before it can serve anybody.
 ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
 
 # SageMaker gives the container 60 s; we wait a little longer, so that its own error arrives rather than our time-out.

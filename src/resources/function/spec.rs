@@ -36,7 +36,7 @@ pub struct Item {
     /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
     #[serde(default = "ninety_seconds")]
     timeout: Human,
-    /// Environments that are always initialised, on the alias `live`.
+    /// Environments that are always initialized, on the alias `live`.
     provisioned_concurrency: Option<i32>,
     /// Environment variables. No secrets.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The query protocol of IAM and STS, and EC2's flavour of it: a form in, XML out.
+//! The query protocol of IAM and STS, and EC2's flavor of it: a form in, XML out.
 //!
 //! Input: `Tags.member.1.Key=a` (query) and `Tag.1.Key=a` (EC2) both become `{"Tags": [{"Key": "a"}]}`, all
 //! values being strings. Output: a JSON object becomes elements; a list becomes `<Name><member>…` (query) or
@@ -28,7 +28,7 @@ const DEEPEST: usize = 32;
 
 /// Which of the two XML dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
+pub enum Flavor {
     Query,
     Ec2,
 }
@@ -38,7 +38,7 @@ pub enum Flavour {
 pub struct Api {
     /// IAM prefix, and the name in a credential scope.
     pub name: &'static str,
-    pub flavour: Flavour,
+    pub flavor: Flavor,
     /// XML namespace of the answers.
     pub namespace: &'static str,
     /// The service's code for an input that breaks a constraint: `ValidationError` for IAM and STS,
@@ -63,7 +63,7 @@ impl Service for Api {
             let request_id = &Visit::of(&head).id;
             match self.answer(world, &head, body).await {
                 Ok((action, output)) => respond(200, "text/xml", self.render(&action, &output, request_id)),
-                Err(fault) => render_fault(&fault, self.flavour, self.namespace, request_id),
+                Err(fault) => render_fault(&fault, self.flavor, self.namespace, request_id),
             }
         })
     }
@@ -99,8 +99,8 @@ impl Api {
     /// EC2 names a missing parameter, one at a time; the others speak of all constraints
     /// (docs/aws/ec2.md#reading-state).
     fn refuse(&self, found: &[Violation]) -> Fault {
-        match (self.flavour, found) {
-            (Flavour::Ec2, [Violation { path, value: None, .. }, ..]) => {
+        match (self.flavor, found) {
+            (Flavor::Ec2, [Violation { path, value: None, .. }, ..]) => {
                 let name = path[..1].to_uppercase() + &path[1..];
                 Fault::new(400, "MissingParameter", format!("The request must contain the parameter {name}"))
             }
@@ -110,62 +110,62 @@ impl Api {
 
     fn render(&self, action: &str, output: &Value, request_id: &str) -> String {
         let mut xml = format!("<{action}Response xmlns=\"{}\">", self.namespace);
-        match self.flavour {
-            Flavour::Query => {
+        match self.flavor {
+            Flavor::Query => {
                 xml.push_str(&format!("<{action}Result>"));
-                write_value(&mut xml, output, self.flavour);
+                write_value(&mut xml, output, self.flavor);
                 xml.push_str(&format!("</{action}Result><ResponseMetadata>"));
-                write_element(&mut xml, "RequestId", &Value::from(request_id), self.flavour);
+                write_element(&mut xml, "RequestId", &Value::from(request_id), self.flavor);
                 xml.push_str("</ResponseMetadata>");
             }
-            Flavour::Ec2 => {
-                write_element(&mut xml, "requestId", &Value::from(request_id), self.flavour);
-                write_value(&mut xml, output, self.flavour);
+            Flavor::Ec2 => {
+                write_element(&mut xml, "requestId", &Value::from(request_id), self.flavor);
+                write_value(&mut xml, output, self.flavor);
             }
         }
         xml + &format!("</{action}Response>")
     }
 }
 
-/// The error document of a flavour.
-pub fn render_fault(fault: &Fault, flavour: Flavour, namespace: &str, request_id: &str) -> Response {
+/// The error document of a flavor.
+pub fn render_fault(fault: &Fault, flavor: Flavor, namespace: &str, request_id: &str) -> Response {
     let mut error = Map::new();
-    if flavour == Flavour::Query {
+    if flavor == Flavor::Query {
         error.insert("Type".into(), Value::from(if fault.status < 500 { "Sender" } else { "Receiver" }));
     }
     error.insert("Code".into(), Value::from(fault.code.as_ref()));
     error.insert("Message".into(), Value::from(fault.message.as_str()));
     error.extend(fault.extra.clone());
     let mut xml = String::new();
-    write_element(&mut xml, "Error", &Value::Object(error), flavour);
-    let xml = match flavour {
-        Flavour::Query => {
+    write_element(&mut xml, "Error", &Value::Object(error), flavor);
+    let xml = match flavor {
+        Flavor::Query => {
             format!(
                 "<ErrorResponse xmlns=\"{namespace}\">{xml}<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
         }
-        Flavour::Ec2 => {
+        Flavor::Ec2 => {
             format!("<Response><Errors>{xml}</Errors><RequestID>{request_id}</RequestID></Response>")
         }
     };
     respond(fault.status, "text/xml", xml)
 }
 
-fn write_value(xml: &mut String, value: &Value, flavour: Flavour) {
+fn write_value(xml: &mut String, value: &Value, flavor: Flavor) {
     match value {
         Value::Null => {}
         Value::Object(members) => {
             for (name, member) in members {
-                write_element(xml, name, member, flavour);
+                write_element(xml, name, member, flavor);
             }
         }
         Value::Array(items) => {
-            let name = match flavour {
-                Flavour::Query => "member",
-                Flavour::Ec2 => "item",
+            let name = match flavor {
+                Flavor::Query => "member",
+                Flavor::Ec2 => "item",
             };
             for item in items {
-                write_element(xml, name, item, flavour);
+                write_element(xml, name, item, flavor);
             }
         }
         Value::String(text) => xml.push_str(&escape(writable(text).as_ref())),
@@ -173,17 +173,17 @@ fn write_value(xml: &mut String, value: &Value, flavour: Flavour) {
     }
 }
 
-fn write_element(xml: &mut String, name: &str, value: &Value, flavour: Flavour) {
+fn write_element(xml: &mut String, name: &str, value: &Value, flavor: Flavor) {
     match (name.strip_suffix("[]"), value) {
         (_, Value::Null) => {}
         (Some(name), Value::Array(items)) => {
             for item in items {
-                write_element(xml, name, item, flavour);
+                write_element(xml, name, item, flavor);
             }
         }
         _ => {
             xml.push_str(&format!("<{name}>"));
-            write_value(xml, value, flavour);
+            write_value(xml, value, flavor);
             xml.push_str(&format!("</{name}>"));
         }
     }
@@ -259,14 +259,14 @@ mod tests {
 
     const API: Api = Api {
         name: "iam",
-        flavour: Flavour::Query,
+        flavor: Flavor::Query,
         namespace: "urn:x",
         invalid: "ValidationError",
         operations: &[],
     };
 
     #[test]
-    fn both_flavours_of_lists_become_arrays() {
+    fn both_flavors_of_lists_become_arrays() {
         let form = b"Action=A&Version=1&Tags.member.1.Key=a&Tags.member.1.Value=1+2%2B&Tags.member.2.Key=b\
             &Filter.1.Name=n&Filter.1.Value.2=y&Filter.1.Value.1=x&Filter.10.Name=z&Empty=";
         assert_eq!(
@@ -290,12 +290,12 @@ mod tests {
     #[test]
     fn an_answer_is_xml_whatever_was_asked() {
         let mut xml = String::new();
-        write_element(&mut xml, "Message", &json!("a\u{0}b\u{1b}[0m\tc\u{ffff}"), Flavour::Query);
+        write_element(&mut xml, "Message", &json!("a\u{0}b\u{1b}[0m\tc\u{ffff}"), Flavor::Query);
         assert_eq!(xml, "<Message>a\u{fffd}b\u{fffd}[0m\tc\u{fffd}</Message>");
     }
 
     #[test]
-    fn answers_are_the_xml_of_their_flavour() {
+    fn answers_are_the_xml_of_their_flavor() {
         let output =
             json!({"Role": {"RoleName": "a<b", "Gone": null, "Tags": [{"Key": "k"}]}, "IsTruncated": false});
         assert_eq!(
@@ -304,7 +304,7 @@ mod tests {
              <RoleName>a&lt;b</RoleName><Tags><member><Key>k</Key></member></Tags></Role></GetRoleResult>\
              <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GetRoleResponse>"
         );
-        let ec2 = Api { flavour: Flavour::Ec2, ..API };
+        let ec2 = Api { flavor: Flavor::Ec2, ..API };
         assert_eq!(
             ec2.render("DescribeX", &json!({"xSet": [{"id": 1}], "y[]": ["a", "b"]}), "id"),
             "<DescribeXResponse xmlns=\"urn:x\"><requestId>id</requestId><xSet><item><id>1</id></item></xSet>\
@@ -316,7 +316,7 @@ mod tests {
     fn ec2_names_a_missing_parameter_in_its_own_words() {
         let rules = &[constraint::Rule::ANY.at("ImageId").required()];
         let found = constraint::violations(rules, &json!({}));
-        let fault = Api { flavour: Flavour::Ec2, ..API }.refuse(&found);
+        let fault = Api { flavor: Flavor::Ec2, ..API }.refuse(&found);
         assert_eq!(fault.code, "MissingParameter");
         assert_eq!(fault.message, "The request must contain the parameter ImageId");
         assert_eq!(API.refuse(&found).code, "ValidationError");

@@ -91,7 +91,7 @@ impl Program {
     }
 }
 
-/// A process group with a pid as long as it lives; none afterwards, so that a reused pid is never signalled.
+/// A process group with a pid as long as it lives; none afterwards, so that a reused pid is never signaled.
 #[derive(Debug)]
 struct Group(Mutex<Option<Pid>>);
 

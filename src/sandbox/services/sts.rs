@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::sandbox::call::{Answer, Call, op};
-use crate::sandbox::protocol::query::{Api, Flavour};
+use crate::sandbox::protocol::query::{Api, Flavor};
 
 pub const API: Api = Api {
     name: "sts",
-    flavour: Flavour::Query,
+    flavor: Flavor::Query,
     namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     invalid: "ValidationError",
     operations: &[op("GetCallerIdentity", &[], get_caller_identity)],

@@ -36,7 +36,7 @@ fn spoil(value: &mut Value, dice: &mut Dice) {
 }
 
 #[test]
-fn spoilt_dumps_are_reported_on() {
+fn spoiled_dumps_are_reported_on() {
     let whole: Value = serde_json::from_slice(&generate(count()).0.json()).expect("JSON");
     let mut dice = Dice::new(3);
     for _ in 0..15 {

@@ -34,7 +34,7 @@ fn eks(subject: Option<&str>) -> Value {
 }
 
 #[test]
-fn the_public_and_the_organisation() {
+fn the_public_and_the_organization() {
     let all = || trust(json!("*"));
     assert_eq!(rules(all()), ["IAM301"]);
     assert_eq!(rules(aws("*")), ["IAM301"]);

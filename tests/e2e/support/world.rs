@@ -18,7 +18,7 @@ use super::server::pause;
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// A temporary folder, an environment, and the options that every run gets. Nothing of the machine's own configuration
-/// reaches the binary: no AWS profile, no home folder, no colour settings.
+/// reaches the binary: no AWS profile, no home folder, no color settings.
 pub struct World {
     folder: TempDir,
     env: Vec<(String, String)>,

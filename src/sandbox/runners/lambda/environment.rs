@@ -1,4 +1,4 @@
-//! One execution environment: one process that initialises once and then takes one invocation at a time.
+//! One execution environment: one process that initializes once and then takes one invocation at a time.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;

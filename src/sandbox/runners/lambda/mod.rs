@@ -1,7 +1,7 @@
 //! Lambda functions on AWS's own Python runtime interface client, against a Runtime API that we serve.
 //!
 //! A [`Pool`] belongs to one published version, or to `$LATEST`. It holds execution environments (one process each):
-//! those of provisioned concurrency, initialised ahead, and those of past cold starts. An invocation takes a free
+//! those of provisioned concurrency, initialized ahead, and those of past cold starts. An invocation takes a free
 //! provisioned one, else a free other one, else makes a cold start. As each version has its own pool, an invocation
 //! of `$LATEST` never gets a provisioned environment (docs/aws/lambda.md#provisioned-concurrency).
 //!
@@ -138,7 +138,7 @@ pub struct InitFailure {
 pub struct Provisioned {
     pub requested: usize,
     pub allocated: usize,
-    /// Initialised and not busy.
+    /// Initialized and not busy.
     pub available: usize,
 }
 
@@ -208,7 +208,7 @@ impl Pool {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Sets provisioned concurrency: initialises environments up to `count`, or ends those above it.
+    /// Sets provisioned concurrency: initializes environments up to `count`, or ends those above it.
     pub async fn provision(&self, count: usize) -> Result<(), InitFailure> {
         let missing = {
             let mut free = self.inner.free();
@@ -435,7 +435,7 @@ impl Inner {
         }
     }
 
-    /// AWS initialises another environment for one that broke; a failure shows in `allocated`.
+    /// AWS initializes another environment for one that broke; a failure shows in `allocated`.
     fn replace_provisioned(self: &Arc<Self>) {
         let inner = Arc::clone(self);
         tokio::spawn(async move {

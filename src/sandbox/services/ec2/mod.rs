@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::sandbox::call::{Answer, Call, Fault, op};
 use crate::sandbox::paging::Page;
 use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::query::{Api, Flavour};
+use crate::sandbox::protocol::query::{Api, Flavor};
 use crate::sandbox::tags;
 use crate::sandbox::world::World;
 
@@ -37,7 +37,7 @@ const RESOURCES: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_000);
 
 pub const API: Api = Api {
     name: "ec2",
-    flavour: Flavour::Ec2,
+    flavor: Flavor::Ec2,
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     invalid: "InvalidParameterValue",
     operations: &[

@@ -143,7 +143,7 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
     let found = by_tag.clone().filters(filter("instance-state-name", "running")).send().await.unwrap();
     assert_eq!((found.reservations().len(), found.reservations()[0].instances().len()), (1, 2));
     assert_eq!(
-        refused!(client.describe_instances().filters(filter("colour", "red"))).0,
+        refused!(client.describe_instances().filters(filter("color", "red"))).0,
         "InvalidParameterValue"
     );
     let resources = tagging.get_resources().resource_type_filters("ec2:instance").resources_per_page(1);

@@ -26,7 +26,7 @@ use crate::sandbox::call::{Answer, Call, Fault, op};
 use crate::sandbox::clock::Millis;
 use crate::sandbox::paging::Page;
 use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::query::{Api, Flavour};
+use crate::sandbox::protocol::query::{Api, Flavor};
 use crate::sandbox::tags::{self, Tags};
 use crate::sandbox::world::World;
 
@@ -63,7 +63,7 @@ const SERVICE: Rule = Rule::ANY.at("AWSServiceName").required().length(1, 128).p
 
 pub const API: Api = Api {
     name: "iam",
-    flavour: Flavour::Query,
+    flavor: Flavor::Query,
     namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     invalid: "ValidationError",
     operations: &[

@@ -1,4 +1,4 @@
-//! Provisioned concurrency (docs/aws/lambda.md#provisioned-concurrency): environments that are initialised
+//! Provisioned concurrency (docs/aws/lambda.md#provisioned-concurrency): environments that are initialized
 //! before they are needed.
 
 use std::sync::Arc;

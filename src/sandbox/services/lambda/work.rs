@@ -28,7 +28,7 @@ pub trait Work: Send + Sync {
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>>;
 
-    /// Keeps `count` environments of a version initialised from now on; 0 ends them. Done when they are ready.
+    /// Keeps `count` environments of a version initialized from now on; 0 ends them. Done when they are ready.
     ///
     /// # Errors
     /// Why the function's init failed.

@@ -42,7 +42,7 @@ pub fn stream_file(world: &World, region: &str, group: &str, stream: &str) -> Pa
     group_folder(world, region, group).join(file_name(stream) + ".jsonl")
 }
 
-/// Adds events at the end. The caller serialises writers of one file.
+/// Adds events at the end. The caller serializes writers of one file.
 pub fn append(path: &Path, events: &[Event]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

@@ -4,10 +4,10 @@
 //! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
 
 #[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/core/audit/generate/mod.rs"]
+#[path = "../core/audit/generate/mod.rs"]
 mod generate;
 #[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/core/audit/world.rs"]
+#[path = "../core/audit/world.rs"]
 mod world;
 
 use std::process::Command;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """opsctl's engine beside Cloudsplaining (PyPI), on the same generated dump, in one run.
 
-    python3 benches/compare.py [ROLES]      # needs cargo, pip and the network for PyPI
+    python3 tests/bench/audit_compare.py [ROLES]      # needs cargo, pip and the network for PyPI
 
 Prints CPU seconds (user and system, of the child and its children) and peak memory.
 """
@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 VERSION = "0.9.1"
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def measured(name, command):

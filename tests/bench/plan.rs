@@ -5,7 +5,7 @@
 //! command runs in a process of its own, against that sandbox. CPU time and peak memory are the kernel's (Linux).
 
 #[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/e2e/support/inside.rs"]
+#[path = "../e2e/support/inside.rs"]
 mod inside;
 
 use std::os::unix::process::CommandExt;
