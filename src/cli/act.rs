@@ -13,7 +13,8 @@ use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use crate::desired::{Desired, Node};
 use crate::domain::codes;
-use crate::engine::{self, Refusal, Run, RunResult, Verified};
+use crate::engine::lease::Lease;
+use crate::engine::{self, LeaseLost, Refusal, Run, RunResult, Verified};
 use crate::inputs::note_written;
 use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
@@ -266,19 +267,21 @@ async fn run(
         }
     };
     let done = carry_out(session, intent, plan, have, shown, ui).await;
-    if let Some(lease) = lease {
-        let release = async {
-            lease.release().await;
-            Ok(())
-        };
-        // If it is not answered, the lease expires by itself.
-        let _ = session.world.cancel.briefly("lease", release).await;
-    }
-    let Some((done, reader)) = done? else { return Ok(Exit::Failed) };
+    let lost = give_back(session, lease).await;
+    let Some((mut done, reader)) = done? else { return Ok(Exit::Failed) };
+    done.outcome.lost = done.outcome.lost.or(lost);
     done.tell(session);
     hush(session, reader).await;
     tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
     Ok(done.report(session, intent, ui))
+}
+
+/// Gives the lease back; tells if it was somebody else's already.
+pub async fn give_back(session: &Session, lease: Option<Lease>) -> Option<LeaseLost> {
+    let lease = lease?;
+    let release = async { Ok(lease.release().await.err()) };
+    // If it is not answered, the lease expires by itself.
+    session.world.cancel.briefly("lease", release).await.ok().flatten()
 }
 
 /// What happens under the lease. `None`: the plan could not be shown, so nothing was done.

@@ -7,7 +7,7 @@ use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use super::{Ended, act};
 use crate::domain::codes;
-use crate::engine::{self, OpCx, OpErrorKind};
+use crate::engine::{self, OpCx, OpError, OpErrorKind};
 use crate::resources::notebook::{Notebook, aws};
 use crate::resources::{Kind, KindName};
 
@@ -39,9 +39,8 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
         NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
         NotebookVerb::Url => aws::url(&cx, &physical).await,
     };
-    if let Some(lease) = lease {
-        lease.release().await;
-    }
+    let lost = act::give_back(session, lease).await;
+    let done = done.and_then(|text| lost.map_or(Ok(text), |lost| Err(OpError::lost(&lost))));
     let text = done.map_err(|error| match error.kind {
         OpErrorKind::NotFound => {
             let message = format!("notebook/{name} is not deployed");

@@ -105,9 +105,7 @@ async fn upload(
     };
     let unchanged = unchanged(session, &todo).await;
     if let Err(failure) = unchanged {
-        if let Some(lease) = lease {
-            lease.release().await;
-        }
+        act::give_back(session, lease).await;
         return Err(failure);
     }
     Ok(Some(send(session, todo, lease, ui).await))
@@ -259,7 +257,8 @@ async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &
     let began = Instant::now();
     let since = |start: Instant| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     events.send(Event::RunStarted { steps: sets.len() });
-    let mut failed = None;
+    let mut failed: Option<(ResourceId, OpError)> = None;
+    let last = sets.last().map(|set| set.id.clone());
     for (step, set) in sets.into_iter().enumerate() {
         let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
         let physical = set.spec.uri();
@@ -297,8 +296,9 @@ async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &
         }
     }
     session.world.inputs.remember(&session.world.cache);
-    if let Some(lease) = lease {
-        lease.release().await;
+    let lost = act::give_back(session, lease).await;
+    if let (Some(lost), Some(id), None) = (lost, last, &failed) {
+        failed = Some((id, OpError::lost(&lost)));
     }
     let exit = failed.as_ref().map_or(Exit::Done, |(_, error)| exit_of(&error.kind));
     let result = match exit {

@@ -182,7 +182,7 @@ codes! {
     MISSING "E220" "It does not exist"
         "AWS accepted the request, or had the resource before, and has shown nothing of that name for longer than its answers lag behind. Somebody deleted it, or it was never made. Run the same command again: it is made anew.";
     LEASE_LOST "E229" "The lease was lost in mid-run"
-        "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody broke it (`opsctl lease break`). It wrote nothing more from then on. When the other run has ended, run the same command again: it goes on where things are.";
+        "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody took it away (`opsctl lease break`). It began nothing more once it knew, but what it did last may have happened beside the other run, so it does not count as done. When the other run has ended, run the same command again: it goes on where things are.";
     NOT_VERIFIED "E230" "What was done could not be verified"
         "Every step succeeded, but the look afterwards could not read everything, so nobody knows whether it lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
     NOT_SENT "E235" "The request could not be made"

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::events::ms;
-use super::{Cancel, Event, Events, OpError, OpErrorKind, OpResult, Pace};
+use super::{Cancel, Cause, Event, Events, OpError, OpErrorKind, OpResult, Pace};
 use crate::aws::Clients;
 use crate::domain::{ResourceId, Scope};
 use crate::inputs::Inputs;
@@ -114,7 +114,8 @@ impl OpCx<'_> {
                 absent_since = None;
             }
             let status = match looked {
-                Probe::Ready(ready) => return Ok(ready),
+                // What was waited for is what the next write is for.
+                Probe::Ready(ready) => return self.go_on().await.map(|()| ready),
                 Probe::Pending(status) => status,
                 Probe::Absent => {
                     if absent_since.get_or_insert_with(Instant::now).elapsed() > self.lag {
@@ -172,6 +173,7 @@ impl OpCx<'_> {
                         reason: error.message,
                     });
                     self.pause(action, self.pace.interval(Duration::from_secs(5), start.elapsed())).await?;
+                    self.go_on().await?;
                 }
                 result => return result,
             }
@@ -196,6 +198,14 @@ impl OpCx<'_> {
         Fut: Future<Output = OpResult<T>>,
     {
         self.retry(action, Duration::from_secs(300), |kind| *kind == OpErrorKind::Conflict, call).await
+    }
+
+    /// After a wait: much can have happened, so the lease must still be ours.
+    async fn go_on(&self) -> OpResult<()> {
+        self.aws.fence.ready().await.map_err(|lost| {
+            self.cancel.stop(Cause::LeaseLost);
+            OpError::lost(&lost)
+        })
     }
 
     pub(super) async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {

@@ -68,6 +68,11 @@ pub struct OpError {
 pub type OpResult<T> = Result<T, OpError>;
 
 impl OpError {
+    /// Why nothing more may be written.
+    pub fn lost(lost: &LeaseLost) -> Self {
+        Self::new("lease", OpErrorKind::LeaseLost, lost.to_string())
+    }
+
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
         Self { action: action.into(), kind, message: message.into(), request_id: None }
     }

@@ -30,7 +30,7 @@ impl Outcome {
     pub fn result(&self) -> RunResult {
         match self.stopped {
             Some(stopped) => stopped,
-            None if self.failed.is_empty() => RunResult::Ok,
+            None if self.failed.is_empty() && self.lost.is_none() => RunResult::Ok,
             None => RunResult::Failed,
         }
     }

@@ -25,7 +25,7 @@ pub struct Fence(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: watch::Sender<State>,
-    /// Somebody wants to write and the lease's life is over.
+    /// Somebody wants to write, and the lease has to be confirmed first.
     overdue: Notify,
 }
 
@@ -39,9 +39,17 @@ impl Default for Shared {
 enum State {
     /// Nobody needs a lease.
     Open,
-    /// It is ours until then, or until it is confirmed again.
-    Held(Moment, Duration),
+    Held(Held),
     Lost(String),
+}
+
+/// Since when it is ours for certain, for how long a write may rely on that, and for how long what begins something
+/// new may.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub since: Moment,
+    pub life: Duration,
+    pub fresh: Duration,
 }
 
 /// A point in time by two clocks: the steady one stands still while a machine sleeps, the other may be set.
@@ -71,8 +79,8 @@ impl State {
     fn check(&self) -> Result<(), LeaseLost> {
         match self {
             Self::Open => Ok(()),
-            Self::Held(since, life) if since.elapsed() < *life => Ok(()),
-            Self::Held(..) => Err(LeaseLost("the lease was not renewed in time".into())),
+            Self::Held(held) if held.since.elapsed() < held.life => Ok(()),
+            Self::Held(_) => Err(LeaseLost("the lease was not renewed in time".into())),
             Self::Lost(why) => Err(LeaseLost(why.clone())),
         }
     }
@@ -95,18 +103,23 @@ impl Fence {
         if reads(operation) { Ok(()) } else { self.check() }
     }
 
-    /// The same, but a lease that only slept too long is confirmed first.
+    /// The same before something begins, or goes on after a wait: a lease that was not confirmed a moment ago is
+    /// confirmed first. A step writes within a moment of that, so a lease that is taken away is obeyed by the next step.
     ///
     /// # Errors
-    /// If it cannot be confirmed.
+    /// If it is lost, or its life is over and it cannot be confirmed.
     pub async fn ready(&self) -> Result<(), LeaseLost> {
         let mut state = self.0.state.subscribe();
+        let mut asked = false;
         loop {
             let now = state.borrow_and_update().clone();
             match (now.check(), &now) {
-                (Err(_), State::Held(..)) => self.0.overdue.notify_one(),
+                (Ok(()), State::Held(held)) if !asked && held.since.elapsed() >= held.fresh => {}
+                (Err(_), State::Held(_)) => {}
                 (checked, _) => return checked,
             }
+            asked = true;
+            self.0.overdue.notify_one();
             // Whoever renews it answers, one way or the other; if nobody does any more, it is lost.
             match timeout(PATIENCE, state.changed()).await {
                 Ok(Ok(())) => {}
@@ -130,28 +143,38 @@ impl Fence {
 
     /// Whether a lease is what lets writes through.
     pub fn is_held(&self) -> bool {
-        matches!(&*self.0.state.borrow(), State::Held(..))
+        matches!(&*self.0.state.borrow(), State::Held(_))
     }
 
-    /// The lease was taken by a request sent at `since`.
-    pub(super) fn hold(&self, since: Moment, life: Duration) {
-        self.0.state.send_replace(State::Held(since, life));
+    /// The lease was taken.
+    pub(super) fn hold(&self, held: Held) {
+        self.0.state.send_replace(State::Held(held));
     }
 
-    /// It was confirmed by one.
-    pub(super) fn prolong(&self, since: Moment, life: Duration) {
+    /// It was confirmed by one sent at `since`.
+    pub(super) fn prolong(&self, since: Moment) {
         self.0.state.send_modify(|state| {
-            if matches!(state, State::Held(..)) {
-                *state = State::Held(since, life);
+            if let State::Held(held) = state {
+                held.since = since;
             }
         });
+    }
+
+    /// It could not be confirmed, and is ours as long as before: whoever waits to know, knows.
+    pub(super) fn unconfirmed(&self) {
+        self.0.state.send_modify(|_| {});
+    }
+
+    /// Whether it was confirmed a moment ago.
+    pub(super) fn is_fresh(&self) -> bool {
+        matches!(&*self.0.state.borrow(), State::Held(held) if held.since.elapsed() < held.fresh.min(held.life))
     }
 
     pub(super) fn lose(&self, why: String) {
         self.0.state.send_replace(State::Lost(why));
     }
 
-    /// Waits until somebody wants to write and may not.
+    /// Waits until somebody wants the lease confirmed.
     pub(super) async fn overdue(&self) {
         self.0.overdue.notified().await;
     }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use opsctl::engine::lease::{self, Lease, Terms, Who};
-use opsctl::engine::{self, Cause, OpErrorKind, OpResult, Outcomes, Refusal, Run, RunResult, Verified};
+use opsctl::engine::{
+    self, Cause, OpCx, OpErrorKind, OpResult, Outcomes, Probe, Refusal, Run, RunResult, Verified,
+};
 use opsctl::plan::Mode;
 use opsctl::resources::KindName;
 use opsctl::sandbox::Sandbox;
@@ -127,7 +129,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
     assert!(matches!(ours.verify(&plan).await, Verified::AsWanted));
-    held.release().await;
+    held.release().await.expect("ours to the end");
     assert_eq!(holder(&a).await, None);
 
     // Two plans are shown; the second is carried out, so the first is not what was shown any more.
@@ -143,7 +145,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     assert_eq!(six.world.aws.calls.total().writes, before);
     // Whoever was shown nothing gets what is right now.
     assert!(waits.plan_again(&shown, false).await.is_ok());
-    held.release().await;
+    held.release().await.expect("ours to the end");
     sandbox.stop().await;
 }
 
@@ -165,7 +167,13 @@ async fn a_lost_lease_fences() {
     let error = stop().await.op("sagemaker:DeleteModel").expect_err("nobody knows whose the lease is");
     assert_eq!(error.kind, OpErrorKind::LeaseLost, "{error}");
     a.world.aws.fence.ready().await.expect("it is still ours");
-    held.release().await;
+    held.release().await.expect("ours to the end");
+
+    // Somebody else takes it over, and nobody notices before the end: that is not success either.
+    let held = take(&a, "ann", Terms::default()).await.expect("free");
+    overwrite(&a, "{}").await;
+    assert!(held.release().await.expect_err("it was not ours").to_string().contains("lost to somebody"));
+    sandbox.world().clock.advance(Terms::default().life);
 
     // Somebody else takes it over; the next renewal finds out.
     let beating = Terms { heartbeat: Duration::from_millis(20), ..Terms::default() };
@@ -180,10 +188,57 @@ async fn a_lost_lease_fences() {
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
     assert_eq!(outcome.lost.expect("it says so").to_string(), "the lease is lost to bob@[31melsewhere");
-    held.release().await;
+    assert!(held.release().await.is_err());
     assert_eq!(holder(&b).await.as_deref(), Some("bob@[31melsewhere"), "a lease of another was removed");
     assert_eq!(a.world.aws.calls.by_operation(), writes, "something was sent");
     sandbox.stop().await;
+}
+
+/// A lease that is taken away is obeyed by what begins next and by what goes on after a wait, long before it would be
+/// renewed; one that cannot be confirmed is relied upon as long as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_lease_stops_the_next_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    Project::open(&sandbox).await.succeed(DEPLOY).await;
+    let wary = Terms { fresh: Duration::ZERO, ..Terms::default() };
+    let (waits, begins) =
+        (Project::edited(&sandbox, scaled("6")).await, Project::edited(&sandbox, scaled("6")).await);
+    let ends = Project::open(&sandbox).await;
+    let plan = begins.plan(DEPLOY).await.expect("planned");
+
+    let held = take(&waits, "ann", wary).await.expect("free");
+    strike(&sandbox, "fail=InternalError@s3:PutObject#1x0").await;
+    waits.world.aws.fence.ready().await.expect("ours for a minute still");
+    sandbox.world().faults.clear();
+    break_lease(&waits).await;
+    let cx = OpCx { world: &waits.world, step: 0, target: plan.steps[0].target.clone() };
+    let second = Duration::from_secs(1);
+    let waited = cx.wait("it", second, second, async || Ok(Probe::Ready(()))).await;
+    let error = waited.expect_err("the lease is gone");
+    assert_eq!(error.kind, OpErrorKind::LeaseLost);
+    assert!(waits.world.cancel.caused(&error) && error.to_string().contains("lease break"), "{error}");
+    assert!(held.release().await.is_err());
+
+    let held = take(&begins, "bob", wary).await.expect("free");
+    break_lease(&begins).await;
+    let outcome = engine::execute(&plan, &begins.registry, &begins.world).await;
+    assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
+    assert!(outcome.lost.is_some() && held.release().await.is_err());
+
+    // Nobody has it at the end, and who had it meanwhile is not known.
+    let held = take(&ends, "cid", Terms::default()).await.expect("free");
+    break_lease(&ends).await;
+    assert!(held.release().await.expect_err("it was not ours").to_string().contains("lease break"));
+    sandbox.stop().await;
+}
+
+/// As `opsctl lease break` does.
+async fn break_lease(project: &Project) {
+    let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
+    let aws = &project.world.aws;
+    let found = lease::look(aws, bucket).await.expect("it can be read").expect("it is held");
+    lease::remove(aws, bucket, &found).await.expect("nobody renews it now");
 }
 
 /// By S3's clock, whatever is written in it, and whatever happens to answers; a dead run of this machine waits for nobody.
@@ -205,13 +260,18 @@ async fn a_lease_ends_by_s3s_clock() {
         OpErrorKind::LeaseHeld
     );
     let near = Project::open(&sandbox).await;
-    take(&near, "ann again", Terms::default()).await.expect("its holder is dead").release().await;
+    take(&near, "ann again", Terms::default())
+        .await
+        .expect("its holder is dead")
+        .release()
+        .await
+        .expect("ours");
 
     for body in ["", "{}", r#"{"expires":99999999999999,"life_s":99999999}"#] {
         overwrite(&far, body).await;
         assert_eq!(take(&far, "bob", Terms::default()).await.expect_err(body).kind, OpErrorKind::LeaseHeld);
         sandbox.world().clock.advance(Duration::from_secs(91));
-        take(&far, "bob", Terms::default()).await.expect(body).release().await;
+        take(&far, "bob", Terms::default()).await.expect(body).release().await.expect("ours");
     }
     assert_eq!(holder(&far).await, None);
     sandbox.stop().await;
@@ -265,7 +325,7 @@ async fn what_could_not_be_seen_is_not_gone() {
     let left =
         logs.describe_log_groups().log_group_name_prefix(&group).send().await.expect("they can be listed");
     assert!(left.log_groups().is_empty(), "{left:?}");
-    held.release().await;
+    held.release().await.expect("ours to the end");
     sandbox.stop().await;
 }
 

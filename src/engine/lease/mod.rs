@@ -1,6 +1,6 @@
 //! One writer at a time: an object in the project's bucket, written and deleted by conditional requests. It expires by
 //! itself, by S3's clock, so a killed run or a cancelled CI job blocks nobody for longer than [`LIFE`]
-//! (docs/decisions/0007).
+//! (docs/decisions/0040).
 
 mod claim;
 mod proof;
@@ -13,7 +13,7 @@ use aws_smithy_types::DateTime;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::fence::{Fence, Moment};
+use super::fence::{Fence, Held as Hold, LeaseLost, Moment};
 use super::{AnswerDate, Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
 use crate::aws::Clients;
 use claim::Claim;
@@ -31,11 +31,14 @@ pub struct Terms {
     pub heartbeat: Duration,
     /// We stop writing so long before the others may begin: for a request on its way, and for S3's whole seconds.
     pub margin: Duration,
+    /// What begins a step, or goes on after a wait, has a lease confirmed that was confirmed longer ago.
+    pub fresh: Duration,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { life: LIFE, heartbeat: Duration::from_secs(30), margin: Duration::from_secs(15) }
+        let [heartbeat, margin, fresh] = [30, 15, 5].map(Duration::from_secs);
+        Self { life: LIFE, heartbeat, margin, fresh }
     }
 }
 
@@ -79,7 +82,8 @@ pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> Op
     let place = Place::of(&world.aws, bucket);
     let (etag, sent) = take(&place, &claim, &world.cache).await?;
     let fence = world.aws.fence.clone();
-    fence.hold(sent, terms.life.saturating_sub(terms.margin));
+    let life = terms.life.saturating_sub(terms.margin);
+    fence.hold(Hold { since: sent, life, fresh: terms.fresh });
     let held = Held {
         place,
         claim,
@@ -135,31 +139,37 @@ async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, M
 
 impl Lease {
     /// Gives it back, if it is still ours. If that fails it expires by itself.
-    pub async fn release(self) {
+    ///
+    /// # Errors
+    /// If it was somebody else's already: what was done last was done beside him.
+    pub async fn release(self) -> Result<(), LeaseLost> {
         drop(self.ended);
         let Held { place, claim, etag, fence, .. } = &*self.held;
-        let etag = etag.lock().await; // a renewal under way ends first
-        if fence.lost().is_some() {
-            return;
+        let _renewed = etag.lock().await; // a renewal under way ends first
+        if let Some(lost) = fence.lost() {
+            return Err(lost);
         }
-        let deleted = match fence.is_held() {
+        let given_back = match fence.is_held() {
             false => Ok(()), // the bucket is gone, and the lease with it
-            true => match place.delete(&etag).await {
-                // A renewal whose answer was lost may have changed it.
-                Err(error) if error.kind == OpErrorKind::Conflict => match place.read().await {
-                    Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,
-                    other => other.map(drop),
-                },
-                deleted => deleted,
+            // A look first, because a delete succeeds also when somebody else has taken it away.
+            true => match place.read().await {
+                Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,
+                Ok(found) => {
+                    let lost = lost_to(found.as_ref());
+                    fence.lose(lost.clone());
+                    return Err(LeaseLost(lost));
+                }
+                Err(error) => Err(error),
             },
         };
         fence.open();
-        match (deleted, self.proof) {
+        match (given_back, self.proof) {
             (Ok(()), Some(proof)) => proof.remove(),
             (Ok(()), None) => {}
             // Our end is proof that it is nobody's, for the next run on this machine.
             (Err(error), _) => tracing::debug!(%error, "the lease was not given back"),
         }
+        Ok(())
     }
 }
 
@@ -177,13 +187,17 @@ struct Held {
 async fn keep(held: Arc<Held>, ended: CancellationToken) {
     let mut pause = held.terms.heartbeat;
     loop {
-        // A pause is a wait for the end, or for somebody who wants to write and may not any more.
+        // A pause is a wait for the end, or for somebody who wants to write and has to know.
         let asked = tokio::select! {
             () = ended.cancelled() => return,
             waited = timeout(pause, held.fence.overdue()) => waited.is_ok(),
         };
         if !held.fence.is_held() {
             return;
+        }
+        // Some ask at the same time.
+        if asked && held.fence.is_fresh() {
+            continue;
         }
         let renewed = timeout(held.terms.heartbeat, held.renew()).await;
         let why = match renewed.unwrap_or_else(|_| Err(Renewal::Failed("no answer in time".into()))) {
@@ -192,9 +206,12 @@ async fn keep(held: Arc<Held>, ended: CancellationToken) {
                 continue;
             }
             // Others may have it by now, and somebody waits to know.
-            Err(Renewal::Failed(why)) if asked => format!("the lease could not be renewed in time: {why}"),
+            Err(Renewal::Failed(why)) if asked && held.fence.check().is_err() => {
+                format!("the lease could not be renewed in time: {why}")
+            }
             Err(Renewal::Failed(why)) => {
                 tracing::debug!(why, "the lease was not renewed");
+                held.fence.unconfirmed();
                 pause = held.terms.heartbeat / 6;
                 continue;
             }
@@ -220,7 +237,7 @@ impl Held {
             match self.place.put(&self.claim, Some(&etag)).await {
                 Ok(new) => {
                     *etag = new;
-                    self.fence.prolong(sent, self.terms.life.saturating_sub(self.terms.margin));
+                    self.fence.prolong(sent);
                     return Ok(());
                 }
                 Err(error) if matches!(error.kind, OpErrorKind::Conflict | OpErrorKind::NotFound) => {}
@@ -229,16 +246,21 @@ impl Held {
             match self.place.read().await {
                 // An earlier renewal arrived, but its answer did not: once more, to know since when.
                 Ok(Some(found)) if found.claim.token == self.claim.token => *etag = found.etag,
-                Ok(Some(found)) => {
-                    return Err(Renewal::Lost(format!("the lease is lost to {}", found.who())));
-                }
-                Ok(None) => {
-                    return Err(Renewal::Lost("the lease was taken away (`opsctl lease break`)".into()));
-                }
+                Ok(found) => return Err(Renewal::Lost(lost_to(found.as_ref()))),
                 Err(error) => return Err(Renewal::Failed(error.to_string())),
             }
         }
         Err(Renewal::Failed("it keeps changing".into()))
+    }
+}
+
+/// Why a lease is not ours, by what lies in its place.
+fn lost_to(found: Option<&Found>) -> String {
+    match found {
+        Some(found) => format!("the lease is lost to {}", found.who()),
+        None => {
+            "the lease is gone: somebody else had it meanwhile, or took it away (`opsctl lease break`)".into()
+        }
     }
 }
 
