@@ -8,7 +8,6 @@ pub mod audit;
 pub mod config;
 pub mod desired;
 pub mod domain;
-pub mod iam;
 pub mod inputs;
 pub mod limits;
 pub mod plan;
@@ -21,7 +20,5 @@ pub mod aws;
 pub mod cli;
 #[cfg(feature = "sdk")]
 pub mod engine;
-#[cfg(feature = "sdk")]
-pub mod sandbox;
 #[cfg(feature = "sdk")]
 pub mod transfer;

@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::policy::Document;
-use super::time::Instant;
+use opsctl_iam::policy::Document;
+use opsctl_iam::time::Instant;
 
 /// The account under audit.
 #[derive(Debug, Default)]

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::account::{Account, Role};
-use super::catalogue::Catalogue;
 use super::evaluate::Engine;
 use super::expected::Expected;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
 use super::rules::{self, Context, Family, Hit, RoleKind, RoleView, Rule};
-use super::time::Instant;
 use super::usage::Usage;
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::time::Instant;
 
 /// What the audit goes by. Nothing here is read from the environment; the clock is a field.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Audit;
 use super::finding::{Finding, Status};
-use super::time::Instant;
+use opsctl_iam::time::Instant;
 
 /// A baseline file.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

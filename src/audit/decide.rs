@@ -1,8 +1,8 @@
 //! May a role do one action to one resource? Decided statement by statement, where the sets of `evaluate` speak of all
 //! resources at once.
 
-use super::condition::{self, Reading};
 use super::evaluate::{Ceiling, Effective, Grant};
+use opsctl_iam::condition::{self, Reading};
 
 /// The answer to "may the role do this to that?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

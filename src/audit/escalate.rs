@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::action_set::{ActionId, ActionSet};
-use super::catalogue::Catalogue;
+use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::catalogue::Catalogue;
 
 /// A way that needs all of its actions.
 pub struct Way {

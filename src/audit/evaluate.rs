@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
-use super::action_set::{ActionId, ActionSet};
-use super::caller::{self, Caller};
-use super::catalogue::{Catalogue, Home, Named, in_partition_aws};
-use super::condition::{self, Hold};
-use super::managed;
-use super::pattern;
-use super::policy::{Document, Scope, Statement};
-use super::time::Instant;
+use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::caller::{self, Caller};
+use opsctl_iam::catalogue::{Catalogue, Home, Named, in_partition_aws};
+use opsctl_iam::condition::{self, Hold};
+use opsctl_iam::managed;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Document, Scope, Statement};
+use opsctl_iam::time::Instant;
 
 /// Compiles documents against the catalogue, each distinct pattern and each managed policy once.
 pub struct Engine<'a> {

@@ -1,11 +1,11 @@
 //! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
 
 use super::account::Account;
-use super::catalogue::Catalogue;
 use super::decide::Decision;
 use super::evaluate::{Ceiling, Engine, Sourced};
-use super::pattern;
-use super::time::Instant;
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::pattern;
+use opsctl_iam::time::Instant;
 
 /// The answer, and what it rests on.
 #[derive(Clone, Debug)]

@@ -6,15 +6,15 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::account::Role;
-use super::action_set::ActionId;
-use super::condition::{self, Reading};
 use super::decide::Decision;
 use super::escalate::PASSING_WAYS;
 use super::evaluate::{Ceiling, Effective, Engine, Grant};
-use super::pattern;
-use super::policy::Scope;
 use super::rules::{Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
+use opsctl_iam::action_set::ActionId;
+use opsctl_iam::condition::{self, Reading};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::Scope;
 
 /// How one role becomes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::account::{InlinePolicy, Role};
-use super::action_set::ActionSet;
 use super::audit::Settings;
-use super::catalogue::Catalogue;
 use super::evaluate::{Effective, Engine};
 use super::graph::name_of;
-use super::policy::{Document, Scope, Statement};
 use super::usage::ServiceUse;
+use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::policy::{Document, Scope, Statement};
 
 /// A smaller policy for a role.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ fn keep(catalogue: &Catalogue, scope: &Scope, used: &[&ServiceUse], settings: &S
         let Some(range) = catalogue.service(&service.service_namespace) else { continue };
         let named: Vec<_> = range
             .clone()
-            .filter(|&id| scope.covers(catalogue.name(id), super::pattern::matches_ignoring_case))
+            .filter(|&id| scope.covers(catalogue.name(id), opsctl_iam::pattern::matches_ignoring_case))
             .collect();
         let tracked = |id: u16| {
             let name = catalogue.name(id).rsplit(':').next().unwrap_or_default();

@@ -17,18 +17,14 @@
 //! ```
 
 pub mod account;
-pub mod action_set;
 #[cfg(feature = "sdk")]
 mod answers;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
 pub mod audit;
 pub mod baseline;
-pub mod caller;
-pub mod catalogue;
 mod circles;
 #[cfg(feature = "sdk")]
 pub mod collect;
-pub mod condition;
 pub mod decide;
 pub mod dump;
 pub mod escalate;
@@ -40,12 +36,8 @@ pub mod graph;
 #[cfg(feature = "sdk")]
 pub mod last_accessed;
 pub mod least;
-pub mod managed;
-pub mod pattern;
-pub mod policy;
 pub mod report;
 pub mod rules;
-pub mod time;
 pub mod trust;
 pub mod usage;
 
@@ -53,6 +45,6 @@ pub use account::{Account, Page};
 pub use audit::{Audit, Settings, audit};
 pub use baseline::Baseline;
 pub use finding::{Finding, NotEvaluated, Severity, Status};
+pub use opsctl_iam::time::Instant;
 pub use rules::{Rule, find as find_rule};
-pub use time::Instant;
 pub use usage::Usage;

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use super::account::{Role, account_of};
-use super::caller::in_time;
-use super::condition::{self, Hold, Operator};
-use super::pattern;
-use super::policy::{Condition, Statement};
-use super::time::Instant;
+use opsctl_iam::caller::in_time;
+use opsctl_iam::condition::{self, Hold, Operator};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Statement};
+use opsctl_iam::time::Instant;
 
 /// One principal of a trust policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::time::Instant;
+use opsctl_iam::time::Instant;
 
 /// Service-last-accessed data by role ARN. Empty when it was not asked for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

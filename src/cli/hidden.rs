@@ -1,13 +1,15 @@
 //! `.opsctl` beside a config: what opsctl keeps between runs. Open to its user alone, and no part of a repository.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::sandbox::{keep_private, make_private};
-
 /// Makes the folder where it is missing.
+#[cfg(feature = "sandbox")]
 pub fn make(folder: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
     // Whoever needs the folder tells that it cannot be made, and why.
-    let _ = make_private(folder);
+    let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     keep(folder);
 }
 
@@ -16,7 +18,8 @@ pub fn keep(folder: &Path) {
     if !folder.symlink_metadata().is_ok_and(|about| about.is_dir()) {
         return;
     }
-    keep_private(folder);
+    // On a file system without modes the folder works all the same.
+    let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
     let file = folder.join(".gitignore");
     if !file.exists() {
         // Nice to have, as cargo does with `target`: without it everything still works.

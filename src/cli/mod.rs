@@ -18,6 +18,7 @@ mod logs;
 mod manual;
 mod notebook;
 mod pull;
+#[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;
 mod scale;

@@ -12,8 +12,10 @@ use super::session::{self, Environment};
 use super::ui::Ui;
 use super::{Ended, hidden};
 use crate::domain::codes;
-use crate::sandbox::faults::Rule;
-use crate::sandbox::{Holder, Notice, Pace, Place, Sandbox, SandboxError, SandboxOptions, SetAside};
+use opsctl_sandbox::faults::Rule;
+use opsctl_sandbox::{Holder, Notice, Pace, Place, SandboxError, SandboxOptions, SetAside};
+
+pub use opsctl_sandbox::Sandbox;
 
 /// Where the state lies: beside the config file, under `.opsctl/sandbox`.
 fn root(config: Option<&Path>, env: &Environment) -> PathBuf {

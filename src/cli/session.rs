@@ -8,9 +8,10 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::args::{Global, endpoint, is_region};
 use super::error::Failure;
 use super::exit::Exit;
+use super::hidden;
 use super::hints::quoted;
+use super::sandbox::{self, Sandbox};
 use super::ui::Screen;
-use super::{hidden, sandbox};
 use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
@@ -20,7 +21,6 @@ use crate::engine::lease::Who;
 use crate::engine::{Cancel, Event, Events, Outcomes, Pace, World};
 use crate::inputs::{self, Inputs};
 use crate::resources::{AnyKind, Registry, kinds, registry};
-use crate::sandbox::Sandbox;
 
 /// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,7 @@ pub struct Environment {
     /// Who is at it, for the lease.
     pub who: Who,
     /// Another folder for the sandbox's state.
+    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to put there"))]
     pub sandbox: Option<PathBuf>,
     /// The user's folder for what can be made again: the sandbox's Python environments.
     pub cache: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::equal;
+use crate::equal;
 
 /// Whether the document has a statement that means the same, under whatever `Sid`.
 pub fn has(document: &Value, statement: &Value) -> bool {

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use inside::{DEPLOY, Project, with_more};
-use opsctl::sandbox::counters::Effect;
-use opsctl::sandbox::{AwsRule, Sandbox, SandboxOptions};
+use opsctl_sandbox::counters::Effect;
+use opsctl_sandbox::{AwsRule, Sandbox, SandboxOptions};
 
 /// The name under which this program is opsctl.
 const ONE: &str = "opsctl-one";

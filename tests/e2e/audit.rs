@@ -8,8 +8,8 @@ use opsctl::audit::last_accessed::{Detail, Reporter, Reports};
 use opsctl::audit::{self, Account, Instant, Settings};
 use opsctl::aws::{self, Choice, Clients};
 use opsctl::engine::Pace;
-use opsctl::sandbox::Sandbox;
-use opsctl::sandbox::faults::Rule;
+use opsctl_sandbox::Sandbox;
+use opsctl_sandbox::faults::Rule;
 use serde_json::{Value, json};
 
 use crate::support::World;

@@ -1,7 +1,7 @@
 //! Fails every call of a deploy in turn, and demands that running again converges (docs/decisions/0022).
 
 use futures_util::{StreamExt, stream};
-use opsctl::sandbox::faults::Rule;
+use opsctl_sandbox::faults::Rule;
 
 use crate::support::inside::{DEPLOY, Project, sandbox};
 

@@ -1,7 +1,7 @@
 //! Many of everything: lists are read to their end, batches stay within AWS's limits, and the cost of a plan grows with
 //! the number of resources and no faster.
 
-use opsctl::sandbox::{Sandbox, SandboxOptions};
+use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox, with_more};
 

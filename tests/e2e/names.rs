@@ -7,7 +7,7 @@ use opsctl::desired::Node;
 use opsctl::engine::{OpCx, OpError, OpErrorKind, Outcomes, Probe};
 use opsctl::plan::{Mode, Op};
 use opsctl::resources::KindName;
-use opsctl::sandbox::{Sandbox, SandboxOptions};
+use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, Project, perform, sandbox};
 

@@ -9,7 +9,7 @@ use opsctl::desired::Node;
 use opsctl::engine::OpErrorKind;
 use opsctl::plan::{Mode, Op};
 use opsctl::resources::KindName;
-use opsctl::sandbox::{Pace, Sandbox, SandboxOptions};
+use opsctl_sandbox::{Pace, Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, Project, perform};
 

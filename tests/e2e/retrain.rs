@@ -10,7 +10,7 @@ use opsctl::config::Document;
 use opsctl::domain::KeyPath;
 use opsctl::engine::OpErrorKind;
 use opsctl::resources::KindName;
-use opsctl::sandbox::{AwsRule, Sandbox, SandboxOptions};
+use opsctl_sandbox::{AwsRule, Sandbox, SandboxOptions};
 use serde_json::{Map, Value, json};
 
 use crate::support::inside::{DEPLOY, Project};

@@ -11,7 +11,7 @@ use opsctl::engine::{
 };
 use opsctl::plan::Mode;
 use opsctl::resources::KindName;
-use opsctl::sandbox::Sandbox;
+use opsctl_sandbox::Sandbox;
 
 use crate::support::World;
 use crate::support::inside::{DEPLOY, Project, sandbox};

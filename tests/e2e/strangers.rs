@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{
 };
 use opsctl::aws::Clients;
 use opsctl::plan::{Mode, Op};
-use opsctl::sandbox::Sandbox;
+use opsctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
@@ -107,7 +107,7 @@ async fn an_adopted_bucket_is_used_merged_into_and_released() {
     let policy_now = policy(aws, THEIRS).await.expect("a policy");
     let statements = policy_now["Statement"].as_array().expect("a list");
     assert_eq!(statements.len(), 2, "{policy_now}");
-    assert!(opsctl::iam::has(&policy_now, &their_policy["Statement"][0]));
+    assert!(opsctl_iam::has(&policy_now, &their_policy["Statement"][0]));
     assert!(rules(aws, THEIRS).await.contains(&"mine".to_owned()));
     let versioning = aws.s3.get_bucket_versioning().bucket(THEIRS).send().await.expect("read");
     assert_eq!(versioning.status(), None, "their settings are theirs");
@@ -230,7 +230,7 @@ async fn adopted_roles_and_log_groups_are_released() {
     let text = found.assume_role_policy_document().expect("a document");
     let trust: Value =
         serde_json::from_str(&percent_encoding::percent_decode_str(text).decode_utf8_lossy()).expect("JSON");
-    assert!(opsctl::iam::same(&trust, &theirs), "{trust}");
+    assert!(opsctl_iam::same(&trust, &theirs), "{trust}");
     assert!(found.tags().is_empty());
     assert_eq!(groups().await, [None]);
     sandbox.stop().await;

@@ -7,7 +7,7 @@ use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::graph::name_of;
 use crate::audit::rules::{self, Rule};
-use crate::audit::time::Instant;
+use opsctl_iam::time::Instant;
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;

@@ -7,7 +7,7 @@ use crate::audit::account::{InlinePolicy, Role};
 use crate::audit::evaluate::{Effective, shorten};
 use crate::audit::expected::ExpectedRole;
 use crate::audit::finding::Severity;
-use crate::audit::policy::{Document, Policy};
+use opsctl_iam::policy::{Document, Policy};
 
 const DRIFT: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_manage-edit.html";
 const TAGS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html";

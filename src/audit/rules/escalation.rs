@@ -4,12 +4,12 @@
 
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::action_set::ActionId;
 use crate::audit::decide::Decision;
 use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
 use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
 use crate::audit::graph::{Via, name_of};
+use opsctl_iam::action_set::ActionId;
 
 const PASS_ROLE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html";
 const DELEGATION: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate";

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::action_set::{ActionId, ActionSet};
-use crate::audit::catalogue::{Catalogue, Level, Named};
-use crate::audit::condition::Hold;
 use crate::audit::evaluate::Sourced;
 use crate::audit::finding::Severity;
-use crate::audit::policy::Scope;
+use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::catalogue::{Catalogue, Level, Named};
+use opsctl_iam::condition::Hold;
+use opsctl_iam::policy::Scope;
 
 const LEAST_PRIVILEGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";

@@ -2,11 +2,11 @@
 
 use super::trust::objections;
 use super::{Admin, Context, Hit, RoleView};
-use crate::audit::catalogue::Level;
-use crate::audit::condition::Operator;
 use crate::audit::finding::Severity;
-use crate::audit::pattern;
 use crate::audit::trust::{Admission, Principal};
+use opsctl_iam::catalogue::Level;
+use opsctl_iam::condition::Operator;
+use opsctl_iam::pattern;
 
 /// The OIDC provider of an admission, and what its subject is fixed to.
 struct Subject<'a> {

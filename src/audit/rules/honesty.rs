@@ -1,10 +1,10 @@
 //! 9xx: what the audit could not see. Never findings: entries of `not_evaluated`, and exit code 10.
 
 use super::{Check, Context, RoleView, Rule};
-use crate::audit::condition::Hold;
 use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
-use crate::audit::policy::Document;
+use opsctl_iam::condition::Hold;
+use opsctl_iam::policy::Document;
 
 /// The rows of the family.
 pub const RULES: &[Rule] = &[

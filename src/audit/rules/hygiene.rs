@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleKind, RoleView, Rule};
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
-use crate::audit::action_set::ActionSet;
 use crate::audit::decide::Decision;
 use crate::audit::evaluate::{Ceiling, Grant, has_admin_kernel, is_admin};
 use crate::audit::finding::Severity;
-use crate::audit::policy::Document;
+use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::policy::Document;
 
 const POLICIES: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html";

@@ -17,14 +17,14 @@ use std::collections::{BTreeMap, HashMap};
 use super::account::is_aws_owned;
 use super::account::{Account, Role};
 use super::audit::Settings;
-use super::catalogue::{Catalogue, Named};
 use super::decide::Decision;
 use super::evaluate::{Ceiling, Effective, Engine, is_admin};
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
-use super::policy::Policy;
 use super::trust::{Admission, admissions};
 use super::usage::Usage;
+use opsctl_iam::catalogue::{Catalogue, Named};
+use opsctl_iam::policy::Policy;
 
 /// One rule. The texts are what `opsctl explain IAM101` prints.
 pub struct Rule {
@@ -202,7 +202,7 @@ impl RoleKind {
             Self::ServiceLinked
         } else if role.path.starts_with("/aws-reserved/sso.amazonaws.com/") {
             Self::IdentityCenter
-        } else if PLATFORM_NAMES.iter().any(|name| super::pattern::matches(name, &role.name)) {
+        } else if PLATFORM_NAMES.iter().any(|name| opsctl_iam::pattern::matches(name, &role.name)) {
             Self::Platform
         } else {
             Self::Ordinary

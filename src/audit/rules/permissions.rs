@@ -2,11 +2,11 @@
 
 use super::{Admin, Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::action_set::{ActionId, ActionSet};
 use crate::audit::evaluate::{Ceiling, Grant, Sourced, is_everything, shorten};
 use crate::audit::finding::Severity;
-use crate::audit::pattern;
-use crate::audit::policy::Scope;
+use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::Scope;
 
 const LEAST_PRIVILEGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
@@ -310,7 +310,7 @@ fn admin_conditional(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             .effective
             .allows
             .iter()
-            .all(|s| s.grant.hold.is_open() || s.grant.hold == crate::audit::condition::Hold::Strong);
+            .all(|s| s.grant.hold.is_open() || s.grant.hold == opsctl_iam::condition::Hold::Strong);
         Hit::new(cause, evidence).severity(if strong { Severity::Medium } else { Severity::High })
     })
 }

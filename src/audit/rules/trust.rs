@@ -4,11 +4,11 @@ use super::federation::{
     cognito, eks_wide, missing_provider, oidc_any_ref, oidc_audience, oidc_subject, saml_audience,
 };
 use super::{Check, Context, Hit, RoleView, Rule};
-use crate::audit::catalogue::Catalogue;
 use crate::audit::evaluate::condition_text;
 use crate::audit::finding::Severity;
-use crate::audit::pattern;
 use crate::audit::trust::{ASSUME, Admission, Principal};
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::pattern;
 
 const PRINCIPAL: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html";

@@ -2,9 +2,9 @@
 
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::finding::Severity;
-use crate::audit::time::Instant;
 use crate::audit::trust::Principal;
 use crate::audit::usage::ServiceUse;
+use opsctl_iam::time::Instant;
 
 const LAST_USED: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage_delete.html#roles-delete_prerequisites";
@@ -131,7 +131,7 @@ fn spared(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
     let is_new =
         view.role.create_date.is_some_and(|created| created.days_until(now) <= cx.settings.grace_days);
     let rare = &cx.settings.rarely_used;
-    kept || is_new || rare.iter().any(|name| crate::audit::pattern::matches(name, &view.role.name))
+    kept || is_new || rare.iter().any(|name| opsctl_iam::pattern::matches(name, &view.role.name))
 }
 
 /// Notes what is not told, and yields what is. A kept role, or one within the grace period, is nobody's fault.

@@ -1,14 +1,14 @@
 //! 6xx: statements that do not do what they seem to. They never change what the other rules find.
 
 use super::{Check, Context, Hit, RoleView, Rule};
-use crate::audit::caller::contradiction;
-use crate::audit::catalogue::Catalogue;
-use crate::audit::condition::{Hold, Operator, hold_of};
 use crate::audit::evaluate::shorten;
 use crate::audit::finding::Severity;
-use crate::audit::pattern;
-use crate::audit::policy::{Condition, Policy, Scope, Statement};
-use crate::audit::time::Instant;
+use opsctl_iam::caller::contradiction;
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::condition::{Hold, Operator, hold_of};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Policy, Scope, Statement};
+use opsctl_iam::time::Instant;
 
 const GRAMMAR: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html";
 const OPERATORS: &str =

@@ -16,7 +16,7 @@ use super::spec::Rule;
 use super::{Bucket, Keys, Seen, Spec, empty};
 use crate::domain::{Contents, FieldChange, Owner, Scope};
 use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
-use crate::iam;
+use opsctl_iam as iam;
 use crate::resources::KindName;
 use crate::resources::data;
 

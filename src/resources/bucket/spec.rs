@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Keys;
 use crate::desired::Draft;
 use crate::domain::{Days, FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes};
-use crate::iam;
+use opsctl_iam as iam;
 use crate::limits;
 use crate::resources::{Kind, KindName};
 

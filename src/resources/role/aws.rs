@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::spec::{Role, Seen, Spec};
 use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
-use crate::iam;
+use opsctl_iam as iam;
 
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {

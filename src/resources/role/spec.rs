@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::config::section::NoSection;
 use crate::desired::Draft;
 use crate::domain::{FieldChange, KeyPath, Needs, Owner, ResourceId, Scope, Status, changes};
-use crate::iam;
+use opsctl_iam as iam;
 use crate::resources::{Kind, KindName};
 
 pub struct Role;

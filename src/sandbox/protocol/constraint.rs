@@ -15,7 +15,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::sandbox::call::Fault;
+use crate::call::Fault;
 
 /// What is too long and longer than this is not held against its pattern as well.
 const LONGEST_MATCHED: usize = 64 << 10;

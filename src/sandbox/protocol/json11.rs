@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::{
     Decoded, Request, Response, Service, collect, constraint, header, inflated, json_object, respond,
 };
-use crate::sandbox::call::{Answer, Fault, Operation};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Fault, Operation};
+use crate::world::World;
 
 /// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be six.
 const LARGEST_BODY: usize = 8 << 20;

@@ -16,9 +16,9 @@ use serde_json::{Map, Value};
 
 use super::constraint::{self, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
-use crate::sandbox::call::{Answer, Fault, Operation};
-use crate::sandbox::counters::Visit;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Fault, Operation};
+use crate::counters::Visit;
+use crate::world::World;
 
 /// The largest form is the 16 KB user data of an instance, or a policy.
 const LARGEST_FORM: usize = 1 << 20;

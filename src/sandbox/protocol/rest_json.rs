@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Decoded, Request, Response, Service, collect, constraint, full, json_object, respond};
-use crate::sandbox::call::{Call, Fault, Operation};
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault, Operation};
+use crate::world::World;
 
 /// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction
 /// (docs/aws/lambda.md#limits).
@@ -234,7 +234,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sandbox::call::op;
+    use crate::call::op;
 
     fn any(path: &'static str) -> Route {
         route("GET", path, op("GetX", &[], |_| Ok(Reply::empty())))

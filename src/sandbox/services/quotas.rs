@@ -6,12 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::paging::Page;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::paging::Page;
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
+use crate::store::merge;
+use crate::world::World;
 
 const SERVICE: Rule =
     Rule::ANY.at("ServiceCode").required().length(1, 63).pattern("[a-zA-Z][a-zA-Z0-9-]{1,63}");
@@ -183,7 +183,7 @@ pub fn instances(world: &World, instance_type: &str, usage: Use) -> Option<f64> 
 ///
 /// # Errors
 /// 400 for an unknown quota, a negative value, or another kind of account.
-pub(in crate::sandbox) fn post(world: &World, posted: Value) -> Answer {
+pub(crate) fn post(world: &World, posted: Value) -> Answer {
     let bad = |message: &str| Fault::new(400, "BadRequest", message);
     let wanted = posted.as_object().ok_or_else(|| bad("an object is wanted"))?;
     for (name, value) in wanted {

@@ -7,11 +7,11 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::sagemaker::work::{self, Invocation, model_error};
 use super::sagemaker::{Endpoint, Traffic, Variant};
-use crate::sandbox::call::{Call, Fault, op_async};
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::rest_json::{Api, Reply, raw_route};
-use crate::sandbox::rules::AwsRule;
+use crate::call::{Call, Fault, op_async};
+use crate::clock::real_sleep;
+use crate::protocol::constraint::Rule;
+use crate::protocol::rest_json::{Api, Reply, raw_route};
+use crate::rules::AwsRule;
 
 /// Unlike the control plane's `ValidationException`.
 const INVALID: &str = "ValidationError";

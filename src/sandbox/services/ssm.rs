@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::clock::epoch_seconds;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
+use crate::call::{Answer, Call, Fault, op};
+use crate::clock::epoch_seconds;
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
 
 const NAME: Rule = Rule::ANY.length(1, 2048).required();
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::sandbox::call::{Answer, Call, op};
-use crate::sandbox::protocol::query::{Api, Flavor};
+use crate::call::{Answer, Call, op};
+use crate::protocol::query::{Api, Flavor};
 
 pub const API: Api = Api {
     name: "sts",

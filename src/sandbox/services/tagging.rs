@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::ec2;
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::paging::Page;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::tags::{self, Tags};
+use crate::call::{Answer, Call, Fault, op};
+use crate::paging::Page;
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
+use crate::tags::{self, Tags};
 
 const ARNS: Rule = Rule::ANY.at("ResourceARNList").required().length(1, 20);
 

@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::objects;
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::runners::container::Layout;
-use crate::sandbox::world::World;
+use crate::clock::real_sleep;
+use crate::runners::container::Layout;
+use crate::world::World;
 
 /// In real time, for the script that writes them runs in real time.
 const EVERY: Duration = Duration::from_secs(2);

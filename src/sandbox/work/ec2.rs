@@ -1,4 +1,4 @@
-//! Instances that run: EC2's seam on [`runners::ec2`](crate::sandbox::runners::ec2).
+//! Instances that run: EC2's seam on [`runners::ec2`](crate::runners::ec2).
 //!
 //! An instance is its user data, as a local process in a private root, which goes with the instance. Its console
 //! output stays. It ends by itself (its own `shutdown`) or from outside; one whose process is gone, because the sandbox
@@ -12,14 +12,14 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::{environments, reach, with_causes};
-use crate::sandbox::runners::archive::unpack_tar_gz;
-use crate::sandbox::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
-use crate::sandbox::runners::process::{Line, LineSink};
-use crate::sandbox::runners::python::{Environments, Wanted};
-use crate::sandbox::services::ec2::{self, Booted, Machine};
-use crate::sandbox::services::iam;
-use crate::sandbox::services::s3::api as s3;
-use crate::sandbox::world::World;
+use crate::runners::archive::unpack_tar_gz;
+use crate::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
+use crate::runners::process::{Line, LineSink};
+use crate::runners::python::{Environments, Wanted};
+use crate::services::ec2::{self, Booted, Machine};
+use crate::services::iam;
+use crate::services::s3::api as s3;
+use crate::world::World;
 
 /// The private roots. Nothing in it outlives the process.
 const FOLDER: &str = "run/ec2";

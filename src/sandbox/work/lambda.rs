@@ -1,4 +1,4 @@
-//! Functions that run: Lambda's seams on [`runners::lambda`](crate::sandbox::runners::lambda).
+//! Functions that run: Lambda's seams on [`runners::lambda`](crate::runners::lambda).
 //!
 //! Each version has a pool of execution environments, opened when it is first needed and gone with the process. So
 //! after a restart, provisioned concurrency is made again: at once by a sandbox that goes on serving, by one inside a
@@ -18,17 +18,15 @@ use tokio::sync::OnceCell;
 
 use super::lines::Lines;
 use super::{environments, reach, with_causes};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
-use crate::sandbox::runners::process::{Line, LineSink};
-use crate::sandbox::services::iam;
-use crate::sandbox::services::lambda::{
-    FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work,
-};
-use crate::sandbox::services::s3::api as s3;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::real_sleep;
+use crate::rules::AwsRule;
+use crate::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
+use crate::runners::process::{Line, LineSink};
+use crate::services::iam;
+use crate::services::lambda::{FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work};
+use crate::services::s3::api as s3;
+use crate::world::World;
 
 /// Where code is unpacked. Nothing in it outlives the process.
 const FOLDER: &str = "run/lambda";

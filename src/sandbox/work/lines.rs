@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::services::logs;
-use crate::sandbox::world::World;
+use crate::clock::real_sleep;
+use crate::services::logs;
+use crate::world::World;
 
 /// How long a line waits for others. Short enough for `logs --follow`.
 const MOMENT: Duration = Duration::from_millis(100);

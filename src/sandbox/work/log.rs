@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::sandbox::runners::process::{Line, LineSink};
-use crate::sandbox::services::logs;
-use crate::sandbox::world::World;
+use crate::runners::process::{Line, LineSink};
+use crate::services::logs;
+use crate::world::World;
 
 const LARGEST_BATCH: usize = 1_000;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::sandbox::services::s3::api;
-use crate::sandbox::services::sagemaker::work::Objects;
-use crate::sandbox::world::World;
+use crate::services::s3::api;
+use crate::services::sagemaker::work::Objects;
+use crate::world::World;
 
 /// The objects that the sandbox's S3 keeps.
 pub struct Stored;

@@ -13,13 +13,11 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use super::log::LogStream;
 use super::objects;
 use super::training::texts;
-use crate::sandbox::call::Fault;
-use crate::sandbox::runners::serving::{
-    InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause,
-};
-use crate::sandbox::runners::training::last_error;
-use crate::sandbox::services::sagemaker::work::{Invocation, Prediction, defect, model_error, no_ping};
-use crate::sandbox::services::sagemaker::{Endpoint, Variant};
+use crate::call::Fault;
+use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
+use crate::runners::training::last_error;
+use crate::services::sagemaker::work::{Invocation, Prediction, defect, model_error, no_ping};
+use crate::services::sagemaker::{Endpoint, Variant};
 
 /// Room for the last frames of a traceback; the log has all of it.
 const LOG_IN_REASON: usize = 360;

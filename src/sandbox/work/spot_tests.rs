@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{objects, training};
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::runners::archive::pack_tar_gz;
-use crate::sandbox::services::sagemaker::Job;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::clock::real_sleep;
+use crate::runners::archive::pack_tar_gz;
+use crate::services::sagemaker::Job;
+use crate::{Sandbox, SandboxOptions};
 
 const REGION: &str = "eu-west-1";
 
@@ -88,7 +88,7 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
 }
 
 fn stored(sandbox: &Sandbox, key: &str) -> bool {
-    !crate::sandbox::services::s3::api::list(sandbox.world(), "data", key).unwrap().is_empty()
+    !crate::services::s3::api::list(sandbox.world(), "data", key).unwrap().is_empty()
 }
 
 async fn ended(job: &Job) -> Value {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::objects::Stored;
-use crate::sandbox::services::ec2::{self, Booted, Machine};
-use crate::sandbox::services::sagemaker::work::Objects;
-use crate::sandbox::world::World;
+use crate::services::ec2::{self, Booted, Machine};
+use crate::services::sagemaker::work::Objects;
+use crate::world::World;
 
 /// The tags by which a training instance says where its results go.
 const JOB: &str = "opsctl:job";

@@ -13,9 +13,9 @@ use lambda::primitives::Blob;
 use lambda::types::{FunctionCode, LogType, ProvisionedConcurrencyStatusEnum as Provisioned, Runtime, State};
 use serde_json::Value;
 
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::wire_tests::client;
-use crate::sandbox::{AwsRule, Sandbox, SandboxOptions};
+use crate::clock::real_sleep;
+use crate::wire_tests::client;
+use crate::{AwsRule, Sandbox, SandboxOptions};
 
 const FUNCTION: &str = "\
 import os

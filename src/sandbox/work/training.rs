@@ -18,15 +18,15 @@ use tokio_util::sync::CancellationToken;
 use super::checkpoints::{self, Checkpoints};
 use super::log::LogStream;
 use super::objects;
-use crate::sandbox::call::{Answer, Fault};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::runners::container::Layout;
-use crate::sandbox::runners::metrics::Metric;
-use crate::sandbox::runners::process::{Line, LineSink};
-use crate::sandbox::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
-use crate::sandbox::services::sagemaker::work::missing_data;
-use crate::sandbox::services::sagemaker::{End, Ended, Job};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Fault};
+use crate::clock::Millis;
+use crate::runners::container::Layout;
+use crate::runners::metrics::Metric;
+use crate::runners::process::{Line, LineSink};
+use crate::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
+use crate::services::sagemaker::work::missing_data;
+use crate::services::sagemaker::{End, Ended, Job};
+use crate::world::World;
 
 const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 

@@ -7,7 +7,7 @@ use iam_rs::{Arn, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_polici
 use opsctl::audit::account::Account;
 use opsctl::audit::decide::Decision;
 use opsctl::audit::evaluate::Engine;
-use opsctl::audit::managed;
+use opsctl_iam::managed;
 use serde_json::{Value, json};
 
 use super::engine::{Dice, statement};

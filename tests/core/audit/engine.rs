@@ -1,13 +1,13 @@
 //! The engine against laws that hold for every policy, and against AWS's own policies.
 
 use opsctl::audit::account::Account;
-use opsctl::audit::action_set::ActionSet;
-use opsctl::audit::catalogue::Catalogue;
-use opsctl::audit::condition::Hold;
 use opsctl::audit::decide::Decision;
 use opsctl::audit::evaluate::{Effective, Engine};
-use opsctl::audit::managed;
-use opsctl::audit::policy::{Document, Scope};
+use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::condition::Hold;
+use opsctl_iam::managed;
+use opsctl_iam::policy::{Document, Scope};
 use serde_json::{Value, json};
 
 use super::world::*;

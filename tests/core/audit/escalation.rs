@@ -1,8 +1,8 @@
 //! Every way to more rights: seen, silent without one of its actions, silent under a boundary.
 
 use opsctl::audit::Severity;
-use opsctl::audit::catalogue::Catalogue;
 use opsctl::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
+use opsctl_iam::catalogue::Catalogue;
 use serde_json::json;
 
 use super::world::*;

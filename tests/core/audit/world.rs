@@ -1,7 +1,7 @@
 //! Builds accounts for tests, as the JSON that the AWS CLI writes.
 
-use opsctl::audit::managed;
 use opsctl::audit::{Account, Audit, Instant, Settings, Usage, audit};
+use opsctl_iam::managed;
 use serde_json::{Value, json};
 
 pub const ACCOUNT: &str = "111122223333";

@@ -1,7 +1,7 @@
 //! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach around it.
 
 use opsctl::aws::{self, Choice, Clients};
-use opsctl::sandbox::{Sandbox, SandboxOptions};
+use opsctl_sandbox::{Sandbox, SandboxOptions};
 use tokio::runtime::Runtime;
 
 use super::World;

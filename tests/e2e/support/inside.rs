@@ -11,7 +11,7 @@ use opsctl::engine::{self, Cancel, Events, OpCx, OpError, Outcome, RunResult, Wo
 use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Op, Plan, Step};
 use opsctl::resources::{AnyKind, Registry, kinds, registry};
-use opsctl::sandbox::{Sandbox, SandboxOptions};
+use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 pub const DESTROY: Mode = Mode::Destroy { adopted: false };

@@ -11,15 +11,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::services::lambda::{
+use crate::call::Fault;
+use crate::clock::real_sleep;
+use crate::services::lambda::{
     FunctionVersion, Invocation as Event, Invoked, Seams as FunctionSeams, Work as FunctionWork,
 };
-use crate::sandbox::services::sagemaker::work::{Invocation, Prediction, Seams, StateWalk, Work, objects};
-use crate::sandbox::services::sagemaker::{Endpoint, Job};
-use crate::sandbox::world::World;
-use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::services::sagemaker::work::{Invocation, Prediction, Seams, StateWalk, Work, objects};
+use crate::services::sagemaker::{Endpoint, Job};
+use crate::world::World;
+use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 pub const REGION: &str = "eu-west-1";
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/exec";

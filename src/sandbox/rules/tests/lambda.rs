@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::lab::{Lab, ROLE, Told};
-use crate::sandbox::store::merge;
+use crate::store::merge;
 
 const FUNCTION: &str = "/2015-03-31/functions/f";
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, ROLE, Told};
-use crate::sandbox::store::merge;
+use crate::store::merge;
 
 const INFERENCE: &str = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312";
 const TRAINING: &str = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312";

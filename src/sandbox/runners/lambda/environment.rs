@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::report::Breakdown;
 use super::runtime_api::{Event, RuntimeApi, Work};
 use super::{FunctionSpec, Invocation, LogSink, Prepared};
-use crate::sandbox::runners::container::text;
-use crate::sandbox::runners::process::{Line, LineSink, Process, Program, SYSTEM_PATH};
+use crate::runners::container::text;
+use crate::runners::process::{Line, LineSink, Process, Program, SYSTEM_PATH};
 
 /// Before each poll the bootstrap writes this line.
 const MARK: &str = "\u{1e}opsctl-next";

@@ -13,13 +13,13 @@ pub use watch::watch;
 
 use target::{INSTANCES, Kind, SERVERLESS};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::merge;
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
+use crate::rules::AwsRule;
+use crate::store::merge;
+use crate::tags;
+use crate::world::World;
 
 const INVALID: &str = "ValidationException";
 const TARGETS: &str = "application-autoscaling.target";

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::target::Target;
 use super::{POLICIES, TARGETS, invalid, uuid};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::rules::AwsRule;
+use crate::store::merge;
+use crate::world::World;
 
 /// CloudWatch's alarms, by name.
 const ALARMS: &str = "cloudwatch.alarm";

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, invalid, uuid};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::clock::{Millis, epoch_seconds};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::services::lambda;
-use crate::sandbox::services::sagemaker::{Endpoint, instances};
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault};
+use crate::clock::{Millis, epoch_seconds};
+use crate::rules::AwsRule;
+use crate::services::lambda;
+use crate::services::sagemaker::{Endpoint, instances};
+use crate::store::merge;
+use crate::world::World;
 
 /// What is scaled: namespace, resource and dimension name it (docs/aws/autoscaling.md#identifiers).
 #[derive(Clone, Debug, PartialEq, Eq)]

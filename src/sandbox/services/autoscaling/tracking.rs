@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::policy::{HIGH, LOW, Side};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::services::cloudwatch;
+use crate::clock::Millis;
+use crate::services::cloudwatch;
 
 /// How a policy tracks its target.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,10 +9,10 @@ use super::policy::TRACKING;
 use super::target::Target;
 use super::tracking::{self, Change, MINUTES, State, Tracking, Wish};
 use super::{ACTIVITIES, TARGETS, policies, target_of};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::services::cloudwatch::{self, MINUTE, Measure};
-use crate::sandbox::services::sagemaker;
-use crate::sandbox::world::World;
+use crate::clock::Millis;
+use crate::services::cloudwatch::{self, MINUTE, Measure};
+use crate::services::sagemaker;
+use crate::world::World;
 
 /// A clock that was moved by more than this has left minutes behind that nobody asks for any more.
 const MOST_AT_ONCE: Millis = 60 * MINUTE;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Measure, dimensions, not_implemented, period, read};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::world::World;
 
 const TABLE: &str = "cloudwatch.alarm";
 

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 pub use alarms::{evaluate, state_of};
 pub use series::{MINUTE, Measure, Statistics};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::clock::{Millis, epoch_seconds};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::clock::{Millis, epoch_seconds};
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
+use crate::world::World;
 use series::Metrics;
 
 const NAMESPACE: Rule = Rule::ANY.at("Namespace").required().length(1, 255).pattern("[^:].*");

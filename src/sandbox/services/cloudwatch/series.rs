@@ -11,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::clock::Millis;
-use crate::sandbox::store::file_name;
-use crate::sandbox::world::World;
+use crate::clock::Millis;
+use crate::store::file_name;
+use crate::world::World;
 
 pub const MINUTE: Millis = 60_000;
 /// AWS keeps data of one minute for 15 days.
@@ -175,7 +175,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{Sandbox, SandboxOptions};
+    use crate::{Sandbox, SandboxOptions};
 
     #[tokio::test]
     async fn measurements_are_summed_by_period_and_survive_a_torn_line() {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::{invalid_id, listed};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::services::ssm::{IMAGES, Image};
+use crate::call::{Answer, Call, Fault};
+use crate::services::ssm::{IMAGES, Image};
 
 /// An instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl InstanceType {
         self.name.starts_with('t')
     }
 
-    /// The quota that counts its vCPUs, by code in [`crate::sandbox::services::quotas`].
+    /// The quota that counts its vCPUs, by code in [`crate::services::quotas`].
     pub fn quota(&self) -> &'static str {
         match self.name.as_bytes().first() {
             Some(b'g') => "L-DB2E81BA",

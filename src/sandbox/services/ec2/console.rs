@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{INSTANCES, instances};
-use crate::sandbox::call::{Answer, Call};
-use crate::sandbox::clock::iso8601;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call};
+use crate::clock::iso8601;
+use crate::world::World;
 
 const FOLDER: &str = "ec2/console";
 /// AWS keeps the last 64 KB (docs/aws/ec2.md#reading-state).

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::services::glob;
+use crate::call::{Call, Fault};
+use crate::services::glob;
 
 /// The filters of a call.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::filter::Filters;
 use super::state::{self, Cause, State};
 use super::{INSTANCES, arn, invalid_id, listed, page, reservation};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::Entry;
-use crate::sandbox::tags;
+use crate::call::{Answer, Call, Fault};
+use crate::rules::AwsRule;
+use crate::store::Entry;
+use crate::tags;
 
 const FILTERS: &[&str] = &[
     "tag:",

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::state::State;
 use super::{INSTANCES, arn};
-use crate::sandbox::call::Fault;
-use crate::sandbox::tags::{self, Tags};
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::tags::{self, Tags};
+use crate::world::World;
 
 /// An instance that begins to run for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]

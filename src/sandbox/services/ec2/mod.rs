@@ -15,12 +15,12 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::paging::Page;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::query::{Api, Flavor};
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::paging::Page;
+use crate::protocol::constraint::Rule;
+use crate::protocol::query::{Api, Flavor};
+use crate::tags;
+use crate::world::World;
 
 pub use catalog::{INSTANCE_TYPES, InstanceType};
 pub use console::write_console;

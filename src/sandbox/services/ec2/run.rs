@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::catalog::{self, InstanceType, Subnet};
 use super::state::{BOOTING, State, booting};
 use super::{INSTANCES, arn, invalid, machine, reservation};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::{Millis, iso8601};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::services::iam::{self, Profile};
-use crate::sandbox::services::quotas;
-use crate::sandbox::services::ssm::Image;
-use crate::sandbox::store::{Entry, merge};
-use crate::sandbox::tags::{self, Tags};
+use crate::call::{Answer, Call, Fault};
+use crate::clock::{Millis, iso8601};
+use crate::rules::AwsRule;
+use crate::services::iam::{self, Profile};
+use crate::services::quotas;
+use crate::services::ssm::Image;
+use crate::store::{Entry, merge};
+use crate::tags::{self, Tags};
 
 /// Raw, before base64 (docs/aws/ec2.md#user-data).
 const LONGEST_USER_DATA: usize = 16 * 1_024;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::INSTANCES;
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::{Millis, Pace};
-use crate::sandbox::store::{Entry, Plan, Planner, merge};
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::{Millis, Pace};
+use crate::store::{Entry, Plan, Planner, merge};
+use crate::world::World;
 
 /// States by name, with AWS's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

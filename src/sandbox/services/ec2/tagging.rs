@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::{INSTANCES, arn, instances, invalid, listed};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::tags;
+use crate::world::World;
 
 /// Checks that a resource is there and visible, and gives its ARN.
 fn resource(call: &Call, id: &str) -> Result<String, Fault> {
@@ -90,7 +90,7 @@ pub(super) fn describe_tags(call: &Call) -> Answer {
 }
 
 /// Nothing of an instance that is no more may keep a tag.
-pub(in crate::sandbox::services) fn forget_gone(world: &World, region: &str) -> Result<(), Fault> {
+pub(in crate::services) fn forget_gone(world: &World, region: &str) -> Result<(), Fault> {
     let prefix = arn(world, region, "", "").trim_end_matches('/').to_owned();
     let known = world.shelf(INSTANCES, region).list("");
     for (arn, _) in tags::all(world).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {

@@ -15,10 +15,10 @@ use ec2::types::{
 use serde_json::json;
 
 use super::{Booted, Machine};
-use crate::sandbox::services::quotas;
-use crate::sandbox::wire_tests::{client, sandbox};
-use crate::sandbox::world::World;
-use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::services::quotas;
+use crate::wire_tests::{client, sandbox};
+use crate::world::World;
+use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
@@ -117,7 +117,7 @@ async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
     assert_eq!(state(&client, &id).await, "terminated");
     clock.advance(Duration::from_secs(3_601));
     assert_eq!(refused!(client.describe_instances().instance_ids(&id)).0, "InvalidInstanceID.NotFound");
-    assert!(crate::sandbox::tags::all(sandbox.world()).iter().all(|(arn, _)| !arn.contains(&id)));
+    assert!(crate::tags::all(sandbox.world()).iter().all(|(arn, _)| !arn.contains(&id)));
     sandbox.stop().await;
 }
 

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, roles, stamp};
-use crate::sandbox::call::{Answer, Call};
-use crate::sandbox::store::merge;
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call};
+use crate::store::merge;
+use crate::tags;
+use crate::world::World;
 
 /// The one user: whoever calls ([`super::super::sts`]). It has no policies, because nothing here asks for them.
-pub(in crate::sandbox::services) fn user_name() -> &'static str {
+pub(in crate::services) fn user_name() -> &'static str {
     super::super::sts::CALLER
 }
 

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{ROLES, document, stamp};
-use crate::sandbox::call::Fault;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::rules::AwsRule;
+use crate::store::merge;
+use crate::world::World;
 
 /// Why a service cannot assume a role. Its caller is told the same in both cases
 /// (docs/aws/errors-and-retries.md#new-roles).

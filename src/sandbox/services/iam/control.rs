@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ROLES, roles, stamp};
-use crate::sandbox::call::{Answer, Fault};
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Fault};
+use crate::store::merge;
+use crate::world::World;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +25,7 @@ struct Past {
 }
 
 /// Carries out the request; answers with the role.
-pub(in crate::sandbox) fn post(world: &World, posted: Value) -> Answer {
+pub(crate) fn post(world: &World, posted: Value) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
     let past: Past = serde_json::from_value(posted).map_err(|error| bad(error.to_string()))?;
     let mut patch = json!({});

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ROLES;
-use crate::sandbox::call::Fault;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::services::glob;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::rules::AwsRule;
+use crate::services::glob;
+use crate::world::World;
 
 /// A policy document whose syntax is right: its types are the grammar.
 #[derive(Debug, Deserialize)]

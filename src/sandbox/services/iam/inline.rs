@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::roles::{change, named};
 use super::{document, listed, no_such_entity};
-use crate::sandbox::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call, Fault};
 
 /// All inline policies of a role together, without white space (docs/aws/iam.md#limits).
 const MOST_CHARACTERS: usize = 10_240;

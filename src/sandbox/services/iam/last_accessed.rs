@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{document, no_such_entity, page, policies, stamp};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::store::Entry;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::store::Entry;
+use crate::world::World;
 
 const JOBS: &str = "iam.access-job";
 

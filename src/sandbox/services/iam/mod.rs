@@ -6,7 +6,7 @@
 pub(super) mod account;
 mod assume;
 mod aws_managed;
-pub(in crate::sandbox) mod control;
+pub(crate) mod control;
 mod document;
 mod inline;
 mod last_accessed;
@@ -22,13 +22,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::paging::Page;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::query::{Api, Flavor};
-use crate::sandbox::tags::{self, Tags};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::clock::Millis;
+use crate::paging::Page;
+use crate::protocol::constraint::Rule;
+use crate::protocol::query::{Api, Flavor};
+use crate::tags::{self, Tags};
+use crate::world::World;
 
 pub use assume::{Unassumable, assumable, note_use};
 pub use profiles::{Profile, instance_profile};

@@ -8,10 +8,10 @@ use super::{
     POLICIES, ROLES, already_exists, aws_managed, delete_conflict, document, exceeds, listed, no_such_entity,
     pick, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::store::merge;
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::store::merge;
+use crate::tags;
+use crate::world::World;
 
 /// docs/aws/iam.md#limits.
 const MOST_POLICIES: usize = 1_500;

@@ -8,12 +8,12 @@ use super::{
     PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, roles, stamp,
     taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::merge;
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::clock::Millis;
+use crate::rules::AwsRule;
+use crate::store::merge;
+use crate::tags;
+use crate::world::World;
 
 /// How long EC2 does not know a new profile, although IAM shows it
 /// (docs/aws/errors-and-retries.md#new-instance-profiles).

@@ -8,11 +8,11 @@ use super::{
     ROLES, already_exists, delete_conflict, document, exceeds, listed, no_such_entity, pick, policies,
     profiles, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::store::merge;
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::clock::Millis;
+use crate::store::merge;
+use crate::tags;
+use crate::world::World;
 
 /// Default quotas (docs/aws/iam.md#limits).
 const MOST_ROLES: usize = 1_000;

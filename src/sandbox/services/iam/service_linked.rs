@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{ROLES, policies, roles};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::store::merge;
+use crate::call::{Answer, Call, Fault};
+use crate::store::merge;
 
 /// A service, the name of its role, and the policy of AWS attached to it where the sandbox has that.
 struct Linked {

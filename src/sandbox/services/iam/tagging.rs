@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{listed, wanted_tags};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::tags;
+use crate::call::{Answer, Call, Fault};
+use crate::tags;
 
 /// Finds the ARN of what a call is about; refuses when it is not there or may not be changed.
 type Find = fn(&Call) -> Result<String, Fault>;

@@ -6,8 +6,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::{Unassumable, assumable, control};
-use crate::sandbox::wire_tests::{client, sandbox};
-use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+use crate::wire_tests::{client, sandbox};
+use crate::{Pace, Sandbox, SandboxOptions};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const READ: &str =
@@ -68,7 +68,7 @@ async fn a_role_lives_and_is_deleted_only_when_nothing_hangs_on_it() {
     assert_eq!(refused!(client.delete_role().role_name("trainer")), "DeleteConflict");
     client.delete_role_policy().role_name("trainer").policy_name("read").send().await.unwrap();
     client.delete_role().role_name("trainer").send().await.unwrap();
-    assert!(crate::sandbox::tags::all(sandbox.world()).is_empty());
+    assert!(crate::tags::all(sandbox.world()).is_empty());
 
     client.create_service_linked_role().aws_service_name("spot.amazonaws.com").send().await.unwrap();
     assert_eq!(

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::functions::{page, unqualified};
 use super::place::{LATEST, Place, check_revision, conflict, invalid, key, not_found};
 use super::{permissions, provisioned};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::rules::AwsRule;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
+use crate::rules::AwsRule;
 
 pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
     let (place, function) = (Place::of(call), unqualified(call)?);

@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::place::{invalid, not_found};
 use super::work::{ObjectName, Seams};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
+use crate::rules::AwsRule;
+use crate::world::World;
 
 const FOLDER: &str = "lambda/code";
 /// Where the archives are downloaded; a path that no AWS API has.

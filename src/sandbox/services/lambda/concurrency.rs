@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::functions::unqualified;
 use super::place::{Place, invalid};
 use super::provisioned;
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
+use crate::rules::AwsRule;
+use crate::world::World;
 
 /// What an account has after some use; new ones have less (10 was seen, docs/aws/lambda.md#limits).
 const USUAL_LIMIT: u64 = 1_000;

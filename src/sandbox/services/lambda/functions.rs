@@ -7,11 +7,11 @@ use super::place::{
 };
 use super::work::{FunctionVersion, Seams};
 use super::{aliases, code, provisioned, settings, versions};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::{Reply, values};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::Entry;
-use crate::sandbox::tags;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::{Reply, values};
+use crate::rules::AwsRule;
+use crate::store::Entry;
+use crate::tags;
 
 /// How long AWS takes, in seconds.
 const CREATION: u64 = 4;

@@ -16,10 +16,10 @@ use super::functions::check_active;
 use super::place::{LATEST, Place, Target};
 use super::provisioned;
 use super::work::{FunctionVersion, Invocation, Invoked, Seams};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::services::cloudwatch::{self, Measure};
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
+use crate::rules::AwsRule;
+use crate::services::cloudwatch::{self, Measure};
 
 /// docs/aws/lambda.md#limits
 const LARGEST_REQUEST: usize = 6 << 20;

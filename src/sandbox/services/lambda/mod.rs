@@ -24,10 +24,10 @@ pub use concurrency::set_concurrency_limit;
 pub use provisioned::{provision, provisioned};
 pub use work::{FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work};
 
-use crate::sandbox::call::{op, op_async};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::rest_json::{Api, raw_route, route};
-use crate::sandbox::world::World;
+use crate::call::{op, op_async};
+use crate::protocol::constraint::Rule;
+use crate::protocol::rest_json::{Api, raw_route, route};
+use crate::world::World;
 
 /// The service, with what is behind it.
 pub fn open(world: &Arc<World>, seams: Seams) -> Api {

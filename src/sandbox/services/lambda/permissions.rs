@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::place::{LATEST, Place, Target, conflict, invalid, not_found};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
 
 /// docs/aws/lambda.md#limits
 const LARGEST_POLICY: usize = 20 << 10;

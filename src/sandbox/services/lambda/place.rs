@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::store::{Plan, Shelf};
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault};
+use crate::store::{Plan, Shelf};
+use crate::world::World;
 
 /// The pointer to the code and configuration that can change.
 pub(super) const LATEST: &str = "$LATEST";
@@ -203,8 +203,8 @@ pub(super) fn is_version(qualifier: &str) -> bool {
 }
 
 /// `2026-11-30T12:00:00.000+0000`
-fn timestamp(at: crate::sandbox::clock::Millis) -> String {
-    crate::sandbox::clock::iso8601(at).replace('Z', "+0000")
+fn timestamp(at: crate::clock::Millis) -> String {
+    crate::clock::iso8601(at).replace('Z', "+0000")
 }
 
 /// What makes two versions different: configuration without its names, times and states.

@@ -10,12 +10,12 @@ use super::concurrency;
 use super::functions::{check_active, page, unqualified};
 use super::place::{LATEST, Place, Target, conflict, invalid, key};
 use super::work::{FunctionVersion, Seams};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::clock::Pace;
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::merge;
-use crate::sandbox::world::World;
+use crate::call::{Call, Fault};
+use crate::clock::Pace;
+use crate::protocol::rest_json::Reply;
+use crate::rules::AwsRule;
+use crate::store::merge;
+use crate::world::World;
 
 /// "Starts after a minute or two."
 const ALLOCATION: Duration = Duration::from_secs(90);

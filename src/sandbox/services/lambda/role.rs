@@ -1,8 +1,8 @@
 //! Whether Lambda may assume a role.
 
 use super::place::invalid;
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::services::iam;
+use crate::call::{Call, Fault};
+use crate::services::iam;
 
 /// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known everywhere
 /// (docs/aws/errors-and-retries.md#new-roles).

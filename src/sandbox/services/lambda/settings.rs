@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::code::Package;
 use super::place::{LATEST, Place, Target, invalid};
 use super::role;
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::clock::iso8601;
-use crate::sandbox::rules::AwsRule;
+use crate::call::{Call, Fault};
+use crate::clock::iso8601;
+use crate::rules::AwsRule;
 
 /// Members of the input that become members of the configuration as they are.
 const SETTINGS: &[&str] = &[

@@ -18,10 +18,10 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::{FunctionVersion, Invocation, Invoked, Seams, Work, set_concurrency_limit};
-use crate::sandbox::call::Fault;
-use crate::sandbox::services::cloudwatch::{self, Measure};
-use crate::sandbox::world::World;
-use crate::sandbox::{Pace, Sandbox, SandboxOptions};
+use crate::call::Fault;
+use crate::services::cloudwatch::{self, Measure};
+use crate::world::World;
+use crate::{Pace, Sandbox, SandboxOptions};
 
 const REGION: &str = "eu-west-1";
 const ROLE: &str = "arn:aws:iam::123456789012:role/project/exec";
@@ -284,7 +284,7 @@ async fn a_function_is_pending_then_active_and_its_code_can_be_had() {
     let gone = refused(told(bench.client.get_function().function_name("f").send().await));
     let missing = format!("Function not found: {ARN}");
     assert_eq!(gone, (404, "ResourceNotFoundException".to_owned(), missing));
-    assert!(crate::sandbox::tags::all(bench.world()).is_empty());
+    assert!(crate::tags::all(bench.world()).is_empty());
 }
 
 /// Without credentials, as whoever has the URL.

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::functions::{check_settled, listed, unqualified};
 use super::place::{LATEST, Place, check_revision, fingerprint, invalid, key};
-use crate::sandbox::call::{Call, Fault};
-use crate::sandbox::protocol::rest_json::Reply;
-use crate::sandbox::store::Entry;
+use crate::call::{Call, Fault};
+use crate::protocol::rest_json::Reply;
+use crate::store::Entry;
 
 /// How long a new version is Pending on AWS, in seconds.
 const PUBLICATION: u64 = 2;

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::code;
 use super::place::{Place, fingerprint};
-use crate::sandbox::call::Fault;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::world::World;
 
 /// What really runs functions. All methods take what they need by value: work goes on when its caller goes away.
 pub trait Work: Send + Sync {

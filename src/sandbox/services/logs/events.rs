@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::clock::Millis;
-use crate::sandbox::store::file_name;
-use crate::sandbox::world::World;
+use crate::clock::Millis;
+use crate::store::file_name;
+use crate::world::World;
 
 /// What is written of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

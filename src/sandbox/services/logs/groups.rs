@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::events;
 use super::{GROUPS, STREAMS, group_named, invalid, missing_group, missing_stream, stream_key};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::store::merge;
-use crate::sandbox::tags::{self, Tags};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::clock::Millis;
+use crate::store::merge;
+use crate::tags::{self, Tags};
+use crate::world::World;
 
 pub(super) fn create_log_group(call: &Call) -> Answer {
     let name = call.text("logGroupName");

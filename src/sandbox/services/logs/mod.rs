@@ -8,11 +8,11 @@ mod read;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault, op};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault, op};
+use crate::clock::Millis;
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
+use crate::world::World;
 use events::Event;
 
 const GROUPS: &str = "logs.group";

@@ -12,10 +12,10 @@ use super::blob;
 use super::bucket;
 use super::digest::{Algorithm, Wanted, hex};
 use super::object::{self, About, Content, Encryption, Guard, History, objects_table};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::tags::Tags;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::tags::Tags;
+use crate::world::World;
 
 /// An object in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use s3s::dto::StreamingBlob;
 use tempfile::NamedTempFile;
 
 use super::digest::{Claims, Digester, Digests, Wanted, incomplete};
-use crate::sandbox::call::Fault;
-use crate::sandbox::protocol::{idle, is_idle};
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::protocol::{idle, is_idle};
+use crate::world::World;
 
 /// Where bytes are while they come. What a killed sandbox left there is thrown away at the next start.
 const INCOMING: &str = "s3/incoming";

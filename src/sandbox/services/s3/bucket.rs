@@ -10,12 +10,12 @@ use super::object::{moment, objects_table};
 use super::refusal::invalid_argument;
 use super::uploads::uploads_table;
 use super::{Cx, blob};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::{Entry, Shelf};
-use crate::sandbox::world::World;
-use crate::sandbox::{paging, tags};
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::rules::AwsRule;
+use crate::store::{Entry, Shelf};
+use crate::world::World;
+use crate::{paging, tags};
 
 /// A bucket's document.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use super::get::ReadGuard;
 use super::object::{self, Content, Encryption, Found, Guard, about, moment, shown_id};
 use super::refusal::{invalid_request, precondition_failed};
 use super::{Cx, blob, tagging};
-use crate::sandbox::call::Fault;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::world::World;
 
 /// A copy in one call has at most 5 GiB; UploadPartCopy does more (docs/aws/s3.md#limits).
 const LARGEST: u64 = 5 << 30;
@@ -48,7 +48,7 @@ impl Source {
 /// Collects the conditions of a copy.
 macro_rules! source_guard {
     ($input:expr) => {
-        $crate::sandbox::services::s3::get::ReadGuard {
+        $crate::services::s3::get::ReadGuard {
             if_match: $input.copy_source_if_match.clone(),
             if_none_match: $input.copy_source_if_none_match.clone(),
             if_modified_since: $input.copy_source_if_modified_since.clone(),

@@ -11,7 +11,7 @@ use s3s::dto;
 use serde::{Deserialize, Serialize};
 
 use super::wire::Wire;
-use crate::sandbox::call::Fault;
+use crate::call::Fault;
 
 /// The algorithms that `s3s` knows; AWS has more since 2026, and calls without one get CRC64NVME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +152,7 @@ impl Sum {
 /// Copies the checksum of a [`dto::Checksum`] into the five fields that each output has.
 macro_rules! show_sum {
     ($output:expr, $sum:expr) => {{
-        let shown = $crate::sandbox::services::s3::digest::Sum::shown($sum);
+        let shown = $crate::services::s3::digest::Sum::shown($sum);
         $output.checksum_crc32 = shown.checksum_crc32;
         $output.checksum_crc32c = shown.checksum_crc32c;
         $output.checksum_crc64nvme = shown.checksum_crc64nvme;

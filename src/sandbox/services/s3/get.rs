@@ -12,8 +12,8 @@ use super::digest::{Sum, show_sum};
 use super::object::{self, Content, Found, matches, moment};
 use super::refusal::{invalid_argument, invalid_request, precondition_failed};
 use super::{Cx, blob};
-use crate::sandbox::call::Fault;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::world::World;
 
 /// Conditions of a read.
 #[derive(Debug, Default)]

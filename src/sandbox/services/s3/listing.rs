@@ -13,9 +13,9 @@ use super::Cx;
 use super::bucket::owner;
 use super::object::{Content, History, moment, objects_table};
 use super::refusal::invalid_argument;
-use crate::sandbox::call::Fault;
-use crate::sandbox::store::Store;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::store::Store;
+use crate::world::World;
 
 /// A page has at most this many entries.
 const LONGEST_PAGE: i32 = 1_000;

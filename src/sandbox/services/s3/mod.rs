@@ -26,9 +26,8 @@ mod uploads;
 mod wire;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use hyper::header::{DATE, HeaderValue};
@@ -41,12 +40,12 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use self::wire::Wire;
-use crate::sandbox::call::Fault;
-use crate::sandbox::counters::Visit;
-use crate::sandbox::guard;
-use crate::sandbox::protocol::{self, BodyError, Request, Response};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::counters::Visit;
+use crate::guard;
+use crate::protocol::{self, BodyError, Request, Response};
+use crate::rules::AwsRule;
+use crate::world::World;
 
 /// The service, for the server's table.
 pub struct Service(S3Service);
@@ -89,9 +88,10 @@ impl protocol::Service for Service {
                 Err(_) => protocol::respond(500, "application/xml", ""),
             };
             // By the clock that dates objects: their age is the difference.
-            let seconds = i64::try_from(world.clock.steady() / 1_000).unwrap_or(i64::MAX);
-            if let Ok(date) = DateTime::from_secs(seconds).fmt(Format::HttpDate)
-                && let Ok(date) = HeaderValue::from_str(&date)
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(world.clock.steady() / 1_000);
+            let mut date = Vec::new();
+            if Timestamp::from(now).format(TimestampFormat::HttpDate, &mut date).is_ok()
+                && let Ok(date) = HeaderValue::from_bytes(&date)
             {
                 answer.headers_mut().insert(DATE, date);
             }

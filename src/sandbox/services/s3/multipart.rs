@@ -12,9 +12,9 @@ use super::object::{self, Content, Encryption, Guard, about, fresh_id, moment, s
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use super::uploads::{self, PARTS, Part, Upload, part_name, upload_name, uploads_table};
 use super::{Cx, blob, tagging};
-use crate::sandbox::call::Fault;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::rules::AwsRule;
+use crate::world::World;
 
 /// All parts but the last have at least 5 MiB.
 const SMALLEST: u64 = 5 << 20;

@@ -12,11 +12,11 @@ use super::blob;
 use super::bucket::{Bucket, Versioning};
 use super::digest::Sum;
 use super::refusal::{no_such_key, no_such_version, precondition_failed};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::store::Entry;
-use crate::sandbox::tags::Tags;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::store::Entry;
+use crate::tags::Tags;
+use crate::world::World;
 
 /// The table of a bucket's objects: a document for each key.
 pub fn objects_table(bucket: &str) -> String {
@@ -91,7 +91,7 @@ impl About {
 /// Reads [`About`] from the fields that the inputs of three operations share.
 macro_rules! about {
     ($input:expr) => {
-        $crate::sandbox::services::s3::object::About {
+        $crate::services::s3::object::About {
             content_type: $input.content_type.clone(),
             cache_control: $input.cache_control.clone(),
             content_disposition: $input.content_disposition.clone(),

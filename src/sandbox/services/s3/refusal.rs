@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use s3s::{S3Error, S3ErrorCode};
 
-use crate::sandbox::call::Fault;
+use crate::call::Fault;
 
 impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {

@@ -6,8 +6,8 @@ use super::Cx;
 use super::bucket::{Bucket, Versioning};
 use super::policy::{self, Public};
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
-use crate::sandbox::call::Fault;
-use crate::sandbox::rules::AwsRule;
+use crate::call::Fault;
+use crate::rules::AwsRule;
 
 /// Writes the functions that show a setting: `name(Input) -> Output, |bucket| output`.
 macro_rules! shows {

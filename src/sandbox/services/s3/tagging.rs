@@ -6,8 +6,8 @@ use super::Cx;
 use super::object;
 use super::refusal::invalid_argument;
 use super::wire::from_set;
-use crate::sandbox::call::Fault;
-use crate::sandbox::tags::{self, Tags};
+use crate::call::Fault;
+use crate::tags::{self, Tags};
 
 /// S3's code for a tag that breaks the rules.
 const INVALID: &str = "InvalidTag";

@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{
 };
 
 use super::api;
-use crate::sandbox::{Sandbox, SandboxOptions, tags};
+use crate::{Sandbox, SandboxOptions, tags};
 
 const REGION: &str = "eu-west-1";
 

@@ -10,10 +10,10 @@ use super::digest::{Algorithm, Kind, Sum, show_sum};
 use super::listing::{Coding, Query, page_size, walk};
 use super::object::{About, Encryption, moment};
 use super::refusal::invalid_argument;
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::tags::Tags;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::tags::Tags;
+use crate::world::World;
 
 /// An upload's document. Settings of the bucket are fixed when it begins (docs/aws/s3.md#multipart-uploads).
 #[derive(Clone, Debug, Serialize, Deserialize)]

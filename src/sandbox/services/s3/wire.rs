@@ -16,11 +16,11 @@ use s3s::xml::{Deserialize as _, Deserializer};
 use tokio::sync::Mutex;
 
 use super::digest::Trailers;
-use crate::sandbox::call::Fault;
-use crate::sandbox::counters::Visit;
-use crate::sandbox::protocol::scope::Scope;
-use crate::sandbox::protocol::{self, Body, Request};
-use crate::sandbox::tags::Tags;
+use crate::call::Fault;
+use crate::counters::Visit;
+use crate::protocol::scope::Scope;
+use crate::protocol::{self, Body, Request};
+use crate::tags::Tags;
 
 /// What `s3s` does not hand over of a request. It is in the request's extensions.
 #[derive(Clone, Debug, Default)]

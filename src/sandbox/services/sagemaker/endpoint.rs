@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::resource::{failure_reason, invalid, modified};
 use super::{ENDPOINT, instances, work};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::{Millis, epoch_seconds};
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::Entry;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::{Millis, epoch_seconds};
+use crate::rules::AwsRule;
+use crate::store::Entry;
+use crate::world::World;
 
 /// One endpoint of a region, by name.
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@ use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, servi
 use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, work};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::services::autoscaling;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::protocol::constraint::Rule;
+use crate::rules::AwsRule;
+use crate::services::autoscaling;
+use crate::world::World;
 
 const SIZES: &[&str] = &["INSTANCE_COUNT", "CAPACITY_PERCENT"];
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::instances::Usage;
 use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, roles, work};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::rules::AwsRule;
+use crate::call::{Answer, Call, Fault};
+use crate::protocol::constraint::Rule;
+use crate::rules::AwsRule;
 
 const IMAGE: Rule = Rule::ANY.length(0, 255).pattern("[\\S]+");
 const DATA: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::resource::invalid;
-use crate::sandbox::call::Fault;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::rules::AwsRule;
+use crate::world::World;
 
 /// What instances are used for. AWS counts each use apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

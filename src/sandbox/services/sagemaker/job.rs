@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::TRAINING_JOB;
 use super::resource::{failure_reason, modified};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::{Millis, epoch_seconds};
-use crate::sandbox::store::Entry;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::{Millis, epoch_seconds};
+use crate::store::Entry;
+use crate::world::World;
 
 /// One training job of a region, by name.
 #[derive(Clone, Debug)]

@@ -23,9 +23,9 @@ pub use work::resume;
 
 use resource::{INVALID, Kind, invalid};
 
-use crate::sandbox::call::{Fault, op, op_async};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::protocol::json11::Api;
+use crate::call::{Fault, op, op_async};
+use crate::protocol::constraint::Rule;
+use crate::protocol::json11::Api;
 
 // Names (docs/aws/sagemaker.md#names).
 const JOB_NAME: Rule = Rule::ANY.length(1, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}");

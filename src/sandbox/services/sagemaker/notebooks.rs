@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
 use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::{Millis, epoch_seconds};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::{Entry, merge};
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::clock::{Millis, epoch_seconds};
+use crate::protocol::constraint::Rule;
+use crate::rules::AwsRule;
+use crate::store::{Entry, merge};
+use crate::world::World;
 
 const NAME: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceName").required();
 const LIFECYCLE: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceLifecycleConfigName").required();

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::clock::Millis;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::store::{Entry, merge};
-use crate::sandbox::tags;
-use crate::sandbox::world::World;
+use crate::call::{Answer, Call, Fault};
+use crate::clock::Millis;
+use crate::rules::AwsRule;
+use crate::store::{Entry, merge};
+use crate::tags;
+use crate::world::World;
 
 /// Nearly every refusal of SageMaker has this code, also "not found"
 /// (docs/aws/sagemaker.md#not-found-and-wrong-state).

@@ -1,9 +1,9 @@
 //! Whether SageMaker can assume the role that it was given.
 
 use super::resource::invalid;
-use crate::sandbox::call::Fault;
-use crate::sandbox::services::iam;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::services::iam;
+use crate::world::World;
 
 const PRINCIPAL: &str = "sagemaker.amazonaws.com";
 

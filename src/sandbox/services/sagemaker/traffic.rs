@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, Variant};
 use super::{ENDPOINT, endpoint};
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::services::cloudwatch::{self, MINUTE, Measure};
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::services::cloudwatch::{self, MINUTE, Measure};
+use crate::world::World;
 
 /// What counts invocations. AWS has zeros of these for an endpoint that nobody invokes, so it is scaled in.
 const INVOCATIONS: [&str; 2] = ["Invocations", "InvocationsPerInstance"];

@@ -11,9 +11,9 @@ use super::instances::{Count, Usage, has_own_disk, within_quota};
 use super::job::{Job, transition};
 use super::resource::invalid;
 use super::{roles, work};
-use crate::sandbox::call::{Answer, Call, Fault};
-use crate::sandbox::protocol::constraint::Rule;
-use crate::sandbox::rules::AwsRule;
+use crate::call::{Answer, Call, Fault};
+use crate::protocol::constraint::Rule;
+use crate::rules::AwsRule;
 
 const S3_URI: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
 const INPUT_MODES: &[&str] = &["Pipe", "File", "FastFile"];

@@ -13,10 +13,10 @@ use futures_util::future::BoxFuture;
 use super::endpoint::Endpoint;
 use super::job::{End, Job};
 use super::resource::failure_reason;
-use crate::sandbox::call::Fault;
-use crate::sandbox::clock::Millis;
-use crate::sandbox::rules::AwsRule;
-use crate::sandbox::world::World;
+use crate::call::Fault;
+use crate::clock::Millis;
+use crate::rules::AwsRule;
+use crate::world::World;
 
 /// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
 /// After a restart of the sandbox the same calls come again for whatever was under way.

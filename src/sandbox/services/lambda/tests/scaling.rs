@@ -9,8 +9,8 @@ use aws_sdk_applicationautoscaling::types::{
 };
 
 use super::{Bench, Provisioned};
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::wire_tests::client;
+use crate::clock::real_sleep;
+use crate::wire_tests::client;
 
 /// One in use of one is more than seven tenths.
 #[tokio::test]

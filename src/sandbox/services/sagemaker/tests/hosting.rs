@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, text, with};
-use crate::sandbox::AwsRule;
-use crate::sandbox::services::sagemaker::instances;
+use crate::AwsRule;
+use crate::services::sagemaker::instances;
 
 #[tokio::test]
 async fn models_and_configurations_are_checked_when_made() {

@@ -14,12 +14,12 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::API;
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::protocol::json11::Api;
-use crate::sandbox::protocol::{Service as _, full};
-use crate::sandbox::services::{autoscaling, runtime};
-use crate::sandbox::world::World;
-use crate::sandbox::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::clock::real_sleep;
+use crate::protocol::json11::Api;
+use crate::protocol::{Service as _, full};
+use crate::services::{autoscaling, runtime};
+use crate::world::World;
+use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
 
 const REGION: &str = "eu-west-1";
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
@@ -174,6 +174,6 @@ fn job(name: &str) -> Value {
 
 /// `base` with one change.
 fn with(mut base: Value, patch: Value) -> Value {
-    crate::sandbox::store::merge(&mut base, patch);
+    crate::store::merge(&mut base, patch);
     base
 }

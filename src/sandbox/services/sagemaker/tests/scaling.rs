@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Bench, DIMENSION, REGION, text, with};
-use crate::sandbox::AwsRule;
-use crate::sandbox::clock::real_sleep;
-use crate::sandbox::services::cloudwatch;
+use crate::AwsRule;
+use crate::clock::real_sleep;
+use crate::services::cloudwatch;
 
 fn target(patch: Value) -> Value {
     let base = json!({

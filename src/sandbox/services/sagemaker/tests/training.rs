@@ -8,10 +8,10 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, job, text, with};
-use crate::sandbox::AwsRule;
-use crate::sandbox::services::sagemaker::work::{Objects, Seams};
-use crate::sandbox::services::sagemaker::{End, Ended, Job};
-use crate::sandbox::world::World;
+use crate::AwsRule;
+use crate::services::sagemaker::work::{Objects, Seams};
+use crate::services::sagemaker::{End, Ended, Job};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_job_is_refused_as_sagemaker_refuses_it_unless_the_rule_is_off() {

@@ -11,9 +11,9 @@ use sdk::types as t;
 use serde_json::json;
 
 use super::{Bench, DIMENSION, INFERENCE, REGION, job, start};
-use crate::sandbox::call::Fault;
-use crate::sandbox::services::sagemaker::work::{Invocation, Prediction, Seams, Work, model_error};
-use crate::sandbox::services::sagemaker::{End, Endpoint, Job};
+use crate::call::Fault;
+use crate::services::sagemaker::work::{Invocation, Prediction, Seams, Work, model_error};
+use crate::services::sagemaker::{End, Endpoint, Job};
 
 /// Answers with what it was asked, and fails for `bad`.
 struct Echo;

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-use super::action_set::{ActionId, ActionSet};
-use super::pattern;
+use crate::action_set::{ActionId, ActionSet};
+use crate::pattern;
 
 /// What an action does, as AWS classes it. One action may have several levels; the worst one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -137,7 +137,7 @@ impl Scope {
         }
     }
 
-    pub(super) fn patterns_mut(&mut self) -> &mut Vec<String> {
+    pub fn patterns_mut(&mut self) -> &mut Vec<String> {
         match self {
             Self::Only(patterns) | Self::Except(patterns) => patterns,
         }

@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::sync::LazyLock;
 
-use super::policy::Document;
+use crate::policy::Document;
 
 static MANAGED: &[u8] = include_bytes!("data/managed.gz");
 

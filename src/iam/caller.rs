@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use super::condition::{Operator, admits, always_there};
-use super::pattern;
-use super::policy::{Condition, Statement};
-use super::time::Instant;
+use crate::condition::{Operator, admits, always_there};
+use crate::pattern;
+use crate::policy::{Condition, Statement};
+use crate::time::Instant;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]

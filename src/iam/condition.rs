@@ -1,8 +1,8 @@
 //! How much a condition holds back. Conditions are never ignored, and "there is one" never means "safe".
 
-use super::catalogue::Catalogue;
-use super::pattern;
-use super::policy::{Condition, Statement};
+use crate::catalogue::Catalogue;
+use crate::pattern;
+use crate::policy::{Condition, Statement};
 
 /// How much a condition block narrows a grant, from nothing to much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,27 @@
+//! IAM policy documents as AWS means them. Pure: no network, no clock, no environment.
+//!
+//! ```text
+//! policy.rs     the grammar of a document       equal.rs      when two documents are the same
+//! canonical.rs  the same for parsed ones        json.rs       a parsed one as JSON
+//! statements.rs one statement in somebody else's document
+//! pattern.rs    wildcards                       time.rs       instants as policies write them
+//! condition.rs  how much a condition holds back caller.rs     what who calls decides of it
+//! catalogue.rs  every action of AWS             action_set.rs sets of them
+//! managed.rs    AWS's own policies              data/         both, and how they are made
+//! ```
+
+pub mod action_set;
+pub mod caller;
+mod canonical;
+pub mod catalogue;
+pub mod condition;
+mod equal;
+mod json;
+pub mod managed;
+pub mod pattern;
+pub mod policy;
+mod statements;
+pub mod time;
+
+pub use equal::same;
+pub use statements::{has, with, without};
