@@ -6,7 +6,10 @@ use super::rates::{Gate, Gated, Named, retries};
 use crate::engine::{CallCounter, Fence, Pace};
 
 macro_rules! clients {
-    ($($field:ident $crate_name:ident;)*) => {
+    ($($field:ident $crate_name:ident $id:literal;)*) => {
+        /// The services' names as the SDK's settings know them.
+        pub(super) const SERVICES: &[&str] = &[$($id,)* S3];
+
         /// The clients of a run. Cheap to make: connections open with the first call.
         #[derive(Clone, Debug)]
         pub struct Clients {
@@ -61,22 +64,25 @@ macro_rules! clients {
 /// How S3 is reached.
 pub(crate) fn s3(target: &Target) -> aws_sdk_s3::config::Builder {
     // Bucket names as host names need a DNS that a local endpoint does not have.
-    let config = aws_sdk_s3::config::Builder::from(&target.sdk).force_path_style(target.custom_endpoint);
+    let config = aws_sdk_s3::config::Builder::from(&target.sdk).force_path_style(target.path_style);
     match &target.endpoint {
         Some(endpoint) => config.endpoint_url(endpoint),
         None => config,
     }
 }
 
+/// S3's, whose client is made in its own way.
+pub(super) const S3: &str = "S3";
+
 clients! {
-    sts aws_sdk_sts;
-    iam aws_sdk_iam;
-    sagemaker aws_sdk_sagemaker;
-    runtime aws_sdk_sagemakerruntime;
-    autoscaling aws_sdk_applicationautoscaling;
-    lambda aws_sdk_lambda;
-    ec2 aws_sdk_ec2;
-    ssm aws_sdk_ssm;
-    logs aws_sdk_cloudwatchlogs;
-    tagging aws_sdk_resourcegroupstagging;
+    sts aws_sdk_sts "STS";
+    iam aws_sdk_iam "IAM";
+    sagemaker aws_sdk_sagemaker "SageMaker";
+    runtime aws_sdk_sagemakerruntime "SageMaker Runtime";
+    autoscaling aws_sdk_applicationautoscaling "Application Auto Scaling";
+    lambda aws_sdk_lambda "Lambda";
+    ec2 aws_sdk_ec2 "EC2";
+    ssm aws_sdk_ssm "SSM";
+    logs aws_sdk_cloudwatchlogs "CloudWatch Logs";
+    tagging aws_sdk_resourcegroupstagging "Resource Groups Tagging API";
 }

@@ -8,4 +8,4 @@ mod target;
 pub use clients::Clients;
 pub(crate) use clients::s3;
 pub(crate) use http::{Ways, for_large_bodies};
-pub use target::{Choice, Target, connect, profiles, trust};
+pub use target::{Choice, Profiles, Target, connect, profiles, trust};

@@ -11,9 +11,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::ServiceConfigKey;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::clients::{S3, SERVICES};
 use super::http::{self, Wire};
 use crate::engine::Pace;
 
@@ -26,8 +28,6 @@ pub struct Choice {
     pub endpoint_url: Option<String>,
     /// The address of a sandbox; its keys are no secret.
     pub sandbox: Option<String>,
-    /// The environment names an endpoint of its own (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`).
-    pub endpoint_in_environment: Option<String>,
     /// Certificates to trust beside the system's (`AWS_CA_BUNDLE`).
     pub trust: Option<TlsContext>,
 }
@@ -37,8 +37,8 @@ pub struct Choice {
 pub struct Target {
     pub sdk: SdkConfig,
     pub pace: Pace,
-    /// Not AWS's own endpoints.
-    pub custom_endpoint: bool,
+    /// S3 is not AWS's own, so bucket names cannot be relied on as host names.
+    pub path_style: bool,
     /// What a person wants to know of it, if it is not AWS: where it is.
     pub address: Option<String>,
     /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
@@ -78,23 +78,33 @@ pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
     TlsContext::builder().with_trust_store(store).build().map_err(|e| e.to_string())
 }
 
-/// The names of all profiles, as the SDK finds them.
+/// What AWS's configuration files have.
+#[derive(Clone, Debug)]
+pub struct Profiles {
+    pub names: Vec<String>,
+    /// The endpoint URL of the selected profile, unless it says that such are ignored.
+    pub endpoint_url: Option<String>,
+}
+
+/// All profiles, as the SDK finds them, and what the selected one has.
 ///
 /// # Errors
 /// Why a file cannot be read.
-pub async fn profiles() -> Result<Vec<String>, String> {
-    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+pub async fn profiles(selected: Option<&str>) -> Result<Profiles, String> {
+    let selected = selected.map(|name| name.to_owned().into());
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), selected).await;
     let profiles = profiles.map_err(|error| error.to_string())?;
     let mut names: Vec<String> = profiles.profiles().map(str::to_owned).collect();
     names.sort();
-    Ok(names)
+    let ignored =
+        profiles.get("ignore_configured_endpoint_urls").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    let endpoint_url = profiles.get("endpoint_url").filter(|_| !ignored).map(str::to_owned);
+    Ok(Profiles { names, endpoint_url })
 }
 
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
 pub async fn connect(choice: &Choice) -> Target {
     let endpoint = choice.sandbox.as_ref().or(choice.endpoint_url.as_ref());
-    let custom = endpoint.or(choice.endpoint_in_environment.as_ref());
-    let local = custom.is_some_and(|url| http::is_loopback(url));
     let wire = Wire::new(choice.trust.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(wire.clone())
@@ -120,19 +130,61 @@ pub async fn connect(choice: &Choice) -> Target {
     if choice.sandbox.is_some() {
         loader = loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "sandbox"));
     }
+    let mut sdk = loader.load().await;
+    let endpoints = SERVICES.iter().map(|id| (*id, endpoint.cloned().or_else(|| configured(&sdk, id))));
+    let endpoints: Vec<(&str, Option<String>)> = endpoints.collect();
+    // One service that is elsewhere answers as late as AWS does.
+    let local = endpoints.iter().all(|(_, url)| url.as_ref().is_some_and(|url| http::is_loopback(url)));
     if local {
         // The SDK's first backoff is up to a second, made for a service that many share.
-        loader = loader.retry_config(
-            RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(20)),
-        );
+        let retries = RetryConfig::standard().with_max_attempts(4);
+        let retries = retries.with_initial_backoff(Duration::from_millis(20));
+        sdk = sdk.into_builder().retry_config(retries).build();
     }
-    let pace = if local { Pace::Local } else { Pace::Declared };
+    let path_style = endpoints.iter().any(|(id, url)| *id == S3 && url.is_some());
     Target {
-        sdk: loader.load().await,
-        pace,
-        custom_endpoint: custom.is_some(),
-        address: custom.filter(|_| choice.sandbox.is_none()).cloned(),
+        pace: if local { Pace::Local } else { Pace::Declared },
+        path_style,
+        address: address(sdk.endpoint_url(), &endpoints).filter(|_| choice.sandbox.is_none()),
         endpoint: endpoint.cloned(),
+        sdk,
         wire,
+    }
+}
+
+/// The endpoint of a service by the environment and the profile, as its client finds it
+/// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+fn configured(sdk: &SdkConfig, id: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let key = key.build().expect("all three are given");
+    let own = sdk.service_config().and_then(|config| config.load_config(key));
+    own.or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+/// Where the services are that are not at AWS: one for all, and those that differ.
+fn address(all: Option<&str>, endpoints: &[(&str, Option<String>)]) -> Option<String> {
+    let differ = endpoints.iter().filter(|(_, url)| url.as_deref() != all);
+    let differ = differ.filter_map(|(id, url)| Some(format!("{id} at {}", url.as_ref()?)));
+    let differ: Vec<String> = differ.collect();
+    let all = all.filter(|all| endpoints.iter().any(|(_, url)| url.as_deref() == Some(*all)));
+    let parts: Vec<String> = all.map(|url| format!("at {url}")).into_iter().chain(differ).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_what_is_elsewhere() {
+        let at = |url: &str| Some(url.to_owned());
+        let told = |all, s3: &str, lambda: &str| {
+            let or_all = |url: &str| if url.is_empty() { all } else { Some(url) }.map(str::to_owned);
+            address(all, &[("S3", or_all(s3)), ("Lambda", or_all(lambda))])
+        };
+        assert_eq!(told(None, "", ""), None);
+        assert_eq!(told(Some("http://h:1"), "", ""), at("at http://h:1"));
+        assert_eq!(told(Some("http://h:1"), "", "http://l:2"), at("at http://h:1, Lambda at http://l:2"));
+        assert_eq!(told(None, "http://s:3", ""), at("S3 at http://s:3"));
     }
 }

@@ -56,7 +56,7 @@ fn print(
     ui: &Ui,
 ) -> Ended {
     if ui.json() {
-        ui.out_json(&render::json(plan));
+        ui.out_json(&render::json(plan, &session.place));
     } else {
         warn(session, ui);
         ui.out(&render::human(
@@ -70,7 +70,7 @@ fn print(
         unread(have, ui);
     }
     if let Some(file) = &args.out {
-        saved::save(plan, file)?;
+        saved::save(plan, &session.place, file)?;
         note_written(session.config.document.folder(), file);
         ui.say(&format!("Saved. `opsctl deploy --plan {}` does exactly this.", file.display()));
     }
@@ -319,7 +319,7 @@ async fn carry_out(
 fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, part: PartArgs, ui: &Ui) {
     if ui.json() {
         if part.dry_run {
-            ui.out_json(&render::json(plan));
+            ui.out_json(&render::json(plan, &session.place));
         }
         return;
     }

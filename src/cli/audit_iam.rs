@@ -83,6 +83,9 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
             ));
         }
     }
+    for finding in &mut result.findings {
+        finding.fix = ui.suggest(&finding.fix);
+    }
     if let Some(folder) = &args.write {
         propose(&account, &usage, &settings, folder, ui)?;
     }

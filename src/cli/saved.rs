@@ -13,8 +13,8 @@ use crate::plan::{Plan, Step};
 use crate::report::plan as render;
 
 /// Writes a plan for `deploy --plan`.
-pub fn save(plan: &Plan, file: &Path) -> Result<(), Failure> {
-    std::fs::write(file, format!("{:#}\n", render::json(plan))).map_err(|error| {
+pub fn save(plan: &Plan, place: &str, file: &Path) -> Result<(), Failure> {
+    std::fs::write(file, format!("{:#}\n", render::json(plan, place))).map_err(|error| {
         let message = format!("{} cannot be written: {error}", file.display());
         Failure::said(codes::LOCAL_IO, Exit::Failed, message, "name another file")
     })

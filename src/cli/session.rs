@@ -16,19 +16,21 @@ use crate::aws::{self, Choice, Clients, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, Desired};
-use crate::domain::{Diagnostics, Scope, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes};
 use crate::engine::lease::Who;
 use crate::engine::{Cancel, Event, Events, Outcomes, Pace, World};
 use crate::inputs::{self, Inputs};
+use crate::limits;
 use crate::resources::{AnyKind, Registry, kinds, registry};
 
 /// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     pub region: Option<String>,
-    pub endpoint: Option<String>,
-    /// A variable for an endpoint that holds none, and why: of nothing the SDK would panic.
+    /// A variable for an endpoint that holds none, and why: the SDK would panic, or go to AWS instead.
     pub bad_endpoint: Option<(String, String)>,
+    /// Whether the profile's endpoint counts.
+    pub profiles_endpoint: bool,
     /// The profile that the SDK will use.
     pub profile: Option<String>,
     pub no_color: bool,
@@ -53,11 +55,16 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
         let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let ignored =
+            get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         Self {
+            profiles_endpoint: !ignored && get("AWS_ENDPOINT_URL").is_none(),
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
-            endpoint: get("AWS_ENDPOINT_URL").or_else(|| get("AWS_ENDPOINT_URL_S3")),
             bad_endpoint: std::env::vars_os().find_map(|(name, value)| {
                 let name = name.into_string().ok().filter(|name| name.starts_with("AWS_ENDPOINT_URL"))?;
+                if ignored {
+                    return None;
+                }
                 match value.to_str() {
                     Some("") => Some((name, "is set to nothing".to_owned())),
                     Some(url) if endpoint(url).is_ok() => None,
@@ -146,22 +153,21 @@ pub fn home(config: &Path) -> PathBuf {
     inputs::home(config.parent().unwrap_or(Path::new(".")))
 }
 
-/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process.
+/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process. The
+/// problem is a region that may be newer than opsctl.
 async fn connect(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
-) -> Result<(Target, Option<Sandbox>), Failure> {
+) -> Result<(Target, Option<Sandbox>, Option<Diagnostic>), Failure> {
     // The SDK reads them whatever it is told, and panics of some.
     if let Some((name, why)) = &env.bad_endpoint {
         let message = format!("{name} {why}");
         let help = format!("give it a URL (http://HOST:PORT or https://HOST), or unset {name}");
         return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
     }
-    if !global.sandbox
-        && let Some(profile) = global.profile.as_ref().or(env.profile.as_ref())
-    {
-        known(profile).await?;
+    if !global.sandbox {
+        check_profile(global, env).await?;
     }
     let (sandbox, address) = match global.sandbox {
         true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
@@ -175,28 +181,58 @@ async fn connect(
         region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
         endpoint_url: global.endpoint_url.clone(),
         sandbox: address,
-        endpoint_in_environment: env.endpoint.clone().filter(|_| !global.sandbox),
         trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
     let target = aws::connect(&choice).await;
-    if let Some(region) = target.sdk.region().filter(|region| !is_region(region.as_ref())) {
+    let Some(region) = target.sdk.region().map(ToString::to_string) else {
+        return Ok((target, sandbox, None));
+    };
+    let origin = match () {
+        () if global.region.is_some() => "it comes from --region",
+        () if !global.sandbox && env.region.is_some() => "it comes from AWS_REGION or AWS_DEFAULT_REGION",
+        // It was checked where it is written.
+        () if choice.region.is_some() => return Ok((target, sandbox, None)),
+        () => "it comes from the profile",
+    };
+    // It becomes part of host names, wherever it is. What is not AWS may have regions of its own.
+    if !is_region(&region) {
         let message = format!("`{region}` is no AWS region");
-        let help =
-            "it comes from --region, AWS_REGION, the profile or `[project] region`; one reads like us-east-1";
+        let help = format!("{origin}; one reads like us-east-1");
         return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
     }
-    Ok((target, sandbox))
+    match limits::region(&region, &KeyPath::default()).filter(|_| target.address.is_none()) {
+        Some(wrong) if wrong.severity == Severity::Error => {
+            let help = format!("{origin}; {}", wrong.help);
+            Err(Failure::said(wrong.code, Exit::Usage, wrong.message, help))
+        }
+        newer => Ok((target, sandbox, newer)),
+    }
 }
 
-/// A profile of AWS's configuration files. The SDK only says that it found no credentials at all.
-async fn known(profile: &str) -> Result<(), Failure> {
+/// The profile of AWS's configuration files. Of one that is not there the SDK only says that it found no credentials at
+/// all, and with an endpoint that is none it goes to AWS.
+async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure> {
     let said = |message: String, help: String| Failure::said(codes::CREDENTIALS, Exit::Denied, message, help);
-    let profiles = aws::profiles().await.map_err(|error| {
-        said(format!("the AWS configuration cannot be read: {error}"), "correct the file".to_owned())
-    })?;
-    if profiles.iter().any(|known| known == profile) {
-        return Ok(());
+    let named = global.profile.as_deref().or(env.profile.as_deref());
+    let found = match (aws::profiles(global.profile.as_deref()).await, named) {
+        (Ok(found), _) => found,
+        // Keys in the environment need no file.
+        (Err(_), None) => return Ok(()),
+        (Err(error), Some(_)) => {
+            let message = format!("the AWS configuration cannot be read: {error}");
+            return Err(said(message, "correct the file".to_owned()));
+        }
+    };
+    let url = found.endpoint_url.filter(|_| env.profiles_endpoint && global.endpoint_url.is_none());
+    if let Some(url) = url.filter(|url| endpoint(url).is_err()) {
+        let message = format!("the profile's `endpoint_url` is no URL: {url}");
+        let help = "write http://HOST:PORT or https://HOST into AWS's configuration file";
+        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
     }
+    let profiles = found.names;
+    let Some(profile) = named.filter(|named| profiles.iter().all(|known| known != named)) else {
+        return Ok(());
+    };
     let help = match section::nearest(profile, profiles.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None if profiles.is_empty() => {
@@ -221,7 +257,7 @@ pub async fn clients(
     env: &Environment,
     config: Option<&Config>,
 ) -> Result<(Clients, Pace, Option<Sandbox>), Failure> {
-    let (mut target, sandbox) = connect(global, env, config).await?;
+    let (mut target, sandbox, _) = connect(global, env, config).await?;
     if target.sdk.region().is_none() {
         // IAM and STS are the same in every region.
         target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
@@ -303,7 +339,7 @@ impl Session {
             return Err(Failure::config(config.document, problems));
         }
 
-        let (target, sandbox) = connect(global, env, Some(&config)).await?;
+        let (target, sandbox, newer) = connect(global, env, Some(&config)).await?;
         let Some(region) = target.sdk.region().map(ToString::to_string) else {
             let help = "set `region` under [project], or AWS_REGION, or --region";
             return Err(Failure::said(codes::NO_REGION, Exit::Config, "no region is set", help));
@@ -322,7 +358,7 @@ impl Session {
         }
         let place = match (global.sandbox, &target.address) {
             (true, _) => format!("SANDBOX, {region}"),
-            (false, Some(url)) => format!("account {account}, {region}, at {url}"),
+            (false, Some(address)) => format!("account {account}, {region}, {address}"),
             (false, None) => format!("account {account}, {region}"),
         };
         let options = [("profile", &global.profile), ("endpoint-url", &target.endpoint)];
@@ -331,7 +367,8 @@ impl Session {
         let aws_options = format!(" --region {region}{}", options.collect::<String>());
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
-        let problems = judged(problems);
+        let mut problems = judged(problems);
+        problems.extend(newer);
         if problems.has_errors() {
             return Err(Failure::config(config.document, problems));
         }

@@ -247,7 +247,7 @@ fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
         })
     };
     let unchanged: Vec<&ResourceId> = done.iter().map(|set| &set.id).collect();
-    json!({ "format": 1, "steps": todo.iter().map(step).collect::<Vec<_>>(), "unchanged": unchanged })
+    json!({ "format": 1, "target": session.place, "steps": todo.iter().map(step).collect::<Vec<_>>(), "unchanged": unchanged })
 }
 
 /// One data set after the other: each uses all of the wire.

@@ -142,6 +142,8 @@ codes! {
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
     NEWER "C115" "Newer than opsctl's data"
         "The value is not among those that AWS had published when this version of opsctl was made, but it looks like one that came later: a new generation of an instance family, a new region, a new runtime. opsctl sends it as it is.";
+    DATA_IN_SOURCE "C116" "A data set lies inside a source folder"
+        "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -191,8 +193,6 @@ codes! {
         "The endpoint answers, but not in AWS's language: a web server, a proxy's login page, another program on that port. Check --endpoint-url, AWS_ENDPOINT_URL and the proxy variables.";
     NO_GOOD_ANSWER "E237" "AWS gave no good answer"
         "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com tells of larger trouble.";
-    DATA_IN_SOURCE "E241" "A data set lies inside a source folder"
-        "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -147,7 +147,7 @@ fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
 
 /// The JSON shape that others rely on (docs/decisions/0028): `steps` with `target`, `op`, `why`, and
 /// `unchanged`.
-pub fn json(plan: &Plan) -> Value {
+pub fn json(plan: &Plan, place: &str) -> Value {
     let step = |step: &Step| {
         let changes: &[FieldChange] = match &step.op {
             Op::Update { changes, .. } => changes,
@@ -166,6 +166,8 @@ pub fn json(plan: &Plan) -> Value {
         "environment": plan.scope.environment,
         "account": plan.scope.account,
         "region": plan.scope.region,
+        // In a person's words: the sandbox, or an account and a region, and where that is if it is not AWS.
+        "target": place,
         "fingerprint": plan.fingerprint(),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "unchanged": plan.unchanged,

@@ -62,6 +62,53 @@ fn what_is_no_address_is_refused_before_the_first_call() {
     world.run(["plan"]).ended(64).says("error[U302]: `a/b` is no AWS region");
 }
 
+/// A region becomes part of every name and host name, wherever it comes from.
+#[test]
+fn a_region_that_aws_does_not_have_is_refused_before_the_first_call() {
+    const NO_REGION: &str = "[project]\nname = \"small\"\n";
+    let sandbox = World::with_config(NO_REGION).sandbox();
+    let ran = sandbox.run(["--region", "us-esat-1", "plan"]).ended(64);
+    let ran = ran.says("error[C021]: AWS has no region \"us-esat-1\"").says("it comes from --region");
+    ran.says("us-east-1");
+    sandbox.run(["--region", "us-east-3", "plan"]).success().says("warning[C115]");
+    let world = World::with_config(NO_REGION).credentials().env("AWS_REGION", "us-esat-1");
+    world.run(["plan"]).ended(64).says("error[C021]").says("it comes from AWS_REGION");
+    // What is not AWS has regions of its own.
+    let port = crate::support::free_port();
+    let own = ["--endpoint-url", &format!("http://127.0.0.1:{port}"), "plan"];
+    world.run(own).ended(1).says("error[E208]");
+    let world = World::with_config(NO_REGION);
+    world.write("aws", "[default]\nregion = us-esat-1\n");
+    let file = world.path("aws");
+    let world = world.env("AWS_CONFIG_FILE", file.display());
+    world.run(["plan"]).ended(64).says("error[C021]").says("it comes from the profile");
+}
+
+/// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+#[test]
+fn endpoints_are_those_that_the_sdks_use() {
+    let nobody = format!("http://127.0.0.1:{}", crate::support::free_port());
+    let web = web_server();
+    let with = |profile: &str| {
+        let world = World::with_config(SMALL).credentials();
+        world.write("aws", &format!("[default]\n{profile}\n"));
+        let file = world.path("aws");
+        world.env("AWS_CONFIG_FILE", file.display())
+    };
+    with("").env("AWS_ENDPOINT_URL_STS", &web).run(["plan"]).ended(1).says("E236");
+    with(&format!("endpoint_url = {web}")).run(["plan"]).ended(1).says("E236");
+    // The SDK would go to AWS.
+    with("endpoint_url = nonsense").run(["plan"]).ended(64).says("the profile's `endpoint_url` is no URL");
+    // The environment has the last word but for the command line.
+    let world = with(&format!("endpoint_url = {web}")).env("AWS_ENDPOINT_URL", &nobody);
+    world.run(["plan"]).ended(1).says("E208");
+    world.run(["plan", "--endpoint-url", &web]).ended(1).says("E236");
+    // Ignored, so the way is to AWS, through a proxy that is not there.
+    let world = with(&format!("endpoint_url = {web}")).env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    let world = world.env("AWS_ENDPOINT_URL", "not a url").env("HTTPS_PROXY", &nobody);
+    world.run(["plan"]).ended(1).says("E208");
+}
+
 #[test]
 fn a_command_line_that_cannot_be_read_has_its_code() {
     let world = World::shipped();
@@ -411,9 +458,8 @@ fn an_unreachable_endpoint_is_a_network_error() {
     assert!(!ran.stdout.contains("test"), "the keys are nobody's business\n{ran}");
 }
 
-#[test]
-fn an_endpoint_that_is_not_aws_is_no_answer() {
-    // Something listens and talks, but not AWS's language.
+/// Something listens and talks, but not AWS's language.
+fn web_server() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || {
@@ -425,7 +471,12 @@ fn an_endpoint_that_is_not_aws_is_no_answer() {
             );
         }
     });
+    format!("http://127.0.0.1:{port}")
+}
+
+#[test]
+fn an_endpoint_that_is_not_aws_is_no_answer() {
     let world = World::with_config(SMALL).credentials();
-    let ran = world.run(["--endpoint-url", &format!("http://127.0.0.1:{port}"), "plan", "-o", "json"]);
+    let ran = world.run(["--endpoint-url", &web_server(), "plan", "-o", "json"]);
     assert_eq!((ran.code, ran.error_code().as_str()), (Some(1), "E236"), "{ran}");
 }

@@ -76,7 +76,7 @@ fn what_opsctl_writes_into_a_source_changes_no_plan() {
     world
         .run(["plan", "--out", "saved.json"])
         .success()
-        .says("warning[E241]")
+        .says("warning[C116]")
         .says("write `/things/` into ./.opsctlignore");
     assert_eq!(fingerprint(), before);
     world.write("saved2.json", "{}");

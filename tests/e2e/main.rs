@@ -10,6 +10,7 @@ mod contract;
 mod documents;
 mod drift;
 mod emulators;
+mod endings;
 mod faults;
 mod folders;
 mod following;

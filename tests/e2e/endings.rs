@@ -1,0 +1,93 @@
+//! How a run ends: what it says and how its process ends when something fails before, in or after its steps.
+
+use serde_json::{Value, json};
+
+use crate::support::{Beside, Ran, World};
+
+const CONFIG: &str = "[project]\nname = \"ends\"\nregion = \"us-east-1\"\n";
+const DEPLOY: [&str; 4] = ["deploy", "--yes", "-o", "json"];
+
+fn world() -> World {
+    World::with_config(CONFIG).sandbox()
+}
+
+/// Every line is a JSON document, and the last tells how it ended.
+fn result(ran: &Ran) -> (Value, Vec<Value>) {
+    let events = ran.events();
+    assert_eq!(events.last().expect("there are lines")["event"], "run_finished", "{ran}");
+    (
+        events.last().expect("there are lines")["result"].clone(),
+        events.iter().filter(|event| event["event"] == "error").cloned().collect(),
+    )
+}
+
+#[test]
+fn events_tell_of_every_failure_and_end_with_the_result() {
+    let world = world();
+    let beside = Beside::start(&world, &["fail=AccessDenied@s3:PutBucketVersioning#1x0"]);
+    let ran = world.run(DEPLOY).ended(4);
+    let (ended, _) = result(&ran);
+    assert_eq!(ended, "failed");
+    let failed = ran.events().into_iter().find(|event| event["event"] == "step_finished").expect("a step");
+    assert_eq!((&failed["result"], &failed["code"]), (&json!("failed"), &json!("E202")), "{ran}");
+
+    // Done, and nobody knows whether it lasted: looks before and under the lease, and the last.
+    beside.strike(&["fail=InternalError@s3:GetBucketVersioning#3x0"]);
+    let ran = world.run(DEPLOY).ended(10);
+    let (ended, errors) = result(&ran);
+    assert_eq!((ended, errors[0]["error"]["code"].as_str()), (json!("failed"), Some("E230")));
+
+    // Before there is a run there is one document, which is a line too.
+    beside.strike(&["throttle@s3:GetBucketVersioning#1x0"]);
+    let ran = world.run(DEPLOY).ended(10);
+    assert_eq!((ran.events().len(), ran.error_code().as_str()), (1, "E207"), "{ran}");
+    assert_eq!(ran.json()["error"]["retryable"], true);
+    let _ = world.run(["plan"]).ended(10).says("E207");
+}
+
+#[test]
+fn a_lease_that_cannot_be_given_back_is_in_nobodys_way() {
+    let world = world();
+    let beside = Beside::start(&world, &["fail=InternalError@s3:DeleteObject#1x0"]);
+    let _ = world.run(DEPLOY).success();
+    assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], true);
+    beside.strike(&[]);
+    world.write("opsctl.toml", &format!("{CONFIG}\n[bucket]\nkeep_old_versions = \"10d\"\n"));
+    let _ = world.run(DEPLOY).success();
+    assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false);
+}
+
+#[test]
+fn a_lease_that_was_somebody_elses_at_the_end_is_no_success() {
+    let world = world();
+    // The one look at the lease is that at the end.
+    let _beside = Beside::start(&world, &["fail=NoSuchKey@s3:GetObject#1x0"]);
+    let ran = world.run(DEPLOY).ended(5);
+    let (ended, errors) = result(&ran);
+    assert_eq!((ended, errors[0]["error"]["code"].as_str()), (json!("failed"), Some("E229")), "{ran}");
+}
+
+#[test]
+fn a_saved_plan_must_still_be_true_under_the_lease() {
+    let world = world();
+    let beside = Beside::start(&world, &[]);
+    let _ = world.run(DEPLOY).success();
+    world.write("opsctl.toml", &format!("{CONFIG}\n[bucket]\nkeep_old_versions = \"10d\"\n"));
+    let saved = world.run(["plan", "--out", "plan.json", "-o", "json"]).success().json();
+    assert_eq!(saved["target"], "SANDBOX, us-east-1");
+    let writes = beside.count("s3:PutObject");
+    // True at first, and under the lease no more.
+    beside.strike(&["fail=ServerSideEncryptionConfigurationNotFoundError@s3:GetBucketEncryption#2"]);
+    let saved = ["deploy", "--plan", "plan.json", "-o", "json"];
+    let ran = world.run(saved).ended(1);
+    assert_eq!(ran.error_code(), "E216", "{ran}");
+    assert_eq!(
+        (beside.count("s3:PutObject") - writes, beside.count("s3:PutBucketLifecycleConfiguration")),
+        (1, 1)
+    );
+    assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false);
+    beside.strike(&[]);
+    let _ = world.run(saved).success();
+    // Done, so it is not what would be done.
+    assert_eq!(world.run(saved).ended(1).error_code(), "E216");
+}
