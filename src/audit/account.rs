@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use super::graph::name_of;
+use super::lenient::Lenient;
 use opsctl_iam::policy::Document;
 use opsctl_iam::time::Instant;
 
@@ -239,12 +239,45 @@ impl Account {
         Ok(account)
     }
 
+    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are one account's.
+    pub fn doubt(&mut self) {
+        if self.roles.is_empty() {
+            let reason =
+                "there is no role in the dump, and every account has some: was it made with --filter?";
+            self.problem("", reason);
+        }
+        let nobodys: Vec<String> = self
+            .roles
+            .iter()
+            .map(|role| &role.arn)
+            .filter(|arn| account_of(arn).is_none())
+            .cloned()
+            .collect();
+        for arn in nobodys {
+            self.problem(&arn, "its ARN names no account: what is foreign to it cannot be told");
+        }
+        let of = |arn: &str| Some((arn.split(':').nth(1)?.to_owned(), account_of(arn)?.to_owned()));
+        let arns = self.roles.iter().map(|r| &r.arn).chain(self.users.iter().map(|u| &u.arn));
+        let accounts: BTreeSet<_> = arns.filter_map(|arn| of(arn)).collect();
+        if accounts.len() > 1 {
+            let named: Vec<String> =
+                accounts.into_iter().map(|(partition, id)| format!("{id} ({partition})")).collect();
+            let reason = format!(
+                "the dump is of {} accounts, {}, and all was judged as of {}: audit them one by one",
+                named.len(),
+                named.join(", "),
+                self.id
+            );
+            self.problem("", &reason);
+        }
+    }
+
     /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled.
     pub fn absorb(&mut self, page: Page) {
         if page.is_truncated {
             self.problem("", "the dump ends with IsTruncated: the rest of the account is missing");
         }
-        for reason in [
+        for refused in [
             &page.role_detail_list.refused,
             &page.user_detail_list.refused,
             &page.group_detail_list.refused,
@@ -253,18 +286,21 @@ impl Account {
         .into_iter()
         .flatten()
         {
-            self.problem("", &format!("an entry could not be read: {reason}"));
+            self.problem(&refused.of, &refused.reason);
         }
-        for role in &page.role_detail_list.items {
-            if role.arn.is_empty() || role.name.is_empty() {
-                self.problem(&role.name, "a role without a name or an ARN was left out");
+        let mut roles = page.role_detail_list.items;
+        for role in &mut roles {
+            if role.arn.is_empty() {
+                self.problem(&role.name, "a role without an ARN was left out");
+            } else if role.name.is_empty() {
+                role.name = name_of(&role.arn).to_owned();
             }
         }
         let arns =
             |list: Vec<Provider>| list.into_iter().map(|provider| provider.arn).collect::<BTreeSet<_>>();
         self.oidc_providers = page.oidc_providers.map(arns).or(self.oidc_providers.take());
         self.saml_providers = page.saml_providers.map(arns).or(self.saml_providers.take());
-        merge(&mut self.roles, page.role_detail_list.items, |role| &role.arn);
+        merge(&mut self.roles, roles, |role| &role.arn);
         merge(&mut self.users, page.user_detail_list.items, |user| &user.arn);
         merge(&mut self.groups, page.group_detail_list.items, |group| &group.arn);
         merge(&mut self.policies, page.policies.items, |policy| &policy.arn);
@@ -335,60 +371,6 @@ fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {
     }
 }
 
-/// A list whose entries are read one by one: one that can not be read does not take the others with it.
-#[derive(Debug)]
-pub struct Lenient<T> {
-    pub items: Vec<T>,
-    /// Why entries were refused.
-    pub refused: Vec<String>,
-}
-
-impl<T> Default for Lenient<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), refused: Vec::new() }
-    }
-}
-
-impl<T> From<Vec<T>> for Lenient<T> {
-    fn from(items: Vec<T>) -> Self {
-        Self { items, refused: Vec::new() }
-    }
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: DeserializeOwned> Visitor<'de> for Entries<T> {
-            type Value = Lenient<T>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list")
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Lenient::default())
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut list = Lenient::default();
-                while let Some(mut value) = seq.next_element::<serde_json::Value>()? {
-                    drop_nulls(&mut value);
-                    match serde_json::from_value(value) {
-                        Ok(item) => list.items.push(item),
-                        Err(error) => list.refused.push(error.to_string()),
-                    }
-                }
-                Ok(list)
-            }
-        }
-        deserializer.deserialize_any(Entries(PhantomData))
-    }
-}
-
-/// Some exporters write `null` for what the AWS CLI leaves out.
-fn drop_nulls(value: &mut serde_json::Value) {
-    if let serde_json::Value::Object(map) = value {
-        map.retain(|_, field| !field.is_null());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,9 +382,74 @@ mod tests {
             "Policies": null, "More": 1}"#;
         let account = Account::from_json(text).expect("an object");
         assert_eq!(account.id, "111122223333");
-        assert_eq!((account.roles.len(), account.problems.len()), (1, 1));
+        assert_eq!((account.roles.len(), account.problems.len()), (1, 2), "its name, and that it has no ARN");
         assert!(account.roles[0].trust.policy().is_some());
         assert!(account.roles[0].last_used.as_ref().is_some_and(|used| used.date.is_none()));
+    }
+
+    #[test]
+    fn one_odd_field_costs_that_field_and_names_the_role() {
+        for (odd, lost) in [
+            (r#""MaxSessionDuration": "3600""#, &["MaxSessionDuration"][..]),
+            (r#""MaxSessionDuration": -1"#, &["MaxSessionDuration"]),
+            (
+                r#""Tags": [{"Key": 1, "Value": 2}, {"Key": "team", "Value": "b"}]"#,
+                &["Tags[0].Key", "Tags[0].Value"],
+            ),
+            (r#""Tags": {"team": "b"}"#, &["Tags"]),
+            (r#""CreateDate": 1700000000"#, &["CreateDate"]),
+            (r#""CreateDate": "2026-02-30T00:00:00Z""#, &["CreateDate"]),
+            (r#""RoleLastUsed": {"LastUsedDate": 7, "Region": "eu-west-1"}"#, &["RoleLastUsed.LastUsedDate"]),
+            (r#""AttachedManagedPolicies": ["arn:aws:iam::aws:policy/X"]"#, &["AttachedManagedPolicies[0]"]),
+            (r#""RoleName": 7"#, &["RoleName"]),
+        ] {
+            let name = if odd.contains("RoleName") { "" } else { r#""RoleName": "admin","# };
+            let text = format!(
+                r#"{{"RoleDetailList": [{{{name} "Arn": "arn:aws:iam::111122223333:role/admin", {odd},
+                    "RolePolicyList": [{{"PolicyName": "all", "PolicyDocument": {{"Statement": []}}}}]}}]}}"#
+            );
+            let account = Account::from_json(text.as_bytes()).expect("a dump");
+            let role = &account.roles[0];
+            assert_eq!((role.name.as_str(), role.inline.len()), ("admin", 1), "{odd}");
+            assert_eq!(account.problems.len(), lost.len(), "{odd}: {:?}", account.problems);
+            for (problem, lost) in account.problems.iter().zip(lost) {
+                let told = problem.reason.starts_with(&format!("{lost} could not be read: "));
+                assert!(told && problem.resource == role.arn, "{problem:?}");
+            }
+            assert_eq!(role.tag("team").is_some(), odd.contains("Tags\": ["), "{odd}");
+        }
+    }
+
+    /// The name of a policy is no reason to lose what it allows.
+    #[test]
+    fn an_odd_field_of_a_policy_costs_no_policy() {
+        let text = r#"{"RoleDetailList": [{"RoleName": "a", "Arn": "arn:aws:iam::111122223333:role/a",
+            "RolePolicyList": [{"PolicyName": 7, "PolicyDocument": {"Statement": []}}, "x"]}],
+            "Policies": [{"PolicyName": 7, "Arn": "arn:aws:iam::111122223333:policy/p", "AttachmentCount": "2",
+            "PolicyVersionList": [{"VersionId": 1, "IsDefaultVersion": true, "Document": {"Statement": []}}]}]}"#;
+        let account = Account::from_json(text.as_bytes()).expect("a dump");
+        assert!(account.roles[0].inline[0].document.policy().is_some() && account.roles[0].inline.len() == 1);
+        assert!(account.policies[0].default_document().is_some_and(|document| document.policy().is_some()));
+        assert_eq!(account.problems.len(), 5, "{:?}", account.problems);
+    }
+
+    #[test]
+    fn a_dump_of_nothing_or_of_two_accounts_is_doubted() {
+        let doubts = |text: &str| {
+            let mut account = Account::from_json(text.as_bytes()).expect("a dump");
+            account.doubt();
+            account.problems
+        };
+        assert!(doubts(r#"{"RoleDetailList": []}"#)[0].reason.contains("no role"));
+        let role = |arn: &str| format!(r#"{{"RoleName": "a", "Arn": "{arn}"}}"#);
+        let one = role("arn:aws:iam::111122223333:role/a");
+        for other in ["arn:aws:iam::999988887777:role/a", "arn:aws-cn:iam::111122223333:role/a"] {
+            let found = doubts(&format!(r#"{{"RoleDetailList": [{one}, {}]}}"#, role(other)));
+            assert!(found[0].reason.contains("2 accounts"), "{found:?}");
+        }
+        assert!(doubts(&format!(r#"{{"RoleDetailList": [{one}]}}"#)).is_empty());
+        let nobodys = doubts(r#"{"RoleDetailList": [{"RoleName": "a", "Arn": "a"}]}"#);
+        assert!(nobodys[0].resource == "a" && nobodys[0].reason.contains("account"), "{nobodys:?}");
     }
 
     #[test]

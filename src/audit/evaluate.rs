@@ -44,6 +44,8 @@ pub struct Grant {
     pub hold: Hold,
     /// Whether who calls, or when, may decide a condition of it.
     depends: bool,
+    /// Whether what it names depends on the call: variables that the account alone does not decide.
+    pub has_variables: bool,
 }
 
 impl Grant {
@@ -307,7 +309,11 @@ impl<'a> Engine<'a> {
             Some(resolved) => self.compile_statement(i, &resolved),
             None => self.compile_statement(i, s),
         });
-        Some(compiled.collect())
+        let named = |grant: &Grant| {
+            let mut patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
+            knows_variables && patterns.any(|pattern| pattern.contains("${"))
+        };
+        Some(compiled.map(|grant| Grant { has_variables: named(&grant), ..grant }).collect())
     }
 
     /// The statement with the variables put in that are the same for everybody in the account.
@@ -366,6 +372,7 @@ impl<'a> Engine<'a> {
             unlimited,
             hold: condition::hold(statement),
             depends: caller::depends(statement),
+            has_variables: false,
         }
     }
 

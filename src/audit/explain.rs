@@ -3,8 +3,8 @@
 use super::account::Account;
 use super::decide::Decision;
 use super::evaluate::{Ceiling, Engine, Sourced};
+use super::variables;
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::pattern;
 use opsctl_iam::time::Instant;
 
 /// The answer, and what it rests on.
@@ -27,7 +27,7 @@ impl Decision {
             Self::DeniedExplicitly => "denied by a Deny",
             Self::OutsideBoundary => "not allowed: the boundary leaves it out",
             Self::NotAllowed => "not allowed: no statement allows it",
-            Self::Unknown => "unknown: the boundary's document is missing",
+            Self::Unknown => "unknown: what would decide it could not be read",
         }
     }
 }
@@ -54,7 +54,11 @@ pub fn explain(
     }
     let names = |s: &&Sourced| s.grant.names(action);
     for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
-        let reach = if sourced.grant.reaches(resource) { "" } else { " (does not cover the resource)" };
+        let reach = if variables::may_reach(&sourced.grant, role, resource) {
+            ""
+        } else {
+            " (does not cover the resource)"
+        };
         lines.push(format!("{}{reach}", sourced.evidence(action)));
     }
     for sourced in effective.void.iter().filter(names) {
@@ -81,10 +85,17 @@ pub fn explain(
     {
         lines.push("asked for all resources; name an ARN to ask about one".into());
     }
-    if pattern::is_wild(action) {
-        lines.push("an action with a wildcard is compared as text; ask about one action".into());
-    }
-    let decision = effective.decide(action, resource);
+    let (decision, open) = variables::decide(&effective, role, action, resource);
+    lines.extend(open);
+    let lost = account.problems.iter().filter(|problem| problem.resource == role.arn);
+    let before = lines.len();
+    lines.extend(lost.map(|problem| problem.reason.clone()));
+    let is_whole = effective.unreadable.is_empty() && lines.len() == before;
+    // What could not be read may allow or deny anything; no more than what is denied already, or outside the boundary.
+    let decision = match decision {
+        Decision::Allowed | Decision::Conditional | Decision::NotAllowed if !is_whole => Decision::Unknown,
+        known => known,
+    };
     Some(Explanation {
         role: role.arn.clone(),
         action: action.into(),

@@ -12,6 +12,7 @@ use super::audit::Settings;
 use super::evaluate::{Effective, Engine};
 use super::graph::name_of;
 use super::usage::ServiceUse;
+use crate::domain::shown;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::policy::{Document, Scope, Statement};
@@ -33,6 +34,14 @@ pub struct Proposal {
     /// Actions that the proposal would add: always none, and checked.
     pub added: usize,
     pub notes: Vec<String>,
+    nothing_allowed: bool,
+}
+
+impl Proposal {
+    /// Whether nothing is left: IAM takes no policy without statements.
+    pub fn is_empty(&self) -> bool {
+        self.nothing_allowed
+    }
 }
 
 /// A managed policy holds at most this many characters without white space.
@@ -68,6 +77,7 @@ pub fn propose(
             kept.push(Statement { actions: Scope::Only(actions), ..(*statement).clone() });
         }
     }
+    let nothing_allowed = !kept.iter().any(|statement| statement.allow);
     let before = document(all.iter().copied());
     let after = document(kept.iter());
     let smaller = engine.role(&Role {
@@ -77,7 +87,7 @@ pub fn propose(
     });
     let size = after.to_string().chars().filter(|c| !c.is_whitespace()).count();
     let (before, after) = (pretty(&before), pretty(&after));
-    let name = name_of(&role.arn);
+    let name = shown::line(name_of(&role.arn));
     let diff = similar::TextDiff::from_lines(&before, &after)
         .unified_diff()
         .header(&format!("{name} now"), &format!("{name} proposed"))
@@ -88,7 +98,17 @@ pub fn propose(
     if size > MANAGED_LIMIT {
         notes.push(format!("{size} characters: more than the {MANAGED_LIMIT} of one managed policy"));
     }
-    Some(Proposal { role: role.arn.clone(), before, after, diff, size, removed, added, notes })
+    Some(Proposal {
+        role: role.arn.clone(),
+        before,
+        after,
+        diff,
+        size,
+        removed,
+        added,
+        notes,
+        nothing_allowed,
+    })
 }
 
 /// How many actions the first holds and the second does not, on some and on all resources.

@@ -2,11 +2,9 @@
 //! clock, no environment.
 //!
 //! ```text
-//! account.rs   the dump, read            policy.rs      the grammar of a document
-//! catalogue.rs every action of AWS       managed.rs     AWS's own policies      data/ both, and how they are made
-//! condition.rs how much a condition holds back          caller.rs   what who calls decides of it
-//! pattern.rs   wildcards
+//! account.rs   the dump, read            lenient.rs    its lists, entry by entry
 //! evaluate.rs  what a role may do        decide.rs      one action on one resource
+//! variables.rs what only the call decides
 //! trust.rs     who may become it
 //! escalate.rs  ways up, as tables        graph.rs       who can become whom
 //! rules/       a table row and a function each          audit.rs    rules over roles -> findings
@@ -15,6 +13,8 @@
 //! expected.rs  what the configuration says              dump.rs     the account, written again
 //! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers
 //! ```
+//!
+//! Documents, conditions, wildcards and AWS's catalogue are in the crate `opsctl_iam`.
 
 pub mod account;
 #[cfg(feature = "sdk")]
@@ -36,10 +36,12 @@ pub mod graph;
 #[cfg(feature = "sdk")]
 pub mod last_accessed;
 pub mod least;
+pub mod lenient;
 pub mod report;
 pub mod rules;
 pub mod trust;
 pub mod usage;
+pub mod variables;
 
 pub use account::{Account, Page};
 pub use audit::{Audit, Settings, audit};

@@ -371,7 +371,7 @@ pub struct DestroyArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("used").args(["usage", "usage_from_aws"]))]
 pub struct AuditArgs {
-    /// Audit this dump (`aws iam get-account-authorization-details`) instead of an account
+    /// Audit this dump (`aws iam get-account-authorization-details`), or - for stdin, instead of an account
     #[arg(long, value_name = "FILE", global = true)]
     pub input: Option<PathBuf>,
     /// Save what was read, as a dump for --input
@@ -388,7 +388,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
     /// An account of ours: trust in it is not foreign
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = account_id)]
     pub own_account: Vec<String>,
     /// A role unused for longer is stale
     #[arg(long, value_name = "DURATION")]
@@ -399,7 +399,7 @@ pub struct AuditArgs {
     /// A role older than this needs the tag opsctl:reviewed
     #[arg(long, value_name = "DURATION")]
     pub old_after: Option<Days>,
-    /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low or none
+    /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low, info or none
     #[arg(long, value_name = "SEVERITY", default_value = "none")]
     pub fail_on: String,
     /// Write the report as human, json, sarif, junit, markdown or github
@@ -416,6 +416,13 @@ pub struct AuditArgs {
     pub write: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Option<AuditCommand>,
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("an account has twelve digits".to_owned()),
+    }
 }
 
 /// How much to ask IAM of the use of roles.

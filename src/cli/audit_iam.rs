@@ -1,7 +1,8 @@
 //! `opsctl audit-iam`: the account's roles, or a saved dump of them, against the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,26 +12,29 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::{self, Environment};
 use super::ui::Ui;
-use crate::audit::account::plain_text;
+use crate::audit::account::{Role, plain_text};
 use crate::audit::collect::{self, Collected};
+use crate::audit::decide::Decision;
 use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::report::{self, Format, Look, Options};
+use crate::audit::rules::RoleKind;
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
 use crate::aws::Clients;
 use crate::config::Config;
 use crate::desired;
-use crate::domain::{Scope, codes};
+use crate::domain::{Scope, codes, shown};
 use crate::engine::Outcomes;
 use crate::inputs::Inputs;
 use crate::report::style::Styles;
-use crate::resources::role::{Role, Spec as RoleSpec};
+use crate::resources::role::{Role as RoleKindOf, Spec as RoleSpec};
 use crate::resources::{KindName, kinds};
 
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let format = format(args, ui)?;
     let fail_on = fail_on(args)?;
+    no_idle_options(args, global)?;
     let config = config(global)?;
     let clock = clock();
     let mut settings = settings(args, config.as_ref(), clock)?;
@@ -40,7 +44,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         None => Usage::default(),
     };
     let mut fetched = None;
-    let account = match &args.input {
+    let mut account = match &args.input {
         Some(file) => dump(file)?,
         None => {
             let (aws, pace, sandbox) = session::clients(global, env, config.as_ref()).await?;
@@ -65,6 +69,16 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
             account
         }
     };
+    if let Some(file) =
+        args.usage.as_ref().filter(|_| !account.roles.iter().any(|r| usage.roles.contains_key(&r.arn)))
+    {
+        let message = format!(
+            "{} has the use of {} roles, and none of them is in the account: its keys are whole role ARNs",
+            file.display(),
+            usage.roles.len()
+        );
+        account.not_told("IAM404", &message);
+    }
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return why(&account, role, action, resource.as_deref(), settings.now, ui);
     }
@@ -108,6 +122,38 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     })
 }
 
+/// An option that does nothing would look as if it had done something.
+fn no_idle_options(args: &AuditArgs, global: &Global) -> Result<(), Failure> {
+    let of_aws = [
+        ("--profile", global.profile.is_some()),
+        ("--region", global.region.is_some()),
+        ("--endpoint-url", global.endpoint_url.is_some()),
+        ("--sandbox", global.sandbox),
+        ("--save", args.save.is_some()),
+    ];
+    let of_report = [
+        ("--baseline", args.baseline.is_some()),
+        ("--write", args.write.is_some()),
+        ("--format", args.format.is_some()),
+        ("--fail-on", args.fail_on != "none"),
+    ];
+    let first =
+        |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(name, _)| *name);
+    let said = |option: &str, beside: &str, why: &str| {
+        let message = format!("{option} does nothing beside {beside}: {why}");
+        Err(Failure::said(codes::USAGE, Exit::Usage, message, format!("leave out {option}, or {beside}")))
+    };
+    match (first(&of_aws), first(&of_report)) {
+        (Some(option), _) if args.input.is_some() => {
+            said(option, "--input", "a dump is read, and AWS is not asked")
+        }
+        (_, Some(option)) if args.command.is_some() => {
+            said(option, "explain", "one question is answered, and nothing is audited")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn colored(look: Look, text: &str) -> String {
     let styles = Styles::colored();
     match look {
@@ -135,7 +181,7 @@ fn fail_on(args: &AuditArgs) -> Result<Option<Severity>, Failure> {
     match args.fail_on.as_str() {
         "none" => Ok(None),
         word => word.parse().map(Some).map_err(|error: String| {
-            Failure::said(codes::USAGE, Exit::Usage, error, "one of critical, high, medium, low, none")
+            Failure::said(codes::USAGE, Exit::Usage, error, "one of critical, high, medium, low, info, none")
         }),
     }
 }
@@ -254,7 +300,7 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
         let spec: RoleSpec = serde_json::from_value(node.spec.clone()).ok()?;
         let role = ExpectedRole {
             trust: Expected::policy(spec.trust).ok(),
-            inline: BTreeMap::from([(Role::POLICY.to_owned(), Expected::policy(spec.policy).ok()?)]),
+            inline: BTreeMap::from([(RoleKindOf::POLICY.to_owned(), Expected::policy(spec.policy).ok()?)]),
             tags: scope.tags(&node.id),
             ..ExpectedRole::default()
         };
@@ -266,16 +312,33 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
 
 /// A saved dump. JSON of another shape has no roles, and would pass as a clean account.
 fn dump(file: &Path) -> Result<Account, Failure> {
+    const HELP: &str =
+        "`aws iam get-account-authorization-details > dump.json` writes one, and so does --save";
     let text = read(file)?;
-    let value: serde_json::Value =
-        serde_json::from_slice(&plain_text(&text)).map_err(|error| bad_file(file, "a dump", &error))?;
+    let odd = |why: String| {
+        let message = format!("{} is not a dump: {why}", file.display());
+        Failure::said(codes::LOCAL_IO, Exit::Failed, message, HELP)
+    };
+    let unreadable = |error: serde_json::Error| {
+        odd(if error.is_eof() { format!("it is cut off ({error})") } else { error.to_string() })
+    };
+    let value: serde_json::Value = serde_json::from_slice(&plain_text(&text)).map_err(unreadable)?;
     if !value.get("RoleDetailList").is_some_and(serde_json::Value::is_array) {
-        return Err(bad_file(file, "a dump", &"it has no RoleDetailList"));
+        return Err(odd("it has no RoleDetailList".to_owned()));
     }
-    Account::from_json(&text).map_err(|error| bad_file(file, "a dump", &error))
+    let mut account = Account::from_json(&text).map_err(unreadable)?;
+    account.doubt();
+    Ok(account)
 }
 
 fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, now: Instant, ui: &Ui) -> Ended {
+    // A question about a pattern has as many answers as it has actions.
+    let named = action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    if !named || action.contains(['*', '?']) {
+        let message = format!("`{action}` is not an action");
+        let help = "name one, such as s3:GetObject: what it may be in all, the audit itself tells";
+        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+    }
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
         let message = format!("the account has no role `{role}`");
         return Err(Failure::said(
@@ -291,27 +354,35 @@ fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, now:
             "decision": answer.decision.words(), "because": answer.lines,
         }));
     } else {
-        let lines: String = answer.lines.iter().map(|line| format!("  {line}\n")).collect();
+        let lines: String = answer.lines.iter().map(|line| format!("  {}\n", shown::line(line))).collect();
         ui.out(&format!(
             "{} {} on {}: {}\n{lines}",
-            answer.role,
-            answer.action,
-            answer.resource,
+            shown::line(&answer.role),
+            shown::line(&answer.action),
+            shown::line(&answer.resource),
             answer.decision.words()
         ));
     }
-    Ok(Exit::Done)
+    Ok(match answer.decision {
+        Decision::Unknown => Exit::Incomplete,
+        _ => Exit::Done,
+    })
 }
 
 fn baseline(file: &Path, may_be_new: bool) -> Result<Baseline, Failure> {
     if may_be_new && !file.exists() {
         return Ok(Baseline::default());
     }
+    if !file.exists() {
+        let message = format!("there is no baseline {}", file.display());
+        let help = "--update-baseline writes one with the findings of now; say in it why each is accepted";
+        return Err(Failure::said(codes::LOCAL_IO, Exit::Failed, message, help));
+    }
     let text = String::from_utf8_lossy(&read(file)?).into_owned();
     Baseline::parse(&text).map_err(|error| bad_file(file, "a baseline", &error))
 }
 
-/// Proposals, never applied: a policy and its difference per role.
+/// Proposals, never applied: a policy and its difference per role that its owner can change.
 fn propose(
     account: &Account,
     usage: &Usage,
@@ -320,23 +391,87 @@ fn propose(
     ui: &Ui,
 ) -> Result<(), Failure> {
     let engine = Engine::at(account, settings.now);
-    let mut written = 0;
-    for role in &account.roles {
+    let (mut taken, mut written, mut unused) = (BTreeSet::new(), 0, Vec::new());
+    for role in account.roles.iter().filter(|role| is_ours_to_change(role, settings)) {
         let Some(used) = usage.roles.get(&role.arn) else { continue };
         let Some(proposal) = least::propose(&engine, role, used, settings) else { continue };
         if proposal.removed == 0 {
             continue;
         }
-        write(&folder.join(format!("{}.json", role.name)), &proposal.after)?;
-        write(&folder.join(format!("{}.diff", role.name)), &proposal.diff)?;
+        if proposal.is_empty() {
+            unused.push(role.name.as_str());
+            continue;
+        }
+        let name = file_name(role, &mut taken);
+        put(&folder.join(format!("{name}.json")), &proposal.after)?;
+        put(&folder.join(format!("{name}.diff")), &proposal.diff)?;
+        ui.say(&format!("{name}: {}.", proposal.notes.join("; ")));
         written += 1;
     }
     ui.say(&format!("Wrote {written} proposals to {}; each only takes rights away.", folder.display()));
+    if !unused.is_empty() {
+        let (count, names) = (unused.len(), unused[..unused.len().min(5)].join(", "));
+        let more = if count > 5 { ", …" } else { "" };
+        ui.say(&format!(
+            "{count} roles used nothing that they may do, and a policy without statements is none: {}{more}. \
+             Delete them, or see IAM401 and IAM402.",
+            shown::line(&names)
+        ));
+    }
     Ok(())
 }
 
+/// Nobody edits the policies of a service-linked role; those of a platform come from its own templates, and a role for
+/// emergencies is rightly idle.
+fn is_ours_to_change(role: &Role, settings: &Settings) -> bool {
+    RoleKind::of(role) == RoleKind::Ordinary && !settings.is_break_glass(role)
+}
+
+/// A file's name for a role. IAM allows letters, digits and `+=,.@_-`; a dump may hold anything, a path included, and
+/// names that differ in case alone are one file on some disks.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html>
+fn file_name(role: &Role, taken: &mut BTreeSet<String>) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    let name = &role.name;
+    let can_be_one =
+        (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['.', '-']);
+    if can_be_one && taken.insert(name.to_ascii_lowercase()) {
+        return name.clone();
+    }
+    let kept: String = name.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    format!("{kept}~{}", &blake3::hash(role.arn.as_bytes()).to_hex()[..16])
+}
+
+/// Writes a file of ours into a folder that somebody else may write to as well: a link there is replaced, not followed.
+fn put(file: &Path, text: &str) -> Result<(), Failure> {
+    let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+        if fs::symlink_metadata(file).is_ok_and(|about| about.is_symlink()) {
+            fs::remove_file(file)?;
+        }
+        fs::write(file, shown::json(text).as_bytes())
+    });
+    written.map_err(|error| unwritten(file, &error))
+}
+
+/// No dump is larger: 20,000 roles, more than an account can have, were 33 MB. What has no end, such as /dev/zero, would
+/// take all memory.
+const LARGEST: u64 = 256 << 20;
+
+/// Reads a file, or stdin for `-`.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(file).map_err(|error| {
+    let read = |source: &mut dyn Read| {
+        let mut text = Vec::new();
+        source.take(LARGEST + 1).read_to_end(&mut text)?;
+        match text.len() as u64 > LARGEST {
+            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 256 MiB")),
+            false => Ok(text),
+        }
+    };
+    let text = match file == Path::new("-") {
+        true => read(&mut io::stdin().lock()),
+        false => fs::File::open(file).and_then(|mut file| read(&mut file)),
+    };
+    text.map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());
         Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the path")
     })
@@ -345,10 +480,12 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
     let written = folder.map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, text));
-    written.map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
-    })
+    written.map_err(|error| unwritten(file, &error))
+}
+
+fn unwritten(file: &Path, error: &io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
 }
 
 fn bad_file(file: &Path, what: &str, error: &dyn std::fmt::Display) -> Failure {

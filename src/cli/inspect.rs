@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
-use crate::domain::{Phase, Status};
+use crate::domain::{Phase, Status, shown};
 use crate::engine;
 use crate::plan::Look;
 
@@ -52,11 +52,13 @@ pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         table.set_header(["RESOURCE", "STATE", "NAME IN AWS"]);
         for (id, physical, status) in &rows {
             let reason = status.reason.as_deref().and_then(|r| r.trim().lines().last());
-            let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
-            table.add_row([id.to_string(), format!("{}{reason}", status.word), (*physical).clone()]);
+            let reason = reason.map(|r| format!(" ({})", shown::line(r))).unwrap_or_default();
+            let state = format!("{}{reason}", shown::line(&status.word));
+            table.add_row([id.to_string(), state, shown::line(physical).into_owned()]);
         }
         for leftover in &have.leftovers {
-            table.add_row([leftover.id.to_string(), "not in the config".into(), leftover.physical.clone()]);
+            let (id, physical) = (leftover.id.to_string(), shown::line(&leftover.physical).into_owned());
+            table.add_row([shown::line(&id).into_owned(), "not in the config".into(), physical]);
         }
         ui.out(&format!("{table}\n"));
     }

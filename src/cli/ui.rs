@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::exit::Exit;
 use super::hints::Hints;
 use crate::config::Document;
-use crate::domain::{Code, Diagnostics, codes};
+use crate::domain::{Code, Diagnostics, codes, shown};
 use crate::engine::Cancel;
 use crate::report::diagnostics;
 use crate::report::style::Styles;
@@ -175,12 +175,12 @@ impl Ui {
     }
 
     pub fn out_json(&self, value: &Value) {
-        self.out(&format!("{value:#}\n"));
+        self.out(&shown::json(&format!("{value:#}\n")));
     }
 
     /// One line of JSON, also where more lines are or may follow.
     pub fn out_line(&self, value: &Value) {
-        self.out(&format!("{value}\n"));
+        self.out(&shown::json(&format!("{value}\n")));
     }
 
     /// Talk that --quiet silences.
@@ -228,6 +228,8 @@ impl Ui {
 
     pub fn error(&self, code: Code, message: &str, help: &str) {
         let s = &self.err;
+        // What AWS says, and what files and resources are called, is others' words.
+        let message = shown::text(message);
         let help = if help.is_empty() { String::new() } else { format!("\n  {} {help}", s.help("help:")) };
         self.err(&format!("{} {message}{help}", s.error(&format!("error[{code}]:"))));
     }

@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod object;
 pub mod places;
+pub mod shown;
 pub mod size;
 pub mod status;
 

@@ -1,5 +1,7 @@
 //! How much a condition holds back. Conditions are never ignored, and "there is one" never means "safe".
 
+use std::borrow::Cow;
+
 use crate::catalogue::Catalogue;
 use crate::pattern;
 use crate::policy::{Condition, Statement};
@@ -239,7 +241,7 @@ pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
     }
     // Whoever may attach an administrator's policy needs no other.
     if condition.key.eq_ignore_ascii_case("iam:PolicyARN")
-        && MAKES_ADMIN.iter().any(|arn| admits(condition, arn) == Some(true))
+        && MAKES_ADMIN.iter().any(|arn| everywhere(arn).any(|arn| admits(condition, &arn) == Some(true)))
     {
         return Hold::Weak;
     }
@@ -276,7 +278,21 @@ const SHAPES: &[(&str, &str)] = &[
 /// Whether a pattern fits every value that a key can have: `*`, and `o-*` for an organization.
 fn fits_any(key: &str, value: &str) -> bool {
     let shape = || SHAPES.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
-    pattern::is_everything(value) || shape().is_some_and(|(_, shape)| pattern::matches(value, shape))
+    pattern::is_everything(value)
+        || shape().is_some_and(|(_, shape)| everywhere(shape).any(|shape| pattern::matches(value, &shape)))
+}
+
+/// An ARN in every partition; a text that is none, as it is.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+fn everywhere(arn: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    const PARTITIONS: [&str; 8] =
+        ["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"];
+    let rest = arn.strip_prefix("arn:aws:");
+    let number = if rest.is_some() { PARTITIONS.len() } else { 1 };
+    PARTITIONS.iter().take(number).map(move |partition| match rest {
+        Some(rest) => format!("arn:{partition}:{rest}").into(),
+        None => arn.into(),
+    })
 }
 
 /// Whether whoever calls can see to it that a condition does not hold: a Deny under it denies nothing to them.

@@ -92,9 +92,18 @@ impl Default for Document {
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::read)
+        Ok(match Self::read(Value::deserialize(deserializer)?) {
+            Self::Parsed(policy) if policy.size > LONGEST => {
+                Self::Malformed(format!("{} characters, and IAM takes {LONGEST} at most", policy.size))
+            }
+            read => read,
+        })
     }
 }
+
+/// No document that IAM was given is longer, whatever its quotas: what is says nothing of an account, and would be judged
+/// for minutes. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html>
+const LONGEST: usize = 131_072;
 
 /// A policy document.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,7 +17,12 @@ impl Instant {
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) || text.as_bytes()[4] != b'-' {
             return None;
         }
-        let midnight = days_from_civil(year, month, day) * DAY;
+        let days = days_from_civil(year, month, day);
+        // The 30th of February is another day.
+        if civil_from_days(days) != (year, month, day) {
+            return None;
+        }
+        let midnight = days * DAY;
         let Some(clock) = text.get(11..).filter(|clock| !clock.is_empty()) else {
             return Some(Self(midnight));
         };
@@ -110,7 +115,15 @@ mod tests {
         }
         assert_eq!(noon.map(Instant::iso).as_deref(), Some("2026-01-01T12:00:00+00:00"));
         assert_eq!(Instant::parse("1970-01-01"), Some(Instant(0)));
-        for text in ["", "yesterday", "2026-13-01", "2026-01-01T1", "2026-01-01T12:00:00X"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-02-30",
+            "2025-02-29",
+            "2026-01-01T1",
+            "2026-01-01T12:00:00X",
+        ] {
             assert_eq!(Instant::parse(text), None, "{text}");
         }
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::style::Styles;
+use crate::domain::shown;
 use crate::engine::{Cancel, Cause, Event, Progress, RunResult, StepResult};
 use crate::plan::{StepId, Verb};
 use crate::resources::data::difference::grouped;
@@ -119,10 +120,11 @@ impl Reader for Terminal {
                 self.running.insert(*step, Running { bar, status: String::new() });
             }
             Event::StepWaiting { step, target, what, status, .. } => {
-                self.status(*step, &target.to_string(), &format!("{status} ({what})"));
+                let status = format!("{} ({})", shown::line(status), shown::line(what));
+                self.status(*step, &target.to_string(), &status);
             }
             Event::StepRetrying { step, target, reason, .. } => {
-                self.status(*step, &target.to_string(), &format!("trying again: {reason}"));
+                self.status(*step, &target.to_string(), &format!("trying again: {}", shown::line(reason)));
             }
             Event::StepProgress { step, target, progress } => {
                 // A pipe does not want five lines per second.
@@ -145,13 +147,14 @@ impl Reader for Terminal {
                 let text = match result {
                     StepResult::Ok => format!("  {} {target}{time}", s.create(&format!("{} ", done(*op)))),
                     StepResult::Failed { error, code, .. } => {
-                        format!("  {} {target}{time}\n      {error}", s.error(&format!("failed[{code}]")))
+                        let failed = s.error(&format!("failed[{code}]"));
+                        format!("  {failed} {target}{time}\n      {}", shown::text(error))
                     }
                     StepResult::Skipped { because_of } => {
                         format!("  {} {target}: {because_of} failed", s.faint("skipped"))
                     }
                     StepResult::Unfinished { reason } => {
-                        format!("  {} {target}{time}: {reason}", s.update("unfinished"))
+                        format!("  {} {target}{time}: {}", s.update("unfinished"), shown::line(reason))
                     }
                     // The end tells how many they are.
                     StepResult::NotStarted => return,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::desired::Desired;
-use crate::domain::{Contents, FieldChange, Human};
+use crate::domain::{Contents, FieldChange, Human, shown};
 use crate::plan::{Op, Plan, Step, Verb};
 use crate::resources::AnyKind;
 
@@ -111,7 +111,7 @@ fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
     let Contents { ours, others, examples } = contents.cloned().unwrap_or_default();
     let named = || {
         let more = if others.objects + others.old_versions > examples.len() as u64 { ", …" } else { "" };
-        let names: Vec<String> = examples.iter().map(|key| printable(key)).collect();
+        let names: Vec<_> = examples.iter().map(|key| shown::line(key)).collect();
         format!("{}{more}", names.join(", "))
     };
     if !ours.is_empty() && step.op.verb().removes() {
@@ -125,11 +125,6 @@ fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
         lines.push("`opsctl destroy --adopted` would delete it too, with all that is in it".into());
     }
     lines
-}
-
-/// Names of others' objects may hold anything.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The longest chain of usual times: what is parallel costs nothing extra.

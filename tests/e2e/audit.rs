@@ -289,7 +289,7 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
     for part in ["IAM101", "on etl", "Set aside:", "Not evaluated:", "incomplete"] {
         assert!(shown.stdout.contains(part), "{part}\n{shown}");
     }
-    run(&["--baseline", "known.toml"]).ended(1).says("");
+    run(&["--baseline", "known.toml"]).ended(1).says("--update-baseline writes one");
     run(&["--baseline", "known.toml", "--update-baseline", "--fail-on", "low"]).ended(2);
     let text = world.read("known.toml").replace("reason = \"\"", "reason = \"agreed\"");
     world.write("known.toml", &text);
@@ -309,4 +309,127 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
     let why = run(&["explain", "etl", "s3:GetObject", "arn:aws:s3:::b/k"]).success();
     assert!(why.stdout.contains("allowed") && why.stdout.contains("AmazonS3FullAccess"), "{why}");
     run(&["explain", "nobody", "s3:GetObject"]).ended(64);
+}
+
+/// Options that would do nothing, questions without an answer, and dumps of nothing are no success.
+#[test]
+fn nothing_passes_that_was_not_done() {
+    let world = World::empty();
+    dump(&world);
+    world.write("empty.json", r#"{"RoleDetailList": []}"#);
+    let two = world.read("dump.json").replacen(&format!("{ACCOUNT}:role"), "999988887777:role", 1);
+    world.write("two.json", &two);
+    let run = |input: &str, more: &[&str]| {
+        world.run(["audit-iam", "--input", input, "--now", NOW].into_iter().chain(more.iter().copied()))
+    };
+    for idle in [
+        &["--save", "s.json"][..],
+        &["--profile", "p"],
+        &["--region", "eu-west-1"],
+        &["--endpoint-url", "http://localhost:1"],
+        &["--sandbox"],
+        &["--own-account", "12"],
+        &["--fail-on", "high", "explain", "etl", "s3:GetObject"],
+        &["--baseline", "known.toml", "explain", "etl", "s3:GetObject"],
+        &["explain", "etl", ""],
+        &["explain", "etl", ":"],
+        &["explain", "etl", "nonsense"],
+        &["explain", "etl", "s3:Get*"],
+    ] {
+        run("dump.json", idle).ended(64);
+    }
+    assert!(!world.path("s.json").exists());
+    run("dump.json", &["explain", "bad", "s3:GetObject"]).ended(10);
+    run("empty.json", &["--fail-on", "high"]).ended(10);
+    let told = run("two.json", &[]).ended(10);
+    assert!(told.stdout.contains("2 accounts, 123456789012 (aws), 999988887777 (aws)"), "{told}");
+    run("-", &[]).ended(1).says("cut off");
+    // Without an end; only where there is such a file.
+    if std::path::Path::new("/dev/zero").exists() {
+        run("/dev/zero", &[]).ended(1).says("more than 256 MiB");
+    }
+}
+
+/// Proposals stay in their folder, whatever a role is called and whatever lies there.
+#[test]
+fn proposals_stay_in_their_folder() {
+    let world = World::empty();
+    dump(&world);
+    let mut dump: Value = serde_json::from_str(&world.read("dump.json")).expect("JSON");
+    let etl = dump["RoleDetailList"][0].clone();
+    let outside = world.path("outside");
+    let absolute = outside.to_string_lossy().into_owned();
+    let names = ["../escaped", &absolute, "ETL", "..", "a\\b", "a\u{1b}b", "linked", ""];
+    let arn = |n: usize| format!("arn:aws:iam::{ACCOUNT}:role/r{n}");
+    let odd = names.iter().enumerate().map(|(n, name)| {
+        let mut role = etl.clone();
+        role["RoleName"] = (*name).into();
+        role["Arn"] = arn(n).into();
+        role
+    });
+    let mut service_linked = etl.clone();
+    service_linked["Path"] = "/aws-service-role/x.amazonaws.com/".into();
+    service_linked["RoleName"] = "AWSServiceRoleForX".into();
+    service_linked["Arn"] =
+        format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX").into();
+    let mut idle = etl.clone();
+    idle["RoleName"] = "idle".into();
+    idle["Arn"] = format!("arn:aws:iam::{ACCOUNT}:role/idle").into();
+    let roles: Vec<Value> = [etl.clone(), service_linked, idle].into_iter().chain(odd).collect();
+    let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
+        "TrackedActionsLastAccessed": [{"ActionName": "GetObject", "LastAccessedTime": "2026-10-30T00:00:00Z"}]}]);
+    let of = |role: &Value| role["Arn"].as_str().expect("an ARN").to_owned();
+    let usage: BTreeMap<String, Value> = roles
+        .iter()
+        .map(|role| {
+            (
+                of(role),
+                if role["RoleName"] == "idle" { json!([{"ServiceNamespace": "s3"}]) } else { used.clone() },
+            )
+        })
+        .collect();
+    dump["RoleDetailList"] = roles.into();
+    world.write("dump.json", &dump.to_string());
+    world.write("usage.json", &json!(usage).to_string());
+    world.write("precious", "mine");
+    std::fs::create_dir_all(world.path("w/proposals")).expect("a folder");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(world.path("precious"), world.path("w/proposals/linked.json"))
+        .expect("a link");
+    let input = [
+        "audit-iam",
+        "--input",
+        "dump.json",
+        "--usage",
+        "usage.json",
+        "--now",
+        NOW,
+        "--write",
+        "w/proposals",
+    ];
+    let told = world.run(input).success();
+    for part in ["etl: removes", "Wrote 9 proposals", "1 roles used nothing"] {
+        assert!(told.stderr.contains(part), "{part}: {told}");
+    }
+    assert!(!told.stderr.contains('\u{1b}'), "{told}");
+    let entries = |folder: &str| {
+        let list = std::fs::read_dir(world.path(folder)).expect("a folder");
+        list.map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(entries("w"), ["proposals"]);
+    assert_eq!(world.read("precious"), "mine");
+    assert!(!outside.exists() && !world.path("escaped.json").exists());
+    let files = entries("w/proposals");
+    assert_eq!(files.len(), 18, "{files:?}");
+    let folded: std::collections::BTreeSet<String> = files.iter().map(|f| f.to_lowercase()).collect();
+    assert_eq!(folded.len(), files.len(), "one file per role also where case does not count");
+    assert!(
+        !files.iter().any(|file| file.starts_with("AWSServiceRole") || file.starts_with("idle")),
+        "{files:?}"
+    );
+    // Usage of roles that are not in the account is no usage.
+    world.write("usage.json", &json!({"etl": used}).to_string());
+    let told = world.run(input).ended(10);
+    assert!(told.stdout.contains("its keys are whole role ARNs"), "{told}");
 }

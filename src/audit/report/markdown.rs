@@ -31,7 +31,7 @@ pub(super) fn render(audit: &Audit) -> String {
     for group in audit.groups() {
         let first = group.first();
         let names: Vec<String> =
-            group.findings.iter().take(NAMED).map(|f| format!("`{}`", cell(name_of(&f.resource)))).collect();
+            group.findings.iter().take(NAMED).map(|f| code(name_of(&f.resource))).collect();
         let more = group.findings.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(
@@ -66,7 +66,32 @@ pub(super) fn render(audit: &Audit) -> String {
     out
 }
 
-/// Text within a table: no break-out by what people name their policies.
+/// Text within a table: no break-out by what people name their policies, no links, no mentions. GitHub looks for
+/// mentions and addresses in the text that it shows, so an escape is not enough: a comment parts it.
+/// <https://github.github.com/gfm/#autolinks-extension->
 fn cell(text: &str) -> String {
-    text.replace('\n', " ").replace('|', "\\|").replace('`', "'").replace('<', "&lt;")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(' '),
+            '@' | '#' => {
+                let _ = write!(out, "&#{};<!-- -->", u32::from(c));
+            }
+            '|' | '`' | '<' | '>' | '&' | '[' | ']' | '!' | '*' | '_' | '~' | '\\' | '$' => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    // `://` and `www.` are links by themselves.
+    out.replace("://", ":<!-- -->//").replace("www.", "www<!-- -->.")
+}
+
+/// A name as code. What IAM allows in one needs no escape, and a table knows none within code.
+fn code(name: &str) -> String {
+    if name.is_empty() {
+        return "(no name)".to_owned();
+    }
+    let name = name.replace('`', "\\u{60}").replace('|', "\\u{7c}").replace('\n', " ");
+    format!("`{name}`")
 }

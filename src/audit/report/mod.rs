@@ -7,7 +7,8 @@ mod markdown;
 mod sarif;
 
 use super::audit::Audit;
-use super::finding::Severity;
+use super::finding::{Finding, NotEvaluated, Severity};
+use crate::domain::shown;
 
 pub use human::explain;
 
@@ -82,12 +83,38 @@ pub fn plain(_: Look, text: &str) -> String {
 /// Renders an audit. Whole lines; for GitHub none when there is nothing to tell.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     match form {
-        Format::Human => human::render(audit, options.paint),
-        Format::Json => json(audit),
-        Format::Sarif => sarif::render(audit, options),
-        Format::Junit => junit::render(audit, options),
-        Format::Markdown => markdown::render(audit),
-        Format::Github => github::render(audit, options),
+        Format::Json => shown::json(&json(audit)).into_owned(),
+        Format::Sarif => shown::json(&sarif::render(audit, options)).into_owned(),
+        Format::Human => human::render(&visible(audit), options.paint),
+        Format::Junit => junit::render(&visible(audit), options),
+        Format::Markdown => markdown::render(&visible(audit)),
+        Format::Github => github::render(&visible(audit), options),
+    }
+}
+
+/// The audit with everything in it fit to be shown: whoever may name a role or write a policy may write anything.
+fn visible(audit: &Audit) -> Audit {
+    let line = |text: &String| shown::line(text).into_owned();
+    let finding = |f: &Finding| Finding {
+        resource: line(&f.resource),
+        title: line(&f.title),
+        evidence: f.evidence.iter().map(line).collect(),
+        // What to write instead may be several lines.
+        fix: shown::text(&f.fix).into_owned(),
+        muted: f.muted.as_ref().map(line),
+        ..f.clone()
+    };
+    let not_evaluated = |entry: &NotEvaluated| NotEvaluated {
+        reason: line(&entry.reason),
+        resources: entry.resources.iter().map(line).collect(),
+        ..entry.clone()
+    };
+    Audit {
+        account: if audit.account.is_empty() { "unknown".into() } else { line(&audit.account) },
+        findings: audit.findings.iter().map(finding).collect(),
+        muted: audit.muted.iter().map(finding).collect(),
+        not_evaluated: audit.not_evaluated.iter().map(not_evaluated).collect(),
+        ..audit.clone()
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         let mut result = json!({
             "ruleId": f.rule,
             "level": level(f.severity),
-            "message": {"text": format!("{}: {}\n{}\nFix: {}", f.resource, f.title, f.evidence.join("\n"), f.fix)},
+            "message": {"text": plain(&format!("{}: {}\n{}\nFix: {}", f.resource, f.title, f.evidence.join("\n"), f.fix))},
             "locations": [{
                 "physicalLocation": {"artifactLocation": {"uri": uri(options.location)}, "region": {"startLine": 1}},
                 "logicalLocations": [{"fullyQualifiedName": f.resource, "kind": "resource"}],
@@ -37,7 +37,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         .iter()
         .map(|entry| {
             let text = format!("{} not evaluated: {} ({} resources)", entry.rule, entry.reason, entry.resources.len());
-            json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": text}, "descriptor": {"id": entry.rule}})
+            json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)}, "descriptor": {"id": entry.rule}})
         })
         .collect();
     let document = json!({
@@ -93,6 +93,12 @@ fn score(severity: Severity) -> &'static str {
         Severity::Low => "3.0",
         Severity::Info => "0.5",
     }
+}
+
+/// A plain text message: `[text](target)` would be a link in it.
+/// <https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317467>
+fn plain(text: &str) -> String {
+    text.replace("](", "\\](")
 }
 
 /// A relative URI reference: forward slashes, what a URI can not hold escaped, no leading slash.

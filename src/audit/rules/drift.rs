@@ -144,8 +144,11 @@ fn missing(cx: &Context<'_>) -> Vec<Hit> {
     let missing = expected.roles.keys().filter(|name| !seen.contains(name.as_str()));
     missing
         .map(|name| {
-            Hit::new("missing", vec![format!("the role {name} does not exist")])
-                .on(format!("arn:aws:iam::{}:role/{name}", cx.account.id))
+            Hit::new("missing", vec![format!("the role {name} does not exist")]).on(format!(
+                "arn:{}:iam::{}:role/{name}",
+                cx.account.partition(),
+                cx.account.id
+            ))
         })
         .collect()
 }

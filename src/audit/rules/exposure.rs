@@ -8,7 +8,7 @@ use crate::audit::account::is_aws_owned;
 use crate::audit::evaluate::Sourced;
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::{ActionId, ActionSet};
-use opsctl_iam::catalogue::{Catalogue, Level, Named};
+use opsctl_iam::catalogue::{Catalogue, Level, Named, in_partition_aws};
 use opsctl_iam::condition::Hold;
 use opsctl_iam::policy::Scope;
 
@@ -483,8 +483,8 @@ fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn cloud_shell(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let attached =
-        view.role.attached.iter().any(|p| p.arn == "arn:aws:iam::aws:policy/AWSCloudShellFullAccess");
+    const FULL: &str = "arn:aws:iam::aws:policy/AWSCloudShellFullAccess";
+    let attached = view.role.attached.iter().any(|policy| in_partition_aws(&policy.arn) == FULL);
     attached.then(|| {
         Hit::new("AWSCloudShellFullAccess", vec!["policy AWSCloudShellFullAccess is attached".into()])
     })

@@ -166,7 +166,7 @@ fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         Hit::new("unused", vec![format!("last used {}{region}, {days} days ago", used.day()), created(view)])
             .severity(severity(cx, view))
             .title(format!("Not used for {days} days"))
-            .fix(removal(view))
+            .fix(removal(cx, view))
     })
 }
 
@@ -179,7 +179,7 @@ fn never_used(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         } else {
             "no use recorded since creation".to_owned()
         };
-        Hit::new("never used", vec![fact, created(view)]).severity(severity(cx, view)).fix(removal(view))
+        Hit::new("never used", vec![fact, created(view)]).severity(severity(cx, view)).fix(removal(cx, view))
     })
 }
 
@@ -204,21 +204,22 @@ fn created(view: &RoleView<'_>) -> String {
 }
 
 /// The commands that remove a role, in the order that IAM demands.
-fn removal(view: &RoleView<'_>) -> String {
-    let role = &view.role.name;
+fn removal(cx: &Context<'_>, view: &RoleView<'_>) -> String {
+    let role = quoted(&view.role.name);
+    let partition = quoted(cx.account.partition());
     let mut steps = vec![format!(
-        "Disable it first and wait: aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary arn:aws:iam::aws:policy/AWSDenyAll"
+        "Disable it first and wait: aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary arn:{partition}:iam::aws:policy/AWSDenyAll"
     )];
-    for profile in view.role.instance_profiles.iter().map(|profile| &profile.name) {
+    for profile in view.role.instance_profiles.iter().map(|profile| quoted(&profile.name)) {
         steps.push(format!(
             "aws iam remove-role-from-instance-profile --role-name {role} --instance-profile-name {profile}"
         ));
     }
-    for policy in &view.role.attached {
-        steps.push(format!("aws iam detach-role-policy --role-name {role} --policy-arn {}", policy.arn));
+    for policy in view.role.attached.iter().map(|policy| quoted(&policy.arn)) {
+        steps.push(format!("aws iam detach-role-policy --role-name {role} --policy-arn {policy}"));
     }
-    for policy in &view.role.inline {
-        steps.push(format!("aws iam delete-role-policy --role-name {role} --policy-name {}", policy.name));
+    for policy in view.role.inline.iter().map(|policy| quoted(&policy.name)) {
+        steps.push(format!("aws iam delete-role-policy --role-name {role} --policy-name {policy}"));
     }
     steps.push(format!("aws iam delete-role --role-name {role}"));
     steps.join("\n")
@@ -318,7 +319,7 @@ fn dangerous_and_dormant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let dormant = stale(cx, view).or_else(|| never_used(cx, view))?;
     let mut evidence = vec![danger.to_owned()];
     evidence.extend(dormant.evidence);
-    Some(Hit::new(danger, evidence).fix(removal(view)))
+    Some(Hit::new(danger, evidence).fix(removal(cx, view)))
 }
 
 fn odd_region(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -347,5 +348,15 @@ fn dead_workload(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         Use::Never { .. } | Use::Untold => "no use is recorded".to_owned(),
     };
     let evidence = vec!["trusted by EC2 only, and in no instance profile".into(), fact, created(view)];
-    Some(Hit::new("no instance profile", evidence).fix(removal(view)))
+    Some(Hit::new("no instance profile", evidence).fix(removal(cx, view)))
+}
+
+/// A word for a shell. What IAM lets be a name or an ARN stays as it is, but a dump may hold anything, and people paste
+/// what they are told to run.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }

@@ -1,8 +1,11 @@
 //! The two questions of the card: FullAccess policies, and roles that nobody uses.
 
+use std::collections::BTreeSet;
+
 use opsctl::audit::{Account, Settings, Severity, Usage, audit};
 use serde_json::json;
 
+use super::generate::generate;
 use super::world::*;
 
 #[test]
@@ -152,14 +155,39 @@ fn administrators_in_every_disguise() {
 
 #[test]
 fn other_partitions_are_alike() {
-    let roles =
-        [role("a").aws("AmazonS3FullAccess").can(allow(&["iam:PutRolePolicy"], &["arn:aws:iam::*:role/*"]))];
-    let dump =
-        String::from_utf8(World::of(roles).json()).expect("text").replace("arn:aws:", "arn:aws-us-gov:");
-    let account = Account::from_json(dump.as_bytes()).expect("a dump");
-    let audit = audit(&account, &Usage::default(), &Settings::at(now()));
-    for rule in ["IAM101", "IAM102", "IAM201"] {
-        assert!(audit.findings.iter().any(|f| f.rule == rule), "{rule}");
+    let (world, _) = generate(60);
+    let more = World::of([
+        role("shell").aws("AWSCloudShellFullAccess"),
+        role("attaches").can(when(
+            allow(&["iam:AttachRolePolicy"], &["*"]),
+            "ArnEquals",
+            "iam:PolicyARN",
+            "arn:aws:iam::aws:policy/AdministratorAccess",
+        )),
+        role("any-role").trusts(document(when(
+            trust(json!({"AWS": "*"})),
+            "ArnLike",
+            "aws:PrincipalArn",
+            "arn:aws:iam::*:role/*",
+        ))),
+        role("idle").never_used().can(allow(&["s3:GetObject"], &["*"])),
+    ]);
+    for world in [world, more] {
+        let told = |partition: &str| {
+            let own = format!("arn:{partition}:");
+            let dump = String::from_utf8(world.json()).expect("text").replace("arn:aws:", &own);
+            let account = Account::from_json(dump.as_bytes()).expect("a dump");
+            let audit = audit(&account, &Usage::default(), &Settings::at(now()));
+            let all = audit.findings.iter().map(|f| {
+                (f.rule, f.severity, f.resource.replace(&own, "arn:aws:"), f.fix.replace(&own, "arn:aws:"))
+            });
+            all.collect::<BTreeSet<_>>()
+        };
+        let here = told("aws");
+        for partition in ["aws-cn", "aws-us-gov"] {
+            let there = told(partition);
+            let differ: Vec<_> = here.symmetric_difference(&there).collect();
+            assert!(differ.is_empty(), "{partition}: {differ:#?}");
+        }
     }
-    assert!(!audit.is_incomplete());
 }

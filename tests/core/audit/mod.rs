@@ -6,6 +6,7 @@ mod drift;
 mod engine;
 mod escalation;
 mod generate;
+mod hostile;
 mod hygiene;
 mod outputs;
 mod tolerance;

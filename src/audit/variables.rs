@@ -1,0 +1,113 @@
+//! Policy variables, such as `${aws:PrincipalTag/team}`, where one action on one resource is decided.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
+//!
+//! What a variable stands for is known with the call. It is decided twice: as if every variable were whatever helps the
+//! role, and as if it were whatever does not. Where both say the same, the variables do not matter.
+
+use std::sync::Arc;
+
+use super::account::Role;
+use super::decide::Decision;
+use super::evaluate::{Ceiling, Effective, Grant, Sourced};
+use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Scope, Statement};
+
+/// The decision, and a line for each pattern whose variables it depends on.
+pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) -> (Decision, Vec<String>) {
+    let of = |helpful: bool| filled_in(effective, role, helpful).decide(action, resource);
+    let (most, least) = (of(true), of(false));
+    if most == least {
+        return (most, Vec::new());
+    }
+    let own = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant);
+    let limits = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => &grants[..],
+        _ => &[],
+    };
+    let grants = own.chain(limits).filter(|grant| grant.has_variables && grant.names(action));
+    let patterns =
+        grants.flat_map(|grant| grant.statement.resources.iter().flat_map(|scope| scope.patterns()));
+    let fits = |pattern: &&String| {
+        let fits = |helpful| pattern::matches(&put_in(pattern, role, helpful), resource);
+        fits(true) != fits(false)
+    };
+    let mut open: Vec<String> =
+        patterns.filter(fits).map(|p| format!("it depends on the call what {p} is")).collect();
+    open.dedup();
+    (Decision::Conditional, open)
+}
+
+/// Whether a statement names a resource for some values of its variables.
+pub fn may_reach(grant: &Grant, role: &Role, resource: &str) -> bool {
+    fill(grant, role, true).reaches(resource)
+}
+
+/// The statement with every variable filled in, so that it names as much or as little as it may.
+fn fill(grant: &Grant, role: &Role, wide: bool) -> Grant {
+    if !grant.has_variables {
+        return grant.clone();
+    }
+    let mut statement = Statement::clone(&grant.statement);
+    // The more is left out, the less is named.
+    let names_more = wide == matches!(statement.resources, Some(Scope::Only(_)));
+    for pattern in statement.resources.iter_mut().flat_map(Scope::patterns_mut) {
+        *pattern = put_in(pattern, role, names_more);
+    }
+    let mut filled = grant.clone();
+    filled.statement = Arc::new(statement);
+    filled
+}
+
+/// The same permissions with every variable filled in, to the role's advantage or not.
+fn filled_in(effective: &Effective, role: &Role, helpful: bool) -> Effective {
+    let fill = |grant: &Grant| fill(grant, role, helpful == grant.statement.allow);
+    let all = |list: &[Sourced]| {
+        list.iter().map(|s| Sourced { source: s.source.clone(), grant: fill(&s.grant) }).collect()
+    };
+    let ceiling = match &effective.ceiling {
+        Ceiling::None => Ceiling::None,
+        Ceiling::Missing { arn } => Ceiling::Missing { arn: arn.clone() },
+        Ceiling::Known { source, grants } => {
+            Ceiling::Known { source: source.clone(), grants: grants.iter().map(fill).collect() }
+        }
+    };
+    let none = ActionSet::default;
+    Effective {
+        allows: all(&effective.allows),
+        denies: all(&effective.denies),
+        ceiling,
+        void: Vec::new(),
+        unreadable: Vec::new(),
+        identity: none(),
+        open: none(),
+        held: none(),
+        some: none(),
+    }
+}
+
+/// The pattern with the role's tags put in, and `*` or what matches nothing for what the call decides.
+fn put_in(pattern: &str, role: &Role, names_more: bool) -> String {
+    let (mut filled, mut rest) = (String::new(), pattern);
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((variable, after)) = after.split_once('}') else { break };
+        let name = variable.split(',').next().unwrap_or_default().trim();
+        filled.push_str(before);
+        match (name, tag(name, role)) {
+            // `${*}`, `${?}` and `${$}` are these characters; ARNs do not hold them.
+            ("*" | "?" | "$", _) => filled.push_str(name),
+            (_, Some(tag)) => filled.push_str(tag),
+            _ => filled.push_str(if names_more { "*" } else { "\0" }),
+        }
+        rest = after;
+    }
+    filled + rest
+}
+
+/// What the role's own tag says; keys are compared without regard to case.
+fn tag<'r>(variable: &str, role: &'r Role) -> Option<&'r str> {
+    const PREFIX: &str = "aws:PrincipalTag/";
+    let is_tag = variable.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    let key = is_tag.then(|| &variable[PREFIX.len()..])?;
+    role.tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key)).map(|tag| tag.value.as_str())
+}
