@@ -286,6 +286,7 @@ impl<'a> Planner<'a> {
         let right = kind.fingerprinted() && owner == Owner::Ours;
         let mut changes = if right { kind.losses(node, seen) } else { kind.changes(node, seen) };
         if !owner.is_managed() {
+            let adopt = adopt || (kind.adoptable() && owner == Owner::Nobody && kind.made_by_aws(seen));
             if let Err((text, help)) = may_adopt(kind, node, &owner, &changes, adopt) {
                 self.problem(codes::FOREIGN, &node.id, text, help);
                 return Decision::Keep;

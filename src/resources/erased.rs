@@ -18,6 +18,7 @@ pub trait AnyKind: Send + Sync {
     fn part(&self) -> Option<KindName>;
     fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn fingerprinted(&self) -> bool;
+    fn made_by_aws(&self, seen: &Value) -> bool;
     fn adoptable(&self) -> bool;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
@@ -57,6 +58,10 @@ impl<K: Kind> AnyKind for K {
 
     fn fingerprinted(&self) -> bool {
         K::FINGERPRINTED
+    }
+
+    fn made_by_aws(&self, seen: &Value) -> bool {
+        K::made_by_aws(&typed(seen))
     }
 
     fn adoptable(&self) -> bool {

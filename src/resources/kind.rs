@@ -64,6 +64,12 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
+    /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind it is
+    /// adopted without being asked for.
+    fn made_by_aws(_seen: &Self::Seen) -> bool {
+        false
+    }
+
     fn status(seen: &Self::Seen) -> Status;
 
     fn owner(seen: &Self::Seen) -> Owner;

@@ -191,6 +191,33 @@ async fn an_object_that_comes_after_the_plan_stops_the_deletion() {
     sandbox.stop().await;
 }
 
+/// A log group on which nobody has set anything is in nobody's way, and deleted by nobody. One
+/// that somebody has set up is somebody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_group_that_came_back_by_itself_is_adopted_unasked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    let logs = &project.world.aws.logs;
+    let group = "/aws/lambda/digits-dev-classify";
+    for again in [false, true] {
+        if !again {
+            logs.create_log_group().log_group_name(group).send().await.expect("as AWS does");
+        }
+        let steps = project.steps(DEPLOY).await;
+        assert!(steps.contains(&"update log-group/function-classify".to_owned()), "{steps:?}");
+        project.succeed(DEPLOY).await;
+        assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+        project.succeed(DESTROY).await;
+    }
+    let found = logs.describe_log_groups().log_group_name_prefix(group).send().await.expect("listed");
+    assert_eq!(found.log_groups().len(), 1, "it was there before");
+    logs.put_retention_policy().log_group_name(group).retention_in_days(400).send().await.expect("put");
+    let refused = project.plan(DEPLOY).await.expect_err("it is somebody's");
+    assert!(refused.contains("E203"), "{refused}");
+    sandbox.stop().await;
+}
+
 /// Roles that an administrator has made, and a log group that Lambda has made, keep all that is theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn adopted_roles_and_log_groups_are_released() {

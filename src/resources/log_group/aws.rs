@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use aws_sdk_cloudwatchlogs::types::LogGroup as Group;
+use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
 use super::spec::{LogGroup, Seen, Spec};
 use crate::domain::{FieldChange, Owner, Scope};
@@ -25,7 +25,14 @@ impl Driver for LogGroup {
             return Ok(None);
         };
         let tags = tags.and_then(|t| t.tags).unwrap_or_default();
+        let standard = found.log_group_class().is_none_or(|class| *class == LogGroupClass::Standard);
+        let bare = tags.is_empty()
+            && found.retention_in_days().is_none()
+            && found.kms_key_id().is_none()
+            && found.metric_filter_count().unwrap_or_default() == 0
+            && standard;
         Ok(Some(Seen {
+            bare,
             owner: Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope),
             retention_days: found.retention_in_days(),
         }))

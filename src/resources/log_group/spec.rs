@@ -19,6 +19,9 @@ pub struct Spec {
 pub struct Seen {
     pub owner: Owner,
     pub retention_days: Option<i32>,
+    /// Nobody has set anything of it, no tag either.
+    #[serde(default)]
+    pub bare: bool,
 }
 
 impl LogGroup {
@@ -50,6 +53,12 @@ impl Kind for LogGroup {
         changes()
             .field(Self::RETENTION, days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
             .done()
+    }
+
+    // A role that may make log groups does so with the last lines of a function that was destroyed
+    // (docs/aws/cloudwatch-logs.md#groups-that-come-back).
+    fn made_by_aws(seen: &Seen) -> bool {
+        seen.bare
     }
 
     fn status(_: &Seen) -> Status {
