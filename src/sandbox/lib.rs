@@ -18,6 +18,7 @@ pub mod paging;
 pub mod parts;
 mod patience;
 mod place;
+mod policy_form;
 pub mod protocol;
 pub mod rules;
 pub mod runners;

@@ -101,6 +101,9 @@ rules! {
     OidcTrust = "oidc-trust",
     /// An invocation has 6 MB at most, an event 1 MB (docs/aws/lambda.md#limits).
     PayloadSize = "payload-size",
+    /// Policies come back in another form than they were put in
+    /// (docs/aws/iam.md#documents-come-back-rewritten).
+    PolicyForm = "policy-form",
     /// A scaling policy is for a registered target (docs/aws/autoscaling.md#target-tracking).
     PolicyNeedsTarget = "policy-needs-target",
     /// EC2 does not know a new instance profile at once

@@ -9,6 +9,16 @@ pub async fn oidc_trust(lab: &Lab) -> Told {
     lab.iam(&[("Action", "CreateRole"), ("RoleName", "ci"), ("AssumeRolePolicyDocument", trust)]).await
 }
 
+/// A trust policy with one item in a list.
+pub async fn policy_form(lab: &Lab) -> Told {
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
+    let role = ("RoleName", "box");
+    lab.iam(&[("Action", "CreateRole"), role, ("AssumeRolePolicyDocument", trust)]).await?;
+    let shown = lab.iam(&[("Action", "GetRole"), role]).await?;
+    let in_brackets = shown.as_str().is_some_and(|xml| xml.contains("%5B%22ec2.amazonaws.com%22%5D"));
+    if in_brackets { Ok(shown) } else { Err("rewritten".to_owned()) }
+}
+
 async fn launch(lab: &Lab, instance_type: &str, count: &str, more: &[(&str, &str)]) -> Told {
     let launch = [
         ("Action", "RunInstances"),

@@ -64,6 +64,7 @@ async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
         NotebookWithoutInternet => ("ValidationException", sagemaker::notebook_without_internet(lab).await),
         OidcTrust => ("MalformedPolicyDocument", account::oidc_trust(lab).await),
         PayloadSize => ("RequestTooLargeException", lambda::payload_size(lab).await),
+        PolicyForm => ("rewritten", account::policy_form(lab).await),
         PolicyNeedsTarget => ("ObjectNotFoundException", sagemaker::policy_needs_target(lab).await),
         ProfilePropagation => ("InvalidParameterValue", account::profile_propagation(lab).await),
         ProvisionedHeadroom => ("InvalidParameterValueException", lambda::provisioned_headroom(lab).await),

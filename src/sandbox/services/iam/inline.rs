@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::roles::{change, named};
 use super::{document, listed, no_such_entity};
 use crate::call::{Answer, Call, Fault};
+use crate::policy_form;
 
 /// All inline policies of a role together, without white space (docs/aws/iam.md#limits).
 const MOST_CHARACTERS: usize = 10_240;
@@ -18,10 +19,11 @@ pub(super) fn put_role_policy(call: &Call) -> Answer {
     let (role_name, name, text) =
         (call.text("RoleName"), call.text("PolicyName"), call.text("PolicyDocument"));
     document::check_identity(text)?;
+    let text = policy_form::kept(&call.world, text);
     change(call, |role| {
         let others = role["Inline"].as_object().into_iter().flatten().filter(|(known, _)| *known != name);
         let used: usize = others.filter_map(|(_, text)| text.as_str()).map(document::size).sum();
-        if used + document::size(text) > MOST_CHARACTERS {
+        if used + document::size(&text) > MOST_CHARACTERS {
             let message =
                 format!("Maximum policy size of {MOST_CHARACTERS} bytes exceeded for role {role_name}");
             return Err(Fault::new(409, "LimitExceeded", message));

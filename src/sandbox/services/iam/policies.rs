@@ -9,6 +9,7 @@ use super::{
     pick, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
 use crate::call::{Answer, Call, Fault};
+use crate::policy_form;
 use crate::store::merge;
 use crate::tags;
 use crate::world::World;
@@ -136,13 +137,13 @@ pub(super) fn text(policy: &Value) -> Option<&str> {
     policy["Versions"][policy["DefaultVersionId"].as_str()?]["Document"].as_str()
 }
 
-fn checked_document(call: &Call) -> Result<&str, Fault> {
+fn checked_document(call: &Call) -> Result<String, Fault> {
     let text = call.text("PolicyDocument");
     document::check_identity(text)?;
     if document::size(text) > LONGEST {
         return Err(exceeds("PolicySize", LONGEST));
     }
-    Ok(text)
+    Ok(policy_form::kept(&call.world, text))
 }
 
 pub(super) fn create_policy(call: &Call) -> Answer {

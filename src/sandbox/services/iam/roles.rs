@@ -10,6 +10,7 @@ use super::{
 };
 use crate::call::{Answer, Call, Fault};
 use crate::clock::Millis;
+use crate::policy_form;
 use crate::store::merge;
 use crate::tags;
 use crate::world::World;
@@ -122,7 +123,7 @@ pub(super) fn create_role(call: &Call) -> Answer {
     }
     let trust = trust_of(call, "AssumeRolePolicyDocument")?;
     let wanted = wanted_tags(call)?;
-    let mut role = new_role(call, path, name, trust);
+    let mut role = new_role(call, path, name, &trust);
     let boundary = call.maybe("PermissionsBoundary").map(|arn| boundary(call, arn)).transpose()?;
     merge(
         &mut role,
@@ -152,13 +153,13 @@ pub(super) fn add_role(call: &Call, name: &str, role: &Value) -> Result<(), Faul
     Ok(())
 }
 
-fn trust_of<'a>(call: &'a Call, member: &str) -> Result<&'a str, Fault> {
+fn trust_of(call: &Call, member: &str) -> Result<String, Fault> {
     let trust = call.text(member);
     document::check_trust(&call.world, trust)?;
     if document::size(trust) > LONGEST_TRUST {
         return Err(exceeds("ACLSizePerRole", LONGEST_TRUST));
     }
-    Ok(trust)
+    Ok(policy_form::kept(&call.world, trust))
 }
 
 fn boundary(call: &Call, arn: &str) -> Result<Value, Fault> {

@@ -7,6 +7,7 @@ use super::bucket::{Bucket, Versioning};
 use super::policy::{self, Public};
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use crate::call::Fault;
+use crate::policy_form;
 use crate::rules::AwsRule;
 
 /// Writes the functions that show a setting: `name(Input) -> Output, |bucket| output`.
@@ -117,7 +118,7 @@ changes! {
             );
             return Err(Fault::new(403, "AccessDenied", message));
         }
-        bucket.policy = Some(input.policy);
+        bucket.policy = Some(policy_form::kept(&cx.world, &input.policy));
         Ok(())
     };
     delete_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput: |bucket, _, _| {
