@@ -1,6 +1,7 @@
 //! One call of one operation, as a service sees it, and what it may answer.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,10 +46,19 @@ impl Fault {
     }
 }
 
-/// The sandbox's own trouble with its files.
+/// The sandbox's own trouble with its files. A disk that is full stays so: its status is one that no SDK retries.
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         let causes = with_causes(&error);
+        if matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+        ) {
+            let message = format!(
+                "the sandbox cannot write: {causes}. Free some space there, or set OPSCTL_SANDBOX to a folder elsewhere"
+            );
+            return Self::new(507, "SandboxDiskFull", message);
+        }
         Self::new(500, "InternalFailure", format!("the sandbox cannot use its files: {causes}"))
     }
 }
@@ -173,4 +183,18 @@ pub const fn op_async<T>(
     run: fn(Call) -> BoxFuture<'static, Result<T, Fault>>,
 ) -> Operation<T> {
     Operation { name, rules, run: Run::Later(run) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_once_and_with_what_to_do() {
+        let full = Fault::from(std::io::Error::from(ErrorKind::StorageFull));
+        assert_eq!((full.status, full.code.as_ref()), (507, "SandboxDiskFull"));
+        assert!(full.message.contains("OPSCTL_SANDBOX"), "{}", full.message);
+        let other = Fault::from(std::io::Error::from(ErrorKind::PermissionDenied));
+        assert_eq!((other.status, other.code.as_ref()), (500, "InternalFailure"));
+    }
 }

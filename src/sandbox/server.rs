@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use super::call::Fault;
 use super::control;
@@ -31,13 +32,30 @@ type Services = Vec<Box<dyn Service>>;
 #[error("the connection was cut by a fault rule")]
 struct Cut;
 
+/// Connections at once. Each may have a file open besides, and the user's processes need some, too.
+fn most_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 2).unwrap_or(usize::MAX).clamp(16, 1_000)
+}
+
 /// Accepts connections until the sandbox stops.
 pub(super) async fn serve(world: Arc<World>, listener: TcpListener) {
+    serve_at_most(most_connections(), world, listener).await;
+}
+
+/// Those that are too many wait in the listener's queue until others have ended, as idle ones do by themselves.
+async fn serve_at_most(connections: usize, world: Arc<World>, listener: TcpListener) {
     let services: Arc<Services> = Arc::new(services::all(&world));
+    let seats = Arc::new(Semaphore::new(connections));
     loop {
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) if is_loopback(peer) => {
-                world.spawn(converse(Arc::clone(&world), Arc::clone(&services), stream));
+                let conversation = converse(Arc::clone(&world), Arc::clone(&services), stream);
+                world.spawn(async move {
+                    let _seat = seat;
+                    conversation.await;
+                });
             }
             Ok((_, peer)) => tracing::warn!(%peer, "refused a connection that is not from this machine"),
             // Most often no file descriptors are left: give the connections that hold them time to end.
@@ -166,4 +184,53 @@ fn find<'a>(services: &'a Services, head: &Parts) -> Result<&'a dyn Service, Fau
 fn is_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(hyper::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_some_and(|content_type| content_type.starts_with("application/x-www-form-urlencoded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::SandboxOptions;
+
+    async fn ask(stream: &mut TcpStream) {
+        stream.write_all(b"GET /_sandbox/health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    }
+
+    async fn answered(stream: &mut TcpStream) {
+        let mut told = Vec::new();
+        while !told.ends_with(b"}") {
+            assert_ne!(stream.read_buf(&mut told).await.unwrap(), 0);
+        }
+        assert!(told.starts_with(b"HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_there_are_seats_wait_for_one() {
+        let root = tempfile::tempdir().unwrap();
+        let world = Arc::new(World::open(SandboxOptions::new(root.path()), String::new()).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        world.spawn(serve_at_most(2, Arc::clone(&world), listener));
+        let [mut first, mut second, mut third] = [(); 3].map(|()| {
+            std::net::TcpStream::connect(address)
+                .map(|stream| {
+                    stream.set_nonblocking(true).unwrap();
+                    TcpStream::from_std(stream).unwrap()
+                })
+                .unwrap()
+        });
+        for held in [&mut first, &mut second] {
+            ask(held).await;
+            answered(held).await;
+        }
+        ask(&mut third).await;
+        ask(&mut second).await;
+        answered(&mut second).await;
+        let waits = third.try_read(&mut [0; 1]).unwrap_err().kind();
+        assert_eq!(waits, std::io::ErrorKind::WouldBlock);
+        drop(first);
+        answered(&mut third).await;
+        world.stop().await;
+    }
 }

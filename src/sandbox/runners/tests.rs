@@ -78,7 +78,7 @@ fn archive(path: PathBuf, files: &[(&str, &str)]) -> PathBuf {
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
-        header.set_mode(0o755);
+        header.set_mode(0o644);
         tar.append_data(&mut header, name, content.as_bytes()).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -76,6 +77,17 @@ impl StartError {
     }
 }
 
+/// The three kinds of entry point of AWS's toolkit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// With a `setup.py`: a module.
+    Package,
+    /// A Python script.
+    Script,
+    /// Anything else, for the shell.
+    Command,
+}
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -121,6 +133,7 @@ impl TrainingRun {
         let layout = Layout::new(&self.root);
         let io_error = |source| StartError::Io { job: self.job_name.clone(), source };
         self.lay_out(&layout).await.map_err(io_error)?;
+        self.make_executable(&layout).map_err(io_error)?;
 
         let requirements = layout.code().join("requirements.txt");
         let wanted = Wanted { packages: self.packages.clone(), ..Wanted::default() }.and_file(&requirements);
@@ -174,18 +187,48 @@ impl TrainingRun {
         Ok(())
     }
 
-    /// The three kinds of entry point of AWS's toolkit (`entry_point_type.py`).
+    /// What kind of entry point it is (`entry_point_type.py` of AWS's toolkit).
+    fn entry(&self, layout: &Layout) -> Entry {
+        if layout.code().join("setup.py").is_file() {
+            Entry::Package
+        } else if self.program.ends_with(".py") {
+            Entry::Script
+        } else {
+            Entry::Command
+        }
+    }
+
+    /// A command need not be executable in the archive: the toolkit makes it so
+    /// (<https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/entry_point.py>,
+    /// `install`).
+    fn make_executable(&self, layout: &Layout) -> io::Result<()> {
+        if self.entry(layout) != Entry::Command {
+            return Ok(());
+        }
+        // Only what came with the archive. What is not there, or is elsewhere, the shell will say.
+        let (code, command) =
+            (layout.code().canonicalize()?, layout.code().join(&self.program).canonicalize());
+        match command {
+            Ok(command) if command.starts_with(&code) && command.is_file() => {
+                std::fs::set_permissions(command, std::fs::Permissions::from_mode(0o777))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn command(&self, layout: &Layout, python: &Path, arguments: Vec<String>) -> Program {
         let code = layout.code();
-        if code.join("setup.py").is_file() {
-            let module = self.program.strip_suffix(".py").unwrap_or(&self.program);
-            Program::new(python, &code).args(["-m", module]).args(arguments)
-        } else if self.program.ends_with(".py") {
-            Program::new(python, &code).args([&self.program]).args(arguments)
-        } else {
-            let line =
-                std::iter::once(format!("./{}", self.program)).chain(arguments).collect::<Vec<_>>().join(" ");
-            Program::new("/bin/sh", &code).args(["-c", &line])
+        match self.entry(layout) {
+            Entry::Package => {
+                let module = self.program.strip_suffix(".py").unwrap_or(&self.program);
+                Program::new(python, &code).args(["-m", module]).args(arguments)
+            }
+            Entry::Script => Program::new(python, &code).args([&self.program]).args(arguments),
+            Entry::Command => {
+                let command = std::iter::once(format!("./{}", self.program));
+                let line = command.chain(arguments).collect::<Vec<_>>().join(" ");
+                Program::new("/bin/sh", &code).args(["-c", &line])
+            }
         }
     }
 }
