@@ -64,6 +64,11 @@ impl Visit {
         Self { id, number, name: OnceLock::new(), cut, corrupt, after: Mutex::default() }
     }
 
+    /// The operation, once a service has found it out.
+    pub fn operation(&self) -> Option<&str> {
+        self.name.get().map(|(_, operation)| operation.as_str())
+    }
+
     pub(super) fn name(&self, service: &'static str, operation: &str) {
         // A second name would be a service calling `admit` twice; the first one counts.
         let _ = self.name.set((service, operation.to_owned()));

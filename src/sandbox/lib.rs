@@ -13,6 +13,7 @@ mod control;
 pub mod counters;
 pub mod faults;
 mod guard;
+mod model;
 pub mod notice;
 pub mod paging;
 pub mod parts;

@@ -26,6 +26,9 @@ macro_rules! rules {
 }
 
 rules! {
+    /// An alias with provisioned concurrency has weights while it moves
+    /// (docs/aws/lambda.md#provisioned-concurrency).
+    AliasShifts = "alias-shifts",
     /// An alias has one more version at most, published and of the same role
     /// (docs/aws/lambda.md#versions-and-aliases).
     AliasWeights = "alias-weights",
@@ -74,6 +77,8 @@ rules! {
     InvokeNeedsService = "invoke-needs-service",
     /// A payload has 6 MB at most (docs/aws/sagemaker-endpoints.md#invoking).
     InvokePayloadLimit = "invoke-payload-limit",
+    /// A lifecycle script is sent in base64 (docs/aws/sagemaker-notebooks.md#lifecycle-configurations).
+    LifecycleBase64 = "lifecycle-base64",
     /// A lifecycle configuration that a notebook has cannot be deleted
     /// (docs/aws/sagemaker-notebooks.md#lifecycle-configurations).
     LifecycleConfigInUse = "lifecycle-config-in-use",
@@ -86,6 +91,11 @@ rules! {
     /// A model's archive is there, in the region, when the model is made
     /// (docs/aws/errors-and-retries.md#model-access, docs/aws/sagemaker-endpoints.md#models).
     ModelDataAccess = "model-data-access",
+    /// Lengths, ranges, patterns, enums and required members are as AWS's model has them
+    /// (docs/aws/README.md#models).
+    ModelConstraints = "model-constraints",
+    /// Values have the types of AWS's model (docs/aws/README.md#models).
+    ModelTypes = "model-types",
     /// Notebooks have types of their own (docs/aws/sagemaker-notebooks.md#settings).
     NotebookInstanceType = "notebook-instance-type",
     /// Amazon Linux 1 and 2 are no platforms any more (docs/aws/sagemaker-notebooks.md#platforms).
@@ -128,6 +138,8 @@ rules! {
     RolePropagation = "role-propagation",
     /// A role trusts the service that is to assume it (docs/aws/errors-and-retries.md#new-roles).
     RoleTrust = "role-trust",
+    /// The root volume is not smaller than the snapshot of the image (docs/aws/ec2.md#images).
+    RootVolumeSize = "root-volume-size",
     /// Functions are not made on runtimes that AWS has closed (docs/aws/lambda.md#runtimes).
     RuntimeDeprecated = "runtime-deprecated",
     /// Objects take no ACL where the bucket has them disabled (docs/aws/s3.md#defaults-of-a-new-bucket).
@@ -139,10 +151,10 @@ rules! {
     S3BlockPublicPolicy = "s3-block-public-policy",
     /// A bucket answers in its own region only (docs/aws/s3.md#regions).
     S3BucketRegion = "s3-bucket-region",
-    /// DeleteObjects needs a checksum of the request (docs/aws/s3.md#deleting-many-objects).
-    S3DeleteNeedsChecksum = "s3-delete-needs-checksum",
     /// A new bucket names the region that it is made in, us-east-1 none (docs/aws/s3.md#creating-a-bucket).
     S3LocationConstraint = "s3-location-constraint",
+    /// DeleteObjects and the settings of a bucket need a checksum of the request (docs/aws/s3.md#checksums).
+    S3NeedsChecksum = "s3-needs-checksum",
     /// All parts of an upload but the last have 5 MiB (docs/aws/s3.md#multipart-uploads).
     S3SmallestPart = "s3-smallest-part",
     /// A scalable target is there when it is registered (docs/aws/autoscaling.md#registering-a-target).

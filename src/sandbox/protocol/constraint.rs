@@ -9,6 +9,7 @@
 //! ];
 //! ```
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -20,21 +21,99 @@ use crate::call::Fault;
 /// What is too long and longer than this is not held against its pattern as well.
 const LONGEST_MATCHED: usize = 64 << 10;
 
+/// What must hold of a value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits<'a> {
+    /// For the whole text, written as AWS's model has it.
+    pub pattern: Option<&'a str>,
+    /// Characters of a text, members of a list or map.
+    pub length: Option<(usize, usize)>,
+    /// Value of a number, also where the protocol writes it as text.
+    pub range: Option<(i64, i64)>,
+    /// Text or number is one of these; none: any.
+    pub one_of: &'a [&'a str],
+}
+
+impl Limits<'_> {
+    /// Whether what passes here passes there.
+    #[cfg(test)]
+    pub fn is_within(&self, other: &Limits<'_>) -> bool {
+        fn inside<T: PartialOrd>(own: Option<(T, T)>, other: Option<(T, T)>) -> bool {
+            match (own, other) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some((least, most)), Some((lowest, highest))) => least >= lowest && most <= highest,
+            }
+        }
+        inside(self.length, other.length)
+            && inside(self.range, other.range)
+            && (other.pattern.is_none() || self.pattern == other.pattern)
+            && (other.one_of.is_empty()
+                || !self.one_of.is_empty() && self.one_of.iter().all(|value| other.one_of.contains(value)))
+    }
+
+    /// What the value must do and does not: `have length less than or equal to 63`.
+    pub fn broken(&self, value: &Value) -> Vec<String> {
+        let text = match value {
+            Value::String(text) => Cow::from(text),
+            Value::Array(_) | Value::Object(_) if self.pattern.is_none() && self.one_of.is_empty() => {
+                Cow::from("")
+            }
+            other => Cow::from(other.to_string()),
+        };
+        let (mut broken, mut too_long) = (Vec::new(), false);
+        if let Some((least, most)) = self.length {
+            let length = match value {
+                Value::Array(items) => items.len(),
+                Value::Object(members) => members.len(),
+                _ => text.chars().count(),
+            };
+            if length > most {
+                broken.push(format!("have length less than or equal to {most}"));
+                too_long = text.len() > LONGEST_MATCHED;
+            }
+            if length < least {
+                broken.push(format!("have length greater than or equal to {least}"));
+            }
+        }
+        if let Some(pattern) = self.pattern.filter(|pattern| !too_long && !matches_whole(pattern, &text)) {
+            broken.push(format!("satisfy regular expression pattern: {pattern}"));
+        }
+        if !self.one_of.is_empty() && !self.one_of.contains(&&*text) {
+            broken.push(format!("satisfy enum value set: [{}]", self.one_of.join(", ")));
+        }
+        if let Some((least, most)) = self.range {
+            let number = value.as_f64().or_else(|| text.parse().ok());
+            match number {
+                Some(number) if number > most as f64 => {
+                    broken.push(format!("have value less than or equal to {most}"));
+                }
+                Some(number) if number < least as f64 => {
+                    broken.push(format!("have value greater than or equal to {least}"));
+                }
+                Some(_) => {}
+                None => broken.push("be a number".into()),
+            }
+        }
+        broken
+    }
+}
+
 /// What must hold at one place of the input. Absent and null members only break `required`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     path: &'static str,
     required: bool,
-    pattern: Option<&'static str>,
-    length: Option<(usize, usize)>,
-    range: Option<(i64, i64)>,
-    one_of: &'static [&'static str],
+    limits: Limits<'static>,
 }
 
 impl Rule {
     /// Nothing is asked yet. A shape that many operations share starts here and is placed by [`Rule::at`].
-    pub const ANY: Self =
-        Self { path: "", required: false, pattern: None, length: None, range: None, one_of: &[] };
+    pub const ANY: Self = Self {
+        path: "",
+        required: false,
+        limits: Limits { pattern: None, length: None, range: None, one_of: &[] },
+    };
 
     /// Where: `ModelName`, `OutputConfig.S3OutputPath`, `Variants[].Name` (each item of a list).
     pub const fn at(mut self, path: &'static str) -> Self {
@@ -50,26 +129,41 @@ impl Rule {
 
     /// The whole text matches the regular expression, which is written as AWS's model has it.
     pub const fn pattern(mut self, pattern: &'static str) -> Self {
-        self.pattern = Some(pattern);
+        self.limits.pattern = Some(pattern);
         self
     }
 
     /// Length of a text in characters, or of a list or map in members.
     pub const fn length(mut self, least: usize, most: usize) -> Self {
-        self.length = Some((least, most));
+        self.limits.length = Some((least, most));
         self
     }
 
     /// Value of a number, also where the protocol writes it as text.
     pub const fn range(mut self, least: i64, most: i64) -> Self {
-        self.range = Some((least, most));
+        self.limits.range = Some((least, most));
         self
     }
 
     /// Text or number is one of these.
     pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
-        self.one_of = values;
+        self.limits.one_of = values;
         self
+    }
+
+    #[cfg(test)]
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
+    #[cfg(test)]
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    #[cfg(test)]
+    pub fn limits(&self) -> Limits<'static> {
+        self.limits
     }
 
     fn find(&self, value: Option<&Value>, path: &str, shown: String, found: &mut Vec<Violation>) {
@@ -99,49 +193,13 @@ impl Rule {
     }
 
     fn check(&self, member: Option<&Value>, path: String, found: &mut Vec<Violation>) {
-        let Some(value) = member else {
-            if self.required {
-                found.push(Violation { path, value: None, must: "not be null".into() });
+        match member {
+            Some(value) => {
+                let broken = self.limits.broken(value).into_iter();
+                found.extend(broken.map(|must| Violation::of(path.clone(), value, must)));
             }
-            return;
-        };
-        let text = match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        let mut too_long = false;
-        let mut broken = |must: String| {
-            found.push(Violation { path: path.clone(), value: Some(text.clone()), must });
-        };
-        if let Some((least, most)) = self.length {
-            let length = match value {
-                Value::Array(items) => items.len(),
-                Value::Object(members) => members.len(),
-                _ => text.chars().count(),
-            };
-            if length > most {
-                broken(format!("have length less than or equal to {most}"));
-                too_long = text.len() > LONGEST_MATCHED;
-            }
-            if length < least {
-                broken(format!("have length greater than or equal to {least}"));
-            }
-        }
-        if let Some(pattern) = self.pattern.filter(|pattern| !too_long && !matches_whole(pattern, &text)) {
-            broken(format!("satisfy regular expression pattern: {pattern}"));
-        }
-        if !self.one_of.is_empty() && !self.one_of.contains(&text.as_str()) {
-            broken(format!("satisfy enum value set: [{}]", self.one_of.join(", ")));
-        }
-        if let Some((least, most)) = self.range {
-            match value.as_i64().or_else(|| text.parse().ok()) {
-                Some(number) if number > most => broken(format!("have value less than or equal to {most}")),
-                Some(number) if number < least => {
-                    broken(format!("have value greater than or equal to {least}"))
-                }
-                Some(_) => {}
-                None => broken("be a number".into()),
-            }
+            None if self.required => found.push(Violation::missing(path)),
+            None => {}
         }
     }
 }
@@ -151,9 +209,51 @@ impl Rule {
 pub struct Violation {
     /// As AWS shows it: `productionVariants.1.member.variantName`.
     pub path: String,
-    /// `None`: the member is missing.
-    pub value: Option<String>,
-    must: String,
+    pub value: Shown,
+    /// `Member must not be null`.
+    constraint: String,
+}
+
+/// What a refusal shows of the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The member is not there.
+    Missing,
+    Text(String),
+    /// A map may hold what is nobody's business.
+    Hidden,
+}
+
+impl Violation {
+    pub fn missing(path: String) -> Self {
+        Self { path, value: Shown::Missing, constraint: "Member must not be null".to_owned() }
+    }
+
+    pub fn of(path: String, value: &Value, must: String) -> Self {
+        let shown = match value {
+            Value::String(text) => Shown::Text(text.clone()),
+            Value::Object(_) => Shown::Hidden,
+            other => Shown::Text(other.to_string()),
+        };
+        Self { path, value: shown, constraint: format!("Member must {must}") }
+    }
+
+    /// Of the keys or of a value of a map.
+    pub fn of_map(path: String, side: &str, key: &str, broken: &[String]) -> Self {
+        let all: Vec<String> = broken.iter().map(|must| format!("Member must {must}")).collect();
+        let constraint = format!("Map {side} must satisfy constraint: [{}] for key {key}", all.join(", "));
+        Self { path, value: Shown::Hidden, constraint }
+    }
+
+    fn sentence(&self) -> String {
+        let Self { path, value, constraint } = self;
+        let value = match value {
+            Shown::Missing => "Value null".to_owned(),
+            Shown::Text(text) => format!("Value '{text}'"),
+            Shown::Hidden => "Value".to_owned(),
+        };
+        format!("{value} at '{path}' failed to satisfy constraint: {constraint}")
+    }
 }
 
 /// All constraints that an input breaks, in the order of the table.
@@ -169,17 +269,11 @@ pub fn violations(rules: &[Rule], input: &Value) -> Vec<Violation> {
 pub fn refusal(code: &'static str, violations: &[Violation]) -> Fault {
     let count = violations.len();
     let plural = if count == 1 { "" } else { "s" };
-    let all: Vec<String> = violations
-        .iter()
-        .map(|Violation { path, value, must }| {
-            let value = value.as_ref().map_or_else(|| "null".to_owned(), |value| format!("'{value}'"));
-            format!("Value {value} at '{path}' failed to satisfy constraint: Member must {must}")
-        })
-        .collect();
+    let all: Vec<String> = violations.iter().map(Violation::sentence).collect();
     Fault::new(400, code, format!("{count} validation error{plural} detected: {}", all.join("; ")))
 }
 
-fn join(mut path: String, name: &str) -> String {
+pub fn join(mut path: String, name: &str) -> String {
     if !path.is_empty() {
         path.push('.');
     }
@@ -188,23 +282,59 @@ fn join(mut path: String, name: &str) -> String {
 }
 
 /// AWS shows `ModelName` as `modelName`.
-fn lower_first(name: &str) -> String {
+pub fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
 
-fn matches_whole(pattern: &'static str, text: &str) -> bool {
-    static COMPILED: LazyLock<Mutex<HashMap<&'static str, Regex>>> = LazyLock::new(Mutex::default);
+fn matches_whole(pattern: &str, text: &str) -> bool {
+    static COMPILED: LazyLock<Mutex<HashMap<String, Option<Regex>>>> = LazyLock::new(Mutex::default);
     let regex = {
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        let compile = || {
-            Regex::new(&format!("^(?:{pattern})$"))
-                .expect("the patterns of the tables are regular expressions")
-        };
-        compiled.entry(pattern).or_insert_with(compile).clone()
+        match compiled.get(pattern) {
+            Some(regex) => regex.clone(),
+            None => compiled.entry(pattern.to_owned()).or_insert_with(|| compile(pattern)).clone(),
+        }
     };
     // A long text takes its time: nobody else waits for it.
-    regex.is_match(text)
+    regex.is_none_or(|regex| regex.is_match(text))
+}
+
+/// Whether a pattern of AWS's can be matched here.
+pub fn is_pattern(pattern: &str) -> bool {
+    compile(pattern).is_some()
+}
+
+/// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead and behind
+/// is left out, which lets more through.
+fn compile(pattern: &str) -> Option<Regex> {
+    const WORDS: &[(&str, &str)] = &[
+        ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
+        ("\\p{Print}", "\\x20-\\x7E"),
+        ("\\p{ASCII}", "\\x00-\\x7F"),
+        ("\\p{Alnum}", "a-zA-Z0-9"),
+        // Beyond ASCII every character counts as a letter.
+        ("\\p{L}", "a-zA-Z\\x{80}-\\x{10FFFF}"),
+        ("\\p{Z}", "\\x20"),
+        ("\\p{N}", "0-9"),
+    ];
+    let mut written = pattern.to_owned();
+    for start in ["(?!", "(?<!"] {
+        while let Some(at) = written.find(start) {
+            let end = at + written[at..].find(')')?;
+            written.replace_range(at..=end, "");
+        }
+    }
+    for (java, ours) in WORDS {
+        let in_class = pattern.contains('[');
+        let alone = format!("[{ours}]");
+        written = written.replace(java, if in_class { ours } else { &alone });
+    }
+    while let Some(at) = written.find("\\u") {
+        let code = written.get(at + 2..at + 6)?.to_owned();
+        written.replace_range(at..at + 6, &format!("\\x{{{code}}}"));
+    }
+    Regex::new(&format!("^(?:{written})$")).ok()
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::{
-    Decoded, Request, Response, Service, collect, constraint, header, inflated, json_object, respond,
+    Decoded, MISTYPED, Request, Response, Service, collect, constraint, header, inflated, json_object,
+    respond,
 };
 use crate::call::{Answer, Fault, Operation};
+use crate::model::Form;
 use crate::world::World;
 
 /// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be six.
@@ -31,6 +33,10 @@ pub struct Api {
 impl Service for Api {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Rule])> {
+        self.operations.iter().map(|row| (row.name, row.rules)).collect()
     }
 
     fn signing_name(&self) -> &'static str {
@@ -64,7 +70,10 @@ impl Api {
         let input = json_object(&body)?;
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
-        Decoded { world, service: self.name, head, operation, input, body, refuse: &refuse }.run().await
+        let (form, mistyped) = (Form::Json, MISTYPED);
+        Decoded { world, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
+            .run()
+            .await
     }
 }
 

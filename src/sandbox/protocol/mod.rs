@@ -20,8 +20,10 @@ use serde_json::Value;
 use super::call::{Call, Fault, Operation, Run};
 use super::counters::Visit;
 use super::guard;
+use super::model::{self, Form};
+use super::rules::AwsRule;
 use super::world::World;
-use constraint::Violation;
+use constraint::{Rule, Violation};
 use scope::Scope;
 
 /// Why a body could not be read to its end.
@@ -37,6 +39,9 @@ pub type Response = hyper::Response<Body>;
 pub trait Service: Send + Sync {
     /// The IAM prefix: the name in counters, fault rules, ARNs and error texts.
     fn name(&self) -> &'static str;
+
+    /// Its operations, with what AWS refuses beyond its model.
+    fn operations(&self) -> Vec<(&'static str, &'static [Rule])>;
 
     /// The service in a credential scope, where it differs (`monitoring` for CloudWatch).
     fn signing_name(&self) -> &'static str {
@@ -121,6 +126,10 @@ struct Decoded<'a, T: 'static> {
     operation: Result<&'static Operation<T>, &'a str>,
     input: Value,
     body: Bytes,
+    /// Whether the wire has types.
+    form: Form,
+    /// The protocol's code for a value of the wrong type.
+    mistyped: &'static str,
     /// How the protocol words an input that breaks the operation's rules.
     refuse: &'a (dyn Fn(&[Violation]) -> Fault + Sync),
 }
@@ -133,7 +142,7 @@ impl<T> Decoded<'_, T> {
         guard::check_effect(&self.head.method, self.service, name)?;
         self.world.admit(&visit, self.service, name).await?;
         let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
-        let violations = constraint::violations(row.rules, &self.input);
+        let violations = self.violations(row)?;
         if !violations.is_empty() {
             return Err((self.refuse)(&violations));
         }
@@ -156,6 +165,25 @@ impl<T> Decoded<'_, T> {
     }
 }
 
+impl<T> Decoded<'_, T> {
+    /// What the input breaks of the operation's rules and of AWS's model of it.
+    fn violations(&self, row: &Operation<T>) -> Result<Vec<Violation>, Fault> {
+        let model = model::input(self.service, row.name);
+        if let Some(model) = model.filter(|_| self.world.enforces(AwsRule::ModelTypes))
+            && let Some(wrong) = model.wrong_type(self.form, &self.input)
+        {
+            return Err(Fault::new(400, self.mistyped, wrong));
+        }
+        let mut violations = constraint::violations(row.rules, &self.input);
+        if let Some(model) = model.filter(|_| self.world.enforces(AwsRule::ModelConstraints)) {
+            let more = model.violations(self.world, &self.input).into_iter();
+            let more: Vec<Violation> = more.filter(|violation| !violations.contains(violation)).collect();
+            violations.extend(more);
+        }
+        Ok(violations)
+    }
+}
+
 /// A header's text, empty when absent.
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -164,17 +192,20 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 /// So many values are in no request of AWS's; each takes many times the bytes that it has in the text.
 const MOST_VALUES: usize = 1_000_000;
 
+/// The code of the JSON protocols for what has another type than the model says, or is no JSON.
+const MISTYPED: &str = "SerializationException";
+
 /// A JSON object from a body; an empty body is an empty object. How deep it may be is serde_json's limit of 128.
 fn json_object(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     if body.iter().filter(|byte| **byte == b',').count() > MOST_VALUES {
-        return Err(Fault::new(400, "SerializationException", "the body has too many values"));
+        return Err(Fault::new(400, MISTYPED, "the body has too many values"));
     }
     match serde_json::from_slice(body) {
         Ok(object @ Value::Object(_)) => Ok(object),
-        Ok(_) => Err(Fault::new(400, "SerializationException", "the body is not a JSON object")),
-        Err(error) => Err(Fault::new(400, "SerializationException", error.to_string())),
+        Ok(_) => Err(Fault::new(400, MISTYPED, "the body is not a JSON object")),
+        Err(error) => Err(Fault::new(400, MISTYPED, error.to_string())),
     }
 }

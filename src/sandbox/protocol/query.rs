@@ -14,10 +14,11 @@ use percent_encoding::percent_decode;
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
-use super::constraint::{self, Violation};
+use super::constraint::{self, Rule, Shown, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::call::{Answer, Fault, Operation};
 use crate::counters::Visit;
+use crate::model::Form;
 use crate::world::World;
 
 /// The largest form is the 16 KB user data of an instance, or a policy.
@@ -50,6 +51,10 @@ pub struct Api {
 impl Service for Api {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn operations(&self) -> Vec<(&'static str, &'static [Rule])> {
+        self.operations.iter().map(|row| (row.name, row.rules)).collect()
     }
 
     /// The action is in the body, so the head never says it.
@@ -89,6 +94,9 @@ impl Api {
             operation,
             input,
             body: body.clone(),
+            form: Form::Text,
+            // What AWS answers there is known of the query protocol only.
+            mistyped: if self.flavor == Flavor::Ec2 { self.invalid } else { "MalformedInput" },
             refuse: &refuse,
         }
         .run()
@@ -100,9 +108,12 @@ impl Api {
     /// (docs/aws/ec2.md#reading-state).
     fn refuse(&self, found: &[Violation]) -> Fault {
         match (self.flavor, found) {
-            (Flavor::Ec2, [Violation { path, value: None, .. }, ..]) => {
+            (Flavor::Ec2, [Violation { path, value: Shown::Missing, .. }, ..]) => {
                 let name = path[..1].to_uppercase() + &path[1..];
                 Fault::new(400, "MissingParameter", format!("The request must contain the parameter {name}"))
+            }
+            (Flavor::Ec2, [Violation { path, value: Shown::Text(value), .. }, ..]) => {
+                Fault::new(400, self.invalid, format!("Value ({value}) for parameter {path} is invalid."))
             }
             _ => constraint::refusal(self.invalid, found),
         }
@@ -190,7 +201,7 @@ fn write_element(xml: &mut String, name: &str, value: &Value, flavor: Flavor) {
 }
 
 /// XML 1.0 cannot hold control characters at all, not even as references; an answer with one could not be read.
-fn writable(text: &str) -> Cow<'_, str> {
+pub fn writable(text: &str) -> Cow<'_, str> {
     let unwritable =
         |c: char| (c < ' ' && !['\t', '\n', '\r'].contains(&c)) || ['\u{fffe}', '\u{ffff}'].contains(&c);
     match text.contains(unwritable) {

@@ -12,8 +12,9 @@ use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Decoded, Request, Response, Service, collect, constraint, full, json_object, respond};
+use super::{Decoded, MISTYPED, Request, Response, Service, collect, constraint, full, json_object, respond};
 use crate::call::{Call, Fault, Operation};
+use crate::model::Form;
 use crate::world::World;
 
 /// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction
@@ -131,6 +132,10 @@ impl Service for Api {
         self.name
     }
 
+    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Rule])> {
+        self.routes.iter().map(|route| (route.operation.name, route.operation.rules)).collect()
+    }
+
     fn signing_name(&self) -> &'static str {
         self.signing_name
     }
@@ -177,7 +182,10 @@ impl Api {
             None => (Err(unknown.as_str()), Value::Null),
         };
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
-        Decoded { world, service: self.name, head, operation, input, body, refuse: &refuse }.run().await
+        let (form, mistyped) = (Form::Json, MISTYPED);
+        Decoded { world, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
+            .run()
+            .await
     }
 }
 

@@ -43,3 +43,81 @@ pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
         Box::new(tagging::API),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::{Sandbox, SandboxOptions, model};
+
+    /// The page is what README and docs/sandbox.md point to, and what `model/build.py` reads.
+    #[tokio::test]
+    async fn the_page_lists_every_operation() {
+        let root = tempfile::tempdir().unwrap();
+        let options = SandboxOptions { runs: false, ..SandboxOptions::new(root.path()) };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let mut services: Vec<_> = super::all(sandbox.world())
+            .iter()
+            .map(|service| {
+                let mut names: Vec<_> = service.operations().into_iter().map(|(name, _)| name).collect();
+                names.sort_unstable();
+                names.dedup();
+                (service.name(), names)
+            })
+            .collect();
+        services.sort_unstable();
+        let count: usize = services.iter().map(|(_, names)| names.len()).sum();
+        let mut page = format!(
+            "# Operations of the sandbox\n\n{count} operations of {} services. The test \
+             `the_page_lists_every_operation` writes this page with\n`UPDATE_EXPECT=1`; `src/sandbox/model/build.py` reads it. What \
+             each of them leaves out is in\n[../sandbox.md](../sandbox.md).\n",
+            services.len()
+        );
+        for (service, names) in services {
+            let names: String = names.iter().map(|name| format!("- {name}\n")).collect();
+            page.push_str(&format!("\n## {service}\n\n{names}"));
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/inside/sandbox-operations.md");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), page, "UPDATE_EXPECT=1 writes the page");
+    }
+
+    /// The tables are for what AWS refuses beyond its models.
+    #[tokio::test]
+    async fn no_rule_repeats_its_model() {
+        let root = tempfile::tempdir().unwrap();
+        let options = SandboxOptions { runs: false, ..SandboxOptions::new(root.path()) };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let mut repeated = Vec::new();
+        for service in super::all(sandbox.world()) {
+            for (operation, rules) in service.operations() {
+                let Some(input) = model::input(service.name(), operation) else { continue };
+                for rule in rules.iter().filter(|rule| input.says(rule)) {
+                    repeated.push(format!("{}:{operation} {}", service.name(), rule.path()));
+                }
+            }
+        }
+        assert!(repeated.is_empty(), "{}", repeated.join("\n"));
+    }
+
+    /// No operation is answered whose input nobody checks: `python3 model/build.py` makes what is missing.
+    #[test]
+    fn every_operation_has_its_model() {
+        let page = include_str!("../../../docs/inside/sandbox-operations.md");
+        let mut service = "";
+        for line in page.lines() {
+            if let Some(name) = line.strip_prefix("## ") {
+                service = name;
+            }
+            // S3's inputs are read by `s3s`; GetCode is the sandbox's own.
+            let Some(operation) =
+                line.strip_prefix("- ").filter(|name| service != "s3" && *name != "GetCode")
+            else {
+                continue;
+            };
+            assert!(crate::model::knows(service, operation), "{service}:{operation}");
+        }
+    }
+}

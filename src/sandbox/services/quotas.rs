@@ -8,15 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call, Fault, op};
 use crate::paging::Page;
-use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::store::merge;
 use crate::world::World;
-
-const SERVICE: Rule =
-    Rule::ANY.at("ServiceCode").required().length(1, 63).pattern("[a-zA-Z][a-zA-Z0-9-]{1,63}");
-const CODE: Rule = Rule::ANY.at("QuotaCode").required().length(1, 128).pattern("[a-zA-Z][a-zA-Z0-9-]{1,128}");
-const MAX_RESULTS: Rule = Rule::ANY.at("MaxResults").range(1, 100);
 
 pub const API: Api = Api {
     name: "servicequotas",
@@ -24,11 +18,11 @@ pub const API: Api = Api {
     target: "ServiceQuotasV20190624",
     invalid: "IllegalArgumentException",
     operations: &[
-        op("GetServiceQuota", &[SERVICE, CODE], |call| get(call, Quota::applied)),
-        op("GetAWSDefaultServiceQuota", &[SERVICE, CODE], |call| get(call, Quota::default)),
-        op("ListServiceQuotas", &[SERVICE, MAX_RESULTS], |call| list(call, Quota::applied)),
-        op("ListAWSDefaultServiceQuotas", &[SERVICE, MAX_RESULTS], |call| list(call, Quota::default)),
-        op("ListServices", &[MAX_RESULTS], list_services),
+        op("GetServiceQuota", &[], |call| get(call, Quota::applied)),
+        op("GetAWSDefaultServiceQuota", &[], |call| get(call, Quota::default)),
+        op("ListServiceQuotas", &[], |call| list(call, Quota::applied)),
+        op("ListAWSDefaultServiceQuotas", &[], |call| list(call, Quota::default)),
+        op("ListServices", &[], list_services),
     ],
 };
 

@@ -4,20 +4,14 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call, Fault, op};
 use crate::clock::epoch_seconds;
-use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
-
-const NAME: Rule = Rule::ANY.length(1, 2048).required();
 
 pub const API: Api = Api {
     name: "ssm",
     signing_name: "ssm",
     target: "AmazonSSM",
     invalid: "ValidationException",
-    operations: &[
-        op("GetParameter", &[NAME.at("Name")], get_parameter),
-        op("GetParameters", &[Rule::ANY.at("Names").required().length(1, 10)], get_parameters),
-    ],
+    operations: &[op("GetParameter", &[], get_parameter), op("GetParameters", &[], get_parameters)],
 };
 
 /// A machine image that can be had by a public parameter. EC2 starts instances of these only.

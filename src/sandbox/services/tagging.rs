@@ -14,8 +14,6 @@ use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::tags::{self, Tags};
 
-const ARNS: Rule = Rule::ANY.at("ResourceARNList").required().length(1, 20);
-
 pub const API: Api = Api {
     name: "tagging",
     signing_name: "tagging",
@@ -25,19 +23,15 @@ pub const API: Api = Api {
         op(
             "GetResources",
             &[
-                Rule::ANY.at("TagFilters").length(0, 50),
-                Rule::ANY.at("TagFilters[].Key").length(1, 128),
-                Rule::ANY.at("TagFilters[].Values").length(0, 20),
                 Rule::ANY.at("ResourcesPerPage").range(1, 100),
                 Rule::ANY.at("ResourceTypeFilters").length(0, 100),
-                Rule::ANY.at("ResourceARNList").length(1, 100),
             ],
             get_resources,
         ),
         op("GetTagKeys", &[], get_tag_keys),
-        op("GetTagValues", &[Rule::ANY.at("Key").required().length(1, 128)], get_tag_values),
-        op("TagResources", &[ARNS, Rule::ANY.at("Tags").required().length(1, 50)], tag_resources),
-        op("UntagResources", &[ARNS, Rule::ANY.at("TagKeys").required().length(1, 50)], untag_resources),
+        op("GetTagValues", &[], get_tag_values),
+        op("TagResources", &[], tag_resources),
+        op("UntagResources", &[], untag_resources),
     ],
 };
 

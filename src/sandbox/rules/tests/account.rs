@@ -34,6 +34,12 @@ pub async fn image_architecture(lab: &Lab) -> Told {
     launch(lab, "m6g.large", "1", &[]).await
 }
 
+pub async fn root_volume_size(lab: &Lab) -> Told {
+    let small =
+        [("BlockDeviceMapping.1.DeviceName", "/dev/xvda"), ("BlockDeviceMapping.1.Ebs.VolumeSize", "4")];
+    launch(lab, "t2.xlarge", "1", &small).await
+}
+
 pub async fn vcpu_limit(lab: &Lab) -> Told {
     launch(lab, "t2.xlarge", "40", &[]).await
 }

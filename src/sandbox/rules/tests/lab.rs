@@ -157,7 +157,7 @@ impl Lab {
         Err(named.or(in_json).or(in_xml).unwrap_or(&text).to_owned())
     }
 
-    async fn json(&self, service: &str, target: &str, input: Value) -> Told {
+    pub async fn json(&self, service: &str, target: &str, input: Value) -> Told {
         self.send(Some(service), "POST /", &[("x-amz-target", target)], input.to_string()).await
     }
 

@@ -151,6 +151,15 @@ pub async fn provisioned_weights(lab: &Lab) -> Told {
     provision(lab, "live", 1).await
 }
 
+/// While the alias moves from one version to the other.
+pub async fn alias_shifts(lab: &Lab) -> Told {
+    versions(lab).await?;
+    alias(lab, "1", json!({})).await?;
+    provision(lab, "live", 1).await?;
+    lab.lambda(&format!("PUT {FUNCTION}/aliases/live"), json!({"FunctionVersion": "2"})).await?;
+    provision(lab, "live", 2).await
+}
+
 pub async fn provisioned_once(lab: &Lab) -> Told {
     versions(lab).await?;
     alias(lab, "1", json!({})).await?;

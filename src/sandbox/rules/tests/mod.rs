@@ -5,6 +5,7 @@
 mod account;
 mod lab;
 mod lambda;
+mod models;
 mod s3;
 mod sagemaker;
 
@@ -32,6 +33,7 @@ async fn every_rule_refuses_and_its_absence_is_noticed() {
 async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
     use AwsRule::*;
     match rule {
+        AliasShifts => ("InvalidParameterValueException", lambda::alias_shifts(lab).await),
         AliasWeights => ("InvalidParameterValueException", lambda::alias_weights(lab).await),
         BurstableVariant => ("ValidationException", sagemaker::burstable_variant(lab).await),
         CapacityWithinRange => ("moved", sagemaker::capacity_within_range(lab).await),
@@ -53,10 +55,13 @@ async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
         InstanceVisibility => ("InvalidInstanceID.NotFound", account::instance_visibility(lab).await),
         InvokeNeedsService => ("ValidationError", sagemaker::invoke_needs_service(lab).await),
         InvokePayloadLimit => ("ValidationError", sagemaker::invoke_payload_limit(lab).await),
+        LifecycleBase64 => ("ValidationException", sagemaker::lifecycle_base64(lab).await),
         LifecycleConfigInUse => ("ValidationException", sagemaker::lifecycle_config_in_use(lab).await),
         ListFiltersPages => ("empty page", sagemaker::list_filters_pages(lab).await),
         ManagedInstanceScaling => ("ValidationException", sagemaker::managed_instance_scaling(lab).await),
         ModelDataAccess => ("ValidationException", sagemaker::model_data_access(lab).await),
+        ModelConstraints => ("ValidationException", sagemaker::model_constraints(lab).await),
+        ModelTypes => ("SerializationException", sagemaker::model_types(lab).await),
         NotebookInstanceType => ("ValidationException", sagemaker::notebook_instance_type(lab).await),
         NotebookPlatform => ("ValidationException", sagemaker::notebook_platform(lab).await),
         NotebookState => ("ValidationException", sagemaker::notebook_state(lab).await),
@@ -78,13 +83,14 @@ async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
         RoleExists => ("ValidationException", sagemaker::role_exists(lab).await),
         RolePropagation => ("ValidationException", sagemaker::role_propagation(lab).await),
         RoleTrust => ("ValidationException", sagemaker::role_trust(lab).await),
+        RootVolumeSize => ("InvalidBlockDeviceMapping", account::root_volume_size(lab).await),
         RuntimeDeprecated => ("InvalidParameterValueException", lambda::runtime_deprecated(lab).await),
         S3AclDisabled => ("AccessControlListNotSupported", s3::acl_disabled(lab).await),
         S3AnonymousRefused => ("AccessDenied", s3::anonymous_refused(lab).await),
         S3BlockPublicPolicy => ("AccessDenied", s3::block_public_policy(lab).await),
         S3BucketRegion => ("PermanentRedirect", s3::bucket_region(lab).await),
-        S3DeleteNeedsChecksum => ("InvalidRequest", s3::delete_needs_checksum(lab).await),
         S3LocationConstraint => ("IllegalLocationConstraintException", s3::location_constraint(lab).await),
+        S3NeedsChecksum => ("InvalidRequest", s3::needs_checksum(lab).await),
         S3SmallestPart => ("EntityTooSmall", s3::smallest_part(lab).await),
         ScalableTargetExists => ("ValidationException", sagemaker::scalable_target_exists(lab).await),
         ScalableTargetMinimum => ("ValidationException", sagemaker::scalable_target_minimum(lab).await),

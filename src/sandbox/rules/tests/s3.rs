@@ -35,10 +35,11 @@ pub async fn acl_disabled(lab: &Lab) -> Told {
 pub async fn block_public_policy(lab: &Lab) -> Told {
     bucket(lab).await?;
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/*"}]}"#;
-    lab.s3("PUT /data?policy", policy).await
+    let checked = [("x-amz-sdk-checksum-algorithm", "CRC32")];
+    lab.send(Some("s3"), "PUT /data?policy", &checked, policy).await
 }
 
-pub async fn delete_needs_checksum(lab: &Lab) -> Told {
+pub async fn needs_checksum(lab: &Lab) -> Told {
     bucket(lab).await?;
     lab.s3("POST /data?delete", "<Delete><Object><Key>x</Key></Object></Delete>").await
 }

@@ -45,6 +45,15 @@ pub async fn training_instance_type(lab: &Lab) -> Told {
     train(lab, "j", json!({"ResourceConfig": {"InstanceType": "ml.t2.medium"}})).await
 }
 
+/// A name of a variable that the model's pattern of keys has not.
+pub async fn model_constraints(lab: &Lab) -> Told {
+    train(lab, "j", json!({"Environment": {"A-B": "x"}})).await
+}
+
+pub async fn model_types(lab: &Lab) -> Told {
+    train(lab, "j", json!({"HyperParameters": "abc"})).await
+}
+
 pub async fn spot_wait_time(lab: &Lab) -> Told {
     train(lab, "j", json!({"EnableManagedSpotTraining": true})).await
 }
@@ -277,6 +286,11 @@ pub async fn notebook_volume_grows(lab: &Lab) -> Told {
     lab.advance(10);
     let smaller = json!({"NotebookInstanceName": "n", "VolumeSizeInGB": 5});
     lab.sagemaker("UpdateNotebookInstance", smaller).await
+}
+
+pub async fn lifecycle_base64(lab: &Lab) -> Told {
+    let script = json!({"NotebookInstanceLifecycleConfigName": "l", "OnStart": [{"Content": "#!/bin/bash"}]});
+    lab.sagemaker("CreateNotebookInstanceLifecycleConfig", script).await
 }
 
 pub async fn lifecycle_config_in_use(lab: &Lab) -> Told {

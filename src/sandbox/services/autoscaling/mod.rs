@@ -17,6 +17,7 @@ use crate::call::{Answer, Call, Fault, op};
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::rules::AwsRule;
+use crate::services::iam;
 use crate::store::merge;
 use crate::tags;
 use crate::world::World;
@@ -26,26 +27,6 @@ const TARGETS: &str = "application-autoscaling.target";
 const POLICIES: &str = "application-autoscaling.policy";
 const ACTIVITIES: &str = "application-autoscaling.activity";
 
-const NAMESPACES: &[&str] = &[
-    "ecs",
-    "elasticmapreduce",
-    "ec2",
-    "appstream",
-    "dynamodb",
-    "rds",
-    "sagemaker",
-    "custom-resource",
-    "comprehend",
-    "lambda",
-    "cassandra",
-    "kafka",
-    "elasticache",
-    "neptune",
-    "workspaces",
-];
-const NAMESPACE: Rule = Rule::ANY.at("ServiceNamespace").required().one_of(NAMESPACES);
-const RESOURCE: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_600);
-const DIMENSION: Rule = Rule::ANY.at("ScalableDimension").required();
 const POLICY_NAME: Rule = Rule::ANY.at("PolicyName").required().length(1, 256);
 const PAGE: Rule = Rule::ANY.at("MaxResults").range(1, 50);
 const ARN: Rule = Rule::ANY
@@ -62,33 +43,21 @@ pub const API: Api = Api {
     operations: &[
         op(
             "RegisterScalableTarget",
-            &[
-                NAMESPACE,
-                RESOURCE,
-                DIMENSION,
-                Rule::ANY.at("MinCapacity").range(0, i64::MAX),
-                Rule::ANY.at("MaxCapacity").range(0, i64::MAX),
-            ],
+            &[Rule::ANY.at("MinCapacity").range(0, i64::MAX), Rule::ANY.at("MaxCapacity").range(0, i64::MAX)],
             register,
         ),
-        op("DeregisterScalableTarget", &[NAMESPACE, RESOURCE, DIMENSION], deregister),
-        op(
-            "DescribeScalableTargets",
-            &[NAMESPACE, Rule::ANY.at("ResourceIds").length(0, 50), PAGE],
-            |call| describe(call, TARGETS, "ScalableTargets", &[("ResourceIds", "ResourceId")]),
-        ),
-        op("PutScalingPolicy", &[POLICY_NAME, NAMESPACE, RESOURCE, DIMENSION], policy::put),
-        op("DeleteScalingPolicy", &[POLICY_NAME, NAMESPACE, RESOURCE, DIMENSION], policy::delete),
-        op(
-            "DescribeScalingPolicies",
-            &[NAMESPACE, Rule::ANY.at("PolicyNames").length(0, 50), PAGE],
-            |call| describe(call, POLICIES, "ScalingPolicies", &[("PolicyNames", "PolicyName")]),
-        ),
-        op("DescribeScalingActivities", &[NAMESPACE, PAGE], |call| {
-            describe(call, ACTIVITIES, "ScalingActivities", &[])
+        op("DeregisterScalableTarget", &[], deregister),
+        op("DescribeScalableTargets", &[PAGE], |call| {
+            describe(call, TARGETS, "ScalableTargets", &[("ResourceIds", "ResourceId")])
         }),
-        op("TagResource", &[ARN, Rule::ANY.at("Tags").required()], tag),
-        op("UntagResource", &[ARN, Rule::ANY.at("TagKeys").required().length(0, 200)], untag),
+        op("PutScalingPolicy", &[], policy::put),
+        op("DeleteScalingPolicy", &[POLICY_NAME], policy::delete),
+        op("DescribeScalingPolicies", &[PAGE], |call| {
+            describe(call, POLICIES, "ScalingPolicies", &[("PolicyNames", "PolicyName")])
+        }),
+        op("DescribeScalingActivities", &[PAGE], |call| describe(call, ACTIVITIES, "ScalingActivities", &[])),
+        op("TagResource", &[ARN], tag),
+        op("UntagResource", &[ARN], untag),
         op("ListTagsForResource", &[ARN], list_tags),
     ],
 };
@@ -163,13 +132,14 @@ fn register(call: &Call) -> Answer {
     let given = tags::from_map(&call.input["Tags"]);
     tags::check(&given).map_err(invalid)?;
 
+    let role = iam::ensure_service_linked_role(call, &target.service())?;
     let id = uuid(&format!("{}{}{}", target.key(), call.region, call.now())).replace('-', "");
     let mut doc = known.clone().unwrap_or_else(|| {
         json!({
             "ServiceNamespace": target.namespace,
             "ResourceId": target.resource,
             "ScalableDimension": target.dimension,
-            "RoleARN": target.role_arn(&call.world.account),
+            "RoleARN": role,
             "CreationTime": call.timestamp(),
             "ScalableTargetARN": call.arn(&format!("scalable-target/{id}")),
             "SuspendedState": {

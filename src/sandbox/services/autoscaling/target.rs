@@ -85,18 +85,10 @@ impl Target {
         Fault::new(400, "ObjectNotFoundException", message)
     }
 
-    /// The role that AWS makes for itself at the first registration
+    /// The service whose own role AWS makes at the first registration
     /// (docs/aws/autoscaling.md#registering-a-target).
-    pub(super) fn role_arn(&self, account: &str) -> String {
-        let suffix = match self.kind {
-            Kind::Variant { .. } => "SageMakerEndpoint",
-            Kind::Function { .. } => "LambdaConcurrency",
-        };
-        format!(
-            "arn:aws:iam::{account}:role/aws-service-role/{}.application-autoscaling.amazonaws.com/\
-             AWSServiceRoleForApplicationAutoScaling_{suffix}",
-            self.namespace
-        )
+    pub(super) fn service(&self) -> String {
+        format!("{}.application-autoscaling.amazonaws.com", self.namespace)
     }
 
     /// The metric that AWS has predefined for it under this name (docs/aws/autoscaling.md#identifiers):

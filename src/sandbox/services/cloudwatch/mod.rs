@@ -19,11 +19,7 @@ use crate::protocol::json11::Api;
 use crate::world::World;
 use series::Metrics;
 
-const NAMESPACE: Rule = Rule::ANY.at("Namespace").required().length(1, 255).pattern("[^:].*");
-const METRIC: Rule = Rule::ANY.at("MetricName").required().length(1, 255);
 const PERIOD: Rule = Rule::ANY.at("Period").required().range(1, 86_400);
-const TIME: Rule = Rule::ANY.required();
-const ALARM: Rule = Rule::ANY.at("AlarmName").required().length(1, 255);
 pub(super) const STATISTICS: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
 
 pub const API: Api = Api {
@@ -32,53 +28,21 @@ pub const API: Api = Api {
     target: "GraniteServiceVersion20100801",
     invalid: "ValidationError",
     operations: &[
-        op(
-            "PutMetricData",
-            &[
-                NAMESPACE,
-                Rule::ANY.at("MetricData").required().length(1, 1_000),
-                Rule::ANY.at("MetricData[].MetricName").required().length(1, 255),
-                Rule::ANY.at("MetricData[].Dimensions").length(0, 30),
-            ],
-            put_metric_data,
-        ),
-        op(
-            "GetMetricData",
-            &[
-                Rule::ANY.at("MetricDataQueries").required().length(1, 500),
-                Rule::ANY.at("MetricDataQueries[].Id").required().length(1, 255),
-                TIME.at("StartTime"),
-                TIME.at("EndTime"),
-            ],
-            get_metric_data,
-        ),
-        op(
-            "GetMetricStatistics",
-            &[
-                NAMESPACE,
-                METRIC,
-                PERIOD,
-                TIME.at("StartTime"),
-                TIME.at("EndTime"),
-                Rule::ANY.at("Statistics[]").one_of(STATISTICS),
-            ],
-            get_metric_statistics,
-        ),
+        op("PutMetricData", &[Rule::ANY.at("MetricData").required().length(1, 1_000)], put_metric_data),
+        op("GetMetricData", &[Rule::ANY.at("MetricDataQueries").required().length(1, 500)], get_metric_data),
+        op("GetMetricStatistics", &[PERIOD], get_metric_statistics),
         op(
             "PutMetricAlarm",
             &[
-                ALARM,
                 Rule::ANY.at("EvaluationPeriods").required().range(1, i64::MAX),
-                Rule::ANY.at("DatapointsToAlarm").range(1, i64::MAX),
                 Rule::ANY.at("Period").range(1, 86_400),
-                Rule::ANY.at("Statistic").one_of(STATISTICS),
                 Rule::ANY.at("TreatMissingData").one_of(alarms::TREATMENTS),
                 Rule::ANY.at("ComparisonOperator").required().one_of(alarms::OPERATORS),
             ],
             alarms::put_metric_alarm,
         ),
-        op("DescribeAlarms", &[Rule::ANY.at("MaxRecords").range(1, 100)], alarms::describe_alarms),
-        op("DeleteAlarms", &[Rule::ANY.at("AlarmNames").required().length(0, 100)], alarms::delete_alarms),
+        op("DescribeAlarms", &[], alarms::describe_alarms),
+        op("DeleteAlarms", &[], alarms::delete_alarms),
     ],
 };
 

@@ -1,4 +1,4 @@
-//! What EC2 offers in every region: images, instance types, and the default network.
+//! What EC2 offers in every region: images and the default network.
 
 use serde_json::{Value, json};
 
@@ -7,119 +7,11 @@ use super::{invalid_id, listed};
 use crate::call::{Answer, Call, Fault};
 use crate::services::ssm::{IMAGES, Image};
 
-/// An instance type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InstanceType {
-    pub name: &'static str,
-    pub vcpus: u32,
-    pub memory_mib: u32,
-    pub architecture: &'static str,
-    pub hypervisor: &'static str,
-    /// Name and number of its GPUs.
-    pub gpu: Option<(&'static str, u32)>,
-}
+/// The size of the images' snapshots.
+pub(super) const SNAPSHOT_GIB: i64 = 8;
 
-const fn offer(name: &'static str, vcpus: u32, memory_mib: u32) -> InstanceType {
-    InstanceType { name, vcpus, memory_mib, architecture: "x86_64", hypervisor: "nitro", gpu: None }
-}
-
-impl InstanceType {
-    const fn xen(self) -> Self {
-        Self { hypervisor: "xen", ..self }
-    }
-
-    const fn arm(self) -> Self {
-        Self { architecture: "arm64", ..self }
-    }
-
-    const fn gpu(self, name: &'static str, count: u32) -> Self {
-        Self { gpu: Some((name, count)), ..self }
-    }
-
-    pub fn find(name: &str) -> Option<&'static Self> {
-        INSTANCE_TYPES.iter().find(|offered| offered.name == name)
-    }
-
-    /// Whether it draws CPU credits: the T families (docs/aws/ec2.md#t2-instances).
-    pub fn is_burstable(&self) -> bool {
-        self.name.starts_with('t')
-    }
-
-    /// The quota that counts its vCPUs, by code in [`crate::services::quotas`].
-    pub fn quota(&self) -> &'static str {
-        match self.name.as_bytes().first() {
-            Some(b'g') => "L-DB2E81BA",
-            Some(b'p') => "L-417A185B",
-            _ => "L-1216C47A",
-        }
-    }
-
-    fn shown(&self) -> Value {
-        json!({
-            "instanceType": self.name,
-            "currentGeneration": self.hypervisor == "nitro",
-            "freeTierEligible": self.name == "t2.micro",
-            "supportedUsageClasses": ["on-demand", "spot"],
-            "supportedRootDeviceTypes": ["ebs"],
-            "supportedVirtualizationTypes": ["hvm"],
-            "bareMetal": false,
-            "hypervisor": self.hypervisor,
-            "processorInfo": {"supportedArchitectures": [self.architecture]},
-            "vCpuInfo": {"defaultVCpus": self.vcpus},
-            "memoryInfo": {"sizeInMiB": self.memory_mib},
-            "instanceStorageSupported": self.gpu.is_some(),
-            "gpuInfo": self.gpu.map(|(name, count)| json!({"gpus": [{"name": name, "count": count}]})),
-            "burstablePerformanceSupported": self.is_burstable(),
-            // T2 boots from legacy BIOS only (docs/aws/ec2.md#t2-instances).
-            "supportedBootModes": if self.hypervisor == "xen" { vec!["legacy-bios"] } else { vec!["legacy-bios", "uefi"] },
-        })
-    }
-}
-
-/// vCPUs and memory: AWS's instance type pages.
-pub const INSTANCE_TYPES: &[InstanceType] = &[
-    offer("t2.micro", 1, 1_024).xen(),
-    offer("t2.medium", 2, 4_096).xen(),
-    offer("t2.large", 2, 8_192).xen(),
-    offer("t2.xlarge", 4, 16_384).xen(),
-    offer("t2.2xlarge", 8, 32_768).xen(),
-    offer("t3.medium", 2, 4_096),
-    offer("t3.large", 2, 8_192),
-    offer("t3.xlarge", 4, 16_384),
-    offer("m5.large", 2, 8_192),
-    offer("m5.xlarge", 4, 16_384),
-    offer("m5.2xlarge", 8, 32_768),
-    offer("c5.large", 2, 4_096),
-    offer("c5.xlarge", 4, 8_192),
-    offer("c5.2xlarge", 8, 16_384),
-    offer("t4g.large", 2, 8_192).arm(),
-    offer("m6g.large", 2, 8_192).arm(),
-    offer("g4dn.xlarge", 4, 16_384).gpu("T4", 1),
-    offer("g5.xlarge", 4, 16_384).gpu("A10G", 1),
-    offer("p3.2xlarge", 8, 62_464).gpu("V100", 1),
-];
-
-pub(super) fn describe_instance_types(call: &Call) -> Answer {
-    let wanted = call.list("InstanceType");
-    if let Some(unknown) =
-        wanted.iter().filter_map(Value::as_str).find(|name| InstanceType::find(name).is_none())
-    {
-        let message = format!("The following supplied instance types do not exist: [{unknown}]");
-        return Err(Fault::new(400, "InvalidInstanceType", message));
-    }
-    let filters =
-        Filters::of(call, &["instance-type", "current-generation", "processor-info.supported-architecture"])?;
-    let all = INSTANCE_TYPES
-        .iter()
-        .filter(|offered| wanted.is_empty() || wanted.iter().any(|name| name == offered.name));
-    let found = all.filter(|offered| {
-        filters.admit(|filter| match filter {
-            "instance-type" => vec![offered.name.to_owned()],
-            "current-generation" => vec![(offered.hypervisor == "nitro").to_string()],
-            _ => vec![offered.architecture.to_owned()],
-        })
-    });
-    listed(call, "instanceTypeSet", found.map(|offered| (offered.name.to_owned(), offered.shown())).collect())
+pub(super) fn snapshot_id(region: &str, image: &Image) -> String {
+    fixed_id("snap", region, image.name)
 }
 
 fn shown_image(region: &str, image: &Image) -> Value {
@@ -146,7 +38,10 @@ fn shown_image(region: &str, image: &Image) -> Value {
         "imdsSupport": (image.name.starts_with("al2023") && !ubuntu).then_some("v2.0"),
         "blockDeviceMapping": [{
             "deviceName": image.root_device,
-            "ebs": {"deleteOnTermination": true, "volumeSize": 8, "volumeType": "gp3", "encrypted": false},
+            "ebs": {
+                "deleteOnTermination": true, "snapshotId": snapshot_id(region, image), "volumeSize": SNAPSHOT_GIB,
+                "volumeType": "gp3", "encrypted": false,
+            },
         }],
     })
 }

@@ -5,6 +5,7 @@
 mod catalog;
 mod console;
 mod filter;
+mod instance_types;
 mod instances;
 mod machine;
 mod run;
@@ -22,8 +23,8 @@ use crate::protocol::query::{Api, Flavor};
 use crate::tags;
 use crate::world::World;
 
-pub use catalog::{INSTANCE_TYPES, InstanceType};
 pub use console::write_console;
+pub use instance_types::InstanceType;
 pub use machine::{Booted, Idle, Machine, Machines, resume};
 pub use state::{fail, shut_down};
 pub(super) use tagging::forget_gone;
@@ -32,7 +33,6 @@ pub(super) use tagging::forget_gone;
 const INSTANCES: &str = "ec2.instance";
 
 const MAX_RESULTS: Rule = Rule::ANY.at("MaxResults").range(5, 1_000);
-const INSTANCE_IDS: Rule = Rule::ANY.at("InstanceId").required();
 const RESOURCES: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_000);
 
 pub const API: Api = Api {
@@ -48,10 +48,7 @@ pub const API: Api = Api {
                 Rule::ANY.at("MinCount").required().range(1, 100),
                 Rule::ANY.at("MaxCount").required().range(1, 100),
                 Rule::ANY.at("ClientToken").length(0, 64),
-                Rule::ANY.at("InstanceInitiatedShutdownBehavior").one_of(&["stop", "terminate"]),
-                Rule::ANY.at("MetadataOptions.HttpTokens").one_of(&["optional", "required"]),
                 Rule::ANY.at("MetadataOptions.HttpPutResponseHopLimit").range(1, 64),
-                Rule::ANY.at("MetadataOptions.HttpEndpoint").one_of(&["enabled", "disabled"]),
                 Rule::ANY.at("CreditSpecification.CpuCredits").one_of(&["standard", "unlimited"]),
                 Rule::ANY.at("InstanceMarketOptions.MarketType").one_of(&["spot"]),
             ],
@@ -59,22 +56,18 @@ pub const API: Api = Api {
         ),
         op("DescribeInstances", &[MAX_RESULTS], instances::describe_instances),
         op("DescribeInstanceStatus", &[MAX_RESULTS], instances::describe_instance_status),
-        op("GetConsoleOutput", &[Rule::ANY.at("InstanceId").required()], console::get_console_output),
-        op("TerminateInstances", &[INSTANCE_IDS], instances::terminate_instances),
-        op("StopInstances", &[INSTANCE_IDS], instances::stop_instances),
-        op("StartInstances", &[INSTANCE_IDS], instances::start_instances),
-        op("CreateTags", &[RESOURCES, Rule::ANY.at("Tag").required()], tagging::create_tags),
+        op("GetConsoleOutput", &[], console::get_console_output),
+        op("TerminateInstances", &[], instances::terminate_instances),
+        op("StopInstances", &[], instances::stop_instances),
+        op("StartInstances", &[], instances::start_instances),
+        op("CreateTags", &[RESOURCES], tagging::create_tags),
         op("DeleteTags", &[RESOURCES], tagging::delete_tags),
         op("DescribeTags", &[MAX_RESULTS], tagging::describe_tags),
         op("DescribeImages", &[], catalog::describe_images),
-        op(
-            "DescribeInstanceTypes",
-            &[Rule::ANY.at("MaxResults").range(5, 100)],
-            catalog::describe_instance_types,
-        ),
-        op("DescribeVpcs", &[MAX_RESULTS], catalog::describe_vpcs),
-        op("DescribeSubnets", &[MAX_RESULTS], catalog::describe_subnets),
-        op("DescribeSecurityGroups", &[MAX_RESULTS], catalog::describe_security_groups),
+        op("DescribeInstanceTypes", &[], instance_types::describe_instance_types),
+        op("DescribeVpcs", &[], catalog::describe_vpcs),
+        op("DescribeSubnets", &[], catalog::describe_subnets),
+        op("DescribeSecurityGroups", &[], catalog::describe_security_groups),
     ],
 };
 

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::catalog::{self, InstanceType, Subnet};
+use super::catalog::{self, Subnet};
 use super::state::{BOOTING, State, booting};
-use super::{INSTANCES, arn, invalid, machine, reservation};
+use super::{INSTANCES, InstanceType, arn, invalid, machine, reservation};
 use crate::call::{Answer, Call, Fault};
 use crate::clock::{Millis, iso8601};
 use crate::rules::AwsRule;
@@ -32,7 +32,7 @@ const VISIBLE_AFTER: Duration = Duration::from_secs(2);
 struct Launch {
     image: Image,
     image_id: String,
-    offer: &'static InstanceType,
+    offer: InstanceType,
     subnet: Subnet,
     profile: Option<Profile>,
     count: u64,
@@ -86,8 +86,7 @@ impl Launch {
         let named = call.text("ImageId");
         let image = catalog::image(&call.region, named)?;
         let wanted = call.maybe("InstanceType").unwrap_or("m1.small");
-        let offer = InstanceType::find(wanted)
-            .ok_or_else(|| invalid(format!("Invalid value '{wanted}' for InstanceType.")))?;
+        let offer = InstanceType::named(wanted)?;
         if call.world.enforces(AwsRule::ImageArchitecture) && offer.architecture != image.architecture {
             return Err(invalid(format!(
                 "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified \
@@ -116,6 +115,7 @@ impl Launch {
             return Err(catalog::missing_group(unknown));
         }
         check_user_data(call)?;
+        check_root_volume(call, &image)?;
         let (instance_tags, volume_tags) = wanted_tags(call)?;
         Ok(Self {
             image_id: image.id(&call.region),
@@ -135,7 +135,7 @@ impl Launch {
             return Ok(());
         }
         let counted = |instance: &Value| {
-            let offer = InstanceType::find(instance["Shown"]["instanceType"].as_str()?)?;
+            let offer = InstanceType::named(instance["Shown"]["instanceType"].as_str()?).ok()?;
             let counts = offer.quota() == self.offer.quota() && State::of(instance).takes_capacity();
             counts.then_some(u64::from(offer.vcpus))
         };
@@ -232,6 +232,24 @@ impl Launch {
         };
         add("instance", instance, &self.instance_tags)?;
         add("volume", volume, &self.volume_tags)
+    }
+}
+
+/// The root volume is made of the image's snapshot, which it holds whole (docs/aws/ec2.md#images).
+fn check_root_volume(call: &Call, image: &Image) -> Result<(), Fault> {
+    let devices = call.list("BlockDeviceMapping").iter();
+    let root = devices.into_iter().find(|device| device["DeviceName"] == image.root_device);
+    let size = root.and_then(|device| device["Ebs"]["VolumeSize"].as_str()?.parse::<i64>().ok());
+    match size {
+        Some(size) if size < catalog::SNAPSHOT_GIB && call.world.enforces(AwsRule::RootVolumeSize) => {
+            let message = format!(
+                "Volume of size {size}GB is smaller than snapshot '{}', expect size >= {}GB",
+                catalog::snapshot_id(&call.region, image),
+                catalog::SNAPSHOT_GIB,
+            );
+            Err(Fault::new(400, "InvalidBlockDeviceMapping", message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -41,25 +41,8 @@ const POLICIES: &str = "iam.policy";
 /// Instance profiles by name.
 const PROFILES: &str = "iam.instance-profile";
 
-/// Limits of names and values: docs/aws/iam.md#limits.
-const NAME: &str = "[\\w+=,.@-]+";
-const ROLE: Rule = Rule::ANY.at("RoleName").required().length(1, 64).pattern(NAME);
-const POLICY: Rule = Rule::ANY.at("PolicyName").required().length(1, 128).pattern(NAME);
-const PROFILE: Rule = Rule::ANY.at("InstanceProfileName").required().length(1, 128).pattern(NAME);
-const POLICY_ARN: Rule = Rule::ANY.at("PolicyArn").required().length(20, 2048);
-const VERSION: Rule = Rule::ANY.at("VersionId").required().pattern("v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?");
-const DOCUMENT: Rule = Rule::ANY.at("PolicyDocument").required().length(1, 131_072);
-const TRUST: Rule = Rule::ANY.at("AssumeRolePolicyDocument").required().length(1, 131_072);
-const PATH: Rule = Rule::ANY.at("Path").length(1, 512).pattern("/|/[!-~]+/");
-const PATH_PREFIX: Rule = Rule::ANY.at("PathPrefix").length(1, 512).pattern("/[!-~]*");
-const DESCRIPTION: Rule = Rule::ANY.at("Description").length(0, 1000);
-const SESSION: Rule = Rule::ANY.at("MaxSessionDuration").range(3_600, 43_200);
-const BOUNDARY: Rule = Rule::ANY.at("PermissionsBoundary").length(20, 2048);
-const MAX_ITEMS: Rule = Rule::ANY.at("MaxItems").range(1, 1_000);
 const TAGS: Rule = Rule::ANY.at("Tags").required().length(1, 50);
 const TAG_KEYS: Rule = Rule::ANY.at("TagKeys").required().length(1, 50);
-const JOB: Rule = Rule::ANY.at("JobId").required().length(36, 36);
-const SERVICE: Rule = Rule::ANY.at("AWSServiceName").required().length(1, 128).pattern(NAME);
 
 pub const API: Api = Api {
     name: "iam",
@@ -67,94 +50,57 @@ pub const API: Api = Api {
     namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     invalid: "ValidationError",
     operations: &[
-        op("CreateRole", &[ROLE, TRUST, PATH, DESCRIPTION, SESSION, BOUNDARY], roles::create_role),
-        op("GetRole", &[ROLE], roles::get_role),
-        op("ListRoles", &[PATH_PREFIX, MAX_ITEMS], roles::list_roles),
-        op("UpdateRole", &[ROLE, DESCRIPTION, SESSION], roles::update_role),
-        op("UpdateAssumeRolePolicy", &[ROLE, DOCUMENT], roles::update_assume_role_policy),
-        op("DeleteRole", &[ROLE], roles::delete_role),
-        op("PutRolePermissionsBoundary", &[ROLE, BOUNDARY.required()], roles::put_role_permissions_boundary),
-        op("DeleteRolePermissionsBoundary", &[ROLE], roles::delete_role_permissions_boundary),
-        op("TagRole", &[ROLE, TAGS], |call| tagging::tag(call, roles::arn)),
-        op("UntagRole", &[ROLE, TAG_KEYS], |call| tagging::untag(call, roles::arn)),
-        op("ListRoleTags", &[ROLE, MAX_ITEMS], |call| tagging::list(call, roles::arn)),
-        op("PutRolePolicy", &[ROLE, POLICY, DOCUMENT], inline::put_role_policy),
-        op("GetRolePolicy", &[ROLE, POLICY], inline::get_role_policy),
-        op("ListRolePolicies", &[ROLE, MAX_ITEMS], inline::list_role_policies),
-        op("DeleteRolePolicy", &[ROLE, POLICY], inline::delete_role_policy),
-        op("CreatePolicy", &[POLICY, DOCUMENT, PATH, DESCRIPTION], policies::create_policy),
-        op("GetPolicy", &[POLICY_ARN], policies::get_policy),
-        op(
-            "ListPolicies",
-            &[Rule::ANY.at("Scope").one_of(&["All", "AWS", "Local"]), PATH_PREFIX, MAX_ITEMS],
-            policies::list_policies,
-        ),
-        op("DeletePolicy", &[POLICY_ARN], policies::delete_policy),
-        op("CreatePolicyVersion", &[POLICY_ARN, DOCUMENT], policies::create_policy_version),
-        op("GetPolicyVersion", &[POLICY_ARN, VERSION], policies::get_policy_version),
-        op("ListPolicyVersions", &[POLICY_ARN, MAX_ITEMS], policies::list_policy_versions),
-        op("SetDefaultPolicyVersion", &[POLICY_ARN, VERSION], policies::set_default_policy_version),
-        op("DeletePolicyVersion", &[POLICY_ARN, VERSION], policies::delete_policy_version),
-        op("TagPolicy", &[POLICY_ARN, TAGS], |call| tagging::tag(call, policies::arn)),
-        op("UntagPolicy", &[POLICY_ARN, TAG_KEYS], |call| tagging::untag(call, policies::arn)),
-        op("ListPolicyTags", &[POLICY_ARN, MAX_ITEMS], |call| tagging::list(call, policies::arn)),
-        op("AttachRolePolicy", &[ROLE, POLICY_ARN], roles::attach_role_policy),
-        op("DetachRolePolicy", &[ROLE, POLICY_ARN], roles::detach_role_policy),
-        op("ListAttachedRolePolicies", &[ROLE, PATH_PREFIX, MAX_ITEMS], roles::list_attached_role_policies),
-        op(
-            "ListEntitiesForPolicy",
-            &[
-                POLICY_ARN,
-                PATH_PREFIX,
-                MAX_ITEMS,
-                Rule::ANY.at("PolicyUsageFilter").one_of(&["PermissionsPolicy", "PermissionsBoundary"]),
-            ],
-            policies::list_entities,
-        ),
-        op("CreateInstanceProfile", &[PROFILE, PATH], profiles::create_instance_profile),
-        op("GetInstanceProfile", &[PROFILE], profiles::get_instance_profile),
-        op("ListInstanceProfiles", &[PATH_PREFIX, MAX_ITEMS], profiles::list_instance_profiles),
-        op("ListInstanceProfilesForRole", &[ROLE, MAX_ITEMS], profiles::list_instance_profiles_for_role),
-        op("AddRoleToInstanceProfile", &[PROFILE, ROLE], profiles::add_role_to_instance_profile),
-        op("RemoveRoleFromInstanceProfile", &[PROFILE, ROLE], profiles::remove_role_from_instance_profile),
-        op("DeleteInstanceProfile", &[PROFILE], profiles::delete_instance_profile),
-        op("TagInstanceProfile", &[PROFILE, TAGS], |call| tagging::tag(call, profiles::arn)),
-        op("UntagInstanceProfile", &[PROFILE, TAG_KEYS], |call| tagging::untag(call, profiles::arn)),
-        op("ListInstanceProfileTags", &[PROFILE, MAX_ITEMS], |call| tagging::list(call, profiles::arn)),
-        op("CreateServiceLinkedRole", &[SERVICE, DESCRIPTION], service_linked::create),
-        op("DeleteServiceLinkedRole", &[ROLE], service_linked::delete),
-        op(
-            "GetServiceLinkedRoleDeletionStatus",
-            &[Rule::ANY.at("DeletionTaskId").required().length(1, 1000)],
-            service_linked::deletion_status,
-        ),
-        op(
-            "GetAccountAuthorizationDetails",
-            &[
-                Rule::ANY.at("Filter[]").one_of(&[
-                    "User",
-                    "Role",
-                    "Group",
-                    "LocalManagedPolicy",
-                    "AWSManagedPolicy",
-                ]),
-                MAX_ITEMS,
-            ],
-            account::get_account_authorization_details,
-        ),
+        op("CreateRole", &[], roles::create_role),
+        op("GetRole", &[], roles::get_role),
+        op("ListRoles", &[], roles::list_roles),
+        op("UpdateRole", &[], roles::update_role),
+        op("UpdateAssumeRolePolicy", &[], roles::update_assume_role_policy),
+        op("DeleteRole", &[], roles::delete_role),
+        op("PutRolePermissionsBoundary", &[], roles::put_role_permissions_boundary),
+        op("DeleteRolePermissionsBoundary", &[], roles::delete_role_permissions_boundary),
+        op("TagRole", &[TAGS], |call| tagging::tag(call, roles::arn)),
+        op("UntagRole", &[TAG_KEYS], |call| tagging::untag(call, roles::arn)),
+        op("ListRoleTags", &[], |call| tagging::list(call, roles::arn)),
+        op("PutRolePolicy", &[], inline::put_role_policy),
+        op("GetRolePolicy", &[], inline::get_role_policy),
+        op("ListRolePolicies", &[], inline::list_role_policies),
+        op("DeleteRolePolicy", &[], inline::delete_role_policy),
+        op("CreatePolicy", &[], policies::create_policy),
+        op("GetPolicy", &[], policies::get_policy),
+        op("ListPolicies", &[], policies::list_policies),
+        op("DeletePolicy", &[], policies::delete_policy),
+        op("CreatePolicyVersion", &[], policies::create_policy_version),
+        op("GetPolicyVersion", &[], policies::get_policy_version),
+        op("ListPolicyVersions", &[], policies::list_policy_versions),
+        op("SetDefaultPolicyVersion", &[], policies::set_default_policy_version),
+        op("DeletePolicyVersion", &[], policies::delete_policy_version),
+        op("TagPolicy", &[TAGS], |call| tagging::tag(call, policies::arn)),
+        op("UntagPolicy", &[TAG_KEYS], |call| tagging::untag(call, policies::arn)),
+        op("ListPolicyTags", &[], |call| tagging::list(call, policies::arn)),
+        op("AttachRolePolicy", &[], roles::attach_role_policy),
+        op("DetachRolePolicy", &[], roles::detach_role_policy),
+        op("ListAttachedRolePolicies", &[], roles::list_attached_role_policies),
+        op("ListEntitiesForPolicy", &[], policies::list_entities),
+        op("CreateInstanceProfile", &[], profiles::create_instance_profile),
+        op("GetInstanceProfile", &[], profiles::get_instance_profile),
+        op("ListInstanceProfiles", &[], profiles::list_instance_profiles),
+        op("ListInstanceProfilesForRole", &[], profiles::list_instance_profiles_for_role),
+        op("AddRoleToInstanceProfile", &[], profiles::add_role_to_instance_profile),
+        op("RemoveRoleFromInstanceProfile", &[], profiles::remove_role_from_instance_profile),
+        op("DeleteInstanceProfile", &[], profiles::delete_instance_profile),
+        op("TagInstanceProfile", &[TAGS], |call| tagging::tag(call, profiles::arn)),
+        op("UntagInstanceProfile", &[TAG_KEYS], |call| tagging::untag(call, profiles::arn)),
+        op("ListInstanceProfileTags", &[], |call| tagging::list(call, profiles::arn)),
+        op("CreateServiceLinkedRole", &[], service_linked::create),
+        op("DeleteServiceLinkedRole", &[], service_linked::delete),
+        op("GetServiceLinkedRoleDeletionStatus", &[], service_linked::deletion_status),
+        op("GetAccountAuthorizationDetails", &[], account::get_account_authorization_details),
         op("GetAccountSummary", &[], account::get_account_summary),
         op("ListOpenIDConnectProviders", &[], account::list_oidc_providers),
         op("ListSAMLProviders", &[], account::list_saml_providers),
-        op("ListAccountAliases", &[MAX_ITEMS], account::list_account_aliases),
-        op(
-            "GenerateServiceLastAccessedDetails",
-            &[
-                Rule::ANY.at("Arn").required().length(20, 2048),
-                Rule::ANY.at("Granularity").one_of(&["SERVICE_LEVEL", "ACTION_LEVEL"]),
-            ],
-            last_accessed::generate,
-        ),
-        op("GetServiceLastAccessedDetails", &[JOB, MAX_ITEMS], last_accessed::get),
+        op("ListAccountAliases", &[], account::list_account_aliases),
+        op("GenerateServiceLastAccessedDetails", &[], last_accessed::generate),
+        op("GetServiceLastAccessedDetails", &[], last_accessed::get),
     ],
 };
 

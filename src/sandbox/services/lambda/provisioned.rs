@@ -25,17 +25,24 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
     let (name, qualifier) = (target.name.as_str(), target.qualifier.as_deref().unwrap_or(LATEST));
     let found = place.find(&target)?;
     check_version(call, &found.configuration)?;
-    let weighted = found.alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
-    if weighted && call.world.enforces(AwsRule::ProvisionedWeights) {
-        return Err(invalid("Invalid alias configuration for Provisioned Concurrency"));
-    }
+    check_weights(&call.world, found.alias.as_ref())?;
     check_active(call, &found.configuration)?;
     let version = found.configuration["Version"].as_str().unwrap_or_default();
     check_once(call, &place, name, qualifier, version)?;
     let count = call.number("ProvisionedConcurrentExecutions").unwrap_or(1).unsigned_abs();
     concurrency::check_provisioned(&place, name, &key(name, qualifier), count)?;
-    let document = begin(&call.request_id, &place, name, qualifier, version, count)?;
+    let wanted = Wanted { name, qualifier, version, from: None, count };
+    let document = begin(&call.request_id, &place, &wanted)?;
     Ok(Reply::json(202, &shown(document, false)))
+}
+
+/// An alias has weights because somebody gave it some, or because it is moving (docs/aws/lambda.md#provisioned-concurrency).
+fn check_weights(world: &World, alias: Option<&Value>) -> Result<(), Fault> {
+    let weighted = alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
+    if weighted && world.enforces(AwsRule::ProvisionedWeights) {
+        return Err(invalid("Alias with weights can not be used with Provisioned Concurrency"));
+    }
+    Ok(())
 }
 
 fn check_version(call: &Call, configuration: &Value) -> Result<(), Fault> {
@@ -58,15 +65,19 @@ fn check_once(call: &Call, place: &Place, name: &str, qualifier: &str, version: 
     Ok(())
 }
 
-/// Writes the configuration as it is at first, and begins to allocate.
-fn begin(
-    seed: &str,
-    place: &Place,
-    name: &str,
-    qualifier: &str,
-    version: &str,
+/// Where concurrency is wanted, and how much.
+struct Wanted<'a> {
+    name: &'a str,
+    qualifier: &'a str,
+    version: &'a str,
+    /// The version that an alias comes from.
+    from: Option<&'a str>,
     count: u64,
-) -> Result<Value, Fault> {
+}
+
+/// Writes the configuration as it is at first, and begins to allocate.
+fn begin(seed: &str, place: &Place, wanted: &Wanted<'_>) -> Result<Value, Fault> {
+    let Wanted { name, qualifier, version, from, count } = *wanted;
     let document = json!({
         "FunctionArn": place.arn(name, Some(qualifier)),
         "RequestedProvisionedConcurrentExecutions": count,
@@ -75,6 +86,7 @@ fn begin(
         "Status": "IN_PROGRESS",
         "LastModified": place.timestamp(),
         "Version": version,
+        "From": from,
         "Token": place.revision(seed),
     });
     place.provisioned().put(&key(name, qualifier), document.clone())?;
@@ -103,10 +115,15 @@ fn allocate(place: &Place, name: String, qualifier: String, document: Value) {
             }
         };
         let written = place.provisioned().update(&key(&name, &qualifier), |entry| {
-            if entry.doc["Token"] == document["Token"] {
+            let is_newest = entry.doc["Token"] == document["Token"];
+            if is_newest {
                 merge(&mut entry.doc, end);
             }
-            Ok(())
+            Ok(is_newest && entry.doc["Status"] == "READY")
+        });
+        let written = written.and_then(|ready| match document["From"].as_str() {
+            Some(from) if ready == Some(true) => moved(&place, &key(&name, &qualifier), from),
+            _ => Ok(()),
         });
         if let Err(fault) = written {
             tracing::warn!(
@@ -116,6 +133,22 @@ fn allocate(place: &Place, name: String, qualifier: String, document: Value) {
             );
         }
     });
+}
+
+/// The weights of an alias that is moving: all calls still go where they went.
+fn moving(from: &str) -> Value {
+    json!({"AdditionalVersionWeights": {from: 1.0}})
+}
+
+/// Ends a move. One that failed leaves its weights behind.
+fn moved(place: &Place, alias: &str, from: &str) -> Result<(), Fault> {
+    let ended = place.aliases().update(alias, |entry| {
+        if entry.doc["RoutingConfig"] == moving(from) {
+            merge(&mut entry.doc, json!({"RoutingConfig": null}));
+        }
+        Ok(())
+    });
+    ended.map(|_| ())
 }
 
 /// Asks for a number of environments of a version; one that is gone needs none.
@@ -177,9 +210,10 @@ pub fn provision(
     let place = Place { world: Arc::clone(world), region: region.to_owned() };
     let key = key(name, qualifier);
     let document = place.provisioned().get(&key).ok_or_else(not_configured)?;
+    check_weights(world, place.aliases().get(&key).as_ref())?;
     concurrency::check_provisioned(&place, name, &key, count)?;
     let version = document["Version"].as_str().unwrap_or_default();
-    begin("auto scaling", &place, name, qualifier, version, count).map(|_| ())
+    begin("auto scaling", &place, &Wanted { name, qualifier, version, from: None, count }).map(|_| ())
 }
 
 fn not_configured() -> Fault {
@@ -206,7 +240,7 @@ pub(super) fn list(call: &Call) -> Result<Reply, Fault> {
 fn shown(document: Value, with_arn: bool) -> Value {
     let mut document = document;
     if let Some(members) = document.as_object_mut() {
-        members.retain(|name, _| !["Version", "Token"].contains(&name.as_str()));
+        members.retain(|name, _| !["Version", "From", "Token"].contains(&name.as_str()));
         if !with_arn {
             members.remove("FunctionArn");
         }
@@ -246,7 +280,8 @@ pub(super) fn may_follow(
     check_once(call, place, name, alias, version)
 }
 
-/// Provisioned concurrency follows its alias: allocated on the new version, deallocated from the old one.
+/// Provisioned concurrency follows its alias: allocated on the new version, deallocated from the old one. Until the
+/// new version has it, the alias has weights that Lambda sets (docs/aws/lambda.md#provisioned-concurrency).
 pub(super) fn follow(
     call: &Call,
     place: &Place,
@@ -257,8 +292,16 @@ pub(super) fn follow(
     let Some(before) = place.provisioned().get(&key(name, alias)) else { return Ok(()) };
     let version = moved["FunctionVersion"].as_str().unwrap_or_default();
     let count = before["RequestedProvisionedConcurrentExecutions"].as_u64().unwrap_or_default();
-    begin(&call.request_id, place, name, alias, version, count)?;
-    release(place, name, before["Version"].as_str().unwrap_or_default());
+    let old = before["Version"].as_str().unwrap_or_default();
+    let from = call.world.enforces(AwsRule::AliasShifts).then_some(old);
+    if let Some(from) = from {
+        place.aliases().update(&key(name, alias), |entry| {
+            entry.doc["RoutingConfig"] = moving(from);
+            Ok(())
+        })?;
+    }
+    begin(&call.request_id, place, &Wanted { name, qualifier: alias, version, from, count })?;
+    release(place, name, old);
     Ok(())
 }
 

@@ -18,13 +18,6 @@ use events::Event;
 const GROUPS: &str = "logs.group";
 const STREAMS: &str = "logs.stream";
 
-const GROUP: Rule = Rule::ANY.length(1, 512).pattern("[\\.\\-_/#A-Za-z0-9]+");
-const STREAM: Rule = Rule::ANY.length(1, 512).pattern("[^:*]*");
-const GROUP_NAME: Rule = GROUP.at("logGroupName").required();
-const STREAM_NAME: Rule = STREAM.at("logStreamName").required();
-const RESOURCE_ARN: Rule = Rule::ANY.at("resourceArn").required().length(1, 1011);
-const LIST_LIMIT: Rule = Rule::ANY.at("limit").range(1, 50);
-const EVENT_LIMIT: Rule = Rule::ANY.at("limit").range(1, 10_000);
 /// The retention periods that AWS offers, in days (docs/aws/cloudwatch-logs.md#retention).
 const RETENTION: Rule = Rule::ANY.at("retentionInDays").required().one_of(&[
     "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096",
@@ -37,43 +30,20 @@ pub const API: Api = Api {
     target: "Logs_20140328",
     invalid: "InvalidParameterException",
     operations: &[
-        op("CreateLogGroup", &[GROUP_NAME], groups::create_log_group),
-        op("DeleteLogGroup", &[GROUP_NAME], groups::delete_log_group),
-        op("PutRetentionPolicy", &[GROUP_NAME, RETENTION], groups::put_retention_policy),
-        op("DeleteRetentionPolicy", &[GROUP_NAME], groups::delete_retention_policy),
-        op("DescribeLogGroups", &[GROUP.at("logGroupNamePrefix"), LIST_LIMIT], groups::describe_log_groups),
-        op("CreateLogStream", &[GROUP_NAME, STREAM_NAME], groups::create_log_stream),
-        op("DeleteLogStream", &[GROUP_NAME, STREAM_NAME], groups::delete_log_stream),
-        op(
-            "DescribeLogStreams",
-            &[
-                GROUP.at("logGroupName"),
-                STREAM.at("logStreamNamePrefix"),
-                Rule::ANY.at("orderBy").one_of(&["LogStreamName", "LastEventTime"]),
-                LIST_LIMIT,
-            ],
-            groups::describe_log_streams,
-        ),
-        op(
-            "TagResource",
-            &[RESOURCE_ARN, Rule::ANY.at("tags").required().length(1, 50)],
-            groups::tag_resource,
-        ),
-        op("UntagResource", &[RESOURCE_ARN, Rule::ANY.at("tagKeys").required()], groups::untag_resource),
-        op("ListTagsForResource", &[RESOURCE_ARN], groups::list_tags_for_resource),
-        op(
-            "PutLogEvents",
-            &[
-                GROUP_NAME,
-                STREAM_NAME,
-                Rule::ANY.at("logEvents").required().length(1, 10_000),
-                Rule::ANY.at("logEvents[].timestamp").required().range(0, i64::MAX),
-                Rule::ANY.at("logEvents[].message").required().length(1, usize::MAX),
-            ],
-            put_log_events,
-        ),
-        op("GetLogEvents", &[GROUP.at("logGroupName"), STREAM_NAME, EVENT_LIMIT], read::get_log_events),
-        op("FilterLogEvents", &[GROUP.at("logGroupName"), EVENT_LIMIT], read::filter_log_events),
+        op("CreateLogGroup", &[], groups::create_log_group),
+        op("DeleteLogGroup", &[], groups::delete_log_group),
+        op("PutRetentionPolicy", &[RETENTION], groups::put_retention_policy),
+        op("DeleteRetentionPolicy", &[], groups::delete_retention_policy),
+        op("DescribeLogGroups", &[], groups::describe_log_groups),
+        op("CreateLogStream", &[], groups::create_log_stream),
+        op("DeleteLogStream", &[], groups::delete_log_stream),
+        op("DescribeLogStreams", &[], groups::describe_log_streams),
+        op("TagResource", &[], groups::tag_resource),
+        op("UntagResource", &[], groups::untag_resource),
+        op("ListTagsForResource", &[], groups::list_tags_for_resource),
+        op("PutLogEvents", &[], put_log_events),
+        op("GetLogEvents", &[], read::get_log_events),
+        op("FilterLogEvents", &[], read::filter_log_events),
     ],
 };
 

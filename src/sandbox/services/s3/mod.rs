@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
-use hyper::header::{DATE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue};
 use hyper::http::request::Parts;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -43,6 +43,8 @@ use self::wire::Wire;
 use crate::call::Fault;
 use crate::counters::Visit;
 use crate::guard;
+use crate::model;
+use crate::protocol::constraint::Rule;
 use crate::protocol::{self, BodyError, Request, Response};
 use crate::rules::AwsRule;
 use crate::world::World;
@@ -67,6 +69,10 @@ impl protocol::Service for Service {
         "s3"
     }
 
+    fn operations(&self) -> Vec<(&'static str, &'static [Rule])> {
+        INPUTS.iter().filter_map(|input| Some((input.strip_suffix("Input")?, &[][..]))).collect()
+    }
+
     fn claims(&self, _: &Parts) -> bool {
         // Nothing in an unsigned request says that it is for S3; the server gives it those that nobody claims.
         false
@@ -74,6 +80,7 @@ impl protocol::Service for Service {
 
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
+            let visit = request.extensions().get::<Arc<Visit>>().cloned();
             let answer = match wire::prepare(request).await {
                 Ok((request, rest)) => {
                     let answer = self.0.call(request).await;
@@ -84,6 +91,14 @@ impl protocol::Service for Service {
             };
             let answer = answer.or_else(|fault| S3Error::from(fault).to_http_response());
             let mut answer = match answer {
+                Ok(refused) if refused.status().as_u16() >= 400 => rewrite(refused, refusal::finished).await,
+                Ok(list)
+                    if visit.is_some_and(|visit| {
+                        visit.operation().is_some_and(|name| name.starts_with("List"))
+                    }) =>
+                {
+                    rewrite(list, wire::with_references).await
+                }
                 Ok(answer) => answer.map(|body| body.map_err(BodyError::from).boxed_unsync()),
                 Err(_) => protocol::respond(500, "application/xml", ""),
             };
@@ -98,6 +113,18 @@ impl protocol::Service for Service {
             answer
         })
     }
+}
+
+/// Changes the text of an answer. Refusals and lists are small.
+async fn rewrite(answer: s3s::HttpResponse, change: impl Fn(&str) -> String) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let bytes = body.collect().await.map(|collected| collected.to_bytes()).unwrap_or_default();
+    let body = match std::str::from_utf8(&bytes) {
+        Ok(xml) if !xml.is_empty() => change(xml).into(),
+        _ => bytes,
+    };
+    head.headers.remove(CONTENT_LENGTH);
+    hyper::Response::from_parts(head, protocol::full(body))
 }
 
 /// What every operation gets besides its input.
@@ -207,10 +234,11 @@ impl S3Access for Gate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let operation = cx.s3_op().name().to_owned();
         let unsupported = NOT_HERE.iter().find(|name| cx.headers().contains_key(**name));
-        let unchecked = !["content-md5", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"]
-            .iter()
-            .any(|name| cx.headers().contains_key(*name))
-            && !cx.headers().keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
+        let unchecked =
+            !["content-md5", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm", "x-amz-trailer"]
+                .iter()
+                .any(|name| cx.headers().contains_key(*name))
+                && !cx.headers().keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
         let wire: Wire = cx.extensions_mut().get().cloned().unwrap_or_default();
         let visit: Option<Arc<Visit>> = cx.extensions_mut().get().cloned();
         let method = cx.method().clone();
@@ -228,8 +256,8 @@ impl S3Access for Gate {
             if !INPUTS.iter().any(|input| input.strip_suffix("Input") == Some(&operation)) {
                 return Err(Fault::not_implemented("s3", &operation));
             }
-            // docs/aws/s3.md#deleting-many-objects
-            if operation == "DeleteObjects" && unchecked && self.0.enforces(AwsRule::S3DeleteNeedsChecksum) {
+            let needed = model::needs_checksum("s3", &operation);
+            if needed && unchecked && self.0.enforces(AwsRule::S3NeedsChecksum) {
                 let message = "Missing required header for this request: Content-MD5";
                 return Err(Fault::new(400, "InvalidRequest", message));
             }

@@ -5,6 +5,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use s3s::{S3Error, S3ErrorCode};
 
 use crate::call::Fault;
+use crate::protocol::query;
 
 impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {
@@ -34,6 +35,42 @@ fn headers_of_xml(pairs: impl Iterator<Item = (HeaderName, HeaderValue)>) -> Hea
     pairs.chain([content_type]).collect()
 }
 
+/// What S3 says of codes for which `s3s` has no words
+/// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+const WORDS: &[(&str, &str)] = &[
+    (
+        "BadDigest",
+        "The Content-MD5 or checksum value that you specified did not match what the server received.",
+    ),
+    ("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size."),
+    ("InvalidArgument", "Invalid Argument"),
+    ("InvalidBucketName", "The specified bucket is not valid."),
+    ("InvalidDigest", "The Content-MD5 or checksum value that you specified is not valid."),
+    ("InvalidRange", "The requested range is not satisfiable"),
+    ("InvalidURI", "Couldn't parse the specified URI."),
+    ("KeyTooLongError", "Your key is too long"),
+    ("MalformedXML", MALFORMED_XML),
+    ("MethodNotAllowed", "The specified method is not allowed against this resource."),
+    ("MissingContentLength", "You must provide the Content-Length HTTP header."),
+    ("NotImplemented", "A header or query you provided requested a function that is not implemented."),
+];
+
+/// A refusal as it goes out: with a message, and without the characters that XML cannot hold, which come from keys
+/// and values of the request.
+pub fn finished(xml: &str) -> String {
+    let mut xml = query::writable(xml).into_owned();
+    let code =
+        xml.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    let words =
+        WORDS.iter().find(|(known, _)| Some(*known) == code).map_or("Invalid Request", |(_, words)| words);
+    if !xml.contains("<Message>")
+        && let Some(at) = xml.find("</Code>").map(|at| at + "</Code>".len())
+    {
+        xml.insert_str(at, &format!("<Message>{words}</Message>"));
+    }
+    xml
+}
+
 pub fn no_such_key() -> Fault {
     Fault::new(404, "NoSuchKey", "The specified key does not exist.")
 }
@@ -54,7 +91,25 @@ pub fn invalid_request(message: impl Into<String>) -> Fault {
     Fault::new(400, "InvalidRequest", message)
 }
 
+const MALFORMED_XML: &str =
+    "The XML you provided was not well-formed or did not validate against our published schema";
+
 pub fn malformed_xml() -> Fault {
-    let message = "The XML you provided was not well-formed or did not validate against our published schema";
-    Fault::new(400, "MalformedXML", message)
+    Fault::new(400, "MalformedXML", MALFORMED_XML)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_a_message_and_is_xml() {
+        let bare = "<?xml version=\"1.0\"?><Error><Code>KeyTooLongError</Code></Error>";
+        assert!(
+            finished(bare)
+                .ends_with("<Code>KeyTooLongError</Code><Message>Your key is too long</Message></Error>")
+        );
+        let told = "<Error><Code>NoSuchKey</Code><Message>a\u{0}b</Message></Error>";
+        assert_eq!(finished(told), "<Error><Code>NoSuchKey</Code><Message>a\u{fffd}b</Message></Error>");
+    }
 }

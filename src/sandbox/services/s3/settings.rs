@@ -100,7 +100,8 @@ changes! {
         bucket.versioning = match input.versioning_configuration.status.as_ref().map(|status| status.as_str()) {
             Some(dto::BucketVersioningStatus::ENABLED) => Versioning::Enabled,
             Some(dto::BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
-            _ => {
+            Some(_) => return Err(malformed_xml()),
+            None => {
                 let message = "The Versioning element must be specified";
                 return Err(Fault::new(400, "IllegalVersioningConfigurationException", message));
             }
@@ -143,6 +144,9 @@ changes! {
     };
     put_ownership(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput: |bucket, input, _| {
         let [rule] = input.ownership_controls.rules.as_slice() else { return Err(malformed_xml()) };
+        if !OWNERSHIPS.contains(&rule.object_ownership.as_str()) {
+            return Err(malformed_xml());
+        }
         rule.object_ownership.as_str().clone_into(&mut bucket.ownership);
         Ok(())
     };
@@ -171,6 +175,8 @@ fn check_encryption(configuration: &dto::ServerSideEncryptionConfiguration) -> R
         _ => Err(malformed_xml()),
     }
 }
+
+const OWNERSHIPS: &[&str] = &["BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"];
 
 const MOST_RULES: usize = 1_000;
 

@@ -22,7 +22,7 @@ fn to_set(tags: Tags) -> dto::TagSet {
 /// A set with a key twice is refused rather than merged.
 fn checked(set: dto::TagSet) -> Result<Tags, Fault> {
     let count = set.len();
-    let tags = from_set(set);
+    let tags = from_set(set)?;
     if tags.len() < count {
         return Err(Fault::new(400, INVALID, "Cannot provide multiple Tags with the same key"));
     }

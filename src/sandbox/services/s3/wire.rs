@@ -16,6 +16,7 @@ use s3s::xml::{Deserialize as _, Deserializer};
 use tokio::sync::Mutex;
 
 use super::digest::Trailers;
+use super::refusal::malformed_xml;
 use crate::call::Fault;
 use crate::counters::Visit;
 use crate::protocol::scope::Scope;
@@ -186,22 +187,37 @@ fn may_create_bucket(head: &Parts) -> bool {
 
 /// Takes `<Tags>` out of a `CreateBucketConfiguration`.
 fn split_tags(body: Bytes) -> Result<(Bytes, Tags), Fault> {
-    let malformed = || Fault::new(400, "MalformedXML", "The XML you provided was not well-formed");
     let found = std::str::from_utf8(&body).ok().filter(|text| text.contains("<CreateBucketConfiguration"));
     let Some((before, rest)) = found.and_then(|text| text.split_once("<Tags>")) else {
         return Ok((body, Tags::new()));
     };
-    let (tags, after) = rest.split_once("</Tags>").ok_or_else(malformed)?;
+    let (tags, after) = rest.split_once("</Tags>").ok_or_else(malformed_xml)?;
     let document = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
     let mut xml = Deserializer::new(document.as_bytes());
-    let tagging = dto::Tagging::deserialize(&mut xml).map_err(|_| malformed())?;
+    let tagging = dto::Tagging::deserialize(&mut xml).map_err(|_| malformed_xml())?;
     let configuration = Bytes::from(format!("{before}{after}"));
-    Ok((configuration, from_set(tagging.tag_set)))
+    Ok((configuration, from_set(tagging.tag_set)?))
 }
 
-/// Reads the tags of S3's XML.
-pub fn from_set(set: dto::TagSet) -> Tags {
-    set.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+/// Control characters of keys as references, as S3 writes them when a list is not asked for with `encoding-type=url`.
+/// XML 1.0 has no such references: some readers take them, others fail (reported:
+/// https://github.com/basho/riak_cs/pull/1255).
+pub fn with_references(xml: &str) -> String {
+    let mut written = String::with_capacity(xml.len());
+    for c in xml.chars() {
+        match c {
+            '\t' | '\n' => written.push(c),
+            c if c < ' ' => written.push_str(&format!("&#x{:x};", u32::from(c))),
+            c => written.push(c),
+        }
+    }
+    written
+}
+
+/// Reads the tags of S3's XML, in which each has a key and a value.
+pub fn from_set(set: dto::TagSet) -> Result<Tags, Fault> {
+    let pair = |tag: dto::Tag| Some((tag.key?, tag.value?));
+    set.into_iter().map(|tag| pair(tag).ok_or_else(malformed_xml)).collect()
 }
 
 /// The bytes of a request as they come.

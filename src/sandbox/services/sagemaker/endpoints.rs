@@ -14,62 +14,8 @@ use crate::rules::AwsRule;
 use crate::services::autoscaling;
 use crate::world::World;
 
-const SIZES: &[&str] = &["INSTANCE_COUNT", "CAPACITY_PERCENT"];
-
-const BLUE_GREEN_TYPE: Rule = Rule::ANY
-    .at("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type")
-    .required()
-    .one_of(&["ALL_AT_ONCE", "CANARY", "LINEAR"]);
-const BLUE_GREEN_WAIT: Rule = Rule::ANY
-    .at("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds")
-    .required()
-    .range(0, 3_600);
-const TERMINATION_WAIT: Rule =
-    Rule::ANY.at("DeploymentConfig.BlueGreenUpdatePolicy.TerminationWaitInSeconds").range(0, 3_600);
-const EXECUTION_TIMEOUT: Rule = Rule::ANY
-    .at("DeploymentConfig.BlueGreenUpdatePolicy.MaximumExecutionTimeoutInSeconds")
-    .range(600, 28_800);
-const ROLLING_SIZE: Rule =
-    Rule::ANY.at("DeploymentConfig.RollingUpdatePolicy.MaximumBatchSize.Type").required().one_of(SIZES);
-const ROLLING_WAIT: Rule =
-    Rule::ANY.at("DeploymentConfig.RollingUpdatePolicy.WaitIntervalInSeconds").required().range(0, 3_600);
-const ALARMS: Rule = Rule::ANY.at("DeploymentConfig.AutoRollbackConfiguration.Alarms").length(1, 10);
-
-pub const CREATE: &[Rule] = &[
-    super::NAME.at("EndpointName").required(),
-    super::NAME.at("EndpointConfigName").required(),
-    BLUE_GREEN_TYPE,
-    BLUE_GREEN_WAIT,
-    TERMINATION_WAIT,
-    EXECUTION_TIMEOUT,
-    ROLLING_SIZE,
-    ROLLING_WAIT,
-    ALARMS,
-    Rule::ANY.at("Tags").length(0, 50),
-];
-
-pub const UPDATE: &[Rule] = &[
-    super::NAME.at("EndpointName").required(),
-    super::NAME.at("EndpointConfigName").required(),
-    Rule::ANY.at("ExcludeRetainedVariantProperties").length(0, 3),
-    Rule::ANY.at("ExcludeRetainedVariantProperties[].VariantPropertyType").required().one_of(&[
-        "DesiredInstanceCount",
-        "DesiredWeight",
-        "DataCaptureConfig",
-    ]),
-    BLUE_GREEN_TYPE,
-    BLUE_GREEN_WAIT,
-    TERMINATION_WAIT,
-    EXECUTION_TIMEOUT,
-    ROLLING_SIZE,
-    ROLLING_WAIT,
-    ALARMS,
-];
-
 pub const UPDATE_CAPACITIES: &[Rule] = &[
-    super::NAME.at("EndpointName").required(),
     Rule::ANY.at("DesiredWeightsAndCapacities").required().length(1, 10),
-    super::NAME.at("DesiredWeightsAndCapacities[].VariantName").required(),
     Rule::ANY.at("DesiredWeightsAndCapacities[].DesiredInstanceCount").range(1, i64::MAX),
 ];
 

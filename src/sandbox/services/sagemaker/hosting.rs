@@ -3,33 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::instances::Usage;
 use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, roles, work};
 use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
-
-const IMAGE: Rule = Rule::ANY.length(0, 255).pattern("[\\S]+");
-const DATA: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
-const MODES: &[&str] = &["SingleModel", "MultiModel"];
-
-pub const CREATE_MODEL: &[Rule] = &[
-    super::MODEL_NAME.at("ModelName").required(),
-    super::ROLE_ARN.at("ExecutionRoleArn"),
-    Rule::ANY.at("Containers").length(0, 15),
-    IMAGE.at("PrimaryContainer.Image"),
-    IMAGE.at("Containers[].Image"),
-    DATA.at("PrimaryContainer.ModelDataUrl"),
-    DATA.at("Containers[].ModelDataUrl"),
-    Rule::ANY.at("PrimaryContainer.Mode").one_of(MODES),
-    Rule::ANY.at("Containers[].Mode").one_of(MODES),
-    Rule::ANY.at("PrimaryContainer.Environment").length(0, 100),
-    Rule::ANY.at("Containers[].Environment").length(0, 100),
-    Rule::ANY.at("VpcConfig.SecurityGroupIds").required().length(1, 5),
-    Rule::ANY.at("VpcConfig.Subnets").required().length(1, 16),
-    Rule::ANY.at("Tags").length(0, 50),
-];
 
 pub async fn create_model(call: Call) -> Answer {
     let containers: Vec<&Value> =
@@ -100,30 +78,11 @@ pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
 }
 
 pub const CREATE_ENDPOINT_CONFIG: &[Rule] = &[
-    super::NAME.at("EndpointConfigName").required(),
-    Rule::ANY.at("ProductionVariants").required().length(1, 10),
-    super::NAME.at("ProductionVariants[].VariantName").required(),
     super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
-    Rule::ANY.at("ProductionVariants[].InitialInstanceCount").range(1, i64::MAX),
-    Rule::ANY.at("ProductionVariants[].VolumeSizeInGB").range(1, 512),
-    Rule::ANY.at("ProductionVariants[].ModelDataDownloadTimeoutInSeconds").range(60, 3_600),
-    Rule::ANY.at("ProductionVariants[].ContainerStartupHealthCheckTimeoutInSeconds").range(60, 3_600),
-    Rule::ANY.at("ProductionVariants[].VariantInstanceProvisionTimeoutInSeconds").range(300, 3_600),
     Rule::ANY
         .at("ProductionVariants[].ServerlessConfig.MemorySizeInMB")
         .required()
         .one_of(&["1024", "2048", "3072", "4096", "5120", "6144"]),
-    Rule::ANY.at("ProductionVariants[].ServerlessConfig.MaxConcurrency").required().range(1, 200),
-    Rule::ANY.at("ProductionVariants[].ServerlessConfig.ProvisionedConcurrency").range(1, 200),
-    Rule::ANY.at("DataCaptureConfig.InitialSamplingPercentage").required().range(0, 100),
-    Rule::ANY
-        .at("DataCaptureConfig.DestinationS3Uri")
-        .required()
-        .length(0, 512)
-        .pattern("(https|s3)://([^/])/?(.*)"),
-    Rule::ANY.at("DataCaptureConfig.CaptureOptions").required().length(1, 32),
-    super::ROLE_ARN.at("ExecutionRoleArn"),
-    Rule::ANY.at("Tags").length(0, 50),
 ];
 
 pub fn create_endpoint_config(call: &Call) -> Answer {
@@ -133,7 +92,7 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
         if variants[..index].iter().any(|earlier| earlier["VariantName"] == name) {
             return Err(invalid(format!("Duplicate variant name \"{name}\"")));
         }
-        check_variant(call, index, variant)?;
+        check_variant(call, variant)?;
         MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?;
     }
     let mut doc = ENDPOINT_CONFIG.document(call, json!({"EnableNetworkIsolation": false}));
@@ -145,18 +104,15 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
     ENDPOINT_CONFIG.create(call, doc)
 }
 
-/// Instances or serverless, not both, and types that hosting has
+/// Instances or serverless, not both
 /// (docs/aws/sagemaker-endpoints.md#endpoint-configurations).
-fn check_variant(call: &Call, index: usize, variant: &Value) -> Result<(), Fault> {
-    let path = format!("productionVariants.{}.member.instanceType", index + 1);
-    let instance_type = variant["InstanceType"].as_str();
-    match (instance_type, variant.get("ServerlessConfig")) {
+fn check_variant(call: &Call, variant: &Value) -> Result<(), Fault> {
+    match (variant["InstanceType"].as_str(), variant.get("ServerlessConfig")) {
         (Some(_), Some(_)) => return Err(invalid("InstanceType and ServerlessConfig exclude each other")),
         (None, None) => {
             return Err(invalid("InstanceType is required for a variant without ServerlessConfig"));
         }
-        (Some(instance_type), None) => {
-            Usage::Endpoint.offers(&call.world, instance_type, &path)?;
+        (Some(_), None) => {
             if variant["InitialInstanceCount"].is_null() {
                 return Err(invalid("InitialInstanceCount is required for a variant with an InstanceType"));
             }
@@ -167,9 +123,6 @@ fn check_variant(call: &Call, index: usize, variant: &Value) -> Result<(), Fault
                 return Err(invalid("ProvisionedConcurrency must not be greater than MaxConcurrency"));
             }
         }
-    }
-    if variant["InitialVariantWeight"].as_f64().is_some_and(|weight| weight < 0.0) {
-        return Err(invalid("InitialVariantWeight must not be negative"));
     }
     if !variant["ManagedInstanceScaling"].is_null() && call.world.enforces(AwsRule::ManagedInstanceScaling) {
         return Err(invalid("ManagedInstanceScaling is only supported for inference component endpoints."));

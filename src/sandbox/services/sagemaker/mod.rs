@@ -27,31 +27,9 @@ use crate::call::{Fault, op, op_async};
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 
-// Names (docs/aws/sagemaker.md#names).
-const JOB_NAME: Rule = Rule::ANY.length(1, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}");
-const NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}");
 const MODEL_NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?");
-const NOTEBOOK_NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
-const ROLE_ARN: Rule =
-    Rule::ANY.length(20, 2048).pattern("arn:aws[a-z\\-]*:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+");
 
-const JOB_NAMED: &[Rule] = &[JOB_NAME.at("TrainingJobName").required()];
-const MODEL_NAMED: &[Rule] = &[MODEL_NAME.at("ModelName").required()];
-const CONFIG_NAMED: &[Rule] = &[NAME.at("EndpointConfigName").required()];
-const ENDPOINT_NAMED: &[Rule] = &[NAME.at("EndpointName").required()];
-
-const LIST: &[Rule] = &[
-    Rule::ANY.at("MaxResults").range(1, 100),
-    Rule::ANY.at("NameContains").length(0, 63).pattern("[a-zA-Z0-9\\-]+"),
-    Rule::ANY.at("SortBy").one_of(&["Name", "CreationTime", "LastModifiedTime", "Status"]),
-    Rule::ANY.at("SortOrder").one_of(&["Ascending", "Descending"]),
-];
-
-const TAGGED: Rule = Rule::ANY
-    .at("ResourceArn")
-    .required()
-    .length(0, 256)
-    .pattern("arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+");
+const LIST: &[Rule] = &[Rule::ANY.at("NameContains").length(0, 63).pattern("[a-zA-Z0-9\\-]+")];
 
 /// Unknown names and taken names have a text per kind (docs/aws/sagemaker.md; notebooks as moto quotes them).
 const TRAINING_JOB: Kind = Kind {
@@ -183,53 +161,39 @@ pub const API: Api = Api {
     invalid: INVALID,
     operations: &[
         op("CreateTrainingJob", training::CREATE, training::create),
-        op("DescribeTrainingJob", JOB_NAMED, |call| TRAINING_JOB.describe(call)),
-        op("ListTrainingJobs", LIST, |call| TRAINING_JOB.list(call)),
-        op("StopTrainingJob", JOB_NAMED, training::stop),
-        op("DeleteTrainingJob", JOB_NAMED, training::delete),
-        op_async("CreateModel", hosting::CREATE_MODEL, |call| Box::pin(hosting::create_model(call))),
-        op("DescribeModel", MODEL_NAMED, |call| MODEL.describe(call)),
+        op("DescribeTrainingJob", &[], |call| TRAINING_JOB.describe(call)),
+        op("ListTrainingJobs", &[], |call| TRAINING_JOB.list(call)),
+        op("StopTrainingJob", &[], training::stop),
+        op("DeleteTrainingJob", &[], training::delete),
+        op_async("CreateModel", &[], |call| Box::pin(hosting::create_model(call))),
+        op("DescribeModel", &[], |call| MODEL.describe(call)),
         op("ListModels", LIST, |call| MODEL.list(call)),
-        op("DeleteModel", MODEL_NAMED, |call| MODEL.delete(call)),
+        op("DeleteModel", &[], |call| MODEL.delete(call)),
         op("CreateEndpointConfig", hosting::CREATE_ENDPOINT_CONFIG, hosting::create_endpoint_config),
-        op("DescribeEndpointConfig", CONFIG_NAMED, |call| ENDPOINT_CONFIG.describe(call)),
+        op("DescribeEndpointConfig", &[], |call| ENDPOINT_CONFIG.describe(call)),
         op("ListEndpointConfigs", LIST, |call| ENDPOINT_CONFIG.list(call)),
-        op("DeleteEndpointConfig", CONFIG_NAMED, |call| ENDPOINT_CONFIG.delete(call)),
-        op("CreateEndpoint", endpoints::CREATE, endpoints::create),
-        op("DescribeEndpoint", ENDPOINT_NAMED, |call| ENDPOINT.describe(call)),
+        op("DeleteEndpointConfig", &[], |call| ENDPOINT_CONFIG.delete(call)),
+        op("CreateEndpoint", &[], endpoints::create),
+        op("DescribeEndpoint", &[], |call| ENDPOINT.describe(call)),
         op("ListEndpoints", LIST, |call| ENDPOINT.list(call)),
-        op("UpdateEndpoint", endpoints::UPDATE, endpoints::update),
+        op("UpdateEndpoint", &[], endpoints::update),
         op("UpdateEndpointWeightsAndCapacities", endpoints::UPDATE_CAPACITIES, endpoints::update_capacities),
-        op("DeleteEndpoint", ENDPOINT_NAMED, endpoints::delete),
+        op("DeleteEndpoint", &[], endpoints::delete),
         op("CreateNotebookInstance", notebooks::CREATE, notebooks::create),
-        op("DescribeNotebookInstance", notebooks::NAMED, |call| NOTEBOOK.describe(call)),
+        op("DescribeNotebookInstance", &[], |call| NOTEBOOK.describe(call)),
         op("ListNotebookInstances", LIST, |call| NOTEBOOK.list(call)),
-        op("StartNotebookInstance", notebooks::NAMED, notebooks::start),
-        op("StopNotebookInstance", notebooks::NAMED, notebooks::stop),
+        op("StartNotebookInstance", &[], notebooks::start),
+        op("StopNotebookInstance", &[], notebooks::stop),
         op("UpdateNotebookInstance", notebooks::UPDATE, notebooks::update),
-        op("DeleteNotebookInstance", notebooks::NAMED, notebooks::delete),
-        op("CreatePresignedNotebookInstanceUrl", notebooks::PRESIGN, notebooks::presign),
-        op(
-            "CreateNotebookInstanceLifecycleConfig",
-            notebooks::LIFECYCLE_CONTENT,
-            notebooks::create_lifecycle_config,
-        ),
-        op("DescribeNotebookInstanceLifecycleConfig", notebooks::LIFECYCLE_NAMED, |call| {
-            LIFECYCLE_CONFIG.describe(call)
-        }),
+        op("DeleteNotebookInstance", &[], notebooks::delete),
+        op("CreatePresignedNotebookInstanceUrl", &[], notebooks::presign),
+        op("CreateNotebookInstanceLifecycleConfig", &[], notebooks::create_lifecycle_config),
+        op("DescribeNotebookInstanceLifecycleConfig", &[], |call| LIFECYCLE_CONFIG.describe(call)),
         op("ListNotebookInstanceLifecycleConfigs", LIST, |call| LIFECYCLE_CONFIG.list(call)),
-        op(
-            "UpdateNotebookInstanceLifecycleConfig",
-            notebooks::LIFECYCLE_CONTENT,
-            notebooks::update_lifecycle_config,
-        ),
-        op(
-            "DeleteNotebookInstanceLifecycleConfig",
-            notebooks::LIFECYCLE_NAMED,
-            notebooks::delete_lifecycle_config,
-        ),
-        op("AddTags", &[TAGGED, Rule::ANY.at("Tags").required().length(0, 50)], resource::add_tags),
-        op("DeleteTags", &[TAGGED, Rule::ANY.at("TagKeys").required().length(1, 50)], resource::delete_tags),
-        op("ListTags", &[TAGGED], resource::list_tags),
+        op("UpdateNotebookInstanceLifecycleConfig", &[], notebooks::update_lifecycle_config),
+        op("DeleteNotebookInstanceLifecycleConfig", &[], notebooks::delete_lifecycle_config),
+        op("AddTags", &[], resource::add_tags),
+        op("DeleteTags", &[], resource::delete_tags),
+        op("ListTags", &[], resource::list_tags),
     ],
 };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::instances::{Count, Usage, within_quota};
@@ -14,9 +16,6 @@ use crate::rules::AwsRule;
 use crate::store::{Entry, merge};
 use crate::world::World;
 
-const NAME: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceName").required();
-const LIFECYCLE: Rule = super::NOTEBOOK_NAME.at("NotebookInstanceLifecycleConfigName").required();
-const SWITCH: &[&str] = &["Enabled", "Disabled"];
 const PLATFORMS: &[&str] = &[
     "notebook-al1-v1",
     "notebook-al2-v1",
@@ -29,47 +28,10 @@ const IMDS: Rule = Rule::ANY
     .at("InstanceMetadataServiceConfiguration.MinimumInstanceMetadataServiceVersion")
     .required()
     .one_of(&["1", "2"]);
-const VOLUME: Rule = Rule::ANY.at("VolumeSizeInGB").range(5, 16_384);
 const PLATFORM: Rule = Rule::ANY.at("PlatformIdentifier").one_of(PLATFORMS);
-const ROOT_ACCESS: Rule = Rule::ANY.at("RootAccess").one_of(SWITCH);
-const REPOSITORIES: Rule = Rule::ANY.at("AdditionalCodeRepositories").length(0, 3);
 
-pub const NAMED: &[Rule] = &[NAME];
-pub const CREATE: &[Rule] = &[
-    NAME,
-    Rule::ANY.at("InstanceType").required(),
-    super::ROLE_ARN.at("RoleArn").required(),
-    Rule::ANY.at("SubnetId").length(0, 32).pattern("[-0-9a-zA-Z]+"),
-    Rule::ANY.at("SecurityGroupIds").length(0, 5),
-    super::NOTEBOOK_NAME.at("LifecycleConfigName"),
-    Rule::ANY.at("DirectInternetAccess").one_of(SWITCH),
-    VOLUME,
-    PLATFORM,
-    ROOT_ACCESS,
-    REPOSITORIES,
-    IMDS,
-    Rule::ANY.at("Tags").length(0, 50),
-];
-pub const UPDATE: &[Rule] = &[
-    NAME,
-    super::ROLE_ARN.at("RoleArn"),
-    super::NOTEBOOK_NAME.at("LifecycleConfigName"),
-    VOLUME,
-    PLATFORM,
-    ROOT_ACCESS,
-    REPOSITORIES,
-    IMDS,
-];
-pub const PRESIGN: &[Rule] = &[NAME, Rule::ANY.at("SessionExpirationDurationInSeconds").range(1_800, 43_200)];
-pub const LIFECYCLE_NAMED: &[Rule] = &[LIFECYCLE];
-pub const LIFECYCLE_CONTENT: &[Rule] = &[
-    LIFECYCLE,
-    Rule::ANY.at("OnCreate").length(0, 1),
-    Rule::ANY.at("OnCreate[].Content").length(1, 16_384),
-    Rule::ANY.at("OnStart").length(0, 1),
-    Rule::ANY.at("OnStart[].Content").length(1, 16_384),
-    Rule::ANY.at("Tags").length(0, 50),
-];
+pub const CREATE: &[Rule] = &[Rule::ANY.at("InstanceType").required(), PLATFORM, IMDS];
+pub const UPDATE: &[Rule] = &[PLATFORM, IMDS];
 
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -97,7 +59,6 @@ fn check_lifecycle_config(call: &Call) -> Result<(), Fault> {
 
 pub fn create(call: &Call) -> Answer {
     let instance_type = call.text("InstanceType");
-    Usage::Notebook.offers(&call.world, instance_type, "instanceType")?;
     check_platform(&call.world, &call.input["PlatformIdentifier"], "created")?;
     let offline = call.text("DirectInternetAccess") == "Disabled" && call.maybe("SubnetId").is_none();
     if offline && call.world.enforces(AwsRule::NotebookWithoutInternet) {
@@ -237,9 +198,6 @@ const DISASSOCIATED: &[(&str, &str)] = &[
 ];
 
 pub fn update(call: &Call) -> Answer {
-    if let Some(instance_type) = call.maybe("InstanceType") {
-        Usage::Notebook.offers(&call.world, instance_type, "instanceType")?;
-    }
     check_platform(&call.world, &call.input["PlatformIdentifier"], "made")?;
     check_lifecycle_config(call)?;
     NOTEBOOK.find(call)?;
@@ -285,12 +243,25 @@ pub fn presign(call: &Call) -> Answer {
     Ok(json!({"AuthorizedUrl": format!("https://{host}?authToken={token}")}))
 }
 
+/// The text is not AWS's.
+fn check_scripts(call: &Call) -> Result<(), Fault> {
+    let scripts = ["OnCreate", "OnStart"].into_iter().flat_map(|member| call.list(member));
+    let is_base64 =
+        |script: &Value| script["Content"].as_str().is_none_or(|text| STANDARD.decode(text).is_ok());
+    if !scripts.into_iter().all(is_base64) && call.world.enforces(AwsRule::LifecycleBase64) {
+        return Err(invalid("The Content of a lifecycle hook must be a base64-encoded string"));
+    }
+    Ok(())
+}
+
 pub fn create_lifecycle_config(call: &Call) -> Answer {
+    check_scripts(call)?;
     let doc = LIFECYCLE_CONFIG.document(call, json!({"LastModifiedTime": call.timestamp()}));
     LIFECYCLE_CONFIG.create(call, doc)
 }
 
 pub fn update_lifecycle_config(call: &Call) -> Answer {
+    check_scripts(call)?;
     let now = call.timestamp();
     LIFECYCLE_CONFIG.update(call, |entry| {
         for member in ["OnCreate", "OnStart"] {

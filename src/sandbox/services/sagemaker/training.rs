@@ -15,63 +15,18 @@ use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
 
-const S3_URI: Rule = Rule::ANY.length(0, 1024).pattern("(https|s3)://([^/]+)/?(.*)");
-const INPUT_MODES: &[&str] = &["Pipe", "File", "FastFile"];
-
 /// The newest model requires less, for serverless jobs; an ordinary job still needs all of these
 /// (docs/aws/sagemaker-training.md#creating-a-job).
 pub const CREATE: &[Rule] = &[
-    super::JOB_NAME.at("TrainingJobName").required(),
-    super::ROLE_ARN.at("RoleArn").required(),
-    Rule::ANY.at("HyperParameters").length(0, 100),
     Rule::ANY.at("AlgorithmSpecification").required(),
-    Rule::ANY.at("AlgorithmSpecification.TrainingImage").length(0, 255),
-    Rule::ANY.at("AlgorithmSpecification.TrainingInputMode").required().one_of(INPUT_MODES),
-    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions").length(0, 40),
-    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions[].Name").required().length(1, 255),
-    Rule::ANY.at("AlgorithmSpecification.MetricDefinitions[].Regex").required().length(1, 500),
-    Rule::ANY.at("AlgorithmSpecification.ContainerEntrypoint").length(1, 100),
-    Rule::ANY.at("AlgorithmSpecification.ContainerEntrypoint[]").length(0, 256),
-    Rule::ANY.at("AlgorithmSpecification.ContainerArguments").length(1, 100),
-    Rule::ANY.at("AlgorithmSpecification.ContainerArguments[]").length(0, 256),
-    Rule::ANY.at("InputDataConfig").length(1, 20),
-    Rule::ANY.at("InputDataConfig[].ChannelName").required().length(1, 64).pattern("[A-Za-z0-9\\.\\-_]+"),
-    Rule::ANY.at("InputDataConfig[].DataSource").required(),
-    Rule::ANY.at("InputDataConfig[].DataSource.S3DataSource.S3DataType").required().one_of(&[
-        "ManifestFile",
-        "S3Prefix",
-        "AugmentedManifestFile",
-        "Converse",
-    ]),
-    S3_URI.at("InputDataConfig[].DataSource.S3DataSource.S3Uri").required(),
-    Rule::ANY
-        .at("InputDataConfig[].DataSource.S3DataSource.S3DataDistributionType")
-        .one_of(&["FullyReplicated", "ShardedByS3Key"]),
-    Rule::ANY.at("InputDataConfig[].CompressionType").one_of(&["None", "Gzip"]),
-    Rule::ANY.at("InputDataConfig[].InputMode").one_of(INPUT_MODES),
-    Rule::ANY.at("OutputDataConfig").required(),
-    S3_URI.at("OutputDataConfig.S3OutputPath").required(),
-    Rule::ANY.at("OutputDataConfig.CompressionType").one_of(&["GZIP", "NONE"]),
     Rule::ANY.at("ResourceConfig").required(),
     Rule::ANY.at("ResourceConfig.InstanceType").required(),
     Rule::ANY.at("ResourceConfig.InstanceCount").required().range(1, i64::MAX),
-    Rule::ANY.at("ResourceConfig.VolumeSizeInGB").range(1, i64::MAX),
-    Rule::ANY.at("ResourceConfig.KeepAlivePeriodInSeconds").range(0, 21_600),
     Rule::ANY.at("StoppingCondition").required(),
     Rule::ANY.at("StoppingCondition.MaxRuntimeInSeconds").range(1, 2_419_200),
-    Rule::ANY.at("StoppingCondition.MaxWaitTimeInSeconds").range(1, i64::MAX),
-    Rule::ANY.at("StoppingCondition.MaxPendingTimeInSeconds").range(1_800, 2_419_200),
-    S3_URI.at("CheckpointConfig.S3Uri").required(),
-    Rule::ANY.at("RetryStrategy.MaximumRetryAttempts").required().range(1, 30),
-    Rule::ANY.at("Environment").length(0, 100),
-    Rule::ANY.at("VpcConfig.SecurityGroupIds").required().length(1, 5),
-    Rule::ANY.at("VpcConfig.Subnets").required().length(1, 16),
-    Rule::ANY.at("Tags").length(0, 50),
 ];
 
 pub fn create(call: &Call) -> Answer {
-    check_texts(&call.input["HyperParameters"], "hyperParameters", 256, 2_500)?;
-    check_texts(&call.input["Environment"], "environment", 512, 512)?;
     check_algorithm(call)?;
     check_channels(call)?;
     check_resources(call)?;
@@ -109,26 +64,6 @@ fn job(call: &Call) -> Job {
     Job::new(&call.world, &call.region, call.text("TrainingJobName"))
 }
 
-/// Maps hold texts only: a number is refused before anything is looked at, as the protocol has it
-/// (docs/aws/sagemaker-training.md#creating-a-job).
-fn check_texts(map: &Value, path: &str, longest_key: usize, longest: usize) -> Result<(), Fault> {
-    for (key, value) in map.as_object().into_iter().flatten() {
-        let Some(text) = value.as_str() else {
-            let message = format!("the value of '{key}' in {path} can not be converted to an String");
-            return Err(Fault::new(400, "SerializationException", message));
-        };
-        for (part, most) in [(key.as_str(), longest_key), (text, longest)] {
-            if part.chars().count() > most {
-                return Err(invalid(format!(
-                    "1 validation error detected: Value at '{path}' failed to satisfy constraint: Map value must \
-                     satisfy constraint: [Member must have length less than or equal to {most}] for key {key}"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
 fn check_algorithm(call: &Call) -> Result<(), Fault> {
     let algorithm = &call.input["AlgorithmSpecification"];
     match (algorithm["TrainingImage"].as_str(), algorithm["AlgorithmName"].as_str()) {
@@ -163,7 +98,6 @@ fn check_channels(call: &Call) -> Result<(), Fault> {
 fn check_resources(call: &Call) -> Result<(), Fault> {
     let resources = &call.input["ResourceConfig"];
     let instance_type = resources["InstanceType"].as_str().unwrap_or_default();
-    Usage::Training.offers(&call.world, instance_type, "resourceConfig.instanceType")?;
     if resources["VolumeSizeInGB"].is_null() && !has_own_disk(instance_type) {
         return Err(invalid(format!("VolumeSizeInGB is required for instance type {instance_type}")));
     }

@@ -23,7 +23,10 @@ async fn models_and_configurations_are_checked_when_made() {
         ),
         (json!({"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2}}), "exclude each other"),
         (json!({"InitialInstanceCount": null}), "InitialInstanceCount is required"),
-        (json!({"InitialVariantWeight": -1.0}), "must not be negative"),
+        (
+            json!({"InitialVariantWeight": -1.0}),
+            "initialVariantWeight' failed to satisfy constraint: Member must have value greater than or equal to 0",
+        ),
     ] {
         let config = json!({"EndpointConfigName": "c", "ProductionVariants": [with(variant.clone(), patch)]});
         let error = bench.ask("CreateEndpointConfig", config).await.unwrap_err();
