@@ -262,7 +262,7 @@ async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &
     for (step, set) in sets.into_iter().enumerate() {
         let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
         let physical = set.spec.uri();
-        events.send(Event::StepStarted { step, target: target.clone(), op, physical });
+        events.send(Event::StepStarted { step, target: target.clone(), op, physical, contents: None });
         let (path, use_as) = (&set.spec.path, set.spec.use_as());
         let mut tree = session.world.inputs.take(path, &use_as).expect("the session has read it");
         let ended = {

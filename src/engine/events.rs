@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Calls;
-use crate::domain::{Code, ResourceId};
+use crate::domain::{Code, Contents, ResourceId};
 use crate::plan::{StepId, Verb};
 
 /// One thing that happened. Field names are part of the JSON output: append-only.
@@ -21,6 +21,9 @@ pub enum Event {
         target: ResourceId,
         op: Verb,
         physical: String,
+        /// Objects and bytes that lie in it, where it is a delete: `ours` go.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        contents: Option<Contents>,
     },
     /// Sent at each look while AWS works, so that long waits are never silent.
     StepWaiting {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::events::ms;
 use super::{Cause, Event, LeaseLost, OpCx, OpError, RunResult, StepResult, World};
-use crate::domain::ResourceId;
+use crate::domain::{Contents, ResourceId};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::resources::Registry;
 
@@ -77,7 +77,7 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
                     finish(world, step, StepResult::NotStarted, 0);
                     ended.insert(step.id, Ground::Stopped);
                 } else {
-                    running.push(perform(step, registry, world));
+                    running.push(perform(step, plan.contents.get(&step.target), registry, world));
                 }
             }
         }
@@ -120,12 +120,15 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
 
 async fn perform<'a>(
     step: &'a Step,
+    contents: Option<&'a Contents>,
     registry: &'a Registry,
     world: &'a World,
 ) -> (&'a Step, Result<(), OpError>, u64) {
     let start = Instant::now();
     let (target, op) = (step.target.clone(), step.op.verb());
-    world.events.send(Event::StepStarted { step: step.id, target, op, physical: step.physical.clone() });
+    let contents = contents.filter(|_| op.removes()).cloned();
+    let physical = step.physical.clone();
+    world.events.send(Event::StepStarted { step: step.id, target, op, physical, contents });
     let cx = OpCx { world, step: step.id, target: step.target.clone() };
     let driver = registry.of(step.target.kind);
     let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));

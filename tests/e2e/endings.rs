@@ -91,3 +91,17 @@ fn a_saved_plan_must_still_be_true_under_the_lease() {
     // Done, so it is not what would be done.
     assert_eq!(world.run(saved).ended(1).error_code(), "E216");
 }
+
+/// Nobody is shown a plan where nobody is asked: the events say how much goes.
+#[test]
+fn the_events_of_a_destroy_count_what_goes() {
+    let world = world();
+    let _beside = Beside::start(&world, &[]);
+    world.write("opsctl.toml", &format!("{CONFIG}\n[data.things]\npath = \"things\"\n"));
+    world.write("things/a.txt", "four");
+    let _ = world.run(DEPLOY).success();
+    let ran = world.run(["destroy", "--yes", "-o", "json"]).success();
+    let ours = |event: &Value| event["contents"]["ours"]["objects"].as_u64();
+    let counted: Vec<u64> = ran.events().iter().filter_map(ours).collect();
+    assert!(counted.iter().any(|n| *n > 0), "{ran}");
+}
