@@ -31,7 +31,7 @@ pub struct Account {
 /// Something about the account that could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
-    /// The rule that can not be evaluated for it; IAM903 when it may concern any.
+    /// The rule that cannot be evaluated for it; IAM903 when it may concern any.
     pub rule: &'static str,
     /// The ARN or name it is about, empty for the account as a whole.
     pub resource: String,

@@ -215,7 +215,7 @@ fn ignored(role: &Role, rule: &Rule, now: Instant) -> Option<String> {
     let value = role.tag("opsctl:ignore")?;
     let words = || value.split([' ', ',', ';', '/']).filter(|word| !word.is_empty());
     let until = words().find_map(|word| word.strip_prefix("until="));
-    // A limit that can not be read is no license to ignore for ever.
+    // A limit that cannot be read is no license to ignore forever.
     if until.is_some_and(|day| Instant::parse(day).is_none_or(|day| day < now)) {
         return None;
     }

@@ -44,7 +44,7 @@ pub struct Entry {
     pub expires: Option<String>,
 }
 
-/// Why a baseline can not be used.
+/// Why a baseline cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     #[error("the baseline is not valid: {0}")]
@@ -59,7 +59,7 @@ impl Baseline {
     /// Reads a baseline file.
     ///
     /// # Errors
-    /// When it is not TOML of this shape, or a day can not be read: an entry must not live on by a typing error.
+    /// When it is not TOML of this shape, or a day cannot be read: an entry must not live on by a typing error.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let baseline: Self = toml::from_str(text)?;
         for entry in &baseline.accepted {

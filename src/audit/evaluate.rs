@@ -75,7 +75,7 @@ impl Grant {
             && (named || other.actions.is_subset(&self.unlimited))
     }
 
-    /// The statement as it reads for one caller; `None` when it can not apply to it.
+    /// The statement as it reads for one caller; `None` when it cannot apply to it.
     fn of(&self, caller: Caller<'_>) -> Option<Self> {
         if !self.depends {
             return Some(self.clone());
@@ -177,7 +177,7 @@ pub struct Effective {
     pub allows: Vec<Sourced>,
     pub denies: Vec<Sourced>,
     pub ceiling: Ceiling,
-    /// Statements that can not apply to the role: they are over, or for somebody else.
+    /// Statements that cannot apply to the role: they are over, or for somebody else.
     pub void: Vec<Sourced>,
     /// Policies whose document is missing or malformed, and why: what they grant is unknown.
     pub unreadable: Vec<(String, String)>,

@@ -62,7 +62,7 @@ pub fn explain(
         lines.push(format!("{}{reach}", sourced.evidence(action)));
     }
     for sourced in effective.void.iter().filter(names) {
-        lines.push(format!("{} (its condition can not hold for the role now)", sourced.evidence(action)));
+        lines.push(format!("{} (its condition cannot hold for the role now)", sourced.evidence(action)));
     }
     match &effective.ceiling {
         Ceiling::None => {}

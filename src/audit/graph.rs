@@ -176,7 +176,7 @@ impl Graph {
             entries_account: false,
             admin: false,
             of_machines: false,
-            // Service-linked roles and those of Identity Center can not be edited.
+            // Service-linked roles and those of Identity Center cannot be edited.
             rewritable: !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter),
         };
         for entry in trust::entries(&trust::admissions(role, engine.now), account) {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// A list whose entries are read one by one: one that can not be read does not take the others with it.
+/// A list whose entries are read one by one: one that cannot be read does not take the others with it.
 #[derive(Debug)]
 pub struct Lenient<T> {
     pub items: Vec<T>,

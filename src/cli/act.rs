@@ -72,7 +72,7 @@ fn print(
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;
         note_written(session.config.document.folder(), file);
-        ui.say(&format!("Saved. `opsctl deploy --plan {}` does exactly this.", file.display()));
+        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
@@ -148,7 +148,7 @@ pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result
             codes::UNKNOWN_NAME,
             Exit::Usage,
             message,
-            "config/opsctl.toml shows how to add one",
+            "the file that `opsctl init` writes shows how to add one",
         ));
     }
     Ok(desired)
@@ -177,10 +177,15 @@ fn refused(session: &Session, refusal: Refusal) -> Failure {
         }
         Refusal::Changed(different) => {
             let message = format!(
-                "it changed since it was shown, and nothing was done: now it would be {}",
+                "the plan changed since it was shown, so nothing was done; it would now be {}",
                 few(&different)
             );
-            Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "look again, and decide again")
+            Failure::said(
+                codes::CHANGED_MEANWHILE,
+                Exit::Failed,
+                message,
+                "run the command again and review the new plan",
+            )
         }
     }
 }
@@ -206,7 +211,8 @@ pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> 
     if free || global.yes || (ui.interactive && !ui.json()) {
         return Ok(());
     }
-    let (message, help) = ("there is no terminal to ask on", "add --yes, or look first with `opsctl plan`");
+    let (message, help) =
+        ("there is no terminal to ask for confirmation", "add --yes, or preview with `opsctl plan`");
     Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help))
 }
 

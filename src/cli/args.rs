@@ -18,7 +18,7 @@ use crate::domain::{Days, Human, ResourceId};
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: docs/exit-codes.md"
+    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: https://github.com/opsctl/opsctl/blob/main/docs/exit-codes.md"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct Global {
     /// Send every call to this URL (an emulator, a proxy)
     #[arg(long, global = true, value_name = "URL", value_parser = checked_endpoint)]
     pub endpoint_url: Option<String>,
-    /// Use the AWS that opsctl carries, on this machine
+    /// Run against the built-in local AWS: no account, no cost
     #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
     pub sandbox: bool,
     /// Go ahead without asking
@@ -54,13 +54,13 @@ pub struct Global {
     /// Write results for people or for programs
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
-    /// Use color
+    /// When to use color
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
     /// Print results and errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Tell more (twice: the SDK's retries too)
+    /// Increase verbosity (-vv adds the SDK's retries)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps working)
@@ -103,31 +103,31 @@ pub enum Command {
     Check,
     /// Show what deploy would do, and why
     Plan(PlanArgs),
-    /// Make everything as the config says
+    /// Create or update everything in the config
     Deploy(DeployArgs),
-    /// Make the bucket
+    /// Create the bucket
     Bucket(PartArgs),
     /// Upload data sets
     Upload(UploadArgs),
-    /// Fetch data sets
+    /// Download data sets
     Data(DataArgs),
-    /// Fetch trained models
+    /// Download trained models
     Model(ModelArgs),
     /// Run training jobs
     Train(TrainArgs),
-    /// Make, start, stop or open the notebook
+    /// Create, start, stop or open the notebook
     Notebook(NotebookArgs),
-    /// Set autoscaling and provisioned concurrency of what is deployed
+    /// Change autoscaling and provisioned concurrency of deployed resources
     Scale(ScaleArgs),
     /// Send a payload through the function, or straight to the endpoint
     Invoke(InvokeArgs),
-    /// List what lives, and in which state
+    /// List deployed resources and their states
     Status,
     /// Show the log of a job, endpoint, function or notebook
     Logs(LogsArgs),
     /// Delete everything of this project and environment
     Destroy(DestroyArgs),
-    /// Tell who holds the lease of this project and environment, or take it away
+    /// Show who holds the lease of this project and environment, or break it
     Lease(LeaseArgs),
     /// Audit the account's IAM roles, or a saved dump of them
     AuditIam(Box<AuditArgs>),
@@ -147,7 +147,7 @@ impl Command {
     pub fn last_words(&self) -> Option<&'static str> {
         match self {
             Self::Logs(_) => None,
-            Self::Invoke(_) | Self::Notebook(_) => Some("AWS goes on with what it was asked."),
+            Self::Invoke(_) | Self::Notebook(_) => Some("AWS keeps working on what it was asked to do."),
             _ => Some("Nothing was changed."),
         }
     }
@@ -165,13 +165,13 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Show every reason of every step
+    /// Show all reasons for every step
     #[arg(long)]
     pub why: bool,
     /// Save the plan for `deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Exit with 2 when there is something to do
+    /// Exit with code 2 when there are changes
     #[arg(long, visible_alias = "detailed-exit-code")]
     pub detailed_exitcode: bool,
     #[command(flatten)]
@@ -181,17 +181,17 @@ pub struct PlanArgs {
 /// What a plan may touch.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ChangeArgs {
-    /// Also delete what is ours and no longer in the config
+    /// Also delete this project's resources that the config no longer names
     #[arg(long)]
     pub prune: bool,
-    /// Use buckets, roles and log groups of the wanted names that others made; destroy then leaves them
+    /// Use existing buckets, roles and log groups that have the planned names; destroy will leave them
     #[arg(long)]
     pub adopt: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct DeployArgs {
-    /// Do exactly this saved plan, or refuse
+    /// Apply exactly this saved plan; fail if it is out of date
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     #[command(flatten)]
@@ -222,7 +222,7 @@ pub struct UploadArgs {
     /// Only these data sets (default: all)
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Compare with what is really in the bucket, not with the manifest, and repair both
+    /// Compare with the objects in the bucket instead of the manifest, and repair both
     #[arg(long)]
     pub verify: bool,
     #[command(flatten)]
@@ -237,7 +237,7 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Fetch what lies in the bucket into a folder (default: ./NAME)
+    /// Download what is in the bucket into a folder (default: ./NAME)
     Pull(PullArgs),
 }
 
@@ -249,7 +249,7 @@ pub struct ModelArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Fetch the archive of a training (default: ./model.tar.gz)
+    /// Download the model archive of a training job (default: ./model.tar.gz)
     Pull(PullArgs),
 }
 
@@ -258,7 +258,7 @@ pub struct PullArgs {
     /// Which one, when the config has several
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Where to put it
+    /// Write to this path
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
 }
@@ -271,7 +271,7 @@ pub enum Place {
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Only trainings that run there
+    /// Only training jobs that run there
     #[arg(long, value_enum)]
     pub on: Option<Place>,
     #[command(flatten)]
@@ -288,7 +288,7 @@ pub enum NotebookVerb {
 
 #[derive(Debug, Args)]
 pub struct NotebookArgs {
-    /// Without a verb the notebook is made as the config says
+    /// Without a verb: create or update the notebook from the config
     #[arg(value_enum)]
     pub verb: Option<NotebookVerb>,
     /// Which one, when the config has several
@@ -303,7 +303,7 @@ pub struct ScaleArgs {
     /// Only these endpoints and functions (default: all)
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Aim at this many invocations per instance per minute
+    /// Scale to keep this many invocations per instance per minute
     #[arg(long, value_name = "N")]
     pub target: Option<f64>,
     /// Keep at least this many instances
@@ -337,10 +337,10 @@ pub struct InvokeArgs {
 
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// Whose log, as KIND/NAME: training/breeds, endpoint/breeds, function/classify, notebook/lab
+    /// Resource whose log to show, as KIND/NAME: training/breeds, endpoint/breeds, function/classify, notebook/lab
     #[arg(value_name = "KIND/NAME")]
     pub target: ResourceId,
-    /// Go on as new lines come
+    /// Keep printing new lines
     #[arg(short, long)]
     pub follow: bool,
 }
@@ -353,15 +353,15 @@ pub struct LeaseArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum LeaseCommand {
-    /// Tell who is changing things now, since when, and when the lease expires
+    /// Show who holds the lease, since when, and when it expires
     Show,
-    /// Take the lease away from a run that is surely dead, instead of waiting for it to expire
+    /// Take the lease away from a run that is certainly dead, instead of waiting for it to expire
     Break,
 }
 
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
-    /// Also delete what was adopted, and what others have put into the bucket
+    /// Also delete what was adopted, and what others put into the bucket
     #[arg(long)]
     pub adopted: bool,
     #[command(flatten)]
@@ -380,35 +380,35 @@ pub struct AuditArgs {
     /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
     #[arg(long, value_name = "FILE")]
     pub usage: Option<PathBuf>,
-    /// Ask IAM which services (or also which actions) the roles used: two calls and more per report, kept for 4 hours
+    /// Ask IAM which services (or which actions too) the roles used: at least two calls per role, cached for 4 hours
     #[arg(long, value_name = "DETAIL", value_enum, num_args = 0..=1, default_missing_value = "services",
           require_equals = true, conflicts_with_all = ["usage", "input"])]
     pub usage_from_aws: Option<UsageDetail>,
-    /// Judge as of this time, such as 2026-11-22T00:00:00Z (default: now)
+    /// Audit as of this time, such as 2026-11-22T00:00:00Z (default: now)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
-    /// An account of ours: trust in it is not foreign
+    /// Another account of yours: trust in it is not foreign
     #[arg(long, value_name = "ID", value_parser = account_id)]
     pub own_account: Vec<String>,
-    /// A role unused for longer is stale
+    /// Report roles unused for longer than this
     #[arg(long, value_name = "DURATION")]
     pub stale_after: Option<Days>,
-    /// A role younger than this is not yet judged by its use
+    /// Do not judge roles younger than this by their use
     #[arg(long, value_name = "DURATION")]
     pub grace: Option<Days>,
-    /// A role older than this needs the tag opsctl:reviewed
+    /// Require the tag opsctl:reviewed on roles older than this
     #[arg(long, value_name = "DURATION")]
     pub old_after: Option<Days>,
-    /// Exit with 2 when there is a new finding at least this bad: critical, high, medium, low, info or none
+    /// Exit with code 2 when there is a new finding of at least this severity: critical, high, medium, low, info or none
     #[arg(long, value_name = "SEVERITY", default_value = "none")]
     pub fail_on: String,
     /// Write the report as human, json, sarif, junit, markdown or github
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Findings in this file are known: they do not fail
+    /// Do not fail on findings listed in this file
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Write all findings of now into the --baseline file
+    /// Write the current findings into the --baseline file
     #[arg(long, requires = "baseline")]
     pub update_baseline: bool,
     /// Write a smaller policy per role, as proposals to review, into this folder (needs usage data)
@@ -434,7 +434,7 @@ pub enum UsageDetail {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Tell why a role may, or may not, do something
+    /// Explain why a role may, or may not, do something
     Explain {
         /// Name or ARN of the role
         role: String,
@@ -453,24 +453,24 @@ pub struct SandboxArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum SandboxCommand {
-    /// Serve it for other clients until interrupted
+    /// Serve the sandbox to other clients until interrupted
     Serve {
         /// Listen on this port of 127.0.0.1 (0: any)
         #[arg(long, default_value_t = 0)]
         port: u16,
-        /// Let time pass this many times faster
+        /// Make time pass this many times faster
         #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
         speed: f64,
-        /// Fail on purpose, such as throttle@sagemaker:CreateEndpoint (docs/sandbox.md)
+        /// Inject a fault, such as throttle@sagemaker:CreateEndpoint
         #[arg(long, value_name = "RULE")]
         fault: Vec<String>,
-        /// Which calls the rules with a share strike, such as throttle@s3:PutObject%20
+        /// Random seed for percentage faults, such as throttle@s3:PutObject%20
         #[arg(long, default_value_t = 0, value_name = "NUMBER")]
         fault_seed: u64,
     },
-    /// Tell where its state is, and who uses it
+    /// Show where its state is, and who uses it
     Status,
-    /// Forget everything in it
+    /// Delete its state
     Reset,
 }
 

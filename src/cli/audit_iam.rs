@@ -92,7 +92,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         if args.update_baseline {
             write(file, &baseline.updated(&result).to_text())?;
             ui.say(&format!(
-                "Wrote {}. Say in it why each finding is accepted, by whom, and until when.",
+                "Wrote {}. Edit it to say why each finding is accepted, by whom, and until when.",
                 file.display()
             ));
         }
@@ -221,7 +221,7 @@ fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &
     folder.map(|folder| folder.join(format!("iam-usage-{account}{place}.json")))
 }
 
-/// Asks IAM for what the roles used, and says how old the answers are. A cache that can not be written is no reason to
+/// Asks IAM for what the roles used, and says how old the answers are. A cache that cannot be written is no reason to
 /// fail.
 async fn used(
     reporter: &Reporter<'_>,

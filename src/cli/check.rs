@@ -38,7 +38,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         let region = region.or(config.project.region.as_ref());
         if region.is_none() {
             let text = "no region is set, and every name and ARN depends on it";
-            let help = "set `region` here, or see that AWS_REGION, --region or the profile has one";
+            let help = "set `region` here, or in AWS_REGION, --region or the profile";
             found.push(Diagnostic::warning(codes::NO_REGION, KeyPath::of(["project"]), text, help));
         }
         let region = region.map_or(SOME_REGION, String::as_str);

@@ -38,7 +38,7 @@ impl Done {
             Verified::AsWanted => {}
             Verified::Unlike(differences) => {
                 for difference in differences {
-                    error(codes::FAILED, format!("still not as wanted: {difference}"));
+                    error(codes::FAILED, format!("still differs from the config: {difference}"));
                 }
             }
             Verified::Unread(why) => error(codes::NOT_VERIFIED, unverified(why)),
@@ -96,7 +96,7 @@ impl Done {
         match &self.verified {
             Verified::Unlike(differences) => {
                 for difference in differences {
-                    let text = format!("still not as wanted: {difference}");
+                    let text = format!("still differs from the config: {difference}");
                     ui.error(codes::FAILED, &text, "run the same command again");
                 }
             }
@@ -110,7 +110,10 @@ impl Done {
                 let gone = if self.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
                 ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
                 for step in self.plan.steps.iter().filter(|step| step.op == Op::Release) {
-                    ui.say(&format!("{} `{}` stays: it holds what is not ours.", step.target, step.physical));
+                    ui.say(&format!(
+                        "{} `{}` is kept: others have put something there.",
+                        step.target, step.physical
+                    ));
                 }
             }
             Verified::AsWanted => {}
@@ -130,5 +133,5 @@ fn unverified(why: &Refusal) -> String {
         }
         Refusal::Unsound(all) | Refusal::Changed(all) => few(all),
     };
-    format!("every step was done, but whether it lasted could not be seen: {why}")
+    format!("every step succeeded, but the result could not be verified: {why}")
 }

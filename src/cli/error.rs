@@ -83,7 +83,7 @@ impl Failure {
             Self::Stopped(Cause::Deadline(limit), told) => {
                 let limit = humantime::format_duration(*limit);
                 let message = format!("not finished within {limit} (--timeout).{}", more(*told));
-                let help = "give it more time, or look with -v what takes so long";
+                let help = "allow more time, or use -v to see what takes so long";
                 self.tell(ui, codes::TIMED_OUT, &message, help);
             }
             Self::Stopped(_, told) if ui.json() => {

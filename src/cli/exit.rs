@@ -14,9 +14,9 @@ pub enum Exit {
     LeaseHeld = 5,
     /// The endpoint went back to its old configuration.
     RolledBack = 6,
-    /// Timed out; AWS goes on.
+    /// Timed out; AWS keeps working.
     TimedOut = 8,
-    /// A quota said no.
+    /// A quota was exceeded.
     Gate = 9,
     /// Something could not be read, so the answer is not whole.
     Incomplete = 10,
@@ -36,8 +36,8 @@ pub const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Denied, "credentials or permission"),
     (Exit::LeaseHeld, "another deploy holds the lease, or took it over"),
     (Exit::RolledBack, "the endpoint rolled back to its old configuration"),
-    (Exit::TimedOut, "timed out, AWS goes on"),
-    (Exit::Gate, "a quota said no"),
+    (Exit::TimedOut, "timed out, AWS keeps working"),
+    (Exit::Gate, "a quota was exceeded"),
     (Exit::Incomplete, "incomplete: something could not be read"),
     (Exit::Usage, "the command line cannot be read, or consent is missing"),
     (Exit::Bug, "a bug in opsctl"),

@@ -53,7 +53,7 @@ async fn show(session: &Session, ui: &Ui) -> Ended {
         ui.out(&match found {
             None => "Nobody holds the lease.\n".to_owned(),
             Some((_, lease)) if lease.left().is_zero() => {
-                format!("Nobody holds the lease any more. Last: {lease}\n")
+                format!("Nobody holds the lease. Last holder: {lease}\n")
             }
             Some((_, lease)) => format!("Held by {lease}\n"),
         });
@@ -67,8 +67,7 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> Ended {
         return Ok(Exit::Done);
     };
     ui.say(&format!("Held by {lease}"));
-    if !global.yes
-        && !ui.confirm("Is that run surely dead? Take its lease away?", &session.world.cancel).await
+    if !global.yes && !ui.confirm("Is that run certainly dead? Break its lease?", &session.world.cancel).await
     {
         ui.say("Nothing was changed.");
         return Ok(Exit::Done);
@@ -76,11 +75,11 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> Ended {
     lease::remove(&session.world.aws, bucket, &lease).await.map_err(|error| match error.kind {
         OpErrorKind::Conflict => {
             let message =
-                format!("the lease was renewed or taken over meanwhile, so a run lives: {}", lease.who());
+                format!("the lease was renewed or taken over meanwhile, so a run is alive: {}", lease.who());
             Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "end that run, or wait for it")
         }
         _ => error.into(),
     })?;
-    ui.say("Taken away. If that run lives after all, it stops within half a minute: deploy no sooner.");
+    ui.say("Broken. If that run is alive after all, it stops within half a minute: wait that long before you deploy.");
     Ok(Exit::Done)
 }

@@ -109,7 +109,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let (message, help) = match empty_variable(error) {
-        Some(name) => (format!("{name} is set to nothing"), format!("give it a value, or unset {name}")),
+        Some(name) => (format!("{name} is set but empty"), format!("give it a value, or unset {name}")),
         None => {
             let text = text.trim_start_matches("error: ").trim_end();
             let (message, help) =
@@ -137,7 +137,7 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> 
     let cancel = env.cancel.clone();
     let last_words = cli.command.last_words();
     let stopped = move |cause| match cancel.is_committed() {
-        true => Failure::Stopped(cause, Some("What AWS was asked last may be done or not.")),
+        true => Failure::Stopped(cause, Some("The last request to AWS may or may not have taken effect.")),
         false => Failure::Stopped(cause, last_words),
     };
     let (sender, ended) = oneshot::channel();

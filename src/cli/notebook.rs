@@ -44,7 +44,7 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
     let text = done.map_err(|error| match error.kind {
         OpErrorKind::NotFound => {
             let message = format!("notebook/{name} is not deployed");
-            Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` makes it")
+            Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` creates it")
         }
         OpErrorKind::Invalid | OpErrorKind::Conflict if verb == NotebookVerb::Url => {
             let message = format!("notebook/{name} is not running");

@@ -43,7 +43,7 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
     if there.manifest.format != Manifest::FORMAT {
         let message =
             format!("the manifest of {id} cannot be read; another version of opsctl may have written it");
-        let help = "`opsctl upload --verify` writes it anew from the folder";
+        let help = "`opsctl upload --verify` regenerates it from the folder";
         return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
     }
     // It ends by itself, and keeps what it has.
@@ -114,7 +114,7 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
     let Some((physical, object)) = found.await? else {
         let message =
             format!("there is no model of {} at {}", job.id, model_uri(bucket, root, &job.physical));
-        let help = "`opsctl train` makes it; `opsctl status` tells how far it is";
+        let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     env.cancel.commit()?;

@@ -78,7 +78,7 @@ fn tell_what_is_lost(sandbox: &Sandbox, env: &Environment) {
 fn refused(error: &SandboxError) -> Failure {
     let (code, exit, help) = match error {
         SandboxError::Held { .. } => {
-            let help = "wait for the other opsctl, or run `opsctl sandbox serve` and let all share it";
+            let help = "wait for the other opsctl, or run `opsctl sandbox serve` to share it";
             (codes::SANDBOX_BUSY, Exit::Failed, help)
         }
         SandboxError::Foreign { .. } => {
@@ -111,7 +111,7 @@ fn folder_help(cause: ErrorKind) -> &'static str {
             "something else is in the way: move it, or name another folder in OPSCTL_SANDBOX"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, then run it again",
-        _ => "`opsctl sandbox reset` starts afresh; OPSCTL_SANDBOX names another folder",
+        _ => "`opsctl sandbox reset` starts over; OPSCTL_SANDBOX names another folder",
     }
 }
 
@@ -141,7 +141,12 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
         Ok(rule) => Ok(Rule { seed, ..rule }),
         Err(error) => {
             let message = format!("`{word}` is not a fault: {error}");
-            Err(Failure::said(codes::USAGE, Exit::Usage, message, "docs/sandbox.md has the syntax"))
+            Err(Failure::said(
+                codes::USAGE,
+                Exit::Usage,
+                message,
+                "https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md has the syntax",
+            ))
         }
     };
     words.iter().map(parse).collect()
@@ -203,14 +208,15 @@ fn status(root: &Path, ui: &Ui) -> Ended {
         (Some(_), Some(url)) => format!("served{process} on {url}\n"),
     });
     for file in set_aside {
-        ui.out(&format!("set aside, as it could not be read: {}\n", file.display()));
+        ui.out(&format!("set aside because it could not be read: {}\n", file.display()));
     }
     Ok(Exit::Done)
 }
 
 async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     if !global.yes && (!ui.interactive || ui.json()) {
-        let (message, help) = ("there is no terminal to ask on", "add --yes to forget the sandbox's state");
+        let (message, help) =
+            ("there is no terminal to ask for confirmation", "add --yes to delete the sandbox's state");
         return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help));
     }
     let place = taken(root)?.map_err(|holder| {
@@ -225,7 +231,7 @@ async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ende
     let contents = place.contents();
     let (documents, megabytes) = (contents.documents, contents.bytes as f64 / 1e6);
     ui.say(&format!("{} holds {documents} documents, {megabytes:.1} MB.", root.display()));
-    if !global.yes && !ui.confirm("Forget all this?", &env.cancel).await {
+    if !global.yes && !ui.confirm("Delete all this?", &env.cancel).await {
         ui.say("Nothing was changed.");
         return Ok(Exit::Done);
     }
@@ -234,7 +240,7 @@ async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ende
     ui.say("The sandbox is empty.");
     if !left.is_empty() {
         let (root, left) = (root.display(), left.join(", "));
-        ui.say(&format!("Not made by it, and left in {root}: {left}"));
+        ui.say(&format!("Left in {root}, because the sandbox did not make it: {left}"));
     }
     Ok(Exit::Done)
 }

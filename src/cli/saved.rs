@@ -41,7 +41,7 @@ impl Saved {
             different.push("the same steps with other values or for other reasons".into());
         }
         let message = format!(
-            "the saved plan is no longer true: the config, the sources or AWS changed since; now it would be {}",
+            "the saved plan is out of date: the config, the sources or AWS changed since; it would now be {}",
             few(&different)
         );
         let help = "make a new one with `opsctl plan --out`";

@@ -46,7 +46,7 @@ async fn intended(args: &ScaleArgs, session: &Session, ui: &Ui) -> Result<Intent
     };
     let mut desired = session.desired.only(wanted, false);
     if desired.nodes.is_empty() {
-        let message = "the config scales nothing of that name";
+        let message = "nothing by that name is scaled in the config";
         let help =
             "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
         return Err(Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help));
@@ -62,7 +62,7 @@ async fn intended(args: &ScaleArgs, session: &Session, ui: &Ui) -> Result<Intent
     }
     if instances || environments {
         ui.say(&format!(
-            "Note: the next deploy goes by {}. Change the numbers there to keep them.",
+            "Note: the next deploy resets this to {}. Change it there to keep it.",
             session.config.document.file.display()
         ));
     }
@@ -103,7 +103,7 @@ async fn set_instances(args: &ScaleArgs, session: &Session, node: &mut Node) -> 
     let wrong = match () {
         () if min < 1 => Some(format!("a real-time endpoint keeps at least 1 instance, not {min}")),
         () if min > max => Some(format!("the minimum would be {min} and the maximum {max}")),
-        () if target.is_nan() || target <= 0.0 => Some(format!("a target of {target} cannot be aimed at")),
+        () if target.is_nan() || target <= 0.0 => Some(format!("{target} is not a possible target")),
         () => None,
     };
     if let Some(message) = wrong {

@@ -66,9 +66,9 @@ impl Environment {
                     return None;
                 }
                 match value.to_str() {
-                    Some("") => Some((name, "is set to nothing".to_owned())),
+                    Some("") => Some((name, "is set but empty".to_owned())),
                     Some(url) if endpoint(url).is_ok() => None,
-                    _ => Some((name, format!("is no URL: {}", value.to_string_lossy()))),
+                    _ => Some((name, format!("is not a URL: {}", value.to_string_lossy()))),
                 }
             }),
             // Keys in the environment come before it.
@@ -123,7 +123,7 @@ pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
     Err(Failure::said(
         codes::NOT_A_CONFIG,
         Exit::Config,
-        "there is no opsctl.toml here or above",
+        "there is no opsctl.toml here or in a folder above",
         "`opsctl init` writes one; `--config FILE` names another",
     ))
 }
@@ -196,7 +196,7 @@ async fn connect(
     };
     // It becomes part of host names, wherever it is. What is not AWS may have regions of its own.
     if !is_region(&region) {
-        let message = format!("`{region}` is no AWS region");
+        let message = format!("`{region}` is not an AWS region");
         let help = format!("{origin}; one reads like us-east-1");
         return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
     }
@@ -225,7 +225,7 @@ async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure
     };
     let url = found.endpoint_url.filter(|_| env.profiles_endpoint && global.endpoint_url.is_none());
     if let Some(url) = url.filter(|url| endpoint(url).is_err()) {
-        let message = format!("the profile's `endpoint_url` is no URL: {url}");
+        let message = format!("the profile's `endpoint_url` is not a URL: {url}");
         let help = "write http://HOST:PORT or https://HOST into AWS's configuration file";
         return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
     }
@@ -351,7 +351,7 @@ impl Session {
             // The sandbox has one account, and it is nobody's.
             if !global.sandbox {
                 let message =
-                    format!("the credentials are of account {account}, the project lives in {wanted}");
+                    format!("the credentials belong to account {account}, the project is in {wanted}");
                 let help = "use another profile, or change `[project] account`";
                 return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
             }

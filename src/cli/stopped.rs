@@ -14,8 +14,8 @@ pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
     for step in unfinished.filter(|_| !session.is_all_here()) {
         let target = &step.target;
         match ended_by(step, session) {
-            _ if step.op.verb() == Verb::Delete => text += &format!("{target}: AWS goes on deleting it.\n"),
-            Some(command) => text += &format!("{target}: AWS goes on with it. To end it: {command}\n"),
+            _ if step.op.verb() == Verb::Delete => text += &format!("{target}: AWS is still deleting it.\n"),
+            Some(command) => text += &format!("{target}: still running in AWS. To stop it: {command}\n"),
             None => {}
         }
     }
@@ -24,7 +24,7 @@ pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
         1 => "1 step was not started. ".to_owned(),
         n => format!("{n} steps were not started. "),
     };
-    text + &format!("{rest}Run the same command again to go on from here.")
+    text + &format!("{rest}Run the same command again to resume.")
 }
 
 /// The command that ends what a step has begun, where it costs money for as long as it runs.

@@ -167,7 +167,7 @@ impl Ui {
             (io::ErrorKind::BrokenPipe, Exit::Done) => Exit::Pipe,
             (io::ErrorKind::BrokenPipe, _) => exit,
             _ => {
-                let help = "free space or write elsewhere; what the command did besides is done";
+                let help = "free space or write elsewhere; everything else that the command did is done";
                 self.error(codes::LOCAL_IO, &format!("stdout cannot be written: {error}"), help);
                 if matches!(exit, Exit::Done | Exit::Changes) { Exit::Failed } else { exit }
             }

@@ -203,7 +203,7 @@ fn show(session: &Session, todo: &[Set], done: &[Set], ui: &Ui) {
             text += &format!("    {line}\n");
         }
         if set.rewrite {
-            text += "    the manifest does not say what is there (an upload was interrupted, or somebody else was at it)\n";
+            text += "    the manifest is out of date (an upload was interrupted, or somebody else changed the data)\n";
         }
         let mut names: Vec<String> = difference
             .send

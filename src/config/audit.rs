@@ -11,9 +11,9 @@ use crate::domain::Days;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
-    /// A role unused for longer is stale.
+    /// Report roles unused for longer than this.
     pub stale_after: Days,
-    /// A role younger than this is not yet judged by its use.
+    /// Do not judge roles younger than this by their use.
     pub grace: Days,
     /// A role older than this needs the tag `opsctl:reviewed`.
     pub old_after: Days,

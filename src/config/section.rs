@@ -104,7 +104,7 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
     }
     if message.starts_with("missing field") {
         let leaf = at.join(quoted[0]);
-        let help = format!("add `{} = …`; `opsctl schema` and config/opsctl.toml describe it", quoted[0]);
+        let help = format!("add `{} = …`; `opsctl schema` describes it", quoted[0]);
         let text = format!("`{}` is missing", quoted[0]);
         return (Diagnostic::error(codes::MISSING_KEY, leaf.clone(), text, help), leaf);
     }

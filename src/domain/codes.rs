@@ -64,9 +64,9 @@ codes! {
     SYNTAX "C001" "The file is not TOML"
         "opsctl reads TOML 1.1 (https://toml.io). The caret shows where reading stopped; usually a quote or a bracket is missing there or one line above.";
     UNKNOWN_KEY "C002" "Unknown key"
-        "A key that opsctl does not know would be silently ignored, and the infrastructure would differ from what the file seems to say, so it is an error. `opsctl schema` prints every key; config/opsctl.toml is the commented reference.";
+        "A key that opsctl does not know would be silently ignored, and the infrastructure would differ from what the file seems to say, so it is an error. `opsctl schema` prints every key; `opsctl init` writes a commented example.";
     MISSING_KEY "C003" "A required key is missing"
-        "The key has no sensible default. config/opsctl.toml shows it with a comment.";
+        "The key has no sensible default. `opsctl schema` describes it, and the file that `opsctl init` writes shows it with a comment.";
     BAD_VALUE "C004" "A value of the wrong type or outside its range"
         "The message names what is expected. Durations are text (\"30s\", \"15m\", \"90d\"), counts are integers, instance types are AWS's own names.";
     UNKNOWN_ENVIRONMENT "C005" "Unknown environment"
@@ -77,7 +77,7 @@ codes! {
         "Names become part of SageMaker, Lambda, IAM and S3 names. The common ground of those is: lowercase letters, digits and single hyphens, beginning and ending with a letter or digit (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).";
     LONG_NAME "C008" "A name too long for AWS"
         "Physical names are `<project>-<environment>-<name>`, and for training jobs, models and endpoint configurations a fingerprint of ten characters follows. SageMaker allows 63 characters, IAM roles and Lambda functions 64, S3 buckets 63. Shorten the project's, the environment's or the resource's name.";
-    NO_SUCH_PATH "C009" "A file or folder that is not there"
+    NO_SUCH_PATH "C009" "No such file or folder"
         "Paths are relative to the folder of the config file.";
     NOT_IN_SOURCE "C010" "The entry file is not in the source folder"
         "`entry` names a file inside `source` (or `code`). Files that .gitignore or .opsctlignore exclude are not packed, and so are not seen either.";
@@ -85,8 +85,8 @@ codes! {
         "`image` is a short name of an AWS Deep Learning Container (\"pytorch-2.6\") or a full registry URI (`<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>`). With `on = \"ec2\"` it is an AMI id or the name of a public SSM parameter.";
     NO_REGION "C012" "No region"
         "Every name and ARN depends on the region. Set `region` under `[project]`, or AWS_REGION, or `--region`.";
-    WRONG_ACCOUNT "C013" "The credentials are of another account"
-        "`[project] account` says where this project lives. opsctl refuses to touch another account.";
+    WRONG_ACCOUNT "C013" "The credentials belong to another account"
+        "`[project] account` says which account this project is in. opsctl refuses to touch another.";
     BAD_RANGE "C014" "A minimum above its maximum"
         "Application Auto Scaling refuses a scalable target whose MinCapacity is above its MaxCapacity.";
     NOT_A_CONFIG "C015" "No config file"
@@ -98,7 +98,7 @@ codes! {
     BAD_PATTERN "C018" "A pattern that cannot be read"
         "Metric patterns are regular expressions with one group, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
     LIMIT "C019" "A value that AWS refuses"
-        "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl holds them against the config (src/limits/data/SOURCES.md names the version), because AWS itself would refuse only in the middle of a deploy.";
+        "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl checks the config against them (src/limits/data/SOURCES.md names the version), because AWS itself would refuse only in the middle of a deploy.";
     ENTRY_NAME "C020" "A name of an entry that AWS refuses"
         "Environment variables, hyperparameters and metrics have names of their own. Variables are letters, digits and underscores on SageMaker and Lambda; Lambda wants at least two of them, and keeps some names for itself (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).";
     UNKNOWN_REGION "C021" "AWS has no such region"
@@ -113,7 +113,7 @@ codes! {
         "Lambda installs nothing: a function has its runtime, boto3 with what boto3 needs, and the files of `source`. Put the packages into the folder (`pip install -r requirements.txt -t FOLDER`; with compiled parts: `--platform manylinux2014_x86_64 --only-binary=:all:`) (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html).";
 
     PER_MINUTE "C101" "The target counts invocations per instance per MINUTE"
-        "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance bears in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
+        "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance can sustain in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
     SHORT_COOLDOWN "C102" "A cooldown shorter than the alarms can react"
         "Target tracking scales out after 3 one-minute points above the target and in after 15 below it, and a new instance takes minutes to start. A cooldown of 30 s does not shorten that; it only lets the next step begin before the last one serves. AWS's default for endpoints is 300 s (https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html).";
     NOT_HOSTED "C103" "An instance type that SageMaker does not offer there"
@@ -127,7 +127,7 @@ codes! {
     CLOSED_PLATFORM "C107" "A notebook platform that AWS has closed"
         "notebook-al1-* and notebook-al2-* can no longer be created, and since 2026-07-01 not restarted (https://docs.aws.amazon.com/sagemaker/latest/dg/nbi-al2.html). Use notebook-al2023-v1.";
     SMALL_NOTEBOOK "C108" "A notebook with little memory"
-        "ml.t2.medium and ml.t3.medium have 4 GiB, and the case this tool comes from ran out of memory there. ml.t3.xlarge has 16 GiB.";
+        "ml.t2.medium and ml.t3.medium have 4 GiB, and the project that opsctl was written for ran out of memory there. ml.t3.xlarge has 16 GiB.";
     OLD_RUNTIME "C109" "A Lambda runtime that is deprecated"
         "Lambda blocks creating, and later updating, functions on deprecated runtimes (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Use python3.13.";
     IMAGE_MISMATCH "C110" "An image that cannot serve"
@@ -142,62 +142,62 @@ codes! {
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
     NEWER "C115" "Newer than opsctl's data"
         "The value is not among those that AWS had published when this version of opsctl was made, but it looks like one that came later: a new generation of an instance family, a new region, a new runtime. opsctl sends it as it is.";
-    DATA_IN_SOURCE "C116" "A data set lies inside a source folder"
+    DATA_IN_SOURCE "C116" "A data set is inside a source folder"
         "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
     DENIED "E202" "AWS denied the call"
         "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
-    FOREIGN "E203" "A resource of that name exists and is not ours"
+    FOREIGN "E203" "A resource of that name exists and is not this project's"
         "It carries no tags of this project and environment, so opsctl does not touch it. Rename yours, or use it with --adopt: a bucket, role or log group is then adopted, which means that ours is put beside what is there, and that `destroy` takes only ours out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten.";
-    FAILED "E204" "AWS could not make it"
+    FAILED "E204" "AWS failed to create the resource"
         "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
-    TIMED_OUT "E205" "Not finished in time; AWS goes on"
+    TIMED_OUT "E205" "Timed out; AWS keeps working"
         "`--timeout` bounds the whole command, without the time at a prompt; each wait has a limit of its own. Nothing is lost: run the same command again to keep waiting, or `opsctl status` to look.";
     QUOTA "E206" "A quota of the account is too small"
         "New accounts have a quota of 0 for most ml.* instance types. Ask for an increase: https://console.aws.amazon.com/servicequotas. The message names the quota.";
     THROTTLED "E207" "AWS throttled the calls"
-        "Another program is using up the account's request rate. Run the command again in a moment: it goes on where it stopped.";
+        "Another program is using up the account's request rate. Run the command again in a moment: it resumes where it stopped.";
     NETWORK "E208" "AWS could not be reached"
         "Connection, DNS or TLS failed. Check the network, the proxy, --endpoint-url and the region's spelling.";
     CONFLICT "E209" "Something else is changing the same resource"
-        "Another deploy, a person in the console, or AWS itself (SystemUpdating) is at it. Run the command again when it is done.";
+        "Another deploy, a person in the console, or AWS itself (SystemUpdating) is changing it. Run the command again when that is done.";
     REFUSED "E210" "AWS refused the request"
         "The service found a value invalid. The message is AWS's own.";
     LEASE_HELD "E211" "Another deploy is running"
-        "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself, at most 90 s after the last renewal. `opsctl lease show` looks again, `opsctl lease break` takes it away from a run that is surely dead.";
+        "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself, at most 90 s after the last renewal. `opsctl lease show` shows it, `opsctl lease break` takes it away from a run that is certainly dead.";
     NOT_DEPLOYED "E212" "Not deployed yet"
-        "The command needs a resource that is not there. `opsctl deploy` makes it.";
+        "The command needs a resource that does not exist. `opsctl deploy` creates it.";
     INTERRUPTED "E213" "Interrupted"
-        "Nothing new was started, and what was under way had a moment to finish. AWS keeps working on what it was asked. Run the same command again: it goes on where it stopped.";
+        "Nothing new was started, and what was under way had a moment to finish. AWS keeps working on what it was asked to do. Run the same command again: it resumes where it stopped.";
     ROLLED_BACK "E214" "The endpoint went back to its old configuration"
         "SageMaker answers InService after a failed update too, on the old endpoint configuration. opsctl compares and reports it. The reason is in the endpoint's log: `opsctl logs endpoint/NAME`.";
     LOCAL_IO "E215" "A local file could not be read or written"
         "The message names the file and the system's reason.";
-    CHANGED_MEANWHILE "E216" "The plan is no longer true"
+    CHANGED_MEANWHILE "E216" "The plan is out of date"
         "Between planning and now the config, the sources or AWS changed. Make a new plan.";
     NOT_OFFERED "E217" "The service does not offer the operation"
         "Seen with emulators and with regions that lack a feature.";
     MODEL_ERROR "E218" "The user's code failed or refused"
         "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
-    MISSING "E220" "It does not exist"
-        "AWS accepted the request, or had the resource before, and has shown nothing of that name for longer than its answers lag behind. Somebody deleted it, or it was never made. Run the same command again: it is made anew.";
-    LEASE_LOST "E229" "The lease was lost in mid-run"
-        "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody took it away (`opsctl lease break`). It began nothing more once it knew, but what it did last may have happened beside the other run, so it does not count as done. When the other run has ended, run the same command again: it goes on where things are.";
+    MISSING "E220" "The resource does not exist"
+        "AWS accepted the request, or had the resource before, and has shown nothing of that name for longer than its answers lag behind. Somebody deleted it, or it was never created. Run the same command again: it is created again.";
+    LEASE_LOST "E229" "The lease was lost during the run"
+        "The run was stopped or cut off for longer than its lease holds, and another took it over, or somebody took it away (`opsctl lease break`). It began nothing more once it knew, but what it did last may have happened beside the other run, so it does not count as done. When the other run has ended, run the same command again: it continues from what is there.";
     NOT_VERIFIED "E230" "What was done could not be verified"
-        "Every step succeeded, but the look afterwards could not read everything, so nobody knows whether it lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
+        "Every step succeeded, but not everything could be read afterwards, so it is unknown whether the changes lasted. Allow the call that the message names and run the same command again: it does only what is missing.";
     NOT_SENT "E235" "The request could not be made"
         "Something that opsctl was given (a region, a name, an endpoint) has a form that the rules of AWS's addresses do not allow. Nothing was sent.";
-    NOT_AWS "E236" "What answers there is not AWS"
+    NOT_AWS "E236" "The endpoint is not AWS"
         "The endpoint answers, but not in AWS's language: a web server, a proxy's login page, another program on that port. Check --endpoint-url, AWS_ENDPOINT_URL and the proxy variables.";
-    NO_GOOD_ANSWER "E237" "AWS gave no good answer"
-        "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com tells of larger trouble.";
+    NO_GOOD_ANSWER "E237" "AWS failed to answer"
+        "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com reports outages.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 
-    NEEDS_CONSENT "U301" "No terminal to ask on"
-        "Without a terminal opsctl does not wait for an answer. Add --yes to go ahead, or look first with `opsctl plan`.";
+    NEEDS_CONSENT "U301" "No terminal to ask for confirmation"
+        "Without a terminal opsctl does not wait for an answer. Add --yes to go ahead, or preview with `opsctl plan`.";
     USAGE "U302" "The command line cannot be read"
         "`opsctl --help` and `opsctl COMMAND --help` show what is possible.";
     UNKNOWN_NAME "U303" "No resource of that name"
@@ -206,6 +206,6 @@ codes! {
         "`opsctl init` never overwrites.";
     SANDBOX_BUSY "U305" "The sandbox is in use"
         "One opsctl at a time uses a sandbox folder, unless `opsctl sandbox serve` is running: then all share it.";
-    NOT_A_SANDBOX "U310" "The folder is no sandbox's"
+    NOT_A_SANDBOX "U310" "The folder is not a sandbox"
         "OPSCTL_SANDBOX names a folder with other things in it. A sandbox keeps its state in a folder of its own, which it marks with the file `opsctl-sandbox`, and it touches no other: name an empty folder or one that is not there yet. `opsctl sandbox reset` removes only what a sandbox made.";
 }

@@ -105,7 +105,7 @@ impl Cancel {
         self.shared.committed.store(true, Ordering::SeqCst);
         match self.cause() {
             None => Ok(()),
-            Some(_) => Err(self.stopped("nothing was begun")),
+            Some(_) => Err(self.stopped("nothing was started")),
         }
     }
 

@@ -151,7 +151,7 @@ impl Run<'_> {
         // What comes back by itself is looked at twice: the last lines of a log are written a moment after its writer
         // is gone, and make its log group anew.
         let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
-        let looked = cx.wait("everything as wanted", every, limit, || async {
+        let looked = cx.wait("everything as configured", every, limit, || async {
             let again = self.delete_again(done).await?;
             let (verified, settled) = match self.plan().await {
                 Err(Refusal::Op(error)) => return Err(error),

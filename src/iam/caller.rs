@@ -123,7 +123,7 @@ const MANY: [&str; 8] = [
     "cognito-identity.amazonaws.com:amr",
 ];
 
-/// Two conditions that can not both hold.
+/// Two conditions that cannot both hold.
 pub fn contradiction(all: &[Condition]) -> Option<(&Condition, &Condition)> {
     all.iter().enumerate().find_map(|(i, a)| all[i + 1..].iter().find(|b| exclude(a, b)).map(|b| (a, b)))
 }

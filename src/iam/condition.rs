@@ -343,7 +343,7 @@ pub enum Reading {
     Open,
     /// Some may hold or not.
     Held,
-    /// They can not hold.
+    /// They cannot hold.
     Never,
 }
 
@@ -393,7 +393,7 @@ fn null(condition: &Condition, fact: Fact) -> Hold {
     let must_be_absent = condition.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
     match fact {
         Fact::Telling { always: false } if !must_be_absent => Hold::Strong,
-        // A key that is in every request can not be absent: nothing meets this.
+        // A key that is in every request cannot be absent: nothing meets this.
         Fact::Ambient | Fact::Telling { always: true } if must_be_absent => Hold::Strong,
         _ => Hold::Void,
     }

@@ -285,7 +285,7 @@ impl Held<'_> {
         let message = format!("{service} has no {noun} `{}`{purpose}", cut(text));
         if may_be_newer(text, known) && !model::known_elsewhere(text) {
             let message = format!("{message} that opsctl knows of: its list is of {}", *DATE);
-            let help = "if it is newer than that, go on: AWS decides";
+            let help = "if it is newer than that, ignore this: AWS decides";
             return Some(Diagnostic::warning(codes::NEWER, at.clone(), message, help));
         }
         Some(Diagnostic::error(self.bound.code, at.clone(), message, did_you_mean(text, known)))

@@ -245,7 +245,8 @@ impl<'a> Planner<'a> {
         for node in &self.want.nodes {
             if decisions.get(&node.id).is_some_and(Decision::detaches) {
                 for part in self.leftover_parts(node) {
-                    let why = format!("no longer in the config, and {} may not change under it", node.id);
+                    let why =
+                        format!("no longer in the config, and {} cannot change while this exists", node.id);
                     self.steps.push(&part.id, &part.physical, Op::Delete, BTreeSet::new(), vec![why]);
                 }
             }
@@ -277,7 +278,7 @@ impl<'a> Planner<'a> {
         let status = kind.status_of(seen);
         if status.phase == Phase::Leaving {
             return Decision::Create(vec![format!(
-                "the one before it is {}, and made again when it is gone",
+                "the previous one is {}; it is re-created when that is gone",
                 status.word
             )]);
         }
@@ -299,7 +300,7 @@ impl<'a> Planner<'a> {
         }
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
-            Phase::Failed => ("made again", Some(Needs::Replace)),
+            Phase::Failed => ("re-created", Some(Needs::Replace)),
             // docs/decisions/0022: what is being made is adopted and awaited, never made again.
             Phase::Busy => ("ready", Some(Needs::Wait)),
         };
@@ -314,12 +315,12 @@ impl<'a> Planner<'a> {
         if let Some(whole) = whole(node, self.kinds) {
             match decided.get(whole) {
                 Some(Decision::Replace(_)) => {
-                    return Decision::Replace(vec![format!("{whole} is made again")]);
+                    return Decision::Replace(vec![format!("{whole} is re-created")]);
                 }
                 Some(of_whole) if of_whole.detaches() => {
                     why.insert(
                         0,
-                        format!("steps aside while {whole} changes what it may not change under scaling"),
+                        format!("removed first and re-created: AWS rejects this change of {whole} while it is scaled"),
                     );
                     return Decision::Replace(why);
                 }
@@ -333,7 +334,7 @@ impl<'a> Planner<'a> {
                     changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
                 let reasons = in_the_way.collect::<Vec<_>>().join(", ");
                 let text = format!(
-                    "{} `{}` is not ours, and would have to be made again: {reasons}",
+                    "{} `{}` is not this project's, and would have to be re-created: {reasons}",
                     node.id.kind.words(),
                     node.physical
                 );
@@ -399,7 +400,7 @@ impl<'a> Planner<'a> {
             return (Op::DeleteWhole { others }, vec![why.to_owned()]);
         }
         let reason = if adopted { "it was there before this project" } else { "others put objects into it" };
-        (Op::Release, vec![format!("stays, without what is ours: {reason}")])
+        (Op::Release, vec![format!("is kept, without what opsctl added: {reason}")])
     }
 
     /// Deletes leftovers, each after those of the kinds that may use it.
@@ -464,7 +465,9 @@ fn may_adopt(
     }
     if adopt {
         let differs = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let text = format!("{what} is not ours, and taking it over would overwrite what is there: {differs}");
+        let text = format!(
+            "{what} is not this project's, and taking it over would overwrite what is there: {differs}"
+        );
         return Err((text, "delete it yourself, or rename yours"));
     }
     let whose = match owner {

@@ -19,7 +19,7 @@ pub fn check(
     let mut wrong = Vec::new();
     for (position, step) in plan.steps.iter().enumerate() {
         if step.id != position {
-            wrong.push(format!("step {} stands at {position}", step.id));
+            wrong.push(format!("step {} is at position {position}", step.id));
         }
         if let Some(late) = step.after.iter().find(|after| **after >= position) {
             wrong.push(format!("{} waits for step {late}, which is not before it", step.target));
@@ -42,7 +42,7 @@ pub fn check(
             wrong.push(format!("{} is neither made nor unchanged", node.id));
         }
         if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
-            wrong.push(format!("{} is made again before the old one is gone", node.id));
+            wrong.push(format!("{} is re-created before the old one is gone", node.id));
         }
         for need in &node.needs {
             if made.iter().any(|user| making(need).iter().any(|used| !before.holds(*used, *user))) {
@@ -190,7 +190,7 @@ fn touches_foreign(
         (Op::Delete | Op::Create { .. }, _) => false,
     };
     (!allowed).then(|| match owner {
-        Owner::Ours => format!("{} holds what is not ours", step.target),
-        _ => format!("{} is not ours", step.target),
+        Owner::Ours => format!("{} holds what others put there", step.target),
+        _ => format!("{} is not this project's", step.target),
     })
 }

@@ -20,7 +20,7 @@ pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> St
         (e, 0) => plural(e, "error"),
         (e, w) => format!("{}, {}", plural(e, "error"), plural(w, "warning")),
     };
-    text.push_str(&format!("{counts}; `opsctl explain CODE` tells more\n"));
+    text.push_str(&format!("{counts}; `opsctl explain CODE` says more\n"));
     text
 }
 

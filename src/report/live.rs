@@ -31,10 +31,10 @@ pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Rea
                 told = true;
                 let reason = match cancel.cause() {
                     Some(Cause::Deadline(limit)) => {
-                        format!("The {} of --timeout are over: nothing new is started.", humantime::format_duration(limit))
+                        format!("--timeout ({}) is over: no new step starts.", humantime::format_duration(limit))
                     }
-                    Some(Cause::LeaseLost) => "The lease is lost: nothing new is started.".to_owned(),
-                    _ => "Stopping: nothing new is started, and what is under way has a moment to finish.".to_owned(),
+                    Some(Cause::LeaseLost) => "The lease is lost: no new step starts.".to_owned(),
+                    _ => "Stopping: no new step starts, and running ones get a moment to finish.".to_owned(),
                 };
                 reader.read(&Event::Cancelling { reason });
             }

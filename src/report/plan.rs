@@ -48,7 +48,7 @@ pub fn human(
         );
     }
     if !plan.leftovers.is_empty() {
-        let _ = writeln!(text, "\nOurs, but no longer in the config (--prune deletes them):");
+        let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
         for leftover in &plan.leftovers {
             let _ = writeln!(text, "  {}", styles.faint(&leftover.id.to_string()));
         }
@@ -59,8 +59,8 @@ pub fn human(
 fn as_the_config_says(resources: usize) -> String {
     match resources {
         0 => String::new(),
-        1 => ": 1 resource is as the config says".into(),
-        n => format!(": {n} resources are as the config says"),
+        1 => ": 1 resource matches the config".into(),
+        n => format!(": {n} resources match the config"),
     }
 }
 
@@ -115,14 +115,14 @@ fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
         format!("{}{more}", names.join(", "))
     };
     if !ours.is_empty() && step.op.verb().removes() {
-        lines.push(format!("deletes in it {ours} of this project"));
+        lines.push(format!("deletes from it {ours} of this project"));
     }
     if !others.is_empty() {
-        let word = if step.op == Op::Release { "leaves in it" } else { "deletes in it" };
+        let word = if step.op == Op::Release { "leaves in it" } else { "deletes from it" };
         lines.push(format!("{word} {others} that opsctl did not put there: {}", named()));
     }
     if step.op == Op::Release {
-        lines.push("`opsctl destroy --adopted` would delete it too, with all that is in it".into());
+        lines.push("`opsctl destroy --adopted` would delete it too, with everything in it".into());
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! How long the server waits for a client that sends nothing: neither a head nor a body may go on for ever.
+//! How long the server waits for a client that sends nothing: neither a head nor a body may go on forever.
 
 use std::future::Future;
 use std::pin::Pin;

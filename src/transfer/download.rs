@@ -125,7 +125,7 @@ async fn range(
         let answer = answer.map_err(|error| match error.kind {
             OpErrorKind::Conflict => {
                 let message =
-                    format!("s3://{bucket}/{key} is not what it was when it was looked up; for data, `opsctl upload --verify` mends that");
+                    format!("s3://{bucket}/{key} is not what it was when it was looked up; for data, `opsctl upload --verify` fixes that");
                 OpError { message, ..error }
             }
             _ => error,

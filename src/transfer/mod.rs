@@ -151,7 +151,7 @@ impl Route {
 }
 
 fn interrupted() -> OpError {
-    let message = "interrupted; what was sent is kept, and the same command goes on from there";
+    let message = "interrupted; what was sent is kept, and the same command resumes from there";
     OpError::new("upload", OpErrorKind::Cancelled, message)
 }
 

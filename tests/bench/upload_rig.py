@@ -133,7 +133,7 @@ def run(command, env, timeout=900, cwd=None):
                                    stdout=said, stderr=said)
         watch = start + timeout
         while True:
-            # wait4 without WNOHANG would block for ever on a command that hangs; 2 ms is what wall times are good for.
+            # wait4 without WNOHANG would block forever on a command that hangs; 2 ms is what wall times are good for.
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break

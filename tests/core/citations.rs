@@ -24,8 +24,12 @@ impl Text {
             "toml" | "sh" | "yml" => "#",
             _ => "",
         };
+        let begin = move |line: &str| {
+            // Not that of an address.
+            line.match_indices(mark).map(|(at, _)| at).find(|at| !line[..*at].ends_with(':'))
+        };
         let lines = self.text.lines().enumerate();
-        lines.filter_map(move |(n, line)| Some((n + 1, &line[line.find(mark)?..])))
+        lines.filter_map(move |(n, line)| Some((n + 1, &line[begin(line)?..])))
     }
 
     /// Its lines with their numbers, without those of blocks of code.

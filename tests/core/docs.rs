@@ -13,7 +13,7 @@ fn the_page_of_codes_is_fresh() {
         "# Codes\n\n\
          Every problem that opsctl reports has a code; `opsctl explain CODE` prints its text. Codes are append-only, so\n\
          scripts may match on them. This page is written from `src/domain/codes.rs`: `UPDATE_EXPECT=1 cargo test\n\
-         --no-default-features --test core docs` writes it anew.\n",
+         --no-default-features --test core docs` regenerates it.\n",
     );
     let parts = [
         ("C0", "Errors in the config"),
@@ -36,7 +36,7 @@ fn the_page_of_exit_codes_is_fresh() {
     let mut page = String::from(
         "# Exit codes\n\n\
          Append-only. With several problems the first that stopped the run decides. This page is written from\n\
-         `src/cli/exit.rs`: `UPDATE_EXPECT=1 cargo test --no-default-features --test core docs` writes it anew.\n\n\
+         `src/cli/exit.rs`: `UPDATE_EXPECT=1 cargo test --no-default-features --test core docs` regenerates it.\n\n\
          | Code | Meaning |\n|---:|---|\n",
     );
     for (exit, meaning) in exit::MEANINGS {

@@ -22,7 +22,7 @@ pub fn file(file: impl AsRef<Path>, text: &str) {
     }
     let line = held.lines().zip(text.lines()).take_while(|(a, b)| a == b).count();
     panic!(
-        "{} is not as expected from line {} on (UPDATE_EXPECT=1 writes it anew)\n--- is\n{text}\n--- expected\n{held}",
+        "{} is not as expected from line {} on (UPDATE_EXPECT=1 rewrites it)\n--- is\n{text}\n--- expected\n{held}",
         file.display(),
         line + 1
     );

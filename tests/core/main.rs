@@ -1,6 +1,6 @@
 //! Tests of the pure core: no SDK, no network, no clock. `cargo test --no-default-features --test core`.
 //!
-//! Expected texts lie beside the tests; `UPDATE_EXPECT=1` writes them anew, and git shows what changed.
+//! Expected texts lie beside the tests; `UPDATE_EXPECT=1` rewrites them, and git shows what changed.
 
 mod architecture;
 mod archives;

@@ -47,19 +47,19 @@ fn an_endpoint_of_nothing_is_named() {
     world
         .run(["plan"])
         .ended(64)
-        .says("AWS_ENDPOINT_URL_IAM is set to nothing")
+        .says("AWS_ENDPOINT_URL_IAM is set but empty")
         .says("unset AWS_ENDPOINT_URL_IAM");
 }
 
 #[test]
 fn what_is_no_address_is_refused_before_the_first_call() {
     let world = World::shipped().credentials().env("AWS_ENDPOINT_URL", "not a url");
-    world.run(["plan"]).ended(64).says("error[U302]: AWS_ENDPOINT_URL is no URL: not a url");
+    world.run(["plan"]).ended(64).says("error[U302]: AWS_ENDPOINT_URL is not a URL: not a url");
     let world = World::shipped().credentials();
     world.run(["--region", "a/b", "plan"]).ended(64).says("a region reads like us-east-1");
     world.run(["--region", "", "plan"]).ended(64).says("error[U302]");
     let world = World::with_config("[project]\nname = \"small\"\n").credentials().env("AWS_REGION", "a/b");
-    world.run(["plan"]).ended(64).says("error[U302]: `a/b` is no AWS region");
+    world.run(["plan"]).ended(64).says("error[U302]: `a/b` is not an AWS region");
 }
 
 /// A region becomes part of every name and host name, wherever it comes from.
@@ -119,7 +119,7 @@ fn a_command_line_that_cannot_be_read_has_its_code() {
     world
         .run(["check"])
         .ended(64)
-        .says("error[U302]: OPSCTL_CONFIG is set to nothing")
+        .says("error[U302]: OPSCTL_CONFIG is set but empty")
         .says("unset OPSCTL_CONFIG");
 }
 
@@ -391,7 +391,7 @@ fn the_config_is_found_from_below_and_missed_with_help() {
     let nowhere = World::empty();
     insta::assert_snapshot!(nowhere.run(["check"]), @r"
     $ opsctl check
-    ! error[C015]: there is no opsctl.toml here or above
+    ! error[C015]: there is no opsctl.toml here or in a folder above
     !   help: `opsctl init` writes one; `--config FILE` names another
     exit 3
     ");
@@ -410,8 +410,8 @@ fn nothing_is_changed_without_consent() {
     }
     insta::assert_snapshot!(world.run(["deploy"]), @r"
     $ opsctl deploy
-    ! error[U301]: there is no terminal to ask on
-    !   help: add --yes, or look first with `opsctl plan`
+    ! error[U301]: there is no terminal to ask for confirmation
+    !   help: add --yes, or preview with `opsctl plan`
     exit 64
     ");
 }

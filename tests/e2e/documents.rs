@@ -7,14 +7,14 @@ use std::path::Path;
 use clap::{Command, CommandFactory, Parser};
 use opsctl::cli::Cli;
 
-/// As in tests/core: UPDATE_EXPECT=1 writes a stale page anew.
+/// As in tests/core: UPDATE_EXPECT=1 rewrites a stale page.
 #[path = "../core/expect.rs"]
 mod expect;
 
 const HEAD: &str = "\
 # Commands
 
-This page is written from `src/cli/args.rs`: `UPDATE_EXPECT=1 cargo test --test e2e documents` writes it anew.
+This page is written from `src/cli/args.rs`: `UPDATE_EXPECT=1 cargo test --test e2e documents` regenerates it.
 ";
 
 #[test]
@@ -24,15 +24,15 @@ fn the_command_reference_is_fresh() {
     let mut document = format!("{HEAD}\n```text\n{}\n```\n", text(quiet(Cli::command())));
     let mut tree = Cli::command();
     tree.build();
-    let mut level: Vec<Command> = tree.get_subcommands().cloned().collect();
-    level.reverse();
-    while let Some(command) = level.pop() {
+    let inner = |command: &Command| -> Vec<Command> {
         let inner: Vec<Command> = command.get_subcommands().cloned().collect();
-        level.extend(inner.into_iter().rev().filter(|c| c.get_name() != "help"));
-        if command.get_name() != "help" {
-            let name = command.get_bin_name().expect("the tree is built").to_owned();
-            document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
-        }
+        inner.into_iter().rev().filter(|c| c.get_name() != "help").collect()
+    };
+    let mut level = inner(&tree);
+    while let Some(command) = level.pop() {
+        level.extend(inner(&command));
+        let name = command.get_bin_name().expect("the tree is built").to_owned();
+        document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
     }
     expect::file(root().join("docs/commands.md"), &document);
 }
@@ -41,11 +41,13 @@ fn the_command_reference_is_fresh() {
 #[test]
 fn every_command_in_the_documents_is_one() {
     let mut documents = vec![root().join("README.md")];
-    let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
-    documents.extend(
-        docs.map(|entry| entry.expect("docs/ can be read").path())
-            .filter(|p| p.extension().is_some_and(|e| e == "md")),
-    );
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        let paths = fs::read_dir(folder).expect("docs/ can be read").map(|e| e.expect("it is there").path());
+        let (inner, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+        folders.extend(inner);
+        documents.extend(files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
     for document in documents {
         let text = fs::read_to_string(&document).unwrap_or_else(|e| panic!("{}: {e}", document.display()));
         let commands: Vec<Vec<String>> =
@@ -62,7 +64,7 @@ fn every_command_in_the_documents_is_one() {
                 wrong.expect("just seen")
             );
         }
-        if document.ends_with("README.md") {
+        if document == root().join("README.md") {
             assert!(commands.len() >= 2, "the README shows how opsctl is used");
         }
     }
@@ -95,7 +97,7 @@ fn without_globals(command: Command) -> Command {
         .mut_args(|a| if a.is_global_set() || shared(a.get_id().as_str()) { a.hide(true) } else { a })
 }
 
-/// The commands of the fenced `sh` blocks: joined where a line goes on, split where a shell would.
+/// The commands of the fenced `sh` blocks: joined where a line continues, split where a shell would.
 fn shell_lines(document: &str) -> Vec<String> {
     let (mut inside, mut text) = (false, String::new());
     for line in document.lines() {

@@ -1,5 +1,5 @@
 //! Names are taken until what has them is gone: a delete ends then, a new thing waits for it, and what does not show
-//! is not awaited for ever. For every kind.
+//! is not awaited forever. For every kind.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn delete_in_haste(sandbox: &Sandbox, node: &Node) -> Result<(), OpError> 
     };
     tokio::select! {
         done = perform(&project, node, Op::Delete) => done,
-        () = asked => unreachable!("it is pending for ever"),
+        () = asked => unreachable!("it is pending forever"),
     }
 }
 

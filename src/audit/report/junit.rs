@@ -64,7 +64,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
     )
 }
 
-/// XML 1.0 text: the five entities, and no control characters, which it can not hold at all.
+/// XML 1.0 text: the five entities, and no control characters, which it cannot hold at all.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

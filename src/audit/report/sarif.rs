@@ -101,7 +101,7 @@ fn plain(text: &str) -> String {
     text.replace("](", "\\](")
 }
 
-/// A relative URI reference: forward slashes, what a URI can not hold escaped, no leading slash.
+/// A relative URI reference: forward slashes, what a URI cannot hold escaped, no leading slash.
 fn uri(path: &str) -> String {
     const KEPT: percent_encoding::AsciiSet =
         percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');

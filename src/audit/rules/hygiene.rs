@@ -60,7 +60,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::High,
         title: "The boundary's policy is nowhere to be found",
         what: "The role names a boundary whose document is not in the account's data.",
-        why: "What the role may do can not be told.",
+        why: "What the role may do is unknown.",
         fix: "Restore the policy, or detach the boundary.",
         page: BOUNDARIES,
         check: Check::Role(boundary_missing),
@@ -126,7 +126,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Low,
         title: "A policy that AWS has withdrawn",
         what: "An attached AWS managed policy is older than the catalogue and no longer in it.",
-        why: "AWS does not maintain it; once detached it can not be attached again.",
+        why: "AWS does not maintain it; once detached it cannot be attached again.",
         fix: "Move to the successor that AWS names.",
         page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-deprecated.html",
         check: Check::Role(deprecated),
@@ -236,7 +236,7 @@ fn long_session(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         cx.without_data(
             "IAM505",
             &view.role.arn,
-            "the data does not tell MaxSessionDuration (ListRoles does)",
+            "the data does not include MaxSessionDuration (ListRoles does)",
         );
         return None;
     };
@@ -252,7 +252,7 @@ fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .then(|| Hit::new("inline policies", vec![format!("inline policies: {}", names.join(", "))]))
 }
 
-/// Default quotas; the first three can be raised, sizes can not.
+/// Default quotas; the first three can be raised, sizes cannot.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
     let near = |used: usize, quota: usize, what: &str| {

@@ -118,7 +118,7 @@ pub struct Context<'a> {
     pub usage: &'a Usage,
     pub settings: &'a Settings,
     unknowns: RefCell<Unknowns>,
-    /// What misspelt actions probably mean; the same slip tends to be everywhere.
+    /// What misspelled actions probably mean; the same slip tends to be everywhere.
     pub(super) suggestions: RefCell<HashMap<String, String>>,
 }
 

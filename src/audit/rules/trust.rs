@@ -49,9 +49,9 @@ pub const RULES: &[Rule] = &[
         slug: "external-no-externalid",
         severity: Severity::High,
         title: "A foreign account may assume the role without an external id",
-        what: "The trust policy names an account that is not ours, and fixes no sts:ExternalId.",
+        what: "The trust policy names an account that is not yours, and fixes no sts:ExternalId.",
         why: "Another customer of that party can have it act on this account (the confused deputy).",
-        fix: "Ask the party for an external id and add StringEquals sts:ExternalId; name our own accounts with --own-account.",
+        fix: "Ask the party for an external id and add StringEquals sts:ExternalId; name your own accounts with --own-account.",
         page: EXTERNAL_ID,
         check: Check::Role(external_without_id),
     },
@@ -127,7 +127,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Medium,
         title: "The trust policy names somebody who is gone",
         what: "A principal is the bare id that AWS leaves of a deleted one, or a role or user that the account does not have.",
-        why: "Whoever is made anew under that name gets in, and nobody remembers why it is there.",
+        why: "Whoever is created again under that name gets in, and nobody remembers why it is there.",
         fix: "Remove the principal.",
         page: PRINCIPAL,
         check: Check::Role(orphan_principal),
@@ -203,8 +203,8 @@ pub const RULES: &[Rule] = &[
         slug: "odd-service",
         severity: Severity::Low,
         title: "An odd service principal",
-        what: "A service principal looks misspelt, or several compute services share one role.",
-        why: "A misspelt one does nothing; a shared role gives each service the rights of all.",
+        what: "A service principal looks misspelled, or several compute services share one role.",
+        why: "A misspelled one does nothing; a shared role gives each service the rights of all.",
         fix: "Correct the name, or make one role per service.",
         page: PRINCIPAL,
         check: Check::Role(odd_service),
@@ -365,7 +365,7 @@ fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 /// Services whose documentation shows SourceAccount or SourceArn in the trust policy of the role. Kept short:
-/// with ec2 it can not be met, with cloudtrail and elastictranscoder it broke roles (prowler #4714), and for
+/// with ec2 it cannot be met, with cloudtrail and elastictranscoder it broke roles (prowler #4714), and for
 /// lambda, ecs-tasks and sagemaker AWS's own examples and consoles leave it out.
 /// <https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html> and its like.
 const SENDS_SOURCE: &[&str] =
@@ -454,7 +454,7 @@ fn odd_service(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .flat_map(|a| &a.principals)
         .filter_map(|p| if let Principal::Service(name) = p { Some(*name) } else { None })
         .collect();
-    let mut facts: Vec<String> = services.iter().filter_map(|name| misspelt(name)).collect();
+    let mut facts: Vec<String> = services.iter().filter_map(|name| misspelled(name)).collect();
     let mut compute: Vec<&str> = services
         .iter()
         .filter_map(|s| s.strip_suffix(".amazonaws.com"))
@@ -511,7 +511,7 @@ const MORE_SERVICES: &[&str] = &[
     "guardduty",
 ];
 
-fn misspelt(name: &str) -> Option<String> {
+fn misspelled(name: &str) -> Option<String> {
     let Some(service) =
         name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))
     else {

@@ -21,7 +21,7 @@ pub const RULES: &[Rule] = &[
         slug: "stale",
         severity: Severity::Medium,
         title: "The role has not been used for long",
-        what: "The latest use of the role lies further back than `--stale-after` (90 days unless set).",
+        what: "The latest use of the role is further back than `--stale-after` (90 days unless set).",
         why: "Roles of people who left and of workloads that ended keep their rights, and nobody watches them.",
         fix: "Disable it first (a trust policy that denies, or a boundary that allows nothing), wait, then delete it.",
         page: LAST_USED,
@@ -86,7 +86,7 @@ pub const RULES: &[Rule] = &[
         id: "IAM407",
         slug: "odd-region",
         severity: Severity::Info,
-        title: "Last used in a region where we do not work",
+        title: "Last used in an unexpected region",
         what: "The latest use was in a region outside the settings' list.",
         why: "Intruders like regions that nobody watches.",
         fix: "Look at CloudTrail in that region.",
@@ -142,7 +142,7 @@ fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<U
     let known = use_of(view);
     if matches!(known, Use::Untold) {
         let missing = if view.role.last_used.is_none() { "RoleLastUsed" } else { "CreateDate" };
-        cx.undecided(rule, &view.role.arn, format!("the data does not tell {missing}"));
+        cx.undecided(rule, &view.role.arn, format!("the data does not include {missing}"));
         return None;
     }
     Some(known)
@@ -281,7 +281,7 @@ fn unused_services(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn unused_actions(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let services = services(cx, view, "IAM405")?;
     if services.iter().all(|s| s.tracked_actions_last_accessed.is_empty()) {
-        let reason = "the data tells of services only; --usage-from-aws=actions asks for actions";
+        let reason = "the data covers services only; --usage-from-aws=actions covers actions";
         cx.without_data("IAM405", &view.role.arn, reason);
         return None;
     }

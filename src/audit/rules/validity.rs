@@ -24,7 +24,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Low,
         title: "An action that AWS does not know",
         what: "An action or wildcard matches nothing in the catalogue.",
-        why: "It grants or denies nothing; often it is misspelt.",
+        why: "It grants or denies nothing; often it is misspelled.",
         fix: "Correct it, or remove it.",
         page: CHECKS,
         check: Check::Documents(|cx, policy| each(policy, |s| unknown_actions(cx, s))),

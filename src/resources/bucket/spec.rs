@@ -152,8 +152,8 @@ impl Kind for Bucket {
             // Somebody else's: only what we put into it is compared.
             let has = seen.policy.as_ref().is_some_and(|policy| iam::has(policy, &want.statement));
             return changes()
-                .when(!has, "policy", "without ours", "with a statement for our folders", Needs::Update)
-                .when(seen.rules != want.rules(false), "lifecycle", "without ours", "with rules for our folders", Needs::Update)
+                .when(!has, "policy", "without opsctl's", "with a statement for this project's folders", Needs::Update)
+                .when(seen.rules != want.rules(false), "lifecycle", "without opsctl's", "with rules for this project's folders", Needs::Update)
                 .done();
         }
         let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));

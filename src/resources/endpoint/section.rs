@@ -223,7 +223,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if scaling.min > scaling.max {
         let text = format!("`min` ({}) is above `max` ({})", scaling.min, scaling.max);
-        draft.error(codes::BAD_RANGE, at.join("max"), text, "exchange them");
+        draft.error(codes::BAD_RANGE, at.join("max"), text, "swap them");
     }
     let target = scaling.target_invocations_per_instance;
     let key = at.join("target_invocations_per_instance");
@@ -237,7 +237,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             "{target} is per instance per minute: {:.2} requests a second are enough to add an instance",
             target / 60.0
         );
-        let help = "load-test one instance: target = highest requests per second it bears × 0.5 × 60";
+        let help = "load-test one instance: target = highest requests per second it can sustain × 0.5 × 60";
         draft.warn(codes::PER_MINUTE, key, text, help);
     }
     for (name, cooldown) in

@@ -236,7 +236,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let key = at.join("instance_type");
     draft.hold::<Notebook>(at);
     if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
-        let text = format!("`{instance_type}` has 4 GiB, and a notebook like this ran out of memory with them");
+        let text = format!("`{instance_type}` has 4 GiB of memory, which may be too little for image data sets");
         draft.warn(codes::SMALL_NOTEBOOK, key, text, "ml.t3.xlarge has 16 GiB");
     }
     if ["notebook-al1-", "notebook-al2-"].iter().any(|closed| item.platform.starts_with(closed)) {

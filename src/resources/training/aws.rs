@@ -99,7 +99,7 @@ impl Driver for Training {
         sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
         match delete.op("sagemaker:DeleteTrainingJob") {
-            // Where jobs cannot be deleted (the call is new), their records stay for ever, and cost nothing: then this
+            // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing: then this
             // one is at least no longer ours.
             Err(error) if error.kind == OpErrorKind::NotOffered => {
                 sagemaker::disown(cx, &format!("training-job/{job}")).await

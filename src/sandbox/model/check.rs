@@ -244,7 +244,7 @@ fn scalar(kind: &Kind, form: Form, value: &Value) -> Option<String> {
         Value::Number(_) => "class com.amazon.coral.value.json.numbers.TruncatingBigNumber",
         _ => "class java.lang.String",
     };
-    (!fits).then(|| format!("{found} can not be converted to {wanted}"))
+    (!fits).then(|| format!("{found} cannot be converted to {wanted}"))
 }
 
 const NOT_BASE64: &str = "the value of a blob is not base64";

@@ -1,4 +1,4 @@
-//! Hygiene, validity, use of services, and what can not be seen.
+//! Hygiene, validity, use of services, and what cannot be seen.
 
 use opsctl::audit::{Account, Settings, Severity, Usage, audit};
 use serde_json::json;

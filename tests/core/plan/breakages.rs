@@ -115,7 +115,7 @@ fn to_make_again_before_the_old_is_gone_is_caught() {
     }
     let said = wrong(&plan, &want, &have, DEPLOY);
     assert!(
-        said.contains(&"autoscaling/numbers is made again before the old one is gone".to_owned()),
+        said.contains(&"autoscaling/numbers is re-created before the old one is gone".to_owned()),
         "{said:?}"
     );
 }
@@ -124,7 +124,7 @@ fn to_make_again_before_the_old_is_gone_is_caught() {
 fn to_touch_what_is_not_ours_is_caught() {
     let (plan, want, mut have) = destroy();
     have.seen(&want, "notebook/lab")["owner"] = json!("nobody");
-    assert_eq!(wrong(&plan, &want, &have, DESTROY), ["notebook/lab is not ours"]);
+    assert_eq!(wrong(&plan, &want, &have, DESTROY), ["notebook/lab is not this project's"]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn an_adoption_by_deletion_is_caught() {
     have.seen(&want, "notebook/lab")["owner"] = json!("nobody");
     let mut plan = have.plan(&want, ADOPT);
     plan.steps[0].op = Op::Delete;
-    assert!(wrong(&plan, &want, &have, ADOPT).contains(&"notebook/lab is not ours".to_owned()));
+    assert!(wrong(&plan, &want, &have, ADOPT).contains(&"notebook/lab is not this project's".to_owned()));
 }
 
 /// Every way to let go of a resource, against every owner and content: only the right one passes.
@@ -175,7 +175,7 @@ fn a_wrong_count_is_caught() {
     have.contents.insert("bucket/main".parse().unwrap(), Contents { others, ..Contents::default() });
     let mut plan = have.plan(&want, DESTROY_ADOPTED);
     plan.steps.last_mut().unwrap().op = Op::DeleteWhole { others: Tally::default() };
-    assert_eq!(wrong(&plan, &want, &have, DESTROY_ADOPTED), ["bucket/main holds what is not ours"]);
+    assert_eq!(wrong(&plan, &want, &have, DESTROY_ADOPTED), ["bucket/main holds what others put there"]);
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn an_adoption_that_overwrites_is_caught() {
     let Op::Update { changes, .. } = &mut plan.steps[0].op else { panic!() };
     let (path, needs) = ("volume_gb".to_owned(), Needs::Update);
     changes.push(FieldChange { path, from: "5".into(), to: "10".into(), needs });
-    assert_eq!(wrong(&plan, &want, &have, ADOPT), ["notebook/lab is not ours"]);
+    assert_eq!(wrong(&plan, &want, &have, ADOPT), ["notebook/lab is not this project's"]);
 }

@@ -57,8 +57,8 @@ fn a_failed_training_is_run_again_under_its_name() {
     assert_eq!(
         steps(&plan),
         [
-            "delete training/numbers: status: Failed (ClientError) -> made again",
-            "create training/numbers: status: Failed (ClientError) -> made again",
+            "delete training/numbers: status: Failed (ClientError) -> re-created",
+            "create training/numbers: status: Failed (ClientError) -> re-created",
         ]
     );
 }
@@ -236,8 +236,8 @@ fn what_is_not_ours_can_be_adopted() {
         steps(&plan),
         [
             "update bucket/main: owner: shop/prod -> shop/dev (adopted: destroy will not delete it); \
-             policy: without ours -> with a statement for our folders; \
-             lifecycle: without ours -> with rules for our folders",
+             policy: without opsctl's -> with a statement for this project's folders; \
+             lifecycle: without opsctl's -> with rules for this project's folders",
             "update log-group/function-classify: owner: nobody -> shop/dev (adopted: destroy will not delete it)",
             "update notebook/lab: owner: nobody -> shop/dev",
         ]
@@ -260,7 +260,10 @@ fn a_stranger_that_differs_is_not_adopted() {
         account.seen(&want, id)["owner"] = json!("nobody");
         account.seen(&want, id)[field] = value;
         let said = account.refused(&want, ADOPT).join("\n");
-        assert!(said.contains("is not ours, and taking it over would overwrite what is there: "), "{said}");
+        assert!(
+            said.contains("is not this project's, and taking it over would overwrite what is there: "),
+            "{said}"
+        );
         assert!(said.contains(why) && said.ends_with("(delete it yourself, or rename yours)"), "{said}");
         let said = account.refused(&want, DEPLOY).join("\n");
         assert!(said.ends_with("it differs from yours, so it cannot be taken over)"), "{said}");
@@ -278,7 +281,7 @@ fn an_adopted_thing_is_never_made_again() {
         assert_eq!(
             said,
             [
-                "E203: role `shop-dev-training-numbers-us-east-1` is not ours, and would have to be made again: \
+                "E203: role `shop-dev-training-numbers-us-east-1` is not this project's, and would have to be re-created: \
              path: / -> /opsctl/shop/dev/ (delete it yourself, or rename yours)"
             ]
         );

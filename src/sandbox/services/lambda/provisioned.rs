@@ -40,7 +40,7 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
 fn check_weights(world: &World, alias: Option<&Value>) -> Result<(), Fault> {
     let weighted = alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
     if weighted && world.enforces(AwsRule::ProvisionedWeights) {
-        return Err(invalid("Alias with weights can not be used with Provisioned Concurrency"));
+        return Err(invalid("Alias with weights cannot be used with Provisioned Concurrency"));
     }
     Ok(())
 }

@@ -478,7 +478,7 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
     }
     let weights = AliasRoutingConfiguration::builder().additional_version_weights("1", 0.5).build();
     client.update_alias().function_name("f").name("live").routing_config(weights).send().await.unwrap();
-    let message = "Alias with weights can not be used with Provisioned Concurrency".to_owned();
+    let message = "Alias with weights cannot be used with Provisioned Concurrency".to_owned();
     assert_eq!(refused(bench.provision("live", 3).await), (400, invalid.to_owned(), message));
     let cleared = AliasRoutingConfiguration::builder().build();
     client.update_alias().function_name("f").name("live").routing_config(cleared).send().await.unwrap();

@@ -45,7 +45,7 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
     }
     for (key, value) in container["Environment"].as_object().into_iter().flatten() {
         let Some(text) = value.as_str() else {
-            let message = format!("the value of '{key}' in environment can not be converted to an String");
+            let message = format!("the value of '{key}' in environment cannot be converted to an String");
             return Err(Fault::new(400, "SerializationException", message));
         };
         if key.len() > 1024 || text.len() > 1024 {

@@ -451,7 +451,7 @@ pub const ARCHETYPES: &[Archetype] = &[
         },
     },
     Archetype {
-        name: "misspelt",
+        name: "misspelled",
         must: &["IAM317"],
         must_not: &[],
         make: |r| r.trusts(trust_service("lamda.amazonaws.com")),

@@ -54,7 +54,7 @@ impl Sink {
         }
     }
 
-    /// Serves for ever.
+    /// Serves forever.
     pub fn accept(self: &Arc<Self>, listener: &TcpListener, tls: Option<&Arc<ServerConfig>>) {
         for socket in listener.incoming() {
             let Ok(socket) = socket else { continue };
