@@ -21,4 +21,6 @@ pub mod cli;
 #[cfg(feature = "sdk")]
 pub mod engine;
 #[cfg(feature = "sdk")]
+pub mod run;
+#[cfg(feature = "sdk")]
 pub mod transfer;

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::Account;
 use super::answers;
-use crate::engine::{OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes};
 
 /// IAM's largest page.
 pub(super) const PAGE: i32 = 1000;

@@ -21,7 +21,7 @@ use crate::audit::account::{Account, Role};
 use crate::audit::rules::RoleKind;
 use crate::audit::usage::{ActionUse, ServiceUse};
 use crate::audit::{Instant, Settings, Usage};
-use crate::engine::{OpError, OpErrorKind, OpResult, Outcomes, Pace};
+use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace};
 
 /// How long a report is as good as a new one, in seconds: IAM's own data is up to four hours old.
 pub const FRESH: i64 = 4 * 3600;

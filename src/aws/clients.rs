@@ -3,7 +3,7 @@
 use super::Target;
 use super::http::Patience;
 use super::rates::{Gate, Gated, Named, retries};
-use crate::engine::{CallCounter, Fence, Pace};
+use crate::aws::{CallCounter, Fence, Pace};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident $id:literal;)*) => {

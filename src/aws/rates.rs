@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::http::Wire;
-use crate::engine::Fence;
+use crate::aws::Fence;
 
 /// Requests of one service that are under way at the same time, each on a connection of its own. A plan of the shipped
 /// project asks 17 at once.

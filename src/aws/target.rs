@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::clients::{S3, SERVICES};
 use super::http::{self, Wire};
-use crate::engine::Pace;
+use crate::aws::Pace;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]

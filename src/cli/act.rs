@@ -11,15 +11,16 @@ use super::exit::Exit;
 use super::saved::{self, Saved};
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
+use crate::aws::LeaseLost;
 use crate::desired::{Desired, Node};
-use crate::domain::codes;
+use crate::domain::{KindName, codes};
 use crate::engine::lease::Lease;
-use crate::engine::{self, LeaseLost, Refusal, Run, RunResult, Verified};
+use crate::engine::{self, RunResult};
 use crate::inputs::note_written;
 use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::plan as render;
-use crate::resources::KindName;
+use crate::run::{Refusal, Run, Verified};
 
 /// What is planned: which nodes, in which mode, and what else the command may say.
 pub struct Intent {

@@ -21,15 +21,14 @@ use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::report::{self, Format, Look, Options};
 use crate::audit::rules::RoleKind;
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
-use crate::aws::Clients;
+use crate::aws::{Clients, Outcomes};
 use crate::config::Config;
 use crate::desired;
-use crate::domain::{Scope, codes, shown};
-use crate::engine::Outcomes;
+use crate::domain::{KindName, Scope, codes, shown};
 use crate::inputs::Inputs;
 use crate::report::style::Styles;
+use crate::resources::kinds;
 use crate::resources::role::{Role as RoleKindOf, Spec as RoleSpec};
-use crate::resources::{KindName, kinds};
 
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let format = format(args, ui)?;

@@ -9,9 +9,11 @@ use super::logs;
 use super::session::Session;
 use super::stopped;
 use super::ui::Ui;
+use crate::aws::OpErrorKind;
 use crate::domain::{Code, codes};
-use crate::engine::{Cause, Event, OpErrorKind, Outcome, Refusal, RunError, RunResult, Verified, ms};
+use crate::engine::{Cause, Event, Outcome, RunError, RunResult, ms};
 use crate::plan::{Op, Plan};
+use crate::run::{Refusal, Verified};
 
 /// What was done, and what was seen afterwards.
 pub struct Done {

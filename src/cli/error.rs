@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::ui::Ui;
+use crate::aws::{OpError, OpErrorKind};
 use crate::config::Document;
 use crate::domain::{Code, Diagnostics, Severity, codes};
-use crate::engine::{Cause, OpError, OpErrorKind};
+use crate::engine::Cause;
 use crate::report::diagnostics;
 
 /// What cannot be read now and may be in a moment.

@@ -6,9 +6,8 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::Session;
 use super::ui::Ui;
-use crate::domain::{ResourceId, codes};
+use crate::domain::{KindName, ResourceId, codes};
 use crate::engine::{OpCx, elders};
-use crate::resources::KindName;
 
 /// Both kinds are a `[training.NAME]` in the config.
 const KINDS: [KindName; 2] = [KindName::Training, KindName::Instance];
@@ -74,7 +73,7 @@ impl Job {
     }
 
     /// Whether AWS is still at it.
-    pub async fn is_busy(&self, session: &Session, physical: &str) -> Result<bool, crate::engine::OpError> {
+    pub async fn is_busy(&self, session: &Session, physical: &str) -> Result<bool, crate::aws::OpError> {
         let driver = session.registry.of(self.id.kind);
         let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
         let seen = driver.look(&cx, physical).await?;

@@ -8,9 +8,9 @@ use super::args::InitArgs;
 use super::error::Failure;
 use super::exit::Exit;
 use super::ui::Ui;
-use crate::config::{Name, schema};
+use crate::config::Name;
 use crate::domain::codes;
-use crate::resources::kinds;
+use crate::resources::{kinds, schema};
 
 macro_rules! shipped {
     ($($path:literal)*) => { &[$(($path, include_str!(concat!("../../config/", $path)))),*] };
@@ -56,7 +56,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
         });
         write(&folder.join(path), &named)?;
     }
-    write(&folder.join(SCHEMA), &format!("{:#}\n", schema::schema(&kinds())))?;
+    write(&folder.join(SCHEMA), &format!("{:#}\n", schema(&kinds())))?;
     let ignore = folder.join(".gitignore");
     let kept = ignore.exists();
     if !kept {

@@ -14,8 +14,8 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::{Environment, Session};
 use super::ui::Ui;
+use crate::aws::Outcomes;
 use crate::domain::codes;
-use crate::engine::Outcomes;
 use crate::resources::function::Function;
 
 /// What came back.
@@ -96,8 +96,8 @@ async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     Ok(Answer { status: 200, response, latency_ms })
 }
 
-fn not_deployed(error: crate::engine::OpError, resource: &str) -> Failure {
-    use crate::engine::OpErrorKind;
+fn not_deployed(error: crate::aws::OpError, resource: &str) -> Failure {
+    use crate::aws::OpErrorKind;
     let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
     if error.message.starts_with("ModelError") {
         let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");

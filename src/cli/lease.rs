@@ -9,11 +9,12 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
-use crate::domain::{Owner, codes};
+use crate::aws::OpErrorKind;
+use crate::desired::Kind;
+use crate::domain::{KindName, Owner, codes};
+use crate::engine::OpCx;
 use crate::engine::lease::{self, Found};
-use crate::engine::{OpCx, OpErrorKind};
 use crate::resources::bucket::{self, Bucket};
-use crate::resources::{Kind, KindName};
 
 pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     if args.command == LeaseCommand::Break {

@@ -8,13 +8,12 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::ui::Ui;
 use crate::audit::{find_rule, report as audit_report};
-use crate::config::schema;
 use crate::config::section::nearest;
 use crate::domain::codes;
-use crate::resources::kinds;
+use crate::resources::{self, kinds};
 
 pub fn schema(ui: &Ui) -> Ended {
-    ui.out(&format!("{:#}\n", schema::schema(&kinds())));
+    ui.out(&format!("{:#}\n", resources::schema(&kinds())));
     Ok(Exit::Done)
 }
 

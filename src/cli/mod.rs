@@ -44,8 +44,9 @@ use exit::Exit;
 use hints::Hints;
 use ui::{Color, Format, Ui};
 
+use crate::aws::OpError;
 use crate::domain::codes;
-use crate::engine::{Cause, OpError};
+use crate::engine::Cause;
 
 /// What every command returns.
 type Ended = Result<Exit, Failure>;

@@ -6,10 +6,11 @@ use super::exit::Exit;
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
 use super::{Ended, act};
-use crate::domain::codes;
-use crate::engine::{self, OpCx, OpError, OpErrorKind};
+use crate::aws::{OpError, OpErrorKind};
+use crate::desired::Kind;
+use crate::domain::{KindName, codes};
+use crate::engine::OpCx;
 use crate::resources::notebook::{Notebook, aws};
-use crate::resources::{Kind, KindName};
 
 pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let Some(verb) = args.verb else {
@@ -31,7 +32,7 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
         NotebookVerb::Url => None,
         NotebookVerb::Start | NotebookVerb::Stop => {
             session.world.cancel.commit()?;
-            engine::leased(&session.world, &session.who).await?
+            crate::run::leased(&session.world, &session.who).await?
         }
     };
     let done = match verb {

@@ -11,9 +11,8 @@ use super::session::{Environment, Session};
 use super::ui::Ui;
 use crate::config::Document;
 use crate::desired::Node;
-use crate::domain::{KeyPath, codes};
+use crate::domain::{KeyPath, KindName, codes};
 use crate::engine::OpCx;
-use crate::resources::KindName;
 use crate::resources::autoscaling::{Seen, Spec};
 use crate::resources::concurrency::Spec as Provisioned;
 

@@ -12,16 +12,16 @@ use super::hidden;
 use super::hints::quoted;
 use super::sandbox::{self, Sandbox};
 use super::ui::Screen;
-use crate::aws::{self, Choice, Clients, Target};
+use crate::aws::{self, Choice, Clients, Outcomes, Pace, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
-use crate::desired::{self, Desired};
+use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes};
 use crate::engine::lease::Who;
-use crate::engine::{Cancel, Event, Events, Outcomes, Pace, World};
+use crate::engine::{Cancel, Event, Events, Registry, World};
 use crate::inputs::{self, Inputs};
 use crate::limits;
-use crate::resources::{AnyKind, Registry, kinds, registry};
+use crate::resources::{kinds, registry};
 
 /// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,9 @@
 //! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end that.
 
 use super::session::Session;
-use crate::domain::Verb;
+use crate::domain::{KindName, Verb};
 use crate::engine::Outcome;
 use crate::plan::{Plan, Step};
-use crate::resources::KindName;
 
 /// A line for each thing that runs on in AWS, and what comes next.
 pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {

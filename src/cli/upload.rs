@@ -14,14 +14,14 @@ use super::error::{Failure, exit_of, help_of};
 use super::exit::Exit;
 use super::session::{Environment, Folders, Session};
 use super::ui::Ui;
+use crate::aws::{OpError, OpResult};
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostics, Owner, ResourceId, Verb, bytes, codes};
+use crate::domain::grouped;
+use crate::domain::{Diagnostics, KindName, Owner, ResourceId, Verb, bytes, codes};
 use crate::engine::lease::{self, Lease, Terms};
-use crate::engine::{Event, OpCx, OpError, OpResult, RunResult, StepResult};
+use crate::engine::{Event, OpCx, RunResult, StepResult};
 use crate::inputs::Tree;
-use crate::resources::KindName;
 use crate::resources::bucket;
-use crate::resources::data::difference::grouped;
 use crate::resources::data::sync::{self, There};
 use crate::resources::data::{Difference, Spec, Why};
 

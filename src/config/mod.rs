@@ -4,7 +4,6 @@ pub mod audit;
 pub mod document;
 pub mod names;
 pub mod project;
-pub mod schema;
 pub mod section;
 
 pub use document::Document;

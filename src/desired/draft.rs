@@ -7,11 +7,10 @@ use serde::Deserialize;
 
 use crate::config::Config;
 use crate::config::section;
-use crate::desired::{Desired, Node};
-use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, ResourceId, Scope, bytes, codes};
+use crate::desired::{Desired, Kind, Node};
+use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, KindName, ResourceId, Scope, bytes, codes};
 use crate::inputs::{Entry, Inputs, Tree, UseAs};
 use crate::limits;
-use crate::resources::{Kind, KindName};
 
 /// Nodes so far, and the problems found while making them.
 #[derive(Debug)]

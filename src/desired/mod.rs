@@ -1,6 +1,8 @@
 //! From the config to what should exist: nodes with exact names, and the edges between them. Pure.
 
 mod draft;
+mod erased;
+mod kind;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::domain::{Diagnostics, KeyPath, ResourceId, Scope};
 use crate::inputs::{Inputs, Source};
-use crate::resources::AnyKind;
 
 pub use draft::Draft;
+pub use erased::AnyKind;
+#[cfg(feature = "sdk")]
+pub(crate) use erased::typed;
+pub use kind::Kind;
 
 /// One resource as it should be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::places;
-use crate::resources::KindName;
+use crate::domain::KindName;
 
 /// What the user calls a resource: `endpoint/breeds`. Its AWS name is `Node::physical`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

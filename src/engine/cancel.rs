@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{OpError, OpErrorKind, OpResult};
+use crate::aws::{OpError, OpErrorKind, OpResult};
 
 /// How long what writes may go on after the first stage, until its answer is given up.
 pub const GRACE: Duration = Duration::from_secs(3);

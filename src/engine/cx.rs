@@ -7,12 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::events::ms;
-use super::{Cancel, Cause, Event, Events, OpError, OpErrorKind, OpResult, Pace};
-use crate::aws::Clients;
-use crate::domain::{ResourceId, Scope};
+use super::{Cancel, Cause, Event, Events};
+use crate::aws::{Clients, OpError, OpErrorKind, OpResult, Pace};
+use crate::domain::{KindName, ResourceId, Scope};
 use crate::inputs::Inputs;
 use crate::plan::StepId;
-use crate::resources::KindName;
 
 /// Everything a run shares.
 pub struct World {

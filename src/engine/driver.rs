@@ -1,8 +1,9 @@
 //! The effect half of a kind.
 
-use super::{OpCx, OpError, OpErrorKind, OpResult};
+use super::OpCx;
+use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::desired::Kind;
 use crate::domain::{Contents, FieldChange, Owner};
-use crate::resources::Kind;
 
 /// A resource that AWS says is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Calls;
+use crate::aws::Calls;
 use crate::domain::{Code, Contents, ResourceId};
 use crate::plan::{StepId, Verb};
 

@@ -7,10 +7,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::events::ms;
-use super::{Cause, Event, LeaseLost, OpCx, OpError, RunResult, StepResult, World};
+use super::{Cause, Event, OpCx, Registry, RunResult, StepResult, World};
+use crate::aws::{LeaseLost, OpError};
 use crate::domain::{Contents, ResourceId};
 use crate::plan::{Op, Plan, Step, StepId};
-use crate::resources::Registry;
 
 /// How the run ended, step by step.
 #[derive(Debug, Default)]

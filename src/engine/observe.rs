@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 
-use super::{Found, OpCx, OpError, OpErrorKind, World};
+use super::{Found, OpCx, World};
+use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{Desired, Node};
-use crate::domain::{Owner, ResourceId, Scope};
+use crate::domain::{KindName, Owner, ResourceId, Scope};
+use crate::engine::Registry;
 use crate::plan::{Leftover, Look, Mode, Observed};
-use crate::resources::{KindName, Registry};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier generation of
 /// what is absent, to be able to say why a new one is made.

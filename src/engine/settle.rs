@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Driver, Event, OpCx, OpErrorKind, OpResult, Probe};
+use super::{Driver, Event, OpCx, Probe};
+use crate::aws::{OpErrorKind, OpResult};
 use crate::domain::{Owner, Phase};
 
 /// The longest that AWS deletes: endpoints and notebooks take minutes.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
-use crate::desired::{Desired, Node};
-use crate::domain::{Code, Diagnostic, Diagnostics, FieldChange, Needs, Owner, Phase, ResourceId, codes};
-use crate::resources::{AnyKind, KindName};
+use crate::desired::{AnyKind, Desired, Node};
+use crate::domain::{
+    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, codes,
+};
 
 /// What the plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

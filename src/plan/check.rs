@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId};
-use crate::desired::Desired;
-use crate::domain::{FieldChange, Needs, Owner, Phase, ResourceId};
-use crate::resources::{AnyKind, KindName};
+use crate::desired::{AnyKind, Desired};
+use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
 pub fn check(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Leftover, Step, StepId};
-use crate::resources::KindName;
+use crate::domain::KindName;
 
 /// The deletes of kinds that may use `kind`: kinds refer only to kinds registered before them.
 pub(super) fn deletes_of_later_kinds(steps: &[Step], kind: KindName) -> BTreeSet<StepId> {

@@ -8,10 +8,9 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::style::Styles;
-use crate::domain::shown;
+use crate::domain::{grouped, shown};
 use crate::engine::{Cancel, Cause, Event, Progress, RunResult, StepResult};
 use crate::plan::{StepId, Verb};
-use crate::resources::data::difference::grouped;
 
 /// Consumes events in their order until the channel closes.
 pub trait Reader: Send {

@@ -5,10 +5,9 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::style::Styles;
-use crate::desired::Desired;
+use crate::desired::{AnyKind, Desired};
 use crate::domain::{Contents, FieldChange, Human, shown};
 use crate::plan::{Op, Plan, Step, Verb};
-use crate::resources::AnyKind;
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full.
 pub fn human(

@@ -2,8 +2,9 @@
 
 use aws_sdk_sagemaker::types::Tag;
 
+use crate::aws::{Expected, OpResult, Outcomes};
 use crate::domain::Owner;
-use crate::engine::{Expected, OpCx, OpResult, Outcomes};
+use crate::engine::OpCx;
 
 /// Our ownership tags and more, as SageMaker's type.
 pub fn tags<'a>(cx: &OpCx<'_>, more: impl IntoIterator<Item = (String, &'a str)>) -> Option<Vec<Tag>> {

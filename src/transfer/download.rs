@@ -12,8 +12,9 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::domain::{Crc64, Stored};
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::OpCx;
 
 /// Bytes per request.
 const RANGE: u64 = 8 << 20;

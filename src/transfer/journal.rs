@@ -9,8 +9,8 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::Stored;
-use crate::engine::{OpError, OpErrorKind, OpResult};
 use crate::inputs::Stamp;
 
 const WHAT: &str = "keeping the journal of the upload";

@@ -21,9 +21,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::gate::Gate;
-use crate::aws::{Clients, Target, Ways, for_large_bodies, s3};
+use crate::aws::{
+    CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Outcomes, Target, Ways, for_large_bodies, s3,
+};
 use crate::domain::Crc64;
-use crate::engine::{CallCounter, Fence, OpError, OpErrorKind, OpResult, Outcomes};
 
 const CRC: &str = "x-amz-checksum-crc64nvme";
 /// For whoever gives credentials: STS, SSO, a program.

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::download::Object;
 use super::journal::Upload;
 use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::domain::{Crc64, Stored};
-use crate::engine::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::inputs::{Entry, Stamp};
 
 /// S3 takes at most so many parts (docs/aws/s3.md#limits), so that they grow with the file.

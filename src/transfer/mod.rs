@@ -26,8 +26,9 @@ use tokio_util::sync::CancellationToken;
 pub use download::{Object, Ranges, download};
 pub use journal::Journal;
 
+use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{ResourceId, Stored};
-use crate::engine::{Event, Events, OpCx, OpError, OpErrorKind, OpResult};
+use crate::engine::{Event, Events, OpCx};
 use crate::inputs::{Entry, Stamp};
 use crate::plan::StepId;
 use buffers::Buffers;

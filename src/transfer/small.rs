@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use super::buffers::Buffers;
 use super::gate::Slot;
 use super::{DAMAGED, LARGE, Route, interrupted, large, panicked, undamaged};
+use crate::aws::{OpResult, Outcomes};
 use crate::domain::{Crc64, Stored};
-use crate::engine::{OpResult, Outcomes};
 use crate::inputs::{Entry, read_whole};
 
 /// Files that one task reads at once, and sends one after the other: for files of some KiB, handing them from thread to

@@ -1,54 +1,28 @@
 //! The arrows of docs/architecture.md, kept by reading the sources.
-//!
-//! `domain <- config, inputs <- desired <- plan <- engine <- cli`; a kind's `spec.rs` knows nothing of `engine`, its
-//! `aws.rs` does; `report` renders what the others have; the sandbox is only another endpoint, and knows nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use opsctl::domain::codes;
 use regex_lite::Regex;
 
-/// Who may name whom. Everybody may name `domain`, and `KindName` of `resources`.
-///
-/// `config`, `desired` and `resources` lean on each other on purpose: sections are typed by their kinds, the graph is
-/// filled by them, and the schema of the file is joined from theirs.
-const ARROWS: [(&str, &[&str]); 14] = [
-    ("domain", &[]),
-    ("archive", &[]),
-    ("audit", &[]),
-    ("inputs", &[]),
-    ("limits", &[]),
-    ("config", &["limits", "resources"]),
-    ("desired", &["config", "inputs", "limits", "resources"]),
-    ("plan", &["desired", "resources"]),
-    ("resources", &["archive", "config", "desired", "inputs", "limits"]),
-    ("report", &["config", "desired", "plan", "resources"]),
-    ("aws", &["engine"]),
-    ("engine", &["aws", "desired", "inputs", "plan", "resources"]),
-    ("transfer", &["aws", "engine", "inputs", "plan"]),
-    (
-        "cli",
-        &[
-            "archive",
-            "audit",
-            "aws",
-            "config",
-            "desired",
-            "engine",
-            "inputs",
-            "limits",
-            "plan",
-            "report",
-            "resources",
-            "transfer",
-        ],
-    ),
+/// Each area may name those before it.
+const ORDER: [&str; 15] = [
+    "domain",
+    "archive",
+    "limits",
+    "inputs",
+    "config",
+    "aws",
+    "audit",
+    "desired",
+    "plan",
+    "engine",
+    "transfer",
+    "resources",
+    "run",
+    "report",
+    "cli",
 ];
-
-/// Files of the feature `sdk` in folders that are otherwise pure, and what they may name beyond their folder's arrows.
-const EFFECTS: [(&str, &[&str]); 3] =
-    [("audit", &["engine"]), ("resources", &["engine", "aws", "plan", "transfer"]), ("report", &["engine"])];
 
 /// Packages of their own below `src/`: cargo keeps their arrows.
 const MEMBERS: [&str; 2] = ["iam", "sandbox"];
@@ -100,7 +74,7 @@ impl File {
 
     /// Whether the file is compiled with the feature `sdk` alone.
     fn has_effects(&self) -> bool {
-        if ["aws", "cli", "engine", "sandbox", "transfer", "main"].contains(&self.area.as_str()) {
+        if ["aws", "cli", "engine", "run", "sandbox", "transfer", "main"].contains(&self.area.as_str()) {
             return true;
         }
         let name = self.path.file_stem().unwrap().to_str().unwrap();
@@ -114,38 +88,18 @@ impl File {
 
 #[test]
 fn arrows_point_one_way() {
-    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into();
-    let beyond: BTreeMap<&str, &[&str]> = EFFECTS.into();
     let named = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
+    let place = |area: &str| ORDER.iter().position(|other| *other == area);
     let mut wrong = Vec::new();
     let others = |f: &&File| ["lib", "main"].contains(&f.area.as_str()) || MEMBERS.contains(&f.area.as_str());
     for file in sources().iter().filter(|f| !others(f)) {
-        let area = file.area.as_str();
-        let mut may: BTreeSet<&str> = allowed
-            .get(area)
-            .copied()
-            .unwrap_or_else(|| panic!("{area} has no arrows"))
-            .iter()
-            .copied()
-            .collect();
-        may.extend(["domain", area]);
-        if file.has_effects() {
-            may.extend(beyond.get(area).copied().unwrap_or_default());
-        }
-        let mut behind_the_wall = false;
+        let here = place(&file.area).unwrap_or_else(|| panic!("{} has no place in the order", file.area));
         for (number, line) in file.code() {
-            // A block that is `sdk` alone within a pure file, to its end in the first column.
-            behind_the_wall |= line == "#[cfg(feature = \"sdk\")]";
             for found in named.captures_iter(line) {
                 let to = found.get(1).unwrap().as_str();
-                let words_of_kinds = line.contains("crate::resources::KindName");
-                let beyond_the_wall = behind_the_wall && beyond.get(area).is_some_and(|b| b.contains(&to));
-                if !may.contains(to) && !words_of_kinds && !beyond_the_wall {
-                    wrong.push(format!("{}: {area} names {to}", file.at(number)));
+                if place(to).is_none_or(|there| there > here) {
+                    wrong.push(format!("{}: {} names {to}", file.at(number), file.area));
                 }
-            }
-            if line == "}" || line.ends_with("};") && !line.starts_with(' ') {
-                behind_the_wall = false;
             }
         }
     }

@@ -83,7 +83,7 @@ fn kinds_know_how_long_their_names_may_be() {
         ("autoscaling", "application-autoscaling:RegisterScalableTarget.ResourceId"),
     ];
     for (kind, member) in lengths {
-        let kind: opsctl::resources::KindName = kind.parse().unwrap();
+        let kind: opsctl::domain::KindName = kind.parse().unwrap();
         let max = Member::of(member).unwrap().max.unwrap();
         assert_eq!(i64::try_from(kind.longest_name()).unwrap(), max, "{kind}");
     }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use opsctl::resources::{KindName, kinds};
+use opsctl::domain::KindName;
+use opsctl::resources::kinds;
 
 /// A declared action, what it implies, and where AWS says so: `M` is the documentation text of the operation in AWS's
 /// service model (botocore 1.44.8, service-2.json), anything else a page.

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use opsctl::config::{Config, Document};
-use opsctl::desired::{self, Desired};
+use opsctl::desired::{self, AnyKind, Desired};
 use opsctl::domain::{Diagnostics, Scope};
 use opsctl::inputs::Inputs;
 use opsctl::report::diagnostics;
 use opsctl::report::style::Styles;
-use opsctl::resources::{AnyKind, kinds};
+use opsctl::resources::kinds;
 
 /// Everything that is known without AWS.
 pub struct Project {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use opsctl::config::Name;
 use opsctl::config::section::nearest;
-use opsctl::domain::{Human, Owner, ResourceId, Scope, codes, fingerprint};
+use opsctl::domain::{Human, KindName, Owner, ResourceId, Scope, codes, fingerprint};
 use opsctl::resources::image::{self, Purpose};
-use opsctl::resources::{KindName, kinds};
+use opsctl::resources::kinds;
 
 #[test]
 fn durations_are_read_as_people_write_them() {
@@ -44,7 +44,7 @@ fn names_are_what_all_services_take() {
 /// The pattern in the schema and the parser are two tellings of one rule.
 #[test]
 fn the_schemas_pattern_of_names_says_the_same() {
-    let schema = opsctl::config::schema::schema(&kinds());
+    let schema = opsctl::resources::schema(&kinds());
     let pattern = schema["definitions"]["Name"]["pattern"].as_str().unwrap();
     let pattern = regex_lite::Regex::new(pattern).unwrap();
     for name in ["a", "a1", "a-1", "dog-breeds", "", "1a", "-a", "a-", "a--b", "A", "a_b", "ä", "a b"] {

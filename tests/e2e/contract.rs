@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl::desired::Node;
+use opsctl::domain::KindName;
 use opsctl::engine::OpCx;
 use opsctl::plan::{Mode, Op};
-use opsctl::resources::KindName;
 
 use crate::support::inside::{self, DEPLOY, DESTROY, Project, sandbox};
 

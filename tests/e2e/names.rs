@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use opsctl::aws::{OpError, OpErrorKind, Outcomes};
 use opsctl::desired::Node;
-use opsctl::engine::{OpCx, OpError, OpErrorKind, Outcomes, Probe};
+use opsctl::domain::KindName;
+use opsctl::engine::{OpCx, Probe};
 use opsctl::plan::{Mode, Op};
-use opsctl::resources::KindName;
 use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, Project, perform, sandbox};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::InstanceStateName;
 use futures_util::join;
+use opsctl::aws::OpErrorKind;
 use opsctl::desired::Node;
-use opsctl::engine::OpErrorKind;
+use opsctl::domain::KindName;
 use opsctl::plan::{Mode, Op};
-use opsctl::resources::KindName;
 use opsctl_sandbox::{Pace, Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, Project, perform};

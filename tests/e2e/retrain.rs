@@ -6,10 +6,9 @@ use std::io::Read;
 use std::path::Path;
 
 use futures_util::future::join_all;
+use opsctl::aws::OpErrorKind;
 use opsctl::config::Document;
-use opsctl::domain::KeyPath;
-use opsctl::engine::OpErrorKind;
-use opsctl::resources::KindName;
+use opsctl::domain::{KeyPath, KindName};
 use opsctl_sandbox::{AwsRule, Sandbox, SandboxOptions};
 use serde_json::{Map, Value, json};
 

@@ -5,12 +5,12 @@ use std::io::{PipeWriter, pipe};
 use std::path::Path;
 use std::time::Duration;
 
+use opsctl::aws::{OpErrorKind, OpResult, Outcomes};
+use opsctl::domain::KindName;
 use opsctl::engine::lease::{self, Lease, Terms, Who};
-use opsctl::engine::{
-    self, Cause, OpCx, OpErrorKind, OpResult, Outcomes, Probe, Refusal, Run, RunResult, Verified,
-};
+use opsctl::engine::{self, Cause, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
-use opsctl::resources::KindName;
+use opsctl::run::{Refusal, Run, Verified};
 use opsctl_sandbox::Sandbox;
 
 use crate::support::World;
@@ -125,7 +125,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     assert_eq!(writes(&b), ["S3:CreateBucket", "S3:PutObject"]);
     // The bucket that was made for the lease is what was shown as to be made.
     let (plan, _) = ours.plan_again(&first, true).await.expect("nothing changed");
-    assert_eq!(engine::differences(&first, &plan), [] as [&str; 0]);
+    assert_eq!(opsctl::run::differences(&first, &plan), [] as [&str; 0]);
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
     assert!(matches!(ours.verify(&plan).await, Verified::AsWanted));

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opsctl::engine::{Cause, Event, Events, OpErrorKind, RunResult, StepResult};
+use opsctl::aws::OpErrorKind;
+use opsctl::engine::{Cause, Event, Events, RunResult, StepResult};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;

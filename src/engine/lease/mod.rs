@@ -13,9 +13,9 @@ use aws_smithy_types::DateTime;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::fence::{Fence, Held as Hold, LeaseLost, Moment};
-use super::{AnswerDate, Cancel, Cause, Expected, OpError, OpErrorKind, OpResult, Outcomes, World};
-use crate::aws::Clients;
+use super::{Cancel, Cause, World};
+use crate::aws::{AnswerDate, Clients, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
 use claim::Claim;
 pub use claim::{Found, LIFE};
 use proof::Proof;

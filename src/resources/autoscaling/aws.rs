@@ -5,9 +5,9 @@ use aws_sdk_applicationautoscaling::types::{
 use futures_util::future::try_join_all;
 
 use super::spec::{Autoscaling, Policy, Seen, Spec};
-use crate::domain::FieldChange;
-use crate::engine::{Driver, Expected, Found, OpCx, OpErrorKind, OpResult, Outcomes};
-use crate::resources::KindName;
+use crate::domain::{FieldChange, KindName};
+use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx};
 
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
 const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;

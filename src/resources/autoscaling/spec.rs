@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, Human, Needs, Owner, Status, changes};
+use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, changes};
 use crate::resources::endpoint_config::EndpointConfig;
-use crate::resources::{Kind, KindName};
+use crate::desired::Kind;
 
 pub struct Autoscaling;
 

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use super::spec::Rule;
 use super::{Bucket, Keys, Seen, Spec, empty};
-use crate::domain::{Contents, FieldChange, Owner, Scope};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
-use crate::resources::KindName;
 use crate::resources::data;
 
 impl Driver for Bucket {

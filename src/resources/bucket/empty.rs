@@ -4,7 +4,8 @@
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use crate::domain::{Contents, Tally};
-use crate::engine::{Expected, OpCx, OpError, OpResult, Outcomes, classify, lease};
+use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::engine::{OpCx, lease};
 
 /// One version of an object, or the marker that it was deleted.
 struct Version {

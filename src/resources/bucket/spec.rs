@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Keys;
-use crate::desired::Draft;
-use crate::domain::{Days, FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes};
 use opsctl_iam as iam;
 use crate::limits;
-use crate::resources::{Kind, KindName};
 
 pub struct Bucket;
 

@@ -5,9 +5,9 @@ use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
 use futures_util::future::try_join_all;
 
 use super::spec::{Concurrency, Seen, Spec};
-use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe};
-use crate::resources::KindName;
+use crate::domain::{FieldChange, KindName, Phase, Status};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::function::Function;
 
 impl Driver for Concurrency {

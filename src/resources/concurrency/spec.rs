@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, Human, Needs, Owner, Status, Verb, changes};
+use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
 use crate::resources::function::Function;
-use crate::resources::{Kind, KindName};
+use crate::desired::Kind;
 
 pub struct Concurrency;
 

@@ -2,9 +2,9 @@ use super::spec::Seen;
 use super::sync::{self, There};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
-use crate::domain::FieldChange;
-use crate::engine::{Driver, Event, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::resources::KindName;
+use crate::domain::{FieldChange, KindName};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Event, Found, OpCx};
 
 impl Driver for Data {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{Stored, bytes};
+use crate::domain::{Stored, bytes, grouped};
 use crate::inputs::{Entry, Tree};
 
 /// Why a file is sent.
@@ -88,15 +88,3 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
-/// `8351` → `8,351`.
-pub fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}

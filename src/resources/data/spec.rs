@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Bandwidth;
 use crate::config::ChannelName;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, KeyPath, Needs, Owner, Status, bytes, changes, codes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, Status, bytes, changes, codes};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
-use crate::resources::{Kind, KindName};
 
 pub struct Data;
 

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::difference::grouped;
 use super::{Difference, Manifest, Spec};
-use crate::domain::{Stored, bytes};
-use crate::engine::{OpCx, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::domain::{Stored, bytes, grouped};
+use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::transfer::{self, Journal, Object, Order};
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::sync::journal_of;
 use super::{Manifest, split};
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::OpCx;
 use crate::resources::bucket::empty;
 use crate::transfer::Journal;
 

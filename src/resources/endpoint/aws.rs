@@ -7,7 +7,8 @@ use aws_sdk_sagemaker::types::EndpointStatus;
 
 use super::spec::{Endpoint, Seen, Spec};
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe, make};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
 

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::Name;
-use crate::desired::{Draft, Node};
-use crate::domain::{Human, KeyPath, codes, fingerprint};
+use crate::desired::{Draft, Kind, Node};
+use crate::domain::{Human, KeyPath, KindName, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::Bound;
 use crate::resources::autoscaling::{Autoscaling, Spec as AutoscalingSpec};
@@ -21,7 +21,6 @@ use crate::resources::model::{Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::job::model_uri;
 use crate::resources::training::Training;
-use crate::resources::{Kind, KindName};
 
 use super::{Endpoint, Spec};
 

@@ -1,11 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::section;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, Needs, Owner, Status, Verb, changes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
-use crate::resources::{Kind, KindName};
 
 pub struct Endpoint;
 

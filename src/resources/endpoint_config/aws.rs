@@ -2,7 +2,8 @@ use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType}
 
 use super::spec::{EndpointConfig, Seen, Spec};
 use crate::domain::FieldChange;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for EndpointConfig {

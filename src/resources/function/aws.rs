@@ -13,7 +13,8 @@ use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
 use crate::resources::concurrency;
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpResult, Outcomes, Probe, classify, make};
+use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::engine::{Driver, Found, OpCx, Probe, make};
 
 /// Both answers that describe a function have these getters.
 macro_rules! configured {
@@ -260,7 +261,7 @@ mod tests {
     use aws_sdk_lambda::types::TagsError;
 
     use super::*;
-    use crate::engine::OpErrorKind;
+    use crate::aws::OpErrorKind;
 
     /// Without lambda:ListTags a function of ours must not look like a stranger's.
     #[test]

@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::config::Name;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Status, Verb, changes, codes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::{Kind, KindName};
 
 pub struct Function;
 

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 
 use super::spec::{Instance, Outcome, Record, Seen, Spec};
 use super::user_data;
-use crate::domain::{FieldChange, fingerprint, Owner, Phase, Status};
-use crate::engine::{AnswerDate, Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe};
-use crate::resources::KindName;
+use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
+use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::training::source;
 

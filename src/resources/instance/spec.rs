@@ -3,13 +3,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::user_data;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::lint as job_lint;
 use crate::resources::training::job::{self, Channel, Code, Item, On};
-use crate::resources::{Kind, KindName};
 
 pub struct Instance;
 

@@ -4,7 +4,8 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
 use super::spec::{LogGroup, Seen, Spec};
 use crate::domain::{FieldChange, Owner, Scope};
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, make};
 
 impl Driver for LogGroup {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {

@@ -1,9 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, KeyPath, Needs, Owner, ResourceId, Status, changes};
-use crate::resources::{Kind, KindName};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Status, changes};
 
 pub struct LogGroup;
 

@@ -4,9 +4,9 @@ use aws_sdk_sagemaker::types::ContainerDefinition;
 
 use super::repack::repack;
 use super::spec::{Model, Seen, Spec};
-use crate::domain::FieldChange;
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, make};
-use crate::resources::KindName;
+use crate::domain::{FieldChange, KindName};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};

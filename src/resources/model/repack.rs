@@ -11,7 +11,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::spec::{Model, Spec};
 use crate::archive;
-use crate::engine::{Expected, OpCx, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::OpCx;
 use crate::inputs::Tree;
 use crate::resources::data::split;
 

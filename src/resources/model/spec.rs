@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, Needs, Owner, Status, changes};
-use crate::resources::{Kind, KindName};
+use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
+use crate::desired::Kind;
 
 pub struct Model;
 

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{Notebook, Seen, Spec};
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpResult, Outcomes, Probe, make};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 /// AWS's own waiter looks every 30 s for half an hour (docs/aws/errors-and-retries.md#waiters).
@@ -97,7 +98,7 @@ impl Driver for Notebook {
         until(cx, notebook, "notebook settled", &settled).await?;
         put_script(cx, notebook, spec).await?;
         let Some(seen) = self.observe(cx, notebook).await? else { return Ok(()) };
-        if <Self as crate::resources::Kind>::diff(spec, &seen).is_empty() {
+        if <Self as crate::desired::Kind>::diff(spec, &seen).is_empty() {
             return Ok(()); // only the script differed; it runs at the next start
         }
         let running = seen.status.phase == Phase::Ready;

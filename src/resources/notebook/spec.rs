@@ -5,12 +5,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Phase, Status, Verb, changes, codes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::{Kind, KindName};
 
 pub struct Notebook;
 

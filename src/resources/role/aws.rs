@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::spec::{Role, Seen, Spec};
 use crate::domain::{FieldChange, Owner, Scope};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, make};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
 
 impl Driver for Role {

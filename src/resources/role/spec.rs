@@ -2,10 +2,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::section::NoSection;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, KeyPath, Needs, Owner, ResourceId, Scope, Status, changes};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, Status, changes};
 use opsctl_iam as iam;
-use crate::resources::{Kind, KindName};
 
 pub struct Role;
 

@@ -14,7 +14,8 @@ use super::logs::{self, Follower};
 use super::spec::{Seen, Spec, Training};
 use super::source;
 use crate::domain::{FieldChange, Phase, Status};
-use crate::engine::{Driver, Expected, Found, OpCx, OpError, OpErrorKind, OpResult, Outcomes, Probe, make};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 

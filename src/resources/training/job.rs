@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::hyperparameter::Hyperparameter;
 use crate::config::{ChannelName, Name};
-use crate::desired::Draft;
-use crate::domain::{Human, KeyPath, ResourceId};
+use crate::desired::{Draft, Kind};
+use crate::domain::{Human, KeyPath, KindName, ResourceId};
 use crate::inputs::Tree;
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Spec as DataSpec};
-use crate::resources::{Kind, KindName};
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::Mutex;
 
-use crate::engine::{Event, Expected, OpCx, OpResult, Outcomes};
+use crate::aws::{Expected, OpResult, Outcomes};
+use crate::engine::{Event, OpCx};
 
 /// The group of all training jobs; streams are `<job>/algo-<n>-<epoch>`
 /// (docs/aws/sagemaker-training.md#logs).

@@ -4,7 +4,8 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::job::Code;
 use crate::archive;
-use crate::engine::{Expected, OpCx, OpError, OpResult, Outcomes};
+use crate::aws::{Expected, OpError, OpResult, Outcomes};
+use crate::engine::OpCx;
 
 /// Uploads the packed source, unless an earlier job of the same source has done so: the digest is in the key.
 pub async fn upload(cx: &OpCx<'_>, code: &Code) -> OpResult<()> {

@@ -6,13 +6,12 @@ use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, On};
 use super::lint;
 use crate::config::Name;
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KeyPath, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
+use crate::desired::{Draft, Kind};
+use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose};
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::{Kind, KindName};
 
 pub struct Training;
 

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use opsctl::config::schema;
-use opsctl::resources::kinds;
+use opsctl::resources::{kinds, schema};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ const SHIPPED: &str = "config/opsctl.toml";
 
 #[test]
 fn the_schema_on_disk_is_fresh() {
-    expect::file("config/opsctl.schema.json", &format!("{:#}\n", schema::schema(&kinds())));
+    expect::file("config/opsctl.schema.json", &format!("{:#}\n", schema(&kinds())));
 }
 
 #[test]
@@ -43,7 +42,7 @@ fn the_case_to_the_letter_is_accepted_and_warned_of() {
 
 #[test]
 fn the_shipped_config_names_every_key() {
-    let schema = schema::schema(&kinds());
+    let schema = schema(&kinds());
     let text = std::fs::read_to_string(SHIPPED).unwrap();
     let mut keys = Vec::new();
     for (section, of_section) in

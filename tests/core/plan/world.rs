@@ -5,11 +5,11 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::{Desired, Node};
-use opsctl::domain::{Contents, Needs, ResourceId, fingerprint};
+use opsctl::domain::{Contents, KindName, Needs, ResourceId, fingerprint};
 use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan};
 use opsctl::report;
 use opsctl::report::style::Styles;
-use opsctl::resources::{KindName, kinds};
+use opsctl::resources::kinds;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use opsctl::aws::{self, Choice, Clients};
+use opsctl::aws::{self, Choice, Clients, OpError};
 use opsctl::config::{Config, Document};
-use opsctl::desired::{self, Desired, Node};
+use opsctl::desired::{self, AnyKind, Desired, Node};
 use opsctl::domain::Scope;
-use opsctl::engine::{self, Cancel, Events, OpCx, OpError, Outcome, RunResult, World};
+use opsctl::engine::{self, Cancel, Events, OpCx, Outcome, Registry, RunResult, World};
 use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Op, Plan, Step};
-use opsctl::resources::{AnyKind, Registry, kinds, registry};
+use opsctl::resources::{kinds, registry};
 use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
@@ -83,12 +83,12 @@ impl Project {
         Self { kinds, registry: registry(), desired, world }
     }
 
-    pub async fn observe(&self) -> Result<Observed, engine::OpError> {
+    pub async fn observe(&self) -> Result<Observed, opsctl::aws::OpError> {
         engine::observe(&self.desired, &self.registry, &self.world).await
     }
 
     /// As [`Self::observe`], with what a plan of this mode must know besides.
-    pub async fn observe_for(&self, mode: Mode) -> Result<Observed, engine::OpError> {
+    pub async fn observe_for(&self, mode: Mode) -> Result<Observed, opsctl::aws::OpError> {
         let mut have = self.observe().await?;
         engine::count(&self.desired, &mut have, mode, &self.registry, &self.world).await?;
         Ok(have)

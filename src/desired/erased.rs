@@ -4,10 +4,9 @@ use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Kind, KindName};
 use crate::config::{Config, section};
-use crate::desired::{Draft, Node};
-use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, Owner, Status, Verb};
+use crate::desired::{Draft, Kind, Node};
+use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, KindName, Owner, Status, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -125,101 +124,4 @@ fn read<K: Kind>(config: &Config, problems: &mut Diagnostics) -> Option<K::Secti
     let key = K::SECTION?;
     let empty = Value::Object(serde_json::Map::new());
     section::read(config.section(key).unwrap_or(&empty), &KeyPath::of([key]), problems)
-}
-
-#[cfg(feature = "sdk")]
-pub use driver::{AnyDriver, Registry};
-
-#[cfg(feature = "sdk")]
-mod driver {
-    use futures_util::future::BoxFuture;
-    use serde_json::Value;
-
-    use super::{AnyKind, typed};
-    use crate::domain::{Contents, Owner};
-    use crate::engine::{Driver, Found, OpCx, OpError, gone};
-    use crate::plan::{Op, Step};
-    use crate::resources::KindName;
-
-    /// [`Driver`] with its types erased to JSON.
-    pub trait AnyDriver: AnyKind {
-        fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
-        fn look<'a>(
-            &'a self,
-            cx: &'a OpCx<'a>,
-            physical: &'a str,
-        ) -> BoxFuture<'a, Result<Option<Value>, OpError>>;
-        fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
-        fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str)
-        -> BoxFuture<'a, Result<(), OpError>>;
-        fn count<'a>(
-            &'a self,
-            cx: &'a OpCx<'a>,
-            physical: &'a str,
-            owner: &'a Owner,
-        ) -> BoxFuture<'a, Result<Option<Contents>, OpError>>;
-    }
-
-    impl<D: Driver> AnyDriver for D {
-        fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
-            Box::pin(self.owned(cx))
-        }
-
-        fn look<'a>(
-            &'a self,
-            cx: &'a OpCx<'a>,
-            physical: &'a str,
-        ) -> BoxFuture<'a, Result<Option<Value>, OpError>> {
-            Box::pin(async move {
-                let seen = self.observe(cx, physical).await?;
-                Ok(seen.map(|seen| serde_json::to_value(seen).expect("an observation is plain data")))
-            })
-        }
-
-        fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>> {
-            Box::pin(async move {
-                match &step.op {
-                    Op::Create { spec } => self.create(cx, &step.physical, &typed(spec)).await,
-                    Op::Update { spec, changes } => {
-                        self.update(cx, &step.physical, &typed(spec), changes).await
-                    }
-                    Op::Delete => {
-                        self.delete(cx, &step.physical).await?;
-                        gone(self, cx, &step.physical).await
-                    }
-                    Op::DeleteWhole { .. } => {
-                        self.delete_whole(cx, &step.physical).await?;
-                        gone(self, cx, &step.physical).await
-                    }
-                    Op::Release => self.release(cx, &step.physical).await,
-                }
-            })
-        }
-
-        fn take_over<'a>(
-            &'a self,
-            cx: &'a OpCx<'a>,
-            physical: &'a str,
-        ) -> BoxFuture<'a, Result<(), OpError>> {
-            Box::pin(self.adopt(cx, physical))
-        }
-
-        fn count<'a>(
-            &'a self,
-            cx: &'a OpCx<'a>,
-            physical: &'a str,
-            owner: &'a Owner,
-        ) -> BoxFuture<'a, Result<Option<Contents>, OpError>> {
-            Box::pin(self.contents(cx, physical, owner))
-        }
-    }
-
-    /// Every kind with its verbs, in order of dependency.
-    pub struct Registry(pub Vec<Box<dyn AnyDriver>>);
-
-    impl Registry {
-        pub fn of(&self, kind: KindName) -> &dyn AnyDriver {
-            self.0.iter().find(|d| d.kind() == kind).expect("every kind is registered").as_ref()
-        }
-    }
 }

@@ -46,7 +46,7 @@ enum State {
 /// Since when it is ours for certain, for how long a write may rely on that, and for how long what begins something
 /// new may.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     pub since: Moment,
     pub life: Duration,
     pub fresh: Duration,
@@ -54,18 +54,18 @@ pub(super) struct Held {
 
 /// A point in time by two clocks: the steady one stands still while a machine sleeps, the other may be set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     steady: Instant,
     wall: SystemTime,
 }
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 
     /// The longer of both: to think that a lease is over too early costs one call, too late costs two writers.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.steady.elapsed().max(self.wall.elapsed().unwrap_or_default())
     }
 }
@@ -147,12 +147,12 @@ impl Fence {
     }
 
     /// The lease was taken.
-    pub(super) fn hold(&self, held: Held) {
+    pub(crate) fn hold(&self, held: Held) {
         self.0.state.send_replace(State::Held(held));
     }
 
     /// It was confirmed by one sent at `since`.
-    pub(super) fn prolong(&self, since: Moment) {
+    pub(crate) fn prolong(&self, since: Moment) {
         self.0.state.send_modify(|state| {
             if let State::Held(held) = state {
                 held.since = since;
@@ -161,21 +161,21 @@ impl Fence {
     }
 
     /// It could not be confirmed, and is ours as long as before: whoever waits to know, knows.
-    pub(super) fn unconfirmed(&self) {
+    pub(crate) fn unconfirmed(&self) {
         self.0.state.send_modify(|_| {});
     }
 
     /// Whether it was confirmed a moment ago.
-    pub(super) fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         matches!(&*self.0.state.borrow(), State::Held(held) if held.since.elapsed() < held.fresh.min(held.life))
     }
 
-    pub(super) fn lose(&self, why: String) {
+    pub(crate) fn lose(&self, why: String) {
         self.0.state.send_replace(State::Lost(why));
     }
 
     /// Waits until somebody wants the lease confirmed.
-    pub(super) async fn overdue(&self) {
+    pub(crate) async fn overdue(&self) {
         self.0.overdue.notified().await;
     }
 }

@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::KindName;
 use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, Owner, ResourceId, Status, Verb};
+use crate::domain::{FieldChange, Human, KindName, Owner, ResourceId, Status, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::LeaseLost;
+use crate::aws::LeaseLost;
 use crate::domain::{Code, codes};
 
 /// What an error means for us, whatever service it came from.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::lease::{self, Lease, Terms, Who};
-use super::{OpCx, OpError, OpErrorKind, OpResult, Probe, World, count, observe};
-use crate::desired::Desired;
-use crate::domain::{Diagnostics, Needs, Owner, ResourceId, Verb};
+use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::desired::{AnyKind, Desired, Kind};
+use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb};
+use crate::engine::lease::{self, Lease, Terms, Who};
+use crate::engine::{OpCx, Probe, Registry, World, count, observe};
 use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
-use crate::resources::{AnyKind, Kind, KindName, Registry};
 
 /// What a run is for, and what it works with.
 #[derive(Clone, Copy)]

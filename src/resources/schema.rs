@@ -3,9 +3,9 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::Project;
-use super::audit::Audit;
-use crate::resources::AnyKind;
+use crate::config::Project;
+use crate::config::audit::Audit;
+use crate::desired::AnyKind;
 
 /// The schema that `opsctl schema` prints and `config/opsctl.schema.json` holds.
 pub fn schema(kinds: &[Box<dyn AnyKind>]) -> Value {
