@@ -223,27 +223,43 @@ fn the_files_that_pages_name_are_there() {
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
 }
 
-/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line gives it.
+/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line gives it. An
+/// `example` is a word that all files of src/ and config/ have which such a change touches: none of them is left out.
 #[test]
-fn the_files_that_guides_list_are_there() {
-    let (mut wrong, mut count) = (Vec::new(), 0);
-    for guide in texts().iter().filter(|t| t.path.starts_with("docs/guides/")) {
+fn the_files_that_guides_list_are_there_and_are_all() {
+    let texts = texts();
+    let (mut wrong, mut count, mut examples) = (Vec::new(), 0, 0);
+    for guide in texts.iter().filter(|t| t.path.starts_with("docs/guides/")) {
+        let (mut listed, mut example) = (BTreeSet::new(), None);
         let mut given: Option<Vec<(String, &str)>> = None;
         for (n, line) in guide.text.lines().enumerate() {
             if let Some(values) = line.strip_prefix("```files") {
                 let pairs = values.split_whitespace().map(|pair| pair.split_once('=').expect("key=value"));
-                given = Some(pairs.map(|(key, value)| (format!("<{key}>"), value)).collect());
+                let pairs: BTreeMap<&str, &str> = pairs.collect();
+                example = example.or(pairs.get("example").copied());
+                given = Some(pairs.into_iter().map(|(key, value)| (format!("<{key}>"), value)).collect());
             } else if line.starts_with("```") {
                 given = None;
             } else if let Some(given) = &given {
                 let path = given.iter().fold(line.to_owned(), |path, (key, value)| path.replace(key, value));
                 count += 1;
                 if !Path::new(&path).exists() {
-                    wrong.push(format!("{}:{}: {path}", guide.path, n + 1));
+                    wrong.push(format!("{}:{}: {path} is not there", guide.path, n + 1));
                 }
+                listed.insert(path);
             }
         }
+        if let Some(example) = example {
+            let word = Regex::new(&format!(r"(^|\W){}($|\W)", regex_lite::escape(example))).unwrap();
+            let touched = |t: &&Text| t.path.starts_with("src/") || t.path.starts_with("config/");
+            let named: Vec<_> = texts.iter().filter(touched).filter(|t| word.is_match(&t.text)).collect();
+            assert!(!named.is_empty(), "{}: no file has {example}", guide.path);
+            let missing = named.into_iter().filter(|t| !listed.contains(&t.path));
+            wrong.extend(missing.map(|t| format!("{}: {} has {example} too", guide.path, t.path)));
+            examples += 1;
+        }
     }
-    assert!(wrong.is_empty(), "files that guides list moved or went:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "files that guides list moved, went, or are not all:\n{}", wrong.join("\n"));
+    assert!(examples > 3, "only {examples} guides have an example");
     assert!(count > 20, "only {count} paths were found");
 }
