@@ -167,6 +167,7 @@ impl Sandbox {
         let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
         let world = Arc::new(World::open(options, format!("http://{address}")).map_err(failed)?);
         work::plug(&world).map_err(failed)?;
+        services::resume(&world);
         if announce {
             let holder =
                 Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };

@@ -19,7 +19,6 @@ use super::faults::{Faults, Strike};
 use super::notice::Notice;
 use super::parts::Parts;
 use super::rules::AwsRule;
-use super::services::ec2::Machines;
 use super::store::{Planner, Shelf, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
@@ -46,8 +45,6 @@ pub struct World {
     pub short_pages: bool,
     pub notice: Notice,
     lingers: Duration,
-    /// What runs on EC2 instances.
-    pub machines: Machines,
     rules_off: BTreeSet<AwsRule>,
     endpoint: String,
     stopping: CancellationToken,
@@ -73,7 +70,6 @@ impl World {
             short_pages: options.short_pages,
             notice: options.notice,
             lingers: options.lingers,
-            machines: Machines::default(),
             rules_off: options.rules_off,
             endpoint,
             stopping: CancellationToken::new(),

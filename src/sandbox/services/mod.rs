@@ -7,6 +7,7 @@ mod glob;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod objects;
 pub mod quotas;
 pub mod runtime;
 pub mod s3;
@@ -18,21 +19,28 @@ pub mod tagging;
 use std::sync::Arc;
 
 use super::protocol::Service;
-use super::work;
 use super::world::World;
+
+/// Takes up again what a restart of the sandbox interrupted. What runs it is plugged in already.
+pub(super) fn resume(world: &Arc<World>) {
+    sagemaker::resume(world);
+    lambda::resume(world);
+    // Nothing would ever come of an instance whose process is gone.
+    for (region, id) in ec2::resume(world) {
+        if let Err(fault) = ec2::shut_down(world, &region, &id) {
+            tracing::warn!(instance = id, error = fault.message, "an instance stays");
+        }
+    }
+}
 
 /// Every service of the sandbox: one line each.
 pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
-    sagemaker::resume(world);
-    if world.runs {
-        work::ec2::install(world);
-    }
     vec![
         Box::new(autoscaling::API),
         Box::new(cloudwatch::API),
         Box::new(ec2::API),
         Box::new(iam::API),
-        Box::new(lambda::open(world, work::functions(world))),
+        Box::new(lambda::API),
         Box::new(logs::API),
         Box::new(quotas::API),
         Box::new(runtime::API),

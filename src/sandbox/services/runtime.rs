@@ -1,11 +1,11 @@
 //! The SageMaker runtime: `InvokeEndpoint` (docs/aws/sagemaker-endpoints.md#invoking). Whatever predicts is
-//! behind [`super::sagemaker::work::Work`]; here are the refusals, the limits, and the choice of the variant.
+//! behind [`super::sagemaker::backend::Work`]; here are the refusals, the limits, and the choice of the variant.
 
 use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::sagemaker::work::{self, Invocation, model_error};
+use super::sagemaker::backend::{self, Invocation, model_error};
 use super::sagemaker::{Endpoint, Traffic, Variant};
 use crate::call::{Call, Fault, op_async};
 use crate::clock::real_sleep;
@@ -90,7 +90,7 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     let traffic = Traffic::of(&endpoint, variant);
     traffic.arrived();
     let begun = Instant::now();
-    let answer = work::of(&call.world).invoke(endpoint.clone(), variant.name.clone(), request);
+    let answer = backend::of(&call.world).invoke(endpoint.clone(), variant.name.clone(), request);
     let prediction = tokio::select! {
         prediction = answer => prediction,
         () = real_sleep(TIMEOUT) => Err(model_error(&endpoint, 0, TIMED_OUT)),

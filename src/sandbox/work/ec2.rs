@@ -16,7 +16,7 @@ use crate::runners::archive::unpack_tar_gz;
 use crate::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::python::{Environments, Wanted};
-use crate::services::ec2::{self, Booted, Machine};
+use crate::services::ec2::{self, Backend, Booted};
 use crate::services::iam;
 use crate::services::s3::api as s3;
 use crate::world::World;
@@ -30,14 +30,11 @@ const PYTHON: &str = "python3.12";
 /// How long a system that goes down waits for its programs (systemd's default is 90 s).
 const GRACE: Duration = Duration::from_secs(90);
 
-/// Has instances run from now on, and ends those whose process went with an earlier sandbox.
-pub fn install(world: &Arc<World>) {
+/// Runs instances, from nothing: their processes went with an earlier sandbox.
+pub(super) fn host(world: &World) -> Host {
     // What a killed process left. If it stays, it costs its space only.
     let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
-    world.machines.install(Arc::new(Host::default()));
-    for (region, id) in ec2::resume(world) {
-        end(world, &region, &id);
-    }
+    Host::default()
 }
 
 fn end(world: &Arc<World>, region: &str, id: &str) {
@@ -48,13 +45,13 @@ fn end(world: &Arc<World>, region: &str, id: &str) {
 
 /// Who runs instances, and how each is told to end.
 #[derive(Default)]
-struct Host(Arc<Mutex<HashMap<String, CancellationToken>>>);
+pub(super) struct Host(Arc<Mutex<HashMap<String, CancellationToken>>>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Machine for Host {
+impl Backend for Host {
     fn boot(&self, world: Arc<World>, instance: Booted) {
         let (running, off) = (Arc::clone(&self.0), CancellationToken::new());
         locked(&running).insert(instance.instance_id.clone(), off.clone());

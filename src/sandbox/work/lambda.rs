@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,12 +19,10 @@ use super::lines::Lines;
 use super::{environments, reach, with_causes};
 use crate::call::Fault;
 use crate::clock::real_sleep;
-use crate::rules::AwsRule;
 use crate::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
 use crate::runners::process::{Line, LineSink};
 use crate::services::iam;
-use crate::services::lambda::{FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work};
-use crate::services::s3::api as s3;
+use crate::services::lambda::{Backend, FunctionVersion, Invocation, Invoked};
 use crate::world::World;
 
 /// Where code is unpacked. Nothing in it outlives the process.
@@ -34,13 +31,13 @@ const FOLDER: &str = "run/lambda";
 /// AWS ends idle environments after some minutes; it does not say how many.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// What Lambda is opened with.
-pub fn seams(world: &Arc<World>) -> Seams {
+/// Runs functions, and ends their idle environments.
+pub(super) fn functions(world: &World) -> Functions {
     // What a killed process left. If it stays, it costs its space only.
     let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
     let functions = Functions::default();
     world.spawn(keep(EndWith(functions.clone())));
-    Seams { work: Arc::new(functions), objects: Arc::new(Buckets) }
+    functions
 }
 
 /// Ends idle environments from time to time, and all of them when the sandbox stops (when this is dropped).
@@ -68,7 +65,7 @@ type Key = (String, String, String);
 
 /// The versions that ran in this process.
 #[derive(Clone, Default)]
-struct Functions(Arc<Mutex<HashMap<Key, Arc<Version>>>>);
+pub(super) struct Functions(Arc<Mutex<HashMap<Key, Arc<Version>>>>);
 
 /// One version. Only the last fingerprint of it has environments.
 struct Version {
@@ -175,7 +172,7 @@ fn cannot_run(reason: &str) -> Fault {
     Fault::new(501, "ServiceException", format!("the sandbox cannot run this function: {reason}"))
 }
 
-impl Work for Functions {
+impl Backend for Functions {
     fn invoke(
         &self,
         world: Arc<World>,
@@ -242,38 +239,4 @@ impl Work for Functions {
             all.remove(&key(version));
         }
     }
-}
-
-/// The sandbox's own S3.
-struct Buckets;
-
-impl Objects for Buckets {
-    fn read(
-        &self,
-        world: Arc<World>,
-        region: String,
-        object: ObjectName,
-    ) -> BoxFuture<'static, Result<Bytes, Fault>> {
-        Box::pin(async move {
-            let ObjectName { bucket, key, version } = object;
-            let place = s3::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
-            if place != region && world.enforces(AwsRule::CodeBucketRegion) {
-                let message = format!(
-                    "The bucket is in this region: {place}. Please use this region to retry the request"
-                );
-                return Err(unreadable(&Fault::new(301, "PermanentRedirect", message)));
-            }
-            let found = s3::read(&world, &bucket, &key, version.as_deref()).await;
-            found.map_err(|fault| unreadable(&fault))
-        })
-    }
-}
-
-/// AWS's text, as recorded by LocalStack.
-fn unreadable(fault: &Fault) -> Fault {
-    let message = format!(
-        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
-        fault.code, fault.message
-    );
-    Fault::new(400, "InvalidParameterValueException", message)
 }

@@ -1,11 +1,11 @@
-//! Plugs what really runs code ([`super::runners`]) into the services, which know it by their seams only.
+//! Plugs what really runs code ([`super::runners`]) into the services, which know it by their `Backend` only.
 //!
 //! Containers live under `<root>/containers`, one private root each, and end with the sandbox: what is found there at
 //! the start was left by a killed process. Whatever was under way is taken up again by the services' `resume`.
 
 mod checkpoints;
-pub mod ec2;
-pub mod lambda;
+mod ec2;
+mod lambda;
 mod lines;
 mod log;
 mod objects;
@@ -28,39 +28,38 @@ use tokio::sync::Mutex;
 use super::call::{Fault, with_causes};
 use super::runners::Reach;
 use super::runners::python::{Environments, Python, PythonError};
-use super::services::lambda::Seams as FunctionSeams;
-use super::services::sagemaker::work::{Invocation, Prediction, Seams, StateWalk, Work};
-use super::services::sagemaker::{Endpoint, Job};
+use super::services;
+use super::services::objects::Objects;
+use super::services::sagemaker::backend::{Invocation, Prediction};
+use super::services::sagemaker::{self, Backend, Endpoint, Job};
 use super::world::World;
 
 pub(super) use training::interrupt;
 
 const CONTAINERS: &str = "containers";
 
-/// Lets this world run training scripts, model servers, instances and functions as local processes; or, without
-/// `runs`, only go through the states of it. To be called before it serves.
+/// Says what is behind the services of this world: training scripts, model servers, instances and functions as local
+/// processes; or, without `runs`, only the states of it. To be called before it serves.
 ///
 /// # Errors
 /// What a killed process left cannot be removed.
 pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
     remove(&world.root.join(CONTAINERS))?;
-    let work: Arc<dyn Work> = if world.runs { Arc::new(Local) } else { Arc::new(StateWalk) };
-    world.parts.put(Seams { work, objects: Arc::new(objects::Stored) });
-    if !world.runs {
-        world.machines.install(Arc::new(states::Walk));
+    world.parts.plug::<dyn Objects>(Arc::new(objects::Stored));
+    if world.runs {
+        world.parts.plug::<dyn sagemaker::Backend>(Arc::new(Local));
+        world.parts.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(world)));
+        world.parts.plug::<dyn services::lambda::Backend>(Arc::new(lambda::functions(world)));
+    } else {
+        world.parts.plug::<dyn services::ec2::Backend>(Arc::new(states::Walk));
     }
     Ok(())
-}
-
-/// What runs functions in this world.
-pub(super) fn functions(world: &Arc<World>) -> FunctionSeams {
-    if world.runs { lambda::seams(world) } else { FunctionSeams::default() }
 }
 
 /// SageMaker's work as local processes.
 struct Local;
 
-impl Work for Local {
+impl Backend for Local {
     fn train(&self, job: Job) {
         training::start(job);
     }

@@ -1,4 +1,4 @@
-//! S3 for SageMaker: objects by URI.
+//! The sandbox's own S3, for the other services.
 
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::call::Fault;
+use crate::rules::AwsRule;
+use crate::services::objects::{ObjectName, Objects};
 use crate::services::s3::api;
-use crate::services::sagemaker::work::Objects;
 use crate::world::World;
 
 /// The objects that the sandbox's S3 keeps.
@@ -36,6 +38,35 @@ impl Objects for Stored {
             upload(&world, &uri, file.path()).await
         })
     }
+
+    fn read(
+        &self,
+        world: Arc<World>,
+        region: String,
+        object: ObjectName,
+    ) -> BoxFuture<'static, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            let ObjectName { bucket, key, version } = object;
+            let place = api::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
+            if place != region && world.enforces(AwsRule::CodeBucketRegion) {
+                let message = format!(
+                    "The bucket is in this region: {place}. Please use this region to retry the request"
+                );
+                return Err(unreadable(&Fault::new(301, "PermanentRedirect", message)));
+            }
+            let found = api::read(&world, &bucket, &key, version.as_deref()).await;
+            found.map_err(|fault| unreadable(&fault))
+        })
+    }
+}
+
+/// AWS's text, as recorded by LocalStack.
+fn unreadable(fault: &Fault) -> Fault {
+    let message = format!(
+        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
+        fault.code, fault.message
+    );
+    Fault::new(400, "InvalidParameterValueException", message)
 }
 
 /// `s3://bucket/key`.

@@ -16,7 +16,7 @@ use super::training::texts;
 use crate::call::Fault;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
-use crate::services::sagemaker::work::{Invocation, Prediction, defect, model_error, no_ping};
+use crate::services::sagemaker::backend::{Invocation, Prediction, defect, model_error, no_ping};
 use crate::services::sagemaker::{Endpoint, Variant};
 
 /// Room for the last frames of a traceback; the log has all of it.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::objects::Stored;
-use crate::services::ec2::{self, Booted, Machine};
-use crate::services::sagemaker::work::Objects;
+use crate::services::ec2::{self, Backend, Booted};
+use crate::services::objects::Objects;
 use crate::world::World;
 
 /// The tags by which a training instance says where its results go.
@@ -16,7 +16,7 @@ const OUTPUT: &str = "opsctl:output";
 /// Leaves an empty model archive and the marker of success, the marker last, and shuts the instance down.
 pub struct Walk;
 
-impl Machine for Walk {
+impl Backend for Walk {
     fn boot(&self, world: Arc<World>, instance: Booted) {
         let host = Arc::clone(&world);
         host.spawn(async move {

@@ -24,7 +24,7 @@ use crate::runners::container::Layout;
 use crate::runners::metrics::Metric;
 use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
-use crate::services::sagemaker::work::missing_data;
+use crate::services::sagemaker::backend::missing_data;
 use crate::services::sagemaker::{End, Ended, Job};
 use crate::world::World;
 

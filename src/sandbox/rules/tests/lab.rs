@@ -13,10 +13,8 @@ use tokio::net::TcpStream;
 
 use crate::call::Fault;
 use crate::clock::real_sleep;
-use crate::services::lambda::{
-    FunctionVersion, Invocation as Event, Invoked, Seams as FunctionSeams, Work as FunctionWork,
-};
-use crate::services::sagemaker::work::{Invocation, Prediction, Seams, StateWalk, Work, objects};
+use crate::services::lambda::{Backend as FunctionBackend, FunctionVersion, Invocation as Event, Invoked};
+use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, StateWalk};
 use crate::services::sagemaker::{Endpoint, Job};
 use crate::world::World;
 use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
@@ -30,7 +28,7 @@ pub type Told = Result<Value, String>;
 /// Goes through the states, and answers whoever invokes.
 struct Obliging;
 
-impl Work for Obliging {
+impl Backend for Obliging {
     fn train(&self, job: Job) {
         StateWalk.train(job);
     }
@@ -56,7 +54,7 @@ impl Work for Obliging {
     }
 }
 
-impl FunctionWork for Obliging {
+impl FunctionBackend for Obliging {
     fn invoke(
         &self,
         _: Arc<World>,
@@ -97,9 +95,9 @@ impl Lab {
         };
         let sandbox = Sandbox::start(options).await.unwrap();
         let world = sandbox.world();
-        world.parts.put(Seams { work: Arc::new(Obliging), objects: objects(world) });
+        world.parts.plug::<dyn Backend>(Arc::new(Obliging));
         if !whole {
-            world.parts.put(FunctionSeams { work: Arc::new(Obliging), ..FunctionSeams::default() });
+            world.parts.plug::<dyn FunctionBackend>(Arc::new(Obliging));
         }
         let lab = Self { sandbox, _root: root };
         lab.role("exec", &["sagemaker.amazonaws.com", "lambda.amazonaws.com"]);

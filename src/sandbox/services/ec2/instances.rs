@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::state::{self, Cause, State};
-use super::{INSTANCES, arn, invalid_id, listed, page, reservation};
+use super::{INSTANCES, arn, backend, invalid_id, listed, page, reservation};
 use crate::call::{Answer, Call, Fault};
 use crate::rules::AwsRule;
 use crate::store::Entry;
@@ -159,7 +159,7 @@ fn change(
         })?;
         let (before, now) = states.ok_or_else(|| missing(&[&id]))?;
         if before.takes_capacity() && !now.takes_capacity() {
-            call.world.machines.get().power_off(&call.world, &call.region, &id);
+            backend::of(&call.world).power_off(&call.world, &call.region, &id);
         }
         changes.push(json!({"instanceId": id, "previousState": before.shown(), "currentState": now.shown()}));
     }

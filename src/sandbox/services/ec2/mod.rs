@@ -1,13 +1,13 @@
 //! EC2: instances with user data, and the little of images, types and network that launching them needs.
 //!
-//! What runs on an instance is a [`Machine`]'s matter; without one it just stays until it is terminated.
+//! What runs on an instance is a [`Backend`]'s matter; without one it just stays until it is terminated.
 
+mod backend;
 mod catalog;
 mod console;
 mod filter;
 mod instance_types;
 mod instances;
-mod machine;
 mod run;
 mod state;
 mod tagging;
@@ -23,9 +23,9 @@ use crate::protocol::query::{Api, Flavor};
 use crate::tags;
 use crate::world::World;
 
+pub use backend::{Backend, Booted, resume};
 pub use console::write_console;
 pub use instance_types::InstanceType;
-pub use machine::{Booted, Idle, Machine, Machines, resume};
 pub use state::{fail, shut_down};
 pub(super) use tagging::forget_gone;
 

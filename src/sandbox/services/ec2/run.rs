@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::catalog::{self, Subnet};
 use super::state::{BOOTING, State, booting};
-use super::{INSTANCES, InstanceType, arn, invalid, machine, reservation};
+use super::{INSTANCES, InstanceType, arn, backend, invalid, reservation};
 use crate::call::{Answer, Call, Fault};
 use crate::clock::{Millis, iso8601};
 use crate::rules::AwsRule;
@@ -66,7 +66,7 @@ pub(super) fn run_instances(call: &Call) -> Answer {
             let name = id("i", &seed, index);
             call.shelf(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
             launch.tag(call, &name, &id("vol", &seed, index))?;
-            machine::boot_when_running(&call.world, &call.region, &name);
+            backend::boot_when_running(&call.world, &call.region, &name);
         }
     }
     let reservation_id = id("r", &seed, 0);

@@ -14,7 +14,7 @@ use ec2::types::{
 };
 use serde_json::json;
 
-use super::{Booted, Machine};
+use super::{Backend, Booted};
 use crate::services::quotas;
 use crate::wire_tests::{client, sandbox};
 use crate::world::World;
@@ -34,7 +34,7 @@ macro_rules! refused {
 #[derive(Default)]
 struct Witness(Mutex<Vec<String>>);
 
-impl Machine for Witness {
+impl Backend for Witness {
     fn boot(&self, world: Arc<World>, instance: Booted) {
         let data = String::from_utf8(instance.user_data.unwrap_or_default()).unwrap();
         self.0.lock().unwrap().push(format!("boot {data} {}", instance.role_arn.unwrap_or_default()));
@@ -70,7 +70,7 @@ async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
     let options = SandboxOptions { pace: Pace::Realistic, ..SandboxOptions::new(root.path()) };
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().machines.install(witness.clone());
+    sandbox.world().parts.plug::<dyn Backend>(witness.clone());
     let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
     let clock = &sandbox.world().clock;
 
@@ -202,7 +202,7 @@ async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
     // The first process ended before the instances ran: the next one boots them.
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().machines.install(witness.clone());
+    sandbox.world().parts.plug::<dyn Backend>(witness.clone());
     assert!(super::resume(sandbox.world()).is_empty());
     sandbox.world().clock.advance(Duration::from_secs(16));
     while witness.0.lock().unwrap().len() < 40 {

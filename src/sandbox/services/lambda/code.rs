@@ -13,10 +13,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::place::{invalid, not_found};
-use super::work::{ObjectName, Seams};
 use crate::call::{Call, Fault};
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
+use crate::services::objects::{ObjectName, Objects};
 use crate::world::World;
 
 const FOLDER: &str = "lambda/code";
@@ -43,7 +43,7 @@ pub(super) async fn receive(call: &Call, code: &Value) -> Result<Package, Fault>
         (Some(encoded), None, None) => uploaded(call, &encoded)?,
         (None, Some(bucket), Some(key)) => {
             let object = ObjectName { bucket, key, version: text("S3ObjectVersion") };
-            let objects = Arc::clone(&call.world.parts.get::<Seams>().objects);
+            let objects = call.world.parts.plugged::<dyn Objects>();
             objects.read(Arc::clone(&call.world), call.region.clone(), object).await?
         }
         _ if code.get("ImageUri").is_some() => {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::backend::{self, FunctionVersion};
 use super::place::{
     LATEST, Place, Target, check_revision, conflict, fingerprint, invalid, is_state, is_version, key,
 };
-use super::work::{FunctionVersion, Seams};
 use super::{aliases, code, provisioned, settings, versions};
 use crate::call::{Call, Fault};
 use crate::protocol::rest_json::{Reply, values};
@@ -191,8 +191,7 @@ fn update(call: &Call, place: &Place, name: &str, change: impl FnOnce(&mut Value
 }
 
 fn discard(place: &Place, configuration: &Value) {
-    let work = &place.world.parts.get::<Seams>().work;
-    work.discard(&place.world, &FunctionVersion::new(place, configuration, 0));
+    backend::of(&place.world).discard(&place.world, &FunctionVersion::new(place, configuration, 0));
 }
 
 /// The function of an operation that changes `$LATEST` only.

@@ -11,11 +11,11 @@ use hyper::header::HeaderValue;
 use serde::de::IgnoredAny;
 
 use super::aliases;
+use super::backend::{self, FunctionVersion, Invocation, Invoked};
 use super::concurrency::{Running, Slot};
 use super::functions::check_active;
 use super::place::{LATEST, Place, Target};
 use super::provisioned;
-use super::work::{FunctionVersion, Invocation, Invoked, Seams};
 use crate::call::{Call, Fault};
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
@@ -131,9 +131,9 @@ impl Run {
     async fn once(&self) -> Result<Invoked, Fault> {
         let slot = self.enter()?;
         let world = Arc::clone(&self.place.world);
-        let work = Arc::clone(&world.parts.get::<Seams>().work);
+        let backend = backend::of(&world);
         let busy = self.occupy();
-        let invoked = work.invoke(world, self.version.clone(), self.invocation.clone()).await?;
+        let invoked = backend.invoke(world, self.version.clone(), self.invocation.clone()).await?;
         drop((slot, busy));
         self.measure_end(&invoked);
         Ok(invoked)

@@ -4,6 +4,7 @@
 //! [`place`], archives in files.
 
 mod aliases;
+mod backend;
 mod code;
 mod concurrency;
 mod functions;
@@ -16,25 +17,22 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod versions;
-mod work;
 
 use std::sync::Arc;
 
+pub use backend::{Backend, FunctionVersion, Invocation, Invoked};
 pub use concurrency::set_concurrency_limit;
 pub use provisioned::{provision, provisioned};
-pub use work::{FunctionVersion, Invocation, Invoked, ObjectName, Objects, Seams, Work};
 
 use crate::call::{op, op_async};
 use crate::protocol::constraint::Rule;
 use crate::protocol::rest_json::{Api, raw_route, route};
 use crate::world::World;
 
-/// The service, with what is behind it.
-pub fn open(world: &Arc<World>, seams: Seams) -> Api {
-    world.parts.offer(seams);
+/// To be called once after a start: sweeps what a killed process left, and allocates again.
+pub fn resume(world: &Arc<World>) {
     code::sweep(world);
     provisioned::resume(world);
-    API
 }
 
 const ANY_NAME: Rule = Rule::ANY.at("FunctionName").required().pattern(
@@ -48,7 +46,7 @@ const VERSION: Rule = Rule::ANY.at("FunctionVersion").length(1, 1024).pattern("(
 const STATEMENT: Rule = Rule::ANY.at("StatementId").required().length(1, 100).pattern("([a-zA-Z0-9-_]+)");
 const STORAGE: Rule = Rule::ANY.at("EphemeralStorage.Size").required().range(512, 10_240);
 
-const API: Api = Api {
+pub const API: Api = Api {
     name: "lambda",
     signing_name: "lambda",
     invalid: "ValidationException",

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::backend::{self, FunctionVersion};
 use super::concurrency;
 use super::functions::{check_active, page, unqualified};
 use super::place::{LATEST, Place, Target, conflict, invalid, key};
-use super::work::{FunctionVersion, Seams};
 use crate::call::{Call, Fault};
 use crate::clock::Pace;
 use crate::protocol::rest_json::Reply;
@@ -156,8 +156,7 @@ async fn want(place: &Place, name: &str, version: &str, count: u64) -> Result<()
     let Ok(configuration) = place.version(name, version) else { return Ok(()) };
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let version = FunctionVersion::new(place, &configuration, count);
-    let work = Arc::clone(&place.world.parts.get::<Seams>().work);
-    work.provision(Arc::clone(&place.world), version, count).await
+    backend::of(&place.world).provision(Arc::clone(&place.world), version, count).await
 }
 
 /// Environments that nobody wants any more end in the background.

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::{FunctionVersion, Invocation, Invoked, Seams, Work, set_concurrency_limit};
+use super::{Backend, FunctionVersion, Invocation, Invoked, set_concurrency_limit};
 use crate::call::Fault;
+use crate::parts::Plug;
 use crate::services::cloudwatch::{self, Measure};
 use crate::world::World;
 use crate::{Pace, Sandbox, SandboxOptions};
@@ -37,7 +38,7 @@ impl Echo {
     }
 }
 
-impl Work for Echo {
+impl Backend for Echo {
     fn invoke(
         &self,
         _: Arc<World>,
@@ -109,8 +110,7 @@ impl Bench {
         let client = sdk::Client::from_conf(config);
         let echo = Echo::default();
         let notes = Arc::clone(&echo.0);
-        // Before the services are there, which they are when the first call is answered.
-        sandbox.world().parts.put(Seams { work: Arc::new(echo), ..Seams::default() });
+        sandbox.world().parts.plug::<dyn Backend>(Arc::new(echo));
         client.get_account_settings().send().await.unwrap();
         Self { root, sandbox, client, notes }
     }
@@ -537,7 +537,7 @@ async fn invocations_tell_version_error_and_log_and_are_measured() {
 
     // Without a runner the sandbox says so, and invents no answer.
     bench.client.delete_function_concurrency().function_name("f").send().await.unwrap();
-    bench.world().parts.put(Seams::default());
+    bench.world().parts.plug(<dyn Backend as Plug>::unplugged());
     let nobody = refused(told(invoke().send().await));
     assert_eq!((nobody.0, nobody.1.as_str()), (501, "ServiceException"));
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::resource::{failure_reason, invalid, modified};
-use super::{ENDPOINT, instances, work};
+use super::{ENDPOINT, backend, instances};
 use crate::call::Fault;
 use crate::clock::{Millis, epoch_seconds};
 use crate::rules::AwsRule;
@@ -208,7 +208,7 @@ impl Endpoint {
                 Ok(())
             })?
             .ok_or_else(|| (ENDPOINT.missing)(&arn))?;
-        work::of(&self.world).deploy(self.clone());
+        backend::of(&self.world).deploy(self.clone());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, serving, want, wanted};
 use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
-use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, work};
+use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend};
 use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
@@ -67,7 +67,7 @@ pub fn create(call: &Call) -> Answer {
     }
     want(&mut doc, "Creating", &wanted, call.timestamp());
     let answer = ENDPOINT.create(call, doc)?;
-    work::of(&call.world).deploy(endpoint(call));
+    backend::of(&call.world).deploy(endpoint(call));
     Ok(answer)
 }
 
@@ -193,7 +193,7 @@ pub fn delete(call: &Call) -> Answer {
     })?;
     autoscaling::forget_endpoint(&call.world, &call.region, call.text("EndpointName"))?;
     ENDPOINT.forget_tags(call, &doc)?;
-    work::of(&call.world).remove(endpoint(call));
+    backend::of(&call.world).remove(endpoint(call));
     Ok(json!({}))
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::resource::invalid;
-use super::{ENDPOINT_CONFIG, MODEL, roles, work};
+use super::{ENDPOINT_CONFIG, MODEL, backend, roles};
 use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
@@ -53,7 +53,8 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
         }
     }
     let Some(data) = container["ModelDataUrl"].as_str() else { return Ok(()) };
-    if call.world.enforces(AwsRule::ModelDataAccess) && !work::holds(&call.world, &call.region, data).await {
+    if call.world.enforces(AwsRule::ModelDataAccess) && !backend::holds(&call.world, &call.region, data).await
+    {
         let region = &call.region;
         return Err(invalid(format!(
             "Could not access model data at {data}. Please ensure that the role \"{role}\" exists and that its trust \

@@ -1,7 +1,8 @@
 //! SageMaker's control plane: training jobs, models, endpoints, notebook instances and their tags.
 //!
-//! The documents and their rules are here; what really runs is a [`work::Work`].
+//! The documents and their rules are here; what really runs is a [`Backend`].
 
+pub mod backend;
 mod endpoint;
 mod endpoints;
 mod hosting;
@@ -14,12 +15,12 @@ mod roles;
 mod tests;
 mod traffic;
 mod training;
-pub mod work;
 
+pub use backend::Backend;
+pub use backend::resume;
 pub use endpoint::{Endpoint, Variant};
 pub use job::{End, Ended, Job};
 pub use traffic::{Traffic, close_minute};
-pub use work::resume;
 
 use resource::{INVALID, Kind, invalid};
 

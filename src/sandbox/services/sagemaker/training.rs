@@ -10,7 +10,7 @@ use super::hosting::check_image_region;
 use super::instances::{Count, Usage, has_own_disk, within_quota};
 use super::job::{Job, transition};
 use super::resource::invalid;
-use super::{roles, work};
+use super::{backend, roles};
 use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
@@ -56,7 +56,7 @@ pub fn create(call: &Call) -> Answer {
     }
     transition(&mut doc, "Starting", "Starting the training job", call.timestamp());
     let answer = TRAINING_JOB.create(call, doc)?;
-    work::of(&call.world).train(job(call));
+    backend::of(&call.world).train(job(call));
     Ok(answer)
 }
 
@@ -157,7 +157,7 @@ pub fn stop(call: &Call) -> Answer {
         transition(&mut entry.doc, "Stopping", "Stopping the training job", now);
         Ok(())
     })?;
-    work::of(&call.world).stop(job(call));
+    backend::of(&call.world).stop(job(call));
     Ok(json!({}))
 }
 

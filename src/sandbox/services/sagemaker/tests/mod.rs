@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::API;
 use crate::clock::real_sleep;
+use crate::parts::Plug;
 use crate::protocol::json11::Api;
 use crate::protocol::{Service as _, full};
+use crate::services::objects::Objects;
 use crate::services::{autoscaling, runtime};
 use crate::world::World;
 use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
@@ -144,7 +146,7 @@ async fn start(root: &std::path::Path, rules_off: &[AwsRule]) -> Sandbox {
         SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     let sandbox = Sandbox::start(options).await.unwrap();
     // These tests are about the control plane: S3 has whatever they name.
-    sandbox.world().parts.put(super::work::Seams::default());
+    sandbox.world().parts.plug(<dyn Objects as Plug>::unplugged());
     sandbox
 }
 

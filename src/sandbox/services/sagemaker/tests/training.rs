@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, job, text, with};
 use crate::AwsRule;
-use crate::services::sagemaker::work::{Objects, Seams};
+use crate::call::Fault;
+use crate::services::objects::{ObjectName, Objects};
 use crate::services::sagemaker::{End, Ended, Job};
 use crate::world::World;
 
@@ -105,12 +106,16 @@ impl Objects for Nothing {
     fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Err("NoSuchBucket".into()) })
     }
+
+    fn read(&self, _: Arc<World>, _: String, _: ObjectName) -> BoxFuture<'static, Result<Bytes, Fault>> {
+        Box::pin(async { Err(Fault::new(404, "NoSuchBucket", "The specified bucket does not exist")) })
+    }
 }
 
 #[tokio::test]
 async fn what_s3_lacks_fails_a_job_and_refuses_a_model() {
     let bench = Bench::new(&[]).await;
-    bench.world().parts.put(Seams { objects: Arc::new(Nothing), ..Seams::default() });
+    bench.world().parts.plug::<dyn Objects>(Arc::new(Nothing));
     bench.done("CreateTrainingJob", job("no-data")).await;
     let mut without_channels = job("no-bucket");
     without_channels["InputDataConfig"].take();

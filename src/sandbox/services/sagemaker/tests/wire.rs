@@ -12,13 +12,13 @@ use serde_json::json;
 
 use super::{Bench, DIMENSION, INFERENCE, REGION, job, start};
 use crate::call::Fault;
-use crate::services::sagemaker::work::{Invocation, Prediction, Seams, Work, model_error};
+use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, model_error};
 use crate::services::sagemaker::{End, Endpoint, Job};
 
 /// Answers with what it was asked, and fails for `bad`.
 struct Echo;
 
-impl Work for Echo {
+impl Backend for Echo {
     fn train(&self, job: Job) {
         job.enter("Training", "again");
     }
@@ -99,7 +99,7 @@ async fn the_runtime_passes_on_and_refuses_as_aws_does() {
     let nothing = invoke("x").send().await.unwrap_err();
     assert_eq!(nothing.raw_response().unwrap().status().as_u16(), 501);
 
-    bench.world().parts.put(Seams { work: Arc::new(Echo), ..Seams::default() });
+    bench.world().parts.plug::<dyn Backend>(Arc::new(Echo));
     let answer = invoke("1,2").custom_attributes("c7").send().await.unwrap();
     assert_eq!(answer.body.unwrap().into_inner(), b"main:1,2");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What really runs on an instance.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::state::State;
 use super::{INSTANCES, arn};
 use crate::call::Fault;
+use crate::parts::Plug;
 use crate::tags::{self, Tags};
 use crate::world::World;
 
@@ -27,7 +28,7 @@ pub struct Booted {
 
 /// Runs what instances are started for. It ends an instance by [`super::shut_down`], as the instance's own
 /// `shutdown` would.
-pub trait Machine: Send + Sync {
+pub trait Backend: Send + Sync {
     /// The instance has begun to run. Must not block: long work goes into [`World::spawn`].
     fn boot(&self, world: Arc<World>, instance: Booted);
 
@@ -39,31 +40,21 @@ pub trait Machine: Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Idle;
 
-impl Machine for Idle {
+impl Backend for Idle {
     fn boot(&self, _: Arc<World>, _: Booted) {}
 
     fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {}
 }
 
-/// The one machine of a world; [`Idle`] until another is installed.
-#[derive(Default)]
-pub struct Machines(OnceLock<Arc<dyn Machine>>);
-
-impl Machines {
-    /// Says what runs instances from now on. Only the first call counts: instances do not change hosts.
-    pub fn install(&self, machine: Arc<dyn Machine>) {
-        let _ = self.0.set(machine);
-    }
-
-    pub(super) fn get(&self) -> &dyn Machine {
-        self.0.get().map_or(&Idle, |machine| &**machine)
+impl Plug for dyn Backend {
+    fn unplugged() -> Arc<Self> {
+        Arc::new(Idle)
     }
 }
 
-impl std::fmt::Debug for Machines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Machines").field(&self.0.get().is_some()).finish()
-    }
+/// Who runs the instances of this world.
+pub(super) fn of(world: &World) -> Arc<dyn Backend> {
+    world.parts.plugged()
 }
 
 impl Booted {
@@ -81,7 +72,7 @@ impl Booted {
     }
 }
 
-/// Has the machine boot an instance once it runs, unless it is stopped or terminated before.
+/// Has the backend boot an instance once it runs, unless it is stopped or terminated before.
 pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
     let (host, region, id) = (Arc::clone(world), region.to_owned(), id.to_owned());
     world.spawn(async move {
@@ -89,7 +80,7 @@ pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
         let runs_at = instance.and_then(|instance| instance["RunsAt"].as_u64()).unwrap_or(0);
         host.clock.until(runs_at).await;
         match first_boot(&host, &region, &id) {
-            Ok(Some(booted)) => host.machines.get().boot(Arc::clone(&host), booted),
+            Ok(Some(booted)) => of(&host).boot(Arc::clone(&host), booted),
             Ok(None) => {}
             Err(fault) => tracing::warn!(instance = id, error = fault.message, "cannot boot an instance"),
         }

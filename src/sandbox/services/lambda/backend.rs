@@ -1,4 +1,4 @@
-//! The seams of Lambda: who runs functions, and who has the objects that code comes from.
+//! What is behind Lambda: who runs functions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,11 @@ use serde_json::Value;
 use super::code;
 use super::place::{Place, fingerprint};
 use crate::call::Fault;
+use crate::parts::Plug;
 use crate::world::World;
 
 /// What really runs functions. All methods take what they need by value: work goes on when its caller goes away.
-pub trait Work: Send + Sync {
+pub trait Backend: Send + Sync {
     /// Runs a function once. That the function raised, timed out or died is an [`Invoked`], too.
     ///
     /// # Errors
@@ -42,28 +43,6 @@ pub trait Work: Send + Sync {
     /// The version is gone, or `$LATEST` is another one now: its environments may end. They need not end before
     /// their invocations do.
     fn discard(&self, world: &World, version: &FunctionVersion);
-}
-
-/// Where `Code.S3Bucket` and `Code.S3Key` are read.
-pub trait Objects: Send + Sync {
-    /// Reads an object whole.
-    ///
-    /// # Errors
-    /// The fault to answer with; AWS has `InvalidParameterValueException` for objects that cannot be read.
-    fn read(
-        &self,
-        world: Arc<World>,
-        region: String,
-        object: ObjectName,
-    ) -> BoxFuture<'static, Result<Bytes, Fault>>;
-}
-
-/// An object that holds a function's archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectName {
-    pub bucket: String,
-    pub key: String,
-    pub version: Option<String>,
 }
 
 /// One version of a function: everything that running it needs.
@@ -149,35 +128,31 @@ pub struct Invoked {
     pub provisioned: bool,
 }
 
-/// What is behind Lambda. The default runs nothing and says so.
-#[derive(Clone)]
-pub struct Seams {
-    pub work: Arc<dyn Work>,
-    pub objects: Arc<dyn Objects>,
+impl Plug for dyn Backend {
+    fn unplugged() -> Arc<Self> {
+        Arc::new(Nobody)
+    }
 }
 
-impl Default for Seams {
-    fn default() -> Self {
-        Self { work: Arc::new(Nobody), objects: Arc::new(Nobody) }
-    }
+/// Who runs the functions of this world.
+pub(super) fn of(world: &World) -> Arc<dyn Backend> {
+    world.parts.plugged()
 }
 
 /// Nothing is plugged in.
 struct Nobody;
 
-/// With 501, which no SDK retries.
-fn nobody(what: &str) -> Fault {
-    Fault::new(501, "ServiceException", format!("this sandbox {what}; see docs/sandbox.md"))
-}
-
-impl Work for Nobody {
+impl Backend for Nobody {
     fn invoke(
         &self,
         _: Arc<World>,
         _: FunctionVersion,
         _: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
-        Box::pin(async { Err(nobody("was started without a runner, so it cannot run functions")) })
+        // With 501, which no SDK retries.
+        let message =
+            "this sandbox was started without a runner, so it cannot run functions; see docs/sandbox.md";
+        Box::pin(async move { Err(Fault::new(501, "ServiceException", message)) })
     }
 
     fn provision(&self, _: Arc<World>, _: FunctionVersion, _: u32) -> BoxFuture<'static, Result<(), String>> {
@@ -185,10 +160,4 @@ impl Work for Nobody {
     }
 
     fn discard(&self, _: &World, _: &FunctionVersion) {}
-}
-
-impl Objects for Nobody {
-    fn read(&self, _: Arc<World>, _: String, _: ObjectName) -> BoxFuture<'static, Result<Bytes, Fault>> {
-        Box::pin(async { Err(nobody("takes a function's code from Code.ZipFile only, not from S3")) })
-    }
 }

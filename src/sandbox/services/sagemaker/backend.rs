@@ -1,7 +1,7 @@
 //! What really runs when SageMaker is told to train or to serve, behind a trait: the control plane keeps the
-//! documents and their rules, a [`Work`] does the work and reports through [`Job`] and [`Endpoint`].
+//! documents and their rules, a [`Backend`] does the work and reports through [`Job`] and [`Endpoint`].
 //!
-//! A work is plugged in before the sandbox serves: `world.parts.put(Seams { work, objects })`. Without it, [`StateWalk`]
+//! One is plugged in before the sandbox serves: `world.parts.plug::<dyn Backend>(…)`. Without it, [`StateWalk`]
 //! goes through the states in AWS's times and refuses to predict.
 
 use std::sync::Arc;
@@ -15,12 +15,14 @@ use super::job::{End, Job};
 use super::resource::failure_reason;
 use crate::call::Fault;
 use crate::clock::Millis;
+use crate::parts::Plug;
 use crate::rules::AwsRule;
+use crate::services::objects::Objects;
 use crate::world::World;
 
 /// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
 /// After a restart of the sandbox the same calls come again for whatever was under way.
-pub trait Work: Send + Sync {
+pub trait Backend: Send + Sync {
     /// Runs a job that is `InProgress`: [`Job::enter`] for each stage, then [`Job::end`].
     fn train(&self, job: Job);
 
@@ -45,21 +47,6 @@ pub trait Work: Send + Sync {
         variant: String,
         request: Invocation,
     ) -> BoxFuture<'static, Result<Prediction, Fault>>;
-}
-
-/// S3 as SageMaker sees it. URIs are `s3://bucket/key`.
-pub trait Objects: Send + Sync {
-    /// Whether the bucket is in this region and has an object with this key, or one that it is a prefix of.
-    fn holds(&self, world: Arc<World>, region: String, uri: String) -> BoxFuture<'static, bool>;
-
-    /// Writes an object; the error is a text for a `FailureReason`.
-    fn put(
-        &self,
-        world: Arc<World>,
-        region: String,
-        uri: String,
-        body: Bytes,
-    ) -> BoxFuture<'static, Result<(), String>>;
 }
 
 /// [`Objects::holds`] of a world.
@@ -103,39 +90,19 @@ pub fn model_error(endpoint: &Endpoint, status: u16, message: &str) -> Fault {
         .with("LogStreamArn", endpoint.world.arn("logs", region, &format!("log-group:{group}")))
 }
 
-/// Who does the work and who has the objects, in a world's parts.
-pub struct Seams {
-    pub work: Arc<dyn Work>,
-    pub objects: Arc<dyn Objects>,
-}
-
-impl Default for Seams {
-    fn default() -> Self {
-        Self { work: Arc::new(StateWalk), objects: Arc::new(Anything) }
+impl Plug for dyn Backend {
+    fn unplugged() -> Arc<Self> {
+        Arc::new(StateWalk)
     }
 }
 
 /// Who does the work of this world.
-pub fn of(world: &World) -> Arc<dyn Work> {
-    Arc::clone(&world.parts.get::<Seams>().work)
+pub fn of(world: &World) -> Arc<dyn Backend> {
+    world.parts.plugged()
 }
 
-/// Who has its objects.
-pub fn objects(world: &World) -> Arc<dyn Objects> {
-    Arc::clone(&world.parts.get::<Seams>().objects)
-}
-
-/// Without S3 nobody can say what it lacks, and what is written is nowhere.
-struct Anything;
-
-impl Objects for Anything {
-    fn holds(&self, _: Arc<World>, _: String, _: String) -> BoxFuture<'static, bool> {
-        Box::pin(async { true })
-    }
-
-    fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
-        Box::pin(async { Ok(()) })
-    }
+fn objects(world: &World) -> Arc<dyn Objects> {
+    world.parts.plugged()
 }
 
 /// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know that
@@ -151,7 +118,7 @@ const fn seconds(seconds: u64) -> Duration {
 /// (docs/aws/sagemaker-endpoints.md#endpoint-states).
 const PING_PATIENCE: Duration = seconds(24 * 60);
 
-impl Work for StateWalk {
+impl Backend for StateWalk {
     fn train(&self, job: Job) {
         let world = Arc::clone(&job.world);
         world.spawn(async move {
