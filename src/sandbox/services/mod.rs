@@ -110,6 +110,40 @@ mod tests {
         assert!(repeated.is_empty(), "{}", repeated.join("\n"));
     }
 
+    /// A table belongs to one service; the others ask it.
+    #[test]
+    fn no_service_names_the_table_of_another() {
+        let folders = [
+            ("application-autoscaling", "autoscaling"),
+            ("cloudwatch", "cloudwatch"),
+            ("ec2", "ec2"),
+            ("iam", "iam"),
+            ("lambda", "lambda"),
+            ("logs", "logs"),
+            ("s3", "s3"),
+            ("sagemaker", "sagemaker"),
+            ("servicequotas", "quotas.rs"),
+        ];
+        let mut foreign = Vec::new();
+        let mut waiting = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("services")];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let (text, shown) =
+                (std::fs::read_to_string(&path).unwrap(), path.to_string_lossy().into_owned());
+            for (service, folder) in folders {
+                let table = regex_lite::Regex::new(&format!("\"{service}\\.[a-z-]+\"")).unwrap();
+                let is_own = shown.contains(&format!("services/{folder}")) || shown.contains("tests");
+                if !is_own && table.is_match(&text) {
+                    foreign.push(format!("{shown}: a table of {service}"));
+                }
+            }
+        }
+        assert!(foreign.is_empty(), "{foreign:#?}");
+    }
+
     /// No operation is answered whose input nobody checks: `python3 model/build.py` makes what is missing.
     #[test]
     fn every_operation_has_its_model() {

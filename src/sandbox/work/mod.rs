@@ -46,6 +46,7 @@ const CONTAINERS: &str = "containers";
 pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
     remove(&world.root.join(CONTAINERS))?;
     world.parts.plug::<dyn Objects>(Arc::new(objects::Stored));
+    world.parts.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::OfEndpoints));
     if world.runs {
         world.parts.plug::<dyn sagemaker::Backend>(Arc::new(Local));
         world.parts.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(world)));

@@ -17,7 +17,7 @@ use crate::call::{Answer, Call, Fault, op};
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::rules::AwsRule;
-use crate::services::iam;
+use crate::services::{iam, sagemaker};
 use crate::store::merge;
 use crate::tags;
 use crate::world::World;
@@ -66,14 +66,26 @@ fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(400, INVALID, message)
 }
 
-/// Whether a variant is a scalable target, which binds its instance type
-/// (docs/aws/sagemaker-endpoints.md#updating-under-autoscaling).
-pub fn scales_variant(world: &World, region: &str, endpoint: &str, variant: &str) -> bool {
-    let resource = format!("endpoint/{endpoint}/variant/{variant}");
-    [INSTANCES, SERVERLESS]
-        .into_iter()
-        .filter_map(|dimension| Target::new("sagemaker", &resource, dimension))
-        .any(|target| world.shelf(TARGETS, region).has(&target.key()))
+/// The targets of endpoints, for SageMaker.
+pub struct OfEndpoints;
+
+impl sagemaker::Scaling for OfEndpoints {
+    fn scales(&self, world: &World, region: &str, endpoint: &str, variant: &str) -> bool {
+        let resource = format!("endpoint/{endpoint}/variant/{variant}");
+        [INSTANCES, SERVERLESS]
+            .into_iter()
+            .filter_map(|dimension| Target::new("sagemaker", &resource, dimension))
+            .any(|target| world.shelf(TARGETS, region).has(&target.key()))
+    }
+
+    fn endpoint_deleted(&self, world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
+        for (target, _) in targets(world, region) {
+            if matches!(&target.kind, Kind::Variant { endpoint: known, .. } if known == endpoint) {
+                remove(world, region, &target)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The targets of a region, with their documents: what a scaling loop looks at.
@@ -91,16 +103,6 @@ fn target_of(doc: &Value) -> Option<Target> {
     let [namespace, resource, dimension] =
         ["ServiceNamespace", "ResourceId", "ScalableDimension"].map(|name| doc[name].as_str());
     Target::new(namespace?, resource?, dimension?)
-}
-
-/// DeleteEndpoint deregisters the targets of its variants (docs/aws/autoscaling.md#removing-a-target).
-pub fn forget_endpoint(world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
-    for (target, _) in targets(world, region) {
-        if matches!(&target.kind, Kind::Variant { endpoint: known, .. } if known == endpoint) {
-            remove(world, region, &target)?;
-        }
-    }
-    Ok(())
 }
 
 /// Removes a target with its policies, and so with their alarms. `false`: there is none.

@@ -7,11 +7,10 @@ use super::target::Target;
 use super::{POLICIES, TARGETS, invalid, uuid};
 use crate::call::{Answer, Call, Fault};
 use crate::rules::AwsRule;
+use crate::services::cloudwatch;
 use crate::store::merge;
 use crate::world::World;
 
-/// CloudWatch's alarms, by name.
-const ALARMS: &str = "cloudwatch.alarm";
 pub(super) const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEPS: &str = "StepScalingPolicyConfiguration";
 
@@ -147,7 +146,7 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
         });
         merge(&mut alarm, side.condition(goal));
         merge(&mut alarm, target.metric(tracking));
-        call.shelf(ALARMS).put(&name, alarm)?;
+        cloudwatch::put_alarm(&call.world, &call.region, &name, alarm)?;
         shown.push(json!({"AlarmName": name, "AlarmARN": arn}));
     }
     policy["Alarms"] = shown.into();
@@ -158,7 +157,7 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
 pub(super) fn remove(world: &World, region: &str, key: &str) -> Result<bool, Fault> {
     let Some(policy) = world.shelf(POLICIES, region).remove(key)? else { return Ok(false) };
     for alarm in policy["Alarms"].as_array().into_iter().flatten() {
-        world.shelf(ALARMS, region).remove(alarm["AlarmName"].as_str().unwrap_or_default())?;
+        cloudwatch::remove_alarm(world, region, alarm["AlarmName"].as_str().unwrap_or_default())?;
     }
     Ok(true)
 }

@@ -254,12 +254,11 @@ impl Target {
                 check_variant(&Endpoint::new(world, region, endpoint), variant)
             }
             Kind::Function { name, qualifier } => {
-                let key = format!("{name}:{qualifier}");
-                let known =
-                    ["lambda.alias", "lambda.version"].map(|table| world.shelf(table, region).has(&key));
-                if known.contains(&true) || !world.enforces(AwsRule::ScalableTargetExists) {
+                let known = lambda::has(world, region, name, qualifier);
+                if known || !world.enforces(AwsRule::ScalableTargetExists) {
                     return Ok(());
                 }
+                let key = format!("{name}:{qualifier}");
                 Err(invalid(format!(
                     "Function not found: {}",
                     world.arn("lambda", region, &format!("function:{key}"))

@@ -88,6 +88,16 @@ pub(super) fn put_metric_alarm(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
+/// Keeps an alarm as it is shown: one that another service makes.
+pub fn put_alarm(world: &World, region: &str, name: &str, alarm: Value) -> Result<(), Fault> {
+    world.shelf(TABLE, region).put(name, alarm)
+}
+
+/// Removes an alarm that another service has made.
+pub fn remove_alarm(world: &World, region: &str, name: &str) -> Result<(), Fault> {
+    world.shelf(TABLE, region).remove(name).map(|_| ())
+}
+
 pub(super) fn describe_alarms(call: &Call) -> Answer {
     let names: Vec<&str> = call.list("AlarmNames").iter().filter_map(Value::as_str).collect();
     let mut alarms = call.shelf(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());

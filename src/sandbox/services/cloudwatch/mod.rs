@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use alarms::{evaluate, state_of};
+pub use alarms::{evaluate, put_alarm, remove_alarm, state_of};
 pub use series::{MINUTE, Measure, Statistics};
 
 use crate::call::{Answer, Call, Fault, op};

@@ -24,10 +24,19 @@ pub use backend::{Backend, FunctionVersion, Invocation, Invoked};
 pub use concurrency::set_concurrency_limit;
 pub use provisioned::{provision, provisioned};
 
+use place::Place;
+
 use crate::call::{op, op_async};
 use crate::protocol::constraint::Rule;
 use crate::protocol::rest_json::{Api, raw_route, route};
 use crate::world::World;
+
+/// Whether a function has an alias or a version of this name.
+pub fn has(world: &Arc<World>, region: &str, function: &str, qualifier: &str) -> bool {
+    let place = Place { world: Arc::clone(world), region: region.to_owned() };
+    let key = place::key(function, qualifier);
+    place.aliases().has(&key) || place.versions().has(&key)
+}
 
 /// To be called once after a start: sweeps what a killed process left, and allocates again.
 pub fn resume(world: &Arc<World>) {

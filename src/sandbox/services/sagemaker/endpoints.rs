@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, serving, want, wanted};
 use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
-use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend};
+use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend, scaling};
 use crate::call::{Answer, Call, Fault};
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
-use crate::services::autoscaling;
 use crate::world::World;
 
 pub const UPDATE_CAPACITIES: &[Rule] = &[
@@ -137,7 +136,7 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
         let stays = wanted
             .iter()
             .any(|variant| variant.name == live.name && variant.instance_type == live.instance_type);
-        if !stays && autoscaling::scales_variant(&call.world, &call.region, name, &live.name) {
+        if !stays && scaling::of(&call.world).scales(&call.world, &call.region, name, &live.name) {
             return Err(invalid(format!(
                 "Cannot change the instance type of, or remove, the variant \"{}\" of the endpoint \"{name}\": it is \
                  registered as a scalable target with Application Auto Scaling. Deregister it first.",
@@ -191,7 +190,7 @@ pub fn delete(call: &Call) -> Answer {
         entry.plan = call.world.plan().then_gone(Duration::from_secs(20)).into();
         Ok(entry.doc.clone())
     })?;
-    autoscaling::forget_endpoint(&call.world, &call.region, call.text("EndpointName"))?;
+    scaling::of(&call.world).endpoint_deleted(&call.world, &call.region, call.text("EndpointName"))?;
     ENDPOINT.forget_tags(call, &doc)?;
     backend::of(&call.world).remove(endpoint(call));
     Ok(json!({}))

@@ -47,7 +47,7 @@ pub fn is_burstable(instance_type: &str) -> bool {
 pub type Count = BTreeMap<String, u64>;
 
 /// Quotas that were set, by AWS's name of the quota; `*` is that of all others.
-const QUOTAS: &str = "servicequotas.sagemaker";
+const QUOTAS: &str = "sagemaker.quota";
 
 /// What an account has that AWS has raised: the sandbox's default, enough for any example.
 const RAISED: u64 = 20;

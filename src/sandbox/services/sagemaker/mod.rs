@@ -11,6 +11,7 @@ mod job;
 mod notebooks;
 mod resource;
 mod roles;
+mod scaling;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -20,6 +21,7 @@ pub use backend::Backend;
 pub use backend::resume;
 pub use endpoint::{Endpoint, Variant};
 pub use job::{End, Ended, Job};
+pub use scaling::Scaling;
 pub use traffic::{Traffic, close_minute};
 
 use resource::{INVALID, Kind, invalid};
