@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::store::write_atomically;
+use super::files::write_atomically;
 
 /// Milliseconds of sandbox time since 1970.
 pub type Millis = u64;

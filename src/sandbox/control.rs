@@ -15,8 +15,9 @@ use std::time::Duration;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-use super::call::{Answer, Fault};
+use super::call::Answer;
 use super::clock::iso8601;
+use super::fault::Fault;
 use super::protocol::{Body, Response, collect, json11, respond};
 use super::services::{iam, quotas};
 use super::work;

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::call::Fault;
-use super::counters::Effect;
+use super::effect::Effect;
+use super::fault::Fault;
 
 /// What happens to which calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,8 +22,8 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 
-use super::call::Fault;
-use super::counters::Effect;
+use super::effect::Effect;
+use super::fault::Fault;
 
 /// Refuses what does not come from a program of this machine.
 pub fn check(head: &Parts) -> Result<(), Fault> {

@@ -11,10 +11,14 @@ pub mod call;
 pub mod clock;
 mod control;
 pub mod counters;
+pub mod effect;
+pub mod fault;
 pub mod faults;
+mod files;
 mod guard;
 mod model;
 pub mod notice;
+pub mod operation;
 pub mod paging;
 pub mod parts;
 mod patience;
@@ -27,6 +31,7 @@ mod server;
 pub mod services;
 pub mod store;
 pub mod tags;
+pub mod visit;
 #[cfg(test)]
 mod wire_tests;
 mod work;
@@ -114,7 +119,7 @@ pub enum SandboxError {
     Foreign { root: PathBuf, found: String },
     #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
-    #[error("the sandbox cannot use {}: {}", path.display(), call::with_causes(source))]
+    #[error("the sandbox cannot use {}: {}", path.display(), fault::with_causes(source))]
     Root { path: PathBuf, source: std::io::Error },
     #[error("the sandbox's speed is a number from {} to {}, not {speed}", SPEEDS.start(), SPEEDS.end())]
     Speed { speed: f64 },
@@ -172,7 +177,7 @@ impl Sandbox {
             let holder =
                 Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };
             let text = serde_json::to_vec(&holder).map_err(|error| failed(error.into()))?;
-            store::write_atomically(&announcement, &text).map_err(failed)?;
+            files::write_atomically(&announcement, &text).map_err(failed)?;
         }
         world.spawn(server::serve(Arc::clone(&world), listener));
         world.spawn(services::autoscaling::watch(Arc::clone(&world)));

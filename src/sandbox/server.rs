@@ -15,8 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::call::Fault;
 use super::control;
+use super::fault::Fault;
 use super::guard;
 use super::patience::{self, Patient};
 use super::protocol::scope::Scope;

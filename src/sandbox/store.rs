@@ -5,19 +5,18 @@
 //! the document is looked at, which needs no timers and no writes: after a restart they are applied again.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::call::Fault;
 use super::clock::{Clock, Millis, Pace};
+use super::fault::Fault;
+use super::files::{file_name, write_atomically};
 use super::place::SetAside;
 
 /// What is kept under a key: the document, and what will become of it.
@@ -401,31 +400,6 @@ impl Shelf<'_> {
             .map(|(key, doc)| (key[self.prefix.len()..].to_owned(), doc))
             .collect()
     }
-}
-
-/// Everything but these characters is escaped in file names.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-/// File systems allow 255 bytes; `.json` and the ending of the temporary file have to fit too.
-const LONGEST_FILE_NAME: usize = 200;
-
-/// A key as a file name: readable where possible, a hash where it would be too long.
-pub fn file_name(key: &str) -> String {
-    let readable = utf8_percent_encode(key, ESCAPED).to_string();
-    if readable.len() <= LONGEST_FILE_NAME && !readable.starts_with('.') {
-        return readable;
-    }
-    format!("hash-{}", blake3::hash(key.as_bytes()).to_hex())
-}
-
-/// Replaces `path` so that a kill at any moment leaves the old bytes or the new ones. It does not sync: what
-/// the operating system has taken survives the death of the process, and the sandbox promises no more.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let mut open = std::fs::File::options();
-    open.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?.write_all(bytes)?;
-    std::fs::rename(&temporary, path)
 }
 
 /// Removes a file; one that somebody else has removed is as good.

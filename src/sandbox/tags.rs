@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::Fault;
+use super::fault::Fault;
 use super::world::World;
 
 const TABLE: &str = "tags";

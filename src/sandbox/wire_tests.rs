@@ -6,7 +6,7 @@ use aws_sdk_sts as sts;
 use logs::types::InputLogEvent;
 use serde_json::{Value, json};
 
-use super::counters::Effect;
+use super::effect::Effect;
 use super::{Sandbox, SandboxOptions};
 
 /// Settings for any SDK client of a sandbox. One attempt: a retry would hide a fault.

@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SandboxOptions;
-use super::call::Fault;
 use super::clock::{Clock, Pace};
-use super::counters::{Calls, Visit};
+use super::counters::Calls;
+use super::fault::Fault;
 use super::faults::{Faults, Strike};
 use super::notice::Notice;
 use super::parts::Parts;
 use super::rules::AwsRule;
 use super::store::{Planner, Shelf, Store};
+use super::visit::Visit;
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]

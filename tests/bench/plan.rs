@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use inside::{DEPLOY, Project, with_more};
-use opsctl_sandbox::counters::Effect;
+use opsctl_sandbox::effect::Effect;
 use opsctl_sandbox::{AwsRule, Sandbox, SandboxOptions};
 
 /// The name under which this program is opsctl.

@@ -16,7 +16,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// What is too long and longer than this is not held against its pattern as well.
 const LONGEST_MATCHED: usize = 64 << 10;

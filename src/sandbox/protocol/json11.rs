@@ -10,8 +10,10 @@ use super::{
     Decoded, MISTYPED, Request, Response, Service, collect, constraint, header, inflated, json_object,
     respond,
 };
-use crate::call::{Answer, Fault, Operation};
+use crate::call::Answer;
+use crate::fault::Fault;
 use crate::model::Form;
+use crate::operation::Operation;
 use crate::world::World;
 
 /// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be six.

@@ -17,11 +17,13 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-use super::call::{Call, Fault, Operation, Run};
-use super::counters::Visit;
+use super::call::Call;
+use super::fault::Fault;
 use super::guard;
 use super::model::{self, Form};
+use super::operation::{Operation, Run};
 use super::rules::AwsRule;
+use super::visit::Visit;
 use super::world::World;
 use constraint::{Rule, Violation};
 use scope::Scope;

@@ -16,9 +16,11 @@ use serde_json::{Map, Value};
 
 use super::constraint::{self, Rule, Shown, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
-use crate::call::{Answer, Fault, Operation};
-use crate::counters::Visit;
+use crate::call::Answer;
+use crate::fault::Fault;
 use crate::model::Form;
+use crate::operation::Operation;
+use crate::visit::Visit;
 use crate::world::World;
 
 /// The largest form is the 16 KB user data of an instance, or a policy.

@@ -13,8 +13,10 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Decoded, MISTYPED, Request, Response, Service, collect, constraint, full, json_object, respond};
-use crate::call::{Call, Fault, Operation};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::model::Form;
+use crate::operation::Operation;
 use crate::world::World;
 
 /// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction
@@ -242,7 +244,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::call::op;
+    use crate::operation::op;
 
     fn any(path: &'static str) -> Route {
         route("GET", path, op("GetX", &[], |_| Ok(Reply::empty())))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::world::World;
 

@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
 use crate::store::merge;

@@ -7,8 +7,10 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::sagemaker::backend::{self, Invocation, model_error};
 use super::sagemaker::{Endpoint, Traffic, Variant};
-use crate::call::{Call, Fault, op_async};
+use crate::call::Call;
 use crate::clock::real_sleep;
+use crate::fault::Fault;
+use crate::operation::op_async;
 use crate::protocol::constraint::Rule;
 use crate::protocol::rest_json::{Api, Reply, raw_route};
 use crate::rules::AwsRule;

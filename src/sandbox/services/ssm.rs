@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
 use crate::clock::epoch_seconds;
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::protocol::json11::Api;
 
 pub const API: Api = Api {

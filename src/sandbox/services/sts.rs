@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::call::{Answer, Call, op};
+use crate::call::{Answer, Call};
+use crate::operation::op;
 use crate::protocol::query::{Api, Flavor};
 
 pub const API: Api = Api {

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::ec2;
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;

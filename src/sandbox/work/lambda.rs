@@ -17,8 +17,8 @@ use tokio::sync::OnceCell;
 
 use super::lines::Lines;
 use super::{environments, reach, with_causes};
-use crate::call::Fault;
 use crate::clock::real_sleep;
+use crate::fault::Fault;
 use crate::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
 use crate::runners::process::{Line, LineSink};
 use crate::services::iam;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::call::{Fault, with_causes};
+use super::fault::{Fault, with_causes};
 use super::runners::Reach;
 use super::runners::python::{Environments, Python, PythonError};
 use super::services;

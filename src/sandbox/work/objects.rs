@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::objects::{ObjectName, Objects};
 use crate::services::s3::api;

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use super::log::LogStream;
 use super::objects;
 use super::training::texts;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
 use crate::services::sagemaker::backend::{Invocation, Prediction, defect, model_error, no_ping};

@@ -11,8 +11,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::call::Fault;
 use crate::clock::real_sleep;
+use crate::fault::Fault;
 use crate::services::lambda::{Backend as FunctionBackend, FunctionVersion, Invocation as Event, Invoked};
 use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, StateWalk};
 use crate::services::sagemaker::{Endpoint, Job};

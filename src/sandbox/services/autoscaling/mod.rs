@@ -13,7 +13,9 @@ pub use watch::watch;
 
 use target::{INSTANCES, Kind, SERVERLESS};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::rules::AwsRule;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::target::Target;
 use super::{POLICIES, TARGETS, invalid, uuid};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::cloudwatch;
 use crate::store::merge;

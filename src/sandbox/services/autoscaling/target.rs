@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, invalid, uuid};
-use crate::call::{Call, Fault};
+use crate::call::Call;
 use crate::clock::{Millis, epoch_seconds};
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::lambda;
 use crate::services::sagemaker::{Endpoint, instances};

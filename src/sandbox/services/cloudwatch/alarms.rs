@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Measure, dimensions, not_implemented, period, read};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::world::World;
 
 const TABLE: &str = "cloudwatch.alarm";

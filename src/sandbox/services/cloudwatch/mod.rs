@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 pub use alarms::{evaluate, put_alarm, remove_alarm, state_of};
 pub use series::{MINUTE, Measure, Statistics};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::world::World;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::store::file_name;
+use crate::files::file_name;
 use crate::world::World;
 
 pub const MINUTE: Millis = 60_000;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::state::State;
 use super::{INSTANCES, arn};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::tags::{self, Tags};
 use crate::world::World;

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::{invalid_id, listed};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::services::ssm::{IMAGES, Image};
 
 /// The size of the images' snapshots.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::services::glob;
 
 /// The filters of a call.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::listed;
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::model;
 
 /// An instance type.

@@ -16,7 +16,9 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Rule;
 use crate::protocol::query::{Api, Flavor};

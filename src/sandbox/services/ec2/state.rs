@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::INSTANCES;
-use crate::call::Fault;
 use crate::clock::{Millis, Pace};
+use crate::fault::Fault;
 use crate::store::{Entry, Plan, Planner, merge};
 use crate::world::World;
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::filter::Filters;
 use super::{INSTANCES, arn, instances, invalid, listed};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::tags;
 use crate::world::World;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ROLES, document, stamp};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::store::merge;
 use crate::world::World;

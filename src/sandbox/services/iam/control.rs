@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ROLES, roles, stamp};
-use crate::call::{Answer, Fault};
+use crate::call::Answer;
+use crate::fault::Fault;
 use crate::store::merge;
 use crate::world::World;
 

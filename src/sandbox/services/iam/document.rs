@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ROLES;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::glob;
 use crate::world::World;

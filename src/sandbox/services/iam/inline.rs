@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::roles::{change, named};
 use super::{document, listed, no_such_entity};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::policy_form;
 
 /// All inline policies of a role together, without white space (docs/aws/iam.md#limits).

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{document, no_such_entity, page, policies, stamp};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::store::Entry;
 use crate::world::World;
 

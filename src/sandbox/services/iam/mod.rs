@@ -22,8 +22,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Rule;
 use crate::protocol::query::{Api, Flavor};

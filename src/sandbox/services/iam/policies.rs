@@ -8,7 +8,8 @@ use super::{
     POLICIES, ROLES, already_exists, aws_managed, delete_conflict, document, exceeds, listed, no_such_entity,
     pick, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::policy_form;
 use crate::store::merge;
 use crate::tags;

@@ -8,8 +8,9 @@ use super::{
     PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, roles, stamp,
     taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::store::merge;
 use crate::tags;

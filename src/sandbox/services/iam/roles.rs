@@ -8,8 +8,9 @@ use super::{
     ROLES, already_exists, delete_conflict, document, exceeds, listed, no_such_entity, pick, policies,
     profiles, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::policy_form;
 use crate::store::merge;
 use crate::tags;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{ROLES, policies, roles};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::store::merge;
 
 /// A service, the name of its role, and the policy of AWS attached to it where the sandbox has that.

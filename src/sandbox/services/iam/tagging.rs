@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{listed, wanted_tags};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::tags;
 
 /// Finds the ARN of what a call is about; refuses when it is not there or may not be changed.

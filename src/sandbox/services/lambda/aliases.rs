@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::functions::{page, unqualified};
 use super::place::{LATEST, Place, check_revision, conflict, invalid, key, not_found};
 use super::{permissions, provisioned};
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::code;
 use super::place::{Place, fingerprint};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::world::World;
 

@@ -13,7 +13,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::place::{invalid, not_found};
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
 use crate::services::objects::{ObjectName, Objects};

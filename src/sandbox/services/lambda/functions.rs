@@ -7,7 +7,8 @@ use super::place::{
     LATEST, Place, Target, check_revision, conflict, fingerprint, invalid, is_state, is_version, key,
 };
 use super::{aliases, code, provisioned, settings, versions};
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::protocol::rest_json::{Reply, values};
 use crate::rules::AwsRule;
 use crate::store::Entry;

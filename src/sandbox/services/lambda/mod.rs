@@ -26,7 +26,7 @@ pub use provisioned::{provision, provisioned};
 
 use place::Place;
 
-use crate::call::{op, op_async};
+use crate::operation::{op, op_async};
 use crate::protocol::constraint::Rule;
 use crate::protocol::rest_json::{Api, raw_route, route};
 use crate::world::World;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::place::{LATEST, Place, Target, conflict, invalid, not_found};
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 
 /// docs/aws/lambda.md#limits

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::store::{Plan, Shelf};
 use crate::world::World;
 

@@ -1,7 +1,8 @@
 //! Whether Lambda may assume a role.
 
 use super::place::invalid;
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::services::iam;
 
 /// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known everywhere

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::code::Package;
 use super::place::{LATEST, Place, Target, invalid};
 use super::role;
-use crate::call::{Call, Fault};
+use crate::call::Call;
 use crate::clock::iso8601;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 
 /// Members of the input that become members of the configuration as they are.

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::{Backend, FunctionVersion, Invocation, Invoked, set_concurrency_limit};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::services::cloudwatch::{self, Measure};
 use crate::world::World;

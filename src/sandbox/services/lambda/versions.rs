@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::functions::{check_settled, listed, unqualified};
 use super::place::{LATEST, Place, check_revision, fingerprint, invalid, key};
-use crate::call::{Call, Fault};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::store::Entry;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::store::file_name;
+use crate::files::file_name;
 use crate::world::World;
 
 /// What is written of an event.

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::events;
 use super::{GROUPS, STREAMS, group_named, invalid, missing_group, missing_stream, stream_key};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::store::merge;
 use crate::tags::{self, Tags};
 use crate::world::World;

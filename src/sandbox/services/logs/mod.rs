@@ -8,8 +8,10 @@ mod read;
 
 use serde_json::{Value, json};
 
-use crate::call::{Answer, Call, Fault, op};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
+use crate::operation::op;
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 use crate::world::World;

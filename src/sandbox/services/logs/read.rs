@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::events::{self, Placed};
 use super::{STREAMS, group_named, invalid, missing_stream, stream_key};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 
 /// A page holds at most 10,000 events and 1 MiB, counted as 26 bytes more than each message
 /// (docs/aws/cloudwatch-logs.md#reading-a-stream).

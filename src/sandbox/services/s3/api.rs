@@ -12,8 +12,8 @@ use super::blob;
 use super::bucket;
 use super::digest::{Algorithm, Wanted, hex};
 use super::object::{self, About, Content, Encryption, Guard, History, objects_table};
-use crate::call::Fault;
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::tags::Tags;
 use crate::world::World;
 

@@ -10,7 +10,7 @@ use s3s::dto::StreamingBlob;
 use tempfile::NamedTempFile;
 
 use super::digest::{Claims, Digester, Digests, Wanted, incomplete};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::protocol::{idle, is_idle};
 use crate::world::World;
 

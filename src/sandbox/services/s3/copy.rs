@@ -11,7 +11,7 @@ use super::get::ReadGuard;
 use super::object::{self, Content, Encryption, Found, Guard, about, moment, shown_id};
 use super::refusal::{invalid_request, precondition_failed};
 use super::{Cx, blob, tagging};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::world::World;
 
 /// A copy in one call has at most 5 GiB; UploadPartCopy does more (docs/aws/s3.md#limits).

@@ -5,7 +5,7 @@ use s3s::dto::{self, ETagCondition};
 use super::Cx;
 use super::object::{self, Guard};
 use super::refusal::malformed_xml;
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// DeleteObjects takes this many keys (docs/aws/s3.md#deleting-many-objects).
 const MOST: usize = 1_000;

@@ -11,7 +11,7 @@ use s3s::dto;
 use serde::{Deserialize, Serialize};
 
 use super::wire::Wire;
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// The algorithms that `s3s` knows; AWS has more since 2026, and calls without one get CRC64NVME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

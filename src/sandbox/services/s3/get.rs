@@ -12,7 +12,7 @@ use super::digest::{Sum, show_sum};
 use super::object::{self, Content, Found, matches, moment};
 use super::refusal::{invalid_argument, invalid_request, precondition_failed};
 use super::{Cx, blob};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::world::World;
 
 /// Conditions of a read.

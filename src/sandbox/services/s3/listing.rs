@@ -13,7 +13,7 @@ use super::Cx;
 use super::bucket::owner;
 use super::object::{Content, History, moment, objects_table};
 use super::refusal::invalid_argument;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::store::Store;
 use crate::world::World;
 

@@ -40,13 +40,13 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use self::wire::Wire;
-use crate::call::Fault;
-use crate::counters::Visit;
+use crate::fault::Fault;
 use crate::guard;
 use crate::model;
 use crate::protocol::constraint::Rule;
 use crate::protocol::{self, BodyError, Request, Response};
 use crate::rules::AwsRule;
+use crate::visit::Visit;
 use crate::world::World;
 
 /// The service, for the server's table.

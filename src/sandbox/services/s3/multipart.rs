@@ -12,7 +12,7 @@ use super::object::{self, Content, Encryption, Guard, about, fresh_id, moment, s
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use super::uploads::{self, PARTS, Part, Upload, part_name, upload_name, uploads_table};
 use super::{Cx, blob, tagging};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::world::World;
 

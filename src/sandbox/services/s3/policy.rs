@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::bucket::arn;
-use crate::call::Fault;
+use crate::fault::Fault;
 
 /// Largest policy of a bucket in bytes (docs/aws/s3.md#limits).
 const LARGEST: usize = 20 << 10;

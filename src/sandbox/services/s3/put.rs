@@ -7,7 +7,7 @@ use super::blob;
 use super::digest::{Algorithm, Claims, given_sums, hex, show_sum};
 use super::object::{self, Content, Encryption, Guard, about, shown_id};
 use super::tagging;
-use crate::call::Fault;
+use crate::fault::Fault;
 
 pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutObjectOutput, Fault> {
     let bucket = cx.bucket_to_fill(&input.bucket, input.expected_bucket_owner.as_deref())?;

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use s3s::{S3Error, S3ErrorCode};
 
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::protocol::query;
 
 impl From<Fault> for S3Error {

@@ -6,7 +6,7 @@ use super::Cx;
 use super::bucket::{Bucket, Versioning};
 use super::policy::{self, Public};
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::policy_form;
 use crate::rules::AwsRule;
 

@@ -6,7 +6,7 @@ use super::Cx;
 use super::object;
 use super::refusal::invalid_argument;
 use super::wire::from_set;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::tags::{self, Tags};
 
 /// S3's code for a tag that breaks the rules.

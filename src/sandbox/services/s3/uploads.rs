@@ -10,8 +10,8 @@ use super::digest::{Algorithm, Kind, Sum, show_sum};
 use super::listing::{Coding, Query, page_size, walk};
 use super::object::{About, Encryption, moment};
 use super::refusal::invalid_argument;
-use crate::call::Fault;
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::tags::Tags;
 use crate::world::World;
 

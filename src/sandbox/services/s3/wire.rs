@@ -17,11 +17,11 @@ use tokio::sync::Mutex;
 
 use super::digest::Trailers;
 use super::refusal::malformed_xml;
-use crate::call::Fault;
-use crate::counters::Visit;
+use crate::fault::Fault;
 use crate::protocol::scope::Scope;
 use crate::protocol::{self, Body, Request};
 use crate::tags::Tags;
+use crate::visit::Visit;
 
 /// What `s3s` does not hand over of a request. It is in the request's extensions.
 #[derive(Clone, Debug, Default)]

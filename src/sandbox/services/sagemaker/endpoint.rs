@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::resource::{failure_reason, invalid, modified};
 use super::{ENDPOINT, backend, instances};
-use crate::call::Fault;
 use crate::clock::{Millis, epoch_seconds};
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::store::Entry;
 use crate::world::World;

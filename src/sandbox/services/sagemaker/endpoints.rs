@@ -8,7 +8,8 @@ use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, servi
 use super::instances::{Count, Usage, within_quota};
 use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend, scaling};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
 use crate::world::World;

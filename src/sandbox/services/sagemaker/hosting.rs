@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, backend, roles};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
 

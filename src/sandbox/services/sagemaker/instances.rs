@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::world::World;
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::TRAINING_JOB;
 use super::resource::{failure_reason, modified};
-use crate::call::Fault;
 use crate::clock::{Millis, epoch_seconds};
+use crate::fault::Fault;
 use crate::store::Entry;
 use crate::world::World;
 

@@ -26,7 +26,8 @@ pub use traffic::{Traffic, close_minute};
 
 use resource::{INVALID, Kind, invalid};
 
-use crate::call::{Fault, op, op_async};
+use crate::fault::Fault;
+use crate::operation::{op, op_async};
 use crate::protocol::constraint::Rule;
 use crate::protocol::json11::Api;
 

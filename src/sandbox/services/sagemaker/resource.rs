@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::store::{Entry, merge};
 use crate::tags;

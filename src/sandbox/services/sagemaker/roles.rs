@@ -1,7 +1,7 @@
 //! Whether SageMaker can assume the role that it was given.
 
 use super::resource::invalid;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::services::iam;
 use crate::world::World;
 

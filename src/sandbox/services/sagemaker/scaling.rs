@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::world::World;
 

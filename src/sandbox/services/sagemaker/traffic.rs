@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, Variant};
 use super::{ENDPOINT, endpoint};
-use crate::call::Fault;
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::services::cloudwatch::{self, MINUTE, Measure};
 use crate::world::World;
 

@@ -11,7 +11,8 @@ use super::instances::{Count, Usage, has_own_disk, within_quota};
 use super::job::{Job, transition};
 use super::resource::invalid;
 use super::{backend, roles};
-use crate::call::{Answer, Call, Fault};
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, job, text, with};
 use crate::AwsRule;
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::services::objects::{ObjectName, Objects};
 use crate::services::sagemaker::{End, Ended, Job};
 use crate::world::World;

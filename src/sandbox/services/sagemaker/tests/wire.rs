@@ -11,7 +11,7 @@ use sdk::types as t;
 use serde_json::json;
 
 use super::{Bench, DIMENSION, INFERENCE, REGION, job, start};
-use crate::call::Fault;
+use crate::fault::Fault;
 use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, model_error};
 use crate::services::sagemaker::{End, Endpoint, Job};
 
