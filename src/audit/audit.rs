@@ -111,6 +111,24 @@ pub struct Summary {
 }
 
 /// Audits an account.
+///
+/// # Examples
+/// ```
+/// use opsctl::audit::{Account, Instant, Settings, Usage, audit};
+///
+/// // As `aws iam get-account-authorization-details` writes it.
+/// let dump = br#"{"RoleDetailList": [{
+///     "RoleName": "open", "RoleId": "AROAOPEN", "Arn": "arn:aws:iam::111122223333:role/open",
+///     "Path": "/", "CreateDate": "2026-01-01T00:00:00Z",
+///     "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+///         {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]},
+///     "RolePolicyList": [], "AttachedManagedPolicies": [], "InstanceProfileList": []
+/// }]}"#;
+/// let account = Account::from_json(dump).expect("a dump");
+/// let now = Instant::parse("2026-06-01T00:00:00Z").expect("a time");
+/// let audit = audit(&account, &Usage::default(), &Settings::at(now));
+/// assert!(audit.findings.iter().any(|finding| finding.rule == "IAM301"));
+/// ```
 pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let engine = Engine::at(account, settings.now);
     let graph = Graph::build(&engine);

@@ -32,6 +32,20 @@ struct Place {
 
 impl Document {
     /// Reads TOML. The error is the one syntax problem that stops everything.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use opsctl::config::Document;
+    ///
+    /// let file = Path::new("opsctl.toml");
+    /// let document = Document::parse(file, "[project]\nname = \"digits\"".into()).expect("it is TOML");
+    /// assert_eq!(document.values()["project"]["name"], "digits");
+    ///
+    /// let (_, problem) = *Document::parse(file, "[project".into()).expect_err("a bracket is missing");
+    /// assert_eq!(problem.code.as_str(), "C001");
+    /// ```
     pub fn parse(file: &Path, text: String) -> Result<Self, Box<(Self, Diagnostic)>> {
         let mut document = Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
         // The parsed table borrows the text, so it is read from a copy of it.
@@ -56,7 +70,7 @@ impl Document {
         }
     }
 
-    /// Reads the bytes of a file: TOML is UTF-8 (https://toml.io/en/v1.1.0).
+    /// Reads the bytes of a file: TOML is UTF-8 (<https://toml.io/en/v1.1.0>).
     pub fn read(file: &Path, bytes: Vec<u8>) -> Result<Self, Box<(Self, Diagnostic)>> {
         let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
         let error = match String::from_utf8(bytes) {

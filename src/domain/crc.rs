@@ -1,5 +1,5 @@
 //! CRC-64/NVME: what S3 itself computes over every object, stores with it, and compares on arrival.
-//! https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>
 
 use std::fmt;
 use std::io;

@@ -35,7 +35,7 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// Names that Lambda keeps for itself: CreateFunction refuses them
-/// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime).
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>).
 pub const LAMBDA_RESERVED: &[&str] = &[
     "_HANDLER",
     "_X_AMZN_TRACE_ID",

@@ -51,7 +51,7 @@ fn member(line: &'static str) -> Option<(&'static str, Member)> {
     Some((path, member))
 }
 
-/// Every member of the data, with the limits of [`hard`] laid over it.
+/// Every member of the data, with the limits of `hard` laid over it.
 pub fn members() -> &'static BTreeMap<&'static str, Member> {
     &MEMBERS
 }

@@ -1,5 +1,5 @@
 //! AWS Deep Learning Containers by short name (docs/aws/sagemaker.md#framework-images;
-//! https://github.com/aws/deep-learning-containers/blob/master/available_images.md).
+//! <https://github.com/aws/deep-learning-containers/blob/master/available_images.md>).
 
 use crate::domain::{Code, Scope, codes};
 use crate::limits;

@@ -3,7 +3,7 @@
 //! It speaks AWS's own wire protocols, so any client can use it (the Rust SDK, boto3, the AWS CLI), and it
 //! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the other.
 //!
-//! The way of a request: [`server`] guards and routes it by its credential scope, a [`protocol`] decodes it,
+//! The way of a request: `server` guards and routes it by its credential scope, a `protocol` decodes it,
 //! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function
 //! of [`services`]. Functions keep their documents in the [`store`], whose states advance with the [`clock`].
 

@@ -1,7 +1,7 @@
 //! Bytes to S3 and back: bounded, parallel, checked by S3 on arrival, and gone on with after an interruption.
 //!
 //! One buffer is read, its CRC-64/NVME computed, and exactly that buffer is sent with that checksum: S3 refuses what
-//! arrives otherwise. Up to [`LARGE`] a file is one PUT; beyond, a multipart upload whose parts go in parallel and whose
+//! arrives otherwise. Up to `LARGE` a file is one PUT; beyond, a multipart upload whose parts go in parallel and whose
 //! whole is checked once more on completion. What is done is in the [`Journal`].
 
 mod buffers;

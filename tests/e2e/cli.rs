@@ -98,7 +98,7 @@ fn endpoints_are_those_that_the_sdks_use() {
     with("").env("AWS_ENDPOINT_URL_STS", &web).run(["plan"]).ended(1).says("E236");
     with(&format!("endpoint_url = {web}")).run(["plan"]).ended(1).says("E236");
     // The SDK would go to AWS.
-    with("endpoint_url = nonsense").run(["plan"]).ended(64).says("the profile's `endpoint_url` is no URL");
+    with("endpoint_url = nonsense").run(["plan"]).ended(64).says("the profile's `endpoint_url` is not a URL");
     // The environment has the last word but for the command line.
     let world = with(&format!("endpoint_url = {web}")).env("AWS_ENDPOINT_URL", &nobody);
     world.run(["plan"]).ended(1).says("E208");

@@ -1,5 +1,5 @@
 //! Deletes versions of objects, and counts them before.
-//! https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html>
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 

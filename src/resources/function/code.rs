@@ -12,7 +12,7 @@ use crate::inputs::{Inputs, Tree};
 /// Our own: passes the event to the endpoint and answers in the shape of the original case
 /// (config/dog-breeds.toml).
 const TEMPLATE: &str = include_str!("handler.py");
-/// `<module>.<function>` of [`TEMPLATE`].
+/// `<module>.<function>` of `TEMPLATE`.
 pub const TEMPLATE_HANDLER: &str = "handler.lambda_handler";
 
 /// The zip of a folder, or of our own handler: the same bytes for the same files.

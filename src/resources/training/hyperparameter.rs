@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Names that the container's toolkit reads itself; opsctl sends all of them
-/// (https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/params.py).
+/// (<https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/params.py>).
 pub const TOOLKIT: [&str; 4] = [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
 pub const PROGRAM: &str = "sagemaker_program";
 pub const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
@@ -17,7 +17,7 @@ pub const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
 ///
 /// AWS takes text only, and the toolkit in the container decodes each one as JSON, or leaves it as it is when it is
 /// none. So numbers, lists and tables are sent as JSON, and text is sent raw unless that would be read as something
-/// else: `"1.10"` as the number 1.1, `"true"` as a switch (https://github.com/aws/sagemaker-python-sdk/issues/3487).
+/// else: `"1.10"` as the number 1.1, `"true"` as a switch (<https://github.com/aws/sagemaker-python-sdk/issues/3487>).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hyperparameter(Value);
 

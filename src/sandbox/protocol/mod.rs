@@ -78,7 +78,7 @@ fn too_large(largest: usize) -> Fault {
     Fault::new(413, "RequestEntityTooLargeException", message)
 }
 
-/// Whether a body ended because nothing came for too long ([`super::patience`]).
+/// Whether a body ended because nothing came for too long (`super::patience`).
 pub fn is_idle(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.any(|cause| cause.is::<super::patience::Idle>())

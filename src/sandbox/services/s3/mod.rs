@@ -1,8 +1,8 @@
 //! S3 on disk. The crate `s3s` speaks the protocol; here are the buckets and objects behind its trait.
 //!
-//! Way of a request: [`wire`] takes its signature off and unframes its body, `s3s` finds and decodes the
-//! operation, [`Gate`] admits it, one function of the table below answers. Documents (buckets, the versions of
-//! each key, uploads, parts) are in the store, bytes in files of their own ([`blob`]). A file is complete
+//! Way of a request: `wire` takes its signature off and unframes its body, `s3s` finds and decodes the
+//! operation, `Gate` admits it, one function of the table below answers. Documents (buckets, the versions of
+//! each key, uploads, parts) are in the store, bytes in files of their own (`blob`). A file is complete
 //! before a document names it, so a kill at any moment shows the object before or the object after.
 
 pub mod api;
