@@ -455,3 +455,27 @@ async fn runners_move_files_without_http() {
     assert_eq!(api::region(world, "data-1").unwrap(), REGION);
     sandbox.stop().await;
 }
+
+/// What is wrong is said in S3's words, and every answer can be read, whatever is in a key.
+#[tokio::test]
+async fn refusals_have_words_and_answers_are_xml() {
+    let root = tempfile::tempdir().unwrap();
+    let (sandbox, client) = bucket(root.path(), &[]).await;
+    let named = refused!(client.create_bucket().bucket("No_Name"), "InvalidBucketName");
+    assert_eq!(named.message(), Some("The specified bucket is not valid."));
+    let long = refused!(client.put_object().bucket("data-1").key("k".repeat(1_025)), "KeyTooLongError");
+    assert_eq!(long.message(), Some("Your key is too long"));
+    let on = VersioningConfiguration::builder().status(BucketVersioningStatus::from("On")).build();
+    let odd = client.put_bucket_versioning().bucket("data-1").versioning_configuration(on);
+    let malformed = refused!(odd, "MalformedXML");
+    assert!(malformed.message().unwrap().starts_with("The XML you provided was not well-formed"));
+
+    // Asked for without an encoding, S3 writes references that XML does not have; this client reads them.
+    let key = "a\u{1}b";
+    client.put_object().bucket("data-1").key(key).body(body("x")).send().await.unwrap();
+    let listed = client.list_objects_v2().bucket("data-1").send().await.unwrap();
+    assert_eq!(listed.contents().iter().filter_map(|object| object.key()).collect::<Vec<_>>(), [key]);
+    let gone = refused!(client.get_object().bucket("data-1").key("c\u{1}d"), "NoSuchKey");
+    assert!(gone.message().is_some());
+    sandbox.stop().await;
+}
