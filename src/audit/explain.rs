@@ -1,10 +1,12 @@
 //! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
 
 use super::account::Account;
-use super::decide::Decision;
-use super::evaluate::{Ceiling, Engine, Sourced};
+use super::evaluate::Engine;
 use super::variables;
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::Ceiling;
+use opsctl_iam::grant::Sourced;
 use opsctl_iam::time::Instant;
 
 /// The answer, and what it rests on.
@@ -16,20 +18,6 @@ pub struct Explanation {
     pub decision: Decision,
     /// One line per statement or limit that had a say.
     pub lines: Vec<String>,
-}
-
-impl Decision {
-    /// The answer in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Conditional => "allowed while a condition holds",
-            Self::DeniedExplicitly => "denied by a Deny",
-            Self::OutsideBoundary => "not allowed: the boundary leaves it out",
-            Self::NotAllowed => "not allowed: no statement allows it",
-            Self::Unknown => "unknown: what would decide it could not be read",
-        }
-    }
 }
 
 /// Explains whether a role (name or ARN) may do an action to a resource (an ARN; `*` if not given).

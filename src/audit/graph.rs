@@ -6,13 +6,15 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::account::Role;
-use super::decide::Decision;
 use super::escalate::PASSING_WAYS;
-use super::evaluate::{Ceiling, Effective, Engine, Grant};
+use super::evaluate::Engine;
 use super::rules::{Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, Reading};
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Scope;
 
@@ -154,7 +156,7 @@ impl Graph {
             graph.add_edges(index, &view, engine);
         }
         for user in &account.users {
-            if super::evaluate::is_admin(&engine.user(user).open, engine.catalogue) {
+            if opsctl_iam::effective::is_admin(&engine.user(user).open, engine.catalogue) {
                 graph.admin_users.push(user.arn.clone());
             }
         }

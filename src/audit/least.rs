@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use super::account::{InlinePolicy, Role};
 use super::audit::Settings;
-use super::evaluate::{Effective, Engine};
+use super::evaluate::Engine;
 use super::graph::name_of;
 use super::usage::ServiceUse;
 use crate::domain::shown;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::effective::Effective;
 use opsctl_iam::policy::{Document, Scope, Statement};
 
 /// A smaller policy for a role.

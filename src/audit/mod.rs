@@ -25,7 +25,6 @@ pub mod baseline;
 mod circles;
 #[cfg(feature = "sdk")]
 pub mod collect;
-pub mod decide;
 pub mod dump;
 pub mod escalate;
 pub mod evaluate;

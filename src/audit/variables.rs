@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use super::account::Role;
-use super::decide::Decision;
-use super::evaluate::{Ceiling, Effective, Grant, Sourced};
 use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::{Grant, Sourced};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Scope, Statement};
 

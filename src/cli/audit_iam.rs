@@ -14,7 +14,6 @@ use super::session::{self, Environment};
 use super::ui::Ui;
 use crate::audit::account::{Role, plain_text};
 use crate::audit::collect::{self, Collected};
-use crate::audit::decide::Decision;
 use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
@@ -29,6 +28,7 @@ use crate::inputs::Inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
 use crate::resources::role::{Role as RoleKindOf, Spec as RoleSpec};
+use opsctl_iam::decide::Decision;
 
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let format = format(args, ui)?;

@@ -7,6 +7,8 @@
 //! pattern.rs    wildcards                       time.rs       instants as policies write them
 //! condition.rs  how much a condition holds back caller.rs     what who calls decides of it
 //! catalogue.rs  every action of AWS             action_set.rs sets of them
+//! grant.rs      a document, compiled            effective.rs  all policies of somebody together
+//! decide.rs     one action on one resource
 //! managed.rs    AWS's own policies              data/         both, and how they are made
 //! ```
 
@@ -15,7 +17,10 @@ pub mod caller;
 mod canonical;
 pub mod catalogue;
 pub mod condition;
+pub mod decide;
+pub mod effective;
 mod equal;
+pub mod grant;
 mod json;
 pub mod managed;
 pub mod pattern;
@@ -25,3 +30,6 @@ pub mod time;
 
 pub use equal::same;
 pub use statements::{has, with, without};
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,6 @@ mod citations;
 mod config;
 mod docs;
 mod expect;
-mod iam;
 mod inputs;
 mod limits;
 mod permissions;

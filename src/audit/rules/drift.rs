@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::{InlinePolicy, Role};
-use crate::audit::evaluate::{Effective, shorten};
 use crate::audit::expected::ExpectedRole;
 use crate::audit::finding::Severity;
+use opsctl_iam::effective::Effective;
+use opsctl_iam::grant::shorten;
 use opsctl_iam::policy::{Document, Policy};
 
 const DRIFT: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_manage-edit.html";

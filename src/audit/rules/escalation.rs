@@ -4,12 +4,12 @@
 
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::decide::Decision;
 use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
-use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
 use crate::audit::graph::{Via, name_of};
 use opsctl_iam::action_set::ActionId;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::Ceiling;
 
 const PASS_ROLE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html";
 const DELEGATION: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate";
@@ -533,7 +533,7 @@ fn role_cycles(cx: &Context<'_>) -> Vec<Hit> {
         let mut arns: Vec<&str> = circle.iter().map(|&index| cx.account.roles[index].arn.as_str()).collect();
         arns.sort_unstable();
         let names: Vec<String> = arns.iter().map(|arn| name_of(arn).to_owned()).collect();
-        let evidence = format!("{} can assume each other", crate::audit::evaluate::shorten(&names));
+        let evidence = format!("{} can assume each other", opsctl_iam::grant::shorten(&names));
         hits.extend(arns.iter().map(|&arn| Hit::new(arns[0], vec![evidence.clone()]).on(arn)));
     }
     hits

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::evaluate::Sourced;
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::{Catalogue, Level, Named, in_partition_aws};
 use opsctl_iam::condition::Hold;
+use opsctl_iam::grant::Sourced;
 use opsctl_iam::policy::Scope;
 
 const LEAST_PRIVILEGE: &str =
@@ -542,8 +542,8 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let tagger = if let Some(key) = key("resourcetag/") {
             tagging_action(cx, view, &sourced.grant.actions).map(|tagger| (key, tagger))
         } else if let Some(key) = key("aws:principaltag/") {
-            let own = view.effective.decide("iam:TagRole", &view.role.arn)
-                == crate::audit::decide::Decision::Allowed;
+            let own =
+                view.effective.decide("iam:TagRole", &view.role.arn) == opsctl_iam::decide::Decision::Allowed;
             own.then(|| (key, "iam:TagRole".to_owned()))
         } else {
             None

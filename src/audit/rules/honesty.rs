@@ -1,9 +1,9 @@
 //! 9xx: what the audit could not see. Never findings: entries of `not_evaluated`, and exit code 10.
 
 use super::{Check, Context, RoleView, Rule};
-use crate::audit::evaluate::Ceiling;
 use crate::audit::finding::Severity;
 use opsctl_iam::condition::Hold;
+use opsctl_iam::effective::Ceiling;
 use opsctl_iam::policy::Document;
 
 /// The rows of the family.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::trust::foreign;
 use super::{Check, Context, Hit, RoleKind, RoleView, Rule};
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
-use crate::audit::decide::Decision;
-use crate::audit::evaluate::{Ceiling, Grant, has_admin_kernel, is_admin};
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, has_admin_kernel, is_admin};
+use opsctl_iam::grant::Grant;
 use opsctl_iam::policy::Document;
 
 const POLICIES: &str =

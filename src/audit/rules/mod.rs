@@ -17,13 +17,14 @@ use std::collections::{BTreeMap, HashMap};
 use super::account::is_aws_owned;
 use super::account::{Account, Role};
 use super::audit::Settings;
-use super::decide::Decision;
-use super::evaluate::{Ceiling, Effective, Engine, is_admin};
+use super::evaluate::Engine;
 use super::finding::{NotEvaluated, Severity};
 use super::graph::Graph;
 use super::trust::{Admission, admissions};
 use super::usage::Usage;
 use opsctl_iam::catalogue::{Catalogue, Named};
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 use opsctl_iam::policy::Policy;
 
 /// One rule. The texts are what `opsctl explain IAM101` prints.

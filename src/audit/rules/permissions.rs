@@ -2,9 +2,10 @@
 
 use super::{Admin, Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
-use crate::audit::evaluate::{Ceiling, Grant, Sourced, is_everything, shorten};
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::effective::{Ceiling, is_everything};
+use opsctl_iam::grant::{Grant, Sourced, shorten};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Scope;
 

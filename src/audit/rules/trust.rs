@@ -4,10 +4,10 @@ use super::federation::{
     cognito, eks_wide, missing_provider, oidc_any_ref, oidc_audience, oidc_subject, saml_audience,
 };
 use super::{Check, Context, Hit, RoleView, Rule};
-use crate::audit::evaluate::condition_text;
 use crate::audit::finding::Severity;
 use crate::audit::trust::{ASSUME, Admission, Principal};
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::grant::condition_text;
 use opsctl_iam::pattern;
 
 const PRINCIPAL: &str =

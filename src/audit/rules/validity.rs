@@ -1,11 +1,11 @@
 //! 6xx: statements that do not do what they seem to. They never change what the other rules find.
 
 use super::{Check, Context, Hit, RoleView, Rule};
-use crate::audit::evaluate::shorten;
 use crate::audit::finding::Severity;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Hold, Operator, hold_of};
+use opsctl_iam::grant::shorten;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Policy, Scope, Statement};
 use opsctl_iam::time::Instant;

@@ -5,8 +5,8 @@
 
 use iam_rs::{Arn, IAMPolicy, IAMRequest, Principal, PrincipalId, evaluate_policies};
 use opsctl::audit::account::Account;
-use opsctl::audit::decide::Decision;
 use opsctl::audit::evaluate::Engine;
+use opsctl_iam::decide::Decision;
 use opsctl_iam::managed;
 use serde_json::{Value, json};
 

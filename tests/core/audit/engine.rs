@@ -1,11 +1,12 @@
 //! The engine against laws that hold for every policy, and against AWS's own policies.
 
 use opsctl::audit::account::Account;
-use opsctl::audit::decide::Decision;
-use opsctl::audit::evaluate::{Effective, Engine};
+use opsctl::audit::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::Hold;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::Effective;
 use opsctl_iam::managed;
 use opsctl_iam::policy::{Document, Scope};
 use serde_json::{Value, json};

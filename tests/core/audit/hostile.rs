@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use opsctl::audit::decide::Decision;
 use opsctl::audit::explain::explain;
 use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Account, Audit, Settings, Severity, Usage, audit};
+use opsctl_iam::decide::Decision;
 use serde_json::{Value, json};
 
 use super::engine::Dice;

@@ -1,12 +1,12 @@
 //! Formats, baseline, explanations and proposals.
 
 use opsctl::audit::baseline::{Baseline, BaselineError};
-use opsctl::audit::decide::Decision;
 use opsctl::audit::evaluate::Engine;
 use opsctl::audit::explain::explain;
 use opsctl::audit::least::propose;
 use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Instant, Settings, Severity, Status, Usage};
+use opsctl_iam::decide::Decision;
 use serde_json::{Value, json};
 
 use super::generate::generate;

@@ -1,8 +1,9 @@
-//! May a role do one action to one resource? Decided statement by statement, where the sets of `evaluate` speak of all
+//! May a role do one action to one resource? Decided statement by statement, where the sets of `effective` speak of all
 //! resources at once.
 
-use super::evaluate::{Ceiling, Effective, Grant};
-use opsctl_iam::condition::{self, Reading};
+use crate::condition::{self, Reading};
+use crate::effective::{Ceiling, Effective};
+use crate::grant::Grant;
 
 /// The answer to "may the role do this to that?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,20 @@ pub enum Decision {
     NotAllowed,
     /// The boundary's document is missing.
     Unknown,
+}
+
+impl Decision {
+    /// The answer in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Conditional => "allowed while a condition holds",
+            Self::DeniedExplicitly => "denied by a Deny",
+            Self::OutsideBoundary => "not allowed: the boundary leaves it out",
+            Self::NotAllowed => "not allowed: no statement allows it",
+            Self::Unknown => "unknown: what would decide it could not be read",
+        }
+    }
 }
 
 impl Effective {

@@ -1,7 +1,7 @@
 //! Policies compare as AWS means them: whatever form a document comes back in is the same, and whatever changes its
 //! meaning is not.
 
-use opsctl_iam::{has, same, with, without};
+use crate::{has, same, with, without};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,0 +1,276 @@
+//! One document, compiled: what each statement names of AWS's actions, and how much its conditions hold it back.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::action_set::{ActionId, ActionSet};
+use crate::caller::{self, Caller};
+use crate::catalogue::{Catalogue, Home};
+use crate::condition::{self, Hold};
+use crate::pattern;
+use crate::policy::{Document, Scope, Statement};
+
+/// Compiles documents against the catalogue, each distinct pattern once.
+pub struct Compiler<'a> {
+    pub catalogue: &'static Catalogue,
+    /// The account that the documents are of; its id may be empty.
+    pub home: Home<'a>,
+    whole: OnceCell<ActionSet>,
+    actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
+    unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
+}
+
+/// One statement, compiled. For a Deny it is what the statement takes away.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub statement: Arc<Statement>,
+    /// Place in its document, from 0.
+    pub index: usize,
+    /// The catalogued actions it names.
+    pub actions: Rc<ActionSet>,
+    /// Those of them it names without leaving out a resource.
+    pub unlimited: Rc<ActionSet>,
+    pub hold: Hold,
+    /// Whether who calls, or when, may decide a condition of it.
+    pub depends: bool,
+    /// Whether what it names depends on the call: variables that the account alone does not decide.
+    pub has_variables: bool,
+}
+
+impl Grant {
+    /// Whether the statement names an action, catalogued or not.
+    pub fn names(&self, action: &str) -> bool {
+        self.statement.actions.covers(action, pattern::matches_ignoring_case)
+    }
+
+    /// Whether the statement names a resource.
+    pub fn reaches(&self, resource: &str) -> bool {
+        self.statement.resources.as_ref().is_some_and(|scope| scope.covers(resource, pattern::matches))
+    }
+
+    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only several
+    /// of them cover together is not seen.
+    pub fn covers(&self, other: &Self) -> bool {
+        let conditions = &self.statement.conditions;
+        let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));
+        let named = match (&self.statement.resources, &other.statement.resources) {
+            (Some(Scope::Only(mine)), Some(Scope::Only(theirs))) => {
+                theirs.iter().all(|pattern| mine.iter().any(|wider| pattern::matches(wider, pattern)))
+            }
+            (mine, theirs) => mine == theirs,
+        };
+        same_or_fewer
+            && other.actions.is_subset(&self.actions)
+            && (named || other.actions.is_subset(&self.unlimited))
+    }
+
+    /// The statement as it reads for one caller; `None` when it cannot apply to it.
+    pub fn of(&self, caller: Caller<'_>) -> Option<Self> {
+        if !self.depends {
+            return Some(self.clone());
+        }
+        let statement = caller.read(&self.statement)?;
+        let hold = condition::hold(&statement);
+        Some(Self { statement, hold, depends: false, ..self.clone() })
+    }
+
+    /// The action pattern that lets an action in, for evidence.
+    pub fn pattern_for(&self, action: &str) -> String {
+        match &self.statement.actions {
+            Scope::Only(patterns) => {
+                let found = patterns.iter().find(|p| pattern::matches_ignoring_case(p, action));
+                found.map_or_else(|| action.to_owned(), Clone::clone)
+            }
+            Scope::Except(patterns) => format!("everything but {}", shorten(patterns)),
+        }
+    }
+}
+
+/// Where a grant comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The policy's name.
+    pub name: String,
+    /// Empty for an inline policy.
+    pub arn: String,
+}
+
+impl Source {
+    /// A managed policy, known by its ARN.
+    pub fn managed(arn: &str) -> Self {
+        Self { name: arn.rsplit('/').next().unwrap_or(arn).to_owned(), arn: arn.to_owned() }
+    }
+
+    /// `policy AmazonS3FullAccess` or `inline policy deploy`.
+    pub fn label(&self) -> String {
+        let kind = if self.arn.is_empty() { "inline policy" } else { "policy" };
+        format!("{kind} {}", self.name)
+    }
+}
+
+/// A grant and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Sourced {
+    pub source: Rc<Source>,
+    pub grant: Grant,
+}
+
+impl Sourced {
+    /// `policy X, statement 2: s3:* on *`, with the condition and its class.
+    pub fn evidence(&self, action: &str) -> String {
+        let statement = &self.grant.statement;
+        let resources = statement.resources.as_ref().map_or_else(String::new, |scope| match scope {
+            Scope::Only(patterns) => format!(" on {}", shorten(patterns)),
+            Scope::Except(patterns) => format!(" on everything but {}", shorten(patterns)),
+        });
+        let effect = if statement.allow { "" } else { "denies " };
+        format!(
+            "{}, {}: {effect}{}{resources}{}",
+            self.source.label(),
+            statement.label(self.grant.index),
+            self.grant.pattern_for(action),
+            condition_text(statement, self.grant.hold),
+        )
+    }
+}
+
+/// ` if Bool aws:MultiFactorAuthPresent = true (strong condition)`, or nothing.
+pub fn condition_text(statement: &Statement, hold: Hold) -> String {
+    if statement.conditions.is_empty() {
+        return String::new();
+    }
+    let all: Vec<_> = statement.conditions.iter().map(ToString::to_string).collect();
+    format!(" if {} ({} condition)", all.join(" and "), hold.word())
+}
+
+/// The first few of a list, and how many more there are.
+pub fn shorten(list: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let head = list[..list.len().min(SHOWN)].join(", ");
+    if list.len() > SHOWN { format!("{head} and {} more", list.len() - SHOWN) } else { head }
+}
+
+impl<'a> Compiler<'a> {
+    pub fn new(home: Home<'a>) -> Self {
+        Self {
+            catalogue: Catalogue::embedded(),
+            home,
+            whole: OnceCell::new(),
+            actions: RefCell::default(),
+            unlimited: Default::default(),
+        }
+    }
+
+    /// Compiles a document; `None` when it is malformed.
+    pub fn compile(&self, document: &Document) -> Option<Rc<[Grant]>> {
+        let policy = document.policy()?;
+        let knows_variables = policy.version.as_deref() == Some("2012-10-17");
+        let statements = policy.statements.iter().enumerate();
+        let compiled = statements.map(|(i, s)| match self.resolved(s).filter(|_| knows_variables) {
+            Some(resolved) => self.compile_statement(i, &resolved),
+            None => self.compile_statement(i, s),
+        });
+        let named = |grant: &Grant| {
+            let mut patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
+            knows_variables && patterns.any(|pattern| pattern.contains("${"))
+        };
+        Some(compiled.map(|grant| Grant { has_variables: named(&grant), ..grant }).collect())
+    }
+
+    /// The statement with the variables put in that are the same for everybody in the account.
+    fn resolved(&self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
+        const OWN: [&str; 2] = ["${aws:PrincipalAccount}", "${aws:ResourceAccount}"];
+        let patterns = statement.resources.as_ref()?.patterns();
+        let named = patterns.iter().any(|p| OWN.iter().any(|own| p.contains(own)));
+        (named && !self.home.account.is_empty()).then(|| {
+            let mut resolved = Statement::clone(statement);
+            for pattern in resolved.resources.iter_mut().flat_map(Scope::patterns_mut) {
+                OWN.iter().for_each(|own| *pattern = pattern.replace(own, self.home.account));
+            }
+            Arc::new(resolved)
+        })
+    }
+
+    fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
+        let mut actions = ActionSet::default();
+        for pattern in statement.actions.patterns() {
+            match pattern::is_everything(pattern) {
+                true => actions.union(self.whole()),
+                false => actions.extend(self.expand(pattern).iter().copied()),
+            }
+        }
+        if let Scope::Except(_) = statement.actions {
+            let mut rest = self.whole().clone();
+            rest.subtract(&actions);
+            actions = rest;
+        }
+        let actions = Rc::new(actions);
+        let unlimited = match &statement.resources {
+            None => Rc::default(),
+            Some(Scope::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
+                Rc::clone(&actions)
+            }
+            Some(Scope::Only(patterns)) => {
+                let mut all = ActionSet::default();
+                for pattern in patterns {
+                    all.union(&self.unlimited_by(pattern, statement.allow));
+                }
+                all.intersect(&actions);
+                Rc::new(all)
+            }
+            // What is left out may be all that matters: a Deny of this form takes nothing away for sure.
+            Some(Scope::Except(_)) if !statement.allow => Rc::default(),
+            Some(Scope::Except(patterns)) => {
+                let mut rest = ActionSet::clone(&actions);
+                patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
+                Rc::new(rest)
+            }
+        };
+        Grant {
+            statement: Arc::clone(statement),
+            index,
+            actions,
+            unlimited,
+            hold: condition::hold(statement),
+            depends: caller::depends(statement),
+            has_variables: false,
+        }
+    }
+
+    /// Every catalogued action.
+    fn whole(&self) -> &ActionSet {
+        self.whole.get_or_init(|| self.catalogue.all().collect())
+    }
+
+    /// The catalogued actions that a pattern matches; each pattern is worked out once.
+    pub fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
+        if let Some(known) = self.actions.borrow().get(pattern) {
+            return Rc::clone(known);
+        }
+        let ids: Rc<[ActionId]> = self.catalogue.expand(pattern).into();
+        self.actions.borrow_mut().insert(pattern.to_owned(), Rc::clone(&ids));
+        ids
+    }
+
+    /// The actions for which a resource pattern leaves nothing out: of any type they take, for an Allow; of
+    /// every type, for what takes away.
+    fn unlimited_by(&self, resource: &str, of_any_type: bool) -> Rc<ActionSet> {
+        let cache = &self.unlimited[usize::from(of_any_type)];
+        if let Some(known) = cache.borrow().get(resource) {
+            return Rc::clone(known);
+        }
+        let home = self.home;
+        let set = Rc::new(match of_any_type {
+            _ if pattern::is_everything(resource) => self.whole().clone(),
+            true => self.catalogue.unlimited_by(resource, home),
+            false => self.catalogue.wholly_covered_by(resource, home),
+        });
+        // Most patterns that name a thing are used once and cover no type: only the others are kept.
+        if !set.is_empty() {
+            cache.borrow_mut().insert(resource.to_owned(), Rc::clone(&set));
+        }
+        set
+    }
+}
