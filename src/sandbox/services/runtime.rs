@@ -1,5 +1,5 @@
 //! The SageMaker runtime: `InvokeEndpoint` (docs/aws/sagemaker-endpoints.md#invoking). Whatever predicts is
-//! behind [`super::sagemaker::backend::Work`]; here are the refusals, the limits, and the choice of the variant.
+//! behind [`super::sagemaker::backend::Backend`]; here are the refusals, the limits, and the choice of the variant.
 
 use std::time::{Duration, Instant};
 
