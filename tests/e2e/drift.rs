@@ -119,3 +119,35 @@ async fn archives_and_buckets_that_are_gone_are_made_again() {
     aws.s3.head_object().bucket(BUCKET).key(key).send().await.expect("the model has its archive");
     sandbox.stop().await;
 }
+
+/// As of a job of SageMaker: the record of a job on EC2 is not its model.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lost_archive_of_a_job_on_ec2_is_made_again_when_it_is_needed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let on_ec2 = |text: String| {
+        let changed = text.replace("model         = \"numbers\"", "model = \"numbers-on-ec2\"");
+        assert_ne!(changed, text);
+        changed
+    };
+    let project = Project::edited(&sandbox, on_ec2).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let job = project.desired.node(&"instance/numbers-on-ec2".parse().expect("an id")).expect("wanted");
+    let archive = format!("instances/{}/output/model.tar.gz", job.physical);
+    aws.s3.delete_object().bucket(BUCKET).key(&archive).send().await.expect("deleted");
+    // The model has an archive of its own: it serves without.
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+
+    delete_archives(aws).await;
+    let mut steps = project.steps(DEPLOY).await;
+    steps.sort();
+    assert_eq!(
+        steps,
+        ["create instance/numbers-on-ec2", "delete instance/numbers-on-ec2", "update model/numbers"]
+    );
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    aws.s3.head_object().bucket(BUCKET).key(archive).send().await.expect("it is trained again");
+    sandbox.stop().await;
+}

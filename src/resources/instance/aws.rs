@@ -16,6 +16,8 @@ use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
 use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
+use crate::resources::data::exists;
+use crate::resources::training::job::model_uri;
 use crate::resources::training::source;
 
 /// The tags that tie an instance to its job and output (docs/decisions/0030).
@@ -55,8 +57,13 @@ impl Driver for Instance {
             return Ok(None);
         }
         let status = look.status();
+        let output = match bucket(cx) {
+            Some(bucket) if status.phase == Phase::Ready => exists(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?,
+            _ => true,
+        };
         let instance_id = look.instance.and_then(|i| i.instance_id);
-        Ok(Some(Seen { owner: Owner::Ours, status, instance_id, record: look.record.map(|(record, _)| record) }))
+        let record = look.record.map(|(record, _)| record);
+        Ok(Some(Seen { owner: Owner::Ours, status, instance_id, record, output }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {

@@ -54,6 +54,8 @@ pub struct Seen {
     /// The instance, while EC2 shows it.
     pub instance_id: Option<String>,
     pub record: Option<Record>,
+    /// Whether the archive of a job that completed is there.
+    pub output: bool,
 }
 
 /// What the job was made of, kept beside its output. Environment values stay out of it.
@@ -144,6 +146,10 @@ impl Kind for Instance {
             .map_field("data", &seen.data, &want.data, short)
             .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
             .done()
+    }
+
+    fn output_is_gone(seen: &Seen) -> bool {
+        !seen.output
     }
 
     fn status(seen: &Seen) -> Status {

@@ -280,6 +280,7 @@ pub fn as_wanted(node: &Node) -> Value {
                 "hyperparameters": spec["hyperparameters"],
                 "environment": fingerprint::suffix(&spec["environment"]), "max_runtime_s": spec["max_runtime_s"],
             },
+            "output": true,
         }),
         KindName::Model => json!({
             "owner": "ours", "role_arn": spec["role_arn"], "image": spec["image"], "trained": spec["trained"],
