@@ -476,7 +476,7 @@ fn may_adopt(
         _ => "carries no tags of this project".to_owned(),
     };
     let help = if possible {
-        "rename yours, or take it over with --adopt"
+        "rename yours, or take it over with `opsctl deploy --adopt`"
     } else {
         "rename yours, or delete it yourself; it differs from yours, so it cannot be taken over"
     };

@@ -171,6 +171,14 @@ async fn our_bucket_keeps_what_others_put_into_it() {
     assert_eq!((policy(aws, OURS).await, rules(aws, OURS).await), (None, vec!["mine".to_owned()]));
     assert_eq!(tags(aws, OURS).await, BTreeMap::new());
     assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
+
+    // Nothing says that it was ours: the next deploy is told how to use it, and can.
+    let refused = project.plan(DEPLOY).await.expect_err("nobody's");
+    assert!(refused.contains("E203") && refused.contains("`opsctl deploy --adopt`"), "{refused}");
+    project.succeed(ADOPT).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, OURS).await, ["notebooks/mine.ipynb", "precious/thesis.pdf"]);
     sandbox.stop().await;
 }
 

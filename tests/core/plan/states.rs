@@ -214,8 +214,8 @@ fn what_is_not_ours_is_not_touched() {
     assert_eq!(
         account.refused(&want, DEPLOY),
         [
-            "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours, or take it over with --adopt)",
-            "E203: notebook `shop-dev-lab` exists and carries no tags of this project (rename yours, or take it over with --adopt)",
+            "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours, or take it over with `opsctl deploy --adopt`)",
+            "E203: notebook `shop-dev-lab` exists and carries no tags of this project (rename yours, or take it over with `opsctl deploy --adopt`)",
         ]
     );
 }
