@@ -1,10 +1,13 @@
 //! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and mended.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
     SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
-use aws_sdk_lambda::types::Environment;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment};
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
 use opsctl::plan::Op;
@@ -149,5 +152,44 @@ async fn the_lost_archive_of_a_job_on_ec2_is_made_again_when_it_is_needed() {
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
     aws.s3.head_object().bucket(BUCKET).key(archive).send().await.expect("it is trained again");
+    sandbox.stop().await;
+}
+
+/// While Lambda moves the alias to another version it has weights, and a put is refused as if it could never be.
+#[tokio::test(flavor = "multi_thread")]
+async fn provisioned_concurrency_is_put_when_the_alias_has_moved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let node = project.desired.node(&"concurrency/classify".parse().expect("an id")).expect("wanted");
+    inside::perform(&project, node, Op::Delete).await.expect("it goes");
+    let call = aws.lambda.update_function_configuration().function_name(FUNCTION).description("another");
+    call.send().await.expect("changed");
+    sandbox.world().clock.advance(Duration::from_secs(60));
+    let other = aws.lambda.publish_version().function_name(FUNCTION).send().await.expect("published");
+    let route = |weights: HashMap<String, f64>| {
+        let weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
+        aws.lambda.update_alias().function_name(FUNCTION).name("live").routing_config(weights.build()).send()
+    };
+    let moving = HashMap::from([(other.version.expect("a number"), 0.5)]);
+    route(moving).await.expect("weighted");
+
+    let looked = || sandbox.world().calls.of("lambda:GetAlias");
+    let before = looked();
+    let put = inside::perform(&project, node, Op::Create { spec: node.spec.clone() });
+    tokio::pin!(put);
+    let end = async {
+        while looked() == before {
+            tokio::task::yield_now().await;
+        }
+        route(HashMap::new()).await.expect("moved");
+    };
+    let put = tokio::select! {
+        early = &mut put => early,
+        () = end => put.await,
+    };
+    put.expect("it is put");
     sandbox.stop().await;
 }

@@ -58,6 +58,7 @@ impl Driver for Concurrency {
 
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     let function = Concurrency::function(resource);
+    unweighted(cx, function).await?;
     cx.retry_busy("lambda:PutProvisionedConcurrencyConfig", || async {
         let call = cx.aws.lambda.put_provisioned_concurrency_config().function_name(function);
         let call = call.qualifier(Function::ALIAS).provisioned_concurrent_executions(spec.requested);
@@ -65,6 +66,21 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     })
     .await?;
     until_ready(cx, function, || Probe::Absent).await
+}
+
+/// Waits until Lambda has moved the alias: meanwhile it has weights, and a put is refused by a code that says nothing of
+/// patience (docs/aws/lambda.md#provisioned-concurrency). The function's own step has cleared what others left.
+async fn unweighted(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
+    cx.wait("alias moved", Duration::from_secs(5), Duration::from_secs(900), || async {
+        let call = cx.aws.lambda.get_alias().function_name(function).name(Function::ALIAS);
+        let Some(alias) = call.send().await.op("lambda:GetAlias").found()? else { return Ok(Probe::Absent) };
+        let weights = alias.routing_config().and_then(|r| r.additional_version_weights());
+        Ok(match weights.is_some_and(|weights| !weights.is_empty()) {
+            true => Probe::Pending("moving".into()),
+            false => Probe::Ready(()),
+        })
+    })
+    .await
 }
 
 /// Waits until every environment is initialized; one that cannot be is a failure with Lambda's reason. A function

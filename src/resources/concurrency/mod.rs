@@ -1,6 +1,6 @@
 //! Provisioned concurrency on a function's alias, never on `$LATEST`.
 //!
-//! Calls: GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig,
+//! Calls: GetAlias, GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig,
 //! DeleteProvisionedConcurrencyConfig. Quirks (docs/aws/lambda.md#provisioned-concurrency): the account keeps
 //! at least 100 (or 10) executions unreserved; READY takes minutes.
 

@@ -63,6 +63,7 @@ impl Kind for Concurrency {
 
     fn iam_actions() -> &'static [&'static str] {
         &[
+            "lambda:GetAlias",
             "lambda:GetProvisionedConcurrencyConfig",
             "lambda:PutProvisionedConcurrencyConfig",
             "lambda:DeleteProvisionedConcurrencyConfig",
