@@ -15,7 +15,7 @@ pub mod shown;
 pub mod size;
 pub mod status;
 
-pub use change::{FieldChange, Needs, Verb, changes};
+pub use change::{Changes, FieldChange, Needs, Verb, changes};
 pub use codes::Code;
 pub use contents::{Contents, Tally};
 pub use crc::{Crc64, Crc64Hasher};

@@ -11,6 +11,7 @@ mod docs;
 mod expect;
 mod inputs;
 mod limits;
+mod managed;
 mod permissions;
 mod plan;
 mod project;

@@ -1,13 +1,16 @@
 //! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and mended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
-    SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction,
+    ServiceNamespace, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, Environment};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, Environment, EphemeralStorage, LogFormat, LoggingConfig, TracingConfig,
+    TracingMode,
+};
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
 use opsctl::plan::Op;
@@ -18,6 +21,7 @@ use crate::support::inside::{self, DEPLOY, Project, sandbox};
 const BUCKET: &str = "digits-dev-123456789012-us-east-1";
 const ROLE: &str = "digits-dev-training-numbers-us-east-1";
 const FUNCTION: &str = "digits-dev-classify";
+const NOTEBOOK: &str = "digits-dev-lab";
 const TARGET: &str = "endpoint/digits-dev-numbers/variant/AllTraffic";
 
 async fn suspend_and_scale_otherwise(aws: &Clients) {
@@ -120,6 +124,85 @@ async fn archives_and_buckets_that_are_gone_are_made_again() {
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
     let key = format!("models/{}/model.tar.gz", model.physical);
     aws.s3.head_object().bucket(BUCKET).key(key).send().await.expect("the model has its archive");
+    sandbox.stop().await;
+}
+
+async fn schedule_and_scale_out_only(aws: &Clients) {
+    let (namespace, dimension) =
+        (ServiceNamespace::Sagemaker, ScalableDimension::SageMakerVariantDesiredInstanceCount);
+    let call = aws.autoscaling.put_scheduled_action().service_namespace(namespace.clone());
+    let call = call.resource_id(TARGET).scalable_dimension(dimension.clone()).schedule("cron(0 22 * * ? *)");
+    let action = ScalableTargetAction::builder().min_capacity(3).build();
+    call.scheduled_action_name("night").scalable_target_action(action).send().await.expect("scheduled");
+    let call = aws.autoscaling.describe_scaling_policies().service_namespace(namespace.clone());
+    let found = call.resource_id(TARGET).scalable_dimension(dimension.clone()).send().await.expect("listed");
+    let ours = &found.scaling_policies()[0];
+    let tracking = ours.target_tracking_scaling_policy_configuration().expect("it tracks").clone();
+    let one_way = TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(tracking.target_value())
+        .set_predefined_metric_specification(tracking.predefined_metric_specification)
+        .set_scale_in_cooldown(tracking.scale_in_cooldown)
+        .set_scale_out_cooldown(tracking.scale_out_cooldown)
+        .disable_scale_in(true)
+        .build()
+        .expect("complete");
+    let call = aws.autoscaling.put_scaling_policy().service_namespace(namespace).resource_id(TARGET);
+    let call = call.scalable_dimension(dimension).policy_name(ours.policy_name());
+    let call = call.policy_type(PolicyType::TargetTrackingScaling);
+    call.target_tracking_scaling_policy_configuration(one_way).send().await.expect("put");
+}
+
+/// The notebook without its script, which stops it: it runs, and is billed, for ever.
+async fn take_the_script_off(sandbox: &opsctl_sandbox::Sandbox, aws: &Clients) {
+    aws.sagemaker.stop_notebook_instance().notebook_instance_name(NOTEBOOK).send().await.expect("stopped");
+    sandbox.world().clock.advance(Duration::from_secs(600));
+    let call = aws.sagemaker.update_notebook_instance().notebook_instance_name(NOTEBOOK);
+    call.disassociate_lifecycle_config(true).send().await.expect("taken off");
+    sandbox.world().clock.advance(Duration::from_secs(600));
+}
+
+/// What a config has no key for, and what is then by AWS's default: docs/managed.md.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_config_cannot_say_is_as_by_default() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    schedule_and_scale_out_only(aws).await;
+    take_the_script_off(&sandbox, aws).await;
+    // Published, and pointed to: the alias itself serves it.
+    let call = aws.lambda.update_function_configuration().function_name(FUNCTION);
+    let call = call.tracing_config(TracingConfig::builder().mode(TracingMode::Active).build());
+    let call = call.ephemeral_storage(EphemeralStorage::builder().size(2048).build().expect("a size"));
+    let elsewhere = LoggingConfig::builder().log_format(LogFormat::Json).log_group("/theirs").build();
+    call.logging_config(elsewhere).send().await.expect("changed");
+    sandbox.world().clock.advance(Duration::from_secs(60));
+    let published = aws.lambda.publish_version().function_name(FUNCTION).send().await.expect("published");
+    sandbox.world().clock.advance(Duration::from_secs(60));
+    let call = aws.lambda.update_alias().function_name(FUNCTION).name("live");
+    call.set_function_version(published.version).send().await.expect("moved");
+
+    let mut steps = project.steps(DEPLOY).await;
+    steps.sort();
+    assert_eq!(steps, ["update autoscaling/numbers", "update function/classify", "update notebook/lab"]);
+    let plan = project.plan(DEPLOY).await.expect("it can be planned");
+    let why: BTreeSet<&str> = plan.steps.iter().flat_map(|s| &s.why).map(String::as_str).collect();
+    let said = [
+        "ephemeral storage: 2048 MB -> default",
+        "lifecycle configuration: none or another -> its own",
+        "log format: JSON -> default",
+        "log group: /theirs -> default",
+        "scale_in_disabled: true -> false",
+        "scheduled actions: night -> none",
+        "tracing: Active -> default",
+    ];
+    assert_eq!(why, BTreeSet::from(said));
+    project.succeed(DEPLOY).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let found = aws.lambda.get_function_configuration().function_name(FUNCTION).qualifier("live");
+    let found = found.send().await.expect("there");
+    assert_eq!(found.ephemeral_storage().map(|s| s.size()), Some(512));
     sandbox.stop().await;
 }
 

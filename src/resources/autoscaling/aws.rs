@@ -25,8 +25,9 @@ impl Driver for Autoscaling {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
-        let (targets, policies) =
-            futures_util::try_join!(targets(cx, vec![resource.to_owned()]), policies(cx, resource))?;
+        let targets = targets(cx, vec![resource.to_owned()]);
+        let (targets, policies, scheduled) =
+            futures_util::try_join!(targets, policies(cx, resource), scheduled(cx, resource))?;
         let Some(target) = targets.into_iter().find(|t| t.resource_id() == resource) else { return Ok(None) };
         let policy = policies.iter().find(|p| p.policy_name() == Self::POLICY);
         let tracking = policy.and_then(|p| p.target_tracking_scaling_policy_configuration());
@@ -38,12 +39,15 @@ impl Driver for Autoscaling {
         Ok(Some(Seen {
             suspended,
             more_policies: more.map(str::to_owned).collect(),
+            scheduled,
             min: target.min_capacity(),
             max: target.max_capacity(),
             policy: tracking.map(|t| Policy {
                 target: t.target_value(),
                 scale_in_cooldown_s: t.scale_in_cooldown().unwrap_or(300),
                 scale_out_cooldown_s: t.scale_out_cooldown().unwrap_or(300),
+                metric: t.predefined_metric_specification().map(|m| m.predefined_metric_type().as_str().to_owned()),
+                scale_in_disabled: t.disable_scale_in().unwrap_or_default(),
             }),
         }))
     }
@@ -54,16 +58,18 @@ impl Driver for Autoscaling {
 
     async fn update(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         put(cx, resource, spec).await?;
-        let seen = self.observe(cx, resource).await?;
-        for policy in seen.map(|seen| seen.more_policies).unwrap_or_default() {
+        let Some(seen) = self.observe(cx, resource).await? else { return Ok(()) };
+        for policy in seen.more_policies {
             delete_policy(cx, resource, &policy).await?;
         }
-        Ok(())
+        delete_scheduled(cx, resource, seen.scheduled).await
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
-        // AWS deletes a target's policies with it; where that is not so, they would outlive the project.
+        // AWS deletes a target's policies with it; where that is not so, they would outlive the project. Of scheduled
+        // actions it does not say so.
         delete_policy(cx, resource, Self::POLICY).await?;
+        delete_scheduled(cx, resource, scheduled(cx, resource).await?).await?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION);
         call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()
@@ -78,6 +84,15 @@ async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<
     let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
     let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
     call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()
+}
+
+async fn delete_scheduled(cx: &OpCx<'_>, resource: &str, actions: Vec<String>) -> OpResult<()> {
+    for action in actions {
+        let call = cx.aws.autoscaling.delete_scheduled_action().service_namespace(NAMESPACE);
+        let call = call.resource_id(resource).scalable_dimension(DIMENSION).scheduled_action_name(action);
+        call.send().await.op("application-autoscaling:DeleteScheduledAction").gone()?;
+    }
+    Ok(())
 }
 
 /// The scalable targets of these resources, at most [`MOST_IDS`].
@@ -106,6 +121,23 @@ async fn policies(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<ScalingPolicy>>
     Ok(policies)
 }
 
+/// Names of the scheduled actions of a target. Where none can be made, there are none.
+async fn scheduled(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<String>> {
+    let call = cx.aws.autoscaling.describe_scheduled_actions().service_namespace(NAMESPACE);
+    let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+    let mut pages = call.into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = match page.op("application-autoscaling:DescribeScheduledActions").found() {
+            Err(error) if error.kind == OpErrorKind::NotOffered => break,
+            page => page?,
+        };
+        let Some(page) = page else { break };
+        names.extend(page.scheduled_actions().iter().map(|a| a.scheduled_action_name().to_owned()));
+    }
+    Ok(names)
+}
+
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     let aas = &cx.aws.autoscaling;
     let register = "application-autoscaling:RegisterScalableTarget";
@@ -123,7 +155,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     })
     .await?;
     let metric = PredefinedMetricSpecification::builder()
-        .predefined_metric_type(MetricType::SageMakerVariantInvocationsPerInstance)
+        .predefined_metric_type(MetricType::from(Autoscaling::METRIC))
         .build()
         .expect("the type is set");
     let tracking = TargetTrackingScalingPolicyConfiguration::builder()

@@ -27,6 +27,8 @@ pub struct Seen {
     pub suspended: bool,
     /// Names of policies beside ours: the target follows them all.
     pub more_policies: Vec<String>,
+    /// Names of scheduled actions, which move minimum and maximum.
+    pub scheduled: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,9 +36,16 @@ pub struct Policy {
     pub target: f64,
     pub scale_in_cooldown_s: i32,
     pub scale_out_cooldown_s: i32,
+    /// What the target is of; one of the caller's own has no name.
+    pub metric: Option<String>,
+    /// Scales out only.
+    pub scale_in_disabled: bool,
 }
 
 impl Autoscaling {
+    /// What the target is of.
+    pub(super) const METRIC: &'static str = "SageMakerVariantInvocationsPerInstance";
+
     /// The one policy of a variant.
     pub const POLICY: &'static str = "opsctl-invocations-per-instance";
 
@@ -77,6 +86,14 @@ impl Kind for Autoscaling {
                 cooldown(want.scale_out_cooldown_s),
                 Needs::Update,
             )
+            .when(
+                policy.is_some_and(|p| p.metric.as_deref() != Some(Self::METRIC)),
+                "metric",
+                shown(policy.and_then(|p| p.metric.clone())),
+                Self::METRIC,
+                Needs::Update,
+            )
+            .field("scale_in_disabled", policy.is_some_and(|p| p.scale_in_disabled), false, Needs::Update)
             .field("suspended", seen.suspended, false, Needs::Update)
             .when(
                 !seen.more_policies.is_empty(),
@@ -85,6 +102,7 @@ impl Kind for Autoscaling {
                 "none",
                 Needs::Update,
             )
+            .when(!seen.scheduled.is_empty(), "scheduled actions", seen.scheduled.join(", "), "none", Needs::Update)
             .done()
     }
 
@@ -104,6 +122,8 @@ impl Kind for Autoscaling {
         &[
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DescribeScheduledActions",
+            "application-autoscaling:DeleteScheduledAction",
             "application-autoscaling:RegisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:DeleteScalingPolicy",

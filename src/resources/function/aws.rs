@@ -4,8 +4,11 @@ use std::time::Duration;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, Environment, FunctionCode, LastUpdateStatus, Runtime, State,
+    AliasRoutingConfiguration, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
+    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State, TracingConfig, TracingMode,
+    VpcConfig,
 };
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
@@ -13,8 +16,53 @@ use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
 use crate::resources::concurrency;
+use crate::resources::log_group::LogGroup;
 use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
+
+/// What others have set of what opsctl leaves as it is by default: each of it changes how the function runs, what it
+/// costs, or where its lines go. Emulators leave some of it out.
+macro_rules! more {
+    ($found:expr) => {{
+        let found = $found;
+        let own_group = format!("{}{}", LogGroup::FUNCTIONS, found.function_name().unwrap_or_default());
+        let listed = |items: Vec<&str>| (!items.is_empty()).then(|| items.join(", "));
+        let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let layers = found.layers().iter().filter_map(|layer| layer.arn()).collect();
+        let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
+        let subnets = found.vpc_config().map(|vpc| vpc.subnet_ids().iter().map(String::as_str).collect());
+        let others = found.architectures().iter().filter(|a| **a != Architecture::X8664).map(|a| a.as_str()).collect();
+        let logging = found.logging_config();
+        [
+            (LAYERS, listed(layers)),
+            (VPC, listed(subnets.unwrap_or_default())),
+            (FILE_SYSTEMS, listed(systems)),
+            (KMS_KEY, text(found.kms_key_arn())),
+            (TRACING, found.tracing_config().and_then(|t| t.mode()).filter(|m| **m == TracingMode::Active).map(|m| m.to_string())),
+            (DEAD_LETTERS, text(found.dead_letter_config().and_then(|d| d.target_arn()))),
+            (STORAGE, found.ephemeral_storage().map(|s| s.size()).filter(|mb| *mb != 512).map(|mb| format!("{mb} MB"))),
+            (ARCHITECTURE, listed(others)),
+            (SNAP_START, found.snap_start().and_then(|s| s.apply_on()).filter(|on| **on != SnapStartApplyOn::None).map(|on| on.to_string())),
+            (LOG_FORMAT, logging.and_then(|l| l.log_format()).filter(|f| **f != LogFormat::Text).map(|f| f.to_string())),
+            (LOG_GROUP, text(logging.and_then(|l| l.log_group())).filter(|group| *group != own_group)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect::<BTreeMap<String, String>>()
+    }};
+}
+
+const LAYERS: &str = "layers";
+const VPC: &str = "vpc";
+const FILE_SYSTEMS: &str = "file systems";
+const KMS_KEY: &str = "kms key";
+const TRACING: &str = "tracing";
+const DEAD_LETTERS: &str = "dead letters";
+const STORAGE: &str = "ephemeral storage";
+const ARCHITECTURE: &str = "architecture";
+const SNAP_START: &str = "snap start";
+const LOG_FORMAT: &str = "log format";
+const LOG_GROUP: &str = "log group";
 
 /// Both answers that describe a function have these getters.
 macro_rules! configured {
@@ -31,6 +79,7 @@ macro_rules! configured {
                 timeout_s: found.timeout().unwrap_or(3),
                 environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
             },
+            more: more!(found),
         }
     }};
 }
@@ -122,17 +171,20 @@ impl Driver for Function {
             call.op("lambda:DeleteFunctionConcurrency").gone()?;
         }
         let latest = settled(cx, function).await?;
-        if latest.code_sha256() != Some(&spec.code_sha256) {
+        let have: Live = configured!(latest);
+        let other_architecture = have.more.contains_key(ARCHITECTURE);
+        if have.code_sha256 != spec.code_sha256 || other_architecture {
             let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
             cx.retry_busy("lambda:UpdateFunctionCode", || async {
                 let call = lambda.update_function_code().function_name(function).zip_file(zip.clone());
+                let call = if other_architecture { call.architectures(Architecture::X8664) } else { call };
                 call.send().await.op("lambda:UpdateFunctionCode").map(drop)
             })
             .await?;
             settled(cx, function).await?;
         }
-        let have: Live = configured!(latest);
-        if have.config != spec.config || have.role_arn != spec.role_arn {
+        let stray = have.more.keys().any(|name| name != ARCHITECTURE);
+        if have.config != spec.config || have.role_arn != spec.role_arn || stray {
             cx.retry_new_role("lambda:UpdateFunctionConfiguration", || async {
                 let call = lambda
                     .update_function_configuration()
@@ -143,6 +195,7 @@ impl Driver for Function {
                     .memory_size(spec.config.memory_mb)
                     .timeout(spec.config.timeout_s)
                     .environment(environment(&spec.config));
+                let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
                 call.send().await.op("lambda:UpdateFunctionConfiguration").map(drop)
             })
             .await?;
@@ -164,6 +217,27 @@ impl Driver for Function {
         let arn = cx.scope.arn("lambda", &format!("function:{function}"));
         let call = cx.aws.lambda.tag_resource().resource(arn).set_tags(Some(tags));
         call.send().await.op("lambda:TagResource").map(drop)
+    }
+}
+
+/// Sets what somebody else has set back to what Lambda does without: nothing else is said to be so.
+fn by_default(call: UpdateFunctionConfigurationFluentBuilder, name: &str, function: &str) -> UpdateFunctionConfigurationFluentBuilder {
+    let none = || Some(Vec::new());
+    let logging = || {
+        let group = format!("{}{function}", LogGroup::FUNCTIONS);
+        LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build()
+    };
+    match name {
+        LAYERS => call.set_layers(none()),
+        VPC => call.vpc_config(VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()),
+        FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
+        KMS_KEY => call.kms_key_arn(""),
+        TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
+        DEAD_LETTERS => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
+        STORAGE => call.ephemeral_storage(EphemeralStorage::builder().size(512).build().expect("the size is set")),
+        SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
+        LOG_FORMAT | LOG_GROUP => call.logging_config(logging()),
+        _ => call, // the architecture goes with the code
     }
 }
 
@@ -258,10 +332,50 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lambda::types::TagsError;
+    use aws_sdk_lambda::types::{
+        FileSystemConfig, FunctionConfiguration, Layer, SnapStartResponse, TagsError, TracingConfigResponse,
+        VpcConfigResponse,
+    };
 
     use super::*;
     use crate::aws::OpErrorKind;
+
+    /// All that somebody can set beside the config, set.
+    fn decorated() -> FunctionConfiguration {
+        FunctionConfiguration::builder()
+            .function_name("f")
+            .layers(Layer::builder().arn("arn:layer").build())
+            .vpc_config(VpcConfigResponse::builder().subnet_ids("subnet-1").build())
+            .file_system_configs(FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap())
+            .kms_key_arn("arn:key")
+            .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
+            .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
+            .ephemeral_storage(EphemeralStorage::builder().size(1024).build().unwrap())
+            .architectures(Architecture::Arm64)
+            .snap_start(SnapStartResponse::builder().apply_on(SnapStartApplyOn::PublishedVersions).build())
+            .logging_config(LoggingConfig::builder().log_format(LogFormat::Json).log_group("/theirs").build())
+            .build()
+    }
+
+    /// What is seen of it can be put back: the request names it, unless it goes with the code.
+    #[tokio::test]
+    async fn what_others_have_set_is_read_and_put_back() {
+        let more = more!(&decorated());
+        assert_eq!(more.len(), 11, "{more:?}");
+        let lambda = aws_sdk_lambda::Client::from_conf(
+            aws_sdk_lambda::Config::builder().behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest()).build(),
+        );
+        let plain = format!("{:?}", lambda.update_function_configuration().as_input());
+        for name in more.keys().filter(|name| *name != ARCHITECTURE) {
+            let call = by_default(lambda.update_function_configuration(), name, "f");
+            assert_ne!(format!("{:?}", call.as_input()), plain, "{name}");
+        }
+        let bare = FunctionConfiguration::builder().function_name("f");
+        let by_itself = LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
+        let bare = bare.architectures(Architecture::X8664).kms_key_arn("").logging_config(by_itself);
+        let bare = bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
+        assert_eq!(more!(&bare.build()), BTreeMap::new());
+    }
 
     /// Without lambda:ListTags a function of ours must not look like a stranger's.
     #[test]

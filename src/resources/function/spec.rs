@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes};
+use crate::domain::{Changes, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
@@ -93,6 +93,8 @@ pub struct Live {
     pub role_arn: String,
     pub code_sha256: String,
     pub config: Configuration,
+    /// What opsctl leaves as Lambda has it by default and somebody has set: its name, and what it is set to.
+    pub more: BTreeMap<String, String>,
 }
 
 impl Function {
@@ -160,12 +162,18 @@ impl Kind for Function {
             .field("timeout", Human::seconds(have.timeout_s as u64), Human::seconds(config.timeout_s as u64), Needs::Update)
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
-            .when(have.environment != config.environment, "environment", "other values", "these", Needs::Update)
+            .when(have.environment != config.environment, "environment", "other values", "these", Needs::Update);
+        let set = |changes: Changes, (name, value): (&String, &String)| changes.field(name, value, "default", Needs::Update);
+        let differs = live
+            .more
+            .iter()
+            .fold(differs, set)
             .when(seen.weighted, "alias weights", "some", "none", Needs::Update);
         let wanted = Live {
             role_arn: want.role_arn.clone(),
             code_sha256: want.code_sha256.clone(),
             config: want.config.clone(),
+            more: BTreeMap::new(),
         };
         // While the alias differs too, that is the one thing to say.
         let strayed = *live == wanted && seen.latest.as_ref().is_some_and(|latest| *latest != wanted);

@@ -67,6 +67,7 @@ impl Driver for Notebook {
                 .and_then(|m| m.minimum_instance_metadata_service_version())
                 .map(str::to_owned),
             on_start,
+            attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         }))
     }
 

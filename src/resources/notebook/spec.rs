@@ -99,6 +99,8 @@ pub struct Seen {
     /// "2" when the instance metadata needs a session token.
     pub metadata_version: Option<String>,
     pub on_start: Option<String>,
+    /// Whether the notebook runs that script: it can be taken off, or given another.
+    pub attached: bool,
 }
 
 impl Seen {
@@ -113,6 +115,7 @@ impl Seen {
             platform: None,
             metadata_version: None,
             on_start: Some(script),
+            attached: false,
         })
     }
 }
@@ -173,6 +176,7 @@ impl Kind for Notebook {
             .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
+            .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
             .done()
     }
 

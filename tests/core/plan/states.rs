@@ -172,6 +172,21 @@ fn what_was_changed_by_hand_is_put_right() {
         ("function/classify", "/live", json!(null), "alias: none -> live"),
         ("autoscaling/numbers", "/suspended", json!(true), "suspended: true -> false"),
         ("autoscaling/numbers", "/more_policies", json!(["night"]), "more scaling policies: night -> none"),
+        (
+            "autoscaling/numbers",
+            "/policy/metric",
+            json!(null),
+            "metric: none -> SageMakerVariantInvocationsPerInstance",
+        ),
+        ("autoscaling/numbers", "/policy/scale_in_disabled", json!(true), "scale_in_disabled: true -> false"),
+        ("autoscaling/numbers", "/scheduled", json!(["night"]), "scheduled actions: night -> none"),
+        ("function/classify", "/live/more", json!({ "tracing": "Active" }), "tracing: Active -> default"),
+        (
+            "function/classify",
+            "/latest/more",
+            json!({ "tracing": "Active" }),
+            "$LATEST: another code or configuration -> as the alias",
+        ),
         ("function/classify", "/reserved", json!(0), "reserved concurrency: 0 -> none"),
         (
             "function/classify",
@@ -186,6 +201,7 @@ fn what_was_changed_by_hand_is_put_right() {
         ("concurrency/classify", "/requested", json!(1), "provisioned_concurrency: 1 -> 2"),
         ("notebook/lab", "/metadata_version", json!("1"), "metadata: 1 -> 2"),
         ("notebook/lab", "/on_start", json!(null), "idle_stop: another script -> this"),
+        ("notebook/lab", "/attached", json!(false), "lifecycle configuration: none or another -> its own"),
         (
             "notebook/lab",
             "/platform",

@@ -297,22 +297,28 @@ pub fn as_wanted(node: &Node) -> Value {
         }),
         KindName::Autoscaling => json!({
             "min": spec["min"], "max": spec["max"], "suspended": false, "more_policies": [],
+            "scheduled": [],
             "policy": {
                 "target": spec["target"], "scale_in_cooldown_s": spec["scale_in_cooldown_s"],
                 "scale_out_cooldown_s": spec["scale_out_cooldown_s"],
+                "metric": "SageMakerVariantInvocationsPerInstance", "scale_in_disabled": false,
             },
         }),
         KindName::Function => json!({
             "owner": "ours", "status": status("Active"), "weighted": false,
-            "live": { "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"] },
-            "latest": { "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"] },
+            "live": {
+                "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"], "more": {},
+            },
+            "latest": {
+                "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"], "more": {},
+            },
             "reserved": null,
         }),
         KindName::Concurrency => json!({ "status": status("READY"), "requested": spec["requested"] }),
         KindName::Notebook => json!({
             "owner": "ours", "status": status("InService"), "role_arn": spec["role_arn"],
             "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"], "platform": spec["platform"],
-            "metadata_version": "2", "on_start": spec["on_start"],
+            "metadata_version": "2", "on_start": spec["on_start"], "attached": true,
         }),
     }
 }

@@ -2,6 +2,7 @@
 //! the metrics and calls [`Target::scale`].
 
 mod policy;
+mod scheduled;
 mod target;
 mod tracking;
 mod watch;
@@ -27,6 +28,7 @@ use crate::world::World;
 const INVALID: &str = "ValidationException";
 const TARGETS: &str = "application-autoscaling.target";
 const POLICIES: &str = "application-autoscaling.policy";
+const SCHEDULED: &str = "application-autoscaling.scheduled-action";
 const ACTIVITIES: &str = "application-autoscaling.activity";
 
 const POLICY_NAME: Rule = Rule::ANY.at("PolicyName").required().length(1, 256);
@@ -56,6 +58,11 @@ pub const API: Api = Api {
         op("DeleteScalingPolicy", &[POLICY_NAME], policy::delete),
         op("DescribeScalingPolicies", &[PAGE], |call| {
             describe(call, POLICIES, "ScalingPolicies", &[("PolicyNames", "PolicyName")])
+        }),
+        op("PutScheduledAction", &[], scheduled::put),
+        op("DeleteScheduledAction", &[], scheduled::delete),
+        op("DescribeScheduledActions", &[PAGE], |call| {
+            describe(call, SCHEDULED, "ScheduledActions", &[("ScheduledActionNames", "ScheduledActionName")])
         }),
         op("DescribeScalingActivities", &[PAGE], |call| describe(call, ACTIVITIES, "ScalingActivities", &[])),
         op("TagResource", &[ARN], tag),
@@ -114,6 +121,7 @@ fn remove(world: &World, region: &str, target: &Target) -> Result<bool, Fault> {
     for (key, _) in world.shelf(POLICIES, region).list(&target.policy_key("")) {
         policy::remove(world, region, &key)?;
     }
+    scheduled::forget(world, region, target)?;
     Ok(true)
 }
 

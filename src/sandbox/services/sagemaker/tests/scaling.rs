@@ -77,6 +77,42 @@ async fn targets_are_checked_clamp_the_live_count_and_bind_the_instance_type() {
 }
 
 #[tokio::test]
+async fn scheduled_actions_are_kept_and_go_with_their_target() {
+    let bench = Bench::new(&[]).await;
+    bench.endpoint("ml.m5.large").await;
+    let action = target(json!({
+        "ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)", "ScalableTargetAction": {"MinCapacity": 2},
+    }));
+    let early = bench.scaling("PutScheduledAction", action.clone()).await.unwrap_err();
+    assert!(early.starts_with("ObjectNotFoundException: No scalable target registered for"), "{early}");
+    let range = target(json!({"MinCapacity": 1, "MaxCapacity": 4}));
+    bench.scaling("RegisterScalableTarget", range).await.unwrap();
+    for (patch, expected) in [
+        (json!({"Schedule": "tonight"}), "Schedule must be"),
+        (json!({"ScalableTargetAction": {}}), "MinCapacity or MaxCapacity is required"),
+        (
+            json!({"ScalableTargetAction": {"MinCapacity": 3, "MaxCapacity": 2}}),
+            "cannot be less than minimum",
+        ),
+    ] {
+        let error = bench.scaling("PutScheduledAction", with(action.clone(), patch)).await.unwrap_err();
+        assert!(error.starts_with("ValidationException") && error.contains(expected), "{error}");
+    }
+    let of_sagemaker = json!({"ServiceNamespace": "sagemaker"});
+    let name = target(json!({"ScheduledActionName": "night"}));
+    bench.scaling("PutScheduledAction", action.clone()).await.unwrap();
+    let listed = bench.scaling("DescribeScheduledActions", of_sagemaker.clone()).await.unwrap();
+    assert_eq!(listed["ScheduledActions"][0]["ScalableTargetAction"], json!({"MinCapacity": 2}));
+    bench.scaling("DeleteScheduledAction", name.clone()).await.unwrap();
+    let gone = bench.scaling("DeleteScheduledAction", name).await.unwrap_err();
+    assert!(gone.starts_with("ObjectNotFoundException: No scheduled action found for"), "{gone}");
+    bench.scaling("PutScheduledAction", action).await.unwrap();
+    bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap();
+    let left = bench.scaling("DescribeScheduledActions", of_sagemaker).await.unwrap();
+    assert_eq!(left["ScheduledActions"], json!([]));
+}
+
+#[tokio::test]
 async fn burstable_variants_are_no_targets() {
     for (off, refused) in [(&[][..], true), (&[AwsRule::BurstableVariant][..], false)] {
         let bench = Bench::new(off).await;

@@ -1,0 +1,48 @@
+//! docs/managed.md speaks of all that AWS lets one change.
+
+use std::collections::BTreeSet;
+
+/// The requests that change what opsctl makes, as the sandbox's copy of AWS's models has them.
+const CHANGES: [&str; 7] = [
+    "UpdateFunctionConfigurationRequest",
+    "UpdateFunctionCodeRequest",
+    "RegisterScalableTargetRequest",
+    "TargetTrackingScalingPolicyConfiguration",
+    "UpdateEndpointInput",
+    "UpdateNotebookInstanceInput",
+    "LoggingConfig",
+];
+/// Which resource, and how the call is made.
+const NOT_OF_THE_RESOURCE: [&str; 11] = [
+    "FunctionName",
+    "RevisionId",
+    "Publish",
+    "PublishTo",
+    "DryRun",
+    "ServiceNamespace",
+    "ResourceId",
+    "ScalableDimension",
+    "EndpointName",
+    "NotebookInstanceName",
+    "Tags",
+];
+/// Levels say what is left out of a format, and have a meaning in JSON alone.
+const OF_LOGGING: [&str; 4] = ["LogFormat", "LogGroup", "ApplicationLogLevel", "SystemLogLevel"];
+
+#[test]
+fn every_attribute_that_can_be_changed_is_put_back_or_said_to_be_left() {
+    let page = std::fs::read_to_string("docs/managed.md").expect("the page");
+    let said: BTreeSet<&str> = page.split('`').skip(1).step_by(2).collect();
+    let models = std::fs::read_to_string("src/sandbox/model/requests.txt").expect("the models");
+    for shape in CHANGES {
+        let head = format!("t\t{shape}\tstructure\t");
+        let line =
+            models.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{shape}"));
+        let members = line.split('\t').skip(3).filter_map(|member| member.split(':').next());
+        let known = |member: &&str| {
+            said.contains(member) || NOT_OF_THE_RESOURCE.contains(member) || OF_LOGGING.contains(member)
+        };
+        let unsaid: Vec<&str> = members.filter(|member| !known(member)).collect();
+        assert_eq!(unsaid, Vec::<&str>::new(), "{shape}: docs/managed.md does not say what becomes of them");
+    }
+}
