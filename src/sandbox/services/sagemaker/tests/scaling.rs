@@ -89,7 +89,7 @@ async fn scheduled_actions_are_kept_and_go_with_their_target() {
     bench.scaling("RegisterScalableTarget", range).await.unwrap();
     for (patch, expected) in [
         (json!({"Schedule": "tonight"}), "Schedule must be"),
-        (json!({"ScalableTargetAction": {}}), "MinCapacity or MaxCapacity is required"),
+        (json!({"ScalableTargetAction": {"MinCapacity": null}}), "MinCapacity or MaxCapacity is required"),
         (
             json!({"ScalableTargetAction": {"MinCapacity": 3, "MaxCapacity": 2}}),
             "cannot be less than minimum",
