@@ -22,6 +22,7 @@ pub fn listen(limit: Option<Duration>) -> Cancel {
         let _ = timeout(GRACE, signals.next()).await;
         shared.abort.cancel();
         let cause = signals.next().await;
+        #[expect(clippy::exit, reason = "a third signal means now, whatever is under way")]
         std::process::exit(if cause == Cause::Terminate { 143 } else { 130 });
     });
     cancel

@@ -3,6 +3,8 @@
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
 //! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../core/audit/generate/mod.rs"]
 mod generate;

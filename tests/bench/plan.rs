@@ -4,6 +4,8 @@
 //! Each size is deployed into a sandbox in this process, whose endpoints and functions do not really run; then the
 //! command runs in a process of its own, against that sandbox. CPU time and peak memory are the kernel's (Linux).
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
+
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../e2e/support/inside.rs"]
 mod inside;

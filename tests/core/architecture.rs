@@ -119,17 +119,6 @@ fn the_pure_half_does_not_know_the_sdk() {
     assert_eq!(wrong, [] as [&str; 0], "pure files that name the SDK or the runtime");
 }
 
-#[test]
-fn only_cli_and_report_print() {
-    let prints = Regex::new(r"\b(e?print(ln)?|dbg)!").unwrap();
-    let mut wrong = Vec::new();
-    for file in sources().iter().filter(|f| !["cli", "report", "main"].contains(&f.area.as_str())) {
-        wrong
-            .extend(file.code().filter(|(_, line)| prints.is_match(line)).map(|(number, _)| file.at(number)));
-    }
-    assert_eq!(wrong, [] as [&str; 0]);
-}
-
 /// What answers must not share the client's reading of AWS, and policies are read by both sides.
 #[test]
 fn members_know_neither_the_program_nor_the_sdk() {
