@@ -305,6 +305,20 @@ pub fn is_pattern(pattern: &str) -> bool {
     compile(pattern).is_some()
 }
 
+/// Where the group ends that the text begins with.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(at),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead and behind
 /// is left out, which lets more through.
 fn compile(pattern: &str) -> Option<Regex> {
@@ -321,7 +335,7 @@ fn compile(pattern: &str) -> Option<Regex> {
     let mut written = pattern.to_owned();
     for start in ["(?!", "(?<!"] {
         while let Some(at) = written.find(start) {
-            let end = at + written[at..].find(')')?;
+            let end = at + closing(&written[at..])?;
             written.replace_range(at..=end, "");
         }
     }
