@@ -305,8 +305,8 @@ pub fn is_pattern(pattern: &str) -> bool {
     compile(pattern).is_some()
 }
 
-/// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead and behind
-/// is left out, which lets more through.
+/// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead
+/// and behind is left out, which lets more through.
 fn compile(pattern: &str) -> Option<Regex> {
     const WORDS: &[(&str, &str)] = &[
         ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
