@@ -239,7 +239,8 @@ impl Account {
         Ok(account)
     }
 
-    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are one account's.
+    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are one
+    /// account's.
     pub fn doubt(&mut self) {
         if self.roles.is_empty() {
             let reason =

@@ -276,7 +276,8 @@ impl Audit {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for finding in &self.findings {
-            // Findings are sorted by severity, rule, cause and title. Titles that count days differ within one group.
+            // Findings are sorted by severity, rule, cause and title. Titles that count days differ within
+            // one group.
             let alike = |group: &&mut Group<'_>| {
                 let first = group.first();
                 let same_title = first.title == finding.title || first.rule.starts_with("IAM4");

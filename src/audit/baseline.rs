@@ -59,7 +59,8 @@ impl Baseline {
     /// Reads a baseline file.
     ///
     /// # Errors
-    /// When it is not TOML of this shape, or a day cannot be read: an entry must not live on by a typing error.
+    /// When it is not TOML of this shape, or a day cannot be read: an entry must not live on by a typing
+    /// error.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let baseline: Self = toml::from_str(text)?;
         for entry in &baseline.accepted {

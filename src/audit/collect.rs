@@ -1,9 +1,9 @@
-//! ○ An account's authorization details, from AWS, in the shape that the AWS CLI writes them: so that what was
-//! collected can be saved, and read again without an account.
+//! ○ An account's authorization details, from AWS, in the shape that the AWS CLI writes them: so that what
+//! was collected can be saved, and read again without an account.
 //!
-//! Calls: `GetAccountAuthorizationDetails` in two chains of pages at the same time, `ListRoles` for the one thing only
-//! it tells, the longest session, and the lists of identity providers where a trust policy names one. 3,000 roles are
-//! at most 10 calls, with `GetCallerIdentity` (docs/inside/audit.md#calls).
+//! Calls: `GetAccountAuthorizationDetails` in two chains of pages at the same time, `ListRoles` for the one
+//! thing only it tells, the longest session, and the lists of identity providers where a trust policy names
+//! one. 3,000 roles are at most 10 calls, with `GetCallerIdentity` (docs/inside/audit.md#calls).
 
 use std::collections::HashMap;
 
@@ -28,8 +28,8 @@ const ATTEMPTS: u32 = 8;
 /// What was read, and what could not be.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// `{"RoleDetailList": […], "UserDetailList": […], "GroupDetailList": […], "Policies": […]}`, decoded; roles with
-    /// their `MaxSessionDuration`, and the providers that were listed.
+    /// `{"RoleDetailList": […], "UserDetailList": […], "GroupDetailList": […], "Policies": […]}`, decoded;
+    /// roles with their `MaxSessionDuration`, and the providers that were listed.
     pub dump: Value,
     /// What could not be read: the rule that needed it (IAM903: any), and one sentence.
     pub problems: Vec<(&'static str, String)>,
@@ -254,8 +254,8 @@ pub(super) fn patient() -> aws_sdk_iam::config::Builder {
         .interceptor(WholeAnswers)
 }
 
-/// Refuses an answer that ends before its last tag. The SDK reads as much of it as there is and takes the rest for
-/// absent: half a page would look like the last one.
+/// Refuses an answer that ends before its last tag. The SDK reads as much of it as there is and takes the
+/// rest for absent: half a page would look like the last one.
 #[derive(Debug)]
 struct WholeAnswers;
 

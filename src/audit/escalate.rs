@@ -28,8 +28,8 @@ impl Way {
     }
 }
 
-/// Make something new that runs with a role passed to it: service, then all actions needed besides `iam:PassRole`.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+/// Make something new that runs with a role passed to it: service, then all actions needed besides
+/// `iam:PassRole`. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
 const PASSING: &[(&str, &str)] = &[
     ("ec2", "ec2:RunInstances"),
     ("ec2", "ec2:RequestSpotInstances"),
@@ -88,7 +88,8 @@ const PASSING: &[(&str, &str)] = &[
     ),
 ];
 
-/// Change or enter something that already runs with a role: the service whose role it is, then all actions needed.
+/// Change or enter something that already runs with a role: the service whose role it is, then all actions
+/// needed.
 const EXISTING: &[(&str, &str)] = &[
     ("lambda", "lambda:UpdateFunctionCode"),
     ("lambda", "lambda:UpdateFunctionConfiguration"),

@@ -79,7 +79,8 @@ pub fn explain(
     let before = lines.len();
     lines.extend(lost.map(|problem| problem.reason.clone()));
     let is_whole = effective.unreadable.is_empty() && lines.len() == before;
-    // What could not be read may allow or deny anything; no more than what is denied already, or outside the boundary.
+    // What could not be read may allow or deny anything; no more than what is denied already, or outside the
+    // boundary.
     let decision = match decision {
         Decision::Allowed | Decision::Conditional | Decision::NotAllowed if !is_whole => Decision::Unknown,
         known => known,

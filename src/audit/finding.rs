@@ -87,7 +87,8 @@ pub struct Finding {
 pub struct NotEvaluated {
     pub rule: &'static str,
     pub reason: String,
-    /// True when the data was not asked for; false when it should have been there, and the audit is incomplete.
+    /// True when the data was not asked for; false when it should have been there, and the audit is
+    /// incomplete.
     pub optional: bool,
     /// The ARNs it concerns; empty when it concerns the whole account.
     pub resources: Vec<String>,

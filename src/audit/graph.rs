@@ -406,7 +406,8 @@ impl Graph {
         (any, None)
     }
 
-    /// What passing a role by a way reaches: whether any role may be passed, and one that leads to an administrator.
+    /// What passing a role by a way reaches: whether any role may be passed, and one that leads to an
+    /// administrator.
     pub fn passes(&self, view: &RoleView<'_>, pass: ActionId, way: usize) -> Passing<'_> {
         let via = Via::Pass(way);
         let service = via.service();

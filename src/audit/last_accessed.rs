@@ -1,10 +1,10 @@
 //! ○ Which services roles used, from IAM's service-last-accessed reports.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateServiceLastAccessedDetails.html>
 //!
-//! A report is a job: begun, then looked at until it is done, at least two calls. So roles are spared that need none,
-//! and policies are asked before roles: one report on a policy tells which of its services *none* of its holders used,
-//! and who used the others last. Only a role that this leaves open gets a report of its own. The data lags behind by
-//! some four hours, so reports are kept that long.
+//! A report is a job: begun, then looked at until it is done, at least two calls. So roles are spared that
+//! need none, and policies are asked before roles: one report on a policy tells which of its services *none*
+//! of its holders used, and who used the others last. Only a role that this leaves open gets a report of its
+//! own. The data lags behind by some four hours, so reports are kept that long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -66,7 +66,8 @@ impl Reports {
         self.reports.get(arn).filter(fresh)
     }
 
-    /// Reads what [`Self::to_text`] wrote; what is of another shape, or too old to be used again, counts for nothing.
+    /// Reads what [`Self::to_text`] wrote; what is of another shape, or too old to be used again, counts for
+    /// nothing.
     pub fn read(text: &str, now: Instant) -> Self {
         let mut read: Self = serde_json::from_str(text).unwrap_or_default();
         read.reports.retain(|_, report| (0..=FRESH).contains(&(now.0 - report.at.0)));
@@ -93,8 +94,9 @@ pub struct Fetched {
     pub problems: Vec<String>,
 }
 
-/// The roles worth a report: those that a person may narrow, that are in use, and that are old enough to be judged.
-/// What is stale or was never used is known from its latest use; a list of services would add nothing.
+/// The roles worth a report: those that a person may narrow, that are in use, and that are old enough to be
+/// judged. What is stale or was never used is known from its latest use; a list of services would add
+/// nothing.
 pub fn candidates<'a>(account: &'a Account, settings: &Settings) -> Vec<&'a Role> {
     let wanted = |role: &&Role| {
         let ordinary = matches!(RoleKind::of(role), RoleKind::Ordinary);
@@ -152,7 +154,8 @@ impl<'c> Reporter<'c> {
         fetched
     }
 
-    /// What a role used, if the reports on its policies tell: of each service that nobody, or this role, used it last.
+    /// What a role used, if the reports on its policies tell: of each service that nobody, or this role, used
+    /// it last.
     fn settled(&self, role: &Role, known: &Reports, settings: &Settings) -> Option<Vec<ServiceUse>> {
         if !role.inline.is_empty() {
             return None;
@@ -174,8 +177,8 @@ impl<'c> Reporter<'c> {
         Some(services.into_values().collect())
     }
 
-    /// Gets the reports that are not known yet. The first refusal of permission ends it, with `false`: the others would
-    /// be the same.
+    /// Gets the reports that are not known yet. The first refusal of permission ends it, with `false`: the
+    /// others would be the same.
     async fn reports(&self, arns: BTreeSet<String>, known: &mut Reports, fetched: &mut Fetched) -> bool {
         let (have, missing): (Vec<_>, Vec<_>) =
             arns.into_iter().partition(|arn| known.get(arn, self.detail, self.clock).is_some());

@@ -1,7 +1,7 @@
 //! Least privilege as a proposal: what a role may do, cut down to the services and actions it used.
 //!
-//! Never applied; written for a person to review. The proposal keeps every Deny and every condition, so that it
-//! can only take away, and the engine that judges roles checks that it does.
+//! Never applied; written for a person to review. The proposal keeps every Deny and every condition, so that
+//! it can only take away, and the engine that judges roles checks that it does.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Lists of a dump, read entry by entry and field by field: what does not fit is left out and named, and never takes
-//! with it what can be read.
+//! Lists of a dump, read entry by entry and field by field: what does not fit is left out and named, and
+//! never takes with it what can be read.
 
 use std::marker::PhantomData;
 

@@ -33,7 +33,8 @@ pub enum Principal<'a> {
     },
     /// A SAML provider of the account.
     Saml(&'a str),
-    /// A provider that needs no entry in the account: `cognito-identity.amazonaws.com`, `accounts.google.com`, …
+    /// A provider that needs no entry in the account: `cognito-identity.amazonaws.com`,
+    /// `accounts.google.com`, …
     Public(&'a str),
     Other(&'a str),
 }
@@ -81,7 +82,8 @@ impl<'a> Principal<'a> {
     }
 }
 
-/// One Allow statement of a trust policy that lets somebody in, less what the Deny statements beside it take away.
+/// One Allow statement of a trust policy that lets somebody in, less what the Deny statements beside it take
+/// away.
 #[derive(Clone, Debug)]
 pub struct Admission<'a> {
     /// With the conditions that a Deny imposes: "denied unless in the organization" is a condition on it.
@@ -150,8 +152,8 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as none,
-    /// except where its others are true of everybody.
+    /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as
+    /// none, except where its others are true of everybody.
     fn less(&mut self, deny: &'a Statement) -> bool {
         let mine = ASSUME.iter().filter(|action| self.by(action));
         let Some(denied) = &deny.principals else { return true };

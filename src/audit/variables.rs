@@ -1,8 +1,8 @@
 //! Policy variables, such as `${aws:PrincipalTag/team}`, where one action on one resource is decided.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 //!
-//! What a variable stands for is known with the call. It is decided twice: as if every variable were whatever helps the
-//! role, and as if it were whatever does not. Where both say the same, the variables do not matter.
+//! What a variable stands for is known with the call. It is decided twice: as if every variable were whatever
+//! helps the role, and as if it were whatever does not. Where both say the same, the variables do not matter.
 
 use std::sync::Arc;
 

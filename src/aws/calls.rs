@@ -1,4 +1,5 @@
-//! Counts every request that goes out, retries included: speed is a feature, and a second deploy must write nothing.
+//! Counts every request that goes out, retries included: speed is a feature, and a second deploy must write
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -50,7 +51,8 @@ impl CallCounter {
     }
 }
 
-/// AWS names its reading operations by these verbs; invoking is neither, and counts as a read: it changes no resource.
+/// AWS names its reading operations by these verbs; invoking is neither, and counts as a read: it changes no
+/// resource.
 pub(super) fn reads(operation: &str) -> bool {
     let name = operation.rsplit(':').next().unwrap_or(operation);
     ["Get", "List", "Describe", "Head", "Filter", "Invoke"].iter().any(|verb| name.starts_with(verb))

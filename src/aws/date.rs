@@ -1,5 +1,5 @@
-//! The clock of the place: what a service writes as times can be compared with its own `Date` only, not with the clock
-//! of this machine, which may be hours off.
+//! The clock of the place: what a service writes as times can be compared with its own `Date` only, not with
+//! the clock of this machine, which may be hours off.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

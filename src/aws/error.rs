@@ -250,7 +250,8 @@ fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
     None
 }
 
-/// STS, which every command asks first, has a code for all that it refuses; and no service answers with a page.
+/// STS, which every command asks first, has a code for all that it refuses; and no service answers with a
+/// page.
 fn not_aws(action: &'static str, status: u16) -> OpError {
     let message = format!("HTTP {status}, and not in the words of AWS");
     OpError::new(action, OpErrorKind::NotAws, message)

@@ -1,5 +1,5 @@
-//! No write without the lease: what a run that lost it, or slept over its life, still sends is stopped here, whichever
-//! step, retry or upload it comes from.
+//! No write without the lease: what a run that lost it, or slept over its life, still sends is stopped here,
+//! whichever step, retry or upload it comes from.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,8 +43,8 @@ enum State {
     Lost(String),
 }
 
-/// Since when it is ours for certain, for how long a write may rely on that, and for how long what begins something
-/// new may.
+/// Since when it is ours for certain, for how long a write may rely on that, and for how long what begins
+/// something new may.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     pub since: Moment,
@@ -64,7 +64,8 @@ impl Moment {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// The longer of both: to think that a lease is over too early costs one call, too late costs two writers.
+    /// The longer of both: to think that a lease is over too early costs one call, too late costs two
+    /// writers.
     pub(crate) fn elapsed(&self) -> Duration {
         self.steady.elapsed().max(self.wall.elapsed().unwrap_or_default())
     }
@@ -103,8 +104,9 @@ impl Fence {
         if reads(operation) { Ok(()) } else { self.check() }
     }
 
-    /// The same before something begins, or goes on after a wait: a lease that was not confirmed a moment ago is
-    /// confirmed first. A step writes within a moment of that, so a lease that is taken away is obeyed by the next step.
+    /// The same before something begins, or goes on after a wait: a lease that was not confirmed a moment ago
+    /// is confirmed first. A step writes within a moment of that, so a lease that is taken away is obeyed by
+    /// the next step.
     ///
     /// # Errors
     /// If it is lost, or its life is over and it cannot be confirmed.
@@ -167,7 +169,10 @@ impl Fence {
 
     /// Whether it was confirmed a moment ago.
     pub(crate) fn is_fresh(&self) -> bool {
-        matches!(&*self.0.state.borrow(), State::Held(held) if held.since.elapsed() < held.fresh.min(held.life))
+        match &*self.0.state.borrow() {
+            State::Held(held) => held.since.elapsed() < held.fresh.min(held.life),
+            _ => false,
+        }
     }
 
     pub(crate) fn lose(&self, why: String) {

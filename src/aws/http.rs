@@ -1,5 +1,5 @@
-//! The way to AWS: one TLS stack, one trust store, one opinion on proxies, time limits on everything. The SDK's clients
-//! and the fast lane of uploads share it.
+//! The way to AWS: one TLS stack, one trust store, one opinion on proxies, time limits on everything. The
+//! SDK's clients and the fast lane of uploads share it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -37,7 +37,8 @@ const FUNCTION: Duration = Duration::from_secs(15 * 60 + 60);
 /// (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html).
 const MODEL: Duration = Duration::from_secs(60 + 60);
 
-/// The time limits of a call. What is not said here has none of its own: `--timeout` bounds the whole command.
+/// The time limits of a call. What is not said here has none of its own: `--timeout` bounds the whole
+/// command.
 pub(super) fn limits() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build()
 }
@@ -57,7 +58,8 @@ impl Patience {
         match (service, operation) {
             ("Lambda", "Invoke") => Some(FUNCTION),
             ("SageMaker Runtime", "InvokeEndpoint") => Some(MODEL),
-            // It is put together before the answer (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+            // It is put together before the answer
+            // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
             ("S3", "CompleteMultipartUpload") => Some(LARGE_BODY),
             _ => body.is_none_or(|size| size > SMALL).then_some(LARGE_BODY),
         }
@@ -179,8 +181,9 @@ fn is_this_machine(host: &str) -> bool {
     address || host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Where no proxy can lead: this machine, and the link to what runs it, which is where the credentials of an instance
-/// and of a container come from (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
+/// Where no proxy can lead: this machine, and the link to what runs it, which is where the credentials of an
+/// instance and of a container come from
+/// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
 fn is_near(host: impl AsRef<str>) -> bool {
     let host = host.as_ref();
     let on_the_link = match host.parse() {

@@ -13,8 +13,8 @@ pub enum Pace {
 
 impl Pace {
     /// How long a new resource may not show yet. EC2's guide to eventual consistency
-    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>) speaks of seconds to minutes; the
-    /// sandbox shows an instance after two seconds of its clock.
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>) speaks of seconds to
+    /// minutes; the sandbox shows an instance after two seconds of its clock.
     pub fn lag(self) -> Duration {
         match self {
             Self::Declared => Duration::from_secs(120),

@@ -1,9 +1,9 @@
-//! How often AWS may be asked: a project of hundreds of resources must not use up the rates that all of an account
-//! share. Every client waits here, so no driver can forget it.
+//! How often AWS may be asked: a project of hundreds of resources must not use up the rates that all of an
+//! account share. Every client waits here, so no driver can forget it.
 //!
-//! Rates are AWS's own where it documents them, else what others have measured, or a cautious guess. A burst is at least
-//! what a plan of the shipped project asks at once: small projects wait for nobody. What AWS refuses all the same, because
-//! others are at it too, the SDK repeats ever slower.
+//! Rates are AWS's own where it documents them, else what others have measured, or a cautious guess. A burst
+//! is at least what a plan of the shipped project asks at once: small projects wait for nobody. What AWS
+//! refuses all the same, because others are at it too, the SDK repeats ever slower.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -28,12 +28,12 @@ use tokio::time::{Instant, timeout_at};
 use super::http::Wire;
 use crate::aws::Fence;
 
-/// Requests of one service that are under way at the same time, each on a connection of its own. A plan of the shipped
-/// project asks 17 at once.
+/// Requests of one service that are under way at the same time, each on a connection of its own. A plan of
+/// the shipped project asks 17 at once.
 const AT_ONCE: usize = 32;
 
-/// How often, and how slowly, the SDK repeats what AWS refuses: adaptively, since one client asks for hundreds of
-/// resources. What the user has set (`AWS_RETRY_MODE`, `AWS_MAX_ATTEMPTS`, the profile) stays.
+/// How often, and how slowly, the SDK repeats what AWS refuses: adaptively, since one client asks for
+/// hundreds of resources. What the user has set (`AWS_RETRY_MODE`, `AWS_MAX_ATTEMPTS`, the profile) stays.
 pub(super) fn retries(given: Option<&RetryConfig>, shared: bool) -> RetryConfig {
     let (usual, given) = (RetryConfig::standard(), given.cloned().unwrap_or_else(RetryConfig::standard));
     match (given.mode(), given.max_attempts()) == (usual.mode(), usual.max_attempts()) && shared {
@@ -54,8 +54,8 @@ struct Rate {
 fn rate<'c>(service: &str, operation: &'c str) -> Option<(&'c str, Rate)> {
     let rate = |of, per_second, burst| Some((of, Rate { per_second, burst }));
     match (service, operation) {
-        // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests: GetFunction has a rate of
-        // its own, all other control calls share one.
+        // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests: GetFunction
+        // has a rate of its own, all other control calls share one.
         ("Lambda", "Invoke") => None,
         ("Lambda", "GetFunction") => rate(operation, 100, 100),
         ("Lambda", _) => rate("control", 15, 15),
@@ -74,7 +74,8 @@ fn rate<'c>(service: &str, operation: &'c str) -> Option<(&'c str, Rate)> {
         ("SSM", _) => rate("parameters", 40, 40),
         // Measured: 2 per second, which nobody can raise (aws-solutions/deepracer-on-aws#87).
         ("SageMaker", _) if operation.starts_with("List") && operation != "ListTags" => rate(operation, 2, 2),
-        // Service Quotas has a "Rate of … requests" for each of SageMaker's calls; their values are not documented.
+        // Service Quotas has a "Rate of … requests" for each of SageMaker's calls; their values are not
+        // documented.
         ("SageMaker", _) => rate(operation, 10, 20),
         // Documented nowhere. IAM counts per call and account (hashicorp/terraform-provider-aws#44853).
         ("IAM", _) => rate(operation, 10, 20),
@@ -110,12 +111,14 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// `shared`: the endpoint is AWS's, whose rates are all of an account's. `bulk`: transfers bound themselves.
+    /// `shared`: the endpoint is AWS's, whose rates are all of an account's. `bulk`: transfers bound
+    /// themselves.
     pub fn new(shared: bool, bulk: bool) -> Self {
         Self { slots: (!bulk).then(|| Semaphore::new(AT_ONCE)), buckets: shared.then(Mutex::default) }
     }
 
-    /// Waits until the call may go. What waits for its time has no slot, and what has a slot waits for nothing else.
+    /// Waits until the call may go. What waits for its time has no slot, and what has a slot waits for
+    /// nothing else.
     async fn enter(&self, call: Option<&Metadata>) -> Option<SemaphorePermit<'_>> {
         let rate = call.and_then(|call| rate(call.service(), call.name()));
         if let (Some(buckets), Some((of, rate))) = (&self.buckets, rate) {
@@ -135,8 +138,9 @@ impl Gate {
     }
 }
 
-/// An HTTP client behind a gate. The time limits of a call (connecting, the first byte) are of the client within, so that
-/// waiting here does not count; a limit of the whole attempt (`operation_attempt_timeout`) would count it.
+/// An HTTP client behind a gate. The time limits of a call (connecting, the first byte) are of the client
+/// within, so that waiting here does not count; a limit of the whole attempt (`operation_attempt_timeout`)
+/// would count it.
 #[derive(Clone, Debug)]
 pub(super) struct Gated {
     inner: Wire,

@@ -1,5 +1,5 @@
-//! From flags and environment to an SDK configuration: a real account, any endpoint URL, or the sandbox. Nothing
-//! behind this file can tell which (docs/decisions/0029).
+//! From flags and environment to an SDK configuration: a real account, any endpoint URL, or the sandbox.
+//! Nothing behind this file can tell which (docs/decisions/0029).
 
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ pub struct Target {
     pub path_style: bool,
     /// What a person wants to know of it, if it is not AWS: where it is.
     pub address: Option<String>,
-    /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the environment.
+    /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the
+    /// environment.
     pub endpoint: Option<String>,
     /// The connections, for what is not the SDK's.
     pub wire: Wire,
@@ -111,8 +112,8 @@ pub async fn connect(choice: &Choice) -> Target {
         .timeout_config(http::limits());
     if let Some(profile) = &choice.profile {
         // Named on the command line, it counts more than keys in the environment, as with the AWS CLI
-        // (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html). The SDK's chain asks the
-        // environment first.
+        // (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html). The SDK's chain asks
+        // the environment first.
         let region = match &choice.region {
             Some(region) => Some(Region::new(region.clone())),
             None => DefaultRegionChain::builder().profile_name(profile).build().region().await,

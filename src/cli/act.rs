@@ -28,8 +28,8 @@ pub struct Intent {
     pub desired: Desired,
     /// Whether to report what is ours but not in `desired`: only when all of it is looked at.
     pub whole: bool,
-    /// Whether `desired` was worked out from what was seen: what changed since makes it wrong, also when nobody was
-    /// shown a plan.
+    /// Whether `desired` was worked out from what was seen: what changed since makes it wrong, also when
+    /// nobody was shown a plan.
     pub fixed: bool,
 }
 
@@ -217,7 +217,8 @@ pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> 
     Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help))
 }
 
-/// Plan, ask, take the lease, plan again, execute, look again. Every path gives the lease back and closes the session.
+/// Plan, ask, take the lease, plan again, execute, look again. Every path gives the lease back and closes the
+/// session.
 pub async fn act(
     mut session: Session,
     intent: Intent,
@@ -244,7 +245,8 @@ async fn run(
     if let Some(saved) = &saved {
         saved.holds(&plan)?;
     }
-    // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer change.
+    // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
+    // change.
     let shown = part.dry_run || asks || saved.is_some() || plan.is_empty();
     if shown {
         show(session, intent, &plan, &have, part, ui);

@@ -63,7 +63,8 @@ pub struct Global {
     /// Increase verbosity (-vv adds the SDK's retries)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps working)
+    /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps
+    /// working)
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<Human>,
 }
@@ -142,8 +143,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// What a person wants to hear when the command is cut off before it changes anything. `None`: a signal is how it is
-    /// meant to end.
+    /// What a person wants to hear when the command is cut off before it changes anything. `None`: a signal
+    /// is how it is meant to end.
     pub fn last_words(&self) -> Option<&'static str> {
         match self {
             Self::Logs(_) => None,
@@ -330,14 +331,16 @@ pub struct InvokeArgs {
     /// The payload, as JSON text
     #[arg(long, value_name = "JSON", conflicts_with = "file")]
     pub payload: Option<String>,
-    /// Read the payload from a file, or - for stdin (default: sample.json beside opsctl.toml, NAME/sample.json beside NAME.toml)
+    /// Read the payload from a file, or - for stdin (default: sample.json beside opsctl.toml,
+    /// NAME/sample.json beside NAME.toml)
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// Resource whose log to show, as KIND/NAME: training/breeds, endpoint/breeds, function/classify, notebook/lab
+    /// Resource whose log to show, as KIND/NAME: training/breeds, endpoint/breeds, function/classify,
+    /// notebook/lab
     #[arg(value_name = "KIND/NAME")]
     pub target: ResourceId,
     /// Keep printing new lines
@@ -380,7 +383,8 @@ pub struct AuditArgs {
     /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
     #[arg(long, value_name = "FILE")]
     pub usage: Option<PathBuf>,
-    /// Ask IAM which services (or which actions too) the roles used: at least two calls per role, cached for 4 hours
+    /// Ask IAM which services (or which actions too) the roles used: at least two calls per role, cached for
+    /// 4 hours
     #[arg(long, value_name = "DETAIL", value_enum, num_args = 0..=1, default_missing_value = "services",
           require_equals = true, conflicts_with_all = ["usage", "input"])]
     pub usage_from_aws: Option<UsageDetail>,
@@ -399,7 +403,8 @@ pub struct AuditArgs {
     /// Require the tag opsctl:reviewed on roles older than this
     #[arg(long, value_name = "DURATION")]
     pub old_after: Option<Days>,
-    /// Exit with code 2 when there is a new finding of at least this severity: critical, high, medium, low, info or none
+    /// Exit with code 2 when there is a new finding of at least this severity: critical, high, medium, low,
+    /// info or none
     #[arg(long, value_name = "SEVERITY", default_value = "none")]
     pub fail_on: String,
     /// Write the report as human, json, sarif, junit, markdown or github

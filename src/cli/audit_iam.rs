@@ -205,8 +205,8 @@ async fn collected(args: &AuditArgs, aws: &Clients) -> Result<Account, Failure> 
     Ok(found.account(identity.account().unwrap_or_default()))
 }
 
-/// Where reports on use are kept: beside the project's other state, else in the user's cache. Not shared between the
-/// real account and one of the same number elsewhere.
+/// Where reports on use are kept: beside the project's other state, else in the user's cache. Not shared
+/// between the real account and one of the same number elsewhere.
 fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &str) -> Option<PathBuf> {
     let place = match (global.sandbox, &global.endpoint_url) {
         (true, _) => "-sandbox".to_owned(),
@@ -220,8 +220,8 @@ fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &
     folder.map(|folder| folder.join(format!("iam-usage-{account}{place}.json")))
 }
 
-/// Asks IAM for what the roles used, and says how old the answers are. A cache that cannot be written is no reason to
-/// fail.
+/// Asks IAM for what the roles used, and says how old the answers are. A cache that cannot be written is no
+/// reason to fail.
 async fn used(
     reporter: &Reporter<'_>,
     clock: Instant,
@@ -284,8 +284,8 @@ fn settings(args: &AuditArgs, config: Option<&Config>, clock: Instant) -> Result
     })
 }
 
-/// The roles that the config makes, as they should be; `None` where they were never deployed. A dump may be of any
-/// account, so it is not compared.
+/// The roles that the config makes, as they should be; `None` where they were never deployed. A dump may be
+/// of any account, so it is not compared.
 fn expected(config: &Config, global: &Global, env: &Environment, account: &Account) -> Option<Expected> {
     let kinds = kinds();
     let inputs = Inputs::read(config.document.folder(), desired::sources(config, &kinds));
@@ -420,14 +420,14 @@ fn propose(
     Ok(())
 }
 
-/// Nobody edits the policies of a service-linked role; those of a platform come from its own templates, and a role for
-/// emergencies is rightly idle.
+/// Nobody edits the policies of a service-linked role; those of a platform come from its own templates, and a
+/// role for emergencies is rightly idle.
 fn is_ours_to_change(role: &Role, settings: &Settings) -> bool {
     RoleKind::of(role) == RoleKind::Ordinary && !settings.is_break_glass(role)
 }
 
-/// A file's name for a role. IAM allows letters, digits and `+=,.@_-`; a dump may hold anything, a path included, and
-/// names that differ in case alone are one file on some disks.
+/// A file's name for a role. IAM allows letters, digits and `+=,.@_-`; a dump may hold anything, a path
+/// included, and names that differ in case alone are one file on some disks.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html>
 fn file_name(role: &Role, taken: &mut BTreeSet<String>) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
@@ -441,7 +441,8 @@ fn file_name(role: &Role, taken: &mut BTreeSet<String>) -> String {
     format!("{kept}~{}", &blake3::hash(role.arn.as_bytes()).to_hex()[..16])
 }
 
-/// Writes a file of ours into a folder that somebody else may write to as well: a link there is replaced, not followed.
+/// Writes a file of ours into a folder that somebody else may write to as well: a link there is replaced, not
+/// followed.
 fn put(file: &Path, text: &str) -> Result<(), Failure> {
     let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
         if fs::symlink_metadata(file).is_ok_and(|about| about.is_symlink()) {
@@ -452,8 +453,8 @@ fn put(file: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| unwritten(file, &error))
 }
 
-/// No dump is larger: 20,000 roles, more than an account can have, were 33 MB. What has no end, such as /dev/zero, would
-/// take all memory.
+/// No dump is larger: 20,000 roles, more than an account can have, were 33 MB. What has no end, such as
+/// /dev/zero, would take all memory.
 const LARGEST: u64 = 256 << 20;
 
 /// Reads a file, or stdin for `-`.

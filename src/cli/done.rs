@@ -124,7 +124,8 @@ impl Done {
 }
 
 fn is_stopped(session: &Session, why: &Refusal) -> bool {
-    matches!(why, Refusal::Op(error) if error.kind != OpErrorKind::LeaseLost && session.world.cancel.caused(error))
+    let Refusal::Op(error) = why else { return false };
+    error.kind != OpErrorKind::LeaseLost && session.world.cancel.caused(error)
 }
 
 fn unverified(why: &Refusal) -> String {

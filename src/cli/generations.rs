@@ -49,7 +49,8 @@ impl Job {
         Ok(found.into_iter().map(|job| job.physical).collect())
     }
 
-    /// What `look` finds of this job, else of the newest earlier one that has some; then it is said which one that is.
+    /// What `look` finds of this job, else of the newest earlier one that has some; then it is said which one
+    /// that is.
     pub async fn newest_with<T>(
         &self,
         session: &Session,

@@ -1,4 +1,5 @@
-//! `.opsctl` beside a config: what opsctl keeps between runs. Open to its user alone, and no part of a repository.
+//! `.opsctl` beside a config: what opsctl keeps between runs. Open to its user alone, and no part of a
+//! repository.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

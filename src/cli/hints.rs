@@ -1,4 +1,5 @@
-//! Commands that opsctl suggests go where the command of the user goes: the options that decide it are repeated.
+//! Commands that opsctl suggests go where the command of the user goes: the options that decide it are
+//! repeated.
 
 use std::fmt::Write;
 

@@ -34,7 +34,8 @@ const SHIPPED_NAMES: [(&str, &str); 2] =
     [("name   = \"digits\"", "name   = \"{name}\""), ("digits-dev-…", "{name}-dev-…")];
 /// The folders that are the project's: files are not put between those of others.
 const FOLDERS: &[&str] = &["training", "training-ec2", "serving", "data/digits"];
-/// As much of a folder's name as fits: `<name>-dev-instance-numbers-on-ec2-ap-southeast-1` is a role, with 64 characters.
+/// As much of a folder's name as fits: `<name>-dev-instance-numbers-on-ec2-ap-southeast-1` is a role, with 64
+/// characters.
 const FITTING: usize = 20;
 const SCHEMA: &str = "opsctl.schema.json";
 /// The sandbox's state and caches.

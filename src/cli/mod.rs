@@ -94,8 +94,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Help and version, and what is wrong with a command line. clap's own code for the latter is 2, which is ours for
-/// "changes".
+/// Help and version, and what is wrong with a command line. clap's own code for the latter is 2, which is
+/// ours for "changes".
 fn unparsed(error: &clap::Error) -> ExitCode {
     // Nothing was parsed, so what was asked for is looked up by hand.
     let arguments: Vec<String> =
@@ -130,8 +130,8 @@ fn empty_variable(error: &clap::Error) -> Option<&'static str> {
     session::is_empty_variable(name).then_some(name)
 }
 
-/// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call it is
-/// dropped, reading a large file it is left behind.
+/// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call
+/// it is dropped, reading a large file it is left behind.
 fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> Ended {
     /// What dropping may take.
     const MOMENT: Duration = Duration::from_millis(300);

@@ -27,7 +27,8 @@ use crate::transfer::{Object, Ranges, download};
 /// Files at the same time.
 const AT_ONCE: usize = 16;
 
-/// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is deleted.
+/// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
+/// deleted.
 pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let name = session.only("data", args.name.as_deref())?.to_owned();
@@ -88,8 +89,8 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
     Ok(Exit::Done)
 }
 
-/// Fetches the archive that a training job or instance left: that of the job which the config asks for, else that of the
-/// newest one before it.
+/// Fetches the archive that a training job or instance left: that of the job which the config asks for, else
+/// that of the newest one before it.
 pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open(global, env, |_| Ok(())).await?;
     // `opsctl status` shows KIND/NAME.
@@ -134,7 +135,8 @@ pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment)
     Ok(Exit::Done)
 }
 
-/// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write elsewhere.
+/// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write
+/// elsewhere.
 fn inside(path: &str) -> OpResult<&Path> {
     let path = Path::new(path);
     let is_file = !path.as_os_str().is_empty() && !path.as_os_str().as_encoded_bytes().ends_with(b"/");

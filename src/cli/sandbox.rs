@@ -175,7 +175,8 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended
     Ok(Exit::Done)
 }
 
-/// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process left behind.
+/// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process
+/// left behind.
 fn taken(root: &Path) -> Result<Result<Option<Place>, Holder>, Failure> {
     match Place::find(root) {
         Ok(place) => Ok(Ok(place)),

@@ -153,8 +153,8 @@ pub fn home(config: &Path) -> PathBuf {
     inputs::home(config.parent().unwrap_or(Path::new(".")))
 }
 
-/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this process. The
-/// problem is a region that may be newer than opsctl.
+/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this
+/// process. The problem is a region that may be newer than opsctl.
 async fn connect(
     global: &Global,
     env: &Environment,
@@ -209,8 +209,8 @@ async fn connect(
     }
 }
 
-/// The profile of AWS's configuration files. Of one that is not there the SDK only says that it found no credentials at
-/// all, and with an endpoint that is none it goes to AWS.
+/// The profile of AWS's configuration files. Of one that is not there the SDK only says that it found no
+/// credentials at all, and with an endpoint that is none it goes to AWS.
 async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure> {
     let said = |message: String, help: String| Failure::said(codes::CREDENTIALS, Exit::Denied, message, help);
     let named = global.profile.as_deref().or(env.profile.as_deref());
@@ -272,8 +272,8 @@ pub enum Folders {
     Read,
     /// All, but data files are not read until they are sent or compared.
     Listed,
-    /// What is there is read, for the names; what cannot be read is a warning. The command takes away or looks, and must
-    /// do so too when the folders are gone.
+    /// What is there is read, for the names; what cannot be read is a warning. The command takes away or
+    /// looks, and must do so too when the folders are gone.
     Spared,
     /// None.
     Unneeded,

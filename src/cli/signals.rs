@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::engine::{Cancel, Cause, GRACE};
 
-/// The first signal, or the end of `limit`, stops what can be stopped; the second, or a moment, drops the rest; one more
-/// ends the process. Everything that we write is good at every moment.
+/// The first signal, or the end of `limit`, stops what can be stopped; the second, or a moment, drops the
+/// rest; one more ends the process. Everything that we write is good at every moment.
 pub fn listen(limit: Option<Duration>) -> Cancel {
     let cancel = Cancel::within(limit);
     let shared = cancel.clone();

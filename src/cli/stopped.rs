@@ -1,4 +1,5 @@
-//! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end that.
+//! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end
+//! that.
 
 use super::session::Session;
 use crate::domain::{KindName, Verb};

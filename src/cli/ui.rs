@@ -1,5 +1,5 @@
-//! The terminal, decided once: which streams are terminals, color, quiet, format. stdout is the result, stderr the
-//! talk.
+//! The terminal, decided once: which streams are terminals, color, quiet, format. stdout is the result,
+//! stderr the talk.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,7 +88,8 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// `no_color` is the variable NO_COLOR (https://no-color.org), `dumb` a terminal that cannot rewrite lines either.
+    /// `no_color` is the variable NO_COLOR (https://no-color.org), `dumb` a terminal that cannot rewrite
+    /// lines either.
     pub fn new(format: Format, color: Color, quiet: bool, no_color: bool, dumb: bool) -> Self {
         let styles = |terminal: bool| match color {
             Color::Always => Styles::colored(),

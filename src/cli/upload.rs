@@ -1,7 +1,7 @@
 //! `opsctl upload`: data sets into the bucket, in as few requests as there are changes.
 //!
-//! Where `deploy` looks at every resource, this looks at the manifests alone. It falls back on the deploy of the part of
-//! the graph when there is no bucket of ours yet. What is up to date takes no lease.
+//! Where `deploy` looks at every resource, this looks at the manifests alone. It falls back on the deploy of
+//! the part of the graph when there is no bucket of ours yet. What is up to date takes no lease.
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -163,8 +163,8 @@ async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Op
     Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))
 }
 
-/// Reads what has to be compared: the files of sets that have something in the bucket. The others are read only once,
-/// while they are sent.
+/// Reads what has to be compared: the files of sets that have something in the bucket. The others are read
+/// only once, while they are sent.
 fn read_files(session: &mut Session, sets: &[Set], ui: &Ui) -> Result<(), Failure> {
     /// From here on, reading takes long enough to say so.
     const MUCH: u64 = 2_000_000_000;

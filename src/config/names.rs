@@ -95,8 +95,8 @@ impl JsonSchema for Name {
     }
 }
 
-/// The name of a data set, which is a channel of SageMaker's: letters, digits, `.`, `_` and `-`, with their case, because
-/// scripts read `SM_CHANNEL_TRAIN_DATA`
+/// The name of a data set, which is a channel of SageMaker's: letters, digits, `.`, `_` and `-`, with their
+/// case, because scripts read `SM_CHANNEL_TRAIN_DATA`
 /// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Channel.html>).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ChannelName(String);

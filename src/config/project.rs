@@ -46,8 +46,9 @@ impl Config {
         if problems.has_errors() { Err(problems) } else { Ok(config) }
     }
 
-    /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name. A `[project]`
-    /// that cannot be read is stood in for, so that the problems of the sections can be told in the same breath.
+    /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name. A
+    /// `[project]` that cannot be read is stood in for, so that the problems of the sections can be told in
+    /// the same breath.
     pub fn read(document: &Document, environment: &str, sections: &[&'static str]) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::default();
         if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {

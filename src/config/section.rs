@@ -12,8 +12,8 @@ use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 pub struct NoSection {}
 
 /// Reads `value` as `T`. serde stops at the first problem, so the offending leaf is taken out and the rest is
-/// read again until nothing new is found. With problems, gives what is left without the items that have one, so that
-/// the others can be looked at too.
+/// read again until nothing new is found. With problems, gives what is left without the items that have one,
+/// so that the others can be looked at too.
 pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Diagnostics) -> Option<T> {
     let mut value = whole.clone();
     let mut removed: Vec<KeyPath> = Vec::new();
@@ -49,7 +49,8 @@ pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Dia
     }
 }
 
-/// Where double brackets were written: nothing in the file is a list of tables, but for values of hyperparameters.
+/// Where double brackets were written: nothing in the file is a list of tables, but for values of
+/// hyperparameters.
 fn list_of_tables(value: &Value) -> Option<KeyPath> {
     match value {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {

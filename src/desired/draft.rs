@@ -84,7 +84,8 @@ impl<'a> Draft<'a> {
         self.nodes.get(*place)
     }
 
-    /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it is missing.
+    /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it
+    /// is missing.
     pub fn find(&mut self, kinds: &[KindName], name: &str, section: &str, at: KeyPath) -> Option<Node> {
         if let Some(node) = kinds.iter().find_map(|kind| self.node(*kind, name)) {
             return Some(node.clone());
@@ -143,7 +144,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Data inside a source would be packed into each archive, and every change of it would be a change of the code.
+    /// Data inside a source would be packed into each archive, and every change of it would be a change of
+    /// the code.
     fn warn_of_data(&mut self, code: &Path, tree: &Tree, at: &KeyPath) {
         let plain = |path: &Path| path.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
         let inputs = self.inputs;

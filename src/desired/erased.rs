@@ -33,7 +33,8 @@ pub trait AnyKind: Send + Sync {
     fn actions(&self) -> &'static [&'static str];
 }
 
-/// Specs and observations are written and read by the same build, so they always fit (contract test `round_trip`).
+/// Specs and observations are written and read by the same build, so they always fit (contract test
+/// `round_trip`).
 pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> T {
     T::deserialize(value).expect("written by the same type")
 }

@@ -21,8 +21,8 @@ pub trait Kind: Send + Sync + 'static {
     const PART_OF: Option<KindName> = None;
     /// Its content is in its name (docs/decisions/0003): a change makes a new one beside the old.
     const FINGERPRINTED: bool = false;
-    /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs then look
-    /// only at that. A resource of another kind is taken over only when it is already as wanted.
+    /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs
+    /// then look only at that. A resource of another kind is taken over only when it is already as wanted.
     const ADOPTABLE: bool = false;
 
     /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
@@ -45,12 +45,14 @@ pub trait Kind: Send + Sync + 'static {
     /// Adds what the section asks for, of this kind and of inner kinds, and reports what is wrong with it.
     fn desired(_section: &Self::Section, _draft: &mut Draft<'_>) {}
 
-    /// Which of the section's keys are sent as which members, so that AWS's models can be held against their values.
+    /// Which of the section's keys are sent as which members, so that AWS's models can be held against their
+    /// values.
     fn bound() -> &'static [Bound] {
         &[]
     }
 
-    /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as `seen`.
+    /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as
+    /// `seen`.
     fn diff(want: &Self::Spec, seen: &Self::Seen) -> Vec<FieldChange>;
 
     /// For a fingerprinted kind, whose name says that it was right: what of it is not there any more.
@@ -63,8 +65,8 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
-    /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind it is
-    /// adopted without being asked for.
+    /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind
+    /// it is adopted without being asked for.
     fn made_by_aws(_seen: &Self::Seen) -> bool {
         false
     }
@@ -83,7 +85,8 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
-    /// The IAM actions its verbs need, for the least-privilege policy of the deployer and for the contract tests.
+    /// The IAM actions its verbs need, for the least-privilege policy of the deployer and for the contract
+    /// tests.
     fn iam_actions() -> &'static [&'static str];
 
     /// The id of one of its resources.

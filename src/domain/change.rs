@@ -95,7 +95,8 @@ impl Changes {
         self
     }
 
-    /// Adds one change per key that differs, under `path.key`. Fingerprinted kinds only, so they need a new one.
+    /// Adds one change per key that differs, under `path.key`. Fingerprinted kinds only, so they need a new
+    /// one.
     pub fn map_field(
         mut self,
         path: &str,

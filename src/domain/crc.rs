@@ -10,7 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use crc_fast::{CrcAlgorithm, Digest, checksum, checksum_combine};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The checksum of a whole file. Shown as in the header `x-amz-checksum-crc64nvme`: base64 of eight bytes, big-endian.
+/// The checksum of a whole file. Shown as in the header `x-amz-checksum-crc64nvme`: base64 of eight bytes,
+/// big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Crc64(u64);
 
@@ -91,7 +92,8 @@ impl<'de> Deserialize<'de> for Crc64 {
 mod tests {
     use super::*;
 
-    /// The check value of the CRC catalogue: https://reveng.sourceforge.io/crc-catalogue/all.htm (CRC-64/NVME).
+    /// The check value of the CRC catalogue: https://reveng.sourceforge.io/crc-catalogue/all.htm
+    /// (CRC-64/NVME).
     #[test]
     fn the_catalogues_check_value() {
         assert_eq!(Crc64::of(b"123456789"), Crc64(0xae8b_1486_0a79_9888));

@@ -13,7 +13,8 @@ pub enum Severity {
     Error,
 }
 
-/// A place in the config by its keys (`endpoint.breeds.instance_type`); the document knows its line and column.
+/// A place in the config by its keys (`endpoint.breeds.instance_type`); the document knows its line and
+/// column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPath(pub Vec<String>);
 

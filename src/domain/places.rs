@@ -7,8 +7,8 @@ pub fn records(kind: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     DATA.lines().map(|line| line.split('\t').collect::<Vec<_>>()).filter(move |fields| fields[0] == kind)
 }
 
-/// The partition of a region (`aws`, `aws-cn` …) and the suffix of its host names. A region that is not listed belongs
-/// where its name begins as others there do.
+/// The partition of a region (`aws`, `aws-cn` …) and the suffix of its host names. A region that is not
+/// listed belongs where its name begins as others there do.
 pub fn partition(region: &str) -> (&'static str, &'static str) {
     let partitions: Vec<Vec<&str>> = records("p").collect();
     let listed = records("r").find(|fields| fields[1] == region).map(|fields| fields[2]);

@@ -1,10 +1,11 @@
 //! Text from outside, made fit to be shown: names, tags, messages and files are anybody's words.
 //!
-//! A terminal obeys control characters (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>),
-//! readers are misled by characters that turn text around or cannot be seen (<https://trojansource.codes>), and what runs
-//! a pipeline obeys lines that begin with `::` or hold `##[`
-//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>). None of it survives here, and
-//! all of it stays visible: `\u{1b}[31m`.
+//! A terminal obeys control characters
+//! (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>), readers are misled
+//! by characters that turn text around or cannot be seen (<https://trojansource.codes>), and what runs a
+//! pipeline obeys lines that begin with `::` or hold `##[`
+//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>). None of it survives
+//! here, and all of it stays visible: `\u{1b}[31m`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -75,7 +76,8 @@ fn clean(text: &str, in_lines: bool) -> Cow<'_, str> {
     shown.into()
 }
 
-/// `::error::` at the start of a line (blanks before it do not matter), and `##[error]` or `##vso[…]` anywhere.
+/// `::error::` at the start of a line (blanks before it do not matter), and `##[error]` or `##vso[…]`
+/// anywhere.
 fn is_command(line: &str) -> bool {
     line.trim_start().starts_with("::") || first_old_command(line).is_some()
 }

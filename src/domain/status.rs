@@ -11,7 +11,8 @@ pub enum Phase {
     Busy,
     /// It will not become ready by itself.
     Failed,
-    /// It is on its way out, or only what hung on it is left: nothing to build on. Its name is free when it is gone.
+    /// It is on its way out, or only what hung on it is left: nothing to build on. Its name is free when it
+    /// is gone.
     Leaving,
     /// Switched off on purpose (a stopped notebook): complete, and costs less.
     Stopped,

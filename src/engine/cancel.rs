@@ -1,5 +1,6 @@
-//! How a run ends early: Ctrl-C, SIGTERM and `--timeout`, in stages. The first stage starts nothing new, drops waits and
-//! looks, and lets calls in flight finish; the second, a moment later or at the second signal, drops those too.
+//! How a run ends early: Ctrl-C, SIGTERM and `--timeout`, in stages. The first stage starts nothing new,
+//! drops waits and looks, and lets calls in flight finish; the second, a moment later or at the second
+//! signal, drops those too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -114,8 +115,8 @@ impl Cancel {
         self.shared.committed.load(Ordering::SeqCst)
     }
 
-    /// Waits until a command that does not end by itself has to be left: at once while it changes nothing, else when
-    /// it had its time to tidy up.
+    /// Waits until a command that does not end by itself has to be left: at once while it changes nothing,
+    /// else when it had its time to tidy up.
     pub async fn cut(&self) -> Cause {
         self.drain.cancelled().await;
         if self.is_committed() {

@@ -77,13 +77,14 @@ impl OpCx<'_> {
         self.scope.adopted_tags(&self.target)
     }
 
-    /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the search.
+    /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the
+    /// search.
     pub fn may_be_ours(&self, physical: &str) -> bool {
         physical.starts_with(&self.scope.prefix())
     }
 
-    /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of AWS's
-    /// own waiter; what does not show has a limit of its own.
+    /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of
+    /// AWS's own waiter; what does not show has a limit of its own.
     pub async fn wait<T, F, Fut>(
         &self,
         what: &'static str,
@@ -179,8 +180,8 @@ impl OpCx<'_> {
         }
     }
 
-    /// Repeats a call while a role or profile made a moment ago has not reached the service yet: up to two minutes,
-    /// after which the same words mean a real problem.
+    /// Repeats a call while a role or profile made a moment ago has not reached the service yet: up to two
+    /// minutes, after which the same words mean a real problem.
     pub async fn retry_new_role<T, F, Fut>(&self, action: &'static str, call: F) -> OpResult<T>
     where
         F: FnMut() -> Fut,

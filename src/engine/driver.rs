@@ -19,10 +19,11 @@ impl Found {
     }
 }
 
-/// The verbs of a kind. Each is idempotent: running it twice, or after a run that was killed half-way, is success.
+/// The verbs of a kind. Each is idempotent: running it twice, or after a run that was killed half-way, is
+/// success.
 pub trait Driver: Kind {
-    /// Everything of this kind that belongs to the project and environment, wanted or not; by name prefix, path or
-    /// tag, in as many pages as AWS has. Kinds whose resources go with another one's return nothing.
+    /// Everything of this kind that belongs to the project and environment, wanted or not; by name prefix,
+    /// path or tag, in as many pages as AWS has. Kinds whose resources go with another one's return nothing.
     fn owned(&self, cx: &OpCx<'_>) -> impl Future<Output = OpResult<Vec<Found>>> + Send;
 
     /// `None` when AWS says that it is not there. All calls of one look go out at the same time.
@@ -39,7 +40,8 @@ pub trait Driver: Kind {
         spec: &Self::Spec,
     ) -> impl Future<Output = OpResult<()>> + Send;
 
-    /// Brings what is there to `spec`. `changes` has a [`crate::domain::Needs::Wait`] when AWS is still making it.
+    /// Brings what is there to `spec`. `changes` has a [`crate::domain::Needs::Wait`] when AWS is still
+    /// making it.
     fn update(
         &self,
         cx: &OpCx<'_>,
@@ -58,8 +60,8 @@ pub trait Driver: Kind {
         std::future::ready(Ok(None))
     }
 
-    /// Deletes it and whatever hangs on it. What hangs on it goes first, so that a killed delete finds the rest again.
-    /// The engine awaits the end ([`super::gone`]).
+    /// Deletes it and whatever hangs on it. What hangs on it goes first, so that a killed delete finds the
+    /// rest again. The engine awaits the end ([`super::gone`]).
     fn delete(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 
     /// Deletes it with what others put into it (`destroy --adopted`).
@@ -73,7 +75,7 @@ pub trait Driver: Kind {
         std::future::ready(Err(OpError::new("release", OpErrorKind::Unexpected, message)))
     }
 
-    /// Puts our tags on a resource that was there before (`--adopt`); on one of an adoptable kind, also the tag that
-    /// says so.
+    /// Puts our tags on a resource that was there before (`--adopt`); on one of an adoptable kind, also the
+    /// tag that says so.
     fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 }

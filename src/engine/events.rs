@@ -1,4 +1,5 @@
-//! What happens, as data. The engine sends events and never prints; terminal and JSON are two readers of them.
+//! What happens, as data. The engine sends events and never prints; terminal and JSON are two readers of
+//! them.
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use crate::domain::{KindName, Owner, ResourceId, Scope};
 use crate::engine::Registry;
 use crate::plan::{Leftover, Look, Mode, Observed};
 
-/// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier generation of
-/// what is absent, to be able to say why a new one is made.
+/// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
+/// generation of what is absent, to be able to say why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Result<Observed, OpError> {
     let cx = |target: &ResourceId| OpCx { world, step: 0, target: target.clone() };
     let looks = of_each_kind(
@@ -121,11 +121,13 @@ pub async fn count(
     Ok(())
 }
 
-/// Looks of one kind that are under way at the same time: a project of hundreds of endpoints must not hold thousands of
-/// requests in memory. Kinds do not wait for each other, so that what asks a slow service holds up no other.
+/// Looks of one kind that are under way at the same time: a project of hundreds of endpoints must not hold
+/// thousands of requests in memory. Kinds do not wait for each other, so that what asks a slow service holds
+/// up no other.
 const AT_ONCE: usize = 16;
 
-/// Does something with each of `items`, a few of each kind at a time; the results are in the order of the items.
+/// Does something with each of `items`, a few of each kind at a time; the results are in the order of the
+/// items.
 async fn of_each_kind<I, T>(
     items: &[I],
     kind: impl Fn(&I) -> KindName,

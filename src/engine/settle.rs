@@ -1,4 +1,5 @@
-//! What takes long about names: a new thing does not show at once, and an old one is in the way until it is gone.
+//! What takes long about names: a new thing does not show at once, and an old one is in the way until it is
+//! gone.
 
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use crate::domain::{Owner, Phase};
 const LEAVING: Duration = Duration::from_secs(3600);
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Makes the resource by `call`. That the name is taken is success when ours has it: a killed run is being repeated.
-/// One that AWS is still deleting is not: it is awaited, and the call repeated. So is one that does not show, because
-/// it may have gone or come a moment ago.
+/// Makes the resource by `call`. That the name is taken is success when ours has it: a killed run is being
+/// repeated. One that AWS is still deleting is not: it is awaited, and the call repeated. So is one that does
+/// not show, because it may have gone or come a moment ago.
 pub async fn make<D, F, Fut>(
     driver: &D,
     cx: &OpCx<'_>,

@@ -1,5 +1,5 @@
-//! What of a statement is decided by who calls, and when: the same policy on two roles may read differently, and one
-//! that ended last year gives nothing today.
+//! What of a statement is decided by who calls, and when: the same policy on two roles may read differently,
+//! and one that ended last year gives nothing today.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 
 use std::sync::Arc;
@@ -37,8 +37,8 @@ pub fn depends(statement: &Statement) -> bool {
 }
 
 impl Caller<'_> {
-    /// The statement as it reads for this caller, without the conditions that always hold for it. `None` when one of
-    /// them never does.
+    /// The statement as it reads for this caller, without the conditions that always hold for it. `None` when
+    /// one of them never does.
     pub fn read(&self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
         if contradiction(&statement.conditions).is_some() {
             return None;

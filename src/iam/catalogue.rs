@@ -156,8 +156,8 @@ impl Catalogue {
         &self.date
     }
 
-    /// Whether AWS had a managed policy of this ARN on that day. The list is of the partition `aws`; others have
-    /// the same policies under their own name.
+    /// Whether AWS had a managed policy of this ARN on that day. The list is of the partition `aws`; others
+    /// have the same policies under their own name.
     pub fn has_managed_policy(&self, arn: &str) -> bool {
         self.managed.contains(arn) || self.managed.contains(&*in_partition_aws(arn))
     }

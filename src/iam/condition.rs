@@ -11,7 +11,8 @@ use crate::policy::{Condition, Statement};
 pub enum Hold {
     /// No condition, or one that everybody can meet.
     Void,
-    /// Met in normal use: a region, TLS, the own account, a tag that the caller chooses. Treated as no condition, but noted.
+    /// Met in normal use: a region, TLS, the own account, a tag that the caller chooses. Treated as no
+    /// condition, but noted.
     Weak,
     /// Could not be decided: an unknown operator or key. Treated as strong, and reported as IAM902.
     Unknown,
@@ -126,7 +127,8 @@ enum Fact {
     Unknown,
 }
 
-/// Global keys, lower case. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+/// Global keys, lower case.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 const GLOBAL: &[(&str, Fact)] = &[
     ("aws:requestedregion", Fact::Ambient),
     ("aws:securetransport", Fact::Ambient),
@@ -295,7 +297,8 @@ fn everywhere(arn: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
-/// Whether whoever calls can see to it that a condition does not hold: a Deny under it denies nothing to them.
+/// Whether whoever calls can see to it that a condition does not hold: a Deny under it denies nothing to
+/// them.
 pub fn is_avoidable(condition: &Condition) -> bool {
     let key = condition.key.to_ascii_lowercase();
     let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime"].contains(&key.as_str());

@@ -1,5 +1,5 @@
-//! May a role do one action to one resource? Decided statement by statement, where the sets of `effective` speak of all
-//! resources at once.
+//! May a role do one action to one resource? Decided statement by statement, where the sets of `effective`
+//! speak of all resources at once.
 
 use crate::condition::{self, Reading};
 use crate::effective::{Ceiling, Effective};
@@ -33,7 +33,8 @@ impl Decision {
 }
 
 impl Effective {
-    /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without resources)?
+    /// May the role do `action` (`service:Name`) to `resource` (an ARN, or `*` for actions without
+    /// resources)?
     pub fn decide(&self, action: &str, resource: &str) -> Decision {
         self.decide_for(action, resource, None)
     }

@@ -1,5 +1,5 @@
-//! What all policies of somebody allow together, minus Deny, within the boundary, with every condition weighed.
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+//! What all policies of somebody allow together, minus Deny, within the boundary, with every condition
+//! weighed. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
 use std::rc::Rc;
 
@@ -99,7 +99,8 @@ impl Effective {
         Self { allows, denies, ceiling, void, unreadable, identity, open, held, some }
     }
 
-    /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a service.
+    /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a
+    /// service.
     pub fn allows_at_times(&self, action: ActionId) -> bool {
         let at_times = |s: &&Sourced| {
             s.grant.unlimited.contains(action) && condition::is_circumstance(&s.grant.statement)
@@ -112,7 +113,8 @@ impl Effective {
         self.allows.iter().filter(move |s| s.grant.actions.contains(action))
     }
 
-    /// The statements that give an action on all resources first, then the others; one line each, at most `most`.
+    /// The statements that give an action on all resources first, then the others; one line each, at most
+    /// `most`.
     pub fn evidence(&self, catalogue: &Catalogue, action: ActionId, most: usize) -> Vec<String> {
         let mut found: Vec<&Sourced> = self.allowing(action).collect();
         found.sort_by_key(|s| (!s.grant.unlimited.contains(action), !s.grant.hold.is_open()));

@@ -1,5 +1,5 @@
-//! Equality. AWS gives documents back in a form of its own: lists in another order, a list of one item as the item,
-//! account ids as ARNs.
+//! Equality. AWS gives documents back in a form of its own: lists in another order, a list of one item as the
+//! item, account ids as ARNs.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! One document, compiled: what each statement names of AWS's actions, and how much its conditions hold it back.
+//! One document, compiled: what each statement names of AWS's actions, and how much its conditions hold it
+//! back.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -50,8 +51,8 @@ impl Grant {
         self.statement.resources.as_ref().is_some_and(|scope| scope.covers(resource, pattern::matches))
     }
 
-    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only several
-    /// of them cover together is not seen.
+    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only
+    /// several of them cover together is not seen.
     pub fn covers(&self, other: &Self) -> bool {
         let conditions = &self.statement.conditions;
         let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));

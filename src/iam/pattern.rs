@@ -16,7 +16,8 @@ pub fn is_wild(pattern: &str) -> bool {
     pattern.bytes().any(|b| b == b'*' || b == b'?')
 }
 
-/// Whether the pattern is nothing but wildcards, so that it matches everything; `?*` leaves out only the empty text.
+/// Whether the pattern is nothing but wildcards, so that it matches everything; `?*` leaves out only the
+/// empty text.
 pub fn is_everything(pattern: &str) -> bool {
     let questions = pattern.bytes().filter(|b| *b == b'?').count();
     pattern.contains('*') && questions < 3 && pattern.bytes().all(|b| b == b'*' || b == b'?')

@@ -101,8 +101,8 @@ impl<'de> Deserialize<'de> for Document {
     }
 }
 
-/// No document that IAM was given is longer, whatever its quotas: what is says nothing of an account, and would be judged
-/// for minutes. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html>
+/// No document that IAM was given is longer, whatever its quotas: what is says nothing of an account, and
+/// would be judged for minutes. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html>
 const LONGEST: usize = 131_072;
 
 /// A policy document.

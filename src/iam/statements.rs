@@ -1,4 +1,5 @@
-//! One statement in somebody else's document. A statement is known by its `Sid`; all others are left as they are.
+//! One statement in somebody else's document. A statement is known by its `Sid`; all others are left as they
+//! are.
 
 use serde_json::{Value, json};
 

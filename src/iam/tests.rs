@@ -1,5 +1,5 @@
-//! Policies compare as AWS means them: whatever form a document comes back in is the same, and whatever changes its
-//! meaning is not.
+//! Policies compare as AWS means them: whatever form a document comes back in is the same, and whatever
+//! changes its meaning is not.
 
 use crate::{has, same, with, without};
 use proptest::prelude::*;

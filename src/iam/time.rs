@@ -64,7 +64,8 @@ fn offset(zone: &str) -> Option<i64> {
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar (H. Hinnant, `chrono`-Compatible Low-Level Date Algorithms).
+/// Days since 1970-01-01 in the Gregorian calendar (H. Hinnant, `chrono`-Compatible Low-Level Date
+/// Algorithms).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

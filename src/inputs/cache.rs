@@ -1,8 +1,8 @@
 //! The checksums of files that did not change since they were read: one file per folder of data.
 //!
-//! An entry counts only when size, both times and the inode are still the same (git's and rsync's quick check), and
-//! when the file was older than the look that wrote it: a write in the same tick of the clock leaves no trace in the
-//! times (git's "racy" rule, <https://git-scm.com/docs/racy-git>).
+//! An entry counts only when size, both times and the inode are still the same (git's and rsync's quick
+//! check), and when the file was older than the look that wrote it: a write in the same tick of the clock
+//! leaves no trace in the times (git's "racy" rule, <https://git-scm.com/docs/racy-git>).
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Write};

@@ -112,8 +112,8 @@ fn read_crc(path: &Path, buffer: &mut [u8]) -> io::Result<(Stamp, Crc64)> {
     Err(restless())
 }
 
-/// Appends the bytes of a file, and tells the stamp that it had from the first byte to the last. `None`: there are more
-/// than `most`.
+/// Appends the bytes of a file, and tells the stamp that it had from the first byte to the last. `None`:
+/// there are more than `most`.
 pub fn read_whole(path: &Path, most: u64, content: &mut Vec<u8>) -> io::Result<Option<Stamp>> {
     let start = content.len();
     for _ in 0..PATIENCE {

@@ -30,8 +30,8 @@ pub struct Source {
 pub enum UseAs {
     /// Packed into an archive: contents are kept, `.gitignore` is honored, caches are left out.
     Code,
-    /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders usually
-    /// are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
+    /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders
+    /// usually are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
     Data { include: Vec<String>, exclude: Vec<String> },
 }
 

@@ -1,5 +1,5 @@
-//! The files that opsctl wrote where the user wanted them: a pulled model, a saved plan. A folder of code or data is the
-//! same with and without them, as long as nobody else changes them.
+//! The files that opsctl wrote where the user wanted them: a pulled model, a saved plan. A folder of code or
+//! data is the same with and without them, as long as nobody else changes them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ pub(super) fn is_ours(known: &Stamp, now: &Stamp) -> bool {
     (known.size, known.modified, known.inode) == (now.size, now.modified, now.inode)
 }
 
-/// Notes a file that was written for the user, so that it becomes no part of a source. `folder` is the config's.
+/// Notes a file that was written for the user, so that it becomes no part of a source. `folder` is the
+/// config's.
 pub fn note_written(folder: &Path, file: &Path) {
     let note = || -> std::io::Result<()> {
         let record = record(folder);

@@ -231,7 +231,8 @@ impl Held<'_> {
         Some((text, help))
     }
 
-    /// What is wrong with a text, and what to do. The text itself is not repeated: it may be an environment's value.
+    /// What is wrong with a text, and what to do. The text itself is not repeated: it may be an environment's
+    /// value.
     fn text(&self, text: &str, what: &str) -> Option<(String, String)> {
         let (length, service) = (text.chars().count(), self.service);
         let count = i64::try_from(length).unwrap_or(i64::MAX);
@@ -298,7 +299,8 @@ pub(crate) fn did_you_mean(text: &str, known: &[String]) -> String {
     if let Some(exact) = known.iter().find(|value| **value == bare || **value == with) {
         return format!("write \"{exact}\"");
     }
-    // What shares the family or the first letters comes first; a misspelling of the family is found by likeness alone.
+    // What shares the family or the first letters comes first; a misspelling of the family is found by
+    // likeness alone.
     let family = text.rsplit_once('.').map_or(text, |(family, _)| family);
     let likeness = |value: &&String| {
         let same_family = value.rsplit_once('.').is_some_and(|(f, _)| f == family);

@@ -21,8 +21,8 @@ pub const LIMITS: &[Limit] = &[
     // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html)
     limit("sagemaker:CreateTrainingJob.StoppingCondition.MaxRuntimeInSeconds", Some(1), Some(28 * 86_400)),
     limit("sagemaker:CreateTrainingJob.StoppingCondition.MaxWaitTimeInSeconds", Some(1), Some(28 * 86_400)),
-    // 0 instances are for heterogeneous clusters (InstanceGroups), a volume of 0 for instances with their own disks;
-    // a gp2 volume has at most 16 TiB
+    // 0 instances are for heterogeneous clusters (InstanceGroups), a volume of 0 for instances with their own
+    // disks; a gp2 volume has at most 16 TiB
     // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html).
     limit("sagemaker:CreateTrainingJob.ResourceConfig.InstanceCount", Some(1), None),
     limit("sagemaker:CreateTrainingJob.ResourceConfig.VolumeSizeInGB", Some(1), Some(16_384)),

@@ -1,7 +1,8 @@
-//! What AWS's published models allow, held against what a config will send: a refusal in the file, not in mid-deploy.
+//! What AWS's published models allow, held against what a config will send: a refusal in the file, not in
+//! mid-deploy.
 //!
-//! `data/build.py` takes the shapes of the members that the drivers send from botocore; a kind binds its keys to them
-//! ([`Bound`]); [`check`] reports what AWS would refuse at the key's place. Pure.
+//! `data/build.py` takes the shapes of the members that the drivers send from botocore; a kind binds its keys
+//! to them ([`Bound`]); [`check`] reports what AWS would refuse at the key's place. Pure.
 
 mod bound;
 mod hard;

@@ -25,8 +25,8 @@ pub fn registry(region: &str) -> Option<&'static str> {
     records("a").find(|fields| fields[1] == region).map(|fields| fields[2])
 }
 
-/// Whether an instance type, with or without `ml.`, has a GPU that CUDA knows. `None` for families that are not listed
-/// among AWS's types at all, and for those with other accelerators.
+/// Whether an instance type, with or without `ml.`, has a GPU that CUDA knows. `None` for families that are
+/// not listed among AWS's types at all, and for those with other accelerators.
 pub fn has_gpu(instance_type: &str) -> Option<bool> {
     let family = instance_type.strip_prefix("ml.").unwrap_or(instance_type).split('.').next()?;
     if records("g").any(|fields| fields[1] == family) {

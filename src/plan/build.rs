@@ -218,8 +218,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What was trained and is gone is trained again, but only if somebody needs it now: a model that has its own
-    /// archive serves without.
+    /// What was trained and is gone is trained again, but only if somebody needs it now: a model that has its
+    /// own archive serves without.
     fn make_lost_outputs(&self, decisions: &mut BTreeMap<&'a ResourceId, Decision>) {
         for node in &self.want.nodes {
             let Look::Present(seen) = self.look(&node.id) else { continue };
@@ -240,8 +240,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Parts that left the config stand in the way of a whole that must be without them. They go, pruned or not:
-    /// nobody wants them, and AWS refuses the update until they are gone.
+    /// Parts that left the config stand in the way of a whole that must be without them. They go, pruned or
+    /// not: nobody wants them, and AWS refuses the update until they are gone.
     fn detach_leftovers(&mut self, decisions: &BTreeMap<&ResourceId, Decision>) {
         for node in &self.want.nodes {
             if decisions.get(&node.id).is_some_and(Decision::detaches) {
@@ -449,9 +449,9 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether what is not ours may be used by this project; else what to say, and what to do about it. Only kinds into
-/// which ours can be put beside what is there are adopted. Anything else is taken over if it is already as the config
-/// says, and never overwritten.
+/// Whether what is not ours may be used by this project; else what to say, and what to do about it. Only
+/// kinds into which ours can be put beside what is there are adopted. Anything else is taken over if it is
+/// already as the config says, and never overwritten.
 fn may_adopt(
     kind: &dyn AnyKind,
     node: &Node,

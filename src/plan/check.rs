@@ -1,5 +1,5 @@
-//! The independent checker: knows nothing of how the planner works, only what no plan may do. It runs in every
-//! planner test and before every execute.
+//! The independent checker: knows nothing of how the planner works, only what no plan may do. It runs in
+//! every planner test and before every execute.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,8 @@ pub fn check(
     wrong
 }
 
-/// A whole that is deleted, or changed as it may not be under its parts (`Needs::Detach`), while one is still there.
+/// A whole that is deleted, or changed as it may not be under its parts (`Needs::Detach`), while one is still
+/// there.
 fn under_parts(
     plan: &Plan,
     want: &Desired,
@@ -126,7 +127,8 @@ impl<'p> Steps<'p> {
     }
 }
 
-/// For each step, all steps that have ended before it starts: a row of bits, since in a large plan each may wait for all.
+/// For each step, all steps that have ended before it starts: a row of bits, since in a large plan each may
+/// wait for all.
 struct Before(Vec<Vec<u64>>);
 
 impl Before {

@@ -29,8 +29,8 @@ pub enum Op {
     Delete,
     /// Takes out of somebody else's resource what opsctl put into it, tags included, and leaves the rest.
     Release,
-    /// Deletes it with all that lies in it, whoever made it: only with `destroy --adopted`. The tally is of what others
-    /// put there, so that a plan says how much was agreed to.
+    /// Deletes it with all that lies in it, whoever made it: only with `destroy --adopted`. The tally is of
+    /// what others put there, so that a plan says how much was agreed to.
     DeleteWhole {
         others: Tally,
     },

@@ -81,7 +81,8 @@ struct Running {
 }
 
 impl Terminal {
-    /// `bars` has the live lines; what `err` writes goes above them. `place` says where the run goes: the sandbox, or an account and a region.
+    /// `bars` has the live lines; what `err` writes goes above them. `place` says where the run goes: the
+    /// sandbox, or an account and a region.
     pub fn new(err: Sink, styles: Styles, bars: Option<MultiProgress>, place: &str) -> Self {
         Self { err, styles, bars, running: BTreeMap::new(), total: 0, done: 0, place: place.to_owned() }
     }

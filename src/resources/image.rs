@@ -89,7 +89,8 @@ struct Uri<'i> {
 }
 
 impl<'i> Uri<'i> {
-    /// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html, the dual-stack and FIPS hosts included.
+    /// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html, the dual-stack and FIPS hosts
+    /// included.
     fn parse(image: &'i str) -> Option<Self> {
         let (registry, rest) = image.split_once('/')?;
         let (account, host) = registry.split_once('.')?;
@@ -139,8 +140,9 @@ fn by_name(image: &str, purpose: Purpose, gpu: bool, scope: &Scope) -> Result<St
 
 type Version = (u32, u32);
 
-/// AWS's images whose toolkit hands the arguments to a shell without quotes, so that text with spaces arrives in
-/// pieces (https://github.com/aws/sagemaker-training-toolkit/issues/128): repository, first and last version.
+/// AWS's images whose toolkit hands the arguments to a shell without quotes, so that text with spaces arrives
+/// in pieces (https://github.com/aws/sagemaker-training-toolkit/issues/128): repository, first and last
+/// version.
 const UNQUOTED: &[(&str, Version, Version)] =
     &[("/pytorch-training:", (1, 9), (1, 11)), ("/tensorflow-training:", (2, 4), (2, 8))];
 

@@ -1,12 +1,26 @@
-//! Every kind of resource, one folder each, registered by one line here and one in [`crate::domain::KindName`].
+//! Every kind of resource, one folder each, registered by one line here and one in
+//! [`crate::domain::KindName`].
 //!
-//! `spec.rs` is the pure half of a kind (what the config says, what differs), `aws.rs` the verbs. The order of
-//! registration is the order of dependency: a kind refers only to kinds above it.
+//! `spec.rs` is the pure half of a kind (what the config says, what differs), `aws.rs` the verbs. The order
+//! of registration is the order of dependency: a kind refers only to kinds above it.
 
+pub mod autoscaling;
+pub mod bucket;
+pub mod concurrency;
+pub mod data;
+pub mod endpoint;
+pub mod endpoint_config;
+pub mod function;
 pub mod image;
+pub mod instance;
+pub mod log_group;
+pub mod model;
+pub mod notebook;
+pub mod role;
 #[cfg(feature = "sdk")]
 mod sagemaker;
 mod schema;
+pub mod training;
 
 use crate::desired::AnyKind;
 use crate::domain::KindName;
@@ -17,8 +31,6 @@ pub use schema::schema;
 
 macro_rules! kinds {
     ($($folder:ident::$variant:ident)*) => {
-        $(pub mod $folder;)*
-
         /// The pure halves, in order of dependency.
         pub fn kinds() -> Vec<Box<dyn AnyKind>> {
             const { same_order(&[$(KindName::$variant),*]) };

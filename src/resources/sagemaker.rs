@@ -29,8 +29,8 @@ async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
     Ok(tags)
 }
 
-/// What is there, and its tags, asked for at the same time. When it is not there, what became of the question for
-/// its tags does not matter.
+/// What is there, and its tags, asked for at the same time. When it is not there, what became of the question
+/// for its tags does not matter.
 pub async fn with_tags<T>(
     cx: &OpCx<'_>,
     resource: &str,

@@ -1,5 +1,5 @@
-//! One run, from the first look to the last: plan, lease, plan again, execute, look again. What each part finds is
-//! typed; the words are the command line's.
+//! One run, from the first look to the last: plan, lease, plan again, execute, look again. What each part
+//! finds is typed; the words are the command line's.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,9 +78,9 @@ impl Run<'_> {
         }
     }
 
-    /// Takes the lease for a plan that has something to do. Where the plan makes the bucket that it lies in, that is
-    /// made first, empty, and nothing else: of two first deploys one wins. `None`: there is no bucket, so nobody can
-    /// deploy without making it.
+    /// Takes the lease for a plan that has something to do. Where the plan makes the bucket that it lies in,
+    /// that is made first, empty, and nothing else: of two first deploys one wins. `None`: there is no
+    /// bucket, so nobody can deploy without making it.
     ///
     /// # Errors
     /// [`OpErrorKind::LeaseHeld`], or what AWS said.
@@ -106,8 +106,8 @@ impl Run<'_> {
         }
     }
 
-    /// Plans once more, under the lease: from here on nobody else changes anything. What was shown to a person, or
-    /// saved, must still be what is done.
+    /// Plans once more, under the lease: from here on nobody else changes anything. What was shown to a
+    /// person, or saved, must still be what is done.
     ///
     /// # Errors
     /// See [`Refusal`].
@@ -141,15 +141,15 @@ impl Run<'_> {
         Ok(again)
     }
 
-    /// Success is re-read: plans once more. Reads may lag behind writes for seconds (Amazon SageMaker and IAM are
-    /// eventually consistent), so a difference must stay for some looks; what has failed will not get better by
-    /// waiting.
+    /// Success is re-read: plans once more. Reads may lag behind writes for seconds (Amazon SageMaker and IAM
+    /// are eventually consistent), so a difference must stay for some looks; what has failed will not get
+    /// better by waiting.
     pub async fn verify(&self, done: &Plan) -> Verified {
         let cx = OpCx { world: self.world, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
         let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
         let last = Mutex::new(Verified::AsWanted);
-        // What comes back by itself is looked at twice: the last lines of a log are written a moment after its writer
-        // is gone, and make its log group anew.
+        // What comes back by itself is looked at twice: the last lines of a log are written a moment after
+        // its writer is gone, and make its log group anew.
         let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
         let looked = cx.wait("everything as configured", every, limit, || async {
             let again = self.delete_again(done).await?;
@@ -183,7 +183,8 @@ impl Run<'_> {
     }
 }
 
-/// The lease for what is done without looking at the bucket first. `None`: there is none of ours, so nothing is deployed.
+/// The lease for what is done without looking at the bucket first. `None`: there is none of ours, so nothing
+/// is deployed.
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
@@ -203,11 +204,14 @@ fn comes_back(step: &Step) -> bool {
     step.target.kind == KindName::LogGroup && step.op.verb() == Verb::Delete
 }
 
-/// How two plans differ in what they do, in a person's words. Order and reasons follow from that; a step that only waits
-/// does nothing.
+/// How two plans differ in what they do, in a person's words. Order and reasons follow from that; a step that
+/// only waits does nothing.
 pub fn differences(first: &Plan, now: &Plan) -> Vec<String> {
     fn steps(plan: &Plan) -> BTreeMap<(&ResourceId, &str), &Op> {
-        let waits = |op: &Op| matches!(op, Op::Update { changes, .. } if changes.iter().all(|c| c.needs == Needs::Wait));
+        let waits = |op: &Op| match op {
+            Op::Update { changes, .. } => changes.iter().all(|c| c.needs == Needs::Wait),
+            _ => false,
+        };
         let doing = plan.steps.iter().filter(|step| !waits(&step.op));
         doing.map(|step| ((&step.target, step.op.verb().as_str()), &step.op)).collect()
     }

@@ -26,7 +26,8 @@ pub struct Call {
     pub region: String,
     pub access_key: Option<String>,
     pub request_id: String,
-    /// An object. Query and URL values are strings: read numbers and flags through [`Call::number`] and [`Call::flag`].
+    /// An object. Query and URL values are strings: read numbers and flags through [`Call::number`] and
+    /// [`Call::flag`].
     pub input: Value,
     pub headers: HeaderMap,
     /// The body as it came, for operations whose payload is not JSON (`Invoke`, `InvokeEndpoint`).
@@ -83,8 +84,8 @@ impl Call {
         self.world.shelf(table, &self.region)
     }
 
-    /// One page of `items` (names and what is shown of them, in the order to be shown), after the one that the
-    /// token in member `token` names. The caller knows its service's code for a token that is not ours.
+    /// One page of `items` (names and what is shown of them, in the order to be shown), after the one that
+    /// the token in member `token` names. The caller knows its service's code for a token that is not ours.
     pub fn page<T>(&self, items: Vec<(String, T)>, token: &str, size: usize) -> Option<Page<T>> {
         let token = self.maybe(token).filter(|token| !token.is_empty());
         match (self.world.short_pages, token) {

@@ -1,8 +1,8 @@
 //! The sandbox's time: the only place that reads it or waits for it.
 //!
 //! Sandbox time runs `speed` times as fast as real time and can be advanced by hand. It never goes back, not
-//! even over a restart: how far it is ahead of real time is kept in a file, because the documents in the store
-//! carry timestamps of sandbox time.
+//! even over a restart: how far it is ahead of real time is kept in a file, because the documents in the
+//! store carry timestamps of sandbox time.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +58,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 const LEAD_STEP: Millis = 1_000;
 
 impl Clock {
-    /// Continues the time of the sandbox in `root`, where its lead over real time is kept in the file `clock`.
+    /// Continues the time of the sandbox in `root`, where its lead over real time is kept in the file
+    /// `clock`.
     pub fn open(root: &Path, speed: f64) -> Self {
         let file = root.join("clock");
         let lead: Millis =
@@ -79,8 +80,8 @@ impl Clock {
         self.at_start.saturating_add(*self.advanced.borrow()).saturating_add(elapsed as Millis).min(LAST)
     }
 
-    /// Sandbox time at real speed: what S3 dates objects and answers by. Clients measure ages by these two, and wait
-    /// for them in their own time, which nothing speeds up.
+    /// Sandbox time at real speed: what S3 dates objects and answers by. Clients measure ages by these two,
+    /// and wait for them in their own time, which nothing speeds up.
     pub fn steady(&self) -> Millis {
         self.at_start + *self.advanced.borrow() + self.started.elapsed().as_millis() as Millis
     }

@@ -36,7 +36,8 @@ impl Fault {
     }
 }
 
-/// The sandbox's own trouble with its files. A disk that is full stays so: its status is one that no SDK retries.
+/// The sandbox's own trouble with its files. A disk that is full stays so: its status is one that no SDK
+/// retries.
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         let causes = with_causes(&error);

@@ -33,7 +33,8 @@ pub struct Rule {
     /// Before the work is done, or after it (the caller does not learn that it was).
     #[serde(default)]
     pub when: When,
-    /// Strike each of those calls with this probability only, decided by the rule, `seed` and the call's number.
+    /// Strike each of those calls with this probability only, decided by the rule, `seed` and the call's
+    /// number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<f64>,
     #[serde(default)]
@@ -233,8 +234,8 @@ pub struct BadRule(String);
 impl FromStr for Rule {
     type Err = BadRule;
 
-    /// `ACTION[=ARGUMENT][-after]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless they are
-    /// named.
+    /// `ACTION[=ARGUMENT][-after]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless
+    /// they are named.
     fn from_str(text: &str) -> Result<Self, BadRule> {
         let bad = |what: &str| BadRule(format!("{what} in '{text}'"));
         let (action, target) = text.split_once('@').ok_or_else(|| bad("no '@'"))?;

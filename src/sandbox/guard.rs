@@ -1,14 +1,15 @@
 //! Who may ask: programs on this machine that mean this sandbox. Never a web page.
 //!
-//! Any page that is open in a browser of this machine can send requests to 127.0.0.1, and DNS lets it give that address
-//! a name of its own. It cannot read the answers, but what it asks would be done: `<img src="http://127.0.0.1:…/?Action=
-//! DeleteRole…">`, or a form that posts itself. Anybody's key opens the sandbox, so the signature protects nothing.
-//! What a page can send is narrow: without a preflight, which nobody answers here, it sends GET, HEAD or POST with one
-//! of three content types and without an `Authorization` header (<https://fetch.spec.whatwg.org/#cors-safelisted-method>,
+//! Any page that is open in a browser of this machine can send requests to 127.0.0.1, and DNS lets it give
+//! that address a name of its own. It cannot read the answers, but what it asks would be done: `<img
+//! src="http://127.0.0.1:…/?Action= DeleteRole…">`, or a form that posts itself. Anybody's key opens the
+//! sandbox, so the signature protects nothing. What a page can send is narrow: without a preflight, which
+//! nobody answers here, it sends GET, HEAD or POST with one of three content types and without an
+//! `Authorization` header (<https://fetch.spec.whatwg.org/#cors-safelisted-method>,
 //! <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>). So:
 //!
-//! 1. `Host` is on loopback, and whatever names where a request comes from (`Origin`, `Referer`, `Sec-Fetch-Site`)
-//!    names this sandbox itself or nothing.
+//! 1. `Host` is on loopback, and whatever names where a request comes from (`Origin`, `Referer`,
+//!    `Sec-Fetch-Site`) names this sandbox itself or nothing.
 //! 2. GET and HEAD only read: [`may_change`].
 //! 3. A browser's POST has to be one that a page cannot send.
 //! 4. A signature in a URL is whole.
@@ -55,8 +56,8 @@ pub fn may_change(method: &Method) -> bool {
     *method != Method::GET && *method != Method::HEAD
 }
 
-/// Refuses an operation that changes something and comes by GET. AWS takes presigned URLs for all of them, and checks
-/// who signed; here nobody does.
+/// Refuses an operation that changes something and comes by GET. AWS takes presigned URLs for all of them,
+/// and checks who signed; here nobody does.
 pub fn check_effect(method: &Method, service: &str, operation: &str) -> Result<(), Fault> {
     if may_change(method) || Effect::of(operation) == Effect::Reads {
         return Ok(());
@@ -66,8 +67,8 @@ pub fn check_effect(method: &Method, service: &str, operation: &str) -> Result<(
     Err(Fault::new(403, "AccessDenied", message))
 }
 
-/// A POST that any page can make a browser send. What a page cannot set is what gives it away: an `Authorization`
-/// header and any other content type need a preflight.
+/// A POST that any page can make a browser send. What a page cannot set is what gives it away: an
+/// `Authorization` header and any other content type need a preflight.
 fn is_a_browsers(headers: &HeaderMap) -> bool {
     let content_type = text(headers, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     let kind = content_type.split(';').next().unwrap_or_default().trim();
@@ -116,7 +117,8 @@ fn origin_host(origin: &str) -> Option<&str> {
     rest.split(['/', '?', '#']).next()
 }
 
-/// `127.0.0.1:80`, `[::1]`, `localhost`, and `bucket.localhost`, which resolvers keep on this machine (RFC 6761).
+/// `127.0.0.1:80`, `[::1]`, `localhost`, and `bucket.localhost`, which resolvers keep on this machine (RFC
+/// 6761).
 fn names_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

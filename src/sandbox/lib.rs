@@ -1,7 +1,8 @@
 //! A small AWS on loopback: the product's demo without an account, and the only AWS our tests have.
 //!
 //! It speaks AWS's own wire protocols, so any client can use it (the Rust SDK, boto3, the AWS CLI), and it
-//! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the other.
+//! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the
+//! other.
 //!
 //! The way of a request: `server` guards and routes it by its credential scope, a `protocol` decodes it,
 //! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function
@@ -75,13 +76,14 @@ pub struct SandboxOptions {
     pub announce: bool,
     /// Directory of what is costly to make and outlives the state: Python environments with their packages.
     pub cache: PathBuf,
-    /// Really run the user's code. Without, everything only goes through its states: for tests of the control plane.
+    /// Really run the user's code. Without, everything only goes through its states: for tests of the control
+    /// plane.
     pub runs: bool,
     /// How long at least something stays that AWS deletes after it has answered; for tests of that time.
     pub lingers: Duration,
-    /// Every list begins with an empty page and goes on with one item per page (S3's only with one per page). AWS says
-    /// that any page may be short or empty while there are more (`iam:ListRoles`, `tag:GetResources`,
-    /// `ec2:DescribeInstances`); what reads one page only is found with this.
+    /// Every list begins with an empty page and goes on with one item per page (S3's only with one per page).
+    /// AWS says that any page may be short or empty while there are more (`iam:ListRoles`,
+    /// `tag:GetResources`, `ec2:DescribeInstances`); what reads one page only is found with this.
     pub short_pages: bool,
     /// Who hears of what takes long here and not on AWS.
     pub notice: Notice,

@@ -1,4 +1,5 @@
-//! What the user should hear while something takes long that takes no time on AWS, such as packages being installed.
+//! What the user should hear while something takes long that takes no time on AWS, such as packages being
+//! installed.
 
 use std::fmt;
 use std::sync::Arc;

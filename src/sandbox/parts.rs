@@ -1,7 +1,8 @@
-//! Parts of a sandbox that are neither documents nor time: who runs functions, what was measured in this process.
+//! Parts of a sandbox that are neither documents nor time: who runs functions, what was measured in this
+//! process.
 //!
-//! A service keeps its own here, one value per type, so that the world need not know them. What runs behind a service
-//! is plugged in here too ([`Plug`]).
+//! A service keeps its own here, one value per type, so that the world need not know them. What runs behind a
+//! service is plugged in here too ([`Plug`]).
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -10,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Part = Arc<dyn Any + Send + Sync>;
 
-/// A trait object behind a service, such as `dyn sagemaker::Backend`: the service calls it and knows no more of it.
+/// A trait object behind a service, such as `dyn sagemaker::Backend`: the service calls it and knows no more
+/// of it.
 pub trait Plug: Send + Sync + 'static {
     /// What is behind the service until something is plugged in.
     fn unplugged() -> Arc<Self>;

@@ -10,8 +10,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::clock::real_sleep;
 
-/// From the end of an answer to the end of the next head, so also how long a connection may be idle. SDKs give theirs
-/// up after 90 s at the latest: the server must not close one that a client is about to use.
+/// From the end of an answer to the end of the next head, so also how long a connection may be idle. SDKs
+/// give theirs up after 90 s at the latest: the server must not close one that a client is about to use.
 pub const HEAD: Duration = Duration::from_secs(120);
 
 /// Between two pieces of a body. S3 itself waits 20 s; a laptop that trains a model is slower.

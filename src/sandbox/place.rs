@@ -1,7 +1,7 @@
 //! The folder of a sandbox: claimed by a marker, locked by one process, open to its user alone.
 //!
-//! The folder is whatever `OPSCTL_SANDBOX` names, so nothing in it is ours because of where it lies: a folder that
-//! holds anything and has no marker is refused, and a reset removes what a sandbox makes, by name.
+//! The folder is whatever `OPSCTL_SANDBOX` names, so nothing in it is ours because of where it lies: a folder
+//! that holds anything and has no marker is refused, and a reset removes what a sandbox makes, by name.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
@@ -73,7 +73,8 @@ impl Place {
             Claim::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
             Claim::Ours | Claim::Empty => {}
         }
-        // Older sandboxes left it open to others, with the environment values of functions and trainings in it.
+        // Older sandboxes left it open to others, with the environment values of functions and trainings in
+        // it.
         keep_private(root);
         let marker = root.join(MARKER);
         if !marker.exists() {
@@ -98,7 +99,8 @@ impl Place {
         }
     }
 
-    /// The operating system frees the lock when its process dies, so a killed sandbox never blocks the next one.
+    /// The operating system frees the lock when its process dies, so a killed sandbox never blocks the next
+    /// one.
     fn locked(root: &Path) -> Result<Self, SandboxError> {
         let path = root.join(LOCK);
         let failed = |source| SandboxError::Root { path: path.clone(), source };
@@ -167,7 +169,8 @@ impl Place {
     }
 }
 
-/// Whose the folder is. Sandboxes up to 0.1.0 left no marker; theirs is known by its lock, with nothing strange beside.
+/// Whose the folder is. Sandboxes up to 0.1.0 left no marker; theirs is known by its lock, with nothing
+/// strange beside.
 fn claim(root: &Path) -> io::Result<Claim> {
     let names = names(root)?;
     let has = |name: &str| names.iter().any(|known| known == name);
@@ -210,8 +213,8 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Closes a folder of ours to everybody else. One that cannot be (another's mount in a container) is as private as its
-/// owner wants it.
+/// Closes a folder of ours to everybody else. One that cannot be (another's mount in a container) is as
+/// private as its owner wants it.
 pub fn keep_private(folder: &Path) {
     let open = |about: std::fs::Metadata| about.permissions().mode() & 0o077 != 0;
     if std::fs::metadata(folder).is_ok_and(open) {

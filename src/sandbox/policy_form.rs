@@ -1,7 +1,9 @@
-//! Policy documents as AWS gives them back, which is not always how they were put: lists in another order, a list of
-//! one item as the item, an account's id as the ARN of its root (docs/aws/iam.md#documents-come-back-rewritten).
+//! Policy documents as AWS gives them back, which is not always how they were put: lists in another order, a
+//! list of one item as the item, an account's id as the ARN of its root
+//! (docs/aws/iam.md#documents-come-back-rewritten).
 //!
-//! Which order it will be nobody says. Here it follows from the document alone, so that a test that fails fails again.
+//! Which order it will be nobody says. Here it follows from the document alone, so that a test that fails
+//! fails again.
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,5 @@
-//! The rules of AWS that emulators commonly let through, by name, so that a test can switch each of them off and show
-//! that its absence is noticed. Their sources are in docs/aws/README.md.
+//! The rules of AWS that emulators commonly let through, by name, so that a test can switch each of them off
+//! and show that its absence is noticed. Their sources are in docs/aws/README.md.
 
 use std::fmt;
 

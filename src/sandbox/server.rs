@@ -43,7 +43,8 @@ pub(super) async fn serve(world: Arc<World>, listener: TcpListener) {
     serve_at_most(most_connections(), world, listener).await;
 }
 
-/// Those that are too many wait in the listener's queue until others have ended, as idle ones do by themselves.
+/// Those that are too many wait in the listener's queue until others have ended, as idle ones do by
+/// themselves.
 async fn serve_at_most(connections: usize, world: Arc<World>, listener: TcpListener) {
     let services: Arc<Services> = Arc::new(services::all(&world));
     let seats = Arc::new(Semaphore::new(connections));
@@ -130,8 +131,8 @@ async fn answer(
     Ok(response)
 }
 
-/// An answer also when a bug panics on the way: the request fails, and no other one notices. What is shared is written
-/// in single steps, and its locks do not mind.
+/// An answer also when a bug panics on the way: the request fails, and no other one notices. What is shared
+/// is written in single steps, and its locks do not mind.
 async fn unbroken(answer: impl Future<Output = Response>) -> Result<Response, Fault> {
     AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| {
         Fault::new(
@@ -150,8 +151,8 @@ fn refusal(fault: &Fault, is_form: bool, request_id: &str) -> Response {
     }
 }
 
-/// The service that a request is for, by its credential scope. An unsigned one is for who answers it to everybody, or
-/// for S3, which alone may serve the public.
+/// The service that a request is for, by its credential scope. An unsigned one is for who answers it to
+/// everybody, or for S3, which alone may serve the public.
 fn find<'a>(services: &'a Services, head: &Parts) -> Result<&'a dyn Service, Fault> {
     let all = || services.iter().map(AsRef::as_ref);
     guard::check_presigned(&head.uri)?;

@@ -163,8 +163,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Loads `<root>/state`, one directory per table. What is no document any more (power was lost, the disk was full)
-    /// is moved out of the way: one resource is lost, and the others are not lost with it.
+    /// Loads `<root>/state`, one directory per table. What is no document any more (power was lost, the disk
+    /// was full) is moved out of the way: one resource is lost, and the others are not lost with it.
     pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
         let dir = root.join("state");
         std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;
@@ -237,8 +237,8 @@ impl Store {
         self.write(&mut tables, table, key, entry.into()).map(|()| true)
     }
 
-    /// Changes a document and its plan as one step; when `change` refuses, nothing is changed. `None`: no such
-    /// document. `change` runs under the store's lock, so it must not use the store.
+    /// Changes a document and its plan as one step; when `change` refuses, nothing is changed. `None`: no
+    /// such document. `change` runs under the store's lock, so it must not use the store.
     pub fn update<T>(
         &self,
         table: &str,
@@ -252,8 +252,8 @@ impl Store {
         Ok(Some(made))
     }
 
-    /// Makes, changes or removes a document as one step: `change` finds what is there and leaves what shall be
-    /// there, `None` for nothing. Otherwise as [`Store::update`].
+    /// Makes, changes or removes a document as one step: `change` finds what is there and leaves what shall
+    /// be there, `None` for nothing. Otherwise as [`Store::update`].
     pub fn upsert<T>(
         &self,
         table: &str,

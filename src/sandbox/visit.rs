@@ -28,8 +28,8 @@ impl Visit {
     }
 
     pub(super) fn new(number: u64) -> Self {
-        // AWS's request ids are UUIDs; ours look like them and say which call of which process it was: logs outlive
-        // processes.
+        // AWS's request ids are UUIDs; ours look like them and say which call of which process it was: logs
+        // outlive processes.
         let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
         let [cut, corrupt] = [(); 2].map(|()| AtomicBool::new(false));

@@ -112,8 +112,8 @@ impl World {
         format!("arn:aws:{service}:{region}:{}:{rest}", self.account)
     }
 
-    /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that a
-    /// test can switch it off and show that it matters.
+    /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that
+    /// a test can switch it off and show that it matters.
     pub fn enforces(&self, rule: AwsRule) -> bool {
         !self.rules_off.contains(&rule)
     }

@@ -1,5 +1,5 @@
-//! The buffers of what is sent, used again and again: an allocator that gets megabytes back from many threads keeps them,
-//! and twice the memory that is in use stays with the process.
+//! The buffers of what is sent, used again and again: an allocator that gets megabytes back from many threads
+//! keeps them, and twice the memory that is in use stays with the process.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};

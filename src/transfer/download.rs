@@ -62,8 +62,8 @@ impl Object {
     }
 }
 
-/// Fetches `object` into `file`, which changes only when everything has arrived and the checksum is right. Folders on
-/// the way are made.
+/// Fetches `object` into `file`, which changes only when everything has arrived and the checksum is right.
+/// Folders on the way are made.
 pub async fn download(
     cx: &OpCx<'_>,
     (bucket, key): (&str, &str),

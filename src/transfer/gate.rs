@@ -17,8 +17,9 @@ const FEWEST: usize = 4;
 /// S3 answers SlowDown to all that are in flight: one halving for each burst.
 const BURST: Duration = Duration::from_secs(1);
 
-/// Opens for so many requests at once. Halves on SlowDown, and grows back by one per round of good answers, as TCP does
-/// (S3 spreads a busy prefix over more partitions while it answers 503, docs/aws/s3.md#request-rates).
+/// Opens for so many requests at once. Halves on SlowDown, and grows back by one per round of good answers,
+/// as TCP does (S3 spreads a busy prefix over more partitions while it answers 503,
+/// docs/aws/s3.md#request-rates).
 pub(super) struct Gate {
     slots: Arc<Semaphore>,
     memory: Arc<Semaphore>,

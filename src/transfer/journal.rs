@@ -1,5 +1,5 @@
-//! What an upload has done so far, line by line: after `kill -9`, only what is missing is sent. S3 has answered before
-//! a line is written, and a line is one write, so the file is good at every moment.
+//! What an upload has done so far, line by line: after `kill -9`, only what is missing is sent. S3 has
+//! answered before a line is written, and a line is one write, so the file is good at every moment.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,5 +1,6 @@
-//! The fast lane for single PUTs: `object_store` on the SDK's own HTTP client, at about half the CPU per request of
-//! `aws-sdk-s3` (docs/decisions/0009). Its errors are not told: what it cannot send is tried again through the SDK.
+//! The fast lane for single PUTs: `object_store` on the SDK's own HTTP client, at about half the CPU per
+//! request of `aws-sdk-s3` (docs/decisions/0009). Its errors are not told: what it cannot send is tried again
+//! through the SDK.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -69,8 +70,8 @@ impl Lane {
         Ok(Self { store, over_tls })
     }
 
-    /// The checksum that went with the bytes, by which S3 checked them, and the new ETag. `None`: it could not be sent
-    /// this way.
+    /// The checksum that went with the bytes, by which S3 checked them, and the new ETag. `None`: it could
+    /// not be sent this way.
     pub async fn put(&self, key: &str, body: Bytes) -> Option<(Crc64, String)> {
         // Keys that object_store would change (`.` and `..`, double slashes) go the other way.
         let path = Path::parse(key).ok().filter(|path| path.as_ref() == key)?;
@@ -85,7 +86,8 @@ impl Lane {
     }
 }
 
-/// The URL to which the SDK would send, without the key: it alone knows endpoints, path styles and partitions.
+/// The URL to which the SDK would send, without the key: it alone knows endpoints, path styles and
+/// partitions.
 async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
     const KEY: &str = "opsctl";
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).expect("less than a week");
@@ -129,7 +131,8 @@ impl HttpService for Wire {
         });
         let request = request.try_into().map_err(|e| HttpError::new(HttpErrorKind::Unknown, e))?;
         let answer = self.ways.call(request).await.map_err(|error| {
-            // Nothing but a new connection helps these; other errors of a connection (a wrong certificate) stay.
+            // Nothing but a new connection helps these; other errors of a connection (a wrong certificate)
+            // stay.
             let kind = match () {
                 () if error.is_timeout() => HttpErrorKind::Timeout,
                 () if error.is_io() => HttpErrorKind::Interrupted,

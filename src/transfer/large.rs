@@ -260,8 +260,8 @@ async fn abort(route: &Route, path: &str, id: &str) -> OpResult<()> {
     Ok(())
 }
 
-/// Uploads of an earlier run that nobody goes on with: the file changed since, is gone, or is small now. Their parts
-/// would cost money until the bucket's lifecycle rule finds them.
+/// Uploads of an earlier run that nobody goes on with: the file changed since, is gone, or is small now.
+/// Their parts would cost money until the bucket's lifecycle rule finds them.
 pub(super) async fn abort_abandoned(route: &Route) -> OpResult<()> {
     for (path, id) in route.journal.abandoned() {
         abort(route, path, id).await?;

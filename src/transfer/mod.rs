@@ -1,8 +1,8 @@
 //! Bytes to S3 and back: bounded, parallel, checked by S3 on arrival, and gone on with after an interruption.
 //!
-//! One buffer is read, its CRC-64/NVME computed, and exactly that buffer is sent with that checksum: S3 refuses what
-//! arrives otherwise. Up to `LARGE` a file is one PUT; beyond, a multipart upload whose parts go in parallel and whose
-//! whole is checked once more on completion. What is done is in the [`Journal`].
+//! One buffer is read, its CRC-64/NVME computed, and exactly that buffer is sent with that checksum: S3
+//! refuses what arrives otherwise. Up to `LARGE` a file is one PUT; beyond, a multipart upload whose parts go
+//! in parallel and whose whole is checked once more on completion. What is done is in the [`Journal`].
 
 mod buffers;
 mod client;
@@ -160,8 +160,8 @@ fn panicked(error: &JoinError) -> OpError {
     OpError::new("upload", OpErrorKind::Unexpected, error.to_string())
 }
 
-/// Repeats a call that sends a buffer, while S3 finds it damaged on arrival, and tells `again` each time. The SDK does not
-/// repeat: it takes the checksum for wrong, not the wire.
+/// Repeats a call that sends a buffer, while S3 finds it damaged on arrival, and tells `again` each time. The
+/// SDK does not repeat: it takes the checksum for wrong, not the wire.
 pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(
     mut call: impl FnMut() -> Fut,
     again: impl Fn(),
@@ -177,8 +177,8 @@ pub async fn undamaged<T, Fut: Future<Output = OpResult<T>>>(
 
 const DAMAGED: &str = "the bytes were damaged on the way";
 
-/// Sends files; those that cannot be read do not keep the others from being sent. What was sent before an error is in
-/// the journal's file, and the next run finds it there.
+/// Sends files; those that cannot be read do not keep the others from being sent. What was sent before an
+/// error is in the journal's file, and the next run finds it there.
 pub async fn upload(
     cx: &OpCx<'_>,
     order: Order<'_>,

@@ -16,8 +16,8 @@ use crate::aws::{OpResult, Outcomes};
 use crate::domain::{Crc64, Stored};
 use crate::inputs::{Entry, read_whole};
 
-/// Files that one task reads at once, and sends one after the other: for files of some KiB, handing them from thread to
-/// thread costs more than reading them.
+/// Files that one task reads at once, and sends one after the other: for files of some KiB, handing them from
+/// thread to thread costs more than reading them.
 const BATCH: usize = 8;
 /// Bytes of a batch of more than one file.
 const BATCH_BYTES: usize = 256 << 10;
@@ -49,8 +49,8 @@ pub(super) async fn send_all(route: &Arc<Route>, files: &[&Entry]) {
     }
 }
 
-/// How many of these files are the next batch: fewer towards the end, so that none is long under way when all others
-/// are done.
+/// How many of these files are the next batch: fewer towards the end, so that none is long under way when all
+/// others are done.
 fn batch_of(files: &[&Entry], lanes: usize) -> usize {
     let most = (files.len() / (2 * lanes)).clamp(1, BATCH);
     let mut bytes = 0;
@@ -93,10 +93,12 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, entered: (Slot, Own
             Err(error) => Err(route.local(&path, &error)),
         };
         route.ended(path, sent);
-        // The connection goes back to the pool in a task of its own; before that, the next request would open another.
+        // The connection goes back to the pool in a task of its own; before that, the next request would open
+        // another.
         tokio::task::yield_now().await;
     }
-    // What has grown since it was looked at needs slots and memory of its own, and this batch may hold the last.
+    // What has grown since it was looked at needs slots and memory of its own, and this batch may hold the
+    // last.
     drop((content, entered));
     for path in grown {
         // Boxed, because this is rare and its future large.

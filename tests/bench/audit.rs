@@ -1,7 +1,8 @@
 //! What an audit costs: CPU seconds and peak memory, by number of roles.
 //!
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
-//! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own (Linux).
+//! dump from a file, as `opsctl audit-iam --input` does; CPU time and peak memory are the kernel's own
+//! (Linux).
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 

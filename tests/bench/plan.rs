@@ -1,8 +1,9 @@
 //! What `opsctl plan` costs: calls, CPU seconds and peak memory, by number of resources.
 //!
-//! `cargo bench --profile dev --bench plan` (or without `--profile dev`, where half an hour of compiling is no matter).
-//! Each size is deployed into a sandbox in this process, whose endpoints and functions do not really run; then the
-//! command runs in a process of its own, against that sandbox. CPU time and peak memory are the kernel's (Linux).
+//! `cargo bench --profile dev --bench plan` (or without `--profile dev`, where half an hour of compiling is
+//! no matter). Each size is deployed into a sandbox in this process, whose endpoints and functions do not
+//! really run; then the command runs in a process of its own, against that sandbox. CPU time and peak memory
+//! are the kernel's (Linux).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
@@ -87,7 +88,8 @@ async fn plan(sandbox: &Sandbox, file: &Path, resources: usize, what: &str) {
 /// User and system time of all threads.
 fn cpu_ms() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in parentheses, may hold anything; the times are the 12th and 13th after it, in hundredths of a second.
+    // The name, in parentheses, may hold anything; the times are the 12th and 13th after it, in hundredths of
+    // a second.
     let after = text.rsplit_once(')').map_or("", |(_, after)| after);
     after.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
         * 10.0

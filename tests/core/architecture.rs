@@ -187,3 +187,30 @@ fn the_environment_is_read_in_one_place() {
     places.dedup();
     assert_eq!(places, ["src/cli/session.rs"]);
 }
+
+/// Lines are as long as `rustfmt.toml` says, and only what cannot be broken is longer: a literal, an address, a table.
+#[test]
+fn lines_fit_the_width() {
+    const WIDTH: usize = 110;
+    let unbroken = |line: &str| {
+        let text = line.trim_start();
+        match text.strip_prefix("//") {
+            Some(comment) => {
+                let comment = comment.trim_start_matches(['/', '!']).trim_start();
+                comment.starts_with(['|', '{', '"']) || comment.split(' ').any(|word| word.contains("://"))
+            }
+            None if text.starts_with("use ") => !text.contains('{'),
+            None => text.contains('"') || text.ends_with('\\') || !text.trim_end().contains(' '),
+        }
+    };
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let lines = file.text.lines().enumerate();
+        wrong.extend(
+            lines
+                .filter(|(_, line)| line.chars().count() > WIDTH && !unbroken(line))
+                .map(|(i, _)| file.at(i + 1)),
+        );
+    }
+    assert_eq!(wrong, [] as [&str; 0], "lines over {WIDTH} characters");
+}

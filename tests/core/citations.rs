@@ -16,8 +16,8 @@ impl Text {
         self.path.ends_with(".md")
     }
 
-    /// Its lines with their numbers. Of code, what is behind the first mark of a comment; of pages and of Python,
-    /// where comments are strings too, everything.
+    /// Its lines with their numbers. Of code, what is behind the first mark of a comment; of pages and of
+    /// Python, where comments are strings too, everything.
     fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let mark = match self.path.rsplit('.').next().unwrap() {
             "rs" => "//",
@@ -223,8 +223,9 @@ fn the_files_that_pages_name_are_there() {
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
 }
 
-/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line gives it. An
-/// `example` is a word that all files of src/ and config/ have which such a change touches: none of them is left out.
+/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line
+/// gives it. An `example` is a word that all files of src/ and config/ have which such a change touches: none
+/// of them is left out.
 #[test]
 fn the_files_that_guides_list_are_there_and_are_all() {
     let texts = texts();

@@ -1,13 +1,13 @@
-//! Permissions that AWS demands beside the one of the call: for tags that go with it, for a role that is handed on, to
-//! tell absent from forbidden. A list of the calls alone does not show them.
+//! Permissions that AWS demands beside the one of the call: for tags that go with it, for a role that is
+//! handed on, to tell absent from forbidden. A list of the calls alone does not show them.
 
 use std::collections::BTreeSet;
 
 use opsctl::domain::KindName;
 use opsctl::resources::kinds;
 
-/// A declared action, what it implies, and where AWS says so: `M` is the documentation text of the operation in AWS's
-/// service model (botocore 1.44.8, service-2.json), anything else a page.
+/// A declared action, what it implies, and where AWS says so: `M` is the documentation text of the operation
+/// in AWS's service model (botocore 1.44.8, service-2.json), anything else a page.
 const IMPLIED: [(&str, &[&str], &str); 22] = [
     // "You must have the s3:TagResource permission to create a general purpose bucket with tags"
     ("s3:CreateBucket", &["s3:TagResource"], "M CreateBucketConfiguration.Tags"),
@@ -40,7 +40,8 @@ const IMPLIED: [(&str, &[&str], &str); 22] = [
         &["iam:PassRole"],
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
     ),
-    // "To assign tags when you create a log group, you must have either the logs:TagResource or logs:TagLogGroup"
+    // "To assign tags when you create a log group, you must have either the logs:TagResource or
+    // logs:TagLogGroup"
     ("logs:CreateLogGroup", &["logs:TagResource"], "M CreateLogGroup"),
     // "uses a service-linked role, which it creates if it does not yet exist"
     (

@@ -89,7 +89,8 @@ fn values_arrive_as_they_were_written() {
     assert_eq!(hyperparameters, serde_json::json!({ "text": NASTY, "rate": "0.1", "on": "true" }));
 }
 
-/// Runs the job's own part of the script in a folder that stands for the instance, with this machine's Python.
+/// Runs the job's own part of the script in a folder that stands for the instance, with this machine's
+/// Python.
 fn run(entry: &str, code: &str, hyperparameters: &str) -> String {
     let root = tempfile::tempdir().unwrap();
     let (ml, work, venv) =

@@ -152,8 +152,8 @@ async fn throttling_and_cut_connections_are_waited_out() {
     iam.sandbox.stop().await;
 }
 
-/// Policies first: two roles with one policy and nothing else are told by one report, and a role that leaves a question
-/// open gets its own. What was fetched is not fetched again.
+/// Policies first: two roles with one policy and nothing else are told by one report, and a role that leaves
+/// a question open gets its own. What was fetched is not fetched again.
 #[tokio::test(flavor = "multi_thread")]
 async fn use_is_asked_of_policies_first_and_kept() {
     let iam = Iam::start().await;

@@ -18,7 +18,8 @@ type Call = HashMap<String, String>;
 /// Status and body.
 type Answer = (u16, String);
 
-/// A server that answers every call by a function, on a port of its own. Its threads end with the test's process.
+/// A server that answers every call by a function, on a port of its own. Its threads end with the test's
+/// process.
 struct Fake {
     url: String,
     calls: Arc<AtomicUsize>,

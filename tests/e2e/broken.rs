@@ -18,8 +18,8 @@ fn mend(world: &World, file: &str) {
 
 const WHY: &str = "NameError: name 'nobody_knows_this' is not defined";
 
-/// Training script, inference script, handler when it is imported, handler when it is called: one after the other,
-/// because each stands on the one before.
+/// Training script, inference script, handler when it is imported, handler when it is called: one after the
+/// other, because each stands on the one before.
 #[test]
 fn whatever_breaks_its_line_and_its_log_are_named() {
     let world = World::shipped().sandbox();

@@ -7,7 +7,8 @@ use crate::support::Served;
 const WORKFLOW: &str = include_str!("support/clients/workflow.py");
 const CLI: &str = include_str!("support/clients/workflow.sh");
 
-/// From a bucket to a function in front of a scaled endpoint, and nothing left of it. The data say y = 3x + 2.
+/// From a bucket to a function in front of a scaled endpoint, and nothing left of it. The data say y = 3x +
+/// 2.
 #[test]
 fn boto3_runs_the_whole_workflow() {
     let served = Served::start(&["--speed", "60"]);

@@ -96,7 +96,8 @@ async fn what_left_the_config_is_pruned_only_on_demand() {
     sandbox.stop().await;
 }
 
-/// The calls of a whole life, against the actions that the kinds declare: the deployer's policy is made of these.
+/// The calls of a whole life, against the actions that the kinds declare: the deployer's policy is made of
+/// these.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kinds_declare_every_action_they_use() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! The documents say what the program does: references are generated from its types, and every command that a document
-//! shows must at least be one.
+//! The documents say what the program does: references are generated from its types, and every command that a
+//! document shows must at least be one.
 
 use std::fs;
 use std::path::Path;

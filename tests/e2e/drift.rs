@@ -1,4 +1,5 @@
-//! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and mended.
+//! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and
+//! mended.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -238,7 +239,8 @@ async fn the_lost_archive_of_a_job_on_ec2_is_made_again_when_it_is_needed() {
     sandbox.stop().await;
 }
 
-/// While Lambda moves the alias to another version it has weights, and a put is refused as if it could never be.
+/// While Lambda moves the alias to another version it has weights, and a put is refused as if it could never
+/// be.
 #[tokio::test(flavor = "multi_thread")]
 async fn provisioned_concurrency_is_put_when_the_alias_has_moved() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,6 @@
-//! The dog-breed case against emulators that we did not write: moto, and ministack for Lambda. What opsctl says it has
-//! made counts for nothing here: boto3 reads every resource back, and the config file says how it must be.
+//! The dog-breed case against emulators that we did not write: moto, and ministack for Lambda. What opsctl
+//! says it has made counts for nothing here: boto3 reads every resource back, and the config file says how it
+//! must be.
 
 use serde_json::{Value, json};
 
@@ -388,7 +389,8 @@ fn scaling_changes_exactly_that(world: &World, before: &Value, read_back: impl F
     world.run(["plan", "--detailed-exitcode"]).success();
 }
 
-/// Whatever of the project there is, as `kind/name`. Terminated instances stay visible for an hour, also on AWS.
+/// Whatever of the project there is, as `kind/name`. Terminated instances stay visible for an hour, also on
+/// AWS.
 fn owned(found: &Value) -> Vec<String> {
     let mut left = Vec::new();
     for (kind, resources) in found.as_object().expect("a table") {

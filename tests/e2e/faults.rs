@@ -76,7 +76,8 @@ async fn a_look_that_fails_says_how() {
     sandbox.stop().await;
 }
 
-/// Speed is a feature: what a plan reads depends on the number of resources, and it waits for few answers in turn.
+/// Speed is a feature: what a plan reads depends on the number of resources, and it waits for few answers in
+/// turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_reads_in_at_most_four_round_trips() {
     const LATENCY: std::time::Duration = std::time::Duration::from_millis(400);

@@ -1,4 +1,5 @@
-//! A training as its user follows it: its log and its model, also after the script was edited, and how it fails.
+//! A training as its user follows it: its log and its model, also after the script was edited, and how it
+//! fails.
 
 use crate::support::World;
 

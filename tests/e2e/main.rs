@@ -1,5 +1,6 @@
-//! The real binary, run as a user runs it: in a folder of its own, with an environment of its own, and everything it
-//! prints compared. `support` has what the tests stand on; each other file is one thing that opsctl must show.
+//! The real binary, run as a user runs it: in a folder of its own, with an environment of its own, and
+//! everything it prints compared. `support` has what the tests stand on; each other file is one thing that
+//! opsctl must show.
 
 mod audit;
 mod audit_pages;

@@ -1,12 +1,13 @@
-//! Many of everything: lists are read to their end, batches stay within AWS's limits, and the cost of a plan grows with
-//! the number of resources and no faster.
+//! Many of everything: lists are read to their end, batches stay within AWS's limits, and the cost of a plan
+//! grows with the number of resources and no faster.
 
 use opsctl_sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox, with_more};
 
-/// AWS may end any page early, also an empty one. With an empty first page and one item on each of the others, whoever
-/// reads one page only misses something: a plan would make again what is there, or a delete would be refused.
+/// AWS may end any page early, also an empty one. With an empty first page and one item on each of the
+/// others, whoever reads one page only misses something: a plan would make again what is there, or a delete
+/// would be refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_list_is_read_to_its_end() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! Names are taken until what has them is gone: a delete ends then, a new thing waits for it, and what does not show
-//! is not awaited forever. For every kind.
+//! Names are taken until what has them is gone: a delete ends then, a new thing waits for it, and what does
+//! not show is not awaited forever. For every kind.
 
 use std::time::Duration;
 

@@ -13,7 +13,8 @@ use opsctl_sandbox::{Pace, Sandbox, SandboxOptions};
 
 use crate::support::inside::{DEPLOY, Project, perform};
 
-/// As `opsctl sandbox serve` has its times: an instance shows after two seconds of its clock, and runs after fifteen.
+/// As `opsctl sandbox serve` has its times: an instance shows after two seconds of its clock, and runs after
+/// fifteen.
 async fn realistic(root: &Path, speed: f64) -> Sandbox {
     let mut options = SandboxOptions::new(root);
     options.runs = false;

@@ -1,5 +1,5 @@
-//! Whatever a training is made of: when it changes, the weights are those of a fresh run. Nothing of an earlier
-//! generation may come back, neither checkpoints nor code nor data; and the same recipe resumes.
+//! Whatever a training is made of: when it changes, the weights are those of a fresh run. Nothing of an
+//! earlier generation may come back, neither checkpoints nor code nor data; and the same recipe resumes.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -55,8 +55,8 @@ hyperparameters = { rate = 1 }
 environment     = { WORD = "one" }
 "#;
 
-/// Its weights tell all that it saw, and all that those before it saw whose state it found in any place that it may
-/// write to.
+/// Its weights tell all that it saw, and all that those before it saw whose state it found in any place that
+/// it may write to.
 const SCRIPT: &str = r#"
 import hashlib, json, os, pathlib, sys, tempfile
 

@@ -94,8 +94,8 @@ fn scaled(max: &str) -> impl FnOnce(String) -> String {
     }
 }
 
-/// Of two first deploys one wins, and before that neither has made more than the empty bucket. A plan that was shown
-/// must still be true under the lease.
+/// Of two first deploys one wins, and before that neither has made more than the empty bucket. A plan that
+/// was shown must still be true under the lease.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -194,8 +194,8 @@ async fn a_lost_lease_fences() {
     sandbox.stop().await;
 }
 
-/// A lease that is taken away is obeyed by what begins next and by what goes on after a wait, long before it would be
-/// renewed; one that cannot be confirmed is relied upon as long as before.
+/// A lease that is taken away is obeyed by what begins next and by what goes on after a wait, long before it
+/// would be renewed; one that cannot be confirmed is relied upon as long as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_lease_stops_the_next_step() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -241,7 +241,8 @@ async fn break_lease(project: &Project) {
     lease::remove(aws, bucket, &found).await.expect("nobody renews it now");
 }
 
-/// By S3's clock, whatever is written in it, and whatever happens to answers; a dead run of this machine waits for nobody.
+/// By S3's clock, whatever is written in it, and whatever happens to answers; a dead run of this machine
+/// waits for nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_ends_by_s3s_clock() {
     let folder = tempfile::tempdir().expect("a folder");

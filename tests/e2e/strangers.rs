@@ -1,5 +1,5 @@
-//! What is not ours is neither deleted nor replaced nor silently changed: others' objects, policies, rules, roles and
-//! logs outlive an adoption and a destroy.
+//! What is not ours is neither deleted nor replaced nor silently changed: others' objects, policies, rules,
+//! roles and logs outlive an adoption and a destroy.
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,8 @@ fn calls(ran: &Ran) -> (u64, u64) {
     (calls["reads"].as_u64().unwrap(), calls["writes"].as_u64().unwrap())
 }
 
-/// Fetches everything with our own client and compares byte for byte. `tests/bench/upload_kill.py` does it with boto3.
+/// Fetches everything with our own client and compares byte for byte. `tests/bench/upload_kill.py` does it
+/// with boto3.
 fn same_in_the_bucket(world: &World) {
     let to = world.path("fetched");
     let _ = fs::remove_dir_all(&to);
@@ -81,8 +82,8 @@ fn only_what_differs_is_sent() {
 
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
-    // Who are we, whose bucket is it, is there a manifest, and still under the lease; then the lease, the files, the
-    // manifest, whether the lease is still ours, and its end.
+    // Who are we, whose bucket is it, is there a manifest, and still under the lease; then the lease, the
+    // files, the manifest, whether the lease is still ours, and its end.
     assert_eq!(calls(&first), (5, 11));
     same_in_the_bucket(&world);
 
@@ -193,7 +194,8 @@ fn a_killed_upload_goes_on_where_it_was() {
     let before = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
     let rest = upload(&world);
     let after = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
-    // Of the small files, only those whose answer had not come; of the ten parts, not the four that were there.
+    // Of the small files, only those whose answer had not come; of the ten parts, not the four that were
+    // there.
     assert!(after.0 - before.0 < 40, "{}", report(&rest));
     assert_eq!(after.1 - before.1, 6);
     assert!(report(&rest).contains("; 33.6 MB of them were there)"), "{}", report(&rest));
@@ -202,7 +204,8 @@ fn a_killed_upload_goes_on_where_it_was() {
     same_in_the_bucket(&world);
 }
 
-/// One slot, and a file that needs parts by the time it is read: it must not wait for the slot that it has itself.
+/// One slot, and a file that needs parts by the time it is read: it must not wait for the slot that it has
+/// itself.
 #[test]
 fn a_file_that_grows_meanwhile_finds_its_place() {
     let config = format!("{CONFIG}max_concurrency = 1\n");

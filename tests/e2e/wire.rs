@@ -1,5 +1,5 @@
-//! What a deploy really sends, held against AWS's models: the data behind `opsctl check` names every member, and no
-//! value breaks its limits.
+//! What a deploy really sends, held against AWS's models: the data behind `opsctl check` names every member,
+//! and no value breaks its limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};

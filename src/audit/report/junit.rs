@@ -55,7 +55,8 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
             cases.push_str("/>\n");
         }
     }
-    // Everything that the schemas of Ant and of Jenkins ask for, the one the stricter, the other the wider used.
+    // Everything that the schemas of Ant and of Jenkins ask for, the one the stricter, the other the wider
+    // used.
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"audit-iam {account}\" package=\"opsctl\" id=\"0\" hostname=\"localhost\" timestamp=\"{at}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\">\n    <properties>\n      <property name=\"account\" value=\"{account}\"/>\n      <property name=\"catalogue_date\" value=\"{catalogue}\"/>\n    </properties>\n{cases}    <system-out/>\n    <system-err/>\n  </testsuite>\n</testsuites>\n",
         account = escape(&audit.account),

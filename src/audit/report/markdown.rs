@@ -66,8 +66,8 @@ pub(super) fn render(audit: &Audit) -> String {
     out
 }
 
-/// Text within a table: no break-out by what people name their policies, no links, no mentions. GitHub looks for
-/// mentions and addresses in the text that it shows, so an escape is not enough: a comment parts it.
+/// Text within a table: no break-out by what people name their policies, no links, no mentions. GitHub looks
+/// for mentions and addresses in the text that it shows, so an escape is not enough: a comment parts it.
 /// <https://github.github.com/gfm/#autolinks-extension->
 fn cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

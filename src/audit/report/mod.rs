@@ -53,8 +53,8 @@ impl std::str::FromStr for Format {
 /// What the forms need besides the audit.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The file that findings are shown at, relative to the repository: SARIF and annotations must name one, and
-    /// roles have none. Usually the configuration file.
+    /// The file that findings are shown at, relative to the repository: SARIF and annotations must name one,
+    /// and roles have none. Usually the configuration file.
     pub location: &'a str,
     /// Findings as bad as this, and new, fail.
     pub fail_on: Option<Severity>,
@@ -92,7 +92,8 @@ pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     }
 }
 
-/// The audit with everything in it fit to be shown: whoever may name a role or write a policy may write anything.
+/// The audit with everything in it fit to be shown: whoever may name a role or write a policy may write
+/// anything.
 fn visible(audit: &Audit) -> Audit {
     let line = |text: &String| shown::line(text).into_owned();
     let finding = |f: &Finding| Finding {

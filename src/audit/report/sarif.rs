@@ -72,7 +72,8 @@ fn describe(rule: &Rule) -> Value {
         },
         "helpUri": rule.page,
         "defaultConfiguration": {"level": level(rule.severity)},
-        // What GitHub sorts by: https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+        // What GitHub sorts by:
+        // https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
         "properties": {"security-severity": score(rule.severity), "tags": ["security", "iam"]},
     })
 }

@@ -184,7 +184,8 @@ fn extra_grant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !names.is_empty() {
         evidence.push(format!("{} actions more than configured: {}", names.len(), shorten(&names)));
     }
-    // The same actions on more resources, or under fewer conditions: statements that no configured one covers.
+    // The same actions on more resources, or under fewer conditions: statements that no configured one
+    // covers.
     let beyond = view.effective.allows.iter().filter(|seen| {
         let mut within = held(&view.effective);
         within.intersect(&seen.grant.actions);

@@ -246,7 +246,8 @@ const OF_WORKLOADS: &[&str] = &[
     "cloudwatch:put",
 ];
 
-/// Actions that write or tag, that could be limited to resources, and that are not what workloads need on `*`.
+/// Actions that write or tag, that could be limited to resources, and that are not what workloads need on
+/// `*`.
 static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
     let c = Catalogue::embedded();
     let writes = |&id: &ActionId| {
@@ -258,8 +259,8 @@ static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
     c.all().filter(writes).collect()
 });
 
-/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx; those that only
-/// look at permissions open nothing.
+/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx; those that
+/// only look at permissions open nothing.
 static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
     let c = Catalogue::embedded();
     let exposes = |&id: &ActionId| {

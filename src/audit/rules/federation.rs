@@ -11,8 +11,8 @@ use opsctl_iam::pattern;
 /// The OIDC provider of an admission, and what its subject is fixed to.
 struct Subject<'a> {
     host: &'a str,
-    /// One entry per condition on the subject; of each, the values, and whether `*` in them is a wildcard. All
-    /// conditions must hold, and any value of one will do.
+    /// One entry per condition on the subject; of each, the values, and whether `*` in them is a wildcard.
+    /// All conditions must hold, and any value of one will do.
     fixed: Vec<Vec<(&'a str, bool)>>,
 }
 

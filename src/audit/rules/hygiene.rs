@@ -322,8 +322,8 @@ fn duplicates(cx: &Context<'_>) -> Vec<Hit> {
     hits
 }
 
-/// Roles with a policy whose every statement another of their policies covers. Deny and conditions are left out: what
-/// they add up to is not told by one statement.
+/// Roles with a policy whose every statement another of their policies covers. Deny and conditions are left
+/// out: what they add up to is not told by one statement.
 fn contained(cx: &Context<'_>) -> Vec<Hit> {
     let mut known: HashMap<(&str, &str), bool> = HashMap::new();
     let mut hits = Vec::new();

@@ -269,7 +269,8 @@ impl<'a> RoleView<'a> {
         self.touches_iam && self.self_rewrite().is_some()
     }
 
-    /// Whether the role is an administrator, can become one, or holds a key to others' rights on all resources.
+    /// Whether the role is an administrator, can become one, or holds a key to others' rights on all
+    /// resources.
     pub fn is_privileged(&self, cx: &Context<'_>) -> bool {
         static KEYS: Named = Named::new(&[
             "iam:PutRolePolicy",

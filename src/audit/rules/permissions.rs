@@ -184,7 +184,8 @@ fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
     patterns.iter().filter_map(whole).collect()
 }
 
-/// The services that a statement helps to hold in full by other wildcards, such as `s3:Get*` beside `s3:[…]*`.
+/// The services that a statement helps to hold in full by other wildcards, such as `s3:Get*` beside
+/// `s3:[…]*`.
 fn covered_services(cx: &Context<'_>, view: &RoleView<'_>, grant: &Grant) -> Vec<String> {
     /// With fewer actions, listing each is what careful people do.
     const FEW: usize = 8;
@@ -205,8 +206,8 @@ fn holds_whole(cx: &Context<'_>, view: &RoleView<'_>, service: &str) -> bool {
     is_whole(cx, &view.effective.open, service)
 }
 
-/// Whether a set holds at least 90 % of a service: of the actions that take resources, where it has such, since
-/// `arn:aws:ec2:*:*:*` leaves out only those that take none.
+/// Whether a set holds at least 90 % of a service: of the actions that take resources, where it has such,
+/// since `arn:aws:ec2:*:*:*` leaves out only those that take none.
 fn is_whole(cx: &Context<'_>, set: &ActionSet, service: &str) -> bool {
     let Some(actions) = cx.catalogue.service(service) else { return false };
     let share = |held: usize, of: usize| of > 0 && held * 10 >= of * 9;
@@ -317,7 +318,8 @@ fn admin_conditional(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn admin_contained(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    // With the boundary's document missing nobody knows whether it contains anything: IAM504 and IAM901 speak.
+    // With the boundary's document missing nobody knows whether it contains anything: IAM504 and IAM901
+    // speak.
     let known = !matches!(view.effective.ceiling, Ceiling::Missing { .. });
     (view.admin == Admin::Contained && known).then(|| {
         let (cause, evidence) = view.admin_evidence(cx);

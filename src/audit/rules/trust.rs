@@ -265,8 +265,8 @@ fn is_identity_key(key: &str) -> bool {
     IDENTITY.contains(&key) || key.starts_with("aws:principaltag/")
 }
 
-/// Whether the statement tells whose principals may come, of all there are. A tag or a name does not: anybody can make
-/// a role of that name, with that tag, in an account of their own.
+/// Whether the statement tells whose principals may come, of all there are. A tag or a name does not: anybody
+/// can make a role of that name, with that tag, in an account of their own.
 fn tells_whose(a: &Admission<'_>) -> bool {
     let all = &a.statement.conditions;
     all.iter().any(|c| {
@@ -367,7 +367,8 @@ fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 /// Services whose documentation shows SourceAccount or SourceArn in the trust policy of the role. Kept short:
 /// with ec2 it cannot be met, with cloudtrail and elastictranscoder it broke roles (prowler #4714), and for
 /// lambda, ecs-tasks and sagemaker AWS's own examples and consoles leave it out.
-/// <https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html> and its like.
+/// <https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html> and its
+/// like.
 const SENDS_SOURCE: &[&str] =
     &["appstream", "bedrock", "comprehend", "datasync", "personalize", "scheduler", "states"];
 

@@ -134,7 +134,8 @@ fn spared(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
     kept || is_new || rare.iter().any(|name| opsctl_iam::pattern::matches(name, &view.role.name))
 }
 
-/// Notes what is not told, and yields what is. A kept role, or one within the grace period, is nobody's fault.
+/// Notes what is not told, and yields what is. A kept role, or one within the grace period, is nobody's
+/// fault.
 fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<Use> {
     if spared(cx, view) {
         return None;
@@ -341,7 +342,8 @@ fn dead_workload(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !only_ec2 || !view.role.instance_profiles.is_empty() || spared(cx, view) {
         return None;
     }
-    // Used of late without a profile: by machines whose profile was taken apart since. They may still be there.
+    // Used of late without a profile: by machines whose profile was taken apart since. They may still be
+    // there.
     let fact = match use_of(view) {
         Use::At(used) if !unused_for_long(cx, Some(used)) => return None,
         Use::At(used) => format!("last used {}", used.day()),
@@ -351,8 +353,8 @@ fn dead_workload(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     Some(Hit::new("no instance profile", evidence).fix(removal(cx, view)))
 }
 
-/// A word for a shell. What IAM lets be a name or an ARN stays as it is, but a dump may hold anything, and people paste
-/// what they are told to run.
+/// A word for a shell. What IAM lets be a name or an ARN stays as it is, but a dump may hold anything, and
+/// people paste what they are told to run.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {

@@ -16,7 +16,8 @@ const OPERATORS: &str =
 const CHECKS: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html";
 
-/// The rules of the family. Each looks at the role's inline policies, and once at each customer managed policy.
+/// The rules of the family. Each looks at the role's inline policies, and once at each customer managed
+/// policy.
 pub const RULES: &[Rule] = &[
     Rule {
         id: "IAM601",
@@ -104,7 +105,8 @@ fn unknown_actions(cx: &Context<'_>, statement: &Statement) -> Vec<String> {
 
 fn suggested(cx: &Context<'_>, written: &str) -> String {
     let known = cx.suggestions.borrow().get(written).cloned();
-    // Each is compared with hundreds of names. Whoever reads on after so many does not look for a slip of the pen.
+    // Each is compared with hundreds of names. Whoever reads on after so many does not look for a slip of the
+    // pen.
     const MOST: usize = 100;
     let many = cx.suggestions.borrow().len() >= MOST;
     known.or_else(|| many.then(String::new)).unwrap_or_else(|| {
@@ -194,8 +196,8 @@ enum Part {
     Without(u8),
 }
 
-/// Whether some text has the shape and matches the pattern: the places in both that can be reached together, byte by
-/// byte of the pattern. A place is a bit; a shape with more parts than bits is taken to overlap.
+/// Whether some text has the shape and matches the pattern: the places in both that can be reached together,
+/// byte by byte of the pattern. A place is a bit; a shape with more parts than bits is taken to overlap.
 fn overlap(shape: &[Part], resource: &str) -> bool {
     let Some(end) = 1u128.checked_shl(shape.len() as u32) else { return true };
     let bits =

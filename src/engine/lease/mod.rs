@@ -1,6 +1,6 @@
-//! One writer at a time: an object in the project's bucket, written and deleted by conditional requests. It expires by
-//! itself, by S3's clock, so a killed run or a cancelled CI job blocks nobody for longer than [`LIFE`]
-//! (docs/decisions/0040).
+//! One writer at a time: an object in the project's bucket, written and deleted by conditional requests. It
+//! expires by itself, by S3's clock, so a killed run or a cancelled CI job blocks nobody for longer than
+//! [`LIFE`] (docs/decisions/0040).
 
 mod claim;
 mod proof;
@@ -29,7 +29,8 @@ pub struct Terms {
     /// For others; [`LIFE`] at most.
     pub life: Duration,
     pub heartbeat: Duration,
-    /// We stop writing so long before the others may begin: for a request on its way, and for S3's whole seconds.
+    /// We stop writing so long before the others may begin: for a request on its way, and for S3's whole
+    /// seconds.
     pub margin: Duration,
     /// What begins a step, or goes on after a wait, has a lease confirmed that was confirmed longer ago.
     pub fresh: Duration,
@@ -56,8 +57,8 @@ impl std::fmt::Display for Who {
     }
 }
 
-/// A held lease, renewed in the background until it is released. While it is held, the fence of the run's clients lets
-/// writes through only as long as the lease is surely ours.
+/// A held lease, renewed in the background until it is released. While it is held, the fence of the run's
+/// clients lets writes through only as long as the lease is surely ours.
 #[derive(Debug)]
 pub struct Lease {
     held: Arc<Held>,
@@ -66,7 +67,8 @@ pub struct Lease {
     proof: Option<Proof>,
 }
 
-/// Takes the lease of the bucket, also over from a holder that stopped renewing it. The error names the holder.
+/// Takes the lease of the bucket, also over from a holder that stopped renewing it. The error names the
+/// holder.
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`] if somebody else has it, [`OpErrorKind::NotFound`] if there is no bucket.

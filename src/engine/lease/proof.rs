@@ -1,6 +1,7 @@
-//! Proof of death on this machine: a run that holds a lease keeps a file locked, and the system unlocks it when the run
-//! ends, however it ends. The file is named by the lease's random token, so whoever finds it shares the holder's folder;
-//! that it was locked under the same boot tells shared network folders apart, whose locks may be local to each machine.
+//! Proof of death on this machine: a run that holds a lease keeps a file locked, and the system unlocks it
+//! when the run ends, however it ends. The file is named by the lease's random token, so whoever finds it
+//! shares the holder's folder; that it was locked under the same boot tells shared network folders apart,
+//! whose locks may be local to each machine.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;

@@ -5,8 +5,8 @@ use aws_sdk_applicationautoscaling::types::{
 use futures_util::future::try_join_all;
 
 use super::spec::{Autoscaling, Policy, Seen, Spec};
-use crate::domain::{FieldChange, KindName};
 use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, KindName};
 use crate::engine::{Driver, Found, OpCx};
 
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
@@ -46,7 +46,9 @@ impl Driver for Autoscaling {
                 target: t.target_value(),
                 scale_in_cooldown_s: t.scale_in_cooldown().unwrap_or(300),
                 scale_out_cooldown_s: t.scale_out_cooldown().unwrap_or(300),
-                metric: t.predefined_metric_specification().map(|m| m.predefined_metric_type().as_str().to_owned()),
+                metric: t
+                    .predefined_metric_specification()
+                    .map(|m| m.predefined_metric_type().as_str().to_owned()),
                 scale_in_disabled: t.disable_scale_in().unwrap_or_default(),
             }),
         }))
@@ -66,8 +68,8 @@ impl Driver for Autoscaling {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
-        // AWS deletes a target's policies with it; where that is not so, they would outlive the project. Of scheduled
-        // actions it does not say so.
+        // AWS deletes a target's policies with it; where that is not so, they would outlive the project. Of
+        // scheduled actions it does not say so.
         delete_policy(cx, resource, Self::POLICY).await?;
         delete_scheduled(cx, resource, scheduled(cx, resource).await?).await?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);

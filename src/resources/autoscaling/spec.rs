@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
+use crate::desired::Kind;
 use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, changes};
 use crate::resources::endpoint_config::EndpointConfig;
-use crate::desired::Kind;
 
 pub struct Autoscaling;
 
@@ -102,7 +102,13 @@ impl Kind for Autoscaling {
                 "none",
                 Needs::Update,
             )
-            .when(!seen.scheduled.is_empty(), "scheduled actions", seen.scheduled.join(", "), "none", Needs::Update)
+            .when(
+                !seen.scheduled.is_empty(),
+                "scheduled actions",
+                seen.scheduled.join(", "),
+                "none",
+                Needs::Update,
+            )
             .done()
     }
 

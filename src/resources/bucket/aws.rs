@@ -3,22 +3,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
-    CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, TransitionDefaultMinimumObjectSize,
-    VersioningConfiguration,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+    BucketVersioningStatus, CreateBucketConfiguration, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    TransitionDefaultMinimumObjectSize, VersioningConfiguration,
 };
 use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
 use super::spec::Rule;
 use super::{Bucket, Keys, Seen, Spec, empty};
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
-use opsctl_iam as iam;
 use crate::resources::data;
+use opsctl_iam as iam;
 
 impl Driver for Bucket {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -35,12 +35,19 @@ impl Driver for Bucket {
     async fn observe(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Seen>> {
         let s3 = &cx.aws.s3;
         let head = async { s3.head_bucket().bucket(bucket).send().await.op("s3:ListBucket").found() };
-        let tags = async { s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found() };
+        let tags =
+            async { s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found() };
         let block = async {
-            s3.get_public_access_block().bucket(bucket).send().await.op("s3:GetBucketPublicAccessBlock").found()
+            s3.get_public_access_block()
+                .bucket(bucket)
+                .send()
+                .await
+                .op("s3:GetBucketPublicAccessBlock")
+                .found()
         };
-        let encryption =
-            async { s3.get_bucket_encryption().bucket(bucket).send().await.op("s3:GetEncryptionConfiguration").found() };
+        let encryption = async {
+            s3.get_bucket_encryption().bucket(bucket).send().await.op("s3:GetEncryptionConfiguration").found()
+        };
         let versioning = versioned(cx, bucket);
         let (policy, lifecycle) = (policy(cx, bucket), lifecycle(cx, bucket));
         let (head, (tags, block, encryption, versioning, policy), lifecycle) =
@@ -102,7 +109,9 @@ impl Driver for Bucket {
             match empty::remove(cx, bucket, "", |key| keys.ours(key)).await? {
                 0 => Ok(()),
                 others => {
-                    let message = format!("others have put {others} objects into the bucket since it was planned to go");
+                    let message = format!(
+                        "others have put {others} objects into the bucket since it was planned to go"
+                    );
                     Err(OpError::new("s3:DeleteBucket", OpErrorKind::ChangedMeanwhile, message))
                 }
             }
@@ -157,7 +166,8 @@ impl Driver for Bucket {
 }
 
 async fn tags(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeMap<String, String>> {
-    let found = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    let found =
+        cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
     Ok(found.map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
 }
 
@@ -191,8 +201,8 @@ async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -
     .await
 }
 
-/// How to tell our objects in this bucket. In one that opsctl made, the folders of the config's data sets are ours
-/// whatever is in them; elsewhere only what their manifests name.
+/// How to tell our objects in this bucket. In one that opsctl made, the folders of the config's data sets are
+/// ours whatever is in them; elsewhere only what their manifests name.
 async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
     let data_sets: BTreeSet<String> = match owner {
@@ -216,8 +226,8 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
 
 /// Makes the bucket, with its tags and nothing else yet.
 pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-    // Born with its tags: a bucket without them, left by an interrupted run, would be taken for somebody else's.
-    // us-east-1 is not a LocationConstraint: there it must be left out.
+    // Born with its tags: a bucket without them, left by an interrupted run, would be taken for somebody
+    // else's. us-east-1 is not a LocationConstraint: there it must be left out.
     // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     let region = cx.scope.region.as_str();
     let constraint = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
@@ -227,7 +237,8 @@ pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .build();
     let action = "s3:CreateBucket";
     let create = || async {
-        let call = cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
+        let call =
+            cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
         call.send().await.op(action).map(drop)
     };
     make(&Bucket, cx, bucket, action, || cx.retry_busy(action, create)).await?;
@@ -244,7 +255,8 @@ fn unguard(cx: &OpCx<'_>, bucket: &str) {
 
 /// Whose a bucket is; `None`: there is none, or it has no tags.
 pub(crate) async fn owner(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Owner>> {
-    let tags = cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    let tags =
+        cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
     Ok(tags.map(|tags| Owner::of(tags.tag_set().iter().map(|t| (t.key(), t.value())), &cx.scope)))
 }
 
@@ -303,7 +315,8 @@ async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, Rule>) -
     let smallest = found.as_ref().and_then(|l| l.transition_default_minimum_object_size.clone());
     let existing = found.and_then(|l| l.rules).unwrap_or_default();
     let others = existing.iter().filter(|rule| !rule.id().is_some_and(Bucket::is_own_rule)).cloned();
-    let rules: Vec<LifecycleRule> = others.chain(ours.iter().map(|(id, rule)| lifecycle_rule(id, rule))).collect();
+    let rules: Vec<LifecycleRule> =
+        others.chain(ours.iter().map(|(id, rule)| lifecycle_rule(id, rule))).collect();
     if rules == existing {
         return Ok(());
     }
@@ -324,7 +337,8 @@ async fn put_lifecycle(
     rules: Vec<LifecycleRule>,
     smallest: Option<TransitionDefaultMinimumObjectSize>,
 ) -> OpResult<()> {
-    let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().expect("complete");
+    let configuration =
+        BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().expect("complete");
     cx.retry_busy("s3:PutLifecycleConfiguration", || async {
         let call = cx.aws.s3.put_bucket_lifecycle_configuration().bucket(bucket);
         let call = call.lifecycle_configuration(configuration.clone());
@@ -357,16 +371,21 @@ async fn settings(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .block_public_policy(true)
         .restrict_public_buckets(true)
         .build();
-    let by_default =
-        ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build().expect("complete");
+    let by_default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(ServerSideEncryption::Aes256)
+        .build()
+        .expect("complete");
     let encryption = ServerSideEncryptionConfiguration::builder()
-        .rules(ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build())
+        .rules(
+            ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build(),
+        )
         .build()
         .expect("complete");
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     macro_rules! put {
         ($action:literal, $call:expr) => {
-            cx.retry_busy($action, || async { $call.bucket(bucket).send().await.op($action).map(drop) }).await?
+            cx.retry_busy($action, || async { $call.bucket(bucket).send().await.op($action).map(drop) })
+                .await?
         };
     }
     put!(

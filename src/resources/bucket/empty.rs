@@ -3,8 +3,8 @@
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::domain::{Contents, Tally};
 use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::domain::{Contents, Tally};
 use crate::engine::{OpCx, lease};
 
 /// One version of an object, or the marker that it was deleted.
@@ -44,9 +44,8 @@ impl<'a> Pages<'a> {
             Some(Version { key: v.key?, id: v.version_id, bytes, current: v.is_latest.unwrap_or(true) })
         });
         let markers = page.delete_markers.unwrap_or_default().into_iter();
-        let markers = markers.filter_map(|m| {
-            Some(Version { key: m.key?, id: m.version_id, bytes: 0, current: false })
-        });
+        let markers =
+            markers.filter_map(|m| Some(Version { key: m.key?, id: m.version_id, bytes: 0, current: false }));
         Ok(Some(versions.chain(markers).collect()))
     }
 }
@@ -56,8 +55,8 @@ pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
     remove(cx, bucket, prefix, |_| true).await.map(drop)
 }
 
-/// Deletes every version under a prefix whose key is `ours`, delete markers and uploads that were never completed
-/// included, and gives the number of other versions.
+/// Deletes every version under a prefix whose key is `ours`, delete markers and uploads that were never
+/// completed included, and gives the number of other versions.
 pub async fn remove(
     cx: &OpCx<'_>,
     bucket: &str,
@@ -80,12 +79,15 @@ pub async fn remove(
         if objects.is_empty() {
             continue;
         }
-        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
-        let deleted = s3.delete_objects().bucket(bucket).delete(delete).send().await.op("s3:DeleteObjectVersion")?;
+        let delete =
+            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
+        let deleted =
+            s3.delete_objects().bucket(bucket).delete(delete).send().await.op("s3:DeleteObjectVersion")?;
         // A 200 may carry errors of single keys.
         // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
         if let Some(error) = deleted.errors().first() {
-            let [key, code, why] = [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
+            let [key, code, why] =
+                [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
             let kind = classify("s3", code, why, 200);
             return Err(OpError::new("s3:DeleteObjectVersion", kind, format!("{code}: {key}: {why}")));
         }

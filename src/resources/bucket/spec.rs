@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::desired::{Draft, Kind};
-use crate::domain::{Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes};
-use opsctl_iam as iam;
+use crate::domain::{
+    Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes,
+};
 use crate::limits;
+use opsctl_iam as iam;
 
 pub struct Bucket;
 
@@ -66,7 +68,8 @@ pub struct Rule {
 }
 
 impl Spec {
-    /// The lifecycle rules by their ids: one for all of our own bucket, one for each of our folders in another's.
+    /// The lifecycle rules by their ids: one for all of our own bucket, one for each of our folders in
+    /// another's.
     pub fn rules(&self, bucket_is_ours: bool) -> BTreeMap<String, Rule> {
         let rule = |prefix: &str| Rule {
             prefix: prefix.to_owned(),
@@ -151,8 +154,20 @@ impl Kind for Bucket {
             // Somebody else's: only what we put into it is compared.
             let has = seen.policy.as_ref().is_some_and(|policy| iam::has(policy, &want.statement));
             return changes()
-                .when(!has, "policy", "without opsctl's", "with a statement for this project's folders", Needs::Update)
-                .when(seen.rules != want.rules(false), "lifecycle", "without opsctl's", "with rules for this project's folders", Needs::Update)
+                .when(
+                    !has,
+                    "policy",
+                    "without opsctl's",
+                    "with a statement for this project's folders",
+                    Needs::Update,
+                )
+                .when(
+                    seen.rules != want.rules(false),
+                    "lifecycle",
+                    "without opsctl's",
+                    "with rules for this project's folders",
+                    Needs::Update,
+                )
                 .done();
         }
         let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));
@@ -229,9 +244,10 @@ fn lint(section: &Section, draft: &mut Draft<'_>) {
         let text = format!("\"{name}\" is no name for a bucket: {why}");
         draft.error(codes::BAD_NAME, at.join("name"), text, format!("see {}", limits::BUCKET_NAMES));
     }
-    for (key, days) in
-        [("keep_old_versions", section.keep_old_versions), ("abort_uploads_after", section.abort_uploads_after)]
-    {
+    for (key, days) in [
+        ("keep_old_versions", section.keep_old_versions),
+        ("abort_uploads_after", section.abort_uploads_after),
+    ] {
         if days.count() == 0 {
             let text = format!("`{key}` is zero, and S3 counts in days, from one on");
             draft.error(codes::LIMIT, at.join(key), text, "write \"1d\" or more");

@@ -5,8 +5,8 @@ use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
 use futures_util::future::try_join_all;
 
 use super::spec::{Concurrency, Seen, Spec};
-use crate::domain::{FieldChange, KindName, Phase, Status};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::{FieldChange, KindName, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::function::Function;
 
@@ -15,15 +15,21 @@ impl Driver for Concurrency {
         // Those that are wanted are looked at anyway.
         let wanted: BTreeSet<&str> = cx.wanted(KindName::Concurrency).collect();
         let resources = cx.wanted(KindName::Function).map(Self::resource_id);
-        let looks = resources.filter(|resource| !wanted.contains(resource.as_str())).map(|resource| async move {
-            Ok(self.observe(cx, &resource).await?.map(|_| Found::new(resource)))
-        });
+        let looks =
+            resources.filter(|resource| !wanted.contains(resource.as_str())).map(|resource| async move {
+                Ok(self.observe(cx, &resource).await?.map(|_| Found::new(resource)))
+            });
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(Self::function(resource));
-        let found = call.qualifier(Function::ALIAS).send().await.op("lambda:GetProvisionedConcurrencyConfig").found()?;
+        let found = call
+            .qualifier(Function::ALIAS)
+            .send()
+            .await
+            .op("lambda:GetProvisionedConcurrencyConfig")
+            .found()?;
         Ok(found.map(|found| {
             let phase = match found.status() {
                 Some(Provisioned::Failed) => Phase::Failed,
@@ -47,7 +53,8 @@ impl Driver for Concurrency {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
-        let call = cx.aws.lambda.delete_provisioned_concurrency_config().function_name(Self::function(resource));
+        let call =
+            cx.aws.lambda.delete_provisioned_concurrency_config().function_name(Self::function(resource));
         call.qualifier(Function::ALIAS).send().await.op("lambda:DeleteProvisionedConcurrencyConfig").gone()
     }
 
@@ -68,8 +75,9 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     until_ready(cx, function, || Probe::Absent).await
 }
 
-/// Waits until Lambda has moved the alias: meanwhile it has weights, and a put is refused by a code that says nothing of
-/// patience (docs/aws/lambda.md#provisioned-concurrency). The function's own step has cleared what others left.
+/// Waits until Lambda has moved the alias: meanwhile it has weights, and a put is refused by a code that says
+/// nothing of patience (docs/aws/lambda.md#provisioned-concurrency). The function's own step has cleared what
+/// others left.
 async fn unweighted(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     cx.wait("alias moved", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_alias().function_name(function).name(Function::ALIAS);
@@ -83,19 +91,25 @@ async fn unweighted(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     .await
 }
 
-/// Waits until every environment is initialized; one that cannot be is a failure with Lambda's reason. A function
-/// without any has nothing to wait for.
+/// Waits until every environment is initialized; one that cannot be is a failure with Lambda's reason. A
+/// function without any has nothing to wait for.
 pub async fn ready(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     until_ready(cx, function, || Probe::Ready(())).await
 }
 
-async fn until_ready(cx: &OpCx<'_>, function: &str, absent: impl Fn() -> Probe<()> + Send + Sync) -> OpResult<()> {
+async fn until_ready(
+    cx: &OpCx<'_>,
+    function: &str,
+    absent: impl Fn() -> Probe<()> + Send + Sync,
+) -> OpResult<()> {
     // No waiter of AWS's exists; it starts after a minute or two
     // (docs/aws/lambda.md#provisioned-concurrency).
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
         let found = call.qualifier(Function::ALIAS).send().await;
-        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else { return Ok(absent()) };
+        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else {
+            return Ok(absent());
+        };
         Ok(match found.status() {
             Some(Provisioned::Failed) => {
                 Probe::Failed { status: "FAILED".into(), reason: found.status_reason().map(str::to_owned) }

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
+use crate::desired::Kind;
 use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
 use crate::resources::function::Function;
-use crate::desired::Kind;
 
 pub struct Concurrency;
 

@@ -2,8 +2,8 @@ use super::spec::Seen;
 use super::sync::{self, There};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
-use crate::domain::{FieldChange, KindName};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, KindName};
 use crate::engine::{Driver, Event, Found, OpCx};
 
 impl Driver for Data {
@@ -46,8 +46,8 @@ impl Driver for Data {
     }
 }
 
-/// Whether there is an object of this URI. Without s3:ListBucket S3 answers "forbidden" for what is absent, which is an
-/// error here: absent and unreadable are two answers.
+/// Whether there is an object of this URI. Without s3:ListBucket S3 answers "forbidden" for what is absent,
+/// which is an error here: absent and unreadable are two answers.
 pub(crate) async fn exists(cx: &OpCx<'_>, uri: &str) -> OpResult<bool> {
     let (bucket, key) = split(uri)?;
     Ok(cx.aws.s3.head_object().bucket(bucket).key(key).send().await.op("s3:GetObject").found()?.is_some())
@@ -59,7 +59,8 @@ pub(crate) fn split(uri: &str) -> OpResult<(&str, &str)> {
     parts.ok_or_else(|| OpError::new("s3", OpErrorKind::Invalid, format!("{uri} is not an s3:// URI")))
 }
 
-/// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was planned.
+/// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was
+/// planned.
 async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
     let Some(Ok(tree)) = cx.inputs.tree(&spec.path, &spec.use_as()) else {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
@@ -72,6 +73,7 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
     if tree.digest().as_ref() == Some(&spec.digest) {
         return Ok(());
     }
-    let message = "files changed while they were uploaded, so they are not what was planned; run the command again";
+    let message =
+        "files changed while they were uploaded, so they are not what was planned; run the command again";
     Err(OpError::local("uploading the data set", message))
 }

@@ -26,7 +26,8 @@ impl FromStr for Bandwidth {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let amount = text.trim().trim_end_matches("/s").trim_end();
-        // bytesize reads "Mb" as megabytes, but a network's Mbit is an eighth of that: better to ask than to guess.
+        // bytesize reads "Mb" as megabytes, but a network's Mbit is an eighth of that: better to ask than to
+        // guess.
         if amount.to_ascii_lowercase().contains("bit") || amount.ends_with('b') {
             return Err(format!("expected {LIKE}"));
         }

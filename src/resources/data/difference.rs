@@ -29,8 +29,8 @@ pub struct Difference<'a> {
 }
 
 impl<'a> Difference<'a> {
-    /// Compares by size and checksum; times mean nothing (a fresh checkout renews them all). A file whose checksum is
-    /// not known is sent.
+    /// Compares by size and checksum; times mean nothing (a fresh checkout renews them all). A file whose
+    /// checksum is not known is sent.
     pub fn of(tree: &'a Tree, there: &'a BTreeMap<String, Stored>, delete: bool) -> Self {
         let why = |entry: &Entry| match there.get(&*entry.path) {
             None => Some(Why::New),
@@ -71,8 +71,11 @@ impl<'a> Difference<'a> {
             (self.count(|why| why == Why::Size), "of another size"),
             (self.count(|why| why == Why::Content), "of other content"),
         ];
-        let mut words: Vec<String> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n))).collect();
+        let mut words: Vec<String> = counts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{} {what}", grouped(*n)))
+            .collect();
         if let Some(last) = words.last_mut() {
             last.push_str(&size);
         }
@@ -87,4 +90,3 @@ impl fmt::Display for Difference<'_> {
         f.write_str(&self.words().join(", "))
     }
 }
-

@@ -1,5 +1,5 @@
-//! What lies under a data set's prefix, as one object beside it: the memory that S3's listings do not have (they give
-//! the algorithm of a checksum, never its value).
+//! What lies under a data set's prefix, as one object beside it: the memory that S3's listings do not have
+//! (they give the algorithm of a checksum, never its value).
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! A data set: the files of a local folder under `s3://<bucket>/data/<name>/`.
 //!
-//! Calls: one conditional GetObject of the manifest to look; per file that differs one PutObject, or the calls of a
-//! multipart upload ([`crate::transfer`]); one conditional PutObject of the manifest.
-//! The manifest lies beside the prefix, never inside: a stray file inside becomes a class for loaders that read
-//! one folder per class. It is written last, so it never names a file that is not there.
+//! Calls: one conditional GetObject of the manifest to look; per file that differs one PutObject, or the
+//! calls of a multipart upload ([`crate::transfer`]); one conditional PutObject of the manifest. The manifest
+//! lies beside the prefix, never inside: a stray file inside becomes a class for loaders that read one folder
+//! per class. It is written last, so it never names a file that is not there.
 
 #[cfg(feature = "sdk")]
 mod aws;
@@ -18,9 +18,9 @@ mod withdraw;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{exists, split};
-#[cfg(feature = "sdk")]
-pub(crate) use withdraw::uploaded;
 pub use bandwidth::Bandwidth;
 pub use difference::{Difference, Why};
 pub use manifest::Manifest;
 pub use spec::{Data, Spec};
+#[cfg(feature = "sdk")]
+pub(crate) use withdraw::uploaded;

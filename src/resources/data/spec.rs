@@ -26,7 +26,8 @@ pub struct Item {
     /// Files to leave out (gitignore syntax).
     #[serde(default)]
     exclude: Vec<String>,
-    /// Delete from the bucket what is no longer in the folder. Without it, such files stay, and training reads them.
+    /// Delete from the bucket what is no longer in the folder. Without it, such files stay, and training
+    /// reads them.
     #[serde(default)]
     delete: bool,
     /// At most this many requests at the same time.
@@ -173,8 +174,16 @@ impl Kind for Data {
     }
 
     fn iam_actions() -> &'static [&'static str] {
-        &["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject", "s3:DeleteObjectVersion",
-          "s3:ListBucketVersions", "s3:ListBucketMultipartUploads",
-          "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+        &[
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:ListBucket",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:ListBucketVersions",
+            "s3:ListBucketMultipartUploads",
+            "s3:ListMultipartUploadParts",
+            "s3:AbortMultipartUpload",
+        ]
     }
 }

@@ -11,8 +11,8 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, Manifest, Spec};
-use crate::domain::{Stored, bytes, grouped};
 use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::domain::{Stored, bytes, grouped};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::transfer::{self, Journal, Object, Order};
@@ -83,7 +83,8 @@ pub(super) fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
     local_file(cx, "journal", uri)
 }
 
-/// Whether an upload from this machine did not come to its end, so that the manifest does not say what is there.
+/// Whether an upload from this machine did not come to its end, so that the manifest does not say what is
+/// there.
 pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
     Journal::is_unfinished(&journal_of(cx, uri))
 }
@@ -100,7 +101,8 @@ pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     let call = call.expected_bucket_owner(&cx.scope.account);
     let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.to_string()));
     let answer = call.send().await;
-    let unchanged = answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
+    let unchanged =
+        answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
     if let (true, Some(Copy { etag, manifest })) = (unchanged, copy) {
         let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
         return Ok(There { manifest, etag, bucket_is_missing: false });
@@ -108,7 +110,10 @@ pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     let object = match answer.op("s3:GetObject") {
         Ok(object) => object,
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            return Ok(There { bucket_is_missing: error.message.starts_with("NoSuchBucket"), ..There::default() });
+            return Ok(There {
+                bucket_is_missing: error.message.starts_with("NoSuchBucket"),
+                ..There::default()
+            });
         }
         Err(error) => return Err(error),
     };
@@ -130,9 +135,9 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
     }
 }
 
-/// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is what the plan
-/// was made from; with another one since, it is all compared again. `tree` learns what the files were when they were
-/// sent.
+/// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is
+/// what the plan was made from; with another one since, it is all compared again. `tree` learns what the
+/// files were when they were sent.
 pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
@@ -142,8 +147,9 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> O
         let journal = Journal::open(&journal_of(cx, &uri))?;
         let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
-            // A run, or a round of this one, ended between its first change and the manifest, and others may have been
-            // there since: only what is listed as S3 confirmed it is there, whatever the folder has by now.
+            // A run, or a round of this one, ended between its first change and the manifest, and others may
+            // have been there since: only what is listed as S3 confirmed it is there, whatever the folder has
+            // by now.
             let listed = list(cx, spec).await?;
             let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
             files.retain(|path, stored| is_there(path, stored));
@@ -192,7 +198,9 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> O
             (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
         }
         // Collected and appended, not inserted one by one: full nodes take half the memory.
-        files.append(&mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect());
+        files.append(
+            &mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect(),
+        );
         let manifest = Manifest::of(tree, files);
         match write(cx, spec, &manifest, there.etag.as_deref()).await {
             Ok(etag) => {
@@ -273,18 +281,21 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
     let mut pages = pages.into_paginator().send();
     let mut objects = BTreeMap::new();
     while let Some(page) = pages.next().await {
-        objects.extend(page.op("s3:ListBucket")?.contents.unwrap_or_default().into_iter().filter_map(|object| {
-            let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
-            // The console's "folders" are objects whose names end with a slash; no file has such a name.
-            (!path.is_empty() && !path.ends_with('/')).then_some(())?;
-            Some((path, Listed { size: object.size?, etag: object.e_tag? }))
-        }));
+        objects.extend(page.op("s3:ListBucket")?.contents.unwrap_or_default().into_iter().filter_map(
+            |object| {
+                let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
+                // The console's "folders" are objects whose names end with a slash; no file has such a name.
+                (!path.is_empty() && !path.ends_with('/')).then_some(())?;
+                Some((path, Listed { size: object.size?, etag: object.e_tag? }))
+            },
+        ));
     }
     Ok(objects)
 }
 
-/// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of the
-/// others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as not there.
+/// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of
+/// the others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as
+/// not there.
 ///
 /// Objects that neither the folder nor the manifest names are somebody else's, and are left alone.
 pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpResult<There> {

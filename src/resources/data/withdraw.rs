@@ -1,5 +1,5 @@
-//! Taking a data set out of the bucket: what its manifest names, and nothing else. Others may have put files under the
-//! same prefix, and in an adopted bucket they surely have.
+//! Taking a data set out of the bucket: what its manifest names, and nothing else. Others may have put files
+//! under the same prefix, and in an adopted bucket they surely have.
 
 use std::collections::HashSet;
 
@@ -20,8 +20,8 @@ async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<M
     Ok(Some(serde_json::from_slice(&body.into_bytes()).unwrap_or_default()))
 }
 
-/// The paths below the prefix that opsctl has uploaded: those of the manifest, and those that an upload from this
-/// machine had sent when it was interrupted.
+/// The paths below the prefix that opsctl has uploaded: those of the manifest, and those that an upload from
+/// this machine had sent when it was interrupted.
 pub async fn uploaded(cx: &OpCx<'_>, uri: &str) -> OpResult<HashSet<String>> {
     let (bucket, prefix) = split(uri)?;
     let manifest = written(cx, bucket, prefix).await?.unwrap_or_default();
@@ -33,8 +33,8 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str) -> OpResult<HashSet<String>> {
     Ok(paths)
 }
 
-/// Deletes the data set. First its manifest loses its format: from then on no upload believes it, and a run that is
-/// killed here still knows what to delete.
+/// Deletes the data set. First its manifest loses its format: from then on no upload believes it, and a run
+/// that is killed here still knows what to delete.
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
     let paths = uploaded(cx, uri).await?;

@@ -6,8 +6,8 @@ use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::EndpointStatus;
 
 use super::spec::{Endpoint, Seen, Spec};
-use crate::domain::{FieldChange, Phase, Status};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
@@ -60,10 +60,12 @@ impl Driver for Endpoint {
         let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
         let action = "sagemaker:CreateEndpoint";
         let create = || async {
-            let call = cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
+            let call =
+                cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
             call.set_tags(sagemaker::tags(cx, [])).send().await.op(action).map(drop)
         };
-        make(self, cx, endpoint, action, || cx.retry(action, Duration::from_secs(60), unseen, create)).await?;
+        make(self, cx, endpoint, action, || cx.retry(action, Duration::from_secs(60), unseen, create))
+            .await?;
         in_service(cx, endpoint, spec).await
     }
 
@@ -73,7 +75,12 @@ impl Driver for Endpoint {
             cx.retry_busy("sagemaker:UpdateEndpoint", || async {
                 // docs/decisions/0024: without this the live instance count falls back to the configuration's
                 // first one.
-                let call = cx.aws.sagemaker.update_endpoint().endpoint_name(endpoint).retain_all_variant_properties(true);
+                let call = cx
+                    .aws
+                    .sagemaker
+                    .update_endpoint()
+                    .endpoint_name(endpoint)
+                    .retain_all_variant_properties(true);
                 let call = call.endpoint_config_name(&spec.config);
                 call.send().await.op("sagemaker:UpdateEndpoint").map(drop)
             })
@@ -84,7 +91,8 @@ impl Driver for Endpoint {
 
     async fn delete(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {
         // A leftover endpoint may still be scaled; DeleteEndpoint itself may not be allowed to end that.
-        let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
+        let call =
+            cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
         let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
         let call = call.resource_id(Autoscaling::resource_id(endpoint));
         call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()?;
@@ -93,7 +101,14 @@ impl Driver for Endpoint {
             _ => return Ok(()),
         }
         cx.retry_busy("sagemaker:DeleteEndpoint", || async {
-            cx.aws.sagemaker.delete_endpoint().endpoint_name(endpoint).send().await.op("sagemaker:DeleteEndpoint").gone()
+            cx.aws
+                .sagemaker
+                .delete_endpoint()
+                .endpoint_name(endpoint)
+                .send()
+                .await
+                .op("sagemaker:DeleteEndpoint")
+                .gone()
         })
         .await
     }
@@ -148,7 +163,9 @@ async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> 
                     busy.fetch_add(1, Ordering::Relaxed);
                     Probe::Pending(status.word)
                 }
-                Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
+                Phase::Failed | Phase::Leaving => {
+                    Probe::Failed { status: status.word, reason: status.reason }
+                }
                 _ if found.endpoint_config_name() == Some(&spec.config) => Probe::Ready(None),
                 _ => {
                     let began = busy.load(Ordering::Relaxed) > 0 || status.reason.is_some();

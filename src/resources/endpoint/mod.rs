@@ -1,4 +1,5 @@
-//! A SageMaker endpoint. Its section also makes its role, log group, model, endpoint configuration and autoscaling.
+//! A SageMaker endpoint. Its section also makes its role, log group, model, endpoint configuration and
+//! autoscaling.
 //!
 //! Calls: DescribeEndpoint, ListTags, DescribeEndpointConfig of the live one, ListEndpoints, CreateEndpoint,
 //! UpdateEndpoint with the live counts retained, DeleteEndpoint. Quirks (docs/aws/sagemaker-endpoints.md):

@@ -19,8 +19,8 @@ use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::training::job::model_uri;
 use crate::resources::training::Training;
+use crate::resources::training::job::model_uri;
 
 use super::{Endpoint, Spec};
 
@@ -39,7 +39,8 @@ pub struct Item {
     #[serde(default = "pytorch")]
     pub(super) image: String,
     pub(super) instance_type: String,
-    /// Instances at the first start. Later counts are the business of `autoscaling`, whose minimum is reached at once.
+    /// Instances at the first start. Later counts are the business of `autoscaling`, whose minimum is reached
+    /// at once.
     #[serde(default = "one")]
     pub(super) instance_count: i32,
     /// Environment variables of the container. No secrets.
@@ -83,7 +84,10 @@ pub(super) const BOUND: &[Bound] = &[
     Bound::value("image", "sagemaker:CreateModel.PrimaryContainer.Image"),
     Bound::map("environment", "sagemaker:CreateModel.PrimaryContainer.Environment", TOOLKIT.len()),
     Bound::instance_type("instance_type", "sagemaker:CreateEndpointConfig.ProductionVariants.*.InstanceType"),
-    Bound::value("instance_count", "sagemaker:CreateEndpointConfig.ProductionVariants.*.InitialInstanceCount"),
+    Bound::value(
+        "instance_count",
+        "sagemaker:CreateEndpointConfig.ProductionVariants.*.InitialInstanceCount",
+    ),
     Bound::value("autoscaling.min", "application-autoscaling:RegisterScalableTarget.MinCapacity"),
     Bound::value("autoscaling.max", "application-autoscaling:RegisterScalableTarget.MaxCapacity"),
     Bound::seconds(
@@ -116,12 +120,14 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let physical = draft.scope.physical(name);
 
     let image = image::uri(&item.image, Purpose::Hosting, &item.instance_type, draft.scope);
-    let image = image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
+    let image =
+        image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
     let code = item.code.as_ref().map(|path| {
         let tree = draft.code(path, INFERENCE, &at.join("code"))?;
         Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.code_digest() })
     });
-    let trained = draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
+    let trained =
+        draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
     let (Ok(image), Some(trained)) = (image, trained) else { return };
     let code = match code {
         Some(None) => return,
@@ -151,7 +157,14 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     }
     environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
     environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
-    let model = ModelSpec { role_arn: Role::arn(draft.scope, &user), image, trained: archive, code, bucket, environment };
+    let model = ModelSpec {
+        role_arn: Role::arn(draft.scope, &user),
+        image,
+        trained: archive,
+        code,
+        bucket,
+        environment,
+    };
     let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
     let needs = [trained.id, role.clone(), Bucket::id(Bucket::MAIN)];
     let model = draft.add::<Model>(name, model_name.clone(), &model, needs, at.clone());
@@ -173,7 +186,13 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
             scale_in_cooldown_s: scaling.scale_in_cooldown.as_secs() as i32,
             scale_out_cooldown_s: scaling.scale_out_cooldown.as_secs() as i32,
         };
-        draft.add::<Autoscaling>(name, Autoscaling::resource_id(&physical), &spec, [endpoint], at.join("autoscaling"));
+        draft.add::<Autoscaling>(
+            name,
+            Autoscaling::resource_id(&physical),
+            &spec,
+            [endpoint],
+            at.join("autoscaling"),
+        );
     }
 }
 
@@ -204,7 +223,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             continue; // an archive with code of its own says itself what to run
         }
         let help = match needs_code(name) {
-            true => format!("the script is `{INFERENCE}` in the folder `code`: rename it, or import it there"),
+            true => {
+                format!("the script is `{INFERENCE}` in the folder `code`: rename it, or import it there")
+            }
             false => "remove it".to_owned(),
         };
         let text = format!("opsctl itself sets {name}");
@@ -212,7 +233,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if item.image.contains("-training") {
         let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
-        draft.error(codes::IMAGE_MISMATCH, at.join("image"), text, "name the inference image of the same version");
+        draft.error(
+            codes::IMAGE_MISMATCH,
+            at.join("image"),
+            text,
+            "name the inference image of the same version",
+        );
     }
     let Some(scaling) = &item.autoscaling else { return };
     let at = at.join("autoscaling");
@@ -227,9 +253,16 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let target = scaling.target_invocations_per_instance;
     let key = at.join("target_invocations_per_instance");
     if target.is_nan() || target <= 0.0 {
-        draft.error(codes::BAD_VALUE, key, "the target must be above zero", "write the invocations per instance per minute");
+        draft.error(
+            codes::BAD_VALUE,
+            key,
+            "the target must be above zero",
+            "write the invocations per instance per minute",
+        );
     } else if !TARGETS.contains(&target) {
-        let text = format!("`target_invocations_per_instance` is {target:e}, which Application Auto Scaling does not take");
+        let text = format!(
+            "`target_invocations_per_instance` is {target:e}, which Application Auto Scaling does not take"
+        );
         draft.error(codes::LIMIT, key, text, "write the invocations per instance per minute");
     } else if target <= 60.0 {
         let text = format!(
@@ -244,7 +277,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     {
         if cooldown < Human::minutes(1) {
             let minutes = if name == "scale_in_cooldown" { 15 } else { 3 };
-            let text = format!("{cooldown} is shorter than the alarm can react: it needs {minutes} one-minute points");
+            let text = format!(
+                "{cooldown} is shorter than the alarm can react: it needs {minutes} one-minute points"
+            );
             let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
             draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
         }

@@ -1,14 +1,20 @@
 use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType};
 
 use super::spec::{EndpointConfig, Seen, Spec};
-use crate::domain::FieldChange;
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::FieldChange;
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for EndpointConfig {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        Ok(list_owned!(cx, list_endpoint_configs, "sagemaker:ListEndpointConfigs", endpoint_configs, endpoint_config_name))
+        Ok(list_owned!(
+            cx,
+            list_endpoint_configs,
+            "sagemaker:ListEndpointConfigs",
+            endpoint_configs,
+            endpoint_config_name
+        ))
     }
 
     async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen>> {

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
 use crate::desired::Kind;
+use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
 
 pub struct EndpointConfig;
 

@@ -3,25 +3,25 @@ use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
+use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
-    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State, TracingConfig, TracingMode,
-    VpcConfig,
+    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State, TracingConfig,
+    TracingMode, VpcConfig,
 };
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
-use super::spec::{Configuration, Function, Live, Seen, Spec};
 use super::code;
+use super::spec::{Configuration, Function, Live, Seen, Spec};
+use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
+use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
 use crate::resources::log_group::LogGroup;
-use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
-use crate::engine::{Driver, Found, OpCx, Probe, make};
 
-/// What others have set of what opsctl leaves as it is by default: each of it changes how the function runs, what it
-/// costs, or where its lines go. Emulators leave some of it out.
+/// What others have set of what opsctl leaves as it is by default: each of it changes how the function runs,
+/// what it costs, or where its lines go. Emulators leave some of it out.
 macro_rules! more {
     ($found:expr) => {{
         let found = $found;
@@ -31,19 +31,47 @@ macro_rules! more {
         let layers = found.layers().iter().filter_map(|layer| layer.arn()).collect();
         let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
         let subnets = found.vpc_config().map(|vpc| vpc.subnet_ids().iter().map(String::as_str).collect());
-        let others = found.architectures().iter().filter(|a| **a != Architecture::X8664).map(|a| a.as_str()).collect();
+        let others =
+            found.architectures().iter().filter(|a| **a != Architecture::X8664).map(|a| a.as_str()).collect();
         let logging = found.logging_config();
         [
             (LAYERS, listed(layers)),
             (VPC, listed(subnets.unwrap_or_default())),
             (FILE_SYSTEMS, listed(systems)),
             (KMS_KEY, text(found.kms_key_arn())),
-            (TRACING, found.tracing_config().and_then(|t| t.mode()).filter(|m| **m == TracingMode::Active).map(|m| m.to_string())),
+            (
+                TRACING,
+                found
+                    .tracing_config()
+                    .and_then(|t| t.mode())
+                    .filter(|m| **m == TracingMode::Active)
+                    .map(|m| m.to_string()),
+            ),
             (DEAD_LETTERS, text(found.dead_letter_config().and_then(|d| d.target_arn()))),
-            (STORAGE, found.ephemeral_storage().map(|s| s.size()).filter(|mb| *mb != 512).map(|mb| format!("{mb} MB"))),
+            (
+                STORAGE,
+                found
+                    .ephemeral_storage()
+                    .map(|s| s.size())
+                    .filter(|mb| *mb != 512)
+                    .map(|mb| format!("{mb} MB")),
+            ),
             (ARCHITECTURE, listed(others)),
-            (SNAP_START, found.snap_start().and_then(|s| s.apply_on()).filter(|on| **on != SnapStartApplyOn::None).map(|on| on.to_string())),
-            (LOG_FORMAT, logging.and_then(|l| l.log_format()).filter(|f| **f != LogFormat::Text).map(|f| f.to_string())),
+            (
+                SNAP_START,
+                found
+                    .snap_start()
+                    .and_then(|s| s.apply_on())
+                    .filter(|on| **on != SnapStartApplyOn::None)
+                    .map(|on| on.to_string()),
+            ),
+            (
+                LOG_FORMAT,
+                logging
+                    .and_then(|l| l.log_format())
+                    .filter(|f| **f != LogFormat::Text)
+                    .map(|f| f.to_string()),
+            ),
             (LOG_GROUP, text(logging.and_then(|l| l.log_group())).filter(|group| *group != own_group)),
         ]
         .into_iter()
@@ -113,7 +141,9 @@ impl Driver for Function {
 
     async fn observe(&self, cx: &OpCx<'_>, function: &str) -> OpResult<Option<Seen>> {
         let lambda = &cx.aws.lambda;
-        let get = async { lambda.get_function().function_name(function).send().await.op("lambda:GetFunction").found() };
+        let get = async {
+            lambda.get_function().function_name(function).send().await.op("lambda:GetFunction").found()
+        };
         let alias = async {
             let call = lambda.get_alias().function_name(function).name(Self::ALIAS);
             call.send().await.op("lambda:GetAlias").found()
@@ -126,7 +156,8 @@ impl Driver for Function {
         let Some(found) = found else { return Ok(None) };
         let latest = found.configuration();
         let (state, update) = (latest.and_then(|c| c.state()), latest.and_then(|c| c.last_update_status()));
-        let weights = alias.as_ref().and_then(|a| a.routing_config()).and_then(|r| r.additional_version_weights());
+        let weights =
+            alias.as_ref().and_then(|a| a.routing_config()).and_then(|r| r.additional_version_weights());
         let weighted = weights.is_some_and(|w| !w.is_empty());
         Ok(Some(Seen {
             owner: owner(&found, &cx.scope)?,
@@ -164,7 +195,13 @@ impl Driver for Function {
         publish(cx, function).await
     }
 
-    async fn update(&self, cx: &OpCx<'_>, function: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
+    async fn update(
+        &self,
+        cx: &OpCx<'_>,
+        function: &str,
+        spec: &Spec,
+        changes: &[FieldChange],
+    ) -> OpResult<()> {
         let lambda = &cx.aws.lambda;
         if changes.iter().any(|change| change.path == Self::RESERVED) {
             let call = lambda.delete_function_concurrency().function_name(function).send().await;
@@ -207,7 +244,14 @@ impl Driver for Function {
     async fn delete(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         // Without a qualifier all versions and aliases go with it (docs/aws/lambda.md#deleting).
         cx.retry_busy("lambda:DeleteFunction", || async {
-            cx.aws.lambda.delete_function().function_name(function).send().await.op("lambda:DeleteFunction").gone()
+            cx.aws
+                .lambda
+                .delete_function()
+                .function_name(function)
+                .send()
+                .await
+                .op("lambda:DeleteFunction")
+                .gone()
         })
         .await
     }
@@ -221,7 +265,11 @@ impl Driver for Function {
 }
 
 /// Sets what somebody else has set back to what Lambda does without: nothing else is said to be so.
-fn by_default(call: UpdateFunctionConfigurationFluentBuilder, name: &str, function: &str) -> UpdateFunctionConfigurationFluentBuilder {
+fn by_default(
+    call: UpdateFunctionConfigurationFluentBuilder,
+    name: &str,
+    function: &str,
+) -> UpdateFunctionConfigurationFluentBuilder {
     let none = || Some(Vec::new());
     let logging = || {
         let group = format!("{}{function}", LogGroup::FUNCTIONS);
@@ -229,12 +277,15 @@ fn by_default(call: UpdateFunctionConfigurationFluentBuilder, name: &str, functi
     };
     match name {
         LAYERS => call.set_layers(none()),
-        VPC => call.vpc_config(VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()),
+        VPC => call
+            .vpc_config(VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()),
         FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
         KMS_KEY => call.kms_key_arn(""),
         TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
         DEAD_LETTERS => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
-        STORAGE => call.ephemeral_storage(EphemeralStorage::builder().size(512).build().expect("the size is set")),
+        STORAGE => {
+            call.ephemeral_storage(EphemeralStorage::builder().size(512).build().expect("the size is set"))
+        }
         SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
         LOG_FORMAT | LOG_GROUP => call.logging_config(logging()),
         _ => call, // the architecture goes with the code
@@ -257,18 +308,23 @@ fn status(state: Option<&State>, update: Option<&LastUpdateStatus>, reason: Opti
     Status::new(word, phase).because(reason.map(str::to_owned))
 }
 
-/// Lambda leaves the tags out, and says so beside them, when the caller may not list them: then nobody knows whose the
-/// function is. https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+/// Lambda leaves the tags out, and says so beside them, when the caller may not list them: then nobody knows
+/// whose the function is. https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
 fn owner(found: &GetFunctionOutput, scope: &Scope) -> OpResult<Owner> {
     if let Some(error) = found.tags_error() {
         let message = format!("{}: {}", error.error_code(), error.message());
-        return Err(OpError::new("lambda:ListTags", classify("lambda", error.error_code(), error.message(), 403), message));
+        return Err(OpError::new(
+            "lambda:ListTags",
+            classify("lambda", error.error_code(), error.message(), 403),
+            message,
+        ));
     }
     let tags = found.tags().into_iter().flatten();
     Ok(Owner::of(tags.map(|(k, v)| (k.as_str(), v.as_str())), scope))
 }
 
-/// Waits until the function takes the next change: every change but the first is refused while one is in progress.
+/// Waits until the function takes the next change: every change but the first is refused while one is in
+/// progress.
 async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<GetFunctionConfigurationOutput> {
     cx.wait("function settled", EVERY, LIMIT, || async {
         let call = cx.aws.lambda.get_function_configuration().function_name(function);
@@ -289,7 +345,8 @@ async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<GetFunctionConfigura
     .await
 }
 
-/// Publishes what `$LATEST` is, and points the alias to it. Without a change AWS gives the last version again.
+/// Publishes what `$LATEST` is, and points the alias to it. Without a change AWS gives the last version
+/// again.
 async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     let lambda = &cx.aws.lambda;
     let alias = Function::ALIAS;
@@ -312,7 +369,8 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         })
     })
     .await?;
-    let existing = lambda.get_alias().function_name(function).name(alias).send().await.op("lambda:GetAlias").found()?;
+    let existing =
+        lambda.get_alias().function_name(function).name(alias).send().await.op("lambda:GetAlias").found()?;
     if existing.is_none() {
         let call = lambda.create_alias().function_name(function).name(alias).function_version(&version);
         return call.send().await.op("lambda:CreateAlias").there();
@@ -320,7 +378,8 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     cx.retry_busy("lambda:UpdateAlias", || async {
         // Empty weights end a roll-out that somebody left half-way
         // (docs/aws/lambda.md#provisioned-concurrency).
-        let all = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
+        let all =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let call = lambda.update_alias().function_name(function).name(alias).function_version(&version);
         call.routing_config(all).send().await.op("lambda:UpdateAlias").map(drop)
     })
@@ -346,7 +405,9 @@ mod tests {
             .function_name("f")
             .layers(Layer::builder().arn("arn:layer").build())
             .vpc_config(VpcConfigResponse::builder().subnet_ids("subnet-1").build())
-            .file_system_configs(FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap())
+            .file_system_configs(
+                FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap(),
+            )
             .kms_key_arn("arn:key")
             .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
             .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
@@ -363,7 +424,9 @@ mod tests {
         let more = more!(&decorated());
         assert_eq!(more.len(), 11, "{more:?}");
         let lambda = aws_sdk_lambda::Client::from_conf(
-            aws_sdk_lambda::Config::builder().behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest()).build(),
+            aws_sdk_lambda::Config::builder()
+                .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+                .build(),
         );
         let plain = format!("{:?}", lambda.update_function_configuration().as_input());
         for name in more.keys().filter(|name| *name != ARCHITECTURE) {
@@ -371,9 +434,11 @@ mod tests {
             assert_ne!(format!("{:?}", call.as_input()), plain, "{name}");
         }
         let bare = FunctionConfiguration::builder().function_name("f");
-        let by_itself = LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
+        let by_itself =
+            LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
         let bare = bare.architectures(Architecture::X8664).kms_key_arn("").logging_config(by_itself);
-        let bare = bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
+        let bare =
+            bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
         assert_eq!(more!(&bare.build()), BTreeMap::new());
     }
 

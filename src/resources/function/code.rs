@@ -36,8 +36,9 @@ pub fn sha256(zip: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(zip))
 }
 
-/// What Lambda's Python runtimes bring along (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html): the SDK and
-/// what it needs, and the client of the runtime.
+/// What Lambda's Python runtimes bring along
+/// (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html): the SDK and what it needs, and the
+/// client of the runtime.
 const OF_RUNTIME: &[&str] = &[
     "awslambdaric",
     "boto3",
@@ -55,17 +56,23 @@ const OF_RUNTIME: &[&str] = &[
 pub fn not_packed(tree: &Tree) -> Vec<String> {
     let Some(file) = tree.entry("requirements.txt") else { return Vec::new() };
     let text = String::from_utf8_lossy(&file.content);
-    let wanted = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '-', '.', '/']));
+    let wanted = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '-', '.', '/']));
     let name = |line: &str| {
-        let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(line.len());
+        let end =
+            line.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(line.len());
         normal(&line[..end])
     };
     let packed: Vec<String> = tree.entries.iter().filter_map(|entry| package_of(&entry.path)).collect();
-    let missing = wanted.map(name).filter(|name| !OF_RUNTIME.contains(&name.as_str()) && !packed.contains(name));
+    let missing =
+        wanted.map(name).filter(|name| !OF_RUNTIME.contains(&name.as_str()) && !packed.contains(name));
     missing.collect()
 }
 
-/// The package that a file belongs to: `PIL/…` and `pillow-11.0.dist-info/METADATA` are there once it is installed.
+/// The package that a file belongs to: `PIL/…` and `pillow-11.0.dist-info/METADATA` are there once it is
+/// installed.
 fn package_of(path: &str) -> Option<String> {
     let folder = match path.split_once('/') {
         Some((folder, _)) => folder,

@@ -1,5 +1,5 @@
-//! A Lambda function in front of an endpoint: code, configuration, published version, and the alias `live` that
-//! callers use. The version's number stays in here (docs/decisions/0002).
+//! A Lambda function in front of an endpoint: code, configuration, published version, and the alias `live`
+//! that callers use. The version's number stays in here (docs/decisions/0002).
 //!
 //! Calls: GetFunction, GetFunctionConfiguration of the alias, GetAlias, CreateFunction, UpdateFunctionCode,
 //! UpdateFunctionConfiguration, PublishVersion, CreateAlias, UpdateAlias, DeleteFunction; GetResources to

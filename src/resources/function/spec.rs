@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{Changes, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes};
+use crate::domain::{
+    Changes, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes,
+};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
@@ -106,7 +108,8 @@ impl Function {
 /// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
 const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
 /// What it calls deprecated and may refuse any day.
-const OLD_RUNTIMES: [&str; 6] = ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
+const OLD_RUNTIMES: [&str; 6] =
+    ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
 /// The variable that tells a function its endpoint.
 const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 /// The most that an account with the usual limit of 1,000 can provision: 100 stay unreserved.
@@ -135,17 +138,19 @@ impl Kind for Function {
     }
 
     fn bound() -> &'static [Bound] {
-        const { &[
-            Bound::value("handler", "lambda:CreateFunction.Handler"),
-            Bound::value("runtime", "lambda:CreateFunction.Runtime").called("runtime"),
-            Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
-            Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
-            Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
-            Bound::value(
-                "provisioned_concurrency",
-                "lambda:PutProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions",
-            ),
-        ] }
+        const {
+            &[
+                Bound::value("handler", "lambda:CreateFunction.Handler"),
+                Bound::value("runtime", "lambda:CreateFunction.Runtime").called("runtime"),
+                Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
+                Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
+                Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
+                Bound::value(
+                    "provisioned_concurrency",
+                    "lambda:PutProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions",
+                ),
+            ]
+        }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -159,16 +164,31 @@ impl Kind for Function {
             .field("handler", &have.handler, &config.handler, Needs::Update)
             .field("runtime", &have.runtime, &config.runtime, Needs::Update)
             .field("memory_mb", have.memory_mb, config.memory_mb, Needs::Update)
-            .field("timeout", Human::seconds(have.timeout_s as u64), Human::seconds(config.timeout_s as u64), Needs::Update)
+            .field(
+                "timeout",
+                Human::seconds(have.timeout_s as u64),
+                Human::seconds(config.timeout_s as u64),
+                Needs::Update,
+            )
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
-            .when(have.environment != config.environment, "environment", "other values", "these", Needs::Update);
-        let set = |changes: Changes, (name, value): (&String, &String)| changes.field(name, value, "default", Needs::Update);
-        let differs = live
-            .more
-            .iter()
-            .fold(differs, set)
-            .when(seen.weighted, "alias weights", "some", "none", Needs::Update);
+            .when(
+                have.environment != config.environment,
+                "environment",
+                "other values",
+                "these",
+                Needs::Update,
+            );
+        let set = |changes: Changes, (name, value): (&String, &String)| {
+            changes.field(name, value, "default", Needs::Update)
+        };
+        let differs = live.more.iter().fold(differs, set).when(
+            seen.weighted,
+            "alias weights",
+            "some",
+            "none",
+            Needs::Update,
+        );
         let wanted = Live {
             role_arn: want.role_arn.clone(),
             code_sha256: want.code_sha256.clone(),
@@ -241,7 +261,10 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     if let (Some(tree), Some(path)) = (tree, &item.source) {
         let missing = code::not_packed(tree);
         if !missing.is_empty() {
-            let text = format!("the function will not have {}: Lambda installs no requirements.txt", missing.join(", "));
+            let text = format!(
+                "the function will not have {}: Lambda installs no requirements.txt",
+                missing.join(", ")
+            );
             let folder = path.display();
             let help = format!("pip install -r {folder}/requirements.txt -t {folder}, or remove the file");
             draft.error(codes::NOT_INSTALLED, at.join("source"), text, help);
@@ -271,7 +294,8 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
     let size = serde_json::to_string(&environment).expect("text is plain data").len();
     if size > 4_096 {
-        let text = format!("the environment has {size} bytes with `{ENDPOINT_NAME}`, Lambda allows 4,096 in all");
+        let text =
+            format!("the environment has {size} bytes with `{ENDPOINT_NAME}`, Lambda allows 4,096 in all");
         draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
     }
     let spec = Spec {
@@ -286,7 +310,8 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             environment,
         },
     };
-    let function = draft.add::<Function>(name, physical.clone(), &spec, [role, log_group, endpoint.id], at.clone());
+    let function =
+        draft.add::<Function>(name, physical.clone(), &spec, [role, log_group, endpoint.id], at.clone());
     if let Some(requested) = item.provisioned_concurrency {
         let spec = ConcurrencySpec { requested };
         let at = at.join("provisioned_concurrency");
@@ -308,7 +333,8 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         }
     }
     if item.timeout < Human::seconds(60) {
-        let text = format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
+        let text =
+            format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
         draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");
     }
     for name in item.environment.keys() {
@@ -323,21 +349,37 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if !item.handler.contains('.') {
         let text = format!("`{}` names no function", item.handler);
-        draft.error(codes::BAD_VALUE, at.join("handler"), text, "write <file>.<function>, like \"handler.lambda_handler\"");
+        draft.error(
+            codes::BAD_VALUE,
+            at.join("handler"),
+            text,
+            "write <file>.<function>, like \"handler.lambda_handler\"",
+        );
     } else if item.source.is_none() && item.handler != code::TEMPLATE_HANDLER {
-        let text = format!("`{}` is not in opsctl's own code, which the function has without `source`", item.handler);
+        let text = format!(
+            "`{}` is not in opsctl's own code, which the function has without `source`",
+            item.handler
+        );
         draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
     }
     let key = at.join("provisioned_concurrency");
     match item.provisioned_concurrency {
         Some(n) if n < 1 => {}
         Some(n) if n > USUAL_ACCOUNT => {
-            let text = format!("{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved");
-            draft.warn(codes::SMALL_ACCOUNT, key, text, "ask for a higher limit of concurrent executions first");
+            let text = format!(
+                "{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved"
+            );
+            draft.warn(
+                codes::SMALL_ACCOUNT,
+                key,
+                text,
+                "ask for a higher limit of concurrent executions first",
+            );
         }
         Some(n) => {
             let text = format!("a new account has a limit of 10 concurrent executions and refuses even {n}");
-            let help = "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it";
+            let help =
+                "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it";
             draft.warn(codes::SMALL_ACCOUNT, key, text, help);
         }
         None => {}

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::spec::{Instance, Outcome, Record, Seen, Spec};
 use super::user_data;
-use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
 use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
@@ -26,12 +26,13 @@ const OUTPUT_TAG: &str = "opsctl:output";
 
 /// AWS's own waiter looks that often.
 const EVERY: Duration = Duration::from_secs(15);
-/// How long a job that no instance shows of counts as begun: the roles of a first deploy take minutes to spread, and a
-/// new instance to show. After that, what there was is gone.
+/// How long a job that no instance shows of counts as begun: the roles of a first deploy take minutes to
+/// spread, and a new instance to show. After that, what there was is gone.
 const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 impl Driver for Instance {
-    /// Every job has a folder in the bucket, also long after its instance is gone; the first file in it is its record.
+    /// Every job has a folder in the bucket, also long after its instance is gone; the first file in it is
+    /// its record.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let Some(bucket) = bucket(cx) else { return Ok(Vec::new()) };
         let root = format!("{}/", Instance::OUTPUT);
@@ -58,7 +59,9 @@ impl Driver for Instance {
         }
         let status = look.status();
         let output = match bucket(cx) {
-            Some(bucket) if status.phase == Phase::Ready => exists(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?,
+            Some(bucket) if status.phase == Phase::Ready => {
+                exists(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?
+            }
             _ => true,
         };
         let instance_id = look.instance.and_then(|i| i.instance_id);
@@ -81,8 +84,8 @@ impl Driver for Instance {
         finished(cx, job, spec).await
     }
 
-    /// Nobody knows whether a run that was killed had started the instance, so it is asked for again: EC2 starts one
-    /// for one token.
+    /// Nobody knows whether a run that was killed had started the instance, so it is asked for again: EC2
+    /// starts one for one token.
     async fn update(&self, cx: &OpCx<'_>, job: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         self.create(cx, job, spec).await
     }
@@ -138,7 +141,8 @@ impl Look {
         let (instances, outcome, record) = futures_util::try_join!(instances(cx, job), outcome, record)?;
         let token = record.as_ref().map(|(record, _)| token(job, &record.attempt));
         let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
-        let instance = instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
+        let instance =
+            instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
         let mut look = Self { instance, outcome: outcome.map(|(outcome, _)| outcome), record };
         // It may have written its result and ended between the two looks.
         if look.outcome.is_none() && look.instance.as_ref().is_some_and(|i| !is_living(i)) {
@@ -147,8 +151,8 @@ impl Look {
         Ok(look)
     }
 
-    /// Whether the last attempt was begun less than `age` ago. A service that does not say what time it is cannot be
-    /// asked: then it may have been.
+    /// Whether the last attempt was begun less than `age` ago. A service that does not say what time it is
+    /// cannot be asked: then it may have been.
     fn is_younger_than(&self, age: Duration) -> bool {
         self.record.as_ref().is_some_and(|(_, old)| old.is_none_or(|old| old < age))
     }
@@ -158,11 +162,19 @@ impl Look {
         let failed = |reason: String| Status::new("Failed", Phase::Failed).because(Some(reason));
         match (&self.outcome, &self.instance) {
             (Some(Outcome { exit_code: 0, .. }), _) => Status::ready("Completed"),
-            (Some(Outcome { exit_code, message, .. }), _) if message.is_empty() => failed(format!("exit code {exit_code}")),
+            (Some(Outcome { exit_code, message, .. }), _) if message.is_empty() => {
+                failed(format!("exit code {exit_code}"))
+            }
             (Some(Outcome { message, .. }), _) => failed(message.clone()),
-            (None, Some(instance)) if is_living(instance) => Status::new(state(instance).as_str(), Phase::Busy),
+            (None, Some(instance)) if is_living(instance) => {
+                Status::new(state(instance).as_str(), Phase::Busy)
+            }
             (None, Some(instance)) => {
-                let why = instance.state_reason().and_then(|r| r.message()).map(|m| format!(" ({m})")).unwrap_or_default();
+                let why = instance
+                    .state_reason()
+                    .and_then(|r| r.message())
+                    .map(|m| format!(" ({m})"))
+                    .unwrap_or_default();
                 failed(format!("the instance is gone and has left no result{why}"))
             }
             (None, None) if self.is_younger_than(YOUNG) => Status::new("NotStarted", Phase::Busy),
@@ -204,7 +216,8 @@ async fn read<T: DeserializeOwned>(
     let Some(object) = call.send().await.op("s3:GetObject").found()? else { return Ok(None) };
     let age = object.last_modified().and_then(|then| answered.since(then));
     let body = object.body.collect().await;
-    let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?.into_bytes();
+    let body =
+        body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?.into_bytes();
     serde_json::from_slice(&body)
         .map(|content| Some((content, age)))
         .map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Unavailable, format!("{file} of {job}: {e}")))
@@ -217,7 +230,9 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
     }
     let found = cx.aws.ssm.get_parameter().name(image).send().await.op("ssm:GetParameter")?;
     let value = found.parameter.and_then(|p| p.value);
-    value.ok_or_else(|| OpError::new("ssm:GetParameter", OpErrorKind::NotFound, format!("{image} has no value")))
+    value.ok_or_else(|| {
+        OpError::new("ssm:GetParameter", OpErrorKind::NotFound, format!("{image} has no value"))
+    })
 }
 
 /// Writes the job's record, and gives the name of this attempt.
@@ -232,8 +247,8 @@ async fn begin(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     Ok(attempt)
 }
 
-/// EC2 answers a client token that it knows with the old instance, even when that is terminated: so a new attempt needs
-/// a new token, and a repeated one the same.
+/// EC2 answers a client token that it knows with the old instance, even when that is terminated: so a new
+/// attempt needs a new token, and a repeated one the same.
 fn token(job: &str, attempt: &str) -> String {
     fingerprint::suffix(&(job, attempt))
 }

@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::user_data;
 use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, ResourceId, Status, Verb, changes, codes, fingerprint};
+use crate::domain::{
+    FieldChange, Human, KeyPath, KindName, Needs, Owner, ResourceId, Status, Verb, changes, codes,
+    fingerprint,
+};
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::training::lint as job_lint;
 use crate::resources::training::job::{self, Channel, Code, Item, On};
+use crate::resources::training::lint as job_lint;
 
 pub struct Instance;
 
@@ -114,7 +117,10 @@ impl Kind for Instance {
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
             let program = user_data::script(&physical, &spec, &draft.scope.region).len();
             if program > user_data::LIMIT {
-                let text = format!("the program of the instance has {program} bytes with its values, EC2 takes {}", user_data::LIMIT);
+                let text = format!(
+                    "the program of the instance has {program} bytes with its values, EC2 takes {}",
+                    user_data::LIMIT
+                );
                 let help = "put large hyperparameters and environment values into a file of `source`";
                 draft.error(codes::TOO_LARGE, at.clone(), text, help);
             }
@@ -124,10 +130,12 @@ impl Kind for Instance {
     }
 
     fn bound() -> &'static [Bound] {
-        const { &[
-            Bound::instance_type("instance_type", "ec2:RunInstances.InstanceType"),
-            Bound::value("volume_gb", "ec2:RunInstances.BlockDeviceMappings.*.Ebs.VolumeSize"),
-        ] }
+        const {
+            &[
+                Bound::instance_type("instance_type", "ec2:RunInstances.InstanceType"),
+                Bound::value("volume_gb", "ec2:RunInstances.BlockDeviceMappings.*.Ebs.VolumeSize"),
+            ]
+        }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -142,7 +150,13 @@ impl Kind for Instance {
             .field("code", short(&seen.code), short(&want.code), Needs::Replace)
             .field("entry", &seen.entry, &want.entry, Needs::Replace)
             .field("max_runtime", hours(seen.max_runtime_s), hours(want.max_runtime_s), Needs::Replace)
-            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .when(
+                seen.environment != want.environment,
+                "environment",
+                "other values",
+                "these",
+                Needs::Replace,
+            )
             .map_field("data", &seen.data, &want.data, short)
             .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
             .done()
@@ -219,10 +233,13 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
     draft.hold::<Instance>(at);
     job_lint::common(item, at, draft);
-    // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its snapshot
-    // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
+    // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its
+    // snapshot (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
     if item.image.is_none() && (1..SNAPSHOT).contains(&item.volume_gb) {
-        let text = format!("`volume_gb` is {}, and the image of the instance alone has {SNAPSHOT} GiB", item.volume_gb);
+        let text = format!(
+            "`volume_gb` is {}, and the image of the instance alone has {SNAPSHOT} GiB",
+            item.volume_gb
+        );
         draft.error(codes::LIMIT, at.join("volume_gb"), text, format!("write {SNAPSHOT} or more"));
     }
     if item.max_runtime < Human::seconds(1) {
@@ -236,7 +253,8 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if instance_type.starts_with("t2.") && item.max_runtime > Human::hours(2) {
         let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
-        let help = "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
+        let help =
+            "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
         draft.warn(codes::CPU_CREDITS, at.join("instance_type"), text, help);
     }
     let only_sagemaker = [

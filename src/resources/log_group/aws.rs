@@ -3,13 +3,14 @@ use std::collections::HashMap;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
 use super::spec::{LogGroup, Seen, Spec};
-use crate::domain::{FieldChange, Owner, Scope};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
 
 impl Driver for LogGroup {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let list = |root: &'static str| async move { named(cx, &format!("{root}{}", cx.scope.prefix())).await };
+        let list =
+            |root: &'static str| async move { named(cx, &format!("{root}{}", cx.scope.prefix())).await };
         let (functions, endpoints) = futures_util::try_join!(list(Self::FUNCTIONS), list(Self::ENDPOINTS))?;
         let names = functions.into_iter().chain(endpoints).filter_map(|g| g.log_group_name);
         Ok(names.map(Found::new).collect())
@@ -51,7 +52,11 @@ impl Driver for LogGroup {
 
     async fn update(&self, cx: &OpCx<'_>, group: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
         // Adopting alone changes no retention.
-        if changes.iter().any(|c| c.path == LogGroup::RETENTION) { retain(cx, group, spec).await } else { Ok(()) }
+        if changes.iter().any(|c| c.path == LogGroup::RETENTION) {
+            retain(cx, group, spec).await
+        } else {
+            Ok(())
+        }
     }
 
     async fn delete(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
@@ -82,7 +87,8 @@ async fn named(cx: &OpCx<'_>, prefix: &str) -> OpResult<Vec<Group>> {
 }
 
 async fn retain(cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
-    let call = cx.aws.logs.put_retention_policy().log_group_name(group).retention_in_days(spec.retention_days);
+    let call =
+        cx.aws.logs.put_retention_policy().log_group_name(group).retention_in_days(spec.retention_days);
     call.send().await.op("logs:PutRetentionPolicy").map(drop)
 }
 

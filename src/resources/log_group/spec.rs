@@ -31,7 +31,13 @@ impl LogGroup {
     pub const ENDPOINTS: &'static str = "/aws/sagemaker/Endpoints/";
 
     /// Adds the log group of a function or endpoint; `name` is `<kind>-<name>`.
-    pub fn of_writer(name: &str, root: &str, writer: &str, draft: &mut Draft<'_>, at: &KeyPath) -> ResourceId {
+    pub fn of_writer(
+        name: &str,
+        root: &str,
+        writer: &str,
+        draft: &mut Draft<'_>,
+        at: &KeyPath,
+    ) -> ResourceId {
         let spec = Spec { retention_days: RETENTION_DAYS };
         draft.add::<Self>(name, format!("{root}{writer}"), &spec, [], at.clone())
     }
@@ -48,7 +54,8 @@ impl Kind for LogGroup {
         if seen.owner != Owner::Ours {
             return Vec::new(); // a shorter retention would delete what others keep
         }
-        let days = |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
+        let days =
+            |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
         changes()
             .field(Self::RETENTION, days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
             .done()

@@ -4,8 +4,8 @@ use aws_sdk_sagemaker::types::ContainerDefinition;
 
 use super::repack::repack;
 use super::spec::{Model, Seen, Spec};
-use crate::domain::{FieldChange, KindName};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::{FieldChange, KindName};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
@@ -52,11 +52,13 @@ impl Driver for Model {
             .set_environment(Some(environment))
             .build();
         let code = spec.code.as_ref().map_or("none", |code| &code.digest[..10]);
-        let made_of = [(Model::TRAINED_TAG.to_owned(), spec.trained.as_str()), (Model::CODE_TAG.to_owned(), code)];
+        let made_of =
+            [(Model::TRAINED_TAG.to_owned(), spec.trained.as_str()), (Model::CODE_TAG.to_owned(), code)];
         let action = "sagemaker:CreateModel";
         let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
-            let call = call.primary_container(container.clone()).set_tags(sagemaker::tags(cx, made_of.clone()));
+            let call =
+                call.primary_container(container.clone()).set_tags(sagemaker::tags(cx, made_of.clone()));
             call.send().await.op(action).map(drop)
         };
         make(self, cx, model, action, || cx.retry_new_role(action, create)).await

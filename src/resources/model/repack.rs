@@ -16,7 +16,8 @@ use crate::engine::OpCx;
 use crate::inputs::Tree;
 use crate::resources::data::split;
 
-/// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in memory.
+/// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in
+/// memory.
 pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     let Some(code) = &spec.code else { return Ok(()) };
     let s3 = &cx.aws.s3;
@@ -25,14 +26,18 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
         return Ok(()); // the model's name is its fingerprint: a run before this one has made it
     }
     let Some(tree) = cx.inputs.code(&code.path).cloned() else {
-        return Err(OpError::local("packing the model", format!("{} was not read for this run", code.path.display())));
+        return Err(OpError::local(
+            "packing the model",
+            format!("{} was not read for this run", code.path.display()),
+        ));
     };
     let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
     let (trained, packed) = (folder.path().join("trained.tar.gz"), folder.path().join("model.tar.gz"));
-    // AWS completes a job after its archive is there; emulators, where the container is played by somebody else, may
-    // complete it before.
+    // AWS completes a job after its archive is there; emulators, where the container is played by somebody
+    // else, may complete it before.
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-    cx.retry("s3:GetObject", Duration::from_secs(30), absent, || download(cx, &spec.trained, &trained)).await?;
+    cx.retry("s3:GetObject", Duration::from_secs(30), absent, || download(cx, &spec.trained, &trained))
+        .await?;
     let output = packed.clone();
     let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
     packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;

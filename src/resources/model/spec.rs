@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
 use crate::desired::Kind;
+use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
 
 pub struct Model;
 
@@ -79,7 +79,13 @@ impl Kind for Model {
             .field("code", &seen.code, code, Needs::Replace)
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
-            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .when(
+                seen.environment != want.environment,
+                "environment",
+                "other values",
+                "these",
+                Needs::Replace,
+            )
             .done()
     }
 

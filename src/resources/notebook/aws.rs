@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{Notebook, Seen, Spec};
-use crate::domain::{FieldChange, Phase, Status};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -204,7 +204,12 @@ fn status(found: &DescribeNotebookInstanceOutput) -> Status {
     Status::new(word, phase).because(found.failure_reason().map(str::to_owned))
 }
 
-async fn until(cx: &OpCx<'_>, notebook: &str, what: &'static str, wanted: &[NotebookInstanceStatus]) -> OpResult<()> {
+async fn until(
+    cx: &OpCx<'_>,
+    notebook: &str,
+    what: &'static str,
+    wanted: &[NotebookInstanceStatus],
+) -> OpResult<()> {
     cx.wait(what, EVERY, LIMIT, || async {
         let Some(found) = describe(cx, notebook).await? else { return Ok(Probe::Absent) };
         let now = status(&found);
@@ -230,7 +235,8 @@ async fn lifecycle(
 
 /// The script of the lifecycle configuration of that name.
 async fn script(cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
-    let content = lifecycle(cx, notebook).await?.and_then(|found| found.on_start?.into_iter().next()?.content);
+    let content =
+        lifecycle(cx, notebook).await?.and_then(|found| found.on_start?.into_iter().next()?.content);
     Ok(content.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok()))
 }
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes};
+use crate::domain::{
+    FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes,
+};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
@@ -104,7 +106,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What is left when the notebook is gone: its lifecycle configuration, if its script says that it is ours.
+    /// What is left when the notebook is gone: its lifecycle configuration, if its script says that it is
+    /// ours.
     pub fn of_script(script: String) -> Option<Self> {
         script.starts_with(OURS).then(|| Self {
             owner: Owner::Ours,
@@ -157,11 +160,13 @@ impl Kind for Notebook {
     }
 
     fn bound() -> &'static [Bound] {
-        const { &[
-            Bound::instance_type("instance_type", "sagemaker:CreateNotebookInstance.InstanceType"),
-            Bound::value("volume_gb", "sagemaker:CreateNotebookInstance.VolumeSizeInGB"),
-            Bound::value("platform", "sagemaker:CreateNotebookInstance.PlatformIdentifier"),
-        ] }
+        const {
+            &[
+                Bound::instance_type("instance_type", "sagemaker:CreateNotebookInstance.InstanceType"),
+                Bound::value("volume_gb", "sagemaker:CreateNotebookInstance.VolumeSizeInGB"),
+                Bound::value("platform", "sagemaker:CreateNotebookInstance.PlatformIdentifier"),
+            ]
+        }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -172,7 +177,12 @@ impl Kind for Notebook {
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Update)
             .field("volume_gb", seen.volume_gb, want.volume_gb, volume)
             // Emulators leave these two out; AWS always answers them.
-            .field("platform", seen.platform.as_ref().unwrap_or(&want.platform), &want.platform, Needs::Update)
+            .field(
+                "platform",
+                seen.platform.as_ref().unwrap_or(&want.platform),
+                &want.platform,
+                Needs::Update,
+            )
             .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
@@ -229,7 +239,9 @@ const OURS: &str = "#!/bin/bash\n# opsctl: ";
 /// The lifecycle script of this idle time; AWS runs it as root at each start, for at most five minutes.
 fn on_start(idle: Idle) -> String {
     match idle {
-        Idle::After(time) => include_str!("on_start.sh").replace("{{idle_seconds}}", &time.as_secs().to_string()),
+        Idle::After(time) => {
+            include_str!("on_start.sh").replace("{{idle_seconds}}", &time.as_secs().to_string())
+        }
         Idle::Never => "#!/bin/bash\n# opsctl: this notebook is never stopped by itself.\n".into(),
     }
 }
@@ -239,11 +251,17 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let key = at.join("instance_type");
     draft.hold::<Notebook>(at);
     if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
-        let text = format!("`{instance_type}` has 4 GiB of memory, which may be too little for image data sets");
+        let text =
+            format!("`{instance_type}` has 4 GiB of memory, which may be too little for image data sets");
         draft.warn(codes::SMALL_NOTEBOOK, key, text, "ml.t3.xlarge has 16 GiB");
     }
     if ["notebook-al1-", "notebook-al2-"].iter().any(|closed| item.platform.starts_with(closed)) {
         let text = format!("AWS has closed the platform `{}`", item.platform);
-        draft.error(codes::CLOSED_PLATFORM, at.join("platform"), text, "write \"notebook-al2023-v1\", or leave it out");
+        draft.error(
+            codes::CLOSED_PLATFORM,
+            at.join("platform"),
+            text,
+            "write \"notebook-al2023-v1\", or leave it out",
+        );
     }
 }

@@ -5,8 +5,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::spec::{Role, Seen, Spec};
-use crate::domain::{FieldChange, Owner, Scope};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
 
@@ -28,11 +28,15 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         let get = async { iam.get_role().role_name(role).send().await.op("iam:GetRole").found() };
         let policy = async {
-            iam.get_role_policy().role_name(role).policy_name(Self::POLICY).send().await.op("iam:GetRolePolicy").found()
+            iam.get_role_policy()
+                .role_name(role)
+                .policy_name(Self::POLICY)
+                .send()
+                .await
+                .op("iam:GetRolePolicy")
+                .found()
         };
-        let profile = async {
-            if of_instance(cx, role) { profile(cx, role).await } else { Ok(None) }
-        };
+        let profile = async { if of_instance(cx, role) { profile(cx, role).await } else { Ok(None) } };
         let (got, policy, inline, attached, profile) =
             futures_util::try_join!(get, policy, inline(cx, role), attached(cx, role), profile)?;
         let Some(found) = got.and_then(|g| g.role) else { return Ok(None) };
@@ -114,7 +118,9 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         delete_profile(cx, role).await?;
         delete_inline(cx, role, Self::POLICY).await?;
-        let Some(found) = iam.get_role().role_name(role).send().await.op("iam:GetRole").found()? else { return Ok(()) };
+        let Some(found) = iam.get_role().role_name(role).send().await.op("iam:GetRole").found()? else {
+            return Ok(());
+        };
         let trust = document(found.role().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
         // A role cannot be without a statement: if ours is the only one, it stays.
         if let Some(rest) = iam::without(&trust, &[Self::SID]).filter(|rest| *rest != trust) {
@@ -222,10 +228,19 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
     let iam = &cx.aws.iam;
     // IAM is replicated world-wide: the role of a moment ago may not be found yet.
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
-    cx.retry("iam:PutRolePolicy", std::time::Duration::from_secs(60), |kind| *kind == OpErrorKind::NotFound, || async {
-        let call = iam.put_role_policy().role_name(role).policy_name(Role::POLICY).policy_document(spec.policy.to_string());
-        call.send().await.op("iam:PutRolePolicy").map(drop)
-    })
+    cx.retry(
+        "iam:PutRolePolicy",
+        std::time::Duration::from_secs(60),
+        |kind| *kind == OpErrorKind::NotFound,
+        || async {
+            let call = iam
+                .put_role_policy()
+                .role_name(role)
+                .policy_name(Role::POLICY)
+                .policy_document(spec.policy.to_string());
+            call.send().await.op("iam:PutRolePolicy").map(drop)
+        },
+    )
     .await?;
     if spec.instance_profile { put_profile(cx, role).await } else { Ok(()) }
 }

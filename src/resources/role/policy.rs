@@ -9,7 +9,8 @@ fn allow(actions: &[&str], resources: &[String]) -> Value {
     json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
 }
 
-/// Reads the objects under these prefixes: a folder, or the stem of the folders of all generations (`training/a-dev-b-`).
+/// Reads the objects under these prefixes: a folder, or the stem of the folders of all generations
+/// (`training/a-dev-b-`).
 pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Value> {
     let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
     let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();

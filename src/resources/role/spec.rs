@@ -81,7 +81,8 @@ impl Role {
     /// What `in_profile` says of a profile that holds the role it is named after.
     pub const ITSELF: &'static str = "itself";
 
-    /// Role names are unique in the account whatever the path and the region, so the region is part of the name.
+    /// Role names are unique in the account whatever the path and the region, so the region is part of the
+    /// name.
     pub fn physical(scope: &Scope, user: &str) -> String {
         format!("{}-{}", scope.physical(user), scope.region)
     }
@@ -97,7 +98,13 @@ impl Role {
     }
 
     /// Adds the role of `user` (`training-breeds`) with these statements.
-    pub fn of_user(user: &str, who: Assumer, statements: Vec<Value>, draft: &mut Draft<'_>, at: &KeyPath) -> ResourceId {
+    pub fn of_user(
+        user: &str,
+        who: Assumer,
+        statements: Vec<Value>,
+        draft: &mut Draft<'_>,
+        at: &KeyPath,
+    ) -> ResourceId {
         let spec = Spec {
             path: draft.scope.iam_path(),
             trust: who.trust(&draft.scope.account),
@@ -136,7 +143,13 @@ impl Kind for Role {
                 "none",
                 Needs::Update,
             )
-            .when(ours && !seen.attached.is_empty(), "attached policies", seen.attached.join(", "), "none", Needs::Update)
+            .when(
+                ours && !seen.attached.is_empty(),
+                "attached policies",
+                seen.attached.join(", "),
+                "none",
+                Needs::Update,
+            )
             .when(
                 want.instance_profile && profile != Some(Self::ITSELF),
                 "instance profile",

@@ -3,30 +3,38 @@ use std::time::Duration;
 
 use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput;
 use aws_sdk_sagemaker::types::{
-    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricDefinition, OutputDataConfig, ResourceConfig,
-    S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, TrainingInputMode, TrainingInstanceType,
-    TrainingJobStatus,
+    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricDefinition, OutputDataConfig,
+    ResourceConfig, S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, TrainingInputMode,
+    TrainingInstanceType, TrainingJobStatus,
 };
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::model_key;
 use super::logs::{self, Follower};
-use super::spec::{Seen, Spec, Training};
 use super::source;
-use crate::domain::{FieldChange, Phase, Status};
+use super::spec::{Seen, Spec, Training};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Training {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        Ok(list_owned!(cx, list_training_jobs, "sagemaker:ListTrainingJobs", training_job_summaries, training_job_name))
+        Ok(list_owned!(
+            cx,
+            list_training_jobs,
+            "sagemaker:ListTrainingJobs",
+            training_job_summaries,
+            training_job_name
+        ))
     }
 
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
         let arn = format!("training-job/{job}");
-        let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else { return Ok(None) };
+        let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else {
+            return Ok(None);
+        };
         let output = match artifacts(&found) {
             _ if status(&found).phase != Phase::Ready => true,
             Some(uri) => exists(cx, uri).await?,
@@ -54,9 +62,14 @@ impl Driver for Training {
             entry,
             data: data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect(),
             hyperparameters,
-            metrics: algorithm.map(|a| a.metric_definitions().iter().filter_map(metric).collect()).unwrap_or_default(),
+            metrics: algorithm
+                .map(|a| a.metric_definitions().iter().filter_map(metric).collect())
+                .unwrap_or_default(),
             environment: found.environment().map(|e| e.clone().into_iter().collect()).unwrap_or_default(),
-            max_runtime_s: found.stopping_condition().and_then(|s| s.max_runtime_in_seconds()).unwrap_or_default(),
+            max_runtime_s: found
+                .stopping_condition()
+                .and_then(|s| s.max_runtime_in_seconds())
+                .unwrap_or_default(),
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
             output,
@@ -100,8 +113,8 @@ impl Driver for Training {
         sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
         match delete.op("sagemaker:DeleteTrainingJob") {
-            // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing: then this
-            // one is at least no longer ours.
+            // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing:
+            // then this one is at least no longer ours.
             Err(error) if error.kind == OpErrorKind::NotOffered => {
                 sagemaker::disown(cx, &format!("training-job/{job}")).await
             }
@@ -140,7 +153,8 @@ fn status(found: &DescribeTrainingJobOutput) -> Status {
 }
 
 async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
-    let metrics = spec.metrics.iter().map(|(name, regex)| MetricDefinition::builder().name(name).regex(regex).build());
+    let metrics =
+        spec.metrics.iter().map(|(name, regex)| MetricDefinition::builder().name(name).regex(regex).build());
     let algorithm = AlgorithmSpecification::builder()
         .training_image(&spec.image)
         .training_input_mode(TrainingInputMode::File)
@@ -217,11 +231,12 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     saved(cx, job, spec, &job_ended.await?).await
 }
 
-/// SageMaker completes a job that saved nothing, too. Then its script has failed, and this is the place to say so, not
-/// the model that cannot be made of it.
+/// SageMaker completes a job that saved nothing, too. Then its script has failed, and this is the place to
+/// say so, not the model that cannot be made of it.
 async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJobOutput) -> OpResult<()> {
     let key = model_key(Training::OUTPUT, job);
-    // Emulators, whose containers are played by somebody else, may complete a job before its archive is there.
+    // Emulators, whose containers are played by somebody else, may complete a job before its archive is
+    // there.
     let patience = if artifacts(found).is_some() { Duration::from_secs(10) } else { Duration::ZERO };
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
     let looked = cx.retry("s3:GetObject", patience, absent, || async {
@@ -230,7 +245,9 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
     match looked.await {
         Err(error) if error.kind == OpErrorKind::NotFound => {
             let entry = &spec.code.entry;
-            let message = format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model");
+            let message = format!(
+                "{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model"
+            );
             Err(OpError::new("training job completed", OpErrorKind::BadState, message))
         }
         other => other,

@@ -9,15 +9,17 @@ use serde_json::Value;
 
 /// Names that the container's toolkit reads itself; opsctl sends all of them
 /// (<https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/params.py>).
-pub const TOOLKIT: [&str; 4] = [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
+pub const TOOLKIT: [&str; 4] =
+    [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
 pub const PROGRAM: &str = "sagemaker_program";
 pub const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
 
 /// A hyperparameter: text, number, switch, list or table. `Display` is the text that is sent.
 ///
-/// AWS takes text only, and the toolkit in the container decodes each one as JSON, or leaves it as it is when it is
-/// none. So numbers, lists and tables are sent as JSON, and text is sent raw unless that would be read as something
-/// else: `"1.10"` as the number 1.1, `"true"` as a switch (<https://github.com/aws/sagemaker-python-sdk/issues/3487>).
+/// AWS takes text only, and the toolkit in the container decodes each one as JSON, or leaves it as it is when
+/// it is none. So numbers, lists and tables are sent as JSON, and text is sent raw unless that would be read
+/// as something else: `"1.10"` as the number 1.1, `"true"` as a switch
+/// (<https://github.com/aws/sagemaker-python-sdk/issues/3487>).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hyperparameter(Value);
 
@@ -47,7 +49,8 @@ impl fmt::Display for Hyperparameter {
     }
 }
 
-/// Whether Python's `json.loads` reads the text as something. It takes NaN and Infinity too, and any size of number.
+/// Whether Python's `json.loads` reads the text as something. It takes NaN and Infinity too, and any size of
+/// number.
 fn is_json(text: &str) -> bool {
     let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
     let beyond_json = ["NaN", "Infinity", "-Infinity"];
@@ -101,7 +104,20 @@ mod tests {
 
     #[test]
     fn plain_text_is_sent_as_it_is() {
-        for text in ["adam", "resnet-50", "2024-01-01", "a b", "it's", "s3://b/k", "", "1.2.3", "-x", "[a", "nan", "5e"] {
+        for text in [
+            "adam",
+            "resnet-50",
+            "2024-01-01",
+            "a b",
+            "it's",
+            "s3://b/k",
+            "",
+            "1.2.3",
+            "-x",
+            "[a",
+            "nan",
+            "5e",
+        ] {
             assert_eq!(sent(json!(text)), text);
         }
     }
@@ -109,7 +125,21 @@ mod tests {
     #[test]
     fn text_that_would_be_decoded_is_sent_as_json() {
         let long = "12345678901234567890123";
-        for text in ["1.10", "1e3", "1e999", "true", "null", "NaN", "-Infinity", "[NaN]", " 5 ", "\"a\"", "[1]", "{}", long] {
+        for text in [
+            "1.10",
+            "1e3",
+            "1e999",
+            "true",
+            "null",
+            "NaN",
+            "-Infinity",
+            "[NaN]",
+            " 5 ",
+            "\"a\"",
+            "[1]",
+            "{}",
+            long,
+        ] {
             assert_eq!(serde_json::from_str::<String>(&sent(json!(text))).unwrap(), text);
         }
     }

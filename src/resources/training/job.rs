@@ -107,8 +107,8 @@ pub struct Code {
 }
 
 impl Code {
-    /// The folder of the bucket that holds all code. Jobs may read all of it: a role that named one digest would have
-    /// to change, and the change to spread, with each edit of the script.
+    /// The folder of the bucket that holds all code. Jobs may read all of it: a role that named one digest
+    /// would have to change, and the change to spread, with each edit of the script.
     const FOLDER: &str = "code/";
 
     pub fn new(bucket: &str, path: &Path, entry: &str, tree: &Tree) -> Self {
@@ -121,7 +121,6 @@ impl Code {
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
-
 }
 
 /// Everything about a job that the config says and both places need.

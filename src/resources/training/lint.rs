@@ -19,9 +19,17 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         if let Some(other) = channels.insert(name.to_uppercase(), name) {
             let text = match other == name {
                 true => format!("`{name}` is named twice"),
-                false => format!("`{name}` and `{other}` are both SM_CHANNEL_{} to the script", name.to_uppercase()),
+                false => format!(
+                    "`{name}` and `{other}` are both SM_CHANNEL_{} to the script",
+                    name.to_uppercase()
+                ),
             };
-            draft.error(codes::BAD_VALUE, at.join("data").join(i.to_string()), text, "name each channel once");
+            draft.error(
+                codes::BAD_VALUE,
+                at.join("data").join(i.to_string()),
+                text,
+                "name each channel once",
+            );
         }
     }
     // The toolkit refuses others, because it builds a command of a shell from it
@@ -29,7 +37,12 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/".contains(c);
     if !item.entry.ends_with(".py") && !item.entry.chars().all(plain) {
         let text = format!("`{}` is run by a shell, and has characters that a shell reads", item.entry);
-        draft.error(codes::BAD_VALUE, at.join("entry"), text, "rename it: letters, digits, `.`, `_`, `+` and `-`");
+        draft.error(
+            codes::BAD_VALUE,
+            at.join("entry"),
+            text,
+            "rename it: letters, digits, `.`, `_`, `+` and `-`",
+        );
     }
 }
 
@@ -51,7 +64,8 @@ pub fn warn_of_spaces(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let odd = |c: char| c.is_whitespace() || "\"'\\$`;&|<>()*?[]{}#~".contains(c);
     for (name, value) in &item.hyperparameters {
         if value.plain().contains(odd) {
-            let text = format!("the toolkit of this image takes `{name}` apart at spaces and what a shell reads");
+            let text =
+                format!("the toolkit of this image takes `{name}` apart at spaces and what a shell reads");
             let help = format!("read SM_HP_{} in the script, or use a newer image", name.to_uppercase());
             draft.warn(codes::SPLIT_AT_SPACES, at.join("hyperparameters").join(name), text, help);
         }
@@ -90,8 +104,10 @@ const CONTAINER: &[&str] = &[
 ];
 
 fn refuse_variables(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    let of_channel = |name: &str| item.data.iter().any(|c| name == format!("SM_CHANNEL_{}", c.to_uppercase()));
-    let of_value = |name: &str| item.hyperparameters.keys().any(|h| name == format!("SM_HP_{}", h.to_uppercase()));
+    let of_channel =
+        |name: &str| item.data.iter().any(|c| name == format!("SM_CHANNEL_{}", c.to_uppercase()));
+    let of_value =
+        |name: &str| item.hyperparameters.keys().any(|h| name == format!("SM_HP_{}", h.to_uppercase()));
     for name in item.environment.keys() {
         if CONTAINER.contains(&name.as_str()) || of_channel(name) || of_value(name) {
             let help = match name.as_str() {

@@ -21,7 +21,12 @@ impl Follower {
     /// Sends every new line as an event. Before the container starts there is neither group nor stream.
     pub async fn follow(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         let mut tokens = self.tokens.lock().await;
-        let call = cx.aws.logs.describe_log_streams().log_group_name(GROUP).log_stream_name_prefix(format!("{job}/"));
+        let call = cx
+            .aws
+            .logs
+            .describe_log_streams()
+            .log_group_name(GROUP)
+            .log_stream_name_prefix(format!("{job}/"));
         // A stream per instance, and a page holds 50.
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {

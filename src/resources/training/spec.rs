@@ -7,7 +7,9 @@ use super::job::{self, Channel, Code, Item, On};
 use super::lint;
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint};
+use crate::domain::{
+    FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint,
+};
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose};
@@ -38,8 +40,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Where this very job keeps its checkpoints. The name is its fingerprint: a job of the same recipe (a spot restart,
-    /// one that failed and is made again) resumes from them, one of another recipe finds none.
+    /// Where this very job keeps its checkpoints. The name is its fingerprint: a job of the same recipe (a
+    /// spot restart, one that failed and is made again) resumes from them, one of another recipe finds none.
     pub fn checkpoints_of(&self, job: &str) -> Option<String> {
         self.checkpoints.as_ref().map(|root| format!("{root}/{job}/"))
     }
@@ -107,22 +109,43 @@ impl Kind for Training {
     }
 
     fn bound() -> &'static [Bound] {
-        const { &[
-            Bound::value("image", "sagemaker:CreateTrainingJob.AlgorithmSpecification.TrainingImage"),
-            Bound::instance_type("instance_type", "sagemaker:CreateTrainingJob.ResourceConfig.InstanceType"),
-            Bound::value("instance_count", "sagemaker:CreateTrainingJob.ResourceConfig.InstanceCount"),
-            Bound::value("volume_gb", "sagemaker:CreateTrainingJob.ResourceConfig.VolumeSizeInGB"),
-            Bound::count("data", "sagemaker:CreateTrainingJob.InputDataConfig", 0),
-            Bound::value("data.*", "sagemaker:CreateTrainingJob.InputDataConfig.*.ChannelName"),
-            Bound::map("hyperparameters", "sagemaker:CreateTrainingJob.HyperParameters", TOOLKIT.len())
-                .written(Hyperparameter::sent),
-            Bound::count("metrics", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions", 0),
-            Bound::names("metrics", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Name"),
-            Bound::value("metrics.*", "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Regex"),
-            Bound::map("environment", "sagemaker:CreateTrainingJob.Environment", 0),
-            Bound::seconds("max_runtime", "sagemaker:CreateTrainingJob.StoppingCondition.MaxRuntimeInSeconds"),
-            Bound::seconds("max_wait", "sagemaker:CreateTrainingJob.StoppingCondition.MaxWaitTimeInSeconds"),
-        ] }
+        const {
+            &[
+                Bound::value("image", "sagemaker:CreateTrainingJob.AlgorithmSpecification.TrainingImage"),
+                Bound::instance_type(
+                    "instance_type",
+                    "sagemaker:CreateTrainingJob.ResourceConfig.InstanceType",
+                ),
+                Bound::value("instance_count", "sagemaker:CreateTrainingJob.ResourceConfig.InstanceCount"),
+                Bound::value("volume_gb", "sagemaker:CreateTrainingJob.ResourceConfig.VolumeSizeInGB"),
+                Bound::count("data", "sagemaker:CreateTrainingJob.InputDataConfig", 0),
+                Bound::value("data.*", "sagemaker:CreateTrainingJob.InputDataConfig.*.ChannelName"),
+                Bound::map("hyperparameters", "sagemaker:CreateTrainingJob.HyperParameters", TOOLKIT.len())
+                    .written(Hyperparameter::sent),
+                Bound::count(
+                    "metrics",
+                    "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions",
+                    0,
+                ),
+                Bound::names(
+                    "metrics",
+                    "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Name",
+                ),
+                Bound::value(
+                    "metrics.*",
+                    "sagemaker:CreateTrainingJob.AlgorithmSpecification.MetricDefinitions.*.Regex",
+                ),
+                Bound::map("environment", "sagemaker:CreateTrainingJob.Environment", 0),
+                Bound::seconds(
+                    "max_runtime",
+                    "sagemaker:CreateTrainingJob.StoppingCondition.MaxRuntimeInSeconds",
+                ),
+                Bound::seconds(
+                    "max_wait",
+                    "sagemaker:CreateTrainingJob.StoppingCondition.MaxWaitTimeInSeconds",
+                ),
+            ]
+        }
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
@@ -136,10 +159,21 @@ impl Kind for Training {
             .field("code", short(&seen.code), short(&want.code.digest), Needs::Replace)
             .field("entry", &seen.entry, &want.code.entry, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
-            .field("max_runtime", Human::seconds(seen.max_runtime_s as u64), Human::seconds(want.max_runtime_s as u64), Needs::Replace)
+            .field(
+                "max_runtime",
+                Human::seconds(seen.max_runtime_s as u64),
+                Human::seconds(want.max_runtime_s as u64),
+                Needs::Replace,
+            )
             .field("spot", seen.spot, want.max_wait_s.is_some(), Needs::Replace)
             .field("checkpoints", seen.checkpoints, want.checkpoints.is_some(), Needs::Replace)
-            .when(seen.environment != want.environment, "environment", "other values", "these", Needs::Replace)
+            .when(
+                seen.environment != want.environment,
+                "environment",
+                "other values",
+                "these",
+                Needs::Replace,
+            )
             .map_field("data", &seen.data, &data, |digest| short(digest))
             .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
             .map_field("metrics", &seen.metrics, &want.metrics, Clone::clone)
@@ -208,7 +242,8 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let common = common?;
     let scope: &Scope = draft.scope;
     let bucket = &common.bucket;
-    // The job's own name depends on the fingerprint of this spec, so the role may use the folders of all generations.
+    // The job's own name depends on the fingerprint of this spec, so the role may use the folders of all
+    // generations.
     let folders = |root: &str| format!("{root}/{}-", scope.physical(name));
     let mut reads = common.reads;
     let mut written = vec![folders(Training::OUTPUT)];
@@ -247,7 +282,12 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");
         if !item.spot {
-            draft.error(codes::BAD_VALUE, key, "`max_wait` is for spot training only", "add `spot = true`, or remove it");
+            draft.error(
+                codes::BAD_VALUE,
+                key,
+                "`max_wait` is for spot training only",
+                "add `spot = true`, or remove it",
+            );
         } else if wait < item.max_runtime {
             let text = format!("`max_wait` ({wait}) is shorter than `max_runtime` ({})", item.max_runtime);
             draft.error(codes::BAD_VALUE, key, text, "it covers waiting and running together");
@@ -255,14 +295,24 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if item.spot && !item.checkpoints {
         let text = "a spot interruption starts the script again from nothing";
-        draft.warn(codes::SPOT_WITHOUT_CHECKPOINTS, at.join("spot"), text, "add `checkpoints = true` and resume from it");
+        draft.warn(
+            codes::SPOT_WITHOUT_CHECKPOINTS,
+            at.join("spot"),
+            text,
+            "add `checkpoints = true` and resume from it",
+        );
     }
     for (metric, pattern) in &item.metrics {
         let groups = regex_lite::Regex::new(pattern).map(|r| r.captures_len());
         if !matches!(groups, Ok(2)) {
             let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
             let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");
-            draft.error(codes::BAD_PATTERN, at.join("metrics").join(metric), text, "for example 'accuracy=([0-9.]+)'");
+            draft.error(
+                codes::BAD_PATTERN,
+                at.join("metrics").join(metric),
+                text,
+                "for example 'accuracy=([0-9.]+)'",
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! An input held against its model: first the types, which a protocol refuses by itself, then the constraints.
+//! An input held against its model: first the types, which a protocol refuses by itself, then the
+//! constraints.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +15,8 @@ use crate::world::World;
 /// How deep an input is looked into. Some shapes contain themselves.
 const DEEPEST: usize = 32;
 
-/// Shapes that a rule of their own guards, so that it can be switched off alone; none: the service refuses in words
-/// of its own.
+/// Shapes that a rule of their own guards, so that it can be switched off alone; none: the service refuses in
+/// words of its own.
 const GUARDED: &[(&str, &str, Option<AwsRule>)] = &[
     ("sagemaker", "TrainingInstanceType", Some(AwsRule::TrainingInstanceType)),
     ("sagemaker", "ProductionVariantInstanceType", Some(AwsRule::HostingInstanceType)),
@@ -207,8 +208,8 @@ fn limits(shape: &'static Shape) -> Limits<'static> {
     }
 }
 
-/// A number, a switch or a text where another of them should be. The words are those of AWS's parser of JSON, which is
-/// written in Java.
+/// A number, a switch or a text where another of them should be. The words are those of AWS's parser of JSON,
+/// which is written in Java.
 fn scalar(kind: &Kind, form: Form, value: &Value) -> Option<String> {
     let text = value.as_str();
     let fits = match kind {

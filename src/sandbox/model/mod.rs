@@ -1,5 +1,6 @@
-//! What AWS's own models say of requests: types, required members, lengths, ranges, patterns, enums. `requests.txt` is
-//! made of botocore by `build.py`, for every operation in docs/inside/sandbox-operations.md.
+//! What AWS's own models say of requests: types, required members, lengths, ranges, patterns, enums.
+//! `requests.txt` is made of botocore by `build.py`, for every operation in
+//! docs/inside/sandbox-operations.md.
 //!
 //! An operation's table of rules ([`super::protocol::constraint`]) is for what AWS refuses beyond its model.
 

@@ -319,8 +319,8 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead and behind
-/// is left out, which lets more through.
+/// AWS's patterns are Java's. What this engine has no word for is written in another way, and looking ahead
+/// and behind is left out, which lets more through.
 fn compile(pattern: &str) -> Option<Regex> {
     const WORDS: &[(&str, &str)] = &[
         ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),

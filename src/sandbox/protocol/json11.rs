@@ -16,7 +16,8 @@ use crate::model::Form;
 use crate::operation::Operation;
 use crate::world::World;
 
-/// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be six.
+/// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be
+/// six.
 const LARGEST_BODY: usize = 8 << 20;
 
 /// A service of this protocol.

@@ -1,4 +1,5 @@
-//! AWS's wire protocols. Each module offers an `Api`: a service's name, its codes, and its table of operations.
+//! AWS's wire protocols. Each module offers an `Api`: a service's name, its codes, and its table of
+//! operations.
 
 pub mod constraint;
 pub mod json11;
@@ -110,7 +111,8 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// An answer from its parts. A status outside of HTTP's range, which only a fault rule can ask for, becomes 500.
+/// An answer from its parts. A status outside of HTTP's range, which only a fault rule can ask for, becomes
+/// 500.
 pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(full(body));
     *response.status_mut() =
@@ -197,7 +199,8 @@ const MOST_VALUES: usize = 1_000_000;
 /// The code of the JSON protocols for what has another type than the model says, or is no JSON.
 const MISTYPED: &str = "SerializationException";
 
-/// A JSON object from a body; an empty body is an empty object. How deep it may be is serde_json's limit of 128.
+/// A JSON object from a body; an empty body is an empty object. How deep it may be is serde_json's limit of
+/// 128.
 fn json_object(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));

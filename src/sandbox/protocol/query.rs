@@ -2,7 +2,8 @@
 //!
 //! Input: `Tags.member.1.Key=a` (query) and `Tag.1.Key=a` (EC2) both become `{"Tags": [{"Key": "a"}]}`, all
 //! values being strings. Output: a JSON object becomes elements; a list becomes `<Name><member>…` (query) or
-//! `<Name><item>…` (EC2); a list under `"Name[]"` becomes repeated `<Name>` without a wrapper; null is left out.
+//! `<Name><item>…` (EC2); a list under `"Name[]"` becomes repeated `<Name>` without a wrapper; null is left
+//! out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ use crate::world::World;
 /// The largest form is the 16 KB user data of an instance, or a policy.
 const LARGEST_FORM: usize = 1 << 20;
 
-/// Members within members, as in `Filter.1.Value.2`: AWS's deepest have nine. Every level is a call of a function.
+/// Members within members, as in `Filter.1.Value.2`: AWS's deepest have nine. Every level is a call of a
+/// function.
 const DEEPEST: usize = 32;
 
 /// Which of the two XML dialects.
@@ -202,7 +204,8 @@ fn write_element(xml: &mut String, name: &str, value: &Value, flavor: Flavor) {
     }
 }
 
-/// XML 1.0 cannot hold control characters at all, not even as references; an answer with one could not be read.
+/// XML 1.0 cannot hold control characters at all, not even as references; an answer with one could not be
+/// read.
 pub fn writable(text: &str) -> Cow<'_, str> {
     let unwritable =
         |c: char| (c < ' ' && !['\t', '\n', '\r'].contains(&c)) || ['\u{fffe}', '\u{ffff}'].contains(&c);

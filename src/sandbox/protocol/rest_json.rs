@@ -1,7 +1,8 @@
 //! REST-JSON (Lambda, the SageMaker runtime): the operation is in method and path.
 //!
-//! The input of an operation joins the JSON body, the query parameters, and the labels of the path. A body that
-//! is a payload rather than an input (`Invoke`) stays in `Call::body`; header members stay in `Call::headers`.
+//! The input of an operation joins the JSON body, the query parameters, and the labels of the path. A body
+//! that is a payload rather than an input (`Invoke`) stays in `Call::body`; header members stay in
+//! `Call::headers`.
 
 use std::sync::Arc;
 

@@ -31,7 +31,8 @@ impl Scope {
     }
 
     fn parse(credential: &str) -> Option<Self> {
-        // From the right: nothing forbids a slash in an access key. SigV4a signs for many regions and names none.
+        // From the right: nothing forbids a slash in an access key. SigV4a signs for many regions and names
+        // none.
         let mut parts = credential.rsplit('/');
         if parts.next() != Some("aws4_request") {
             return None;

@@ -27,8 +27,8 @@ pub async fn unpack_tar_gz(archive: &Path, target: &Path) -> io::Result<()> {
 /// Packs the content of `directory` (no leading directory level,
 /// docs/aws/sagemaker-endpoints.md#model-archive) into a `.tar.gz`.
 ///
-/// Names are sorted and times are zero, so equal content gives equal bytes. Symbolic links are followed: links in
-/// `model.tar.gz` break deployment on AWS (docs/aws/sagemaker-training.md#container-layout).
+/// Names are sorted and times are zero, so equal content gives equal bytes. Symbolic links are followed:
+/// links in `model.tar.gz` break deployment on AWS (docs/aws/sagemaker-training.md#container-layout).
 pub async fn pack_tar_gz(directory: &Path, archive: &Path) -> io::Result<()> {
     let (directory, archive) = (directory.to_owned(), archive.to_owned());
     blocking(move || {

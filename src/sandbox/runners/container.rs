@@ -2,9 +2,9 @@
 //! environment (docs/aws/sagemaker-training.md; names and forms as in aws/sagemaker-training-toolkit
 //! `params.py`, `mapping.py`, `environment.py`).
 //!
-//! The root is not `/`: a script finds its directories by the environment, as AWS's examples do. To help scripts that
-//! are given a path, each hyperparameter and each environment value that starts with `/opt/ml` is moved under the
-//! root. A script with such a path in its own text is not helped.
+//! The root is not `/`: a script finds its directories by the environment, as AWS's examples do. To help
+//! scripts that are given a path, each hyperparameter and each environment value that starts with `/opt/ml`
+//! is moved under the root. A script with such a path in its own text is not helped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -84,7 +84,8 @@ impl Layout {
         }
     }
 
-    /// What every container has: its home, its temporary directory, its way to AWS, and the user's own variables.
+    /// What every container has: its home, its temporary directory, its way to AWS, and the user's own
+    /// variables.
     pub(super) fn environment(
         &self,
         reach: &Reach,

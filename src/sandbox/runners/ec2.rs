@@ -1,10 +1,10 @@
 //! An EC2 instance's user data as a local process (docs/aws/ec2.md#user-data).
 //!
-//! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its PATH are
-//! an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3` with boto3 and the
-//! packages asked for. `OPSCTL_VENV` is the virtual environment of that `python3`. It is shared and has its requirements
-//! already, so pip finds them satisfied and is given no index; without requirements, pip installs into the root. The
-//! script does not run as root, and there is no `dnf`.
+//! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its
+//! PATH are an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3`
+//! with boto3 and the packages asked for. `OPSCTL_VENV` is the virtual environment of that `python3`. It is
+//! shared and has its requirements already, so pip finds them satisfied and is given no index; without
+//! requirements, pip installs into the root. The script does not run as root, and there is no `dnf`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,8 +32,8 @@ pub struct Ec2Run {
     pub root: PathBuf,
     /// The user data, decoded. It must start with `#!`, else nothing runs, as on AWS.
     pub user_data: String,
-    /// Seconds that pass outside for each second here: the limits that the user data sets itself (`timeout`, a later
-    /// `shutdown`) are as long as they seem to be outside.
+    /// Seconds that pass outside for each second here: the limits that the user data sets itself (`timeout`,
+    /// a later `shutdown`) are as long as they seem to be outside.
     pub speed: f64,
     /// Packages of the script's `python3`, besides boto3.
     pub packages: Vec<String>,

@@ -47,7 +47,8 @@ pub async fn send(
     };
     tokio::pin!(connection);
     tokio::pin!(exchange);
-    // The connection future moves the bytes; it may end (server closes) before the exchange has read them all.
+    // The connection future moves the bytes; it may end (server closes) before the exchange has read them
+    // all.
     tokio::select! {
         reply = &mut exchange => reply,
         moved = &mut connection => match moved {

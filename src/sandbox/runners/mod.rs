@@ -7,16 +7,20 @@
 //! | Lambda environment | [`lambda::Pool`] | AWS's `awslambdaric` against a Runtime API of ours |
 //! | EC2 instance | [`ec2::Ec2Run`] | the user data, with a small `aws` and `shutdown` on its PATH |
 //!
-//! Everything is a local process ([`process`]) in a cached virtual environment ([`python`]) under a private root. No
-//! container, no root, no Java. The module needs nothing of the rest of the sandbox: callers give directories, texts
-//! and a sink for log lines, and get typed outcomes, whose texts are AWS's where AWS has one.
+//! Everything is a local process ([`process`]) in a cached virtual environment ([`python`]) under a private
+//! root. No container, no root, no Java. The module needs nothing of the rest of the sandbox: callers give
+//! directories, texts and a sink for log lines, and get typed outcomes, whose texts are AWS's where AWS has
+//! one.
 //!
 //! Limits, all of them consequences of "a process, not a container":
-//! - It is not a security boundary. The user's code runs with the user's rights and network, as if started by hand.
-//!   Only its environment is clean: none of the caller's variables, keys or home directory are passed on.
+//! - It is not a security boundary. The user's code runs with the user's rights and network, as if started by
+//!   hand. Only its environment is clean: none of the caller's variables, keys or home directory are passed
+//!   on.
 //! - Absolute paths of the container (`/opt/ml/...`) exist only under the private root; see [`container`].
-//! - One host, no GPU; memory and CPU of an instance type are not limited; only functions have a memory limit.
-//! - The packages are those of PyPI for this Python, not those of AWS's images: pass what the image would bring.
+//! - One host, no GPU; memory and CPU of an instance type are not limited; only functions have a memory
+//!   limit.
+//! - The packages are those of PyPI for this Python, not those of AWS's images: pass what the image would
+//!   bring.
 //! - Linux and macOS only: process groups and `/bin/sh` are used.
 //! - Times inside a process are real: a faster sandbox clock does not make a script run faster.
 

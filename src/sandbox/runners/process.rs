@@ -36,8 +36,9 @@ const LONGEST_LINE: u64 = 256 * 1024;
 /// How long the pipe is still read after the group is gone: only a process that left the group can hold it.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Starts the watcher, then becomes the program: the process we spawned, its pid, its signals and its exit status
-/// are the program's own. The watcher is forked twice, so that it is not a child that the program could wait for.
+/// Starts the watcher, then becomes the program: the process we spawned, its pid, its signals and its exit
+/// status are the program's own. The watcher is forked twice, so that it is not a child that the program
+/// could wait for.
 const KEEPER: &str = "exec 3<&0 </dev/null 2>&1\n\
     ( ( trap '' TERM INT; cat <&3; kill -TERM 0; sleep 5; kill -KILL 0 ) >/dev/null 2>&1 & )\n\
     exec 3<&-\n\
@@ -164,7 +165,8 @@ impl Process {
         *self.exit.borrow()
     }
 
-    /// Waits until the program ended and all its lines were delivered. None when the runtime shut down meanwhile.
+    /// Waits until the program ended and all its lines were delivered. None when the runtime shut down
+    /// meanwhile.
     pub async fn wait(&self) -> Option<ExitStatus> {
         let mut exit = self.exit.clone();
         match exit.wait_for(Option::is_some).await {

@@ -111,8 +111,8 @@ pub struct Wanted {
     pub packages: Vec<String>,
     /// The user's `requirements.txt`, if there is one.
     pub requirements: Option<PathBuf>,
-    /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux only.
-    /// They are put, without dependencies, into [`Venv::foreign`].
+    /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux
+    /// only. They are put, without dependencies, into [`Venv::foreign`].
     pub foreign: Vec<String>,
 }
 
@@ -163,8 +163,8 @@ pub struct Environments {
 }
 
 impl Environments {
-    /// The environment for `wanted`: at once when it was made before, else built with pip. `progress` gets one line
-    /// per package that pip works on.
+    /// The environment for `wanted`: at once when it was made before, else built with pip. `progress` gets
+    /// one line per package that pip works on.
     pub async fn ensure(&self, wanted: &Wanted, progress: &LineSink) -> Result<Venv, PythonError> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -244,7 +244,8 @@ impl Environments {
     fn pip(&self, venv: &Venv) -> Command {
         let mut pip = Command::new(venv.python());
         pip.args(["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
-            // Bytecode is written at the first import, of what is imported: a third of the time of a large install.
+            // Bytecode is written at the first import, of what is imported: a third of the time of a large
+            // install.
             .args(["--no-compile", "--progress-bar", "off"]);
         pip
     }

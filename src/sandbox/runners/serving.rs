@@ -37,19 +37,21 @@ pub struct ModelServerSpec {
     pub root: PathBuf,
     /// `model.tar.gz`.
     pub model: PathBuf,
-    /// The code's own archive, when `SAGEMAKER_SUBMIT_DIRECTORY` names one in S3; else the code is `code/` of the model.
+    /// The code's own archive, when `SAGEMAKER_SUBMIT_DIRECTORY` names one in S3; else the code is `code/` of
+    /// the model.
     pub code: Option<PathBuf>,
     /// The model's environment, with `SAGEMAKER_PROGRAM` (default `inference.py`).
     pub environment: BTreeMap<String, String>,
-    /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on top.
+    /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
+    /// top.
     pub packages: Vec<String>,
     /// For loading the model, without the installation of packages.
     pub startup_limit: Duration,
     pub reach: Reach,
 }
 
-/// Why an instance does not serve. AWS only says that the ping health check did not pass and points to the log; this
-/// says more.
+/// Why an instance does not serve. AWS only says that the ping health check did not pass and points to the
+/// log; this says more.
 #[derive(Debug, thiserror::Error)]
 #[error("{cause}")]
 pub struct StartFailure {
@@ -156,8 +158,8 @@ impl ModelServer {
         matches!(timeout(PING_LIMIT, ping).await, Ok(Ok(Reply { status: 200, .. })))
     }
 
-    /// `POST /invocations`. A handler that raised is a reply with status 500 and the traceback as body: AWS turns it
-    /// into ModelError 424 with `OriginalStatusCode` and `OriginalMessage`.
+    /// `POST /invocations`. A handler that raised is a reply with status 500 and the traceback as body: AWS
+    /// turns it into ModelError 424 with `OriginalStatusCode` and `OriginalMessage`.
     pub async fn invoke(
         &self,
         body: Bytes,

@@ -43,7 +43,8 @@ pub struct TrainingRun {
     pub job_name: String,
     pub job_arn: String,
     pub instance_type: String,
-    /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on top.
+    /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
+    /// top.
     pub packages: Vec<String>,
     pub max_runtime: Duration,
     pub reach: Reach,
@@ -66,7 +67,8 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The text for `FailureReason`. What AWS has no words for (no Python, no network) comes as `ClientError`.
+    /// The text for `FailureReason`. What AWS has no words for (no Python, no network) comes as
+    /// `ClientError`.
     pub fn failure_reason(&self) -> String {
         let text = match self {
             Self::Refused(reason) => reason.clone(),
@@ -101,7 +103,8 @@ pub enum Outcome {
     Stopped,
     /// Ends as `Stopped` with secondary status `MaxRuntimeExceeded` (docs/aws/sagemaker-training.md#states).
     MaxRuntimeExceeded,
-    /// By [`Training::interrupt`]: a spot interruption. Start the run again with the same root or checkpoints.
+    /// By [`Training::interrupt`]: a spot interruption. Start the run again with the same root or
+    /// checkpoints.
     Interrupted,
 }
 
@@ -311,7 +314,8 @@ fn install_failure(error: PythonError) -> StartError {
 }
 
 /// `AlgorithmError: <class>:` and the three lines of the toolkit's `errors.py`. AWS cuts the whole at 1024
-/// characters and so loses the exception at the end of a long traceback; we cut the traceback's beginning instead.
+/// characters and so loses the exception at the end of a long traceback; we cut the traceback's beginning
+/// instead.
 fn user_error(class: &str, code: i32, message: &str, command: &str) -> String {
     let head = format!("AlgorithmError: {class}:\nExitCode {code}\nErrorMessage \"");
     let foot = format!("\"\nCommand \"{}\"", cut(command, 300));

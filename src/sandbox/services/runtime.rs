@@ -1,5 +1,6 @@
 //! The SageMaker runtime: `InvokeEndpoint` (docs/aws/sagemaker-endpoints.md#invoking). Whatever predicts is
-//! behind [`super::sagemaker::backend::Backend`]; here are the refusals, the limits, and the choice of the variant.
+//! behind [`super::sagemaker::backend::Backend`]; here are the refusals, the limits, and the choice of the
+//! variant.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,8 @@ pub const API: Api = Api {
     )],
 };
 
-/// The body's maximum in the model. Today's guide says 25 MB for real-time endpoints; what passes here passes there.
+/// The body's maximum in the model. Today's guide says 25 MB for real-time endpoints; what passes here passes
+/// there.
 const LARGEST_PAYLOAD: usize = 6_291_456;
 
 /// A container has so long to answer, in real time as its process is real.
@@ -109,8 +111,8 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     Ok(reply)
 }
 
-/// The variant that was asked for, else one by the weights. The lot is drawn from the request's id, so a run of
-/// calls is the same each time.
+/// The variant that was asked for, else one by the weights. The lot is drawn from the request's id, so a run
+/// of calls is the same each time.
 fn choose<'a>(variants: &'a [Variant], target: Option<&str>, request_id: &str) -> Result<&'a Variant, Fault> {
     if let Some(target) = target {
         let found = variants.iter().find(|variant| variant.name == target);

@@ -1,7 +1,7 @@
 //! The Resource Groups Tagging API: reads and writes the one table of tags, across services, in one region.
 //!
-//! As on AWS, roles are not among its resources, and other resources of IAM only in us-east-1. A resource that had
-//! tags once is still returned, without any.
+//! As on AWS, roles are not among its resources, and other resources of IAM only in us-east-1. A resource
+//! that had tags once is still returned, without any.
 
 use std::collections::BTreeSet;
 
@@ -158,8 +158,8 @@ fn untag_resources(call: &Call) -> Answer {
     each(call, |arn| tags::remove(&call.world, arn, texts(call.list("TagKeys"))))
 }
 
-/// Changes one resource after the other; what cannot be changed is told by ARN, and the rest is done.
-/// The sandbox cannot tell whether an untagged resource exists, so it takes any ARN that this API would serve.
+/// Changes one resource after the other; what cannot be changed is told by ARN, and the rest is done. The
+/// sandbox cannot tell whether an untagged resource exists, so it takes any ARN that this API would serve.
 fn each(call: &Call, change: impl Fn(&str) -> Result<(), Fault>) -> Answer {
     let mut failed = Map::new();
     for arn in texts(call.list("ResourceARNList")) {

@@ -1,8 +1,8 @@
 //! Instances that run: EC2's seam on [`runners::ec2`](crate::runners::ec2).
 //!
-//! An instance is its user data, as a local process in a private root, which goes with the instance. Its console
-//! output stays. It ends by itself (its own `shutdown`) or from outside; one whose process is gone, because the sandbox
-//! was restarted, is shut down: nothing would ever come of it.
+//! An instance is its user data, as a local process in a private root, which goes with the instance. Its
+//! console output stays. It ends by itself (its own `shutdown`) or from outside; one whose process is gone,
+//! because the sandbox was restarted, is shut down: nothing would ever come of it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -140,8 +140,8 @@ async fn start(
     run.start(&environments, Arc::clone(console)).await.map(Some).map_err(|error| with_causes(&error))
 }
 
-/// The `requirements.txt` of the code that opsctl's user data is going to run. With it, the packages come from the
-/// cache of virtual environments; without, the user data installs them itself, each time.
+/// The `requirements.txt` of the code that opsctl's user data is going to run. With it, the packages come
+/// from the cache of virtual environments; without, the user data installs them itself, each time.
 async fn requirements(world: &Arc<World>, user_data: &str, root: &Path) -> Option<PathBuf> {
     let (bucket, key) = bucket_and_key(filled(user_data, "CODE")?)?;
     let (archive, code) = (root.join("code.tar.gz"), root.join("code"));
@@ -151,7 +151,8 @@ async fn requirements(world: &Arc<World>, user_data: &str, root: &Path) -> Optio
     Some(code.join("requirements.txt")).filter(|file| file.is_file())
 }
 
-/// A value that opsctl filled in (resources/instance/user_data.sh). None of those asked for has a quote in it.
+/// A value that opsctl filled in (resources/instance/user_data.sh). None of those asked for has a quote in
+/// it.
 fn filled<'a>(user_data: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = user_data.lines();
     let value = lines.find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix('='))?;
@@ -162,8 +163,8 @@ fn bucket_and_key(uri: &str) -> Option<(&str, &str)> {
     uri.strip_prefix("s3://")?.split_once('/')
 }
 
-/// What could not start leaves a result, as opsctl's user data does when it fails: the reason is this machine's, and
-/// nobody would look for it in the console output.
+/// What could not start leaves a result, as opsctl's user data does when it fails: the reason is this
+/// machine's, and nobody would look for it in the console output.
 async fn leave_result(world: &Arc<World>, booted: &Booted, reason: &str) {
     let user_data = booted.user_data.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
     let (Some(job), Some(output)) = (filled(&user_data, "JOB"), filled(&user_data, "OUTPUT")) else { return };

@@ -1,10 +1,11 @@
 //! Functions that run: Lambda's seams on [`runners::lambda`](crate::runners::lambda).
 //!
-//! Each version has a pool of execution environments, opened when it is first needed and gone with the process. So
-//! after a restart, provisioned concurrency is made again: at once by a sandbox that goes on serving, by one inside a
-//! command at the first invocation, which waits for it.
+//! Each version has a pool of execution environments, opened when it is first needed and gone with the
+//! process. So after a restart, provisioned concurrency is made again: at once by a sandbox that goes on
+//! serving, by one inside a command at the first invocation, which waits for it.
 //!
-//! A function's timeout is real time, however fast the sandbox's clock runs: so is the time of what it limits.
+//! A function's timeout is real time, however fast the sandbox's clock runs: so is the time of what it
+//! limits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
@@ -184,7 +185,8 @@ impl Backend for Functions {
             let running = place.running(&world, &version).await.map_err(|reason| cannot_run(&reason))?;
             let Running { pool, lines, .. } = running;
             let wanted = usize::try_from(version.provisioned).unwrap_or(usize::MAX);
-            // A restart lost them. The first is waited for; invocations that come meanwhile spill over, as on AWS.
+            // A restart lost them. The first is waited for; invocations that come meanwhile spill over, as on
+            // AWS.
             let lost = pool.provisioned().requested == 0 && wanted > 0;
             if lost {
                 again(pool, &version, 1).await;

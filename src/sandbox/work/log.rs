@@ -1,5 +1,5 @@
-//! A container's log stream. The lines of a process may not wait for files, so they queue here and are written in
-//! batches: as many as came while the last batch was written.
+//! A container's log stream. The lines of a process may not wait for files, so they queue here and are
+//! written in batches: as many as came while the last batch was written.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Plugs what really runs code ([`super::runners`]) into the services, which know it by their `Backend` only.
 //!
-//! Containers live under `<root>/containers`, one private root each, and end with the sandbox: what is found there at
-//! the start was left by a killed process. Whatever was under way is taken up again by the services' `resume`.
+//! Containers live under `<root>/containers`, one private root each, and end with the sandbox: what is found
+//! there at the start was left by a killed process. Whatever was under way is taken up again by the services'
+//! `resume`.
 
 mod checkpoints;
 mod ec2;
@@ -38,8 +39,8 @@ pub(super) use training::interrupt;
 
 const CONTAINERS: &str = "containers";
 
-/// Says what is behind the services of this world: training scripts, model servers, instances and functions as local
-/// processes; or, without `runs`, only the states of it. To be called before it serves.
+/// Says what is behind the services of this world: training scripts, model servers, instances and functions
+/// as local processes; or, without `runs`, only the states of it. To be called before it serves.
 ///
 /// # Errors
 /// What a killed process left cannot be removed.
@@ -74,7 +75,8 @@ impl Backend for Local {
         world.spawn(serving::deploy(endpoint));
     }
 
-    /// Nothing: a server starts when it is asked for the first time, so that a command that asks nothing is fast.
+    /// Nothing: a server starts when it is asked for the first time, so that a command that asks nothing is
+    /// fast.
     fn restore(&self, _: Endpoint) {}
 
     fn remove(&self, endpoint: Endpoint) {

@@ -91,8 +91,8 @@ pub async fn download(world: &Arc<World>, uri: &str, file: &Path) -> Result<(), 
     api::get_to_file(world, bucket, key, file).await.map_err(|fault| fault.message)
 }
 
-/// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that end in `/`
-/// are folders of the console, not files.
+/// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that end
+/// in `/` are folders of the console, not files.
 pub async fn download_all(world: &Arc<World>, uri: &str, folder: &Path) -> Result<(), String> {
     let (bucket, prefix) = located(uri)?;
     let listed = api::list(world, bucket, prefix).map_err(|fault| fault.message)?;

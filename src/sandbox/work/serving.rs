@@ -1,7 +1,7 @@
 //! Endpoints as local model servers: one process per instance (docs/aws/sagemaker-endpoints.md).
 //!
-//! A deployment starts the first instance of each variant, which shows whether the model serves. The others, and all
-//! after a restart of the sandbox, start when it is their turn to answer.
+//! A deployment starts the first instance of each variant, which shows whether the model serves. The others,
+//! and all after a restart of the sandbox, start when it is their turn to answer.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

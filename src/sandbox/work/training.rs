@@ -1,7 +1,8 @@
 //! Training jobs as local processes (docs/aws/sagemaker-training.md).
 //!
-//! One process plays the first instance, whatever `InstanceCount` says. Data and code come from the sandbox's S3, and
-//! results go there. `Pipe` mode and images without script mode are refused: the job fails and says so.
+//! One process plays the first instance, whatever `InstanceCount` says. Data and code come from the sandbox's
+//! S3, and results go there. `Pipe` mode and images without script mode are refused: the job fails and says
+//! so.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -56,7 +57,8 @@ fn key(job: &Job) -> (String, String) {
     (job.region.clone(), job.name.clone())
 }
 
-/// Runs a job from its beginning; a job that a restart of the sandbox interrupted begins again, with its checkpoints.
+/// Runs a job from its beginning; a job that a restart of the sandbox interrupted begins again, with its
+/// checkpoints.
 pub fn start(job: Job) {
     let running = job.world.parts.get::<Running>();
     let signals = Arc::new(Signals::default());
@@ -300,8 +302,8 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Packs and stores the model, unless the job failed, and what is in the output directory. Answers with the
-    /// model's URI, if there is a model.
+    /// Packs and stores the model, unless the job failed, and what is in the output directory. Answers with
+    /// the model's URI, if there is a model.
     async fn upload(&self, training: &Training, failed: bool) -> Result<Option<String>, String> {
         if !failed {
             self.job.enter("Uploading", "Uploading generated training model");

@@ -164,8 +164,8 @@ fn sets_and_single_questions_agree() {
         for (action, resource) in ASKED {
             let Some(id) = catalogue.find(action) else { continue };
             let decision = e.decide(action, resource);
-            // On all resources less some that a Deny takes out: the sets speak of what is not denied everywhere.
-            // Likewise NotResource is all resources but those it lists.
+            // On all resources less some that a Deny takes out: the sets speak of what is not denied
+            // everywhere. Likewise NotResource is all resources but those it lists.
             let left_out = e.allows.iter().any(|a| {
                 matches!(a.grant.statement.resources, Some(Scope::Except(_))) && a.grant.names(action)
             }) || e.denies.iter().any(|d| d.grant.names(action) && d.grant.reaches(resource));

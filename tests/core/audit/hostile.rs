@@ -1,5 +1,5 @@
-//! A dump is anybody's text. Wherever it comes into a report, it is shown, and neither a terminal, a pipeline, a page nor
-//! a shell obeys it.
+//! A dump is anybody's text. Wherever it comes into a report, it is shown, and neither a terminal, a
+//! pipeline, a page nor a shell obeys it.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,9 @@ use super::engine::Dice;
 use super::generate::generate;
 use super::world::*;
 
-/// What a terminal (control characters, both kinds), a reader (text turned around, text unseen), GitHub's log, Azure's,
-/// HTML, Markdown (code, table, link, image, mention, address), XML, SARIF and a shell would obey.
+/// What a terminal (control characters, both kinds), a reader (text turned around, text unseen), GitHub's
+/// log, Azure's, HTML, Markdown (code, table, link, image, mention, address), XML, SARIF and a shell would
+/// obey.
 const HOSTILE: &str = "\n::error::pwned\r\n  ::add-mask::x\r##[error]y ##vso[task.x]z\u{1b}[31m\u{9b}31m\u{7}\u{8}\u{202e}\u{200b}\u{e0041}\u{feff}\
     <script>alert(1)</script>|`x` ``y`` ]]> --> & %0A%0D ![i](https://e.example) [l](http://e.example) www.e.example @octocat #1 a@e.example\\| \\";
 
@@ -185,7 +186,8 @@ fn a_policy_without_end_is_unreadable() {
     );
 }
 
-/// What a variable stands for is known with the call, or by the role's tags; never "no" for sure, never "yes".
+/// What a variable stands for is known with the call, or by the role's tags; never "no" for sure, never
+/// "yes".
 #[test]
 fn explanations_leave_variables_open() {
     let ask = |maker: RoleMaker, resource: &str| {

@@ -1,5 +1,5 @@
-//! `valid/` and `invalid/` hold one config each, with what opsctl says about it in the file of the same name that
-//! ends in `.err`. A first line `# env: NAME` chooses the environment.
+//! `valid/` and `invalid/` hold one config each, with what opsctl says about it in the file of the same name
+//! that ends in `.err`. A first line `# env: NAME` chooses the environment.
 
 mod encodings;
 mod links;
@@ -12,8 +12,8 @@ use opsctl::domain::codes;
 
 use crate::{expect, project};
 
-/// Codes of the config that need more than a file: the command line, the account, a lookup of the file itself,
-/// or links and permissions that git does not keep (`links.rs`).
+/// Codes of the config that need more than a file: the command line, the account, a lookup of the file
+/// itself, or links and permissions that git does not keep (`links.rs`).
 const NOT_BY_A_FILE: [&str; 4] = ["C012", "C013", "C015", "C017"];
 
 fn samples(folder: &str) -> Vec<PathBuf> {

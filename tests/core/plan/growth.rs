@@ -1,4 +1,5 @@
-//! What planning costs grows with the number of resources, and no faster: counted in memory asked for, never in time.
+//! What planning costs grows with the number of resources, and no faster: counted in memory asked for, never
+//! in time.
 
 #![expect(
     unsafe_code,

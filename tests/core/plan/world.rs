@@ -340,8 +340,8 @@ fn adopt(seen: &mut Value, spec: &Value) {
     }
 }
 
-/// A plan as a person reads it, then its edges. Fingerprints are numbered by their first appearance, so that only
-/// what is about the plan changes the text.
+/// A plan as a person reads it, then its edges. Fingerprints are numbered by their first appearance, so that
+/// only what is about the plan changes the text.
 pub fn shown(plan: &Plan, want: &Desired) -> String {
     let mut text =
         report::plan::human(plan, want, &kinds(), "account 000000000000, us-east-1", true, &Styles::plain());

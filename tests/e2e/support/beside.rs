@@ -1,4 +1,5 @@
-//! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach around it.
+//! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach
+//! around it.
 
 use opsctl::aws::{self, Choice, Clients};
 use opsctl_sandbox::{Sandbox, SandboxOptions};

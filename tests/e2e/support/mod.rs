@@ -1,5 +1,5 @@
-//! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that never
-//! outlive the tests ([`Server`], [`Served`]), and the emulators and clients of others ([`python`]).
+//! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that
+//! never outlive the tests ([`Server`], [`Served`]), and the emulators and clients of others ([`python`]).
 
 mod beside;
 pub mod inside;

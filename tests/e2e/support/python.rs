@@ -1,5 +1,5 @@
-//! Emulators and clients that others wrote, from PyPI, in a virtual environment under the build folder. Tests that need
-//! them fail without Python or network: a test that skips itself shows nothing.
+//! Emulators and clients that others wrote, from PyPI, in a virtual environment under the build folder. Tests
+//! that need them fail without Python or network: a test that skips itself shows nothing.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ pub fn bin() -> &'static Path {
     BIN.get_or_init(|| environment(REQUIREMENTS))
 }
 
-/// The `bin` folder of a virtual environment with these packages. Made by the first test that asks; the others wait.
+/// The `bin` folder of a virtual environment with these packages. Made by the first test that asks; the
+/// others wait.
 pub fn environment(requirements: &str) -> PathBuf {
     let key = blake3::hash(requirements.as_bytes()).to_hex();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-venv-{}", &key[..10]));
@@ -55,8 +56,8 @@ fn step(what: &str, command: &mut Command) {
     );
 }
 
-/// moto for everything but Lambda, ministack for Lambda, and a program that plays the containers which moto does not
-/// run.
+/// moto for everything but Lambda, ministack for Lambda, and a program that plays the containers which moto
+/// does not run.
 pub struct Emulators {
     pub endpoint: String,
     pub lambda: String,

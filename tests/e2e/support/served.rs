@@ -30,8 +30,8 @@ impl Served {
         Self { endpoint: format!("http://127.0.0.1:{port}"), folder, server }
     }
 
-    /// Runs a client that takes the sandbox for AWS, and that writes one JSON document. `python` and `aws` are those of
-    /// the virtual environment.
+    /// Runs a client that takes the sandbox for AWS, and that writes one JSON document. `python` and `aws`
+    /// are those of the virtual environment.
     pub fn client(&self, program: &str, arguments: &[&str]) -> Value {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::iter::once(python::bin().to_owned()).chain(std::env::split_paths(&path));

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Ends the program, and all it started, when the standard input ends: when the test drops the server, panics, or is
-/// killed. They are a process group of their own, so nobody else is hit.
+/// Ends the program, and all it started, when the standard input ends: when the test drops the server,
+/// panics, or is killed. They are a process group of their own, so nobody else is hit.
 const LEASH: &str = r#"{ "$@" </dev/null; kill -KILL 0; } & cat >/dev/null; kill -KILL 0"#;
 /// The first start of moto takes 8 s on an idle machine.
 const START: Duration = Duration::from_secs(120);

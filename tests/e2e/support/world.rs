@@ -14,11 +14,12 @@ use tokio::process::Command;
 use super::Ran;
 use super::server::pause;
 
-/// Longer than any run takes here, debug build and busy machine included: a run that hangs must fail its test.
+/// Longer than any run takes here, debug build and busy machine included: a run that hangs must fail its
+/// test.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// A temporary folder, an environment, and the options that every run gets. Nothing of the machine's own configuration
-/// reaches the binary: no AWS profile, no home folder, no color settings.
+/// A temporary folder, an environment, and the options that every run gets. Nothing of the machine's own
+/// configuration reaches the binary: no AWS profile, no home folder, no color settings.
 pub struct World {
     folder: TempDir,
     env: Vec<(String, String)>,
@@ -154,7 +155,8 @@ impl World {
         Ran::new(name, output, self.folder.path())
     }
 
-    /// `opsctl` with these arguments as the last arguments of another program, such as one that is a terminal.
+    /// `opsctl` with these arguments as the last arguments of another program, such as one that is a
+    /// terminal.
     pub fn through<'a>(
         &self,
         mut program: std::process::Command,

@@ -1,4 +1,5 @@
-//! A sandbox at AWS's pace whose clock is moved by hand, and the least client that speaks all of AWS's protocols.
+//! A sandbox at AWS's pace whose clock is moved by hand, and the least client that speaks all of AWS's
+//! protocols.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,8 +28,8 @@ async fn every_rule_refuses_and_its_absence_is_noticed() {
     }
 }
 
-/// The code of the refusal, and what comes of the calls. Where AWS does not refuse but does otherwise, the code is a
-/// word for that.
+/// The code of the refusal, and what comes of the calls. Where AWS does not refuse but does otherwise, the
+/// code is a word for that.
 async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
     use AwsRule::*;
     match rule {

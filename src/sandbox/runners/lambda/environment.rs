@@ -117,8 +117,8 @@ impl Environment {
         })
     }
 
-    /// Waits until the runtime asks for work. The first init of an on-demand environment has 10 s (AWS: "Lambda
-    /// runtime environment", init phase).
+    /// Waits until the runtime asks for work. The first init of an on-demand environment has 10 s (AWS:
+    /// "Lambda runtime environment", init phase).
     pub async fn initialize(&mut self, limit: Duration) -> Result<(), End> {
         let begun = Instant::now();
         let end = self.run_until(begun + limit, limit, true).await;
@@ -203,8 +203,9 @@ impl Environment {
         }
     }
 
-    /// AWS's memory limit is the container's; its kernel kills the process. We look at the resident memory and do
-    /// the same. (`RLIMIT_AS` counts reserved addresses, of which Python with an SDK takes hundreds of MB.)
+    /// AWS's memory limit is the container's; its kernel kills the process. We look at the resident memory
+    /// and do the same. (`RLIMIT_AS` counts reserved addresses, of which Python with an SDK takes hundreds of
+    /// MB.)
     async fn out_of_memory(&mut self) -> End {
         self.process.kill();
         let status = self.process.wait().await;
@@ -250,8 +251,8 @@ fn exited(status: Option<ExitStatus>) -> Breakdown {
     Breakdown::Exited(how)
 }
 
-/// The environment variables that AWS defines (lambda/latest/dg/configuration-envvars), and the user's own, which
-/// cannot replace them.
+/// The environment variables that AWS defines (lambda/latest/dg/configuration-envvars), and the user's own,
+/// which cannot replace them.
 fn program(
     spec: &FunctionSpec,
     prepared: &Prepared,
@@ -332,8 +333,8 @@ impl Log {
         })
     }
 
-    /// Waits for the lines before the given number of marks. Without a mark (the process died) the lines that came
-    /// are what there is.
+    /// Waits for the lines before the given number of marks. Without a mark (the process died) the lines that
+    /// came are what there is.
     async fn wait_for_marks(&self, count: u64) {
         let mut marks = self.marks.subscribe();
         let _ = timeout(LOG_DRAIN, marks.wait_for(|seen| *seen >= count)).await;

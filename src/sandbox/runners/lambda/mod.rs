@@ -1,14 +1,15 @@
 //! Lambda functions on AWS's own Python runtime interface client, against a Runtime API that we serve.
 //!
-//! A [`Pool`] belongs to one published version, or to `$LATEST`. It holds execution environments (one process each):
-//! those of provisioned concurrency, initialized ahead, and those of past cold starts. An invocation takes a free
-//! provisioned one, else a free other one, else makes a cold start. As each version has its own pool, an invocation
-//! of `$LATEST` never gets a provisioned environment (docs/aws/lambda.md#provisioned-concurrency).
+//! A [`Pool`] belongs to one published version, or to `$LATEST`. It holds execution environments (one process
+//! each): those of provisioned concurrency, initialized ahead, and those of past cold starts. An invocation
+//! takes a free provisioned one, else a free other one, else makes a cold start. As each version has its own
+//! pool, an invocation of `$LATEST` never gets a provisioned environment
+//! (docs/aws/lambda.md#provisioned-concurrency).
 //!
-//! Differences from AWS, on purpose: an init that fails is not run a second time inside the invocation (only one that
-//! takes longer than 10 s is); memory is the process's resident memory, looked at every 50 ms and at the end of each
-//! invocation; CPU power does not follow the memory size; `/tmp` is `TMPDIR`, without a size limit; a function without
-//! network isolation can reach what this machine reaches.
+//! Differences from AWS, on purpose: an init that fails is not run a second time inside the invocation (only
+//! one that takes longer than 10 s is); memory is the process's resident memory, looked at every 50 ms and at
+//! the end of each invocation; CPU power does not follow the memory size; `/tmp` is `TMPDIR`, without a size
+//! limit; a function without network isolation can reach what this machine reaches.
 
 mod environment;
 mod report;
@@ -43,7 +44,8 @@ const RUNTIME_NEEDS: &[&str] = &["simplejson>=3.20", "snapshot-restore-py>=1"];
 /// AWS gives the init phase of an on-demand environment 10 s, then runs it again within the invocation
 /// (lambda/latest/dg/lambda-runtime-environment).
 const ON_DEMAND_INIT_LIMIT: Duration = Duration::from_secs(10);
-/// A provisioned environment may take up to 15 minutes, or the function's timeout if that is longer (same page).
+/// A provisioned environment may take up to 15 minutes, or the function's timeout if that is longer (same
+/// page).
 const PROVISIONED_INIT_LIMIT: Duration = Duration::from_secs(900);
 
 /// Where log lines go: the name of the log stream, and the line.
@@ -59,7 +61,8 @@ pub struct FunctionSpec {
     pub code: PathBuf,
     /// `module.function`.
     pub handler: String,
-    /// `python3.12`. The interpreter is that of [`Environments`]; find one with `Python::find(None, Some("3.12"))`.
+    /// `python3.12`. The interpreter is that of [`Environments`]; find one with `Python::find(None,
+    /// Some("3.12"))`.
     pub runtime: String,
     pub memory_mb: u32,
     pub timeout: Duration,
@@ -152,8 +155,8 @@ struct Prepared {
     venv: Venv,
 }
 
-/// The execution environments of one version. Dropping it ends the free ones at once, and each busy one after its
-/// invocation, as AWS does when code is replaced or deleted.
+/// The execution environments of one version. Dropping it ends the free ones at once, and each busy one after
+/// its invocation, as AWS does when code is replaced or deleted.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<Inner>,
@@ -178,8 +181,8 @@ struct Free {
 }
 
 impl Pool {
-    /// Unpacks the code under `root` and prepares the Python environment (boto3 and AWS's runtime client, and nothing
-    /// else, as on AWS). No process is started yet.
+    /// Unpacks the code under `root` and prepares the Python environment (boto3 and AWS's runtime client, and
+    /// nothing else, as on AWS). No process is started yet.
     pub async fn open(
         spec: FunctionSpec,
         environments: &Environments,
@@ -249,8 +252,9 @@ impl Pool {
     }
 }
 
-/// AWS's client is a C extension with wheels for Linux; elsewhere its Python files are taken out of such a wheel, and
-/// `runtime_client.py` stands in for the extension. Building it would need cmake and a C++ compiler.
+/// AWS's client is a C extension with wheels for Linux; elsewhere its Python files are taken out of such a
+/// wheel, and `runtime_client.py` stands in for the extension. Building it would need cmake and a C++
+/// compiler.
 fn runtime_packages(manylinux: bool) -> Wanted {
     let boto3 = super::python::FUNCTION_PACKAGES;
     if manylinux {

@@ -1,7 +1,7 @@
 //! The lines that Lambda itself writes into a function's log, and its own error documents.
 //!
-//! Source: AWS, "Using the Lambda log" (lambda/latest/dg/python-logging); the texts of the error documents and
-//! `Status:` are [memory].
+//! Source: AWS, "Using the Lambda log" (lambda/latest/dg/python-logging); the texts of the error documents
+//! and `Status:` are [memory].
 
 use std::time::{Duration, SystemTime};
 

@@ -18,7 +18,8 @@ pub(super) struct Tracking {
 }
 
 impl Tracking {
-    /// From a `TargetTrackingScalingPolicyConfiguration`, with the cooldown of what it scales when it has none.
+    /// From a `TargetTrackingScalingPolicyConfiguration`, with the cooldown of what it scales when it has
+    /// none.
     pub fn of(configuration: &Value, cooldown: Millis) -> Self {
         let given = |name: &str| {
             configuration[name].as_u64().map_or(cooldown, |seconds| seconds.saturating_mul(1_000))
@@ -76,8 +77,8 @@ pub(super) fn wish(minutes: &[Option<f64>], tracking: &Tracking, state: &State) 
     Wish::Stay
 }
 
-/// Any policy may scale out, all have to agree to scale in, and the one that wants most decides: so the greatest wish
-/// is what they agree on. `None`: there is no policy.
+/// Any policy may scale out, all have to agree to scale in, and the one that wants most decides: so the
+/// greatest wish is what they agree on. `None`: there is no policy.
 pub(super) fn agreed(wishes: &[Wish]) -> Option<Wish> {
     wishes.iter().copied().max()
 }
@@ -87,8 +88,8 @@ fn alarmed(side: &Side, minutes: &[Option<f64>], goal: f64) -> bool {
     cloudwatch::evaluate(&side.condition(goal), seen) == "ALARM"
 }
 
-/// `⌈capacity · metric / goal⌉` within the range. While the last scale-out cools down, what it has brought counts as
-/// part of what is wanted now, so that only a larger one starts.
+/// `⌈capacity · metric / goal⌉` within the range. While the last scale-out cools down, what it has brought
+/// counts as part of what is wanted now, so that only a larger one starts.
 fn more(minutes: &[Option<f64>], tracking: &Tracking, state: &State) -> u64 {
     let Some(metric) = minutes.iter().rev().find_map(|value| *value) else { return state.capacity };
     let wanted = (state.capacity as f64 * metric / tracking.goal).ceil() as u64;
@@ -101,8 +102,8 @@ fn more(minutes: &[Option<f64>], tracking: &Tracking, state: &State) -> u64 {
     wanted.saturating_sub(brought).min(state.most)
 }
 
-/// One less at a time, and only if that would keep the goal at the height of the last minutes: AWS is slower to take
-/// away than to give.
+/// One less at a time, and only if that would keep the goal at the height of the last minutes: AWS is slower
+/// to take away than to give.
 fn may_shrink(minutes: &[Option<f64>], tracking: &Tracking, state: &State) -> bool {
     let peak = minutes.iter().flatten().copied().fold(0.0, f64::max);
     let cool = state.last.is_none_or(|last| state.now >= last.ended + tracking.in_cooldown);

@@ -1,5 +1,5 @@
-//! The watch over what scales: at the end of every minute of the sandbox's time it hears the policies of each target,
-//! as CloudWatch's alarms would wake them, and sets the capacity they agree on.
+//! The watch over what scales: at the end of every minute of the sandbox's time it hears the policies of each
+//! target, as CloudWatch's alarms would wake them, and sets the capacity they agree on.
 
 use std::sync::Arc;
 

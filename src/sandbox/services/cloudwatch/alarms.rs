@@ -171,9 +171,9 @@ pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
     let oldest = values.iter().position(Option::is_some).map_or(0, |index| values.len() - index);
     match treatment {
         _ if breaching >= needed => "ALARM",
-        // What is missing does not count: the points that are there decide, as soon as the oldest of them is as old as
-        // the alarm needs points. AWS keeps the state until then, which is that of an alarm without data at first
-        // (docs/aws/cloudwatch.md#alarms).
+        // What is missing does not count: the points that are there decide, as soon as the oldest of them is
+        // as old as the alarm needs points. AWS keeps the state until then, which is that of an alarm without
+        // data at first (docs/aws/cloudwatch.md#alarms).
         "missing" | "ignore" if there == 0 => "INSUFFICIENT_DATA",
         "missing" | "ignore" if breaching == there && oldest >= needed => "ALARM",
         "missing" | "ignore" if breaching == there => "INSUFFICIENT_DATA",

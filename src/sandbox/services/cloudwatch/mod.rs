@@ -1,6 +1,7 @@
 //! CloudWatch, its small part: measurements in and out, and alarms with their states.
 //!
-//! [`record`] is how the rest of the sandbox measures, [`read`] how autoscaling sees it. Resolution is one minute.
+//! [`record`] is how the rest of the sandbox measures, [`read`] how autoscaling sees it. Resolution is one
+//! minute.
 
 mod alarms;
 mod series;

@@ -1,7 +1,7 @@
 //! What was measured: per metric, one set of statistics per minute.
 //!
-//! Measurements are appended to a file per metric and summed up in memory, so that a measurement costs one line
-//! and a read costs its range.
+//! Measurements are appended to a file per metric and summed up in memory, so that a measurement costs one
+//! line and a read costs its range.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -61,7 +61,8 @@ impl Statistics {
         }
     }
 
-    /// By AWS's name; `None` for a name that is none of the five. Percentiles need all values, which are not kept.
+    /// By AWS's name; `None` for a name that is none of the five. Percentiles need all values, which are not
+    /// kept.
     pub fn named(&self, statistic: &str) -> Option<f64> {
         match statistic {
             "Sum" => Some(self.sum),

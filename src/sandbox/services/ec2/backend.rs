@@ -99,9 +99,9 @@ fn first_boot(world: &World, region: &str, id: &str) -> Result<Option<Booted>, F
     Ok(booted.flatten().map(|instance| Booted::of(world, region, id, &instance)))
 }
 
-/// To be called once after a start: boots the instances whose first boot the last process did not live to see.
-/// Answers with region and id of those that were booted by it and still run: what ran on them is gone, and it
-/// is for the caller to [`super::shut_down`] them.
+/// To be called once after a start: boots the instances whose first boot the last process did not live to
+/// see. Answers with region and id of those that were booted by it and still run: what ran on them is gone,
+/// and it is for the caller to [`super::shut_down`] them.
 pub fn resume(world: &Arc<World>) -> Vec<(String, String)> {
     let mut orphans = Vec::new();
     for (region, id, instance) in world.everywhere(INSTANCES) {

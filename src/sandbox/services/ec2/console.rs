@@ -21,7 +21,8 @@ fn file(world: &World, instance_id: &str) -> PathBuf {
     world.root.join(FOLDER).join(format!("{instance_id}.log"))
 }
 
-/// Adds a line to the console of an instance. A console that cannot be written is no reason to end its instance.
+/// Adds a line to the console of an instance. A console that cannot be written is no reason to end its
+/// instance.
 pub fn write_console(world: &World, instance_id: &str, line: &str) {
     let written = world.folder(FOLDER).and_then(|_| {
         let mut file = File::options().create(true).append(true).open(file(world, instance_id))?;

@@ -1,5 +1,5 @@
-//! Instance types: every name that AWS's model has, and what can be said of the common ones by their name alone
-//! (<https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html>).
+//! Instance types: every name that AWS's model has, and what can be said of the common ones by their name
+//! alone (<https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html>).
 
 use serde_json::{Value, json};
 

@@ -46,8 +46,8 @@ pub(super) fn run_instances(call: &Call) -> Answer {
     let launch = Launch::checked(call)?;
     super::dry_run(call)?;
 
-    // The ids follow from the token, so that asking twice finds what the first call made. Without a token, AWS
-    // makes up one, too.
+    // The ids follow from the token, so that asking twice finds what the first call made. Without a token,
+    // AWS makes up one, too.
     let made_up = format!("{}{}", call.request_id, call.now());
     let token = call.maybe("ClientToken").unwrap_or(&made_up);
     let seed = format!("{}{}{token}", call.world.account, call.region);

@@ -8,7 +8,8 @@ use crate::store::merge;
 use crate::tags;
 use crate::world::World;
 
-/// The one user: whoever calls ([`super::super::sts`]). It has no policies, because nothing here asks for them.
+/// The one user: whoever calls ([`super::super::sts`]). It has no policies, because nothing here asks for
+/// them.
 pub(in crate::services) fn user_name() -> &'static str {
     super::super::sts::CALLER
 }

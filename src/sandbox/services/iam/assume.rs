@@ -40,7 +40,8 @@ pub fn assumable(world: &World, role_arn: &str, service: &str) -> Result<(), Una
     if world.enforces(AwsRule::RolePropagation) && !usable { Err(Unassumable::NotYet) } else { Ok(()) }
 }
 
-/// Remembers that a role was used now, as AWS does when a service assumes it. A role that is gone is no error.
+/// Remembers that a role was used now, as AWS does when a service assumes it. A role that is gone is no
+/// error.
 pub fn note_use(world: &World, role_arn: &str, region: &str) -> Result<(), Fault> {
     let Some(role) = role(world, role_arn) else { return Ok(()) };
     let used = json!({"RoleLastUsed": {"LastUsedDate": stamp(world.clock.now()), "Region": region}});

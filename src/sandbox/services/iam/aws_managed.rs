@@ -1,6 +1,6 @@
-//! The policies of AWS that the sandbox knows. Their documents are AWS's, but for two: `ReadOnlyAccess` (98 KB
-//! on AWS) is cut to the sandbox's services, and `AmazonSageMakerFullAccess` (14 KB) to the statements that
-//! concern training, hosting, notebooks, S3, ECR and `iam:PassRole`. The data marks these as abridged.
+//! The policies of AWS that the sandbox knows. Their documents are AWS's, but for two: `ReadOnlyAccess` (98
+//! KB on AWS) is cut to the sandbox's services, and `AmazonSageMakerFullAccess` (14 KB) to the statements
+//! that concern training, hosting, notebooks, S3, ECR and `iam:PassRole`. The data marks these as abridged.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -101,7 +101,8 @@ fn namespaces(text: Option<&str>) -> BTreeSet<String> {
     found
 }
 
-/// One service of the answer; `known` is what a test has set: `{"last": time, "region": name, "actions": {name: time}}`.
+/// One service of the answer; `known` is what a test has set: `{"last": time, "region": name, "actions":
+/// {name: time}}`.
 fn service(namespace: &str, known: &Value, entity: &str) -> Value {
     let name = SERVICES.iter().find(|(known, _)| *known == namespace).map_or(namespace, |(_, name)| name);
     let used = known["last"].is_string();

@@ -16,7 +16,8 @@ use crate::fault::Fault;
 use crate::parts::Plug;
 use crate::world::World;
 
-/// What really runs functions. All methods take what they need by value: work goes on when its caller goes away.
+/// What really runs functions. All methods take what they need by value: work goes on when its caller goes
+/// away.
 pub trait Backend: Send + Sync {
     /// Runs a function once. That the function raised, timed out or died is an [`Invoked`], too.
     ///
@@ -29,7 +30,8 @@ pub trait Backend: Send + Sync {
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>>;
 
-    /// Keeps `count` environments of a version initialized from now on; 0 ends them. Done when they are ready.
+    /// Keeps `count` environments of a version initialized from now on; 0 ends them. Done when they are
+    /// ready.
     ///
     /// # Errors
     /// Why the function's init failed.
@@ -40,8 +42,8 @@ pub trait Backend: Send + Sync {
         count: u32,
     ) -> BoxFuture<'static, Result<(), String>>;
 
-    /// The version is gone, or `$LATEST` is another one now: its environments may end. They need not end before
-    /// their invocations do.
+    /// The version is gone, or `$LATEST` is another one now: its environments may end. They need not end
+    /// before their invocations do.
     fn discard(&self, world: &World, version: &FunctionVersion);
 }
 

@@ -210,7 +210,8 @@ pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {
     let latest = place.version(name, LATEST)?;
     match target.qualifier.as_deref() {
         None => {
-            // The function's own document goes last, so that a kill leaves something that can be deleted again.
+            // The function's own document goes last, so that a kill leaves something that can be deleted
+            // again.
             aliases::delete_all(&place, name)?;
             for (number, _) in Place::of_function(&place.versions(), name) {
                 delete_version(&place, name, &number)?;

@@ -1,7 +1,7 @@
 //! Lambda: functions, versions, aliases, provisioned concurrency, invocations (docs/aws/lambda.md).
 //!
-//! What really runs is behind [`Backend`]: without one, everything but `Invoke` works. Documents are in the tables of
-//! `place`, archives in files.
+//! What really runs is behind [`Backend`]: without one, everything but `Invoke` works. Documents are in the
+//! tables of `place`, archives in files.
 
 mod aliases;
 mod backend;

@@ -139,7 +139,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// From `FunctionName` (a name, a partial or a whole ARN, each with or without a qualifier) and `Qualifier`.
+    /// From `FunctionName` (a name, a partial or a whole ARN, each with or without a qualifier) and
+    /// `Qualifier`.
     pub fn of(call: &Call) -> Result<Self, Fault> {
         Self::named(call, call.text("FunctionName"))
     }

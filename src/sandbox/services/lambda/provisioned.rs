@@ -37,7 +37,8 @@ pub(super) fn put(call: &Call) -> Result<Reply, Fault> {
     Ok(Reply::json(202, &shown(document, false)))
 }
 
-/// An alias has weights because somebody gave it some, or because it is moving (docs/aws/lambda.md#provisioned-concurrency).
+/// An alias has weights because somebody gave it some, or because it is moving
+/// (docs/aws/lambda.md#provisioned-concurrency).
 fn check_weights(world: &World, alias: Option<&Value>) -> Result<(), Fault> {
     let weighted = alias.is_some_and(|alias| alias.get("RoutingConfig").is_some());
     if weighted && world.enforces(AwsRule::ProvisionedWeights) {
@@ -171,8 +172,9 @@ fn release(place: &Place, name: &str, version: &str) {
     });
 }
 
-/// After a start, no environment is there. What is under way is made again, and what was ready, too, if this sandbox
-/// goes on serving; one inside a command makes it when it is invoked, so that other commands need not wait.
+/// After a start, no environment is there. What is under way is made again, and what was ready, too, if this
+/// sandbox goes on serving; one inside a command makes it when it is invoked, so that other commands need not
+/// wait.
 pub(super) fn resume(world: &Arc<World>) {
     for (region, key, document) in world.everywhere("lambda.provisioned") {
         let Some((name, qualifier)) = key.split_once(':') else { continue };
@@ -280,8 +282,9 @@ pub(super) fn may_follow(
     check_once(call, place, name, alias, version)
 }
 
-/// Provisioned concurrency follows its alias: allocated on the new version, deallocated from the old one. Until the
-/// new version has it, the alias has weights that Lambda sets (docs/aws/lambda.md#provisioned-concurrency).
+/// Provisioned concurrency follows its alias: allocated on the new version, deallocated from the old one.
+/// Until the new version has it, the alias has weights that Lambda sets
+/// (docs/aws/lambda.md#provisioned-concurrency).
 pub(super) fn follow(
     call: &Call,
     place: &Place,

@@ -5,8 +5,8 @@ use crate::call::Call;
 use crate::fault::Fault;
 use crate::services::iam;
 
-/// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known everywhere
-/// (docs/aws/errors-and-retries.md#new-roles).
+/// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known
+/// everywhere (docs/aws/errors-and-retries.md#new-roles).
 pub(super) fn check(call: &Call, arn: &str) -> Result<(), Fault> {
     let account = arn.split(':').nth(4);
     if account.is_some_and(|account| account != call.world.account) {

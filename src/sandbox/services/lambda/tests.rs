@@ -1,4 +1,5 @@
-//! Lambda as its clients see it: the real SDK over real HTTP, at AWS's pace with a clock that is moved by hand.
+//! Lambda as its clients see it: the real SDK over real HTTP, at AWS's pace with a clock that is moved by
+//! hand.
 
 mod scaling;
 

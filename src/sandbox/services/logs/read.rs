@@ -143,8 +143,8 @@ pub(super) fn filter_log_events(call: &Call) -> Answer {
             true
         })?;
     }
-    // An event's id orders it by time, stream and place, and serves as the token: more events may come between
-    // two pages, and none is shown twice.
+    // An event's id orders it by time, stream and place, and serves as the token: more events may come
+    // between two pages, and none is shown twice.
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Some(token) = call.maybe("nextToken") {
         found.retain(|(id, _)| id.as_str() > token);
@@ -170,7 +170,8 @@ fn event_id(timestamp: u64, stream: &str, place: u64) -> String {
     format!("{timestamp:014}{:020}{place:022}", u64::from_le_bytes(first))
 }
 
-/// A filter pattern of terms: all plain terms, none of the `-terms`, and one of the `?terms` if there are any.
+/// A filter pattern of terms: all plain terms, none of the `-terms`, and one of the `?terms` if there are
+/// any.
 struct Filter {
     all: Vec<String>,
     none: Vec<String>,

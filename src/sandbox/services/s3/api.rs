@@ -1,5 +1,5 @@
-//! S3 for the sandbox's own runners: training and serving move files without HTTP. Nothing is counted, no fault
-//! strikes.
+//! S3 for the sandbox's own runners: training and serving move files without HTTP. Nothing is counted, no
+//! fault strikes.
 
 use std::fs::File;
 use std::ops::Bound;

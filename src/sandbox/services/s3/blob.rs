@@ -1,5 +1,5 @@
-//! Bytes in files. A file has a random name, so no key of an object ever is a path; it comes into its folder by
-//! a rename once all its bytes are there and are what the client says, and is never changed after.
+//! Bytes in files. A file has a random name, so no key of an object ever is a path; it comes into its folder
+//! by a rename once all its bytes are there and are what the client says, and is never changed after.
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};

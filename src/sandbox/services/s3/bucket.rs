@@ -117,8 +117,8 @@ impl Cx {
         Ok(())
     }
 
-    /// A bucket that an object is to be written into. With ACLs disabled, only the one that changes nothing may
-    /// be asked for (docs/aws/s3.md#defaults-of-a-new-bucket).
+    /// A bucket that an object is to be written into. With ACLs disabled, only the one that changes nothing
+    /// may be asked for (docs/aws/s3.md#defaults-of-a-new-bucket).
     pub(super) fn bucket_to_fill(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Fault> {
         let bucket = self.bucket(name, owner)?;
         let acl = self.wire.acl.as_deref().is_some_and(|acl| acl != "bucket-owner-full-control");

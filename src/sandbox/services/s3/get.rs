@@ -37,7 +37,8 @@ macro_rules! read_guard {
 }
 
 impl ReadGuard {
-    /// An ETag condition outranks the date that goes with it (RFC 9110 §13.2.2). HTTP dates have whole seconds.
+    /// An ETag condition outranks the date that goes with it (RFC 9110 §13.2.2). HTTP dates have whole
+    /// seconds.
     pub fn check(&self, found: &Found) -> Result<(), Fault> {
         let modified = moment(found.modified / 1_000 * 1_000);
         let changed = match (&self.if_match, &self.if_unmodified_since) {

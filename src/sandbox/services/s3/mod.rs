@@ -74,7 +74,8 @@ impl protocol::Service for Service {
     }
 
     fn claims(&self, _: &Parts) -> bool {
-        // Nothing in an unsigned request says that it is for S3; the server gives it those that nobody claims.
+        // Nothing in an unsigned request says that it is for S3; the server gives it those that nobody
+        // claims.
         false
     }
 
@@ -169,23 +170,33 @@ operations! {
     put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput, tagging::put_object;
     delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput, tagging::delete_object;
 
-    get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput, settings::get_public_access;
-    put_public_access_block: PutPublicAccessBlockInput => PutPublicAccessBlockOutput, settings::put_public_access;
-    delete_public_access_block: DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput, settings::delete_public_access;
+    get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput,
+        settings::get_public_access;
+    put_public_access_block: PutPublicAccessBlockInput => PutPublicAccessBlockOutput,
+        settings::put_public_access;
+    delete_public_access_block: DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput,
+        settings::delete_public_access;
     get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput, settings::get_encryption;
     put_bucket_encryption: PutBucketEncryptionInput => PutBucketEncryptionOutput, settings::put_encryption;
-    delete_bucket_encryption: DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput, settings::delete_encryption;
+    delete_bucket_encryption: DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput,
+        settings::delete_encryption;
     get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput, settings::get_versioning;
     put_bucket_versioning: PutBucketVersioningInput => PutBucketVersioningOutput, settings::put_versioning;
     get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput, settings::get_policy;
     put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput, settings::put_policy;
     delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput, settings::delete_policy;
-    get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput, settings::get_policy_status;
-    get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput, settings::get_lifecycle;
-    put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput, settings::put_lifecycle;
-    delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput, settings::delete_lifecycle;
-    get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput, settings::get_ownership;
-    put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput, settings::put_ownership;
+    get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
+        settings::get_policy_status;
+    get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput =>
+        GetBucketLifecycleConfigurationOutput, settings::get_lifecycle;
+    put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput =>
+        PutBucketLifecycleConfigurationOutput, settings::put_lifecycle;
+    delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput,
+        settings::delete_lifecycle;
+    get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput,
+        settings::get_ownership;
+    put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput,
+        settings::put_ownership;
 
     put_object: PutObjectInput => PutObjectOutput, put::put_object;
     copy_object: CopyObjectInput => CopyObjectOutput, copy::copy_object;
@@ -202,7 +213,8 @@ operations! {
     create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput, multipart::create;
     upload_part: UploadPartInput => UploadPartOutput, multipart::upload_part;
     upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput, multipart::upload_part_copy;
-    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput, multipart::complete;
+    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput,
+        multipart::complete;
     abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput, multipart::abort;
     list_parts: ListPartsInput => ListPartsOutput, uploads::list_parts;
     list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput, uploads::list;

@@ -197,8 +197,8 @@ pub fn shown_id(bucket: &Bucket, id: &str) -> Option<String> {
 /// The newest version of a key, or the one with an id.
 ///
 /// # Errors
-/// `NoSuchKey` and `NoSuchVersion`; a delete marker is `NoSuchKey`, or `MethodNotAllowed` when asked for by id
-/// (docs/aws/s3.md#versioning).
+/// `NoSuchKey` and `NoSuchVersion`; a delete marker is `NoSuchKey`, or `MethodNotAllowed` when asked for by
+/// id (docs/aws/s3.md#versioning).
 pub fn find(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<Found, Fault> {
     let doc = world.store.get(&objects_table(&bucket.name), key);
     let history = doc.map(History::read).transpose()?.unwrap_or_default();

@@ -55,8 +55,8 @@ const WORDS: &[(&str, &str)] = &[
     ("NotImplemented", "A header or query you provided requested a function that is not implemented."),
 ];
 
-/// A refusal as it goes out: with a message, and without the characters that XML cannot hold, which come from keys
-/// and values of the request.
+/// A refusal as it goes out: with a message, and without the characters that XML cannot hold, which come from
+/// keys and values of the request.
 pub fn finished(xml: &str) -> String {
     let mut xml = query::writable(xml).into_owned();
     let code =

@@ -56,7 +56,8 @@ shows! {
     get_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput: |bucket| {
         let found = missing(bucket.policy, "NoSuchBucketPolicy", "The bucket policy does not exist")?;
         let is_public = policy::examine(&bucket.name, &found)? == Public::Yes;
-        Ok(dto::GetBucketPolicyStatusOutput { policy_status: Some(dto::PolicyStatus { is_public: Some(is_public) }) })
+        let policy_status = Some(dto::PolicyStatus { is_public: Some(is_public) });
+        Ok(dto::GetBucketPolicyStatusOutput { policy_status })
     };
     get_lifecycle(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: |bucket| {
         let message = "The lifecycle configuration does not exist";
@@ -65,7 +66,8 @@ shows! {
     };
     get_ownership(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput: |bucket| {
         let rule = dto::OwnershipControlsRule { object_ownership: bucket.ownership.into() };
-        Ok(dto::GetBucketOwnershipControlsOutput { ownership_controls: Some(dto::OwnershipControls { rules: vec![rule] }) })
+        let ownership_controls = Some(dto::OwnershipControls { rules: vec![rule] });
+        Ok(dto::GetBucketOwnershipControlsOutput { ownership_controls })
     };
 }
 
@@ -97,7 +99,8 @@ changes! {
         Ok(())
     };
     put_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput: |bucket, input, _| {
-        bucket.versioning = match input.versioning_configuration.status.as_ref().map(|status| status.as_str()) {
+        let status = input.versioning_configuration.status;
+        bucket.versioning = match status.as_ref().map(|status| status.as_str()) {
             Some(dto::BucketVersioningStatus::ENABLED) => Versioning::Enabled,
             Some(dto::BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
             Some(_) => return Err(malformed_xml()),
@@ -126,7 +129,8 @@ changes! {
         bucket.policy = None;
         Ok(())
     };
-    put_lifecycle(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput: |bucket, input, _| {
+    put_lifecycle(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput:
+    |bucket, input, _| {
         let mut rules = input.lifecycle_configuration.ok_or_else(malformed_xml)?.rules;
         check_lifecycle(&rules)?;
         for (number, rule) in rules.iter_mut().enumerate() {

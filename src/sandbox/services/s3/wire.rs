@@ -1,5 +1,5 @@
-//! Requests on their way to `s3s`, which has no way to leave signatures unchecked: they are taken off here, and
-//! with them goes its decoding of bodies in signed chunks, so this does that too.
+//! Requests on their way to `s3s`, which has no way to leave signatures unchecked: they are taken off here,
+//! and with them goes its decoding of bodies in signed chunks, so this does that too.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -199,8 +199,8 @@ fn split_tags(body: Bytes) -> Result<(Bytes, Tags), Fault> {
     Ok((configuration, from_set(tagging.tag_set)?))
 }
 
-/// Control characters of keys as references, as S3 writes them when a list is not asked for with `encoding-type=url`.
-/// XML 1.0 has no such references: some readers take them, others fail (reported:
+/// Control characters of keys as references, as S3 writes them when a list is not asked for with
+/// `encoding-type=url`. XML 1.0 has no such references: some readers take them, others fail (reported:
 /// https://github.com/basho/riak_cs/pull/1255).
 pub fn with_references(xml: &str) -> String {
     let mut written = String::with_capacity(xml.len());

@@ -1,8 +1,8 @@
 //! What really runs when SageMaker is told to train or to serve, behind a trait: the control plane keeps the
 //! documents and their rules, a [`Backend`] does the work and reports through [`Job`] and [`Endpoint`].
 //!
-//! One is plugged in before the sandbox serves: `world.parts.plug::<dyn Backend>(…)`. Without it, [`StateWalk`]
-//! goes through the states in AWS's times and refuses to predict.
+//! One is plugged in before the sandbox serves: `world.parts.plug::<dyn Backend>(…)`. Without it,
+//! [`StateWalk`] goes through the states in AWS's times and refuses to predict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,8 +105,8 @@ fn objects(world: &World) -> Arc<dyn Objects> {
     world.parts.plugged()
 }
 
-/// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know that
-/// AWS would: no data, no archive, an image that does not serve. It never predicts.
+/// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know
+/// that AWS would: no data, no archive, an image that does not serve. It never predicts.
 #[derive(Debug)]
 pub struct StateWalk;
 
@@ -168,8 +168,8 @@ impl Backend for StateWalk {
     }
 }
 
-/// Waits until `lasts`, at the sandbox's pace, has passed since `begun`; answers with that time. Times come from the
-/// documents, so that a clock advanced by an hour ends all stages, and a restart takes nothing back.
+/// Waits until `lasts`, at the sandbox's pace, has passed since `begun`; answers with that time. Times come
+/// from the documents, so that a clock advanced by an hour ends all stages, and a restart takes nothing back.
 async fn wait(world: &World, begun: Millis, lasts: Duration) -> Millis {
     let at = begun + world.pace.of(lasts).as_millis() as Millis;
     world.clock.until(at).await;

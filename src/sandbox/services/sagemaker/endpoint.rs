@@ -1,4 +1,5 @@
-//! An endpoint as its model servers and its scaling see it: what is to serve, what serves, and how an update ends.
+//! An endpoint as its model servers and its scaling see it: what is to serve, what serves, and how an update
+//! ends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub struct Variant {
     pub instance_type: Option<String>,
     pub instances: u64,
     pub weight: f64,
-    /// What `DescribeModel` answered: `PrimaryContainer.{Image, ModelDataUrl, Environment}`, `ExecutionRoleArn`.
+    /// What `DescribeModel` answered: `PrimaryContainer.{Image, ModelDataUrl, Environment}`,
+    /// `ExecutionRoleArn`.
     pub model: Value,
     /// The variant in the endpoint configuration.
     pub config: Value,

@@ -179,8 +179,9 @@ pub fn update_capacities(call: &Call) -> Answer {
     Ok(json!({"EndpointArn": doc["EndpointArn"]}))
 }
 
-/// An endpoint under way cannot be deleted either. Its name stays taken until it is gone; its scalable targets go
-/// with it (docs/aws/sagemaker-endpoints.md#endpoint-states, docs/aws/autoscaling.md#removing-a-target).
+/// An endpoint under way cannot be deleted either. Its name stays taken until it is gone; its scalable
+/// targets go with it (docs/aws/sagemaker-endpoints.md#endpoint-states,
+/// docs/aws/autoscaling.md#removing-a-target).
 pub fn delete(call: &Call) -> Answer {
     let doc = ENDPOINT.update(call, |entry| {
         let arn = entry.doc["EndpointArn"].as_str().unwrap_or_default();
@@ -197,8 +198,8 @@ pub fn delete(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it serves;
-/// a change of capacities is not a new fleet.
+/// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it
+/// serves; a change of capacities is not a new fleet.
 pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(), Fault> {
     let mut used = Count::new();
     for (_, doc) in world.shelf(ENDPOINT.table, region).list("") {

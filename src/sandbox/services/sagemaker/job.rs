@@ -98,8 +98,8 @@ impl Job {
         format!("{}/{}/output/{file}", output.trim_end_matches('/'), self.name)
     }
 
-    /// Enters the next stage, by AWS's secondary status. `false`: the job is no longer `InProgress`, because it is
-    /// being stopped or is gone; the runner has nothing more to say.
+    /// Enters the next stage, by AWS's secondary status. `false`: the job is no longer `InProgress`, because
+    /// it is being stopped or is gone; the runner has nothing more to say.
     pub fn enter(&self, stage: &str, message: &str) -> bool {
         let now = self.world.clock.now();
         self.change(|entry| {

@@ -1,5 +1,5 @@
-//! What SageMaker's resources share: one document each under a name that is taken until it is deleted, texts for
-//! "not there", lists, and tags.
+//! What SageMaker's resources share: one document each under a name that is taken until it is deleted, texts
+//! for "not there", lists, and tags.
 
 use serde_json::{Map, Value, json};
 
@@ -31,8 +31,8 @@ pub fn modified(doc: &Value) -> Millis {
     (doc["LastModifiedTime"].as_f64().unwrap_or(0.0) * 1_000.0).round() as Millis
 }
 
-/// One kind of resource. Its documents are what `Describe…` answers, and members that begin with `_`, which are
-/// the sandbox's own.
+/// One kind of resource. Its documents are what `Describe…` answers, and members that begin with `_`, which
+/// are the sandbox's own.
 #[derive(Debug)]
 pub struct Kind {
     pub table: &'static str,

@@ -1,4 +1,5 @@
-//! Application Auto Scaling as SageMaker asks it. It knows SageMaker, so SageMaker knows this much of it only.
+//! Application Auto Scaling as SageMaker asks it. It knows SageMaker, so SageMaker knows this much of it
+//! only.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! What the server and the floor share: the calendar.
 
-/// Year, month, day, hour, minute, second in UTC of seconds since 1970, by Howard Hinnant's `civil_from_days`.
+/// Year, month, day, hour, minute, second in UTC of seconds since 1970, by Howard Hinnant's
+/// `civil_from_days`.
 pub fn civil(seconds: u64) -> [u64; 6] {
     let z = seconds / 86_400 + 719_468;
     let (era, doe) = (z / 146_097, z % 146_097);

@@ -62,7 +62,8 @@ pub const FIXED: usize = 2;
 pub fn generate(size: usize) -> (World, Vec<(String, &'static Archetype)>) {
     let harmless = allow(&["s3:GetObject"], &["arn:aws:s3:::harmless/*"]);
     let mut roles = vec![role("fixed-harmless").trusts(trust_own_account()).can(harmless)];
-    // Trusted by Lambda, so that passing it there is a way up; not by the account, so that assuming any role is not.
+    // Trusted by Lambda, so that passing it there is a way up; not by the account, so that assuming any role
+    // is not.
     roles.push(role("fixed-admin").aws("AdministratorAccess"));
     let truth = truth(size);
     roles.extend(truth.iter().map(|(name, archetype)| (archetype.make)(role(name))));

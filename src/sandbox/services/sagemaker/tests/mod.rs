@@ -1,5 +1,5 @@
-//! SageMaker, its runtime and its scaling at AWS's pace, with a clock that is moved by hand. Refusals are asked for
-//! in JSON; what answers look like is read by the real SDK.
+//! SageMaker, its runtime and its scaling at AWS's pace, with a clock that is moved by hand. Refusals are
+//! asked for in JSON; what answers look like is read by the real SDK.
 
 mod hosting;
 mod notebooks;

@@ -151,7 +151,8 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     assert!(gone.starts_with("ObjectNotFoundException: No scaling policy found for"), "{gone}");
 }
 
-/// The case: ten invocations a minute and instance, 30 s cooldowns, and five times as many as that for six minutes.
+/// The case: ten invocations a minute and instance, 30 s cooldowns, and five times as many as that for six
+/// minutes.
 #[tokio::test]
 async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
     for (most, expected) in [(4, 4), (10, 5)] {

@@ -1,6 +1,6 @@
-//! The floor: the least that a client must do to put files into S3 with integrity. Eight blocking threads, TLS, a
-//! CRC64NVME header, SigV4 with UNSIGNED-PAYLOAD; no plan, no progress, no retry, no second look. A real client is
-//! measured against it.
+//! The floor: the least that a client must do to put files into S3 with integrity. Eight blocking threads,
+//! TLS, a CRC64NVME header, SigV4 with UNSIGNED-PAYLOAD; no plan, no progress, no retry, no second look. A
+//! real client is measured against it.
 
 mod client;
 mod sign;

@@ -38,8 +38,8 @@ impl Signer {
         Self { access_key: access_key.to_owned(), secret: secret.to_owned(), today: (String::new(), [0; 32]) }
     }
 
-    /// The headers that make a request valid now. `checksum` is the value of `x-amz-checksum-crc64nvme`, the only other
-    /// header that S3 wants signed.
+    /// The headers that make a request valid now. `checksum` is the value of `x-amz-checksum-crc64nvme`, the
+    /// only other header that S3 wants signed.
     pub fn sign(
         &mut self,
         method: &str,

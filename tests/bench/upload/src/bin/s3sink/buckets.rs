@@ -1,4 +1,5 @@
-//! Buckets: their settings, and lists of what is in them. And who is asking (STS), so that one endpoint is enough.
+//! Buckets: their settings, and lists of what is in them. And who is asking (STS), so that one endpoint is
+//! enough.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -25,8 +25,8 @@ pub fn server(ca: &Path) -> Result<Arc<ServerConfig>, Failure> {
     let certificate = leaf.signed_by(&key, &issuer)?;
     std::fs::write(ca, issuer.pem())?;
 
-    // One cipher for all clients, the one that S3's own front end picks: AES-128-GCM. Otherwise clients would be
-    // compared by the order of their cipher lists.
+    // One cipher for all clients, the one that S3's own front end picks: AES-128-GCM. Otherwise clients would
+    // be compared by the order of their cipher lists.
     let mut provider = aws_lc_rs::default_provider();
     provider.cipher_suites.sort_by_key(|suite| {
         let name = format!("{:?}", suite.suite());

@@ -23,7 +23,8 @@ impl Chunked {
         self.at == At::End
     }
 
-    /// Hands payload to `each`; returns how many bytes of `input` it used, which is all of them until the end.
+    /// Hands payload to `each`; returns how many bytes of `input` it used, which is all of them until the
+    /// end.
     pub fn feed(&mut self, input: &[u8], mut each: impl FnMut(&[u8])) -> Result<usize, String> {
         let mut rest = input;
         while !rest.is_empty() && self.at != At::End {

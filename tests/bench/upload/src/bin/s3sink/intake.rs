@@ -1,5 +1,5 @@
-//! Taking a body in: its digest as cheaply as the request allows, its checksums if they are to be verified, its bytes
-//! if they are to be kept.
+//! Taking a body in: its digest as cheaply as the request allows, its checksums if they are to be verified,
+//! its bytes if they are to be kept.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -32,7 +32,8 @@ pub enum Keep {
 #[derive(Clone)]
 pub struct Received {
     pub size: u64,
-    /// Of the form S3's has where the client stated an MD5; else of another length, so that nobody takes it for one.
+    /// Of the form S3's has where the client stated an MD5; else of another length, so that nobody takes it
+    /// for one.
     pub etag: String,
     /// Stated by the client or computed here.
     pub crc64: Option<u64>,

@@ -1,5 +1,5 @@
-//! A small S3 for measuring clients. One thread per connection: it shares its cores with the client that it measures,
-//! and blocking reads into a large buffer cost least.
+//! A small S3 for measuring clients. One thread per connection: it shares its cores with the client that it
+//! measures, and blocking reads into a large buffer cost least.
 
 mod answer;
 mod buckets;

@@ -123,7 +123,8 @@ impl Conversation {
         self.wire.fill(&mut self.buffer)
     }
 
-    /// Streams the payload of the request to `each` (an error of which ends the connection) and returns its trailers.
+    /// Streams the payload of the request to `each` (an error of which ends the connection) and returns its
+    /// trailers.
     pub fn body(
         &mut self,
         head: &Head,

@@ -170,7 +170,8 @@ impl Sink {
         self.conditions.read().expect("no holder of this lock panics").clone()
     }
 
-    /// Where a body goes. Manifests and opsctl's own objects are always kept, since their readers want them back.
+    /// Where a body goes. Manifests and opsctl's own objects are always kept, since their readers want them
+    /// back.
     fn place(&self, head: &Head, number: u64) -> Keep {
         match &self.keep {
             Some(folder) => Keep::File(folder.join(format!("{number:010}"))),

@@ -1,7 +1,8 @@
 //! Bytes in and out of one connection, plain or through TLS.
 //!
-//! TLS is rustls's unbuffered API over a large buffer of ours: records are decrypted in place and one `read` takes many
-//! of them, where the buffered API reads 4 KiB at a time. The server shares its cores with the client that it measures.
+//! TLS is rustls's unbuffered API over a large buffer of ours: records are decrypted in place and one `read`
+//! takes many of them, where the buffered API reads 4 KiB at a time. The server shares its cores with the
+//! client that it measures.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
