@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use super::graph::name_of;
 use super::lenient::Lenient;
 use opsctl_iam::policy::Document;
 use opsctl_iam::time::Instant;
@@ -370,6 +369,11 @@ fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {
             }
         }
     }
+}
+
+/// The last part of an ARN.
+pub fn name_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 #[cfg(test)]

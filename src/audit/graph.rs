@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::account::Role;
+use super::account::{Role, name_of};
 use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
-use super::rules::{Admin, RoleKind, RoleView};
+use super::role_view::{Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, Reading};
@@ -509,9 +509,4 @@ pub fn passable(effective: &Effective) -> Vec<usize> {
         }
     }
     ways
-}
-
-/// The last part of an ARN.
-pub fn name_of(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

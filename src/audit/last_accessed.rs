@@ -18,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::answers;
 use super::collect::{PAGE, next, patient};
 use crate::audit::account::{Account, Role};
-use crate::audit::rules::RoleKind;
+use crate::audit::role_view::RoleKind;
 use crate::audit::usage::{ActionUse, ServiceUse};
 use crate::audit::{Instant, Settings, Usage};
 use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace};

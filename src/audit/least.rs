@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::account::{InlinePolicy, Role};
-use super::audit::Settings;
+use super::account::{InlinePolicy, Role, name_of};
 use super::evaluate::Engine;
-use super::graph::name_of;
+use super::settings::Settings;
 use super::usage::ServiceUse;
 use crate::domain::shown;
 use opsctl_iam::action_set::ActionSet;

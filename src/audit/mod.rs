@@ -3,14 +3,16 @@
 //!
 //! ```text
 //! account.rs   the dump, read            lenient.rs    its lists, entry by entry
-//! evaluate.rs  what a role may do        decide.rs      one action on one resource
-//! variables.rs what only the call decides
-//! trust.rs     who may become it
-//! escalate.rs  ways up, as tables        graph.rs       who can become whom
-//! rules/       a table row and a function each          audit.rs    rules over roles -> findings
-//! baseline.rs  what was accepted         report/        six forms of the result
-//! explain.rs   why a role may, or not    least.rs       a smaller policy, with proof
-//! expected.rs  what the configuration says              dump.rs     the account, written again
+//! settings.rs  what the audit goes by    usage.rs      what roles used
+//! evaluate.rs  what a role may do        variables.rs  what only the call decides
+//! trust.rs     who may become it         role_view.rs  a role with all that
+//! escalate.rs  ways up, as tables        graph.rs      who can become whom
+//! rules/       a table row and a function each
+//! audit.rs     rules over roles -> findings
+//! baseline.rs  what was accepted         report/       six forms of the result
+//! explain.rs   why a role may, or not    least.rs      a smaller policy, with proof
+//! expected.rs  what the configuration says
+//! dump.rs      the account, written again
 //! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers
 //! ```
 //!
@@ -37,15 +39,18 @@ pub mod last_accessed;
 pub mod least;
 pub mod lenient;
 pub mod report;
+pub mod role_view;
 pub mod rules;
+mod settings;
 pub mod trust;
 pub mod usage;
 pub mod variables;
 
 pub use account::{Account, Page};
-pub use audit::{Audit, Settings, audit};
+pub use audit::{Audit, audit};
 pub use baseline::Baseline;
 pub use finding::{Finding, NotEvaluated, Severity, Status};
 pub use opsctl_iam::time::Instant;
 pub use rules::{Rule, find as find_rule};
+pub use settings::Settings;
 pub use usage::Usage;

@@ -18,7 +18,7 @@ use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::report::{self, Format, Look, Options};
-use crate::audit::rules::RoleKind;
+use crate::audit::role_view::RoleKind;
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
 use crate::aws::{Clients, Outcomes};
 use crate::config::Config;

@@ -24,6 +24,33 @@ const ORDER: [&str; 15] = [
     "cli",
 ];
 
+/// The same inside the audit.
+const AUDIT: [&str; 23] = [
+    "lenient",
+    "account",
+    "usage",
+    "expected",
+    "settings",
+    "finding",
+    "variables",
+    "evaluate",
+    "explain",
+    "dump",
+    "escalate",
+    "trust",
+    "circles",
+    "role_view",
+    "graph",
+    "least",
+    "rules",
+    "audit",
+    "baseline",
+    "report",
+    "answers",
+    "collect",
+    "last_accessed",
+];
+
 /// Packages of their own below `src/`: cargo keeps their arrows.
 const MEMBERS: [&str; 2] = ["iam", "sandbox"];
 
@@ -86,24 +113,48 @@ impl File {
     }
 }
 
-#[test]
-fn arrows_point_one_way() {
-    let named = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
-    let place = |area: &str| ORDER.iter().position(|other| *other == area);
+/// The lines of `files` that name, as `named` finds it, something that stands after them in `order`.
+fn against<'f>(order: &[&str], named: &str, files: impl Iterator<Item = (String, &'f File)>) -> Vec<String> {
+    let named = Regex::new(named).unwrap();
+    let place = |name: &str| order.iter().position(|other| *other == name);
     let mut wrong = Vec::new();
-    let others = |f: &&File| ["lib", "main"].contains(&f.area.as_str()) || MEMBERS.contains(&f.area.as_str());
-    for file in sources().iter().filter(|f| !others(f)) {
-        let here = place(&file.area).unwrap_or_else(|| panic!("{} has no place in the order", file.area));
+    for (name, file) in files {
+        let here = place(&name).unwrap_or_else(|| panic!("{name} has no place in the order"));
         for (number, line) in file.code() {
             for found in named.captures_iter(line) {
                 let to = found.get(1).unwrap().as_str();
                 if place(to).is_none_or(|there| there > here) {
-                    wrong.push(format!("{}: {} names {to}", file.at(number), file.area));
+                    wrong.push(format!("{}: {name} names {to}", file.at(number)));
                 }
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let files = sources();
+    let others = |f: &&File| ["lib", "main"].contains(&f.area.as_str()) || MEMBERS.contains(&f.area.as_str());
+    let areas = files.iter().filter(|f| !others(f)).map(|file| (file.area.clone(), file));
+    let wrong = against(&ORDER, r"\bcrate::([a-z_]+)", areas);
     assert_eq!(wrong, [] as [&str; 0], "arrows against docs/architecture.md");
+}
+
+#[test]
+fn arrows_inside_the_audit_point_one_way() {
+    let files = sources();
+    let modules = files.iter().filter(|file| file.area == "audit").filter_map(|file| {
+        let below = file.path.strip_prefix("src/audit").unwrap();
+        let name = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        (name != "mod").then_some((name, file))
+    });
+    // In a folder, `super::` names its own files: those are told by `crate::audit::`.
+    let (files, folders): (Vec<_>, Vec<_>) =
+        modules.partition(|(_, file)| file.path.components().count() == 3);
+    let mut wrong = against(&AUDIT, r"\b(?:super|crate::audit)::([a-z_]+)", files.into_iter());
+    wrong.extend(against(&AUDIT, r"\bcrate::audit::([a-z_]+)", folders.into_iter()));
+    assert_eq!(wrong, [] as [&str; 0], "arrows inside src/audit");
 }
 
 #[test]

@@ -4,9 +4,9 @@
 use std::fmt::Write;
 
 use super::Options;
+use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
 use crate::audit::finding::{Severity, Status};
-use crate::audit::graph::name_of;
 
 pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
     let mut out = String::new();

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::{Look, Paint, counted};
+use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity, Status};
-use crate::audit::graph::name_of;
 use crate::audit::rules::{self, Rule};
 use opsctl_iam::time::Instant;
 

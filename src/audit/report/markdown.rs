@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::counted;
+use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
-use crate::audit::graph::name_of;
 
 const NAMED: usize = 5;
 

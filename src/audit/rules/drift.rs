@@ -1,8 +1,9 @@
 //! 7xx: whether the roles that opsctl keeps are what the configuration says.
 
+use crate::audit::role_view::RoleView;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Context, Hit, RoleView, Rule};
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::account::{InlinePolicy, Role};
 use crate::audit::expected::ExpectedRole;
 use crate::audit::finding::Severity;

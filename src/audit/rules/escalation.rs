@@ -2,11 +2,12 @@
 //!
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
-use super::{Check, Context, Hit, RoleView, Rule};
-use crate::audit::account::is_aws_owned;
+use super::rule::{Check, Context, Hit, Rule};
+use crate::audit::account::{is_aws_owned, name_of};
 use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
 use crate::audit::finding::Severity;
-use crate::audit::graph::{Via, name_of};
+use crate::audit::graph::Via;
+use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Ceiling;

@@ -1,9 +1,10 @@
 //! 107 to 119: broad grants short of an administrator's, by what they put at risk.
 
+use crate::audit::role_view::RoleView;
 use std::sync::LazyLock;
 
+use super::rule::{Check, Context, Hit, Rule};
 use super::trust::foreign;
-use super::{Check, Context, Hit, RoleView, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::{ActionId, ActionSet};

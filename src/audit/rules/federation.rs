@@ -1,12 +1,97 @@
 //! 305 to 308, 313, 314, 316: identity providers, and what of their tokens is checked.
 
-use super::trust::objections;
-use super::{Admin, Context, Hit, RoleView};
+use super::objection::objections;
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
+use crate::audit::role_view::{Admin, RoleView};
 use crate::audit::trust::{Admission, Principal};
 use opsctl_iam::catalogue::Level;
 use opsctl_iam::condition::Operator;
 use opsctl_iam::pattern;
+
+const OIDC: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html";
+const SAML: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_saml.html";
+
+/// The rules of the family that are about federation.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "IAM305",
+        slug: "oidc-subject",
+        severity: Severity::Critical,
+        title: "Strangers at the identity provider may assume the role",
+        what: "The trust in an OIDC provider does not fix the subject to one organization.",
+        why: "Everybody with an account at the provider can make a token that fits.",
+        fix: "Fix the subject, for GitHub with StringLike token.actions.githubusercontent.com:sub = repo:ORG/REPO:environment:NAME.",
+        page: OIDC,
+        check: Check::Role(oidc_subject),
+    },
+    Rule {
+        id: "IAM306",
+        slug: "oidc-any-ref",
+        severity: Severity::Medium,
+        title: "Any branch or pull request may assume the role",
+        what: "The subject names an organization or repository, and leaves branch, tag and environment open.",
+        why: "Whoever may open a branch can run with the role, before any review.",
+        fix: "Fix `environment:NAME` or `ref:refs/heads/main` in the subject.",
+        page: OIDC,
+        check: Check::Role(oidc_any_ref),
+    },
+    Rule {
+        id: "IAM307",
+        slug: "oidc-audience",
+        severity: Severity::Medium,
+        title: "The audience of the token is not checked",
+        what: "The trust in an OIDC provider does not fix `aud`.",
+        why: "A token made for another service of the same provider fits too.",
+        fix: "Add StringEquals aud, for GitHub sts.amazonaws.com.",
+        page: OIDC,
+        check: Check::Role(oidc_audience),
+    },
+    Rule {
+        id: "IAM308",
+        slug: "saml-audience",
+        severity: Severity::Medium,
+        title: "The audience of the SAML assertion is not checked",
+        what: "The role may be assumed with SAML, and neither SAML:aud nor SAML:iss is fixed.",
+        why: "An assertion made for another service provider fits too.",
+        fix: "Add StringEquals SAML:aud = https://signin.aws.amazon.com/saml.",
+        page: SAML,
+        check: Check::Role(saml_audience),
+    },
+    Rule {
+        id: "IAM313",
+        slug: "missing-provider",
+        severity: Severity::Medium,
+        title: "The trust policy names an identity provider that does not exist",
+        what: "The account has no SAML or OIDC provider of that ARN.",
+        why: "Whoever makes a provider of that name controls who gets in.",
+        fix: "Remove the statement.",
+        page: OIDC,
+        check: Check::Role(missing_provider),
+    },
+    Rule {
+        id: "IAM314",
+        slug: "cognito",
+        severity: Severity::High,
+        title: "A Cognito identity pool is not told apart, or lets guests in",
+        what: "The trust in cognito-identity.amazonaws.com does not fix `aud`, or lets guests into a role that may write.",
+        why: "Any identity pool of any account fits, or anybody without signing in.",
+        fix: "Fix aud to the pool's id, and amr to authenticated.",
+        page: "https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html",
+        check: Check::Role(cognito),
+    },
+    Rule {
+        id: "IAM316",
+        slug: "eks-wide",
+        severity: Severity::High,
+        title: "Any pod of the cluster may assume the role",
+        what: "The trust in a cluster does not fix namespace and service account.",
+        why: "Whoever may start a pod anywhere in the cluster has the role.",
+        fix: "Fix the subject to system:serviceaccount:NAMESPACE:NAME, or the session tags of pod identity.",
+        page: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
+        check: Check::Role(eks_wide),
+    },
+];
 
 /// The OIDC provider of an admission, and what its subject is fixed to.
 struct Subject<'a> {
@@ -203,7 +288,7 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
     })
 }
 
-pub(super) fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut severity = Severity::Medium;
     let any_repository =
         view.admissions.iter().any(|a| subjects(a).any(|s| widest(&s) == Width::AnyRepository));
@@ -225,7 +310,7 @@ pub(super) fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
     Some(hit.severity(severity))
 }
 
-pub(super) fn oidc_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn oidc_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let host = a.principals.iter().find_map(|p| match *p {
             Principal::Oidc { host, .. } if a.by("sts:AssumeRoleWithWebIdentity") && !a.negated => {
@@ -240,7 +325,7 @@ pub(super) fn oidc_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit>
     })
 }
 
-pub(super) fn saml_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn saml_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let saml = a.by("sts:AssumeRoleWithSAML")
             && a.principals
@@ -251,7 +336,7 @@ pub(super) fn saml_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit>
     })
 }
 
-pub(super) fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let account = cx.account;
     let mut missing: Vec<&str> = Vec::new();
     for principal in view.admissions.iter().flat_map(|a| &a.principals) {
@@ -273,7 +358,7 @@ pub(super) fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
     })
 }
 
-pub(super) fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let writes = || {
         view.admin == Admin::Yes
             || view.effective.some.iter().any(|id| cx.catalogue.has_level(id, Level::Write))
@@ -291,7 +376,7 @@ pub(super) fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     })
 }
 
-pub(super) fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let open = |s: &Subject<'_>| {
             let wide = |values: &Vec<_>| values.iter().any(|&(v, wild)| eks_is_wide(v, wild));
@@ -304,7 +389,7 @@ pub(super) fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let told = a.fixes_any(|key| {
             key.starts_with("aws:requesttag/") || key == "aws:sourcearn" || key == "aws:sourceaccount"
         });
-        (pods && !told && view.is_privileged(cx))
+        (pods && !told && cx.is_privileged(view))
             .then(|| "any pod identity association, on a privileged role".into())
     })
 }

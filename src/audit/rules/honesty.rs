@@ -1,7 +1,8 @@
 //! 9xx: what the audit could not see. Never findings: entries of `not_evaluated`, and exit code 10.
 
-use super::{Check, Context, RoleView, Rule};
+use super::rule::{Check, Context, Rule};
 use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
 use opsctl_iam::condition::Hold;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::policy::Document;

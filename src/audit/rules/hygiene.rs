@@ -1,10 +1,11 @@
 //! 5xx: how roles and policies are kept.
 
+use crate::audit::role_view::{RoleKind, RoleView};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::rule::{Check, Context, Hit, Rule};
 use super::trust::foreign;
-use super::{Check, Context, Hit, RoleKind, RoleView, Rule};
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
 use crate::audit::finding::Severity;
 use opsctl_iam::action_set::ActionSet;
@@ -227,7 +228,7 @@ fn boundary_missing(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn long_session(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     const FOUR_HOURS: u32 = 4 * 3600;
     let is_foreign = view.admissions.iter().any(|a| !foreign(cx, a).is_empty());
-    if !is_foreign && !view.is_privileged(cx) {
+    if !is_foreign && !cx.is_privileged(view) {
         return None;
     }
     let Some(seconds) = view.role.max_session_duration else {
@@ -342,7 +343,7 @@ fn contained(cx: &Context<'_>) -> Vec<Hit> {
                 // Of two that are alike the first stays.
                 *other != place && within(inner, outer) && !(within(outer, inner) && *other > place)
             });
-            let name = crate::audit::graph::name_of;
+            let name = crate::audit::account::name_of;
             evidence.extend(outer.map(|(_, outer)| {
                 format!("policy {} gives nothing that policy {} does not", name(inner), name(outer))
             }));

@@ -1,8 +1,9 @@
 //! 1xx: what a role may do.
 
-use super::{Admin, Check, Context, Hit, RoleView, Rule};
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
+use crate::audit::role_view::{Admin, RoleView};
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::effective::{Ceiling, is_everything};
 use opsctl_iam::grant::{Grant, Sourced, shorten};

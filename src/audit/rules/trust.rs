@@ -1,21 +1,18 @@
 //! 3xx: who may become a role.
 
-use super::federation::{
-    cognito, eks_wide, missing_provider, oidc_any_ref, oidc_audience, oidc_subject, saml_audience,
-};
-use super::{Check, Context, Hit, RoleView, Rule};
+use super::federation::oidc_subject;
+use super::objection::objections;
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
 use crate::audit::trust::{ASSUME, Admission, Principal};
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::grant::condition_text;
 use opsctl_iam::pattern;
 
 const PRINCIPAL: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html";
 const EXTERNAL_ID: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html";
-const OIDC: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html";
-const SAML: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_saml.html";
 const DEPUTY: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html";
 const TRUST_ROLES: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_update-role-trust-policy.html";
@@ -67,50 +64,6 @@ pub const RULES: &[Rule] = &[
         check: Check::Role(external_root),
     },
     Rule {
-        id: "IAM305",
-        slug: "oidc-subject",
-        severity: Severity::Critical,
-        title: "Strangers at the identity provider may assume the role",
-        what: "The trust in an OIDC provider does not fix the subject to one organization.",
-        why: "Everybody with an account at the provider can make a token that fits.",
-        fix: "Fix the subject, for GitHub with StringLike token.actions.githubusercontent.com:sub = repo:ORG/REPO:environment:NAME.",
-        page: OIDC,
-        check: Check::Role(oidc_subject),
-    },
-    Rule {
-        id: "IAM306",
-        slug: "oidc-any-ref",
-        severity: Severity::Medium,
-        title: "Any branch or pull request may assume the role",
-        what: "The subject names an organization or repository, and leaves branch, tag and environment open.",
-        why: "Whoever may open a branch can run with the role, before any review.",
-        fix: "Fix `environment:NAME` or `ref:refs/heads/main` in the subject.",
-        page: OIDC,
-        check: Check::Role(oidc_any_ref),
-    },
-    Rule {
-        id: "IAM307",
-        slug: "oidc-audience",
-        severity: Severity::Medium,
-        title: "The audience of the token is not checked",
-        what: "The trust in an OIDC provider does not fix `aud`.",
-        why: "A token made for another service of the same provider fits too.",
-        fix: "Add StringEquals aud, for GitHub sts.amazonaws.com.",
-        page: OIDC,
-        check: Check::Role(oidc_audience),
-    },
-    Rule {
-        id: "IAM308",
-        slug: "saml-audience",
-        severity: Severity::Medium,
-        title: "The audience of the SAML assertion is not checked",
-        what: "The role may be assumed with SAML, and neither SAML:aud nor SAML:iss is fixed.",
-        why: "An assertion made for another service provider fits too.",
-        fix: "Add StringEquals SAML:aud = https://signin.aws.amazon.com/saml.",
-        page: SAML,
-        check: Check::Role(saml_audience),
-    },
-    Rule {
         id: "IAM309",
         slug: "confused-deputy",
         severity: Severity::Medium,
@@ -155,28 +108,6 @@ pub const RULES: &[Rule] = &[
         check: Check::Role(own_root_privileged),
     },
     Rule {
-        id: "IAM313",
-        slug: "missing-provider",
-        severity: Severity::Medium,
-        title: "The trust policy names an identity provider that does not exist",
-        what: "The account has no SAML or OIDC provider of that ARN.",
-        why: "Whoever makes a provider of that name controls who gets in.",
-        fix: "Remove the statement.",
-        page: OIDC,
-        check: Check::Role(missing_provider),
-    },
-    Rule {
-        id: "IAM314",
-        slug: "cognito",
-        severity: Severity::High,
-        title: "A Cognito identity pool is not told apart, or lets guests in",
-        what: "The trust in cognito-identity.amazonaws.com does not fix `aud`, or lets guests into a role that may write.",
-        why: "Any identity pool of any account fits, or anybody without signing in.",
-        fix: "Fix aud to the pool's id, and amr to authenticated.",
-        page: "https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html",
-        check: Check::Role(cognito),
-    },
-    Rule {
         id: "IAM315",
         slug: "roles-anywhere",
         severity: Severity::Medium,
@@ -186,17 +117,6 @@ pub const RULES: &[Rule] = &[
         fix: "Add ArnEquals aws:SourceArn with the trust anchor, and StringEquals aws:PrincipalTag/x509Subject/CN.",
         page: "https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html",
         check: Check::Role(roles_anywhere),
-    },
-    Rule {
-        id: "IAM316",
-        slug: "eks-wide",
-        severity: Severity::High,
-        title: "Any pod of the cluster may assume the role",
-        what: "The trust in a cluster does not fix namespace and service account.",
-        why: "Whoever may start a pod anywhere in the cluster has the role.",
-        fix: "Fix the subject to system:serviceaccount:NAMESPACE:NAME, or the session tags of pod identity.",
-        page: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
-        check: Check::Role(eks_wide),
     },
     Rule {
         id: "IAM317",
@@ -221,24 +141,6 @@ pub const RULES: &[Rule] = &[
         check: Check::Role(wildcard_action),
     },
 ];
-
-fn evidence(a: &Admission<'_>, fact: &str) -> String {
-    format!("{}: {fact}{}", a.label(), condition_text(&a.statement, a.hold))
-}
-
-/// The first admission that a rule objects to, with all that it objects to as evidence.
-pub(super) fn objections<'a>(
-    view: &'a RoleView<'a>,
-    object: impl Fn(&'a Admission<'a>) -> Option<String>,
-) -> Option<Hit> {
-    let found: Vec<(String, String)> = view
-        .admissions
-        .iter()
-        .filter_map(|a| object(a).map(|fact| (fact.clone(), evidence(a, &fact))))
-        .collect();
-    let cause = found.iter().map(|(fact, _)| fact.as_str()).collect::<Vec<_>>().join("; ");
-    (!found.is_empty()).then(|| Hit::new(cause, found.into_iter().map(|(_, line)| line).collect()))
-}
 
 const ORGANIZATION: &[&str] =
     &["aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"];
@@ -414,7 +316,7 @@ fn not_principal(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn own_root_privileged(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.is_privileged(cx) {
+    if !cx.is_privileged(view) {
         return None;
     }
     objections(view, |a| {

@@ -1,7 +1,8 @@
 //! 4xx: whether a role is used.
 
-use super::{Check, Context, Hit, RoleView, Rule};
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
 use crate::audit::trust::Principal;
 use crate::audit::usage::ServiceUse;
 use opsctl_iam::time::Instant;
@@ -150,7 +151,7 @@ fn judged(cx: &Context<'_>, view: &RoleView<'_>, rule: &'static str) -> Option<U
 }
 
 fn severity(cx: &Context<'_>, view: &RoleView<'_>) -> Severity {
-    if view.is_privileged(cx) { Severity::High } else { Severity::Medium }
+    if cx.is_privileged(view) { Severity::High } else { Severity::Medium }
 }
 
 fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -308,7 +309,7 @@ fn unused_actions(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn dangerous_and_dormant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let danger = if view.admin == super::Admin::Yes {
+    let danger = if view.admin == crate::audit::role_view::Admin::Yes {
         "it is an administrator"
     } else if cx.graph.reaches_admin(view.index) {
         "it can become an administrator"

@@ -1,7 +1,8 @@
 //! 6xx: statements that do not do what they seem to. They never change what the other rules find.
 
-use super::{Check, Context, Hit, RoleView, Rule};
+use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Hold, Operator, hold_of};

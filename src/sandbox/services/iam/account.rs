@@ -4,15 +4,10 @@ use serde_json::{Value, json};
 
 use super::{POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, roles, stamp};
 use crate::call::{Answer, Call};
+use crate::services::sts::CALLER;
 use crate::store::merge;
 use crate::tags;
 use crate::world::World;
-
-/// The one user: whoever calls ([`super::super::sts`]). It has no policies, because nothing here asks for
-/// them.
-pub(in crate::services) fn user_name() -> &'static str {
-    super::super::sts::CALLER
-}
 
 /// The lists of `GetAccountAuthorizationDetails`, and the value of `Filter` that asks for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +41,7 @@ impl Kind {
     /// Names, unique within the kind, and details.
     fn details(self, world: &World) -> Vec<(String, Value)> {
         match self {
-            Self::User => vec![(user_name().to_owned(), user_detail(world))],
+            Self::User => vec![(CALLER.to_owned(), user_detail(world))],
             Self::Role => {
                 let roles = world.global(ROLES).list("").into_iter();
                 roles.map(|(name, role)| (name, role_detail(world, &role))).collect()
@@ -67,9 +62,9 @@ impl Kind {
 fn user_detail(world: &World) -> Value {
     json!({
         "Path": "/",
-        "UserName": user_name(),
+        "UserName": CALLER,
         "UserId": "AIDASANDBOX0000000000",
-        "Arn": super::arn(world, "user", "/", user_name()),
+        "Arn": super::arn(world, "user", "/", CALLER),
         "CreateDate": stamp(0),
         "GroupList": [],
         "AttachedManagedPolicies": [],

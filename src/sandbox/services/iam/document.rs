@@ -10,6 +10,7 @@ use super::ROLES;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::glob;
+use crate::services::sts::CALLER;
 use crate::world::World;
 
 /// A policy document whose syntax is right: its types are the grammar.
@@ -238,7 +239,7 @@ fn known_principal(world: &World, name: &str) -> bool {
     };
     match resource.split_once('/') {
         Some(("role", rest)) => world.global(ROLES).has(rest.rsplit('/').next().unwrap_or(rest)),
-        Some(("user", user)) => user == super::account::user_name(),
+        Some(("user", user)) => user == CALLER,
         _ => resource == "root",
     }
 }

@@ -1,0 +1,125 @@
+//! A role with what was worked out about it: who manages it, what it may do, how near it is to an admin.
+
+use super::account::{Role, is_aws_owned};
+use super::evaluate::Engine;
+use super::trust::{Admission, admissions};
+use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+
+/// Who manages a role, which decides who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleKind {
+    Ordinary,
+    /// AWS writes it and deletes it: nobody can mend it, so no rule applies.
+    ServiceLinked,
+    /// Made from a permission set of Identity Center; mended there.
+    IdentityCenter,
+    /// Made by Control Tower, StackSets or the like; its findings are shown apart.
+    Platform,
+}
+
+/// Names of roles that AWS's own platforms make. Findings on them are muted, and listed as such.
+pub const PLATFORM_NAMES: &[&str] = &[
+    "AWSControlTower*",
+    "aws-controltower-*",
+    "OrganizationAccountAccessRole",
+    "stacksets-exec-*",
+    "AWSCloudFormationStackSet*",
+    "AWSAFT*",
+    "cdk-*-cfn-exec-role-*",
+    "cdk-*-deploy-role-*",
+];
+
+impl RoleKind {
+    /// Told by the path, else by the name. docs/aws/iam.md#who-manages-a-role.
+    pub fn of(role: &Role) -> Self {
+        if role.path.starts_with("/aws-service-role/") {
+            Self::ServiceLinked
+        } else if role.path.starts_with("/aws-reserved/sso.amazonaws.com/") {
+            Self::IdentityCenter
+        } else if PLATFORM_NAMES.iter().any(|name| opsctl_iam::pattern::matches(name, &role.name)) {
+            Self::Platform
+        } else {
+            Self::Ordinary
+        }
+    }
+}
+
+/// How close a role is to an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Admin {
+    No,
+    /// Its policies say so, but Deny or the boundary contain it.
+    Contained,
+    /// While a condition holds.
+    Conditional,
+    Yes,
+}
+
+/// A role with what was worked out about it.
+pub struct RoleView<'a> {
+    pub role: &'a Role,
+    /// Place in the account's list.
+    pub index: usize,
+    pub kind: RoleKind,
+    pub effective: Effective,
+    pub admissions: Vec<Admission<'a>>,
+    pub admin: Admin,
+    /// Whether the role may do anything of IAM at all; most may not, which spares them many questions.
+    pub touches_iam: bool,
+}
+
+impl<'a> RoleView<'a> {
+    pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
+        let effective = engine.role(role);
+        let admin = Admin::of(&effective, engine.catalogue);
+        let mut iam = engine.catalogue.service("iam").unwrap_or(0..0);
+        let touches_iam = iam.any(|id| effective.some.contains(id) || effective.held.contains(id));
+        Self {
+            role,
+            index,
+            kind: RoleKind::of(role),
+            admissions: admissions(role, engine.now),
+            effective,
+            admin,
+            touches_iam,
+        }
+    }
+
+    /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
+    pub(super) fn self_rewrite(&self) -> Option<(&'static str, &str)> {
+        let own = [self.role.arn.as_str()];
+        let held = self.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(|p| p.arn.as_str());
+        let on_itself =
+            ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
+        let on_policies = held.map(|arn| ("iam:CreatePolicyVersion", arn));
+        on_itself
+            .chain(on_policies)
+            .find(|(action, on)| self.effective.decide(action, on) == Decision::Allowed)
+    }
+
+    /// Whether the role can make itself an administrator.
+    pub fn rewrites_itself(&self) -> bool {
+        self.touches_iam && self.self_rewrite().is_some()
+    }
+
+    /// Whether what the role may do is fully known.
+    pub fn is_known(&self) -> bool {
+        self.effective.unreadable.is_empty() && !matches!(self.effective.ceiling, Ceiling::Missing { .. })
+    }
+}
+
+impl Admin {
+    fn of(effective: &Effective, catalogue: &Catalogue) -> Self {
+        if is_admin(&effective.open, catalogue) {
+            Self::Yes
+        } else if is_admin(&effective.held, catalogue) {
+            Self::Conditional
+        } else if is_admin(&effective.identity, catalogue) {
+            Self::Contained
+        } else {
+            Self::No
+        }
+    }
+}
