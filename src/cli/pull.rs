@@ -36,7 +36,7 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
     let node = session.desired.node(&id).expect("the config has it").clone();
     let spec: Spec = serde_json::from_value(node.spec).expect("it was written from one");
     let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
-    let there = sync::look(&cx, &spec.uri()).await?;
+    let there = sync::read_manifest(&cx, &spec.uri()).await?;
     if there.etag.is_none() {
         let message = format!("{id} was never uploaded to {}", spec.uri());
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));

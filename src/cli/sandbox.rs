@@ -13,7 +13,7 @@ use super::ui::Ui;
 use super::{Ended, hidden};
 use crate::domain::codes;
 use opsctl_sandbox::faults::Rule;
-use opsctl_sandbox::{Holder, Notice, Pace, Place, SandboxError, SandboxOptions, SetAside};
+use opsctl_sandbox::{Holder, Place, ProgressSink, SandboxError, SandboxOptions, SetAside, StatePace};
 
 pub use opsctl_sandbox::Sandbox;
 
@@ -36,9 +36,9 @@ fn options(root: &Path, env: &Environment) -> SandboxOptions {
 }
 
 /// Packages are installed once; until they are, nothing else would be seen of a function's first call.
-fn notice(env: &Environment) -> Notice {
+fn progress(env: &Environment) -> ProgressSink {
     let screen = env.screen.clone();
-    Notice::new(move |text| screen.write(&format!("sandbox: {text}\n")))
+    ProgressSink::new(move |text| screen.write(&format!("sandbox: {text}\n")))
 }
 
 /// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
@@ -49,8 +49,8 @@ pub async fn attach(
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     hide(&root);
-    let notice = if quiet { Notice::default() } else { notice(env) };
-    match Sandbox::start(SandboxOptions { notice, ..options(&root, env) }).await {
+    let progress = if quiet { ProgressSink::default() } else { progress(env) };
+    match Sandbox::start(SandboxOptions { progress, ..options(&root, env) }).await {
         Ok(sandbox) => {
             tell_what_is_lost(&sandbox, env);
             let url = sandbox.endpoint_url().to_owned();
@@ -124,7 +124,7 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 port: *port,
                 speed: *speed,
                 faults: rules(fault, *fault_seed)?,
-                notice: notice(env),
+                progress: progress(env),
                 ..options(&root, env)
             };
             hide(&root);
@@ -154,7 +154,7 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
 
 async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended {
     let root = options.root.clone();
-    options.pace = Pace::Realistic;
+    options.pace = StatePace::Realistic;
     options.announce = true;
     // It ends by itself, and says so to its clients.
     env.cancel.commit()?;

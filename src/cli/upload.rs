@@ -22,14 +22,14 @@ use crate::engine::lease::{self, Lease, Terms};
 use crate::engine::{Event, OpCx, RunResult, StepResult};
 use crate::inputs::Tree;
 use crate::resources::bucket;
-use crate::resources::data::sync::{self, There};
-use crate::resources::data::{Difference, Spec, Why};
+use crate::resources::data::sync::{self, RemoteState};
+use crate::resources::data::{Difference, SendReason, Spec};
 
 /// One data set, what is in the bucket of it, and whether the manifest must be written whatever differs.
 struct Set {
     id: ResourceId,
     spec: Spec,
-    there: There,
+    there: RemoteState,
     rewrite: bool,
 }
 
@@ -115,7 +115,7 @@ async fn upload(
 async fn unchanged(session: &Session, sets: &[Set]) -> Result<(), Failure> {
     try_join_all(sets.iter().map(|set| async move {
         let cx = OpCx { world: &session.world, step: 0, target: set.id.clone() };
-        match sync::look(&cx, &set.spec.uri()).await? {
+        match sync::read_manifest(&cx, &set.spec.uri()).await? {
             now if now.etag == set.there.etag => Ok(()),
             _ => {
                 let message = format!("somebody else has just uploaded {}, and nothing was done", set.id);
@@ -142,7 +142,7 @@ async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Op
     let sets = try_join_all(nodes.map(|node: &Node| async move {
         let spec: Spec = serde_json::from_value(node.spec.clone()).expect("it was written from one");
         let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
-        let mut there = sync::look(&cx, &spec.uri()).await?;
+        let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
         if there.etag.is_none() && !there.bucket_is_missing {
             // Nobody's manifest: the first upload, or a bucket of somebody else.
             let owner = bucket::owner(&cx, &spec.bucket).await?;
@@ -222,8 +222,8 @@ fn show(session: &Session, todo: &[Set], done: &[Set], ui: &Ui) {
     ui.out(&text);
 }
 
-fn mark(why: Why) -> &'static str {
-    if why == Why::New { "+" } else { "~" }
+fn mark(why: SendReason) -> &'static str {
+    if why == SendReason::New { "+" } else { "~" }
 }
 
 fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
@@ -231,9 +231,9 @@ fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
         let difference = set.difference(session);
         let send = difference.send.iter().map(|(entry, why)| {
             let why = match why {
-                Why::New => "new",
-                Why::Size => "size",
-                Why::Content => "content",
+                SendReason::New => "new",
+                SendReason::Size => "size",
+                SendReason::Content => "content",
             };
             json!({ "path": &*entry.path, "bytes": entry.size(), "why": why })
         });

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::clock::{self, Millis};
 use super::fault::Fault;
 use super::paging::{self, Page};
-use super::store::Shelf;
+use super::store::ScopedTable;
 use super::world::World;
 
 /// What an operation of a JSON or query service answers.
@@ -80,8 +80,8 @@ impl Call {
     }
 
     /// The documents of a resource in this call's region. Tables are named `<service>.<resource>`.
-    pub fn shelf(&self, table: &'static str) -> Shelf<'_> {
-        self.world.shelf(table, &self.region)
+    pub fn table(&self, table: &'static str) -> ScopedTable<'_> {
+        self.world.table(table, &self.region)
     }
 
     /// One page of `items` (names and what is shown of them, in the order to be shown), after the one that

@@ -19,7 +19,7 @@ pub type Millis = u64;
 /// How long the states of resources last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Pace {
+pub enum StatePace {
     /// Every state lasts 20 ms at most: long enough to be seen by a poll, short enough for a test.
     #[default]
     Short,
@@ -27,7 +27,7 @@ pub enum Pace {
     Realistic,
 }
 
-impl Pace {
+impl StatePace {
     /// The sandbox time that something takes which takes `realistic` on AWS.
     pub fn of(self, realistic: Duration) -> Duration {
         match self {

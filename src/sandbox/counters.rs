@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::clock::Millis;
 use super::effect::Effect;
-use super::visit::Visit;
+use super::exchange::Exchange;
 
 /// One line of the log of calls.
 #[derive(Clone, Debug, Serialize)]
@@ -41,23 +41,23 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub(super) fn begin(&self) -> Visit {
-        Visit::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1)
+    pub(super) fn begin(&self) -> Exchange {
+        Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Counts a finished exchange, if it ever became a call of an operation.
-    pub(super) fn end(&self, visit: &Visit, at: Millis, status: Option<u16>) {
-        let Some((service, operation)) = visit.named() else { return };
+    pub(super) fn end(&self, exchange: &Exchange, at: Millis, status: Option<u16>) {
+        let Some((service, operation)) = exchange.named() else { return };
         let effect = Effect::of(operation);
         let operation = format!("{service}:{operation}");
-        tracing::debug!(target: "opsctl::sandbox", number = visit.number, operation, status, "call");
+        tracing::debug!(target: "opsctl::sandbox", number = exchange.number, operation, status, "call");
         let mut tally = self.tally();
         *tally.by_operation.entry(operation.clone()).or_default() += 1;
         *tally.by_effect.entry(effect).or_default() += 1;
         if tally.log.len() == LOG_LENGTH {
             tally.log.pop_front();
         }
-        tally.log.push_back(Line { number: visit.number, at, operation, effect, status });
+        tally.log.push_back(Line { number: exchange.number, at, operation, effect, status });
     }
 
     /// How often `sagemaker:CreateModel` was called.
@@ -98,9 +98,9 @@ mod tests {
     fn calls_are_counted_by_operation_and_effect_once_they_are_named() {
         let calls = Calls::default();
         for operation in ["DescribeModel", "CreateModel", "InvokeEndpoint", "DescribeModel"] {
-            let visit = calls.begin();
-            visit.name("sagemaker", operation);
-            calls.end(&visit, 5, Some(200));
+            let exchange = calls.begin();
+            exchange.name("sagemaker", operation);
+            calls.end(&exchange, 5, Some(200));
         }
         calls.end(&calls.begin(), 6, Some(403));
         assert_eq!(calls.of("sagemaker:DescribeModel"), 2);

@@ -93,13 +93,13 @@ pub enum Break {
 }
 
 /// A service's own words for "too fast" and "my fault" (docs/aws/errors-and-retries.md#throttling).
-struct Manners {
+struct FaultCodes {
     service: &'static str,
     throttle: (u16, &'static str),
     internal: (u16, &'static str),
 }
 
-impl Manners {
+impl FaultCodes {
     /// The status that goes with a code, as far as it is one of these.
     fn status_of(&self, code: &str) -> u16 {
         let known = [self.throttle, self.internal].into_iter().find(|(_, known)| *known == code);
@@ -107,27 +107,27 @@ impl Manners {
     }
 }
 
-const fn manners(
+const fn fault_codes(
     service: &'static str,
     throttle: (u16, &'static str),
     internal: (u16, &'static str),
-) -> Manners {
-    Manners { service, throttle, internal }
+) -> FaultCodes {
+    FaultCodes { service, throttle, internal }
 }
 
-const USUAL: Manners = manners("", (400, "ThrottlingException"), (500, "InternalFailure"));
-const MANNERS: &[Manners] = &[
-    manners("application-autoscaling", (400, "ThrottlingException"), (500, "InternalServiceException")),
-    manners("cloudwatch", (400, "Throttling"), (500, "InternalServiceFault")),
-    manners("ec2", (503, "RequestLimitExceeded"), (500, "InternalError")),
-    manners("iam", (400, "Throttling"), (500, "ServiceFailure")),
-    manners("lambda", (429, "TooManyRequestsException"), (500, "ServiceException")),
-    manners("logs", (400, "ThrottlingException"), (503, "ServiceUnavailableException")),
-    manners("s3", (503, "SlowDown"), (500, "InternalError")),
-    manners("servicequotas", (429, "TooManyRequestsException"), (500, "ServiceException")),
-    manners("ssm", (400, "ThrottlingException"), (500, "InternalServerError")),
-    manners("sts", (400, "Throttling"), (500, "InternalFailure")),
-    manners("tagging", (400, "ThrottledException"), (500, "InternalServiceException")),
+const USUAL: FaultCodes = fault_codes("", (400, "ThrottlingException"), (500, "InternalFailure"));
+const FAULT_CODES: &[FaultCodes] = &[
+    fault_codes("application-autoscaling", (400, "ThrottlingException"), (500, "InternalServiceException")),
+    fault_codes("cloudwatch", (400, "Throttling"), (500, "InternalServiceFault")),
+    fault_codes("ec2", (503, "RequestLimitExceeded"), (500, "InternalError")),
+    fault_codes("iam", (400, "Throttling"), (500, "ServiceFailure")),
+    fault_codes("lambda", (429, "TooManyRequestsException"), (500, "ServiceException")),
+    fault_codes("logs", (400, "ThrottlingException"), (503, "ServiceUnavailableException")),
+    fault_codes("s3", (503, "SlowDown"), (500, "InternalError")),
+    fault_codes("servicequotas", (429, "TooManyRequestsException"), (500, "ServiceException")),
+    fault_codes("ssm", (400, "ThrottlingException"), (500, "InternalServerError")),
+    fault_codes("sts", (400, "Throttling"), (500, "InternalFailure")),
+    fault_codes("tagging", (400, "ThrottledException"), (500, "InternalServiceException")),
 ];
 
 impl Rule {
@@ -195,19 +195,19 @@ impl Rule {
     }
 
     fn strike(&self, service: &str) -> Strike {
-        let manners = MANNERS.iter().find(|known| known.service == service).unwrap_or(&USUAL);
+        let codes = FAULT_CODES.iter().find(|known| known.service == service).unwrap_or(&USUAL);
         match self.action {
             Action::Fail => {
-                let (status, code) = manners.internal;
+                let (status, code) = codes.internal;
                 let message = self.message.clone().unwrap_or_else(|| "injected by a fault rule".into());
                 let (status, code) = match &self.code {
-                    Some(code) => (manners.status_of(code), Cow::from(code.clone())),
+                    Some(code) => (codes.status_of(code), Cow::from(code.clone())),
                     None => (status, code.into()),
                 };
                 Strike::Refuse(Fault::new(self.status.unwrap_or(status), code, message))
             }
             Action::Throttle => {
-                let (status, code) = manners.throttle;
+                let (status, code) = codes.throttle;
                 Strike::Refuse(Fault::new(status, code, "Rate exceeded"))
             }
             Action::Delay => Strike::Break(self.when, Break::Delay(Duration::from_millis(self.ms))),

@@ -13,18 +13,19 @@ pub mod clock;
 mod control;
 pub mod counters;
 pub mod effect;
+pub mod exchange;
+pub mod extensions;
 pub mod fault;
 pub mod faults;
 mod files;
 mod guard;
 mod model;
-pub mod notice;
 pub mod operation;
 pub mod paging;
-pub mod parts;
 mod patience;
 mod place;
 mod policy_form;
+pub mod progress;
 pub mod protocol;
 pub mod rules;
 pub mod runners;
@@ -32,7 +33,6 @@ mod server;
 pub mod services;
 pub mod store;
 pub mod tags;
-pub mod visit;
 #[cfg(test)]
 mod wire_tests;
 mod work;
@@ -47,9 +47,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use clock::Pace;
-pub use notice::Notice;
+pub use clock::StatePace;
 pub use place::{Place, SetAside, keep_private, make_private};
+pub use progress::ProgressSink;
 pub use rules::AwsRule;
 pub use world::World;
 
@@ -63,7 +63,7 @@ pub struct SandboxOptions {
     /// Sandbox seconds per real second; 1.0 is real time.
     pub speed: f64,
     /// How long state changes take: `Short` for tests and commands, `Realistic` for `sandbox serve`.
-    pub pace: Pace,
+    pub pace: StatePace,
     /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
     pub faults: Vec<faults::Rule>,
     /// Rules of AWS that are not enforced (see [`World::enforces`]); tests switch single rules off.
@@ -86,7 +86,7 @@ pub struct SandboxOptions {
     /// `tag:GetResources`, `ec2:DescribeInstances`); what reads one page only is found with this.
     pub short_pages: bool,
     /// Who hears of what takes long here and not on AWS.
-    pub notice: Notice,
+    pub progress: ProgressSink,
 }
 
 impl SandboxOptions {
@@ -99,7 +99,7 @@ impl SandboxOptions {
             root,
             port: 0,
             speed: 1.0,
-            pace: Pace::Short,
+            pace: StatePace::Short,
             faults: Vec::new(),
             rules_off: BTreeSet::new(),
             account: "123456789012".into(),
@@ -107,7 +107,7 @@ impl SandboxOptions {
             announce: false,
             lingers: Duration::ZERO,
             short_pages: false,
-            notice: Notice::default(),
+            progress: ProgressSink::default(),
         }
     }
 }

@@ -106,24 +106,24 @@ async fn answer(
             value.set_sensitive(true);
         }
     }
-    let visit = Arc::new(world.calls.begin());
-    head.extensions.insert(Arc::clone(&visit));
+    let exchange = Arc::new(world.calls.begin());
+    head.extensions.insert(Arc::clone(&exchange));
     let mut response = match find(&services, &head) {
         Ok(service) => {
             let is_form = is_form(&head.headers);
             let answer = service.handle(&world, hyper::Request::from_parts(head, body));
-            unbroken(answer).await.unwrap_or_else(|fault| refusal(&fault, is_form, &visit.id))
+            unbroken(answer).await.unwrap_or_else(|fault| refusal(&fault, is_form, &exchange.id))
         }
-        Err(fault) => refusal(&fault, is_form(&head.headers), &visit.id),
+        Err(fault) => refusal(&fault, is_form(&head.headers), &exchange.id),
     };
 
-    let answered = visit.may_answer().await;
-    world.calls.end(&visit, world.clock.now(), answered.then(|| response.status().as_u16()));
+    let answered = exchange.may_answer().await;
+    world.calls.end(&exchange, world.clock.now(), answered.then(|| response.status().as_u16()));
     if !answered {
         return Err(Cut);
     }
     // S3's clients read the one, all others the other.
-    if let Ok(id) = HeaderValue::from_str(&visit.id) {
+    if let Ok(id) = HeaderValue::from_str(&exchange.id) {
         for name in ["x-amzn-requestid", "x-amz-request-id"] {
             response.headers_mut().entry(HeaderName::from_static(name)).or_insert_with(|| id.clone());
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::clock::{Clock, Millis, Pace};
+use super::clock::{Clock, Millis, StatePace};
 use super::fault::Fault;
 use super::files::{file_name, write_atomically};
 use super::place::SetAside;
@@ -81,13 +81,13 @@ enum Change {
 #[derive(Debug)]
 pub struct Planner {
     cursor: Millis,
-    pace: Pace,
+    pace: StatePace,
     lingers: Duration,
     steps: Vec<Step>,
 }
 
 impl Planner {
-    pub fn new(now: Millis, pace: Pace) -> Self {
+    pub fn new(now: Millis, pace: StatePace) -> Self {
         Self { cursor: now, pace, lingers: Duration::ZERO, steps: Vec::new() }
     }
 
@@ -191,8 +191,8 @@ impl Store {
     }
 
     /// One table, seen through a scope: the region of regional resources.
-    pub fn shelf(&self, table: &'static str, scope: &str) -> Shelf<'_> {
-        Shelf { store: self, table, prefix: format!("{scope}/") }
+    pub fn table(&self, table: &'static str, scope: &str) -> ScopedTable<'_> {
+        ScopedTable { store: self, table, prefix: format!("{scope}/") }
     }
 
     pub fn get(&self, table: &str, key: &str) -> Option<Value> {
@@ -349,13 +349,13 @@ impl Store {
 
 /// A table within a scope; the usual way of a service to its documents.
 #[derive(Clone, Debug)]
-pub struct Shelf<'a> {
+pub struct ScopedTable<'a> {
     store: &'a Store,
     table: &'static str,
     prefix: String,
 }
 
-impl Shelf<'_> {
+impl ScopedTable<'_> {
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -467,7 +467,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (store, clock) = open(root.path());
         let plan = || {
-            Planner::new(clock.now(), Pace::Realistic)
+            Planner::new(clock.now(), StatePace::Realistic)
                 .then(Duration::from_secs(60), json!({"Status": "InService", "Why": null, "In": {"b": 2}}))
                 .then_gone(Duration::from_secs(60))
         };
@@ -518,7 +518,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (store, clock) = open(root.path());
         let plan =
-            Planner::new(clock.now(), Pace::Realistic).then(Duration::from_secs(1), json!({"s": "up"}));
+            Planner::new(clock.now(), StatePace::Realistic).then(Duration::from_secs(1), json!({"s": "up"}));
         store.put("t", "k", Entry::planned(json!({"s": "new"}), plan)).unwrap();
 
         let refused = store.update("t", "k", |entry| {
@@ -551,7 +551,7 @@ mod tests {
     fn a_shelf_sees_its_own_region_only() {
         let root = tempfile::tempdir().unwrap();
         let (store, _) = open(root.path());
-        let (east, west) = (store.shelf("t", "us-east-1"), store.shelf("t", "us-west-2"));
+        let (east, west) = (store.table("t", "us-east-1"), store.table("t", "us-west-2"));
         assert!(east.insert_new("a1", json!(1)).unwrap());
         assert!(west.insert_new("a1", json!(2)).unwrap());
         assert!(!east.insert_new("a1", json!(3)).unwrap());

@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SandboxOptions;
-use super::clock::{Clock, Pace};
+use super::clock::{Clock, StatePace};
 use super::counters::Calls;
+use super::exchange::Exchange;
+use super::extensions::Extensions;
 use super::fault::Fault;
 use super::faults::{Faults, Strike};
-use super::notice::Notice;
-use super::parts::Parts;
+use super::progress::ProgressSink;
 use super::rules::AwsRule;
-use super::store::{Planner, Shelf, Store};
-use super::visit::Visit;
+use super::store::{Planner, ScopedTable, Store};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct World {
     pub faults: Faults,
     pub calls: Calls,
     /// What services keep that is no document.
-    pub parts: Parts,
+    pub extensions: Extensions,
     /// The twelve digits of the account.
     pub account: String,
     /// Region of requests that name none.
@@ -41,10 +41,10 @@ pub struct World {
     pub cache: PathBuf,
     /// Whether the user's code really runs.
     pub runs: bool,
-    pub pace: Pace,
+    pub pace: StatePace,
     /// See [`SandboxOptions::short_pages`].
     pub short_pages: bool,
-    pub notice: Notice,
+    pub progress: ProgressSink,
     lingers: Duration,
     rules_off: BTreeSet<AwsRule>,
     endpoint: String,
@@ -60,7 +60,7 @@ impl World {
             clock,
             faults: Faults::new(options.faults),
             calls: Calls::default(),
-            parts: Parts::default(),
+            extensions: Extensions::default(),
             account: options.account,
             region: options.region,
             // Processes that run elsewhere are given paths in it.
@@ -69,7 +69,7 @@ impl World {
             runs: options.runs,
             pace: options.pace,
             short_pages: options.short_pages,
-            notice: options.notice,
+            progress: options.progress,
             lingers: options.lingers,
             rules_off: options.rules_off,
             endpoint,
@@ -84,13 +84,13 @@ impl World {
     }
 
     /// The documents of a regional resource. Tables are named `<service>.<resource>`.
-    pub fn shelf(&self, table: &'static str, region: &str) -> Shelf<'_> {
-        self.store.shelf(table, region)
+    pub fn table(&self, table: &'static str, region: &str) -> ScopedTable<'_> {
+        self.store.table(table, region)
     }
 
     /// The documents of a resource of a global service (IAM).
-    pub fn global(&self, table: &'static str) -> Shelf<'_> {
-        self.store.shelf(table, "global")
+    pub fn global(&self, table: &'static str) -> ScopedTable<'_> {
+        self.store.table(table, "global")
     }
 
     /// The documents of a table in all regions: region, name, document.
@@ -146,12 +146,17 @@ impl World {
     ///
     /// # Errors
     /// The fault to answer with. When the connection is to be cut, the answer is thrown away by the server.
-    pub async fn admit(&self, visit: &Visit, service: &'static str, operation: &str) -> Result<(), Fault> {
-        visit.name(service, operation);
+    pub async fn admit(
+        &self,
+        exchange: &Exchange,
+        service: &'static str,
+        operation: &str,
+    ) -> Result<(), Fault> {
+        exchange.name(service, operation);
         for strike in self.faults.strikes(service, operation) {
             match strike {
                 Strike::Refuse(fault) => return Err(fault),
-                Strike::Break(when, broken) => visit.break_off(when, broken).await?,
+                Strike::Break(when, broken) => exchange.break_off(when, broken).await?,
             }
         }
         Ok(())

@@ -30,10 +30,10 @@ pub(super) struct Gate {
     debt: Arc<AtomicUsize>,
     good: AtomicUsize,
     last_burst: std::sync::Mutex<Option<Instant>>,
-    pace: Option<Pace>,
+    pace: Option<Throttle>,
 }
 
-struct Pace {
+struct Throttle {
     bytes_per_second: u64,
     /// When the wire is free again.
     free: Mutex<Instant>,
@@ -64,7 +64,8 @@ impl Gate {
             debt: Arc::default(),
             good: AtomicUsize::new(0),
             last_burst: std::sync::Mutex::new(None),
-            pace: bytes_per_second.map(|n| Pace { bytes_per_second: n, free: Mutex::new(Instant::now()) }),
+            pace: bytes_per_second
+                .map(|n| Throttle { bytes_per_second: n, free: Mutex::new(Instant::now()) }),
         }
     }
 
@@ -130,7 +131,7 @@ impl Gate {
     }
 }
 
-impl Pace {
+impl Throttle {
     /// Takes the next stretch of the wire, and tells when it begins.
     async fn reserve(&self, bytes: u64) -> Instant {
         let mut free = self.free.lock().await;
@@ -165,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_waits_for_the_wire() {
-        let pace = Pace { bytes_per_second: 1_000, free: Mutex::new(Instant::now()) };
+        let pace = Throttle { bytes_per_second: 1_000, free: Mutex::new(Instant::now()) };
         let starts = [pace.reserve(1_000).await, pace.reserve(500).await, pace.reserve(1).await];
         assert_eq!(starts[1] - starts[0], Duration::from_secs(1));
         assert_eq!(starts[2] - starts[1], Duration::from_millis(500));

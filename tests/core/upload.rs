@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use opsctl::domain::{Crc64, KeyPath, Stored, codes};
 use opsctl::inputs::{Inputs, Source, Tree, UseAs};
-use opsctl::resources::data::{Bandwidth, Difference, Manifest, Why};
+use opsctl::resources::data::{Bandwidth, Difference, Manifest, SendReason};
 use tempfile::TempDir;
 
 const ALL: UseAs = UseAs::Data { include: Vec::new(), exclude: Vec::new() };
@@ -64,7 +64,11 @@ fn new_larger_edited_gone_and_the_same() {
         (read(&folder), there(&[("larger", "1"), ("edited", "cd"), ("same", "x"), ("gone", "")]));
     let difference = Difference::of(&tree, &there, false);
     let send: Vec<_> = difference.send.iter().map(|(e, why)| (&*e.path, *why)).collect();
-    assert_eq!(send, [("new", Why::New), ("larger", Why::Size), ("edited", Why::Content)], "largest first");
+    assert_eq!(
+        send,
+        [("new", SendReason::New), ("larger", SendReason::Size), ("edited", SendReason::Content)],
+        "largest first"
+    );
     assert_eq!(
         (difference.gone.as_slice(), difference.same, difference.bytes()),
         (["gone"].as_slice(), 1, 10)

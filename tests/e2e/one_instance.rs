@@ -9,7 +9,7 @@ use opsctl::aws::OpErrorKind;
 use opsctl::desired::Node;
 use opsctl::domain::KindName;
 use opsctl::plan::{Mode, Op};
-use opsctl_sandbox::{Pace, Sandbox, SandboxOptions};
+use opsctl_sandbox::{Sandbox, SandboxOptions, StatePace};
 
 use crate::support::inside::{DEPLOY, Project, perform};
 
@@ -18,7 +18,7 @@ use crate::support::inside::{DEPLOY, Project, perform};
 async fn realistic(root: &Path, speed: f64) -> Sandbox {
     let mut options = SandboxOptions::new(root);
     options.runs = false;
-    options.pace = Pace::Realistic;
+    options.pace = StatePace::Realistic;
     options.speed = speed;
     Sandbox::start(options).await.expect("the sandbox starts")
 }

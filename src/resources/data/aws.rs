@@ -1,5 +1,5 @@
 use super::spec::Seen;
-use super::sync::{self, There};
+use super::sync::{self, RemoteState};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
@@ -22,7 +22,9 @@ impl Driver for Data {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen>> {
-        let There { manifest, etag: Some(_), .. } = sync::look(cx, uri).await? else { return Ok(None) };
+        let RemoteState { manifest, etag: Some(_), .. } = sync::read_manifest(cx, uri).await? else {
+            return Ok(None);
+        };
         let (bytes, stray) = (manifest.bytes(), manifest.stray);
         // After an interrupted upload nobody knows without looking; the next one looks.
         let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
@@ -66,7 +68,7 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
     };
     let mut tree = tree.clone();
-    let there = sync::look(cx, uri).await?;
+    let there = sync::read_manifest(cx, uri).await?;
     let report = sync::run(cx, spec, &mut tree, there).await?;
     let (step, target) = (cx.step, cx.target.clone());
     cx.events.send(Event::StepLog { step, target, line: report.to_string() });

@@ -8,7 +8,7 @@ use crate::inputs::{Entry, Tree};
 
 /// Why a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum SendReason {
     /// Nothing of that name is there.
     New,
     Size,
@@ -20,7 +20,7 @@ pub enum Why {
 #[derive(Debug)]
 pub struct Difference<'a> {
     /// Large files first, so that none of them is the last one alone.
-    pub send: Vec<(&'a Entry, Why)>,
+    pub send: Vec<(&'a Entry, SendReason)>,
     /// In the bucket, not in the folder.
     pub gone: Vec<&'a str>,
     pub same: usize,
@@ -33,9 +33,9 @@ impl<'a> Difference<'a> {
     /// checksum is not known is sent.
     pub fn of(tree: &'a Tree, there: &'a BTreeMap<String, Stored>, delete: bool) -> Self {
         let why = |entry: &Entry| match there.get(&*entry.path) {
-            None => Some(Why::New),
-            Some(stored) if stored.size != entry.size() => Some(Why::Size),
-            Some(stored) => (entry.crc != Some(stored.crc)).then_some(Why::Content),
+            None => Some(SendReason::New),
+            Some(stored) if stored.size != entry.size() => Some(SendReason::Size),
+            Some(stored) => (entry.crc != Some(stored.crc)).then_some(SendReason::Content),
         };
         let mut send: Vec<_> = tree.entries.iter().filter_map(|e| Some((e, why(e)?))).collect();
         send.sort_by_key(|(entry, _)| std::cmp::Reverse(entry.size()));
@@ -48,7 +48,7 @@ impl<'a> Difference<'a> {
         self.send.iter().map(|(entry, _)| entry.size()).sum()
     }
 
-    fn count(&self, which: impl Fn(Why) -> bool) -> usize {
+    fn count(&self, which: impl Fn(SendReason) -> bool) -> usize {
         self.send.iter().filter(|(_, why)| which(*why)).count()
     }
 
@@ -67,9 +67,9 @@ impl<'a> Difference<'a> {
         let size = if self.send.is_empty() { String::new() } else { format!(" ({})", bytes(self.bytes())) };
         let gone = if self.delete { "deleted" } else { "only in the bucket, kept" };
         let counts = [
-            (self.count(|why| why == Why::New), "new"),
-            (self.count(|why| why == Why::Size), "of another size"),
-            (self.count(|why| why == Why::Content), "of other content"),
+            (self.count(|why| why == SendReason::New), "new"),
+            (self.count(|why| why == SendReason::Size), "of another size"),
+            (self.count(|why| why == SendReason::Content), "of other content"),
         ];
         let mut words: Vec<String> = counts
             .iter()

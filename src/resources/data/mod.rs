@@ -19,7 +19,7 @@ mod withdraw;
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{exists, split};
 pub use bandwidth::Bandwidth;
-pub use difference::{Difference, Why};
+pub use difference::{Difference, SendReason};
 pub use manifest::Manifest;
 pub use spec::{Data, Spec};
 #[cfg(feature = "sdk")]

@@ -19,7 +19,7 @@ use crate::transfer::{self, Journal, Object, Order};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
-pub struct There {
+pub struct RemoteState {
     pub manifest: Manifest,
     /// By which the manifest is replaced; `None`: there is none.
     pub etag: Option<String>,
@@ -64,7 +64,7 @@ impl fmt::Display for Report {
 
 /// The last manifest that this machine saw.
 #[derive(Serialize, Deserialize)]
-struct Copy<'a> {
+struct CachedManifest<'a> {
     etag: Cow<'a, str>,
     manifest: Cow<'a, Manifest>,
 }
@@ -90,10 +90,10 @@ pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
 }
 
 /// Reads the manifest, in one request: nothing but its ETag comes when it is the one we saw last.
-pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
+pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteState> {
     let (bucket, prefix) = super::split(spec_uri)?;
     let file = local_file(cx, "manifest", spec_uri);
-    let copy: Option<Copy<'static>> =
+    let copy: Option<CachedManifest<'static>> =
         std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let copy = copy.filter(|copy| copy.manifest.format == Manifest::FORMAT);
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
@@ -103,16 +103,16 @@ pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     let answer = call.send().await;
     let unchanged =
         answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
-    if let (true, Some(Copy { etag, manifest })) = (unchanged, copy) {
+    if let (true, Some(CachedManifest { etag, manifest })) = (unchanged, copy) {
         let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
-        return Ok(There { manifest, etag, bucket_is_missing: false });
+        return Ok(RemoteState { manifest, etag, bucket_is_missing: false });
     }
     let object = match answer.op("s3:GetObject") {
         Ok(object) => object,
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            return Ok(There {
+            return Ok(RemoteState {
                 bucket_is_missing: error.message.starts_with("NoSuchBucket"),
-                ..There::default()
+                ..RemoteState::default()
             });
         }
         Err(error) => return Err(error),
@@ -124,11 +124,11 @@ pub async fn look(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<There> {
     if let Some(etag) = &etag {
         keep(&file, etag, &manifest);
     }
-    Ok(There { manifest, etag, bucket_is_missing: false })
+    Ok(RemoteState { manifest, etag, bucket_is_missing: false })
 }
 
 fn keep(file: &Path, etag: &str, manifest: &Manifest) {
-    let copy = Copy { etag: Cow::Borrowed(etag), manifest: Cow::Borrowed(manifest) };
+    let copy = CachedManifest { etag: Cow::Borrowed(etag), manifest: Cow::Borrowed(manifest) };
     let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
     if let Err(error) = folder.and_then(|()| replace_json(file, &copy)) {
         tracing::debug!(%error, "the copy of the manifest could not be kept");
@@ -138,7 +138,7 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
 /// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is
 /// what the plan was made from; with another one since, it is all compared again. `tree` learns what the
 /// files were when they were sent.
-pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> OpResult<Report> {
+pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
     let mut there = there;
@@ -209,7 +209,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: There) -> O
                 return Ok(report);
             }
             // Somebody else finished an upload. The journal has what this round sent.
-            Err(error) if error.kind == OpErrorKind::Conflict => there = look(cx, &uri).await?,
+            Err(error) if error.kind == OpErrorKind::Conflict => there = read_manifest(cx, &uri).await?,
             Err(error) => return Err(error),
         }
     }
@@ -298,7 +298,7 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
 /// not there.
 ///
 /// Objects that neither the folder nor the manifest names are somebody else's, and are left alone.
-pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> OpResult<There> {
+pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: RemoteState) -> OpResult<RemoteState> {
     const AT_ONCE: usize = 32;
     let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
     for (path, object) in list(cx, spec).await? {
@@ -319,5 +319,5 @@ pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: There) -> Op
     let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
     let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
     files.extend(found.into_iter().flatten());
-    Ok(There { manifest: Manifest { files, ..there.manifest }, ..there })
+    Ok(RemoteState { manifest: Manifest { files, ..there.manifest }, ..there })
 }

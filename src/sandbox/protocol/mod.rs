@@ -19,12 +19,12 @@ use hyper::http::request::Parts;
 use serde_json::Value;
 
 use super::call::Call;
+use super::exchange::Exchange;
 use super::fault::Fault;
 use super::guard;
 use super::model::{self, Form};
 use super::operation::{Operation, Run};
 use super::rules::AwsRule;
-use super::visit::Visit;
 use super::world::World;
 use constraint::{Rule, Violation};
 use scope::Scope;
@@ -60,7 +60,7 @@ pub trait Service: Send + Sync {
         false
     }
 
-    /// Answers a request. It must call [`World::admit`] once, with `Visit::of(&head)`.
+    /// Answers a request. It must call [`World::admit`] once, with `Exchange::of(&head)`.
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response>;
 }
 
@@ -141,10 +141,10 @@ struct Decoded<'a, T: 'static> {
 impl<T> Decoded<'_, T> {
     /// Admit, validate, run: the same for all protocols.
     async fn run(self) -> Result<T, Fault> {
-        let visit = Visit::of(self.head);
+        let exchange = Exchange::of(self.head);
         let name = self.operation.map_or_else(|unknown| unknown, |row| row.name);
         guard::check_effect(&self.head.method, self.service, name)?;
-        self.world.admit(&visit, self.service, name).await?;
+        self.world.admit(&exchange, self.service, name).await?;
         let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
         let violations = self.violations(row)?;
         if !violations.is_empty() {
@@ -157,7 +157,7 @@ impl<T> Decoded<'_, T> {
             operation: row.name,
             region: scope.region.unwrap_or_else(|| self.world.region.clone()),
             access_key: scope.access_key,
-            request_id: visit.id.clone(),
+            request_id: exchange.id.clone(),
             input: self.input,
             headers: self.head.headers.clone(),
             body: self.body,

@@ -18,10 +18,10 @@ use serde_json::{Map, Value};
 use super::constraint::{self, Rule, Shown, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::call::Answer;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::model::Form;
 use crate::operation::Operation;
-use crate::visit::Visit;
 use crate::world::World;
 
 /// The largest form is the 16 KB user data of an instance, or a policy.
@@ -69,7 +69,7 @@ impl Service for Api {
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let request_id = &Visit::of(&head).id;
+            let request_id = &Exchange::of(&head).id;
             match self.answer(world, &head, body).await {
                 Ok((action, output)) => respond(200, "text/xml", self.render(&action, &output, request_id)),
                 Err(fault) => render_fault(&fault, self.flavor, self.namespace, request_id),

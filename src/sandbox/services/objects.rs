@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::world::World;
 
 /// Who has the objects. URIs are `s3://bucket/key`.

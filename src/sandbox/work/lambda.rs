@@ -128,9 +128,9 @@ async fn open(world: &Arc<World>, version: &FunctionVersion) -> Result<Running, 
         kept.push(stream, line.text.replace(&root, ""));
     });
     // The first line says what is being made; the others are pip's.
-    let (notice, name, told) = (world.notice.clone(), version.name.clone(), Once::new());
+    let (progress, name, told) = (world.progress.clone(), version.name.clone(), Once::new());
     let progress: LineSink = Arc::new(move |line: Line| {
-        told.call_once(|| notice.say(&format!("{} (only once; {name} waits for it)", line.text)));
+        told.call_once(|| progress.say(&format!("{} (only once; {name} waits for it)", line.text)));
         tracing::info!("{}", line.text);
     });
     let pool = Pool::open(spec(world, version), &environments, files.path(), sink, &progress).await;

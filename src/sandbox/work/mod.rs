@@ -46,14 +46,14 @@ const CONTAINERS: &str = "containers";
 /// What a killed process left cannot be removed.
 pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
     remove(&world.root.join(CONTAINERS))?;
-    world.parts.plug::<dyn Objects>(Arc::new(objects::Stored));
-    world.parts.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::OfEndpoints));
+    world.extensions.plug::<dyn Objects>(Arc::new(objects::Stored));
+    world.extensions.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::OfEndpoints));
     if world.runs {
-        world.parts.plug::<dyn sagemaker::Backend>(Arc::new(Local));
-        world.parts.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(world)));
-        world.parts.plug::<dyn services::lambda::Backend>(Arc::new(lambda::functions(world)));
+        world.extensions.plug::<dyn sagemaker::Backend>(Arc::new(Local));
+        world.extensions.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(world)));
+        world.extensions.plug::<dyn services::lambda::Backend>(Arc::new(lambda::functions(world)));
     } else {
-        world.parts.plug::<dyn services::ec2::Backend>(Arc::new(states::Walk));
+        world.extensions.plug::<dyn services::ec2::Backend>(Arc::new(states::Walk));
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ struct Interpreters(Mutex<BTreeMap<Option<String>, Python>>);
 /// The cached environments for user code, for any Python or a preferred one (`python3.12`). They outlive the
 /// sandbox's state: `<cache>/python`.
 async fn environments(world: &World, preferred: Option<&str>) -> Result<Environments, PythonError> {
-    let interpreters = world.parts.get::<Interpreters>();
+    let interpreters = world.extensions.get::<Interpreters>();
     let mut known = interpreters.0.lock().await;
     let wanted = preferred.and_then(|name| name.strip_prefix("python"));
     let python = match known.get(&wanted.map(str::to_owned)) {

@@ -65,7 +65,7 @@ struct Servers {
 
 impl Servers {
     fn of(endpoint: &Endpoint) -> Arc<Self> {
-        endpoint.world.parts.get()
+        endpoint.world.extensions.get()
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Place, Arc<Instance>>> {

@@ -79,7 +79,7 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
             "sagemaker_program": "\"train.py\"", "sagemaker_submit_directory": "\"s3://data/code.tar.gz\"",
         },
     });
-    world.shelf("sagemaker.training-job", REGION).put("spot", document).unwrap();
+    world.table("sagemaker.training-job", REGION).put("spot", document).unwrap();
     let job = Job::new(world, REGION, "spot");
     training::start(job.clone());
     // The first save happens while the script runs.

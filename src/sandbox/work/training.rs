@@ -60,7 +60,7 @@ fn key(job: &Job) -> (String, String) {
 /// Runs a job from its beginning; a job that a restart of the sandbox interrupted begins again, with its
 /// checkpoints.
 pub fn start(job: Job) {
-    let running = job.world.parts.get::<Running>();
+    let running = job.world.extensions.get::<Running>();
     let signals = Arc::new(Signals::default());
     running.change(|jobs| jobs.insert(key(&job), Arc::clone(&signals)));
     let world = Arc::clone(&job.world);
@@ -73,7 +73,7 @@ pub fn start(job: Job) {
 
 /// The job is `Stopping`; one that nothing runs has stopped.
 pub fn stop(job: &Job) {
-    match job.world.parts.get::<Running>().find(job) {
+    match job.world.extensions.get::<Running>().find(job) {
         Some(signals) => signals.stop.cancel(),
         None => job.end(End::stopped(None)),
     }
@@ -85,7 +85,7 @@ pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
     let name = posted["job"].as_str().unwrap_or_default();
     let job = Job::new(world, posted["region"].as_str().unwrap_or(&world.region), name);
     let spot = job.document().is_some_and(|document| document["EnableManagedSpotTraining"] == true);
-    match job.world.parts.get::<Running>().find(&job) {
+    match job.world.extensions.get::<Running>().find(&job) {
         Some(signals) if spot => {
             signals.interrupt.notify_one();
             Ok(json!({}))

@@ -18,7 +18,7 @@ use crate::services::lambda::{Backend as FunctionBackend, FunctionVersion, Invoc
 use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, StateWalk};
 use crate::services::sagemaker::{Endpoint, Job};
 use crate::world::World;
-use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 pub const REGION: &str = "eu-west-1";
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/exec";
@@ -89,16 +89,16 @@ impl Lab {
     pub async fn new(off: Option<AwsRule>, whole: bool) -> Self {
         let root = tempfile::tempdir().unwrap();
         let options = SandboxOptions {
-            pace: Pace::Realistic,
+            pace: StatePace::Realistic,
             rules_off: off.into_iter().collect(),
             runs: whole,
             ..SandboxOptions::new(root.path())
         };
         let sandbox = Sandbox::start(options).await.unwrap();
         let world = sandbox.world();
-        world.parts.plug::<dyn Backend>(Arc::new(Obliging));
+        world.extensions.plug::<dyn Backend>(Arc::new(Obliging));
         if !whole {
-            world.parts.plug::<dyn FunctionBackend>(Arc::new(Obliging));
+            world.extensions.plug::<dyn FunctionBackend>(Arc::new(Obliging));
         }
         let lab = Self { sandbox, _root: root };
         lab.role("exec", &["sagemaker.amazonaws.com", "lambda.amazonaws.com"]);

@@ -84,7 +84,7 @@ impl sagemaker::Scaling for OfEndpoints {
         [INSTANCES, SERVERLESS]
             .into_iter()
             .filter_map(|dimension| Target::new("sagemaker", &resource, dimension))
-            .any(|target| world.shelf(TARGETS, region).has(&target.key()))
+            .any(|target| world.table(TARGETS, region).has(&target.key()))
     }
 
     fn endpoint_deleted(&self, world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
@@ -99,13 +99,13 @@ impl sagemaker::Scaling for OfEndpoints {
 
 /// The targets of a region, with their documents: what a scaling loop looks at.
 pub fn targets(world: &World, region: &str) -> Vec<(Target, Value)> {
-    let all = world.shelf(TARGETS, region).list("");
+    let all = world.table(TARGETS, region).list("");
     all.into_iter().filter_map(|(_, doc)| Some((target_of(&doc)?, doc))).collect()
 }
 
 /// The policies of a target: `TargetTrackingScalingPolicyConfiguration`, `Alarms`, `PolicyName`.
 pub fn policies(world: &World, region: &str, target: &Target) -> Vec<Value> {
-    world.shelf(POLICIES, region).list(&target.policy_key("")).into_iter().map(|(_, doc)| doc).collect()
+    world.table(POLICIES, region).list(&target.policy_key("")).into_iter().map(|(_, doc)| doc).collect()
 }
 
 fn target_of(doc: &Value) -> Option<Target> {
@@ -116,9 +116,9 @@ fn target_of(doc: &Value) -> Option<Target> {
 
 /// Removes a target with its policies, and so with their alarms. `false`: there is none.
 fn remove(world: &World, region: &str, target: &Target) -> Result<bool, Fault> {
-    let Some(doc) = world.shelf(TARGETS, region).remove(&target.key())? else { return Ok(false) };
+    let Some(doc) = world.table(TARGETS, region).remove(&target.key())? else { return Ok(false) };
     tags::forget(world, doc["ScalableTargetARN"].as_str().unwrap_or_default())?;
-    for (key, _) in world.shelf(POLICIES, region).list(&target.policy_key("")) {
+    for (key, _) in world.table(POLICIES, region).list(&target.policy_key("")) {
         policy::remove(world, region, &key)?;
     }
     scheduled::forget(world, region, target)?;
@@ -128,8 +128,8 @@ fn remove(world: &World, region: &str, target: &Target) -> Result<bool, Fault> {
 fn register(call: &Call) -> Answer {
     let target = Target::of(call)?;
     target.check(&call.world, &call.region)?;
-    let shelf = call.shelf(TARGETS);
-    let known = shelf.get(&target.key());
+    let table = call.table(TARGETS);
+    let known = table.get(&target.key());
     // Later calls change only what they name.
     let bound = |name: &str| call.number(name).or_else(|| known.as_ref()?[name].as_i64());
     let (Some(least), Some(most)) = (bound("MinCapacity"), bound("MaxCapacity")) else {
@@ -167,7 +167,7 @@ fn register(call: &Call) -> Answer {
         merge(&mut doc["SuspendedState"], suspended.clone());
     }
     let arn = doc["ScalableTargetARN"].as_str().unwrap_or_default().to_owned();
-    shelf.put(&target.key(), doc)?;
+    table.put(&target.key(), doc)?;
     tags::add(&call.world, &arn, given, INVALID)?;
     clamp(call, &target, least.unsigned_abs(), most.unsigned_abs())?;
     Ok(json!({"ScalableTargetARN": arn}))
@@ -207,7 +207,7 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
             target.settle(&call.world, &call.region)?;
         }
     }
-    let mut found = call.shelf(table).list(&format!("{}/", call.text("ServiceNamespace")));
+    let mut found = call.table(table).list(&format!("{}/", call.text("ServiceNamespace")));
     found.retain(|(_, doc)| {
         ["ResourceId", "ScalableDimension"]
             .iter()
@@ -245,7 +245,7 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
 /// The ARN of a tag operation, of a target that exists.
 fn tagged(call: &Call) -> Result<&str, Fault> {
     let arn = call.text("ResourceARN");
-    if call.shelf(TARGETS).list("").iter().any(|(_, doc)| doc["ScalableTargetARN"] == arn) {
+    if call.table(TARGETS).list("").iter().any(|(_, doc)| doc["ScalableTargetARN"] == arn) {
         return Ok(arn);
     }
     let message = format!("The specified resource doesn't exist: {arn}");

@@ -17,12 +17,12 @@ const STEPS: &str = "StepScalingPolicyConfiguration";
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
+    if !call.table(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("PolicyName");
     let key = target.policy_key(name);
-    let known = call.shelf(POLICIES).get(&key);
+    let known = call.table(POLICIES).get(&key);
     let mut doc = known.clone().unwrap_or_else(|| new_policy(call, &target, name));
     if let Some(policy_type) = call.maybe("PolicyType") {
         if known.is_some() && doc["PolicyType"] != policy_type {
@@ -46,7 +46,7 @@ pub(super) fn put(call: &Call) -> Answer {
         put_alarms(call, &target, &mut doc)?;
     }
     let answer = json!({"PolicyARN": doc["PolicyARN"], "Alarms": doc["Alarms"]});
-    call.shelf(POLICIES).put(&key, doc)?;
+    call.table(POLICIES).put(&key, doc)?;
     Ok(answer)
 }
 
@@ -156,7 +156,7 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
 
 /// Removes a policy and its alarms. `false`: there is none.
 pub(super) fn remove(world: &World, region: &str, key: &str) -> Result<bool, Fault> {
-    let Some(policy) = world.shelf(POLICIES, region).remove(key)? else { return Ok(false) };
+    let Some(policy) = world.table(POLICIES, region).remove(key)? else { return Ok(false) };
     for alarm in policy["Alarms"].as_array().into_iter().flatten() {
         cloudwatch::remove_alarm(world, region, alarm["AlarmName"].as_str().unwrap_or_default())?;
     }

@@ -14,12 +14,12 @@ const MEMBERS: [&str; 5] = ["Schedule", "Timezone", "StartTime", "EndTime", "Sca
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.shelf(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
+    if !call.table(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("ScheduledActionName");
     let key = target.policy_key(name);
-    let known = call.shelf(SCHEDULED).get(&key);
+    let known = call.table(SCHEDULED).get(&key);
     let mut doc = known.unwrap_or_else(|| {
         let id = uuid(&format!("{key}{}{}", call.region, call.now()));
         let Target { namespace, resource, dimension, .. } = &target;
@@ -52,14 +52,14 @@ pub(super) fn put(call: &Call) -> Answer {
         }
         _ => {}
     }
-    call.shelf(SCHEDULED).put(&key, doc)?;
+    call.table(SCHEDULED).put(&key, doc)?;
     Ok(json!({}))
 }
 
 pub(super) fn delete(call: &Call) -> Answer {
     let target = Target::of(call)?;
     let name = call.text("ScheduledActionName");
-    if call.shelf(SCHEDULED).remove(&target.policy_key(name))?.is_some() {
+    if call.table(SCHEDULED).remove(&target.policy_key(name))?.is_some() {
         return Ok(json!({}));
     }
     let Target { namespace, resource, dimension, .. } = target;
@@ -72,9 +72,9 @@ pub(super) fn delete(call: &Call) -> Answer {
 
 /// A target takes its actions with it.
 pub(super) fn forget(world: &World, region: &str, target: &Target) -> Result<(), Fault> {
-    let shelf = world.shelf(SCHEDULED, region);
-    for (key, _) in shelf.list(&target.policy_key("")) {
-        shelf.remove(&key)?;
+    let table = world.table(SCHEDULED, region);
+    for (key, _) in table.list(&target.policy_key("")) {
+        table.remove(&key)?;
     }
     Ok(())
 }

@@ -211,7 +211,7 @@ impl Target {
                 format!("Failed to set desired {unit} to {capacity}. Reason: {}", fault.message).into();
             activity["EndTime"] = epoch_seconds(now);
         }
-        world.shelf(ACTIVITIES, region).put(&self.activity_key(Some(now)), activity)?;
+        world.table(ACTIVITIES, region).put(&self.activity_key(Some(now)), activity)?;
         done
     }
 
@@ -223,8 +223,8 @@ impl Target {
             Kind::Variant { endpoint, .. } => Endpoint::new(world, region, endpoint).modified(),
             Kind::Function { .. } => world.clock.now(),
         };
-        let shelf = world.shelf(ACTIVITIES, region);
-        for (key, doc) in shelf.list(&self.activity_key(None)) {
+        let table = world.table(ACTIVITIES, region);
+        for (key, doc) in table.list(&self.activity_key(None)) {
             if doc["StatusCode"] != "InProgress" {
                 continue;
             }
@@ -237,7 +237,7 @@ impl Target {
                 ),
                 false => ("Overridden", "The desired capacity was changed by a later activity.".to_owned()),
             };
-            shelf.update(&key, |entry| {
+            table.update(&key, |entry| {
                 let end =
                     json!({"StatusCode": status, "StatusMessage": message, "EndTime": epoch_seconds(ended)});
                 merge(&mut entry.doc, end);

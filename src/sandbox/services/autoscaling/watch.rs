@@ -105,7 +105,7 @@ const BY_ALARM: &str = "monitor alarm";
 
 /// The last change that an alarm has caused and that was not refused: cooldowns count from its end.
 fn last_change(world: &World, region: &str, target: &Target) -> Option<Change> {
-    let all = world.shelf(ACTIVITIES, region).list(&target.activity_key(None));
+    let all = world.table(ACTIVITIES, region).list(&target.activity_key(None));
     let by_alarm = |doc: &Value| doc["Cause"].as_str().is_some_and(|cause| cause.starts_with(BY_ALARM));
     let (_, doc) = all.into_iter().rev().find(|(_, doc)| by_alarm(doc) && doc["StatusCode"] != "Failed")?;
     let ended = doc["EndTime"].as_f64().or_else(|| doc["StartTime"].as_f64())?;

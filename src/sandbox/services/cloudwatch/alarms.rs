@@ -85,23 +85,23 @@ pub(super) fn put_metric_alarm(call: &Call) -> Answer {
     alarm["AlarmArn"] = Value::from(call.arn(&format!("alarm:{name}")));
     alarm["AlarmConfigurationUpdatedTimestamp"] = call.timestamp();
     alarm["StateUpdatedTimestamp"] = call.timestamp();
-    call.shelf(TABLE).put(name, alarm)?;
+    call.table(TABLE).put(name, alarm)?;
     Ok(json!({}))
 }
 
 /// Keeps an alarm as it is shown: one that another service makes.
 pub fn put_alarm(world: &World, region: &str, name: &str, alarm: Value) -> Result<(), Fault> {
-    world.shelf(TABLE, region).put(name, alarm)
+    world.table(TABLE, region).put(name, alarm)
 }
 
 /// Removes an alarm that another service has made.
 pub fn remove_alarm(world: &World, region: &str, name: &str) -> Result<(), Fault> {
-    world.shelf(TABLE, region).remove(name).map(|_| ())
+    world.table(TABLE, region).remove(name).map(|_| ())
 }
 
 pub(super) fn describe_alarms(call: &Call) -> Answer {
     let names: Vec<&str> = call.list("AlarmNames").iter().filter_map(Value::as_str).collect();
-    let mut alarms = call.shelf(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());
+    let mut alarms = call.table(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());
     alarms.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
     for (_, alarm) in &mut alarms {
         let state = state_of(&call.world, &call.region, alarm);
@@ -122,11 +122,11 @@ pub(super) fn describe_alarms(call: &Call) -> Answer {
 
 pub(super) fn delete_alarms(call: &Call) -> Answer {
     let names: Vec<&str> = call.list("AlarmNames").iter().filter_map(Value::as_str).collect();
-    let shelf = call.shelf(TABLE);
-    if names.len() == 1 && !shelf.has(names[0]) {
+    let table = call.table(TABLE);
+    if names.len() == 1 && !table.has(names[0]) {
         return Err(Fault::new(404, "ResourceNotFound", format!("Unknown alarms: {}", names[0])));
     }
-    names.iter().try_for_each(|name| shelf.remove(name).map(|_| ()))?;
+    names.iter().try_for_each(|name| table.remove(name).map(|_| ()))?;
     Ok(json!({}))
 }
 

@@ -56,7 +56,7 @@ pub fn record(world: &World, region: &str, measure: &Measure<'_>, value: f64) {
 
 /// As [`record`], at another time.
 pub fn record_at(world: &World, region: &str, measure: &Measure<'_>, at: Millis, value: f64) {
-    let written = world.parts.get::<Metrics>().add(world, region, measure, at, Statistics::one(value));
+    let written = world.extensions.get::<Metrics>().add(world, region, measure, at, Statistics::one(value));
     if let Err(error) = written {
         tracing::warn!(metric = measure.metric, %error, "a measurement was not written");
     }
@@ -72,7 +72,7 @@ pub fn read(
     to: Millis,
     period: Millis,
 ) -> BTreeMap<Millis, Statistics> {
-    world.parts.get::<Metrics>().read(world, region, measure, from, to, period.max(MINUTE)).1
+    world.extensions.get::<Metrics>().read(world, region, measure, from, to, period.max(MINUTE)).1
 }
 
 fn invalid(message: impl Into<String>) -> Fault {
@@ -95,7 +95,7 @@ pub fn dimensions<'a>(value: &'a Value) -> Vec<(&'a str, String)> {
 }
 
 fn put_metric_data(call: &Call) -> Answer {
-    let metrics = call.world.parts.get::<Metrics>();
+    let metrics = call.world.extensions.get::<Metrics>();
     for datum in call.list("MetricData") {
         let dimensions = dimensions(&datum["Dimensions"]);
         let measure = Measure {
@@ -162,7 +162,7 @@ fn span(call: &Call) -> Result<(Millis, Millis), Fault> {
 
 fn get_metric_data(call: &Call) -> Answer {
     let (from, to) = span(call)?;
-    let metrics = call.world.parts.get::<Metrics>();
+    let metrics = call.world.extensions.get::<Metrics>();
     let mut results = Vec::new();
     for query in call.list("MetricDataQueries") {
         let stat = &query["MetricStat"];
@@ -219,7 +219,7 @@ fn get_metric_statistics(call: &Call) -> Answer {
     };
     let period = period(&call.input["Period"])?;
     let (unit, periods) =
-        call.world.parts.get::<Metrics>().read(&call.world, &call.region, &measure, from, to, period);
+        call.world.extensions.get::<Metrics>().read(&call.world, &call.region, &measure, from, to, period);
     let point = |(start, statistics): (&Millis, &Statistics)| {
         let mut point = json!({"Timestamp": epoch_seconds(*start), "Unit": unit});
         for name in call.list("Statistics").iter().filter_map(Value::as_str) {

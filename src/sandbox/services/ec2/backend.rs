@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::state::State;
 use super::{INSTANCES, arn};
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::tags::{self, Tags};
 use crate::world::World;
 
@@ -54,7 +54,7 @@ impl Plug for dyn Backend {
 
 /// Who runs the instances of this world.
 pub(super) fn of(world: &World) -> Arc<dyn Backend> {
-    world.parts.plugged()
+    world.extensions.plugged()
 }
 
 impl Booted {
@@ -76,7 +76,7 @@ impl Booted {
 pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
     let (host, region, id) = (Arc::clone(world), region.to_owned(), id.to_owned());
     world.spawn(async move {
-        let instance = host.shelf(INSTANCES, &region).get(&id);
+        let instance = host.table(INSTANCES, &region).get(&id);
         let runs_at = instance.and_then(|instance| instance["RunsAt"].as_u64()).unwrap_or(0);
         host.clock.until(runs_at).await;
         match first_boot(&host, &region, &id) {
@@ -89,7 +89,7 @@ pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
 
 /// The instance, if it runs and has never been booted; from now on it has been.
 fn first_boot(world: &World, region: &str, id: &str) -> Result<Option<Booted>, Fault> {
-    let booted = world.shelf(INSTANCES, region).update(id, |entry| {
+    let booted = world.table(INSTANCES, region).update(id, |entry| {
         let first = State::of(&entry.doc) == State::Running && entry.doc["Booted"] != true;
         if first {
             entry.doc["Booted"] = json!(true);

@@ -35,7 +35,7 @@ pub fn write_console(world: &World, instance_id: &str, line: &str) {
 
 pub(super) fn get_console_output(call: &Call) -> Answer {
     let id = call.text("InstanceId");
-    if !call.shelf(INSTANCES).has(id) {
+    if !call.table(INSTANCES).has(id) {
         return Err(instances::missing(&[id]));
     }
     let bytes = std::fs::read(file(&call.world, id)).unwrap_or_default();

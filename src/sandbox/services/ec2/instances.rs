@@ -45,7 +45,7 @@ pub(super) fn visible(call: &Call, id: &str) -> Result<Value, Fault> {
     if !id.starts_with("i-") || !id[2..].bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(invalid_id("InvalidInstanceID.Malformed", id));
     }
-    let instance = call.shelf(INSTANCES).get(id).filter(|instance| is_visible(call, instance));
+    let instance = call.table(INSTANCES).get(id).filter(|instance| is_visible(call, instance));
     instance.ok_or_else(|| missing(&[id]))
 }
 
@@ -71,7 +71,7 @@ fn asked(call: &Call, known_filters: &[&str]) -> Result<Vec<(String, Value)>, Fa
     super::forget_gone(&call.world, &call.region)?;
     let filters = Filters::of(call, known_filters)?;
     let mut found = if call.list("InstanceId").is_empty() {
-        let mut all = call.shelf(INSTANCES).list("");
+        let mut all = call.table(INSTANCES).list("");
         all.retain(|(_, instance)| is_visible(call, instance));
         all
     } else if call.number("MaxResults").is_some() {
@@ -153,7 +153,7 @@ fn change(
     super::dry_run(call)?;
     let mut changes = Vec::new();
     for (id, _) in named {
-        let states = call.shelf(INSTANCES).update(&id, |entry| {
+        let states = call.table(INSTANCES).update(&id, |entry| {
             let before = State::of(&entry.doc);
             change(entry);
             Ok((before, State::of(&entry.doc)))

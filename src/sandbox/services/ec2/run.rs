@@ -56,7 +56,7 @@ pub(super) fn run_instances(call: &Call) -> Answer {
     let asked = blake3::hash(asked.to_string().as_bytes()).to_hex().to_string();
 
     let first = id("i", &seed, 0);
-    if let Some(known) = call.shelf(INSTANCES).get(&first) {
+    if let Some(known) = call.table(INSTANCES).get(&first) {
         if known["Asked"] != asked {
             let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
             return Err(Fault::new(400, "IdempotentParameterMismatch", message));
@@ -65,13 +65,13 @@ pub(super) fn run_instances(call: &Call) -> Answer {
         launch.check_quota(call)?;
         for index in 0..launch.count {
             let name = id("i", &seed, index);
-            call.shelf(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
+            call.table(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
             launch.tag(call, &name, &id("vol", &seed, index))?;
             backend::boot_when_running(&call.world, &call.region, &name);
         }
     }
     let reservation_id = id("r", &seed, 0);
-    let mut made = call.shelf(INSTANCES).list("");
+    let mut made = call.table(INSTANCES).list("");
     made.retain(|(_, instance)| instance["ReservationId"] == reservation_id.as_str());
     made.sort_by_key(|(_, instance)| instance["Shown"]["amiLaunchIndex"].as_u64());
     Ok(reservation(&call.world, &call.region, &made))
@@ -140,7 +140,7 @@ impl Launch {
             let counts = offer.quota() == self.offer.quota() && State::of(instance).takes_capacity();
             counts.then_some(u64::from(offer.vcpus))
         };
-        let all = call.shelf(INSTANCES).list("");
+        let all = call.table(INSTANCES).list("");
         let taken: u64 = all.iter().filter_map(|(_, instance)| counted(instance)).sum();
         let limit = quotas::applied(&call.world, "ec2", self.offer.quota()).unwrap_or(0.0);
         let wanted = taken.saturating_add(self.count.saturating_mul(u64::from(self.offer.vcpus)));
@@ -149,7 +149,7 @@ impl Launch {
         }
         let message = format!(
             "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket \
-             that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to \
+             that the specified instance type belongs to. Please exchange http://aws.amazon.com/contact-us/ec2-request to \
              request an adjustment to this limit."
         );
         Err(Fault::new(400, "VcpuLimitExceeded", message))

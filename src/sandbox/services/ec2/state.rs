@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::INSTANCES;
-use crate::clock::{Millis, Pace};
+use crate::clock::{Millis, StatePace};
 use crate::fault::Fault;
 use crate::store::{Entry, Plan, Planner, merge};
 use crate::world::World;
@@ -76,7 +76,7 @@ fn into(state: State) -> Value {
 }
 
 /// The plan of an instance that starts at `now`.
-pub(super) fn booting(now: Millis, pace: Pace) -> Plan {
+pub(super) fn booting(now: Millis, pace: StatePace) -> Plan {
     Planner::new(now, pace).then(BOOTING, into(State::Running)).into()
 }
 
@@ -116,7 +116,7 @@ pub(super) fn terminate(world: &World, entry: &mut Entry, cause: Cause) {
         "privateIpAddress": null, "vpcId": null, "subnetId": null, "blockDeviceMapping": [],
     }});
     // How long it is remembered is no matter of pace: a poll has to be able to see its end.
-    entry.plan = Planner::new(world.clock.now(), Pace::Realistic)
+    entry.plan = Planner::new(world.clock.now(), StatePace::Realistic)
         .then(world.pace.of(SHUTTING_DOWN), gone)
         .then_gone(REMEMBERED)
         .into();
@@ -144,7 +144,7 @@ pub(super) fn start(world: &World, entry: &mut Entry) {
 /// # Errors
 /// Only when the sandbox cannot write its files.
 pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> Result<(), Fault> {
-    world.shelf(INSTANCES, region).update(instance_id, |entry| {
+    world.table(INSTANCES, region).update(instance_id, |entry| {
         terminate(world, entry, Cause::Itself);
         let code = "Server.InternalError";
         let reason = json!({"code": code, "message": format!("{code}: {why}")});
@@ -161,7 +161,7 @@ pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> R
 /// # Errors
 /// Only when the sandbox cannot write its files.
 pub fn shut_down(world: &Arc<World>, region: &str, instance_id: &str) -> Result<(), Fault> {
-    world.shelf(INSTANCES, region).update(instance_id, |entry| {
+    world.table(INSTANCES, region).update(instance_id, |entry| {
         if State::of(&entry.doc).takes_capacity() {
             if entry.doc["TerminatesOnShutdown"] == true {
                 terminate(world, entry, Cause::Itself);

@@ -17,7 +17,7 @@ fn resource(call: &Call, id: &str) -> Result<String, Fault> {
             "instance"
         }
         Some(("vol", _)) => {
-            let all = call.shelf(INSTANCES).list("");
+            let all = call.table(INSTANCES).list("");
             if !all.iter().any(|(_, instance)| instance["VolumeId"] == id) {
                 let message = format!("The volume '{id}' does not exist.");
                 return Err(Fault::new(400, "InvalidVolume.NotFound", message));
@@ -93,7 +93,7 @@ pub(super) fn describe_tags(call: &Call) -> Answer {
 /// Nothing of an instance that is no more may keep a tag.
 pub(in crate::services) fn forget_gone(world: &World, region: &str) -> Result<(), Fault> {
     let prefix = arn(world, region, "", "").trim_end_matches('/').to_owned();
-    let known = world.shelf(INSTANCES, region).list("");
+    let known = world.table(INSTANCES, region).list("");
     for (arn, _) in tags::all(world).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
         let id = arn.rsplit('/').next().unwrap_or_default();
         if !known.iter().any(|(name, instance)| name == id || instance["VolumeId"] == id) {

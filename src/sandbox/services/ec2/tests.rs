@@ -18,7 +18,7 @@ use super::{Backend, Booted};
 use crate::services::quotas;
 use crate::wire_tests::{client, sandbox};
 use crate::world::World;
-use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 const TRUST: &str = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
@@ -67,10 +67,10 @@ async fn state(client: &ec2::Client, id: &str) -> String {
 #[tokio::test]
 async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
     let root = tempfile::tempdir().unwrap();
-    let options = SandboxOptions { pace: Pace::Realistic, ..SandboxOptions::new(root.path()) };
+    let options = SandboxOptions { pace: StatePace::Realistic, ..SandboxOptions::new(root.path()) };
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().parts.plug::<dyn Backend>(witness.clone());
+    sandbox.world().extensions.plug::<dyn Backend>(witness.clone());
     let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
     let clock = &sandbox.world().clock;
 
@@ -184,8 +184,11 @@ async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
         AwsRule::VcpuLimit,
         AwsRule::ImageArchitecture,
     ];
-    let options =
-        SandboxOptions { pace: Pace::Realistic, rules_off: off.into(), ..SandboxOptions::new(root.path()) };
+    let options = SandboxOptions {
+        pace: StatePace::Realistic,
+        rules_off: off.into(),
+        ..SandboxOptions::new(root.path())
+    };
     let sandbox = Sandbox::start(options.clone()).await.unwrap();
     let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
     iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
@@ -202,7 +205,7 @@ async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
     // The first process ended before the instances ran: the next one boots them.
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().parts.plug::<dyn Backend>(witness.clone());
+    sandbox.world().extensions.plug::<dyn Backend>(witness.clone());
     assert!(super::resume(sandbox.world()).is_empty());
     sandbox.world().clock.advance(Duration::from_secs(16));
     while witness.0.lock().unwrap().len() < 40 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Unassumable, assumable, control};
 use crate::wire_tests::{client, sandbox};
-use crate::{Pace, Sandbox, SandboxOptions};
+use crate::{Sandbox, SandboxOptions, StatePace};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const READ: &str =
@@ -169,7 +169,7 @@ async fn an_audit_reads_the_whole_account_in_pages() {
 #[tokio::test]
 async fn a_new_role_cannot_be_assumed_at_once() {
     let root = tempfile::tempdir().unwrap();
-    let options = SandboxOptions { pace: Pace::Realistic, ..SandboxOptions::new(root.path()) };
+    let options = SandboxOptions { pace: StatePace::Realistic, ..SandboxOptions::new(root.path()) };
     let sandbox = Sandbox::start(options).await.unwrap();
     let client = client!(iam, sandbox);
     let role = client

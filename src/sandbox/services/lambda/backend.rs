@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::code;
 use super::place::{Place, fingerprint};
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::world::World;
 
 /// What really runs functions. All methods take what they need by value: work goes on when its caller goes
@@ -138,7 +138,7 @@ impl Plug for dyn Backend {
 
 /// Who runs the functions of this world.
 pub(super) fn of(world: &World) -> Arc<dyn Backend> {
-    world.parts.plugged()
+    world.extensions.plugged()
 }
 
 /// Nothing is plugged in.

@@ -44,7 +44,7 @@ pub(super) async fn receive(call: &Call, code: &Value) -> Result<Package, Fault>
         (Some(encoded), None, None) => uploaded(call, &encoded)?,
         (None, Some(bucket), Some(key)) => {
             let object = ObjectName { bucket, key, version: text("S3ObjectVersion") };
-            let objects = call.world.parts.plugged::<dyn Objects>();
+            let objects = call.world.extensions.plugged::<dyn Objects>();
             objects.read(Arc::clone(&call.world), call.region.clone(), object).await?
         }
         _ if code.get("ImageUri").is_some() => {

@@ -27,7 +27,7 @@ const ACCOUNT: &str = "lambda.account";
 /// # Errors
 /// The sandbox's own trouble with its files.
 pub fn set_concurrency_limit(world: &World, region: &str, limit: u64) -> Result<(), Fault> {
-    world.shelf(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
+    world.table(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
 }
 
 /// The numbers that decide what may still be taken.
@@ -42,7 +42,7 @@ struct Budget {
 impl Budget {
     /// Without what `except` takes.
     fn of(place: &Place, except: Taker<'_>) -> Self {
-        let limit = place.world.shelf(ACCOUNT, &place.region).get("limit");
+        let limit = place.world.table(ACCOUNT, &place.region).get("limit");
         let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or(USUAL_LIMIT);
         let mut budget = Self { limit, reserved: 0, provisioned: 0 };
         for (name, document) in place.functions().list("") {

@@ -141,7 +141,7 @@ impl Run {
     }
 
     fn enter(&self) -> Result<Slot, Fault> {
-        let entered = self.place.world.parts.get::<Running>().enter(&self.place, &self.version.name);
+        let entered = self.place.world.extensions.get::<Running>().enter(&self.place, &self.version.name);
         if entered.is_err() {
             self.measure("Throttles", 1.0, "Count");
         }
@@ -152,7 +152,7 @@ impl Run {
     /// there are invocations only, so without any nothing is scaled in, as on AWS
     /// (docs/aws/autoscaling.md#target-tracking).
     fn occupy(&self) -> Slot {
-        let running = self.place.world.parts.get::<Running>();
+        let running = self.place.world.extensions.get::<Running>();
         let (slot, count) = running.occupy(&self.place, &self.version.name, &self.version.version);
         let provisioned = f64::from(self.version.provisioned);
         if provisioned > 0.0 {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::fault::Fault;
-use crate::store::{Plan, Shelf};
+use crate::store::{Plan, ScopedTable};
 use crate::world::World;
 
 /// The pointer to the code and configuration that can change.
@@ -31,20 +31,20 @@ impl Place {
         Self { world: Arc::clone(&call.world), region: call.region.clone() }
     }
 
-    pub fn functions(&self) -> Shelf<'_> {
-        self.world.shelf("lambda.function", &self.region)
+    pub fn functions(&self) -> ScopedTable<'_> {
+        self.world.table("lambda.function", &self.region)
     }
 
-    pub fn versions(&self) -> Shelf<'_> {
-        self.world.shelf("lambda.version", &self.region)
+    pub fn versions(&self) -> ScopedTable<'_> {
+        self.world.table("lambda.version", &self.region)
     }
 
-    pub fn aliases(&self) -> Shelf<'_> {
-        self.world.shelf("lambda.alias", &self.region)
+    pub fn aliases(&self) -> ScopedTable<'_> {
+        self.world.table("lambda.alias", &self.region)
     }
 
-    pub fn provisioned(&self) -> Shelf<'_> {
-        self.world.shelf("lambda.provisioned", &self.region)
+    pub fn provisioned(&self) -> ScopedTable<'_> {
+        self.world.table("lambda.provisioned", &self.region)
     }
 
     /// `arn:aws:lambda:<region>:<account>:function:<name>`, of a version or alias with its qualifier.
@@ -96,9 +96,9 @@ impl Place {
     }
 
     /// Documents of a function's versions, aliases, or provisioned concurrency: qualifier and document.
-    pub fn of_function(shelf: &Shelf<'_>, name: &str) -> Vec<(String, Value)> {
+    pub fn of_function(table: &ScopedTable<'_>, name: &str) -> Vec<(String, Value)> {
         let prefix = key(name, "");
-        let all = shelf.list(&prefix).into_iter();
+        let all = table.list(&prefix).into_iter();
         all.map(|(key, document)| (key[prefix.len()..].to_owned(), document)).collect()
     }
 

@@ -11,7 +11,7 @@ use super::concurrency;
 use super::functions::{check_active, page, unqualified};
 use super::place::{LATEST, Place, Target, conflict, invalid, key};
 use crate::call::Call;
-use crate::clock::Pace;
+use crate::clock::StatePace;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
@@ -180,7 +180,7 @@ pub(super) fn resume(world: &Arc<World>) {
         let Some((name, qualifier)) = key.split_once(':') else { continue };
         let again = match document["Status"].as_str() {
             Some("FAILED") => false,
-            Some("READY") => world.pace == Pace::Realistic,
+            Some("READY") => world.pace == StatePace::Realistic,
             _ => true,
         };
         if again {

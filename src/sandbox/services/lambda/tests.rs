@@ -19,11 +19,11 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::{Backend, FunctionVersion, Invocation, Invoked, set_concurrency_limit};
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::services::cloudwatch::{self, Measure};
 use crate::world::World;
-use crate::{Pace, Sandbox, SandboxOptions};
+use crate::{Sandbox, SandboxOptions, StatePace};
 
 const REGION: &str = "eu-west-1";
 const ROLE: &str = "arn:aws:iam::123456789012:role/project/exec";
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     async fn open(root: tempfile::TempDir) -> Self {
-        let options = SandboxOptions { pace: Pace::Realistic, ..SandboxOptions::new(root.path()) };
+        let options = SandboxOptions { pace: StatePace::Realistic, ..SandboxOptions::new(root.path()) };
         let sandbox = Sandbox::start(options).await.unwrap();
         let config = sdk::Config::builder()
             .behavior_version(sdk::config::BehaviorVersion::latest())
@@ -111,7 +111,7 @@ impl Bench {
         let client = sdk::Client::from_conf(config);
         let echo = Echo::default();
         let notes = Arc::clone(&echo.0);
-        sandbox.world().parts.plug::<dyn Backend>(Arc::new(echo));
+        sandbox.world().extensions.plug::<dyn Backend>(Arc::new(echo));
         client.get_account_settings().send().await.unwrap();
         Self { root, sandbox, client, notes }
     }
@@ -538,7 +538,7 @@ async fn invocations_tell_version_error_and_log_and_are_measured() {
 
     // Without a runner the sandbox says so, and invents no answer.
     bench.client.delete_function_concurrency().function_name("f").send().await.unwrap();
-    bench.world().parts.plug(<dyn Backend as Plug>::unplugged());
+    bench.world().extensions.plug(<dyn Backend as Plug>::unplugged());
     let nobody = refused(told(invoke().send().await));
     assert_eq!((nobody.0, nobody.1.as_str()), (501, "ServiceException"));
 }

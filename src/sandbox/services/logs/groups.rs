@@ -15,7 +15,7 @@ pub(super) fn create_log_group(call: &Call) -> Answer {
     let name = call.text("logGroupName");
     let tags = tags::from_map(&call.input["tags"]);
     tags::check(&tags).map_err(invalid)?;
-    if !call.shelf(GROUPS).insert_new(name, new_group(&call.world, &call.region, name))? {
+    if !call.table(GROUPS).insert_new(name, new_group(&call.world, &call.region, name))? {
         let message = "The specified log group already exists";
         return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
     }
@@ -25,9 +25,9 @@ pub(super) fn create_log_group(call: &Call) -> Answer {
 
 pub(super) fn delete_log_group(call: &Call) -> Answer {
     let name = call.text("logGroupName");
-    call.shelf(GROUPS).remove(name)?.ok_or_else(missing_group)?;
-    for (key, _) in call.shelf(STREAMS).list(&stream_key(name, "")) {
-        call.shelf(STREAMS).remove(&key)?;
+    call.table(GROUPS).remove(name)?.ok_or_else(missing_group)?;
+    for (key, _) in call.table(STREAMS).list(&stream_key(name, "")) {
+        call.table(STREAMS).remove(&key)?;
     }
     remove_folder(&events::group_folder(&call.world, &call.region, name))?;
     tags::forget(&call.world, &group_arn(&call.world, &call.region, name))?;
@@ -51,7 +51,7 @@ pub(super) fn delete_retention_policy(call: &Call) -> Answer {
 
 /// Without a policy, events never expire (docs/aws/cloudwatch-logs.md#retention).
 fn set_retention(call: &Call, days: Option<i64>) -> Answer {
-    let set = call.shelf(GROUPS).update(call.text("logGroupName"), |entry| {
+    let set = call.table(GROUPS).update(call.text("logGroupName"), |entry| {
         merge(&mut entry.doc, json!({"retentionInDays": days}));
         Ok(json!({}))
     });
@@ -65,7 +65,7 @@ pub(super) fn describe_log_groups(call: &Call) -> Answer {
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let mut groups = call.shelf(GROUPS).list(prefix.unwrap_or_default());
+    let mut groups = call.table(GROUPS).list(prefix.unwrap_or_default());
     groups.retain(|(name, _)| pattern.is_none_or(|pattern| name.contains(pattern)));
     listed(call, "logGroups", groups)
 }
@@ -81,11 +81,11 @@ fn listed(call: &Call, member: &str, items: Vec<(String, Value)>) -> Answer {
 
 pub(super) fn create_log_stream(call: &Call) -> Answer {
     let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
-    if !call.shelf(GROUPS).has(group) {
+    if !call.table(GROUPS).has(group) {
         return Err(missing_group());
     }
     let document = new_stream(&call.world, &call.region, group, stream);
-    if !call.shelf(STREAMS).insert_new(&stream_key(group, stream), document)? {
+    if !call.table(STREAMS).insert_new(&stream_key(group, stream), document)? {
         let message = "The specified log stream already exists";
         return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
     }
@@ -94,10 +94,10 @@ pub(super) fn create_log_stream(call: &Call) -> Answer {
 
 pub(super) fn delete_log_stream(call: &Call) -> Answer {
     let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
-    if !call.shelf(GROUPS).has(group) {
+    if !call.table(GROUPS).has(group) {
         return Err(missing_group());
     }
-    call.shelf(STREAMS).remove(&stream_key(group, stream))?.ok_or_else(missing_stream)?;
+    call.table(STREAMS).remove(&stream_key(group, stream))?.ok_or_else(missing_stream)?;
     match std::fs::remove_file(events::stream_file(&call.world, &call.region, group, stream)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(json!({})),
@@ -111,7 +111,7 @@ pub(super) fn describe_log_streams(call: &Call) -> Answer {
     if by_time && prefix.is_some() {
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    let mut streams = call.shelf(STREAMS).list(&stream_key(&group, prefix.unwrap_or_default()));
+    let mut streams = call.table(STREAMS).list(&stream_key(&group, prefix.unwrap_or_default()));
     if by_time {
         streams.sort_by_key(|(_, stream)| stream["lastEventTimestamp"].as_u64());
     }
@@ -142,7 +142,7 @@ pub(super) fn list_tags_for_resource(call: &Call) -> Answer {
 /// (docs/aws/cloudwatch-logs.md#arns-of-groups).
 fn tagged_group(call: &Call) -> Result<&str, Fault> {
     let arn = call.text("resourceArn");
-    let known = arn.split_once(":log-group:").is_some_and(|(_, name)| call.shelf(GROUPS).has(name));
+    let known = arn.split_once(":log-group:").is_some_and(|(_, name)| call.table(GROUPS).has(name));
     if known { Ok(arn) } else { Err(missing_group()) }
 }
 

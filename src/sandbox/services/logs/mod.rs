@@ -73,12 +73,12 @@ fn group_named(call: &Call) -> Result<String, Fault> {
         identifier.ok_or_else(|| invalid("Either logGroupName or logGroupIdentifier is required."))?;
     let name =
         identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name.trim_end_matches(":*"));
-    if call.shelf(GROUPS).has(name) { Ok(name.to_owned()) } else { Err(missing_group()) }
+    if call.table(GROUPS).has(name) { Ok(name.to_owned()) } else { Err(missing_group()) }
 }
 
 fn put_log_events(call: &Call) -> Answer {
     let (group, stream) = (call.text("logGroupName"), call.text("logStreamName"));
-    if !call.shelf(GROUPS).has(group) {
+    if !call.table(GROUPS).has(group) {
         return Err(missing_group());
     }
     let ingested = call.now();
@@ -105,7 +105,7 @@ fn write(
 ) -> Result<Option<()>, Fault> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Some(())) };
     let path = events::stream_file(world, region, group, stream);
-    world.shelf(STREAMS, region).update(&stream_key(group, stream), |entry| {
+    world.table(STREAMS, region).update(&stream_key(group, stream), |entry| {
         // Under the store's lock, which makes writers take turns.
         events::append(&path, events)?;
         groups::note_events(&mut entry.doc, first.timestamp, last.timestamp, last.ingested);
@@ -126,9 +126,9 @@ pub fn append(
     let event = |line: &str| Event { timestamp: now, ingested: now, message: line.to_owned() };
     let events: Vec<Event> =
         lines.iter().map(AsRef::as_ref).filter(|line| !line.trim().is_empty()).map(event).collect();
-    world.shelf(GROUPS, region).insert_new(group, groups::new_group(world, region, group))?;
+    world.table(GROUPS, region).insert_new(group, groups::new_group(world, region, group))?;
     let document = groups::new_stream(world, region, group, stream);
-    world.shelf(STREAMS, region).insert_new(&stream_key(group, stream), document)?;
+    world.table(STREAMS, region).insert_new(&stream_key(group, stream), document)?;
     // A stream deleted just now takes the lines with it.
     write(world, region, group, stream, &events).map(|_| ())
 }

@@ -51,7 +51,7 @@ impl Token {
 pub(super) fn get_log_events(call: &Call) -> Answer {
     let group = group_named(call)?;
     let stream = call.text("logStreamName");
-    if !call.shelf(STREAMS).has(&stream_key(&group, stream)) {
+    if !call.table(STREAMS).has(&stream_key(&group, stream)) {
         return Err(missing_stream());
     }
     let token = match call.maybe("nextToken") {
@@ -125,7 +125,7 @@ pub(super) fn filter_log_events(call: &Call) -> Answer {
     }
 
     let mut found: Vec<(String, Value)> = Vec::new();
-    for (_, document) in call.shelf(STREAMS).list(&stream_key(&group, prefix)) {
+    for (_, document) in call.table(STREAMS).list(&stream_key(&group, prefix)) {
         let stream = document["logStreamName"].as_str().unwrap_or_default();
         if !named.is_empty() && !named.contains(&stream) {
             continue;

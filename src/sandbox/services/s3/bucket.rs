@@ -13,7 +13,7 @@ use super::{Cx, blob};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::store::{Entry, Shelf};
+use crate::store::{Entry, ScopedTable};
 use crate::world::World;
 use crate::{paging, tags};
 
@@ -77,8 +77,8 @@ pub fn arn(name: &str) -> String {
     format!("arn:aws:s3:::{name}")
 }
 
-/// Names are unique across regions, so the buckets of all regions are on one shelf.
-fn shelf(world: &World) -> Shelf<'_> {
+/// Names are unique across regions, so the buckets of all regions are on one table.
+fn table(world: &World) -> ScopedTable<'_> {
     world.global("s3.buckets")
 }
 
@@ -89,7 +89,7 @@ fn read(doc: serde_json::Value) -> Result<Bucket, Fault> {
 /// A bucket, whatever its region and owner.
 pub fn find(world: &World, name: &str) -> Result<Bucket, Fault> {
     let missing = || Fault::new(404, "NoSuchBucket", "The specified bucket does not exist");
-    read(shelf(world).get(name).ok_or_else(missing)?)
+    read(table(world).get(name).ok_or_else(missing)?)
 }
 
 impl Cx {
@@ -138,7 +138,7 @@ impl Cx {
         change: impl FnOnce(&mut Bucket) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.bucket(name, owner)?;
-        shelf(&self.world)
+        table(&self.world)
             .update(name, |entry| {
                 let mut bucket = read(entry.doc.clone())?;
                 change(&mut bucket)?;
@@ -178,7 +178,7 @@ pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::Create
     if let Some(ownership) = &input.object_ownership {
         ownership.as_str().clone_into(&mut bucket.ownership);
     }
-    if shelf(&cx.world).insert_new(&name, document(&bucket))? {
+    if table(&cx.world).insert_new(&name, document(&bucket))? {
         tags::add(&cx.world, &bucket.arn(), cx.wire.tags, "InvalidTag")?;
     } else if region != "us-east-1" || find(&cx.world, &name)?.region != region {
         // The oldest region alone forgives (docs/aws/s3.md#regions).
@@ -244,7 +244,7 @@ pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::Delete
         };
         return Err(Fault::new(409, "BucketNotEmpty", message));
     }
-    shelf(&cx.world).remove(&bucket.name)?;
+    table(&cx.world).remove(&bucket.name)?;
     tags::forget(&cx.world, &bucket.arn())?;
     super::multipart::abort_all(&cx.world, &uploads_table(&bucket.name))?;
     let _ = std::fs::remove_dir_all(blob::objects(&cx.world, &bucket.name));
@@ -257,7 +257,7 @@ pub async fn list(cx: Cx, input: dto::ListBucketsInput) -> Result<dto::ListBucke
         return Err(invalid_argument("MaxBuckets must be between 1 and 10000"));
     }
     let mut buckets = Vec::new();
-    for (name, doc) in shelf(&cx.world).list(input.prefix.as_deref().unwrap_or_default()) {
+    for (name, doc) in table(&cx.world).list(input.prefix.as_deref().unwrap_or_default()) {
         let bucket = read(doc)?;
         if input.bucket_region.as_ref().is_none_or(|region| *region == bucket.region) {
             buckets.push((name, bucket));

@@ -40,13 +40,13 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use self::wire::Wire;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::guard;
 use crate::model;
 use crate::protocol::constraint::Rule;
 use crate::protocol::{self, BodyError, Request, Response};
 use crate::rules::AwsRule;
-use crate::visit::Visit;
 use crate::world::World;
 
 /// The service, for the server's table.
@@ -81,7 +81,7 @@ impl protocol::Service for Service {
 
     fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
-            let visit = request.extensions().get::<Arc<Visit>>().cloned();
+            let exchange = request.extensions().get::<Arc<Exchange>>().cloned();
             let answer = match wire::prepare(request).await {
                 Ok((request, rest)) => {
                     let answer = self.0.call(request).await;
@@ -94,8 +94,8 @@ impl protocol::Service for Service {
             let mut answer = match answer {
                 Ok(refused) if refused.status().as_u16() >= 400 => rewrite(refused, refusal::finished).await,
                 Ok(list)
-                    if visit.is_some_and(|visit| {
-                        visit.operation().is_some_and(|name| name.starts_with("List"))
+                    if exchange.is_some_and(|exchange| {
+                        exchange.operation().is_some_and(|name| name.starts_with("List"))
                     }) =>
                 {
                     rewrite(list, wire::with_references).await
@@ -252,12 +252,12 @@ impl S3Access for Gate {
                 .any(|name| cx.headers().contains_key(*name))
                 && !cx.headers().keys().any(|name| name.as_str().starts_with("x-amz-checksum-"));
         let wire: Wire = cx.extensions_mut().get().cloned().unwrap_or_default();
-        let visit: Option<Arc<Visit>> = cx.extensions_mut().get().cloned();
+        let exchange: Option<Arc<Exchange>> = cx.extensions_mut().get().cloned();
         let method = cx.method().clone();
         let admitted = async {
             guard::check_effect(&method, "s3", &operation)?;
-            if let Some(visit) = visit {
-                self.0.admit(&visit, "s3", &operation).await?;
+            if let Some(exchange) = exchange {
+                self.0.admit(&exchange, "s3", &operation).await?;
             }
             if !wire.signed && self.0.enforces(AwsRule::S3AnonymousRefused) {
                 return Err(Fault::new(403, "AccessDenied", "Access Denied"));

@@ -17,11 +17,11 @@ use tokio::sync::Mutex;
 
 use super::digest::Trailers;
 use super::refusal::malformed_xml;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::protocol::scope::Scope;
 use crate::protocol::{self, Body, Request};
 use crate::tags::Tags;
-use crate::visit::Visit;
 
 /// What `s3s` does not hand over of a request. It is in the request's extensions.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl Rest {
 /// A request for `s3s`, as if it were unsigned and its body plain.
 pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault> {
     let (mut head, mut body) = request.into_parts();
-    let (mut wire, visit) = (Wire::of(&head), Visit::of(&head));
+    let (mut wire, exchange) = (Wire::of(&head), Exchange::of(&head));
     head.headers.remove(AUTHORIZATION);
     head.uri = without_signature(&head.uri);
     if may_create_bucket(&head) {
@@ -98,7 +98,7 @@ pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault
         })
         .right_stream()
     };
-    let arriving = plain.map_ok(move |bytes| Frame::data(visit.deliver(bytes)));
+    let arriving = plain.map_ok(move |bytes| Frame::data(exchange.deliver(bytes)));
     let body = s3s::Body::http_body_unsync(StreamBody::new(arriving));
     head.extensions.insert(wire);
     Ok((hyper::Request::from_parts(head, body), rest))
@@ -116,7 +116,7 @@ impl Wire {
         let is_sha256 = |value: &str| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         let grant = head.headers.keys().find(|name| name.as_str().starts_with("x-amz-grant-"));
         Self {
-            request_id: Visit::of(head).id.clone(),
+            request_id: Exchange::of(head).id.clone(),
             signed: scope.is_some() || is_presigned_v2 || head.headers.contains_key(AUTHORIZATION),
             region: scope.and_then(|scope| scope.region),
             acl: header("x-amz-acl").map(str::to_owned).or_else(|| grant.map(ToString::to_string)),

@@ -1,7 +1,7 @@
 //! What really runs when SageMaker is told to train or to serve, behind a trait: the control plane keeps the
 //! documents and their rules, a [`Backend`] does the work and reports through [`Job`] and [`Endpoint`].
 //!
-//! One is plugged in before the sandbox serves: `world.parts.plug::<dyn Backend>(…)`. Without it,
+//! One is plugged in before the sandbox serves: `world.extensions.plug::<dyn Backend>(…)`. Without it,
 //! [`StateWalk`] goes through the states in AWS's times and refuses to predict.
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::endpoint::Endpoint;
 use super::job::{End, Job};
 use super::resource::failure_reason;
 use crate::clock::Millis;
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::rules::AwsRule;
 use crate::services::objects::Objects;
 use crate::world::World;
@@ -98,11 +98,11 @@ impl Plug for dyn Backend {
 
 /// Who does the work of this world.
 pub fn of(world: &World) -> Arc<dyn Backend> {
-    world.parts.plugged()
+    world.extensions.plugged()
 }
 
 fn objects(world: &World) -> Arc<dyn Objects> {
-    world.parts.plugged()
+    world.extensions.plugged()
 }
 
 /// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know

@@ -132,7 +132,7 @@ impl Endpoint {
     }
 
     fn document(&self) -> Value {
-        self.world.shelf(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
+        self.world.table(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
     }
 
     /// `EndpointStatus`; none when there is no such endpoint.
@@ -200,7 +200,7 @@ impl Endpoint {
         let now = epoch_seconds(self.world.clock.now());
         let arn = ENDPOINT.arn_of(&self.world, &self.region, &self.name);
         self.world
-            .shelf(ENDPOINT.table, &self.region)
+            .table(ENDPOINT.table, &self.region)
             .update(&self.name, |entry| {
                 check_idle(&self.world, &entry.doc, &arn)?;
                 want(&mut entry.doc, "Updating", wanted, now);
@@ -261,7 +261,7 @@ impl Endpoint {
 
     /// There is nobody to refuse to: trouble with the store's files goes to the log.
     fn change(&self, change: impl FnOnce(&mut Entry) -> Result<(), Fault>) {
-        if let Err(fault) = self.world.shelf(ENDPOINT.table, &self.region).update(&self.name, change) {
+        if let Err(fault) = self.world.table(ENDPOINT.table, &self.region).update(&self.name, change) {
             tracing::warn!(endpoint = self.name, fault = fault.message, "an endpoint's state is not kept");
         }
     }

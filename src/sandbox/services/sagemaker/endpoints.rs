@@ -202,7 +202,7 @@ pub fn delete(call: &Call) -> Answer {
 /// serves; a change of capacities is not a new fleet.
 pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(), Fault> {
     let mut used = Count::new();
-    for (_, doc) in world.shelf(ENDPOINT.table, region).list("") {
+    for (_, doc) in world.table(ENDPOINT.table, region).list("") {
         let coming = wanted(&doc).map(|wanted| instances_of(&wanted.variants));
         let replaced = coming.is_some() && doc["PendingDeploymentSummary"].is_null();
         let serving = if replaced { Count::new() } else { instances_of(&serving(&doc)) };

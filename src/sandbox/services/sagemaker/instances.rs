@@ -72,7 +72,7 @@ fn quota_name(instance_type: &str, usage: Usage) -> String {
 
 /// The account's limit for a type: what was set, else what a raised account has.
 pub fn quota(world: &World, region: &str, instance_type: &str, usage: Usage) -> u64 {
-    let set = world.shelf(QUOTAS, region);
+    let set = world.table(QUOTAS, region);
     let value = set.get(&quota_name(instance_type, usage)).or_else(|| set.get("*"));
     value.and_then(|doc| doc["Value"].as_u64()).unwrap_or(RAISED)
 }
@@ -85,12 +85,12 @@ pub fn set_quota(
     usage: Usage,
     value: u64,
 ) -> Result<(), Fault> {
-    world.shelf(QUOTAS, region).put(&quota_name(instance_type, usage), json!({"Value": value}))
+    world.table(QUOTAS, region).put(&quota_name(instance_type, usage), json!({"Value": value}))
 }
 
 /// Makes the account a fresh one in a region: nothing for `ml.m5.*` but spot training.
 pub fn make_account_fresh(world: &World, region: &str) -> Result<(), Fault> {
-    world.shelf(QUOTAS, region).put("*", json!({"Value": 0}))?;
+    world.table(QUOTAS, region).put("*", json!({"Value": 0}))?;
     FRESH
         .iter()
         .try_for_each(|(instance_type, usage, value)| set_quota(world, region, instance_type, *usage, *value))

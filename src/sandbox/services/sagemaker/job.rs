@@ -82,7 +82,7 @@ impl Job {
 
     /// What `DescribeTrainingJob` answers: hyperparameters, channels, limits. None once the job is deleted.
     pub fn document(&self) -> Option<Value> {
-        self.world.shelf(TRAINING_JOB.table, &self.region).get(&self.name)
+        self.world.table(TRAINING_JOB.table, &self.region).get(&self.name)
     }
 
     /// When its state last changed.
@@ -159,7 +159,7 @@ impl Job {
 
     /// What a job needs to say has no one to be refused to: trouble with the store's files goes to the log.
     fn change<T>(&self, change: impl FnOnce(&mut Entry) -> Result<T, Fault>) -> Option<T> {
-        let changed = self.world.shelf(TRAINING_JOB.table, &self.region).update(&self.name, change);
+        let changed = self.world.table(TRAINING_JOB.table, &self.region).update(&self.name, change);
         changed.unwrap_or_else(|fault| {
             tracing::warn!(job = self.name, fault = fault.message, "a training job's state is not kept");
             None

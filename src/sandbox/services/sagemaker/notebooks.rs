@@ -106,7 +106,7 @@ fn rename(doc: &mut Value, from: &str, to: &str) {
 
 fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
     let mut used = Count::new();
-    for (_, doc) in call.shelf(NOTEBOOK.table).list("") {
+    for (_, doc) in call.table(NOTEBOOK.table).list("") {
         if matches!(doc["NotebookInstanceStatus"].as_str(), Some("Pending" | "InService" | "Stopping")) {
             *used.entry(doc["InstanceType"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
         }
@@ -281,7 +281,7 @@ pub fn update_lifecycle_config(call: &Call) -> Answer {
 pub fn delete_lifecycle_config(call: &Call) -> Answer {
     let name = call.text("NotebookInstanceLifecycleConfigName");
     let used = |doc: &Value| doc["NotebookInstanceLifecycleConfigName"] == name;
-    let users = call.shelf(NOTEBOOK.table).list("");
+    let users = call.table(NOTEBOOK.table).list("");
     if let Some((user, _)) = users.iter().find(|(_, doc)| used(doc))
         && call.world.enforces(AwsRule::LifecycleConfigInUse)
     {

@@ -79,7 +79,7 @@ impl Kind {
         let arn = self.arn_of(&call.world, &call.region, name);
         let tags = tags::from_list(call.list("Tags"));
         tags::check(&tags).map_err(invalid)?;
-        if !call.shelf(self.table).insert_new(name, entry)? {
+        if !call.table(self.table).insert_new(name, entry)? {
             return Err((self.taken)(&arn));
         }
         tags::add(&call.world, &arn, tags, INVALID)?;
@@ -98,7 +98,7 @@ impl Kind {
 
     /// The document of that name.
     pub fn get(&self, call: &Call, name: &str) -> Answer {
-        call.shelf(self.table).get(name).ok_or_else(|| self.missing(call, name))
+        call.table(self.table).get(name).ok_or_else(|| self.missing(call, name))
     }
 
     /// Changes the entry that the call names as one step.
@@ -108,7 +108,7 @@ impl Kind {
         change: impl FnOnce(&mut Entry) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let name = call.text(self.name);
-        call.shelf(self.table).update(name, change)?.ok_or_else(|| self.missing(call, name))
+        call.table(self.table).update(name, change)?.ok_or_else(|| self.missing(call, name))
     }
 
     /// `Describe…`
@@ -119,7 +119,7 @@ impl Kind {
     /// `Delete…` of what is gone at once.
     pub fn delete(&self, call: &Call) -> Answer {
         let name = call.text(self.name);
-        let gone = call.shelf(self.table).remove(name)?.ok_or_else(|| self.missing(call, name))?;
+        let gone = call.table(self.table).remove(name)?.ok_or_else(|| self.missing(call, name))?;
         self.forget_tags(call, &gone)?;
         Ok(json!({}))
     }
@@ -134,7 +134,7 @@ impl Kind {
         let has_status = |doc: &Value| wanted.is_none_or(|status| doc[self.status] == status);
         let late = self.filters_pages && call.world.enforces(AwsRule::ListFiltersPages);
 
-        let mut found = call.shelf(self.table).list("");
+        let mut found = call.table(self.table).list("");
         found.retain(|(name, doc)| is_listed(call, name, doc) && (late || has_status(doc)));
         let by = match call.maybe("SortBy").unwrap_or(self.order.0) {
             "Name" => self.name,
@@ -162,7 +162,7 @@ impl Kind {
 
     /// The name in an ARN of this kind, when there is such a resource.
     fn holds_arn(&self, call: &Call, arn: &str) -> bool {
-        call.shelf(self.table).list("").iter().any(|(_, doc)| doc[self.arn] == arn)
+        call.table(self.table).list("").iter().any(|(_, doc)| doc[self.arn] == arn)
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::parts::Plug;
 use crate::world::World;
 
 /// What registered targets mean for an endpoint.
@@ -41,5 +41,5 @@ impl Plug for dyn Scaling {
 
 /// Who scales the endpoints of this world.
 pub(super) fn of(world: &World) -> Arc<dyn Scaling> {
-    world.parts.plugged()
+    world.extensions.plugged()
 }

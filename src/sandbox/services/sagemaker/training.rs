@@ -134,7 +134,7 @@ fn check_quota(call: &Call) -> Result<(), Fault> {
     };
     let spot = |doc: &Value| doc["EnableManagedSpotTraining"] == true;
     let mut used = Count::new();
-    for (_, job) in call.shelf(TRAINING_JOB.table).list("") {
+    for (_, job) in call.table(TRAINING_JOB.table).list("") {
         let running = job["TrainingJobStatus"] == "InProgress" || job["TrainingJobStatus"] == "Stopping";
         if running && spot(&job) == spot(&call.input) {
             let (instance_type, count) = use_of(&job);

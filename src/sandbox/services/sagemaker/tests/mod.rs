@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use super::API;
 use crate::clock::real_sleep;
-use crate::parts::Plug;
+use crate::extensions::Plug;
 use crate::protocol::json11::Api;
 use crate::protocol::{Service as _, full};
 use crate::services::objects::Objects;
 use crate::services::{autoscaling, runtime};
 use crate::world::World;
-use crate::{AwsRule, Pace, Sandbox, SandboxOptions};
+use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 const REGION: &str = "eu-west-1";
 const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
@@ -143,10 +143,10 @@ impl Bench {
 async fn start(root: &std::path::Path, rules_off: &[AwsRule]) -> Sandbox {
     let rules_off = rules_off.iter().copied().collect();
     let options =
-        SandboxOptions { pace: Pace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
+        SandboxOptions { pace: StatePace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     let sandbox = Sandbox::start(options).await.unwrap();
     // These tests are about the control plane: S3 has whatever they name.
-    sandbox.world().parts.plug(<dyn Objects as Plug>::unplugged());
+    sandbox.world().extensions.plug(<dyn Objects as Plug>::unplugged());
     sandbox
 }
 

@@ -142,7 +142,7 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     let names: Vec<&str> =
         first["Alarms"].as_array().unwrap().iter().map(|alarm| text(&alarm["AlarmName"])).collect();
     assert!(names[0].starts_with("TargetTracking-endpoint/e/variant/main-AlarmHigh-"), "{names:?}");
-    let alarms = bench.world().shelf("cloudwatch.alarm", REGION);
+    let alarms = bench.world().table("cloudwatch.alarm", REGION);
     let low = alarms.get(names[1]).unwrap();
     assert_eq!((low["Threshold"].as_f64(), low["EvaluationPeriods"].as_u64()), (Some(18.0), Some(15)));
     bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap();

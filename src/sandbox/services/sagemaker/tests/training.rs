@@ -115,7 +115,7 @@ impl Objects for Nothing {
 #[tokio::test]
 async fn what_s3_lacks_fails_a_job_and_refuses_a_model() {
     let bench = Bench::new(&[]).await;
-    bench.world().parts.plug::<dyn Objects>(Arc::new(Nothing));
+    bench.world().extensions.plug::<dyn Objects>(Arc::new(Nothing));
     bench.done("CreateTrainingJob", job("no-data")).await;
     let mut without_channels = job("no-bucket");
     without_channels["InputDataConfig"].take();

@@ -9,9 +9,9 @@ use super::clock::real_sleep;
 use super::fault::Fault;
 use super::faults::{Break, When};
 
-/// One request on its way through the sandbox. It is in the request's extensions ([`Visit::of`]).
+/// One request on its way through the sandbox. It is in the request's extensions ([`Exchange::of`]).
 #[derive(Debug)]
-pub struct Visit {
+pub struct Exchange {
     /// The request id of the answer.
     pub id: String,
     pub(super) number: u64,
@@ -21,7 +21,7 @@ pub struct Visit {
     after: Mutex<Vec<Break>>,
 }
 
-impl Visit {
+impl Exchange {
     /// The server has put one into the extensions of every request.
     pub fn of(head: &hyper::http::request::Parts) -> std::sync::Arc<Self> {
         head.extensions.get().cloned().unwrap_or_else(|| std::sync::Arc::new(Self::new(0)))
@@ -64,7 +64,7 @@ impl Visit {
     /// Breaks the exchange now, or remembers to do it once the work is done.
     pub(super) async fn break_off(&self, when: When, broken: Break) -> Result<(), Fault> {
         match when {
-            When::Before => self.suffer(broken).await,
+            When::Before => self.inject(broken).await,
             When::After => {
                 self.after.lock().unwrap_or_else(PoisonError::into_inner).push(broken);
                 Ok(())
@@ -77,12 +77,12 @@ impl Visit {
         let after = std::mem::take(&mut *self.after.lock().unwrap_or_else(PoisonError::into_inner));
         for broken in after {
             // The work is done; a cut says so in `self.cut`.
-            let _ = self.suffer(broken).await;
+            let _ = self.inject(broken).await;
         }
         !self.cut.load(Ordering::Relaxed)
     }
 
-    async fn suffer(&self, broken: Break) -> Result<(), Fault> {
+    async fn inject(&self, broken: Break) -> Result<(), Fault> {
         match broken {
             Break::Delay(duration) => real_sleep(duration).await,
             Break::Cut => {

@@ -8,9 +8,9 @@ type Listener = dyn Fn(&str) + Send + Sync;
 
 /// Who is told. Nobody, unless somebody listens.
 #[derive(Clone, Default)]
-pub struct Notice(Option<Arc<Listener>>);
+pub struct ProgressSink(Option<Arc<Listener>>);
 
-impl Notice {
+impl ProgressSink {
     pub fn new(listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
     }
@@ -23,8 +23,8 @@ impl Notice {
     }
 }
 
-impl fmt::Debug for Notice {
+impl fmt::Debug for ProgressSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Notice").field(&self.0.is_some()).finish()
+        f.debug_tuple("ProgressSink").field(&self.0.is_some()).finish()
     }
 }

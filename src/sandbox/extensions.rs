@@ -1,4 +1,4 @@
-//! Parts of a sandbox that are neither documents nor time: who runs functions, what was measured in this
+//! Extensions of a sandbox that are neither documents nor time: who runs functions, what was measured in this
 //! process.
 //!
 //! A service keeps its own here, one value per type, so that the world need not know them. What runs behind a
@@ -18,11 +18,11 @@ pub trait Plug: Send + Sync + 'static {
     fn unplugged() -> Arc<Self>;
 }
 
-/// One value per type. Parts live as long as the process; what must survive it belongs into the store.
+/// One value per type. Extensions live as long as the process; what must survive it belongs into the store.
 #[derive(Default)]
-pub struct Parts(Mutex<HashMap<TypeId, Part>>);
+pub struct Extensions(Mutex<HashMap<TypeId, Part>>);
 
-impl Parts {
+impl Extensions {
     /// Keeps a part, in place of an earlier one of its type.
     pub fn put<T: Send + Sync + 'static>(&self, part: T) {
         self.all().insert(TypeId::of::<T>(), Arc::new(part));
@@ -53,9 +53,9 @@ impl Parts {
     }
 }
 
-impl fmt::Debug for Parts {
+impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("count", &self.all().len()).finish()
+        f.debug_struct("Extensions").field("count", &self.all().len()).finish()
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_part_is_found_by_its_type_and_shared() {
-        let parts = Parts::default();
+        let parts = Extensions::default();
         *parts.get::<Mutex<u8>>().lock().unwrap() += 1;
         assert_eq!(*parts.get::<Mutex<u8>>().lock().unwrap(), 1);
         parts.put(Mutex::new(7_u8));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_plugged_in_last_is_used() {
-        let parts = Parts::default();
+        let parts = Extensions::default();
         assert_eq!(parts.plugged::<dyn Greeter>().greet(), "nobody");
         for name in ["one", "two"] {
             parts.plug::<dyn Greeter>(Arc::new(Says(name)));
