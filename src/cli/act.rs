@@ -1,22 +1,22 @@
-//! Commands that change something, and `plan`, which shows the change: one flow for all of them.
+//! Commands that change something: what they show, what they ask, and how they end.
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Ended;
-use super::args::{DeployArgs, DestroyArgs, Global, PartArgs, Place, PlanArgs, TrainArgs};
+use super::args::{DryRun, Global};
 use super::done::Done;
+use super::environment::Environment;
 use super::error::{Failure, help_of};
 use super::exit::Exit;
-use super::saved::{self, Saved};
-use super::session::{Environment, Folders, Session};
+use super::saved::Saved;
+use super::session::Session;
 use super::ui::Ui;
 use crate::aws::LeaseLost;
 use crate::desired::{Desired, Node};
 use crate::domain::{KindName, codes};
 use crate::engine::lease::Lease;
 use crate::engine::{self, RunResult};
-use crate::inputs::note_written;
 use crate::plan::{Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::plan as render;
@@ -35,97 +35,24 @@ pub struct Intent {
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 
-pub async fn plan(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    let planned = flow(&session, &intent).plan().await;
-    let ended = match planned {
-        Ok((plan, have)) => print(&session, &intent, &plan, &have, args, ui),
-        Err(refusal) => Err(refused(&session, refusal)),
-    };
-    session.close().await;
-    ended
-}
-
-fn print(
-    session: &Session,
-    intent: &Intent,
-    plan: &Plan,
-    have: &Observed,
-    args: &PlanArgs,
-    ui: &Ui,
-) -> Ended {
-    if ui.json() {
-        ui.out_json(&render::json(plan, &session.place));
-    } else {
-        warn(session, ui);
-        ui.out(&render::human(
-            plan,
-            &intent.desired,
-            &session.kinds,
-            &session.place,
-            args.why,
-            ui.styled_out(),
-        ));
-        unread(have, ui);
-    }
-    if let Some(file) = &args.out {
-        saved::save(plan, &session.place, file)?;
-        note_written(session.config.document.folder(), file);
-        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
-    }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
-}
-
-pub async fn deploy(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
-    let saved = args.plan.as_deref().map(Saved::load).transpose()?;
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    act(session, intent, args.preview, saved, global, ui).await
-}
-
-pub async fn bucket(args: &PartArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    part(&[KindName::Bucket], &[], *args, global, ui, env).await
-}
-
-pub async fn train(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let kinds: &[KindName] = match args.on {
-        None => &[KindName::Training, KindName::Instance],
-        Some(Place::Sagemaker) => &[KindName::Training],
-        Some(Place::Ec2) => &[KindName::Instance],
-    };
-    part(kinds, &args.named.names, args.named.part, global, ui, env).await
-}
-
-pub async fn destroy(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    can_consent(args.part.dry_run, global, ui)?;
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
-    let mode = Mode::Destroy { adopted: args.adopted };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    act(session, intent, args.part, None, global, ui).await
-}
-
 /// `deploy` of what ends in these kinds, with all that it needs.
-pub async fn part(
+pub async fn deploy_subset(
     kinds: &[KindName],
     names: &[String],
-    part: PartArgs,
+    preview: DryRun,
     global: &Global,
     ui: &Ui,
     env: &Environment,
 ) -> Ended {
-    can_consent(part.dry_run, global, ui)?;
+    can_consent(preview.dry_run, global, ui)?;
     let session = Session::open(global, env, |_| Ok(())).await?;
-    let desired = choose(&session, kinds, names)?;
+    let desired = select(&session, kinds, names)?;
     let intent = Intent { mode: DEPLOY, desired, whole: false, fixed: false };
-    act(session, intent, part, None, global, ui).await
+    run_plan(session, intent, preview, None, global, ui).await
 }
 
 /// The nodes of these kinds and names, with all that they need.
-pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Desired, Failure> {
+pub fn select(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Desired, Failure> {
     let chosen =
         |node: &Node| kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name));
     for name in names {
@@ -156,7 +83,7 @@ pub fn choose(session: &Session, kinds: &[KindName], names: &[String]) -> Result
 }
 
 /// The flow of this intent: what the library does with it.
-fn flow<'a>(session: &'a Session, intent: &'a Intent) -> Run<'a> {
+pub fn flow<'a>(session: &'a Session, intent: &'a Intent) -> Run<'a> {
     Run {
         world: &session.world,
         registry: &session.registry,
@@ -168,7 +95,7 @@ fn flow<'a>(session: &'a Session, intent: &'a Intent) -> Run<'a> {
 }
 
 /// Why there is no plan, for a person.
-fn refused(session: &Session, refusal: Refusal) -> Failure {
+pub fn refused(session: &Session, refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Op(error) => Failure::Look(error),
         Refusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
@@ -201,7 +128,7 @@ pub fn few(all: &[String]) -> String {
     text
 }
 
-pub fn warn(session: &Session, ui: &Ui) {
+pub fn print_warnings(session: &Session, ui: &Ui) {
     if !session.warnings.0.is_empty() {
         ui.problems(&session.config.document, &session.warnings);
     }
@@ -219,15 +146,15 @@ pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> 
 
 /// Plan, ask, take the lease, plan again, execute, look again. Every path gives the lease back and closes the
 /// session.
-pub async fn act(
+pub async fn run_plan(
     mut session: Session,
     intent: Intent,
-    part: PartArgs,
+    preview: DryRun,
     saved: Option<Saved>,
     global: &Global,
     ui: &Ui,
 ) -> Ended {
-    let ended = run(&mut session, &intent, part, saved, global, ui).await;
+    let ended = run(&mut session, &intent, preview, saved, global, ui).await;
     session.close().await;
     ended
 }
@@ -235,7 +162,7 @@ pub async fn act(
 async fn run(
     session: &mut Session,
     intent: &Intent,
-    part: PartArgs,
+    preview: DryRun,
     saved: Option<Saved>,
     global: &Global,
     ui: &Ui,
@@ -247,15 +174,15 @@ async fn run(
     }
     // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
     // change.
-    let shown = part.dry_run || asks || saved.is_some() || plan.is_empty();
+    let shown = preview.dry_run || asks || saved.is_some() || plan.is_empty();
     if shown {
-        show(session, intent, &plan, &have, part, ui);
+        show(session, intent, &plan, &have, preview, ui);
     }
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
         return Ok(Exit::Failed);
     }
-    if part.dry_run {
+    if preview.dry_run {
         return Ok(Exit::Done);
     }
     if !plan.is_empty() && asks {
@@ -280,7 +207,7 @@ async fn run(
     let Some((mut done, reader)) = done? else { return Ok(Exit::Failed) };
     done.outcome.lost = done.outcome.lost.or(lost);
     done.tell(session);
-    hush(session, reader).await;
+    finish_display(session, reader).await;
     tracing::debug!(calls = ?session.world.aws.calls.by_operation(), "calls");
     Ok(done.report(session, intent, ui))
 }
@@ -310,12 +237,12 @@ async fn carry_out(
         }
     };
     if !shown {
-        show(session, intent, &plan, &have, PartArgs::default(), ui);
+        show(session, intent, &plan, &have, DryRun::default(), ui);
         if ui.is_broken() {
             return Ok(None);
         }
     }
-    let reader = listen(session, ui);
+    let reader = start_display(session, ui);
     let began = Instant::now();
     let outcome = engine::execute(&plan, &session.registry, &session.world).await;
     let verified = match outcome.result() {
@@ -325,27 +252,27 @@ async fn carry_out(
     Ok(Some((Done { plan, outcome, verified, began }, reader)))
 }
 
-fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, part: PartArgs, ui: &Ui) {
+fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
     if ui.json() {
-        if part.dry_run {
+        if preview.dry_run {
             ui.out_json(&render::json(plan, &session.place));
         }
         return;
     }
-    warn(session, ui);
+    print_warnings(session, ui);
     ui.out(&render::human(plan, &intent.desired, &session.kinds, &session.place, false, ui.styled_out()));
-    unread(have, ui);
+    print_unread(have, ui);
 }
 
 /// What may be ours and could not be looked at.
-fn unread(have: &Observed, ui: &Ui) {
+pub fn print_unread(have: &Observed, ui: &Ui) {
     for (id, why) in &have.unread {
         ui.say(&format!("{id} could not be read, and may be of this project: {why}"));
     }
 }
 
 /// Shows what happens from now on.
-pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
+pub fn start_display(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
     let out = ui.clone();
     let reader: Box<dyn live::Reader> = if ui.json() {
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
@@ -362,8 +289,8 @@ pub fn listen(session: &mut Session, ui: &Ui) -> JoinHandle<()> {
     tokio::spawn(live::drive(events, reader, session.world.cancel.clone()))
 }
 
-/// Ends [`listen`] when everything is shown.
-pub async fn hush(session: &mut Session, shown: JoinHandle<()>) {
+/// Ends [`start_display`] when everything is shown.
+pub async fn finish_display(session: &mut Session, shown: JoinHandle<()>) {
     drop(std::mem::replace(&mut session.world.events, engine::Events::nowhere()));
     // The reader ends when the last sender is gone.
     let _ = shown.await;

@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::act::{Intent, few};
+use super::commands::logs;
 use super::error::{exit_of, help_of};
 use super::exit::Exit;
-use super::logs;
 use super::session::Session;
 use super::stopped;
 use super::ui::Ui;

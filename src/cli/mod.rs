@@ -2,31 +2,21 @@
 
 mod act;
 mod args;
-mod audit_iam;
-mod check;
+mod commands;
 mod done;
+mod environment;
 mod error;
 pub mod exit;
 mod generations;
 mod hidden;
 mod hints;
-mod init;
-mod inspect;
-mod invoke;
-mod lease;
-mod logs;
-mod manual;
-mod notebook;
-mod pull;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;
-mod scale;
 mod session;
 mod signals;
 mod stopped;
 mod ui;
-mod upload;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,8 +27,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use args::Cli;
-use args::{Command, DataArgs, DataCommand, ModelArgs, ModelCommand};
+use args::Global;
+use commands::Command;
+use environment::Environment;
 use error::Failure;
 use exit::Exit;
 use hints::Hints;
@@ -47,6 +38,25 @@ use ui::{Color, Format, Ui};
 use crate::aws::OpError;
 use crate::domain::codes;
 use crate::engine::Cause;
+
+/// Operationalize a machine-learning project on AWS from one file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "opsctl",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: https://github.com/opsctl/opsctl/blob/main/docs/exit-codes.md"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
 
 /// What every command returns.
 type Ended = Result<Exit, Failure>;
@@ -57,7 +67,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
-    let mut environment = session::Environment::read();
+    let mut environment = Environment::read();
     let ui = Ui::new(
         cli.global.output,
         cli.global.color,
@@ -127,12 +137,12 @@ fn empty_variable(error: &clap::Error) -> Option<&'static str> {
     let about = error.get(ContextKind::InvalidArg)?.to_string();
     let options = [("--config", "OPSCTL_CONFIG"), ("--env", "OPSCTL_ENV")];
     let (_, name) = options.into_iter().find(|(option, _)| about.contains(option))?;
-    session::is_empty_variable(name).then_some(name)
+    environment::is_empty_variable(name).then_some(name)
 }
 
 /// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call
 /// it is dropped, reading a large file it is left behind.
-fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> Ended {
+fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> Ended {
     /// What dropping may take.
     const MOMENT: Duration = Duration::from_millis(300);
     let cancel = env.cancel.clone();
@@ -147,7 +157,7 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> 
         let ended = handle.block_on(async {
             tokio::select! {
                 biased;
-                ended = run(&cli, &ui, &env) => match ended {
+                ended = commands::run(&cli.command, &cli.global, &ui, &env) => match ended {
                     // What was cut off in the middle of a look ends like what was cut off around it.
                     Err(Failure::Op(error) | Failure::Look(error))
                         if !env.cancel.is_committed() && env.cancel.caused(&error) =>
@@ -187,37 +197,6 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: session::Environment) -> 
             cause = left => Err(stopped(cause)),
         }
     })
-}
-
-async fn run(cli: &Cli, ui: &Ui, env: &session::Environment) -> Ended {
-    let global = &cli.global;
-    match &cli.command {
-        Command::Init(args) => init::run(args, ui),
-        Command::Check => check::run(global, ui, env),
-        Command::Plan(args) => act::plan(args, global, ui, env).await,
-        Command::Deploy(args) => act::deploy(args, global, ui, env).await,
-        Command::Bucket(args) => act::bucket(args, global, ui, env).await,
-        Command::Upload(args) => upload::run(args, global, ui, env).await,
-        Command::Data(DataArgs { command: DataCommand::Pull(args) }) => {
-            pull::data(args, global, ui, env).await
-        }
-        Command::Model(ModelArgs { command: ModelCommand::Pull(args) }) => {
-            pull::model(args, global, ui, env).await
-        }
-        Command::Train(args) => act::train(args, global, ui, env).await,
-        Command::Scale(args) => scale::run(args, global, ui, env).await,
-        Command::Destroy(args) => act::destroy(args, global, ui, env).await,
-        Command::Lease(args) => lease::run(args, global, ui, env).await,
-        Command::Notebook(args) => notebook::run(args, global, ui, env).await,
-        Command::Invoke(args) => invoke::run(args, global, ui, env).await,
-        Command::Status => inspect::status(global, ui, env).await,
-        Command::Logs(args) => logs::run(args, global, ui, env).await,
-        Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,
-        Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,
-        Command::Schema => manual::schema(ui),
-        Command::Completions(args) => manual::completions(args, ui),
-        Command::Explain(args) => manual::explain(args, ui),
-    }
 }
 
 /// `-v` shows what opsctl does, `-vv` what the SDK does. Requests' bodies and headers are never logged.

@@ -1,132 +1,27 @@
 //! What most commands begin with: the config file, the place to deploy to, the desired graph.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_smithy_http_client::tls::TlsContext;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::{Global, endpoint, is_region};
+use super::environment::{Environment, find_config, home};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
 use super::hints::quoted;
 use super::sandbox::{self, Sandbox};
-use super::ui::Screen;
 use crate::aws::{self, Choice, Clients, Outcomes, Pace, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes};
 use crate::engine::lease::Who;
-use crate::engine::{Cancel, Event, Events, Registry, World};
-use crate::inputs::{self, Inputs};
+use crate::engine::{Event, Events, Registry, World};
+use crate::inputs::Inputs;
 use crate::limits;
 use crate::resources::{kinds, registry};
-
-/// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
-#[derive(Clone, Debug, Default)]
-pub struct Environment {
-    pub region: Option<String>,
-    /// A variable for an endpoint that holds none, and why: the SDK would panic, or go to AWS instead.
-    pub bad_endpoint: Option<(String, String)>,
-    /// Whether the profile's endpoint counts.
-    pub profiles_endpoint: bool,
-    /// The profile that the SDK will use.
-    pub profile: Option<String>,
-    pub no_color: bool,
-    /// The terminal cannot rewrite lines.
-    pub dumb: bool,
-    /// The lines that are being rewritten on the terminal, if any.
-    pub screen: Screen,
-    /// Who is at it, for the lease.
-    pub who: Who,
-    /// Another folder for the sandbox's state.
-    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to put there"))]
-    pub sandbox: Option<PathBuf>,
-    /// The user's folder for what can be made again: the sandbox's Python environments.
-    pub cache: Option<PathBuf>,
-    /// A PEM file of certificates to trust: a proxy's, a private cloud's.
-    pub ca_bundle: Option<PathBuf>,
-    /// What ends the command early.
-    pub cancel: Cancel,
-}
-
-impl Environment {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn read() -> Self {
-        let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let ignored =
-            get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        Self {
-            profiles_endpoint: !ignored && get("AWS_ENDPOINT_URL").is_none(),
-            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
-            bad_endpoint: std::env::vars_os().find_map(|(name, value)| {
-                let name = name.into_string().ok().filter(|name| name.starts_with("AWS_ENDPOINT_URL"))?;
-                if ignored {
-                    return None;
-                }
-                match value.to_str() {
-                    Some("") => Some((name, "is set but empty".to_owned())),
-                    Some(url) if endpoint(url).is_ok() => None,
-                    _ => Some((name, format!("is not a URL: {}", value.to_string_lossy()))),
-                }
-            }),
-            // Keys in the environment come before it.
-            profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
-            no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
-            dumb: get("TERM").is_some_and(|term| term == "dumb"),
-            screen: Screen::default(),
-            who: Who {
-                user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
-                host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
-                process: std::process::id(),
-            },
-            sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
-            cache: get("OPSCTL_CACHE")
-                .map(PathBuf::from)
-                .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
-                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
-            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
-            cancel: Cancel::default(),
-        }
-    }
-}
-
-/// Whether a variable is there and holds nothing.
-pub fn is_empty_variable(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| value.is_empty())
-}
-
-fn hostname() -> Option<String> {
-    std::fs::read_to_string("/etc/hostname")
-        .ok()
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-}
-
-/// The config file that the flags and the current folder mean.
-pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
-    if let Some(file) = flag {
-        return Ok(file.to_owned());
-    }
-    let here = std::env::current_dir().unwrap_or_default();
-    let names = ["opsctl.toml", "config/opsctl.toml"];
-    for folder in here.ancestors() {
-        if let Some(found) = names.iter().map(|name| folder.join(name)).find(|file| file.is_file()) {
-            // Shown to the user again and again: as short as it can be.
-            return Ok(found.strip_prefix(&here).map(Path::to_owned).unwrap_or(found));
-        }
-        if folder.join(".git").exists() {
-            break;
-        }
-    }
-    Err(Failure::said(
-        codes::NOT_A_CONFIG,
-        Exit::Config,
-        "there is no opsctl.toml here or in a folder above",
-        "`opsctl init` writes one; `--config FILE` names another",
-    ))
-}
 
 /// Reads and parses the config file.
 pub fn document(global: &Global) -> Result<Document, Failure> {
@@ -146,11 +41,6 @@ pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
     let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
     keys.dedup();
     keys
-}
-
-/// The folder that `.opsctl` lies in: the one with the config, or above its `config/`.
-pub fn home(config: &Path) -> PathBuf {
-    inputs::home(config.parent().unwrap_or(Path::new(".")))
 }
 
 /// The place that the flags, the environment and the config mean; with the sandbox, where it is in this

@@ -14,7 +14,7 @@ mod expect;
 const HEAD: &str = "\
 # Commands
 
-This page is written from `src/cli/args.rs`: `UPDATE_EXPECT=1 cargo test --test e2e documents` regenerates it.
+This page is written from `src/cli/commands`: `UPDATE_EXPECT=1 cargo test --test e2e documents` regenerates it.
 ";
 
 #[test]

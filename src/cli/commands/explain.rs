@@ -1,30 +1,22 @@
-//! What opsctl can say about itself: schema, completions, codes.
+//! `opsctl explain`: what a code means.
 
-use clap::CommandFactory;
+use clap::Args;
 
-use super::Ended;
-use super::args::{Cli, CompletionsArgs, ExplainArgs};
-use super::error::Failure;
-use super::exit::Exit;
-use super::ui::Ui;
 use crate::audit::{find_rule, report as audit_report};
+use crate::cli::Ended;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
 use crate::config::section::nearest;
 use crate::domain::codes;
-use crate::resources::{self, kinds};
 
-pub fn schema(ui: &Ui) -> Ended {
-    ui.out(&format!("{:#}\n", resources::schema(&kinds())));
-    Ok(Exit::Done)
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code such as C101, or nothing for all of them
+    pub code: Option<String>,
 }
 
-pub fn completions(args: &CompletionsArgs, ui: &Ui) -> Ended {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "opsctl", &mut script);
-    ui.out(&String::from_utf8_lossy(&script));
-    Ok(Exit::Done)
-}
-
-pub fn explain(args: &ExplainArgs, ui: &Ui) -> Ended {
+pub fn run(args: &ExplainArgs, ui: &Ui) -> Ended {
     let Some(code) = &args.code else {
         let lines: String = codes::ALL.iter().map(|e| format!("{}  {}\n", e.code, e.title)).collect();
         ui.out(&lines);

@@ -1,20 +1,36 @@
 //! `opsctl lease`: who is changing things now, and what to do when that run is surely dead.
 
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::Ended;
-use super::act::can_consent;
-use super::args::{Global, LeaseArgs, LeaseCommand};
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{Environment, Folders, Session};
-use super::ui::Ui;
 use crate::aws::OpErrorKind;
+use crate::cli::Ended;
+use crate::cli::act::can_consent;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{Folders, Session};
+use crate::cli::ui::Ui;
 use crate::desired::Kind;
 use crate::domain::{KindName, Owner, codes};
 use crate::engine::OpCx;
 use crate::engine::lease::{self, Found};
 use crate::resources::bucket::{self, Bucket};
+
+#[derive(Debug, Args)]
+pub struct LeaseArgs {
+    #[command(subcommand)]
+    pub command: LeaseCommand,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum LeaseCommand {
+    /// Show who holds the lease, since when, and when it expires
+    Show,
+    /// Take the lease away from a run that is certainly dead, instead of waiting for it to expire
+    Break,
+}
 
 pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     if args.command == LeaseCommand::Break {

@@ -1,35 +1,52 @@
-//! `opsctl data pull` and `opsctl model pull`: what lies in the bucket, on this machine, verified.
+//! `opsctl data pull`: a data set of the bucket, on this machine, verified.
 
 use std::path::{Component, Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use super::Ended;
-use super::args::{Global, PullArgs};
-use super::error::Failure;
-use super::exit::Exit;
-use super::generations::Job;
-use super::session::{Environment, Folders, Session};
-use super::ui::Ui;
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::domain::grouped;
-use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes};
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{Folders, Session};
+use crate::cli::ui::Ui;
+use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
-use crate::inputs::note_written;
-use crate::resources::data::sync;
-use crate::resources::data::{Manifest, Spec};
-use crate::resources::instance::Instance;
-use crate::resources::training::Training;
-use crate::resources::training::job::{model_key, model_uri};
+use crate::resources::data::{Manifest, Spec, sync};
 use crate::transfer::{Object, Ranges, download};
+
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Download what is in the bucket into a folder (default: ./NAME)
+    Pull(PullArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Which one, when the config has several
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Write to this path
+    #[arg(long, value_name = "PATH")]
+    pub to: Option<PathBuf>,
+}
 
 /// Files at the same time.
 const AT_ONCE: usize = 16;
 
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
 /// deleted.
-pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let name = session.only("data", args.name.as_deref())?.to_owned();
     let id = ResourceId::new(KindName::Data, &name);
@@ -84,52 +101,6 @@ pub async fn data(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) 
             bytes(size),
             grouped(same)
         ));
-    }
-    session.close().await;
-    Ok(Exit::Done)
-}
-
-/// Fetches the archive that a training job or instance left: that of the job which the config asks for, else
-/// that of the newest one before it.
-pub async fn model(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    // `opsctl status` shows KIND/NAME.
-    let given = args.name.as_deref().map(|given| given.rsplit_once('/').map_or(given, |(_, name)| name));
-    let named = match given {
-        Some(name) => Job::named(&session, name).await?,
-        None => None,
-    };
-    let job = match named {
-        Some(job) => job,
-        None => {
-            let name = session.only("training", given)?;
-            Job::named(&session, name).await?.expect("the config has it")
-        }
-    };
-    let root = if job.id.kind == KindName::Instance { Instance::OUTPUT } else { Training::OUTPUT };
-    let bucket = session.world.wanted(KindName::Bucket).next().unwrap_or_default();
-    let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };
-    let found = job.newest_with(&session, ui, "model", async |physical| {
-        Ok(Object::look(&cx.aws.s3, bucket, &model_key(root, physical)).await?)
-    });
-    let Some((physical, object)) = found.await? else {
-        let message =
-            format!("there is no model of {} at {}", job.id, model_uri(bucket, root, &job.physical));
-        let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
-        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
-    };
-    env.cancel.commit()?;
-    let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    download(&cx, (bucket, &model_key(root, &physical)), &object, &file, &Ranges::default()).await?;
-    note_written(session.config.document.folder(), &file);
-    if ui.json() {
-        let file = file.display().to_string();
-        ui.out_json(&serde_json::json!({
-            "format": 1, "target": job.id, "job": physical, "file": file, "bytes": object.size,
-        }));
-    } else {
-        let uri = model_uri(bucket, root, &physical);
-        ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
     }
     session.close().await;
     Ok(Exit::Done)

@@ -1,19 +1,30 @@
 //! `opsctl init`: the shipped project, as a start.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Ended;
-use super::args::InitArgs;
-use super::error::Failure;
-use super::exit::Exit;
-use super::ui::Ui;
+use clap::Args;
+
+use crate::cli::Ended;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
 use crate::config::Name;
 use crate::domain::codes;
 use crate::resources::{kinds, schema};
 
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Write into this folder
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Name of the project (default: the folder's name)
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
 macro_rules! shipped {
-    ($($path:literal)*) => { &[$(($path, include_str!(concat!("../../config/", $path)))),*] };
+    ($($path:literal)*) => { &[$(($path, include_str!(concat!("../../../config/", $path)))),*] };
 }
 
 /// Everything that `opsctl --sandbox deploy` needs, as it lies in config/.

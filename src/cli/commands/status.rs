@@ -3,20 +3,21 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::Ended;
-use super::act;
-use super::args::Global;
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{Environment, Folders, Session};
-use super::ui::Ui;
+use crate::cli::Ended;
+use crate::cli::act;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{Folders, Session};
+use crate::cli::ui::Ui;
 use crate::domain::{Phase, Status, shown};
 use crate::engine;
 use crate::plan::Look;
 
-pub async fn status(global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
-    act::warn(&session, ui);
+    act::print_warnings(&session, ui);
     let look = engine::observe(&session.desired, &session.registry, &session.world).await;
     let have = look.map_err(Failure::Look)?;
     let mut incomplete = false;

@@ -6,12 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Ended;
-use super::args::{AuditArgs, AuditCommand, Global, UsageDetail};
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{self, Environment};
-use super::ui::Ui;
+use clap::{Args, Subcommand, ValueEnum};
+
 use crate::audit::account::{Role, plain_text};
 use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
@@ -21,14 +17,101 @@ use crate::audit::report::{self, Format, Look, Options};
 use crate::audit::role_view::RoleKind;
 use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
 use crate::aws::{Clients, Outcomes};
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::{Environment, find_config, home};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::desired;
+use crate::domain::Days;
 use crate::domain::{KindName, Scope, codes, shown};
 use crate::inputs::Inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
 use crate::resources::role::{Role as RoleKindOf, Spec as RoleSpec};
 use opsctl_iam::decide::Decision;
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("used").args(["usage", "usage_from_aws"]))]
+pub struct AuditArgs {
+    /// Audit this dump (`aws iam get-account-authorization-details`), or - for stdin, instead of an account
+    #[arg(long, value_name = "FILE", global = true)]
+    pub input: Option<PathBuf>,
+    /// Save what was read, as a dump for --input
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
+    #[arg(long, value_name = "FILE")]
+    pub usage: Option<PathBuf>,
+    /// Ask IAM which services (or which actions too) the roles used: at least two calls per role, cached for
+    /// 4 hours
+    #[arg(long, value_name = "DETAIL", value_enum, num_args = 0..=1, default_missing_value = "services",
+          require_equals = true, conflicts_with_all = ["usage", "input"])]
+    pub usage_from_aws: Option<UsageDetail>,
+    /// Audit as of this time, such as 2026-11-22T00:00:00Z (default: now)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    /// Another account of yours: trust in it is not foreign
+    #[arg(long, value_name = "ID", value_parser = account_id)]
+    pub own_account: Vec<String>,
+    /// Report roles unused for longer than this
+    #[arg(long, value_name = "DURATION")]
+    pub stale_after: Option<Days>,
+    /// Do not judge roles younger than this by their use
+    #[arg(long, value_name = "DURATION")]
+    pub grace: Option<Days>,
+    /// Require the tag opsctl:reviewed on roles older than this
+    #[arg(long, value_name = "DURATION")]
+    pub old_after: Option<Days>,
+    /// Exit with code 2 when there is a new finding of at least this severity: critical, high, medium, low,
+    /// info or none
+    #[arg(long, value_name = "SEVERITY", default_value = "none")]
+    pub fail_on: String,
+    /// Write the report as human, json, sarif, junit, markdown or github
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Do not fail on findings listed in this file
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the current findings into the --baseline file
+    #[arg(long, requires = "baseline")]
+    pub update_baseline: bool,
+    /// Write a smaller policy per role, as proposals to review, into this folder (needs usage data)
+    #[arg(long, value_name = "DIR", requires = "used")]
+    pub write: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("an account has twelve digits".to_owned()),
+    }
+}
+
+/// How much to ask IAM of the use of roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UsageDetail {
+    Services,
+    Actions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Explain why a role may, or may not, do something
+    Explain {
+        /// Name or ARN of the role
+        role: String,
+        /// Such as s3:GetObject
+        action: String,
+        /// An ARN (default: any)
+        resource: Option<String>,
+    },
+}
 
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let format = format(args, ui)?;
@@ -187,7 +270,7 @@ fn fail_on(args: &AuditArgs) -> Result<Option<Severity>, Failure> {
 
 /// The config is welcome but not needed: an account can be audited from anywhere.
 fn config(global: &Global) -> Result<Option<Config>, Failure> {
-    if global.config.is_none() && session::find_config(None).is_err() {
+    if global.config.is_none() && find_config(None).is_err() {
         return Ok(None);
     }
     let document = session::document(global)?;
@@ -214,7 +297,7 @@ fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &
         (false, None) => String::new(),
     };
     let folder = match config {
-        Some(config) => Some(session::home(&config.document.file).join(".opsctl")),
+        Some(config) => Some(home(&config.document.file).join(".opsctl")),
         None => env.cache.clone(),
     };
     folder.map(|folder| folder.join(format!("iam-usage-{account}{place}.json")))

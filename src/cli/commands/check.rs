@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::Ended;
-use super::args::Global;
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{self, Environment};
-use super::ui::Ui;
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::desired;

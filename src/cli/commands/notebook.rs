@@ -1,21 +1,44 @@
 //! `opsctl notebook`: made as the config says, started, stopped, opened.
 
-use super::args::{Global, NotebookArgs, NotebookVerb};
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{Environment, Folders, Session};
-use super::ui::Ui;
-use super::{Ended, act};
+use clap::{Args, ValueEnum};
+
 use crate::aws::{OpError, OpErrorKind};
+use crate::cli::args::{DryRun, Global};
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{Folders, Session};
+use crate::cli::ui::Ui;
+use crate::cli::{Ended, act};
 use crate::desired::Kind;
 use crate::domain::{KindName, codes};
 use crate::engine::OpCx;
 use crate::resources::notebook::{Notebook, aws};
 
+#[derive(Debug, Args)]
+pub struct NotebookArgs {
+    /// Without a verb: create or update the notebook from the config
+    #[arg(value_enum)]
+    pub verb: Option<NotebookVerb>,
+    /// Which one, when the config has several
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub preview: DryRun,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NotebookVerb {
+    Start,
+    Stop,
+    /// Print a link that opens it, valid for five minutes
+    Url,
+}
+
 pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let Some(verb) = args.verb else {
         let names: Vec<String> = args.name.iter().cloned().collect();
-        return act::part(&[KindName::Notebook], &names, args.part, global, ui, env).await;
+        return act::deploy_subset(&[KindName::Notebook], &names, args.preview, global, ui, env).await;
     };
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let ended = act_on(&session, args, verb, ui).await;

@@ -5,18 +5,37 @@ use std::path::{Path, PathBuf};
 
 use aws_sdk_lambda::primitives::Blob as LambdaBlob;
 use aws_sdk_sagemakerruntime::primitives::Blob as RuntimeBlob;
+use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Ended;
-use super::args::{Global, InvokeArgs};
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{Environment, Session};
-use super::ui::Ui;
 use crate::aws::Outcomes;
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::ui::Ui;
 use crate::domain::codes;
 use crate::resources::function::Function;
+
+#[derive(Debug, Args)]
+pub struct InvokeArgs {
+    /// The function (default: the only one)
+    #[arg(value_name = "FUNCTION")]
+    pub function: Option<String>,
+    /// Call this endpoint directly
+    #[arg(long, value_name = "NAME", conflicts_with = "function")]
+    pub endpoint: Option<String>,
+    /// The payload, as JSON text
+    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    pub payload: Option<String>,
+    /// Read the payload from a file, or - for stdin (default: sample.json beside opsctl.toml,
+    /// NAME/sample.json beside NAME.toml)
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
 
 /// What came back.
 struct Answer {

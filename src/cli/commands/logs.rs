@@ -3,21 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::Mutex;
 
-use super::Ended;
-use super::args::{Global, LogsArgs};
-use super::error::Failure;
-use super::exit::Exit;
-use super::generations::{Job, unknown};
-use super::session::{Environment, Session};
-use super::ui::Ui;
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::generations::{Job, unknown};
+use crate::cli::session::Session;
+use crate::cli::ui::Ui;
 use crate::domain::{KindName, ResourceId, codes};
 use crate::engine::{OpCx, Probe};
 use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::training::logs::{GROUP, new_lines};
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Resource whose log to show, as KIND/NAME: training/breeds, endpoint/breeds, function/classify,
+    /// notebook/lab
+    #[arg(value_name = "KIND/NAME")]
+    pub target: ResourceId,
+    /// Keep printing new lines
+    #[arg(short, long)]
+    pub follow: bool,
+}
 
 /// How often new lines are looked for.
 const EVERY: Duration = Duration::from_secs(2);

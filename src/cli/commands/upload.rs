@@ -3,18 +3,20 @@
 //! Where `deploy` looks at every resource, this looks at the manifests alone. It falls back on the deploy of
 //! the part of the graph when there is no bucket of ours yet. What is up to date takes no lease.
 
+use clap::Args;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Ended;
-use super::act::{self, can_consent};
-use super::args::{Global, UploadArgs};
-use super::error::{Failure, exit_of, help_of};
-use super::exit::Exit;
-use super::session::{Environment, Folders, Session};
-use super::ui::Ui;
 use crate::aws::{OpError, OpResult};
+use crate::cli::Ended;
+use crate::cli::act::{self, can_consent};
+use crate::cli::args::{DryRun, Global};
+use crate::cli::environment::Environment;
+use crate::cli::error::{Failure, exit_of, help_of};
+use crate::cli::exit::Exit;
+use crate::cli::session::{Folders, Session};
+use crate::cli::ui::Ui;
 use crate::desired::{Desired, Node};
 use crate::domain::grouped;
 use crate::domain::{Diagnostics, KindName, Owner, ResourceId, Verb, bytes, codes};
@@ -24,6 +26,18 @@ use crate::inputs::Tree;
 use crate::resources::bucket;
 use crate::resources::data::sync::{self, RemoteState};
 use crate::resources::data::{Difference, SendReason, Spec};
+
+#[derive(Debug, Args)]
+pub struct UploadArgs {
+    /// Only these data sets (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Compare with the objects in the bucket instead of the manifest, and repair both
+    #[arg(long)]
+    pub verify: bool,
+    #[command(flatten)]
+    pub preview: DryRun,
+}
 
 /// One data set, what is in the bucket of it, and whether the manifest must be written whatever differs.
 struct Set {
@@ -54,13 +68,13 @@ impl Set {
 }
 
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    can_consent(args.part.dry_run, global, ui)?;
+    can_consent(args.preview.dry_run, global, ui)?;
     let mut session = Session::open_with(global, env, |_| Ok(()), Folders::Listed).await?;
     let ended = upload(&mut session, args, global, ui).await;
     session.close().await;
     match ended? {
         Some(exit) => Ok(exit),
-        None => act::part(&[KindName::Data], &args.names, args.part, global, ui, env).await,
+        None => act::deploy_subset(&[KindName::Data], &args.names, args.preview, global, ui, env).await,
     }
 }
 
@@ -71,20 +85,20 @@ async fn upload(
     global: &Global,
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
-    let desired = act::choose(session, &[KindName::Data], &args.names)?;
+    let desired = act::select(session, &[KindName::Data], &args.names)?;
     let Some(sets) = look(session, &desired, args.verify).await? else { return Ok(None) };
     read_files(session, &sets, ui)?;
     if !ui.json() {
-        act::warn(session, ui);
+        act::print_warnings(session, ui);
     }
     let (todo, done): (Vec<Set>, Vec<Set>) = sets.into_iter().partition(|set| set.has_work(session));
-    match (ui.json(), args.part.dry_run) {
+    match (ui.json(), args.preview.dry_run) {
         (false, _) => show(session, &todo, &done, ui),
         (true, true) => ui.out_json(&plan_json(session, &todo, &done)),
         (true, false) => {}
     }
     // A program that reads events wants to read that there were none.
-    if args.part.dry_run || (todo.is_empty() && !ui.json()) {
+    if args.preview.dry_run || (todo.is_empty() && !ui.json()) {
         session.world.inputs.remember(&session.world.cache);
         return Ok(Some(Exit::Done));
     }
@@ -252,7 +266,7 @@ fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
 
 /// One data set after the other: each uses all of the wire.
 async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &Ui) -> Exit {
-    let shown = act::listen(session, ui);
+    let shown = act::start_display(session, ui);
     let events = session.world.events.clone();
     let began = Instant::now();
     let since = |start: Instant| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -310,7 +324,7 @@ async fn send(session: &mut Session, sets: Vec<Set>, lease: Option<Lease>, ui: &
     let calls = session.world.aws.calls.total();
     events.send(Event::RunFinished { result, calls, elapsed_ms: since(began) });
     drop(events);
-    act::hush(session, shown).await;
+    act::finish_display(session, shown).await;
     // An interruption was told, and is no failure.
     let stopped = |error: &OpError| session.world.cancel.caused(error);
     if let Some((target, error)) = failed.filter(|(_, error)| !ui.json() && !stopped(error)) {

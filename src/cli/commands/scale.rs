@@ -1,14 +1,16 @@
 //! `opsctl scale`: autoscaling and provisioned concurrency of what is already deployed, and nothing else.
 
+use clap::Args;
 use serde_json::Value;
 
-use super::Ended;
-use super::act::{DEPLOY, Intent, act, can_consent};
-use super::args::{Global, ScaleArgs};
-use super::error::Failure;
-use super::exit::Exit;
-use super::session::{Environment, Session};
-use super::ui::Ui;
+use crate::cli::Ended;
+use crate::cli::act::{DEPLOY, Intent, can_consent, run_plan};
+use crate::cli::args::{DryRun, Global};
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::ui::Ui;
 use crate::config::Document;
 use crate::desired::Node;
 use crate::domain::{KeyPath, KindName, codes};
@@ -16,8 +18,29 @@ use crate::engine::OpCx;
 use crate::resources::autoscaling::{Seen, Spec};
 use crate::resources::concurrency::Spec as Provisioned;
 
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// Only these endpoints and functions (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Scale to keep this many invocations per instance per minute
+    #[arg(long, value_name = "N")]
+    pub target: Option<f64>,
+    /// Keep at least this many instances
+    #[arg(long, value_name = "N")]
+    pub min: Option<i64>,
+    /// Keep at most this many instances
+    #[arg(long, value_name = "N")]
+    pub max: Option<i64>,
+    /// Keep this many environments of the function initialized
+    #[arg(long, value_name = "N")]
+    pub provisioned_concurrency: Option<i64>,
+    #[command(flatten)]
+    pub preview: DryRun,
+}
+
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    can_consent(args.part.dry_run, global, ui)?;
+    can_consent(args.preview.dry_run, global, ui)?;
     let session = Session::open(global, env, |document| add_tables(args, &global.env, document)).await?;
     let intent = match intended(args, &session, ui).await {
         Ok(intent) => intent,
@@ -26,7 +49,7 @@ pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) 
             return Err(failure);
         }
     };
-    act(session, intent, args.part, None, global, ui).await
+    run_plan(session, intent, args.preview, None, global, ui).await
 }
 
 /// The scaling parts that are meant, with the given numbers.

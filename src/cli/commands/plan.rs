@@ -1,0 +1,75 @@
+//! `opsctl plan`: what `deploy` would do, and why.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::Ended;
+use crate::cli::act::{Intent, flow, print_unread, print_warnings, refused};
+use crate::cli::args::{ChangeArgs, Global};
+use crate::cli::environment::Environment;
+use crate::cli::exit::Exit;
+use crate::cli::saved;
+use crate::cli::session::Session;
+use crate::cli::ui::Ui;
+use crate::inputs::note_written;
+use crate::plan::{Mode, Observed, Plan};
+use crate::report::plan as render;
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Show all reasons for every step
+    #[arg(long)]
+    pub why: bool,
+    /// Save the plan for `deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with code 2 when there are changes
+    #[arg(long, visible_alias = "detailed-exit-code")]
+    pub detailed_exitcode: bool,
+    #[command(flatten)]
+    pub changes: ChangeArgs,
+}
+
+pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let session = Session::open(global, env, |_| Ok(())).await?;
+    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
+    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
+    let planned = flow(&session, &intent).plan().await;
+    let ended = match planned {
+        Ok((plan, have)) => print(&session, &intent, &plan, &have, args, ui),
+        Err(refusal) => Err(refused(&session, refusal)),
+    };
+    session.close().await;
+    ended
+}
+
+fn print(
+    session: &Session,
+    intent: &Intent,
+    plan: &Plan,
+    have: &Observed,
+    args: &PlanArgs,
+    ui: &Ui,
+) -> Ended {
+    if ui.json() {
+        ui.out_json(&render::json(plan, &session.place));
+    } else {
+        print_warnings(session, ui);
+        ui.out(&render::human(
+            plan,
+            &intent.desired,
+            &session.kinds,
+            &session.place,
+            args.why,
+            ui.styled_out(),
+        ));
+        print_unread(have, ui);
+    }
+    if let Some(file) = &args.out {
+        saved::save(plan, &session.place, file)?;
+        note_written(session.config.document.folder(), file);
+        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+}

@@ -1,0 +1,148 @@
+//! The command, where the sandbox is in the program.
+
+use std::path::Path;
+
+use opsctl_sandbox::faults::Rule;
+use opsctl_sandbox::{Holder, Place, Sandbox, SandboxError, SandboxOptions, SetAside, StatePace};
+use serde_json::json;
+
+use super::{SandboxArgs, SandboxCommand};
+use crate::cli::Ended;
+use crate::cli::args::Global;
+use crate::cli::environment::{Environment, find_config};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::sandbox::{hide, options, progress, refused, root, tell_what_is_lost};
+use crate::cli::ui::Ui;
+use crate::domain::codes;
+
+pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    let config = find_config(global.config.as_deref()).ok();
+    let root = root(config.as_deref(), env);
+    match &args.command {
+        SandboxCommand::Serve { port, speed, fault, fault_seed } => {
+            let options = SandboxOptions {
+                port: *port,
+                speed: *speed,
+                faults: rules(fault, *fault_seed)?,
+                progress: progress(env),
+                ..options(&root, env)
+            };
+            hide(&root);
+            serve(options, ui, env).await
+        }
+        SandboxCommand::Status => status(&root, ui),
+        SandboxCommand::Reset => reset(&root, global, ui, env).await,
+    }
+}
+
+/// The faults of the command line. The seed is that of all of them.
+fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
+    let parse = |word: &String| match word.parse::<Rule>() {
+        Ok(rule) => Ok(Rule { seed, ..rule }),
+        Err(error) => {
+            let message = format!("`{word}` is not a fault: {error}");
+            Err(Failure::said(
+                codes::USAGE,
+                Exit::Usage,
+                message,
+                "https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md has the syntax",
+            ))
+        }
+    };
+    words.iter().map(parse).collect()
+}
+
+async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended {
+    let root = options.root.clone();
+    options.pace = StatePace::Realistic;
+    options.announce = true;
+    // It ends by itself, and says so to its clients.
+    env.cancel.commit()?;
+    let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
+    tell_what_is_lost(&sandbox, env);
+    let url = sandbox.endpoint_url().to_owned();
+    if ui.json() {
+        ui.out_json(&json!({ "format": 1, "endpoint_url": url, "state": root }));
+    } else {
+        ui.out(&format!(
+            "export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox\n\
+             export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
+        ));
+        ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
+    }
+    env.cancel.drain.cancelled().await;
+    sandbox.stop().await;
+    Ok(Exit::Done)
+}
+
+/// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process
+/// left behind.
+fn taken(root: &Path) -> Result<Result<Option<Place>, Holder>, Failure> {
+    match Place::find(root) {
+        Ok(place) => Ok(Ok(place)),
+        Err(SandboxError::Held { holder, .. }) => Ok(Err(holder)),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn status(root: &Path, ui: &Ui) -> Ended {
+    let (place, holder) = match taken(root)? {
+        Ok(place) => (place, None),
+        Err(holder) => (None, Some(holder)),
+    };
+    let empty = place.is_none() && holder.is_none();
+    drop(place);
+    let (pid, endpoint) = holder.clone().map(|h| (h.pid, h.endpoint)).unwrap_or_default();
+    let set_aside = SetAside::all(root);
+    if ui.json() {
+        ui.out_json(&json!({
+            "format": 1, "state": root, "in_use": holder.is_some(), "pid": pid, "endpoint_url": endpoint,
+            "set_aside": set_aside,
+        }));
+        return Ok(Exit::Done);
+    }
+    ui.out(&format!("state: {}{}\n", root.display(), if empty { " (empty)" } else { "" }));
+    let process = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
+    ui.out(&match (holder, endpoint) {
+        (None, _) => "not in use\n".to_owned(),
+        (Some(_), None) => format!("in use{process}\n"),
+        (Some(_), Some(url)) => format!("served{process} on {url}\n"),
+    });
+    for file in set_aside {
+        ui.out(&format!("set aside because it could not be read: {}\n", file.display()));
+    }
+    Ok(Exit::Done)
+}
+
+async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+    if !global.yes && (!ui.interactive || ui.json()) {
+        let (message, help) =
+            ("there is no terminal to ask for confirmation", "add --yes to delete the sandbox's state");
+        return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help));
+    }
+    let place = taken(root)?.map_err(|holder| {
+        let process = holder.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        let message = format!("another process{process} uses the sandbox in {}", root.display());
+        Failure::said(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
+    })?;
+    let Some(place) = place else {
+        ui.say("The sandbox is empty.");
+        return Ok(Exit::Done);
+    };
+    let contents = place.contents();
+    let (documents, megabytes) = (contents.documents, contents.bytes as f64 / 1e6);
+    ui.say(&format!("{} holds {documents} documents, {megabytes:.1} MB.", root.display()));
+    if !global.yes && !ui.confirm("Delete all this?", &env.cancel).await {
+        ui.say("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    env.cancel.commit()?;
+    let left = place.reset().map_err(|error| refused(&error))?;
+    ui.say("The sandbox is empty.");
+    if !left.is_empty() {
+        let (root, left) = (root.display(), left.join(", "));
+        ui.say(&format!("Left in {root}, because the sandbox did not make it: {left}"));
+    }
+    Ok(Exit::Done)
+}

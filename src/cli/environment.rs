@@ -1,0 +1,122 @@
+//! Where opsctl runs: its environment variables, the config file that is meant, and what lies beside it.
+
+use std::path::{Path, PathBuf};
+
+use super::args::endpoint;
+use super::error::Failure;
+use super::exit::Exit;
+use super::ui::Screen;
+use crate::domain::codes;
+use crate::engine::Cancel;
+use crate::engine::lease::Who;
+use crate::inputs;
+
+/// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub region: Option<String>,
+    /// A variable for an endpoint that holds none, and why: the SDK would panic, or go to AWS instead.
+    pub bad_endpoint: Option<(String, String)>,
+    /// Whether the profile's endpoint counts.
+    pub profiles_endpoint: bool,
+    /// The profile that the SDK will use.
+    pub profile: Option<String>,
+    pub no_color: bool,
+    /// The terminal cannot rewrite lines.
+    pub dumb: bool,
+    /// The lines that are being rewritten on the terminal, if any.
+    pub screen: Screen,
+    /// Who is at it, for the lease.
+    pub who: Who,
+    /// Another folder for the sandbox's state.
+    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to put there"))]
+    pub sandbox: Option<PathBuf>,
+    /// The user's folder for what can be made again: the sandbox's Python environments.
+    pub cache: Option<PathBuf>,
+    /// A PEM file of certificates to trust: a proxy's, a private cloud's.
+    pub ca_bundle: Option<PathBuf>,
+    /// What ends the command early.
+    pub cancel: Cancel,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn read() -> Self {
+        let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let ignored =
+            get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        Self {
+            profiles_endpoint: !ignored && get("AWS_ENDPOINT_URL").is_none(),
+            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
+            bad_endpoint: std::env::vars_os().find_map(|(name, value)| {
+                let name = name.into_string().ok().filter(|name| name.starts_with("AWS_ENDPOINT_URL"))?;
+                if ignored {
+                    return None;
+                }
+                match value.to_str() {
+                    Some("") => Some((name, "is set but empty".to_owned())),
+                    Some(url) if endpoint(url).is_ok() => None,
+                    _ => Some((name, format!("is not a URL: {}", value.to_string_lossy()))),
+                }
+            }),
+            // Keys in the environment come before it.
+            profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
+            no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
+            dumb: get("TERM").is_some_and(|term| term == "dumb"),
+            screen: Screen::default(),
+            who: Who {
+                user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
+                host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
+                process: std::process::id(),
+            },
+            sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
+            cache: get("OPSCTL_CACHE")
+                .map(PathBuf::from)
+                .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
+                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
+            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+/// Whether a variable is there and holds nothing.
+pub fn is_empty_variable(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
+fn hostname() -> Option<String> {
+    std::fs::read_to_string("/etc/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+}
+
+/// The config file that the flags and the current folder mean.
+pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = flag {
+        return Ok(file.to_owned());
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let names = ["opsctl.toml", "config/opsctl.toml"];
+    for folder in here.ancestors() {
+        if let Some(found) = names.iter().map(|name| folder.join(name)).find(|file| file.is_file()) {
+            // Shown to the user again and again: as short as it can be.
+            return Ok(found.strip_prefix(&here).map(Path::to_owned).unwrap_or(found));
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    Err(Failure::said(
+        codes::NOT_A_CONFIG,
+        Exit::Config,
+        "there is no opsctl.toml here or in a folder above",
+        "`opsctl init` writes one; `--config FILE` names another",
+    ))
+}
+
+/// The folder that `.opsctl` lies in: the one with the config, or above its `config/`.
+pub fn home(config: &Path) -> PathBuf {
+    inputs::home(config.parent().unwrap_or(Path::new(".")))
+}
