@@ -2,7 +2,7 @@
 
 use opsctl::domain::codes;
 
-use crate::expect;
+use expect_test::expect_file;
 
 #[path = "../../src/cli/exit.rs"]
 mod exit;
@@ -28,7 +28,7 @@ fn the_page_of_codes_is_fresh() {
         }
     }
     assert_eq!(page.matches("\n### ").count(), codes::ALL.len(), "a code is in no part");
-    expect::file("docs/codes.md", &page);
+    expect_file!["../../docs/codes.md"].assert_eq(&page);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_page_of_exit_codes_is_fresh() {
     for (exit, meaning) in exit::MEANINGS {
         page.push_str(&format!("| {} | {meaning} |\n", *exit as u8));
     }
-    expect::file("docs/exit-codes.md", &page);
+    expect_file!["../../docs/exit-codes.md"].assert_eq(&page);
 }
 
 #[test]

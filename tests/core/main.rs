@@ -8,7 +8,6 @@ mod audit;
 mod citations;
 mod config;
 mod docs;
-mod expect;
 mod inputs;
 mod limits;
 mod managed;

@@ -5,11 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Command, CommandFactory, Parser};
+use expect_test::expect_file;
 use opsctl::cli::Cli;
-
-/// As in tests/core: UPDATE_EXPECT=1 rewrites a stale page.
-#[path = "../core/expect.rs"]
-mod expect;
 
 const HEAD: &str = "\
 # Commands
@@ -34,7 +31,7 @@ fn the_command_reference_is_fresh() {
         let name = command.get_bin_name().expect("the tree is built").to_owned();
         document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
     }
-    expect::file(root().join("docs/commands.md"), &document);
+    expect_file!["../../docs/commands.md"].assert_eq(&document);
 }
 
 /// Every `opsctl …` in a `sh` block of README.md and docs/ is a command line that opsctl can read.

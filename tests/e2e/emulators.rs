@@ -2,6 +2,7 @@
 //! says it has made counts for nothing here: boto3 reads every resource back, and the config file says how it
 //! must be.
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -58,26 +59,26 @@ fn plan_shows_everything(world: &World) {
         .map(|step| format!("{} {}", text(&step["op"]), text(&step["target"])))
         .collect();
     steps.sort();
-    insta::assert_snapshot!(steps.join("\n"), @r"
-    create autoscaling/breeds
-    create bucket/main
-    create concurrency/classify
-    create data/dogs
-    create endpoint-config/breeds
-    create endpoint/breeds
-    create function/classify
-    create instance/breeds-on-ec2
-    create log-group/endpoint-breeds
-    create log-group/function-classify
-    create model/breeds
-    create notebook/lab
-    create role/endpoint-breeds
-    create role/function-classify
-    create role/instance-breeds-on-ec2
-    create role/notebook-lab
-    create role/training-breeds
-    create training/breeds
-    ");
+    expect![[r#"
+        create autoscaling/breeds
+        create bucket/main
+        create concurrency/classify
+        create data/dogs
+        create endpoint-config/breeds
+        create endpoint/breeds
+        create function/classify
+        create instance/breeds-on-ec2
+        create log-group/endpoint-breeds
+        create log-group/function-classify
+        create model/breeds
+        create notebook/lab
+        create role/endpoint-breeds
+        create role/function-classify
+        create role/instance-breeds-on-ec2
+        create role/notebook-lab
+        create role/training-breeds
+        create training/breeds"#]]
+    .assert_eq(&steps.join("\n"));
 }
 
 fn bucket_is_locked_down(found: &Value) {
@@ -334,23 +335,23 @@ fn everything_is_tagged(found: &Value) {
     }
     marked.sort();
     // Data lies in our bucket; scaling and provisioned concurrency are parts of what is tagged.
-    insta::assert_snapshot!(marked.join("\n"), @r"
-    bucket/main
-    endpoint-config/breeds
-    endpoint/breeds
-    function/classify
-    instance/breeds-on-ec2
-    log-group/endpoint-breeds
-    log-group/function-classify
-    model/breeds
-    notebook/lab
-    role/endpoint-breeds
-    role/function-classify
-    role/instance-breeds-on-ec2
-    role/notebook-lab
-    role/training-breeds
-    training/breeds
-    ");
+    expect![[r#"
+        bucket/main
+        endpoint-config/breeds
+        endpoint/breeds
+        function/classify
+        instance/breeds-on-ec2
+        log-group/endpoint-breeds
+        log-group/function-classify
+        model/breeds
+        notebook/lab
+        role/endpoint-breeds
+        role/function-classify
+        role/instance-breeds-on-ec2
+        role/notebook-lab
+        role/training-breeds
+        training/breeds"#]]
+    .assert_eq(&marked.join("\n"));
 }
 
 fn nothing_is_left_to_do(world: &World) {

@@ -85,11 +85,7 @@ mod tests {
             let names: String = names.iter().map(|name| format!("- {name}\n")).collect();
             page.push_str(&format!("\n## {service}\n\n{names}"));
         }
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/inside/sandbox-operations.md");
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(&path, &page).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), page, "UPDATE_EXPECT=1 writes the page");
+        expect_test::expect_file!["../../../docs/inside/sandbox-operations.md"].assert_eq(&page);
     }
 
     /// The tables are for what AWS refuses beyond its models.

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use opsctl::domain::codes;
 
-use crate::{expect, project};
+use expect_test::{ExpectFile, expect_file};
+
+use crate::project;
 
 /// Codes of the config that need more than a file: the command line, the account, a lookup of the file
 /// itself, or links and permissions that git does not keep (`links.rs`).
@@ -33,12 +35,17 @@ fn said_about(sample: &Path) -> (bool, String) {
     (project.is_some_and(|p| !p.problems.has_errors()), said)
 }
 
+/// What opsctl says about a sample.
+fn expected(sample: &Path) -> ExpectFile {
+    expect_file![std::path::absolute(sample.with_extension("err")).unwrap()]
+}
+
 #[test]
 fn invalid_samples_are_refused_with_their_text() {
     for sample in samples("invalid") {
         let (valid, said) = said_about(&sample);
         assert!(!valid, "{} is accepted", sample.display());
-        expect::file(sample.with_extension("err"), &said);
+        expected(&sample).assert_eq(&said);
     }
 }
 
@@ -47,7 +54,7 @@ fn valid_samples_are_accepted_with_their_warnings() {
     for sample in samples("valid") {
         let (valid, said) = said_about(&sample);
         assert!(valid, "{said}");
-        expect::file(sample.with_extension("err"), &said);
+        expected(&sample).assert_eq(&said);
     }
 }
 

@@ -6,13 +6,15 @@ use opsctl::resources::{kinds, schema};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::{expect, project};
+use expect_test::expect_file;
+
+use crate::project;
 
 const SHIPPED: &str = "config/opsctl.toml";
 
 #[test]
 fn the_schema_on_disk_is_fresh() {
-    expect::file("config/opsctl.schema.json", &format!("{:#}\n", schema(&kinds())));
+    expect_file!["../../../config/opsctl.schema.json"].assert_eq(&format!("{:#}\n", schema(&kinds())));
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn the_case_to_the_letter_is_accepted_and_warned_of() {
     let file = Path::new("config/dog-breeds.toml");
     let (project, said) = project::said_about(file, std::fs::read_to_string(file).unwrap(), "dev");
     assert!(!project.unwrap().problems.has_errors(), "{said}");
-    expect::file("tests/core/config/dog-breeds.err", &said);
+    expect_file!["dog-breeds.err"].assert_eq(&said);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::world::{Account, DEPLOY, Files, PRUNE, shown};
-use crate::expect;
+use expect_test::expect_file;
 
 /// Deploys the project, changes it, deploys again, and compares that plan with `plans/NAME.txt`.
 #[track_caller]
@@ -13,14 +13,14 @@ fn change(name: &str, edit: impl FnOnce(&mut Files)) {
     edit(&mut files);
     let want = files.desired();
     let plan = account.deploy(&want, DEPLOY);
-    expect::file(format!("tests/core/plan/plans/{name}.txt"), &shown(&plan, &want));
+    expect_file![format!("plans/{name}.txt")].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
 fn everything_from_nothing() {
     let want = Files::new().desired();
     let plan = Account::default().deploy(&want, DEPLOY);
-    expect::file("tests/core/plan/plans/everything.txt", &shown(&plan, &want));
+    expect_file!["plans/everything.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_function_that_left_the_config_stays() {
     let want = files.desired();
     let plan = account.deploy(&want, DEPLOY);
     assert!(plan.is_empty());
-    expect::file("tests/core/plan/plans/left_over.txt", &shown(&plan, &want));
+    expect_file!["plans/left_over.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_function_that_left_the_config_is_pruned() {
     files.edit(FUNCTION, "");
     let want = files.desired();
     let plan = account.deploy(&want, PRUNE);
-    expect::file("tests/core/plan/plans/pruned.txt", &shown(&plan, &want));
+    expect_file!["plans/pruned.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn superseded_generations_are_pruned_after_their_successors() {
     files.write("serving/inference.py", "def model_fn(folder): return folder\n");
     let want = files.desired();
     let plan = account.deploy(&want, PRUNE);
-    expect::file("tests/core/plan/plans/superseded.txt", &shown(&plan, &want));
+    expect_file!["plans/superseded.txt"].assert_eq(&shown(&plan, &want));
 }
 
 /// Scaling that left the config would forbid the new instance type (docs/decisions/0024), so it goes first,
@@ -142,9 +142,9 @@ fn scaling_that_left_the_config_with_a_new_instance_type() {
     files.edit("\"ml.m5.large\"", "\"ml.c5.xlarge\"");
     let want = files.desired();
     let plan = before.clone().deploy(&want, DEPLOY);
-    expect::file("tests/core/plan/plans/unscaled.txt", &shown(&plan, &want));
+    expect_file!["plans/unscaled.txt"].assert_eq(&shown(&plan, &want));
     let plan = before.clone().deploy(&want, PRUNE);
-    expect::file("tests/core/plan/plans/unscaled_and_pruned.txt", &shown(&plan, &want));
+    expect_file!["plans/unscaled_and_pruned.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -156,5 +156,5 @@ fn scaling_that_left_the_config_of_a_failed_endpoint() {
     account.seen(&want, "endpoint/numbers")["status"] =
         json!({ "word": "Failed", "phase": "failed", "reason": null });
     let plan = account.deploy(&want, DEPLOY);
-    expect::file("tests/core/plan/plans/failed_and_unscaled.txt", &shown(&plan, &want));
+    expect_file!["plans/failed_and_unscaled.txt"].assert_eq(&shown(&plan, &want));
 }

@@ -5,7 +5,7 @@ use opsctl::plan::{Op, Verb};
 use serde_json::json;
 
 use super::world::{ADOPT, Account, DEPLOY, DESTROY, DESTROY_ADOPTED, Files, PRUNE, shown};
-use crate::expect;
+use expect_test::expect_file;
 
 /// The steps as words.
 #[track_caller]
@@ -44,7 +44,7 @@ fn what_failed_is_made_again_with_its_parts() {
     account.seen(&want, "endpoint/numbers")["status"] =
         json!({ "word": "Failed", "phase": "failed", "reason": reason });
     let plan = account.deploy(&want, DEPLOY);
-    expect::file("tests/core/plan/plans/failed_endpoint.txt", &shown(&plan, &want));
+    expect_file!["plans/failed_endpoint.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -326,10 +326,10 @@ fn destroy_releases_what_was_adopted() {
         plan.steps.iter().filter(|s| s.op == Op::Release).map(|s| s.target.to_string()).collect();
     assert_eq!(released, ["role/training-numbers", "bucket/main"]);
     assert_eq!(plan.steps.len(), want.nodes.len());
-    expect::file("tests/core/plan/plans/release.txt", &shown(&plan, &want));
+    expect_file!["plans/release.txt"].assert_eq(&shown(&plan, &want));
     let plan = account.deploy(&want, DESTROY_ADOPTED);
     assert!(account.is_empty());
-    expect::file("tests/core/plan/plans/destroy_adopted.txt", &shown(&plan, &want));
+    expect_file!["plans/destroy_adopted.txt"].assert_eq(&shown(&plan, &want));
 }
 
 /// Our own bucket stays for the objects that others have put into it.
@@ -380,7 +380,7 @@ fn destroy_goes_backwards() {
     let mut account = Account::with(&want);
     let plan = account.deploy(&want, DESTROY);
     assert!(account.is_empty());
-    expect::file("tests/core/plan/plans/destroy.txt", &shown(&plan, &want));
+    expect_file!["plans/destroy.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn destroy_takes_the_leftovers_too_each_before_what_it_uses() {
     let want = files.desired();
     let plan = account.deploy(&want, DESTROY);
     assert!(account.is_empty());
-    expect::file("tests/core/plan/plans/destroy_with_leftovers.txt", &shown(&plan, &want));
+    expect_file!["plans/destroy_with_leftovers.txt"].assert_eq(&shown(&plan, &want));
 }
 
 #[test]
