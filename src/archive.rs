@@ -2,9 +2,10 @@
 //! whose zip does not change gets no new version (docs/aws/lambda.md#versions-and-aliases), an unchanged
 //! source is not uploaded twice.
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -51,7 +52,7 @@ pub fn append<W: Write>(
     tar: &mut tar::Builder<W>,
     path: &str,
     size: u64,
-    content: impl io::Read,
+    content: impl Read,
 ) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
@@ -60,4 +61,28 @@ pub fn append<W: Write>(
     header.set_uid(0);
     header.set_gid(0);
     tar.append_data(&mut header, path, content)
+}
+
+/// A model's archive with serving code in it: copies the trained files, leaves out any `code/` that the
+/// training wrote, and adds this.
+pub fn with_code<'a>(
+    trained: impl Read,
+    code: impl IntoIterator<Item = File<'a>>,
+    out: impl Write,
+) -> io::Result<()> {
+    let mut output = tar_gz_writer(out);
+    let mut input = tar::Archive::new(GzDecoder::new(trained));
+    for entry in input.entries()? {
+        let entry = entry?;
+        let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
+        // Links break deployment (docs/aws/sagemaker-training.md#container-layout), folders are made by their
+        // files.
+        if entry.header().entry_type().is_file() && !path.starts_with("code/") {
+            append(&mut output, &path, entry.size(), entry)?;
+        }
+    }
+    for (path, content) in code {
+        append(&mut output, &format!("code/{path}"), content.len() as u64, content)?;
+    }
+    output.into_inner()?.finish()?.flush()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId};
+use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId, grounds};
 use crate::desired::{AnyKind, Desired};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
@@ -67,7 +67,8 @@ pub fn check(
     let foreign =
         |step: &Step| touches_foreign(step, have, leftovers.get(&step.target).copied(), kinds, mode);
     wrong.extend(plan.steps.iter().filter_map(foreign));
-    wrong
+    // A plan that breaks a rule has grounds that nobody needs to read.
+    if wrong.is_empty() { grounds::check(plan, want, have, kinds, mode, &before) } else { wrong }
 }
 
 /// A whole that is deleted, or changed as it may not be under its parts (`Needs::Detach`), while one is still
@@ -129,7 +130,7 @@ impl<'p> Steps<'p> {
 
 /// For each step, all steps that have ended before it starts: a row of bits, since in a large plan each may
 /// wait for all.
-struct Before(Vec<Vec<u64>>);
+pub(super) struct Before(Vec<Vec<u64>>);
 
 impl Before {
     fn of(plan: &Plan) -> Self {
@@ -146,7 +147,7 @@ impl Before {
     }
 
     /// Whether `earlier` has ended when `later` starts.
-    fn holds(&self, earlier: StepId, later: StepId) -> bool {
+    pub(super) fn holds(&self, earlier: StepId, later: StepId) -> bool {
         self.0[later].get(earlier / 64).is_some_and(|bits| bits >> (earlier % 64) & 1 == 1)
     }
 }

@@ -2,6 +2,7 @@
 
 mod build;
 pub mod check;
+mod grounds;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};

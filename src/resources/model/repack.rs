@@ -1,12 +1,11 @@
 //! A training job's archive with the serving code in it.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use flate2::read::GzDecoder;
 use tokio::io::AsyncWriteExt;
 
 use super::spec::{Model, Spec};
@@ -63,21 +62,12 @@ pub async fn download(cx: &OpCx<'_>, uri: &str, to: &Path) -> OpResult<()> {
     file.flush().await.map_err(|e| io(&e))
 }
 
-/// Copies the trained files, leaves out any `code/` the training wrote, and adds ours.
+/// The trained archive with the folder of code in it.
 fn pack(trained: &Path, code: &Tree, packed: &Path) -> io::Result<()> {
-    let mut output = archive::tar_gz_writer(BufWriter::new(File::create(packed)?));
-    let mut input = tar::Archive::new(GzDecoder::new(BufReader::new(File::open(trained)?)));
-    for entry in input.entries()? {
-        let entry = entry?;
-        let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
-        // Links break deployment (docs/aws/sagemaker-training.md#container-layout), folders are made by their
-        // files.
-        if entry.header().entry_type().is_file() && !path.starts_with("code/") {
-            archive::append(&mut output, &path, entry.size(), entry)?;
-        }
-    }
-    for file in &code.entries {
-        archive::append(&mut output, &format!("code/{}", file.path), file.size(), file.content.as_slice())?;
-    }
-    output.into_inner()?.finish()?.flush()
+    let (trained, packed) = (BufReader::new(File::open(trained)?), BufWriter::new(File::create(packed)?));
+    archive::with_code(
+        trained,
+        code.entries.iter().map(|file| (&*file.path, file.content.as_slice())),
+        packed,
+    )
 }

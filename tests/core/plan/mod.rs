@@ -4,5 +4,8 @@ mod breakages;
 mod changes;
 mod growth;
 mod leaves;
+mod mutants;
+mod properties;
+mod recipe;
 mod states;
 mod world;

@@ -6,9 +6,10 @@ use std::path::Path;
 use opsctl::config::Document;
 use opsctl::desired::{Desired, Node};
 use opsctl::domain::{Contents, KindName, Needs, ResourceId, fingerprint};
-use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan};
+use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan, Verb};
 use opsctl::report;
 use opsctl::report::style::Styles;
+use opsctl::resources::autoscaling::Autoscaling;
 use opsctl::resources::kinds;
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -42,13 +43,19 @@ impl Files {
         self.text = self.text.replace(from, to);
     }
 
+    pub fn rewrite(&mut self, text: String) {
+        self.text = text;
+    }
+
     /// Adds to the config.
     pub fn append(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
     pub fn write(&self, file: &str, content: &str) {
-        std::fs::write(self.folder.path().join(file), content).unwrap();
+        let path = self.folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
     }
 
     #[track_caller]
@@ -74,11 +81,15 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+type Key = (KindName, String);
+
 /// What exists, by kind and physical name, with the time of its making.
 #[derive(Clone, Default)]
 pub struct Account {
-    things: BTreeMap<(KindName, String), (u64, Value)>,
-    unreadable: BTreeMap<(KindName, String), String>,
+    things: BTreeMap<Key, (u64, Value)>,
+    /// What each was made of.
+    uses: BTreeMap<Key, Vec<Key>>,
+    unreadable: BTreeMap<Key, String>,
     /// What lies in a bucket.
     pub contents: BTreeMap<ResourceId, Contents>,
     now: u64,
@@ -163,7 +174,16 @@ impl Account {
     /// Does the steps in their order, and refuses what AWS refuses.
     #[track_caller]
     pub fn apply(&mut self, plan: &Plan, want: &Desired) {
-        for step in &plan.steps {
+        let all: Vec<usize> = (0..plan.steps.len()).collect();
+        self.apply_some(plan, want, &all);
+    }
+
+    /// Does some of the steps, one after the other.
+    #[track_caller]
+    pub fn apply_some(&mut self, plan: &Plan, want: &Desired, order: &[usize]) {
+        let made =
+            |id: &ResourceId| plan.steps.iter().any(|s| s.target == *id && s.op.verb() == Verb::Create);
+        for step in order.iter().map(|step| &plan.steps[*step]) {
             self.now += 1;
             let key = (step.target.kind, step.physical.clone());
             match &step.op {
@@ -172,10 +192,15 @@ impl Account {
                 }
                 Op::Delete | Op::DeleteWhole { .. } => {
                     assert!(self.things.remove(&key).is_some(), "{} is not there to delete", step.target);
+                    self.uses.remove(&key);
+                    let user = self.uses.iter().find(|(_, used)| used.contains(&key)).map(|(user, _)| user);
+                    assert!(user.is_none() || made(&step.target), "{} is in use by {user:?}", step.target);
                 }
                 Op::Create { .. } => {
                     let node = want.node(&step.target).unwrap();
-                    assert!(!self.things.contains_key(&key), "{} is there already", step.target);
+                    let leaving = |seen: &Value| seen["status"]["phase"] == "leaving";
+                    let there = self.things.get(&key).is_some_and(|(_, seen)| !leaving(seen));
+                    assert!(!there, "{} is there already", step.target);
                     self.needs_are_there(node, want);
                     self.things.insert(key, (self.now, as_wanted(node)));
                 }
@@ -185,7 +210,8 @@ impl Account {
                     // docs/aws/sagemaker-endpoints.md#updating-under-autoscaling: a scaled variant cannot
                     // change its instance type.
                     let detach = changes.iter().any(|c| c.needs == Needs::Detach);
-                    let scaled = self.things.keys().any(|(kind, _)| *kind == KindName::Autoscaling);
+                    let part = (KindName::Autoscaling, Autoscaling::resource_id(&step.physical));
+                    let scaled = self.things.contains_key(&part);
                     assert!(!(detach && scaled), "{} is updated under scaling", step.target);
                     let adopts = changes.iter().any(|c| c.path == "owner" && c.to.contains("adopted"));
                     let adopted = adopts || self.things[&key].1["owner"] == "adopted";
@@ -198,11 +224,18 @@ impl Account {
         }
     }
 
-    fn needs_are_there(&self, node: &Node, want: &Desired) {
-        for need in node.needs.iter().filter_map(|need| want.node(need)) {
-            let there = self.things.contains_key(&(need.id.kind, need.physical.clone()));
-            assert!(there, "{} is made before {}", node.id, need.id);
+    fn needs_are_there(&mut self, node: &Node, want: &Desired) {
+        let needs = node.needs.iter().filter_map(|need| want.node(need));
+        let needs: Vec<Key> = needs.map(|need| (need.id.kind, need.physical.clone())).collect();
+        for need in &needs {
+            assert!(self.things.contains_key(need), "{} is made before {need:?}", node.id);
         }
+        self.uses.insert((node.id.kind, node.physical.clone()), needs);
+    }
+
+    /// What there is and how it is, but for when it was made.
+    pub fn inventory(&self) -> BTreeMap<Key, Value> {
+        self.things.iter().map(|(key, (_, seen))| (key.clone(), seen.clone())).collect()
     }
 
     /// What is seen of a resource, to change it behind opsctl's back.
@@ -212,10 +245,17 @@ impl Account {
         &mut self.things.get_mut(&(node.id.kind, node.physical.clone())).unwrap().1
     }
 
+    pub fn has(&self, want: &Desired, id: &str) -> bool {
+        let node = node(want, id);
+        self.things.contains_key(&(node.id.kind, node.physical.clone()))
+    }
+
     #[track_caller]
     pub fn remove(&mut self, want: &Desired, id: &str) {
         let node = node(want, id);
-        self.things.remove(&(node.id.kind, node.physical.clone())).unwrap();
+        let key = (node.id.kind, node.physical.clone());
+        self.things.remove(&key).unwrap();
+        self.uses.remove(&key);
     }
 
     #[track_caller]

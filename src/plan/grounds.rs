@@ -1,0 +1,273 @@
+//! The checker's other half: every step follows from what was seen, and what was seen to differ has its step.
+//! `check` knows what no plan may do; this knows what a plan may not leave out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Before;
+use super::{Leftover, Look, Mode, Observed, Op, Plan, Step};
+use crate::desired::{AnyKind, Desired, Node};
+use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId, Verb};
+
+/// What a step is there for without a reason, and what lacks one.
+pub(super) fn check(
+    plan: &Plan,
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    mode: Mode,
+    before: &Before,
+) -> Vec<String> {
+    let mut steps: BTreeMap<&ResourceId, Steps<'_>> = BTreeMap::new();
+    for step in &plan.steps {
+        let of = steps.entry(&step.target).or_default();
+        if step.op.verb().removes() { of.gone.push(step) } else { of.made.push(step) }
+    }
+    let mut users: BTreeMap<&ResourceId, Vec<&ResourceId>> = BTreeMap::new();
+    for node in &want.nodes {
+        node.needs.iter().for_each(|need| users.entry(need).or_default().push(&node.id));
+    }
+    let leftovers = have.leftovers.iter().map(|l| (&l.id, l)).collect();
+    let grounds = Grounds { plan, want, have, kinds, mode, before, steps, users, leftovers };
+    let mut wrong = grounds.lists();
+    wrong.extend(plan.steps.iter().filter_map(|step| grounds.step(step)));
+    wrong.extend(want.nodes.iter().filter_map(|node| grounds.node(node)));
+    wrong.extend(have.leftovers.iter().filter_map(|leftover| grounds.leftover(leftover)));
+    wrong
+}
+
+/// The steps of one resource.
+#[derive(Default)]
+struct Steps<'a> {
+    made: Vec<&'a Step>,
+    gone: Vec<&'a Step>,
+}
+
+struct Grounds<'a> {
+    plan: &'a Plan,
+    want: &'a Desired,
+    have: &'a Observed,
+    kinds: &'a [Box<dyn AnyKind>],
+    mode: Mode,
+    before: &'a Before,
+    steps: BTreeMap<&'a ResourceId, Steps<'a>>,
+    users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
+    leftovers: BTreeMap<&'a ResourceId, &'a Leftover>,
+}
+
+impl Grounds<'_> {
+    fn kind(&self, name: KindName) -> &dyn AnyKind {
+        self.kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+    }
+
+    fn made(&self, id: &ResourceId) -> Option<&Step> {
+        self.steps.get(id)?.made.first().copied()
+    }
+
+    fn gone(&self, id: &ResourceId) -> Option<&Step> {
+        self.steps.get(id)?.gone.first().copied()
+    }
+
+    /// What the plan says beside its steps.
+    fn lists(&self) -> Vec<String> {
+        let (plan, have) = (self.plan, self.have);
+        let mut wrong = Vec::new();
+        if plan.scope != self.want.scope {
+            wrong.push("it is for another project, environment, account or region".to_owned());
+        }
+        if self.mode.deletes() && !have.unread.is_empty() {
+            wrong.push("it deletes, and not all that may be this project's could be read".to_owned());
+        }
+        let untouched = |id: &ResourceId| !self.steps.contains_key(id);
+        let kept = self.want.nodes.iter().map(|n| &n.id).filter(|id| !self.mode.destroys() && untouched(id));
+        if !plan.unchanged.iter().eq(kept) {
+            wrong.push("what is unchanged is not what has no step".to_owned());
+        }
+        if !plan.leftovers.iter().eq(have.leftovers.iter().filter(|l| untouched(&l.id))) {
+            wrong.push("what is left over is not what has no step".to_owned());
+        }
+        let gone: BTreeSet<_> =
+            self.steps.iter().filter(|(_, s)| !s.gone.is_empty()).map(|(id, _)| *id).collect();
+        if !plan.contents.iter().eq(have.contents.iter().filter(|(id, _)| gone.contains(id))) {
+            wrong.push("what is said to lie in what goes is not what was counted".to_owned());
+        }
+        wrong
+    }
+
+    /// A step alone: whose, by which name, and why.
+    fn step(&self, step: &Step) -> Option<String> {
+        let id = &step.target;
+        let says_why = match &step.op {
+            Op::Update { changes, .. } => step.why == texts(changes),
+            _ => !step.why.is_empty(),
+        };
+        if !says_why {
+            return Some(format!("{id} is not said why"));
+        }
+        let (node, leftover) = (self.want.node(id), self.leftovers.get(id));
+        let name = node.map(|n| &n.physical).or(leftover.map(|l| &l.physical));
+        match (name, &step.op) {
+            (None, _) => return Some(format!("{id} is neither wanted nor this project's")),
+            (Some(name), _) if *name != step.physical => {
+                return Some(format!("{id} is named {name}, not {}", step.physical));
+            }
+            _ => {}
+        }
+        match (&step.op, node) {
+            (Op::Create { .. } | Op::Update { .. }, None) => Some(format!("{id} is made, and not wanted")),
+            (Op::Create { .. } | Op::Update { .. }, _) if self.mode.destroys() => {
+                Some(format!("{id} is made by what destroys"))
+            }
+            (Op::Create { spec } | Op::Update { spec, .. }, Some(node)) if *spec != node.spec => {
+                Some(format!("{id} is made otherwise than wanted"))
+            }
+            _ => None,
+        }
+    }
+
+    /// A wanted resource, by what was seen of it.
+    fn node(&self, node: &Node) -> Option<String> {
+        let id = &node.id;
+        let (made, gone) = (self.made(id), self.gone(id));
+        match self.have.looks.get(id).unwrap_or(&Look::Absent) {
+            Look::Unreadable(..) => Some(format!("{id} could not be read")),
+            Look::Absent if gone.is_some() => Some(format!("{id} is not there to be deleted")),
+            Look::Absent if self.mode.destroys() => None,
+            Look::Absent => match made.map(|step| (&step.op, &step.why)) {
+                Some((Op::Create { .. }, why)) if self.tells_of_elder(node, why) => None,
+                Some((Op::Create { .. }, _)) => Some(format!("{id} is not said why")),
+                _ => Some(format!("{id} is not there, and is not made")),
+            },
+            Look::Present(seen) if self.mode.destroys() => {
+                let goes = self.kind(id.kind).owner_of(seen).is_managed();
+                match gone {
+                    None => goes.then(|| format!("{id} is left")),
+                    Some(gone) => {
+                        let early = self.early(gone);
+                        early.map(|user| format!("{id} is deleted before {user}, which may need it"))
+                    }
+                }
+            }
+            Look::Present(seen) if self.kind(id.kind).status_of(seen).phase == Phase::Leaving => {
+                let waits = gone.is_none() && made.is_some_and(|step| step.op.verb() == Verb::Create);
+                (!waits).then(|| format!("{id} is on its way out, and nothing takes its place"))
+            }
+            Look::Present(seen) => self.present(node, seen, made, gone),
+        }
+    }
+
+    /// A new generation of what there was says in what it differs.
+    fn tells_of_elder(&self, node: &Node, why: &[String]) -> bool {
+        let Some(elder) = self.have.elders.get(&node.id) else { return true };
+        let changes = self.kind(node.id.kind).changes(node, elder);
+        changes.is_empty() || texts(&changes) == why
+    }
+
+    fn present(
+        &self,
+        node: &Node,
+        seen: &serde_json::Value,
+        made: Option<&Step>,
+        gone: Option<&Step>,
+    ) -> Option<String> {
+        let (id, kind) = (&node.id, self.kind(node.id.kind));
+        let (owner, phase) = (kind.owner_of(seen), kind.status_of(seen).phase);
+        // What a fingerprinted resource of ours is made of is in its name.
+        let in_name = kind.fingerprinted() && owner == Owner::Ours;
+        let changes = if in_name { kind.losses(node, seen) } else { kind.changes(node, seen) };
+        let must = changes.iter().map(|c| c.needs).max();
+        let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
+        let lost = !differs && kind.has_lost_output(seen) && self.is_read(id);
+        let again =
+            must == Some(Needs::Replace) || phase == Phase::Failed || self.whole_stands_aside(node) || lost;
+        match (gone, made.map(|step| &step.op)) {
+            (None, None) if again || differs => Some(format!("{id} differs, and is left as it is")),
+            (None, None) => None,
+            (Some(_), None) => Some(format!("{id} is deleted, and not made again")),
+            (None, Some(Op::Update { .. })) if again => {
+                Some(format!("{id} is changed, and must be made again"))
+            }
+            (None, Some(Op::Update { changes: done, .. })) => {
+                let told = |path: &str, is: bool, needs: Needs| {
+                    let of: Vec<_> = done.iter().filter(|c| c.path == path).collect();
+                    of.len() == usize::from(is) && of.iter().all(|c| c.needs == needs)
+                };
+                let ours = |c: &&FieldChange| c.path != "owner" && c.path != "status";
+                let right = differs
+                    && told("owner", !owner.is_managed(), Needs::Update)
+                    && told("status", phase == Phase::Busy, Needs::Wait)
+                    && done.iter().filter(ours).eq(&changes);
+                (!right).then(|| format!("{id} is changed in what does not differ, or not in all that does"))
+            }
+            (None, Some(_)) => Some(format!("{id} is there already")),
+            (Some(_), Some(Op::Update { .. })) => Some(format!("{id} is deleted, and then changed")),
+            (Some(_), Some(_)) if !again => Some(format!("{id} is made again, and need not be")),
+            (Some(gone), Some(_)) => {
+                let why = made.map(|step| &step.why);
+                let aside = self.whole_stands_aside(node);
+                let told = aside || changes.iter().all(|c| gone.why.contains(&c.to_string()));
+                (why != Some(&gone.why) || !told).then(|| format!("{id} is not said why"))
+            }
+        }
+    }
+
+    /// Whether somebody is made, or packed again, of what it has put out.
+    fn is_read(&self, id: &ResourceId) -> bool {
+        let reads = |user: &ResourceId| match self.made(user).map(|step| &step.op) {
+            Some(Op::Create { .. }) => true,
+            Some(Op::Update { changes, .. }) => changes.iter().any(|c| c.path == "archive"),
+            _ => false,
+        };
+        self.users.get(id).into_iter().flatten().copied().any(reads)
+    }
+
+    /// Whether what it is a part of is deleted, or changed as it may not be under its parts.
+    fn whole_stands_aside(&self, node: &Node) -> bool {
+        let Some(of) = self.kind(node.id.kind).part() else { return false };
+        let whole = node.needs.iter().find(|need| need.kind == of);
+        whole.is_some_and(|whole| self.stands_aside(whole))
+    }
+
+    fn stands_aside(&self, whole: &ResourceId) -> bool {
+        let detaches = |step: &Step| match &step.op {
+            Op::Update { changes, .. } => changes.iter().any(|c| c.needs == Needs::Detach),
+            _ => false,
+        };
+        self.gone(whole).is_some() || self.made(whole).is_some_and(detaches)
+    }
+
+    /// What nobody wants goes when that was asked for, or when it is in the way.
+    fn leftover(&self, leftover: &Leftover) -> Option<String> {
+        let id = &leftover.id;
+        let kind = self.kind(id.kind);
+        let whole = kind.part().zip(kind.whole_name(&leftover.physical));
+        let is_whole = |n: &&Node| whole == Some((n.id.kind, n.physical.as_str()));
+        let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.stands_aside(&n.id));
+        match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
+            [] if self.mode.deletes() => Some(format!("{id} is left")),
+            [] => None,
+            [_] if in_the_way => None,
+            [gone] if self.mode.deletes() => {
+                self.early(gone).map(|user| format!("{id} is deleted before {user}, which may need it"))
+            }
+            [_] => Some(format!("{id} is deleted, and nobody asked for that")),
+            _ => Some(format!("{id} has the same verb twice")),
+        }
+    }
+
+    /// Nobody knows what uses what is left over: kinds use only kinds before them, and what is made in its
+    /// place is made first. What comes too late for that.
+    fn early(&self, gone: &Step) -> Option<&ResourceId> {
+        let left = |step: &Step| self.leftovers.contains_key(&step.target);
+        let first = |step: &&Step| {
+            let uses = step.op.verb().removes() && step.target.kind > gone.target.kind;
+            let unclear = left(gone) || left(step);
+            (uses && unclear) || (left(gone) && !left(step) && !self.mode.destroys())
+        };
+        let late = self.plan.steps.iter().filter(first).find(|step| !self.before.holds(step.id, gone.id));
+        late.map(|step| &step.target)
+    }
+}
+
+fn texts(changes: &[FieldChange]) -> Vec<String> {
+    changes.iter().map(ToString::to_string).collect()
+}

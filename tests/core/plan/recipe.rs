@@ -1,0 +1,429 @@
+//! Projects as people may write them, made by chance: which sections there are, what they say, what lies in
+//! the folders. One [`Edit`] changes one leaf, and the table below says what stands behind that leaf.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use opsctl::desired::Desired;
+use opsctl::domain::{KindName, ResourceId};
+use proptest::prelude::*;
+
+use super::world::Files;
+
+/// A key of a section, the values that it may have ("" leaves it out), each with another effect, and the
+/// resources that have it in them. `*` in a name stands for the section's.
+struct Leaf {
+    key: &'static str,
+    values: &'static [&'static str],
+    root: &'static [(KindName, &'static str)],
+}
+
+const fn leaf(
+    key: &'static str,
+    values: &'static [&'static str],
+    root: &'static [(KindName, &'static str)],
+) -> Leaf {
+    Leaf { key, values, root }
+}
+
+/// A section that there may be, and how many of the kind there are at most.
+struct Sort {
+    table: &'static str,
+    names: &'static [&'static str],
+    fixed: &'static str,
+    leaves: &'static [Leaf],
+}
+
+use KindName::{
+    Autoscaling, Bucket, Concurrency, Data, Endpoint, EndpointConfig, Function, Instance, Model, Notebook,
+    Role, Training,
+};
+
+const SORTS: &[Sort] = &[
+    Sort {
+        table: "bucket",
+        names: &[""],
+        fixed: "",
+        leaves: &[
+            leaf("keep_old_versions", &["", "\"1d\"", "\"31d\"", "\"400d\""], &[(Bucket, "main")]),
+            leaf("abort_uploads_after", &["", "\"1d\"", "\"8d\""], &[(Bucket, "main")]),
+        ],
+    },
+    Sort {
+        table: "data",
+        names: &["digits", "letters"],
+        fixed: "",
+        leaves: &[
+            leaf("path", &["\"data/digits\"", "\"data/more\""], &[(Data, "*")]),
+            leaf("exclude", &["", "[\"1.csv\"]"], &[(Data, "*")]),
+        ],
+    },
+    Sort {
+        table: "training",
+        names: &["numbers", "words"],
+        fixed: "source = \"training\"\n",
+        leaves: &[
+            leaf("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Training, "*")]),
+            leaf("image", &["", "\"pytorch-2.5\"", "\"pytorch-2.8\""], &[(Training, "*")]),
+            leaf("instance_type", &["", "\"ml.c5.xlarge\"", "\"ml.m5.2xlarge\""], &[(Training, "*")]),
+            leaf("instance_count", &["", "2"], &[(Training, "*")]),
+            leaf("volume_gb", &["", "31", "500"], &[(Training, "*")]),
+            leaf("max_runtime", &["", "\"1h\"", "\"90m\""], &[(Training, "*")]),
+            leaf("spot", &["", "true"], &[(Training, "*")]),
+            // What it may read and write is in the role.
+            leaf("checkpoints", &["", "true"], &[(Training, "*"), (Role, "training-*")]),
+            leaf("hyperparameters.epochs", &["", "1", "2", "\"1.10\"", "\"1.1\""], &[(Training, "*")]),
+            leaf("hyperparameters.rate", &["", "0.1", "0.2"], &[(Training, "*")]),
+            leaf("hyperparameters.layers", &["", "[1, 2]", "{ a = 1 }", "\"[1]\""], &[(Training, "*")]),
+            leaf("metrics.loss", &["", "'loss=([0-9]+)'", "'Loss=([0-9]+)'"], &[(Training, "*")]),
+            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Training, "*")]),
+        ],
+    },
+    Sort {
+        table: "training",
+        names: &["numbers-on-ec2"],
+        fixed: "on = \"ec2\"\nsource = \"training\"\n",
+        leaves: &[
+            leaf("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Instance, "*")]),
+            leaf("image", &["", "\"ami-0123456789abcdef0\""], &[(Instance, "*")]),
+            leaf("instance_type", &["", "\"m5.xlarge\""], &[(Instance, "*")]),
+            leaf("volume_gb", &["", "31"], &[(Instance, "*")]),
+            leaf("max_runtime", &["", "\"1h\""], &[(Instance, "*")]),
+            leaf("hyperparameters.epochs", &["", "1", "2"], &[(Instance, "*")]),
+            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Instance, "*")]),
+        ],
+    },
+    Sort {
+        table: "endpoint",
+        names: &["numbers", "words"],
+        fixed: "code = \"serving\"\n",
+        leaves: &[
+            leaf("image", &["", "\"pytorch-2.5\""], &[(Model, "*")]),
+            leaf(
+                "instance_type",
+                &["\"ml.m5.large\"", "\"ml.c5.xlarge\"", "\"ml.m5.xlarge\""],
+                &[(EndpointConfig, "*"), (Endpoint, "*")],
+            ),
+            leaf("instance_count", &["", "2"], &[(EndpointConfig, "*")]),
+            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Model, "*")]),
+        ],
+    },
+    Sort {
+        table: "autoscaling",
+        names: &["numbers", "words"],
+        fixed: "",
+        leaves: &[
+            leaf("min", &["1", "2"], &[(Autoscaling, "*")]),
+            leaf("max", &["4", "9"], &[(Autoscaling, "*")]),
+            leaf("target_invocations_per_instance", &["600", "600.5", "1e3"], &[(Autoscaling, "*")]),
+            leaf("scale_in_cooldown", &["", "\"200s\""], &[(Autoscaling, "*")]),
+            leaf("scale_out_cooldown", &["", "\"0s\""], &[(Autoscaling, "*")]),
+        ],
+    },
+    Sort {
+        table: "function",
+        names: &["classify", "read"],
+        fixed: "source = \"function\"\n",
+        leaves: &[
+            leaf("handler", &["", "\"main.answer\""], &[(Function, "*")]),
+            leaf("runtime", &["", "\"python3.12\""], &[(Function, "*")]),
+            leaf("memory_mb", &["", "129", "10240"], &[(Function, "*")]),
+            leaf("timeout", &["", "\"80s\""], &[(Function, "*")]),
+            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Function, "*")]),
+        ],
+    },
+    Sort {
+        table: "concurrency",
+        names: &["classify", "read"],
+        fixed: "",
+        leaves: &[leaf("provisioned_concurrency", &["1", "2", "900"], &[(Concurrency, "*")])],
+    },
+    Sort {
+        table: "notebook",
+        names: &["lab", "den"],
+        fixed: "",
+        leaves: &[
+            leaf("instance_type", &["", "\"ml.m5.2xlarge\""], &[(Notebook, "*")]),
+            leaf("volume_gb", &["", "6", "50"], &[(Notebook, "*")]),
+            leaf("platform", &["", "\"notebook-al2023-v2\""], &[(Notebook, "*")]),
+            leaf("idle_stop", &["", "\"2h\"", "\"never\""], &[(Notebook, "*")]),
+        ],
+    },
+];
+
+/// Files that sections are made of, with what has them in it.
+const FILES: &[(&str, &[(KindName, &str)])] = &[
+    ("training/train.py", &[(Training, "numbers"), (Training, "words"), (Instance, "numbers-on-ec2")]),
+    ("serving/inference.py", &[(Model, "numbers"), (Model, "words")]),
+    ("function/handler.py", &[(Function, "classify"), (Function, "read")]),
+    ("data/digits/0.csv", &[(Data, "digits"), (Data, "letters")]),
+];
+
+/// Edges along which content goes into what needs it; along the others only the existence is needed.
+const CONTENT: &[(KindName, KindName)] = &[
+    (Data, Training),
+    (Data, Instance),
+    (Training, Model),
+    (Instance, Model),
+    (Model, EndpointConfig),
+    (EndpointConfig, Endpoint),
+];
+
+/// A kind whose content is in its name: another content is another resource.
+const NAMED_BY_CONTENT: &[KindName] = &[Training, Instance, Model, EndpointConfig];
+
+#[derive(Clone, Debug)]
+struct Section {
+    sort: usize,
+    name: usize,
+    there: bool,
+    /// The chosen value of each leaf.
+    chosen: Vec<usize>,
+    /// What it refers to: the first that is there, from this one on; for data a mask.
+    refers: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    sections: Vec<Section>,
+    /// What is in each of [`FILES`].
+    files: Vec<u8>,
+}
+
+/// One change of one leaf.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    pub what: String,
+    pub after: Recipe,
+    roots: Vec<ResourceId>,
+    /// A volume that is to shrink: AWS grows it only.
+    again: bool,
+}
+
+pub fn any_recipe() -> impl Strategy<Value = Recipe> {
+    let sections: Vec<_> = SORTS
+        .iter()
+        .enumerate()
+        .flat_map(|(sort, s)| (0..s.names.len()).map(move |name| (sort, name)))
+        .map(|(sort, name)| {
+            let chosen: Vec<_> = SORTS[sort].leaves.iter().map(|leaf| 0..leaf.values.len()).collect();
+            // More often there than not, or nothing would have what it refers to.
+            (prop::bool::weighted(0.75), chosen, 0..4_usize)
+                .prop_map(move |(there, chosen, refers)| Section { sort, name, there, chosen, refers })
+        })
+        .collect();
+    let files = prop::collection::vec(0..3_u8, FILES.len());
+    (sections, files).prop_map(|(sections, files)| Recipe { sections, files })
+}
+
+impl Recipe {
+    /// A project with nothing but its bucket.
+    pub fn nothing() -> Self {
+        let leaves = SORTS[0].leaves.len();
+        let bucket = Section { sort: 0, name: 0, there: true, chosen: vec![0; leaves], refers: 0 };
+        Self { sections: vec![bucket], files: vec![0; FILES.len()] }
+    }
+
+    /// The sections that are written, with what they refer to: none refers to what is not there.
+    fn written(&self) -> Vec<(&Section, Vec<&'static str>)> {
+        let mut written: Vec<(&Section, Vec<&'static str>)> = Vec::new();
+        for section in self.sections.iter().filter(|s| s.there || SORTS[s.sort].table == "bucket") {
+            let names = |table: &str| -> Vec<&'static str> {
+                let of = written.iter().filter(|(s, _)| SORTS[s.sort].table == table);
+                of.map(|(s, _)| SORTS[s.sort].names[s.name]).collect()
+            };
+            let one = |table: &str| {
+                let names = names(table);
+                (!names.is_empty()).then(|| vec![names[section.refers % names.len()]])
+            };
+            let own = SORTS[section.sort].names[section.name];
+            let on = |table: &str| names(table).contains(&own).then(|| vec![own]);
+            let refers = match SORTS[section.sort].table {
+                "training" => {
+                    let data = names("data").into_iter().enumerate();
+                    Some(data.filter(|(i, _)| section.refers >> i & 1 == 1).map(|(_, d)| d).collect())
+                }
+                "endpoint" => one("training"),
+                "function" => one("endpoint"),
+                "autoscaling" => on("endpoint"),
+                "concurrency" => on("function"),
+                _ => Some(Vec::new()),
+            };
+            written.extend(refers.map(|refers| (section, refers)));
+        }
+        written
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n".to_owned();
+        for (section, refers) in self.written() {
+            let sort = &SORTS[section.sort];
+            let name = sort.names[section.name];
+            let quoted: Vec<String> = refers.iter().map(|name| format!("\"{name}\"")).collect();
+            let (table, refers) = match sort.table {
+                "bucket" => ("bucket".to_owned(), String::new()),
+                "training" => (format!("training.{name}"), format!("data = [{}]\n", quoted.join(", "))),
+                "endpoint" => (format!("endpoint.{name}"), format!("model = {}\n", quoted[0])),
+                "function" => (format!("function.{name}"), format!("endpoint = {}\n", quoted[0])),
+                "autoscaling" => (format!("endpoint.{name}.autoscaling"), String::new()),
+                "concurrency" => (String::new(), String::new()), // a key of the function
+                table => (format!("{table}.{name}"), String::new()),
+            };
+            if !table.is_empty() {
+                write!(text, "\n[{table}]\n{refers}{}", sort.fixed).unwrap();
+            }
+            for (leaf, chosen) in sort.leaves.iter().zip(&section.chosen) {
+                match (sort.table, leaf.values[*chosen]) {
+                    (_, "") => {}
+                    ("concurrency", value) => {
+                        // Dotted keys of the root may not reopen a table, so it goes in where the function is.
+                        let head = format!("[function.{name}]\n");
+                        text = text.replacen(&head, &format!("{head}{} = {value}\n", leaf.key), 1);
+                    }
+                    (_, value) => writeln!(text, "{} = {value}", leaf.key).unwrap(),
+                }
+            }
+        }
+        text
+    }
+
+    pub fn desired(&self) -> Desired {
+        let mut files = Files::new();
+        files.rewrite(self.text());
+        for other in ["training/other.py", "training/run.sh", "function/main.py", "data/digits/1.csv"] {
+            files.write(other, "x\n");
+        }
+        for other in ["data/more/0.csv", "data/more/1.csv"] {
+            files.write(other, "y\n");
+        }
+        for ((file, _), content) in FILES.iter().zip(&self.files) {
+            files.write(file, &format!("# {content}\n"));
+        }
+        files.desired()
+    }
+
+    /// Every change of one leaf that there is, with any other value.
+    pub fn edits(&self) -> Vec<Edit> {
+        let written: BTreeSet<(usize, usize)> =
+            self.written().iter().map(|(s, _)| (s.sort, s.name)).collect();
+        let mut edits = Vec::new();
+        for (at, section) in self.sections.iter().enumerate() {
+            if !written.contains(&(section.sort, section.name)) {
+                continue;
+            }
+            let sort = &SORTS[section.sort];
+            let name = sort.names[section.name];
+            for (i, leaf) in sort.leaves.iter().enumerate() {
+                for value in (0..leaf.values.len()).filter(|value| *value != section.chosen[i]) {
+                    let mut after = self.clone();
+                    after.sections[at].chosen[i] = value;
+                    let (from, to) = (leaf.values[section.chosen[i]], leaf.values[value]);
+                    let what = format!("{}.{name}.{}: {from} -> {to}", sort.table, leaf.key);
+                    let roots = leaf.root.iter().map(|(k, n)| ResourceId::new(*k, n.replace('*', name)));
+                    // Without a value it has 5 GiB.
+                    let size = |text: &str| text.parse().unwrap_or(5);
+                    let shrinks = leaf.root[0].0 == Notebook && leaf.key == "volume_gb";
+                    let again = shrinks && size(to) < size(from);
+                    edits.push(Edit { what, after, roots: roots.collect(), again });
+                }
+            }
+        }
+        edits.extend(self.other_references());
+        for (i, (file, roots)) in FILES.iter().enumerate() {
+            let mut after = self.clone();
+            after.files[i] = (self.files[i] + 1) % 3;
+            let roots = roots.iter().map(|(kind, name)| ResourceId::new(*kind, *name)).collect();
+            edits.push(Edit { what: (*file).to_owned(), after, roots, again: false });
+        }
+        edits
+    }
+
+    /// The same sections, of which one refers to others.
+    fn other_references(&self) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for (section, before) in self.written() {
+            let at = self.sections.iter().position(|s| (s.sort, s.name) == (section.sort, section.name));
+            let sort = &SORTS[section.sort];
+            let name = sort.names[section.name];
+            // What it may reach is in its role.
+            let (kind, role) = match sort.table {
+                "training" if sort.fixed.contains("ec2") => (Instance, "instance"),
+                "training" => (Training, "training"),
+                "endpoint" => (Model, "endpoint"),
+                "function" => (Function, "function"),
+                _ => continue,
+            };
+            for refers in 0..4 {
+                let mut after = self.clone();
+                after.sections[at.unwrap()].refers = refers;
+                let other = after
+                    .written()
+                    .into_iter()
+                    .find(|(s, _)| (s.sort, s.name) == (section.sort, section.name));
+                let other = other.unwrap().1;
+                if other != before {
+                    let what = format!("{}.{name}: {before:?} -> {other:?}", sort.table);
+                    let roots =
+                        vec![ResourceId::new(kind, name), ResourceId::new(Role, format!("{role}-{name}"))];
+                    edits.push(Edit { what, after, roots, again: false });
+                }
+            }
+        }
+        edits
+    }
+
+    /// The value of a written leaf.
+    fn value(&self, table: &str, name: &str, key: &str) -> &'static str {
+        let section = self
+            .sections
+            .iter()
+            .find(|s| SORTS[s.sort].table == table && SORTS[s.sort].names[s.name] == name);
+        let section = section.unwrap();
+        let i = SORTS[section.sort].leaves.iter().position(|leaf| leaf.key == key).unwrap();
+        SORTS[section.sort].leaves[i].values[section.chosen[i]]
+    }
+}
+
+impl Edit {
+    /// What must be done about it, and nothing else: from the table of leaves and the edges of the graph.
+    pub fn steps(&self, want: &Desired) -> BTreeSet<String> {
+        let mut changed: BTreeSet<ResourceId> =
+            self.roots.iter().filter(|id| self.is_in(id, want)).cloned().collect();
+        // Needs point to what stands before, so one pass finds all.
+        for node in &want.nodes {
+            let carries = |need: &&ResourceId| CONTENT.contains(&(need.kind, node.id.kind));
+            if node.needs.iter().filter(carries).any(|need| changed.contains(need)) {
+                changed.insert(node.id.clone());
+            }
+        }
+        let mut steps = BTreeSet::new();
+        let again = |id: &ResourceId| ["delete", "create"].map(|verb| format!("{verb} {id}"));
+        for id in changed {
+            match id.kind {
+                Notebook if self.again => steps.extend(again(&id)),
+                kind if NAMED_BY_CONTENT.contains(&kind) => drop(steps.insert(format!("create {id}"))),
+                _ => drop(steps.insert(format!("update {id}"))),
+            }
+        }
+        // docs/decisions/0024: scaling steps aside for another instance type.
+        let detaches = self.roots.iter().find(|id| id.kind == Endpoint);
+        let parts = want.nodes.iter().filter(|n| n.id.kind == Autoscaling);
+        for part in parts.filter(|part| detaches.is_some_and(|whole| part.needs.contains(whole))) {
+            steps.extend(again(&part.id));
+        }
+        steps
+    }
+
+    /// Whether the resource is there and has the leaf in it.
+    fn is_in(&self, id: &ResourceId, want: &Desired) -> bool {
+        if want.node(id).is_none() {
+            return false;
+        }
+        let after = &self.after;
+        match (self.what.as_str(), id.kind) {
+            // A set of another folder, or one that leaves nothing out of this.
+            ("data/digits/0.csv", _) => after.value("data", &id.name, "path") == "\"data/digits\"",
+            _ => true,
+        }
+    }
+}
