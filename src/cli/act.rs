@@ -176,7 +176,7 @@ async fn run(
     // change.
     let shown = preview.dry_run || asks || saved.is_some() || plan.is_empty();
     if shown {
-        show(session, intent, &plan, &have, preview, ui);
+        show(session, &plan, &have, preview, ui);
     }
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
@@ -237,7 +237,7 @@ async fn carry_out(
         }
     };
     if !shown {
-        show(session, intent, &plan, &have, DryRun::default(), ui);
+        show(session, &plan, &have, DryRun::default(), ui);
         if ui.is_broken() {
             return Ok(None);
         }
@@ -252,7 +252,7 @@ async fn carry_out(
     Ok(Some((Done { plan, outcome, verified, began }, reader)))
 }
 
-fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
+fn show(session: &Session, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
     if ui.json() {
         if preview.dry_run {
             ui.out_json(&render::json(plan, &session.place));
@@ -260,7 +260,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
         return;
     }
     print_warnings(session, ui);
-    ui.out(&render::human(plan, &intent.desired, &session.kinds, &session.place, false, ui.styled_out()));
+    ui.out(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out()));
     print_unread(have, ui);
 }
 

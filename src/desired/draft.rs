@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::config::Config;
 use crate::config::section;
-use crate::desired::{Desired, Kind, Node};
+use crate::desired::{AnySpec, Desired, Kind, Node};
 use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, KindName, ResourceId, Scope, bytes, codes};
 use crate::inputs::{Entry, Inputs, Tree, UseAs};
 use crate::limits;
@@ -47,7 +45,7 @@ impl<'a> Draft<'a> {
         &mut self,
         name: &str,
         physical: String,
-        spec: &K::Spec,
+        spec: K::Spec,
         needs: impl IntoIterator<Item = ResourceId>,
         at: KeyPath,
     ) -> ResourceId {
@@ -66,17 +64,11 @@ impl<'a> Draft<'a> {
             );
         }
         let needs = needs.into_iter().filter(|need| self.node(need.kind, &need.name).is_some()).collect();
-        let spec = serde_json::to_value(spec).expect("a spec is plain data");
         self.origin.insert(id.clone(), at);
         self.places.entry(K::NAME).or_default().insert(name.to_owned(), self.nodes.len());
+        let spec = AnySpec::new::<K>(spec);
         self.nodes.push(Node { id: id.clone(), physical, spec, needs });
         id
-    }
-
-    /// The spec of a node of an earlier kind.
-    pub fn spec<K: Kind>(&self, name: &str) -> Option<K::Spec> {
-        let node = self.node(K::NAME, name)?;
-        K::Spec::deserialize(&node.spec).ok()
     }
 
     pub fn node(&self, kind: KindName, name: &str) -> Option<&Node> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::desired::{Draft, Kind, Node};
-use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, KindName, Owner, Status, Verb};
+use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -28,13 +28,17 @@ pub trait AnyKind: Send + Sync {
     fn has_lost_output(&self, seen: &Value) -> bool;
     fn status_of(&self, seen: &Value) -> Status;
     fn owner_of(&self, seen: &Value) -> Owner;
-    fn summary_of(&self, want: &Node) -> String;
     fn usual_time(&self, verb: Verb) -> Option<Human>;
     fn actions(&self) -> &'static [&'static str];
 }
 
-/// Specs and observations are written and read by the same build, so they always fit (contract test
-/// `round_trip`).
+/// What differs when a spec is held against what another kind has seen: all of it.
+fn of_another_kind(want: &Node, seen: KindName) -> FieldChange {
+    let (from, to) = (seen.words().to_owned(), want.spec.kind().words().to_owned());
+    FieldChange { path: "kind".into(), from, to, needs: Needs::Replace }
+}
+
+/// Observations are written and read by the same build, so they always fit.
 pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> T {
     T::deserialize(value).expect("written by the same type")
 }
@@ -88,11 +92,17 @@ impl<K: Kind> AnyKind for K {
     }
 
     fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
-        K::diff(&typed(&want.spec), &typed(seen))
+        match want.spec_as::<K>() {
+            Some(spec) => K::diff(spec, &typed(seen)),
+            None => vec![of_another_kind(want, K::NAME)],
+        }
     }
 
     fn losses(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
-        K::lost(&typed(&want.spec), &typed(seen))
+        match want.spec_as::<K>() {
+            Some(spec) => K::lost(spec, &typed(seen)),
+            None => vec![of_another_kind(want, K::NAME)],
+        }
     }
 
     fn has_lost_output(&self, seen: &Value) -> bool {
@@ -105,10 +115,6 @@ impl<K: Kind> AnyKind for K {
 
     fn owner_of(&self, seen: &Value) -> Owner {
         K::owner(&typed(seen))
-    }
-
-    fn summary_of(&self, want: &Node) -> String {
-        K::summary(&typed(&want.spec))
     }
 
     fn usual_time(&self, verb: Verb) -> Option<Human> {

@@ -28,7 +28,7 @@ pub trait Kind: Send + Sync + 'static {
     /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
     type Section: DeserializeOwned + JsonSchema;
     /// As it should be. Everything that goes over the wire is in it or in the local sources.
-    type Spec: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
+    type Spec: Serialize + PartialEq + Debug + Send + Sync + 'static;
     /// As it is, as far as opsctl cares.
     type Seen: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
 

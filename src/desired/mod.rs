@@ -1,32 +1,37 @@
 //! From the config to what should exist: nodes with exact names, and the edges between them. Pure.
 
+mod any_spec;
 mod draft;
 mod erased;
 mod kind;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::Config;
 use crate::domain::{Diagnostics, KeyPath, ResourceId, Scope};
 use crate::inputs::{Inputs, Source};
 
+pub use any_spec::AnySpec;
 pub use draft::Draft;
 pub use erased::AnyKind;
-#[cfg(feature = "sdk")]
-pub(crate) use erased::typed;
 pub use kind::Kind;
 
 /// One resource as it should be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub id: ResourceId,
     /// Its exact name in AWS (docs/decisions/0002). A new fingerprint is a new name.
     pub physical: String,
-    pub spec: serde_json::Value,
+    pub spec: AnySpec,
     /// What must be there before it. Edges point to kinds registered earlier, so there is no cycle.
     pub needs: BTreeSet<ResourceId>,
+}
+
+impl Node {
+    /// Its spec as its kind `K` knows it; `None` for a node of another kind.
+    pub fn spec_as<K: Kind>(&self) -> Option<&K::Spec> {
+        self.spec.of::<K>()
+    }
 }
 
 /// Everything that should exist, in an order in which it can be made.

@@ -3,8 +3,8 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use crate::aws::OpError;
-use crate::desired::{AnyKind, typed};
+use crate::aws::{OpError, OpErrorKind};
+use crate::desired::{AnyKind, AnySpec};
 use crate::domain::{Contents, KindName, Owner};
 use crate::engine::{Driver, Found, OpCx, gone};
 use crate::plan::{Op, Step};
@@ -46,8 +46,10 @@ impl<D: Driver> AnyDriver for D {
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(async move {
             match &step.op {
-                Op::Create { spec } => self.create(cx, &step.physical, &typed(spec)).await,
-                Op::Update { spec, changes } => self.update(cx, &step.physical, &typed(spec), changes).await,
+                Op::Create { spec } => self.create(cx, &step.physical, own::<D>(spec)?).await,
+                Op::Update { spec, changes } => {
+                    self.update(cx, &step.physical, own::<D>(spec)?, changes).await
+                }
                 Op::Delete => {
                     self.delete(cx, &step.physical).await?;
                     gone(self, cx, &step.physical).await
@@ -73,6 +75,15 @@ impl<D: Driver> AnyDriver for D {
     ) -> BoxFuture<'a, Result<Option<Contents>, OpError>> {
         Box::pin(self.contents(cx, physical, owner))
     }
+}
+
+/// The spec as the step's own kind knows it.
+fn own<D: Driver>(spec: &AnySpec) -> Result<&D::Spec, OpError> {
+    spec.of::<D>().ok_or_else(|| {
+        let (own, other) = (D::NAME.words(), spec.kind().words());
+        let message = format!("the plan would make a {own} of the spec of a {other}");
+        OpError::new("plan", OpErrorKind::Unexpected, message)
+    })
 }
 
 /// Every kind with its verbs, in order of dependency.

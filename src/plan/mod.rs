@@ -7,23 +7,24 @@ mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::desired::AnySpec;
 use crate::domain::{Code, Contents, FieldChange, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
 
 /// What a step does, and to what end. A replacement is a delete and a create with an edge between them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Op {
     Create {
-        spec: Value,
+        spec: AnySpec,
     },
     Update {
-        spec: Value,
+        spec: AnySpec,
         changes: Vec<FieldChange>,
     },
     /// Deletes what opsctl made, and of what lies in it only what opsctl put there.
@@ -52,7 +53,7 @@ impl Op {
 pub type StepId = usize;
 
 /// One verb on one resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
     pub id: StepId,
     pub target: ResourceId,
@@ -64,7 +65,7 @@ pub struct Step {
 }
 
 /// Everything that will be done, and nothing else.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     pub scope: Scope,
     pub steps: Vec<Step>,
@@ -88,13 +89,12 @@ impl Plan {
 }
 
 /// A resource of this project and environment that the config does not name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Leftover {
     /// Kind and physical name: a superseded model has the same logical name as its successor.
     pub id: ResourceId,
     pub physical: String,
     /// Somebody else made it: it is released, not deleted.
-    #[serde(default)]
     pub adopted: bool,
 }
 

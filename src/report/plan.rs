@@ -5,25 +5,18 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::style::Styles;
-use crate::desired::{AnyKind, Desired};
+use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, Human, shown};
 use crate::plan::{Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full.
-pub fn human(
-    plan: &Plan,
-    want: &Desired,
-    kinds: &[Box<dyn AnyKind>],
-    place: &str,
-    why: bool,
-    styles: &Styles,
-) -> String {
+pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, styles: &Styles) -> String {
     let mut text = String::new();
     let scope = &plan.scope;
     let title = format!("{} / {}", scope.project, scope.environment);
     let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(place));
     for step in &plan.steps {
-        one_step(&mut text, step, want, kinds, why, styles);
+        one_step(&mut text, step, kinds, why, styles);
         for line in inside(step, plan.contents.get(&step.target)) {
             let _ = writeln!(text, "      {line}");
         }
@@ -63,14 +56,7 @@ fn as_the_config_says(resources: usize) -> String {
     }
 }
 
-fn one_step(
-    text: &mut String,
-    step: &Step,
-    want: &Desired,
-    kinds: &[Box<dyn AnyKind>],
-    why: bool,
-    styles: &Styles,
-) {
+fn one_step(text: &mut String, step: &Step, kinds: &[Box<dyn AnyKind>], why: bool, styles: &Styles) {
     let target = step.target.to_string();
     let sign = match step.op.verb() {
         Verb::Create => styles.create(&format!("+ {target}")),
@@ -80,8 +66,8 @@ fn one_step(
     };
     let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
     let kind = kinds.iter().find(|k| k.kind() == step.target.kind);
-    let summary = match (&step.op, want.node(&step.target), kind) {
-        (Op::Create { .. }, Some(node), Some(kind)) => kind.summary_of(node),
+    let summary = match &step.op {
+        Op::Create { spec } => spec.summary(),
         _ => String::new(),
     };
     let usual = kind.and_then(|k| k.usual_time(step.op.verb())).filter(|t| *t >= Human::minutes(1));

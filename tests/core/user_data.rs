@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use opsctl::resources::instance::{Spec, user_data};
+use opsctl::resources::instance::{Instance, Spec, user_data};
 use opsctl::resources::training::hyperparameter::Hyperparameter;
 
 use crate::project;
@@ -39,7 +39,7 @@ environment = {{ TEXT = {value} }}
     assert!(!said.contains("error"), "{said}");
     let desired = project.unwrap().desired;
     let node = desired.node(&"instance/shoes".parse().unwrap()).unwrap();
-    serde_json::from_value(node.spec.clone()).unwrap()
+    node.spec_as::<Instance>().unwrap().clone()
 }
 
 #[track_caller]

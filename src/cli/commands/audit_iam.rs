@@ -26,12 +26,11 @@ use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::desired;
-use crate::domain::Days;
-use crate::domain::{KindName, Scope, codes, shown};
+use crate::domain::{Days, Scope, codes, shown};
 use crate::inputs::Inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
-use crate::resources::role::{Role as RoleKindOf, Spec as RoleSpec};
+use crate::resources::role;
 use opsctl_iam::decide::Decision;
 
 #[derive(Debug, Args)]
@@ -378,11 +377,14 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
     let claim = [(Scope::PROJECT_TAG, &scope.project), (Scope::ENVIRONMENT_TAG, &scope.environment)];
     let claim = claim.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
     let mut expected = Expected { claim, ..Expected::default() };
-    for node in graph.nodes.iter().filter(|n| n.id.kind == KindName::Role) {
-        let spec: RoleSpec = serde_json::from_value(node.spec.clone()).ok()?;
+    for node in &graph.nodes {
+        let Some(spec) = node.spec_as::<role::Role>() else { continue };
         let role = ExpectedRole {
-            trust: Expected::policy(spec.trust).ok(),
-            inline: BTreeMap::from([(RoleKindOf::POLICY.to_owned(), Expected::policy(spec.policy).ok()?)]),
+            trust: Expected::policy(spec.trust.clone()).ok(),
+            inline: BTreeMap::from([(
+                role::Role::POLICY.to_owned(),
+                Expected::policy(spec.policy.clone()).ok()?,
+            )]),
             tags: scope.tags(&node.id),
             ..ExpectedRole::default()
         };

@@ -16,7 +16,7 @@ use crate::cli::session::{Folders, Session};
 use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
-use crate::resources::data::{Manifest, Spec, sync};
+use crate::resources::data::{Data, Manifest, sync};
 use crate::transfer::{Object, Ranges, download};
 
 #[derive(Debug, Args)]
@@ -50,8 +50,8 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
     let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
     let name = session.only("data", args.name.as_deref())?.to_owned();
     let id = ResourceId::new(KindName::Data, &name);
-    let node = session.desired.node(&id).expect("the config has it").clone();
-    let spec: Spec = serde_json::from_value(node.spec).expect("it was written from one");
+    let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
+    let spec = node.expect("the config has it");
     let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
     let there = sync::read_manifest(&cx, &spec.uri()).await?;
     if there.etag.is_none() {
@@ -70,7 +70,7 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
     let files = there.manifest.files.iter().map(|(path, stored)| {
-        let (cx, spec, folder, ranges) = (&cx, &spec, &folder, &ranges);
+        let (cx, folder, ranges) = (&cx, &folder, &ranges);
         async move {
             let file = folder.join(inside(path)?);
             let (local, wanted) = (file.clone(), stored.clone());

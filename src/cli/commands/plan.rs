@@ -37,33 +37,19 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
     let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
     let planned = flow(&session, &intent).plan().await;
     let ended = match planned {
-        Ok((plan, have)) => print(&session, &intent, &plan, &have, args, ui),
+        Ok((plan, have)) => print(&session, &plan, &have, args, ui),
         Err(refusal) => Err(refused(&session, refusal)),
     };
     session.close().await;
     ended
 }
 
-fn print(
-    session: &Session,
-    intent: &Intent,
-    plan: &Plan,
-    have: &Observed,
-    args: &PlanArgs,
-    ui: &Ui,
-) -> Ended {
+fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> Ended {
     if ui.json() {
         ui.out_json(&render::json(plan, &session.place));
     } else {
         print_warnings(session, ui);
-        ui.out(&render::human(
-            plan,
-            &intent.desired,
-            &session.kinds,
-            &session.place,
-            args.why,
-            ui.styled_out(),
-        ));
+        ui.out(&render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out()));
         print_unread(have, ui);
     }
     if let Some(file) = &args.out {

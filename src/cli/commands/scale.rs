@@ -12,11 +12,11 @@ use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::ui::Ui;
 use crate::config::Document;
-use crate::desired::Node;
+use crate::desired::{AnySpec, Node};
 use crate::domain::{KeyPath, KindName, codes};
 use crate::engine::OpCx;
-use crate::resources::autoscaling::{Seen, Spec};
-use crate::resources::concurrency::Spec as Provisioned;
+use crate::resources::autoscaling::{Autoscaling, Seen, Spec};
+use crate::resources::concurrency::{Concurrency, Spec as Provisioned};
 
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
@@ -106,7 +106,7 @@ async fn deployed(session: &Session, node: &Node) -> Result<(), Failure> {
 
 /// The given numbers; those not given stay as they live, whatever the file says.
 async fn set_instances(args: &ScaleArgs, session: &Session, node: &mut Node) -> Result<(), Failure> {
-    let mut spec: Spec = serde_json::from_value(node.spec.clone()).expect("written by the same type");
+    let Some(mut spec) = node.spec_as::<Autoscaling>().cloned() else { return Ok(()) };
     let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
     if let Some(seen) = session.registry.of(node.id.kind).look(&cx, &node.physical).await? {
         let seen: Seen = serde_json::from_value(seen).expect("written by the same type");
@@ -131,7 +131,7 @@ async fn set_instances(args: &ScaleArgs, session: &Session, node: &mut Node) -> 
     if let Some(message) = wrong {
         return Err(Failure::said(codes::BAD_RANGE, Exit::Usage, message, "give --min and --max together"));
     }
-    node.spec = serde_json::to_value(spec).expect("a spec is plain data");
+    node.spec = AnySpec::new::<Autoscaling>(spec);
     Ok(())
 }
 
@@ -146,7 +146,7 @@ fn set_environments(args: &ScaleArgs, node: &mut Node) -> Result<(), Failure> {
             help,
         ));
     };
-    node.spec = serde_json::to_value(Provisioned { requested }).expect("a spec is plain data");
+    node.spec = AnySpec::new::<Concurrency>(Provisioned { requested });
     Ok(())
 }
 

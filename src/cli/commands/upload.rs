@@ -17,7 +17,7 @@ use crate::cli::error::{Failure, exit_of, help_of};
 use crate::cli::exit::Exit;
 use crate::cli::session::{Folders, Session};
 use crate::cli::ui::Ui;
-use crate::desired::{Desired, Node};
+use crate::desired::Desired;
 use crate::domain::grouped;
 use crate::domain::{Diagnostics, KindName, Owner, ResourceId, Verb, bytes, codes};
 use crate::engine::lease::{self, Lease, Terms};
@@ -25,7 +25,7 @@ use crate::engine::{Event, OpCx, RunResult, StepResult};
 use crate::inputs::Tree;
 use crate::resources::bucket;
 use crate::resources::data::sync::{self, RemoteState};
-use crate::resources::data::{Difference, SendReason, Spec};
+use crate::resources::data::{Data, Difference, SendReason, Spec};
 
 #[derive(Debug, Args)]
 pub struct UploadArgs {
@@ -152,10 +152,9 @@ async fn consents(session: &Session, ui: &Ui) -> bool {
 
 /// The manifests, all at once. `None`: the bucket has to be made or looked at first.
 async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Option<Vec<Set>>> {
-    let nodes = desired.nodes.iter().filter(|node| node.id.kind == KindName::Data);
-    let sets = try_join_all(nodes.map(|node: &Node| async move {
-        let spec: Spec = serde_json::from_value(node.spec.clone()).expect("it was written from one");
-        let cx = OpCx { world: &session.world, step: 0, target: node.id.clone() };
+    let nodes = desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
+    let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
+        let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
         if there.etag.is_none() && !there.bucket_is_missing {
             // Nobody's manifest: the first upload, or a bucket of somebody else.
@@ -168,10 +167,10 @@ async fn look(session: &Session, desired: &Desired, verify: bool) -> OpResult<Op
             let said = there.manifest.files.clone();
             let tree = session.world.inputs.tree(&spec.path, &spec.use_as());
             let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
-            there = sync::verify(&cx, &spec, tree, there).await?;
+            there = sync::verify(&cx, spec, tree, there).await?;
             rewrite |= there.manifest.files != said;
         }
-        OpResult::Ok(Set { id: node.id.clone(), spec, there, rewrite })
+        OpResult::Ok(Set { id: id.clone(), spec: spec.clone(), there, rewrite })
     }))
     .await?;
     Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))

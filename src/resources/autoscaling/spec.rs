@@ -7,7 +7,7 @@ use crate::resources::endpoint_config::EndpointConfig;
 
 pub struct Autoscaling;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub min: i32,
     pub max: i32,

@@ -33,7 +33,7 @@ impl Default for Section {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub region: String,
     /// Deny everything that does not come over TLS.
@@ -146,7 +146,7 @@ impl Kind for Bucket {
             keep_old_versions_days: section.keep_old_versions.count() as i32,
             abort_uploads_days: section.abort_uploads_after.count() as i32,
         };
-        draft.add::<Self>(Self::MAIN, name, &spec, [], KeyPath::of(["bucket"]));
+        draft.add::<Self>(Self::MAIN, name, spec, [], KeyPath::of(["bucket"]));
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {

@@ -7,7 +7,7 @@ use crate::resources::function::Function;
 
 pub struct Concurrency;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub requested: i32,
 }

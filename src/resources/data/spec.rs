@@ -49,7 +49,7 @@ impl Item {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub bucket: String,
     /// Ends with `/`.
@@ -134,7 +134,7 @@ impl Kind for Data {
                 max_concurrency: item.max_concurrency,
                 bandwidth: item.bandwidth,
             };
-            draft.add::<Self>(name, spec.uri(), &spec, [Bucket::id(Bucket::MAIN)], at);
+            draft.add::<Self>(name, spec.uri(), spec, [Bucket::id(Bucket::MAIN)], at);
         }
     }
 

@@ -167,16 +167,16 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     };
     let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
     let needs = [trained.id, role.clone(), Bucket::id(Bucket::MAIN)];
-    let model = draft.add::<Model>(name, model_name.clone(), &model, needs, at.clone());
+    let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
     let config = ConfigSpec { model: model_name, instance_type, instance_count };
     let config_name = format!("{physical}-{}", fingerprint::suffix(&config));
-    let config = draft.add::<EndpointConfig>(name, config_name.clone(), &config, [model.clone()], at.clone());
+    let config = draft.add::<EndpointConfig>(name, config_name.clone(), config, [model.clone()], at.clone());
 
     let spec = Spec { config: config_name, instance_type: item.instance_type.clone() };
     let needs = [config, model, role, log_group];
-    let endpoint = draft.add::<Endpoint>(name, physical.clone(), &spec, needs, at.clone());
+    let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
 
     if let Some(scaling) = &item.autoscaling {
         let spec = AutoscalingSpec {
@@ -189,7 +189,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         draft.add::<Autoscaling>(
             name,
             Autoscaling::resource_id(&physical),
-            &spec,
+            spec,
             [endpoint],
             at.join("autoscaling"),
         );

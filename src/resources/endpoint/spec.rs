@@ -8,7 +8,7 @@ use crate::limits::Bound;
 
 pub struct Endpoint;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Physical name of the endpoint configuration.
     pub config: String,

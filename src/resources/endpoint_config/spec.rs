@@ -6,7 +6,7 @@ use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
 
 pub struct EndpointConfig;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Physical name of the model.
     pub model: String,

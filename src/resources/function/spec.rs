@@ -57,7 +57,7 @@ fn ninety_seconds() -> Human {
     Human::seconds(90)
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
     pub source: Option<PathBuf>,
@@ -311,11 +311,11 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         },
     };
     let function =
-        draft.add::<Function>(name, physical.clone(), &spec, [role, log_group, endpoint.id], at.clone());
+        draft.add::<Function>(name, physical.clone(), spec, [role, log_group, endpoint.id], at.clone());
     if let Some(requested) = item.provisioned_concurrency {
         let spec = ConcurrencySpec { requested };
         let at = at.join("provisioned_concurrency");
-        draft.add::<Concurrency>(name, Concurrency::resource_id(&physical), &spec, [function], at);
+        draft.add::<Concurrency>(name, Concurrency::resource_id(&physical), spec, [function], at);
     }
 }
 

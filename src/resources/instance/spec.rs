@@ -23,7 +23,7 @@ const INSTANCE_TYPE: &str = "t2.xlarge";
 /// GiB of the snapshot behind [`IMAGE`].
 const SNAPSHOT: i32 = 8;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub profile_arn: String,
     /// An AMI id, or the name of a public SSM parameter that holds one.
@@ -125,7 +125,7 @@ impl Kind for Instance {
                 draft.error(codes::TOO_LARGE, at.clone(), text, help);
             }
             needs.push(Role::id(&user(name)));
-            draft.add::<Self>(name, physical, &spec, needs, at);
+            draft.add::<Self>(name, physical, spec, needs, at);
         }
     }
 

@@ -9,7 +9,7 @@ pub struct LogGroup;
 /// Days that log events are kept: one of the values CloudWatch takes.
 const RETENTION_DAYS: i32 = 30;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub retention_days: i32,
 }
@@ -39,7 +39,7 @@ impl LogGroup {
         at: &KeyPath,
     ) -> ResourceId {
         let spec = Spec { retention_days: RETENTION_DAYS };
-        draft.add::<Self>(name, format!("{root}{writer}"), &spec, [], at.clone())
+        draft.add::<Self>(name, format!("{root}{writer}"), spec, [], at.clone())
     }
 }
 

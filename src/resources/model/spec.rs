@@ -17,7 +17,7 @@ pub struct Serving {
     pub digest: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
     pub image: String,

@@ -80,7 +80,7 @@ fn one_hour() -> Idle {
     Idle::After(Human::hours(1))
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
     pub instance_type: String,
@@ -155,7 +155,7 @@ impl Kind for Notebook {
                 platform: item.platform.clone(),
                 on_start: on_start(item.idle_stop),
             };
-            draft.add::<Self>(name, physical, &spec, [role, Bucket::id(Bucket::MAIN)], at);
+            draft.add::<Self>(name, physical, spec, [role, Bucket::id(Bucket::MAIN)], at);
         }
     }
 

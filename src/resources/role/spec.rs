@@ -8,7 +8,7 @@ use opsctl_iam as iam;
 
 pub struct Role;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Part of its ARN, and fixed when it is made.
     pub path: String,
@@ -111,7 +111,7 @@ impl Role {
             policy: json!({ "Version": "2012-10-17", "Statement": statements }),
             instance_profile: who == Assumer::Ec2,
         };
-        draft.add::<Self>(user, Self::physical(draft.scope, user), &spec, [], at.clone())
+        draft.add::<Self>(user, Self::physical(draft.scope, user), spec, [], at.clone())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::desired::{Draft, Kind};
 use crate::domain::{Human, KeyPath, KindName, ResourceId};
 use crate::inputs::Tree;
 use crate::resources::bucket::Bucket;
-use crate::resources::data::{Data, Spec as DataSpec};
+use crate::resources::data::Data;
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -144,10 +144,10 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     for (i, name) in item.data.iter().enumerate() {
         let at = at.join("data").join(i.to_string());
         let Some(node) = draft.find(&[KindName::Data], name, "data", at) else { continue };
-        let Some(data): Option<DataSpec> = draft.spec::<Data>(name) else { continue };
+        let Some(data) = node.spec_as::<Data>() else { continue };
+        channels.push(Channel { name: name.to_string(), uri: data.uri(), digest: data.digest.clone() });
+        reads.push(data.prefix.clone());
         needs.push(node.id);
-        channels.push(Channel { name: name.to_string(), uri: data.uri(), digest: data.digest });
-        reads.push(data.prefix);
     }
     if channels.len() < item.data.len() {
         return None;

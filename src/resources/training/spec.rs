@@ -17,7 +17,7 @@ use crate::resources::role::{Assumer, Role, policy};
 
 pub struct Training;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
     pub image: String,
@@ -104,7 +104,7 @@ impl Kind for Training {
             let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
             needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
-            draft.add::<Self>(name, physical, &spec, needs, at);
+            draft.add::<Self>(name, physical, spec, needs, at);
         }
     }
 

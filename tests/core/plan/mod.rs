@@ -9,3 +9,4 @@ mod properties;
 mod recipe;
 mod states;
 mod world;
+mod written;

@@ -157,7 +157,7 @@ proptest! {
             let plan = account.plan(&want, DEPLOY);
             let steps = plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target));
             let steps: BTreeSet<_> = steps.collect();
-            prop_assert_eq!(steps, edit.steps(&want), "{}\n{}", edit.what, shown(&plan, &want));
+            prop_assert_eq!(steps, edit.steps(&want), "{}\n{}", edit.what, shown(&plan));
         }
     }
 }

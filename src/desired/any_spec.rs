@@ -1,0 +1,100 @@
+//! A spec behind one type, so that nodes and steps hold it typed, whatever its kind.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::desired::Kind;
+use crate::domain::KindName;
+
+/// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
+#[derive(Clone)]
+pub struct AnySpec(Arc<dyn Erased>);
+
+impl AnySpec {
+    pub fn new<K: Kind>(spec: K::Spec) -> Self {
+        Self(Arc::new(Of::<K>(spec)))
+    }
+
+    /// Whose spec it is.
+    pub fn kind(&self) -> KindName {
+        self.0.kind()
+    }
+
+    /// The spec as its kind `K` knows it; `None` for one of another kind.
+    pub fn of<K: Kind>(&self) -> Option<&K::Spec> {
+        self.0.as_any().downcast_ref::<Of<K>>().map(|Of(spec)| spec)
+    }
+
+    /// What a verb says of it beyond the changes ([`Kind::summary`]).
+    pub fn summary(&self) -> String {
+        self.0.summary()
+    }
+}
+
+impl PartialEq for AnySpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(other.0.as_any())
+    }
+}
+
+impl Debug for AnySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&self.0, f)
+    }
+}
+
+/// With sorted keys, so that the fingerprint of a saved plan does not depend on the order of a struct's
+/// fields.
+impl Serialize for AnySpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.json().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// The spec of the kind `K`.
+struct Of<K: Kind>(K::Spec);
+
+trait Erased: Send + Sync {
+    fn kind(&self) -> KindName;
+    fn as_any(&self) -> &dyn Any;
+    fn equals(&self, other: &dyn Any) -> bool;
+    fn json(&self) -> serde_json::Result<Value>;
+    fn summary(&self) -> String;
+    fn debug(&self) -> &dyn Debug;
+}
+
+impl Debug for dyn Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.debug().fmt(f)
+    }
+}
+
+impl<K: Kind> Erased for Of<K> {
+    fn kind(&self) -> KindName {
+        K::NAME
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>().is_some_and(|other| self.0 == other.0)
+    }
+
+    fn json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(&self.0)
+    }
+
+    fn summary(&self) -> String {
+        K::summary(&self.0)
+    }
+
+    fn debug(&self) -> &dyn Debug {
+        &self.0
+    }
+}
