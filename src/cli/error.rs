@@ -9,6 +9,7 @@ use crate::config::Document;
 use crate::domain::{Code, Diagnostics, Severity, codes};
 use crate::engine::Cause;
 use crate::report::diagnostics;
+use crate::run::OpenError;
 
 /// What cannot be read now and may be in a moment.
 const LATER: [Code; 5] =
@@ -132,6 +133,25 @@ fn more(told: Option<&str>) -> String {
 impl From<OpError> for Failure {
     fn from(error: OpError) -> Self {
         Self::Op(error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Invalid(problem) => Self::Config(problem),
+            OpenError::NoRegion => {
+                let help = "set `region` under [project], or AWS_REGION, or --region";
+                Self::said(codes::NO_REGION, Exit::Config, "no region is set", help)
+            }
+            OpenError::WrongAccount { account, wanted } => {
+                let message =
+                    format!("the credentials belong to account {account}, the project is in {wanted}");
+                let help = "use another profile, or change `[project] account`";
+                Self::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help)
+            }
+            OpenError::Op(error) => Self::Op(error),
+        }
     }
 }
 

@@ -7,7 +7,6 @@ mod done;
 mod environment;
 mod error;
 pub mod exit;
-mod generations;
 mod hidden;
 mod hints;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::act::few;
 use super::error::Failure;
 use super::exit::Exit;
 use crate::domain::codes;
 use crate::plan::{Plan, Step};
 use crate::report::plan as render;
+use crate::run::few;
 
 /// Writes a plan for `deploy --plan`.
 pub fn save(plan: &Plan, place: &str, file: &Path) -> Result<(), Failure> {

@@ -1,27 +1,21 @@
-//! What most commands begin with: the config file, the place to deploy to, the desired graph.
+//! What most commands begin with: the config file, the place that is meant, and a session that ends with
+//! them.
 
 use std::path::Path;
 
 use aws_smithy_http_client::tls::TlsContext;
-use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::{Global, endpoint, is_region};
 use super::environment::{Environment, find_config, home};
 use super::error::Failure;
 use super::exit::Exit;
-use super::hidden;
-use super::hints::quoted;
-use super::sandbox::{self, Sandbox};
-use crate::aws::{self, Choice, Clients, Outcomes, Pace, Target};
+use super::{hidden, sandbox};
+use crate::aws::{self, Choice, Clients, Pace, Target};
 use crate::config::project::Config;
 use crate::config::{Document, section};
-use crate::desired::{self, AnyKind, Desired};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes};
-use crate::engine::lease::Who;
-use crate::engine::{Event, Events, Registry, World};
-use crate::inputs::Inputs;
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes};
 use crate::limits;
-use crate::resources::{kinds, registry};
+use crate::run::{Connection, Folders, Project, Session};
 
 /// Reads and parses the config file.
 pub fn document(global: &Global) -> Result<Document, Failure> {
@@ -36,20 +30,14 @@ pub fn document(global: &Global) -> Result<Document, Failure> {
     })
 }
 
-/// The sections that some kind reads.
-pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
-    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
-    keys.dedup();
-    keys
-}
-
-/// The place that the flags, the environment and the config mean; with the sandbox, where it is in this
-/// process. The problem is a region that may be newer than opsctl.
-async fn connect(
+/// Does `work` with the place that the flags, the environment and the config mean. A sandbox in this process
+/// ends with it, on every path: its state is written out.
+async fn with_target<T>(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
-) -> Result<(Target, Option<Sandbox>, Option<Diagnostic>), Failure> {
+    work: impl AsyncFnOnce(Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     // The SDK reads them whatever it is told, and panics of some.
     if let Some((name, why)) = &env.bad_endpoint {
         let message = format!("{name} {why}");
@@ -63,6 +51,33 @@ async fn connect(
         true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
         false => (None, None),
     };
+    let done = async {
+        let (target, warning) = target(global, env, config, address).await?;
+        let connection = Connection {
+            target,
+            sandbox: global.sandbox.then_some(sandbox.is_some()),
+            profile: global.profile.clone(),
+            who: env.who.clone(),
+            cancel: env.cancel.clone(),
+            timeout: global.timeout.map(|t| t.0),
+            warning,
+        };
+        work(connection).await
+    };
+    let done = done.await;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    done
+}
+
+/// Where that is. The problem is a region that may be newer than opsctl.
+async fn target(
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+    sandbox: Option<String>,
+) -> Result<(Target, Option<Diagnostic>), Failure> {
     let region = global.region.clone();
     // In the sandbox the account's surroundings do not count: it is the same everywhere.
     let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
@@ -70,18 +85,18 @@ async fn connect(
         profile: global.profile.clone(),
         region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
         endpoint_url: global.endpoint_url.clone(),
-        sandbox: address,
+        sandbox,
         trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
     let target = aws::connect(&choice).await;
     let Some(region) = target.sdk.region().map(ToString::to_string) else {
-        return Ok((target, sandbox, None));
+        return Ok((target, None));
     };
     let origin = match () {
         () if global.region.is_some() => "it comes from --region",
         () if !global.sandbox && env.region.is_some() => "it comes from AWS_REGION or AWS_DEFAULT_REGION",
         // It was checked where it is written.
-        () if choice.region.is_some() => return Ok((target, sandbox, None)),
+        () if choice.region.is_some() => return Ok((target, None)),
         () => "it comes from the profile",
     };
     // It becomes part of host names, wherever it is. What is not AWS may have regions of its own.
@@ -95,7 +110,7 @@ async fn connect(
             let help = format!("{origin}; {}", wrong.help);
             Err(Failure::said(wrong.code, Exit::Usage, wrong.message, help))
         }
-        newer => Ok((target, sandbox, newer)),
+        newer => Ok((target, newer)),
     }
 }
 
@@ -141,193 +156,66 @@ fn trust(file: &Path) -> Result<TlsContext, Failure> {
     })
 }
 
-/// Clients for commands that need no config, and how fast their AWS may be asked.
-pub async fn clients(
+/// Does `work` with clients that need no config, and with how fast their AWS may be asked.
+pub async fn with_clients<T>(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
-) -> Result<(Clients, Pace, Option<Sandbox>), Failure> {
-    let (mut target, sandbox, _) = connect(global, env, config).await?;
-    if target.sdk.region().is_none() {
-        // IAM and STS are the same in every region.
-        target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
-    }
-    Ok((Clients::new(&target), target.pace, sandbox))
+    work: impl AsyncFnOnce(Clients, Pace) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_target(global, env, config, async |Connection { mut target, .. }| {
+        if target.sdk.region().is_none() {
+            // IAM and STS are the same in every region.
+            target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
+        }
+        work(Clients::new(&target), target.pace).await
+    })
+    .await
 }
 
-/// What a command needs of the folders that the config names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Folders {
-    /// All, read whole: what is made from them is named after their digest.
-    Read,
-    /// All, but data files are not read until they are sent or compared.
-    Listed,
-    /// What is there is read, for the names; what cannot be read is a warning. The command takes away or
-    /// looks, and must do so too when the folders are gone.
-    Spared,
-    /// None.
-    Unneeded,
+/// Reads the config, connects, does `work` with the session, and closes it on every path.
+pub async fn with_session<T>(
+    global: &Global,
+    env: &Environment,
+    folders: Folders,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let document = document(global)?;
+    let project = Project::read(&document, &global.env, folders);
+    // Whoever reads the folders leaves their checksums beside the config.
+    hidden::keep(&home(&document.file).join(".opsctl"));
+    let project = project?;
+    let config = project.config.clone();
+    with_target(global, env, Some(&config), async |connection| {
+        let mut session = Session::open(project, connection).await?;
+        work(&mut session).await
+    })
+    .await
 }
 
-/// A config, where it goes, and what should be there.
-pub struct Session {
-    pub config: Config,
-    pub kinds: Vec<Box<dyn AnyKind>>,
-    pub registry: Registry,
-    pub desired: Desired,
-    pub warnings: Diagnostics,
-    pub world: World,
-    /// Receives what happens, once somebody takes it.
-    pub events: Option<tokio::sync::mpsc::UnboundedReceiver<Event>>,
-    /// Who the lease is for.
-    pub who: Who,
-    /// Where everything goes, in the words of a person.
-    pub place: String,
-    /// The same as options of the AWS CLI.
-    pub aws_options: String,
-    /// Kept alive for as long as the session.
-    sandbox: Option<Sandbox>,
+/// The names that a section of the config defines.
+fn names<'a>(session: &'a Session, section: &str) -> Vec<&'a str> {
+    let table = session.config.section(section).and_then(|s| s.as_object());
+    table.map(|t| t.keys().map(String::as_str).collect()).unwrap_or_default()
 }
 
-impl Session {
-    /// Reads the config and connects. `edit` may set leaves from the command line.
-    pub async fn open(
-        global: &Global,
-        env: &Environment,
-        edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
-    ) -> Result<Self, Failure> {
-        Self::open_with(global, env, edit, Folders::Read).await
-    }
-
-    pub async fn open_with(
-        global: &Global,
-        env: &Environment,
-        edit: impl FnOnce(&mut Document) -> Result<(), Failure>,
-        folders: Folders,
-    ) -> Result<Self, Failure> {
-        let kinds = kinds();
-        let mut document = document(global)?;
-        edit(&mut document)?;
-        let (config, mut problems) = Config::read(&document, &global.env, &sections(&kinds));
-        let cache = home(&config.document.file).join(".opsctl/cache");
-        let sources = desired::sources(&config, &kinds);
-        let inputs = match folders {
-            Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),
-            Folders::Read | Folders::Spared => Inputs::read_cached(config.document.folder(), sources, &cache),
-        };
-        let judged = |mut problems: Diagnostics| {
-            if matches!(folders, Folders::Spared | Folders::Unneeded) {
-                problems.spare_files();
-            }
-            problems
-        };
-        hidden::keep(&home(&config.document.file).join(".opsctl"));
-        // Everything that can be known without AWS is told before the first call.
-        let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
-        problems.extend(judged(desired::build(&config, &offline, &inputs, &kinds).1).0);
-        if problems.has_errors() {
-            return Err(Failure::config(config.document, problems));
-        }
-
-        let (target, sandbox, newer) = connect(global, env, Some(&config)).await?;
-        let Some(region) = target.sdk.region().map(ToString::to_string) else {
-            let help = "set `region` under [project], or AWS_REGION, or --region";
-            return Err(Failure::said(codes::NO_REGION, Exit::Config, "no region is set", help));
-        };
-        let aws = Clients::new(&target);
-        let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
-        let account = identity.account().unwrap_or_default().to_owned();
-        if let Some(wanted) = config.project.account.as_ref().filter(|wanted| **wanted != account) {
-            // The sandbox has one account, and it is nobody's.
-            if !global.sandbox {
-                let message =
-                    format!("the credentials belong to account {account}, the project is in {wanted}");
-                let help = "use another profile, or change `[project] account`";
-                return Err(Failure::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help));
-            }
-        }
-        let place = match (global.sandbox, &target.address) {
-            (true, _) => format!("SANDBOX, {region}"),
-            (false, Some(address)) => format!("account {account}, {region}, {address}"),
-            (false, None) => format!("account {account}, {region}"),
-        };
-        let options = [("profile", &global.profile), ("endpoint-url", &target.endpoint)];
-        let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-        let options = options.map(|(name, value)| format!(" --{name} {}", quoted(value)));
-        let aws_options = format!(" --region {region}{}", options.collect::<String>());
-        let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
-        let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
-        let mut problems = judged(problems);
-        problems.extend(newer);
-        if problems.has_errors() {
-            return Err(Failure::config(config.document, problems));
-        }
-        let (sender, receiver) = unbounded_channel();
-        let world = World {
-            aws,
-            scope,
-            inputs,
-            cache,
-            wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
-            events: Events::to(sender),
-            cancel: env.cancel.clone(),
-            pace: target.pace,
-            lag: target.pace.lag(),
-            timeout: global.timeout.map(|t| t.0),
-        };
-        let registry = registry();
-        let events = Some(receiver);
-        Ok(Self {
-            config,
-            kinds,
-            registry,
-            desired,
-            warnings: problems,
-            world,
-            events,
-            who: env.who.clone(),
-            place,
-            aws_options,
-            sandbox,
-        })
-    }
-
-    /// Whether AWS is in this process, and ends with it.
-    pub fn is_all_here(&self) -> bool {
-        self.sandbox.is_some()
-    }
-
-    /// Writes the sandbox's state out and ends it.
-    pub async fn close(self) {
-        if let Some(sandbox) = self.sandbox {
-            sandbox.stop().await;
-        }
-    }
-
-    /// The names that a section of the config defines.
-    pub fn names(&self, section: &str) -> Vec<&str> {
-        let table = self.config.section(section).and_then(|s| s.as_object());
-        table.map(|t| t.keys().map(String::as_str).collect()).unwrap_or_default()
-    }
-
-    /// The one name that is meant: the given one, or the only one there is.
-    pub fn only<'a>(&'a self, section: &str, given: Option<&'a str>) -> Result<&'a str, Failure> {
-        let names = self.names(section);
-        let help = if names.is_empty() {
-            format!("the config has no [{section}.NAME]")
-        } else {
-            format!("the config has: {}", names.join(", "))
-        };
-        let fail = |message: String| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help.clone());
-        match (given, names.as_slice()) {
-            (Some(name), _) if names.contains(&name) => Ok(name),
-            (Some(name), _) => Err(match section::nearest(name, names.iter().copied()) {
-                Some(near) => fail(format!("there is no {section} `{name}`; did you mean `{near}`?")),
-                None => fail(format!("there is no {section} `{name}`")),
-            }),
-            (None, [one]) => Ok(one),
-            (None, []) => Err(fail(format!("there is no {section}"))),
-            (None, _) => Err(fail(format!("there are several {section}s: name one"))),
-        }
+/// The one name that is meant: the given one, or the only one there is.
+pub fn only<'a>(session: &'a Session, section: &str, given: Option<&'a str>) -> Result<&'a str, Failure> {
+    let names = names(session, section);
+    let help = if names.is_empty() {
+        format!("the config has no [{section}.NAME]")
+    } else {
+        format!("the config has: {}", names.join(", "))
+    };
+    let fail = |message: String| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help.clone());
+    match (given, names.as_slice()) {
+        (Some(name), _) if names.contains(&name) => Ok(name),
+        (Some(name), _) => Err(match section::nearest(name, names.iter().copied()) {
+            Some(near) => fail(format!("there is no {section} `{name}`; did you mean `{near}`?")),
+            None => fail(format!("there is no {section} `{name}`")),
+        }),
+        (None, [one]) => Ok(one),
+        (None, []) => Err(fail(format!("there is no {section}"))),
+        (None, _) => Err(fail(format!("there are several {section}s: name one"))),
     }
 }

@@ -1,17 +1,18 @@
 //! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end
 //! that.
 
-use super::session::Session;
+use super::hints::quoted;
 use crate::domain::{KindName, Verb};
 use crate::engine::Outcome;
 use crate::plan::{Plan, Step};
+use crate::run::Session;
 
 /// A line for each thing that runs on in AWS, and what comes next.
 pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
     let mut text = String::new();
     // What runs in this process ends with it.
     let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
-    for step in unfinished.filter(|_| !session.is_all_here()) {
+    for step in unfinished.filter(|_| !session.is_all_here) {
         let target = &step.target;
         match ended_by(step, session) {
             _ if step.op.verb() == Verb::Delete => text += &format!("{target}: AWS is still deleting it.\n"),
@@ -30,7 +31,7 @@ pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
 /// The command that ends what a step has begun, where it costs money for as long as it runs.
 fn ended_by(step: &Step, session: &Session) -> Option<String> {
     let name = &step.physical;
-    let aws = |command: &str| Some(format!("aws {command} {name}{}", session.aws_options));
+    let aws = |command: &str| Some(format!("aws {command} {name}{}", options(session)));
     match step.target.kind {
         KindName::Training => aws("sagemaker stop-training-job --training-job-name"),
         KindName::Endpoint => aws("sagemaker delete-endpoint --endpoint-name"),
@@ -39,4 +40,12 @@ fn ended_by(step: &Step, session: &Session) -> Option<String> {
         KindName::Instance => Some("`opsctl destroy`; else its `max_runtime` does".to_owned()),
         _ => None,
     }
+}
+
+/// Where the AWS CLI goes to the same place.
+fn options(session: &Session) -> String {
+    let options = [("profile", &session.profile), ("endpoint-url", &session.endpoint)];
+    let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let options = options.map(|(name, value)| format!(" --{name} {}", quoted(value)));
+    format!(" --region {}{}", session.world.scope.region, options.collect::<String>())
 }

@@ -5,8 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{Config, section};
-use crate::desired::{Draft, Kind, Node};
-use crate::domain::{Diagnostics, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb};
+use crate::desired::{AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
+use crate::domain::{
+    Diagnostic, Diagnostics, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scale, Status, Verb,
+};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -29,6 +31,17 @@ pub trait AnyKind: Send + Sync {
     fn status_of(&self, seen: &Value) -> Status;
     fn owner_of(&self, seen: &Value) -> Owner;
     fn usual_time(&self, verb: Verb) -> Option<Human>;
+    fn is_scaled(&self) -> bool;
+    /// The part on `whole` with other numbers, and what of it was kept.
+    fn scaled_node(
+        &self,
+        whole: &Node,
+        want: Option<&Node>,
+        seen: Option<&Value>,
+        to: &Scale,
+    ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
+    fn log_of(&self, physical: &str) -> Option<Log>;
+    fn artifact_of(&self, physical: &str) -> Option<String>;
     fn actions(&self) -> &'static [&'static str];
 }
 
@@ -119,6 +132,33 @@ impl<K: Kind> AnyKind for K {
 
     fn usual_time(&self, verb: Verb) -> Option<Human> {
         K::usual(verb)
+    }
+
+    fn is_scaled(&self) -> bool {
+        K::SCALED
+    }
+
+    fn scaled_node(
+        &self,
+        whole: &Node,
+        want: Option<&Node>,
+        seen: Option<&Value>,
+        to: &Scale,
+    ) -> Option<Result<(Node, Vec<String>), Diagnostic>> {
+        let (want, seen) = (want.and_then(Node::spec_as::<K>), seen.map(typed));
+        let scaled = K::scaled(&Scaling { whole, want, seen, to })?;
+        Some(scaled.map(|Scaled { physical, spec, kept }| {
+            let (id, needs) = (K::id(&whole.id.name), [whole.id.clone()].into());
+            (Node { id, physical, spec: AnySpec::new::<K>(spec), needs }, kept)
+        }))
+    }
+
+    fn log_of(&self, physical: &str) -> Option<Log> {
+        K::log(physical)
+    }
+
+    fn artifact_of(&self, physical: &str) -> Option<String> {
+        K::artifact(physical)
     }
 
     fn actions(&self) -> &'static [&'static str] {

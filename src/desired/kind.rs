@@ -6,10 +6,19 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::desired::Draft;
-use crate::domain::{FieldChange, Human, KindName, Owner, ResourceId, Status, Verb};
+use crate::desired::{Draft, Scaled, Scaling};
+use crate::domain::{Diagnostic, FieldChange, Human, KindName, Owner, ResourceId, Status, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
+
+/// Where a log lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// The streams of a log group, or those of which the names begin so.
+    Streams { group: String, prefix: Option<String> },
+    /// An object of the project's bucket, which is there when its writer has ended.
+    Object { key: String },
+}
 
 /// A kind of resource without its effects: what the config says, what differs, how it is doing.
 pub trait Kind: Send + Sync + 'static {
@@ -24,6 +33,9 @@ pub trait Kind: Send + Sync + 'static {
     /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs
     /// then look only at that. A resource of another kind is taken over only when it is already as wanted.
     const ADOPTABLE: bool = false;
+
+    /// `opsctl scale` changes it: see [`Self::scaled`].
+    const SCALED: bool = false;
 
     /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
     type Section: DeserializeOwned + JsonSchema;
@@ -82,6 +94,25 @@ pub trait Kind: Send + Sync + 'static {
 
     /// How long AWS usually takes, where it is worth telling.
     fn usual(_verb: Verb) -> Option<Human> {
+        None
+    }
+
+    /// A part with other numbers. What is not given stays as it is; what is not there yet becomes as the
+    /// config says. `None`: the numbers are for others, or say too little of what the config does not scale.
+    ///
+    /// # Errors
+    /// Numbers that cannot be.
+    fn scaled(_scaling: &Scaling<'_, Self>) -> Option<Result<Scaled<Self::Spec>, Diagnostic>> {
+        None
+    }
+
+    /// Where what the user's code prints in it lies; `None`: nothing does.
+    fn log(_physical: &str) -> Option<Log> {
+        None
+    }
+
+    /// Where it leaves what it made, as a key of the project's bucket; `None`: it makes nothing.
+    fn artifact(_physical: &str) -> Option<String> {
         None
     }
 

@@ -4,6 +4,7 @@ mod any_spec;
 mod draft;
 mod erased;
 mod kind;
+mod scale;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,8 @@ use crate::inputs::{Inputs, Source};
 pub use any_spec::AnySpec;
 pub use draft::Draft;
 pub use erased::AnyKind;
-pub use kind::Kind;
+pub use kind::{Kind, Log};
+pub use scale::{Scaled, Scaling};
 
 /// One resource as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,11 @@ impl Desired {
     fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
         let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
         Self { scope, nodes, origin, places }
+    }
+
+    /// Other nodes of the same place.
+    pub(crate) fn with(&self, nodes: Vec<Node>) -> Self {
+        Self::new(self.scope.clone(), nodes, self.origin.clone())
     }
 
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::scale::Scaled;
 use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, Desired, Node};
 use crate::domain::{
-    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, codes,
+    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, codes,
 };
 
 /// What the plan is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
     Deploy {
         /// Also delete what is owned and no longer wanted.
@@ -23,6 +24,9 @@ pub enum Mode {
         /// Also delete what somebody else made or put there, instead of releasing it.
         adopted: bool,
     },
+    /// Other numbers for the parts of what is deployed (docs/decisions/0042), and nothing else. `want` has
+    /// the parts with their wholes, which are only looked at.
+    Scale(Scale),
 }
 
 impl Mode {
@@ -67,6 +71,13 @@ pub fn build(
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
 ) -> Result<Plan, Diagnostics> {
+    if let Mode::Scale(to) = mode {
+        // A deploy of the parts as they are to be.
+        let scaled = Scaled::of(want, have, kinds, &to)?;
+        let mut plan = build(&scaled.want, have, kinds, Scaled::MODE)?;
+        scaled.explain(&mut plan);
+        return Ok(plan);
+    }
     let (steps, problems) = (Steps::default(), Diagnostics::default());
     let mut planner = Planner { want, have, kinds, mode, on: On::new(want, have, kinds), steps, problems };
     match mode {
@@ -78,6 +89,8 @@ pub fn build(
             }
         }
         Mode::Destroy { .. } => planner.destroy(),
+        // Planned above, as a deploy.
+        Mode::Scale(_) => {}
     }
     planner.finish()
 }
@@ -177,11 +190,7 @@ impl<'a> Planner<'a> {
 
     /// What cannot be seen is neither made nor deleted.
     fn unreadable(&mut self, id: &ResourceId, why: &str, code: Code) {
-        let help = match code {
-            codes::DENIED => "nothing was changed; allow the call and run it again",
-            _ => "nothing was changed; run it again in a moment",
-        };
-        self.problem(code, id, format!("{id} could not be read: {why}"), help);
+        self.problems.push(unreadable(self.want, id, why, code));
     }
 
     fn deploy(&mut self, adopt: bool) {
@@ -434,7 +443,7 @@ impl<'a> Planner<'a> {
             Mode::Deploy { .. } => {
                 self.want.nodes.iter().filter(|n| !touched.contains(&n.id)).map(|n| n.id.clone()).collect()
             }
-            Mode::Destroy { .. } => Vec::new(),
+            Mode::Destroy { .. } | Mode::Scale(_) => Vec::new(),
         };
         let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
         let removed = self.steps.list.iter().filter(|s| s.op.verb().removes()).map(|s| &s.target);
@@ -447,6 +456,16 @@ impl<'a> Planner<'a> {
             steps: order::sorted(self.steps.list),
         })
     }
+}
+
+/// That something could not be read.
+pub(super) fn unreadable(want: &Desired, id: &ResourceId, why: &str, code: Code) -> Diagnostic {
+    let help = match code {
+        codes::DENIED => "nothing was changed; allow the call and run it again",
+        _ => "nothing was changed; run it again in a moment",
+    };
+    let at = want.origin.get(id).cloned().unwrap_or_default();
+    Diagnostic::error(code, at, format!("{id} could not be read: {why}"), help)
 }
 
 /// Whether what is not ours may be used by this project; else what to say, and what to do about it. Only

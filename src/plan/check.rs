@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::scale::Scaled;
 use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId, grounds};
 use crate::desired::{AnyKind, Desired};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
@@ -15,6 +16,16 @@ pub fn check(
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
 ) -> Vec<String> {
+    if let Mode::Scale(to) = mode {
+        let Ok(scaled) = Scaled::of(want, have, kinds, &to) else {
+            return vec!["it scales what cannot be scaled so".to_owned()];
+        };
+        // A deploy of the parts as they are to be, which also says what it keeps.
+        return match scaled.unexplained(plan) {
+            Ok(plain) => check(&plain, &scaled.want, have, kinds, Scaled::MODE),
+            Err(id) => vec![format!("{id} is not said what it keeps")],
+        };
+    }
     let mut wrong = Vec::new();
     for (position, step) in plan.steps.iter().enumerate() {
         if step.id != position {

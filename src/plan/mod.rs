@@ -4,6 +4,7 @@ mod build;
 pub mod check;
 mod grounds;
 mod order;
+mod scale;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,17 +1,19 @@
-//! One run, from the first look to the last: plan, lease, plan again, execute, look again. What each part
-//! finds is typed; the words are the command line's.
+//! One run, from the first look to the last: plan, lease, plan again, execute, look again, give the lease
+//! back. What each part finds is typed; the words are the command line's.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-use crate::aws::{OpError, OpErrorKind, OpResult};
+use super::{Done, Intent, Session};
+use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb};
 use crate::engine::lease::{self, Lease, Terms, Who};
-use crate::engine::{OpCx, Probe, Registry, World, count, observe};
+use crate::engine::{OpCx, Probe, Registry, RunResult, World, count, execute, observe};
 use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
 
@@ -27,10 +29,13 @@ pub struct Run<'a> {
     pub whole: bool,
 }
 
-/// Why there is no plan.
+/// Why nothing was done.
 #[derive(Debug)]
 pub enum Refusal {
+    /// AWS did not answer the look.
     Op(OpError),
+    /// Somebody else holds the lease, or it could not be taken.
+    Lease(OpError),
     /// Something could not be read, or is not ours to touch.
     Problems(Diagnostics),
     /// The checker disagrees with the planner: a bug.
@@ -55,7 +60,100 @@ pub enum Verified {
     Unread(Refusal),
 }
 
-impl Run<'_> {
+/// A run that may write: its lease is held, and the plan is true under it.
+#[must_use = "what is begun is carried out, or its lease is given back"]
+pub struct Begun<'a> {
+    run: Run<'a>,
+    pub plan: Plan,
+    pub have: Observed,
+    lease: Option<Lease>,
+}
+
+impl Begun<'_> {
+    /// Executes the plan, looks whether everything is as wanted, gives the lease back, and tells the end as
+    /// the last events. Never an error: what went wrong is in [`Done`].
+    pub async fn carry_out(self) -> Done {
+        let Self { run, plan, lease, .. } = self;
+        let began = Instant::now();
+        // On the heap, as all that is large here: whoever calls may have a small stack.
+        let mut outcome = Box::pin(execute(&plan, run.registry, run.world)).await;
+        let verified = match outcome.result() {
+            RunResult::Ok if !plan.is_empty() => Box::pin(run.verify(&plan)).await,
+            _ => Verified::AsWanted,
+        };
+        let lost = give_back(run.world, lease).await;
+        outcome.lost = outcome.lost.or(lost);
+        let done = Done { plan, outcome, verified };
+        done.tell(run.world, began);
+        done
+    }
+
+    /// Does nothing.
+    pub async fn give_back(self) {
+        give_back(self.run.world, self.lease).await;
+    }
+}
+
+/// Gives the lease back; tells if it was somebody else's already.
+pub async fn give_back(world: &World, lease: Option<Lease>) -> Option<LeaseLost> {
+    let lease = lease?;
+    let release = async { Ok(lease.release().await.err()) };
+    // If it is not answered, the lease expires by itself.
+    world.cancel.briefly("lease", release).await.ok().flatten()
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(session: &'a Session, intent: &'a Intent) -> Self {
+        Self {
+            world: &session.world,
+            registry: &session.registry,
+            kinds: &session.kinds,
+            desired: &intent.desired,
+            mode: intent.mode,
+            whole: intent.whole,
+        }
+    }
+
+    /// All of it, for whoever needs to see no plan before.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; what went wrong after that is in [`Done`].
+    pub async fn carry_out(&self, who: &Who) -> Result<Done, Refusal> {
+        let (plan, have) = Box::pin(self.plan()).await?;
+        let begun = Box::pin(self.begin(plan, have, who, false)).await?;
+        Ok(Box::pin(begun.carry_out()).await)
+    }
+
+    /// Takes the lease, and plans once more under it; an empty plan needs neither. From here on a signal no
+    /// longer cuts the run off, it ends by itself. `shown` to a person, or saved, the plan must still be what
+    /// is done.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; the lease is given back.
+    pub async fn begin(
+        &self,
+        first: Plan,
+        have: Observed,
+        who: &Who,
+        shown: bool,
+    ) -> Result<Begun<'a>, Refusal> {
+        let run = *self;
+        self.world.cancel.commit().map_err(Refusal::Lease)?;
+        if first.is_empty() {
+            // An unchanged project writes nothing.
+            return Ok(Begun { run, plan: first, have, lease: None });
+        }
+        let lease = self.lease(&first, &have, who);
+        let lease = self.world.cancel.briefly("lease", lease).await.map_err(Refusal::Lease)?;
+        match Box::pin(self.plan_again(&first, shown)).await {
+            Ok((plan, have)) => Ok(Begun { run, plan, have, lease }),
+            Err(refusal) => {
+                give_back(self.world, lease).await;
+                Err(refusal)
+            }
+        }
+    }
+
     /// Observes and plans; has the plan checked by the independent checker.
     ///
     /// # Errors
@@ -70,7 +168,7 @@ impl Run<'_> {
             count(self.desired, &mut have, self.mode, self.registry, self.world).await?;
             Ok(have)
         };
-        let have = self.world.cancel.reading("looking", look).await?;
+        let have = self.world.cancel.reading("looking", Box::pin(look)).await?;
         let plan = plan::build(self.desired, &have, self.kinds, self.mode).map_err(Refusal::Problems)?;
         match plan::check::check(&plan, self.desired, &have, self.kinds, self.mode) {
             wrong if wrong.is_empty() => Ok((plan, have)),

@@ -1,5 +1,50 @@
-//! The flow of a command, without a terminal: what other programs and tests call.
+//! The flow of a run, without a terminal: what commands, other programs and tests call.
+//!
+//! A [`Project`] is read from a config, a [`Session`] is opened with it, an [`Intent`] says what is wanted,
+//! and a [`Run`] does it: look, plan, check, take the lease, plan again, execute, look again, give the lease
+//! back. Each part can be called alone; what it finds is typed, and the words are the command line's.
+//!
+//! ```
+//! use opsctl::aws::{self, Choice};
+//! use opsctl::config::Document;
+//! use opsctl::engine::lease::Who;
+//! use opsctl::run::{Connection, Folders, Intent, Project, Session};
+//! use opsctl_sandbox::{Sandbox, SandboxOptions};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let folder = tempfile::tempdir().unwrap();
+//! // An AWS on this machine; elsewhere `Choice` names a profile, a region or an endpoint.
+//! let sandbox = Sandbox::start(SandboxOptions::new(folder.path())).await.unwrap();
+//! let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+//! let target = aws::connect(&Choice { region, sandbox: address, ..Choice::default() }).await;
+//!
+//! let text = "[project]\nname = \"example\"\nregion = \"us-east-1\"\n".to_owned();
+//! let document = Document::parse(&folder.path().join("opsctl.toml"), text).unwrap();
+//! let project = Project::read(&document, "dev", Folders::Read).expect("a valid config");
+//! let session = Session::open(project, Connection::to(target)).await.expect("credentials");
+//!
+//! let who = Who::default();
+//! let deploy = Intent::deploy(&session, false, false);
+//! let (plan, _) = session.run(&deploy).plan().await.expect("everything can be read");
+//! assert_eq!(plan.steps[0].why, ["not there yet"]);
+//! let done = session.run(&deploy).carry_out(&who).await.expect("nobody else is at it");
+//! assert!(done.is_ok());
+//!
+//! let destroy = Intent::destroy(&session, false);
+//! assert!(session.run(&destroy).carry_out(&who).await.expect("nobody else is at it").is_ok());
+//! # sandbox.stop().await;
+//! # });
+//! ```
 
+mod done;
 mod flow;
+mod intent;
+pub mod jobs;
+pub mod logs;
+mod session;
+pub mod upload;
 
-pub use flow::{Refusal, Run, Verified, differences, leased};
+pub use done::{Done, few, unverified};
+pub use flow::{Begun, Refusal, Run, Verified, differences, give_back, leased};
+pub use intent::{Intent, Unknown};
+pub use session::{Connection, Folders, OpenError, Project, Session, sections};

@@ -15,6 +15,7 @@ mod endings;
 mod faults;
 mod folders;
 mod following;
+mod library;
 mod many;
 mod names;
 mod one_instance;

@@ -31,6 +31,7 @@ use crate::inputs::Inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
 use crate::resources::role;
+use crate::run::sections;
 use opsctl_iam::decide::Decision;
 
 #[derive(Debug, Args)]
@@ -124,25 +125,22 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
             .map_err(|error| bad_file(file, "usage data", &error))?,
         None => Usage::default(),
     };
-    let mut fetched = None;
     let mut account = match &args.input {
         Some(file) => dump(file)?,
         None => {
-            let (aws, pace, sandbox) = session::clients(global, env, config.as_ref()).await?;
-            let read = collected(args, &aws).await;
-            if let (Ok(account), Some(detail)) = (&read, args.usage_from_aws) {
+            let read = session::with_clients(global, env, config.as_ref(), async |aws, pace| {
+                let account = collected(args, &aws).await?;
+                let Some(detail) = args.usage_from_aws else { return Ok((account, None)) };
                 let cache = cache(global, config.as_ref(), env, &account.id);
                 let detail = match detail {
                     UsageDetail::Services => Detail::Services,
                     UsageDetail::Actions => Detail::Actions,
                 };
                 let reporter = Reporter::new(&aws.iam, pace, detail, clock);
-                fetched = Some(used(&reporter, clock, account, &settings, cache.as_deref(), ui).await);
-            }
-            if let Some(sandbox) = sandbox {
-                sandbox.stop().await;
-            }
-            let mut account = read?;
+                let used = used(&reporter, clock, &account, &settings, cache.as_deref(), ui).await;
+                Ok((account, Some(used)))
+            });
+            let (mut account, fetched) = read.await?;
             for problem in fetched.iter().flat_map(|fetched| &fetched.problems) {
                 account.not_told("IAM404", problem);
             }
@@ -273,7 +271,7 @@ fn config(global: &Global) -> Result<Option<Config>, Failure> {
         return Ok(None);
     }
     let document = session::document(global)?;
-    Config::of(&document, &global.env, &session::sections(&kinds()))
+    Config::of(&document, &global.env, &sections(&kinds()))
         .map(Some)
         .map_err(|problems| Failure::config(document.environment(&global.env), problems))
 }

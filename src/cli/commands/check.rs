@@ -17,6 +17,7 @@ use crate::inputs::Inputs;
 use crate::limits;
 use crate::report::diagnostics;
 use crate::resources::kinds;
+use crate::run::sections;
 
 /// Stands in for a region that only AWS's configuration knows; as long as most.
 const SOME_REGION: &str = "us-east-1";
@@ -34,7 +35,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let region = global.region.as_ref().or(env.region.as_ref());
     let (mut problems, mut resources) = (Diagnostics::default(), 0);
     for environment in environments {
-        let (config, mut found) = Config::read(&document, environment, &session::sections(&kinds));
+        let (config, mut found) = Config::read(&document, environment, &sections(&kinds));
         let inputs = Inputs::walk(document.folder(), desired::sources(&config, &kinds));
         let region = region.or(config.project.region.as_ref());
         if region.is_none() {

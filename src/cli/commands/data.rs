@@ -12,11 +12,12 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{Folders, Session};
+use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
 use crate::resources::data::{Data, Manifest, sync};
+use crate::run::{Folders, Session};
 use crate::transfer::{Object, Ranges, download};
 
 #[derive(Debug, Args)]
@@ -47,8 +48,11 @@ const AT_ONCE: usize = 16;
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
 /// deleted.
 pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
-    let name = session.only("data", args.name.as_deref())?.to_owned();
+    with_session(global, env, Folders::Unneeded, async |session| pull(session, args, ui).await).await
+}
+
+async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
+    let name = only(session, "data", args.name.as_deref())?.to_owned();
     let id = ResourceId::new(KindName::Data, &name);
     let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
     let spec = node.expect("the config has it");
@@ -65,7 +69,7 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
         return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
     }
     // It ends by itself, and keeps what it has.
-    env.cancel.commit()?;
+    session.world.cancel.commit()?;
     let ranges = Ranges::default();
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
@@ -102,7 +106,6 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
             grouped(same)
         ));
     }
-    session.close().await;
     Ok(Exit::Done)
 }
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::Ended;
-use crate::cli::act::{Intent, can_consent, run_plan};
+use crate::cli::act::{can_consent, run_plan};
 use crate::cli::args::{ChangeArgs, DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::saved::Saved;
-use crate::cli::session::Session;
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::plan::Mode;
+use crate::run::{Folders, Intent};
 
 #[derive(Debug, Args)]
 pub struct DeployArgs {
@@ -27,8 +27,9 @@ pub struct DeployArgs {
 pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    run_plan(session, intent, args.preview, saved, global, ui).await
+    with_session(global, env, Folders::Read, async |session| {
+        let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
+        run_plan(session, &intent, args.preview, saved, global, ui).await
+    })
+    .await
 }

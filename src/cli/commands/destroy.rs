@@ -3,12 +3,12 @@
 use clap::Args;
 
 use crate::cli::Ended;
-use crate::cli::act::{Intent, can_consent, run_plan};
+use crate::cli::act::{can_consent, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
-use crate::cli::session::{Folders, Session};
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::plan::Mode;
+use crate::run::{Folders, Intent};
 
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
@@ -21,8 +21,9 @@ pub struct DestroyArgs {
 
 pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     can_consent(args.preview.dry_run, global, ui)?;
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
-    let mode = Mode::Destroy { adopted: args.adopted };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    run_plan(session, intent, args.preview, None, global, ui).await
+    with_session(global, env, Folders::Spared, async |session| {
+        let intent = Intent::destroy(session, args.adopted);
+        run_plan(session, &intent, args.preview, None, global, ui).await
+    })
+    .await
 }

@@ -15,10 +15,11 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::codes;
 use crate::resources::function::Function;
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
@@ -46,27 +47,32 @@ struct Answer {
 }
 
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    let payload = payload(args, &session.config.document.file)?;
-    let result = match &args.endpoint {
-        Some(name) => endpoint(&session, session.only("endpoint", Some(name))?, payload).await,
-        None => function(&session, session.only("function", args.function.as_deref())?, payload).await,
-    };
-    let ended = result.map(|answer| {
-        let latency_ms = (answer.latency_ms * 10.0).round() / 10.0;
-        if ui.json() {
-            let Answer { status, response, .. } = &answer;
-            ui.out_json(
-                &json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }),
-            );
-        } else {
-            ui.out(&format!("{:#}\n", answer.response));
-            ui.say(&format!("status {} in {latency_ms} ms", answer.status));
-        }
-        if answer.status < 400 { Exit::Done } else { Exit::Failed }
-    });
-    session.close().await;
-    ended
+    with_session(global, env, Folders::Read, async |session| {
+        let payload = payload(args, &session.config.document.file)?;
+        let answer = match &args.endpoint {
+            Some(name) => endpoint(session, only(session, "endpoint", Some(name))?, payload).await?,
+            None => {
+                let name = only(session, "function", args.function.as_deref())?;
+                function(session, name, payload).await?
+            }
+        };
+        Ok(show(&answer, ui))
+    })
+    .await
+}
+
+fn show(answer: &Answer, ui: &Ui) -> Exit {
+    let Answer { status, response, latency_ms } = answer;
+    let latency_ms = (latency_ms * 10.0).round() / 10.0;
+    if ui.json() {
+        ui.out_json(
+            &json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }),
+        );
+    } else {
+        ui.out(&format!("{response:#}\n"));
+        ui.say(&format!("status {status} in {latency_ms} ms"));
+    }
+    if *status < 400 { Exit::Done } else { Exit::Failed }
 }
 
 async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {

@@ -10,13 +10,14 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{Folders, Session};
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::desired::Kind;
 use crate::domain::{KindName, Owner, codes};
 use crate::engine::OpCx;
 use crate::engine::lease::{self, Found};
 use crate::resources::bucket::{self, Bucket};
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct LeaseArgs {
@@ -36,13 +37,11 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
     if args.command == LeaseCommand::Break {
         can_consent(false, global, ui)?;
     }
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
-    let ended = match args.command {
-        LeaseCommand::Show => show(&session, ui).await,
-        LeaseCommand::Break => take_away(&session, global, ui).await,
-    };
-    session.close().await;
-    ended
+    with_session(global, env, Folders::Unneeded, async |session| match args.command {
+        LeaseCommand::Show => show(session, ui).await,
+        LeaseCommand::Break => take_away(session, global, ui).await,
+    })
+    .await
 }
 
 /// The lease in the project's bucket, if there is such a bucket, and it is ours.

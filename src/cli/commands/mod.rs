@@ -11,7 +11,7 @@ mod explain;
 mod init;
 mod invoke;
 mod lease;
-pub mod logs;
+mod logs;
 mod model;
 mod notebook;
 mod plan;

@@ -10,15 +10,13 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::generations::Job;
-use crate::cli::session::Session;
+use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::domain::{KindName, bytes, codes};
+use crate::domain::{bytes, codes};
 use crate::engine::OpCx;
 use crate::inputs::note_written;
-use crate::resources::instance::Instance;
-use crate::resources::training::Training;
-use crate::resources::training::job::{model_key, model_uri};
+use crate::run::jobs::{Job, Newest};
+use crate::run::{Folders, Session};
 use crate::transfer::{Object, Ranges, download};
 
 #[derive(Debug, Args)]
@@ -36,35 +34,26 @@ pub enum ModelCommand {
 /// Fetches the archive that a training job or instance left: that of the job which the config asks for, else
 /// that of the newest one before it.
 pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    // `opsctl status` shows KIND/NAME.
-    let given = args.name.as_deref().map(|given| given.rsplit_once('/').map_or(given, |(_, name)| name));
-    let named = match given {
-        Some(name) => Job::named(&session, name).await?,
-        None => None,
-    };
-    let job = match named {
-        Some(job) => job,
-        None => {
-            let name = session.only("training", given)?;
-            Job::named(&session, name).await?.expect("the config has it")
-        }
-    };
-    let root = if job.id.kind == KindName::Instance { Instance::OUTPUT } else { Training::OUTPUT };
-    let bucket = session.world.wanted(KindName::Bucket).next().unwrap_or_default();
+    with_session(global, env, Folders::Read, async |session| pull(session, args, ui).await).await
+}
+
+async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
+    let job = job(session, args).await?;
+    let (bucket, key) = (session.bucket(), |physical: &str| job.artifact(session, physical));
     let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };
-    let found = job.newest_with(&session, ui, "model", async |physical| {
-        Ok(Object::look(&cx.aws.s3, bucket, &model_key(root, physical)).await?)
-    });
-    let Some((physical, object)) = found.await? else {
-        let message =
-            format!("there is no model of {} at {}", job.id, model_uri(bucket, root, &job.physical));
+    let found =
+        job.newest_with(session, async |physical| Object::look(&cx.aws.s3, bucket, &key(physical)).await);
+    let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
+        let message = format!("there is no model of {} at s3://{bucket}/{}", job.id, key(&job.physical));
         let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
         return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
-    env.cancel.commit()?;
+    if is_earlier {
+        ui.say(&job.is_of_earlier("model", &physical));
+    }
+    session.world.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    download(&cx, (bucket, &model_key(root, &physical)), &object, &file, &Ranges::default()).await?;
+    download(&cx, (bucket, &key(&physical)), &object, &file, &Ranges::default()).await?;
     note_written(session.config.document.folder(), &file);
     if ui.json() {
         let file = file.display().to_string();
@@ -72,9 +61,21 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
             "format": 1, "target": job.id, "job": physical, "file": file, "bytes": object.size,
         }));
     } else {
-        let uri = model_uri(bucket, root, &physical);
+        let uri = format!("s3://{bucket}/{}", key(&physical));
         ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
     }
-    session.close().await;
     Ok(Exit::Done)
+}
+
+/// The job that is meant: the named one, or that of the only training.
+async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
+    // `opsctl status` shows KIND/NAME.
+    let given = args.name.as_deref().map(|given| given.rsplit_once('/').map_or(given, |(_, name)| name));
+    if let Some(name) = given
+        && let Some(job) = Job::named(session, name).await?
+    {
+        return Ok(job);
+    }
+    let name = only(session, "training", given)?;
+    Ok(Job::named(session, name).await?.expect("the config has it"))
 }

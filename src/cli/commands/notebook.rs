@@ -7,13 +7,14 @@ use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{Folders, Session};
+use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::{Ended, act};
 use crate::desired::Kind;
 use crate::domain::{KindName, codes};
 use crate::engine::OpCx;
 use crate::resources::notebook::{Notebook, aws};
+use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct NotebookArgs {
@@ -40,14 +41,11 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let names: Vec<String> = args.name.iter().cloned().collect();
         return act::deploy_subset(&[KindName::Notebook], &names, args.preview, global, ui, env).await;
     };
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Unneeded).await?;
-    let ended = act_on(&session, args, verb, ui).await;
-    session.close().await;
-    ended
+    with_session(global, env, Folders::Unneeded, async |session| act_on(session, args, verb, ui).await).await
 }
 
 async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: &Ui) -> Ended {
-    let name = session.only("notebook", args.name.as_deref())?;
+    let name = only(session, "notebook", args.name.as_deref())?;
     let physical = session.world.scope.physical(name);
     let cx = OpCx { world: &session.world, step: 0, target: Notebook::id(name) };
     // A link changes nothing; all else keeps out of the way of a deploy.
@@ -55,7 +53,7 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
         NotebookVerb::Url => None,
         NotebookVerb::Start | NotebookVerb::Stop => {
             session.world.cancel.commit()?;
-            crate::run::leased(&session.world, &session.who).await?
+            run::leased(&session.world, &session.who).await?
         }
     };
     let done = match verb {
@@ -63,7 +61,7 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
         NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
         NotebookVerb::Url => aws::url(&cx, &physical).await,
     };
-    let lost = act::give_back(session, lease).await;
+    let lost = run::give_back(&session.world, lease).await;
     let done = done.and_then(|text| lost.map_or(Ok(text), |lost| Err(OpError::lost(&lost))));
     let text = done.map_err(|error| match error.kind {
         OpErrorKind::NotFound => {

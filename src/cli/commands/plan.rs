@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::Ended;
-use crate::cli::act::{Intent, flow, print_unread, print_warnings, refused};
+use crate::cli::act::{print_unread, print_warnings, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
 use crate::cli::saved;
-use crate::cli::session::Session;
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::inputs::note_written;
-use crate::plan::{Mode, Observed, Plan};
+use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
+use crate::run::{Folders, Intent, Session};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -32,16 +33,13 @@ pub struct PlanArgs {
 }
 
 pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open(global, env, |_| Ok(())).await?;
-    let mode = Mode::Deploy { prune: args.changes.prune, adopt: args.changes.adopt };
-    let intent = Intent { mode, desired: session.desired.clone(), whole: true, fixed: false };
-    let planned = flow(&session, &intent).plan().await;
-    let ended = match planned {
-        Ok((plan, have)) => print(&session, &plan, &have, args, ui),
-        Err(refusal) => Err(refused(&session, refusal)),
-    };
-    session.close().await;
-    ended
+    with_session(global, env, Folders::Read, async |session| {
+        let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
+        let planned = session.run(&intent).plan().await;
+        let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
+        print(session, &plan, &have, args, ui)
+    })
+    .await
 }
 
 fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> Ended {

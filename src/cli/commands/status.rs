@@ -4,20 +4,24 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use crate::cli::Ended;
-use crate::cli::act;
+use crate::cli::act::print_warnings;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{Folders, Session};
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{Phase, Status, shown};
 use crate::engine;
 use crate::plan::Look;
+use crate::run::{Folders, Session};
 
 pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
-    let session = Session::open_with(global, env, |_| Ok(()), Folders::Spared).await?;
-    act::print_warnings(&session, ui);
+    with_session(global, env, Folders::Spared, async |session| show(session, ui).await).await
+}
+
+async fn show(session: &Session, ui: &Ui) -> Ended {
+    print_warnings(session, ui);
     let look = engine::observe(&session.desired, &session.registry, &session.world).await;
     let have = look.map_err(Failure::Look)?;
     let mut incomplete = false;
@@ -63,6 +67,5 @@ pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         }
         ui.out(&format!("{table}\n"));
     }
-    session.close().await;
     Ok(if incomplete { Exit::Incomplete } else { Exit::Done })
 }

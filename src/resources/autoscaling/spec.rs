@@ -1,8 +1,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::Kind;
-use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, changes};
+use crate::desired::{Kind, Scaled, Scaling};
+use crate::domain::scale::count;
+use crate::domain::{
+    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scale, Status, changes, codes,
+};
+use crate::resources::endpoint::Endpoint;
 use crate::resources::endpoint_config::EndpointConfig;
 
 pub struct Autoscaling;
@@ -42,12 +46,70 @@ pub struct Policy {
     pub scale_in_disabled: bool,
 }
 
+impl Spec {
+    /// What lives outranks the config: what was not given becomes as it is. The words say what that is.
+    fn keep(&mut self, seen: &Seen, to: &Scale) -> Vec<String> {
+        let file = self.clone();
+        (self.min, self.max) = (seen.min, seen.max);
+        let mut kept = Vec::new();
+        let mut say = |given: bool, what: &str, value: String| {
+            if !given {
+                kept.push(format!("{what} kept at {value}"));
+            }
+        };
+        say(to.min.is_some(), "min", seen.min.to_string());
+        say(to.max.is_some(), "max", seen.max.to_string());
+        if let Some(policy) = &seen.policy {
+            self.target = policy.target;
+            self.scale_in_cooldown_s = policy.scale_in_cooldown_s;
+            self.scale_out_cooldown_s = policy.scale_out_cooldown_s;
+            say(to.target.is_some(), "target", policy.target.to_string());
+            // No flag gives these: worth a word only where the config says otherwise.
+            let cooldown = |seconds: i32| Human::seconds(seconds as u64).to_string();
+            for (what, is, said) in [
+                ("scale_in_cooldown", policy.scale_in_cooldown_s, file.scale_in_cooldown_s),
+                ("scale_out_cooldown", policy.scale_out_cooldown_s, file.scale_out_cooldown_s),
+            ] {
+                say(is == said, what, cooldown(is));
+            }
+        }
+        kept
+    }
+
+    /// What AWS does not take.
+    fn wrong(&self) -> Option<String> {
+        let Self { min, max, target, .. } = self;
+        if *min < 1 {
+            Some(format!("a real-time endpoint keeps at least 1 instance, not {min}"))
+        } else if min > max {
+            Some(format!("the minimum would be {min} and the maximum {max}"))
+        } else if !Autoscaling::TARGETS.contains(target) {
+            Some(format!("{target} is not a possible target"))
+        } else {
+            None
+        }
+    }
+}
+
 impl Autoscaling {
+    /// "It won't accept values that are either too small or too large": 2^-360 to 2^360
+    /// (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html).
+    pub const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
+
+    /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
+    pub const COOLDOWN_S: i32 = 300;
+
     /// What the target is of.
     pub(super) const METRIC: &'static str = "SageMakerVariantInvocationsPerInstance";
 
     /// The one policy of a variant.
     pub const POLICY: &'static str = "opsctl-invocations-per-instance";
+
+    /// Why AWS refuses to scale instances of this type, if it does.
+    pub fn not_on(instance_type: &str) -> Option<String> {
+        let text = || format!("`{instance_type}` is burstable, and AWS refuses to scale a burstable variant");
+        instance_type.starts_with("ml.t").then(text)
+    }
 
     /// `endpoint/<endpoint>/variant/<variant>` (docs/aws/autoscaling.md#identifiers).
     pub fn resource_id(endpoint: &str) -> String {
@@ -58,12 +120,47 @@ impl Autoscaling {
 impl Kind for Autoscaling {
     const NAME: KindName = KindName::Autoscaling;
     const PART_OF: Option<KindName> = Some(KindName::Endpoint);
+    const SCALED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type Seen = Seen;
 
     fn whole_of(physical: &str) -> Option<&str> {
         physical.split('/').nth(1)
+    }
+
+    fn scaled(scaling: &Scaling<'_, Self>) -> Option<Result<Scaled<Spec>, Diagnostic>> {
+        let Scaling { whole, want, seen, to } = scaling;
+        if to.is_of_environments() && !to.is_of_instances() {
+            return None;
+        }
+        let physical = Self::resource_id(&whole.physical);
+        let mut spec = match want {
+            Some(want) => (*want).clone(),
+            None => Spec {
+                min: count(to.min?),
+                max: count(to.max?),
+                target: to.target?,
+                scale_in_cooldown_s: Self::COOLDOWN_S,
+                scale_out_cooldown_s: Self::COOLDOWN_S,
+            },
+        };
+        let refused = |code, text, help| Diagnostic::error(code, KeyPath::default(), text, help);
+        let endpoint = whole.spec_as::<Endpoint>();
+        if let Some(text) = endpoint.and_then(|endpoint| Self::not_on(&endpoint.instance_type)) {
+            return Some(Err(refused(codes::BURSTABLE_SCALING, text, "use another `instance_type`")));
+        }
+        if to.is_of_config() {
+            return Some(Ok(Scaled { physical, spec, kept: Vec::new() }));
+        }
+        let kept = seen.as_ref().map_or_else(Vec::new, |seen| spec.keep(seen, to));
+        spec.min = to.min.map_or(spec.min, count);
+        spec.max = to.max.map_or(spec.max, count);
+        spec.target = to.target.unwrap_or(spec.target);
+        Some(match spec.wrong() {
+            None => Ok(Scaled { physical, spec, kept }),
+            Some(text) => Err(refused(codes::BAD_RANGE, text, "give --min and --max together")),
+        })
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {

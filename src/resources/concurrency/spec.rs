@@ -1,8 +1,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::Kind;
-use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
+use crate::desired::{Kind, Scaled, Scaling};
+use crate::domain::scale::count;
+use crate::domain::{
+    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes,
+};
 use crate::resources::function::Function;
 
 pub struct Concurrency;
@@ -33,12 +36,31 @@ impl Concurrency {
 impl Kind for Concurrency {
     const NAME: KindName = KindName::Concurrency;
     const PART_OF: Option<KindName> = Some(KindName::Function);
+    const SCALED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type Seen = Seen;
 
     fn whole_of(physical: &str) -> Option<&str> {
         Some(Self::function(physical))
+    }
+
+    fn scaled(scaling: &Scaling<'_, Self>) -> Option<Result<Scaled<Spec>, Diagnostic>> {
+        let Scaling { whole, want, to, .. } = scaling;
+        if to.is_of_instances() && !to.is_of_environments() {
+            return None;
+        }
+        let requested = match to.provisioned_concurrency {
+            Some(given) => count(given),
+            None => want.as_ref()?.requested,
+        };
+        if requested < 1 {
+            let text = "provisioned concurrency is at least 1";
+            let help = "for none, remove `provisioned_concurrency` from the config and deploy with --prune";
+            return Some(Err(Diagnostic::error(codes::BAD_VALUE, KeyPath::default(), text, help)));
+        }
+        let (physical, kept) = (Self::resource_id(&whole.physical), Vec::new());
+        Some(Ok(Scaled { physical, spec: Spec { requested }, kept }))
     }
 
     fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {

@@ -58,10 +58,10 @@ pub struct Scaling {
     /// Average invocations per instance per MINUTE that scaling aims at.
     pub(super) target_invocations_per_instance: f64,
     /// How long after a scale-in the next one may begin.
-    #[serde(default = "five_minutes")]
+    #[serde(default = "cooldown")]
     pub(super) scale_in_cooldown: Human,
     /// How long after a scale-out the next one may begin.
-    #[serde(default = "five_minutes")]
+    #[serde(default = "cooldown")]
     pub(super) scale_out_cooldown: Human,
 }
 
@@ -71,9 +71,8 @@ fn one() -> i32 {
 fn pytorch() -> String {
     "pytorch-2.6".into()
 }
-/// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
-fn five_minutes() -> Human {
-    Human::minutes(5)
+fn cooldown() -> Human {
+    Human::seconds(Autoscaling::COOLDOWN_S as u64)
 }
 
 /// The script that AWS's inference containers look for.
@@ -107,10 +106,6 @@ pub(super) const BOUND: &[Bound] = &[
 /// Variables that the container's toolkit reads, and that opsctl sets.
 const TOOLKIT: [&str; 4] =
     ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "SAGEMAKER_REGION", "SAGEMAKER_CONTAINER_LOG_LEVEL"];
-
-/// "It won't accept values that are either too small or too large": 2^-360 to 2^360
-/// (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html).
-const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
 
 /// Adds all that one endpoint consists of.
 pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
@@ -242,8 +237,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     let Some(scaling) = &item.autoscaling else { return };
     let at = at.join("autoscaling");
-    if instance_type.starts_with("ml.t") {
-        let text = format!("`{instance_type}` is burstable, and AWS refuses to scale a burstable variant");
+    if let Some(text) = Autoscaling::not_on(instance_type) {
         draft.error(codes::BURSTABLE_SCALING, key, text, "use ml.m5.large, or remove `autoscaling`");
     }
     if scaling.min > scaling.max {
@@ -259,7 +253,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             "the target must be above zero",
             "write the invocations per instance per minute",
         );
-    } else if !TARGETS.contains(&target) {
+    } else if !Autoscaling::TARGETS.contains(&target) {
         let text = format!(
             "`target_invocations_per_instance` is {target:e}, which Application Auto Scaling does not take"
         );

@@ -1,10 +1,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::section;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Log};
 use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
+use crate::resources::log_group::LogGroup;
 
 pub struct Endpoint;
 
@@ -69,6 +70,10 @@ impl Kind for Endpoint {
             Verb::Update => Human::minutes(8),
             Verb::Delete | Verb::Release => Human::minutes(2),
         })
+    }
+
+    fn log(physical: &str) -> Option<Log> {
+        Some(Log::Streams { group: format!("{}{physical}", LogGroup::ENDPOINTS), prefix: None })
     }
 
     fn iam_actions() -> &'static [&'static str] {

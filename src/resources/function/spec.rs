@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::config::Name;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Log};
 use crate::domain::{
     Changes, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes,
 };
@@ -218,6 +218,10 @@ impl Kind for Function {
 
     fn usual(verb: Verb) -> Option<Human> {
         (verb != Verb::Delete).then_some(Human::seconds(15))
+    }
+
+    fn log(physical: &str) -> Option<Log> {
+        Some(Log::Streams { group: format!("{}{physical}", LogGroup::FUNCTIONS), prefix: None })
     }
 
     fn iam_actions() -> &'static [&'static str] {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::user_data;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Log};
 use crate::domain::{
     FieldChange, Human, KeyPath, KindName, Needs, Owner, ResourceId, Status, Verb, changes, codes,
     fingerprint,
@@ -180,6 +180,14 @@ impl Kind for Instance {
 
     fn usual(verb: Verb) -> Option<Human> {
         (verb == Verb::Create).then_some(Human::minutes(3))
+    }
+
+    fn log(physical: &str) -> Option<Log> {
+        Some(Log::Object { key: format!("{}/{physical}/output/train.log", Self::OUTPUT) })
+    }
+
+    fn artifact(physical: &str) -> Option<String> {
+        Some(job::model_key(Self::OUTPUT, physical))
     }
 
     fn iam_actions() -> &'static [&'static str] {

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Log};
 use crate::domain::{
     FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes,
 };
@@ -208,6 +208,11 @@ impl Kind for Notebook {
             Verb::Update => Human::minutes(7),
             Verb::Delete | Verb::Release => Human::minutes(3),
         })
+    }
+
+    fn log(physical: &str) -> Option<Log> {
+        let group = "/aws/sagemaker/NotebookInstances".into();
+        Some(Log::Streams { group, prefix: Some(format!("{physical}/")) })
     }
 
     fn iam_actions() -> &'static [&'static str] {

@@ -10,7 +10,7 @@ use aws_sdk_sagemaker::types::{
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::model_key;
-use super::logs::{self, Follower};
+use super::logs::Follower;
 use super::source;
 use super::spec::{Seen, Spec, Training};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
@@ -110,7 +110,7 @@ impl Driver for Training {
             })
             .await?;
         }
-        sagemaker::delete_streams(cx, logs::GROUP, &format!("{job}/")).await?;
+        sagemaker::delete_streams(cx, Training::LOG_GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
         match delete.op("sagemaker:DeleteTrainingJob") {
             // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing:

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::Mutex;
 
+use super::Training;
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::engine::{Event, OpCx};
-
-/// The group of all training jobs; streams are `<job>/algo-<n>-<epoch>`
-/// (docs/aws/sagemaker-training.md#logs).
-pub const GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
 /// Remembers how far each stream was read.
 #[derive(Debug, Default)]
@@ -25,7 +22,7 @@ impl Follower {
             .aws
             .logs
             .describe_log_streams()
-            .log_group_name(GROUP)
+            .log_group_name(Training::LOG_GROUP)
             .log_stream_name_prefix(format!("{job}/"));
         // A stream per instance, and a page holds 50.
         let mut pages = call.into_paginator().send();
@@ -33,7 +30,7 @@ impl Follower {
             let Some(page) = page.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
             for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
                 let token = tokens.entry(stream.to_owned()).or_default();
-                for (_, line) in new_lines(cx, GROUP, stream, token).await? {
+                for (_, line) in new_lines(cx, Training::LOG_GROUP, stream, token).await? {
                     let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
                     cx.events.send(Event::StepLog { step, target, line });
                 }

@@ -6,7 +6,7 @@ use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, On};
 use super::lint;
 use crate::config::Name;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Log};
 use crate::domain::{
     FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint,
 };
@@ -74,6 +74,10 @@ pub struct Seen {
 impl Training {
     /// The folder of the bucket that SageMaker jobs write to.
     pub const OUTPUT: &'static str = "training";
+
+    /// The log group of all training jobs; streams are `<job>/algo-<n>-<epoch>`
+    /// (docs/aws/sagemaker-training.md#logs).
+    pub const LOG_GROUP: &'static str = "/aws/sagemaker/TrainingJobs";
     /// The folder of the bucket for checkpoints.
     const CHECKPOINTS: &'static str = "checkpoints";
     /// The tag prefix under which a job remembers what its data was.
@@ -199,6 +203,14 @@ impl Kind for Training {
     fn usual(verb: Verb) -> Option<Human> {
         // Provisioning alone; how long the script runs, only the user knows.
         (verb == Verb::Create).then_some(Human::minutes(4))
+    }
+
+    fn log(physical: &str) -> Option<Log> {
+        Some(Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) })
+    }
+
+    fn artifact(physical: &str) -> Option<String> {
+        Some(job::model_key(Self::OUTPUT, physical))
     }
 
     fn iam_actions() -> &'static [&'static str] {

@@ -7,6 +7,7 @@ mod leaves;
 mod mutants;
 mod properties;
 mod recipe;
+mod scale;
 mod states;
 mod world;
 mod written;

@@ -13,4 +13,4 @@ pub use beside::Beside;
 pub use ran::Ran;
 pub use served::Served;
 pub use server::{Server, free_port};
-pub use world::World;
+pub use world::{World, copy};

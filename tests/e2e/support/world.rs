@@ -197,7 +197,7 @@ impl World {
 }
 
 /// Copies a folder, links as what they lead to.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let copied = || -> io::Result<()> {
         fs::create_dir_all(to)?;
         for entry in fs::read_dir(from)? {

@@ -1,0 +1,74 @@
+//! What `opsctl scale` is about: the parts of deployed resources, with other numbers.
+
+use std::collections::BTreeSet;
+
+use super::{AnyKind, Desired, Kind, Node};
+use crate::domain::{Diagnostic, KeyPath, Scale, codes};
+
+/// What a part is to be scaled from, and to.
+pub struct Scaling<'a, K: Kind + ?Sized> {
+    pub whole: &'a Node,
+    /// As the config says, if it does.
+    pub want: Option<&'a K::Spec>,
+    /// As it is, if it is there.
+    pub seen: Option<K::Seen>,
+    pub to: &'a Scale,
+}
+
+/// What a part becomes.
+pub struct Scaled<S> {
+    /// Its name, by that of its whole.
+    pub physical: String,
+    pub spec: S,
+    /// What was not given and stays as it is: `max kept at 8`.
+    pub kept: Vec<String>,
+}
+
+impl Desired {
+    /// What is to be scaled, with the wholes that it is on: all, or that of these names. What the config does
+    /// not scale is among it where the numbers say enough.
+    ///
+    /// # Errors
+    /// An unknown name, numbers that cannot be, or nothing to scale.
+    pub fn to_scale(
+        &self,
+        kinds: &[Box<dyn AnyKind>],
+        names: &[String],
+        to: &Scale,
+    ) -> Result<Self, Diagnostic> {
+        let error =
+            |code, message: String, help: &str| Diagnostic::error(code, KeyPath::default(), message, help);
+        let scaled = || kinds.iter().filter(|kind| kind.is_scaled());
+        let wholes = || self.nodes.iter().filter(|node| scaled().any(|k| k.part() == Some(node.id.kind)));
+        if let Some(name) = names.iter().find(|name| wholes().all(|node| node.id.name != **name)) {
+            let kinds: Vec<_> = scaled().filter_map(|k| k.part()).map(|kind| kind.words()).collect();
+            let message = format!("there is no {} `{name}`", kinds.join(" or "));
+            return Err(error(codes::UNKNOWN_NAME, message, "`opsctl status` lists them"));
+        }
+        let named = |node: &&Node| names.is_empty() || names.contains(&node.id.name);
+        let (mut nodes, mut origin) = (Vec::new(), self.origin.clone());
+        for kind in scaled() {
+            for whole in wholes().filter(|node| kind.part() == Some(node.id.kind)).filter(named) {
+                let part =
+                    self.nodes.iter().find(|n| n.id.kind == kind.kind() && n.needs.contains(&whole.id));
+                let Some(scaled) = kind.scaled_node(whole, part, None, to) else { continue };
+                let node = match part {
+                    Some(part) => part.clone(),
+                    None => scaled?.0,
+                };
+                if let Some(at) = self.origin.get(&whole.id) {
+                    origin.entry(node.id.clone()).or_insert_with(|| at.clone());
+                }
+                let needs = BTreeSet::from([whole.id.clone()]);
+                nodes.push(Node { needs: BTreeSet::new(), ..whole.clone() });
+                nodes.push(Node { needs, ..node });
+            }
+        }
+        if nodes.is_empty() {
+            let help = "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
+            let message = "nothing by that name is scaled in the config".to_owned();
+            return Err(error(codes::UNKNOWN_NAME, message, help));
+        }
+        Ok(Self::new(self.scope.clone(), nodes, origin))
+    }
+}

@@ -1,0 +1,67 @@
+//! What a run is for.
+
+use super::Session;
+use crate::desired::{Desired, Node};
+use crate::domain::{Diagnostic, KindName, Scale};
+use crate::plan::Mode;
+
+/// What is planned: which nodes, and in which mode.
+#[derive(Debug)]
+pub struct Intent {
+    pub mode: Mode,
+    pub desired: Desired,
+    /// Whether what is ours but not in `desired` counts: only when all of it is looked at.
+    pub whole: bool,
+}
+
+/// A name that the config does not have.
+#[derive(Debug)]
+pub enum Unknown {
+    /// Nothing of these kinds is called so; what there is.
+    Name { name: String, known: Vec<String> },
+    /// There is nothing of these kinds.
+    Kind,
+}
+
+impl Intent {
+    /// Everything becomes as the config says.
+    pub fn deploy(session: &Session, prune: bool, adopt: bool) -> Self {
+        Self { mode: Mode::Deploy { prune, adopt }, desired: session.desired.clone(), whole: true }
+    }
+
+    /// Nothing is left.
+    pub fn destroy(session: &Session, adopted: bool) -> Self {
+        Self { mode: Mode::Destroy { adopted }, desired: session.desired.clone(), whole: true }
+    }
+
+    /// Autoscaling and provisioned concurrency of what is deployed get these numbers: all, or what is of
+    /// these names.
+    ///
+    /// # Errors
+    /// An unknown name, numbers that cannot be, or nothing to scale.
+    pub fn scale(session: &Session, names: &[String], to: Scale) -> Result<Self, Diagnostic> {
+        let desired = session.desired.to_scale(&session.kinds, names, &to)?;
+        Ok(Self { mode: Mode::Scale(to), desired, whole: false })
+    }
+
+    /// What is of these kinds and, where some are given, of these names becomes as the config says, with all
+    /// that it needs.
+    ///
+    /// # Errors
+    /// A name, or all, may be missing in the config.
+    pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Self, Unknown> {
+        let of_kinds = || session.desired.nodes.iter().filter(|node| kinds.contains(&node.id.kind));
+        if let Some(name) = names.iter().find(|name| of_kinds().all(|node| node.id.name != **name)) {
+            let known = of_kinds().map(|node| node.id.name.clone()).collect();
+            return Err(Unknown::Name { name: name.clone(), known });
+        }
+        let chosen = |node: &Node| {
+            kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name))
+        };
+        let desired = session.desired.only(chosen, true);
+        if desired.nodes.is_empty() {
+            return Err(Unknown::Kind);
+        }
+        Ok(Self { mode: Mode::Deploy { prune: false, adopt: false }, desired, whole: false })
+    }
+}

@@ -1,0 +1,105 @@
+//! The jobs of a training: the one that the config asks for now, and those before it.
+
+use std::cmp::Reverse;
+
+use super::Session;
+use crate::aws::{OpError, OpResult};
+use crate::domain::{Phase, ResourceId};
+use crate::engine::{OpCx, elders};
+
+/// One job of a training; or anything else that writes a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// As the config or `opsctl status` calls it.
+    pub id: ResourceId,
+    pub physical: String,
+}
+
+/// What was looked for, and whose it is.
+#[derive(Debug)]
+pub struct Newest<T> {
+    pub physical: String,
+    /// It is not that of the job which the config asks for now, but of one before it.
+    pub is_earlier: bool,
+    pub found: T,
+}
+
+impl Job {
+    /// The job that a name means, of any kind that leaves an artifact: that of the config, or a name in AWS
+    /// as `opsctl status` shows it.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn named(session: &Session, name: &str) -> OpResult<Option<Self>> {
+        let leaves = |kind| session.kind(kind).artifact_of(name).is_some();
+        let mut nodes = session.desired.nodes.iter().filter(|node| leaves(node.id.kind));
+        if let Some(node) = nodes.find(|node| node.id.name == name || node.physical == name) {
+            return Ok(Some(Self { id: node.id.clone(), physical: node.physical.clone() }));
+        }
+        for kind in session.kinds.iter().map(|kind| kind.kind()).filter(|kind| leaves(*kind)) {
+            let id = ResourceId::new(kind, name);
+            let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+            if session.registry.of(kind).list(&cx).await?.iter().any(|found| found.physical == name) {
+                return Ok(Some(Self { id, physical: name.to_owned() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where one of its jobs leaves its artifact: a key of the project's bucket.
+    pub fn artifact(&self, session: &Session, physical: &str) -> String {
+        session.kind(self.id.kind).artifact_of(physical).unwrap_or_default()
+    }
+
+    /// Those that were made before it from another recipe of the same training, the newest first.
+    async fn earlier(&self, session: &Session) -> OpResult<Vec<String>> {
+        let node = session.desired.node(&self.id).filter(|node| node.physical == self.physical);
+        let Some(node) = node.filter(|_| session.kind(self.id.kind).fingerprinted()) else {
+            return Ok(Vec::new());
+        };
+        let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
+        let owned = session.registry.of(self.id.kind).list(&cx).await?;
+        let mut found = elders(node, &owned, &session.world.scope);
+        found.sort_by_key(|job| Reverse(job.created));
+        Ok(found.into_iter().map(|job| job.physical).collect())
+    }
+
+    /// What `look` finds of this job, else of the newest earlier one that has some.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn newest_with<T>(
+        &self,
+        session: &Session,
+        look: impl AsyncFn(&str) -> OpResult<Option<T>>,
+    ) -> OpResult<Option<Newest<T>>> {
+        if let Some(found) = look(&self.physical).await? {
+            return Ok(Some(Newest { physical: self.physical.clone(), is_earlier: false, found }));
+        }
+        for physical in self.earlier(session).await? {
+            if let Some(found) = look(&physical).await? {
+                return Ok(Some(Newest { physical, is_earlier: true, found }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// That `what` was found of an earlier job, in a person's words.
+    pub fn is_of_earlier(&self, what: &str, physical: &str) -> String {
+        format!("{} as it is now has no {what} yet; this is that of the job before it, {physical}", self.id)
+    }
+
+    /// Whether more may come of it: a job ends, a server does not.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn goes_on(&self, session: &Session, physical: &str) -> Result<bool, OpError> {
+        if !session.kind(self.id.kind).fingerprinted() {
+            return Ok(true);
+        }
+        let driver = session.registry.of(self.id.kind);
+        let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
+        let seen = driver.look(&cx, physical).await?;
+        Ok(seen.is_some_and(|seen| driver.status_of(&seen).phase == Phase::Busy))
+    }
+}

@@ -1,0 +1,110 @@
+//! What the user's own code printed, wherever it ran: the kinds say where that lies.
+
+use std::collections::BTreeMap;
+
+use super::Session;
+use super::jobs::Job;
+use crate::aws::{Expected, OpError, OpResult, Outcomes};
+use crate::desired::Log;
+use crate::domain::ResourceId;
+use crate::engine::OpCx;
+use crate::resources::training::logs::new_lines;
+
+/// Why there is no log of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing is called so.
+    Unknown,
+    /// Its kind prints nothing.
+    Silent,
+}
+
+/// Whose log tells about a resource: its own, or that of the whole it is part of.
+pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
+    let kind = session.kind(id.kind);
+    if kind.log_of(&id.name).is_some() {
+        return Some(id.clone());
+    }
+    let whole = kind.part()?;
+    session.kind(whole).log_of(&id.name).map(|_| ResourceId::new(whole, id.name.clone()))
+}
+
+/// What has written the log that is meant: of the config, or a name in AWS as `opsctl status` shows it.
+///
+/// # Errors
+/// What AWS said.
+pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Job, Missing>> {
+    let kind = session.kind(target.kind);
+    if kind.log_of(&target.name).is_none() {
+        return Ok(Err(Missing::Silent));
+    }
+    if kind.artifact_of(&target.name).is_some() {
+        return Ok(Job::named(session, &target.name).await?.ok_or(Missing::Unknown));
+    }
+    let physical = match session.desired.node(target) {
+        Some(node) => node.physical.clone(),
+        // As `opsctl status` lists what left the config.
+        None if target.name.starts_with(&session.world.scope.prefix()) => target.name.clone(),
+        None => return Ok(Err(Missing::Unknown)),
+    };
+    Ok(Ok(Job { id: target.clone(), physical }))
+}
+
+/// A log, and how far it was read.
+#[derive(Debug)]
+pub struct Reader {
+    log: Log,
+    tokens: BTreeMap<String, Option<String>>,
+}
+
+impl Reader {
+    /// Of a job's log, from the beginning.
+    pub fn new(session: &Session, job: &Job, physical: &str) -> Self {
+        let log = session.kind(job.id.kind).log_of(physical);
+        Self { log: log.expect("its kind has a log"), tokens: BTreeMap::new() }
+    }
+
+    /// Whether it is there only when its writer has ended.
+    pub fn comes_at_the_end(&self) -> bool {
+        matches!(self.log, Log::Object { .. })
+    }
+
+    /// What came since it was read last; what has no lines is given as it is. `None`: nothing.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn more(&mut self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<String>> {
+        let text = match &self.log {
+            Log::Object { key } => {
+                let found = cx.aws.s3.get_object().bucket(bucket).key(key).send().await;
+                let Some(object) = found.op("s3:GetObject").found()? else { return Ok(None) };
+                let body = object.body.collect().await;
+                let body = body.map_err(|error| OpError::local("reading the log", error))?;
+                return Ok(Some(String::from_utf8_lossy(&body.into_bytes()).into_owned()));
+            }
+            Log::Streams { group, prefix } => streams(cx, group, prefix.as_deref(), &mut self.tokens).await?,
+        };
+        Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+/// New events of all streams, in the order of time.
+async fn streams(
+    cx: &OpCx<'_>,
+    group: &str,
+    prefix: Option<&str>,
+    tokens: &mut BTreeMap<String, Option<String>>,
+) -> OpResult<String> {
+    let call = cx.aws.logs.describe_log_streams().log_group_name(group);
+    let mut pages = call.set_log_stream_name_prefix(prefix.map(str::to_owned)).into_paginator().send();
+    let mut lines = Vec::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("logs:DescribeLogStreams").found()? else { break };
+        for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
+            let token = tokens.entry(stream.to_owned()).or_default();
+            lines.extend(new_lines(cx, group, stream, token).await?);
+        }
+    }
+    lines.sort_by_key(|(time, _)| *time);
+    Ok(lines.iter().map(|(_, line)| format!("{}\n", line.trim_end())).collect())
+}

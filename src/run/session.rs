@@ -1,0 +1,228 @@
+//! What every run begins with: a project that was read, the place that it is deployed to, and what should be
+//! there.
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::{Intent, Run};
+use crate::aws::{Clients, OpError, Outcomes, Target};
+use crate::config::{Config, Document};
+use crate::desired::{self, AnyKind, Desired};
+use crate::domain::{Diagnostic, Diagnostics, KindName, Scope};
+use crate::engine::lease::Who;
+use crate::engine::{Cancel, Event, Events, Registry, World};
+use crate::inputs::{self, Inputs};
+use crate::resources::{kinds, registry};
+
+/// What a run needs of the folders that the config names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folders {
+    /// All, read whole: what is made from them is named after their digest.
+    Read,
+    /// All, but data files are not read until they are sent or compared.
+    Listed,
+    /// What is there is read, for the names; what cannot be read is a warning. The run takes away or looks,
+    /// and must do so too when the folders are gone.
+    Spared,
+    /// None.
+    Unneeded,
+}
+
+impl Folders {
+    fn judge(self, mut problems: Diagnostics) -> Diagnostics {
+        if matches!(self, Self::Spared | Self::Unneeded) {
+            problems.spare_files();
+        }
+        problems
+    }
+}
+
+/// A config and its folders, read and found valid, before the first call to AWS.
+pub struct Project {
+    pub config: Config,
+    kinds: Vec<Box<dyn AnyKind>>,
+    inputs: Inputs,
+    folders: Folders,
+    /// For what can be made again.
+    cache: PathBuf,
+}
+
+impl Project {
+    /// Reads the config's environment and, as far as needed, the folders.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the document that shows where.
+    pub fn read(document: &Document, environment: &str, folders: Folders) -> Result<Self, OpenError> {
+        let kinds = kinds();
+        let (config, mut problems) = Config::read(document, environment, &sections(&kinds));
+        let cache = inputs::home(config.document.folder()).join(".opsctl/cache");
+        let sources = desired::sources(&config, &kinds);
+        let inputs = match folders {
+            Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),
+            Folders::Read | Folders::Spared => Inputs::read_cached(config.document.folder(), sources, &cache),
+        };
+        // Everything that can be known without AWS is told before the first call.
+        let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
+        problems.extend(folders.judge(desired::build(&config, &offline, &inputs, &kinds).1).0);
+        if problems.has_errors() {
+            return Err(OpenError::invalid(config, problems));
+        }
+        Ok(Self { config, kinds, inputs, folders, cache })
+    }
+}
+
+/// Where a session goes, and on whose behalf.
+pub struct Connection {
+    pub target: Target,
+    /// It is the sandbox, which has one account that is nobody's; `Some(true)` when it runs in this process,
+    /// and ends with it.
+    pub sandbox: Option<bool>,
+    /// The profile that was named, for commands that a person may run next.
+    pub profile: Option<String>,
+    pub who: Who,
+    pub cancel: Cancel,
+    /// Upper bound of any one wait.
+    pub timeout: Option<std::time::Duration>,
+    /// What is to be said of the target.
+    pub warning: Option<Diagnostic>,
+}
+
+impl Connection {
+    /// To this target, for a program that neither interrupts nor limits it.
+    pub fn to(target: Target) -> Self {
+        let (sandbox, profile, timeout, warning) = (None, None, None, None);
+        let (who, cancel) = (Who::default(), Cancel::default());
+        Self { target, sandbox, profile, who, cancel, timeout, warning }
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The config is wrong: all of it, in the document that shows where.
+    Invalid(Box<(Document, Diagnostics)>),
+    NoRegion,
+    WrongAccount {
+        /// That of the credentials.
+        account: String,
+        /// That of the config.
+        wanted: String,
+    },
+    Op(OpError),
+}
+
+impl OpenError {
+    fn invalid(config: Config, problems: Diagnostics) -> Self {
+        Self::Invalid(Box::new((config.document, problems)))
+    }
+}
+
+impl From<OpError> for OpenError {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+/// A config, where it goes, and what should be there.
+pub struct Session {
+    pub config: Config,
+    pub kinds: Vec<Box<dyn AnyKind>>,
+    pub registry: Registry,
+    pub desired: Desired,
+    pub warnings: Diagnostics,
+    pub world: World,
+    /// Receives what happens, once somebody takes it.
+    pub events: Option<UnboundedReceiver<Event>>,
+    /// Who the lease is for.
+    pub who: Who,
+    /// Where everything goes, in the words of a person.
+    pub place: String,
+    /// The profile and the endpoint that were named.
+    pub profile: Option<String>,
+    pub endpoint: Option<String>,
+    /// AWS is in this process, and ends with it.
+    pub is_all_here: bool,
+}
+
+impl Session {
+    /// Asks whose credentials they are, and works out what should exist there.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(project: Project, connection: Connection) -> Result<Self, OpenError> {
+        let Project { config, kinds, inputs, folders, cache } = project;
+        let target = connection.target;
+        let Some(region) = target.sdk.region().map(ToString::to_string) else {
+            return Err(OpenError::NoRegion);
+        };
+        let aws = Clients::new(&target);
+        let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
+        let account = identity.account().unwrap_or_default().to_owned();
+        let wanted = config.project.account.as_ref().filter(|wanted| **wanted != account);
+        if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {
+            return Err(OpenError::WrongAccount { account, wanted: wanted.clone() });
+        }
+        let place = match (connection.sandbox, &target.address) {
+            (Some(_), _) => format!("SANDBOX, {region}"),
+            (None, Some(address)) => format!("account {account}, {region}, {address}"),
+            (None, None) => format!("account {account}, {region}"),
+        };
+        let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
+        let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
+        let mut problems = folders.judge(problems);
+        problems.extend(connection.warning);
+        if problems.has_errors() {
+            return Err(OpenError::invalid(config, problems));
+        }
+        let (sender, receiver) = unbounded_channel();
+        let world = World {
+            aws,
+            scope,
+            inputs,
+            cache,
+            wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
+            events: Events::to(sender),
+            cancel: connection.cancel,
+            pace: target.pace,
+            lag: target.pace.lag(),
+            timeout: connection.timeout,
+        };
+        Ok(Self {
+            config,
+            kinds,
+            registry: registry(),
+            desired,
+            warnings: problems,
+            world,
+            events: Some(receiver),
+            who: connection.who,
+            place,
+            profile: connection.profile,
+            endpoint: target.endpoint,
+            is_all_here: connection.sandbox == Some(true),
+        })
+    }
+
+    /// What can be done with this intent.
+    pub fn run<'a>(&'a self, intent: &'a Intent) -> Run<'a> {
+        Run::new(self, intent)
+    }
+
+    /// The kind of this name.
+    pub fn kind(&self, name: KindName) -> &dyn AnyKind {
+        self.kinds.iter().find(|kind| kind.kind() == name).expect("every kind is registered").as_ref()
+    }
+
+    /// The project's bucket.
+    pub fn bucket(&self) -> &str {
+        self.world.wanted(KindName::Bucket).next().unwrap_or_default()
+    }
+}
+
+/// The sections that some kind reads.
+pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
+    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+    keys.dedup();
+    keys
+}

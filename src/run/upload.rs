@@ -1,0 +1,224 @@
+//! Data sets into the bucket, in as few requests as there are changes.
+//!
+//! Where [`Run`](super::Run) looks at every resource, this looks at the manifests alone. What is up to date
+//! takes no lease.
+
+use std::path::Path;
+
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
+
+use super::{Intent, Session, give_back};
+use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::domain::{Diagnostic, Owner, ResourceId, Verb};
+use crate::engine::lease::{self, Lease, Terms};
+use crate::engine::{Event, OpCx, RunResult, StepResult, ms};
+use crate::inputs::Tree;
+use crate::resources::bucket;
+use crate::resources::data::sync::{self, RemoteState};
+use crate::resources::data::{Data, Difference, Spec};
+
+/// One data set, and what is in the bucket of it.
+pub struct Set {
+    pub id: ResourceId,
+    pub spec: Spec,
+    there: RemoteState,
+    /// Whether the manifest must be written whatever differs.
+    pub rewrite: bool,
+}
+
+impl Set {
+    /// Its files here.
+    pub fn tree<'a>(&self, session: &'a Session) -> &'a Tree {
+        let tree = session.world.inputs.tree(&self.spec.path, &self.spec.use_as());
+        tree.and_then(|tree| tree.as_ref().ok()).expect("the session has read it")
+    }
+
+    /// What is to be sent and, where the set says so, deleted.
+    pub fn difference<'a>(&'a self, session: &'a Session) -> Difference<'a> {
+        Difference::of(self.tree(session), &self.there.manifest.files, self.spec.delete)
+    }
+
+    /// Whether there is something to do.
+    pub fn has_work(&self, session: &Session) -> bool {
+        let current = self.tree(session).digest().is_some_and(|digest| digest == self.there.manifest.digest);
+        self.rewrite || !current || !self.difference(session).is_empty()
+    }
+
+    /// Whether it is the first upload of it.
+    pub fn verb(&self) -> Verb {
+        if self.there.etag.is_some() { Verb::Update } else { Verb::Create }
+    }
+}
+
+/// The manifests of the intent's data sets, all read at once; with `verify` the objects too. `None`: the
+/// bucket has to be made or looked at first, by a deploy of the same intent.
+///
+/// # Errors
+/// What AWS said.
+pub async fn look(session: &Session, intent: &Intent, verify: bool) -> OpResult<Option<Vec<Set>>> {
+    let nodes = intent.desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
+    let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
+        let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+        let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
+        if there.etag.is_none() && !there.bucket_is_missing {
+            // Nobody's manifest: the first upload, or a bucket of somebody else.
+            let owner = bucket::owner(&cx, &spec.bucket).await?;
+            there.bucket_is_missing = owner != Some(Owner::Ours);
+        }
+        // What an interrupted run changed is not in the manifest.
+        let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
+        if verify && !there.bucket_is_missing {
+            let said = there.manifest.files.clone();
+            let tree = session.world.inputs.tree(&spec.path, &spec.use_as());
+            let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
+            there = sync::verify(&cx, spec, tree, there).await?;
+            rewrite |= there.manifest.files != said;
+        }
+        OpResult::Ok(Set { id: id.clone(), spec: spec.clone(), there, rewrite })
+    }))
+    .await?;
+    Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))
+}
+
+/// Reads what has to be compared: the files of sets that have something in the bucket. The others are read
+/// only once, while they are sent. `reading` hears of folders that are still to be read, and how much of
+/// them.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_files(
+    session: &mut Session,
+    sets: &[Set],
+    mut reading: impl FnMut(&Path, u64),
+) -> Result<(), Diagnostic> {
+    let inputs = &mut session.world.inputs;
+    inputs.recall(&session.world.cache);
+    for set in sets.iter().filter(|set| !set.there.manifest.files.is_empty()) {
+        let (path, use_as) = (&set.spec.path, set.spec.use_as());
+        reading(path, inputs.unread(path, &use_as));
+        inputs.hash(path, &use_as);
+        if let Some(Err(problem)) = inputs.tree(path, &use_as) {
+            return Err(problem.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Why an upload did not begin.
+#[derive(Debug)]
+pub enum NotBegun {
+    Op(OpError),
+    /// Somebody else has uploaded it since it was looked at.
+    Changed(ResourceId),
+}
+
+/// Sets that may be sent: the lease is held, and the bucket is still as it was seen.
+#[must_use = "what is begun is sent, or its lease is given back"]
+pub struct Upload {
+    sets: Vec<Set>,
+    lease: Option<Lease>,
+}
+
+/// How an upload ended.
+pub struct Uploaded {
+    /// The set that failed, or was cut off: those after it were not begun.
+    pub failed: Option<(ResourceId, OpError)>,
+}
+
+impl Upload {
+    /// Takes the lease, and looks whether the bucket is still as it was when the differences were shown, now
+    /// that nobody else may change it. Without sets there is no lease.
+    ///
+    /// # Errors
+    /// See [`NotBegun`]; the lease is given back.
+    pub async fn begin(session: &Session, sets: Vec<Set>) -> Result<Self, NotBegun> {
+        session.world.cancel.commit().map_err(NotBegun::Op)?;
+        let Some(first) = sets.first() else { return Ok(Self { sets, lease: None }) };
+        let lease = lease::acquire(&session.world, &first.spec.bucket, &session.who, Terms::default());
+        let lease = Some(session.world.cancel.briefly("lease", lease).await.map_err(NotBegun::Op)?);
+        match unchanged(session, &sets).await {
+            Ok(()) => Ok(Self { sets, lease }),
+            Err(why) => {
+                give_back(&session.world, lease).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// One data set after the other: each uses all of the wire. Gives the lease back, and tells the end as
+    /// the last event.
+    pub async fn send(self, session: &mut Session) -> Uploaded {
+        let events = session.world.events.clone();
+        let began = Instant::now();
+        events.send(Event::RunStarted { steps: self.sets.len() });
+        let mut failed: Option<(ResourceId, OpError)> = None;
+        let last = self.sets.last().map(|set| set.id.clone());
+        for (step, set) in self.sets.into_iter().enumerate() {
+            let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
+            let physical = set.spec.uri();
+            events.send(Event::StepStarted { step, target: target.clone(), op, physical, contents: None });
+            let result = match send(session, step, set).await {
+                Ok(line) => {
+                    events.send(Event::StepLog { step, target: target.clone(), line });
+                    StepResult::Ok
+                }
+                Err(error) => {
+                    let told = match session.world.cancel.caused(&error) {
+                        true => StepResult::Unfinished { reason: error.message.clone() },
+                        false => StepResult::Failed {
+                            error: error.to_string(),
+                            code: error.code().as_str(),
+                            retryable: error.retryable(),
+                        },
+                    };
+                    failed = Some((target.clone(), error));
+                    told
+                }
+            };
+            events.send(Event::StepFinished { step, target, op, result, elapsed_ms: ms(start.elapsed()) });
+            if failed.is_some() {
+                break;
+            }
+        }
+        session.world.inputs.remember(&session.world.cache);
+        let lost = give_back(&session.world, self.lease).await;
+        if let (Some(lost), Some(id), None) = (lost, last, &failed) {
+            failed = Some((id, OpError::lost(&lost)));
+        }
+        let result = match failed.as_ref().map(|(_, error)| &error.kind) {
+            None => RunResult::Ok,
+            Some(OpErrorKind::Cancelled) => RunResult::Interrupted,
+            Some(OpErrorKind::TimedOut) => RunResult::TimedOut,
+            Some(_) => RunResult::Failed,
+        };
+        let calls = session.world.aws.calls.total();
+        events.send(Event::RunFinished { result, calls, elapsed_ms: ms(began.elapsed()) });
+        Uploaded { failed }
+    }
+}
+
+/// Sends one set; what is to be said of it.
+async fn send(session: &mut Session, step: usize, set: Set) -> OpResult<String> {
+    let (path, use_as) = (&set.spec.path, set.spec.use_as());
+    let mut tree = session.world.inputs.take(path, &use_as).expect("the session has read it");
+    let ended = {
+        let cx = OpCx { world: &session.world, step, target: set.id.clone() };
+        sync::run(&cx, &set.spec, &mut tree, set.there).await
+    };
+    session.world.inputs.put(path, &use_as, tree);
+    ended.map(|report| report.to_string())
+}
+
+async fn unchanged(session: &Session, sets: &[Set]) -> Result<(), NotBegun> {
+    try_join_all(sets.iter().map(|set| async move {
+        let cx = OpCx { world: &session.world, step: 0, target: set.id.clone() };
+        match sync::read_manifest(&cx, &set.spec.uri()).await {
+            Ok(now) if now.etag == set.there.etag => Ok(()),
+            Ok(_) => Err(NotBegun::Changed(set.id.clone())),
+            Err(error) => Err(NotBegun::Op(error)),
+        }
+    }))
+    .await
+    .map(drop)
+}

@@ -1,0 +1,107 @@
+//! What another program does: `opsctl::run` against the sandbox, without a terminal or the command line.
+
+use std::path::Path;
+
+use opsctl::aws::{self, Choice};
+use opsctl::config::Document;
+use opsctl::domain::{KindName, Scale};
+use opsctl::engine::Event;
+use opsctl::engine::lease::{self, Who};
+use opsctl::plan::Look;
+use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Refusal, Session};
+use opsctl_sandbox::Sandbox;
+
+use crate::support::copy;
+use crate::support::inside::sandbox;
+
+async fn open(sandbox: &Sandbox, file: &Path, edit: impl FnOnce(String) -> String) -> Session {
+    let text = edit(std::fs::read_to_string(file).expect("the project's config"));
+    let document = Document::parse(file, text).expect("it is TOML");
+    let project = Project::read(&document, "dev", Folders::Read).expect("it is valid");
+    let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+    let target = aws::connect(&Choice { region, sandbox: address, ..Choice::default() }).await;
+    Session::open(project, Connection::to(target)).await.expect("it answers")
+}
+
+async fn carry_out(session: &Session, intent: &Intent) -> Done {
+    let who = Who { user: "test".into(), ..Who::default() };
+    let done = session.run(intent).carry_out(&who).await.expect("it begins");
+    assert!(done.is_ok(), "{done:?}");
+    let held = lease::look(&session.world.aws, session.bucket()).await;
+    assert!(held.is_err() || held.is_ok_and(|held| held.is_none()), "the lease was given back");
+    done
+}
+
+/// Minimum and maximum of the endpoint's scaling, as AWS has them.
+async fn scaling(session: &Session) -> (i64, i64) {
+    let all = Intent::deploy(session, false, false);
+    let (_, have) = session.run(&all).plan().await.expect("planned");
+    let id = "autoscaling/numbers".parse().expect("an id");
+    let Some(Look::Present(seen)) = have.looks.get(&id) else { panic!("it is scaled") };
+    let seen = serde_json::to_value(seen).expect("plain data");
+    (seen["min"].as_i64().expect("a number"), seen["max"].as_i64().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("project/opsctl.toml");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &folder.path().join("project"));
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let mut session = open(&sandbox, &file, |text| text).await;
+    let mut events = session.events.take().expect("nobody took them");
+
+    // Nothing is deployed: scaling says so and begins nothing, and no lease is left.
+    let to = Scale { max: Some(8), ..Scale::default() };
+    let scale = Intent::scale(&session, &[], to).expect("the config scales it");
+    let refused = session.run(&scale).carry_out(&Who::default()).await;
+    let Err(Refusal::Problems(problems)) = refused else { panic!("it is not there: {refused:?}") };
+    assert!(problems.0[0].message.contains("endpoint/numbers is not deployed yet"), "{problems:?}");
+
+    let deploy = Intent::deploy(&session, false, false);
+    let done = carry_out(&session, &deploy).await;
+    assert_eq!(done.plan.steps.len(), session.desired.nodes.len());
+    assert!(carry_out(&session, &deploy).await.plan.is_empty(), "deployed is deployed");
+    let told: Vec<Event> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    assert!(matches!(told.last(), Some(Event::RunFinished { .. })), "{:?}", told.last());
+
+    let done = carry_out(&session, &scale).await;
+    let steps: Vec<_> = done.plan.steps.iter().map(|s| (s.target.to_string(), s.why.clone())).collect();
+    let why = ["max: 4 -> 8", "min kept at 1, target kept at 600 (live)"].map(str::to_owned).to_vec();
+    assert_eq!(steps, [("autoscaling/numbers".to_owned(), why)]);
+    assert_eq!(scaling(&session).await, (1, 8));
+    // The config says 4, and what was not given stays as it is.
+    let to = Scale { min: Some(2), ..Scale::default() };
+    carry_out(&session, &Intent::scale(&session, &[], to).expect("the config scales it")).await;
+    assert_eq!(scaling(&session).await, (2, 8));
+
+    // Somebody else is at it: nothing is begun, and the lease stays theirs.
+    let theirs = Who { user: "ann".into(), ..Who::default() };
+    let held = lease::acquire(&session.world, session.bucket(), &theirs, lease::Terms::default()).await;
+    let other = open(&sandbox, &file, |text| text).await;
+    let destroy = Intent::destroy(&other, false);
+    let refused = other.run(&destroy).carry_out(&Who::default()).await;
+    assert!(matches!(refused, Err(Refusal::Lease(_))), "{refused:?}");
+    held.expect("free").release().await.expect("ours");
+
+    carry_out(&other, &destroy).await;
+    let (_, have) = other.run(&destroy).plan().await.expect("planned");
+    let present = |kind: KindName| have.looks.iter().any(|(id, l)| id.kind == kind && *l != Look::Absent);
+    assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
+    sandbox.stop().await;
+}
+
+/// What is wrong is typed: a program decides what to say.
+#[test]
+fn a_config_that_is_wrong_opens_nothing() {
+    let text = "[project]\nname = \"x\"\nregion = \"us-east-1\"\n[data.d]\npath = \"nowhere\"\n";
+    let document = Document::parse(Path::new("opsctl.toml"), text.to_owned()).expect("it is TOML");
+    let Err(OpenError::Invalid(wrong)) = Project::read(&document, "dev", Folders::Read) else {
+        panic!("the folder is not there");
+    };
+    assert!(wrong.1.has_errors());
+    assert!(
+        Project::read(&document, "dev", Folders::Spared).is_ok(),
+        "what looks or deletes needs no folder"
+    );
+}
