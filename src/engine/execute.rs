@@ -106,15 +106,17 @@ pub async fn execute(plan: &Plan, registry: &Registry, world: &World) -> Outcome
         };
         ended.insert(step.id, ground);
     }
+    outcome.lost = world.aws.fence.lost();
     // Stopped after the last step: then nothing was left out.
     if outcome.not_started > 0 || !outcome.unfinished.is_empty() {
         outcome.stopped = Some(match world.cancel.cause() {
             Some(Cause::Deadline(_)) => RunResult::TimedOut,
             Some(Cause::LeaseLost) => RunResult::Failed,
+            // The fence knows before the run is told to stop.
+            None if outcome.lost.is_some() => RunResult::Failed,
             _ => RunResult::Interrupted,
         });
     }
-    outcome.lost = world.aws.fence.lost();
     outcome
 }
 
