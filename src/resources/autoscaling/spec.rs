@@ -93,7 +93,7 @@ impl Spec {
 
 impl Autoscaling {
     /// "It won't accept values that are either too small or too large": 2^-360 to 2^360
-    /// (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html).
+    /// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html>).
     pub const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
 
     /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
