@@ -4,8 +4,24 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ui::{Color, Format};
 use crate::domain::Human;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+/// When to use color.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
 
 /// Options of every command.
 #[derive(Debug, Args)]

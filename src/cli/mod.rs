@@ -26,13 +26,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use args::Global;
+use args::{Color, Format, Global};
 use commands::Command;
 use environment::Environment;
 use error::Failure;
 use exit::Exit;
 use hints::Hints;
-use ui::{Color, Format, Ui};
+use ui::Ui;
 
 use crate::aws::OpError;
 use crate::domain::codes;

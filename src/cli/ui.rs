@@ -9,6 +9,7 @@ use indicatif::MultiProgress;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::args::{Color, Format};
 use super::exit::Exit;
 use super::hints::Hints;
 use crate::config::Document;
@@ -16,23 +17,6 @@ use crate::domain::{Code, Diagnostics, codes, shown};
 use crate::engine::Cancel;
 use crate::report::diagnostics;
 use crate::report::style::Styles;
-
-/// How results are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    #[default]
-    Human,
-    Json,
-}
-
-/// When to use color.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
 
 /// The lines that are being rewritten on the terminal, if any: other lines go above them.
 #[derive(Clone, Debug, Default)]

@@ -52,6 +52,25 @@ const AUDIT: [&str; 23] = [
     "last_accessed",
 ];
 
+/// The same inside the command line.
+const CLI: [&str; 15] = [
+    "exit",
+    "args",
+    "hints",
+    "ui",
+    "error",
+    "environment",
+    "hidden",
+    "sandbox",
+    "session",
+    "stopped",
+    "saved",
+    "done",
+    "act",
+    "commands",
+    "signals",
+];
+
 /// Packages of their own below `src/`: cargo keeps their arrows.
 const MEMBERS: [&str; 2] = ["iam", "sandbox"];
 
@@ -156,6 +175,23 @@ fn arrows_inside_the_audit_point_one_way() {
     let mut wrong = against(&AUDIT, r"\b(?:super|crate::audit)::([a-z_]+)", files.into_iter());
     wrong.extend(against(&AUDIT, r"\bcrate::audit::([a-z_]+)", folders.into_iter()));
     assert_eq!(wrong, [] as [&str; 0], "arrows inside src/audit");
+}
+
+#[test]
+fn arrows_inside_the_command_line_point_one_way() {
+    let files = sources();
+    let modules = files.iter().filter(|file| file.area == "cli").filter_map(|file| {
+        let below = file.path.strip_prefix("src/cli").unwrap();
+        let name = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        // It stands in for the sandbox where that is left out.
+        let name = if name == "no_sandbox" { "sandbox" } else { name };
+        (name != "mod").then(|| (name.to_owned(), file))
+    });
+    // A command names its own files by `super::`.
+    let (files, commands): (Vec<_>, Vec<_>) = modules.partition(|(name, _)| name != "commands");
+    let mut wrong = against(&CLI, r"\b(?:super|crate::cli)::([a-z_]+)", files.into_iter());
+    wrong.extend(against(&CLI, r"\bcrate::cli::([a-z_]+)", commands.into_iter()));
+    assert_eq!(wrong, [] as [&str; 0], "arrows inside src/cli");
 }
 
 #[test]
