@@ -230,6 +230,31 @@ fn only_cli_names_the_sandbox() {
     assert_eq!(wrong, [] as [&str; 0]);
 }
 
+/// `with_session` closes what it opens on every path; a command that opened by itself would not after `?`.
+#[test]
+fn sessions_are_opened_where_they_are_closed() {
+    let opens = Regex::new(r"\bSession::open\b|\bsandbox::attach\b").unwrap();
+    let files = sources();
+    let places: BTreeSet<_> = files
+        .iter()
+        .filter(|file| file.area == "cli" && file.code().any(|(_, line)| opens.is_match(line)))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert_eq!(places.into_iter().collect::<Vec<_>>(), ["src/cli/session.rs"]);
+}
+
+/// Kinds say where their log and their artifact lie, and what `scale` does with them.
+#[test]
+fn commands_that_ask_kinds_name_none() {
+    let named = Regex::new(r"\bKindName\b|\bcrate::resources\b").unwrap();
+    let mut wrong = Vec::new();
+    let asking = ["src/cli/commands/logs.rs", "src/cli/commands/model.rs", "src/cli/commands/scale.rs"];
+    for file in sources().iter().filter(|file| asking.contains(&file.path.to_str().unwrap())) {
+        wrong.extend(file.code().filter(|(_, line)| named.is_match(line)).map(|(number, _)| file.at(number)));
+    }
+    assert_eq!(wrong, [] as [&str; 0]);
+}
+
 #[test]
 fn files_fit_a_head() {
     let long: Vec<_> = sources()
