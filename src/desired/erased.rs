@@ -1,88 +1,71 @@
 //! Kinds behind one object type, so that plan and engine know none of them by name.
 
 use schemars::{Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{Config, section};
-use crate::desired::{AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
-use crate::domain::{
-    Diagnostic, Diagnostics, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scale, Status, Verb,
-};
+use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
+use crate::domain::{Diagnostic, Diagnostics, Human, KeyPath, KindName, Scale, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
-/// [`Kind`] with its types erased to JSON.
+/// [`Kind`] without its types: each method is what the constant or function of its name is there. What is of
+/// one resource is a method of [`crate::desired::AnySpec`] or [`AnySeen`].
 pub trait AnyKind: Send + Sync {
-    fn kind(&self) -> KindName;
-    fn section_key(&self) -> Option<&'static str>;
-    fn part(&self) -> Option<KindName>;
-    fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str>;
+    fn name(&self) -> KindName;
+    fn section(&self) -> Option<&'static str>;
+    fn part_of(&self) -> Option<KindName>;
     fn fingerprinted(&self) -> bool;
-    fn made_by_aws(&self, seen: &Value) -> bool;
     fn adoptable(&self) -> bool;
+    fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
-    fn bound_keys(&self) -> &'static [Bound];
-    fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
-    fn losses(&self, want: &Node, seen: &Value) -> Vec<FieldChange>;
-    fn has_lost_output(&self, seen: &Value) -> bool;
-    fn status_of(&self, seen: &Value) -> Status;
-    fn owner_of(&self, seen: &Value) -> Owner;
-    fn usual_time(&self, verb: Verb) -> Option<Human>;
+    fn bound(&self) -> &'static [Bound];
+    fn usual(&self, verb: Verb) -> Option<Human>;
+    /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
-    fn scaled_node(
+    fn scaled(
         &self,
         whole: &Node,
         want: Option<&Node>,
-        seen: Option<&Value>,
+        seen: Option<&AnySeen>,
         to: &Scale,
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
-    fn log_of(&self, physical: &str) -> Option<Log>;
-    fn artifact_of(&self, physical: &str) -> Option<String>;
-    fn actions(&self) -> &'static [&'static str];
-}
-
-/// What differs when a spec is held against what another kind has seen: all of it.
-fn of_another_kind(want: &Node, seen: KindName) -> FieldChange {
-    let (from, to) = (seen.words().to_owned(), want.spec.kind().words().to_owned());
-    FieldChange { path: "kind".into(), from, to, needs: Needs::Replace }
-}
-
-/// Observations are written and read by the same build, so they always fit.
-pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> T {
-    T::deserialize(value).expect("written by the same type")
+    fn log(&self, physical: &str) -> Option<Log>;
+    fn artifact(&self, physical: &str) -> Option<String>;
+    fn iam_actions(&self) -> &'static [&'static str];
+    /// Reads back an observation that was serialized.
+    ///
+    /// # Errors
+    /// When it is not one of this kind.
+    fn seen(&self, json: Value) -> serde_json::Result<AnySeen>;
 }
 
 impl<K: Kind> AnyKind for K {
-    fn kind(&self) -> KindName {
+    fn name(&self) -> KindName {
         K::NAME
     }
 
-    fn section_key(&self) -> Option<&'static str> {
+    fn section(&self) -> Option<&'static str> {
         K::SECTION
     }
 
-    fn part(&self) -> Option<KindName> {
+    fn part_of(&self) -> Option<KindName> {
         K::PART_OF
-    }
-
-    fn whole_name<'n>(&self, physical: &'n str) -> Option<&'n str> {
-        K::whole_of(physical)
     }
 
     fn fingerprinted(&self) -> bool {
         K::FINGERPRINTED
     }
 
-    fn made_by_aws(&self, seen: &Value) -> bool {
-        K::made_by_aws(&typed(seen))
-    }
-
     fn adoptable(&self) -> bool {
         K::ADOPTABLE
+    }
+
+    fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str> {
+        <K as Kind>::whole_of(physical)
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
@@ -91,78 +74,57 @@ impl<K: Kind> AnyKind for K {
 
     fn sources(&self, config: &Config) -> Vec<Source> {
         // Problems are reported by `desired`, which reads the section again.
-        read::<K>(config, &mut Diagnostics::default()).map_or_else(Vec::new, |section| K::sources(&section))
+        let section = read::<K>(config, &mut Diagnostics::default());
+        section.map_or_else(Vec::new, |section| <K as Kind>::sources(&section))
     }
 
     fn desired(&self, config: &Config, draft: &mut Draft<'_>) {
         if let Some(section) = read::<K>(config, &mut draft.problems) {
-            K::desired(&section, draft);
+            <K as Kind>::desired(&section, draft);
         }
     }
 
-    fn bound_keys(&self) -> &'static [Bound] {
-        K::bound()
+    fn bound(&self) -> &'static [Bound] {
+        <K as Kind>::bound()
     }
 
-    fn changes(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
-        match want.spec_as::<K>() {
-            Some(spec) => K::diff(spec, &typed(seen)),
-            None => vec![of_another_kind(want, K::NAME)],
-        }
-    }
-
-    fn losses(&self, want: &Node, seen: &Value) -> Vec<FieldChange> {
-        match want.spec_as::<K>() {
-            Some(spec) => K::lost(spec, &typed(seen)),
-            None => vec![of_another_kind(want, K::NAME)],
-        }
-    }
-
-    fn has_lost_output(&self, seen: &Value) -> bool {
-        K::output_is_gone(&typed(seen))
-    }
-
-    fn status_of(&self, seen: &Value) -> Status {
-        K::status(&typed(seen))
-    }
-
-    fn owner_of(&self, seen: &Value) -> Owner {
-        K::owner(&typed(seen))
-    }
-
-    fn usual_time(&self, verb: Verb) -> Option<Human> {
-        K::usual(verb)
+    fn usual(&self, verb: Verb) -> Option<Human> {
+        <K as Kind>::usual(verb)
     }
 
     fn is_scaled(&self) -> bool {
         K::SCALED
     }
 
-    fn scaled_node(
+    fn scaled(
         &self,
         whole: &Node,
         want: Option<&Node>,
-        seen: Option<&Value>,
+        seen: Option<&AnySeen>,
         to: &Scale,
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>> {
-        let (want, seen) = (want.and_then(Node::spec_as::<K>), seen.map(typed));
-        let scaled = K::scaled(&Scaling { whole, want, seen, to })?;
+        let (want, seen) = (want.and_then(Node::spec_as::<K>), seen.and_then(AnySeen::of::<K>));
+        let scaled = <K as Kind>::scaled(&Scaling { whole, want, seen, to })?;
         Some(scaled.map(|Scaled { physical, spec, kept }| {
             let (id, needs) = (K::id(&whole.id.name), [whole.id.clone()].into());
             (Node { id, physical, spec: AnySpec::new::<K>(spec), needs }, kept)
         }))
     }
 
-    fn log_of(&self, physical: &str) -> Option<Log> {
-        K::log(physical)
+    fn log(&self, physical: &str) -> Option<Log> {
+        <K as Kind>::log(physical)
     }
 
-    fn artifact_of(&self, physical: &str) -> Option<String> {
-        K::artifact(physical)
+    fn artifact(&self, physical: &str) -> Option<String> {
+        <K as Kind>::artifact(physical)
     }
 
-    fn actions(&self) -> &'static [&'static str] {
-        K::iam_actions()
+    fn iam_actions(&self) -> &'static [&'static str] {
+        <K as Kind>::iam_actions()
+    }
+
+    fn seen(&self, json: Value) -> serde_json::Result<AnySeen> {
+        serde_json::from_value(json).map(AnySeen::new::<K>)
     }
 }
 

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::desired::{Draft, Scaled, Scaling};
-use crate::domain::{Diagnostic, FieldChange, Human, KindName, Owner, ResourceId, Status, Verb};
+use crate::desired::{Draft, Scaled, Scaling, Seen};
+use crate::domain::{Diagnostic, FieldChange, Human, KindName, ResourceId, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -41,8 +41,8 @@ pub trait Kind: Send + Sync + 'static {
     type Section: DeserializeOwned + JsonSchema;
     /// As it should be. Everything that goes over the wire is in it or in the local sources.
     type Spec: Serialize + PartialEq + Debug + Send + Sync + 'static;
-    /// As it is, as far as opsctl cares.
-    type Seen: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
+    /// As it is, as far as opsctl cares, besides its owner and its status ([`Seen`]).
+    type State: Serialize + DeserializeOwned + Debug + Send + Sync + 'static;
 
     /// For a part: the physical name of its whole, from its own.
     fn whole_of(_physical: &str) -> Option<&str> {
@@ -63,29 +63,29 @@ pub trait Kind: Send + Sync + 'static {
         &[]
     }
 
+    /// The state of one that is exactly as wanted, and that nobody has touched since: from it `diff` finds no
+    /// difference.
+    fn wanted(want: &Self::Spec) -> Self::State;
+
     /// What differs. For a fingerprinted kind also the answer to "why a new one?", with the newest old one as
     /// `seen`.
-    fn diff(want: &Self::Spec, seen: &Self::Seen) -> Vec<FieldChange>;
+    fn diff(want: &Self::Spec, seen: &Seen<Self::State>) -> Vec<FieldChange>;
 
     /// For a fingerprinted kind, whose name says that it was right: what of it is not there any more.
-    fn lost(_want: &Self::Spec, _seen: &Self::Seen) -> Vec<FieldChange> {
+    fn lost(_want: &Self::Spec, _seen: &Self::State) -> Vec<FieldChange> {
         Vec::new()
     }
 
     /// Whether what it has made for others is gone. It is made again when one of them is in need of it.
-    fn output_is_gone(_seen: &Self::Seen) -> bool {
+    fn output_is_gone(_seen: &Self::State) -> bool {
         false
     }
 
     /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind
     /// it is adopted without being asked for.
-    fn made_by_aws(_seen: &Self::Seen) -> bool {
+    fn made_by_aws(_seen: &Self::State) -> bool {
         false
     }
-
-    fn status(seen: &Self::Seen) -> Status;
-
-    fn owner(seen: &Self::Seen) -> Owner;
 
     /// What a verb says beyond the changes: sizes, types, what it costs (`ml.m5.large, 1 instance`).
     fn summary(_want: &Self::Spec) -> String {

@@ -1,10 +1,11 @@
 //! From the config to what should exist: nodes with exact names, and the edges between them. Pure.
 
-mod any_spec;
 mod draft;
 mod erased;
 mod kind;
 mod scale;
+mod seen;
+mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +13,12 @@ use crate::config::Config;
 use crate::domain::{Diagnostics, KeyPath, ResourceId, Scope};
 use crate::inputs::{Inputs, Source};
 
-pub use any_spec::AnySpec;
 pub use draft::Draft;
 pub use erased::AnyKind;
 pub use kind::{Kind, Log};
 pub use scale::{Scaled, Scaling};
+pub use seen::{AnySeen, Seen};
+pub use spec::AnySpec;
 
 /// One resource as it should be.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnyKind, Desired, Kind, Node};
+use super::{AnyKind, Desired, Kind, Node, Seen};
 use crate::domain::{Diagnostic, KeyPath, Scale, codes};
 
 /// What a part is to be scaled from, and to.
@@ -11,7 +11,7 @@ pub struct Scaling<'a, K: Kind + ?Sized> {
     /// As the config says, if it does.
     pub want: Option<&'a K::Spec>,
     /// As it is, if it is there.
-    pub seen: Option<K::Seen>,
+    pub seen: Option<&'a Seen<K::State>>,
     pub to: &'a Scale,
 }
 
@@ -39,19 +39,19 @@ impl Desired {
         let error =
             |code, message: String, help: &str| Diagnostic::error(code, KeyPath::default(), message, help);
         let scaled = || kinds.iter().filter(|kind| kind.is_scaled());
-        let wholes = || self.nodes.iter().filter(|node| scaled().any(|k| k.part() == Some(node.id.kind)));
+        let wholes = || self.nodes.iter().filter(|node| scaled().any(|k| k.part_of() == Some(node.id.kind)));
         if let Some(name) = names.iter().find(|name| wholes().all(|node| node.id.name != **name)) {
-            let kinds: Vec<_> = scaled().filter_map(|k| k.part()).map(|kind| kind.words()).collect();
+            let kinds: Vec<_> = scaled().filter_map(|k| k.part_of()).map(|kind| kind.words()).collect();
             let message = format!("there is no {} `{name}`", kinds.join(" or "));
             return Err(error(codes::UNKNOWN_NAME, message, "`opsctl status` lists them"));
         }
         let named = |node: &&Node| names.is_empty() || names.contains(&node.id.name);
         let (mut nodes, mut origin) = (Vec::new(), self.origin.clone());
         for kind in scaled() {
-            for whole in wholes().filter(|node| kind.part() == Some(node.id.kind)).filter(named) {
+            for whole in wholes().filter(|node| kind.part_of() == Some(node.id.kind)).filter(named) {
                 let part =
-                    self.nodes.iter().find(|n| n.id.kind == kind.kind() && n.needs.contains(&whole.id));
-                let Some(scaled) = kind.scaled_node(whole, part, None, to) else { continue };
+                    self.nodes.iter().find(|n| n.id.kind == kind.name() && n.needs.contains(&whole.id));
+                let Some(scaled) = kind.scaled(whole, part, None, to) else { continue };
                 let node = match part {
                     Some(part) => part.clone(),
                     None => scaled?.0,

@@ -2,7 +2,7 @@
 
 use super::OpCx;
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::desired::Kind;
+use crate::desired::{Kind, Seen};
 use crate::domain::{Contents, FieldChange, Owner};
 
 /// A resource that AWS says is ours.
@@ -31,7 +31,7 @@ pub trait Driver: Kind {
         &self,
         cx: &OpCx<'_>,
         physical: &str,
-    ) -> impl Future<Output = OpResult<Option<Self::Seen>>> + Send;
+    ) -> impl Future<Output = OpResult<Option<Seen<Self::State>>>> + Send;
 
     fn create(
         &self,

@@ -136,7 +136,7 @@ async fn perform<'a>(
     let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
     let result = async {
         if adopts {
-            driver.take_over(&cx, &step.physical).await?;
+            driver.adopt(&cx, &step.physical).await?;
         }
         driver.perform(&cx, step).await
     };

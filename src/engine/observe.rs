@@ -20,7 +20,7 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         &want.nodes,
         |node| node.id.kind,
         async |node: &Node| {
-            let look = match registry.of(node.id.kind).look(&cx(&node.id), &node.physical).await {
+            let look = match registry.of(node.id.kind).observe(&cx(&node.id), &node.physical).await {
                 Ok(Some(seen)) => Look::Present(seen),
                 Ok(None) => Look::Absent,
                 Err(error) if fatal(&error) => return Err(error),
@@ -30,26 +30,26 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         },
     );
     let lists = join_all(registry.0.iter().map(|driver| async {
-        let target = ResourceId::new(driver.kind(), "*");
-        let found = match driver.list(&cx(&target)).await {
+        let target = ResourceId::new(driver.name(), "*");
+        let found = match driver.owned(&cx(&target)).await {
             // What a service does not offer, it does not hold either.
             Err(error) if error.kind == OpErrorKind::NotOffered => Vec::new(),
             found => found?,
         };
-        Ok::<_, OpError>((driver.kind(), found))
+        Ok::<_, OpError>((driver.name(), found))
     }));
     let (looks, lists) = join(looks, lists).await;
     let looks: BTreeMap<ResourceId, Look> = looks.into_iter().collect::<Result<_, _>>()?;
     let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
 
-    let absent = want.nodes.iter().filter(|n| looks.get(&n.id) == Some(&Look::Absent));
+    let absent = want.nodes.iter().filter(|n| matches!(looks.get(&n.id), Some(Look::Absent)));
     let elders: Vec<_> = absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).collect();
     let elders = of_each_kind(
         &elders,
         |(node, _)| node.id.kind,
         async |(node, elder): &(&Node, String)| {
             let cx = OpCx { world, step: 0, target: node.id.clone() };
-            let seen = registry.of(node.id.kind).look(&cx, elder).await.ok().flatten()?;
+            let seen = registry.of(node.id.kind).observe(&cx, elder).await.ok().flatten()?;
             Some((node.id.clone(), seen))
         },
     );
@@ -66,9 +66,9 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
             let id = ResourceId::new(*kind, found.physical.clone());
             let driver = registry.of(*kind);
             let cx = OpCx { world, step: 0, target: id.clone() };
-            match driver.look(&cx, &found.physical).await {
-                Ok(Some(seen)) if driver.owner_of(&seen).is_managed() => {
-                    let adopted = driver.owner_of(&seen) == Owner::Adopted;
+            match driver.observe(&cx, &found.physical).await {
+                Ok(Some(seen)) if seen.owner().is_managed() => {
+                    let adopted = *seen.owner() == Owner::Adopted;
                     Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
                 }
                 Ok(_) => Ok(None),
@@ -104,14 +104,14 @@ pub async fn count(
     }
     let wanted = want.nodes.iter().filter(|_| mode.destroys()).filter_map(|node| {
         let Some(Look::Present(seen)) = have.looks.get(&node.id) else { return None };
-        Some((&node.id, &node.physical, registry.of(node.id.kind).owner_of(seen)))
+        Some((&node.id, &node.physical, seen.owner().clone()))
     });
     let owner = |leftover: &Leftover| if leftover.adopted { Owner::Adopted } else { Owner::Ours };
     let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, owner(l)));
     let managed = wanted.chain(leftovers).filter(|(.., owner)| owner.is_managed());
     let counts = join_all(managed.map(|(id, physical, owner)| async move {
         let cx = OpCx { world, step: 0, target: id.clone() };
-        let contents = registry.of(id.kind).count(&cx, physical, &owner).await?;
+        let contents = registry.of(id.kind).contents(&cx, physical, &owner).await?;
         Ok::<_, OpError>((id.clone(), contents))
     }));
     for counted in counts.await {

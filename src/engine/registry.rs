@@ -1,25 +1,25 @@
 //! Kinds with their verbs behind one object type, so that the engine knows none of them by name.
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use crate::aws::{OpError, OpErrorKind};
-use crate::desired::{AnyKind, AnySpec};
+use crate::desired::{AnyKind, AnySeen, AnySpec};
 use crate::domain::{Contents, KindName, Owner};
 use crate::engine::{Driver, Found, OpCx, gone};
 use crate::plan::{Op, Step};
 
-/// [`Driver`] with its types erased to JSON.
+/// [`Driver`] without its types: the methods of the same names. [`Self::perform`] is `create`, `update`,
+/// `delete`, `delete_whole` or `release`, whichever the step says.
 pub trait AnyDriver: AnyKind {
-    fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
-    fn look<'a>(
+    fn owned<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
+    fn observe<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
         physical: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Value>, OpError>>;
+    ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>>;
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
-    fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
-    fn count<'a>(
+    fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn contents<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
         physical: &'a str,
@@ -28,18 +28,18 @@ pub trait AnyDriver: AnyKind {
 }
 
 impl<D: Driver> AnyDriver for D {
-    fn list<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
-        Box::pin(self.owned(cx))
+    fn owned<'a>(&'a self, cx: &'a OpCx<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
+        Box::pin(Driver::owned(self, cx))
     }
 
-    fn look<'a>(
+    fn observe<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
         physical: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Value>, OpError>> {
+    ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>> {
         Box::pin(async move {
-            let seen = self.observe(cx, physical).await?;
-            Ok(seen.map(|seen| serde_json::to_value(seen).expect("an observation is plain data")))
+            let seen = Driver::observe(self, cx, physical).await?;
+            Ok(seen.map(AnySeen::new::<D>))
         })
     }
 
@@ -63,17 +63,17 @@ impl<D: Driver> AnyDriver for D {
         })
     }
 
-    fn take_over<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
-        Box::pin(self.adopt(cx, physical))
+    fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(Driver::adopt(self, cx, physical))
     }
 
-    fn count<'a>(
+    fn contents<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
         physical: &'a str,
         owner: &'a Owner,
     ) -> BoxFuture<'a, Result<Option<Contents>, OpError>> {
-        Box::pin(self.contents(cx, physical, owner))
+        Box::pin(Driver::contents(self, cx, physical, owner))
     }
 }
 
@@ -91,6 +91,6 @@ pub struct Registry(pub Vec<Box<dyn AnyDriver>>);
 
 impl Registry {
     pub fn of(&self, kind: KindName) -> &dyn AnyDriver {
-        self.0.iter().find(|d| d.kind() == kind).expect("every kind is registered").as_ref()
+        self.0.iter().find(|d| d.name() == kind).expect("every kind is registered").as_ref()
     }
 }

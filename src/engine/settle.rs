@@ -35,13 +35,12 @@ where
             result => return result,
         };
         let seen = driver.observe(cx, physical).await?;
-        let seen = seen.map(|seen| (D::status(&seen), D::owner(&seen)));
-        let (limit, reason) = match seen {
-            Some((status, _)) if status.phase == Phase::Leaving => (LEAVING, status.word),
-            Some((_, Owner::Ours)) => return Ok(()),
+        let (limit, reason) = match seen.map(|seen| (seen.owner, seen.status)) {
+            Some((_, status)) if status.phase == Phase::Leaving => (LEAVING, status.word),
+            Some((Owner::Ours, _)) => return Ok(()),
             // Tags may show later than what they are on.
-            Some((_, Owner::Nobody)) => (cx.lag, "no tags yet".to_owned()),
-            Some((_, Owner::Other(_) | Owner::Adopted)) => return Err(taken),
+            Some((Owner::Nobody, _)) => (cx.lag, "no tags yet".to_owned()),
+            Some((Owner::Other(_) | Owner::Adopted, _)) => return Err(taken),
             None => (cx.lag, "the name is not free yet".to_owned()),
         };
         if start.elapsed() > cx.timeout.unwrap_or(limit).min(limit) {
@@ -57,8 +56,8 @@ where
 pub async fn gone<D: Driver>(driver: &D, cx: &OpCx<'_>, physical: &str) -> OpResult<()> {
     cx.wait("gone", EVERY, LEAVING, || async {
         Ok(match driver.observe(cx, physical).await? {
-            Some(seen) if D::status(&seen).phase == Phase::Leaving || D::owner(&seen).is_managed() => {
-                Probe::Pending(D::status(&seen).word)
+            Some(seen) if seen.status.phase == Phase::Leaving || seen.owner.is_managed() => {
+                Probe::Pending(seen.status.word)
             }
             // What is there without our tags is somebody else's, or a record that cannot be deleted.
             _ => Probe::Ready(()),

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::scale::Scaled;
 use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
-use crate::desired::{AnyKind, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, codes,
 };
@@ -146,7 +144,7 @@ impl<'a> On<'a> {
         }
         for part in &have.leftovers {
             let kind = kind(kinds, part.id.kind);
-            if let (Some(whole), Some(name)) = (kind.part(), kind.whole_name(&part.physical)) {
+            if let (Some(whole), Some(name)) = (kind.part_of(), kind.whole_of(&part.physical)) {
                 on.leftover_parts.entry((whole, name)).or_default().push(part);
             }
         }
@@ -155,12 +153,12 @@ impl<'a> On<'a> {
 }
 
 fn kind(kinds: &[Box<dyn AnyKind>], name: KindName) -> &dyn AnyKind {
-    kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+    kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
 }
 
 /// The node that `node` is a part of.
 fn whole<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
-    let of = kind(kinds, node.id.kind).part()?;
+    let of = kind(kinds, node.id.kind).part_of()?;
     node.needs.iter().find(|need| need.kind == of)
 }
 
@@ -233,7 +231,7 @@ impl<'a> Planner<'a> {
         for node in &self.want.nodes {
             let Look::Present(seen) = self.look(&node.id) else { continue };
             let kept = matches!(decisions.get(&node.id), Some(Decision::Keep));
-            if !kept || !self.kind(node.id.kind).has_lost_output(seen) {
+            if !kept || !seen.output_is_gone() {
                 continue;
             }
             let reads = |user: &&&ResourceId| match decisions.get(**user) {
@@ -285,24 +283,23 @@ impl<'a> Planner<'a> {
             }
         };
         let kind = self.kind(node.id.kind);
-        let status = kind.status_of(seen);
+        let (owner, status) = (seen.owner(), seen.status());
         if status.phase == Phase::Leaving {
             return Decision::Create(vec![format!(
                 "the previous one is {}; it is re-created when that is gone",
                 status.word
             )]);
         }
-        let owner = kind.owner_of(seen);
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
-        let right = kind.fingerprinted() && owner == Owner::Ours;
-        let mut changes = if right { kind.losses(node, seen) } else { kind.changes(node, seen) };
+        let right = kind.fingerprinted() && *owner == Owner::Ours;
+        let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
         if !owner.is_managed() {
-            let adopt = adopt || (kind.adoptable() && owner == Owner::Nobody && kind.made_by_aws(seen));
-            if let Err((text, help)) = may_adopt(kind, node, &owner, &changes, adopt) {
+            let adopt = adopt || (kind.adoptable() && *owner == Owner::Nobody && seen.made_by_aws());
+            if let Err((text, help)) = may_adopt(kind, node, owner, &changes, adopt) {
                 self.problem(codes::FOREIGN, &node.id, text, help);
                 return Decision::Keep;
             }
-            let from = if let Owner::Other(other) = &owner { other.clone() } else { "nobody".into() };
+            let from = if let Owner::Other(other) = owner { other.clone() } else { "nobody".into() };
             let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
             let to =
                 if kind.adoptable() { format!("{to} (adopted: destroy will not delete it)") } else { to };
@@ -338,7 +335,7 @@ impl<'a> Planner<'a> {
             }
         }
         match changes.iter().map(|c| c.needs).max() {
-            Some(Needs::Replace) if owner != Owner::Ours => {
+            Some(Needs::Replace) if *owner != Owner::Ours => {
                 // To make it again would delete what somebody else made.
                 let in_the_way =
                     changes.iter().filter(|c| c.needs == Needs::Replace).map(ToString::to_string);
@@ -359,21 +356,11 @@ impl<'a> Planner<'a> {
 
     fn why_new(&self, node: &Node) -> Vec<String> {
         let Some(elder) = self.have.elders.get(&node.id) else { return vec!["not there yet".into()] };
-        let changes = self.kind(node.id.kind).changes(node, elder);
+        let changes = node.spec.diff(elder);
         if changes.is_empty() {
             return vec!["an earlier one exists under the name of another fingerprint".into()];
         }
         changes.iter().map(ToString::to_string).collect()
-    }
-
-    /// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.
-    fn is_to_go(&self, node: &Node, seen: &Value) -> bool {
-        let kind = self.kind(node.id.kind);
-        match kind.owner_of(seen) {
-            Owner::Ours | Owner::Adopted => true,
-            Owner::Nobody => kind.status_of(seen).phase == Phase::Leaving,
-            Owner::Other(_) => false,
-        }
     }
 
     fn destroy(&mut self) {
@@ -382,8 +369,8 @@ impl<'a> Planner<'a> {
             match self.look(&node.id) {
                 Look::Absent => {}
                 Look::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
-                Look::Present(seen) if self.is_to_go(node, seen) => {
-                    let adopted = self.kind(node.id.kind).owner_of(seen) == Owner::Adopted;
+                Look::Present(seen) if is_to_go(seen) => {
+                    let adopted = *seen.owner() == Owner::Adopted;
                     let users = self.on.users.get(&node.id).into_iter().flatten();
                     let mut after: BTreeSet<StepId> =
                         users.filter_map(|user| self.steps.gone.get(*user).copied()).collect();
@@ -466,6 +453,15 @@ pub(super) fn unreadable(want: &Desired, id: &ResourceId, why: &str, code: Code)
     };
     let at = want.origin.get(id).cloned().unwrap_or_default();
     Diagnostic::error(code, at, format!("{id} could not be read: {why}"), help)
+}
+
+/// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.
+fn is_to_go(seen: &AnySeen) -> bool {
+    match seen.owner() {
+        Owner::Ours | Owner::Adopted => true,
+        Owner::Nobody => seen.status().phase == Phase::Leaving,
+        Owner::Other(_) => false,
+    }
 }
 
 /// Whether what is not ours may be used by this project; else what to say, and what to do about it. Only

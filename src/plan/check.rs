@@ -91,14 +91,14 @@ fn under_parts(
     kinds: &[Box<dyn AnyKind>],
     (before, steps): (&Before, &Steps<'_>),
 ) -> Vec<String> {
-    let kind = |id: &ResourceId| kinds.iter().find(|k| k.kind() == id.kind);
+    let kind = |id: &ResourceId| kinds.iter().find(|k| k.name() == id.kind);
     let wanted = want.nodes.iter().map(|n| (&n.id, &n.physical));
     let present = wanted.filter(|(id, _)| matches!(have.looks.get(id), Some(Look::Present(_))));
     let there = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical)));
     // By kind and name of the whole.
     let mut parts: BTreeMap<(KindName, &str), Vec<&ResourceId>> = BTreeMap::new();
     for (id, physical) in there {
-        let part = kind(id).and_then(|kind| Some((kind.part()?, kind.whole_name(physical)?)));
+        let part = kind(id).and_then(|kind| Some((kind.part_of()?, kind.whole_of(physical)?)));
         if let Some(whole) = part {
             parts.entry(whole).or_default().push(id);
         }
@@ -171,9 +171,9 @@ fn touches_foreign(
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
 ) -> Option<String> {
-    let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
+    let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
     let owner = match (have.looks.get(&step.target), leftover) {
-        (Some(Look::Present(seen)), _) => kind.owner_of(seen),
+        (Some(Look::Present(seen)), _) => seen.owner().clone(),
         (_, Some(leftover)) if leftover.adopted => Owner::Adopted,
         (_, Some(_)) => Owner::Ours,
         _ => return None,
@@ -186,7 +186,7 @@ fn touches_foreign(
     };
     // What AWS is deleting is only awaited, by the delete of it or by the one that takes its name.
     let leaving = match have.looks.get(&step.target) {
-        Some(Look::Present(seen)) => kind.status_of(seen).phase == Phase::Leaving,
+        Some(Look::Present(seen)) => seen.status().phase == Phase::Leaving,
         _ => false,
     };
     let allowed = match (&step.op, &owner) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Before;
 use super::{Leftover, Look, Mode, Observed, Op, Plan, Step};
-use crate::desired::{AnyKind, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId, Verb};
 
 /// What a step is there for without a reason, and what lacks one.
@@ -56,7 +56,7 @@ struct Grounds<'a> {
 
 impl Grounds<'_> {
     fn kind(&self, name: KindName) -> &dyn AnyKind {
-        self.kinds.iter().find(|k| k.kind() == name).expect("every kind is registered").as_ref()
+        self.kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
     }
 
     fn made(&self, id: &ResourceId) -> Option<&Step> {
@@ -138,7 +138,7 @@ impl Grounds<'_> {
                 _ => Some(format!("{id} is not there, and is not made")),
             },
             Look::Present(seen) if self.mode.destroys() => {
-                let goes = self.kind(id.kind).owner_of(seen).is_managed();
+                let goes = seen.owner().is_managed();
                 match gone {
                     None => goes.then(|| format!("{id} is left")),
                     Some(gone) => {
@@ -147,7 +147,7 @@ impl Grounds<'_> {
                     }
                 }
             }
-            Look::Present(seen) if self.kind(id.kind).status_of(seen).phase == Phase::Leaving => {
+            Look::Present(seen) if seen.status().phase == Phase::Leaving => {
                 let waits = gone.is_none() && made.is_some_and(|step| step.op.verb() == Verb::Create);
                 (!waits).then(|| format!("{id} is on its way out, and nothing takes its place"))
             }
@@ -158,25 +158,25 @@ impl Grounds<'_> {
     /// A new generation of what there was says in what it differs.
     fn tells_of_elder(&self, node: &Node, why: &[String]) -> bool {
         let Some(elder) = self.have.elders.get(&node.id) else { return true };
-        let changes = self.kind(node.id.kind).changes(node, elder);
+        let changes = node.spec.diff(elder);
         changes.is_empty() || texts(&changes) == why
     }
 
     fn present(
         &self,
         node: &Node,
-        seen: &serde_json::Value,
+        seen: &AnySeen,
         made: Option<&Step>,
         gone: Option<&Step>,
     ) -> Option<String> {
         let (id, kind) = (&node.id, self.kind(node.id.kind));
-        let (owner, phase) = (kind.owner_of(seen), kind.status_of(seen).phase);
+        let (owner, phase) = (seen.owner().clone(), seen.status().phase);
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
-        let changes = if in_name { kind.losses(node, seen) } else { kind.changes(node, seen) };
+        let changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
         let must = changes.iter().map(|c| c.needs).max();
         let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
-        let lost = !differs && kind.has_lost_output(seen) && self.is_read(id);
+        let lost = !differs && seen.output_is_gone() && self.is_read(id);
         let again =
             must == Some(Needs::Replace) || phase == Phase::Failed || self.whole_stands_aside(node) || lost;
         match (gone, made.map(|step| &step.op)) {
@@ -222,7 +222,7 @@ impl Grounds<'_> {
 
     /// Whether what it is a part of is deleted, or changed as it may not be under its parts.
     fn whole_stands_aside(&self, node: &Node) -> bool {
-        let Some(of) = self.kind(node.id.kind).part() else { return false };
+        let Some(of) = self.kind(node.id.kind).part_of() else { return false };
         let whole = node.needs.iter().find(|need| need.kind == of);
         whole.is_some_and(|whole| self.stands_aside(whole))
     }
@@ -239,7 +239,7 @@ impl Grounds<'_> {
     fn leftover(&self, leftover: &Leftover) -> Option<String> {
         let id = &leftover.id;
         let kind = self.kind(id.kind);
-        let whole = kind.part().zip(kind.whole_name(&leftover.physical));
+        let whole = kind.part_of().zip(kind.whole_of(&leftover.physical));
         let is_whole = |n: &&Node| whole == Some((n.id.kind, n.physical.as_str()));
         let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.stands_aside(&n.id));
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {

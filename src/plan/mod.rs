@@ -9,9 +9,8 @@ mod scale;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::desired::AnySpec;
+use crate::desired::{AnySeen, AnySpec};
 use crate::domain::{Code, Contents, FieldChange, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
@@ -100,9 +99,9 @@ pub struct Leftover {
 }
 
 /// What one look at AWS found. "May not look" is not "is not there".
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Look {
-    Present(Value),
+    Present(AnySeen),
     Absent,
     /// Why, and the code of that.
     Unreadable(String, Code),
@@ -113,7 +112,7 @@ pub enum Look {
 pub struct Observed {
     pub looks: BTreeMap<ResourceId, Look>,
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
-    pub elders: BTreeMap<ResourceId, Value>,
+    pub elders: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
     /// What may be a leftover and could not be looked at, and why.
     pub unread: Vec<(ResourceId, String)>,

@@ -29,7 +29,7 @@ impl Scaled {
         let (mut nodes, mut kept, mut problems) = (Vec::new(), BTreeMap::new(), Diagnostics::default());
         let look = |id: &ResourceId| have.looks.get(id).unwrap_or(&Look::Absent);
         for node in &want.nodes {
-            let kind = kinds.iter().find(|kind| kind.kind() == node.id.kind && kind.is_scaled());
+            let kind = kinds.iter().find(|kind| kind.name() == node.id.kind && kind.is_scaled());
             let Some(kind) = kind else { continue };
             let Some(whole) = node.needs.iter().find_map(|need| want.node(need)) else { continue };
             match look(&whole.id) {
@@ -50,7 +50,7 @@ impl Scaled {
                 // What cannot be read is told when it is planned.
                 Look::Absent | Look::Unreadable(..) => None,
             };
-            match kind.scaled_node(whole, Some(node), seen, to) {
+            match kind.scaled(whole, Some(node), seen, to) {
                 None => {}
                 Some(Err(problem)) => problems.push(problem),
                 Some(Ok((mut scaled, keeps))) => {

@@ -65,12 +65,12 @@ fn one_step(text: &mut String, step: &Step, kinds: &[Box<dyn AnyKind>], why: boo
         Verb::Release => styles.update(&format!("< {target}")),
     };
     let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
-    let kind = kinds.iter().find(|k| k.kind() == step.target.kind);
+    let kind = kinds.iter().find(|k| k.name() == step.target.kind);
     let summary = match &step.op {
         Op::Create { spec } => spec.summary(),
         _ => String::new(),
     };
-    let usual = kind.and_then(|k| k.usual_time(step.op.verb())).filter(|t| *t >= Human::minutes(1));
+    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= Human::minutes(1));
     let usual = usual.map(|t| format!("about {t}"));
     // A leftover goes by its physical name already.
     let physical = (step.target.name != step.physical).then(|| step.physical.clone());
@@ -116,8 +116,8 @@ fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
 fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
     let mut ends: Vec<u64> = Vec::new();
     for step in &plan.steps {
-        let kind = kinds.iter().find(|k| k.kind() == step.target.kind)?;
-        let own = kind.usual_time(step.op.verb()).map_or(1, Human::as_secs);
+        let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
+        let own = kind.usual(step.op.verb()).map_or(1, Human::as_secs);
         let start = step.after.iter().map(|after| ends[*after]).max().unwrap_or(0);
         ends.push(start + own);
     }

@@ -195,9 +195,7 @@ impl<'a> Run<'a> {
         }
         match have.looks.get(&cx.target) {
             None => leased(self.world, who).await,
-            Some(Look::Present(seen))
-                if step.is_some() || self.registry.of(KindName::Bucket).owner_of(seen).is_managed() =>
-            {
+            Some(Look::Present(seen)) if step.is_some() || seen.owner().is_managed() => {
                 lease::acquire(self.world, name, who, Terms::default()).await.map(Some)
             }
             Some(_) => Ok(None),
@@ -230,8 +228,8 @@ impl<'a> Run<'a> {
         for step in done.steps.iter().filter(|step| self.mode.destroys() && comes_back(step)) {
             let cx = OpCx { world: self.world, step: step.id, target: step.target.clone() };
             let driver = self.registry.of(step.target.kind);
-            let seen = driver.look(&cx, &step.physical).await?;
-            if seen.is_some_and(|seen| driver.owner_of(&seen) == Owner::Nobody) {
+            let seen = driver.observe(&cx, &step.physical).await?;
+            if seen.is_some_and(|seen| *seen.owner() == Owner::Nobody) {
                 driver.perform(&cx, step).await?;
                 again = true;
             }

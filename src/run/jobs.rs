@@ -31,15 +31,15 @@ impl Job {
     /// # Errors
     /// What AWS said.
     pub async fn named(session: &Session, name: &str) -> OpResult<Option<Self>> {
-        let leaves = |kind| session.kind(kind).artifact_of(name).is_some();
+        let leaves = |kind| session.kind(kind).artifact(name).is_some();
         let mut nodes = session.desired.nodes.iter().filter(|node| leaves(node.id.kind));
         if let Some(node) = nodes.find(|node| node.id.name == name || node.physical == name) {
             return Ok(Some(Self { id: node.id.clone(), physical: node.physical.clone() }));
         }
-        for kind in session.kinds.iter().map(|kind| kind.kind()).filter(|kind| leaves(*kind)) {
+        for kind in session.kinds.iter().map(|kind| kind.name()).filter(|kind| leaves(*kind)) {
             let id = ResourceId::new(kind, name);
             let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
-            if session.registry.of(kind).list(&cx).await?.iter().any(|found| found.physical == name) {
+            if session.registry.of(kind).owned(&cx).await?.iter().any(|found| found.physical == name) {
                 return Ok(Some(Self { id, physical: name.to_owned() }));
             }
         }
@@ -48,7 +48,7 @@ impl Job {
 
     /// Where one of its jobs leaves its artifact: a key of the project's bucket.
     pub fn artifact(&self, session: &Session, physical: &str) -> String {
-        session.kind(self.id.kind).artifact_of(physical).unwrap_or_default()
+        session.kind(self.id.kind).artifact(physical).unwrap_or_default()
     }
 
     /// Those that were made before it from another recipe of the same training, the newest first.
@@ -58,7 +58,7 @@ impl Job {
             return Ok(Vec::new());
         };
         let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
-        let owned = session.registry.of(self.id.kind).list(&cx).await?;
+        let owned = session.registry.of(self.id.kind).owned(&cx).await?;
         let mut found = elders(node, &owned, &session.world.scope);
         found.sort_by_key(|job| Reverse(job.created));
         Ok(found.into_iter().map(|job| job.physical).collect())
@@ -99,7 +99,7 @@ impl Job {
         }
         let driver = session.registry.of(self.id.kind);
         let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
-        let seen = driver.look(&cx, physical).await?;
-        Ok(seen.is_some_and(|seen| driver.status_of(&seen).phase == Phase::Busy))
+        let seen = driver.observe(&cx, physical).await?;
+        Ok(seen.is_some_and(|seen| seen.status().phase == Phase::Busy))
     }
 }

@@ -22,11 +22,11 @@ pub enum Missing {
 /// Whose log tells about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
     let kind = session.kind(id.kind);
-    if kind.log_of(&id.name).is_some() {
+    if kind.log(&id.name).is_some() {
         return Some(id.clone());
     }
-    let whole = kind.part()?;
-    session.kind(whole).log_of(&id.name).map(|_| ResourceId::new(whole, id.name.clone()))
+    let whole = kind.part_of()?;
+    session.kind(whole).log(&id.name).map(|_| ResourceId::new(whole, id.name.clone()))
 }
 
 /// What has written the log that is meant: of the config, or a name in AWS as `opsctl status` shows it.
@@ -35,10 +35,10 @@ pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
 /// What AWS said.
 pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Job, Missing>> {
     let kind = session.kind(target.kind);
-    if kind.log_of(&target.name).is_none() {
+    if kind.log(&target.name).is_none() {
         return Ok(Err(Missing::Silent));
     }
-    if kind.artifact_of(&target.name).is_some() {
+    if kind.artifact(&target.name).is_some() {
         return Ok(Job::named(session, &target.name).await?.ok_or(Missing::Unknown));
     }
     let physical = match session.desired.node(target) {
@@ -60,7 +60,7 @@ pub struct Reader {
 impl Reader {
     /// Of a job's log, from the beginning.
     pub fn new(session: &Session, job: &Job, physical: &str) -> Self {
-        let log = session.kind(job.id.kind).log_of(physical);
+        let log = session.kind(job.id.kind).log(physical);
         Self { log: log.expect("its kind has a log"), tokens: BTreeMap::new() }
     }
 

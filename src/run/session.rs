@@ -211,7 +211,7 @@ impl Session {
 
     /// The kind of this name.
     pub fn kind(&self, name: KindName) -> &dyn AnyKind {
-        self.kinds.iter().find(|kind| kind.kind() == name).expect("every kind is registered").as_ref()
+        self.kinds.iter().find(|kind| kind.name() == name).expect("every kind is registered").as_ref()
     }
 
     /// The project's bucket.
@@ -222,7 +222,7 @@ impl Session {
 
 /// The sections that some kind reads.
 pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
-    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section()).collect();
     keys.dedup();
     keys
 }

@@ -9,7 +9,7 @@ use opsctl::resources::kinds;
 use crate::project;
 
 fn bound() -> Vec<Bound> {
-    kinds().iter().flat_map(|kind| kind.bound_keys().to_vec()).collect()
+    kinds().iter().flat_map(|kind| kind.bound().to_vec()).collect()
 }
 
 /// What is said about a training with these lines, `line:column` included.

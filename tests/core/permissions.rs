@@ -76,12 +76,12 @@ fn every_kind_declares_what_its_actions_imply() {
     let mut missing = Vec::new();
     let mut used = BTreeSet::new();
     for kind in kinds() {
-        let actions = kind.actions();
+        let actions = kind.iam_actions();
         for (action, implied, source) in IMPLIED.iter().filter(|(action, ..)| actions.contains(action)) {
             used.insert(*action);
             let absent = implied.iter().filter(|implied| !actions.contains(implied));
             missing.extend(
-                absent.map(|implied| format!("{}: {action} implies {implied} ({source})", kind.kind())),
+                absent.map(|implied| format!("{}: {action} implies {implied} ({source})", kind.name())),
             );
         }
     }

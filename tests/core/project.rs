@@ -19,7 +19,7 @@ pub struct Project {
 
 /// The sections that some kind reads.
 pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
-    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+    let mut keys: Vec<_> = kinds.iter().filter_map(|k| k.section()).collect();
     keys.dedup();
     keys
 }

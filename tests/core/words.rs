@@ -150,18 +150,18 @@ fn ids_are_read_as_they_are_shown() {
 
 #[test]
 fn kinds_are_registered_once_and_in_order() {
-    let registered: Vec<_> = kinds().iter().map(|k| k.kind()).collect();
+    let registered: Vec<_> = kinds().iter().map(|k| k.name()).collect();
     assert_eq!(registered, KindName::ALL);
     for kind in kinds() {
-        assert!(!kind.actions().is_empty(), "{} needs no permission", kind.kind());
+        assert!(!kind.iam_actions().is_empty(), "{} needs no permission", kind.name());
         assert!(
-            kind.part().is_none_or(|whole| whole < kind.kind()),
+            kind.part_of().is_none_or(|whole| whole < kind.name()),
             "{} comes before its whole",
-            kind.kind()
+            kind.name()
         );
-        let unique: BTreeSet<_> = kind.actions().iter().collect();
-        assert_eq!(unique.len(), kind.actions().len(), "{} names an action twice", kind.kind());
-        for action in kind.actions() {
+        let unique: BTreeSet<_> = kind.iam_actions().iter().collect();
+        assert_eq!(unique.len(), kind.iam_actions().len(), "{} names an action twice", kind.name());
+        for action in kind.iam_actions() {
             assert!(
                 action.split_once(':').is_some_and(|(_, call)| !call.contains('*')),
                 "{action} is too much"

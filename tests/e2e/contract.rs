@@ -39,9 +39,9 @@ async fn each_kind_keeps_the_contract() {
         let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
 
         // What a look gives is ours and ready, and reads as a type.
-        let seen = driver.look(&cx, &node.physical).await.expect("readable").expect("there");
-        assert_eq!(driver.owner_of(&seen), opsctl::domain::Owner::Ours, "{}", node.id);
-        assert_eq!(driver.status_of(&seen).phase, opsctl::domain::Phase::Ready, "{}", node.id);
+        let seen = driver.observe(&cx, &node.physical).await.expect("readable").expect("there");
+        assert_eq!(*seen.owner(), opsctl::domain::Owner::Ours, "{}", node.id);
+        assert_eq!(seen.status().phase, opsctl::domain::Phase::Ready, "{}", node.id);
 
         // Making what is there is success: a killed run is being repeated.
         perform(&project, node, Op::Create { spec: node.spec.clone() }).await;
@@ -134,7 +134,7 @@ async fn the_kinds_declare_every_action_they_use() {
         ("Resource Groups Tagging API", "tag"),
         ("STS", "sts"),
     ]);
-    let declared: BTreeSet<&str> = project.kinds.iter().flat_map(|k| k.actions()).copied().collect();
+    let declared: BTreeSet<&str> = project.kinds.iter().flat_map(|k| k.iam_actions()).copied().collect();
     let undeclared: Vec<String> = project
         .world
         .aws

@@ -86,7 +86,8 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
 
     carry_out(&other, &destroy).await;
     let (_, have) = other.run(&destroy).plan().await.expect("planned");
-    let present = |kind: KindName| have.looks.iter().any(|(id, l)| id.kind == kind && *l != Look::Absent);
+    let present =
+        |kind: KindName| have.looks.iter().any(|(id, l)| id.kind == kind && !matches!(l, Look::Absent));
     assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
     sandbox.stop().await;
 }

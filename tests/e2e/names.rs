@@ -53,7 +53,7 @@ async fn what_is_still_being_deleted_is_made_again_when_it_is_gone() {
         // To its end: then nothing is seen of it.
         perform(&project, node, Op::Delete).await.expect("it can be deleted");
         let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
-        let left = project.registry.of(node.id.kind).look(&cx, &node.physical).await.expect("readable");
+        let left = project.registry.of(node.id.kind).observe(&cx, &node.physical).await.expect("readable");
         assert!(left.is_none(), "{} is left: {left:?}", node.id);
         project.succeed(DEPLOY).await;
         assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "{} made again", node.id);

@@ -31,7 +31,7 @@ async fn show(session: &Session, ui: &Ui) -> Ended {
         .iter()
         .map(|node| {
             let status = match have.looks.get(&node.id) {
-                Some(Look::Present(seen)) => session.registry.of(node.id.kind).status_of(seen),
+                Some(Look::Present(seen)) => seen.status().clone(),
                 Some(Look::Unreadable(why, _)) => {
                     incomplete = true;
                     Status::new("unreadable", Phase::Failed).because(Some(why.clone()))

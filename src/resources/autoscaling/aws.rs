@@ -4,9 +4,10 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use futures_util::future::try_join_all;
 
-use super::spec::{Autoscaling, Policy, Seen, Spec};
+use super::spec::{Autoscaling, Policy, Spec, State};
 use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
-use crate::domain::{FieldChange, KindName};
+use crate::desired::Seen;
+use crate::domain::{FieldChange, KindName, Owner};
 use crate::engine::{Driver, Found, OpCx};
 
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
@@ -24,7 +25,7 @@ impl Driver for Autoscaling {
         Ok(found.iter().flatten().map(|target| Found::new(target.resource_id())).collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen<State>>> {
         let targets = targets(cx, vec![resource.to_owned()]);
         let (targets, policies, scheduled) =
             futures_util::try_join!(targets, policies(cx, resource), scheduled(cx, resource))?;
@@ -36,7 +37,7 @@ impl Driver for Autoscaling {
                 .contains(&Some(true))
         });
         let more = policies.iter().map(|p| p.policy_name()).filter(|name| *name != Self::POLICY);
-        Ok(Some(Seen {
+        let state = State {
             suspended,
             more_policies: more.map(str::to_owned).collect(),
             scheduled,
@@ -51,7 +52,8 @@ impl Driver for Autoscaling {
                     .map(|m| m.predefined_metric_type().as_str().to_owned()),
                 scale_in_disabled: t.disable_scale_in().unwrap_or_default(),
             }),
-        }))
+        };
+        Ok(Some(Seen::ready(Owner::Ours, "Registered", state))) // it is part of our endpoint
     }
 
     async fn create(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
@@ -61,10 +63,10 @@ impl Driver for Autoscaling {
     async fn update(&self, cx: &OpCx<'_>, resource: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         put(cx, resource, spec).await?;
         let Some(seen) = self.observe(cx, resource).await? else { return Ok(()) };
-        for policy in seen.more_policies {
+        for policy in seen.state.more_policies {
             delete_policy(cx, resource, &policy).await?;
         }
-        delete_scheduled(cx, resource, seen.scheduled).await
+        delete_scheduled(cx, resource, seen.state.scheduled).await
     }
 
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {

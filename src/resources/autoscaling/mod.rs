@@ -9,4 +9,4 @@
 mod aws;
 mod spec;
 
-pub use spec::{Autoscaling, Seen, Spec};
+pub use spec::{Autoscaling, Spec, State};

@@ -1,11 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::{Kind, Scaled, Scaling};
+use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
-use crate::domain::{
-    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scale, Status, changes, codes,
-};
+use crate::domain::{Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Scale, changes, codes};
 use crate::resources::endpoint::Endpoint;
 use crate::resources::endpoint_config::EndpointConfig;
 
@@ -22,7 +20,7 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct State {
     pub min: i32,
     pub max: i32,
     /// Absent while a run was killed between target and policy.
@@ -48,7 +46,7 @@ pub struct Policy {
 
 impl Spec {
     /// What lives outranks the config: what was not given becomes as it is. The words say what that is.
-    fn keep(&mut self, seen: &Seen, to: &Scale) -> Vec<String> {
+    fn keep(&mut self, seen: &State, to: &Scale) -> Vec<String> {
         let file = self.clone();
         (self.min, self.max) = (seen.min, seen.max);
         let mut kept = Vec::new();
@@ -123,7 +121,7 @@ impl Kind for Autoscaling {
     const SCALED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn whole_of(physical: &str) -> Option<&str> {
         physical.split('/').nth(1)
@@ -153,7 +151,7 @@ impl Kind for Autoscaling {
         if to.is_of_config() {
             return Some(Ok(Scaled { physical, spec, kept: Vec::new() }));
         }
-        let kept = seen.as_ref().map_or_else(Vec::new, |seen| spec.keep(seen, to));
+        let kept = seen.map_or_else(Vec::new, |seen| spec.keep(&seen.state, to));
         spec.min = to.min.map_or(spec.min, count);
         spec.max = to.max.map_or(spec.max, count);
         spec.target = to.target.unwrap_or(spec.target);
@@ -163,7 +161,24 @@ impl Kind for Autoscaling {
         })
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        State {
+            min: want.min,
+            max: want.max,
+            policy: Some(Policy {
+                target: want.target,
+                scale_in_cooldown_s: want.scale_in_cooldown_s,
+                scale_out_cooldown_s: want.scale_out_cooldown_s,
+                metric: Some(Self::METRIC.to_owned()),
+                scale_in_disabled: false,
+            }),
+            suspended: false,
+            more_policies: Vec::new(),
+            scheduled: Vec::new(),
+        }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let shown = |value: Option<String>| value.unwrap_or_else(|| "none".into());
         let policy = seen.policy.as_ref();
         let cooldown = |seconds: i32| Human::seconds(seconds as u64).to_string();
@@ -207,14 +222,6 @@ impl Kind for Autoscaling {
                 Needs::Update,
             )
             .done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Registered")
-    }
-
-    fn owner(_: &Seen) -> Owner {
-        Owner::Ours // it is part of our endpoint
     }
 
     fn summary(want: &Spec) -> String {

@@ -13,8 +13,9 @@ use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
 use super::spec::Rule;
-use super::{Bucket, Keys, Seen, Spec, empty};
+use super::{Bucket, Keys, Spec, State, empty};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{Contents, FieldChange, KindName, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::data;
@@ -32,7 +33,7 @@ impl Driver for Bucket {
         Ok(found.into_iter().filter(|f| cx.may_be_ours(&f.physical)).collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Seen<State>>> {
         let s3 = &cx.aws.s3;
         let head = async { s3.head_bucket().bucket(bucket).send().await.op("s3:ListBucket").found() };
         let tags =
@@ -61,8 +62,8 @@ impl Driver for Bucket {
         let block = block.and_then(|b| b.public_access_block_configuration);
         let rules = lifecycle.and_then(|l| l.rules).unwrap_or_default();
         let rules = rules.iter().filter(|r| *r.status() == ExpirationStatus::Enabled);
-        Ok(Some(Seen {
-            owner: Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope),
+        let owner = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope);
+        let state = State {
             public_access_blocked: block.is_some_and(|b| {
                 [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
                     .iter()
@@ -75,7 +76,8 @@ impl Driver for Bucket {
             versioning,
             policy,
             rules: rules.filter_map(own_rule).collect(),
-        }))
+        };
+        Ok(Some(Seen::ready(owner, "Available", state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {

@@ -18,4 +18,4 @@ mod spec;
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{found, owner};
 pub use keys::Keys;
-pub use spec::{Bucket, Rule, Seen, Spec};
+pub use spec::{Bucket, Rule, Spec, State};

@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Keys;
-use crate::desired::{Draft, Kind};
-use crate::domain::{
-    Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes,
-};
+use crate::desired::{Draft, Kind, Seen};
+use crate::domain::{Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Verb, changes, codes};
 use crate::limits;
 use opsctl_iam as iam;
 
@@ -47,8 +45,7 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
+pub struct State {
     /// All four switches of Block Public Access.
     pub public_access_blocked: bool,
     /// The default encryption's algorithm.
@@ -124,7 +121,7 @@ impl Kind for Bucket {
     const ADOPTABLE: bool = true;
     type Section = Section;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn desired(section: &Section, draft: &mut Draft<'_>) {
         lint(section, draft);
@@ -149,8 +146,18 @@ impl Kind for Bucket {
         draft.add::<Self>(Self::MAIN, name, spec, [], KeyPath::of(["bucket"]));
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        if seen.owner != Owner::Ours {
+    fn wanted(want: &Spec) -> State {
+        State {
+            public_access_blocked: true,
+            encryption: Some("AES256".to_owned()),
+            versioning: true,
+            policy: Some(want.policy.clone()),
+            rules: want.rules(true),
+        }
+    }
+
+    fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        if *owner != Owner::Ours {
             // Somebody else's: only what we put into it is compared.
             let has = seen.policy.as_ref().is_some_and(|policy| iam::has(policy, &want.statement));
             return changes()
@@ -170,13 +177,20 @@ impl Kind for Bucket {
                 )
                 .done();
         }
+        let wanted = Self::wanted(want);
         let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         let rule = seen.rules.get(Self::RULE).filter(|rule| rule.prefix.is_empty());
         let policy = seen.policy.as_ref().is_some_and(|policy| iam::same(policy, &want.policy));
         changes()
-            .field("public access blocked", seen.public_access_blocked, true, Needs::Update)
-            .field("encryption", seen.encryption.as_deref().unwrap_or("none"), "AES256", Needs::Update)
-            .field("versioning", seen.versioning, true, Needs::Update)
+            .field(
+                "public access blocked",
+                seen.public_access_blocked,
+                wanted.public_access_blocked,
+                Needs::Update,
+            )
+            .field("encryption", text(&seen.encryption), text(&wanted.encryption), Needs::Update)
+            .field("versioning", seen.versioning, wanted.versioning, Needs::Update)
             .when(!policy, "policy", "another", "TLS only", Needs::Update)
             .field(
                 "keep old versions",
@@ -191,14 +205,6 @@ impl Kind for Bucket {
                 Needs::Update,
             )
             .done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Available")
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn usual(verb: Verb) -> Option<Human> {

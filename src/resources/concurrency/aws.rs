@@ -4,9 +4,10 @@ use std::time::Duration;
 use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
 use futures_util::future::try_join_all;
 
-use super::spec::{Concurrency, Seen, Spec};
+use super::spec::{Concurrency, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
-use crate::domain::{FieldChange, KindName, Phase, Status};
+use crate::desired::Seen;
+use crate::domain::{FieldChange, KindName, Owner, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::function::Function;
 
@@ -22,7 +23,7 @@ impl Driver for Concurrency {
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen<State>>> {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(Self::function(resource));
         let found = call
             .qualifier(Function::ALIAS)
@@ -37,10 +38,10 @@ impl Driver for Concurrency {
                 _ => Phase::Ready,
             };
             let word = found.status().map_or("READY", |s| s.as_str());
-            Seen {
-                status: Status::new(word, phase).because(found.status_reason().map(str::to_owned)),
-                requested: found.requested_provisioned_concurrent_executions().unwrap_or_default(),
-            }
+            let status = Status::new(word, phase).because(found.status_reason().map(str::to_owned));
+            let requested = found.requested_provisioned_concurrent_executions().unwrap_or_default();
+            // It is part of our function.
+            Seen { owner: Owner::Ours, status, state: State { requested } }
         }))
     }
 

@@ -1,25 +1,20 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::{Kind, Scaled, Scaling};
+use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
-use crate::domain::{
-    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes,
-};
+use crate::domain::{Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Verb, changes, codes};
 use crate::resources::function::Function;
 
 pub struct Concurrency;
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     pub requested: i32,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub status: Status,
-    pub requested: i32,
-}
+/// AWS shows all of it.
+pub type State = Spec;
 
 impl Concurrency {
     /// `function:<name>:<alias>`, as Application Auto Scaling writes it.
@@ -39,7 +34,7 @@ impl Kind for Concurrency {
     const SCALED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn whole_of(physical: &str) -> Option<&str> {
         Some(Self::function(physical))
@@ -63,16 +58,12 @@ impl Kind for Concurrency {
         Some(Ok(Scaled { physical, spec: Spec { requested }, kept }))
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        want.clone()
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         changes().field("provisioned_concurrency", seen.requested, want.requested, Needs::Update).done()
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(_: &Seen) -> Owner {
-        Owner::Ours // it is part of our function
     }
 
     fn summary(want: &Spec) -> String {

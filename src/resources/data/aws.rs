@@ -1,9 +1,10 @@
-use super::spec::Seen;
+use super::spec::State;
 use super::sync::{self, RemoteState};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::domain::{FieldChange, KindName};
+use crate::desired::Seen;
+use crate::domain::{FieldChange, KindName, Owner};
 use crate::engine::{Driver, Event, Found, OpCx};
 
 impl Driver for Data {
@@ -21,14 +22,15 @@ impl Driver for Data {
         Ok(found)
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen<State>>> {
         let RemoteState { manifest, etag: Some(_), .. } = sync::read_manifest(cx, uri).await? else {
             return Ok(None);
         };
         let (bytes, stray) = (manifest.bytes(), manifest.stray);
         // After an interrupted upload nobody knows without looking; the next one looks.
         let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
-        Ok(Some(Seen { digest, files: manifest.files.len(), bytes, stray }))
+        let state = State { digest, files: manifest.files.len(), bytes, stray };
+        Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // it lies in our bucket
     }
 
     async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Bandwidth;
 use crate::config::ChannelName;
-use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, Status, bytes, changes, codes};
+use crate::desired::{Draft, Kind, Seen};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, bytes, changes, codes};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 
@@ -77,7 +77,7 @@ impl Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct State {
     pub digest: String,
     pub files: usize,
     pub bytes: u64,
@@ -90,7 +90,7 @@ impl Kind for Data {
     const SECTION: Option<&'static str> = Some("data");
     type Section = BTreeMap<ChannelName, Item>;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&ChannelName, &Item)| Source {
@@ -138,7 +138,11 @@ impl Kind for Data {
         }
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, stray: 0 }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let size = |files, bytes, digest: &str| {
             // A manifest that cannot be read counts as an empty one, without a digest.
             format!("{files} files, {bytes} bytes ({})", digest.get(..10).unwrap_or("unknown"))
@@ -159,14 +163,6 @@ impl Kind for Data {
                 Needs::Update,
             )
             .done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Uploaded")
-    }
-
-    fn owner(_: &Seen) -> Owner {
-        Owner::Ours // it lies in our bucket
     }
 
     fn summary(want: &Spec) -> String {

@@ -5,8 +5,9 @@ use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace}
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::EndpointStatus;
 
-use super::spec::{Endpoint, Seen, Spec};
+use super::spec::{Endpoint, Spec, State};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
@@ -34,7 +35,7 @@ impl Driver for Endpoint {
         Ok(list_owned!(cx, list_endpoints, "sagemaker:ListEndpoints", endpoints, endpoint_name))
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen<State>>> {
         let arn = format!("endpoint/{endpoint}");
         let found = sagemaker::with_tags(cx, &arn, describe(cx, endpoint)).await?;
         let Some((found, tags)) = found else { return Ok(None) };
@@ -45,13 +46,13 @@ impl Driver for Endpoint {
         let live = call.send().await.op("sagemaker:DescribeEndpointConfig").found()?;
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
-        Ok(Some(Seen {
-            owner: sagemaker::owner(cx, &tags),
-            status: with_count(status(&found), count),
+        let owner = sagemaker::owner(cx, &tags);
+        let status = with_count(status(&found), count);
+        let state = State {
             config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
-            instances: count.unwrap_or_default(),
-        }))
+        };
+        Ok(Some(Seen { owner, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {

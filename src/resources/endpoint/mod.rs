@@ -12,4 +12,4 @@ mod section;
 mod spec;
 
 pub use section::Section;
-pub use spec::{Endpoint, Seen, Spec};
+pub use spec::{Endpoint, Spec, State};

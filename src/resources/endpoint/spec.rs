@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::section;
-use crate::desired::{Draft, Kind, Log};
-use crate::domain::{FieldChange, Human, KindName, Needs, Owner, Status, Verb, changes};
+use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::{FieldChange, Human, KindName, Needs, Verb, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::log_group::LogGroup;
@@ -17,14 +17,11 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub status: Status,
+pub struct State {
     /// The configuration it really runs.
     pub config: String,
     /// Of the live configuration; unknown when somebody deleted that.
     pub instance_type: Option<String>,
-    pub instances: i32,
 }
 
 impl Kind for Endpoint {
@@ -32,7 +29,7 @@ impl Kind for Endpoint {
     const SECTION: Option<&'static str> = Some("endpoint");
     type Section = section::Section;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
         section::sources(section)
@@ -48,20 +45,16 @@ impl Kind for Endpoint {
         section::BOUND
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        State { config: want.config.clone(), instance_type: Some(want.instance_type.clone()) }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let live = seen.instance_type.as_deref().unwrap_or("unknown");
         changes()
             .field("configuration", &seen.config, &want.config, Needs::Update)
             .field("instance_type", live, &want.instance_type, Needs::Detach)
             .done()
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn usual(verb: Verb) -> Option<Human> {

@@ -1,7 +1,8 @@
 use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType};
 
-use super::spec::{EndpointConfig, Seen, Spec};
+use super::spec::{EndpointConfig, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::FieldChange;
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::sagemaker::{self, list_owned};
@@ -17,7 +18,7 @@ impl Driver for EndpointConfig {
         ))
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen<State>>> {
         let describe = async {
             let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(config);
             call.send().await.op("sagemaker:DescribeEndpointConfig").found()
@@ -25,12 +26,13 @@ impl Driver for EndpointConfig {
         let arn = format!("endpoint-config/{config}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let variant = found.production_variants().first();
-        Ok(Some(Seen {
-            owner: sagemaker::owner(cx, &tags),
+        let owner = sagemaker::owner(cx, &tags);
+        let state = State {
             model: variant.and_then(|v| v.model_name()).unwrap_or_default().to_owned(),
             instance_type: variant.and_then(|v| v.instance_type()).map_or("", |t| t.as_str()).to_owned(),
             instance_count: variant.and_then(|v| v.initial_instance_count()).unwrap_or_default(),
-        }))
+        };
+        Ok(Some(Seen::ready(owner, "Available", state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, config: &str, spec: &Spec) -> OpResult<()> {

@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::Kind;
-use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
+use crate::desired::{Kind, Seen};
+use crate::domain::{FieldChange, KindName, Needs, changes};
 
 pub struct EndpointConfig;
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Physical name of the model.
     pub model: String,
@@ -15,13 +15,8 @@ pub struct Spec {
     pub instance_count: i32,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub model: String,
-    pub instance_type: String,
-    pub instance_count: i32,
-}
+/// AWS shows all of it.
+pub type State = Spec;
 
 impl EndpointConfig {
     /// The one variant. Its name must stay the same across updates
@@ -34,22 +29,18 @@ impl Kind for EndpointConfig {
     const FINGERPRINTED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        want.clone()
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         changes()
             .field("model", &seen.model, &want.model, Needs::Replace)
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
             .done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Available")
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn summary(want: &Spec) -> String {

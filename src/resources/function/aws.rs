@@ -7,14 +7,15 @@ use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFu
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
-    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State, TracingConfig,
-    TracingMode, VpcConfig,
+    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState,
+    TracingConfig, TracingMode, VpcConfig,
 };
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use super::code;
-use super::spec::{Configuration, Function, Live, Seen, Spec};
+use super::spec::{Configuration, Function, Live, Spec, State};
 use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
@@ -139,7 +140,7 @@ impl Driver for Function {
         Ok(found)
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, function: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, function: &str) -> OpResult<Option<Seen<State>>> {
         let lambda = &cx.aws.lambda;
         let get = async {
             lambda.get_function().function_name(function).send().await.op("lambda:GetFunction").found()
@@ -159,14 +160,15 @@ impl Driver for Function {
         let weights =
             alias.as_ref().and_then(|a| a.routing_config()).and_then(|r| r.additional_version_weights());
         let weighted = weights.is_some_and(|w| !w.is_empty());
-        Ok(Some(Seen {
-            owner: owner(&found, &cx.scope)?,
+        let owner = owner(&found, &cx.scope)?;
+        let status = status(state, update, latest.and_then(|c| c.state_reason()));
+        let state = State {
             latest: latest.map(|c| configured!(c)),
             reserved: found.concurrency().and_then(|c| c.reserved_concurrent_executions()),
-            status: status(state, update, latest.and_then(|c| c.state_reason())),
             live: alias.and(live).map(|c| configured!(c)),
             weighted,
-        }))
+        };
+        Ok(Some(Seen { owner, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
@@ -296,12 +298,12 @@ fn environment(config: &Configuration) -> Environment {
     Environment::builder().set_variables(Some(config.environment.clone().into_iter().collect())).build()
 }
 
-fn status(state: Option<&State>, update: Option<&LastUpdateStatus>, reason: Option<&str>) -> Status {
+fn status(state: Option<&FunctionState>, update: Option<&LastUpdateStatus>, reason: Option<&str>) -> Status {
     let word = state.map_or("Active", |s| s.as_str());
     let phase = match (state, update) {
-        (Some(State::Failed), _) => Phase::Failed,
-        (Some(State::Deleting), _) => Phase::Leaving,
-        (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Phase::Busy,
+        (Some(FunctionState::Failed), _) => Phase::Failed,
+        (Some(FunctionState::Deleting), _) => Phase::Leaving,
+        (Some(FunctionState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Phase::Busy,
         // Inactive functions wake up with their next call; a failed update leaves the old version serving.
         _ => Phase::Ready,
     };

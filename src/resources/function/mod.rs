@@ -12,4 +12,4 @@ mod aws;
 pub mod code;
 mod spec;
 
-pub use spec::{Function, Seen, Spec};
+pub use spec::{Function, Spec, State};

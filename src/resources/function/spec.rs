@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Log};
-use crate::domain::{
-    Changes, FieldChange, Human, KeyPath, KindName, Needs, Owner, Status, Verb, changes, codes,
-};
+use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::{Changes, FieldChange, Human, KeyPath, KindName, Needs, Verb, changes, codes};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
@@ -77,9 +75,7 @@ pub struct Configuration {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub status: Status,
+pub struct State {
     /// What the alias serves; absent while a run was killed before it.
     pub live: Option<Live>,
     /// What is not published yet: the next version would be made of it.
@@ -120,7 +116,7 @@ impl Kind for Function {
     const SECTION: Option<&'static str> = Some("function");
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| {
@@ -153,7 +149,17 @@ impl Kind for Function {
         }
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        let live = Live {
+            role_arn: want.role_arn.clone(),
+            code_sha256: want.code_sha256.clone(),
+            config: want.config.clone(),
+            more: BTreeMap::new(),
+        };
+        State { live: Some(live.clone()), latest: Some(live), reserved: None, weighted: false }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let Some(live) = &seen.live else {
             return changes().field("alias", "none", Function::ALIAS, Needs::Update).done();
         };
@@ -189,27 +195,14 @@ impl Kind for Function {
             "none",
             Needs::Update,
         );
-        let wanted = Live {
-            role_arn: want.role_arn.clone(),
-            code_sha256: want.code_sha256.clone(),
-            config: want.config.clone(),
-            more: BTreeMap::new(),
-        };
+        let wanted = Self::wanted(want);
         // While the alias differs too, that is the one thing to say.
-        let strayed = *live == wanted && seen.latest.as_ref().is_some_and(|latest| *latest != wanted);
+        let strayed = seen.live == wanted.live && seen.latest.is_some() && seen.latest != wanted.latest;
         let reserved = seen.reserved.map_or_else(|| "none".to_owned(), |n| n.to_string());
         differs
             .when(strayed, "$LATEST", "another code or configuration", "as the alias", Needs::Update)
             .field(Self::RESERVED, reserved, "none", Needs::Update)
             .done()
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn summary(want: &Spec) -> String {

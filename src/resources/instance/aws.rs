@@ -10,9 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 
-use super::spec::{Instance, Outcome, Record, Seen, Spec};
+use super::spec::{Instance, Outcome, Record, Spec, State};
 use super::user_data;
 use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
@@ -52,7 +53,7 @@ impl Driver for Instance {
         Ok(begun.into_iter().map(|(physical, created)| Found { physical, created }).collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen<State>>> {
         let look = Look::at(cx, job).await?;
         if look.instance.is_none() && look.outcome.is_none() && look.record.is_none() {
             return Ok(None);
@@ -66,7 +67,7 @@ impl Driver for Instance {
         };
         let instance_id = look.instance.and_then(|i| i.instance_id);
         let record = look.record.map(|(record, _)| record);
-        Ok(Some(Seen { owner: Owner::Ours, status, instance_id, record, output }))
+        Ok(Some(Seen { owner: Owner::Ours, status, state: State { instance_id, record, output } }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {

@@ -12,4 +12,4 @@ mod aws;
 mod spec;
 pub mod user_data;
 
-pub use spec::{Instance, Outcome, Seen, Spec};
+pub use spec::{Instance, Outcome, Spec, State};

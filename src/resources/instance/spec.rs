@@ -3,10 +3,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::user_data;
-use crate::desired::{Draft, Kind, Log};
+use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    FieldChange, Human, KeyPath, KindName, Needs, Owner, ResourceId, Status, Verb, changes, codes,
-    fingerprint,
+    FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, changes, codes, fingerprint,
 };
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
@@ -51,9 +50,7 @@ pub struct Outcome {
 
 /// A job as the bucket and EC2 remember it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub status: Status,
+pub struct State {
     /// The instance, while EC2 shows it.
     pub instance_id: Option<String>,
     pub record: Option<Record>,
@@ -107,7 +104,7 @@ impl Kind for Instance {
     const FINGERPRINTED: bool = true;
     type Section = job::Section;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
         for (name, item) in section.iter().filter(|(_, item)| item.on == On::Ec2) {
@@ -138,7 +135,11 @@ impl Kind for Instance {
         }
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        State { instance_id: None, record: Some(Record::of(want)), output: true }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let Some(seen) = &seen.record else { return Vec::new() };
         let want = Record::of(want);
         let short = |digest: &String| digest.get(..10).unwrap_or(digest).to_owned();
@@ -162,16 +163,8 @@ impl Kind for Instance {
             .done()
     }
 
-    fn output_is_gone(seen: &Seen) -> bool {
+    fn output_is_gone(seen: &State) -> bool {
         !seen.output
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn summary(want: &Spec) -> String {

@@ -2,8 +2,9 @@ use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
-use super::spec::{LogGroup, Seen, Spec};
+use super::spec::{LogGroup, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
 
@@ -16,7 +17,7 @@ impl Driver for LogGroup {
         Ok(names.map(Found::new).collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, group: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, group: &str) -> OpResult<Option<Seen<State>>> {
         let describe = named(cx, group);
         let tags = async {
             let call = cx.aws.logs.list_tags_for_resource().resource_arn(arn(cx, group));
@@ -33,11 +34,9 @@ impl Driver for LogGroup {
             && found.kms_key_id().is_none()
             && found.metric_filter_count().unwrap_or_default() == 0
             && standard;
-        Ok(Some(Seen {
-            bare,
-            owner: Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope),
-            retention_days: found.retention_in_days(),
-        }))
+        let owner = Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope);
+        let state = State { bare, retention_days: found.retention_in_days() };
+        Ok(Some(Seen::ready(owner, "Available", state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {

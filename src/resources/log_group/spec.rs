@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Status, changes};
+use crate::desired::{Draft, Kind, Seen};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, changes};
 
 pub struct LogGroup;
 
@@ -15,11 +15,9 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
+pub struct State {
     pub retention_days: Option<i32>,
     /// Nobody has set anything of it, no tag either.
-    #[serde(default)]
     pub bare: bool,
 }
 
@@ -48,31 +46,32 @@ impl Kind for LogGroup {
     const ADOPTABLE: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        if seen.owner != Owner::Ours {
+    fn wanted(want: &Spec) -> State {
+        State { retention_days: Some(want.retention_days), bare: false }
+    }
+
+    fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        if *owner != Owner::Ours {
             return Vec::new(); // a shorter retention would delete what others keep
         }
         let days =
             |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
         changes()
-            .field(Self::RETENTION, days(seen.retention_days), days(Some(want.retention_days)), Needs::Update)
+            .field(
+                Self::RETENTION,
+                days(seen.retention_days),
+                days(Self::wanted(want).retention_days),
+                Needs::Update,
+            )
             .done()
     }
 
     // A role that may make log groups does so with the last lines of a function that was destroyed
     // (docs/aws/cloudwatch-logs.md#groups-that-come-back).
-    fn made_by_aws(seen: &Seen) -> bool {
+    fn made_by_aws(seen: &State) -> bool {
         seen.bare
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Available")
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn iam_actions() -> &'static [&'static str] {

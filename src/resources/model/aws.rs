@@ -3,8 +3,9 @@ use std::collections::HashMap;
 use aws_sdk_sagemaker::types::ContainerDefinition;
 
 use super::repack::repack;
-use super::spec::{Model, Seen, Spec};
+use super::spec::{Model, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
@@ -16,7 +17,7 @@ impl Driver for Model {
         Ok(list_owned!(cx, list_models, "sagemaker:ListModels", models, model_name))
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, model: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, model: &str) -> OpResult<Option<Seen<State>>> {
         let describe = async {
             let call = cx.aws.sagemaker.describe_model().model_name(model);
             call.send().await.op("sagemaker:DescribeModel").found()
@@ -29,9 +30,9 @@ impl Driver for Model {
             None => true,
         };
         let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
-        Ok(Some(Seen {
+        let owner = sagemaker::owner(cx, &tags);
+        let state = State {
             archive,
-            owner: sagemaker::owner(cx, &tags),
             role_arn: found.execution_role_arn().unwrap_or_default().to_owned(),
             image: container.and_then(|c| c.image()).unwrap_or_default().to_owned(),
             trained: tag(Model::TRAINED_TAG),
@@ -40,7 +41,8 @@ impl Driver for Model {
                 .and_then(|c| c.environment())
                 .map(|e| e.clone().into_iter().collect())
                 .unwrap_or_default(),
-        }))
+        };
+        Ok(Some(Seen::ready(owner, "Available", state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
@@ -51,9 +53,8 @@ impl Driver for Model {
             .model_data_url(spec.data_url(model))
             .set_environment(Some(environment))
             .build();
-        let code = spec.code.as_ref().map_or("none", |code| &code.digest[..10]);
-        let made_of =
-            [(Model::TRAINED_TAG.to_owned(), spec.trained.as_str()), (Model::CODE_TAG.to_owned(), code)];
+        let trained = (Model::TRAINED_TAG.to_owned(), spec.trained.as_str());
+        let made_of = [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())];
         let action = "sagemaker:CreateModel";
         let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
-use crate::desired::Kind;
-use crate::domain::{FieldChange, KindName, Needs, Owner, Status, changes};
+use crate::desired::{Kind, Seen};
+use crate::domain::{FieldChange, KindName, Needs, changes};
 
 pub struct Model;
 
@@ -36,6 +36,11 @@ impl Spec {
             None => self.trained.clone(),
         }
     }
+
+    /// The value of [`Model::CODE_TAG`].
+    pub fn code_tag(&self) -> &str {
+        self.code.as_ref().map_or("none", |code| &code.digest[..10])
+    }
 }
 
 impl Model {
@@ -54,8 +59,7 @@ impl Model {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
+pub struct State {
     pub role_arn: String,
     pub image: String,
     pub trained: String,
@@ -70,13 +74,24 @@ impl Kind for Model {
     const FINGERPRINTED: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        let code = want.code.as_ref().map_or("none", |code| &code.digest[..10]);
+    fn wanted(want: &Spec) -> State {
+        State {
+            role_arn: want.role_arn.clone(),
+            image: want.image.clone(),
+            trained: want.trained.clone(),
+            code: want.code_tag().to_owned(),
+            environment: want.environment.clone(),
+            archive: true,
+        }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        let want = Self::wanted(want);
         changes()
             .field("trained by", job(&seen.trained), job(&want.trained), Needs::Replace)
-            .field("code", &seen.code, code, Needs::Replace)
+            .field("code", &seen.code, &want.code, Needs::Replace)
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
             .when(
@@ -89,17 +104,9 @@ impl Kind for Model {
             .done()
     }
 
-    fn lost(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
         let again = if want.code.is_some() { "packed again" } else { "trained again" };
         changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Available")
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn iam_actions() -> &'static [&'static str] {

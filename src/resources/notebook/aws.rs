@@ -8,8 +8,9 @@ use aws_sdk_sagemaker::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::spec::{Notebook, Seen, Spec};
+use super::spec::{Notebook, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::desired::{Kind, Seen};
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
@@ -50,14 +51,14 @@ impl Driver for Notebook {
         Ok(found)
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<Seen<State>>> {
         let arn = format!("notebook-instance/{notebook}");
         let described = sagemaker::with_tags(cx, &arn, describe(cx, notebook));
         let (found, on_start) = futures_util::try_join!(described, script(cx, notebook))?;
-        let Some((found, tags)) = found else { return Ok(on_start.and_then(Seen::of_script)) };
-        Ok(Some(Seen {
-            owner: sagemaker::owner(cx, &tags),
-            status: status(&found),
+        let Some((found, tags)) = found else { return Ok(on_start.and_then(Self::left_over)) };
+        let owner = sagemaker::owner(cx, &tags);
+        let status = status(&found);
+        let state = State {
             role_arn: found.role_arn().unwrap_or_default().to_owned(),
             instance_type: found.instance_type().map_or("", |t| t.as_str()).to_owned(),
             volume_gb: found.volume_size_in_gb().unwrap_or(5),
@@ -68,7 +69,8 @@ impl Driver for Notebook {
                 .map(str::to_owned),
             on_start,
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
-        }))
+        };
+        Ok(Some(Seen { owner, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
@@ -99,7 +101,7 @@ impl Driver for Notebook {
         until(cx, notebook, "notebook settled", &settled).await?;
         put_script(cx, notebook, spec).await?;
         let Some(seen) = self.observe(cx, notebook).await? else { return Ok(()) };
-        if <Self as crate::desired::Kind>::diff(spec, &seen).is_empty() {
+        if Self::diff(spec, &seen).is_empty() {
             return Ok(()); // only the script differed; it runs at the next start
         }
         let running = seen.status.phase == Phase::Ready;
@@ -147,7 +149,7 @@ impl Driver for Notebook {
         .await?;
         sagemaker::delete_streams(cx, LOG_GROUP, &format!("{notebook}/")).await?;
         // Without tags, its words say whose it is.
-        if script(cx, notebook).await?.and_then(Seen::of_script).is_none() {
+        if script(cx, notebook).await?.and_then(Self::left_over).is_none() {
             return Ok(());
         }
         let call = cx.aws.sagemaker.delete_notebook_instance_lifecycle_config();

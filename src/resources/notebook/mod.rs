@@ -9,4 +9,4 @@
 pub mod aws;
 mod spec;
 
-pub use spec::{Notebook, Seen, Spec};
+pub use spec::{Notebook, Spec, State};

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Log};
+use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
     FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes,
 };
@@ -91,9 +91,7 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub status: Status,
+pub struct State {
     pub role_arn: String,
     pub instance_type: String,
     pub volume_gb: i32,
@@ -105,20 +103,21 @@ pub struct Seen {
     pub attached: bool,
 }
 
-impl Seen {
+impl Notebook {
     /// What is left when the notebook is gone: its lifecycle configuration, if its script says that it is
     /// ours.
-    pub fn of_script(script: String) -> Option<Self> {
-        script.starts_with(OURS).then(|| Self {
-            owner: Owner::Ours,
-            status: Status::new("LifecycleConfigLeft", Phase::Leaving),
-            role_arn: String::new(),
-            instance_type: String::new(),
-            volume_gb: 0,
-            platform: None,
-            metadata_version: None,
-            on_start: Some(script),
-            attached: false,
+    pub fn left_over(script: String) -> Option<Seen<State>> {
+        script.starts_with(OURS).then(|| {
+            let state = State {
+                role_arn: String::new(),
+                instance_type: String::new(),
+                volume_gb: 0,
+                platform: None,
+                metadata_version: None,
+                on_start: Some(script),
+                attached: false,
+            };
+            Seen { owner: Owner::Ours, status: Status::new("LifecycleConfigLeft", Phase::Leaving), state }
         })
     }
 }
@@ -128,7 +127,7 @@ impl Kind for Notebook {
     const SECTION: Option<&'static str> = Some("notebook");
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
         for (name, item) in section {
@@ -169,7 +168,19 @@ impl Kind for Notebook {
         }
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
+    fn wanted(want: &Spec) -> State {
+        State {
+            role_arn: want.role_arn.clone(),
+            instance_type: want.instance_type.clone(),
+            volume_gb: want.volume_gb,
+            platform: Some(want.platform.clone()),
+            metadata_version: Some("2".to_owned()),
+            on_start: Some(want.on_start.clone()),
+            attached: true,
+        }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         // AWS grows a volume, never shrinks it.
         let volume = if want.volume_gb < seen.volume_gb { Needs::Replace } else { Needs::Update };
         let script = seen.on_start.as_deref();
@@ -188,14 +199,6 @@ impl Kind for Notebook {
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
             .done()
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn summary(want: &Spec) -> String {

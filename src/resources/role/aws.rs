@@ -4,8 +4,9 @@ use aws_sdk_iam::types::{InstanceProfile, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::spec::{Role, Seen, Spec};
+use super::spec::{Role, Spec, State};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope};
 use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
@@ -24,7 +25,7 @@ impl Driver for Role {
         Ok(found.into_iter().filter(|f| f.physical.ends_with(&region)).collect())
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<Seen<State>>> {
         let iam = &cx.aws.iam;
         let get = async { iam.get_role().role_name(role).send().await.op("iam:GetRole").found() };
         let policy = async {
@@ -44,15 +45,16 @@ impl Driver for Role {
             Some(name) if name == role => Self::ITSELF.to_owned(),
             other => other.unwrap_or("nothing").to_owned(),
         });
-        Ok(Some(Seen {
-            owner: Owner::of(found.tags().iter().map(|t| (t.key(), t.value())), &cx.scope),
+        let owner = Owner::of(found.tags().iter().map(|t| (t.key(), t.value())), &cx.scope);
+        let state = State {
             path: found.path().to_owned(),
             trust: document(found.assume_role_policy_document().unwrap_or_default()),
             policy: policy.map(|p| document(p.policy_document())),
             more_policies: inline.into_iter().filter(|name| name != Self::POLICY).collect(),
             attached,
             in_profile,
-        }))
+        };
+        Ok(Some(Seen::ready(owner, "Available", state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {

@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::section::NoSection;
-use crate::desired::{Draft, Kind};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, Status, changes};
+use crate::desired::{Draft, Kind, Seen};
+use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, changes};
 use opsctl_iam as iam;
 
 pub struct Role;
@@ -19,8 +19,7 @@ pub struct Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
+pub struct State {
     pub path: String,
     pub trust: Value,
     pub policy: Option<Value>,
@@ -120,10 +119,21 @@ impl Kind for Role {
     const ADOPTABLE: bool = true;
     type Section = NoSection;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        let ours = seen.owner == Owner::Ours;
+    fn wanted(want: &Spec) -> State {
+        State {
+            path: want.path.clone(),
+            trust: want.trust.clone(),
+            policy: Some(want.policy.clone()),
+            more_policies: Vec::new(),
+            attached: Vec::new(),
+            in_profile: want.instance_profile.then(|| Self::ITSELF.to_owned()),
+        }
+    }
+
+    fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        let ours = *owner == Owner::Ours;
         let trust = if ours {
             iam::same(&seen.trust, &want.trust)
         } else {
@@ -158,14 +168,6 @@ impl Kind for Role {
                 Needs::Update,
             )
             .done()
-    }
-
-    fn status(_: &Seen) -> Status {
-        Status::ready("Available")
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn iam_actions() -> &'static [&'static str] {

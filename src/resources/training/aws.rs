@@ -12,8 +12,9 @@ use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::model_key;
 use super::logs::Follower;
 use super::source;
-use super::spec::{Seen, Spec, Training};
+use super::spec::{Spec, State, Training};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::exists;
@@ -30,7 +31,7 @@ impl Driver for Training {
         ))
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen>> {
+    async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen<State>>> {
         let arn = format!("training-job/{job}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else {
             return Ok(None);
@@ -49,9 +50,9 @@ impl Driver for Training {
         hyperparameters.retain(|key, _| !TOOLKIT.contains(&key.as_str()));
         let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
-        Ok(Some(Seen {
-            owner: sagemaker::owner(cx, &tags),
-            status: status(&found),
+        let owner = sagemaker::owner(cx, &tags);
+        let status = status(&found);
+        let state = State {
             image: algorithm.and_then(|a| a.training_image()).unwrap_or_default().to_owned(),
             instance_type: resources.and_then(|r| r.instance_type()).map_or("", |t| t.as_str()).to_owned(),
             instance_count: resources.and_then(|r| r.instance_count()).unwrap_or_default(),
@@ -73,7 +74,8 @@ impl Driver for Training {
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
             output,
-        }))
+        };
+        Ok(Some(Seen { owner, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {

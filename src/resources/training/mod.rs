@@ -15,4 +15,4 @@ pub mod logs;
 pub mod source;
 mod spec;
 
-pub use spec::{Seen, Spec, Training};
+pub use spec::{Spec, State, Training};

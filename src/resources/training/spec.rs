@@ -6,10 +6,8 @@ use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, On};
 use super::lint;
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Log};
-use crate::domain::{
-    FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Status, Verb, changes, codes, fingerprint,
-};
+use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Scope, Verb, changes, codes, fingerprint};
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose};
@@ -48,9 +46,7 @@ impl Spec {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub owner: Owner,
-    pub status: Status,
+pub struct State {
     pub image: String,
     pub instance_type: String,
     pub instance_count: i32,
@@ -90,7 +86,7 @@ impl Kind for Training {
     const FINGERPRINTED: bool = true;
     type Section = job::Section;
     type Spec = Spec;
-    type Seen = Seen;
+    type State = State;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| Source {
@@ -152,16 +148,36 @@ impl Kind for Training {
         }
     }
 
-    fn diff(want: &Spec, seen: &Seen) -> Vec<FieldChange> {
-        let data: BTreeMap<_, _> = want.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect();
+    fn wanted(want: &Spec) -> State {
+        State {
+            image: want.image.clone(),
+            instance_type: want.instance_type.clone(),
+            instance_count: want.instance_count,
+            volume_gb: want.volume_gb,
+            role_arn: want.role_arn.clone(),
+            code: want.code.digest.clone(),
+            entry: want.code.entry.clone(),
+            data: want.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
+            hyperparameters: want.hyperparameters.clone(),
+            metrics: want.metrics.clone(),
+            environment: want.environment.clone(),
+            max_runtime_s: want.max_runtime_s,
+            spot: want.max_wait_s.is_some(),
+            checkpoints: want.checkpoints.is_some(),
+            output: true,
+        }
+    }
+
+    fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        let want = Self::wanted(want);
         let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
         changes()
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
             .field("volume_gb", seen.volume_gb, want.volume_gb, Needs::Replace)
-            .field("code", short(&seen.code), short(&want.code.digest), Needs::Replace)
-            .field("entry", &seen.entry, &want.code.entry, Needs::Replace)
+            .field("code", short(&seen.code), short(&want.code), Needs::Replace)
+            .field("entry", &seen.entry, &want.entry, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
             .field(
                 "max_runtime",
@@ -169,8 +185,8 @@ impl Kind for Training {
                 Human::seconds(want.max_runtime_s as u64),
                 Needs::Replace,
             )
-            .field("spot", seen.spot, want.max_wait_s.is_some(), Needs::Replace)
-            .field("checkpoints", seen.checkpoints, want.checkpoints.is_some(), Needs::Replace)
+            .field("spot", seen.spot, want.spot, Needs::Replace)
+            .field("checkpoints", seen.checkpoints, want.checkpoints, Needs::Replace)
             .when(
                 seen.environment != want.environment,
                 "environment",
@@ -178,22 +194,14 @@ impl Kind for Training {
                 "these",
                 Needs::Replace,
             )
-            .map_field("data", &seen.data, &data, |digest| short(digest))
+            .map_field("data", &seen.data, &want.data, |digest| short(digest))
             .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
             .map_field("metrics", &seen.metrics, &want.metrics, Clone::clone)
             .done()
     }
 
-    fn output_is_gone(seen: &Seen) -> bool {
+    fn output_is_gone(seen: &State) -> bool {
         !seen.output
-    }
-
-    fn status(seen: &Seen) -> Status {
-        seen.status.clone()
-    }
-
-    fn owner(seen: &Seen) -> Owner {
-        seen.owner.clone()
     }
 
     fn summary(want: &Spec) -> String {

@@ -1,6 +1,7 @@
 //! What holds for every project, not only for the one beside: made by chance, see [`recipe`](super::recipe).
 
 use opsctl::desired::Desired;
+use opsctl::domain::KindName;
 use opsctl::plan::{Mode, Plan};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -29,10 +30,21 @@ pub fn any_drift() -> impl Strategy<Value = Vec<(Index, Drift)>> {
     prop::collection::vec((any::<Index>(), what), 0..4)
 }
 
+/// Kinds that AWS tells the status of. Whatever else is there is ready.
+const WITH_STATUS: [KindName; 6] = [
+    KindName::Training,
+    KindName::Instance,
+    KindName::Endpoint,
+    KindName::Function,
+    KindName::Concurrency,
+    KindName::Notebook,
+];
+
 /// Lets it happen, where it can.
 pub fn befall(account: &mut Account, want: &Desired, drift: &[(Index, Drift)]) {
     for (which, drift) in drift {
-        let id = which.get(&want.nodes).id.to_string();
+        let id = &which.get(&want.nodes).id;
+        let (kind, id) = (id.kind, id.to_string());
         if !account.has(want, &id) {
             continue;
         }
@@ -44,6 +56,7 @@ pub fn befall(account: &mut Account, want: &Desired, drift: &[(Index, Drift)]) {
             }
         };
         match drift {
+            Drift::Failed | Drift::Busy | Drift::Leaving if !WITH_STATUS.contains(&kind) => {}
             Drift::Gone => account.remove(want, &id),
             Drift::Failed => set("status", is("Failed", "failed")),
             Drift::Busy => set("status", is("Creating", "busy")),

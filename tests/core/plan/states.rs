@@ -89,14 +89,6 @@ fn a_stopped_notebook_is_as_wanted() {
 }
 
 #[test]
-fn the_live_count_of_instances_is_not_ours() {
-    let want = Files::new().desired();
-    let mut account = Account::with(&want);
-    account.seen(&want, "endpoint/numbers")["instances"] = json!(3);
-    assert!(account.plan(&want, DEPLOY).is_empty());
-}
-
-#[test]
 fn a_silent_rollback_is_seen() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use opsctl::config::Document;
-use opsctl::desired::{Desired, Node};
+use opsctl::desired::{AnySeen, Desired, Node};
 use opsctl::domain::{Contents, KindName, Needs, ResourceId, fingerprint};
 use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan, Verb};
 use opsctl::report;
@@ -106,7 +106,7 @@ impl Account {
 
     /// What is seen when everything is there as wanted.
     pub fn all_there(want: &Desired) -> Observed {
-        let look = |node: &Node| (node.id.clone(), Look::Present(as_wanted(node)));
+        let look = |node: &Node| (node.id.clone(), Look::Present(node.spec.wanted()));
         Observed { looks: want.nodes.iter().map(look).collect(), ..Observed::default() }
     }
 
@@ -140,7 +140,7 @@ impl Account {
         let key = |node: &Node| (node.id.kind, node.physical.clone());
         let look = |node: &Node| match (self.unreadable.get(&key(node)), self.things.get(&key(node))) {
             (Some(why), _) => Look::Unreadable(why.clone(), opsctl::domain::codes::DENIED),
-            (None, Some((_, seen))) => Look::Present(seen.clone()),
+            (None, Some((_, seen))) => Look::Present(typed(node.id.kind, seen)),
             (None, None) => Look::Absent,
         };
         let elder = |node: &Node| {
@@ -148,13 +148,12 @@ impl Account {
             let generations = self.things.iter().filter(|((kind, name), _)| {
                 *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
             });
-            generations.max_by_key(|(_, (made, _))| *made).map(|(_, (_, seen))| seen.clone())
+            generations.max_by_key(|(_, (made, _))| *made).map(|((kind, _), (_, seen))| typed(*kind, seen))
         };
         let wanted: Vec<_> = want.nodes.iter().map(key).collect();
-        let absent = want.nodes.iter().filter(|n| look(n) == Look::Absent);
+        let absent = want.nodes.iter().filter(|n| matches!(look(n), Look::Absent));
         let unwanted = self.things.iter().filter(|(key, (_, seen))| {
-            !wanted.contains(key)
-                && (seen["owner"].is_null() || ["ours", "adopted"].iter().any(|o| seen["owner"] == *o))
+            !wanted.contains(key) && ["ours", "adopted"].iter().any(|o| seen["owner"] == *o)
         });
         Observed {
             looks: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
@@ -278,93 +277,15 @@ fn json(node: &Node) -> Value {
     serde_json::to_value(&node.spec).unwrap()
 }
 
-/// What would be seen of a node that is exactly as wanted. By hand, for a spec and a `Seen` read alike.
+/// What is seen, as its kind knows it.
+#[track_caller]
+fn typed(kind: KindName, seen: &Value) -> AnySeen {
+    kinds()[kind as usize].seen(seen.clone()).unwrap_or_else(|error| panic!("{kind:?}: {error}: {seen}"))
+}
+
+/// What would be seen of a node that is exactly as wanted.
 pub fn as_wanted(node: &Node) -> Value {
-    let spec = &json(node);
-    let status = |word: &str| json!({ "word": word, "phase": "ready", "reason": null });
-    let digests = |spec: &Value| -> Value {
-        let channels = spec["channels"].as_array().unwrap().iter();
-        channels
-            .map(|c| (c["name"].as_str().unwrap().to_owned(), c["digest"].clone()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    match node.id.kind {
-        KindName::Bucket => json!({
-            "owner": "ours", "public_access_blocked": true, "encryption": "AES256", "versioning": true,
-            "policy": spec["policy"],
-            "rules": { "opsctl": {
-                "prefix": "", "keep_old_versions_days": spec["keep_old_versions_days"],
-                "abort_uploads_days": spec["abort_uploads_days"],
-            } },
-        }),
-        KindName::Data => {
-            json!({ "digest": spec["digest"], "files": spec["files"], "bytes": spec["bytes"], "stray": 0 })
-        }
-        KindName::LogGroup => json!({ "owner": "ours", "retention_days": spec["retention_days"] }),
-        KindName::Role => json!({
-            "owner": "ours", "path": spec["path"], "trust": spec["trust"], "policy": spec["policy"],
-            "more_policies": [], "attached": [],
-            "in_profile": if spec["instance_profile"] == true { json!("itself") } else { json!(null) },
-        }),
-        KindName::Training => json!({
-            "owner": "ours", "status": status("Completed"), "image": spec["image"],
-            "instance_type": spec["instance_type"], "instance_count": spec["instance_count"],
-            "volume_gb": spec["volume_gb"], "role_arn": spec["role_arn"], "code": spec["code"]["digest"],
-            "entry": spec["code"]["entry"], "data": digests(spec), "hyperparameters": spec["hyperparameters"],
-            "metrics": spec["metrics"], "environment": spec["environment"], "max_runtime_s": spec["max_runtime_s"],
-            "spot": !spec["max_wait_s"].is_null(), "checkpoints": !spec["checkpoints"].is_null(),
-            "output": true,
-        }),
-        KindName::Instance => json!({
-            "owner": "ours", "status": status("completed"), "instance_id": null,
-            "record": {
-                "image": spec["image"], "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"],
-                "code": spec["code"]["digest"], "entry": spec["code"]["entry"], "data": digests(spec),
-                "hyperparameters": spec["hyperparameters"],
-                "environment": fingerprint::suffix(&spec["environment"]), "max_runtime_s": spec["max_runtime_s"],
-            },
-            "output": true,
-        }),
-        KindName::Model => json!({
-            "owner": "ours", "role_arn": spec["role_arn"], "image": spec["image"], "trained": spec["trained"],
-            "code": spec["code"]["digest"].as_str().map_or("none", |digest| &digest[..10]),
-            "environment": spec["environment"], "archive": true,
-        }),
-        KindName::EndpointConfig => json!({
-            "owner": "ours", "model": spec["model"], "instance_type": spec["instance_type"],
-            "instance_count": spec["instance_count"],
-        }),
-        KindName::Endpoint => json!({
-            "owner": "ours", "status": status("InService"), "config": spec["config"],
-            "instance_type": spec["instance_type"], "instances": 1,
-        }),
-        KindName::Autoscaling => json!({
-            "min": spec["min"], "max": spec["max"], "suspended": false, "more_policies": [],
-            "scheduled": [],
-            "policy": {
-                "target": spec["target"], "scale_in_cooldown_s": spec["scale_in_cooldown_s"],
-                "scale_out_cooldown_s": spec["scale_out_cooldown_s"],
-                "metric": "SageMakerVariantInvocationsPerInstance", "scale_in_disabled": false,
-            },
-        }),
-        KindName::Function => json!({
-            "owner": "ours", "status": status("Active"), "weighted": false,
-            "live": {
-                "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"], "more": {},
-            },
-            "latest": {
-                "role_arn": spec["role_arn"], "code_sha256": spec["code_sha256"], "config": spec["config"], "more": {},
-            },
-            "reserved": null,
-        }),
-        KindName::Concurrency => json!({ "status": status("READY"), "requested": spec["requested"] }),
-        KindName::Notebook => json!({
-            "owner": "ours", "status": status("InService"), "role_arn": spec["role_arn"],
-            "instance_type": spec["instance_type"], "volume_gb": spec["volume_gb"], "platform": spec["platform"],
-            "metadata_version": "2", "on_start": spec["on_start"], "attached": true,
-        }),
-    }
+    serde_json::to_value(node.spec.wanted()).unwrap()
 }
 
 /// What is seen of somebody else's resource once ours has been put into it.

@@ -55,7 +55,7 @@ impl Project {
 
     async fn at(sandbox: &Sandbox, address: &str, document: &Document) -> Self {
         let kinds = kinds();
-        let mut sections: Vec<_> = kinds.iter().filter_map(|k| k.section_key()).collect();
+        let mut sections: Vec<_> = kinds.iter().filter_map(|k| k.section()).collect();
         sections.dedup();
         let config = Config::of(document, "dev", &sections).expect("it is valid");
         let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::desired::Kind;
-use crate::domain::KindName;
+use crate::desired::{AnySeen, Kind, Seen};
+use crate::domain::{FieldChange, KindName, Needs, Owner};
 
 /// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
 #[derive(Clone)]
@@ -29,6 +29,21 @@ impl AnySpec {
         self.0.as_any().downcast_ref::<Of<K>>().map(|Of(spec)| spec)
     }
 
+    /// What would be seen of it, ours and exactly as wanted ([`Kind::wanted`]).
+    pub fn wanted(&self) -> AnySeen {
+        self.0.wanted()
+    }
+
+    /// What differs ([`Kind::diff`]).
+    pub fn diff(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        self.0.diff(seen)
+    }
+
+    /// What of it is not there any more ([`Kind::lost`]).
+    pub fn lost(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        self.0.lost(seen)
+    }
+
     /// What a verb says of it beyond the changes ([`Kind::summary`]).
     pub fn summary(&self) -> String {
         self.0.summary()
@@ -43,7 +58,7 @@ impl PartialEq for AnySpec {
 
 impl Debug for AnySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Debug::fmt(&self.0, f)
+        self.0.debug().fmt(f)
     }
 }
 
@@ -63,14 +78,17 @@ trait Erased: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
     fn json(&self) -> serde_json::Result<Value>;
+    fn wanted(&self) -> AnySeen;
+    fn diff(&self, seen: &AnySeen) -> Vec<FieldChange>;
+    fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn summary(&self) -> String;
     fn debug(&self) -> &dyn Debug;
 }
 
-impl Debug for dyn Erased {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.debug().fmt(f)
-    }
+/// What differs from a resource of another kind: all of it.
+fn another_kind<K: Kind>(seen: &AnySeen) -> Vec<FieldChange> {
+    let (from, to) = (seen.kind().words().to_owned(), K::NAME.words().to_owned());
+    vec![FieldChange { path: "kind".into(), from, to, needs: Needs::Replace }]
 }
 
 impl<K: Kind> Erased for Of<K> {
@@ -88,6 +106,18 @@ impl<K: Kind> Erased for Of<K> {
 
     fn json(&self) -> serde_json::Result<Value> {
         serde_json::to_value(&self.0)
+    }
+
+    fn wanted(&self) -> AnySeen {
+        AnySeen::new::<K>(Seen::ready(Owner::Ours, "Ready", K::wanted(&self.0)))
+    }
+
+    fn diff(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::diff(&self.0, seen))
+    }
+
+    fn lost(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::lost(&self.0, &seen.state))
     }
 
     fn summary(&self) -> String {

@@ -1,0 +1,128 @@
+//! What a look at AWS found: typed for the kind that looked, behind one type for those who know no kind.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::desired::Kind;
+use crate::domain::{KindName, Owner, Status};
+
+/// A resource as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen<S> {
+    /// Whose it is. A part is its whole's.
+    pub owner: Owner,
+    pub status: Status,
+    /// The rest, as its kind knows it ([`Kind::State`]).
+    #[serde(flatten)]
+    pub state: S,
+}
+
+impl<S> Seen<S> {
+    /// Complete, in AWS's own word or, of what has no status in AWS, in ours.
+    pub fn ready(owner: Owner, word: &str, state: S) -> Self {
+        Self { owner, status: Status::ready(word), state }
+    }
+}
+
+/// A resource of some kind as it is.
+#[derive(Clone)]
+pub struct AnySeen(Arc<dyn Erased>);
+
+impl AnySeen {
+    pub fn new<K: Kind>(seen: Seen<K::State>) -> Self {
+        Self(Arc::new(Of::<K>(seen)))
+    }
+
+    /// Whose observation it is.
+    pub fn kind(&self) -> KindName {
+        self.0.kind()
+    }
+
+    /// What was seen as its kind `K` knows it; `None` for a resource of another kind.
+    pub fn of<K: Kind>(&self) -> Option<&Seen<K::State>> {
+        self.0.as_any().downcast_ref::<Of<K>>().map(|Of(seen)| seen)
+    }
+
+    pub fn owner(&self) -> &Owner {
+        self.0.owner()
+    }
+
+    pub fn status(&self) -> &Status {
+        self.0.status()
+    }
+
+    /// [`Kind::output_is_gone`].
+    pub fn output_is_gone(&self) -> bool {
+        self.0.output_is_gone()
+    }
+
+    /// [`Kind::made_by_aws`].
+    pub fn made_by_aws(&self) -> bool {
+        self.0.made_by_aws()
+    }
+}
+
+impl Debug for AnySeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.debug().fmt(f)
+    }
+}
+
+/// For tests that hold an account in memory.
+impl Serialize for AnySeen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.json().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// What was seen of a resource of the kind `K`.
+struct Of<K: Kind>(Seen<K::State>);
+
+trait Erased: Send + Sync {
+    fn kind(&self) -> KindName;
+    fn as_any(&self) -> &dyn Any;
+    fn debug(&self) -> &dyn Debug;
+    fn json(&self) -> serde_json::Result<Value>;
+    fn owner(&self) -> &Owner;
+    fn status(&self) -> &Status;
+    fn output_is_gone(&self) -> bool;
+    fn made_by_aws(&self) -> bool;
+}
+
+impl<K: Kind> Erased for Of<K> {
+    fn kind(&self) -> KindName {
+        K::NAME
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn debug(&self) -> &dyn Debug {
+        &self.0
+    }
+
+    fn json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(&self.0)
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
+    fn status(&self) -> &Status {
+        &self.0.status
+    }
+
+    fn output_is_gone(&self) -> bool {
+        K::output_is_gone(&self.0.state)
+    }
+
+    fn made_by_aws(&self) -> bool {
+        K::made_by_aws(&self.0.state)
+    }
+}
