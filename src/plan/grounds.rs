@@ -245,7 +245,7 @@ impl Grounds<'_> {
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
             [] if self.mode.deletes() => Some(format!("{id} is left")),
             [] => None,
-            [_] if in_the_way => None,
+            [_] if in_the_way && !self.mode.destroys() => None,
             [gone] if self.mode.deletes() => {
                 self.early(gone).map(|user| format!("{id} is deleted before {user}, which may need it"))
             }

@@ -1,11 +1,13 @@
 //! Problems of the config, as rustc would show them, and as JSON.
 
+use std::ops::Range;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::config::Document;
-use crate::domain::{Diagnostic, Diagnostics, Severity, codes};
+use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown};
 
 /// All problems with their lines, warnings first, and a count.
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
@@ -30,18 +32,26 @@ fn one(document: &Document, problem: &Diagnostic, styles: &Styles) -> String {
         Severity::Warning => Level::WARNING,
     };
     let file = document.file.display().to_string();
-    let title = level.primary_title(&problem.message).id(problem.code.as_str());
-    let snippet = Snippet::source(&document.text)
-        .path(&file)
-        .annotation(AnnotationKind::Primary.span(span(document, problem)));
-    let help = Level::HELP.message(&problem.help);
+    let (file, message, help) =
+        (shown::line(&file), shown::text(&problem.message), shown::text(&problem.help));
+    let title = level.primary_title(&*message).id(problem.code.as_str());
+    let (text, span) = visible(&document.text, span(document, problem));
+    let snippet = Snippet::source(&*text).path(&*file).annotation(AnnotationKind::Primary.span(span));
+    let help = Level::HELP.message(&*help);
     let report: &[Group<'_>] = &[title.element(snippet).element(help)];
     let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
     renderer.render(report)
 }
 
+/// The text of a file as it can be shown, and where the span is in that.
+fn visible(text: &str, span: Range<usize>) -> (String, Range<usize>) {
+    let (before, marked) = (shown::text(&text[..span.start]), shown::text(&text[span.clone()]));
+    let span_shown = before.len()..before.len() + marked.len();
+    (format!("{before}{marked}{}", shown::text(&text[span.end..])), span_shown)
+}
+
 /// Keys for what is wrong about a key, values for the rest.
-fn span(document: &Document, problem: &Diagnostic) -> std::ops::Range<usize> {
+fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
     let on_key = [
         codes::UNKNOWN_KEY,
         codes::MISSING_KEY,

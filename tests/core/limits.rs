@@ -18,6 +18,29 @@ fn said_about_training(lines: &str) -> String {
     project::said_about(Path::new("tests/core/config/x.toml"), text, "dev").1
 }
 
+/// Amazon SageMaker counts a container's environment in bytes, and in all: no model says so.
+#[test]
+fn an_endpoints_environment_is_measured_in_bytes() {
+    let said = |variables: &str| {
+        let text = format!(
+            "[project]\nname = \"shop\"\n[training.shoes]\nsource = \"files/training\"\n[endpoint.shoes]\nmodel = \"shoes\"\n\
+             instance_type = \"ml.m5.large\"\n[endpoint.shoes.environment]\n{variables}"
+        );
+        project::said_about(Path::new("tests/core/config/x.toml"), text, "dev").1
+    };
+    assert_eq!(said(&format!("A = \"{}\"", "ü".repeat(512))), "");
+    let long = said(&format!("A = \"{}\"", "ü".repeat(513)));
+    assert!(long.contains(":9:5\n") && long.contains("the variable A has 1026 bytes"), "{long}");
+    let many = |last: usize| -> String {
+        let value = |i: usize| if i == 31 { last } else { 1021 };
+        (0..32).map(|i| format!("V{i:02} = \"{}\"\n", "x".repeat(value(i)))).collect()
+    };
+    let ours = "SAGEMAKER_REGIONus-east-1SAGEMAKER_CONTAINER_LOG_LEVEL20".len();
+    assert_eq!(said(&many(1021 - ours)), "");
+    let large = said(&many(1022 - ours));
+    assert!(large.contains("error[C016]: the environment has 32769 bytes with opsctl's"), "{large}");
+}
+
 #[test]
 fn every_binding_is_in_the_data() {
     for bound in bound() {

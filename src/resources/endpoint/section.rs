@@ -152,6 +152,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     }
     environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
     environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
+    measure(&environment, &at.join("environment"), draft);
     let model = ModelSpec {
         role_arn: Role::arn(draft.scope, &user),
         image,
@@ -188,6 +189,27 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
             [endpoint],
             at.join("autoscaling"),
         );
+    }
+}
+
+/// "The maximum length of each key and value in the Environment map is 1024 bytes. The maximum length of all
+/// keys and values in the map, combined, is 32 KB."
+/// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html>)
+fn measure(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Draft<'_>) {
+    let help = "put large values into the model's archive, or into the bucket";
+    for (name, value) in environment {
+        let size = value.len();
+        // More characters than that are refused by the model's own limit.
+        if size > 1024 && value.chars().count() <= 1024 {
+            let text = format!("the variable {name} has {size} bytes, Amazon SageMaker takes 1,024");
+            draft.error(codes::LIMIT, at.join(name), text, help);
+        }
+    }
+    let size: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > 32 << 10 {
+        let text =
+            format!("the environment has {size} bytes with opsctl's, Amazon SageMaker takes 32,768 in all");
+        draft.error(codes::TOO_LARGE, at.clone(), text, help);
     }
 }
 

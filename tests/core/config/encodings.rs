@@ -41,3 +41,24 @@ fn keys_that_are_too_deep_have_a_place() {
     let said = said(deep.as_bytes());
     assert!(said.contains("opsctl.toml:3:"), "{said}");
 }
+
+/// A config may come with somebody else's pull request, and its problems into a terminal or the log of a
+/// pipeline (found by fuzzing: `\u{9b}` is what `ESC [` is).
+#[test]
+fn what_a_terminal_obeys_is_shown_and_not_done() {
+    for (text, shown) in [
+        ("[project]\nname = \"a\"\nnam\u{9b}31m\n", "nam\\u{9b}31m"),
+        ("[project]\nname = \"a\"\n\"k\u{9b}2J\" = 1\n", "unknown key `k\\u{9b}2J`"),
+        ("[project]\nname = \"\u{202e}a\"\n", "\\u{202e}a"),
+        ("[project]\nname = \"##[error]a\"\n", "\\u{23}#[error]a"),
+    ] {
+        let said = crate::project::said_about(Path::new("x\u{9b}.toml"), text.to_owned(), "dev").1;
+        assert!(said.contains(shown), "{said}");
+        assert!(!said.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{said:?}");
+        assert!(!said.contains("##["), "{said}");
+    }
+    // The place is still right.
+    let text = "[project]\nname = \"a\"\n\u{9b} = 1\n";
+    let said = crate::project::said_about(Path::new("x.toml"), text.to_owned(), "dev").1;
+    assert!(said.contains("x.toml:3:1"), "{said}");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use opsctl::desired::Desired;
-use opsctl::domain::{Contents, FieldChange, Needs, ResourceId, Tally};
+use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, Tally};
 use opsctl::plan::{Mode, Op, Plan, Verb, check};
 use opsctl::resources::kinds;
 use serde_json::json;
@@ -97,6 +97,26 @@ fn another_order_is_caught() {
         }
         assert!(!wrong(&broken, &want, &have, mode).is_empty(), "{mode:?}: edges");
     }
+}
+
+/// Nobody knows what uses what is left over, so it goes from the last kind to the first.
+#[test]
+fn a_leftover_before_a_later_kind_is_caught() {
+    let mut files = Files::new();
+    let account = Account::with(&files.desired());
+    files.edit("[notebook.lab]", "[notebook.den]");
+    files.edit("provisioned_concurrency = 2", "");
+    let want = files.desired();
+    let plan = account.plan(&want, DESTROY);
+    let at = plan.steps.iter().position(|s| s.target.kind == KindName::Concurrency).unwrap();
+    let mut broken = plan.clone();
+    broken.steps[at].after.clear();
+    assert_eq!(
+        wrong(&broken, &want, &account, DESTROY),
+        [
+            "concurrency/function:shop-dev-classify:live is deleted before notebook/shop-dev-lab, which may need it"
+        ]
+    );
 }
 
 #[test]

@@ -44,6 +44,8 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
         }
         None => {}
     }
+    // In bytes (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html).
+    let mut size = 0;
     for (key, value) in container["Environment"].as_object().into_iter().flatten() {
         let Some(text) = value.as_str() else {
             let message = format!("the value of '{key}' in environment cannot be converted to an String");
@@ -52,6 +54,10 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
         if key.len() > 1024 || text.len() > 1024 {
             return Err(invalid(format!("The environment variable {key} is longer than 1024 bytes")));
         }
+        size += key.len() + text.len();
+    }
+    if size > 32 << 10 {
+        return Err(invalid(format!("The environment has {size} bytes, which is more than 32 KB")));
     }
     let Some(data) = container["ModelDataUrl"].as_str() else { return Ok(()) };
     if call.world.enforces(AwsRule::ModelDataAccess) && !backend::holds(&call.world, &call.region, data).await
