@@ -1,0 +1,48 @@
+"""Writes a config at the limits that `opsctl check` allows, beside a copy of config/: python extreme.py FILE."""
+import sys
+
+name, other = "n" * 20, "m" * 20
+channels = [(f"{i:02}_" + "Channel." * 8)[:64] for i in range(20)]
+text = f"""
+[project]
+name = "{"p" * 20}"
+region = "us-east-1"
+[bucket]
+name = "{"b" * 63}"
+keep_old_versions = "2147483647d"
+abort_uploads_after = "2147483647d"
+"""
+for channel in channels:
+    text += f'[data."{channel}"]\npath = "data/digits"\n'
+data = ", ".join(f'"{channel}"' for channel in channels)
+text += f"""
+[training.{name}]
+source = "training"
+max_runtime = "28d"
+spot = true
+max_wait = "28d"
+checkpoints = true
+volume_gb = 16384
+image = "pytorch-2.8"
+data = [{data}]
+[training.{name}.hyperparameters]
+"""
+text += "".join(f'{i:02}{"k" * 254} = "{"ü" * 2500}"\n' for i in range(96))
+text += f"[training.{name}.metrics]\n"
+text += "".join(f'"{i:02}{"m" * 253}" = \'([0-9]+){"x" * 492}\'\n' for i in range(40))
+text += f"[training.{name}.environment]\n"
+text += "".join(f'V{i:02}{"_" * 509} = "{"😀" * 512}"\n' for i in range(100))
+text += f"""
+[training.{other}]
+on = "ec2"
+source = "training-ec2"
+max_runtime = "2h"
+volume_gb = 65536
+data = [{data}]
+[training.{other}.hyperparameters]
+text = "{'é' * 1500}"
+[notebook.{name}]
+volume_gb = 16384
+idle_stop = "never"
+"""
+open(sys.argv[1], "w", encoding="utf-8").write(text)
