@@ -46,6 +46,8 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// The connections, for what is not the SDK's.
     pub wire: Wire,
+    /// What the environment or the profile says of retries and nobody understands.
+    pub misread: Option<String>,
 }
 
 impl Target {
@@ -63,8 +65,9 @@ impl Target {
 /// # Errors
 /// What is wrong with it, without its name.
 pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
-    let all =
-        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    // Its own words have the bytes of the marker in them.
+    let all = all.map_err(|_| "it is cut off, or damaged".to_owned())?;
     if all.is_empty() {
         return Err("there is no certificate in it".into());
     }
@@ -109,7 +112,9 @@ pub async fn connect(choice: &Choice) -> Target {
     let wire = Wire::new(choice.trust.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(wire.clone())
-        .timeout_config(http::limits());
+        .timeout_config(http::limits())
+        // Read below.
+        .retry_config(RetryConfig::standard());
     if let Some(profile) = &choice.profile {
         // Named on the command line, it counts more than keys in the environment, as with the AWS CLI
         // (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html). The SDK's chain asks
@@ -132,6 +137,13 @@ pub async fn connect(choice: &Choice) -> Target {
         loader = loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "sandbox"));
     }
     let mut sdk = loader.load().await;
+    let misread = match retries(&sdk) {
+        Ok(retries) => {
+            sdk = sdk.into_builder().retry_config(retries).build();
+            None
+        }
+        Err(misread) => Some(misread),
+    };
     let endpoints = SERVICES.iter().map(|id| (*id, endpoint.cloned().or_else(|| configured(&sdk, id))));
     let endpoints: Vec<(&str, Option<String>)> = endpoints.collect();
     // One service that is elsewhere answers as late as AWS does.
@@ -150,6 +162,36 @@ pub async fn connect(choice: &Choice) -> Target {
         endpoint: endpoint.cloned(),
         sdk,
         wire,
+        misread,
+    }
+}
+
+/// How often the SDK tries, by the environment and the profile. It would read that by itself, and panic at
+/// what it does not know, such as `legacy`, which is boto3's word for its own way
+/// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
+fn retries(sdk: &SdkConfig) -> Result<RetryConfig, String> {
+    let setting = |env: &'static str, profile: &'static str| {
+        let key = ServiceConfigKey::builder().service_id("sts").env(env).profile(profile);
+        sdk.service_config()?.load_config(key.build().expect("all three are given"))
+    };
+    let mode = setting("AWS_RETRY_MODE", "retry_mode");
+    let retries = match mode.as_deref().map(|mode| mode.trim().to_ascii_lowercase()).as_deref() {
+        None | Some("standard" | "legacy") => RetryConfig::standard(),
+        Some("adaptive") => RetryConfig::adaptive(),
+        Some(mode) => {
+            return Err(format!(
+                "there is no retry mode `{mode}` (AWS_RETRY_MODE, or `retry_mode` of the profile)"
+            ));
+        }
+    };
+    match setting("AWS_MAX_ATTEMPTS", "max_attempts") {
+        None => Ok(retries),
+        Some(text) => match text.trim().parse::<u32>() {
+            Ok(attempts) if attempts > 0 => Ok(retries.with_max_attempts(attempts)),
+            _ => Err(format!(
+                "`{text}` is no number of attempts (AWS_MAX_ATTEMPTS, or `max_attempts` of the profile)"
+            )),
+        },
     }
 }
 

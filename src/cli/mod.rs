@@ -7,6 +7,7 @@ mod done;
 mod environment;
 mod error;
 pub mod exit;
+mod files;
 mod hidden;
 mod hints;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::Failure;
 use super::exit::Exit;
+use super::files;
 use crate::domain::codes;
 use crate::plan::{Plan, Step};
 use crate::report::plan as render;
@@ -51,8 +52,8 @@ impl Saved {
     /// Reads what [`save`] wrote.
     pub fn load(file: &Path) -> Result<Self, Failure> {
         let read = || -> Result<Self, String> {
-            let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-            let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            let text = files::read(file, files::LARGE).map_err(|e| e.to_string())?;
+            let value: Value = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
             let fingerprint =
                 value["fingerprint"].as_str().ok_or_else(|| "it has no fingerprint".to_owned())?;
             let steps = value["steps"].as_array().into_iter().flatten();

@@ -9,6 +9,7 @@ use super::args::{Global, endpoint, is_region};
 use super::environment::{Environment, find_config, home};
 use super::error::Failure;
 use super::exit::Exit;
+use super::files;
 use super::hidden;
 use super::sandbox;
 use crate::aws::{self, Choice, Clients, Pace, Target};
@@ -21,7 +22,7 @@ use crate::run::{Connection, Folders, Project, Session};
 /// Reads and parses the config file.
 pub fn document(global: &Global) -> Result<Document, Failure> {
     let file = find_config(global.config.as_deref())?;
-    let bytes = std::fs::read(&file).map_err(|error| {
+    let bytes = files::read(&file, files::SMALL).map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());
         Failure::said(codes::NOT_A_CONFIG, Exit::Config, message, "check the path")
     })?;
@@ -90,6 +91,10 @@ async fn target(
         trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
     let target = aws::connect(&choice).await;
+    if let Some(misread) = &target.misread {
+        let help = "the modes are standard and adaptive, and an attempt is made at least once";
+        return Err(Failure::said(codes::USAGE, Exit::Usage, misread.clone(), help));
+    }
     let Some(region) = target.sdk.region().map(ToString::to_string) else {
         return Ok((target, None));
     };
@@ -150,7 +155,7 @@ async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure
 }
 
 fn trust(file: &Path) -> Result<TlsContext, Failure> {
-    let pem = std::fs::read(file).map_err(|e| e.to_string());
+    let pem = files::read(file, files::SMALL).map_err(|e| e.to_string());
     pem.and_then(|pem| aws::trust(&pem)).map_err(|error| {
         let message = format!("AWS_CA_BUNDLE names {}, which cannot be used: {error}", file.display());
         Failure::said(codes::LOCAL_IO, Exit::Usage, message, "name a file with certificates in PEM format")

@@ -192,6 +192,11 @@ impl Document {
         table.insert(last.clone(), value);
     }
 
+    /// Every key that is in the file, with the bytes of its value.
+    pub(super) fn value_spans(&self) -> impl Iterator<Item = (&KeyPath, Range<usize>)> {
+        self.spans.iter().map(|(path, place)| (path, place.value.clone()))
+    }
+
     /// Bytes of the value at `at`, or of the nearest enclosing key that is in the file.
     pub fn value_span(&self, at: &KeyPath) -> Option<Range<usize>> {
         match self.spans.get(at) {

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod document;
 pub mod names;
 pub mod project;
+mod secrets;
 pub mod section;
 
 pub use document::Document;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Name;
+use super::{Name, secrets};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 
 /// The section type of kinds that have no section of their own in the file.
@@ -137,6 +137,12 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
         Some(_) => "write a smaller number".to_owned(),
         None => help,
     };
+    // What is in an environment is not said, only what kind of thing it is.
+    let whole = KeyPath([&[section.to_owned()], &at.0[..]].concat());
+    let got = match secrets::place(&whole) {
+        Some(_) => got.split(['`', '"']).next().unwrap_or_default().trim_end(),
+        None => got,
+    };
     let text = match ["invalid type: ", "invalid value: "].iter().find_map(|kind| got.strip_prefix(kind)) {
         Some(got) => format!("`{key}` cannot be {}", ours(got)),
         None => format!("`{key}`: {got}"),
@@ -149,6 +155,9 @@ fn ours(theirs: &str) -> &str {
     match theirs {
         "map" => "a table",
         "sequence" => "a list",
+        "integer" | "floating point" => "a number",
+        "boolean" => "true or false",
+        "string" => "text",
         "a string" | "path string" => "text in quotes",
         "a sequence" => "a list in brackets",
         "a boolean" => "true or false",

@@ -57,12 +57,23 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn error(code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, at, message: message.into(), help: help.into() }
+        let (message, help) = (bounded(message.into()), bounded(help.into()));
+        Self { code, severity: Severity::Error, at, message, help }
     }
 
     pub fn warning(code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, at, message, help) }
     }
+}
+
+/// A key or a value that is quoted may have any length.
+fn bounded(mut text: String) -> String {
+    const MOST: usize = 1_000;
+    if let Some((at, _)) = text.char_indices().nth(MOST) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for Diagnostic {

@@ -13,7 +13,8 @@ use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown};
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
     let mut sorted: Vec<&Diagnostic> = problems.0.iter().collect();
     sorted.sort_by_key(|d| (d.severity, span(document, d).start));
-    let mut text: String = sorted.iter().map(|d| one(document, d, styles) + "\n\n").collect();
+    let source = document.shown();
+    let mut text: String = sorted.iter().map(|d| one(document, &source, d, styles) + "\n\n").collect();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let counts = match (errors, warnings) {
@@ -26,7 +27,7 @@ pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> St
     text
 }
 
-fn one(document: &Document, problem: &Diagnostic, styles: &Styles) -> String {
+fn one(document: &Document, text: &str, problem: &Diagnostic, styles: &Styles) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -35,7 +36,7 @@ fn one(document: &Document, problem: &Diagnostic, styles: &Styles) -> String {
     let (file, message, help) =
         (shown::line(&file), shown::text(&problem.message), shown::text(&problem.help));
     let title = level.primary_title(&*message).id(problem.code.as_str());
-    let (text, span) = visible(&document.text, span(document, problem));
+    let (text, span) = visible(text, span(document, problem));
     let snippet = Snippet::source(&*text).path(&*file).annotation(AnnotationKind::Primary.span(span));
     let help = Level::HELP.message(&*help);
     let report: &[Group<'_>] = &[title.element(snippet).element(help)];

@@ -64,6 +64,19 @@ pub async fn disown(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
     call.send().await.op("sagemaker:DeleteTags").map(drop)
 }
 
+/// Notes something on `<resource type>/<name>`, for the next run if this one is killed.
+pub async fn note(cx: &OpCx<'_>, resource: &str, key: &str) -> OpResult<()> {
+    let tag = Tag::builder().key(key).value("true").build();
+    let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).tags(tag);
+    call.send().await.op("sagemaker:AddTags").map(drop)
+}
+
+/// Takes the note off again.
+pub async fn erase(cx: &OpCx<'_>, resource: &str, key: &str) -> OpResult<()> {
+    let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).tag_keys(key);
+    call.send().await.op("sagemaker:DeleteTags").map(drop)
+}
+
 fn arn(cx: &OpCx<'_>, resource: &str) -> String {
     cx.scope.arn("sagemaker", &resource.to_lowercase())
 }

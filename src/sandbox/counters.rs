@@ -18,6 +18,8 @@ pub struct Line {
     pub at: Millis,
     /// `sagemaker:CreateModel`
     pub operation: String,
+    /// The access key id that signed it, as CloudTrail has it; none of an unsigned call.
+    pub caller: Option<String>,
     pub effect: Effect,
     /// HTTP status; none when the connection was cut.
     pub status: Option<u16>,
@@ -41,8 +43,8 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub(super) fn begin(&self) -> Exchange {
-        Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1)
+    pub(super) fn begin(&self, caller: Option<String>) -> Exchange {
+        Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1, caller)
     }
 
     /// Counts a finished exchange, if it ever became a call of an operation.
@@ -57,7 +59,14 @@ impl Calls {
         if tally.log.len() == LOG_LENGTH {
             tally.log.pop_front();
         }
-        tally.log.push_back(Line { number: exchange.number, at, operation, effect, status });
+        tally.log.push_back(Line {
+            number: exchange.number,
+            at,
+            operation,
+            caller: exchange.caller.clone(),
+            effect,
+            status,
+        });
     }
 
     /// How often `sagemaker:CreateModel` was called.
@@ -98,17 +107,18 @@ mod tests {
     fn calls_are_counted_by_operation_and_effect_once_they_are_named() {
         let calls = Calls::default();
         for operation in ["DescribeModel", "CreateModel", "InvokeEndpoint", "DescribeModel"] {
-            let exchange = calls.begin();
+            let exchange = calls.begin(Some("AKIAANN".into()));
             exchange.name("sagemaker", operation);
             calls.end(&exchange, 5, Some(200));
         }
-        calls.end(&calls.begin(), 6, Some(403));
+        calls.end(&calls.begin(None), 6, Some(403));
         assert_eq!(calls.of("sagemaker:DescribeModel"), 2);
         assert_eq!(
             [Effect::Reads, Effect::Writes, Effect::Invokes].map(|effect| calls.with(effect)),
             [2, 1, 1]
         );
-        assert_eq!(calls.report()["log"].as_array().unwrap().len(), 4);
+        let log = calls.report()["log"].clone();
+        assert_eq!((log.as_array().unwrap().len(), log[3]["caller"].as_str()), (4, Some("AKIAANN")));
         calls.reset();
         assert_eq!(calls.of("sagemaker:DescribeModel"), 0);
     }

@@ -15,6 +15,8 @@ pub struct Exchange {
     /// The request id of the answer.
     pub id: String,
     pub(super) number: u64,
+    /// The access key id.
+    pub(super) caller: Option<String>,
     name: OnceLock<(&'static str, String)>,
     cut: AtomicBool,
     corrupt: AtomicBool,
@@ -24,16 +26,16 @@ pub struct Exchange {
 impl Exchange {
     /// The server has put one into the extensions of every request.
     pub fn of(head: &hyper::http::request::Parts) -> std::sync::Arc<Self> {
-        head.extensions.get().cloned().unwrap_or_else(|| std::sync::Arc::new(Self::new(0)))
+        head.extensions.get().cloned().unwrap_or_else(|| std::sync::Arc::new(Self::new(0, None)))
     }
 
-    pub(super) fn new(number: u64) -> Self {
+    pub(super) fn new(number: u64, caller: Option<String>) -> Self {
         // AWS's request ids are UUIDs; ours look like them and say which call of which process it was: logs
         // outlive processes.
         let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
         let [cut, corrupt] = [(); 2].map(|()| AtomicBool::new(false));
-        Self { id, number, name: OnceLock::new(), cut, corrupt, after: Mutex::default() }
+        Self { id, number, caller, name: OnceLock::new(), cut, corrupt, after: Mutex::default() }
     }
 
     /// The service and the operation, once a service has found it out.

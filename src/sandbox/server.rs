@@ -106,7 +106,7 @@ async fn answer(
             value.set_sensitive(true);
         }
     }
-    let exchange = Arc::new(world.calls.begin());
+    let exchange = Arc::new(world.calls.begin(Scope::of(&head).and_then(|scope| scope.access_key)));
     head.extensions.insert(Arc::clone(&exchange));
     let mut response = match find(&services, &head) {
         Ok(service) => {

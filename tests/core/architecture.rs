@@ -53,7 +53,8 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 15] = [
+const CLI: [&str; 16] = [
+    "files",
     "exit",
     "args",
     "hints",

@@ -1,60 +1,54 @@
-//! Fails every call of a deploy in turn, and demands that running again converges (docs/decisions/0022).
+//! Strikes calls, and demands that running again converges (docs/decisions/0022). Here one fault at every
+//! write of a small operation and a sample of all others; `tests/bench/sweep.rs` has the whole (docs/reliability.md).
 
 use futures_util::{StreamExt, stream};
 use opsctl_sandbox::faults::Rule;
 
 use crate::support::inside::{DEPLOY, Project, sandbox};
+use crate::support::sweep::{Case, FAULTS, Operation, Sweep};
 
-/// Nobody retries it: what was made until then stays as it is.
+/// One case in so many is struck here.
+const SAMPLE: u64 = 400;
+
+/// Every write of `scale` denied, and one look in ten: nobody retries that, and what was made until then stays
+/// as it is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deploy_survives_a_refusal_of_every_call() {
-    strike_every_call(&["fail=AccessDenied"]).await;
+async fn a_refusal_of_every_write_of_scale_is_survived() {
+    let sweep = Sweep::of(Operation::Scale).await;
+    let denied = FAULTS.into_iter().filter(|fault| fault.name == "denied").collect::<Vec<_>>();
+    let drawn = |case: &Case| !case.reads() || case.draw().is_multiple_of(10);
+    let cases: Vec<Case> = sweep.cases(&denied).into_iter().filter(drawn).collect();
+    assert!(cases.len() > 10, "{}", cases.len());
+    strike(&sweep, cases).await;
 }
 
-/// The SDK retries these.
+/// A sample of everything but silence, which takes a minute to be noticed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deploy_survives_an_accident_at_every_call() {
-    strike_every_call(&["throttle", "fail", "cut-after"]).await;
-}
-
-/// Deploys once per call that a deploy makes, with that call struck by the faults in turn.
-async fn strike_every_call(faults: &[&str]) {
-    let calls = {
-        let folder = tempfile::tempdir().expect("a folder");
-        let sandbox = sandbox(folder.path()).await;
-        let project = Project::open(&sandbox).await;
-        project.succeed(DEPLOY).await;
-        let total = project.world.aws.calls.total();
-        sandbox.stop().await;
-        total.reads + total.writes
-    };
-    assert!(calls > 100, "a deploy of every kind makes many calls, not {calls}");
-    // Most of the time passes in backoffs, so some go side by side.
-    stream::iter(1..=calls)
-        .for_each_concurrent(4, |call| async move {
-            let fault = faults[call as usize % faults.len()];
-            // The order of parallel calls differs a little, so the last few may not be reached.
-            strike(call, fault, call + 20 < calls).await;
-        })
-        .await;
-}
-
-async fn strike(call: u64, fault: &str, surely: bool) {
-    let rule: Rule = format!("{fault}@*#{call}").parse().expect("a rule");
-    let folder = tempfile::tempdir().expect("a folder");
-    let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
-    sandbox.world().faults.extend(vec![rule]);
-    // It may fail or not; what counts is what is left behind.
-    let _ = project.run(DEPLOY).await;
-    if surely {
-        assert_eq!(sandbox.world().faults.hits(), 1, "call {call} was struck by {fault}");
+async fn a_sample_of_all_operations_with_all_faults_is_survived() {
+    let faults: Vec<_> = FAULTS.into_iter().filter(|fault| fault.name != "no answer").collect();
+    for operation in Operation::ALL {
+        let sweep = Sweep::of(operation).await;
+        // What writes is where something can be left.
+        let share = |case: &Case| if case.reads() { 4 * SAMPLE } else { SAMPLE / 4 };
+        let drawn = |case: &Case| case.draw().is_multiple_of(share(case));
+        let cases: Vec<Case> = sweep.cases(&faults).into_iter().filter(drawn).collect();
+        assert!(operation == Operation::Scale || !cases.is_empty(), "{operation}");
+        strike(&sweep, cases).await;
     }
-    sandbox.world().faults.clear();
-    let again = project.run(DEPLOY).await.unwrap_or_else(|e| panic!("call {call}, {fault}: {e}"));
-    assert!(again.failed.is_empty(), "call {call}, {fault}: {:?}", again.failed);
-    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "call {call}, {fault}");
-    sandbox.stop().await;
+}
+
+async fn strike(sweep: &Sweep, cases: Vec<Case>) {
+    // Most of the time passes in backoffs, so some go side by side.
+    let told = stream::iter(cases).map(async |case| (sweep.strike(&case).await, case));
+    let told: Vec<_> = told.buffer_unordered(8).collect().await;
+    // The order of parallel calls differs a little, so the last few may come too late.
+    assert!(told.iter().filter(|(told, _)| !told.struck).count() < 3 + told.len() / 4, "what was struck?");
+    let wrong: Vec<String> = told
+        .iter()
+        .filter(|(told, _)| !told.wrong.is_empty())
+        .map(|(told, case)| format!("{case}: {:?}, then {:?}: {:#?}", told.first, told.again, told.wrong))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What cannot be read is what it is: throttled or broken is not denied, and may be run again.

@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_pages;
+mod behind;
 mod broken;
 mod cli;
 mod clients;
@@ -15,13 +16,16 @@ mod endings;
 mod faults;
 mod folders;
 mod following;
+mod hostile;
 mod library;
 mod many;
 mod names;
 mod one_instance;
+mod races;
 mod retrain;
 mod run;
 mod sandbox;
+mod secrets;
 mod stops;
 mod strangers;
 mod support;

@@ -268,6 +268,18 @@ async fn a_lease_ends_by_s3s_clock() {
         .await
         .expect("ours");
 
+    // Taking over from a dead run may fail, and be tried again.
+    drop(take(&near, "ann", Terms::default()).await.expect("free"));
+    strike(&sandbox, "fail=AccessDenied@s3:PutObject#2").await;
+    assert_eq!(take(&near, "bob", Terms::default()).await.expect_err("refused").kind, OpErrorKind::Denied);
+    sandbox.world().faults.clear();
+    take(&near, "bob", Terms::default()).await.expect("still dead").release().await.expect("ours");
+    // What could not be deleted with its bucket is given back.
+    let held = take(&near, "bob", Terms::default()).await.expect("free");
+    near.world.aws.fence.open();
+    held.release().await.expect("ours");
+    assert_eq!(holder(&near).await, None);
+
     for body in ["", "{}", r#"{"expires":99999999999999,"life_s":99999999}"#] {
         overwrite(&far, body).await;
         assert_eq!(take(&far, "bob", Terms::default()).await.expect_err(body).kind, OpErrorKind::LeaseHeld);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,6 +22,7 @@ use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config, home};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::files;
 use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::Config;
@@ -536,23 +537,11 @@ fn put(file: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| unwritten(file, &error))
 }
 
-/// No dump is larger: 20,000 roles, more than an account can have, were 33 MB. What has no end, such as
-/// /dev/zero, would take all memory.
-const LARGEST: u64 = 256 << 20;
-
 /// Reads a file, or stdin for `-`.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let read = |source: &mut dyn Read| {
-        let mut text = Vec::new();
-        source.take(LARGEST + 1).read_to_end(&mut text)?;
-        match text.len() as u64 > LARGEST {
-            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 256 MiB")),
-            false => Ok(text),
-        }
-    };
     let text = match file == Path::new("-") {
-        true => read(&mut io::stdin().lock()),
-        false => fs::File::open(file).and_then(|mut file| read(&mut file)),
+        true => files::stdin(files::LARGE),
+        false => files::read(file, files::LARGE),
     };
     text.map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());

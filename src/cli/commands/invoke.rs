@@ -1,6 +1,5 @@
 //! `opsctl invoke`: a payload through the function, or straight to the endpoint.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_lambda::primitives::Blob as LambdaBlob;
@@ -15,6 +14,7 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::files;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::codes;
@@ -154,12 +154,12 @@ fn payload(args: &InvokeArgs, config: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = match (&args.payload, &args.file) {
         (Some(text), _) => text.clone().into_bytes(),
         (None, Some(file)) if file == Path::new("-") => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| unreadable(file, &e))?;
-            bytes
+            files::stdin(files::LARGE).map_err(|e| unreadable(file, &e))?
         }
-        (None, Some(file)) => std::fs::read(file).map_err(|e| unreadable(file, &e))?,
-        (None, None) if sample.is_file() => std::fs::read(&sample).map_err(|e| unreadable(&sample, &e))?,
+        (None, Some(file)) => files::read(file, files::LARGE).map_err(|e| unreadable(file, &e))?,
+        (None, None) if sample.is_file() => {
+            files::read(&sample, files::LARGE).map_err(|e| unreadable(&sample, &e))?
+        }
         (None, None) => {
             let help = format!("add --payload JSON or --file FILE, or write {}", sample.display());
             return Err(Failure::said(codes::USAGE, Exit::Usage, "there is no payload", help));

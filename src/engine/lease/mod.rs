@@ -114,11 +114,17 @@ pub async fn remove(aws: &Clients, bucket: &str, found: &Found) -> OpResult<()> 
 
 async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, Moment)> {
     let mut over = None;
+    let mut dead: Option<String> = None;
     // Each try that fails does so because somebody else has just done something.
     for _ in 0..5 {
         let sent = Moment::now();
         match place.put(claim, over.as_deref()).await {
-            Ok(etag) => return Ok((etag, sent)),
+            Ok(etag) => {
+                if let Some(token) = &dead {
+                    proof::forget(cache, token);
+                }
+                return Ok((etag, sent));
+            }
             Err(error) if error.kind == OpErrorKind::Conflict => {}
             // What was to be taken over was given back.
             Err(error) if error.kind == OpErrorKind::NotFound && over.is_some() => {}
@@ -129,6 +135,7 @@ async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, M
             // The answer to our own request was lost, and the SDK sent it again.
             Some(found) if found.claim.token == claim.token => return Ok((found.etag, sent)),
             Some(found) if found.left().is_zero() || proof::is_dead(cache, &found.claim.token) => {
+                dead = Some(found.claim.token);
                 Some(found.etag)
             }
             Some(found) => {
@@ -152,7 +159,12 @@ impl Lease {
             return Err(lost);
         }
         let given_back = match fence.is_held() {
-            false => Ok(()), // the bucket is gone, and the lease with it
+            // The bucket is gone, and the lease with it; or it could not be deleted.
+            false => match place.read().await {
+                Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            },
             // A look first, because a delete succeeds also when somebody else has taken it away.
             true => match place.read().await {
                 Ok(Some(found)) if found.claim.token == claim.token => place.delete(&found.etag).await,

@@ -35,12 +35,15 @@ impl Proof {
 pub(super) fn is_dead(folder: &Path, token: &str) -> bool {
     let Some((path, boot)) = at(folder, token).zip(boot()) else { return false };
     let (Ok(file), Ok(written)) = (File::open(&path), std::fs::read_to_string(&path)) else { return false };
-    let dead =
-        written == boot && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)));
-    if dead {
-        let _ = std::fs::remove_file(&path);
+    written == boot && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
+}
+
+/// The dead holder's lease was taken over. Until then the proof stays: taking over may fail, and be tried
+/// again.
+pub(super) fn forget(folder: &Path, token: &str) {
+    if let Some(path) = at(folder, token) {
+        let _ = std::fs::remove_file(path);
     }
-    dead
 }
 
 /// The token is read from the bucket: only what looks like one becomes part of a path.
@@ -72,7 +75,9 @@ mod tests {
         assert!(!is_dead(folder.path(), token), "locked elsewhere");
         std::fs::write(&path, boot().unwrap()).unwrap();
         assert!(is_dead(folder.path(), token));
-        assert!(!path.exists() && !is_dead(folder.path(), token), "said once");
+        assert!(is_dead(folder.path(), token), "taking over may have failed");
+        forget(folder.path(), token);
+        assert!(!path.exists() && !is_dead(folder.path(), token), "taken over");
         for hostile in ["../../../../etc/passwd", "", "g123456789abcdef0123456789abcdef"] {
             assert!(Proof::of(folder.path(), hostile).is_none() && !is_dead(folder.path(), hostile));
         }

@@ -8,8 +8,8 @@ use aws_sdk_sagemaker::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::spec::{Notebook, Spec, State};
-use crate::aws::{Expected, OpResult, Outcomes};
+use super::spec::{self, Notebook, Spec, State};
+use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
 use crate::desired::{Kind, Seen};
 use crate::domain::{FieldChange, Phase, Status};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -20,6 +20,8 @@ const EVERY: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(1800);
 /// The log group of all notebooks; streams are `<notebook>/<hook>`.
 const LOG_GROUP: &str = "/aws/sagemaker/NotebookInstances";
+/// The tag on a notebook that ran before an update stopped it, until it runs again.
+const RESTART: &str = "opsctl:restart";
 
 impl Driver for Notebook {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -52,8 +54,8 @@ impl Driver for Notebook {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<Seen<State>>> {
-        let arn = format!("notebook-instance/{notebook}");
-        let described = sagemaker::with_tags(cx, &arn, describe(cx, notebook));
+        let resource = of_type(notebook);
+        let described = sagemaker::with_tags(cx, &resource, describe(cx, notebook));
         let (found, on_start) = futures_util::try_join!(described, script(cx, notebook))?;
         let Some((found, tags)) = found else { return Ok(on_start.and_then(Self::left_over)) };
         let owner = sagemaker::owner(cx, &tags);
@@ -68,6 +70,7 @@ impl Driver for Notebook {
                 .and_then(|m| m.minimum_instance_metadata_service_version())
                 .map(str::to_owned),
             on_start,
+            interrupted: sagemaker::tag(&tags, RESTART).is_some(),
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         };
         Ok(Some(Seen { owner, status, state }))
@@ -95,20 +98,26 @@ impl Driver for Notebook {
         until(cx, notebook, "notebook in service", &[NotebookInstanceStatus::InService]).await
     }
 
-    /// Only a stopped notebook can be changed; afterwards it is as it was, running or stopped.
+    /// Only a stopped notebook can be changed; afterwards it is as it was, running or stopped, also when this
+    /// run is killed and the next one goes on.
     async fn update(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         let settled = [NotebookInstanceStatus::InService, NotebookInstanceStatus::Stopped];
         until(cx, notebook, "notebook settled", &settled).await?;
         put_script(cx, notebook, spec).await?;
         let Some(seen) = self.observe(cx, notebook).await? else { return Ok(()) };
-        if Self::diff(spec, &seen).is_empty() {
+        let changes = Self::diff(spec, &seen);
+        if changes.is_empty() {
             return Ok(()); // only the script differed; it runs at the next start
         }
-        let running = seen.status.phase == Phase::Ready;
-        if running {
-            stop(cx, notebook).await?;
+        if changes.iter().all(|change| change.path == spec::RESTART) {
+            return start(cx, notebook).await;
         }
-        cx.retry_new_role("sagemaker:UpdateNotebookInstance", || async {
+        let running = seen.state.interrupted || seen.status.phase == Phase::Ready;
+        if running && !seen.state.interrupted {
+            sagemaker::note(cx, &of_type(notebook), RESTART).await?;
+        }
+        halt(cx, notebook).await?;
+        let updated = cx.retry_new_role("sagemaker:UpdateNotebookInstance", || async {
             let call = cx
                 .aws
                 .sagemaker
@@ -121,8 +130,8 @@ impl Driver for Notebook {
                 .lifecycle_config_name(notebook)
                 .instance_metadata_service_configuration(metadata());
             call.send().await.op("sagemaker:UpdateNotebookInstance").map(drop)
-        })
-        .await?;
+        });
+        heard(cx, notebook, updated.await, &[NotebookInstanceStatus::Updating]).await?;
         until(cx, notebook, "notebook updated", &[NotebookInstanceStatus::Stopped]).await?;
         if running { start(cx, notebook).await } else { Ok(()) }
     }
@@ -134,10 +143,11 @@ impl Driver for Notebook {
             if !found.notebook_instance_status().is_some_and(|s| deletable.contains(s)) {
                 let running = [NotebookInstanceStatus::InService, NotebookInstanceStatus::Stopped];
                 until(cx, notebook, "notebook settled", &running).await?;
-                stop(cx, notebook).await?;
+                halt(cx, notebook).await?;
             }
             let call = cx.aws.sagemaker.delete_notebook_instance().notebook_instance_name(notebook);
-            call.send().await.op("sagemaker:DeleteNotebookInstance").gone()?;
+            let deleted = call.send().await.op("sagemaker:DeleteNotebookInstance").gone();
+            heard(cx, notebook, deleted, &[NotebookInstanceStatus::Deleting]).await?;
         }
         // What the notebook uses cannot go before it.
         cx.wait("notebook deleted", EVERY, LIMIT, || async {
@@ -158,18 +168,14 @@ impl Driver for Notebook {
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
-        sagemaker::adopt(cx, &format!("notebook-instance/{notebook}")).await
+        sagemaker::adopt(cx, &of_type(notebook)).await
     }
 }
 
-/// Stops the notebook, unless it is stopped, and waits for it.
+/// Stops the notebook, unless it is stopped, and waits for it. Nobody starts it again unasked.
 pub async fn stop(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
-    let stopped = describe(cx, notebook).await?.is_some_and(|n| status(&n).phase == Phase::Stopped);
-    if !stopped {
-        let call = cx.aws.sagemaker.stop_notebook_instance().notebook_instance_name(notebook);
-        call.send().await.op("sagemaker:StopNotebookInstance")?;
-    }
-    until(cx, notebook, "notebook stopped", &[NotebookInstanceStatus::Stopped]).await
+    halt(cx, notebook).await?;
+    forget(cx, notebook).await
 }
 
 /// Starts the notebook, unless it runs, and waits for it.
@@ -177,9 +183,55 @@ pub async fn start(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
     let runs = describe(cx, notebook).await?.is_some_and(|n| status(&n).phase == Phase::Ready);
     if !runs {
         let call = cx.aws.sagemaker.start_notebook_instance().notebook_instance_name(notebook);
-        call.send().await.op("sagemaker:StartNotebookInstance")?;
+        let started = call.send().await.op("sagemaker:StartNotebookInstance").map(drop);
+        let starts = [NotebookInstanceStatus::Pending, NotebookInstanceStatus::InService];
+        heard(cx, notebook, started, &starts).await?;
     }
-    until(cx, notebook, "notebook in service", &[NotebookInstanceStatus::InService]).await
+    until(cx, notebook, "notebook in service", &[NotebookInstanceStatus::InService]).await?;
+    forget(cx, notebook).await
+}
+
+/// As [`stop`], for a while.
+async fn halt(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
+    let stopped = describe(cx, notebook).await?.is_some_and(|n| status(&n).phase == Phase::Stopped);
+    if !stopped {
+        let call = cx.aws.sagemaker.stop_notebook_instance().notebook_instance_name(notebook);
+        let told = call.send().await.op("sagemaker:StopNotebookInstance").map(drop);
+        let stops = [NotebookInstanceStatus::Stopping, NotebookInstanceStatus::Stopped];
+        heard(cx, notebook, told, &stops).await?;
+    }
+    until(cx, notebook, "notebook stopped", &[NotebookInstanceStatus::Stopped]).await
+}
+
+/// Takes the note of an update off, if there is one.
+async fn forget(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
+    let (resource, nothing) = (of_type(notebook), async { Ok(Some(())) });
+    let noted = sagemaker::with_tags(cx, &resource, nothing).await?;
+    match noted.is_some_and(|(_, tags)| sagemaker::tag(&tags, RESTART).is_some()) {
+        true => sagemaker::erase(cx, &resource, RESTART).await,
+        false => Ok(()),
+    }
+}
+
+/// A call whose answer was lost is sent again, and then refused because of what it has done itself.
+async fn heard(
+    cx: &OpCx<'_>,
+    notebook: &str,
+    told: OpResult<()>,
+    done: &[NotebookInstanceStatus],
+) -> OpResult<()> {
+    let Err(error) = told else { return Ok(()) };
+    let found = match error.kind {
+        OpErrorKind::Conflict => describe(cx, notebook).await?,
+        _ => None,
+    };
+    let is_done = found.is_some_and(|n| n.notebook_instance_status().is_some_and(|s| done.contains(s)));
+    if is_done { Ok(()) } else { Err(error) }
+}
+
+/// The notebook among all that has tags.
+fn of_type(notebook: &str) -> String {
+    format!("notebook-instance/{notebook}")
 }
 
 /// A link that opens the notebook, valid for five minutes.

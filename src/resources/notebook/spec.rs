@@ -99,6 +99,9 @@ pub struct State {
     /// "2" when the instance metadata needs a session token.
     pub metadata_version: Option<String>,
     pub on_start: Option<String>,
+    /// It ran when an update stopped it, and that update did not end.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether the notebook runs that script: it can be taken off, or given another.
     pub attached: bool,
 }
@@ -115,6 +118,7 @@ impl Notebook {
                 platform: None,
                 metadata_version: None,
                 on_start: Some(script),
+                interrupted: false,
                 attached: false,
             };
             Seen { owner: Owner::Ours, status: Status::new("LifecycleConfigLeft", Phase::Leaving), state }
@@ -176,6 +180,7 @@ impl Kind for Notebook {
             platform: Some(want.platform.clone()),
             metadata_version: Some("2".to_owned()),
             on_start: Some(want.on_start.clone()),
+            interrupted: false,
             attached: true,
         }
     }
@@ -198,6 +203,7 @@ impl Kind for Notebook {
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
+            .when(seen.interrupted, RESTART, "stopped by an update that did not end", "runs", Needs::Update)
             .done()
     }
 
@@ -226,6 +232,7 @@ impl Kind for Notebook {
             "sagemaker:DescribeNotebookInstanceLifecycleConfig",
             "sagemaker:ListTags",
             "sagemaker:AddTags",
+            "sagemaker:DeleteTags",
             "sagemaker:CreateNotebookInstanceLifecycleConfig",
             "sagemaker:UpdateNotebookInstanceLifecycleConfig",
             "sagemaker:CreateNotebookInstance",
@@ -240,6 +247,9 @@ impl Kind for Notebook {
         ]
     }
 }
+
+/// The change that finishes an update which did not end.
+pub const RESTART: &str = "restart";
 
 /// How every script of ours begins.
 const OURS: &str = "#!/bin/bash\n# opsctl: ";

@@ -3,6 +3,7 @@
 
 use opsctl::aws::{self, Choice, Clients};
 use opsctl_sandbox::{Sandbox, SandboxOptions};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::World;
@@ -29,6 +30,11 @@ impl Beside {
         self.sandbox.as_ref().expect("it runs until it is dropped")
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        self.sandbox().endpoint_url().to_owned()
+    }
+
     /// Replaces the fault rules.
     pub fn strike(&self, faults: &[&str]) {
         let rules = faults.iter().map(|rule| rule.parse().expect("a rule")).collect();
@@ -40,6 +46,16 @@ impl Beside {
     /// Calls of an operation so far, such as `s3:PutObject`, those that were struck included.
     pub fn count(&self, operation: &str) -> u64 {
         self.sandbox().world().calls.of(operation)
+    }
+
+    /// The counts and the log of calls.
+    pub fn calls(&self) -> Value {
+        self.sandbox().world().calls.report()
+    }
+
+    /// Begins both anew.
+    pub fn forget_calls(&self) {
+        self.sandbox().world().calls.reset();
     }
 
     /// Does something to the account behind the binary's back.

@@ -7,6 +7,7 @@ pub mod python;
 mod ran;
 mod served;
 mod server;
+pub mod sweep;
 mod world;
 
 pub use beside::Beside;
