@@ -37,7 +37,7 @@ fuzz_target!(|text: &str| {
             return plain(&diagnostics::human(&document, &Diagnostics(vec![problem]), &Styles::plain()));
         }
     };
-    let mut sections: Vec<_> = KINDS.iter().filter_map(|kind| kind.section_key()).collect();
+    let mut sections: Vec<_> = KINDS.iter().filter_map(|kind| kind.section()).collect();
     sections.dedup();
     for environment in ["dev", "prod"] {
         let (config, mut problems) = Config::read(&document, environment, &sections);
