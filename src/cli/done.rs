@@ -58,10 +58,10 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
             let gone = if done.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
             ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
             for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
-                ui.say(&format!(
-                    "{} `{}` is kept: others have put something there.",
-                    step.target, step.physical
-                ));
+                ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));
+            }
+            for (id, physical) in &done.plan.foreign {
+                ui.say(&format!("{id} `{physical}` stays: it was not made by this project."));
             }
         }
         Verified::AsWanted => {}

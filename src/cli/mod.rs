@@ -17,6 +17,7 @@ mod session;
 mod signals;
 mod stopped;
 mod ui;
+mod wrote;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -15,7 +15,9 @@ pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
     for step in unfinished.filter(|_| !session.is_all_here) {
         let target = &step.target;
         match ended_by(step, session) {
-            _ if step.op.verb() == Verb::Delete => text += &format!("{target}: AWS is still deleting it.\n"),
+            _ if step.op.verb() == Verb::Delete => {
+                text += &format!("{target}: AWS may still be deleting it.\n")
+            }
             Some(command) => text += &format!("{target}: still running in AWS. To stop it: {command}\n"),
             None => {}
         }

@@ -15,6 +15,7 @@ pub trait AnyKind: Send + Sync {
     fn name(&self) -> KindName;
     fn section(&self) -> Option<&'static str>;
     fn part_of(&self) -> Option<KindName>;
+    fn owned_with(&self) -> Option<KindName>;
     fn fingerprinted(&self) -> bool;
     fn adoptable(&self) -> bool;
     fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str>;
@@ -54,6 +55,10 @@ impl<K: Kind> AnyKind for K {
 
     fn part_of(&self) -> Option<KindName> {
         K::PART_OF
+    }
+
+    fn owned_with(&self) -> Option<KindName> {
+        K::OWNED_WITH
     }
 
     fn fingerprinted(&self) -> bool {

@@ -28,6 +28,10 @@ pub trait Kind: Send + Sync + 'static {
     /// A part lives on another resource and goes with it: a scalable target on its endpoint. A part names its
     /// whole first among its needs.
     const PART_OF: Option<KindName> = None;
+    /// What carries the tags for it, for a kind whose resources have none of their own: a part is owned as
+    /// its whole is, a data set as the bucket that it lies in. It is among its needs, and [`Self::whole_of`]
+    /// names it.
+    const OWNED_WITH: Option<KindName> = Self::PART_OF;
     /// Its content is in its name (docs/decisions/0003): a change makes a new one beside the old.
     const FINGERPRINTED: bool = false;
     /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs
@@ -44,7 +48,7 @@ pub trait Kind: Send + Sync + 'static {
     /// As it is, as far as opsctl cares, besides its owner and its status ([`Seen`]).
     type State: Serialize + DeserializeOwned + Debug + Send + Sync + 'static;
 
-    /// For a part: the physical name of its whole, from its own.
+    /// For a kind with [`Self::OWNED_WITH`]: the physical name of that, from its own.
     fn whole_of(_physical: &str) -> Option<&str> {
         None
     }

@@ -24,7 +24,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
 pub use duration::{Days, Human};
 pub use id::{Owner, ResourceId, Scope};
 pub use kind::KindName;
-pub use object::Stored;
+pub use object::{LEASE_KEY, Stored};
 pub use scale::Scale;
 pub use size::{bytes, grouped};
 pub use status::{Phase, Status};

@@ -9,7 +9,7 @@ use super::{Found, OpCx, World};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{Desired, Node};
 use crate::domain::{KindName, Owner, ResourceId, Scope};
-use crate::engine::Registry;
+use crate::engine::{AnyDriver, Registry};
 use crate::plan::{Leftover, Look, Mode, Observed};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
@@ -68,6 +68,12 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
             let cx = OpCx { world, step: 0, target: id.clone() };
             match driver.observe(&cx, &found.physical).await {
                 Ok(Some(seen)) if seen.owner().is_managed() => {
+                    match whole_is_ours(driver, &found.physical, registry, world).await {
+                        Ok(true) => {}
+                        Ok(false) => return Ok(None),
+                        Err(error) if fatal(&error) => return Err(error),
+                        Err(error) => return Ok(Some(Err((id, error.to_string())))),
+                    }
                     let adopted = *seen.owner() == Owner::Adopted;
                     Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
                 }
@@ -89,6 +95,21 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         }
     }
     Ok(Observed { looks, elders, leftovers, unread, contents: BTreeMap::new() })
+}
+
+/// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.
+async fn whole_is_ours(
+    driver: &dyn AnyDriver,
+    physical: &str,
+    registry: &Registry,
+    world: &World,
+) -> Result<bool, OpError> {
+    let (Some(kind), Some(whole)) = (driver.owned_with(), driver.whole_of(physical)) else {
+        return Ok(true);
+    };
+    let cx = OpCx { world, step: 0, target: ResourceId::new(kind, whole) };
+    let seen = registry.of(kind).observe(&cx, whole).await?;
+    Ok(seen.is_none_or(|seen| seen.owner().is_managed()))
 }
 
 /// Counts what lies in what a plan may delete, so that nobody agrees to more than he was told.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use cache::replace_json;
 pub use hash::{Stamp, read_whole, since_epoch};
-pub use written::{home, note_written};
+pub use written::{home, note_written, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
 
-use super::written::{self, is_ours};
+use super::written;
 use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
@@ -132,7 +132,7 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         }
         if let Some(known) = ours.get(&home.join(relative)) {
             let now = path.metadata().map_err(|e| io(path, &e))?;
-            if is_ours(known, &Stamp::from(&now)) {
+            if *known == Stamp::from(&now) {
                 continue;
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Stamp, replace_json};
+use super::{Source, Stamp, replace_json};
 
 /// The folder that `.opsctl` lies in: the config's, or the one above its `config/`.
 pub fn home(folder: &Path) -> PathBuf {
@@ -25,9 +25,12 @@ pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, Stamp> {
     read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// Whether the file is still as it was written.
-pub(super) fn is_ours(known: &Stamp, now: &Stamp) -> bool {
-    (known.size, known.modified, known.inode) == (now.size, now.modified, now.inode)
+/// The source that a file lies in. `folder` is the config's.
+pub fn source_of<'s>(folder: &Path, file: &Path, sources: &'s [Source]) -> Option<&'s Source> {
+    let file = file.canonicalize().ok()?;
+    let holds =
+        |source: &&Source| folder.join(&source.path).canonicalize().is_ok_and(|root| file.starts_with(root));
+    sources.iter().find(holds)
 }
 
 /// Notes a file that was written for the user, so that it becomes no part of a source. `folder` is the

@@ -77,7 +77,8 @@ pub fn build(
         return Ok(plan);
     }
     let (steps, problems) = (Steps::default(), Diagnostics::default());
-    let mut planner = Planner { want, have, kinds, mode, on: On::new(want, have, kinds), steps, problems };
+    let on = On::new(want, have, kinds);
+    let mut planner = Planner { want, have, kinds, mode, on, steps, foreign: Vec::new(), problems };
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
@@ -169,6 +170,8 @@ struct Planner<'a> {
     mode: Mode,
     on: On<'a>,
     steps: Steps,
+    /// What has a name of ours and is not ours, where it is to go.
+    foreign: Vec<(ResourceId, String)>,
     problems: Diagnostics,
 }
 
@@ -225,8 +228,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What was trained and is gone is trained again, but only if somebody needs it now: a model that has its
-    /// own archive serves without.
+    /// What was trained and is gone is trained again, but not where a model made of it has an archive of its
+    /// own and serves without.
     fn make_lost_outputs(&self, decisions: &mut BTreeMap<&'a ResourceId, Decision>) {
         for node in &self.want.nodes {
             let Look::Present(seen) = self.look(&node.id) else { continue };
@@ -234,16 +237,19 @@ impl<'a> Planner<'a> {
             if !kept || !seen.output_is_gone() {
                 continue;
             }
+            let users = self.on.users.get(&node.id);
             let reads = |user: &&&ResourceId| match decisions.get(**user) {
                 Some(Decision::Create(_) | Decision::Replace(_)) => true,
                 Some(Decision::Update(changes)) => changes.iter().any(|c| c.path == "archive"),
                 _ => false,
             };
-            let user = self.on.users.get(&node.id).into_iter().flatten().find(reads);
-            if let Some(user) = user {
-                let why = format!("its output is gone, and {user} needs it");
-                decisions.insert(&node.id, Decision::Replace(vec![why]));
-            }
+            let why = match users.into_iter().flatten().find(reads) {
+                Some(user) => format!("its output is gone, and {user} needs it"),
+                // It was all that there is of it.
+                None if users.is_none() => "its output is gone".to_owned(),
+                None => continue,
+            };
+            decisions.insert(&node.id, Decision::Replace(vec![why]));
         }
     }
 
@@ -290,6 +296,10 @@ impl<'a> Planner<'a> {
                 status.word
             )]);
         }
+        if !adopt && self.stands_on_foreign(node) {
+            // That of which it is a part says so.
+            return Decision::Keep;
+        }
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
         let right = kind.fingerprinted() && *owner == Owner::Ours;
         let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
@@ -299,11 +309,13 @@ impl<'a> Planner<'a> {
                 self.problem(codes::FOREIGN, &node.id, text, help);
                 return Decision::Keep;
             }
-            let from = if let Owner::Other(other) = owner { other.clone() } else { "nobody".into() };
             let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
             let to =
                 if kind.adoptable() { format!("{to} (adopted: destroy will not delete it)") } else { to };
-            changes.insert(0, FieldChange { path: "owner".into(), from, to, needs: Needs::Update });
+            changes.insert(
+                0,
+                FieldChange { path: "owner".into(), from: "nobody".into(), to, needs: Needs::Update },
+            );
         }
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
@@ -363,13 +375,24 @@ impl<'a> Planner<'a> {
         changes.iter().map(ToString::to_string).collect()
     }
 
+    /// Whether what carries the tags for a node ([`crate::desired::Kind::OWNED_WITH`]) is there and not this
+    /// project's.
+    fn stands_on_foreign(&self, node: &Node) -> bool {
+        let Some(kind) = self.kind(node.id.kind).owned_with() else { return false };
+        let whole = node.needs.iter().find(|need| need.kind == kind);
+        whole.is_some_and(|whole| match self.look(whole) {
+            Look::Present(seen) => !seen.owner().is_managed(),
+            Look::Absent | Look::Unreadable(..) => false,
+        })
+    }
+
     fn destroy(&mut self) {
         // Later kinds use earlier ones, so the list runs backwards.
         for node in self.want.nodes.iter().rev() {
             match self.look(&node.id) {
                 Look::Absent => {}
                 Look::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
-                Look::Present(seen) if is_to_go(seen) => {
+                Look::Present(seen) if is_to_go(seen) && !self.stands_on_foreign(node) => {
                     let adopted = *seen.owner() == Owner::Adopted;
                     let users = self.on.users.get(&node.id).into_iter().flatten();
                     let mut after: BTreeSet<StepId> =
@@ -381,9 +404,10 @@ impl<'a> Planner<'a> {
                     let (op, why) = self.removal(&node.id, adopted, "destroy");
                     self.steps.push(&node.id, &node.physical, op, after, why);
                 }
-                Look::Present(_) => {}
+                Look::Present(_) => self.foreign.push((node.id.clone(), node.physical.clone())),
             }
         }
+        self.foreign.reverse();
         self.delete_leftovers("destroy", &BTreeSet::new());
     }
 
@@ -440,6 +464,7 @@ impl<'a> Planner<'a> {
             unchanged,
             leftovers,
             contents: counted.collect(),
+            foreign: self.foreign,
             steps: order::sorted(self.steps.list),
         })
     }
@@ -475,6 +500,10 @@ fn may_adopt(
     adopt: bool,
 ) -> Result<(), (String, &'static str)> {
     let what = format!("{} `{}`", node.id.kind.words(), node.physical);
+    if let Owner::Other(other) = owner {
+        let help = "rename yours; what another project or environment of opsctl has is never taken from it";
+        return Err((format!("{what} exists and belongs to {other}"), help));
+    }
     let possible = kind.adoptable() || changes.is_empty();
     if adopt && possible {
         return Ok(());
@@ -486,14 +515,10 @@ fn may_adopt(
         );
         return Err((text, "delete it yourself, or rename yours"));
     }
-    let whose = match owner {
-        Owner::Other(other) => format!("belongs to {other}"),
-        _ => "carries no tags of this project".to_owned(),
-    };
     let help = if possible {
         "rename yours, or take it over with `opsctl deploy --adopt`"
     } else {
         "rename yours, or delete it yourself; it differs from yours, so it cannot be taken over"
     };
-    Err((format!("{what} exists and {whose}"), help))
+    Err((format!("{what} exists and was not made by this project"), help))
 }

@@ -78,6 +78,7 @@ pub fn check(
     let foreign =
         |step: &Step| touches_foreign(step, have, leftovers.get(&step.target).copied(), kinds, mode);
     wrong.extend(plan.steps.iter().filter_map(foreign));
+    wrong.extend(on_foreign(plan, want, have, kinds));
     // A plan that breaks a rule has grounds that nobody needs to read.
     if wrong.is_empty() { grounds::check(plan, want, have, kinds, mode, &before) } else { wrong }
 }
@@ -119,6 +120,33 @@ fn under_parts(
         }
     }
     wrong
+}
+
+/// What is made, changed or deleted on something that is not this project's, and is not adopted either.
+fn on_foreign(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
+    let kind = |name: KindName| kinds.iter().find(|k| k.name() == name);
+    let adopted: BTreeSet<&ResourceId> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner")))
+        .map(|step| &step.target)
+        .collect();
+    let foreign: BTreeSet<(KindName, &str)> = want
+        .nodes
+        .iter()
+        .filter(|node| !adopted.contains(&node.id))
+        .filter(|node| match have.looks.get(&node.id) {
+            Some(Look::Present(seen)) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
+            _ => false,
+        })
+        .map(|node| (node.id.kind, node.physical.as_str()))
+        .collect();
+    let stands_on = |step: &Step| {
+        let kind = kind(step.target.kind)?;
+        let whole = (kind.owned_with()?, kind.whole_of(&step.physical)?);
+        foreign.contains(&whole).then(|| format!("{} is on what is not this project's", step.target))
+    };
+    plan.steps.iter().filter_map(stands_on).collect()
 }
 
 /// The steps of each resource: those that make or change it, and those that delete it.

@@ -138,7 +138,7 @@ impl Grounds<'_> {
                 _ => Some(format!("{id} is not there, and is not made")),
             },
             Look::Present(seen) if self.mode.destroys() => {
-                let goes = seen.owner().is_managed();
+                let goes = seen.owner().is_managed() && !self.stands_on_foreign(node);
                 match gone {
                     None => goes.then(|| format!("{id} is left")),
                     Some(gone) => {
@@ -153,6 +153,16 @@ impl Grounds<'_> {
             }
             Look::Present(seen) => self.present(node, seen, made, gone),
         }
+    }
+
+    /// Whether what it stands on, which has the tags for both, is there and not this project's.
+    fn stands_on_foreign(&self, node: &Node) -> bool {
+        let whole = self.kind(node.id.kind).owned_with();
+        let whole = node.needs.iter().find(|need| Some(need.kind) == whole);
+        whole.is_some_and(|whole| match self.have.looks.get(whole) {
+            Some(Look::Present(seen)) => !seen.owner().is_managed(),
+            _ => false,
+        })
     }
 
     /// A new generation of what there was says in what it differs.
@@ -210,14 +220,14 @@ impl Grounds<'_> {
         }
     }
 
-    /// Whether somebody is made, or packed again, of what it has put out.
+    /// Whether somebody is made, or packed again, of what it has put out; or nobody has taken it anywhere.
     fn is_read(&self, id: &ResourceId) -> bool {
         let reads = |user: &ResourceId| match self.made(user).map(|step| &step.op) {
             Some(Op::Create { .. }) => true,
             Some(Op::Update { changes, .. }) => changes.iter().any(|c| c.path == "archive"),
             _ => false,
         };
-        self.users.get(id).into_iter().flatten().copied().any(reads)
+        self.users.get(id).is_none_or(|users| users.iter().copied().any(reads))
     }
 
     /// Whether what it is a part of is deleted, or changed as it may not be under its parts.

@@ -74,6 +74,9 @@ pub struct Plan {
     pub leftovers: Vec<Leftover>,
     /// What lies in the resources that go. Not part of the fingerprint: others go on writing.
     pub contents: BTreeMap<ResourceId, Contents>,
+    /// What has a name of ours and is not ours, with that name: a destroy leaves it.
+    #[serde(default)]
+    pub foreign: Vec<(ResourceId, String)>,
 }
 
 impl Plan {

@@ -45,6 +45,12 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
             let _ = writeln!(text, "  {}", styles.faint(&leftover.id.to_string()));
         }
     }
+    if !plan.foreign.is_empty() {
+        let _ = writeln!(text, "\nNot made by this project, so it stays as it is:");
+        for (id, physical) in &plan.foreign {
+            let _ = writeln!(text, "  {id} `{physical}`");
+        }
+    }
     text
 }
 
@@ -152,5 +158,7 @@ pub fn json(plan: &Plan, place: &str) -> Value {
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "unchanged": plan.unchanged,
         "leftovers": plan.leftovers,
+        // What has a name of this project and was not made by it.
+        "foreign": plan.foreign.iter().map(|(id, name)| json!({"target": id, "physical": name})).collect::<Vec<_>>(),
     })
 }

@@ -143,8 +143,13 @@ impl<'a> Run<'a> {
             // An unchanged project writes nothing.
             return Ok(Begun { run, plan: first, have, lease: None });
         }
-        let lease = self.lease(&first, &have, who);
-        let lease = self.world.cancel.briefly("lease", lease).await.map_err(Refusal::Lease)?;
+        let take = async {
+            for other in have.leftovers.iter().filter(|leftover| leftover.id.kind == KindName::Bucket) {
+                lease::free(self.world, &other.physical).await?;
+            }
+            self.lease(&first, &have, who).await
+        };
+        let lease = self.world.cancel.briefly("lease", take).await.map_err(Refusal::Lease)?;
         match Box::pin(self.plan_again(&first, shown)).await {
             Ok((plan, have)) => Ok(Begun { run, plan, have, lease }),
             Err(refusal) => {

@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::{SandboxError, holder_of};
 
 /// Says that a sandbox made the folder that it lies in.
@@ -106,6 +108,8 @@ impl Place {
         let failed = |source| SandboxError::Root { path: path.clone(), source };
         let mut open = File::options();
         open.create(true).truncate(false).read(true).write(true).mode(0o600);
+        // The process's number is written into it: never into what a link names.
+        open.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         let mut lock = open.open(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -169,20 +173,14 @@ impl Place {
     }
 }
 
-/// Whose the folder is. Sandboxes up to 0.1.0 left no marker; theirs is known by its lock, with nothing
-/// strange beside.
+/// Whose the folder is: only the marker tells. The names that a sandbox uses (`lock`, `logs`, `cache`) are
+/// other programs' too.
 fn claim(root: &Path) -> io::Result<Claim> {
     let names = names(root)?;
-    let has = |name: &str| names.iter().any(|known| known == name);
-    if has(MARKER) {
+    if names.iter().any(|name| name == MARKER) {
         return Ok(Claim::Ours);
     }
-    let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
-    Ok(match (strange.or(names.first()), strange.is_none() && has(LOCK)) {
-        (None, _) => Claim::Empty,
-        (_, true) => Claim::Ours,
-        (Some(found), false) => Claim::Foreign(found.clone()),
-    })
+    Ok(names.into_iter().next().map_or(Claim::Empty, Claim::Foreign))
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -283,9 +281,12 @@ mod tests {
         assert_eq!(foreign(home.path()), "thesis");
         assert!(matches!(Place::find(home.path()), Err(SandboxError::Foreign { .. })));
         std::fs::remove_dir(home.path().join("thesis")).unwrap();
-        // Names that a sandbox uses too are no sandbox.
+        // Names that a sandbox uses too are no sandbox, the lock neither: other programs have such folders.
         assert_eq!(foreign(home.path()), "logs");
-        assert_eq!(names(home.path()).unwrap(), ["logs", "state"]);
+        std::fs::write(home.path().join(LOCK), "1\n").unwrap();
+        assert_eq!(foreign(home.path()), "lock");
+        assert!(matches!(Place::find(home.path()), Err(SandboxError::Foreign { .. })));
+        assert_eq!(names(home.path()).unwrap(), ["lock", "logs", "state"]);
     }
 
     #[test]
@@ -312,13 +313,11 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_of_an_older_sandbox_is_taken_over_and_closed_to_others() {
+    fn a_folder_that_is_open_to_others_is_closed() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join(LOCK), "1\n").unwrap();
-        std::fs::create_dir(root.path().join("state")).unwrap();
+        std::fs::write(root.path().join(MARKER), MARK).unwrap();
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
         drop(Place::take(root.path()).unwrap());
-        assert!(root.path().join(MARKER).exists());
         assert_eq!(std::fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

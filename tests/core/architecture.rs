@@ -53,7 +53,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 16] = [
+const CLI: [&str; 17] = [
     "files",
     "exit",
     "args",
@@ -66,6 +66,7 @@ const CLI: [&str; 16] = [
     "session",
     "stopped",
     "saved",
+    "wrote",
     "done",
     "act",
     "commands",

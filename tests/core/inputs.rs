@@ -195,6 +195,10 @@ fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_
     }
     assert_eq!(files(&folder, UseAs::Code), ["train.py"]);
     assert_eq!(files(&folder, data(&[], &[])), ["train.py"]);
-    std::fs::write(folder.path().join("it/model.tar.gz"), "others").unwrap();
+    // Edited to the same size, with its old time put back.
+    let file = folder.path().join("it/model.tar.gz");
+    let before = file.metadata().unwrap().modified().unwrap();
+    std::fs::write(&file, "weighty").unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
     assert_eq!(files(&folder, UseAs::Code), ["model.tar.gz", "train.py"]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The requests that change what opsctl makes, as the sandbox's copy of AWS's models has them.
-const CHANGES: [&str; 7] = [
+const CHANGES: [&str; 10] = [
     "UpdateFunctionConfigurationRequest",
     "UpdateFunctionCodeRequest",
     "RegisterScalableTargetRequest",
@@ -11,9 +11,12 @@ const CHANGES: [&str; 7] = [
     "UpdateEndpointInput",
     "UpdateNotebookInstanceInput",
     "LoggingConfig",
+    "UpdateRoleRequest",
+    "PutRolePermissionsBoundaryRequest",
+    "PutRetentionPolicyRequest",
 ];
 /// Which resource, and how the call is made.
-const NOT_OF_THE_RESOURCE: [&str; 11] = [
+const NOT_OF_THE_RESOURCE: [&str; 13] = [
     "FunctionName",
     "RevisionId",
     "Publish",
@@ -25,6 +28,8 @@ const NOT_OF_THE_RESOURCE: [&str; 11] = [
     "EndpointName",
     "NotebookInstanceName",
     "Tags",
+    "RoleName",
+    "logGroupName",
 ];
 /// Levels say what is left out of a format, and have a meaning in JSON alone.
 const OF_LOGGING: [&str; 4] = ["LogFormat", "LogGroup", "ApplicationLogLevel", "SystemLogLevel"];

@@ -12,6 +12,9 @@ use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, Environment, EphemeralStorage, LogFormat, LoggingConfig, TracingConfig,
     TracingMode,
 };
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+};
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
 use opsctl::plan::Op;
@@ -47,6 +50,42 @@ async fn suspend_and_scale_otherwise(aws: &Clients) {
         .policy_name("night")
         .policy_type(PolicyType::TargetTrackingScaling);
     call.target_tracking_scaling_policy_configuration(tracking).send().await.expect("put");
+}
+
+/// A rule of ours that somebody has made delete current objects, in the console or by a tool that merges rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lifecycle_rule_of_ours_that_does_more_is_put_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let s3 = &project.world.aws.s3;
+    let rules = async || {
+        let found = s3.get_bucket_lifecycle_configuration().bucket(BUCKET).send().await.expect("read");
+        found.rules.expect("ours")
+    };
+    let ours = rules().await;
+    let altered: [fn(LifecycleRule) -> LifecycleRule; 2] = [
+        |mut rule| {
+            rule.expiration = Some(LifecycleExpiration::builder().days(1).build());
+            rule
+        },
+        |mut rule| {
+            rule.filter = Some(LifecycleRuleFilter::builder().object_size_greater_than(1000).build());
+            rule
+        },
+    ];
+    for alter in altered {
+        let theirs = ours.iter().cloned().map(alter).collect();
+        let theirs =
+            BucketLifecycleConfiguration::builder().set_rules(Some(theirs)).build().expect("complete");
+        let call = s3.put_bucket_lifecycle_configuration().bucket(BUCKET).lifecycle_configuration(theirs);
+        call.send().await.expect("put");
+        assert_eq!(project.steps(DEPLOY).await, ["update bucket/main"]);
+        project.succeed(DEPLOY).await;
+        assert_eq!(rules().await, ours);
+    }
+    sandbox.stop().await;
 }
 
 /// By hand in the console: an inline policy, a suspended target with another policy, reserved concurrency, a
@@ -231,7 +270,14 @@ async fn the_lost_archive_of_a_job_on_ec2_is_made_again_when_it_is_needed() {
     steps.sort();
     assert_eq!(
         steps,
-        ["create instance/numbers-on-ec2", "delete instance/numbers-on-ec2", "update model/numbers"]
+        [
+            "create instance/numbers-on-ec2",
+            // Nothing is made of this one: its archive was all there is of it.
+            "create training/numbers",
+            "delete instance/numbers-on-ec2",
+            "delete training/numbers",
+            "update model/numbers",
+        ]
     );
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());

@@ -102,6 +102,26 @@ async fn a_job_that_was_just_started_is_destroyed_with_its_instance() {
     sandbox.stop().await;
 }
 
+/// An instance costs money whether or not its folder is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_folder_was_emptied_is_found_and_destroyed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 20.0).await;
+    let project = killed_at_the_start(&sandbox).await;
+    sandbox.world().clock.advance(Duration::from_secs(60));
+    let (s3, bucket) = (&project.world.aws.s3, "digits-dev-123456789012-us-east-1");
+    let record = format!("instances/{}/job.json", job(&project).physical);
+    s3.delete_object().bucket(bucket).key(record).send().await.expect("deleted");
+    // Its fingerprint is another one by now.
+    let mut project = Project::edited(&sandbox, |text| text.replace("epochs = 40", "epochs = 41")).await;
+    project.desired = project.desired.only(|node| node.id.kind == KindName::Instance, true);
+    let plan = project.plan(Mode::Destroy { adopted: false }).await.expect("planned");
+    assert!(plan.steps.iter().any(|step| step.target.kind == KindName::Instance), "{:?}", plan.steps);
+    project.succeed(Mode::Destroy { adopted: false }).await;
+    assert_eq!(instances(&project).await, [InstanceStateName::Terminated]);
+    sandbox.stop().await;
+}
+
 /// Failed once, and said once: the next run begins anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_ends_without_a_result_has_failed() {

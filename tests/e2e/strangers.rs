@@ -19,6 +19,14 @@ const DESTROY_ADOPTED: Mode = Mode::Destroy { adopted: true };
 const OURS: &str = "digits-dev-123456789012-us-east-1";
 const THEIRS: &str = "company-data";
 
+/// Objects of others with names like ours: what opsctl writes ends with a fingerprint.
+const THEIR_KEYS: [&str; 4] = [
+    "data/digits/theirs.csv",
+    ".opsctl/mine",
+    "training/digits-dev-mine/x",
+    "checkpoints/digits-dev-numbers-backup/c",
+];
+
 /// The shipped project in a bucket that somebody else has made.
 async fn in_their_bucket(sandbox: &Sandbox) -> Project {
     Project::edited(sandbox, |text| {
@@ -102,7 +110,15 @@ async fn an_adopted_bucket_is_used_merged_into_and_released() {
     let their_policy = make_theirs(aws).await;
 
     assert!(project.plan(DEPLOY).await.expect_err("not ours").contains("E203"));
+    // Where our data would go, theirs is: it would be trained on, and go with ours.
+    let refused = project.plan(ADOPT).await.expect_err("theirs lies there");
+    assert!(refused.contains("E203") && refused.contains("data/digits/theirs.csv"), "{refused}");
+    aws.s3.delete_object().bucket(THEIRS).key("data/digits/theirs.csv").send().await.expect("moved");
     project.succeed(ADOPT).await;
+    // Beside ours now: named like ours, and not by opsctl.
+    for key in THEIR_KEYS {
+        put(aws, THEIRS, key, "1,2,3").await;
+    }
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "a plan after a deploy is empty");
     let policy_now = policy(aws, THEIRS).await.expect("a policy");
     let statements = policy_now["Statement"].as_array().expect("a list");
@@ -118,22 +134,25 @@ async fn an_adopted_bucket_is_used_merged_into_and_released() {
     let last = plan.steps.last().expect("a step");
     assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
     let contents = &plan.contents[&last.target];
-    assert_eq!((contents.others.objects, contents.others.bytes), (3, 23), "{contents:?}");
-    assert_eq!(contents.examples, ["code/readme.txt", "data/digits/theirs.csv", "train/001/x.jpg"]);
+    assert_eq!((contents.others.objects, contents.others.bytes), (6, 38), "{contents:?}");
     assert!(contents.ours.objects > 3, "{contents:?}");
 
     project.succeed(DESTROY).await;
-    assert_eq!(keys(aws, THEIRS).await, ["code/readme.txt", "data/digits/theirs.csv", "train/001/x.jpg"]);
+    let kept: Vec<&str> = THEIR_KEYS.into_iter().chain(["code/readme.txt", "train/001/x.jpg"]).collect();
+    let mut left = keys(aws, THEIRS).await;
+    left.sort_by_key(|key| kept.iter().position(|other| other == key));
+    assert_eq!(left, kept);
     assert_eq!(policy(aws, THEIRS).await, Some(their_policy));
     assert_eq!(rules(aws, THEIRS).await, ["mine"]);
     assert_eq!(tags(aws, THEIRS).await, BTreeMap::from([("team".to_owned(), "vision".to_owned())]));
     assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
 
     // Only when it is said does it go too, after it was named and counted.
+    aws.s3.delete_object().bucket(THEIRS).key(THEIR_KEYS[0]).send().await.expect("moved");
     project.succeed(ADOPT).await;
     let plan = project.plan(DESTROY_ADOPTED).await.expect("planned");
     assert!(
-        matches!(plan.steps.last().expect("a step").op, Op::DeleteWhole { others } if others.objects == 3)
+        matches!(plan.steps.last().expect("a step").op, Op::DeleteWhole { others } if others.objects == 5)
     );
     project.succeed(DESTROY_ADOPTED).await;
     assert!(aws.s3.head_bucket().bucket(THEIRS).send().await.is_err(), "it is gone");

@@ -82,9 +82,10 @@ fn only_what_differs_is_sent() {
 
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
-    // Who are we, whose bucket is it, is there a manifest, and still under the lease; then the lease, the
-    // files, the manifest, whether the lease is still ours, and its end.
-    assert_eq!(calls(&first), (5, 11));
+    // Who are we, whose bucket is it, is there a manifest, and still under the lease, and nothing of others
+    // where it goes; then the lease, an empty manifest that claims the place, the files, the manifest,
+    // whether the lease is still ours, and its end.
+    assert_eq!(calls(&first), (6, 12));
     same_in_the_bucket(&world);
 
     // Unchanged: who are we, is it still that manifest. Nothing is shown as done, because nothing was.
@@ -166,6 +167,7 @@ fn a_bad_day_changes_nothing() {
 }
 
 /// What is stored by now: whole objects, and parts of the one upload.
+/// Objects of the data sets, the manifest among them, and parts of a large one.
 fn objects_and_parts(served: &Beside) -> (usize, usize) {
     let bucket = "small-dev-123456789012-eu-west-1";
     served.with("eu-west-1", async |aws| {
@@ -189,7 +191,7 @@ fn a_killed_upload_goes_on_where_it_was() {
     world.run(["bucket", "--yes"]).success();
     // The sandbox lives on, and only the client dies.
     let served = Beside::start(&world, &["delay=8s@s3:UploadPart#5x0"]);
-    world.kill_when(["upload", "--yes"], || objects_and_parts(&served) == (40, 4));
+    world.kill_when(["upload", "--yes"], || objects_and_parts(&served) == (41, 4));
     served.strike(&[]);
     let before = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
     let rest = upload(&world);
@@ -273,7 +275,7 @@ fn a_journal_of_a_bucket_that_is_gone_is_not_believed() {
     put(&world, "large", &much(20 << 20));
     world.run(["bucket", "--yes"]).success();
     let served = Beside::start(&world, &["delay=8s@s3:UploadPart#1x0"]);
-    world.kill_when(["upload", "--yes"], || objects_and_parts(&served).0 == 2);
+    world.kill_when(["upload", "--yes"], || objects_and_parts(&served).0 == 3);
     served.strike(&[]);
     world.run(["destroy", "--yes"]).success();
     world.run(["bucket", "--yes"]).success();

@@ -12,9 +12,9 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
+use crate::cli::wrote::keep_apart;
 use crate::domain::{bytes, codes};
 use crate::engine::OpCx;
-use crate::inputs::note_written;
 use crate::run::jobs::{Job, Newest};
 use crate::run::{Folders, Session};
 use crate::transfer::{Object, Ranges, download};
@@ -54,7 +54,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
     session.world.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     download(&cx, (bucket, &key(&physical)), &object, &file, &Ranges::default()).await?;
-    note_written(session.config.document.folder(), &file);
+    keep_apart(session, ui, &file);
     if ui.json() {
         let file = file.display().to_string();
         ui.out_json(&serde_json::json!({

@@ -53,14 +53,18 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
         NotebookVerb::Url => None,
         NotebookVerb::Start | NotebookVerb::Stop => {
             session.world.cancel.commit()?;
-            run::leased(&session.world, &session.who).await?
+            let take = run::leased(&session.world, &session.who);
+            session.world.cancel.briefly("lease", take).await?
         }
     };
-    let done = match verb {
-        NotebookVerb::Start => aws::start(&cx, &physical).await.map(|()| "running".to_owned()),
-        NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
-        NotebookVerb::Url => aws::url(&cx, &physical).await,
+    let act = async {
+        match verb {
+            NotebookVerb::Start => aws::start(&cx, &physical).await.map(|()| "running".to_owned()),
+            NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
+            NotebookVerb::Url => aws::url(&cx, &physical).await,
+        }
     };
+    let done = session.world.cancel.writing("notebook", act).await;
     let lost = run::give_back(&session.world, lease).await;
     let done = done.and_then(|text| lost.map_or(Ok(text), |lost| Err(OpError::lost(&lost))));
     let text = done.map_err(|error| match error.kind {

@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::inputs::note_written;
+use crate::cli::wrote::keep_apart;
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Session};
@@ -52,7 +52,7 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
     }
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;
-        note_written(session.config.document.folder(), file);
+        keep_apart(session, ui, file);
         ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })

@@ -16,12 +16,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{Cancel, Cause, World};
 use crate::aws::{AnswerDate, Clients, Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
+use crate::domain::LEASE_KEY;
 use claim::Claim;
 pub use claim::{Found, LIFE};
 use proof::Proof;
 
 /// Where it lies.
-pub const KEY: &str = ".opsctl/lease.json";
+pub const KEY: &str = LEASE_KEY;
 
 /// How often a lease is renewed, and how long it is relied upon.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,21 @@ pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> Op
 /// Who holds the lease of the bucket.
 pub async fn look(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
     Place::of(aws, bucket).read().await
+}
+
+/// Whether nobody holds the lease of a bucket that this run does not lock: one that the project had under
+/// another name, where a run with the config of then may be under way.
+///
+/// # Errors
+/// [`OpErrorKind::LeaseHeld`], or what AWS said.
+pub async fn free(world: &World, bucket: &str) -> OpResult<()> {
+    match look(&world.aws, bucket).await? {
+        Some(found) if !found.left().is_zero() && !proof::is_dead(&world.cache, &found.claim.token) => {
+            let message = format!("held by {found}, in the project's other bucket {bucket}");
+            Err(OpError::new("lease", OpErrorKind::LeaseHeld, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes the lease away from the holder that was looked at, and from nobody else.

@@ -211,7 +211,7 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
         Owner::Ours => wanted.map(str::to_owned).collect(),
         _ => BTreeSet::new(),
     };
-    let mut keys = Keys { folders: Keys::folders(&cx.scope), data_sets, ..Keys::default() };
+    let mut keys = Keys { prefix: cx.scope.prefix(), data_sets, ..Keys::default() };
     let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix("data/").delimiter("/");
     let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -307,8 +307,25 @@ fn own_rule(rule: &LifecycleRule) -> Option<(String, Rule)> {
         prefix: rule.filter().and_then(|f| f.prefix()).unwrap_or_default().to_owned(),
         keep_old_versions_days: rule.noncurrent_version_expiration().and_then(|e| e.noncurrent_days()),
         abort_uploads_days: rule.abort_incomplete_multipart_upload().and_then(|a| a.days_after_initiation()),
+        altered: is_altered(rule),
     };
     Some((id.to_owned(), rule))
+}
+
+/// Whether a rule of ours has what opsctl never sets: an expiration of current objects would delete data and
+/// models.
+fn is_altered(rule: &LifecycleRule) -> bool {
+    let by_more_than_prefix = rule.filter().is_some_and(|filter| {
+        let sizes = filter.object_size_greater_than().or(filter.object_size_less_than());
+        filter.and().is_some() || filter.tag().is_some() || sizes.is_some()
+    });
+    let keeps_some =
+        rule.noncurrent_version_expiration().is_some_and(|e| e.newer_noncurrent_versions().is_some());
+    rule.expiration().is_some()
+        || !rule.transitions().is_empty()
+        || !rule.noncurrent_version_transitions().is_empty()
+        || by_more_than_prefix
+        || keeps_some
 }
 
 /// Makes our rules these. The call replaces all rules, so those of others are put again.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::domain::Scope;
+use crate::domain::fingerprint::is_suffix;
+use crate::domain::{LEASE_KEY, Scope};
 
 /// Where opsctl keeps its own state.
 const STATE: &str = ".opsctl/";
-/// Folders whose entries begin with `<project>-<environment>-`.
+/// Folders whose entries are named `<project>-<environment>-<name>-<fingerprint>`.
 const BY_NAME: [&str; 4] = ["training/", "instances/", "models/", "checkpoints/"];
 const CODE: &str = "code/";
 const DATA: &str = "data/";
@@ -15,8 +16,8 @@ const MANIFEST: &str = ".opsctl-manifest.json";
 /// What tells opsctl's objects from those of others.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    /// [`Self::folders`].
-    pub folders: Vec<String>,
+    /// What the names of this project and environment begin with ([`Scope::prefix`]).
+    pub prefix: String,
     /// Data sets whose whole folder is opsctl's: those of the config, in a bucket that opsctl made.
     pub data_sets: BTreeSet<String>,
     /// Keys that the manifests of other data sets name.
@@ -24,7 +25,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The prefixes that hold nothing but what this project and environment has put there.
+    /// The prefixes under which opsctl, and what it runs, put their objects.
     pub fn folders(scope: &Scope) -> Vec<String> {
         let named = BY_NAME.map(|folder| format!("{folder}{}", scope.prefix()));
         named.into_iter().chain([STATE.to_owned()]).collect()
@@ -32,8 +33,12 @@ impl Keys {
 
     /// Whether opsctl, or what it runs, has put the object there.
     pub fn ours(&self, key: &str) -> bool {
-        if self.folders.iter().any(|folder| key.starts_with(folder)) || self.uploaded.contains(key) {
+        if key == LEASE_KEY || self.uploaded.contains(key) {
             return true;
+        }
+        if let Some(entry) = BY_NAME.iter().find_map(|folder| key.strip_prefix(folder)) {
+            let name = entry.split_once('/').and_then(|(name, _)| name.strip_prefix(&self.prefix));
+            return name.and_then(|name| name.rsplit_once('-')).is_some_and(|(_, end)| is_suffix(end));
         }
         if let Some(code) = key.strip_prefix(CODE) {
             let digest = code.strip_suffix("/sourcedir.tar.gz");

@@ -62,6 +62,9 @@ pub struct Rule {
     pub prefix: String,
     pub keep_old_versions_days: Option<i32>,
     pub abort_uploads_days: Option<i32>,
+    /// Whether somebody has made it do more, or do it to other objects.
+    #[serde(default)]
+    pub altered: bool,
 }
 
 impl Spec {
@@ -72,6 +75,7 @@ impl Spec {
             prefix: prefix.to_owned(),
             keep_old_versions_days: Some(self.keep_old_versions_days),
             abort_uploads_days: Some(self.abort_uploads_days),
+            altered: false,
         };
         if bucket_is_ours {
             return BTreeMap::from([(Bucket::RULE.to_owned(), rule(""))]);
@@ -192,6 +196,13 @@ impl Kind for Bucket {
             .field("encryption", text(&seen.encryption), text(&wanted.encryption), Needs::Update)
             .field("versioning", seen.versioning, wanted.versioning, Needs::Update)
             .when(!policy, "policy", "another", "TLS only", Needs::Update)
+            .when(
+                rule.is_some_and(|rule| rule.altered),
+                "lifecycle rule",
+                "does more, or less, than opsctl set",
+                "opsctl's own",
+                Needs::Update,
+            )
             .field(
                 "keep old versions",
                 days(rule.and_then(|r| r.keep_old_versions_days)),

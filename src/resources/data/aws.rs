@@ -23,14 +23,19 @@ impl Driver for Data {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen<State>>> {
-        let RemoteState { manifest, etag: Some(_), .. } = sync::read_manifest(cx, uri).await? else {
-            return Ok(None);
-        };
+        let RemoteState { manifest, etag, bucket_is_missing } = sync::read_manifest(cx, uri).await?;
+        if etag.is_none() {
+            let foreign = if bucket_is_missing { None } else { sync::foreign(cx, uri).await? };
+            return Ok(foreign.map(|key| {
+                let state = State { foreign: Some(key), ..State::default() };
+                Seen::ready(Owner::Nobody, "Foreign", state)
+            }));
+        }
         let (bytes, stray) = (manifest.bytes(), manifest.stray);
         // After an interrupted upload nobody knows without looking; the next one looks.
         let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
-        let state = State { digest, files: manifest.files.len(), bytes, stray };
-        Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // it lies in our bucket
+        let state = State { digest, files: manifest.files.len(), bytes, stray, foreign: None };
+        Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
     }
 
     async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {

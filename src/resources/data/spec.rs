@@ -76,21 +76,29 @@ impl Spec {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub digest: String,
     pub files: usize,
     pub bytes: u64,
     /// Files in the bucket that were not in the folder at the last upload.
     pub stray: usize,
+    /// A key that somebody else has put where the data set would go, in a bucket that opsctl did not make.
+    #[serde(default)]
+    pub foreign: Option<String>,
 }
 
 impl Kind for Data {
     const NAME: KindName = KindName::Data;
     const SECTION: Option<&'static str> = Some("data");
+    const OWNED_WITH: Option<KindName> = Some(KindName::Bucket);
     type Section = BTreeMap<ChannelName, Item>;
     type Spec = Spec;
     type State = State;
+
+    fn whole_of(uri: &str) -> Option<&str> {
+        uri.strip_prefix("s3://")?.split('/').next()
+    }
 
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&ChannelName, &Item)| Source {
@@ -139,7 +147,7 @@ impl Kind for Data {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, stray: 0 }
+        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, stray: 0, foreign: None }
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -148,6 +156,13 @@ impl Kind for Data {
             format!("{files} files, {bytes} bytes ({})", digest.get(..10).unwrap_or("unknown"))
         };
         changes()
+            .when(
+                seen.foreign.is_some(),
+                "objects",
+                seen.foreign.clone().unwrap_or_default(),
+                "none".to_owned(),
+                Needs::Update,
+            )
             .when(
                 want.digest != seen.digest,
                 "content",
@@ -174,6 +189,7 @@ impl Kind for Data {
             "s3:GetObject",
             "s3:PutObject",
             "s3:ListBucket",
+            "s3:GetBucketTagging",
             "s3:DeleteObject",
             "s3:DeleteObjectVersion",
             "s3:ListBucketVersions",

@@ -11,10 +11,11 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, Manifest, Spec};
-use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
-use crate::domain::{Stored, bytes, grouped};
+use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::domain::{Owner, Stored, bytes, grouped};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
+use crate::resources::bucket::owner;
 use crate::transfer::{self, Journal, Object, Order};
 
 /// What is in the bucket, as far as its manifest says.
@@ -127,6 +128,38 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     Ok(RemoteState { manifest, etag, bucket_is_missing: false })
 }
 
+/// A key under the prefix of a data set that has no manifest, in a bucket that opsctl did not make. Somebody
+/// else has put it there, and an upload would replace it, a destroy delete it.
+pub async fn foreign(cx: &OpCx<'_>, uri: &str) -> OpResult<Option<String>> {
+    let (bucket, prefix) = super::split(uri)?;
+    // The console's "folder" is an object of the prefix's own name.
+    let page = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(2).send().await;
+    let Some(page) = page.op("s3:ListBucket").found()? else { return Ok(None) };
+    let Some(key) = page.contents().iter().filter_map(|o| o.key()).find(|key| *key != prefix) else {
+        return Ok(None);
+    };
+    Ok((owner(cx, bucket).await? != Some(Owner::Ours)).then(|| key.to_owned()))
+}
+
+/// The prefix becomes ours by its manifest, before the first file: what a killed upload leaves is not taken
+/// for somebody else's.
+async fn claim(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
+    if let Some(key) = foreign(cx, &spec.uri()).await? {
+        let message = format!(
+            "{} is not this project's, and an upload would put its files beside {key}: rename the data set",
+            spec.uri()
+        );
+        return Err(OpError::new("upload", OpErrorKind::AlreadyExists, message));
+    }
+    let manifest = Manifest { format: Manifest::FORMAT, ..Manifest::default() };
+    match write(cx, spec, &manifest, None).await {
+        Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), bucket_is_missing: false }),
+        // Somebody else begins at this moment.
+        Err(error) if error.kind == OpErrorKind::Conflict => read_manifest(cx, &spec.uri()).await,
+        Err(error) => Err(error),
+    }
+}
+
 fn keep(file: &Path, etag: &str, manifest: &Manifest) {
     let copy = CachedManifest { etag: Cow::Borrowed(etag), manifest: Cow::Borrowed(manifest) };
     let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -141,7 +174,7 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
 pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
-    let mut there = there;
+    let mut there = if there.etag.is_none() { claim(cx, spec).await? } else { there };
     let mut report = Report::default();
     for _ in 0..ROUNDS {
         let journal = Journal::open(&journal_of(cx, &uri))?;

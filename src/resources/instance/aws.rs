@@ -14,7 +14,7 @@ use super::spec::{Instance, Outcome, Record, Spec, State};
 use super::user_data;
 use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner, Phase, Status, fingerprint};
+use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
@@ -33,22 +33,11 @@ const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 impl Driver for Instance {
     /// Every job has a folder in the bucket, also long after its instance is gone; the first file in it is
-    /// its record.
+    /// its record. A living instance is found without: its folder may have been emptied by others.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let Some(bucket) = bucket(cx) else { return Ok(Vec::new()) };
-        let root = format!("{}/", Instance::OUTPUT);
-        let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(format!("{root}{}", cx.scope.prefix()));
-        let mut pages = call.into_paginator().send();
-        let mut begun: BTreeMap<String, i64> = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            let Some(page) = page.op("s3:ListBucket").found()? else { break };
-            for object in page.contents() {
-                let job = object.key().and_then(|key| key.strip_prefix(&root)?.split_once('/'));
-                let Some((job, _)) = job else { continue };
-                let written = object.last_modified().map_or(0, |time| time.secs());
-                let first = begun.entry(job.to_owned()).or_insert(written);
-                *first = written.min(*first);
-            }
+        let (mut begun, living) = futures_util::try_join!(recorded(cx), living(cx))?;
+        for (job, started) in living {
+            begun.entry(job).or_insert(started);
         }
         Ok(begun.into_iter().map(|(physical, created)| Found { physical, created }).collect())
     }
@@ -126,6 +115,39 @@ fn bucket<'a>(cx: &'a OpCx<'_>) -> Option<&'a str> {
     cx.world.wanted(KindName::Bucket).next()
 }
 
+/// The jobs that have a folder in the bucket, and since when (seconds since 1970).
+async fn recorded(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
+    let mut begun: BTreeMap<String, i64> = BTreeMap::new();
+    let Some(bucket) = bucket(cx) else { return Ok(begun) };
+    let root = format!("{}/", Instance::OUTPUT);
+    let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(format!("{root}{}", cx.scope.prefix()));
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let Some(page) = page.op("s3:ListBucket").found()? else { break };
+        for object in page.contents() {
+            let job = object.key().and_then(|key| key.strip_prefix(&root)?.split_once('/'));
+            let Some((job, _)) = job else { continue };
+            let written = object.last_modified().map_or(0, |time| time.secs());
+            let first = begun.entry(job.to_owned()).or_insert(written);
+            *first = written.min(*first);
+        }
+    }
+    Ok(begun)
+}
+
+/// The jobs whose instance lives, and since when (seconds since 1970).
+async fn living(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
+    let tags = [(Scope::PROJECT_TAG, &cx.scope.project), (Scope::ENVIRONMENT_TAG, &cx.scope.environment)];
+    let filter = |(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build();
+    let found = described(cx, tags.map(filter).into()).await?;
+    let job = |instance: &Ec2Instance| {
+        let tag = instance.tags().iter().find(|tag| tag.key() == Some(JOB_TAG))?;
+        let started = instance.launch_time().map_or(0, |time| time.secs());
+        Some((tag.value()?.to_owned(), started))
+    };
+    Ok(found.iter().filter(|instance| is_living(instance)).filter_map(job).collect())
+}
+
 /// A job as EC2 and the bucket show it.
 struct Look {
     /// The one that lives, else the one that the last attempt had, which EC2 shows for an hour after its end.
@@ -186,8 +208,11 @@ impl Look {
 
 /// The job's instances, those that have ended too.
 async fn instances(cx: &OpCx<'_>, job: &str) -> OpResult<Vec<Ec2Instance>> {
-    let filter = Filter::builder().name(format!("tag:{JOB_TAG}")).values(job).build();
-    let mut pages = cx.aws.ec2.describe_instances().filters(filter).into_paginator().send();
+    described(cx, vec![Filter::builder().name(format!("tag:{JOB_TAG}")).values(job).build()]).await
+}
+
+async fn described(cx: &OpCx<'_>, filters: Vec<Filter>) -> OpResult<Vec<Ec2Instance>> {
+    let mut pages = cx.aws.ec2.describe_instances().set_filters(Some(filters)).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let reservations = page.op("ec2:DescribeInstances")?.reservations.unwrap_or_default();

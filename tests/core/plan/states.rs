@@ -222,10 +222,12 @@ fn what_is_not_ours_is_not_touched() {
     assert_eq!(
         account.refused(&want, DEPLOY),
         [
-            "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours, or take it over with `opsctl deploy --adopt`)",
-            "E203: notebook `shop-dev-lab` exists and carries no tags of this project (rename yours, or take it over with `opsctl deploy --adopt`)",
+            "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours; what another project or environment of opsctl has is never taken from it)",
+            "E203: notebook `shop-dev-lab` exists and was not made by this project (rename yours, or take it over with `opsctl deploy --adopt`)",
         ]
     );
+    // Its data and endpoints may live on it: no flag takes it.
+    assert_eq!(account.refused(&want, ADOPT), account.refused(&want, DEPLOY)[..1]);
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn what_is_not_ours_can_be_adopted() {
     // Already as wanted: its tags were lost. It is ours again.
     account.seen(&want, "notebook/lab")["owner"] = json!("nobody");
     let bucket = account.seen(&want, "bucket/main");
-    (bucket["owner"], bucket["versioning"]) = (json!({ "other": "shop/prod" }), json!(false));
+    (bucket["owner"], bucket["versioning"]) = (json!("nobody"), json!(false));
     (bucket["policy"], bucket["rules"]) = (json!(null), json!({}));
     let group = account.seen(&want, "log-group/function-classify");
     (group["owner"], group["retention_days"]) = (json!("nobody"), json!(null));
@@ -243,13 +245,32 @@ fn what_is_not_ours_can_be_adopted() {
     assert_eq!(
         steps(&plan),
         [
-            "update bucket/main: owner: shop/prod -> shop/dev (adopted: destroy will not delete it); \
+            "update bucket/main: owner: nobody -> shop/dev (adopted: destroy will not delete it); \
              policy: without opsctl's -> with a statement for this project's folders; \
              lifecycle: without opsctl's -> with rules for this project's folders",
             "update log-group/function-classify: owner: nobody -> shop/dev (adopted: destroy will not delete it)",
             "update notebook/lab: owner: nobody -> shop/dev",
         ]
     );
+}
+
+/// Parts and data sets carry no tags: they are owned as what they stand on.
+#[test]
+fn what_stands_on_something_foreign_is_neither_changed_nor_deleted() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    for (whole, part) in [
+        ("endpoint/numbers", "autoscaling/numbers"),
+        ("function/classify", "concurrency/classify"),
+        ("bucket/main", "data/digits"),
+    ] {
+        account.seen(&want, whole)["owner"] = json!("nobody");
+        let plan = account.plan(&want, DESTROY);
+        let touched = |id: &str| plan.steps.iter().any(|step| step.target.to_string() == id);
+        assert!(!touched(whole) && !touched(part), "{:?}", steps(&plan));
+        let foreign: Vec<String> = plan.foreign.iter().map(|(id, _)| id.to_string()).collect();
+        assert!(foreign.contains(&whole.to_owned()) && foreign.contains(&part.to_owned()), "{foreign:?}");
+    }
 }
 
 /// To make it again, or to put ours in its place, would take away what somebody else made.
@@ -432,6 +453,12 @@ fn a_lost_output_is_made_again_when_it_is_needed() {
             "create training/numbers: its output is gone, and model/numbers needs it",
             "update model/numbers: archive: gone -> packed again",
         ]
+    );
+    let alone = want.only(|node| node.id.to_string() == "training/numbers", true);
+    assert_eq!(
+        steps(&account.clone().deploy(&alone, DEPLOY)),
+        ["delete training/numbers: its output is gone", "create training/numbers: its output is gone",],
+        "nobody has it"
     );
     account.remove(&want, "model/numbers");
     assert_eq!(

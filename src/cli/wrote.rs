@@ -1,0 +1,23 @@
+//! Files that opsctl writes where the user wants them.
+
+use std::path::Path;
+
+use super::ui::Ui;
+use crate::desired;
+use crate::inputs::{note_written, source_of};
+use crate::run::Session;
+
+/// Keeps a file that was written for the user out of the sources: a pulled model must not train again. Says
+/// so where it lies in one, because it may have been pulled there to be trained on.
+pub fn keep_apart(session: &Session, ui: &Ui, file: &Path) {
+    let folder = session.config.document.folder();
+    note_written(folder, file);
+    let sources = desired::sources(&session.config, &session.kinds);
+    if let Some(source) = source_of(folder, file, &sources) {
+        ui.say(&format!(
+            "note: {} lies in {}, and is left out of it because opsctl wrote it; a copy of it counts",
+            file.display(),
+            source.at
+        ));
+    }
+}
