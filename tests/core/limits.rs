@@ -35,7 +35,7 @@ fn an_endpoints_environment_is_measured_in_bytes() {
         let value = |i: usize| if i == 31 { last } else { 1021 };
         (0..32).map(|i| format!("V{i:02} = \"{}\"\n", "x".repeat(value(i)))).collect()
     };
-    let ours = "SAGEMAKER_REGIONus-east-1SAGEMAKER_CONTAINER_LOG_LEVEL20".len();
+    let ours = ["SAGEMAKER_REGION", "us-east-1", "SAGEMAKER_CONTAINER_LOG_LEVEL", "20"].concat().len();
     assert_eq!(said(&many(1021 - ours)), "");
     let large = said(&many(1022 - ours));
     assert!(large.contains("error[C016]: the environment has 32769 bytes with opsctl's"), "{large}");
