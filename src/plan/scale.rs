@@ -33,6 +33,16 @@ impl Scaled {
             let Some(kind) = kind else { continue };
             let Some(whole) = node.needs.iter().find_map(|need| want.node(need)) else { continue };
             match look(&whole.id) {
+                Look::Present(seen) if !seen.owner().is_managed() => {
+                    let text = format!(
+                        "{} `{}` exists and was not made by this project",
+                        whole.id.kind.words(),
+                        whole.physical
+                    );
+                    let (at, help) = (KeyPath::default(), "rename yours; `opsctl plan` says more");
+                    problems.push(Diagnostic::error(codes::FOREIGN, at, text, help));
+                    continue;
+                }
                 Look::Present(_) => {}
                 Look::Absent => {
                     let text = format!("{} is not deployed yet", whole.id);

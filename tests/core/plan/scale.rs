@@ -45,6 +45,23 @@ fn the_checker_knows_what_scaling_may_do() {
     assert!(!check(&whole).is_empty(), "more than what is scaled");
 }
 
+/// Scaling carries no tags: whose endpoint it is decides.
+#[test]
+fn what_stands_on_something_foreign_is_not_scaled() {
+    let want = Files::new().desired();
+    for owner in [json!("nobody"), json!({ "other": "shop/prod" })] {
+        let mut account = Account::with(&want);
+        account.seen(&want, "endpoint/numbers")["owner"] = owner;
+        let to = Scale { max: Some(9), ..NOTHING };
+        let said = account.refused(&to_scale(&want, &[], to).unwrap(), Mode::Scale(to));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("E203: endpoint `shop-dev-numbers` exists and was not made by"),
+            "{said:?}"
+        );
+    }
+}
+
 /// Traffic, or somebody at the console, may have moved what the config says: it stays where it is, and the
 /// plan says so.
 #[test]

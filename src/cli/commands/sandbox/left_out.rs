@@ -7,7 +7,6 @@ use crate::cli::environment::Environment;
 use crate::cli::sandbox::left_out;
 use crate::cli::ui::Ui;
 
-#[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn run(_args: &SandboxArgs, _global: &Global, _ui: &Ui, _env: &Environment) -> Ended {
     Err(left_out())
 }
