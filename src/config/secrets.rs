@@ -92,6 +92,12 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
+        let shown = text_of(text);
+        assert_eq!(shown.len(), text.len(), "places are those of the file");
+        shown
+    }
+
+    fn text_of(text: &str) -> String {
         match Document::parse(Path::new("x.toml"), text.into()) {
             Ok(document) => document.shown(),
             Err(failed) => failed.0.shown(),
@@ -101,7 +107,7 @@ mod tests {
     #[test]
     fn only_values_of_the_environment_are_hidden() {
         let text = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"sécret\"\n[env.p.function.f.environment]\nB = '''\nse\ncret'''\nC = 5\n";
-        let hidden = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"*******\"\n[env.p.function.f.environment]\nB = '**\n**\n*******'\nC = *\n";
+        let hidden = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"*******\"\n[env.p.function.f.environment]\nB = '**\n**\n******'\nC = *\n";
         assert_eq!(shown(text), hidden);
         assert_eq!(shown("[project]\nenvironment = \"dev\"\n"), "[project]\nenvironment = \"dev\"\n");
     }
@@ -109,11 +115,11 @@ mod tests {
     #[test]
     fn what_is_no_toml_hides_rather_too_much() {
         let text = "[a.b]\nx = \"seen\n[a.b.environment] # seen\nA = \"secret\nsecret\n[c]\ny = 1\nenvironment = { A = \"secret\"\nsecret }\nz = 2\n";
-        let hidden = "[a.b]\nx = \"seen\n[a.b.environment] # seen\nA =********\n******\n[c]\ny = 1\nenvironment =****************\n********\nz = 2\n";
+        let hidden = "[a.b]\nx = \"seen\n[a.b.environment] # seen\nA =********\n******\n[c]\ny = 1\nenvironment =***************\n********\nz = 2\n";
         assert_eq!(shown(text), hidden);
         assert_eq!(
             shown("[a.environment]\nA = \"\"\"\nsecret\ns=ecret"),
-            "[a.environment]\nA =****\n******\n********"
+            "[a.environment]\nA =****\n******\n*******"
         );
     }
 }

@@ -180,7 +180,9 @@ fn claim(root: &Path) -> io::Result<Claim> {
     if names.iter().any(|name| name == MARKER) {
         return Ok(Claim::Ours);
     }
-    Ok(names.into_iter().next().map_or(Claim::Empty, Claim::Foreign))
+    // What no sandbox has says most.
+    let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
+    Ok(strange.or(names.first()).map_or(Claim::Empty, |found| Claim::Foreign(found.clone())))
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
