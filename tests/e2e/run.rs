@@ -94,6 +94,30 @@ fn scaled(max: &str) -> impl FnOnce(String) -> String {
     }
 }
 
+/// The lease lies in the bucket, so a config with another bucket's name must not get round a run that is
+/// under way with the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_under_the_buckets_old_name_keeps_others_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let renamed = |text: String| text.replace("# name = \"digits-files\"", "name = \"digits-dev-files\"");
+    let other = elsewhere(&sandbox, folder.path(), renamed).await;
+    let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
+    assert!(plan.steps.iter().any(|step| step.target.kind == KindName::Bucket), "the old one is to go");
+    let held = take(&project, "ann", Terms::default()).await.expect("free");
+    match flow(&other, DESTROY).begin(plan.clone(), have.clone(), &who("bob"), false).await {
+        Err(Refusal::Lease(error)) => assert_eq!(error.kind, OpErrorKind::LeaseHeld, "{error}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("ann is at it"),
+    }
+    held.release().await.expect("still ours");
+    let begun = flow(&other, DESTROY).begin(plan, have, &who("bob"), false).await.expect("free");
+    begun.give_back().await;
+    sandbox.stop().await;
+}
+
 /// Of two first deploys one wins, and before that neither has made more than the empty bucket. A plan that
 /// was shown must still be true under the lease.
 #[tokio::test(flavor = "multi_thread")]
