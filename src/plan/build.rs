@@ -381,7 +381,8 @@ impl<'a> Planner<'a> {
         let Some(kind) = self.kind(node.id.kind).owned_with() else { return false };
         let whole = node.needs.iter().find(|need| need.kind == kind);
         whole.is_some_and(|whole| match self.look(whole) {
-            Look::Present(seen) => !seen.owner().is_managed(),
+            // What is on its way out may have lost its tags before.
+            Look::Present(seen) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
             Look::Absent | Look::Unreadable(..) => false,
         })
     }

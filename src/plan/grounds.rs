@@ -160,7 +160,7 @@ impl Grounds<'_> {
         let whole = self.kind(node.id.kind).owned_with();
         let whole = node.needs.iter().find(|need| Some(need.kind) == whole);
         whole.is_some_and(|whole| match self.have.looks.get(whole) {
-            Some(Look::Present(seen)) => !seen.owner().is_managed(),
+            Some(Look::Present(seen)) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
             _ => false,
         })
     }

@@ -271,6 +271,13 @@ fn what_stands_on_something_foreign_is_neither_changed_nor_deleted() {
         let foreign: Vec<String> = plan.foreign.iter().map(|(id, _)| id.to_string()).collect();
         assert!(foreign.contains(&whole.to_owned()) && foreign.contains(&part.to_owned()), "{foreign:?}");
     }
+    // What AWS is deleting may have lost its tags first: its part goes with it.
+    let mut account = Account::with(&want);
+    account.seen(&want, "endpoint/numbers")["owner"] = json!("nobody");
+    account.seen(&want, "endpoint/numbers")["status"] = json!({ "word": "Deleting", "phase": "leaving" });
+    let plan = account.plan(&want, DESTROY);
+    let goes = |id: &str| plan.steps.iter().any(|step| step.target.to_string() == id);
+    assert!(goes("autoscaling/numbers") && goes("endpoint/numbers"), "{:?}", steps(&plan));
 }
 
 /// To make it again, or to put ours in its place, would take away what somebody else made.
