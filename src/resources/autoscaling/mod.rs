@@ -7,6 +7,8 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+mod section;
 mod spec;
 
+pub use section::Section;
 pub use spec::{Autoscaling, Spec, State};

@@ -1,9 +1,11 @@
 use serde::{Deserialize, Serialize};
 
+use super::section;
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Scale, changes, codes};
+use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
 use crate::resources::endpoint_config::EndpointConfig;
 
@@ -73,27 +75,9 @@ impl Spec {
         }
         kept
     }
-
-    /// What AWS does not take.
-    fn wrong(&self) -> Option<String> {
-        let Self { min, max, target, .. } = self;
-        if *min < 1 {
-            Some(format!("a real-time endpoint keeps at least 1 instance, not {min}"))
-        } else if min > max {
-            Some(format!("the minimum would be {min} and the maximum {max}"))
-        } else if !Autoscaling::TARGETS.contains(target) {
-            Some(format!("{target} is not a possible target"))
-        } else {
-            None
-        }
-    }
 }
 
 impl Autoscaling {
-    /// "It won't accept values that are either too small or too large": 2^-360 to 2^360
-    /// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html>).
-    pub const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
-
     /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
     pub const COOLDOWN_S: i32 = 300;
 
@@ -143,10 +127,10 @@ impl Kind for Autoscaling {
                 scale_out_cooldown_s: Self::COOLDOWN_S,
             },
         };
-        let refused = |code, text, help| Diagnostic::error(code, KeyPath::default(), text, help);
         let endpoint = whole.spec_as::<Endpoint>();
         if let Some(text) = endpoint.and_then(|endpoint| Self::not_on(&endpoint.instance_type)) {
-            return Some(Err(refused(codes::BURSTABLE_SCALING, text, "use another `instance_type`")));
+            let help = "use another `instance_type`";
+            return Some(Err(Diagnostic::error(codes::BURSTABLE_SCALING, KeyPath::default(), text, help)));
         }
         if to.is_of_config() {
             return Some(Ok(Scaled { physical, spec, kept: Vec::new() }));
@@ -157,8 +141,12 @@ impl Kind for Autoscaling {
         spec.target = to.target.unwrap_or(spec.target);
         Some(match spec.wrong() {
             None => Ok(Scaled { physical, spec, kept }),
-            Some(text) => Err(refused(codes::BAD_RANGE, text, "give --min and --max together")),
+            Some(problem) => Err(problem),
         })
+    }
+
+    fn bound() -> &'static [Bound] {
+        section::BOUND
     }
 
     fn wanted(want: &Spec) -> State {

@@ -1,9 +1,13 @@
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::config::section::NoSection;
-use crate::desired::{Kind, Scaled, Scaling, Seen};
+use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
-use crate::domain::{Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Verb, changes, codes};
+use crate::domain::{
+    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, changes, codes,
+};
+use crate::limits::{self, Bound};
 use crate::resources::function::Function;
 
 pub struct Concurrency;
@@ -26,7 +30,46 @@ impl Concurrency {
     pub fn function(physical: &str) -> &str {
         physical.split(':').nth(1).unwrap_or(physical)
     }
+
+    /// Adds the part on a function of this name, physical name and id, whose table is at `at`.
+    pub fn add(
+        requested: i32,
+        name: &str,
+        physical: &str,
+        function: ResourceId,
+        at: &KeyPath,
+        draft: &mut Draft<'_>,
+    ) {
+        let (physical, spec) = (Self::resource_id(physical), Spec { requested });
+        draft.add::<Self>(name, physical, spec, [function], at.join(KEY));
+    }
+
+    /// Reports what is wrong with the key of the function whose table is at `at`.
+    pub fn lint(requested: i32, at: &KeyPath, draft: &mut Draft<'_>) {
+        draft.hold::<Self>(at);
+        let (text, help) = match requested {
+            ..1 => return, // refused by the model
+            n if n > USUAL_ACCOUNT => (
+                format!(
+                    "{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved"
+                ),
+                "ask for a higher limit of concurrent executions first",
+            ),
+            n => (
+                format!("a new account has a limit of 10 concurrent executions and refuses even {n}"),
+                "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it",
+            ),
+        };
+        draft.warn(codes::SMALL_ACCOUNT, at.join(KEY), text, help);
+    }
 }
+
+/// The key of the function.
+const KEY: &str = "provisioned_concurrency";
+/// The most that an account with the usual limit of 1,000 can provision: 100 stay unreserved.
+const USUAL_ACCOUNT: i32 = 900;
+const BOUND: &[Bound] =
+    &[Bound::value(KEY, "lambda:PutProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions")];
 
 impl Kind for Concurrency {
     const NAME: KindName = KindName::Concurrency;
@@ -49,13 +92,17 @@ impl Kind for Concurrency {
             Some(given) => count(given),
             None => want.as_ref()?.requested,
         };
-        if requested < 1 {
-            let text = "provisioned concurrency is at least 1";
+        let sent = json!({ KEY: requested });
+        if let Some(problem) = limits::check(BOUND, &sent, &KeyPath::default()).into_iter().next() {
             let help = "for none, remove `provisioned_concurrency` from the config and deploy with --prune";
-            return Some(Err(Diagnostic::error(codes::BAD_VALUE, KeyPath::default(), text, help)));
+            return Some(Err(Diagnostic { at: KeyPath::default(), help: help.into(), ..problem }));
         }
         let (physical, kept) = (Self::resource_id(&whole.physical), Vec::new());
         Some(Ok(Scaled { physical, spec: Spec { requested }, kept }))
+    }
+
+    fn bound() -> &'static [Bound] {
+        BOUND
     }
 
     fn wanted(want: &Spec) -> State {
@@ -63,7 +110,7 @@ impl Kind for Concurrency {
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
-        changes().field("provisioned_concurrency", seen.requested, want.requested, Needs::Update).done()
+        changes().field(KEY, seen.requested, want.requested, Needs::Update).done()
     }
 
     fn summary(want: &Spec) -> String {

@@ -1,4 +1,4 @@
-//! `[endpoint.NAME]`: what the user writes, and the lints of hosting and scaling.
+//! `[endpoint.NAME]`: what the user writes, and the lints of hosting.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Node};
-use crate::domain::{Human, KeyPath, KindName, codes, fingerprint};
+use crate::domain::{KeyPath, KindName, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::Bound;
-use crate::resources::autoscaling::{Autoscaling, Spec as AutoscalingSpec};
+use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, Purpose};
@@ -46,23 +46,7 @@ pub struct Item {
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
-    pub(super) autoscaling: Option<Scaling>,
-}
-
-/// `[endpoint.NAME.autoscaling]`: target tracking on invocations per instance.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scaling {
-    pub(super) min: i32,
-    pub(super) max: i32,
-    /// Average invocations per instance per MINUTE that scaling aims at.
-    pub(super) target_invocations_per_instance: f64,
-    /// How long after a scale-in the next one may begin.
-    #[serde(default = "cooldown")]
-    pub(super) scale_in_cooldown: Human,
-    /// How long after a scale-out the next one may begin.
-    #[serde(default = "cooldown")]
-    pub(super) scale_out_cooldown: Human,
+    pub(super) autoscaling: Option<autoscaling::Section>,
 }
 
 fn one() -> i32 {
@@ -70,9 +54,6 @@ fn one() -> i32 {
 }
 fn pytorch() -> String {
     "pytorch-2.6".into()
-}
-fn cooldown() -> Human {
-    Human::seconds(Autoscaling::COOLDOWN_S as u64)
 }
 
 /// The script that AWS's inference containers look for.
@@ -86,20 +67,6 @@ pub(super) const BOUND: &[Bound] = &[
     Bound::value(
         "instance_count",
         "sagemaker:CreateEndpointConfig.ProductionVariants.*.InitialInstanceCount",
-    ),
-    Bound::value("autoscaling.min", "application-autoscaling:RegisterScalableTarget.MinCapacity"),
-    Bound::value("autoscaling.max", "application-autoscaling:RegisterScalableTarget.MaxCapacity"),
-    Bound::seconds(
-        "autoscaling.scale_in_cooldown",
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown",
-    ),
-    Bound::seconds(
-        "autoscaling.scale_out_cooldown",
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown",
-    ),
-    Bound::value(
-        "autoscaling.target_invocations_per_instance",
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.TargetValue",
     ),
 ];
 
@@ -175,20 +142,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
 
     if let Some(scaling) = &item.autoscaling {
-        let spec = AutoscalingSpec {
-            min: scaling.min,
-            max: scaling.max,
-            target: scaling.target_invocations_per_instance,
-            scale_in_cooldown_s: scaling.scale_in_cooldown.as_secs() as i32,
-            scale_out_cooldown_s: scaling.scale_out_cooldown.as_secs() as i32,
-        };
-        draft.add::<Autoscaling>(
-            name,
-            Autoscaling::resource_id(&physical),
-            spec,
-            [endpoint],
-            at.join("autoscaling"),
-        );
+        scaling.add(name, &physical, endpoint, at.join("autoscaling"), draft);
     }
 }
 
@@ -231,8 +185,6 @@ pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    let instance_type = item.instance_type.as_str();
-    let key = at.join("instance_type");
     draft.hold::<Endpoint>(at);
     let needs_code = |name: &str| TOOLKIT[..2].contains(&name);
     for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {
@@ -257,50 +209,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             "name the inference image of the same version",
         );
     }
-    let Some(scaling) = &item.autoscaling else { return };
-    let at = at.join("autoscaling");
-    if let Some(text) = Autoscaling::not_on(instance_type) {
-        draft.error(codes::BURSTABLE_SCALING, key, text, "use ml.m5.large, or remove `autoscaling`");
-    }
-    if scaling.min > scaling.max {
-        let text = format!("`min` ({}) is above `max` ({})", scaling.min, scaling.max);
-        draft.error(codes::BAD_RANGE, at.join("max"), text, "swap them");
-    }
-    let target = scaling.target_invocations_per_instance;
-    let key = at.join("target_invocations_per_instance");
-    if target.is_nan() || target <= 0.0 {
-        draft.error(
-            codes::BAD_VALUE,
-            key,
-            "the target must be above zero",
-            "write the invocations per instance per minute",
-        );
-    } else if !Autoscaling::TARGETS.contains(&target) {
-        let text = format!(
-            "`target_invocations_per_instance` is {target:e}, which Application Auto Scaling does not take"
-        );
-        draft.error(codes::LIMIT, key, text, "write the invocations per instance per minute");
-    } else if target <= 60.0 {
-        let text = format!(
-            "{target} is per instance per minute: {:.2} requests a second are enough to add an instance",
-            target / 60.0
-        );
-        let help = "load-test one instance: target = highest requests per second it can sustain × 0.5 × 60";
-        draft.warn(codes::PER_MINUTE, key, text, help);
-    }
-    for (name, cooldown) in
-        [("scale_in_cooldown", scaling.scale_in_cooldown), ("scale_out_cooldown", scaling.scale_out_cooldown)]
-    {
-        if cooldown < Human::minutes(1) {
-            let minutes = if name == "scale_in_cooldown" { 15 } else { 3 };
-            let text = format!(
-                "{cooldown} is shorter than the alarm can react: it needs {minutes} one-minute points"
-            );
-            let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
-            draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
-        }
-        if cooldown > Human::hours(1) {
-            draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", "write \"300s\"");
-        }
+    if let Some(scaling) = &item.autoscaling {
+        scaling.lint(&item.instance_type, at, draft);
     }
 }

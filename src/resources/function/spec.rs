@@ -10,7 +10,7 @@ use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{Changes, FieldChange, Human, KeyPath, KindName, Needs, Verb, changes, codes};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
-use crate::resources::concurrency::{Concurrency, Spec as ConcurrencySpec};
+use crate::resources::concurrency::Concurrency;
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
 
@@ -108,9 +108,6 @@ const OLD_RUNTIMES: [&str; 6] =
     ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
 /// The variable that tells a function its endpoint.
 const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
-/// The most that an account with the usual limit of 1,000 can provision: 100 stay unreserved.
-const USUAL_ACCOUNT: i32 = 900;
-
 impl Kind for Function {
     const NAME: KindName = KindName::Function;
     const SECTION: Option<&'static str> = Some("function");
@@ -141,10 +138,6 @@ impl Kind for Function {
                 Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
                 Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
                 Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
-                Bound::value(
-                    "provisioned_concurrency",
-                    "lambda:PutProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions",
-                ),
             ]
         }
     }
@@ -310,14 +303,15 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let function =
         draft.add::<Function>(name, physical.clone(), spec, [role, log_group, endpoint.id], at.clone());
     if let Some(requested) = item.provisioned_concurrency {
-        let spec = ConcurrencySpec { requested };
-        let at = at.join("provisioned_concurrency");
-        draft.add::<Concurrency>(name, Concurrency::resource_id(&physical), spec, [function], at);
+        Concurrency::add(requested, name, &physical, function, &at, draft);
     }
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Function>(at);
+    if let Some(requested) = item.provisioned_concurrency {
+        Concurrency::lint(requested, at, draft);
+    }
     if !RUNTIMES.contains(&item.runtime.as_str()) {
         let key = at.join("runtime");
         let help = format!("one of {}", RUNTIMES.join(", "));
@@ -358,27 +352,5 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             item.handler
         );
         draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
-    }
-    let key = at.join("provisioned_concurrency");
-    match item.provisioned_concurrency {
-        Some(n) if n < 1 => {}
-        Some(n) if n > USUAL_ACCOUNT => {
-            let text = format!(
-                "{n} is more than an account with the usual limit of 1,000 allows: 100 stay unreserved"
-            );
-            draft.warn(
-                codes::SMALL_ACCOUNT,
-                key,
-                text,
-                "ask for a higher limit of concurrent executions first",
-            );
-        }
-        Some(n) => {
-            let text = format!("a new account has a limit of 10 concurrent executions and refuses even {n}");
-            let help =
-                "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it";
-            draft.warn(codes::SMALL_ACCOUNT, key, text, help);
-        }
-        None => {}
     }
 }

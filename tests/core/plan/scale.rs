@@ -111,7 +111,7 @@ fn what_the_config_does_not_scale_needs_all_numbers() {
         ["Create autoscaling/numbers: not there yet", "Create concurrency/classify: not there yet"]
     );
     let wrong = to_scale(&want, &["numbers"], Scale { min: Some(5), ..all });
-    assert!(wrong.unwrap_err().contains("the minimum would be 5 and the maximum 3"));
+    assert!(wrong.unwrap_err().contains("`min` (5) is above `max` (3)"));
     let unknown = to_scale(&want, &["numbers", "nobody"], all);
     assert!(unknown.unwrap_err().contains("there is no endpoint or function `nobody`"));
 }
@@ -125,9 +125,16 @@ fn only_what_is_deployed_is_scaled_and_numbers_must_fit_what_lives() {
         account.refused(&parts, Mode::Scale(to))
     };
     let more = refused(&account, Scale { min: Some(9), ..NOTHING });
-    assert!(more[0].contains("the minimum would be 9 and the maximum 4"), "{more:?}");
+    assert!(more[0].contains("`min` (9) is above `max` (4)"), "{more:?}");
     let none = refused(&account, Scale { provisioned_concurrency: Some(0), ..NOTHING });
-    assert!(none[0].contains("provisioned concurrency is at least 1"), "{none:?}");
+    assert!(none[0].contains("`provisioned_concurrency` is 0, which Lambda does not take"), "{none:?}");
+    // As the file is refused too: by AWS's model, and by what its pages say.
+    let zero = refused(&account, Scale { min: Some(0), ..NOTHING });
+    assert!(zero[0].contains("`min` is 0, which Application Auto Scaling does not take"), "{zero:?}");
+    for target in [0.0, f64::NAN] {
+        let none = refused(&account, Scale { target: Some(target), ..NOTHING });
+        assert!(none[0].contains("the target must be above zero"), "{none:?}");
+    }
     account.hide(&want, "autoscaling/numbers", "no");
     let hidden = refused(&account, Scale { min: Some(2), ..NOTHING });
     assert!(hidden[0].contains("autoscaling/numbers could not be read: no"), "{hidden:?}");

@@ -1,0 +1,155 @@
+//! `[endpoint.NAME.autoscaling]`: what the user writes, and what AWS takes of it, in the file as on the
+//! command line of `opsctl scale`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Autoscaling, Spec};
+use crate::desired::Draft;
+use crate::domain::{Code, Diagnostic, Human, KeyPath, ResourceId, codes};
+use crate::limits::{self, Bound};
+
+/// `[endpoint.NAME.autoscaling]`: target tracking on invocations per instance.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Scaling")]
+pub struct Section {
+    min: i32,
+    max: i32,
+    /// Average invocations per instance per MINUTE that scaling aims at.
+    target_invocations_per_instance: f64,
+    /// How long after a scale-in the next one may begin.
+    #[serde(default = "cooldown")]
+    scale_in_cooldown: Human,
+    /// How long after a scale-out the next one may begin.
+    #[serde(default = "cooldown")]
+    scale_out_cooldown: Human,
+}
+
+fn cooldown() -> Human {
+    Human::seconds(Autoscaling::COOLDOWN_S as u64)
+}
+
+const TARGET: &str = "target_invocations_per_instance";
+
+/// What of it is sent as it is written.
+pub(super) const BOUND: &[Bound] = &[
+    Bound::value("min", "application-autoscaling:RegisterScalableTarget.MinCapacity"),
+    Bound::value("max", "application-autoscaling:RegisterScalableTarget.MaxCapacity"),
+    Bound::seconds(
+        "scale_in_cooldown",
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown",
+    ),
+    Bound::seconds(
+        "scale_out_cooldown",
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown",
+    ),
+    Bound::value(
+        TARGET,
+        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.TargetValue",
+    ),
+];
+
+/// "It won't accept values that are either too small or too large": 2^-360 to 2^360
+/// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html>).
+const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
+
+impl Section {
+    fn spec(&self) -> Spec {
+        Spec {
+            min: self.min,
+            max: self.max,
+            target: self.target_invocations_per_instance,
+            scale_in_cooldown_s: self.scale_in_cooldown.as_secs() as i32,
+            scale_out_cooldown_s: self.scale_out_cooldown.as_secs() as i32,
+        }
+    }
+
+    /// Adds the part on an endpoint of this name, physical name and id.
+    pub fn add(&self, name: &str, physical: &str, endpoint: ResourceId, at: KeyPath, draft: &mut Draft<'_>) {
+        draft.add::<Autoscaling>(name, Autoscaling::resource_id(physical), self.spec(), [endpoint], at);
+    }
+
+    /// Reports what is wrong with it on an endpoint whose table is at `at`.
+    pub fn lint(&self, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_>) {
+        if let Some(text) = Autoscaling::not_on(instance_type) {
+            let (key, help) = (at.join("instance_type"), "use ml.m5.large, or remove `autoscaling`");
+            draft.error(codes::BURSTABLE_SCALING, key, text, help);
+        }
+        let at = at.join("autoscaling");
+        draft.hold::<Autoscaling>(&at);
+        let spec = self.spec();
+        for refused in spec.refused() {
+            draft.error(refused.code, at.join(refused.key), refused.text, refused.help);
+        }
+        // Far below that, it is refused.
+        if spec.target > 0.0 && TARGETS.contains(&spec.target) && spec.target <= 60.0 {
+            let text = format!(
+                "{} is per instance per minute: {:.2} requests a second are enough to add an instance",
+                spec.target,
+                spec.target / 60.0
+            );
+            let help =
+                "load-test one instance: target = highest requests per second it can sustain × 0.5 × 60";
+            draft.warn(codes::PER_MINUTE, at.join(TARGET), text, help);
+        }
+        for (name, cooldown, points) in [
+            ("scale_in_cooldown", self.scale_in_cooldown, 15),
+            ("scale_out_cooldown", self.scale_out_cooldown, 3),
+        ] {
+            if cooldown < Human::minutes(1) {
+                let text = format!(
+                    "{cooldown} is shorter than the alarm can react: it needs {points} one-minute points"
+                );
+                let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
+                draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
+            }
+            if cooldown > Human::hours(1) {
+                let help = "write \"300s\"";
+                draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", help);
+            }
+        }
+    }
+}
+
+/// Numbers that AWS does not take, beside those that its models refuse.
+struct Refused {
+    key: &'static str,
+    code: Code,
+    text: String,
+    help: &'static str,
+}
+
+impl Spec {
+    fn refused(&self) -> Vec<Refused> {
+        let Self { min, max, target, .. } = self;
+        let mut refused = Vec::new();
+        if min > max {
+            let text = format!("`min` ({min}) is above `max` ({max})");
+            refused.push(Refused { key: "max", code: codes::BAD_RANGE, text, help: "swap them" });
+        }
+        let help = "write the invocations per instance per minute";
+        if target.is_nan() || *target <= 0.0 {
+            let text = "the target must be above zero".to_owned();
+            refused.push(Refused { key: TARGET, code: codes::BAD_VALUE, text, help });
+        } else if !TARGETS.contains(target) {
+            let text = format!("`{TARGET}` is {target:e}, which Application Auto Scaling does not take");
+            refused.push(Refused { key: TARGET, code: codes::LIMIT, text, help });
+        }
+        refused
+    }
+
+    /// What is wrong with numbers of the command line, laid over what lives: the first of what
+    /// [`Section::lint`] refuses.
+    pub(super) fn wrong(&self) -> Option<Diagnostic> {
+        let sent = json!({ "min": self.min, "max": self.max });
+        let by_model = limits::check(BOUND, &sent, &KeyPath::default()).into_iter().next();
+        by_model.map(|problem| Diagnostic { at: KeyPath::default(), ..problem }).or_else(|| {
+            let Refused { code, text, help, .. } = self.refused().into_iter().next()?;
+            // Half of a range may be from what lives.
+            let help = if code == codes::BAD_RANGE { "give --min and --max together" } else { help };
+            Some(Diagnostic::error(code, KeyPath::default(), text, help))
+        })
+    }
+}
