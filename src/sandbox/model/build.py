@@ -114,7 +114,7 @@ def lines_of(wheel, service, names):
 
 
 def main():
-    (name, version, license, sha), *_ = limits.SOURCES
+    (name, version, _, sha), *_ = limits.SOURCES
     with tempfile.TemporaryDirectory() as into:
         wheel = limits.fetch(name, version, sha, into)
         date = "%04d-%02d-%02d" % max(info.date_time for info in wheel.infolist())[:3]
@@ -127,8 +127,7 @@ def main():
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
         f"{shapes} shapes of {len(operations())} services, as of {date}.\n\n"
-        "| package | version | license | SHA-256 of the wheel |\n|---|---|---|---|\n"
-        f"| {name} | {version} | {license} | `{sha}` |\n"
+        + limits.table(limits.SOURCES[:1])
     )
     print(f"{shapes} shapes, {len(raw)} bytes")
 

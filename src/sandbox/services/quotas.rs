@@ -168,11 +168,13 @@ pub fn applied(world: &World, service: &str, code: &str) -> Option<f64> {
         .map(|quota| quota.applied(world))
 }
 
-/// How many instances of a type (`ml.m5.large`) this account may have for a use. `None`:
-/// docs/aws/sagemaker.md#quotas does not say that AWS offers it.
-pub fn instances(world: &World, instance_type: &str, usage: Use) -> Option<f64> {
-    let name = format!("{instance_type} for {}", usage.words());
-    Quota::all().find(|quota| quota.name == name).map(|quota| quota.applied(world))
+/// The quota of instances of a type (`ml.m5.large`) for a use: its name, and how many this account may have.
+/// What docs/aws/sagemaker.md#quotas does not list, a fresh account has none of.
+pub fn instances(world: &World, instance_type: &str, usage: Use) -> (String, f64) {
+    let unlisted = Quota::of_sagemaker(instance_type, usage, 0);
+    let quota = Quota::all().find(|quota| quota.name == unlisted.name).unwrap_or(unlisted);
+    let applied = quota.applied(world);
+    (quota.name, applied)
 }
 
 /// `POST /_sandbox/quotas`: sets values by code, or what kind of account it is; answers with all settings.

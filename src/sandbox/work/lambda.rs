@@ -191,8 +191,6 @@ impl Backend for Functions {
             if lost {
                 again(pool, &version, 1).await;
             }
-            let Invocation { request_id, invoked_arn, payload, client_context } = invocation;
-            let invocation = runner::Invocation { request_id, invoked_arn, payload, client_context };
             let ended = pool.invoke(invocation).await;
             lines.flush();
             if lost && wanted > 1 {

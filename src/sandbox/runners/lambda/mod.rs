@@ -75,10 +75,10 @@ pub struct FunctionSpec {
 #[derive(Clone, Debug)]
 pub struct Invocation {
     pub request_id: String,
-    /// The ARN as the caller named it, with its qualifier.
+    /// The ARN that the caller named, with its qualifier.
     pub invoked_arn: String,
     pub payload: Bytes,
-    /// JSON, as it comes base64-encoded in `X-Amz-Client-Context`.
+    /// JSON, decoded from `X-Amz-Client-Context`.
     pub client_context: Option<String>,
 }
 

@@ -13,13 +13,6 @@ use crate::rules::AwsRule;
 pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
     let (place, function) = (Place::of(call), unqualified(call)?);
     let name = call.text("Name");
-    if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        let message = format!(
-            "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy \
-             regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"
-        );
-        return Err(Fault::new(400, "ValidationException", message));
-    }
     let arn = place.arn(&function, Some(name));
     let mut alias = json!({
         "AliasArn": arn,

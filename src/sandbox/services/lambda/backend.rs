@@ -105,16 +105,7 @@ impl FunctionVersion {
     }
 }
 
-/// One call of a function.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    pub request_id: String,
-    /// The ARN that the caller named, with its qualifier.
-    pub invoked_arn: String,
-    pub payload: Bytes,
-    /// JSON, decoded from `X-Amz-Client-Context`.
-    pub client_context: Option<String>,
-}
+pub use crate::runners::lambda::Invocation;
 
 /// How an invocation ended.
 #[derive(Clone, Debug)]

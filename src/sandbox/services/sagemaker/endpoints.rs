@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::endpoint::{Endpoint, Variant, Wanted, check_idle, instances_of, serving, want, wanted};
-use super::instances::{Count, Usage, within_quota};
+use super::instances::{Count, within_quota};
 use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend, scaling};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
+use crate::services::quotas::Use;
 use crate::world::World;
 
 pub const UPDATE_CAPACITIES: &[Rule] = &[
@@ -210,5 +211,5 @@ pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(
             *used.entry(instance_type).or_default() += count;
         }
     }
-    within_quota(world, region, Usage::Endpoint, &used, more)
+    within_quota(world, Use::Endpoint, &used, more)
 }

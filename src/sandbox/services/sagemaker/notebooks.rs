@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::instances::{Count, Usage, within_quota};
+use super::instances::{Count, within_quota};
 use super::resource::invalid;
 use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
 use crate::call::{Answer, Call};
@@ -14,6 +14,7 @@ use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
+use crate::services::quotas::Use;
 use crate::store::{Entry, merge};
 use crate::world::World;
 
@@ -112,7 +113,7 @@ fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
         }
     }
     let more = Count::from([(instance_type.to_owned(), 1)]);
-    within_quota(&call.world, &call.region, Usage::Notebook, &used, &more)
+    within_quota(&call.world, Use::Notebook, &used, &more)
 }
 
 /// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::TRAINING_JOB;
 use super::hosting::check_image_region;
-use super::instances::{Count, Usage, has_own_disk, within_quota};
+use super::instances::{Count, has_own_disk, within_quota};
 use super::job::{Job, transition};
 use super::resource::invalid;
 use super::{backend, roles};
@@ -15,6 +15,7 @@ use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::protocol::constraint::Rule;
 use crate::rules::AwsRule;
+use crate::services::quotas::Use;
 
 /// The newest model requires less, for serverless jobs; an ordinary job still needs all of these
 /// (docs/aws/sagemaker-training.md#creating-a-job).
@@ -141,8 +142,8 @@ fn check_quota(call: &Call) -> Result<(), Fault> {
             *used.entry(instance_type).or_default() += count;
         }
     }
-    let usage = if spot(&call.input) { Usage::SpotTraining } else { Usage::Training };
-    within_quota(&call.world, &call.region, usage, &used, &Count::from([use_of(&call.input)]))
+    let usage = if spot(&call.input) { Use::SpotTraining } else { Use::Training };
+    within_quota(&call.world, usage, &used, &Count::from([use_of(&call.input)]))
 }
 
 pub fn stop(call: &Call) -> Answer {

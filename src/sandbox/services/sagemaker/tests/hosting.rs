@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, text, with};
 use crate::AwsRule;
-use crate::services::sagemaker::instances;
+use crate::services::quotas;
 
 #[tokio::test]
 async fn models_and_configurations_are_checked_when_made() {
@@ -135,7 +135,7 @@ async fn an_update_resets_live_counts_unless_they_are_retained() {
 #[tokio::test]
 async fn a_fresh_account_has_no_m5_and_an_update_needs_both_fleets() {
     let bench = Bench::new(&[]).await;
-    instances::make_account_fresh(bench.world(), REGION).unwrap();
+    quotas::post(bench.world(), json!({"account": "fresh"})).unwrap();
     bench.model("m", INFERENCE).await;
     bench.config("c", "m", "ml.m5.large").await.unwrap();
     let create = json!({"EndpointName": "e", "EndpointConfigName": "c"});
@@ -147,7 +147,7 @@ async fn a_fresh_account_has_no_m5_and_an_update_needs_both_fleets() {
         ),
         "{refused}"
     );
-    instances::set_quota(bench.world(), REGION, "ml.m5.large", instances::Usage::Endpoint, 1).unwrap();
+    quotas::post(bench.world(), json!({"L-614B09FD": 1})).unwrap();
     bench.done("CreateEndpoint", create.clone()).await;
     bench.advance(30);
     bench.endpoint_becomes("InService").await;
