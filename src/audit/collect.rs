@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use super::Account;
 use super::answers;
 use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::{Action, action};
 
 /// IAM's largest page.
 pub(super) const PAGE: i32 = 1000;
@@ -93,7 +94,7 @@ type Lists = [Vec<Value>; 4];
 
 /// One chain of pages: what was read until the end or the first failure, and that failure.
 async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, Option<OpError>) {
-    const ACTION: &str = "iam:GetAccountAuthorizationDetails";
+    const ACTION: Action = action::iam::GetAccountAuthorizationDetails;
     let mut lists = Lists::default();
     let mut marker: Option<String> = None;
     loop {
@@ -119,7 +120,7 @@ async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, 
 /// (docs/aws/iam.md#reading-roles); a page that is not the end and does not say where the next begins, or
 /// says the same again, is no page to go on from.
 pub(super) fn next(
-    action: &'static str,
+    action: Action,
     truncated: bool,
     marker: Option<&str>,
     before: Option<&str>,
@@ -135,7 +136,7 @@ pub(super) fn next(
 }
 
 async fn sessions(iam: &aws_sdk_iam::Client) -> OpResult<HashMap<String, i32>> {
-    const ACTION: &str = "iam:ListRoles";
+    const ACTION: Action = action::iam::ListRoles;
     let mut sessions = HashMap::new();
     let mut marker: Option<String> = None;
     loop {
@@ -204,7 +205,7 @@ async fn complete_boundaries(
 }
 
 async fn bounded_by(iam: &aws_sdk_iam::Client, policy: &str) -> OpResult<Vec<String>> {
-    const ACTION: &str = "iam:ListEntitiesForPolicy";
+    const ACTION: Action = action::iam::ListEntitiesForPolicy;
     let mut names = Vec::new();
     let mut marker: Option<String> = None;
     loop {
@@ -228,7 +229,7 @@ async fn providers(iam: &aws_sdk_iam::Client, lists: &mut Map<String, Value>, co
     let list = |arns: Vec<Value>| Value::Array(arns);
     if trusts.contains(":oidc-provider/") {
         let answer = iam.list_open_id_connect_providers().customize().config_override(patient()).send().await;
-        match answer.op("iam:ListOpenIDConnectProviders") {
+        match answer.op(action::iam::ListOpenIDConnectProviders) {
             Ok(found) => {
                 let found = found.open_id_connect_provider_list().iter().map(|p| json!({"Arn": p.arn()}));
                 lists.insert("OpenIDConnectProviderList".into(), list(found.collect()));
@@ -238,7 +239,7 @@ async fn providers(iam: &aws_sdk_iam::Client, lists: &mut Map<String, Value>, co
     }
     if trusts.contains(":saml-provider/") {
         let answer = iam.list_saml_providers().customize().config_override(patient()).send().await;
-        match answer.op("iam:ListSAMLProviders") {
+        match answer.op(action::iam::ListSAMLProviders) {
             Ok(found) => {
                 let found = found.saml_provider_list().iter().map(|p| json!({"Arn": p.arn()}));
                 lists.insert("SAMLProviderList".into(), list(found.collect()));

@@ -22,6 +22,7 @@ use crate::audit::role_view::RoleKind;
 use crate::audit::usage::{ActionUse, ServiceUse};
 use crate::audit::{Instant, Settings, Usage};
 use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace};
+use crate::domain::{Action, action};
 
 /// How long a report is as good as a new one, in seconds: IAM's own data is up to four hours old.
 pub const FRESH: i64 = 4 * 3600;
@@ -214,8 +215,8 @@ impl<'c> Reporter<'c> {
     }
 
     async fn report(&self, arn: &str) -> OpResult<Vec<ServiceUse>> {
-        const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
-        const GET: &str = "iam:GetServiceLastAccessedDetails";
+        const GENERATE: Action = action::iam::GenerateServiceLastAccessedDetails;
+        const GET: Action = action::iam::GetServiceLastAccessedDetails;
         let level = if self.detail == Detail::Actions { Level::ActionLevel } else { Level::ServiceLevel };
         self.turn().await;
         let call = self.iam.generate_service_last_accessed_details().arn(arn).granularity(level);

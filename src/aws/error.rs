@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::LeaseLost;
-use crate::domain::{Code, codes};
+use crate::domain::{Action, Code, codes};
 
 /// What an error means for us, whatever service it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,16 +129,16 @@ impl OpError {
     }
 }
 
-/// Turns SDK results into ours; `action` is the IAM action of the call.
+/// Turns SDK results into ours.
 pub trait Outcomes<T> {
-    fn op(self, action: &'static str) -> OpResult<T>;
+    fn op(self, action: Action) -> OpResult<T>;
 }
 
 impl<T, E> Outcomes<T> for Result<T, SdkError<E, Response>>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    fn op(self, action: &'static str) -> OpResult<T> {
+    fn op(self, action: Action) -> OpResult<T> {
         self.map_err(|error| from_sdk(action, &error))
     }
 }
@@ -174,11 +174,11 @@ impl<T> Expected<T> for OpResult<T> {
     }
 }
 
-fn from_sdk<E>(action: &'static str, error: &SdkError<E, Response>) -> OpError
+fn from_sdk<E>(action: Action, error: &SdkError<E, Response>) -> OpError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let service = action.split(':').next().unwrap_or_default();
+    let service = action.service();
     if let Some(lost) = refused_by_the_fence(error) {
         return OpError::new(action, OpErrorKind::LeaseLost, lost.to_string());
     }
@@ -197,6 +197,10 @@ where
                 (code, "") => code.to_owned(),
                 ("", message) => message.to_owned(),
                 (code, message) => format!("{code}: {message}"),
+            };
+            let message = match kind {
+                OpErrorKind::Denied => format!("{message}{}", action.needed()),
+                _ => message,
             };
             let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
                 .iter()
@@ -252,7 +256,7 @@ fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
 
 /// STS, which every command asks first, has a code for all that it refuses; and no service answers with a
 /// page.
-fn not_aws(action: &'static str, status: u16) -> OpError {
+fn not_aws(action: Action, status: u16) -> OpError {
     let message = format!("HTTP {status}, and not in the words of AWS");
     OpError::new(action, OpErrorKind::NotAws, message)
 }

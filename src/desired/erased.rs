@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
-use crate::domain::{Diagnostic, Diagnostics, Human, KeyPath, KindName, Scale, Verb};
+use crate::domain::{Action, Diagnostic, Diagnostics, Human, KeyPath, KindName, Scale, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -36,7 +36,7 @@ pub trait AnyKind: Send + Sync {
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
     fn log(&self, physical: &str) -> Option<Log>;
     fn artifact(&self, physical: &str) -> Option<String>;
-    fn iam_actions(&self) -> &'static [&'static str];
+    fn calls(&self) -> &'static [Action];
     /// Reads back an observation that was serialized.
     ///
     /// # Errors
@@ -124,8 +124,8 @@ impl<K: Kind> AnyKind for K {
         <K as Kind>::artifact(physical)
     }
 
-    fn iam_actions(&self) -> &'static [&'static str] {
-        <K as Kind>::iam_actions()
+    fn calls(&self) -> &'static [Action] {
+        <K as Kind>::calls()
     }
 
     fn seen(&self, json: Value) -> serde_json::Result<AnySeen> {

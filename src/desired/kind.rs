@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
-use crate::domain::{Diagnostic, FieldChange, Human, KindName, ResourceId, Verb};
+use crate::domain::{Action, Diagnostic, FieldChange, Human, KindName, ResourceId, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -120,9 +120,8 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
-    /// The IAM actions its verbs need, for the least-privilege policy of the deployer and for the contract
-    /// tests.
-    fn iam_actions() -> &'static [&'static str];
+    /// The calls that its verbs make. What permissions they need follows ([`Action::needs`]).
+    fn calls() -> &'static [Action];
 
     /// The id of one of its resources.
     fn id(name: &str) -> ResourceId {

@@ -1,5 +1,6 @@
 //! The words everything else is written in: ids, changes, diagnostics, codes. No I/O.
 
+pub mod action;
 pub mod change;
 pub mod codes;
 pub mod contents;
@@ -16,6 +17,7 @@ pub mod shown;
 pub mod size;
 pub mod status;
 
+pub use action::Action;
 pub use change::{Changes, FieldChange, Needs, Verb, changes};
 pub use codes::Code;
 pub use contents::{Contents, Tally};

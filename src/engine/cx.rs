@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::events::ms;
 use super::{Cancel, Cause, Event, Events};
 use crate::aws::{Clients, OpError, OpErrorKind, OpResult, Pace};
-use crate::domain::{KindName, ResourceId, Scope};
+use crate::domain::{Action, KindName, ResourceId, Scope};
 use crate::inputs::Inputs;
 use crate::plan::StepId;
 
@@ -153,7 +153,7 @@ impl OpCx<'_> {
     /// retry, not ours.
     pub async fn retry<T, F, Fut>(
         &self,
-        action: &'static str,
+        action: Action,
         limit: Duration,
         again: impl Fn(&OpErrorKind) -> bool,
         mut call: F,
@@ -164,15 +164,16 @@ impl OpCx<'_> {
     {
         let start = Instant::now();
         loop {
-            match self.cancel.writing(action, call()).await {
+            match self.cancel.writing(action.name, call()).await {
                 Err(error) if again(&error.kind) && start.elapsed() < limit => {
                     self.events.send(Event::StepRetrying {
                         step: self.step,
                         target: self.target.clone(),
-                        action,
+                        action: action.name,
                         reason: error.message,
                     });
-                    self.pause(action, self.pace.interval(Duration::from_secs(5), start.elapsed())).await?;
+                    self.pause(action.name, self.pace.interval(Duration::from_secs(5), start.elapsed()))
+                        .await?;
                     self.go_on().await?;
                 }
                 result => return result,
@@ -182,7 +183,7 @@ impl OpCx<'_> {
 
     /// Repeats a call while a role or profile made a moment ago has not reached the service yet: up to two
     /// minutes, after which the same words mean a real problem.
-    pub async fn retry_new_role<T, F, Fut>(&self, action: &'static str, call: F) -> OpResult<T>
+    pub async fn retry_new_role<T, F, Fut>(&self, action: Action, call: F) -> OpResult<T>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = OpResult<T>>,
@@ -192,7 +193,7 @@ impl OpCx<'_> {
     }
 
     /// Repeats a call while something else (often our own previous call) is changing the same resource.
-    pub async fn retry_busy<T, F, Fut>(&self, action: &'static str, call: F) -> OpResult<T>
+    pub async fn retry_busy<T, F, Fut>(&self, action: Action, call: F) -> OpResult<T>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = OpResult<T>>,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Driver, Event, OpCx, Probe};
 use crate::aws::{OpErrorKind, OpResult};
-use crate::domain::{Owner, Phase};
+use crate::domain::{Action, Owner, Phase};
 
 /// The longest that AWS deletes: endpoints and notebooks take minutes.
 const LEAVING: Duration = Duration::from_secs(3600);
@@ -20,7 +20,7 @@ pub async fn make<D, F, Fut>(
     driver: &D,
     cx: &OpCx<'_>,
     physical: &str,
-    action: &'static str,
+    action: Action,
     mut call: F,
 ) -> OpResult<()>
 where
@@ -30,7 +30,7 @@ where
 {
     let start = Instant::now();
     loop {
-        let taken = match cx.cancel.writing(action, call()).await {
+        let taken = match cx.cancel.writing(action.name, call()).await {
             Err(error) if error.kind == OpErrorKind::AlreadyExists => error,
             result => return result,
         };
@@ -47,8 +47,8 @@ where
             return Err(taken);
         }
         let (step, target) = (cx.step, cx.target.clone());
-        cx.events.send(Event::StepRetrying { step, target, action, reason });
-        cx.pause(action, cx.pace.interval(EVERY, start.elapsed())).await?;
+        cx.events.send(Event::StepRetrying { step, target, action: action.name, reason });
+        cx.pause(action.name, cx.pace.interval(EVERY, start.elapsed())).await?;
     }
 }
 

@@ -4,6 +4,7 @@ use aws_sdk_sagemaker::types::Tag;
 
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::domain::Owner;
+use crate::domain::action;
 use crate::engine::OpCx;
 
 /// Our ownership tags and more, as SageMaker's type.
@@ -23,7 +24,7 @@ async fn tags_of(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<Tag>> {
     let mut pages = cx.aws.sagemaker.list_tags().resource_arn(arn(cx, resource)).into_paginator().send();
     let mut tags = Vec::new();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("sagemaker:ListTags").found()? else { break };
+        let Some(page) = page.op(action::sagemaker::ListTags).found()? else { break };
         tags.extend(page.tags.unwrap_or_default());
     }
     Ok(tags)
@@ -54,27 +55,27 @@ pub fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
 /// Puts the ownership tags on `<resource type>/<name>`.
 pub async fn adopt(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
     let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).set_tags(tags(cx, []));
-    call.send().await.op("sagemaker:AddTags").map(drop)
+    call.send().await.op(action::sagemaker::AddTags).map(drop)
 }
 
 /// Takes the ownership tags off again.
 pub async fn disown(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
     let keys = cx.tags().into_keys().collect();
     let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).set_tag_keys(Some(keys));
-    call.send().await.op("sagemaker:DeleteTags").map(drop)
+    call.send().await.op(action::sagemaker::DeleteTags).map(drop)
 }
 
 /// Notes something on `<resource type>/<name>`, for the next run if this one is killed.
 pub async fn note(cx: &OpCx<'_>, resource: &str, key: &str) -> OpResult<()> {
     let tag = Tag::builder().key(key).value("true").build();
     let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).tags(tag);
-    call.send().await.op("sagemaker:AddTags").map(drop)
+    call.send().await.op(action::sagemaker::AddTags).map(drop)
 }
 
 /// Takes the note off again.
 pub async fn erase(cx: &OpCx<'_>, resource: &str, key: &str) -> OpResult<()> {
     let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).tag_keys(key);
-    call.send().await.op("sagemaker:DeleteTags").map(drop)
+    call.send().await.op(action::sagemaker::DeleteTags).map(drop)
 }
 
 fn arn(cx: &OpCx<'_>, resource: &str) -> String {
@@ -83,7 +84,7 @@ fn arn(cx: &OpCx<'_>, resource: &str) -> String {
 
 /// Lists a SageMaker resource by the prefix of our names, in as many pages as there are.
 macro_rules! list_owned {
-    ($cx:expr, $call:ident, $action:literal, $items:ident, $name:ident) => {{
+    ($cx:expr, $call:ident, $action:path, $items:ident, $name:ident) => {{
         let prefix = $cx.scope.prefix();
         // A page is 10 by default, and lists are rated low (2 per second: aws-solutions/deepracer-on-aws#87).
         let call = $cx.aws.sagemaker.$call().name_contains(prefix.trim_end_matches('-')).max_results(100);
@@ -109,12 +110,12 @@ pub async fn delete_streams(cx: &OpCx<'_>, group: &str, prefix: &str) -> OpResul
     let mut streams = Vec::new();
     while let Some(page) = pages.next().await {
         // The group appears with the first writer.
-        let Some(page) = page.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
+        let Some(page) = page.op(action::logs::DescribeLogStreams).found()? else { return Ok(()) };
         streams.extend(page.log_streams.unwrap_or_default().into_iter().filter_map(|s| s.log_stream_name));
     }
     for stream in streams {
         let call = cx.aws.logs.delete_log_stream().log_group_name(group).log_stream_name(stream);
-        call.send().await.op("logs:DeleteLogStream").gone()?;
+        call.send().await.op(action::logs::DeleteLogStream).gone()?;
     }
     Ok(())
 }

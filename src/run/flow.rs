@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Done, Intent, Session};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
-use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb};
+use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, Terms, Who};
 use crate::engine::{OpCx, Probe, Registry, RunResult, World, count, execute, observe};
 use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
             // A new bucket may be unknown for a moment where the next call arrives.
             let take = || lease::acquire(self.world, name, who, Terms::default());
             let again = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-            return cx.retry("lease", Duration::from_secs(30), again, take).await.map(Some);
+            return cx.retry(action::s3::PutObject, Duration::from_secs(30), again, take).await.map(Some);
         }
         match have.looks.get(&cx.target) {
             None => leased(self.world, who).await,

@@ -7,6 +7,7 @@ use super::jobs::Job;
 use crate::aws::{Expected, OpError, OpResult, Outcomes};
 use crate::desired::Log;
 use crate::domain::ResourceId;
+use crate::domain::action;
 use crate::engine::OpCx;
 use crate::resources::training::logs::new_lines;
 
@@ -77,7 +78,7 @@ impl Reader {
         let text = match &self.log {
             Log::Object { key } => {
                 let found = cx.aws.s3.get_object().bucket(bucket).key(key).send().await;
-                let Some(object) = found.op("s3:GetObject").found()? else { return Ok(None) };
+                let Some(object) = found.op(action::s3::GetObject).found()? else { return Ok(None) };
                 let body = object.body.collect().await;
                 let body = body.map_err(|error| OpError::local("reading the log", error))?;
                 return Ok(Some(String::from_utf8_lossy(&body.into_bytes()).into_owned()));
@@ -99,7 +100,7 @@ async fn streams(
     let mut pages = call.set_log_stream_name_prefix(prefix.map(str::to_owned)).into_paginator().send();
     let mut lines = Vec::new();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("logs:DescribeLogStreams").found()? else { break };
+        let Some(page) = page.op(action::logs::DescribeLogStreams).found()? else { break };
         for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
             let token = tokens.entry(stream.to_owned()).or_default();
             lines.extend(new_lines(cx, group, stream, token).await?);

@@ -9,7 +9,7 @@ use super::{Intent, Run};
 use crate::aws::{Clients, OpError, Outcomes, Target};
 use crate::config::{Config, Document};
 use crate::desired::{self, AnyKind, Desired};
-use crate::domain::{Diagnostic, Diagnostics, KindName, Scope};
+use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action};
 use crate::engine::lease::Who;
 use crate::engine::{Cancel, Event, Events, Registry, World};
 use crate::inputs::{self, Inputs};
@@ -157,7 +157,7 @@ impl Session {
             return Err(OpenError::NoRegion);
         };
         let aws = Clients::new(&target);
-        let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
+        let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?;
         let account = identity.account().unwrap_or_default().to_owned();
         let wanted = config.project.account.as_ref().filter(|wanted| **wanted != account);
         if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::domain::{Crc64, Stored};
+use crate::domain::{Crc64, Stored, action};
 use crate::engine::OpCx;
 
 /// Bytes per request.
@@ -52,7 +52,7 @@ impl Object {
     /// Looks at an object; `None`: there is none.
     pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
         let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
-        let Some(head) = head.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+        let Some(head) = head.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
         let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
         Ok(Some(Self {
             size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
@@ -98,7 +98,7 @@ pub async fn download(
     }
     if let Some(expected) = object.crc.filter(|expected| *expected != crc) {
         let message = format!("s3://{bucket}/{key} arrived with the checksum {crc}, it should be {expected}");
-        return Err(OpError::new("s3:GetObject", OpErrorKind::Network, message));
+        return Err(OpError::new(action::s3::GetObject, OpErrorKind::Network, message));
     }
     readable(&content).map_err(local)?;
     temporary.persist(file).map(drop).map_err(|e| local(e.error))
@@ -122,7 +122,7 @@ async fn range(
     for _ in 0..PATIENCE {
         let call = cx.aws.s3.get_object().bucket(bucket).key(key).if_match(&object.etag);
         let call = call.range(format!("bytes={at}-{}", at + length - 1)).send();
-        let answer = cx.cancel.reading("download", async { call.await.op("s3:GetObject") }).await;
+        let answer = cx.cancel.reading("download", async { call.await.op(action::s3::GetObject) }).await;
         let answer = answer.map_err(|error| match error.kind {
             OpErrorKind::Conflict => {
                 let message =
@@ -138,7 +138,7 @@ async fn range(
             Err(error) => last = Some(error.to_string()),
         }
     }
-    Err(OpError::new("s3:GetObject", OpErrorKind::Network, last.unwrap_or_default()))
+    Err(OpError::new(action::s3::GetObject, OpErrorKind::Network, last.unwrap_or_default()))
 }
 
 async fn write_at(file: Arc<File>, at: u64, bytes: Bytes) -> io::Result<Crc64> {

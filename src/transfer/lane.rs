@@ -26,6 +26,7 @@ use crate::aws::{
     CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Outcomes, Target, Ways, for_large_bodies, s3,
 };
 use crate::domain::Crc64;
+use crate::domain::action;
 
 const CRC: &str = "x-amz-checksum-crc64nvme";
 /// For whoever gives credentials: STS, SSO, a program.
@@ -43,7 +44,11 @@ impl Lane {
         let base = base_url(target, bucket).await?;
         let over_tls = base.starts_with("https://");
         let Some(credentials) = target.sdk.credentials_provider() else {
-            return Err(OpError::new("s3:PutObject", OpErrorKind::Credentials, "there are no credentials"));
+            return Err(OpError::new(
+                action::s3::PutObject,
+                OpErrorKind::Credentials,
+                "there are no credentials",
+            ));
         };
         let ways = target.wire.ways(&for_large_bodies());
         let wire = Wire { ways, gate, calls: aws.calls.clone(), fence: aws.fence.clone() };
@@ -66,7 +71,7 @@ impl Lane {
             .with_retry(retry)
             .with_http_connector(wire)
             .build()
-            .map_err(|e| OpError::new("s3:PutObject", OpErrorKind::Unexpected, e.to_string()))?;
+            .map_err(|e| OpError::new(action::s3::PutObject, OpErrorKind::Unexpected, e.to_string()))?;
         Ok(Self { store, over_tls })
     }
 
@@ -93,7 +98,8 @@ async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).expect("less than a week");
     // Nothing is sent, so nothing is to be counted.
     let client = aws_sdk_s3::Client::from_conf(s3(target).build());
-    let signed = client.put_object().bucket(bucket).key(KEY).presigned(hour).await.op("s3:PutObject")?;
+    let signed =
+        client.put_object().bucket(bucket).key(KEY).presigned(hour).await.op(action::s3::PutObject)?;
     let url = signed.uri().split('?').next().unwrap_or_default();
     Ok(url.trim_end_matches(KEY).trim_end_matches('/').to_owned())
 }

@@ -18,7 +18,7 @@ use super::download::Object;
 use super::journal::Upload;
 use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
-use crate::domain::{Crc64, Stored};
+use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, Stamp};
 
 /// S3 takes at most so many parts (docs/aws/s3.md#limits), so that they grow with the file.
@@ -76,7 +76,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
         let parts = send_parts(route, path, &file, &upload, there).await?;
         let now = file.metadata().map_err(|error| route.local(path, &error))?;
         if Stamp::from(&now) != stamp {
-            route.again("s3:UploadPart", "the file changed while it was read");
+            route.again(action::s3::UploadPart, "the file changed while it was read");
             abort(route, path, &upload.id).await?;
             continue;
         }
@@ -87,7 +87,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
             }
             // Parts of an earlier run that are not what they were said to be.
             Err(error) if error.kind == OpErrorKind::Damaged || error.message.starts_with("InvalidPart") => {
-                route.again("s3:CompleteMultipartUpload", DAMAGED);
+                route.again(action::s3::CompleteMultipartUpload, DAMAGED);
                 abort(route, path, &upload.id).await?;
             }
             Err(error) => return Err(error),
@@ -112,7 +112,7 @@ async fn begin(route: &Route, path: &str, stamp: Stamp) -> OpResult<(Upload, BTr
         .checksum_type(ChecksumType::FullObject)
         .send()
         .await
-        .op("s3:CreateMultipartUpload")?;
+        .op(action::s3::CreateMultipartUpload)?;
     let id = made.upload_id.unwrap_or_default();
     let upload = Upload { id, part_size: part_size(stamp.size), stamp };
     route.journal.begin(path, &upload);
@@ -125,7 +125,7 @@ async fn parts_there(route: &Route, path: &str, id: &str) -> OpResult<Option<BTr
     let mut pages = call.into_paginator().send();
     let mut parts = BTreeMap::new();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("s3:ListMultipartUploadParts").found()? else { return Ok(None) };
+        let Some(page) = page.op(action::s3::ListMultipartUploadParts).found()? else { return Ok(None) };
         parts.extend(page.parts().iter().filter_map(|part| {
             let size = part.size()?.try_into().ok()?;
             let crc = part.checksum_crc64_nvme()?.parse().ok()?;
@@ -205,9 +205,9 @@ async fn send_part(
             .customize();
         // TLS protects the body; over plain HTTP the signature must.
         let call = if route.lane.over_tls { call.disable_payload_signing() } else { call };
-        call.send().await.op("s3:UploadPart")
+        call.send().await.op(action::s3::UploadPart)
     };
-    let done = undamaged(put, || route.again("s3:UploadPart", DAMAGED)).await?;
+    let done = undamaged(put, || route.again(action::s3::UploadPart, DAMAGED)).await?;
     route.bytes.fetch_add(length, Ordering::Relaxed);
     Ok(Part { size: length, crc, etag: done.e_tag.unwrap_or_default() })
 }
@@ -240,7 +240,7 @@ async fn complete(
         .mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX))
         .send()
         .await
-        .op("s3:CompleteMultipartUpload");
+        .op(action::s3::CompleteMultipartUpload);
     match done {
         Ok(done) => Ok(Stored { size, crc, etag: done.e_tag.unwrap_or_default() }),
         // An answer that was lost: the first attempt did it, and the second finds no upload.
@@ -255,7 +255,7 @@ async fn complete(
 
 async fn abort(route: &Route, path: &str, id: &str) -> OpResult<()> {
     let call = route.s3.abort_multipart_upload().bucket(&route.bucket).key(route.key(path)).upload_id(id);
-    call.send().await.op("s3:AbortMultipartUpload").gone()?;
+    call.send().await.op(action::s3::AbortMultipartUpload).gone()?;
     route.journal.end(id);
     Ok(())
 }

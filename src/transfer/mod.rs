@@ -27,7 +27,7 @@ pub use download::{Object, Ranges, download};
 pub use journal::Journal;
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::domain::{ResourceId, Stored};
+use crate::domain::{Action, ResourceId, Stored};
 use crate::engine::{Event, Events, OpCx};
 use crate::inputs::{Entry, Stamp};
 use crate::plan::StepId;
@@ -135,10 +135,10 @@ impl Route {
         self.gate.enter(bytes, &self.drain).await.ok_or_else(interrupted)
     }
 
-    fn again(&self, action: &'static str, reason: &str) {
+    fn again(&self, action: Action, reason: &str) {
         self.again.fetch_add(1, Ordering::Relaxed);
         let (step, target, reason) = (self.step, self.target.clone(), reason.to_owned());
-        self.events.send(Event::StepRetrying { step, target, action, reason });
+        self.events.send(Event::StepRetrying { step, target, action: action.name, reason });
     }
 
     fn local(&self, path: &str, error: &io::Error) -> OpError {

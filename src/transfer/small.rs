@@ -13,7 +13,7 @@ use super::buffers::Buffers;
 use super::gate::Slot;
 use super::{DAMAGED, LARGE, Route, interrupted, large, panicked, undamaged};
 use crate::aws::{OpResult, Outcomes};
-use crate::domain::{Crc64, Stored};
+use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, read_whole};
 
 /// Files that one task reads at once, and sends one after the other: for files of some KiB, handing them from
@@ -115,8 +115,8 @@ async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
         None => {
             let crc = Crc64::of(&body);
             let put = || put(route, &key, body.clone(), crc);
-            let etag = Box::pin(undamaged(put, || route.again("s3:PutObject", DAMAGED))).await?;
-            route.again("s3:PutObject", "it could not be sent at first");
+            let etag = Box::pin(undamaged(put, || route.again(action::s3::PutObject, DAMAGED))).await?;
+            route.again(action::s3::PutObject, "it could not be sent at first");
             (crc, etag)
         }
     };
@@ -132,7 +132,7 @@ pub(super) async fn put(route: &Route, key: &str, body: Bytes, crc: Crc64) -> Op
     // TLS protects the body; over plain HTTP the signature must.
     let call = if route.lane.over_tls { call.disable_payload_signing() } else { call };
     let done = call.send().await;
-    Ok(done.op("s3:PutObject")?.e_tag.unwrap_or_default())
+    Ok(done.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
 }
 
 #[cfg(test)]

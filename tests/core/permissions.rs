@@ -1,92 +1,132 @@
-//! Permissions that AWS demands beside the one of the call: for tags that go with it, for a role that is
-//! handed on, to tell absent from forbidden. A list of the calls alone does not show them.
+//! Which permissions opsctl needs: what each kind lists is what its code calls, and AWS has each of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use opsctl::domain::KindName;
+use expect_test::expect_file;
+use opsctl::domain::{Action, action};
 use opsctl::resources::kinds;
+use opsctl_iam::catalogue::Catalogue;
+use regex_lite::Regex;
 
-/// A declared action, what it implies, and where AWS says so: `M` is the documentation text of the operation
-/// in AWS's service model (botocore 1.44.8, service-2.json), anything else a page.
-const IMPLIED: [(&str, &[&str], &str); 22] = [
-    // "You must have the s3:TagResource permission to create a general purpose bucket with tags"
-    ("s3:CreateBucket", &["s3:TagResource"], "M CreateBucketConfiguration.Tags"),
-    // "If you don't have the s3:ListBucket permission, Amazon S3 returns an HTTP status code 403"
-    ("s3:GetObject", &["s3:ListBucket"], "M GetObject, HeadObject"),
-    // "To delete an object from a bucket, you must always specify the s3:DeleteObject permission"
-    ("s3:DeleteObjectVersion", &["s3:DeleteObject", "s3:ListBucketVersions"], "M DeleteObjects"),
-    ("s3:AbortMultipartUpload", &["s3:ListBucketMultipartUploads"], "M ListMultipartUploads"),
-    // "The caller of this operation must be granted the PassRole permission on the IAM role"
-    ("iam:AddRoleToInstanceProfile", &["iam:PassRole"], "M AddRoleToInstanceProfile"),
-    (
-        "iam:CreateRole",
-        &["iam:TagRole"],
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html",
-    ),
-    (
-        "iam:CreateInstanceProfile",
-        &["iam:TagInstanceProfile"],
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_instance-profiles.html",
-    ),
-    // "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags"
-    ("lambda:GetFunction", &["lambda:ListTags"], "M GetFunctionResponse.Tags"),
-    (
-        "lambda:CreateFunction",
-        &["lambda:TagResource", "iam:PassRole"],
-        "https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html",
-    ),
-    (
-        "lambda:UpdateFunctionConfiguration",
-        &["iam:PassRole"],
-        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
-    ),
-    // "To assign tags when you create a log group, you must have either the logs:TagResource or
-    // logs:TagLogGroup"
-    ("logs:CreateLogGroup", &["logs:TagResource"], "M CreateLogGroup"),
-    // "uses a service-linked role, which it creates if it does not yet exist"
-    (
-        "application-autoscaling:RegisterScalableTarget",
-        &["iam:CreateServiceLinkedRole"],
-        "M RegisterScalableTarget",
-    ),
-    (
-        "application-autoscaling:PutScalingPolicy",
-        &["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],
-        "https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html",
-    ),
-    // "the caller of this API must have the iam:PassRole permission", and for tags AddTags:
-    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
-    ("sagemaker:CreateTrainingJob", &["iam:PassRole", "sagemaker:AddTags"], "M CreateTrainingJob"),
-    ("sagemaker:CreateModel", &["iam:PassRole", "sagemaker:AddTags"], "M CreateModel"),
-    ("sagemaker:CreateNotebookInstance", &["iam:PassRole", "sagemaker:AddTags"], "M CreateNotebookInstance"),
-    ("sagemaker:UpdateNotebookInstance", &["iam:PassRole"], "M UpdateNotebookInstance"),
-    ("sagemaker:CreateEndpointConfig", &["sagemaker:AddTags"], "M CreateEndpointConfig"),
-    ("sagemaker:CreateEndpoint", &["sagemaker:AddTags"], "M CreateEndpoint"),
-    ("sagemaker:DescribeTrainingJob", &["sagemaker:ListTags"], "M ListTags"),
-    (
-        "ec2:RunInstances",
-        &["ec2:CreateTags", "iam:PassRole"],
-        "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html",
-    ),
-    ("logs:DescribeLogGroups", &["logs:ListTagsForResource"], "M ListTagsForResource"),
+/// The actions that a file names.
+fn named_in(file: &Path) -> Vec<Action> {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let path = Regex::new(r"\baction::(\w+)::([A-Z]\w+)").unwrap();
+    let named = path.captures_iter(&text).map(|found| match &found[1] {
+        "autoscaling" => format!("application-autoscaling:{}", &found[2]),
+        service => format!("{service}:{}", &found[2]),
+    });
+    named.map(|name| *action::ALL.iter().find(|a| a.name == name).expect("it compiles")).collect()
+}
+
+/// The files of a folder that make calls: not the pure half, which lists them and writes the policies of roles.
+fn that_call(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let pure = ["spec.rs", "section.rs", "policy.rs"];
+    files.filter(|file| !pure.contains(&file.file_name().unwrap().to_str().unwrap())).collect()
+}
+
+fn names(actions: &[Action]) -> BTreeSet<&'static str> {
+    actions.iter().map(|action| action.name).collect()
+}
+
+#[test]
+fn a_kind_lists_every_call_of_its_folder() {
+    let mut missing = Vec::new();
+    for kind in kinds() {
+        let folder = Path::new("src/resources").join(kind.name().as_str().replace('-', "_"));
+        let made: Vec<Action> = that_call(&folder).iter().flat_map(|file| named_in(file)).collect();
+        let listed = names(kind.calls());
+        let absent = names(&made).into_iter().filter(|name| !listed.contains(name));
+        missing.extend(absent.map(|name| format!("{}: {name}", kind.name())));
+        assert_eq!(listed.len(), kind.calls().len(), "{} lists a call twice", kind.name());
+    }
+    assert_eq!(missing, [] as [String; 0], "add them to `calls` of the kind");
+}
+
+#[test]
+fn what_is_listed_is_called() {
+    let mut folders: Vec<PathBuf> =
+        ["resources", "engine", "engine/lease", "run", "transfer", "cli/commands", "audit"]
+            .map(|folder| Path::new("src").join(folder))
+            .into();
+    for kind in kinds() {
+        folders.push(Path::new("src/resources").join(kind.name().as_str().replace('-', "_")));
+    }
+    let files = folders.iter().flat_map(|folder| that_call(folder)).filter(|file| file.is_file());
+    let made: Vec<Action> = files.flat_map(|file| named_in(&file)).collect();
+    let made = names(&made);
+    let listed: BTreeSet<_> = kinds().iter().flat_map(|kind| names(kind.calls())).collect();
+    assert_eq!(listed.difference(&made).collect::<Vec<_>>(), [] as [&&str; 0], "nothing calls these");
+}
+
+#[test]
+fn aws_has_every_permission() {
+    let catalogue = Catalogue::embedded();
+    let all: BTreeSet<&str> = action::ALL.iter().flat_map(|action| action.needs()).collect();
+    let unknown: Vec<_> = all.iter().filter(|name| catalogue.find(name).is_none()).collect();
+    assert_eq!(unknown, [] as [&&str; 0]);
+}
+
+#[test]
+fn what_a_call_implies_is_needed_too() {
+    assert_eq!(action::s3::UploadPart.needs(), ["s3:PutObject"], "the operation is no permission");
+    assert_eq!(action::sts::GetCallerIdentity.needs(), [] as [&str; 0]);
+    assert_eq!(
+        action::lambda::CreateFunction.needs(),
+        ["lambda:CreateFunction", "lambda:TagResource", "iam:PassRole"]
+    );
+    assert_eq!(action::s3::GetObject.needed(), " (the call needs s3:GetObject, s3:ListBucket)");
+    assert_eq!(action::s3::UploadPart.needed(), " (the call needs s3:PutObject)");
+    assert_eq!(action::s3::PutObject.needed(), "");
+}
+
+/// Calls beside those of the kinds, and where they are made.
+const BESIDE: [(&str, &[&str]); 4] = [
+    ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
+    ("`opsctl logs`", &["src/run/logs.rs", "src/resources/training/logs.rs"]),
+    ("`opsctl invoke`", &["src/cli/commands/invoke.rs"]),
+    ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];
 
 #[test]
-fn every_kind_declares_what_its_actions_imply() {
-    let mut missing = Vec::new();
-    let mut used = BTreeSet::new();
+fn the_page_of_permissions_is_fresh() {
+    let mut page = String::from(
+        "# Permissions\n\n\
+         What whoever runs opsctl needs to be allowed, by what the config has. This page is written from\n\
+         `src/domain/action.rs` and the lists of the kinds: `UPDATE_EXPECT=1 cargo test --no-default-features --test core\n\
+         permissions` regenerates it. A call that is refused names what it needs.\n",
+    );
+    let needs = |actions: &[Action]| -> BTreeSet<&str> { actions.iter().flat_map(|a| a.needs()).collect() };
+    let mut all = BTreeSet::new();
     for kind in kinds() {
-        let actions = kind.iam_actions();
-        for (action, implied, source) in IMPLIED.iter().filter(|(action, ..)| actions.contains(action)) {
-            used.insert(*action);
-            let absent = implied.iter().filter(|implied| !actions.contains(implied));
-            missing.extend(
-                absent.map(|implied| format!("{}: {action} implies {implied} ({source})", kind.name())),
-            );
-        }
+        let needs = needs(kind.calls());
+        page.push_str(&format!("\n## {}\n\n{}", kind.name(), by_service(&needs)));
+        all.extend(needs);
     }
-    assert_eq!(missing, [] as [&str; 0]);
-    let unused: Vec<_> = IMPLIED.iter().map(|(action, ..)| *action).filter(|a| !used.contains(a)).collect();
-    assert_eq!(unused, [] as [&str; 0], "no kind declares these any more");
-    assert_eq!(kinds().len(), KindName::ALL.len());
+    for (what, files) in BESIDE {
+        let made: Vec<Action> = files.iter().flat_map(|file| named_in(Path::new(file))).collect();
+        page.push_str(&format!("\n## {what}\n\n{}", by_service(&needs(&made))));
+    }
+    let policy = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": all, "Resource": "*" }],
+    });
+    let policy = serde_json::to_string_pretty(&policy).unwrap();
+    page.push_str(&format!("\n## All kinds, as one policy\n\n```json\n{policy}\n```\n"));
+    // "The size of each managed policy cannot exceed 6,144 characters", blanks not counted
+    // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+    assert!(policy.chars().filter(|c| !c.is_whitespace()).count() <= 6_144);
+    expect_file!["../../docs/permissions.md"].assert_eq(&page);
+}
+
+/// A line per service: `sagemaker`: AddTags, CreateModel.
+fn by_service(needs: &BTreeSet<&str>) -> String {
+    let mut services: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in needs {
+        let (service, action) = name.split_once(':').unwrap();
+        services.entry(service).or_default().push(action);
+    }
+    services.iter().map(|(service, actions)| format!("- `{service}`: {}\n", actions.join(", "))).collect()
 }

@@ -134,7 +134,8 @@ async fn the_kinds_declare_every_action_they_use() {
         ("Resource Groups Tagging API", "tag"),
         ("STS", "sts"),
     ]);
-    let declared: BTreeSet<&str> = project.kinds.iter().flat_map(|k| k.iam_actions()).copied().collect();
+    let declared: BTreeSet<&str> =
+        project.kinds.iter().flat_map(|k| k.calls()).flat_map(|call| call.needs()).collect();
     let undeclared: Vec<String> = project
         .world
         .aws

@@ -105,7 +105,7 @@ async fn a_lifecycle_configuration_that_was_left_goes_or_is_used_again() {
         cx.wait("gone", every, limit, || async {
             let deleted = sagemaker.delete_notebook_instance().notebook_instance_name(name).send().await;
             let found = sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await;
-            let _ = deleted.op("sagemaker:DeleteNotebookInstance");
+            let _ = deleted.op(opsctl::domain::action::sagemaker::DeleteNotebookInstance);
             Ok(if found.is_err() { Probe::Ready(()) } else { Probe::Pending("there".into()) })
         })
         .await

@@ -188,7 +188,10 @@ async fn a_lost_lease_fences() {
     while a.world.aws.fence.check().is_ok() {
         tokio::task::yield_now().await;
     }
-    let error = stop().await.op("sagemaker:DeleteModel").expect_err("nobody knows whose the lease is");
+    let error = stop()
+        .await
+        .op(opsctl::domain::action::sagemaker::DeleteModel)
+        .expect_err("nobody knows whose the lease is");
     assert_eq!(error.kind, OpErrorKind::LeaseLost, "{error}");
     a.world.aws.fence.ready().await.expect("it is still ours");
     held.release().await.expect("ours to the end");
@@ -207,7 +210,10 @@ async fn a_lost_lease_fences() {
     a.world.cancel.drain.cancelled().await;
     assert_eq!(a.world.cancel.cause(), Some(Cause::LeaseLost));
     let writes = a.world.aws.calls.by_operation();
-    assert_eq!(stop().await.op("sagemaker:DeleteModel").expect_err("lost").kind, OpErrorKind::LeaseLost);
+    assert_eq!(
+        stop().await.op(opsctl::domain::action::sagemaker::DeleteModel).expect_err("lost").kind,
+        OpErrorKind::LeaseLost
+    );
     let plan = b.plan(DEPLOY).await.expect("planned");
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));

@@ -27,7 +27,7 @@ use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::desired;
-use crate::domain::{Days, Scope, codes, shown};
+use crate::domain::{Days, Scope, action, codes, shown};
 use crate::inputs::Inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
@@ -278,7 +278,7 @@ fn config(global: &Global) -> Result<Option<Config>, Failure> {
 }
 
 async fn collected(args: &AuditArgs, aws: &Clients) -> Result<Account, Failure> {
-    let identity = aws.sts.get_caller_identity().send().await.op("sts:GetCallerIdentity")?;
+    let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?;
     let found: Collected = collect::collect(&aws.iam).await;
     if let Some(file) = &args.save {
         write(file, &format!("{:#}\n", found.dump))?;

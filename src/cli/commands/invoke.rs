@@ -17,6 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::files;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
+use crate::domain::action;
 use crate::domain::codes;
 use crate::resources::function::Function;
 use crate::run::{Folders, Session};
@@ -80,7 +81,7 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
     let call = session.world.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
-    let answer = call.payload(LambdaBlob::new(payload)).send().await.op("lambda:InvokeFunction");
+    let answer = call.payload(LambdaBlob::new(payload)).send().await.op(action::lambda::InvokeFunction);
     let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let body = answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default();
@@ -114,7 +115,7 @@ async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     let call =
         session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");
     let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
-    let answer = answer.op("sagemaker:InvokeEndpoint");
+    let answer = answer.op(action::sagemaker::InvokeEndpoint);
     let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let response = parsed(answer.body().map(|b| b.as_ref()).unwrap_or_default());

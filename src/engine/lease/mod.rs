@@ -17,6 +17,7 @@ use super::{Cancel, Cause, World};
 use crate::aws::{AnswerDate, Clients, Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
 use crate::domain::LEASE_KEY;
+use crate::domain::action;
 use claim::Claim;
 pub use claim::{Found, LIFE};
 use proof::Proof;
@@ -314,13 +315,14 @@ impl Place {
             Some(etag) => call.if_match(etag),
             None => call.if_none_match("*"),
         };
-        Ok(call.send().await.op("s3:PutObject")?.e_tag.unwrap_or_default())
+        Ok(call.send().await.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
     }
 
     async fn read(&self) -> OpResult<Option<Found>> {
         let date = AnswerDate::default();
         let call = self.s3.get_object().bucket(&self.bucket).key(KEY);
-        let found = call.customize().interceptor(date.clone()).send().await.op("s3:GetObject").found()?;
+        let found =
+            call.customize().interceptor(date.clone()).send().await.op(action::s3::GetObject).found()?;
         let Some(object) = found else { return Ok(None) };
         let etag = object.e_tag().unwrap_or_default().to_owned();
         // Without S3's time ours has to do.
@@ -335,7 +337,7 @@ impl Place {
 
     async fn delete(&self, etag: &str) -> OpResult<()> {
         let call = self.s3.delete_object().bucket(&self.bucket).key(KEY).if_match(etag);
-        call.send().await.op("s3:DeleteObject").gone()
+        call.send().await.op(action::s3::DeleteObject).gone()
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use super::spec::{Autoscaling, Policy, Spec, State};
 use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner};
+use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Found, OpCx};
 
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
@@ -76,7 +76,7 @@ impl Driver for Autoscaling {
         delete_scheduled(cx, resource, scheduled(cx, resource).await?).await?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION);
-        call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()
+        call.send().await.op(action::autoscaling::DeregisterScalableTarget).gone()
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
@@ -87,14 +87,14 @@ impl Driver for Autoscaling {
 async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
     let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
-    call.send().await.op("application-autoscaling:DeleteScalingPolicy").gone()
+    call.send().await.op(action::autoscaling::DeleteScalingPolicy).gone()
 }
 
 async fn delete_scheduled(cx: &OpCx<'_>, resource: &str, actions: Vec<String>) -> OpResult<()> {
     for action in actions {
         let call = cx.aws.autoscaling.delete_scheduled_action().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION).scheduled_action_name(action);
-        call.send().await.op("application-autoscaling:DeleteScheduledAction").gone()?;
+        call.send().await.op(action::autoscaling::DeleteScheduledAction).gone()?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn targets(cx: &OpCx<'_>, resources: Vec<String>) -> OpResult<Vec<Scalable
     let mut pages = call.into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("application-autoscaling:DescribeScalableTargets").found()? else { break };
+        let Some(page) = page.op(action::autoscaling::DescribeScalableTargets).found()? else { break };
         targets.extend(page.scalable_targets.unwrap_or_default());
     }
     Ok(targets)
@@ -119,7 +119,7 @@ async fn policies(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<ScalingPolicy>>
     let mut pages = call.into_paginator().send();
     let mut policies = Vec::new();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("application-autoscaling:DescribeScalingPolicies").found()? else { break };
+        let Some(page) = page.op(action::autoscaling::DescribeScalingPolicies).found()? else { break };
         policies.extend(page.scaling_policies.unwrap_or_default());
     }
     Ok(policies)
@@ -132,7 +132,7 @@ async fn scheduled(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<String>> {
     let mut pages = call.into_paginator().send();
     let mut names = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = match page.op("application-autoscaling:DescribeScheduledActions").found() {
+        let page = match page.op(action::autoscaling::DescribeScheduledActions).found() {
             Err(error) if error.kind == OpErrorKind::NotOffered => break,
             page => page?,
         };
@@ -144,7 +144,7 @@ async fn scheduled(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<String>> {
 
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     let aas = &cx.aws.autoscaling;
-    let register = "application-autoscaling:RegisterScalableTarget";
+    let register = action::autoscaling::RegisterScalableTarget;
     // What is not said stays as it is, so that it is not suspended is said.
     let running = SuspendedState::builder()
         .dynamic_scaling_in_suspended(false)
@@ -155,7 +155,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         let call = aas.register_scalable_target().service_namespace(NAMESPACE).resource_id(resource);
         let call = call.scalable_dimension(DIMENSION).min_capacity(spec.min).max_capacity(spec.max);
         let call = call.suspended_state(running.clone());
-        call.send().await.op("application-autoscaling:RegisterScalableTarget").map(drop)
+        call.send().await.op(action::autoscaling::RegisterScalableTarget).map(drop)
     })
     .await?;
     let metric = PredefinedMetricSpecification::builder()
@@ -175,12 +175,12 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         matches!(kind, OpErrorKind::NotFound | OpErrorKind::NotYetConsistent | OpErrorKind::Conflict)
     };
     let limit = std::time::Duration::from_secs(120);
-    cx.retry("application-autoscaling:PutScalingPolicy", limit, again, || async {
+    cx.retry(action::autoscaling::PutScalingPolicy, limit, again, || async {
         let call = aas.put_scaling_policy().service_namespace(NAMESPACE).resource_id(resource);
         let call = call.scalable_dimension(DIMENSION).policy_name(Autoscaling::POLICY);
         let call = call.policy_type(PolicyType::TargetTrackingScaling);
         let call = call.target_tracking_scaling_policy_configuration(tracking.clone());
-        call.send().await.op("application-autoscaling:PutScalingPolicy").map(drop)
+        call.send().await.op(action::autoscaling::PutScalingPolicy).map(drop)
     })
     .await
 }

@@ -4,7 +4,9 @@ use super::section;
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
-use crate::domain::{Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Scale, changes, codes};
+use crate::domain::{
+    Action, Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Scale, action, changes, codes,
+};
 use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
 use crate::resources::endpoint_config::EndpointConfig;
@@ -216,23 +218,16 @@ impl Kind for Autoscaling {
         format!("{} to {} instances, {} invocations per instance per minute", want.min, want.max, want.target)
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DescribeScalingPolicies",
-            "application-autoscaling:DescribeScheduledActions",
-            "application-autoscaling:DeleteScheduledAction",
-            "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:PutScalingPolicy",
-            "application-autoscaling:DeleteScalingPolicy",
-            "application-autoscaling:DeregisterScalableTarget",
-            "iam:CreateServiceLinkedRole",
-            "sagemaker:DescribeEndpoint",
-            "sagemaker:DescribeEndpointConfig",
-            "sagemaker:UpdateEndpointWeightsAndCapacities",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:DeleteAlarms",
+            action::autoscaling::DescribeScalableTargets,
+            action::autoscaling::DescribeScalingPolicies,
+            action::autoscaling::DescribeScheduledActions,
+            action::autoscaling::DeleteScheduledAction,
+            action::autoscaling::RegisterScalableTarget,
+            action::autoscaling::PutScalingPolicy,
+            action::autoscaling::DeleteScalingPolicy,
+            action::autoscaling::DeregisterScalableTarget,
         ]
     }
 }

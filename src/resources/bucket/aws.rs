@@ -16,7 +16,7 @@ use super::spec::Rule;
 use super::{Bucket, Keys, Spec, State, empty};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::data;
 use opsctl_iam as iam;
@@ -27,7 +27,7 @@ impl Driver for Bucket {
         let mut pages = pages.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.op("s3:ListAllMyBuckets")?;
+            let page = page.op(action::s3::ListAllMyBuckets)?;
             found.extend(page.buckets().iter().filter_map(|b| b.name()).map(Found::new));
         }
         Ok(found.into_iter().filter(|f| cx.may_be_ours(&f.physical)).collect())
@@ -35,19 +35,25 @@ impl Driver for Bucket {
 
     async fn observe(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Seen<State>>> {
         let s3 = &cx.aws.s3;
-        let head = async { s3.head_bucket().bucket(bucket).send().await.op("s3:ListBucket").found() };
-        let tags =
-            async { s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found() };
+        let head = async { s3.head_bucket().bucket(bucket).send().await.op(action::s3::ListBucket).found() };
+        let tags = async {
+            s3.get_bucket_tagging().bucket(bucket).send().await.op(action::s3::GetBucketTagging).found()
+        };
         let block = async {
             s3.get_public_access_block()
                 .bucket(bucket)
                 .send()
                 .await
-                .op("s3:GetBucketPublicAccessBlock")
+                .op(action::s3::GetBucketPublicAccessBlock)
                 .found()
         };
         let encryption = async {
-            s3.get_bucket_encryption().bucket(bucket).send().await.op("s3:GetEncryptionConfiguration").found()
+            s3.get_bucket_encryption()
+                .bucket(bucket)
+                .send()
+                .await
+                .op(action::s3::GetEncryptionConfiguration)
+                .found()
         };
         let versioning = versioned(cx, bucket);
         let (policy, lifecycle) = (policy(cx, bucket), lifecycle(cx, bucket));
@@ -56,7 +62,7 @@ impl Driver for Bucket {
         let Some(head) = head else { return Ok(None) };
         if let Some(region) = head.bucket_region().filter(|r| *r != cx.scope.region) {
             let message = format!("the bucket is in {region}, the project in {}", cx.scope.region);
-            return Err(OpError::new("s3:ListBucket", OpErrorKind::Invalid, message));
+            return Err(OpError::new(action::s3::ListBucket, OpErrorKind::Invalid, message));
         }
         let tags: Vec<Tag> = tags.map(|t| t.tag_set).unwrap_or_default();
         let block = block.and_then(|b| b.public_access_block_configuration);
@@ -114,16 +120,16 @@ impl Driver for Bucket {
                     let message = format!(
                         "others have put {others} objects into the bucket since it was planned to go"
                     );
-                    Err(OpError::new("s3:DeleteBucket", OpErrorKind::ChangedMeanwhile, message))
+                    Err(OpError::new(action::s3::DeleteBucket, OpErrorKind::ChangedMeanwhile, message))
                 }
             }
         };
         without_ours().await?;
         unguard(cx, bucket);
         // What we run may still write while we delete: empty and try again until both agree.
-        cx.retry_busy("s3:DeleteBucket", || async {
+        cx.retry_busy(action::s3::DeleteBucket, || async {
             without_ours().await?;
-            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op("s3:DeleteBucket").gone()
+            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op(action::s3::DeleteBucket).gone()
         })
         .await
     }
@@ -131,9 +137,9 @@ impl Driver for Bucket {
     async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         empty::empty(cx, bucket, "").await?;
         unguard(cx, bucket);
-        cx.retry_busy("s3:DeleteBucket", || async {
+        cx.retry_busy(action::s3::DeleteBucket, || async {
             empty::empty(cx, bucket, "").await?;
-            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op("s3:DeleteBucket").gone()
+            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op(action::s3::DeleteBucket).gone()
         })
         .await
     }
@@ -147,9 +153,9 @@ impl Driver for Bucket {
                 Some(rest) if rest == seen => {}
                 Some(rest) => put_policy(cx, bucket, &rest).await?,
                 None => {
-                    cx.retry_busy("s3:DeleteBucketPolicy", || async {
+                    cx.retry_busy(action::s3::DeleteBucketPolicy, || async {
                         let call = cx.aws.s3.delete_bucket_policy().bucket(bucket).send().await;
-                        call.op("s3:DeleteBucketPolicy").gone()
+                        call.op(action::s3::DeleteBucketPolicy).gone()
                     })
                     .await?;
                 }
@@ -168,8 +174,15 @@ impl Driver for Bucket {
 }
 
 async fn tags(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeMap<String, String>> {
-    let found =
-        cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    let found = cx
+        .aws
+        .s3
+        .get_bucket_tagging()
+        .bucket(bucket)
+        .send()
+        .await
+        .op(action::s3::GetBucketTagging)
+        .found()?;
     Ok(found.map(|t| t.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
 }
 
@@ -188,17 +201,17 @@ async fn untag(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
     if !rest.is_empty() {
         return put_tags(cx, bucket, rest).await;
     }
-    cx.retry_busy("s3:PutBucketTagging", || async {
-        cx.aws.s3.delete_bucket_tagging().bucket(bucket).send().await.op("s3:PutBucketTagging").gone()
+    cx.retry_busy(action::s3::PutBucketTagging, || async {
+        cx.aws.s3.delete_bucket_tagging().bucket(bucket).send().await.op(action::s3::PutBucketTagging).gone()
     })
     .await
 }
 
 async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -> OpResult<()> {
     let tagging = Tagging::builder().set_tag_set(Some(tag_set(tags))).build().expect("the set is set");
-    cx.retry_busy("s3:PutBucketTagging", || async {
+    cx.retry_busy(action::s3::PutBucketTagging, || async {
         let call = cx.aws.s3.put_bucket_tagging().bucket(bucket).tagging(tagging.clone());
-        call.send().await.op("s3:PutBucketTagging").map(drop)
+        call.send().await.op(action::s3::PutBucketTagging).map(drop)
     })
     .await
 }
@@ -215,7 +228,7 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix("data/").delimiter("/");
     let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("s3:ListBucket").found()? else { break };
+        let Some(page) = page.op(action::s3::ListBucket).found()? else { break };
         let names = page.contents().iter().filter_map(|object| Keys::data_set_of(object.key()?));
         for name in names.filter(|name| !keys.data_sets.contains(*name)) {
             let prefix = format!("data/{name}/");
@@ -237,7 +250,7 @@ pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .set_location_constraint(constraint)
         .set_tags(Some(tag_set(cx.tags())))
         .build();
-    let action = "s3:CreateBucket";
+    let action = action::s3::CreateBucket;
     let create = || async {
         let call =
             cx.aws.s3.create_bucket().bucket(bucket).create_bucket_configuration(configuration.clone());
@@ -257,8 +270,15 @@ fn unguard(cx: &OpCx<'_>, bucket: &str) {
 
 /// Whose a bucket is; `None`: there is none, or it has no tags.
 pub(crate) async fn owner(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Owner>> {
-    let tags =
-        cx.aws.s3.get_bucket_tagging().bucket(bucket).send().await.op("s3:GetBucketTagging").found()?;
+    let tags = cx
+        .aws
+        .s3
+        .get_bucket_tagging()
+        .bucket(bucket)
+        .send()
+        .await
+        .op(action::s3::GetBucketTagging)
+        .found()?;
     Ok(tags.map(|tags| Owner::of(tags.tag_set().iter().map(|t| (t.key(), t.value())), &cx.scope)))
 }
 
@@ -276,28 +296,29 @@ async fn versioned(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
             Ok(body.contains("<Status>Enabled</Status>"))
         }
         answer => {
-            let found = answer.op("s3:GetBucketVersioning").found()?;
+            let found = answer.op(action::s3::GetBucketVersioning).found()?;
             Ok(found.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled))
         }
     }
 }
 
 async fn policy(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Value>> {
-    let found = cx.aws.s3.get_bucket_policy().bucket(bucket).send().await.op("s3:GetBucketPolicy").found()?;
+    let found =
+        cx.aws.s3.get_bucket_policy().bucket(bucket).send().await.op(action::s3::GetBucketPolicy).found()?;
     Ok(found.and_then(|p| serde_json::from_str(p.policy()?).ok()))
 }
 
 async fn put_policy(cx: &OpCx<'_>, bucket: &str, policy: &Value) -> OpResult<()> {
-    cx.retry_busy("s3:PutBucketPolicy", || async {
+    cx.retry_busy(action::s3::PutBucketPolicy, || async {
         let call = cx.aws.s3.put_bucket_policy().bucket(bucket).policy(policy.to_string());
-        call.send().await.op("s3:PutBucketPolicy").map(drop)
+        call.send().await.op(action::s3::PutBucketPolicy).map(drop)
     })
     .await
 }
 
 async fn lifecycle(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<GetBucketLifecycleConfigurationOutput>> {
     let got = cx.aws.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
-    got.op("s3:GetLifecycleConfiguration").found()
+    got.op(action::s3::GetLifecycleConfiguration).found()
 }
 
 /// A rule of ours, by its id.
@@ -341,9 +362,9 @@ async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, Rule>) -
     }
     if rules.is_empty() {
         return cx
-            .retry_busy("s3:PutLifecycleConfiguration", || async {
+            .retry_busy(action::s3::PutLifecycleConfiguration, || async {
                 let call = cx.aws.s3.delete_bucket_lifecycle().bucket(bucket).send().await;
-                call.op("s3:PutLifecycleConfiguration").gone()
+                call.op(action::s3::PutLifecycleConfiguration).gone()
             })
             .await;
     }
@@ -358,11 +379,11 @@ async fn put_lifecycle(
 ) -> OpResult<()> {
     let configuration =
         BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().expect("complete");
-    cx.retry_busy("s3:PutLifecycleConfiguration", || async {
+    cx.retry_busy(action::s3::PutLifecycleConfiguration, || async {
         let call = cx.aws.s3.put_bucket_lifecycle_configuration().bucket(bucket);
         let call = call.lifecycle_configuration(configuration.clone());
         let call = call.set_transition_default_minimum_object_size(smallest.clone());
-        call.send().await.op("s3:PutLifecycleConfiguration").map(drop)
+        call.send().await.op(action::s3::PutLifecycleConfiguration).map(drop)
     })
     .await
 }
@@ -402,19 +423,22 @@ async fn settings(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .expect("complete");
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     macro_rules! put {
-        ($action:literal, $call:expr) => {
+        ($action:path, $call:expr) => {
             cx.retry_busy($action, || async { $call.bucket(bucket).send().await.op($action).map(drop) })
                 .await?
         };
     }
     put!(
-        "s3:PutBucketPublicAccessBlock",
+        action::s3::PutBucketPublicAccessBlock,
         s3.put_public_access_block().public_access_block_configuration(blocked.clone())
     );
     put!(
-        "s3:PutEncryptionConfiguration",
+        action::s3::PutEncryptionConfiguration,
         s3.put_bucket_encryption().server_side_encryption_configuration(encryption.clone())
     );
-    put!("s3:PutBucketVersioning", s3.put_bucket_versioning().versioning_configuration(versioning.clone()));
+    put!(
+        action::s3::PutBucketVersioning,
+        s3.put_bucket_versioning().versioning_configuration(versioning.clone())
+    );
     Ok(())
 }

@@ -4,7 +4,7 @@
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
-use crate::domain::{Contents, Tally};
+use crate::domain::{Contents, Tally, action};
 use crate::engine::{OpCx, lease};
 
 /// One version of an object, or the marker that it was deleted.
@@ -34,7 +34,7 @@ impl<'a> Pages<'a> {
         let Some((key, id)) = self.next.take() else { return Ok(None) };
         let call = self.cx.aws.s3.list_object_versions().bucket(self.bucket).prefix(self.prefix);
         let call = call.set_key_marker(key).set_version_id_marker(id);
-        let page = call.send().await.op("s3:ListBucketVersions").found()?;
+        let page = call.send().await.op(action::s3::ListBucketVersions).found()?;
         let Some(page) = page else { return Ok(None) };
         if page.is_truncated() == Some(true) {
             self.next = Some((page.next_key_marker, page.next_version_id_marker));
@@ -81,24 +81,31 @@ pub async fn remove(
         }
         let delete =
             Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
-        let deleted =
-            s3.delete_objects().bucket(bucket).delete(delete).send().await.op("s3:DeleteObjectVersion")?;
+        let deleted = s3
+            .delete_objects()
+            .bucket(bucket)
+            .delete(delete)
+            .send()
+            .await
+            .op(action::s3::DeleteObjectVersion)?;
         // A 200 may carry errors of single keys.
         // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
         if let Some(error) = deleted.errors().first() {
             let [key, code, why] =
                 [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
             let kind = classify("s3", code, why, 200);
-            return Err(OpError::new("s3:DeleteObjectVersion", kind, format!("{code}: {key}: {why}")));
+            return Err(OpError::new(action::s3::DeleteObjectVersion, kind, format!("{code}: {key}: {why}")));
         }
     }
     let mut uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
     loop {
-        let Some(page) = uploads.op("s3:ListBucketMultipartUploads").found()? else { return Ok(others) };
+        let Some(page) = uploads.op(action::s3::ListBucketMultipartUploads).found()? else {
+            return Ok(others);
+        };
         for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
             if ours(key) {
                 let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
-                abort.send().await.op("s3:AbortMultipartUpload").gone()?;
+                abort.send().await.op(action::s3::AbortMultipartUpload).gone()?;
             }
         }
         if page.is_truncated() != Some(true) {

@@ -1,9 +1,7 @@
 //! The project's bucket: data, code, models and the lease (`engine::lease`) live in it.
 //!
-//! Calls: HeadBucket, CreateBucket, GetBucketTagging … one Get and one Put per setting, DeleteObjects,
-//! DeleteBucket. Quirks (docs/aws/s3.md): us-east-1 wants no LocationConstraint; settings calls in a row
-//! collide with `OperationAborted`, so they go one after another; deletion wants every version and marker
-//! gone first.
+//! Quirks (docs/aws/s3.md): us-east-1 wants no LocationConstraint; settings calls in a row collide with
+//! `OperationAborted`, so they go one after another; deletion wants every version and marker gone first.
 //!
 //! An adopted bucket keeps its settings. It gets one statement and some lifecycle rules, for the folders that
 //! are ours, and loses them, and what lies in those folders, when it is released (docs/decisions/0010).

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Verb, changes, codes};
+use crate::domain::{
+    Action, Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Verb, action, changes, codes,
+};
 use crate::limits;
 use opsctl_iam as iam;
 
@@ -222,33 +224,32 @@ impl Kind for Bucket {
         (verb == Verb::Create).then_some(Human::seconds(2))
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "s3:ListAllMyBuckets",
-            "s3:ListBucket",
-            "s3:CreateBucket",
-            "s3:TagResource",
-            "s3:GetObject",
-            "s3:GetBucketLocation",
-            "s3:GetBucketTagging",
-            "s3:PutBucketTagging",
-            "s3:GetBucketPublicAccessBlock",
-            "s3:PutBucketPublicAccessBlock",
-            "s3:GetEncryptionConfiguration",
-            "s3:PutEncryptionConfiguration",
-            "s3:GetBucketVersioning",
-            "s3:PutBucketVersioning",
-            "s3:GetBucketPolicy",
-            "s3:PutBucketPolicy",
-            "s3:DeleteBucketPolicy",
-            "s3:GetLifecycleConfiguration",
-            "s3:PutLifecycleConfiguration",
-            "s3:ListBucketVersions",
-            "s3:ListBucketMultipartUploads",
-            "s3:AbortMultipartUpload",
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-            "s3:DeleteBucket",
+            action::s3::ListAllMyBuckets,
+            action::s3::ListBucket,
+            action::s3::CreateBucket,
+            action::s3::GetObject,
+            action::s3::PutObject, // the lease
+            action::s3::GetBucketTagging,
+            action::s3::PutBucketTagging,
+            action::s3::GetBucketPublicAccessBlock,
+            action::s3::PutBucketPublicAccessBlock,
+            action::s3::GetEncryptionConfiguration,
+            action::s3::PutEncryptionConfiguration,
+            action::s3::GetBucketVersioning,
+            action::s3::PutBucketVersioning,
+            action::s3::GetBucketPolicy,
+            action::s3::PutBucketPolicy,
+            action::s3::DeleteBucketPolicy,
+            action::s3::GetLifecycleConfiguration,
+            action::s3::PutLifecycleConfiguration,
+            action::s3::ListBucketVersions,
+            action::s3::ListBucketMultipartUploads,
+            action::s3::AbortMultipartUpload,
+            action::s3::DeleteObject,
+            action::s3::DeleteObjectVersion,
+            action::s3::DeleteBucket,
         ]
     }
 }

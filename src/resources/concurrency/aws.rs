@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use super::spec::{Concurrency, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner, Phase, Status};
+use crate::domain::{FieldChange, KindName, Owner, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::function::Function;
 
@@ -29,7 +29,7 @@ impl Driver for Concurrency {
             .qualifier(Function::ALIAS)
             .send()
             .await
-            .op("lambda:GetProvisionedConcurrencyConfig")
+            .op(action::lambda::GetProvisionedConcurrencyConfig)
             .found()?;
         Ok(found.map(|found| {
             let phase = match found.status() {
@@ -56,7 +56,11 @@ impl Driver for Concurrency {
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
         let call =
             cx.aws.lambda.delete_provisioned_concurrency_config().function_name(Self::function(resource));
-        call.qualifier(Function::ALIAS).send().await.op("lambda:DeleteProvisionedConcurrencyConfig").gone()
+        call.qualifier(Function::ALIAS)
+            .send()
+            .await
+            .op(action::lambda::DeleteProvisionedConcurrencyConfig)
+            .gone()
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
@@ -67,10 +71,10 @@ impl Driver for Concurrency {
 async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     let function = Concurrency::function(resource);
     unweighted(cx, function).await?;
-    cx.retry_busy("lambda:PutProvisionedConcurrencyConfig", || async {
+    cx.retry_busy(action::lambda::PutProvisionedConcurrencyConfig, || async {
         let call = cx.aws.lambda.put_provisioned_concurrency_config().function_name(function);
         let call = call.qualifier(Function::ALIAS).provisioned_concurrent_executions(spec.requested);
-        call.send().await.op("lambda:PutProvisionedConcurrencyConfig").map(drop)
+        call.send().await.op(action::lambda::PutProvisionedConcurrencyConfig).map(drop)
     })
     .await?;
     until_ready(cx, function, || Probe::Absent).await
@@ -82,7 +86,9 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
 async fn unweighted(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     cx.wait("alias moved", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_alias().function_name(function).name(Function::ALIAS);
-        let Some(alias) = call.send().await.op("lambda:GetAlias").found()? else { return Ok(Probe::Absent) };
+        let Some(alias) = call.send().await.op(action::lambda::GetAlias).found()? else {
+            return Ok(Probe::Absent);
+        };
         let weights = alias.routing_config().and_then(|r| r.additional_version_weights());
         Ok(match weights.is_some_and(|weights| !weights.is_empty()) {
             true => Probe::Pending("moving".into()),
@@ -108,7 +114,7 @@ async fn until_ready(
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
         let found = call.qualifier(Function::ALIAS).send().await;
-        let Some(found) = found.op("lambda:GetProvisionedConcurrencyConfig").found()? else {
+        let Some(found) = found.op(action::lambda::GetProvisionedConcurrencyConfig).found()? else {
             return Ok(absent());
         };
         Ok(match found.status() {

@@ -1,8 +1,7 @@
 //! Provisioned concurrency on a function's alias, never on `$LATEST`.
 //!
-//! Calls: GetAlias, GetProvisionedConcurrencyConfig, PutProvisionedConcurrencyConfig,
-//! DeleteProvisionedConcurrencyConfig. Quirks (docs/aws/lambda.md#provisioned-concurrency): the account keeps
-//! at least 100 (or 10) executions unreserved; READY takes minutes.
+//! Quirks (docs/aws/lambda.md#provisioned-concurrency): the account keeps at least 100 (or 10) executions
+//! unreserved; READY takes minutes.
 
 #[cfg(feature = "sdk")]
 pub mod aws;

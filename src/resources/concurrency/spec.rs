@@ -5,7 +5,8 @@ use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{
-    Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, changes, codes,
+    Action, Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, action, changes,
+    codes,
 };
 use crate::limits::{self, Bound};
 use crate::resources::function::Function;
@@ -121,12 +122,12 @@ impl Kind for Concurrency {
         (verb != Verb::Delete).then_some(Human::minutes(2))
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "lambda:GetAlias",
-            "lambda:GetProvisionedConcurrencyConfig",
-            "lambda:PutProvisionedConcurrencyConfig",
-            "lambda:DeleteProvisionedConcurrencyConfig",
+            action::lambda::GetAlias,
+            action::lambda::GetProvisionedConcurrencyConfig,
+            action::lambda::PutProvisionedConcurrencyConfig,
+            action::lambda::DeleteProvisionedConcurrencyConfig,
         ]
     }
 }

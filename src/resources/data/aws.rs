@@ -4,7 +4,7 @@ use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner};
+use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Event, Found, OpCx};
 
 impl Driver for Data {
@@ -15,7 +15,7 @@ impl Driver for Data {
         let mut pages = call.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let Some(page) = page.op("s3:ListBucket").found()? else { break };
+            let Some(page) = page.op(action::s3::ListBucket).found()? else { break };
             let prefixes = page.common_prefixes().iter().filter_map(|p| p.prefix());
             found.extend(prefixes.map(|prefix| Found::new(format!("s3://{bucket}/{prefix}"))));
         }
@@ -59,7 +59,17 @@ impl Driver for Data {
 /// which is an error here: absent and unreadable are two answers.
 pub(crate) async fn exists(cx: &OpCx<'_>, uri: &str) -> OpResult<bool> {
     let (bucket, key) = split(uri)?;
-    Ok(cx.aws.s3.head_object().bucket(bucket).key(key).send().await.op("s3:GetObject").found()?.is_some())
+    Ok(cx
+        .aws
+        .s3
+        .head_object()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await
+        .op(action::s3::GetObject)
+        .found()?
+        .is_some())
 }
 
 /// `s3://bucket/key` → bucket and key.

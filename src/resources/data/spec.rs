@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Bandwidth;
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, bytes, changes, codes};
+use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, action, bytes, changes, codes};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 
@@ -184,18 +184,18 @@ impl Kind for Data {
         format!("{} files, {}", want.files, bytes(want.bytes))
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:ListBucket",
-            "s3:GetBucketTagging",
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-            "s3:ListBucketVersions",
-            "s3:ListBucketMultipartUploads",
-            "s3:ListMultipartUploadParts",
-            "s3:AbortMultipartUpload",
+            action::s3::GetObject,
+            action::s3::PutObject,
+            action::s3::ListBucket,
+            action::s3::GetBucketTagging,
+            action::s3::DeleteObject,
+            action::s3::DeleteObjectVersion,
+            action::s3::ListBucketVersions,
+            action::s3::ListBucketMultipartUploads,
+            action::s3::ListMultipartUploadParts,
+            action::s3::AbortMultipartUpload,
         ]
     }
 }

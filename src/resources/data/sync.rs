@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Difference, Manifest, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
-use crate::domain::{Owner, Stored, bytes, grouped};
+use crate::domain::{Owner, Stored, action, bytes, grouped};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::resources::bucket::owner;
@@ -108,7 +108,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
         let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
         return Ok(RemoteState { manifest, etag, bucket_is_missing: false });
     }
-    let object = match answer.op("s3:GetObject") {
+    let object = match answer.op(action::s3::GetObject) {
         Ok(object) => object,
         Err(error) if error.kind == OpErrorKind::NotFound => {
             return Ok(RemoteState {
@@ -120,7 +120,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     };
     let etag = object.e_tag().map(str::to_owned);
     let body = object.body.collect().await;
-    let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
+    let body = body.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
     let manifest = Manifest::parse(&body.into_bytes());
     if let Some(etag) = &etag {
         keep(&file, etag, &manifest);
@@ -134,7 +134,7 @@ pub async fn foreign(cx: &OpCx<'_>, uri: &str) -> OpResult<Option<String>> {
     let (bucket, prefix) = super::split(uri)?;
     // The console's "folder" is an object of the prefix's own name.
     let page = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(2).send().await;
-    let Some(page) = page.op("s3:ListBucket").found()? else { return Ok(None) };
+    let Some(page) = page.op(action::s3::ListBucket).found()? else { return Ok(None) };
     let Some(key) = page.contents().iter().filter_map(|o| o.key()).find(|key| *key != prefix) else {
         return Ok(None);
     };
@@ -247,7 +247,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         }
     }
     let message = "others keep uploading to the same data set; agree on who does, and run it again";
-    Err(OpError::new("s3:PutObject", OpErrorKind::Conflict, message))
+    Err(OpError::new(action::s3::PutObject, OpErrorKind::Conflict, message))
 }
 
 /// The manifest's new ETag.
@@ -262,7 +262,7 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
             Some(etag) => call.if_match(etag),
             None => call.if_none_match("*"),
         };
-        call.send().await.op("s3:PutObject")
+        call.send().await.op(action::s3::PutObject)
     };
     match transfer::undamaged(put, || ()).await {
         Ok(done) => Ok(done.e_tag.unwrap_or_default()),
@@ -285,11 +285,11 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
         let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
         let done = done.expected_bucket_owner(&cx.scope.account).send().await;
         // A 200 may carry errors of single keys (docs/aws/s3.md#deleting-many-objects).
-        if let Some(error) = done.op("s3:DeleteObject")?.errors().first() {
+        if let Some(error) = done.op(action::s3::DeleteObject)?.errors().first() {
             let [key, code, why] =
                 [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
             let kind = classify("s3", code, why, 200);
-            return Err(OpError::new("s3:DeleteObject", kind, format!("{code}: {key}: {why}")));
+            return Err(OpError::new(action::s3::DeleteObject, kind, format!("{code}: {key}: {why}")));
         }
     }
     Ok(())
@@ -314,7 +314,7 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
     let mut pages = pages.into_paginator().send();
     let mut objects = BTreeMap::new();
     while let Some(page) = pages.next().await {
-        objects.extend(page.op("s3:ListBucket")?.contents.unwrap_or_default().into_iter().filter_map(
+        objects.extend(page.op(action::s3::ListBucket)?.contents.unwrap_or_default().into_iter().filter_map(
             |object| {
                 let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
                 // The console's "folders" are objects whose names end with a slash; no file has such a name.

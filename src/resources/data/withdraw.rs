@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::sync::journal_of;
 use super::{Manifest, split};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::action;
 use crate::engine::OpCx;
 use crate::resources::bucket::empty;
 use crate::transfer::Journal;
@@ -14,9 +15,9 @@ use crate::transfer::Journal;
 async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<Manifest>> {
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
     let call = call.expected_bucket_owner(&cx.scope.account);
-    let Some(object) = call.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
     let body = object.body.collect().await;
-    let body = body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
+    let body = body.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
     Ok(Some(serde_json::from_slice(&body.into_bytes()).unwrap_or_default()))
 }
 
@@ -41,7 +42,7 @@ pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     if let Some(manifest) = written(cx, bucket, prefix).await? {
         let body = Manifest { format: 0, ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
-        call.expected_bucket_owner(&cx.scope.account).send().await.op("s3:PutObject")?;
+        call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
     let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| paths.contains(path));
     empty::remove(cx, bucket, prefix, ours).await?;

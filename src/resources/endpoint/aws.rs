@@ -8,7 +8,7 @@ use aws_sdk_sagemaker::types::EndpointStatus;
 use super::spec::{Endpoint, Spec, State};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Phase, Status};
+use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
@@ -32,7 +32,7 @@ fn with_count(status: Status, instances: Option<i32>) -> Status {
 
 impl Driver for Endpoint {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        Ok(list_owned!(cx, list_endpoints, "sagemaker:ListEndpoints", endpoints, endpoint_name))
+        Ok(list_owned!(cx, list_endpoints, action::sagemaker::ListEndpoints, endpoints, endpoint_name))
     }
 
     async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen<State>>> {
@@ -43,7 +43,7 @@ impl Driver for Endpoint {
         // The instance type is only in the configuration, which somebody may have deleted
         // (docs/aws/sagemaker-endpoints.md#endpoint-configurations).
         let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&config);
-        let live = call.send().await.op("sagemaker:DescribeEndpointConfig").found()?;
+        let live = call.send().await.op(action::sagemaker::DescribeEndpointConfig).found()?;
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
         let owner = sagemaker::owner(cx, &tags);
@@ -59,7 +59,7 @@ impl Driver for Endpoint {
         // The lookup of a configuration made a moment ago is eventually consistent
         // (docs/aws/errors-and-retries.md#new-endpoint-configurations).
         let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-        let action = "sagemaker:CreateEndpoint";
+        let action = action::sagemaker::CreateEndpoint;
         let create = || async {
             let call =
                 cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
@@ -73,7 +73,7 @@ impl Driver for Endpoint {
     async fn update(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         let Some(found) = settled(cx, endpoint).await? else { return Ok(()) };
         if found.endpoint_config_name() != Some(&spec.config) {
-            cx.retry_busy("sagemaker:UpdateEndpoint", || async {
+            cx.retry_busy(action::sagemaker::UpdateEndpoint, || async {
                 // docs/decisions/0024: without this the live instance count falls back to the configuration's
                 // first one.
                 let call = cx
@@ -83,7 +83,7 @@ impl Driver for Endpoint {
                     .endpoint_name(endpoint)
                     .retain_all_variant_properties(true);
                 let call = call.endpoint_config_name(&spec.config);
-                call.send().await.op("sagemaker:UpdateEndpoint").map(drop)
+                call.send().await.op(action::sagemaker::UpdateEndpoint).map(drop)
             })
             .await?;
         }
@@ -96,19 +96,19 @@ impl Driver for Endpoint {
             cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
         let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
         let call = call.resource_id(Autoscaling::resource_id(endpoint));
-        call.send().await.op("application-autoscaling:DeregisterScalableTarget").gone()?;
+        call.send().await.op(action::autoscaling::DeregisterScalableTarget).gone()?;
         match settled(cx, endpoint).await? {
             Some(found) if status(&found).phase != Phase::Leaving => {}
             _ => return Ok(()),
         }
-        cx.retry_busy("sagemaker:DeleteEndpoint", || async {
+        cx.retry_busy(action::sagemaker::DeleteEndpoint, || async {
             cx.aws
                 .sagemaker
                 .delete_endpoint()
                 .endpoint_name(endpoint)
                 .send()
                 .await
-                .op("sagemaker:DeleteEndpoint")
+                .op(action::sagemaker::DeleteEndpoint)
                 .gone()
         })
         .await
@@ -121,7 +121,7 @@ impl Driver for Endpoint {
 
 async fn describe(cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<DescribeEndpointOutput>> {
     let call = cx.aws.sagemaker.describe_endpoint().endpoint_name(endpoint);
-    call.send().await.op("sagemaker:DescribeEndpoint").found()
+    call.send().await.op(action::sagemaker::DescribeEndpoint).found()
 }
 
 fn status(found: &DescribeEndpointOutput) -> Status {
@@ -183,5 +183,5 @@ async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> 
     let Some((live, reason)) = rolled_back else { return Ok(()) };
     let reason = reason.unwrap_or_else(|| "AWS gives no reason; see the endpoint's log".into());
     let message = format!("the update was rolled back, {endpoint} still runs {live}: {reason}");
-    Err(OpError::new("sagemaker:UpdateEndpoint", OpErrorKind::RolledBack, message))
+    Err(OpError::new(action::sagemaker::UpdateEndpoint, OpErrorKind::RolledBack, message))
 }

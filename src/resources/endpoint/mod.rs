@@ -1,10 +1,8 @@
 //! A SageMaker endpoint. Its section also makes its role, log group, model, endpoint configuration and
 //! autoscaling.
 //!
-//! Calls: DescribeEndpoint, ListTags, DescribeEndpointConfig of the live one, ListEndpoints, CreateEndpoint,
-//! UpdateEndpoint with the live counts retained, DeleteEndpoint. Quirks (docs/aws/sagemaker-endpoints.md):
-//! busy endpoints can neither be updated nor deleted; after a failed update the status is InService again, on
-//! the old configuration (docs/decisions/0023).
+//! Quirks (docs/aws/sagemaker-endpoints.md): busy endpoints can neither be updated nor deleted; after a
+//! failed update the status is InService again, on the old configuration (docs/decisions/0023).
 
 #[cfg(feature = "sdk")]
 mod aws;

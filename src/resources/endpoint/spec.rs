@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{FieldChange, Human, KindName, Needs, Verb, changes};
+use crate::domain::{Action, FieldChange, Human, KindName, Needs, Verb, action, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::log_group::LogGroup;
@@ -69,17 +69,17 @@ impl Kind for Endpoint {
         Some(Log::Streams { group: format!("{}{physical}", LogGroup::ENDPOINTS), prefix: None })
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "sagemaker:ListEndpoints",
-            "sagemaker:DescribeEndpoint",
-            "sagemaker:DescribeEndpointConfig",
-            "sagemaker:ListTags",
-            "sagemaker:AddTags",
-            "sagemaker:CreateEndpoint",
-            "sagemaker:UpdateEndpoint",
-            "sagemaker:DeleteEndpoint",
-            "application-autoscaling:DeregisterScalableTarget",
+            action::sagemaker::ListEndpoints,
+            action::sagemaker::DescribeEndpoint,
+            action::sagemaker::DescribeEndpointConfig,
+            action::sagemaker::ListTags,
+            action::sagemaker::AddTags,
+            action::sagemaker::CreateEndpoint,
+            action::sagemaker::UpdateEndpoint,
+            action::sagemaker::DeleteEndpoint,
+            action::autoscaling::DeregisterScalableTarget,
         ]
     }
 }

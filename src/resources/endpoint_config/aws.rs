@@ -4,6 +4,7 @@ use super::spec::{EndpointConfig, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::desired::Seen;
 use crate::domain::FieldChange;
+use crate::domain::action;
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -12,7 +13,7 @@ impl Driver for EndpointConfig {
         Ok(list_owned!(
             cx,
             list_endpoint_configs,
-            "sagemaker:ListEndpointConfigs",
+            action::sagemaker::ListEndpointConfigs,
             endpoint_configs,
             endpoint_config_name
         ))
@@ -21,7 +22,7 @@ impl Driver for EndpointConfig {
     async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen<State>>> {
         let describe = async {
             let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(config);
-            call.send().await.op("sagemaker:DescribeEndpointConfig").found()
+            call.send().await.op(action::sagemaker::DescribeEndpointConfig).found()
         };
         let arn = format!("endpoint-config/{config}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
@@ -43,10 +44,10 @@ impl Driver for EndpointConfig {
             .initial_instance_count(spec.instance_count)
             .initial_variant_weight(1.0)
             .build();
-        make(self, cx, config, "sagemaker:CreateEndpointConfig", || async {
+        make(self, cx, config, action::sagemaker::CreateEndpointConfig, || async {
             let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config);
             let call = call.production_variants(variant.clone()).set_tags(sagemaker::tags(cx, []));
-            call.send().await.op("sagemaker:CreateEndpointConfig").map(drop)
+            call.send().await.op(action::sagemaker::CreateEndpointConfig).map(drop)
         })
         .await
     }
@@ -57,7 +58,7 @@ impl Driver for EndpointConfig {
 
     async fn delete(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
         let call = cx.aws.sagemaker.delete_endpoint_config().endpoint_config_name(config);
-        call.send().await.op("sagemaker:DeleteEndpointConfig").gone()
+        call.send().await.op(action::sagemaker::DeleteEndpointConfig).gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {

@@ -1,7 +1,6 @@
 //! An endpoint configuration: one variant, its model and instance type. Immutable, so the fingerprint is in
 //! the name.
 //!
-//! Calls: DescribeEndpointConfig, ListTags, ListEndpointConfigs, CreateEndpointConfig, DeleteEndpointConfig.
 //! Quirk (docs/aws/sagemaker-endpoints.md#endpoint-configurations): deleting one that is in use is not
 //! refused, and hides the instance type for good.
 

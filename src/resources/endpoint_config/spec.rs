@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{FieldChange, KindName, Needs, changes};
+use crate::domain::{Action, FieldChange, KindName, Needs, action, changes};
 
 pub struct EndpointConfig;
 
@@ -47,14 +47,14 @@ impl Kind for EndpointConfig {
         format!("{} × {}", want.instance_type, want.instance_count)
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "sagemaker:ListEndpointConfigs",
-            "sagemaker:DescribeEndpointConfig",
-            "sagemaker:ListTags",
-            "sagemaker:AddTags",
-            "sagemaker:CreateEndpointConfig",
-            "sagemaker:DeleteEndpointConfig",
+            action::sagemaker::ListEndpointConfigs,
+            action::sagemaker::DescribeEndpointConfig,
+            action::sagemaker::ListTags,
+            action::sagemaker::AddTags,
+            action::sagemaker::CreateEndpointConfig,
+            action::sagemaker::DeleteEndpointConfig,
         ]
     }
 }

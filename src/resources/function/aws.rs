@@ -16,7 +16,7 @@ use super::code;
 use super::spec::{Configuration, Function, Live, Spec, State};
 use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Phase, Scope, Status};
+use crate::domain::{FieldChange, Owner, Phase, Scope, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
 use crate::resources::log_group::LogGroup;
@@ -133,7 +133,7 @@ impl Driver for Function {
         let mut pages = call.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.op("tag:GetResources")?;
+            let page = page.op(action::tag::GetResources)?;
             let arns = page.resource_tag_mapping_list().iter().filter_map(|r| r.resource_arn());
             found.extend(arns.filter_map(|arn| arn.split(":function:").nth(1)).map(Found::new));
         }
@@ -143,15 +143,15 @@ impl Driver for Function {
     async fn observe(&self, cx: &OpCx<'_>, function: &str) -> OpResult<Option<Seen<State>>> {
         let lambda = &cx.aws.lambda;
         let get = async {
-            lambda.get_function().function_name(function).send().await.op("lambda:GetFunction").found()
+            lambda.get_function().function_name(function).send().await.op(action::lambda::GetFunction).found()
         };
         let alias = async {
             let call = lambda.get_alias().function_name(function).name(Self::ALIAS);
-            call.send().await.op("lambda:GetAlias").found()
+            call.send().await.op(action::lambda::GetAlias).found()
         };
         let live = async {
             let call = lambda.get_function_configuration().function_name(function).qualifier(Self::ALIAS);
-            call.send().await.op("lambda:GetFunctionConfiguration").found()
+            call.send().await.op(action::lambda::GetFunctionConfiguration).found()
         };
         let (found, alias, live) = futures_util::try_join!(get, alias, live)?;
         let Some(found) = found else { return Ok(None) };
@@ -174,7 +174,7 @@ impl Driver for Function {
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
         let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
         let tags: HashMap<String, String> = cx.tags().into_iter().collect();
-        let action = "lambda:CreateFunction";
+        let action = action::lambda::CreateFunction;
         let create = || async {
             let call = cx
                 .aws
@@ -207,24 +207,24 @@ impl Driver for Function {
         let lambda = &cx.aws.lambda;
         if changes.iter().any(|change| change.path == Self::RESERVED) {
             let call = lambda.delete_function_concurrency().function_name(function).send().await;
-            call.op("lambda:DeleteFunctionConcurrency").gone()?;
+            call.op(action::lambda::DeleteFunctionConcurrency).gone()?;
         }
         let latest = settled(cx, function).await?;
         let have: Live = configured!(latest);
         let other_architecture = have.more.contains_key(ARCHITECTURE);
         if have.code_sha256 != spec.code_sha256 || other_architecture {
             let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
-            cx.retry_busy("lambda:UpdateFunctionCode", || async {
+            cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
                 let call = lambda.update_function_code().function_name(function).zip_file(zip.clone());
                 let call = if other_architecture { call.architectures(Architecture::X8664) } else { call };
-                call.send().await.op("lambda:UpdateFunctionCode").map(drop)
+                call.send().await.op(action::lambda::UpdateFunctionCode).map(drop)
             })
             .await?;
             settled(cx, function).await?;
         }
         let stray = have.more.keys().any(|name| name != ARCHITECTURE);
         if have.config != spec.config || have.role_arn != spec.role_arn || stray {
-            cx.retry_new_role("lambda:UpdateFunctionConfiguration", || async {
+            cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
                     .function_name(function)
@@ -235,7 +235,7 @@ impl Driver for Function {
                     .timeout(spec.config.timeout_s)
                     .environment(environment(&spec.config));
                 let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
-                call.send().await.op("lambda:UpdateFunctionConfiguration").map(drop)
+                call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
             })
             .await?;
             settled(cx, function).await?;
@@ -245,14 +245,14 @@ impl Driver for Function {
 
     async fn delete(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         // Without a qualifier all versions and aliases go with it (docs/aws/lambda.md#deleting).
-        cx.retry_busy("lambda:DeleteFunction", || async {
+        cx.retry_busy(action::lambda::DeleteFunction, || async {
             cx.aws
                 .lambda
                 .delete_function()
                 .function_name(function)
                 .send()
                 .await
-                .op("lambda:DeleteFunction")
+                .op(action::lambda::DeleteFunction)
                 .gone()
         })
         .await
@@ -262,7 +262,7 @@ impl Driver for Function {
         let tags: HashMap<String, String> = cx.tags().into_iter().collect();
         let arn = cx.scope.arn("lambda", &format!("function:{function}"));
         let call = cx.aws.lambda.tag_resource().resource(arn).set_tags(Some(tags));
-        call.send().await.op("lambda:TagResource").map(drop)
+        call.send().await.op(action::lambda::TagResource).map(drop)
     }
 }
 
@@ -316,7 +316,7 @@ fn owner(found: &GetFunctionOutput, scope: &Scope) -> OpResult<Owner> {
     if let Some(error) = found.tags_error() {
         let message = format!("{}: {}", error.error_code(), error.message());
         return Err(OpError::new(
-            "lambda:ListTags",
+            action::lambda::ListTags,
             classify("lambda", error.error_code(), error.message(), 403),
             message,
         ));
@@ -330,7 +330,7 @@ fn owner(found: &GetFunctionOutput, scope: &Scope) -> OpResult<Owner> {
 async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<GetFunctionConfigurationOutput> {
     cx.wait("function settled", EVERY, LIMIT, || async {
         let call = cx.aws.lambda.get_function_configuration().function_name(function);
-        let Some(found) = call.send().await.op("lambda:GetFunctionConfiguration").found()? else {
+        let Some(found) = call.send().await.op(action::lambda::GetFunctionConfiguration).found()? else {
             return Ok(Probe::Absent);
         };
         let now = status(found.state(), found.last_update_status(), found.state_reason());
@@ -353,15 +353,15 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     let lambda = &cx.aws.lambda;
     let alias = Function::ALIAS;
     let published = cx
-        .retry_busy("lambda:PublishVersion", || async {
-            lambda.publish_version().function_name(function).send().await.op("lambda:PublishVersion")
+        .retry_busy(action::lambda::PublishVersion, || async {
+            lambda.publish_version().function_name(function).send().await.op(action::lambda::PublishVersion)
         })
         .await?;
     let version = published.version().unwrap_or_default().to_owned();
     // A version can be Pending too, and an alias on it could not be provisioned (docs/aws/lambda.md#states).
     cx.wait("version active", Duration::from_secs(5), LIMIT, || async {
         let call = lambda.get_function_configuration().function_name(function).qualifier(&version);
-        let found = call.send().await.op("lambda:GetFunctionConfiguration").found()?;
+        let found = call.send().await.op(action::lambda::GetFunctionConfiguration).found()?;
         let Some(found) = found else { return Ok(Probe::Absent) };
         let now = status(found.state(), None, found.state_reason());
         Ok(match now.phase {
@@ -371,19 +371,25 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         })
     })
     .await?;
-    let existing =
-        lambda.get_alias().function_name(function).name(alias).send().await.op("lambda:GetAlias").found()?;
+    let existing = lambda
+        .get_alias()
+        .function_name(function)
+        .name(alias)
+        .send()
+        .await
+        .op(action::lambda::GetAlias)
+        .found()?;
     if existing.is_none() {
         let call = lambda.create_alias().function_name(function).name(alias).function_version(&version);
-        return call.send().await.op("lambda:CreateAlias").there();
+        return call.send().await.op(action::lambda::CreateAlias).there();
     }
-    cx.retry_busy("lambda:UpdateAlias", || async {
+    cx.retry_busy(action::lambda::UpdateAlias, || async {
         // Empty weights end a roll-out that somebody left half-way
         // (docs/aws/lambda.md#provisioned-concurrency).
         let all =
             AliasRoutingConfiguration::builder().set_additional_version_weights(Some(HashMap::new())).build();
         let call = lambda.update_alias().function_name(function).name(alias).function_version(&version);
-        call.routing_config(all).send().await.op("lambda:UpdateAlias").map(drop)
+        call.routing_config(all).send().await.op(action::lambda::UpdateAlias).map(drop)
     })
     .await?;
     // Provisioned concurrency follows the alias to the new version

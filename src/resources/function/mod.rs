@@ -1,11 +1,9 @@
 //! A Lambda function in front of an endpoint: code, configuration, published version, and the alias `live`
 //! that callers use. The version's number stays in here (docs/decisions/0002).
 //!
-//! Calls: GetFunction, GetFunctionConfiguration of the alias, GetAlias, CreateFunction, UpdateFunctionCode,
-//! UpdateFunctionConfiguration, PublishVersion, CreateAlias, UpdateAlias, DeleteFunction; GetResources to
-//! list ours. Quirks (docs/aws/lambda.md): `Pending` and `InProgress` refuse the next change; a new role
-//! cannot be assumed for some seconds; publishing without a change gives the old version back; weights left
-//! on an alias block later updates.
+//! Quirks (docs/aws/lambda.md): `Pending` and `InProgress` refuse the next change; a new role cannot be
+//! assumed for some seconds; publishing without a change gives the old version back; weights left on an
+//! alias block later updates.
 
 #[cfg(feature = "sdk")]
 mod aws;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{Changes, FieldChange, Human, KeyPath, KindName, Needs, Verb, changes, codes};
+use crate::domain::{
+    Action, Changes, FieldChange, Human, KeyPath, KindName, Needs, Verb, action, changes, codes,
+};
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::Concurrency;
@@ -210,23 +212,22 @@ impl Kind for Function {
         Some(Log::Streams { group: format!("{}{physical}", LogGroup::FUNCTIONS), prefix: None })
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "tag:GetResources",
-            "lambda:GetFunction",
-            "lambda:ListTags",
-            "lambda:GetFunctionConfiguration",
-            "lambda:GetAlias",
-            "lambda:CreateFunction",
-            "lambda:TagResource",
-            "lambda:UpdateFunctionCode",
-            "lambda:UpdateFunctionConfiguration",
-            "lambda:PublishVersion",
-            "lambda:CreateAlias",
-            "lambda:UpdateAlias",
-            "lambda:DeleteFunction",
-            "lambda:DeleteFunctionConcurrency",
-            "iam:PassRole",
+            action::tag::GetResources,
+            action::lambda::GetFunction,
+            action::lambda::GetFunctionConfiguration,
+            action::lambda::GetAlias,
+            action::lambda::CreateFunction,
+            action::lambda::ListTags,
+            action::lambda::TagResource,
+            action::lambda::UpdateFunctionCode,
+            action::lambda::UpdateFunctionConfiguration,
+            action::lambda::PublishVersion,
+            action::lambda::CreateAlias,
+            action::lambda::UpdateAlias,
+            action::lambda::DeleteFunction,
+            action::lambda::DeleteFunctionConcurrency,
         ]
     }
 }
@@ -275,8 +276,10 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let user = format!("function-{name}");
     let group = format!("{}{physical}", LogGroup::FUNCTIONS);
     let invoke = scope.arn("sagemaker", &format!("endpoint/{}", endpoint.physical.to_lowercase()));
-    let statements =
-        vec![policy::one(&["sagemaker:InvokeEndpoint"], invoke), policy::write_log_streams(scope, &group)];
+    let statements = vec![
+        policy::one(&[action::sagemaker::InvokeEndpoint], invoke),
+        policy::write_log_streams(scope, &group),
+    ];
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
     let role = Role::of_user(&user, Assumer::Lambda, statements, draft, &at);
     let mut environment = item.environment.clone();

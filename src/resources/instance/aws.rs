@@ -14,7 +14,7 @@ use super::spec::{Instance, Outcome, Record, Spec, State};
 use super::user_data;
 use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, fingerprint};
+use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
@@ -69,7 +69,7 @@ impl Driver for Instance {
                 None => begin(cx, job, spec).await?,
             };
             let image = image(cx, &spec.image).await?;
-            cx.retry_new_role("ec2:RunInstances", || start(cx, job, spec, &image, &attempt)).await?;
+            cx.retry_new_role(action::ec2::RunInstances, || start(cx, job, spec, &image, &attempt)).await?;
         }
         finished(cx, job, spec).await
     }
@@ -90,7 +90,7 @@ impl Driver for Instance {
         });
         if let Some(id) = shown.await?.filter(is_living).and_then(|i| i.instance_id) {
             let call = cx.aws.ec2.terminate_instances().instance_ids(&id);
-            call.send().await.op("ec2:TerminateInstances").gone()?;
+            call.send().await.op(action::ec2::TerminateInstances).gone()?;
             let limit = Duration::from_secs(600);
             cx.wait("instance terminated", EVERY, limit, || async {
                 Ok(match instances(cx, job).await?.into_iter().find(is_living) {
@@ -123,7 +123,7 @@ async fn recorded(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
     let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(format!("{root}{}", cx.scope.prefix()));
     let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
-        let Some(page) = page.op("s3:ListBucket").found()? else { break };
+        let Some(page) = page.op(action::s3::ListBucket).found()? else { break };
         for object in page.contents() {
             let job = object.key().and_then(|key| key.strip_prefix(&root)?.split_once('/'));
             let Some((job, _)) = job else { continue };
@@ -215,7 +215,7 @@ async fn described(cx: &OpCx<'_>, filters: Vec<Filter>) -> OpResult<Vec<Ec2Insta
     let mut pages = cx.aws.ec2.describe_instances().set_filters(Some(filters)).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        let reservations = page.op("ec2:DescribeInstances")?.reservations.unwrap_or_default();
+        let reservations = page.op(action::ec2::DescribeInstances)?.reservations.unwrap_or_default();
         found.extend(reservations.into_iter().flat_map(|r| r.instances.unwrap_or_default()));
     }
     Ok(found)
@@ -239,14 +239,15 @@ async fn read<T: DeserializeOwned>(
     let answered = AnswerDate::default();
     let call = cx.aws.s3.get_object().bucket(bucket).key(format!("{}/{job}/{file}", Instance::OUTPUT));
     let call = call.customize().interceptor(answered.clone());
-    let Some(object) = call.send().await.op("s3:GetObject").found()? else { return Ok(None) };
+    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
     let age = object.last_modified().and_then(|then| answered.since(then));
     let body = object.body.collect().await;
-    let body =
-        body.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?.into_bytes();
-    serde_json::from_slice(&body)
-        .map(|content| Some((content, age)))
-        .map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Unavailable, format!("{file} of {job}: {e}")))
+    let body = body
+        .map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?
+        .into_bytes();
+    serde_json::from_slice(&body).map(|content| Some((content, age))).map_err(|e| {
+        OpError::new(action::s3::GetObject, OpErrorKind::Unavailable, format!("{file} of {job}: {e}"))
+    })
 }
 
 /// An AMI id as it is, a parameter's name looked up: AWS keeps the newest AMI ids in public parameters.
@@ -254,10 +255,10 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
     if !image.starts_with('/') {
         return Ok(image.to_owned());
     }
-    let found = cx.aws.ssm.get_parameter().name(image).send().await.op("ssm:GetParameter")?;
+    let found = cx.aws.ssm.get_parameter().name(image).send().await.op(action::ssm::GetParameter)?;
     let value = found.parameter.and_then(|p| p.value);
     value.ok_or_else(|| {
-        OpError::new("ssm:GetParameter", OpErrorKind::NotFound, format!("{image} has no value"))
+        OpError::new(action::ssm::GetParameter, OpErrorKind::NotFound, format!("{image} has no value"))
     })
 }
 
@@ -269,7 +270,7 @@ async fn begin(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     let record = serde_json::to_vec(&record).expect("a record is plain data");
     let key = format!("{}/{job}/job.json", Instance::OUTPUT);
     let call = cx.aws.s3.put_object().bucket(&spec.code.bucket).key(key).body(record.into());
-    call.send().await.op("s3:PutObject")?;
+    call.send().await.op(action::s3::PutObject)?;
     Ok(attempt)
 }
 
@@ -283,7 +284,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
     let script = user_data::script(job, spec, &cx.scope.region);
     if script.len() > user_data::LIMIT {
         let message = format!("the user data has {} bytes, EC2 takes {}", script.len(), user_data::LIMIT);
-        return Err(OpError::new("ec2:RunInstances", OpErrorKind::Invalid, message));
+        return Err(OpError::new(action::ec2::RunInstances, OpErrorKind::Invalid, message));
     }
     let own = [("Name", job), (JOB_TAG, job), (OUTPUT_TAG, spec.output.as_str())];
     let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -322,7 +323,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .tag_specifications(tagged(ResourceType::Volume))
         .send()
         .await
-        .op("ec2:RunInstances");
+        .op(action::ec2::RunInstances);
     match started {
         // It knows the token, from a newer image or another opsctl's program: that one is started.
         Err(error) if error.message.starts_with("IdempotentParameterMismatch") => Ok(()),

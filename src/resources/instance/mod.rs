@@ -2,10 +2,9 @@
 //! the archive, the log and last of all `result.json`, and shuts itself down into termination
 //! (docs/decisions/0030).
 //!
-//! Calls: DescribeInstances by tag, GetObject of the result, GetParameter for the image, RunInstances,
-//! TerminateInstances. Quirks (docs/aws/ec2.md): a new instance profile is an InvalidParameterValue for
-//! minutes; a terminated instance stays visible for an hour and then is gone, so the result in the bucket is
-//! what remains of a job.
+//! Quirks (docs/aws/ec2.md): a new instance profile is an InvalidParameterValue for minutes; a terminated
+//! instance stays visible for an hour and then is gone, so the result in the bucket is what remains of a
+//! job.
 
 #[cfg(feature = "sdk")]
 mod aws;

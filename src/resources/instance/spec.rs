@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::user_data;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, changes, codes, fingerprint,
+    Action, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, action, changes, codes,
+    fingerprint,
 };
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
@@ -183,22 +184,20 @@ impl Kind for Instance {
         Some(job::model_key(Self::OUTPUT, physical))
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "ec2:DescribeInstances",
-            "ec2:RunInstances",
-            "ec2:CreateTags",
-            "ec2:TerminateInstances",
-            "ssm:GetParameter",
-            "iam:PassRole",
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:ListBucket",
-            "s3:ListBucketVersions",
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-            "s3:ListBucketMultipartUploads",
-            "s3:AbortMultipartUpload",
+            action::ec2::DescribeInstances,
+            action::ec2::RunInstances,
+            action::ec2::TerminateInstances,
+            action::ssm::GetParameter,
+            action::s3::GetObject,
+            action::s3::PutObject,
+            action::s3::ListBucket,
+            action::s3::ListBucketVersions,
+            action::s3::DeleteObject,
+            action::s3::DeleteObjectVersion,
+            action::s3::ListBucketMultipartUploads,
+            action::s3::AbortMultipartUpload,
         ]
     }
 }

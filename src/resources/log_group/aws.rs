@@ -5,7 +5,7 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 use super::spec::{LogGroup, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Scope};
+use crate::domain::{FieldChange, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
 
 impl Driver for LogGroup {
@@ -21,7 +21,7 @@ impl Driver for LogGroup {
         let describe = named(cx, group);
         let tags = async {
             let call = cx.aws.logs.list_tags_for_resource().resource_arn(arn(cx, group));
-            call.send().await.op("logs:ListTagsForResource").found()
+            call.send().await.op(action::logs::ListTagsForResource).found()
         };
         let (groups, tags) = futures_util::try_join!(describe, tags)?;
         let Some(found) = groups.iter().find(|g| g.log_group_name() == Some(group)) else {
@@ -41,9 +41,9 @@ impl Driver for LogGroup {
 
     async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
         let tags: HashMap<_, _> = cx.tags().into_iter().collect();
-        make(self, cx, group, "logs:CreateLogGroup", || async {
+        make(self, cx, group, action::logs::CreateLogGroup, || async {
             let call = cx.aws.logs.create_log_group().log_group_name(group).set_tags(Some(tags.clone()));
-            call.send().await.op("logs:CreateLogGroup").map(drop)
+            call.send().await.op(action::logs::CreateLogGroup).map(drop)
         })
         .await?;
         retain(cx, group, spec).await
@@ -59,19 +59,26 @@ impl Driver for LogGroup {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
-        cx.aws.logs.delete_log_group().log_group_name(group).send().await.op("logs:DeleteLogGroup").gone()
+        cx.aws
+            .logs
+            .delete_log_group()
+            .log_group_name(group)
+            .send()
+            .await
+            .op(action::logs::DeleteLogGroup)
+            .gone()
     }
 
     async fn release(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         let keys = Scope::tag_keys().map(str::to_owned).to_vec();
         let call = cx.aws.logs.untag_resource().resource_arn(arn(cx, group)).set_tag_keys(Some(keys));
-        call.send().await.op("logs:UntagResource").gone()
+        call.send().await.op(action::logs::UntagResource).gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         let tags: HashMap<_, _> = cx.adopted_tags().into_iter().collect();
         let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
-        call.send().await.op("logs:TagResource").map(drop)
+        call.send().await.op(action::logs::TagResource).map(drop)
     }
 }
 
@@ -80,7 +87,7 @@ async fn named(cx: &OpCx<'_>, prefix: &str) -> OpResult<Vec<Group>> {
     let mut pages = cx.aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().send();
     let mut groups = Vec::new();
     while let Some(page) = pages.next().await {
-        groups.extend(page.op("logs:DescribeLogGroups")?.log_groups.unwrap_or_default());
+        groups.extend(page.op(action::logs::DescribeLogGroups)?.log_groups.unwrap_or_default());
     }
     Ok(groups)
 }
@@ -88,7 +95,7 @@ async fn named(cx: &OpCx<'_>, prefix: &str) -> OpResult<Vec<Group>> {
 async fn retain(cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
     let call =
         cx.aws.logs.put_retention_policy().log_group_name(group).retention_in_days(spec.retention_days);
-    call.send().await.op("logs:PutRetentionPolicy").map(drop)
+    call.send().await.op(action::logs::PutRetentionPolicy).map(drop)
 }
 
 fn arn(cx: &OpCx<'_>, group: &str) -> String {

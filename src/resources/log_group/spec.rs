@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, changes};
+use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, action, changes};
 
 pub struct LogGroup;
 
@@ -74,15 +74,15 @@ impl Kind for LogGroup {
         seen.bare
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "logs:DescribeLogGroups",
-            "logs:ListTagsForResource",
-            "logs:CreateLogGroup",
-            "logs:TagResource",
-            "logs:UntagResource",
-            "logs:PutRetentionPolicy",
-            "logs:DeleteLogGroup",
+            action::logs::DescribeLogGroups,
+            action::logs::ListTagsForResource,
+            action::logs::CreateLogGroup,
+            action::logs::TagResource,
+            action::logs::UntagResource,
+            action::logs::PutRetentionPolicy,
+            action::logs::DeleteLogGroup,
         ]
     }
 }

@@ -6,7 +6,7 @@ use super::repack::repack;
 use super::spec::{Model, Spec, State};
 use crate::aws::{Expected, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName};
+use crate::domain::{FieldChange, KindName, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
@@ -14,13 +14,13 @@ use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Model {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        Ok(list_owned!(cx, list_models, "sagemaker:ListModels", models, model_name))
+        Ok(list_owned!(cx, list_models, action::sagemaker::ListModels, models, model_name))
     }
 
     async fn observe(&self, cx: &OpCx<'_>, model: &str) -> OpResult<Option<Seen<State>>> {
         let describe = async {
             let call = cx.aws.sagemaker.describe_model().model_name(model);
-            call.send().await.op("sagemaker:DescribeModel").found()
+            call.send().await.op(action::sagemaker::DescribeModel).found()
         };
         let arn = format!("model/{model}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
@@ -55,7 +55,7 @@ impl Driver for Model {
             .build();
         let trained = (Model::TRAINED_TAG.to_owned(), spec.trained.as_str());
         let made_of = [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())];
-        let action = "sagemaker:CreateModel";
+        let action = action::sagemaker::CreateModel;
         let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
             let call =
@@ -74,7 +74,14 @@ impl Driver for Model {
         if let Some(bucket) = cx.world.wanted(KindName::Bucket).next() {
             empty::empty(cx, bucket, &Model::folder(model)).await?;
         }
-        cx.aws.sagemaker.delete_model().model_name(model).send().await.op("sagemaker:DeleteModel").gone()
+        cx.aws
+            .sagemaker
+            .delete_model()
+            .model_name(model)
+            .send()
+            .await
+            .op(action::sagemaker::DeleteModel)
+            .gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::spec::{Model, Spec};
 use crate::archive;
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::domain::action;
 use crate::engine::OpCx;
 use crate::inputs::Tree;
 use crate::resources::data::split;
@@ -21,7 +22,16 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     let Some(code) = &spec.code else { return Ok(()) };
     let s3 = &cx.aws.s3;
     let key = Model::key(model);
-    if s3.head_object().bucket(&spec.bucket).key(&key).send().await.op("s3:GetObject").found()?.is_some() {
+    if s3
+        .head_object()
+        .bucket(&spec.bucket)
+        .key(&key)
+        .send()
+        .await
+        .op(action::s3::GetObject)
+        .found()?
+        .is_some()
+    {
         return Ok(()); // the model's name is its fingerprint: a run before this one has made it
     }
     let Some(tree) = cx.inputs.code(&code.path).cloned() else {
@@ -35,28 +45,32 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     // AWS completes a job after its archive is there; emulators, where the container is played by somebody
     // else, may complete it before.
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-    cx.retry("s3:GetObject", Duration::from_secs(30), absent, || download(cx, &spec.trained, &trained))
-        .await?;
+    cx.retry(action::s3::GetObject, Duration::from_secs(30), absent, || {
+        download(cx, &spec.trained, &trained)
+    })
+    .await?;
     let output = packed.clone();
     let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
     packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;
     let body = ByteStream::from_path(&packed).await.map_err(|e| OpError::local("packing the model", e))?;
-    s3.put_object().bucket(&spec.bucket).key(key).body(body).send().await.op("s3:PutObject").map(drop)
+    s3.put_object().bucket(&spec.bucket).key(key).body(body).send().await.op(action::s3::PutObject).map(drop)
 }
 
 /// Streams an object into a file.
 pub async fn download(cx: &OpCx<'_>, uri: &str, to: &Path) -> OpResult<()> {
     let (bucket, key) = split(uri)?;
-    let found = cx.aws.s3.get_object().bucket(bucket).key(key).send().await.op("s3:GetObject").found()?;
+    let found =
+        cx.aws.s3.get_object().bucket(bucket).key(key).send().await.op(action::s3::GetObject).found()?;
     let Some(object) = found else {
         let message = format!("{uri} is not there: the training has left no model");
-        return Err(OpError::new("s3:GetObject", OpErrorKind::NotFound, message));
+        return Err(OpError::new(action::s3::GetObject, OpErrorKind::NotFound, message));
     };
     let io = |e: &dyn std::fmt::Display| OpError::local("downloading the model", e);
     let mut body = object.body;
     let mut file = tokio::fs::File::create(to).await.map_err(|e| io(&e))?;
     while let Some(bytes) = body.next().await {
-        let bytes = bytes.map_err(|e| OpError::new("s3:GetObject", OpErrorKind::Network, e.to_string()))?;
+        let bytes =
+            bytes.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
         file.write_all(&bytes).await.map_err(|e| io(&e))?;
     }
     file.flush().await.map_err(|e| io(&e))

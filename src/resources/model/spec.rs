@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{FieldChange, KindName, Needs, changes};
+use crate::domain::{Action, FieldChange, KindName, Needs, action, changes};
 
 pub struct Model;
 
@@ -109,23 +109,22 @@ impl Kind for Model {
         changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "sagemaker:ListModels",
-            "sagemaker:DescribeModel",
-            "sagemaker:ListTags",
-            "sagemaker:AddTags",
-            "sagemaker:CreateModel",
-            "sagemaker:DeleteModel",
-            "iam:PassRole",
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:ListBucket",
-            "s3:ListBucketVersions",
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-            "s3:ListBucketMultipartUploads",
-            "s3:AbortMultipartUpload",
+            action::sagemaker::ListModels,
+            action::sagemaker::DescribeModel,
+            action::sagemaker::ListTags,
+            action::sagemaker::AddTags,
+            action::sagemaker::CreateModel,
+            action::sagemaker::DeleteModel,
+            action::s3::GetObject,
+            action::s3::PutObject,
+            action::s3::ListBucket,
+            action::s3::ListBucketVersions,
+            action::s3::DeleteObject,
+            action::s3::DeleteObjectVersion,
+            action::s3::ListBucketMultipartUploads,
+            action::s3::AbortMultipartUpload,
         ]
     }
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::spec::{self, Notebook, Spec, State};
 use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
 use crate::desired::{Kind, Seen};
-use crate::domain::{FieldChange, Phase, Status};
+use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -29,7 +29,7 @@ impl Driver for Notebook {
             Ok(list_owned!(
                 cx,
                 list_notebook_instances,
-                "sagemaker:ListNotebookInstances",
+                action::sagemaker::ListNotebookInstances,
                 notebook_instances,
                 notebook_instance_name
             ))
@@ -39,7 +39,7 @@ impl Driver for Notebook {
             Ok(list_owned!(
                 cx,
                 list_notebook_instance_lifecycle_configs,
-                "sagemaker:ListNotebookInstanceLifecycleConfigs",
+                action::sagemaker::ListNotebookInstanceLifecycleConfigs,
                 notebook_instance_lifecycle_configs,
                 notebook_instance_lifecycle_config_name
             ))
@@ -78,7 +78,7 @@ impl Driver for Notebook {
 
     async fn create(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
         put_script(cx, notebook, spec).await?;
-        let action = "sagemaker:CreateNotebookInstance";
+        let action = action::sagemaker::CreateNotebookInstance;
         let create = || async {
             let call = cx
                 .aws
@@ -117,7 +117,7 @@ impl Driver for Notebook {
             sagemaker::note(cx, &of_type(notebook), RESTART).await?;
         }
         halt(cx, notebook).await?;
-        let updated = cx.retry_new_role("sagemaker:UpdateNotebookInstance", || async {
+        let updated = cx.retry_new_role(action::sagemaker::UpdateNotebookInstance, || async {
             let call = cx
                 .aws
                 .sagemaker
@@ -129,7 +129,7 @@ impl Driver for Notebook {
                 .platform_identifier(&spec.platform)
                 .lifecycle_config_name(notebook)
                 .instance_metadata_service_configuration(metadata());
-            call.send().await.op("sagemaker:UpdateNotebookInstance").map(drop)
+            call.send().await.op(action::sagemaker::UpdateNotebookInstance).map(drop)
         });
         heard(cx, notebook, updated.await, &[NotebookInstanceStatus::Updating]).await?;
         until(cx, notebook, "notebook updated", &[NotebookInstanceStatus::Stopped]).await?;
@@ -146,7 +146,7 @@ impl Driver for Notebook {
                 halt(cx, notebook).await?;
             }
             let call = cx.aws.sagemaker.delete_notebook_instance().notebook_instance_name(notebook);
-            let deleted = call.send().await.op("sagemaker:DeleteNotebookInstance").gone();
+            let deleted = call.send().await.op(action::sagemaker::DeleteNotebookInstance).gone();
             heard(cx, notebook, deleted, &[NotebookInstanceStatus::Deleting]).await?;
         }
         // What the notebook uses cannot go before it.
@@ -164,7 +164,7 @@ impl Driver for Notebook {
         }
         let call = cx.aws.sagemaker.delete_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook);
-        call.send().await.op("sagemaker:DeleteNotebookInstanceLifecycleConfig").gone()
+        call.send().await.op(action::sagemaker::DeleteNotebookInstanceLifecycleConfig).gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
@@ -183,7 +183,7 @@ pub async fn start(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
     let runs = describe(cx, notebook).await?.is_some_and(|n| status(&n).phase == Phase::Ready);
     if !runs {
         let call = cx.aws.sagemaker.start_notebook_instance().notebook_instance_name(notebook);
-        let started = call.send().await.op("sagemaker:StartNotebookInstance").map(drop);
+        let started = call.send().await.op(action::sagemaker::StartNotebookInstance).map(drop);
         let starts = [NotebookInstanceStatus::Pending, NotebookInstanceStatus::InService];
         heard(cx, notebook, started, &starts).await?;
     }
@@ -196,7 +196,7 @@ async fn halt(cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
     let stopped = describe(cx, notebook).await?.is_some_and(|n| status(&n).phase == Phase::Stopped);
     if !stopped {
         let call = cx.aws.sagemaker.stop_notebook_instance().notebook_instance_name(notebook);
-        let told = call.send().await.op("sagemaker:StopNotebookInstance").map(drop);
+        let told = call.send().await.op(action::sagemaker::StopNotebookInstance).map(drop);
         let stops = [NotebookInstanceStatus::Stopping, NotebookInstanceStatus::Stopped];
         heard(cx, notebook, told, &stops).await?;
     }
@@ -237,13 +237,13 @@ fn of_type(notebook: &str) -> String {
 /// A link that opens the notebook, valid for five minutes.
 pub async fn url(cx: &OpCx<'_>, notebook: &str) -> OpResult<String> {
     let call = cx.aws.sagemaker.create_presigned_notebook_instance_url().notebook_instance_name(notebook);
-    let answer = call.send().await.op("sagemaker:CreatePresignedNotebookInstanceUrl")?;
+    let answer = call.send().await.op(action::sagemaker::CreatePresignedNotebookInstanceUrl)?;
     Ok(answer.authorized_url.unwrap_or_default())
 }
 
 async fn describe(cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<DescribeNotebookInstanceOutput>> {
     let call = cx.aws.sagemaker.describe_notebook_instance().notebook_instance_name(notebook);
-    call.send().await.op("sagemaker:DescribeNotebookInstance").found()
+    call.send().await.op(action::sagemaker::DescribeNotebookInstance).found()
 }
 
 fn status(found: &DescribeNotebookInstanceOutput) -> Status {
@@ -284,7 +284,7 @@ async fn lifecycle(
 ) -> OpResult<Option<DescribeNotebookInstanceLifecycleConfigOutput>> {
     let call = cx.aws.sagemaker.describe_notebook_instance_lifecycle_config();
     let call = call.notebook_instance_lifecycle_config_name(notebook);
-    call.send().await.op("sagemaker:DescribeNotebookInstanceLifecycleConfig").found()
+    call.send().await.op(action::sagemaker::DescribeNotebookInstanceLifecycleConfig).found()
 }
 
 /// The script of the lifecycle configuration of that name.
@@ -305,9 +305,9 @@ async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> 
     if lifecycle(cx, notebook).await?.is_none() {
         let call = sagemaker.create_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
-        return call.send().await.op("sagemaker:CreateNotebookInstanceLifecycleConfig").there();
+        return call.send().await.op(action::sagemaker::CreateNotebookInstanceLifecycleConfig).there();
     }
     let call = sagemaker.update_notebook_instance_lifecycle_config();
     let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
-    call.send().await.op("sagemaker:UpdateNotebookInstanceLifecycleConfig").map(drop)
+    call.send().await.op(action::sagemaker::UpdateNotebookInstanceLifecycleConfig).map(drop)
 }

@@ -1,9 +1,7 @@
 //! A SageMaker notebook instance with its lifecycle configuration, which stops it when nobody works in it.
 //!
-//! Calls: DescribeNotebookInstance, DescribeNotebookInstanceLifecycleConfig, ListTags, Create…, Update…,
-//! Stop…, Start…, DeleteNotebookInstance, DeleteNotebookInstanceLifecycleConfig. Quirks
-//! (docs/aws/sagemaker-notebooks.md): only a stopped notebook can be changed or deleted; a volume grows,
-//! never shrinks.
+//! Quirks (docs/aws/sagemaker-notebooks.md): only a stopped notebook can be changed or deleted; a volume
+//! grows, never shrinks.
 
 #[cfg(feature = "sdk")]
 pub mod aws;

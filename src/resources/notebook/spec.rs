@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, changes, codes,
+    Action, FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -147,7 +147,7 @@ impl Kind for Notebook {
             let itself = scope.arn("sagemaker", &format!("notebook-instance/{physical}"));
             // For the idle stop, which runs on the notebook.
             statements.push(policy::one(
-                &["sagemaker:StopNotebookInstance", "sagemaker:DescribeNotebookInstance"],
+                &[action::sagemaker::StopNotebookInstance, action::sagemaker::DescribeNotebookInstance],
                 itself,
             ));
             let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
@@ -224,26 +224,26 @@ impl Kind for Notebook {
         Some(Log::Streams { group, prefix: Some(format!("{physical}/")) })
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "sagemaker:ListNotebookInstances",
-            "sagemaker:ListNotebookInstanceLifecycleConfigs",
-            "sagemaker:DescribeNotebookInstance",
-            "sagemaker:DescribeNotebookInstanceLifecycleConfig",
-            "sagemaker:ListTags",
-            "sagemaker:AddTags",
-            "sagemaker:DeleteTags",
-            "sagemaker:CreateNotebookInstanceLifecycleConfig",
-            "sagemaker:UpdateNotebookInstanceLifecycleConfig",
-            "sagemaker:CreateNotebookInstance",
-            "sagemaker:UpdateNotebookInstance",
-            "sagemaker:StopNotebookInstance",
-            "sagemaker:StartNotebookInstance",
-            "sagemaker:DeleteNotebookInstance",
-            "sagemaker:DeleteNotebookInstanceLifecycleConfig",
-            "iam:PassRole",
-            "logs:DescribeLogStreams",
-            "logs:DeleteLogStream",
+            action::sagemaker::ListNotebookInstances,
+            action::sagemaker::ListNotebookInstanceLifecycleConfigs,
+            action::sagemaker::DescribeNotebookInstance,
+            action::sagemaker::DescribeNotebookInstanceLifecycleConfig,
+            action::sagemaker::ListTags,
+            action::sagemaker::AddTags,
+            action::sagemaker::DeleteTags,
+            action::sagemaker::CreateNotebookInstanceLifecycleConfig,
+            action::sagemaker::UpdateNotebookInstanceLifecycleConfig,
+            action::sagemaker::CreateNotebookInstance,
+            action::sagemaker::UpdateNotebookInstance,
+            action::sagemaker::StopNotebookInstance,
+            action::sagemaker::StartNotebookInstance,
+            action::sagemaker::CreatePresignedNotebookInstanceUrl,
+            action::sagemaker::DeleteNotebookInstance,
+            action::sagemaker::DeleteNotebookInstanceLifecycleConfig,
+            action::logs::DescribeLogStreams,
+            action::logs::DeleteLogStream,
         ]
     }
 }

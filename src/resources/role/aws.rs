@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::spec::{Role, Spec, State};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Scope};
+use crate::domain::{FieldChange, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
 
@@ -17,7 +17,7 @@ impl Driver for Role {
         let mut pages = call.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.op("iam:ListRoles")?;
+            let page = page.op(action::iam::ListRoles)?;
             found.extend(page.roles().iter().map(|role| Found::new(role.role_name())));
         }
         // The path is the environment's in every region; the name ends with its region.
@@ -27,14 +27,14 @@ impl Driver for Role {
 
     async fn observe(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<Seen<State>>> {
         let iam = &cx.aws.iam;
-        let get = async { iam.get_role().role_name(role).send().await.op("iam:GetRole").found() };
+        let get = async { iam.get_role().role_name(role).send().await.op(action::iam::GetRole).found() };
         let policy = async {
             iam.get_role_policy()
                 .role_name(role)
                 .policy_name(Self::POLICY)
                 .send()
                 .await
-                .op("iam:GetRolePolicy")
+                .op(action::iam::GetRolePolicy)
                 .found()
         };
         let profile = async { if of_instance(cx, role) { profile(cx, role).await } else { Ok(None) } };
@@ -58,11 +58,11 @@ impl Driver for Role {
     }
 
     async fn create(&self, cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
-        make(self, cx, role, "iam:CreateRole", || async {
+        make(self, cx, role, action::iam::CreateRole, || async {
             let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path());
             let call = call.set_tags(Some(tags(cx.tags()))).description("Made by opsctl");
             let call = call.assume_role_policy_document(spec.trust.to_string());
-            call.send().await.op("iam:CreateRole").map(drop)
+            call.send().await.op(action::iam::CreateRole).map(drop)
         })
         .await?;
         settle(cx, role, spec).await
@@ -70,7 +70,7 @@ impl Driver for Role {
 
     async fn update(&self, cx: &OpCx<'_>, role: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         let iam = &cx.aws.iam;
-        let found = iam.get_role().role_name(role).send().await.op("iam:GetRole")?.role;
+        let found = iam.get_role().role_name(role).send().await.op(action::iam::GetRole)?.role;
         let tags = found.as_ref().map(|r| r.tags()).unwrap_or_default();
         let ours = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours;
         let seen = document(found.as_ref().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
@@ -81,7 +81,7 @@ impl Driver for Role {
         };
         if let Some(trust) = trust {
             let call = iam.update_assume_role_policy().role_name(role).policy_document(trust.to_string());
-            call.send().await.op("iam:UpdateAssumeRolePolicy")?;
+            call.send().await.op(action::iam::UpdateAssumeRolePolicy)?;
         }
         settle(cx, role, spec).await?;
         if ours {
@@ -101,7 +101,7 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         for profile in profiles(cx, role).await? {
             let call = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-            call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()?;
+            call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).gone()?;
         }
         delete_profile(cx, role).await?;
         for policy in attached(cx, role).await? {
@@ -110,8 +110,8 @@ impl Driver for Role {
         for policy in inline(cx, role).await? {
             delete_inline(cx, role, &policy).await?;
         }
-        cx.retry_busy("iam:DeleteRole", || async {
-            iam.delete_role().role_name(role).send().await.op("iam:DeleteRole").gone()
+        cx.retry_busy(action::iam::DeleteRole, || async {
+            iam.delete_role().role_name(role).send().await.op(action::iam::DeleteRole).gone()
         })
         .await
     }
@@ -120,22 +120,37 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         delete_profile(cx, role).await?;
         delete_inline(cx, role, Self::POLICY).await?;
-        let Some(found) = iam.get_role().role_name(role).send().await.op("iam:GetRole").found()? else {
+        let Some(found) = iam.get_role().role_name(role).send().await.op(action::iam::GetRole).found()?
+        else {
             return Ok(());
         };
         let trust = document(found.role().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
         // A role cannot be without a statement: if ours is the only one, it stays.
         if let Some(rest) = iam::without(&trust, &[Self::SID]).filter(|rest| *rest != trust) {
             let call = iam.update_assume_role_policy().role_name(role).policy_document(rest.to_string());
-            call.send().await.op("iam:UpdateAssumeRolePolicy")?;
+            call.send().await.op(action::iam::UpdateAssumeRolePolicy)?;
         }
         let keys = Scope::tag_keys().map(str::to_owned).to_vec();
-        iam.untag_role().role_name(role).set_tag_keys(Some(keys)).send().await.op("iam:UntagRole").gone()
+        iam.untag_role()
+            .role_name(role)
+            .set_tag_keys(Some(keys))
+            .send()
+            .await
+            .op(action::iam::UntagRole)
+            .gone()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         let tags = tags(cx.adopted_tags());
-        cx.aws.iam.tag_role().role_name(role).set_tags(Some(tags)).send().await.op("iam:TagRole").map(drop)
+        cx.aws
+            .iam
+            .tag_role()
+            .role_name(role)
+            .set_tags(Some(tags))
+            .send()
+            .await
+            .op(action::iam::TagRole)
+            .map(drop)
     }
 }
 
@@ -143,20 +158,25 @@ impl Driver for Role {
 async fn inline(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
     let pages = cx.aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
     let names: Result<Vec<String>, _> = pages.collect().await;
-    Ok(names.op("iam:ListRolePolicies").found()?.unwrap_or_default())
+    Ok(names.op(action::iam::ListRolePolicies).found()?.unwrap_or_default())
 }
 
 /// The ARNs of the attached policies; none when the role is not there.
 async fn attached(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
     let pages = cx.aws.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
     let policies: Result<Vec<_>, _> = pages.collect().await;
-    let policies = policies.op("iam:ListAttachedRolePolicies").found()?.unwrap_or_default();
+    let policies = policies.op(action::iam::ListAttachedRolePolicies).found()?.unwrap_or_default();
     Ok(policies.into_iter().filter_map(|p| p.policy_arn).collect())
 }
 
 async fn profile(cx: &OpCx<'_>, name: &str) -> OpResult<Option<InstanceProfile>> {
     let call = cx.aws.iam.get_instance_profile().instance_profile_name(name);
-    Ok(call.send().await.op("iam:GetInstanceProfile").found()?.and_then(|found| found.instance_profile))
+    Ok(call
+        .send()
+        .await
+        .op(action::iam::GetInstanceProfile)
+        .found()?
+        .and_then(|found| found.instance_profile))
 }
 
 fn is_own(cx: &OpCx<'_>, profile: &InstanceProfile) -> bool {
@@ -167,13 +187,13 @@ fn is_own(cx: &OpCx<'_>, profile: &InstanceProfile) -> bool {
 async fn profiles(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
     let pages = cx.aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
     let profiles: Result<Vec<_>, _> = pages.collect().await;
-    let profiles = profiles.op("iam:ListInstanceProfilesForRole").found()?.unwrap_or_default();
+    let profiles = profiles.op(action::iam::ListInstanceProfilesForRole).found()?.unwrap_or_default();
     Ok(profiles.into_iter().map(|p| p.instance_profile_name).collect())
 }
 
 async fn delete_inline(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.iam.delete_role_policy().role_name(role).policy_name(policy);
-    call.send().await.op("iam:DeleteRolePolicy").gone()
+    call.send().await.op(action::iam::DeleteRolePolicy).gone()
 }
 
 /// Deletes the instance profile of the role, if opsctl made it.
@@ -186,12 +206,12 @@ async fn delete_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         take_out(cx, role, inside.role_name()).await?;
     }
     let call = cx.aws.iam.delete_instance_profile().instance_profile_name(role);
-    call.send().await.op("iam:DeleteInstanceProfile").gone()
+    call.send().await.op(action::iam::DeleteInstanceProfile).gone()
 }
 
 async fn take_out(cx: &OpCx<'_>, profile: &str, role: &str) -> OpResult<()> {
     let call = cx.aws.iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-    call.send().await.op("iam:RemoveRoleFromInstanceProfile").gone()
+    call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).gone()
 }
 
 /// Makes the instance profile of the role's name, with that role in it.
@@ -201,11 +221,15 @@ async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         None => {
             let call = iam.create_instance_profile().instance_profile_name(role).path(cx.scope.iam_path());
             let call = call.set_tags(Some(tags(cx.tags())));
-            call.send().await.op("iam:CreateInstanceProfile").there()?;
+            call.send().await.op(action::iam::CreateInstanceProfile).there()?;
         }
         Some(profile) if !is_own(cx, &profile) => {
             let message = format!("an instance profile `{role}` exists and carries no tags of this project");
-            return Err(OpError::new("iam:CreateInstanceProfile", OpErrorKind::AlreadyExists, message));
+            return Err(OpError::new(
+                action::iam::CreateInstanceProfile,
+                OpErrorKind::AlreadyExists,
+                message,
+            ));
         }
         Some(profile) => {
             // A profile holds one role.
@@ -218,7 +242,7 @@ async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         }
     }
     let call = iam.add_role_to_instance_profile().instance_profile_name(role).role_name(role);
-    match call.send().await.op("iam:AddRoleToInstanceProfile") {
+    match call.send().await.op(action::iam::AddRoleToInstanceProfile) {
         // That it is full means that a run before this one has done it.
         Err(error) if error.kind == OpErrorKind::Quota => Ok(()),
         other => other.map(drop),
@@ -231,7 +255,7 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
     // IAM is replicated world-wide: the role of a moment ago may not be found yet.
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
     cx.retry(
-        "iam:PutRolePolicy",
+        action::iam::PutRolePolicy,
         std::time::Duration::from_secs(60),
         |kind| *kind == OpErrorKind::NotFound,
         || async {
@@ -240,7 +264,7 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
                 .role_name(role)
                 .policy_name(Role::POLICY)
                 .policy_document(spec.policy.to_string());
-            call.send().await.op("iam:PutRolePolicy").map(drop)
+            call.send().await.op(action::iam::PutRolePolicy).map(drop)
         },
     )
     .await?;
@@ -249,7 +273,7 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
 
 async fn detach(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.iam.detach_role_policy().role_name(role).policy_arn(policy);
-    call.send().await.op("iam:DetachRolePolicy").gone()
+    call.send().await.op(action::iam::DetachRolePolicy).gone()
 }
 
 fn of_instance(cx: &OpCx<'_>, role: &str) -> bool {

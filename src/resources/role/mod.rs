@@ -2,8 +2,7 @@
 //! under the path `/opsctl/<project>/<environment>/`. Roles of EC2 instances have an instance profile of the
 //! same name.
 //!
-//! Calls: GetRole, GetRolePolicy, ListAttachedRolePolicies, CreateRole, PutRolePolicy, UpdateAssumeRolePolicy
-//! … Quirks (docs/aws/iam.md#deleting-a-role): documents come back URL-encoded; deletion does not cascade.
+//! Quirks (docs/aws/iam.md#deleting-a-role): documents come back URL-encoded; deletion does not cascade.
 
 #[cfg(feature = "sdk")]
 mod aws;

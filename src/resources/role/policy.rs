@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::domain::Scope;
+use crate::domain::{Action, action};
 
-fn allow(actions: &[&str], resources: &[String]) -> Value {
+fn allow(actions: &[Action], resources: &[String]) -> Value {
     json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
 }
 
@@ -15,32 +16,39 @@ pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Val
     let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
     let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();
     let objects: Vec<String> = patterns.iter().map(|p| format!("{bucket}/{p}")).collect();
-    let mut list = allow(&["s3:ListBucket"], std::slice::from_ref(&bucket));
+    let mut list = allow(&[action::s3::ListBucket], std::slice::from_ref(&bucket));
     // A condition that everybody meets would only pretend.
     if !patterns.iter().any(|pattern| pattern == "*") {
         list["Condition"] = json!({ "StringLike": { "s3:prefix": patterns } });
     }
-    vec![allow(&["s3:GetObject"], &objects), list, allow(&["s3:GetBucketLocation"], &[bucket])]
+    vec![allow(&[action::s3::GetObject], &objects), list, allow(&[action::s3::GetBucketLocation], &[bucket])]
 }
 
 /// Writes objects under these prefixes.
 pub fn write_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Value {
     let objects: Vec<String> =
         prefixes.iter().map(|p| format!("arn:{}:s3:::{bucket}/{p}*", scope.partition)).collect();
-    allow(&["s3:PutObject", "s3:AbortMultipartUpload"], &objects)
+    allow(&[action::s3::PutObject, action::s3::AbortMultipartUpload], &objects)
 }
 
 /// Pulls one image. The login is account-wide by nature: ecr:GetAuthorizationToken takes no resource.
 pub fn pull_image(scope: &Scope, image: &str) -> Vec<Value> {
     let any = ["*".to_owned()];
-    let mut statements = vec![allow(&["ecr:GetAuthorizationToken"], &any)];
+    let mut statements = vec![allow(&[action::ecr::GetAuthorizationToken], &any)];
     let repository = image.split_once('/').map(|(registry, rest)| {
         let account = registry.split('.').next().unwrap_or_default();
         let name = rest.split([':', '@']).next().unwrap_or(rest);
         format!("arn:{}:ecr:{}:{account}:repository/{name}", scope.partition, scope.region)
     });
     statements.extend(repository.map(|arn| {
-        allow(&["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], &[arn])
+        allow(
+            &[
+                action::ecr::BatchCheckLayerAvailability,
+                action::ecr::GetDownloadUrlForLayer,
+                action::ecr::BatchGetImage,
+            ],
+            &[arn],
+        )
     }));
     statements
 }
@@ -49,7 +57,12 @@ pub fn pull_image(scope: &Scope, image: &str) -> Vec<Value> {
 pub fn write_logs(scope: &Scope, group: &str) -> Value {
     let arn = scope.arn("logs", &format!("log-group:{group}"));
     allow(
-        &["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+        &[
+            action::logs::CreateLogGroup,
+            action::logs::CreateLogStream,
+            action::logs::PutLogEvents,
+            action::logs::DescribeLogStreams,
+        ],
         &[arn.clone(), format!("{arn}:*")],
     )
 }
@@ -57,17 +70,17 @@ pub fn write_logs(scope: &Scope, group: &str) -> Value {
 /// Writes to one log group that exists already.
 pub fn write_log_streams(scope: &Scope, group: &str) -> Value {
     let streams = scope.arn("logs", &format!("log-group:{group}:*"));
-    allow(&["logs:CreateLogStream", "logs:PutLogEvents"], &[streams])
+    allow(&[action::logs::CreateLogStream, action::logs::PutLogEvents], &[streams])
 }
 
 /// Puts SageMaker's own metrics; the action takes no resource, so the namespace is the limit.
 pub fn put_metrics(namespace: &str) -> Value {
-    let mut statement = allow(&["cloudwatch:PutMetricData"], &["*".to_owned()]);
+    let mut statement = allow(&[action::cloudwatch::PutMetricData], &["*".to_owned()]);
     statement["Condition"] = json!({ "StringEquals": { "cloudwatch:namespace": namespace } });
     statement
 }
 
 /// One action on one ARN.
-pub fn one(actions: &[&str], arn: String) -> Value {
+pub fn one(actions: &[Action], arn: String) -> Value {
     allow(actions, &[arn])
 }

@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, changes};
+use crate::domain::{
+    Action, FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, action, changes,
+};
 use opsctl_iam as iam;
 
 pub struct Role;
@@ -61,7 +63,7 @@ impl Assumer {
         let mut statement = json!({
             "Effect": "Allow",
             "Principal": { "Service": self.service() },
-            "Action": "sts:AssumeRole"
+            "Action": action::sts::AssumeRole
         });
         if self == Self::SageMaker {
             // SageMaker documents the key; Lambda and EC2 do not send it when they assume a role.
@@ -170,29 +172,27 @@ impl Kind for Role {
             .done()
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "iam:ListRoles",
-            "iam:GetRole",
-            "iam:GetRolePolicy",
-            "iam:ListAttachedRolePolicies",
-            "iam:CreateRole",
-            "iam:TagRole",
-            "iam:UntagRole",
-            "iam:PutRolePolicy",
-            "iam:UpdateAssumeRolePolicy",
-            "iam:DetachRolePolicy",
-            "iam:GetInstanceProfile",
-            "iam:CreateInstanceProfile",
-            "iam:TagInstanceProfile",
-            "iam:AddRoleToInstanceProfile",
-            "iam:PassRole",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:DeleteInstanceProfile",
-            "iam:ListInstanceProfilesForRole",
-            "iam:ListRolePolicies",
-            "iam:DeleteRolePolicy",
-            "iam:DeleteRole",
+            action::iam::ListRoles,
+            action::iam::GetRole,
+            action::iam::GetRolePolicy,
+            action::iam::ListAttachedRolePolicies,
+            action::iam::CreateRole,
+            action::iam::TagRole,
+            action::iam::UntagRole,
+            action::iam::PutRolePolicy,
+            action::iam::UpdateAssumeRolePolicy,
+            action::iam::DetachRolePolicy,
+            action::iam::GetInstanceProfile,
+            action::iam::CreateInstanceProfile,
+            action::iam::AddRoleToInstanceProfile,
+            action::iam::RemoveRoleFromInstanceProfile,
+            action::iam::DeleteInstanceProfile,
+            action::iam::ListInstanceProfilesForRole,
+            action::iam::ListRolePolicies,
+            action::iam::DeleteRolePolicy,
+            action::iam::DeleteRole,
         ]
     }
 }

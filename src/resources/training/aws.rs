@@ -15,7 +15,7 @@ use super::source;
 use super::spec::{Spec, State, Training};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Phase, Status};
+use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
@@ -25,7 +25,7 @@ impl Driver for Training {
         Ok(list_owned!(
             cx,
             list_training_jobs,
-            "sagemaker:ListTrainingJobs",
+            action::sagemaker::ListTrainingJobs,
             training_job_summaries,
             training_job_name
         ))
@@ -80,7 +80,7 @@ impl Driver for Training {
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         source::upload(cx, &spec.code).await?;
-        let action = "sagemaker:CreateTrainingJob";
+        let action = action::sagemaker::CreateTrainingJob;
         make(self, cx, job, action, || cx.retry_new_role(action, || start(cx, job, spec))).await?;
         finished(cx, job, spec).await
     }
@@ -98,7 +98,7 @@ impl Driver for Training {
         }
         if !ended(&found) {
             let stop = cx.aws.sagemaker.stop_training_job().training_job_name(job).send().await;
-            match stop.op("sagemaker:StopTrainingJob") {
+            match stop.op(action::sagemaker::StopTrainingJob) {
                 // "rejected because the training job is in status Completed": it ended by itself meanwhile.
                 Err(error) if error.kind == OpErrorKind::Invalid => {}
                 other => other.gone()?,
@@ -114,7 +114,7 @@ impl Driver for Training {
         }
         sagemaker::delete_streams(cx, Training::LOG_GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
-        match delete.op("sagemaker:DeleteTrainingJob") {
+        match delete.op(action::sagemaker::DeleteTrainingJob) {
             // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing:
             // then this one is at least no longer ours.
             Err(error) if error.kind == OpErrorKind::NotOffered => {
@@ -131,7 +131,7 @@ impl Driver for Training {
 
 async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJobOutput>> {
     let call = cx.aws.sagemaker.describe_training_job().training_job_name(job);
-    call.send().await.op("sagemaker:DescribeTrainingJob").found()
+    call.send().await.op(action::sagemaker::DescribeTrainingJob).found()
 }
 
 /// Where the job's archive is said to be. The SDK reads "nowhere" as an empty text.
@@ -209,7 +209,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .set_tags(sagemaker::tags(cx, data))
         .send()
         .await
-        .op("sagemaker:CreateTrainingJob")
+        .op(action::sagemaker::CreateTrainingJob)
         .map(drop)
 }
 
@@ -241,8 +241,16 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
     // there.
     let patience = if artifacts(found).is_some() { Duration::from_secs(10) } else { Duration::ZERO };
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-    let looked = cx.retry("s3:GetObject", patience, absent, || async {
-        cx.aws.s3.head_object().bucket(&spec.code.bucket).key(&key).send().await.op("s3:GetObject").map(drop)
+    let looked = cx.retry(action::s3::GetObject, patience, absent, || async {
+        cx.aws
+            .s3
+            .head_object()
+            .bucket(&spec.code.bucket)
+            .key(&key)
+            .send()
+            .await
+            .op(action::s3::GetObject)
+            .map(drop)
     });
     match looked.await {
         Err(error) if error.kind == OpErrorKind::NotFound => {

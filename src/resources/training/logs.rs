@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use super::Training;
 use crate::aws::{Expected, OpResult, Outcomes};
+use crate::domain::action;
 use crate::engine::{Event, OpCx};
 
 /// Remembers how far each stream was read.
@@ -27,7 +28,7 @@ impl Follower {
         // A stream per instance, and a page holds 50.
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let Some(page) = page.op("logs:DescribeLogStreams").found()? else { return Ok(()) };
+            let Some(page) = page.op(action::logs::DescribeLogStreams).found()? else { return Ok(()) };
             for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
                 let token = tokens.entry(stream.to_owned()).or_default();
                 for (_, line) in new_lines(cx, Training::LOG_GROUP, stream, token).await? {
@@ -51,7 +52,7 @@ pub async fn new_lines(
     loop {
         let call = cx.aws.logs.get_log_events().log_group_name(group).log_stream_name(stream);
         let call = call.start_from_head(true).set_next_token(token.clone());
-        let Some(page) = call.send().await.op("logs:GetLogEvents").found()? else { return Ok(lines) };
+        let Some(page) = call.send().await.op(action::logs::GetLogEvents).found()? else { return Ok(lines) };
         lines.extend(page.events().iter().filter_map(|e| Some((e.timestamp()?, e.message()?.to_owned()))));
         // The end is where the token repeats; an empty page is not
         // (docs/aws/cloudwatch-logs.md#reading-a-stream).

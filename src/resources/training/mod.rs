@@ -1,8 +1,7 @@
 //! A training job on SageMaker, in script mode. The same section makes an `instance` when `on = "ec2"`.
 //!
-//! Calls: DescribeTrainingJob, ListTags, ListTrainingJobs, CreateTrainingJob, GetLogEvents while it runs,
-//! StopTrainingJob, DeleteTrainingJob. Quirks (docs/aws/sagemaker-training.md): the name is taken until
-//! DeleteTrainingJob; `Stopped` is an end too (time limit, spot); not found is a ValidationException.
+//! Quirks (docs/aws/sagemaker-training.md): the name is taken until DeleteTrainingJob; `Stopped` is an end
+//! too (time limit, spot); not found is a ValidationException.
 
 #[cfg(feature = "sdk")]
 mod aws;

@@ -5,12 +5,21 @@ use aws_sdk_s3::primitives::ByteStream;
 use super::job::Code;
 use crate::archive;
 use crate::aws::{Expected, OpError, OpResult, Outcomes};
+use crate::domain::action;
 use crate::engine::OpCx;
 
 /// Uploads the packed source, unless an earlier job of the same source has done so: the digest is in the key.
 pub async fn upload(cx: &OpCx<'_>, code: &Code) -> OpResult<()> {
     let s3 = &cx.aws.s3;
-    if s3.head_object().bucket(&code.bucket).key(&code.key).send().await.op("s3:GetObject").found()?.is_some()
+    if s3
+        .head_object()
+        .bucket(&code.bucket)
+        .key(&code.key)
+        .send()
+        .await
+        .op(action::s3::GetObject)
+        .found()?
+        .is_some()
     {
         return Ok(());
     }
@@ -22,5 +31,12 @@ pub async fn upload(cx: &OpCx<'_>, code: &Code) -> OpResult<()> {
     };
     let files: Vec<_> = tree.entries.iter().map(|e| (&*e.path, e.content.as_slice())).collect();
     let body = ByteStream::from(archive::tar_gz(&files));
-    s3.put_object().bucket(&code.bucket).key(&code.key).body(body).send().await.op("s3:PutObject").map(drop)
+    s3.put_object()
+        .bucket(&code.bucket)
+        .key(&code.key)
+        .body(body)
+        .send()
+        .await
+        .op(action::s3::PutObject)
+        .map(drop)
 }

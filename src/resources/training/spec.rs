@@ -7,7 +7,9 @@ use super::job::{self, Channel, Code, Item, On};
 use super::lint;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{FieldChange, Human, KeyPath, KindName, Needs, Scope, Verb, changes, codes, fingerprint};
+use crate::domain::{
+    Action, FieldChange, Human, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes, fingerprint,
+};
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose};
@@ -221,22 +223,21 @@ impl Kind for Training {
         Some(job::model_key(Self::OUTPUT, physical))
     }
 
-    fn iam_actions() -> &'static [&'static str] {
+    fn calls() -> &'static [Action] {
         &[
-            "sagemaker:ListTrainingJobs",
-            "sagemaker:DescribeTrainingJob",
-            "sagemaker:ListTags",
-            "sagemaker:AddTags",
-            "sagemaker:CreateTrainingJob",
-            "sagemaker:StopTrainingJob",
-            "sagemaker:DeleteTrainingJob",
-            "iam:PassRole",
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:ListBucket",
-            "logs:DescribeLogStreams",
-            "logs:GetLogEvents",
-            "logs:DeleteLogStream",
+            action::sagemaker::ListTrainingJobs,
+            action::sagemaker::DescribeTrainingJob,
+            action::sagemaker::ListTags,
+            action::sagemaker::AddTags,
+            action::sagemaker::CreateTrainingJob,
+            action::sagemaker::StopTrainingJob,
+            action::sagemaker::DeleteTrainingJob,
+            action::s3::GetObject,
+            action::s3::PutObject,
+            action::s3::ListBucket,
+            action::logs::DescribeLogStreams,
+            action::logs::GetLogEvents,
+            action::logs::DeleteLogStream,
         ]
     }
 }

@@ -20,7 +20,7 @@ use super::lines::Lines;
 use super::{environments, reach, with_causes};
 use crate::clock::real_sleep;
 use crate::fault::Fault;
-use crate::runners::lambda::{self as runner, FunctionSpec, Initialization, LogSink, Pool};
+use crate::runners::lambda::{FunctionSpec, Initialization, LogSink, Pool};
 use crate::runners::process::{Line, LineSink};
 use crate::services::iam;
 use crate::services::lambda::{Backend, FunctionVersion, Invocation, Invoked};

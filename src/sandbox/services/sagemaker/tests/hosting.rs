@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Bench, INFERENCE, REGION, ROLE, TRAINING, text, with};
+use super::{Bench, INFERENCE, ROLE, TRAINING, text, with};
 use crate::AwsRule;
 use crate::services::quotas;
 
