@@ -40,73 +40,31 @@ SOURCES = [
     ("sagemaker", "2.257.7", "Apache-2.0", "afa20b13ede5cfa8eac5de2dd51036047d90152224e8309d07f54ee5aefd0a99"),
 ]
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+COMPUTED = ROOT / "tests/core/limits/computed.txt"
 
-# Every member that the drivers put into a request that makes or changes something, as the model nests them. The test
-# `every_member_that_is_sent_is_known` holds it against what a deploy really sends.
-SENT = {
-    "sagemaker": {
-        "CreateTrainingJob": """TrainingJobName RoleArn AlgorithmSpecification.TrainingImage
-            AlgorithmSpecification.TrainingInputMode AlgorithmSpecification.MetricDefinitions
-            AlgorithmSpecification.MetricDefinitions.*.Name AlgorithmSpecification.MetricDefinitions.*.Regex
-            InputDataConfig InputDataConfig.*.ChannelName InputDataConfig.*.DataSource.S3DataSource.S3DataType
-            InputDataConfig.*.DataSource.S3DataSource.S3Uri
-            InputDataConfig.*.DataSource.S3DataSource.S3DataDistributionType OutputDataConfig.S3OutputPath
-            ResourceConfig.InstanceType ResourceConfig.InstanceCount ResourceConfig.VolumeSizeInGB
-            StoppingCondition.MaxRuntimeInSeconds StoppingCondition.MaxWaitTimeInSeconds HyperParameters Environment
-            EnableManagedSpotTraining CheckpointConfig.S3Uri Tags Tags.*.Key Tags.*.Value""",
-        "CreateModel": """ModelName ExecutionRoleArn PrimaryContainer.Image PrimaryContainer.ModelDataUrl
-            PrimaryContainer.Environment Tags Tags.*.Key Tags.*.Value""",
-        "CreateEndpointConfig": """EndpointConfigName ProductionVariants ProductionVariants.*.VariantName
-            ProductionVariants.*.ModelName ProductionVariants.*.InstanceType
-            ProductionVariants.*.InitialInstanceCount ProductionVariants.*.InitialVariantWeight Tags Tags.*.Key
-            Tags.*.Value""",
-        "CreateEndpoint": "EndpointName EndpointConfigName Tags Tags.*.Key Tags.*.Value",
-        "UpdateEndpoint": "EndpointName EndpointConfigName RetainAllVariantProperties",
-        "CreateNotebookInstance": """NotebookInstanceName InstanceType RoleArn LifecycleConfigName VolumeSizeInGB
-            PlatformIdentifier
-            InstanceMetadataServiceConfiguration.MinimumInstanceMetadataServiceVersion Tags Tags.*.Key Tags.*.Value""",
-        "CreateNotebookInstanceLifecycleConfig": "NotebookInstanceLifecycleConfigName OnStart OnStart.*.Content",
-    },
-    "lambda": {
-        "CreateFunction": """FunctionName Runtime Role Handler Code.ZipFile Timeout MemorySize
-            Environment.Variables Description Tags""",
-        "CreateAlias": "FunctionName Name FunctionVersion",
-        "PutProvisionedConcurrencyConfig": "FunctionName Qualifier ProvisionedConcurrentExecutions",
-    },
-    "ec2": {
-        "RunInstances": """ImageId InstanceType MinCount MaxCount ClientToken UserData IamInstanceProfile.Arn
-            InstanceInitiatedShutdownBehavior MetadataOptions.HttpTokens MetadataOptions.HttpPutResponseHopLimit
-            BlockDeviceMappings.*.DeviceName BlockDeviceMappings.*.Ebs.VolumeSize
-            BlockDeviceMappings.*.Ebs.VolumeType BlockDeviceMappings.*.Ebs.Encrypted
-            BlockDeviceMappings.*.Ebs.DeleteOnTermination TagSpecifications.*.ResourceType
-            TagSpecifications.*.Tags.*.Key TagSpecifications.*.Tags.*.Value""",
-    },
-    "application-autoscaling": {
-        "RegisterScalableTarget": """ServiceNamespace ResourceId ScalableDimension MinCapacity MaxCapacity
-            SuspendedState.DynamicScalingInSuspended SuspendedState.DynamicScalingOutSuspended
-            SuspendedState.ScheduledScalingSuspended""",
-        "PutScalingPolicy": """PolicyName ServiceNamespace ResourceId ScalableDimension PolicyType
-            TargetTrackingScalingPolicyConfiguration.TargetValue
-            TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType
-            TargetTrackingScalingPolicyConfiguration.ScaleInCooldown
-            TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown""",
-    },
-    "iam": {
-        "CreateRole": "RoleName Path AssumeRolePolicyDocument Description Tags Tags.*.Key Tags.*.Value",
-        "PutRolePolicy": "RoleName PolicyName PolicyDocument",
-        "CreateInstanceProfile": "InstanceProfileName Path Tags Tags.*.Key Tags.*.Value",
-    },
-    "logs": {
-        "CreateLogGroup": "logGroupName tags",
-        "PutRetentionPolicy": "logGroupName retentionInDays",
-    },
-    "ssm": {"GetParameter": "Name"},
-}
+# A member of a request, as a kind's `bound` and the list of computed ones write it.
+MEMBER = re.compile(r'^"?([a-z0-9-]+):([A-Z]\w+)\.([A-Za-z][\w.*]*)"?$')
 # Enums of instance types are written by family: most of them are the same few sizes.
 OF_INSTANCES = re.compile(r"^(ml\.)?[a-z0-9-]+\.[a-z0-9-]+$")
 # Instances whose chip is not NVIDIA's.
 OTHER_CHIPS = re.compile(r"^(g4ad|inf|trn|dl)")
 GPU_FAMILY = re.compile(r"^(p|g|gr)\d")
+
+
+def sent():
+    """Every member that the drivers put into a request that makes or changes something, by service and operation: what
+    kinds bind keys to, and what opsctl computes. The test `every_member_that_is_sent_is_known_and_within_its_limits` holds
+    it against what a deploy really sends."""
+    words = COMPUTED.read_text().splitlines()
+    for path in sorted((ROOT / "src/resources").rglob("*.rs")):
+        words += re.findall(r'"[^"\n]*"', path.read_text())
+    found = {}
+    for service, operation, member in (match.groups() for match in map(MEMBER.match, words) if match):
+        # Those of a map's entries come with the map.
+        if not member.endswith((".key", ".value")):
+            found.setdefault(service, {}).setdefault(operation, set()).add(member)
+    return found
 
 
 def newest_model(wheel, service):
@@ -150,12 +108,12 @@ def enum_lines(service, name, values):
 
 def models(wheel, date):
     lines, count, kinds = [f"d\t{date}"], 0, set()
-    for service, operations in SENT.items():
+    for service, operations in sorted(sent().items()):
         model = newest_model(wheel, service)
         lines.append(f"s\t{service}\t{model['metadata']['apiVersion']}")
         enums, members = {}, []
-        for operation, paths in operations.items():
-            for path in paths.split():
+        for operation, paths in sorted(operations.items()):
+            for path in sorted(paths):
                 members += records(model, f"{service}:{operation}.{path}", shape_of(model, operation, path), enums)
         count += len(members)
         lines += members
@@ -198,7 +156,7 @@ def main():
     rows = write("models.txt", model_lines) + write("places.txt", place_lines)
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
-        f"{members} members of {sum(map(len, SENT.values()))} operations, and {regions} regions, as of {date}.\n\n"
+        f"{members} members of {sum(map(len, sent().values()))} operations, and {regions} regions, as of {date}.\n\n"
         + table(SOURCES)
         + "\n| file | bytes | SHA-256 |\n|---|---|---|\n"
         + rows

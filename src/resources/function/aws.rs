@@ -6,7 +6,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
+    AliasRoutingConfiguration, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
     LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState,
     TracingConfig, TracingMode, VpcConfig,
 };
@@ -32,8 +32,6 @@ macro_rules! more {
         let layers = found.layers().iter().filter_map(|layer| layer.arn()).collect();
         let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
         let subnets = found.vpc_config().map(|vpc| vpc.subnet_ids().iter().map(String::as_str).collect());
-        let others =
-            found.architectures().iter().filter(|a| **a != Architecture::X8664).map(|a| a.as_str()).collect();
         let logging = found.logging_config();
         [
             (LAYERS, listed(layers)),
@@ -57,7 +55,6 @@ macro_rules! more {
                     .filter(|mb| *mb != 512)
                     .map(|mb| format!("{mb} MB")),
             ),
-            (ARCHITECTURE, listed(others)),
             (
                 SNAP_START,
                 found
@@ -88,7 +85,6 @@ const KMS_KEY: &str = "kms key";
 const TRACING: &str = "tracing";
 const DEAD_LETTERS: &str = "dead letters";
 const STORAGE: &str = "ephemeral storage";
-const ARCHITECTURE: &str = "architecture";
 const SNAP_START: &str = "snap start";
 const LOG_FORMAT: &str = "log format";
 const LOG_GROUP: &str = "log group";
@@ -104,6 +100,11 @@ macro_rules! configured {
             config: Configuration {
                 handler: found.handler().unwrap_or_default().to_owned(),
                 runtime: found.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
+                architecture: found
+                    .architectures()
+                    .first()
+                    .map_or(Function::USUAL_ARCHITECTURE, |a| a.as_str())
+                    .to_owned(),
                 memory_mb: found.memory_size().unwrap_or(128),
                 timeout_s: found.timeout().unwrap_or(3),
                 environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
@@ -185,6 +186,7 @@ impl Driver for Function {
                 .code(FunctionCode::builder().zip_file(zip.clone()).build())
                 .handler(&spec.config.handler)
                 .runtime(Runtime::from(spec.config.runtime.as_str()))
+                .architectures(spec.config.architecture.as_str().into())
                 .memory_size(spec.config.memory_mb)
                 .timeout(spec.config.timeout_s)
                 .environment(environment(&spec.config))
@@ -211,19 +213,23 @@ impl Driver for Function {
         }
         let latest = settled(cx, function).await?;
         let have: Live = configured!(latest);
-        let other_architecture = have.more.contains_key(ARCHITECTURE);
-        if have.code_sha256 != spec.code_sha256 || other_architecture {
+        // The architecture goes with the code.
+        let architecture = &spec.config.architecture;
+        if have.code_sha256 != spec.code_sha256 || have.config.architecture != *architecture {
             let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
             cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
                 let call = lambda.update_function_code().function_name(function).zip_file(zip.clone());
-                let call = if other_architecture { call.architectures(Architecture::X8664) } else { call };
-                call.send().await.op(action::lambda::UpdateFunctionCode).map(drop)
+                call.architectures(architecture.as_str().into())
+                    .send()
+                    .await
+                    .op(action::lambda::UpdateFunctionCode)
+                    .map(drop)
             })
             .await?;
             settled(cx, function).await?;
         }
-        let stray = have.more.keys().any(|name| name != ARCHITECTURE);
-        if have.config != spec.config || have.role_arn != spec.role_arn || stray {
+        let config = Configuration { architecture: architecture.clone(), ..have.config.clone() };
+        if config != spec.config || have.role_arn != spec.role_arn || !have.more.is_empty() {
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
@@ -290,7 +296,7 @@ fn by_default(
         }
         SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
         LOG_FORMAT | LOG_GROUP => call.logging_config(logging()),
-        _ => call, // the architecture goes with the code
+        _ => call,
     }
 }
 
@@ -420,31 +426,30 @@ mod tests {
             .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
             .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
             .ephemeral_storage(EphemeralStorage::builder().size(1024).build().unwrap())
-            .architectures(Architecture::Arm64)
             .snap_start(SnapStartResponse::builder().apply_on(SnapStartApplyOn::PublishedVersions).build())
             .logging_config(LoggingConfig::builder().log_format(LogFormat::Json).log_group("/theirs").build())
             .build()
     }
 
-    /// What is seen of it can be put back: the request names it, unless it goes with the code.
+    /// What is seen of it can be put back: the request names it.
     #[tokio::test]
     async fn what_others_have_set_is_read_and_put_back() {
         let more = more!(&decorated());
-        assert_eq!(more.len(), 11, "{more:?}");
+        assert_eq!(more.len(), 10, "{more:?}");
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::Config::builder()
                 .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
                 .build(),
         );
         let plain = format!("{:?}", lambda.update_function_configuration().as_input());
-        for name in more.keys().filter(|name| *name != ARCHITECTURE) {
+        for name in more.keys() {
             let call = by_default(lambda.update_function_configuration(), name, "f");
             assert_ne!(format!("{:?}", call.as_input()), plain, "{name}");
         }
         let bare = FunctionConfiguration::builder().function_name("f");
         let by_itself =
             LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
-        let bare = bare.architectures(Architecture::X8664).kms_key_arn("").logging_config(by_itself);
+        let bare = bare.kms_key_arn("").logging_config(by_itself);
         let bare =
             bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
         assert_eq!(more!(&bare.build()), BTreeMap::new());

@@ -32,6 +32,9 @@ pub struct Item {
     handler: String,
     #[serde(default = "python")]
     runtime: String,
+    /// Its processor: `x86_64`, or `arm64`, which costs less. Compiled packages in `source` must be for it.
+    #[serde(default = "intel")]
+    architecture: String,
     #[serde(default = "smallest")]
     memory_mb: i32,
     /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
@@ -49,6 +52,9 @@ fn template_handler() -> String {
 }
 fn python() -> String {
     "python3.13".into()
+}
+fn intel() -> String {
+    Function::USUAL_ARCHITECTURE.into()
 }
 fn smallest() -> i32 {
     128
@@ -71,6 +77,7 @@ pub struct Spec {
 pub struct Configuration {
     pub handler: String,
     pub runtime: String,
+    pub architecture: String,
     pub memory_mb: i32,
     pub timeout_s: i32,
     pub environment: BTreeMap<String, String>,
@@ -100,6 +107,8 @@ pub struct Live {
 impl Function {
     /// The alias that callers invoke and that provisioned concurrency sits on.
     pub const ALIAS: &'static str = "live";
+    /// Lambda's own default.
+    pub(super) const USUAL_ARCHITECTURE: &'static str = "x86_64";
     pub(super) const RESERVED: &'static str = "reserved concurrency";
 }
 
@@ -137,6 +146,7 @@ impl Kind for Function {
             &[
                 Bound::value("handler", "lambda:CreateFunction.Handler"),
                 Bound::value("runtime", "lambda:CreateFunction.Runtime").called("runtime"),
+                Bound::value("architecture", "lambda:CreateFunction.Architectures.*").called("architecture"),
                 Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
                 Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
                 Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
@@ -164,6 +174,7 @@ impl Kind for Function {
             .field("code", short(&live.code_sha256), short(&want.code_sha256), Needs::Update)
             .field("handler", &have.handler, &config.handler, Needs::Update)
             .field("runtime", &have.runtime, &config.runtime, Needs::Update)
+            .field("architecture", &have.architecture, &config.architecture, Needs::Update)
             .field("memory_mb", have.memory_mb, config.memory_mb, Needs::Update)
             .field(
                 "timeout",
@@ -298,6 +309,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         config: Configuration {
             handler: item.handler.clone(),
             runtime: item.runtime.clone(),
+            architecture: item.architecture.clone(),
             memory_mb: item.memory_mb,
             timeout_s: item.timeout.as_secs() as i32,
             environment,

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::Desired;
-use opsctl::domain::KeyPath;
+use opsctl::domain::{Human, KeyPath};
+use opsctl::limits::Member;
+use opsctl::resources::kinds;
 use serde_json::{Map, Value, json};
 
 use super::world::{Account, DEPLOY};
@@ -22,8 +24,6 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
     match leaf {
         "project.name" => word("letters"),
         "project.region" => word("eu-west-1"),
-        "bucket.keep_old_versions" => word("31d"),
-        "bucket.abort_uploads_after" => word("8d"),
         "data.digits.path" => word("data/digits/train"),
         "data.digits.include" => Some((json!(["train/**"]), vec![])),
         "data.digits.exclude" => Some((json!(["test/**"]), vec![])),
@@ -51,22 +51,30 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         "training.numbers.instance_type"
         | "endpoint.numbers.instance_type"
         | "notebook.lab.instance_type" => word("ml.m5.2xlarge"),
-        "training.numbers.max_runtime" | "training.numbers-on-ec2.max_runtime" | "notebook.lab.idle_stop" => {
-            word("2h")
-        }
         "notebook.lab.platform" => word("notebook-al2023-v2"),
         "endpoint.numbers.model" => word("numbers-on-ec2"),
         "endpoint.numbers.code" => word("dog-breeds/serving"),
-        "endpoint.numbers.autoscaling.scale_in_cooldown"
-        | "endpoint.numbers.autoscaling.scale_out_cooldown" => word("200s"),
         "function.classify.runtime" => word("python3.12"),
         "function.classify.handler" => {
             Some((json!("train.main"), vec![("function.classify.source", json!("dog-breeds/training"))]))
         }
-        "function.classify.timeout" => word("80s"),
         _ if leaf.contains(".environment.") => word("another"),
         _ => None,
     }
+}
+
+const NO_IDEA: &str = "add another possible value to this test";
+
+/// Another value of the enum that a key is bound to.
+fn of_its_enum(at: &KeyPath, text: &str) -> Option<&'static str> {
+    let (section, key) = (at.0.first()?, at.0.get(2..)?.join("."));
+    let kind = kinds().into_iter().find(|kind| kind.section() == Some(section))?;
+    let bound = kind.bound().iter().find(|bound| bound.key == key)?;
+    Member::of(bound.member)?
+        .values()?
+        .into_iter()
+        .map(|value| &*String::leak(value))
+        .find(|value| *value != text)
 }
 
 fn shipped() -> Document {
@@ -109,7 +117,14 @@ fn every_leaf_of_the_shipped_config_counts() {
             Value::Number(n) if n.is_i64() => (json!(n.as_i64().unwrap() + 1), vec![]),
             Value::Number(n) => (json!(n.as_f64().unwrap() * 2.0), vec![]),
             Value::Bool(b) => (json!(!b), vec![]),
-            _ => panic!("{leaf} needs another value in this test"),
+            Value::String(text) if text.parse::<Human>().is_ok() => {
+                let time: Human = text.parse().unwrap();
+                (json!(format!("{}s", time.as_secs() * 2)), vec![])
+            }
+            Value::String(text) => {
+                (json!(of_its_enum(at, text).unwrap_or_else(|| panic!("{NO_IDEA}: {leaf}"))), vec![])
+            }
+            _ => panic!("{NO_IDEA}: {leaf}"),
         });
         assert_ne!(&other, value, "{leaf}");
         let mut document = original.clone();
