@@ -9,6 +9,7 @@ mod citations;
 mod config;
 mod docs;
 mod inputs;
+mod kinds;
 mod limits;
 mod managed;
 mod permissions;

@@ -9,5 +9,5 @@ mod properties;
 mod recipe;
 mod scale;
 mod states;
-mod world;
+pub mod world;
 mod written;

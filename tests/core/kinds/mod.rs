@@ -1,0 +1,57 @@
+//! Tests of each kind, in a module of its name: `cargo test --no-default-features --test core kinds::endpoint`.
+//! What holds for every kind is elsewhere, and runs over all of them.
+
+use opsctl::domain::KindName;
+use opsctl::plan::Verb;
+use serde_json::Value;
+
+use crate::plan::world::{Account, DEPLOY, Files, shown};
+
+mod autoscaling;
+mod bucket;
+mod concurrency;
+mod data;
+mod endpoint;
+mod endpoint_config;
+mod function;
+mod instance;
+mod log_group;
+mod model;
+mod notebook;
+mod role;
+mod training;
+
+/// A resource of the small project that nobody has touched but to delete it is made again, whatever else is.
+#[track_caller]
+fn made_again(id: &str) {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.remove(&want, id);
+    let plan = account.deploy(&want, DEPLOY);
+    let made = plan.steps.iter().any(|s| s.target.to_string() == id && s.op.verb() == Verb::Create);
+    assert!(made, "{}", shown(&plan));
+}
+
+/// What of a resource somebody has changed, as a pointer into what is seen of it; and what the one step says that
+/// puts it right.
+#[track_caller]
+fn put_right<const N: usize>(cases: [(&str, &str, Value, &str); N]) {
+    let want = Files::new().desired();
+    for (id, at, value, why) in cases {
+        let mut account = Account::with(&want);
+        *account.seen(&want, id).pointer_mut(at).unwrap() = value;
+        let plan = account.deploy(&want, DEPLOY);
+        let said = shown(&plan);
+        let [step] = plan.steps.as_slice() else { panic!("{id} {at}: {said}") };
+        assert_eq!((step.target.to_string().as_str(), step.op.verb()), (id, Verb::Update));
+        assert!(said.contains(&format!("      {why}\n")), "{id} {at}: {said}");
+    }
+}
+
+#[test]
+fn every_kind_has_its_file() {
+    let file = |kind: &KindName| format!("tests/core/kinds/{}.rs", kind.as_str().replace('-', "_"));
+    let missing: Vec<_> =
+        KindName::ALL.iter().map(file).filter(|f| !std::path::Path::new(f).exists()).collect();
+    assert_eq!(missing, [] as [String; 0]);
+}
