@@ -12,9 +12,9 @@ use super::exit::Exit;
 use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
-use crate::domain::{Diagnostic, KeyPath, KindName, codes};
+use crate::domain::{Diagnostic, KeyPath, KindName, codes, shown};
 use crate::engine::{Event, Events};
-use crate::plan::{Mode, Observed, Plan};
+use crate::plan::{Look, Mode, Observed, Plan};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Refusal, Session, Unknown, few};
@@ -169,12 +169,23 @@ fn show(session: &Session, plan: &Plan, have: &Observed, preview: DryRun, ui: &U
     print_warnings(session, ui);
     ui.out(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out()));
     print_unread(have, ui);
+    print_left(have, ui);
 }
 
 /// What may be ours and could not be looked at.
 pub fn print_unread(have: &Observed, ui: &Ui) {
     for (id, why) in &have.unread {
         ui.say(&format!("{id} could not be read, and may be of this project: {why}"));
+    }
+}
+
+/// What others have set and opsctl leaves, where something may fail because of it.
+pub fn print_left(have: &Observed, ui: &Ui) {
+    for (id, look) in &have.looks {
+        let Look::Present(seen) = look else { continue };
+        for what in seen.left().iter().filter(|_| seen.owner().is_managed()) {
+            ui.say(&format!("{id} has something that opsctl leaves as it is: {}", shown::line(what)));
+        }
     }
 }
 

@@ -91,6 +91,19 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
+    /// What lies in one that somebody else made, under a name that opsctl uses in what it adopts, and is not
+    /// what opsctl would write there: a policy, a statement, a rule. Adopting would overwrite it, and a
+    /// destroy remove it, so it is refused.
+    fn taken(_want: &Self::Spec, _seen: &Self::State) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What somebody has set on it that opsctl leaves as it is (docs/managed.md), and that may be why
+    /// something else fails.
+    fn left(_seen: &Self::State) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What a verb says beyond the changes: sizes, types, what it costs (`ml.m5.large, 1 instance`).
     fn summary(_want: &Self::Spec) -> String {
         String::new()

@@ -64,6 +64,11 @@ impl AnySeen {
     pub fn made_by_aws(&self) -> bool {
         self.0.made_by_aws()
     }
+
+    /// [`Kind::left`].
+    pub fn left(&self) -> Vec<String> {
+        self.0.left()
+    }
 }
 
 impl Debug for AnySeen {
@@ -91,6 +96,7 @@ trait Erased: Send + Sync {
     fn status(&self) -> &Status;
     fn output_is_gone(&self) -> bool;
     fn made_by_aws(&self) -> bool;
+    fn left(&self) -> Vec<String>;
 }
 
 impl<K: Kind> Erased for Of<K> {
@@ -124,5 +130,9 @@ impl<K: Kind> Erased for Of<K> {
 
     fn made_by_aws(&self) -> bool {
         K::made_by_aws(&self.0.state)
+    }
+
+    fn left(&self) -> Vec<String> {
+        K::left(&self.0.state)
     }
 }

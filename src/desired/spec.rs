@@ -44,6 +44,11 @@ impl AnySpec {
         self.0.lost(seen)
     }
 
+    /// What somebody else has put where adopting would write ([`Kind::taken`]).
+    pub fn taken(&self, seen: &AnySeen) -> Vec<String> {
+        self.0.taken(seen)
+    }
+
     /// What a verb says of it beyond the changes ([`Kind::summary`]).
     pub fn summary(&self) -> String {
         self.0.summary()
@@ -81,6 +86,7 @@ trait Erased: Send + Sync {
     fn wanted(&self) -> AnySeen;
     fn diff(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
+    fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn summary(&self) -> String;
     fn debug(&self) -> &dyn Debug;
 }
@@ -118,6 +124,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange> {
         seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::lost(&self.0, &seen.state))
+    }
+
+    fn taken(&self, seen: &AnySeen) -> Vec<String> {
+        seen.of::<K>().map_or_else(Vec::new, |seen| K::taken(&self.0, &seen.state))
     }
 
     fn summary(&self) -> String {

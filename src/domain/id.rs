@@ -135,6 +135,8 @@ pub enum Owner {
     Adopted,
     /// Another project or environment of opsctl: `<project>/<environment>`.
     Other(String),
+    /// Carries some of this project's tags and none of another's: the others were taken off.
+    Partly(String),
     /// Carries none of our tags.
     Nobody,
 }
@@ -159,12 +161,34 @@ impl Owner {
                 }
             }
             (None, None) => Self::Nobody,
-            (p, e) => Self::Other(format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"))),
+            (p, e) => {
+                let fits = p.is_none_or(|p| p == scope.project) && e.is_none_or(|e| e == scope.environment);
+                let tags = format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"));
+                if fits { Self::Partly(tags) } else { Self::Other(tags) }
+            }
         }
     }
 
     /// Whether this project looks after it, wholly or in part.
     pub fn is_managed(&self) -> bool {
         matches!(self, Self::Ours | Self::Adopted)
+    }
+
+    /// Whether this project may take it over (`--adopt`): it is no other project's.
+    pub fn is_free(&self) -> bool {
+        matches!(self, Self::Nobody | Self::Partly(_))
+    }
+}
+
+/// Whose, in a person's words.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours => f.write_str("this project"),
+            Self::Adopted => f.write_str("this project, adopted"),
+            Self::Other(other) => f.write_str(other),
+            Self::Partly(tags) => write!(f, "{tags}, as far as its tags say"),
+            Self::Nobody => f.write_str("nobody"),
+        }
     }
 }

@@ -29,7 +29,7 @@ mod statements;
 pub mod time;
 
 pub use equal::same;
-pub use statements::{has, with, without};
+pub use statements::{has, is_taken, with, without};
 
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use crate::equal;
 
-/// Whether the document has a statement that means the same, under whatever `Sid`.
+/// Whether the document has a statement of this `Sid` that means the same. One of another `Sid` is
+/// somebody else's: [`without`] would leave it.
 pub fn has(document: &Value, statement: &Value) -> bool {
-    let unnamed = |statement: &Value| {
-        let mut statement = equal::statement(statement);
-        statement.as_object_mut().map(|fields| fields.remove("Sid"));
-        statement
-    };
-    list(Some(document)).iter().any(|one| unnamed(one) == unnamed(statement))
+    list(Some(document)).iter().any(|one| equal::statement(one) == equal::statement(statement))
+}
+
+/// Whether the document has a statement of this `Sid` that means something else: [`with`] would replace it.
+pub fn is_taken(document: &Value, statement: &Value) -> bool {
+    let named = |one: &&Value| one["Sid"] == statement["Sid"];
+    list(Some(document)).iter().filter(named).any(|one| equal::statement(one) != equal::statement(statement))
 }
 
 /// The document with this statement, in the place of the one with its `Sid` if there is one.

@@ -305,7 +305,7 @@ impl<'a> Planner<'a> {
         let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
         if !owner.is_managed() {
             let adopt = adopt || (kind.adoptable() && *owner == Owner::Nobody && seen.made_by_aws());
-            if let Err((text, help)) = may_adopt(kind, node, owner, &changes, adopt) {
+            if let Err((text, help)) = may_adopt(kind, node, seen, &changes, adopt) {
                 self.problem(codes::FOREIGN, &node.id, text, help);
                 return Decision::Keep;
             }
@@ -314,7 +314,7 @@ impl<'a> Planner<'a> {
                 if kind.adoptable() { format!("{to} (adopted: destroy will not delete it)") } else { to };
             changes.insert(
                 0,
-                FieldChange { path: "owner".into(), from: "nobody".into(), to, needs: Needs::Update },
+                FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update },
             );
         }
         let (to, needs) = match status.phase {
@@ -486,7 +486,7 @@ fn is_to_go(seen: &AnySeen) -> bool {
     match seen.owner() {
         Owner::Ours | Owner::Adopted => true,
         Owner::Nobody => seen.status().phase == Phase::Leaving,
-        Owner::Other(_) => false,
+        Owner::Partly(_) | Owner::Other(_) => false,
     }
 }
 
@@ -496,14 +496,23 @@ fn is_to_go(seen: &AnySeen) -> bool {
 fn may_adopt(
     kind: &dyn AnyKind,
     node: &Node,
-    owner: &Owner,
+    seen: &AnySeen,
     changes: &[FieldChange],
     adopt: bool,
 ) -> Result<(), (String, &'static str)> {
     let what = format!("{} `{}`", node.id.kind.words(), node.physical);
+    let owner = seen.owner();
     if let Owner::Other(other) = owner {
         let help = "rename yours; what another project or environment of opsctl has is never taken from it";
         return Err((format!("{what} exists and belongs to {other}"), help));
+    }
+    let taken = if *owner == Owner::Nobody { node.spec.taken(seen) } else { Vec::new() };
+    if !taken.is_empty() {
+        let text = format!(
+            "{what} was not made by this project, and what opsctl would put into it is there with other content: {}",
+            taken.join(", ")
+        );
+        return Err((text, "rename or delete that; opsctl would overwrite it, and `destroy` remove it"));
     }
     let possible = kind.adoptable() || changes.is_empty();
     if adopt && possible {
@@ -521,5 +530,10 @@ fn may_adopt(
     } else {
         "rename yours, or delete it yourself; it differs from yours, so it cannot be taken over"
     };
+    if let Owner::Partly(tags) = owner {
+        let help =
+            if possible { "put its tags back with `opsctl deploy --adopt`, or rename yours" } else { help };
+        return Err((format!("{what} has lost tags of opsctl's: those that it has say {tags}"), help));
+    }
     Err((format!("{what} exists and was not made by this project"), help))
 }

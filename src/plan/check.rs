@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::Scaled;
 use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId, grounds};
-use crate::desired::{AnyKind, Desired};
+use crate::desired::{AnyKind, AnySpec, Desired};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -212,6 +212,10 @@ fn touches_foreign(
         let nothing_else = changes.iter().all(|c| c.path == "owner" || c.needs == Needs::Wait);
         changes.iter().any(|c| c.path == "owner") && (kind.adoptable() || nothing_else)
     };
+    let overwrites = |spec: &AnySpec| match have.looks.get(&step.target) {
+        Some(Look::Present(seen)) => !spec.taken(seen).is_empty(),
+        _ => false,
+    };
     // What AWS is deleting is only awaited, by the delete of it or by the one that takes its name.
     let leaving = match have.looks.get(&step.target) {
         Some(Look::Present(seen)) => seen.status().phase == Phase::Leaving,
@@ -219,8 +223,9 @@ fn touches_foreign(
     };
     let allowed = match (&step.op, &owner) {
         (Op::Create { .. }, _) | (Op::Delete, Owner::Nobody) if leaving => true,
-        (Op::Update { changes, .. }, Owner::Nobody | Owner::Other(_)) => adopts(changes),
-        (_, Owner::Nobody | Owner::Other(_)) => false,
+        (Op::Update { spec, changes }, Owner::Nobody) => adopts(changes) && !overwrites(spec),
+        (Op::Update { changes, .. }, Owner::Partly(_)) => adopts(changes),
+        (_, Owner::Nobody | Owner::Partly(_) | Owner::Other(_)) => false,
         (Op::Update { .. }, _) => true,
         (Op::Release, Owner::Adopted) => true,
         (Op::Release, _) => !others.is_empty(),

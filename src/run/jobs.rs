@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::Session;
-use crate::aws::{OpError, OpResult};
+use super::{Session, whose};
+use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{Phase, ResourceId};
 use crate::engine::{OpCx, elders};
 
@@ -64,7 +64,8 @@ impl Job {
         Ok(found.into_iter().map(|job| job.physical).collect())
     }
 
-    /// What `look` finds of this job, else of the newest earlier one that has some.
+    /// What `look` finds of this job, else of the newest earlier one that has some. What is somebody else's is
+    /// not looked into.
     ///
     /// # Errors
     /// What AWS said.
@@ -73,10 +74,16 @@ impl Job {
         session: &Session,
         look: impl AsyncFn(&str) -> OpResult<Option<T>>,
     ) -> OpResult<Option<Newest<T>>> {
+        whose::ours(session, &self.id, &self.physical).await?;
         if let Some(found) = look(&self.physical).await? {
             return Ok(Some(Newest { physical: self.physical.clone(), is_earlier: false, found }));
         }
         for physical in self.earlier(session).await? {
+            match whose::ours(session, &self.id, &physical).await {
+                // Its name only begins like ours.
+                Err(error) if error.kind == OpErrorKind::AlreadyExists => continue,
+                other => other?,
+            }
             if let Some(found) = look(&physical).await? {
                 return Ok(Some(Newest { physical, is_earlier: true, found }));
             }

@@ -43,8 +43,10 @@ pub mod jobs;
 pub mod logs;
 mod session;
 pub mod upload;
+mod whose;
 
 pub use done::{Done, few, unverified};
 pub use flow::{Begun, Refusal, Run, Verified, differences, give_back, leased};
 pub use intent::{Intent, Unknown};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
+pub use whose::{bucket_is_ours, ours};

@@ -129,7 +129,9 @@ fn owners_are_told_by_their_tags() {
         of(&[("opsctl:project", "shop"), ("opsctl:environment", "prod")]),
         Owner::Other("shop/prod".into())
     );
-    assert_eq!(of(&[("opsctl:project", "shop")]), Owner::Other("shop/?".into()));
+    assert_eq!(of(&[("opsctl:project", "shop")]), Owner::Partly("shop/?".into()));
+    assert_eq!(of(&[("opsctl:environment", "dev")]), Owner::Partly("?/dev".into()));
+    assert_eq!(of(&[("opsctl:project", "other")]), Owner::Other("other/?".into()));
     assert_eq!(of(&[("Name", "shop")]), Owner::Nobody);
     let id = ResourceId::new(KindName::Endpoint, "breeds");
     let tags = scope.tags(&id);

@@ -17,7 +17,7 @@ use aws_sdk_s3::types::{
 };
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
-use opsctl::plan::Op;
+use opsctl::plan::{Look, Op};
 use serde_json::json;
 
 use crate::support::inside::{self, DEPLOY, Project, sandbox};
@@ -322,5 +322,36 @@ async fn provisioned_concurrency_is_put_when_the_alias_has_moved() {
         () = end => put.await,
     };
     put.expect("it is put");
+    sandbox.stop().await;
+}
+
+/// What an administrator has set on a role, and is left, is named where something may fail because of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boundary_is_left_and_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let iam = &project.world.aws.iam;
+    let guard = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    iam.put_role_permissions_boundary()
+        .role_name(ROLE)
+        .permissions_boundary(guard)
+        .send()
+        .await
+        .expect("put");
+    iam.update_role().role_name(ROLE).max_session_duration(43_200).send().await.expect("put");
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "it is left");
+    let have = project.observe().await.expect("readable");
+    let left: Vec<String> = have
+        .looks
+        .values()
+        .filter_map(|look| if let Look::Present(seen) = look { Some(seen.left()) } else { None })
+        .flatten()
+        .collect();
+    assert_eq!(
+        left,
+        [format!("permissions boundary {guard}"), "maximum session duration 43200 s".to_owned()]
+    );
     sandbox.stop().await;
 }

@@ -13,6 +13,7 @@ use opsctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
+use crate::support::{Beside, World};
 
 const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
 const DESTROY_ADOPTED: Mode = Mode::Destroy { adopted: true };
@@ -288,4 +289,172 @@ async fn adopted_roles_and_log_groups_are_released() {
     assert!(found.tags().is_empty());
     assert_eq!(groups().await, [None]);
     sandbox.stop().await;
+}
+
+/// What opsctl would put into an adopted whole, and somebody else has made under the same name: refused
+/// before a write, whatever it is, until it is out of the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_under_a_name_of_ours_is_not_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = in_their_bucket(&sandbox).await;
+    let aws = &project.world.aws;
+    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
+    let statement = json!({
+        "Sid": "OpsctlDenyWithoutTls", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::210987654321:root" },
+        "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{THEIRS}/*"),
+    });
+    let their_policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    aws.s3.put_bucket_policy().bucket(THEIRS).policy(their_policy.to_string()).send().await.expect("put");
+    let rule = |status| {
+        let rule = LifecycleRule::builder().id("opsctl").status(status);
+        let rule = rule.filter(LifecycleRuleFilter::builder().prefix("mine/").build());
+        rule.expiration(LifecycleExpiration::builder().days(3650).build()).build().expect("complete")
+    };
+    // One that is switched off is somebody's too.
+    let theirs = BucketLifecycleConfiguration::builder().rules(rule(ExpirationStatus::Disabled)).build();
+    let call = aws.s3.put_bucket_lifecycle_configuration().bucket(THEIRS);
+    call.lifecycle_configuration(theirs.expect("complete")).send().await.expect("put");
+    let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
+    let their_trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "Opsctl", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole",
+    }] });
+    let call = aws.iam.create_role().role_name(role).path("/opsctl/digits/dev/");
+    call.assume_role_policy_document(their_trust.to_string()).send().await.expect("made");
+    let allow = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },
+    ] });
+    let call = aws.iam.put_role_policy().role_name(role).policy_name("opsctl");
+    call.policy_document(allow.to_string()).send().await.expect("put");
+    aws.iam.create_instance_profile().instance_profile_name(role).send().await.expect("made");
+
+    let refused = project.plan(ADOPT).await.expect_err("theirs would be overwritten");
+    for taken in [
+        "the statement `OpsctlDenyWithoutTls` of its policy",
+        "the lifecycle rule `opsctl`",
+        "the inline policy `opsctl`",
+        "the statement `Opsctl` of its trust policy",
+        "the instance profile of its name",
+    ] {
+        assert!(refused.contains("E203") && refused.contains(taken), "{taken}: {refused}");
+    }
+    // Moved out of the way. What we use in our own bucket is anybody's name in theirs.
+    aws.s3.delete_bucket_lifecycle().bucket(THEIRS).send().await.expect("deleted");
+    let mut renamed = their_policy;
+    renamed["Statement"][0]["Sid"] = "DenyWithoutTls".into();
+    aws.s3.put_bucket_policy().bucket(THEIRS).policy(renamed.to_string()).send().await.expect("put");
+    aws.iam.delete_role_policy().role_name(role).policy_name("opsctl").send().await.expect("deleted");
+    aws.iam.delete_instance_profile().instance_profile_name(role).send().await.expect("deleted");
+    let mut trust = their_trust;
+    trust["Statement"][0]["Sid"] = "Glue".into();
+    let call = aws.iam.update_assume_role_policy().role_name(role).policy_document(trust.to_string());
+    call.send().await.expect("put");
+    project.succeed(ADOPT).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    project.succeed(DESTROY).await;
+    let left = policy(aws, THEIRS).await.expect("theirs");
+    assert!(opsctl_iam::same(&left, &renamed), "theirs is there, and ours is gone: {left}");
+    sandbox.stop().await;
+}
+
+/// Our own statement under another name is nobody's to be counted on: ours is put beside it, and taken out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_of_ours_that_was_renamed_is_put_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = in_their_bucket(&sandbox).await;
+    let aws = &project.world.aws;
+    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
+    project.succeed(ADOPT).await;
+    let mut renamed = policy(aws, THEIRS).await.expect("ours");
+    renamed["Statement"][0]["Sid"] = "Renamed".into();
+    aws.s3.put_bucket_policy().bucket(THEIRS).policy(renamed.to_string()).send().await.expect("put");
+    assert_eq!(project.steps(DEPLOY).await, ["update bucket/main"]);
+    project.succeed(DEPLOY).await;
+    project.succeed(DESTROY).await;
+    let left = policy(aws, THEIRS).await.expect("the renamed one");
+    assert!(opsctl_iam::same(&left, &renamed), "{left}");
+    sandbox.stop().await;
+}
+
+/// Half of our tags are no other project's: the plan says so, and `--adopt` puts them back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_lost_a_tag_is_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let role = "digits-dev-training-numbers-us-east-1";
+    aws.iam.untag_role().role_name(role).tag_keys("opsctl:environment").send().await.expect("untagged");
+    let refused = project.plan(DEPLOY).await.expect_err("whose is it?");
+    assert!(refused.contains("digits/?") && refused.contains("`opsctl deploy --adopt`"), "{refused}");
+    let plan = project.plan(ADOPT).await.expect("it is no other project's");
+    assert!(
+        plan.steps[0].why[0].starts_with("owner: digits/?, as far as its tags say -> digits/dev"),
+        "{plan:?}"
+    );
+    project.succeed(ADOPT).await;
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    // The other half is another project's.
+    aws.iam.untag_role().role_name(role).tag_keys("opsctl:environment").send().await.expect("untagged");
+    let other =
+        aws_sdk_iam::types::Tag::builder().key("opsctl:project").value("other").build().expect("complete");
+    aws.iam.tag_role().role_name(role).tags(other).send().await.expect("tagged");
+    let refused = project.plan(ADOPT).await.expect_err("another project's");
+    assert!(refused.contains("belongs to other/?"), "{refused}");
+    sandbox.stop().await;
+}
+
+/// Everything of our names is somebody else's: no command uses it or shows it as ours.
+#[test]
+fn no_command_takes_a_strangers_for_ours() {
+    let world = World::shipped().sandbox();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    runtime.block_on(async {
+        let sandbox = sandbox(&world.sandbox_folder()).await;
+        let project = Project::open(&sandbox).await;
+        project.succeed(DEPLOY).await;
+        let aws = &project.world.aws;
+        aws.s3.delete_bucket_tagging().bucket(OURS).send().await.expect("untagged");
+        let lambda =
+            aws.lambda.get_function().function_name("digits-dev-classify").send().await.expect("there");
+        let arn = lambda.configuration().and_then(|c| c.function_arn()).expect("an ARN").to_owned();
+        let call = aws.lambda.untag_resource().resource(arn);
+        let keys = ["opsctl:project", "opsctl:environment", "opsctl:resource"];
+        call.set_tag_keys(Some(keys.map(str::to_owned).to_vec())).send().await.expect("untagged");
+        for resource in ["endpoint/digits-dev-numbers", "notebook-instance/digits-dev-lab"] {
+            let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:{resource}");
+            let call = aws.sagemaker.delete_tags().resource_arn(arn);
+            call.set_tag_keys(Some(keys.map(str::to_owned).to_vec())).send().await.expect("untagged");
+        }
+        sandbox.stop().await;
+    });
+    let beside = Beside::start(&world, &[]);
+    let run = |args: &[&str]| world.run(["-c", "config/opsctl.toml"].into_iter().chain(args.iter().copied()));
+    for (args, thing) in [
+        (&["invoke", "--payload", "{}"][..], "function `digits-dev-classify`"),
+        (&["invoke", "--endpoint", "numbers", "--payload", "{}"], "endpoint `digits-dev-numbers`"),
+        (&["logs", "function/classify"], "function `digits-dev-classify`"),
+        (&["notebook", "stop"], "notebook `digits-dev-lab`"),
+        (&["notebook", "url"], "notebook `digits-dev-lab`"),
+        (&["model", "pull", "numbers"], "bucket `digits-dev-123456789012-us-east-1`"),
+        (&["data", "pull"], "bucket `digits-dev-123456789012-us-east-1`"),
+    ] {
+        let ran = run(args).ended(1).says("E203").says(thing);
+        let _ = ran.says("not this project's: it belongs to nobody");
+    }
+    for call in ["lambda:Invoke", "sagemaker:StopNotebookInstance", "sagemaker:InvokeEndpoint"] {
+        assert_eq!(beside.count(call), 0, "{call}");
+    }
+    let status = run(&["status", "-o", "json"]).success().json();
+    let strangers: Vec<&Value> = status["resources"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|resource| resource["ours"] == false)
+        .collect();
+    assert_eq!(strangers.len(), 4, "{status}");
+    assert!(strangers.iter().all(|it| it["ready"] == false && it["owner"] == "nobody"), "{strangers:?}");
+    let _ = run(&["status"]).success().says("InService, not this project's: nobody");
 }

@@ -17,7 +17,7 @@ use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
 use crate::resources::data::{Data, Manifest, sync};
-use crate::run::{Folders, Session};
+use crate::run::{self, Folders, Session};
 use crate::transfer::{Object, Ranges, download};
 
 #[derive(Debug, Args)]
@@ -57,6 +57,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
     let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
     let spec = node.expect("the config has it");
     let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+    run::bucket_is_ours(session).await?;
     let there = sync::read_manifest(&cx, &spec.uri()).await?;
     if there.etag.is_none() {
         let message = format!("{id} was never uploaded to {}", spec.uri());

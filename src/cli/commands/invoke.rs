@@ -17,10 +17,12 @@ use crate::cli::exit::Exit;
 use crate::cli::files;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
+use crate::desired::Kind as _;
 use crate::domain::action;
 use crate::domain::codes;
+use crate::resources::endpoint::Endpoint;
 use crate::resources::function::Function;
-use crate::run::{Folders, Session};
+use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
@@ -78,6 +80,7 @@ fn show(answer: &Answer, ui: &Ui) -> Exit {
 
 async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
     let physical = session.world.scope.physical(name);
+    run::ours(session, &Function::id(name), &physical).await?;
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
     let call = session.world.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
@@ -111,6 +114,7 @@ fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
 
 async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
     let physical = session.world.scope.physical(name);
+    run::ours(session, &Endpoint::id(name), &physical).await?;
     let start = Instant::now();
     let call =
         session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");

@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::desired::Kind;
-use crate::domain::{KindName, Owner, codes};
+use crate::domain::{KindName, codes};
 use crate::engine::OpCx;
 use crate::engine::lease::{self, Found};
 use crate::resources::bucket::{self, Bucket};
@@ -49,7 +49,9 @@ async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
     let Some(name) = session.world.wanted(KindName::Bucket).next() else { return Ok(None) };
     let cx = OpCx { world: &session.world, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
-        Some(Owner::Ours) => Ok(lease::look(&session.world.aws, name).await?.map(|found| (name, found))),
+        Some(owner) if owner.is_managed() => {
+            Ok(lease::look(&session.world.aws, name).await?.map(|found| (name, found)))
+        }
         _ => Ok(None),
     }
 }

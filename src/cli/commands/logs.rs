@@ -17,7 +17,7 @@ use crate::domain::{ResourceId, codes};
 use crate::engine::{OpCx, Probe};
 use crate::run::jobs::{Job, Newest};
 use crate::run::logs::{self, Missing, Reader};
-use crate::run::{Folders, Session};
+use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct LogsArgs {
@@ -38,6 +38,9 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
     with_session(global, env, Folders::Read, async |session| {
         let job = logs::named(session, &args.target).await?;
         let job = job.map_err(|missing| not_found(&args.target, missing))?;
+        if Reader::new(session, &job, &job.physical).comes_at_the_end() {
+            run::bucket_is_ours(session).await?; // it lies there
+        }
         show(session, &job, args.follow, ui).await
     })
     .await

@@ -16,7 +16,7 @@ use crate::cli::wrote::keep_apart;
 use crate::domain::{bytes, codes};
 use crate::engine::OpCx;
 use crate::run::jobs::{Job, Newest};
-use crate::run::{Folders, Session};
+use crate::run::{self, Folders, Session};
 use crate::transfer::{Object, Ranges, download};
 
 #[derive(Debug, Args)]
@@ -38,6 +38,7 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
 }
 
 async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
+    run::bucket_is_ours(session).await?;
     let job = job(session, args).await?;
     let (bucket, key) = (session.bucket(), |physical: &str| job.artifact(session, physical));
     let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };

@@ -48,6 +48,7 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
     let name = only(session, "notebook", args.name.as_deref())?;
     let physical = session.world.scope.physical(name);
     let cx = OpCx { world: &session.world, step: 0, target: Notebook::id(name) };
+    run::ours(session, &cx.target, &physical).await?;
     // A link changes nothing; all else keeps out of the way of a deploy.
     let lease = match verb {
         NotebookVerb::Url => None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::Ended;
-use crate::cli::act::{print_unread, print_warnings, refused};
+use crate::cli::act::{print_left, print_unread, print_warnings, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
@@ -49,6 +49,7 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
         print_warnings(session, ui);
         ui.out(&render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out()));
         print_unread(have, ui);
+        print_left(have, ui);
     }
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;

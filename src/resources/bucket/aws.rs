@@ -67,7 +67,6 @@ impl Driver for Bucket {
         let tags: Vec<Tag> = tags.map(|t| t.tag_set).unwrap_or_default();
         let block = block.and_then(|b| b.public_access_block_configuration);
         let rules = lifecycle.and_then(|l| l.rules).unwrap_or_default();
-        let rules = rules.iter().filter(|r| *r.status() == ExpirationStatus::Enabled);
         let owner = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope);
         let state = State {
             public_access_blocked: block.is_some_and(|b| {
@@ -81,7 +80,7 @@ impl Driver for Bucket {
             }),
             versioning,
             policy,
-            rules: rules.filter_map(own_rule).collect(),
+            rules: rules.iter().filter_map(own_rule).collect(),
         };
         Ok(Some(Seen::ready(owner, "Available", state)))
     }
@@ -149,7 +148,10 @@ impl Driver for Bucket {
         let keys = keys(cx, bucket, &owner).await?;
         empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
         if let Some(seen) = policy(cx, bucket).await? {
-            match iam::without(&seen, &Self::SIDS) {
+            // In a bucket that somebody else made, the name that we use in our own is anybody's.
+            let [own, shared] = Self::SIDS;
+            let sids = if owner == Owner::Ours { vec![own, shared] } else { vec![shared] };
+            match iam::without(&seen, &sids) {
                 Some(rest) if rest == seen => {}
                 Some(rest) => put_policy(cx, bucket, &rest).await?,
                 None => {
@@ -342,7 +344,8 @@ fn is_altered(rule: &LifecycleRule) -> bool {
     });
     let keeps_some =
         rule.noncurrent_version_expiration().is_some_and(|e| e.newer_noncurrent_versions().is_some());
-    rule.expiration().is_some()
+    *rule.status() != ExpirationStatus::Enabled
+        || rule.expiration().is_some()
         || !rule.transitions().is_empty()
         || !rule.noncurrent_version_transitions().is_empty()
         || by_more_than_prefix

@@ -54,7 +54,7 @@ pub struct State {
     pub encryption: Option<String>,
     pub versioning: bool,
     pub policy: Option<Value>,
-    /// Our own lifecycle rules that are switched on, by their ids.
+    /// The lifecycle rules of our names, by their ids.
     pub rules: BTreeMap<String, Rule>,
 }
 
@@ -64,7 +64,7 @@ pub struct Rule {
     pub prefix: String,
     pub keep_old_versions_days: Option<i32>,
     pub abort_uploads_days: Option<i32>,
-    /// Whether somebody has made it do more, or do it to other objects.
+    /// Whether it is switched off, does more, or does it to other objects.
     #[serde(default)]
     pub altered: bool,
 }
@@ -218,6 +218,16 @@ impl Kind for Bucket {
                 Needs::Update,
             )
             .done()
+    }
+
+    fn taken(want: &Spec, seen: &State) -> Vec<String> {
+        let [own, shared] = [want.rules(true), want.rules(false)];
+        let ours =
+            |(id, rule): &(&String, &Rule)| own.get(*id) == Some(*rule) || shared.get(*id) == Some(*rule);
+        let statement = seen.policy.as_ref().is_some_and(|policy| iam::is_taken(policy, &want.statement));
+        let statement = statement.then(|| format!("the statement `{}` of its policy", Self::SIDS[1]));
+        let rules = seen.rules.iter().filter(|rule| !ours(rule));
+        statement.into_iter().chain(rules.map(|(id, _)| format!("the lifecycle rule `{id}`"))).collect()
     }
 
     fn usual(verb: Verb) -> Option<Human> {

@@ -41,6 +41,7 @@ impl Driver for Role {
         let (got, policy, inline, attached, profile) =
             futures_util::try_join!(get, policy, inline(cx, role), attached(cx, role), profile)?;
         let Some(found) = got.and_then(|g| g.role) else { return Ok(None) };
+        let profile_is_foreign = profile.as_ref().is_some_and(|profile| !is_own(cx, profile));
         let in_profile = profile.map(|profile| match profile.roles().first().map(|r| r.role_name()) {
             Some(name) if name == role => Self::ITSELF.to_owned(),
             other => other.unwrap_or("nothing").to_owned(),
@@ -53,6 +54,12 @@ impl Driver for Role {
             more_policies: inline.into_iter().filter(|name| name != Self::POLICY).collect(),
             attached,
             in_profile,
+            profile_is_foreign,
+            boundary: found
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn())
+                .map(str::to_owned),
+            longest_session: found.max_session_duration(),
         };
         Ok(Some(Seen::ready(owner, "Available", state)))
     }

@@ -31,6 +31,14 @@ pub struct State {
     pub attached: Vec<String>,
     /// The role in the instance profile of its name; none when there is no such profile.
     pub in_profile: Option<String>,
+    /// Whether that profile is somebody else's.
+    #[serde(default)]
+    pub profile_is_foreign: bool,
+    #[serde(default)]
+    pub boundary: Option<String>,
+    /// Seconds.
+    #[serde(default)]
+    pub longest_session: Option<i32>,
 }
 
 impl Spec {
@@ -79,6 +87,9 @@ impl Role {
     pub const POLICY: &'static str = "opsctl";
     /// The `Sid` of our statement in an adopted role's trust policy.
     pub const SID: &'static str = "Opsctl";
+    /// Seconds that a session of a role lasts at most, unless somebody says otherwise
+    /// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html).
+    const USUAL_SESSION: i32 = 3600;
     /// What `in_profile` says of a profile that holds the role it is named after.
     pub const ITSELF: &'static str = "itself";
 
@@ -131,6 +142,9 @@ impl Kind for Role {
             more_policies: Vec::new(),
             attached: Vec::new(),
             in_profile: want.instance_profile.then(|| Self::ITSELF.to_owned()),
+            profile_is_foreign: false,
+            boundary: None,
+            longest_session: None,
         }
     }
 
@@ -170,6 +184,27 @@ impl Kind for Role {
                 Needs::Update,
             )
             .done()
+    }
+
+    fn taken(want: &Spec, seen: &State) -> Vec<String> {
+        let policy = seen.policy.as_ref().is_some_and(|policy| !iam::same(policy, &want.policy));
+        let trust = iam::is_taken(&seen.trust, &want.trust_statement());
+        let profile = want.instance_profile && seen.profile_is_foreign;
+        [
+            policy.then(|| format!("the inline policy `{}`", Self::POLICY)),
+            trust.then(|| format!("the statement `{}` of its trust policy", Self::SID)),
+            profile.then(|| "the instance profile of its name".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn left(seen: &State) -> Vec<String> {
+        let boundary = seen.boundary.as_ref().map(|arn| format!("permissions boundary {arn}"));
+        let session = seen.longest_session.filter(|seconds| *seconds != Self::USUAL_SESSION);
+        let session = session.map(|seconds| format!("maximum session duration {seconds} s"));
+        boundary.into_iter().chain(session).collect()
     }
 
     fn calls() -> &'static [Action] {
