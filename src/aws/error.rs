@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::proxy::Through;
 use crate::aws::LeaseLost;
 use crate::domain::{Action, Code, codes};
 
@@ -217,6 +218,7 @@ where
             } else {
                 OpErrorKind::Network
             };
+            let text = if kind == OpErrorKind::Network { on_the_way(error) } else { text };
             OpError::new(action, kind, text)
         }
         SdkError::ResponseError(e) => {
@@ -238,7 +240,7 @@ where
             )
         }
         SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::NotSent, root(error)),
-        _ => OpError::new(action, OpErrorKind::Network, chain(error)),
+        _ => OpError::new(action, OpErrorKind::Network, on_the_way(error)),
     }
 }
 
@@ -275,6 +277,29 @@ fn root(error: &dyn Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+/// What kept a request from its answer, in a person's words: the first cause, and the proxy.
+fn on_the_way(error: &dyn Error) -> String {
+    let (mut proxy, mut next) = (None, error.source());
+    while let Some(cause) = next {
+        proxy = proxy.or_else(|| cause.downcast_ref::<Through>().map(ToString::to_string));
+        next = cause.source();
+    }
+    let cause = root(error);
+    let cause = cause.split(" (os error").next().unwrap_or_default();
+    let cause = match cause.strip_prefix("tunnel error: ") {
+        Some("unsuccessful") => "it refused to connect to the host",
+        Some("proxy authorization required") => "it asks for a user and a password, or for others",
+        Some("unexpected end of file") => "it closed the connection",
+        Some(other) => other,
+        None => cause,
+    };
+    let cause = match cause.strip_prefix("failed to lookup address information: ") {
+        Some(why) => format!("the host's name has no address: {why}"),
+        None => cause.to_owned(),
+    };
+    proxy.map_or_else(|| cause.clone(), |proxy| format!("{proxy}: {cause}"))
 }
 
 /// The causes from the second on: the first only says "dispatch failure".

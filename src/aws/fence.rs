@@ -1,7 +1,7 @@
 //! No write without the lease: what a run that lost it, or slept over its life, still sends is stopped here,
 //! whichever step, retry or upload it comes from.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -27,11 +27,13 @@ struct Shared {
     state: watch::Sender<State>,
     /// Somebody wants to write, and the lease has to be confirmed first.
     overdue: Notify,
+    /// Why the lease was not given back at the end.
+    left: OnceLock<String>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { state: watch::Sender::new(State::Open), overdue: Notify::new() }
+        Self { state: watch::Sender::new(State::Open), overdue: Notify::new(), left: OnceLock::new() }
     }
 }
 
@@ -88,6 +90,16 @@ impl State {
 }
 
 impl Fence {
+    /// Notes that the lease was not given back, and why: it expires by itself.
+    pub fn leave(&self, why: String) {
+        let _ = self.0.left.set(why);
+    }
+
+    /// Why the lease was not given back, if it was not.
+    pub fn left(&self) -> Option<&str> {
+        self.0.left.get().map(String::as_str)
+    }
+
     /// Whether a request that changes something may go out now.
     ///
     /// # Errors

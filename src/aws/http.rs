@@ -22,6 +22,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use super::Proxies;
+
 /// TCP, the proxy's CONNECT and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
 /// From the request to the first byte of its answer, as botocore has it.
@@ -96,18 +98,24 @@ type Limits = (Option<Duration>, Option<Duration>);
 pub struct Wire {
     /// Certificates to trust beside the system's.
     trust: Option<TlsContext>,
+    proxies: Proxies,
     ways: Arc<Mutex<HashMap<Limits, Arc<Ways>>>>,
 }
 
 impl Wire {
-    pub(super) fn new(trust: Option<TlsContext>) -> Self {
-        Self { trust, ways: Arc::default() }
+    pub(super) fn new(trust: Option<TlsContext>, proxies: Proxies) -> Self {
+        Self { trust, proxies, ways: Arc::default() }
     }
 
     /// What connects within these limits.
     pub(crate) fn ways(&self, limits: &HttpConnectorSettings) -> Arc<Ways> {
         let mut ways = self.ways.lock().expect("nobody panics");
-        let new = || Ways { trust: self.trust.clone(), limits: limits.clone(), ..Ways::default() };
+        let new = || Ways {
+            trust: self.trust.clone(),
+            proxies: self.proxies.clone(),
+            limits: limits.clone(),
+            ..Ways::default()
+        };
         let key = (limits.connect_timeout(), limits.read_timeout());
         ways.entry(key).or_insert_with(|| Arc::new(new())).clone()
     }
@@ -127,6 +135,7 @@ impl HttpClient for Wire {
 #[derive(Debug, Default)]
 pub(crate) struct Ways {
     trust: Option<TlsContext>,
+    proxies: Proxies,
     limits: HttpConnectorSettings,
     by_environment: OnceLock<Connector>,
     direct: OnceLock<Connector>,
@@ -148,11 +157,13 @@ impl Ways {
 
     /// Sends a request.
     pub fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let way = match host(request.uri()).is_some_and(is_near) {
-            true => self.direct.get_or_init(|| self.connector(ProxyConfig::disabled())),
-            false => self.by_environment.get_or_init(|| self.connector(ProxyConfig::from_env())),
-        };
-        way.call(request)
+        if host(request.uri()).is_some_and(is_near) {
+            return self.direct.get_or_init(|| self.connector(ProxyConfig::disabled())).call(request);
+        }
+        let way = self.by_environment.get_or_init(|| self.connector(ProxyConfig::from_env()));
+        let (url, proxies) = (request.uri().to_owned(), self.proxies.clone());
+        let answer = way.call(request);
+        HttpConnectorFuture::new(async move { answer.await.map_err(|error| proxies.named(&url, error)) })
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod fence;
 mod http;
 mod pace;
+mod proxy;
 mod rates;
 mod target;
 
@@ -19,4 +20,5 @@ pub use fence::{Fence, LeaseLost};
 pub(crate) use fence::{Held, Moment};
 pub(crate) use http::{Ways, for_large_bodies};
 pub use pace::Pace;
+pub use proxy::Proxies;
 pub use target::{Choice, Profiles, Target, connect, profiles, trust};

@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::clients::{S3, SERVICES};
 use super::http::{self, Wire};
-use crate::aws::Pace;
+use crate::aws::{Pace, Proxies};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Choice {
     pub sandbox: Option<String>,
     /// Certificates to trust beside the system's (`AWS_CA_BUNDLE`).
     pub trust: Option<TlsContext>,
+    /// The variables that name proxies, for errors; which proxy is used, the environment says by itself.
+    pub proxies: Proxies,
 }
 
 /// A place to deploy to.
@@ -109,7 +111,7 @@ pub async fn profiles(selected: Option<&str>) -> Result<Profiles, String> {
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
 pub async fn connect(choice: &Choice) -> Target {
     let endpoint = choice.sandbox.as_ref().or(choice.endpoint_url.as_ref());
-    let wire = Wire::new(choice.trust.clone());
+    let wire = Wire::new(choice.trust.clone(), choice.proxies.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(wire.clone())
         .timeout_config(http::limits())

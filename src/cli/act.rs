@@ -14,7 +14,7 @@ use super::session::with_session;
 use super::ui::Ui;
 use crate::domain::{Diagnostic, KeyPath, KindName, codes, shown};
 use crate::engine::{Event, Events};
-use crate::plan::{Look, Mode, Observed, Plan};
+use crate::plan::{Look, Mode, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Refusal, Session, Unknown, few};
@@ -149,6 +149,14 @@ pub async fn run_plan(
     if !shown {
         show(session, &begun.plan, &begun.have, DryRun::default(), ui);
         if ui.is_broken() {
+            let made = |step: &Step| step.target.kind == KindName::Bucket && step.op.verb() == Verb::Create;
+            if let Some(bucket) = begun.plan.steps.iter().find(|step| made(step)) {
+                let name = &bucket.physical;
+                ui.err(&format!(
+                    "Nothing was done but one thing: the empty bucket `{name}` was made, because the lease lies in it. \
+                     The next deploy uses it, `opsctl destroy` deletes it."
+                ));
+            }
             begun.give_back().await;
             return Ok(Exit::Failed);
         }
@@ -167,7 +175,7 @@ fn show(session: &Session, plan: &Plan, have: &Observed, preview: DryRun, ui: &U
         return;
     }
     print_warnings(session, ui);
-    ui.out(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out()));
+    ui.out(&ui.suggest(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out())));
     print_unread(have, ui);
     print_left(have, ui);
 }

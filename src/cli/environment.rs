@@ -6,6 +6,7 @@ use super::args::endpoint;
 use super::error::Failure;
 use super::exit::Exit;
 use super::ui::Screen;
+use crate::aws::Proxies;
 use crate::domain::codes;
 use crate::engine::Cancel;
 use crate::engine::lease::Who;
@@ -35,6 +36,11 @@ pub struct Environment {
     pub cache: Option<PathBuf>,
     /// A PEM file of certificates to trust: a proxy's, a private cloud's.
     pub ca_bundle: Option<PathBuf>,
+    /// The variables that name the proxies.
+    pub proxies: Proxies,
+    /// One that names none that can be used, and why: the SDK would go past it. Its value may have a
+    /// password in it.
+    pub bad_proxy: Option<(&'static str, &'static str)>,
     /// What ends the command early.
     pub cancel: Cancel,
 }
@@ -45,7 +51,10 @@ impl Environment {
         let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let ignored =
             get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let proxies = Proxies::read(|name| std::env::var(name).ok());
         Self {
+            bad_proxy: proxies.as_ref().err().copied(),
+            proxies: proxies.unwrap_or_default(),
             profiles_endpoint: !ignored && get("AWS_ENDPOINT_URL").is_none(),
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             bad_endpoint: std::env::vars_os().find_map(|(name, value)| {

@@ -11,6 +11,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::files;
 use super::hidden;
+use super::hints::Hints;
 use super::sandbox;
 use crate::aws::{self, Choice, Clients, Pace, Target};
 use crate::config::project::Config;
@@ -45,6 +46,12 @@ async fn with_target<T>(
         let message = format!("{name} {why}");
         let help = format!("give it a URL (http://HOST:PORT or https://HOST), or unset {name}");
         return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+    }
+    if let Some((name, why)) = env.bad_proxy.filter(|_| !global.sandbox) {
+        let help = format!(
+            "write {name}=http://HOST:PORT, with USER:PASSWORD@ before the host if need be, or unset it"
+        );
+        return Err(Failure::said(codes::USAGE, Exit::Usage, format!("{name} {why}"), help));
     }
     if !global.sandbox {
         check_profile(global, env).await?;
@@ -88,6 +95,7 @@ async fn target(
         region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
         endpoint_url: global.endpoint_url.clone(),
         sandbox,
+        proxies: env.proxies.clone(),
         trust: env.ca_bundle.as_deref().filter(|_| !global.sandbox).map(trust).transpose()?,
     };
     let target = aws::connect(&choice).await;
@@ -194,7 +202,15 @@ pub async fn with_session<T>(
     let config = project.config.clone();
     with_target(global, env, Some(&config), async |connection| {
         let mut session = Session::open(project, connection).await?;
-        work(&mut session).await
+        let done = work(&mut session).await;
+        if let Some(why) = session.world.aws.fence.left() {
+            let text = format!(
+                "The lease was not given back ({why}). Others wait until it expires, 90 s at most: \
+                 `opsctl lease show` shows it, `opsctl lease break` takes it away.\n"
+            );
+            env.screen.write(&Hints::of(global).fill(&text));
+        }
+        done
     })
     .await
 }

@@ -98,6 +98,11 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What others have put into it that whoever reads it would take for a part of it.
+    fn mixed(_seen: &Self::State) -> Option<String> {
+        None
+    }
+
     /// What somebody has set on it that opsctl leaves as it is (docs/managed.md), and that may be why
     /// something else fails.
     fn left(_seen: &Self::State) -> Vec<String> {

@@ -65,6 +65,11 @@ impl AnySeen {
         self.0.made_by_aws()
     }
 
+    /// [`Kind::mixed`].
+    pub fn mixed(&self) -> Option<String> {
+        self.0.mixed()
+    }
+
     /// [`Kind::left`].
     pub fn left(&self) -> Vec<String> {
         self.0.left()
@@ -96,6 +101,7 @@ trait Erased: Send + Sync {
     fn status(&self) -> &Status;
     fn output_is_gone(&self) -> bool;
     fn made_by_aws(&self) -> bool;
+    fn mixed(&self) -> Option<String>;
     fn left(&self) -> Vec<String>;
 }
 
@@ -130,6 +136,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn made_by_aws(&self) -> bool {
         K::made_by_aws(&self.0.state)
+    }
+
+    fn mixed(&self) -> Option<String> {
+        K::mixed(&self.0.state)
     }
 
     fn left(&self) -> Vec<String> {

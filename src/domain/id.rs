@@ -173,11 +173,6 @@ impl Owner {
     pub fn is_managed(&self) -> bool {
         matches!(self, Self::Ours | Self::Adopted)
     }
-
-    /// Whether this project may take it over (`--adopt`): it is no other project's.
-    pub fn is_free(&self) -> bool {
-        matches!(self, Self::Nobody | Self::Partly(_))
-    }
 }
 
 /// Whose, in a person's words.

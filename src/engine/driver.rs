@@ -33,6 +33,17 @@ pub trait Driver: Kind {
         physical: &str,
     ) -> impl Future<Output = OpResult<Option<Seen<Self::State>>>> + Send;
 
+    /// A look that costs more, for one that is about to be read by what a plan makes; `None`: the first look
+    /// said all. A plan without such steps believes the first.
+    fn observe_closely(
+        &self,
+        _cx: &OpCx<'_>,
+        _physical: &str,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = OpResult<Option<Seen<Self::State>>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     fn create(
         &self,
         cx: &OpCx<'_>,

@@ -15,6 +15,6 @@ pub use cx::{OpCx, Probe, World};
 pub use driver::{Driver, Found};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
 pub use execute::{Outcome, execute};
-pub use observe::{count, elders, observe};
+pub use observe::{count, elders, look_closer, observe};
 pub use registry::{AnyDriver, Registry};
 pub use settle::{gone, make};

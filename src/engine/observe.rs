@@ -10,7 +10,7 @@ use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{Desired, Node};
 use crate::domain::{KindName, Owner, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
-use crate::plan::{Leftover, Look, Mode, Observed};
+use crate::plan::{Leftover, Look, Mode, Observed, Op, Plan};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
 /// generation of what is absent, to be able to say why a new one is made.
@@ -140,6 +140,49 @@ pub async fn count(
         have.contents.extend(contents.map(|contents| (id, contents)));
     }
     Ok(())
+}
+
+/// Looks closer at what the steps of a plan are about to read (docs/decisions/0044). Tells whether that is
+/// anything: then the plan is to be made again.
+pub async fn look_closer(
+    want: &Desired,
+    plan: &Plan,
+    have: &mut Observed,
+    registry: &Registry,
+    world: &World,
+) -> Result<bool, OpError> {
+    let made = |id: &ResourceId| {
+        plan.steps.iter().any(|step| step.target == *id && matches!(step.op, Op::Create { .. }))
+    };
+    let making = want.nodes.iter().filter(|node| made(&node.id));
+    let read: BTreeSet<&ResourceId> = making.flat_map(|node| &node.needs).collect();
+    let read = read.into_iter().filter(|id| match have.looks.get(id) {
+        Some(Look::Present(seen)) => seen.owner().is_managed(),
+        _ => false,
+    });
+    let nodes: Vec<&Node> = read.filter_map(|id| want.node(id)).collect();
+    let looks = of_each_kind(
+        &nodes,
+        |node| node.id.kind,
+        async |node: &&Node| {
+            let cx = OpCx { world, step: 0, target: node.id.clone() };
+            let seen = registry.of(node.id.kind).observe_closely(&cx, &node.physical, &node.spec).await;
+            let look = match seen {
+                Ok(None) => return Ok(None),
+                Ok(Some(seen)) => Look::Present(seen),
+                Err(error) if fatal(&error) => return Err(error),
+                Err(error) => Look::Unreadable(error.to_string(), error.code()),
+            };
+            Ok(Some((node.id.clone(), look)))
+        },
+    );
+    let looks = looks.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut looked = false;
+    for (id, look) in looks.into_iter().flatten() {
+        looked = true;
+        have.looks.insert(id, look);
+    }
+    Ok(looked)
 }
 
 /// Looks of one kind that are under way at the same time: a project of hundreds of endpoints must not hold

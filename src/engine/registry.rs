@@ -17,6 +17,12 @@ pub trait AnyDriver: AnyKind {
         cx: &'a OpCx<'a>,
         physical: &'a str,
     ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>>;
+    fn observe_closely<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        spec: &'a AnySpec,
+    ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>>;
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
     fn contents<'a>(
@@ -39,6 +45,18 @@ impl<D: Driver> AnyDriver for D {
     ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>> {
         Box::pin(async move {
             let seen = Driver::observe(self, cx, physical).await?;
+            Ok(seen.map(AnySeen::new::<D>))
+        })
+    }
+
+    fn observe_closely<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        spec: &'a AnySpec,
+    ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>> {
+        Box::pin(async move {
+            let seen = Driver::observe_closely(self, cx, physical, own::<D>(spec)?).await?;
             Ok(seen.map(AnySeen::new::<D>))
         })
     }

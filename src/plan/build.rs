@@ -300,6 +300,13 @@ impl<'a> Planner<'a> {
             // That of which it is a part says so.
             return Decision::Keep;
         }
+        if let Some(what) = seen.mixed() {
+            let text = format!("{} `{}` holds {what}", node.id.kind.words(), node.physical);
+            let help =
+                "move or delete that; a data set holds what its folder has, and what opsctl uploaded before";
+            self.problem(codes::FOREIGN, &node.id, text, help);
+            return Decision::Keep;
+        }
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
         let right = kind.fingerprinted() && *owner == Owner::Ours;
         let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };

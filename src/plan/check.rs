@@ -54,6 +54,16 @@ pub fn check(
         if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
             wrong.push(format!("{} is re-created before the old one is gone", node.id));
         }
+        let mixed = |need: &&ResourceId| match have.looks.get(*need) {
+            Some(Look::Present(seen)) => !made.is_empty() && seen.mixed().is_some(),
+            _ => false,
+        };
+        wrong.extend(
+            node.needs
+                .iter()
+                .filter(mixed)
+                .map(|need| format!("{} reads what others put into {need}", node.id)),
+        );
         for need in &node.needs {
             if made.iter().any(|user| making(need).iter().any(|used| !before.holds(*used, *user))) {
                 wrong.push(format!("{} does not wait for {need}", node.id));

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Done, Intent, Session};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, Terms, Who};
-use crate::engine::{OpCx, Probe, Registry, RunResult, World, count, execute, observe};
+use crate::engine::{OpCx, Probe, Registry, RunResult, World, count, execute, look_closer, observe};
 use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
 
@@ -94,12 +94,26 @@ impl Begun<'_> {
     }
 }
 
+/// How long S3 may take to take the lease back: what was done is done, and nobody likes to wait for that.
+const RELEASE: Duration = Duration::from_secs(10);
+
 /// Gives the lease back; tells if it was somebody else's already.
 pub async fn give_back(world: &World, lease: Option<Lease>) -> Option<LeaseLost> {
     let lease = lease?;
-    let release = async { Ok(lease.release().await.err()) };
-    // If it is not answered, the lease expires by itself.
-    world.cancel.briefly("lease", release).await.ok().flatten()
+    let release = async {
+        timeout(RELEASE, lease.release()).await.map_err(|_| {
+            let limit = humantime::format_duration(RELEASE);
+            OpError::new("lease", OpErrorKind::TimedOut, format!("no answer within {limit}"))
+        })
+    };
+    match world.cancel.briefly("lease", release).await {
+        Ok(released) => released.err(),
+        // It expires by itself.
+        Err(error) => {
+            world.aws.fence.leave(error.message);
+            None
+        }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -173,8 +187,15 @@ impl<'a> Run<'a> {
             count(self.desired, &mut have, self.mode, self.registry, self.world).await?;
             Ok(have)
         };
-        let have = self.world.cancel.reading("looking", Box::pin(look)).await?;
-        let plan = plan::build(self.desired, &have, self.kinds, self.mode).map_err(Refusal::Problems)?;
+        let mut have = self.world.cancel.reading("looking", Box::pin(look)).await?;
+        let build = |have: &Observed| {
+            plan::build(self.desired, have, self.kinds, self.mode).map_err(Refusal::Problems)
+        };
+        let mut plan = build(&have)?;
+        let look = look_closer(self.desired, &plan, &mut have, self.registry, self.world);
+        if self.world.cancel.reading("looking", Box::pin(look)).await? {
+            plan = build(&have)?;
+        }
         match plan::check::check(&plan, self.desired, &have, self.kinds, self.mode) {
             wrong if wrong.is_empty() => Ok((plan, have)),
             wrong => Err(Refusal::Unsound(wrong)),

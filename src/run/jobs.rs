@@ -64,8 +64,8 @@ impl Job {
         Ok(found.into_iter().map(|job| job.physical).collect())
     }
 
-    /// What `look` finds of this job, else of the newest earlier one that has some. What is somebody else's is
-    /// not looked into.
+    /// What `look` finds of this job, else of the newest earlier one that has some. Nothing is looked for in
+    /// what is somebody else's.
     ///
     /// # Errors
     /// What AWS said.

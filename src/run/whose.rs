@@ -36,7 +36,8 @@ pub async fn bucket_is_ours(session: &Session) -> OpResult<()> {
         match bucket::owner(&cx, name).await? {
             // A bucket without tags is somebody's.
             None => {
-                let head = cx.aws.s3.head_bucket().bucket(name).send().await.op(action::s3::ListBucket).found()?;
+                let head =
+                    cx.aws.s3.head_bucket().bucket(name).send().await.op(action::s3::ListBucket).found()?;
                 Ok(head.map(|_| Owner::Nobody))
             }
             owner => Ok(owner),

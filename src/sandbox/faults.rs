@@ -234,7 +234,7 @@ pub struct BadRule(String);
 impl FromStr for Rule {
     type Err = BadRule;
 
-    /// `ACTION[=ARGUMENT][-after]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless
+    /// `ACTION[-after][=ARGUMENT]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless
     /// they are named.
     fn from_str(text: &str) -> Result<Self, BadRule> {
         let bad = |what: &str| BadRule(format!("{what} in '{text}'"));

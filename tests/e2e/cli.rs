@@ -191,12 +191,26 @@ fn proxies_hold_with_a_bundle_and_not_for_this_machine() {
     });
     let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/support/authority.pem");
     let world = World::shipped().credentials().env("HTTPS_PROXY", &proxy).env("AWS_CA_BUNDLE", bundle);
-    world.run(["plan"]).ended(1).says("error[E208]");
+    let named = format!("through the proxy {} (HTTPS_PROXY): ", &proxy["http://".len()..]);
+    world.run(["plan"]).ended(1).says("error[E208]").says(&named);
     assert_eq!(asked.recv().expect("it was asked"), "CONNECT sts.us-east-1.amazonaws.com:443 HTTP/1.1\r\n");
     while asked.try_recv().is_ok() {}
     let world = World::shipped().sandbox().env("HTTP_PROXY", &proxy).env("HTTPS_PROXY", &proxy);
     world.run(["upload", "--yes"]).success();
     assert!(asked.try_recv().is_err(), "it was asked for this machine");
+}
+
+/// The SDK would go past it, which is what a proxy is there to prevent.
+#[test]
+fn a_proxy_that_cannot_be_read_is_an_error_without_its_password() {
+    let world = World::shipped().credentials().env("https_proxy", "http://us:secret@:::bad");
+    for command in [&["plan"][..], &["upload", "--yes"], &["audit-iam"]] {
+        let ran = world.run(command.iter().copied()).ended(64).says("error[U302]: https_proxy is not a URL");
+        assert!(!ran.to_string().contains("secret"), "{ran}");
+    }
+    let world = World::shipped().sandbox().env("https_proxy", "http://us:secret@:::bad");
+    world.run(["check"]).success();
+    world.run(["status"]).success();
 }
 
 #[test]

@@ -355,3 +355,52 @@ async fn a_boundary_is_left_and_named() {
     );
     sandbox.stop().await;
 }
+
+/// Data that others have replaced, deleted or added in the bucket is not trained on. The bucket is listed when
+/// a training is about to read it, and not otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_others_changed_in_the_bucket_is_sent_again_before_it_is_trained_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let s3 = &project.world.aws.s3;
+    let key = |name: &str| format!("data/digits/train/{name}.csv");
+    let read = async |name: &str| {
+        let found = s3.get_object().bucket(BUCKET).key(key(name)).send().await.expect("there");
+        found.body.collect().await.expect("whole").into_bytes()
+    };
+    let (zero, one) = (read("0").await, read("1").await);
+    let put = |name: &str| s3.put_object().bucket(BUCKET).key(key(name)).body(b"1,2,3".to_vec().into());
+    put("0").send().await.expect("replaced");
+    s3.delete_object().bucket(BUCKET).key(key("1")).send().await.expect("deleted");
+    let listed = || sandbox.world().calls.of("s3:ListObjectsV2");
+    let before = listed();
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "nobody is about to read it");
+    let usual = listed() - before;
+
+    let edited = Project::edited(&sandbox, |text| {
+        assert!(text.contains("batch-size    = 32"));
+        text.replace("batch-size    = 32", "batch-size    = 16")
+    })
+    .await;
+    let before = listed();
+    let plan = edited.plan(DEPLOY).await.expect("planned");
+    assert_eq!(listed() - before, usual + 1, "one call for 1,000 objects");
+    let steps: Vec<String> =
+        plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target)).collect();
+    let at = |step: &str| steps.iter().position(|s| s == step).unwrap_or_else(|| panic!("{step}: {steps:?}"));
+    assert!(at("update data/digits") < at("create training/numbers"), "{steps:?}");
+    assert_eq!(
+        plan.steps[at("update data/digits")].why,
+        ["in the bucket: 2 objects gone or replaced: train/0.csv, train/1.csv -> as in the folder"]
+    );
+    put("mine").send().await.expect("added");
+    let refused = edited.plan(DEPLOY).await.expect_err("it would be trained on");
+    assert!(refused.contains("E203") && refused.contains("train/mine.csv"), "{refused}");
+    s3.delete_object().bucket(BUCKET).key(key("mine")).send().await.expect("moved");
+    edited.succeed(DEPLOY).await;
+    assert_eq!((read("0").await, read("1").await), (zero, one));
+    assert_eq!(edited.steps(DEPLOY).await, Vec::<String>::new());
+    sandbox.stop().await;
+}

@@ -49,12 +49,34 @@ fn events_tell_of_every_failure_and_end_with_the_result() {
 fn a_lease_that_cannot_be_given_back_is_in_nobodys_way() {
     let world = world();
     let beside = Beside::start(&world, &["fail=InternalError@s3:DeleteObject#1x0"]);
-    let _ = world.run(DEPLOY).success();
+    let left = "`opsctl --sandbox lease break` takes it away";
+    let _ = world.run(DEPLOY).success().says("The lease was not given back (").says(left);
     assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], true);
     beside.strike(&[]);
     world.write("opsctl.toml", &format!("{CONFIG}\n[bucket]\nkeep_old_versions = \"10d\"\n"));
     let _ = world.run(DEPLOY).success();
     assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false);
+}
+
+/// What is done is done: nobody waits a minute for the lease to be taken back, and it is said that it is left.
+#[test]
+fn a_lease_whose_release_hangs_is_left_and_said() {
+    let world = world();
+    let _beside = Beside::start(&world, &["delay=300s@s3:DeleteObject#1x0"]);
+    let _ = world.run(DEPLOY).success().says("The lease was not given back (no answer within 10s)");
+}
+
+/// Commands in a plan go where the command goes.
+#[test]
+fn a_plan_suggests_with_the_same_options() {
+    let world = world();
+    let beside = Beside::start(&world, &[]);
+    let _ = world.run(DEPLOY).success();
+    beside.with("us-east-1", async |aws| {
+        let put = aws.s3.put_object().bucket("ends-dev-123456789012-us-east-1").key("mine");
+        put.body(b"1".to_vec().into()).send().await.expect("put");
+    });
+    let _ = world.run(["destroy", "--yes"]).success().says("`opsctl --sandbox destroy --adopted`");
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn what_could_not_be_written_is_not_done() {
     let changes = ["plan", "--detailed-exitcode", "-o", "json"];
     let _ = world.run_into(changes, closed()).ended(2);
     // A plan that nobody could see is not carried out.
-    let _ = world.run_into(["deploy", "--yes"], full()).ended(1).says("E215");
+    let ran = world.run_into(["deploy", "--yes"], full()).ended(1).says("E215");
+    let _ = ran.says("the empty bucket `");
     let _ = world.run(changes).ended(2);
     // What has begun goes on to its end without its reader.
     let _ = world.run_into(["deploy", "--yes", "-o", "json"], closed()).ended(141);

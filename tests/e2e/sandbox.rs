@@ -87,6 +87,7 @@ fn it_says_why_it_cannot_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     world.run(["sandbox", "serve", "--port", &port]).ended(1).says("in use").says("--port");
+    world.run(["sandbox", "serve", "--port", "0", "--timeout", "1s"]).ended(8);
     world.run(["sandbox", "serve", "--speed", "0"]).ended(64).says("0.001 to 100000");
     let file = world.sandbox_folder();
     let _ = std::fs::remove_dir_all(&file);

@@ -550,9 +550,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-    let written = folder.map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, text));
-    written.map_err(|error| unwritten(file, &error))
+    fs::write(file, text).map_err(|error| unwritten(file, &error))
 }
 
 fn unwritten(file: &Path, error: &io::Error) -> Failure {

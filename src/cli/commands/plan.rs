@@ -47,7 +47,8 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
         ui.out_json(&render::json(plan, &session.place));
     } else {
         print_warnings(session, ui);
-        ui.out(&render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out()));
+        let text = render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out());
+        ui.out(&ui.suggest(&text));
         print_unread(have, ui);
         print_left(have, ui);
     }

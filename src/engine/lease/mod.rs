@@ -198,7 +198,7 @@ impl Lease {
             (Ok(()), Some(proof)) => proof.remove(),
             (Ok(()), None) => {}
             // Our end is proof that it is nobody's, for the next run on this machine.
-            (Err(error), _) => tracing::debug!(%error, "the lease was not given back"),
+            (Err(error), _) => fence.leave(error.to_string()),
         }
         Ok(())
     }

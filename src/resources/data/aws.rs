@@ -1,11 +1,12 @@
 use super::spec::State;
-use super::sync::{self, RemoteState};
+use super::sync::{self, RemoteState, few};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Event, Found, OpCx};
+use crate::inputs::Entry;
 
 impl Driver for Data {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -34,16 +35,30 @@ impl Driver for Data {
         let (bytes, stray) = (manifest.bytes(), manifest.stray);
         // After an interrupted upload nobody knows without looking; the next one looks.
         let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
-        let state = State { digest, files: manifest.files.len(), bytes, stray, foreign: None };
+        let state = State { digest, files: manifest.files.len(), bytes, stray, ..State::default() };
         Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
     }
 
-    async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
-        upload(cx, uri, spec).await
+    /// The manifest says what was uploaded, a listing what is there: one call for 1,000 objects.
+    async fn observe_closely(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<Option<Seen<State>>> {
+        let Some(mut seen) = self.observe(cx, uri).await? else { return Ok(None) };
+        // An upload that did not come to its end compares all of it anyway.
+        if !sync::is_unfinished(cx, uri) {
+            let tree = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
+            let there = sync::read_manifest(cx, uri).await?;
+            let unlike = sync::compare(cx, spec, tree, &there.manifest).await?;
+            (seen.state.altered, seen.state.mixed) = unlike.words();
+        }
+        Ok(Some(seen))
     }
 
-    async fn update(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
-        upload(cx, uri, spec).await
+    async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
+        upload(cx, uri, spec, false).await
+    }
+
+    async fn update(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
+        let verify = changes.iter().any(|change| change.path == Self::IN_BUCKET);
+        upload(cx, uri, spec, verify).await
     }
 
     async fn delete(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
@@ -79,20 +94,30 @@ pub(crate) fn split(uri: &str) -> OpResult<(&str, &str)> {
 }
 
 /// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was
-/// planned.
-async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
+/// planned. With `verify` the manifest is not believed.
+async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult<()> {
     let Some(Ok(tree)) = cx.inputs.tree(&spec.path, &spec.use_as()) else {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
     };
     let mut tree = tree.clone();
-    let there = sync::read_manifest(cx, uri).await?;
+    let mut there = sync::read_manifest(cx, uri).await?;
+    if verify {
+        there = sync::verify(cx, spec, &tree, there).await?;
+    }
     let report = sync::run(cx, spec, &mut tree, there).await?;
     let (step, target) = (cx.step, cx.target.clone());
     cx.events.send(Event::StepLog { step, target, line: report.to_string() });
     if tree.digest().as_ref() == Some(&spec.digest) {
         return Ok(());
     }
-    let message =
-        "files changed while they were uploaded, so they are not what was planned; run the command again";
+    let planned = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
+    let other = |entry: &&Entry| planned.and_then(|tree| tree.entry(&entry.path)?.crc) != entry.crc;
+    let changed: Vec<String> =
+        tree.entries.iter().filter(other).map(|entry| entry.path.to_string()).collect();
+    let message = format!(
+        "{} changed since it was planned: {}; run the command again",
+        tree.root.display(),
+        few(&changed)
+    );
     Err(OpError::local("uploading the data set", message))
 }

@@ -86,6 +86,17 @@ pub struct State {
     /// A key that somebody else has put where the data set would go, in a bucket that opsctl did not make.
     #[serde(default)]
     pub foreign: Option<String>,
+    /// Objects that are not as they were uploaded. Known after a closer look alone, as the next.
+    #[serde(default)]
+    pub altered: Option<String>,
+    /// Objects that nobody uploaded with opsctl, and that a training would read.
+    #[serde(default)]
+    pub mixed: Option<String>,
+}
+
+impl Data {
+    /// What a change says of objects that are not as they were uploaded.
+    pub(super) const IN_BUCKET: &'static str = "in the bucket";
 }
 
 impl Kind for Data {
@@ -147,7 +158,7 @@ impl Kind for Data {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, stray: 0, foreign: None }
+        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, ..State::default() }
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -161,6 +172,13 @@ impl Kind for Data {
                 "objects",
                 seen.foreign.clone().unwrap_or_default(),
                 "none".to_owned(),
+                Needs::Update,
+            )
+            .when(
+                seen.altered.is_some(),
+                Self::IN_BUCKET,
+                seen.altered.clone().unwrap_or_default(),
+                "as in the folder".to_owned(),
                 Needs::Update,
             )
             .when(
@@ -178,6 +196,10 @@ impl Kind for Data {
                 Needs::Update,
             )
             .done()
+    }
+
+    fn mixed(seen: &State) -> Option<String> {
+        seen.mixed.clone()
     }
 
     fn summary(want: &Spec) -> String {

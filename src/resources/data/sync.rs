@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Difference, Manifest, Spec};
 use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
-use crate::domain::{Owner, Stored, action, bytes, grouped};
+use crate::domain::{Owner, Stored, action, bytes, grouped, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::resources::bucket::owner;
@@ -306,6 +306,57 @@ impl Listed {
     fn is(&self, stored: &Stored) -> bool {
         self.etag == stored.etag && u64::try_from(self.size) == Ok(stored.size)
     }
+}
+
+/// How the bucket differs from its manifest.
+#[derive(Debug, Default)]
+pub struct Unlike {
+    /// Of another size or ETag than S3 confirmed, or gone: paths.
+    altered: Vec<String>,
+    /// Neither uploaded nor in the folder: paths.
+    strange: Vec<String>,
+}
+
+impl Unlike {
+    /// What is not as it was uploaded, and what others have put beside it.
+    pub fn words(&self) -> (Option<String>, Option<String>) {
+        let some = |paths: &[String], what: &str| {
+            (!paths.is_empty()).then(|| format!("{} {what}: {}", objects(paths.len()), few(paths)))
+        };
+        (
+            some(&self.altered, "gone or replaced"),
+            some(&self.strange, "that opsctl did not upload, and a training would read"),
+        )
+    }
+}
+
+fn objects(n: usize) -> String {
+    if n == 1 { "1 object".to_owned() } else { format!("{} objects", grouped(n)) }
+}
+
+/// The first of them.
+pub(super) fn few(paths: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = if paths.len() > SHOWN { ", …" } else { "" };
+    let shown = paths.iter().take(SHOWN).map(|path| shown::line(path).into_owned()).collect::<Vec<_>>();
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What is there against what was uploaded, by size and ETag.
+pub async fn compare(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    tree: Option<&Tree>,
+    manifest: &Manifest,
+) -> OpResult<Unlike> {
+    let listed = list(cx, spec).await?;
+    let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
+    let altered = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
+    let known = |path: &String| {
+        manifest.files.contains_key(path) || tree.is_none_or(|tree| tree.entry(path).is_some())
+    };
+    let strange = listed.keys().filter(|path| !known(path)).cloned();
+    Ok(Unlike { altered: altered.collect(), strange: strange.collect() })
 }
 
 /// What lies under the prefix, by path.

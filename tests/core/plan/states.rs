@@ -381,3 +381,53 @@ fn a_lost_output_is_made_again_when_it_is_needed() {
         ]
     );
 }
+
+/// What opsctl puts into an adopted whole must not be there already, made by somebody else.
+#[test]
+fn what_others_have_under_a_name_of_ours_is_not_overwritten() {
+    let want = Files::new().desired();
+    let other = json!({ "Version": "2012-10-17", "Statement": [] });
+    let taken = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut account = Account::with(&want);
+        let role = account.seen(&want, "role/training-numbers");
+        role["owner"] = json!("nobody");
+        change(role);
+        account
+    };
+    // What is exactly as opsctl would write it is used.
+    assert!(!taken(&|_| ()).plan(&want, ADOPT).is_empty());
+    let account = taken(&|role| role["policy"] = other.clone());
+    let refused = account.refused(&want, ADOPT);
+    assert!(
+        refused[0].starts_with("E203") && refused[0].contains("the inline policy `opsctl`"),
+        "{refused:?}"
+    );
+    // Our own tags say that opsctl had it in hands.
+    let mut account = taken(&|role| role["policy"] = other.clone());
+    account.seen(&want, "role/training-numbers")["owner"] = json!({ "partly": "shop/?" });
+    let plan = account.plan(&want, ADOPT);
+    assert!(
+        plan.steps[0].why[0].starts_with("owner: shop/?, as far as its tags say"),
+        "{:?}",
+        plan.steps[0].why
+    );
+}
+
+#[test]
+fn data_that_others_added_to_is_not_trained_on() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    let id = want
+        .nodes
+        .iter()
+        .find(|node| node.id.kind == opsctl::domain::KindName::Data)
+        .expect("one")
+        .id
+        .to_string();
+    account.seen(&want, &id)["mixed"] = json!("1 object that nobody uploaded: x");
+    let refused = account.refused(&want, DEPLOY);
+    assert!(
+        refused[0].starts_with("E203") && refused[0].contains("1 object that nobody uploaded: x"),
+        "{refused:?}"
+    );
+}

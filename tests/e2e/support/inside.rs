@@ -96,8 +96,15 @@ impl Project {
 
     /// Plans, and demands that the independent checker finds nothing.
     pub async fn plan(&self, mode: Mode) -> Result<Plan, String> {
-        let have = self.observe_for(mode).await.map_err(|e| e.to_string())?;
-        let plan = plan::build(&self.desired, &have, &self.kinds, mode).map_err(|p| format!("{p:?}"))?;
+        let mut have = self.observe_for(mode).await.map_err(|e| e.to_string())?;
+        let build = |have: &Observed| {
+            plan::build(&self.desired, have, &self.kinds, mode).map_err(|p| format!("{p:?}"))
+        };
+        let mut plan = build(&have)?;
+        let closer = engine::look_closer(&self.desired, &plan, &mut have, &self.registry, &self.world);
+        if closer.await.map_err(|e| e.to_string())? {
+            plan = build(&have)?;
+        }
         let wrong = plan::check::check(&plan, &self.desired, &have, &self.kinds, mode);
         assert!(wrong.is_empty(), "{wrong:?}");
         Ok(plan)

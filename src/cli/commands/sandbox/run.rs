@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::sandbox::{hide, options, progress, refused, root, tell_what_is_lost};
 use crate::cli::ui::Ui;
 use crate::domain::codes;
+use crate::engine::Cause;
 
 pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
     let config = find_config(global.config.as_deref()).ok();
@@ -73,7 +74,10 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended
     }
     env.cancel.drain.cancelled().await;
     sandbox.stop().await;
-    Ok(Exit::Done)
+    Ok(match env.cancel.cause() {
+        Some(Cause::Deadline(_)) => Exit::TimedOut,
+        _ => Exit::Done,
+    })
 }
 
 /// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process
