@@ -176,9 +176,14 @@ async fn every_member_that_is_sent_is_known_and_within_its_limits() {
     project.succeed(DEPLOY).await;
     let other = Project::through(&sandbox, &tap.url, |text| {
         let text = text.replace("memory_mb               = 128", "memory_mb = 256");
+        let text = text.replace("architecture            = \"x86_64\"", "architecture = \"arm64\"");
         text.replace("epochs = ", "spare = \"1.10\"\nepochs = ")
     });
-    other.await.succeed(DEPLOY).await;
+    let other = other.await;
+    let steps = other.steps(DEPLOY).await;
+    assert!(steps.contains(&"update function/classify".to_owned()), "{steps:?}");
+    other.succeed(DEPLOY).await;
+    assert_eq!(other.steps(DEPLOY).await, Vec::<String>::new(), "what was sent is what is read");
     project.succeed(Mode::Destroy { adopted: false }).await;
 
     // How EC2's query protocol names lists.

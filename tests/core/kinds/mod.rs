@@ -21,10 +21,16 @@ mod notebook;
 mod role;
 mod training;
 
-/// A resource of the small project that nobody has touched but to delete it is made again, whatever else is.
+/// A resource of the small project (`tests/core/plan/project`) that somebody has deleted is made again.
 #[track_caller]
 fn made_again(id: &str) {
-    let want = Files::new().desired();
+    made_again_in(&Files::new(), id);
+}
+
+/// The same in a project of one's own: most kinds need a few lines more, and not everybody's.
+#[track_caller]
+fn made_again_in(files: &Files, id: &str) {
+    let want = files.desired();
     let mut account = Account::with(&want);
     account.remove(&want, id);
     let plan = account.deploy(&want, DEPLOY);

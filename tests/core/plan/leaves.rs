@@ -12,8 +12,12 @@ use serde_json::{Map, Value, json};
 use super::world::{Account, DEPLOY};
 use crate::project;
 
-/// Leaves that only stand for another section: to change one alone makes no project.
-const NAMES_OF_SECTIONS: [&str; 1] = ["function.classify.endpoint"]; // the only endpoint there is
+/// Whether a leaf names another section, the only one there is of its kind: to change it alone makes no
+/// project.
+fn names_the_only_one(at: &KeyPath, value: &Value, sections: &Map<String, Value>) -> bool {
+    let of_kind = sections.get(at.last()).and_then(Value::as_object);
+    of_kind.is_some_and(|all| all.len() == 1 && value.as_str().is_some_and(|name| all.contains_key(name)))
+}
 
 /// Leaves that say how a command works, not what is to be there.
 const HOW: [&str; 3] = ["data.digits.bandwidth", "data.digits.delete", "data.digits.max_concurrency"];
@@ -108,9 +112,8 @@ fn every_leaf_of_the_shipped_config_counts() {
     sections.remove("audit"); // thresholds of a report: nothing is made of them
     leaves(&sections, &KeyPath::default(), &mut all);
     assert!(all.len() > 50);
-    for (at, value) in all.iter().filter(|(at, _)| {
-        let at = at.to_string();
-        !NAMES_OF_SECTIONS.contains(&at.as_str()) && !HOW.contains(&at.as_str())
+    for (at, value) in all.iter().filter(|(at, value)| {
+        !names_the_only_one(at, value, &sections) && !HOW.contains(&at.to_string().as_str())
     }) {
         let leaf = at.to_string();
         let (other, along) = another(&leaf).unwrap_or_else(|| match value {
