@@ -1,4 +1,4 @@
-//! An account's IAM as `GetAccountAuthorizationDetails` tells it: the dump of the AWS CLI and of
+//! An account's IAM as `GetAccountAuthorizationDetails` returns it: the dump of the AWS CLI and of
 //! Cloudsplaining, or pages absorbed one by one.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
 
@@ -37,7 +37,7 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// One page of `GetAccountAuthorizationDetails`, or a whole dump; unknown fields are let pass.
+/// One page of `GetAccountAuthorizationDetails`, or a whole dump; unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Page {
@@ -81,7 +81,7 @@ pub struct Role {
     pub attached: Vec<Attachment>,
     pub permissions_boundary: Option<Boundary>,
     pub tags: Vec<Tag>,
-    /// `None`: the dump does not tell. `Some` with an empty date: no use in the last 400 days.
+    /// `None`: the dump does not say. `Some` with an empty date: no use in the last 400 days.
     #[serde(rename = "RoleLastUsed")]
     pub last_used: Option<LastUsed>,
     /// Seconds; from `ListRoles` only, so `None` in most dumps.
@@ -310,7 +310,7 @@ impl Account {
         }
     }
 
-    /// Adds what only `ListRoles` tells: the longest session of a role, in seconds.
+    /// Adds what only `ListRoles` returns: the maximum session duration of a role, in seconds.
     pub fn absorb_session(&mut self, sessions: &HashMap<String, u32>) {
         for role in &mut self.roles {
             if let Some(&seconds) = sessions.get(&role.arn) {
@@ -319,7 +319,7 @@ impl Account {
         }
     }
 
-    /// The partition, told by the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition, from the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
     pub fn partition(&self) -> &str {
         self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")
     }
@@ -330,7 +330,7 @@ impl Account {
     }
 
     /// Notes that the data of one rule could not be read.
-    pub fn not_told(&mut self, rule: &'static str, reason: &str) {
+    pub fn not_evaluated_because(&mut self, rule: &'static str, reason: &str) {
         self.problems.push(Problem { rule, resource: String::new(), reason: reason.into() });
     }
 }
@@ -383,7 +383,8 @@ mod tests {
     #[test]
     fn one_bad_entry_does_not_take_the_rest() {
         let text = br#"{"RoleDetailList": [{"RoleName": 7}, {"RoleName": "a", "Arn": "arn:aws:iam::111122223333:role/a", "Tags": null,
-            "CreateDate": "2024-01-01T00:00:00+00:00", "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%5B%5D%7D", "RoleLastUsed": {}}],
+            "CreateDate": "2024-01-01T00:00:00+00:00",
+            "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%5B%5D%7D", "RoleLastUsed": {}}],
             "Policies": null, "More": 1}"#;
         let account = Account::from_json(text).expect("an object");
         assert_eq!(account.id, "111122223333");
@@ -430,7 +431,8 @@ mod tests {
     fn an_odd_field_of_a_policy_costs_no_policy() {
         let text = r#"{"RoleDetailList": [{"RoleName": "a", "Arn": "arn:aws:iam::111122223333:role/a",
             "RolePolicyList": [{"PolicyName": 7, "PolicyDocument": {"Statement": []}}, "x"]}],
-            "Policies": [{"PolicyName": 7, "Arn": "arn:aws:iam::111122223333:policy/p", "AttachmentCount": "2",
+            "Policies": [{"PolicyName": 7, "Arn": "arn:aws:iam::111122223333:policy/p",
+            "AttachmentCount": "2",
             "PolicyVersionList": [{"VersionId": 1, "IsDefaultVersion": true, "Document": {"Statement": []}}]}]}"#;
         let account = Account::from_json(text.as_bytes()).expect("a dump");
         assert!(account.roles[0].inline[0].document.policy().is_some() && account.roles[0].inline.len() == 1);

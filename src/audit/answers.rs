@@ -1,4 +1,4 @@
-//! What IAM answers, as the AWS CLI writes it.
+//! IAM's responses as JSON, as the AWS CLI writes them.
 
 use aws_sdk_iam::types::{
     AttachedPolicy, GroupDetail, ManagedPolicyDetail, PolicyDetail, RoleDetail, Tag, UserDetail,
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 pub(super) fn role(role: &RoleDetail) -> Value {
     let boundary = role.permissions_boundary().map(|b| {
-        json!({ "PermissionsBoundaryType": b.permissions_boundary_type().map(|t| t.as_str()), "PermissionsBoundaryArn": b.permissions_boundary_arn() })
+        json!({ "PermissionsBoundaryType": b.permissions_boundary_type().map(|t| t.as_str()),
+            "PermissionsBoundaryArn": b.permissions_boundary_arn() })
     });
     let last_used = role.role_last_used().map(|used| {
         without_nulls(
@@ -20,7 +21,8 @@ pub(super) fn role(role: &RoleDetail) -> Value {
         "Path": role.path(), "RoleName": role.role_name(), "RoleId": role.role_id(), "Arn": role.arn(),
         "CreateDate": role.create_date().and_then(time),
         "AssumeRolePolicyDocument": role.assume_role_policy_document().map(document),
-        "InstanceProfileList": role.instance_profile_list().iter().map(|p| json!({ "Arn": p.arn(), "InstanceProfileName": p.instance_profile_name() })).collect::<Vec<_>>(),
+        "InstanceProfileList": role.instance_profile_list().iter().map(|p| json!({ "Arn": p.arn(),
+            "InstanceProfileName": p.instance_profile_name() })).collect::<Vec<_>>(),
         "RolePolicyList": inline(role.role_policy_list()),
         "AttachedManagedPolicies": attached(role.attached_managed_policies()),
         "PermissionsBoundary": boundary, "Tags": tags(role.tags()), "RoleLastUsed": last_used,
@@ -42,7 +44,8 @@ pub(super) fn user(user: &UserDetail) -> Value {
 
 pub(super) fn group(group: &GroupDetail) -> Value {
     without_nulls(json!({
-        "Path": group.path(), "GroupName": group.group_name(), "GroupId": group.group_id(), "Arn": group.arn(),
+        "Path": group.path(), "GroupName": group.group_name(), "GroupId": group.group_id(),
+        "Arn": group.arn(),
         "CreateDate": group.create_date().and_then(time),
         "GroupPolicyList": inline(group.group_policy_list()),
         "AttachedManagedPolicies": attached(group.attached_managed_policies()),
@@ -57,7 +60,8 @@ pub(super) fn managed(policy: &ManagedPolicyDetail) -> Value {
         }))
     });
     without_nulls(json!({
-        "PolicyName": policy.policy_name(), "PolicyId": policy.policy_id(), "Arn": policy.arn(), "Path": policy.path(),
+        "PolicyName": policy.policy_name(), "PolicyId": policy.policy_id(), "Arn": policy.arn(),
+        "Path": policy.path(),
         "DefaultVersionId": policy.default_version_id(), "AttachmentCount": policy.attachment_count(),
         "PermissionsBoundaryUsageCount": policy.permissions_boundary_usage_count(),
         "IsAttachable": policy.is_attachable(), "CreateDate": policy.create_date().and_then(time),
@@ -66,7 +70,10 @@ pub(super) fn managed(policy: &ManagedPolicyDetail) -> Value {
 }
 
 fn inline(policies: &[PolicyDetail]) -> Vec<Value> {
-    let one = |p: &PolicyDetail| json!({ "PolicyName": p.policy_name(), "PolicyDocument": p.policy_document().map(document) });
+    let one = |p: &PolicyDetail| {
+        json!({ "PolicyName": p.policy_name(),
+        "PolicyDocument": p.policy_document().map(document) })
+    };
     policies.iter().map(one).collect()
 }
 

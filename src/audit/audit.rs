@@ -83,7 +83,7 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
             rules::honesty::of_role(&cx, &view);
         }
         for rule in rules::all().filter(|rule| rule.applies_to(&cx, &view)) {
-            if let Some(hit) = rule.look(&cx, &view) {
+            if let Some(hit) = rule.check(&cx, &view) {
                 let finding = finding(rule, hit, &view, settings);
                 if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
             }
@@ -185,7 +185,7 @@ fn ignored(role: &Role, rule: &Rule, now: Instant) -> Option<String> {
 }
 
 impl Audit {
-    /// Counts anew, after a baseline changed the status of findings.
+    /// Counts again, after a baseline changed the status of findings.
     pub(super) fn count(&mut self) {
         let of = |severity| self.findings.iter().filter(|f| f.severity == severity).count();
         let unchanged = self.findings.iter().filter(|f| f.status == Status::Unchanged).count();

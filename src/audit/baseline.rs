@@ -83,14 +83,14 @@ impl Baseline {
                     finding.evidence.push(format!(
                         "accepted until {} by {}: expired",
                         end.day(),
-                        or_nobody(&entry.owner)
+                        or_unknown(&entry.owner)
                     ));
                 }
                 _ => {
                     finding.status = Status::Unchanged;
                     finding.evidence.push(format!(
                         "accepted by {}: {}",
-                        or_nobody(&entry.owner),
+                        or_unknown(&entry.owner),
                         entry.reason
                     ));
                 }
@@ -136,6 +136,6 @@ impl Baseline {
     }
 }
 
-fn or_nobody(owner: &str) -> &str {
+fn or_unknown(owner: &str) -> &str {
     if owner.is_empty() { "nobody named" } else { owner }
 }

@@ -1,4 +1,4 @@
-//! Strongly connected parts of a directed graph (Tarjan), without recursion: accounts may be large.
+//! Strongly connected components of a directed graph (Tarjan), without recursion: accounts may be large.
 
 /// The parts of two and more nodes.
 pub fn circles<I: Iterator<Item = usize>>(nodes: usize, edges: impl Fn(usize) -> I) -> Vec<Vec<usize>> {

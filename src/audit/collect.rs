@@ -2,8 +2,8 @@
 //! was collected can be saved, and read again without an account.
 //!
 //! Calls: `GetAccountAuthorizationDetails` in two chains of pages at the same time, `ListRoles` for the one
-//! thing only it tells, the longest session, and the lists of identity providers where a trust policy names
-//! one. 3,000 roles are at most 10 calls, with `GetCallerIdentity` (docs/inside/audit.md#calls).
+//! thing only it has, the maximum session length, and the lists of identity providers where a trust policy
+//! names one. 3,000 roles are at most 10 calls, with `GetCallerIdentity` (docs/inside/audit.md#calls).
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::Account;
 use super::answers;
-use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Action, action};
 
 /// IAM's largest page.
@@ -45,7 +45,7 @@ impl Collected {
         // `IsTruncated` is for readers of the saved dump; here the gaps have names.
         account.problems.clear();
         for (rule, problem) in &self.problems {
-            account.not_told(rule, problem);
+            account.not_evaluated_because(rule, problem);
         }
         account
     }
@@ -118,7 +118,7 @@ async fn details(iam: &aws_sdk_iam::Client, filter: Vec<EntityType>) -> (Lists, 
 
 /// Where the next page begins. A short page is not the end, only IsTruncated=false is
 /// (docs/aws/iam.md#reading-roles); a page that is not the end and does not say where the next begins, or
-/// says the same again, is no page to go on from.
+/// says the same again, is not a page to continue from.
 pub(super) fn next(
     action: Action,
     truncated: bool,
@@ -129,7 +129,7 @@ pub(super) fn next(
         _ if !truncated => Ok(None),
         Some(marker) if Some(marker) != before => Ok(Some(marker.to_owned())),
         _ => {
-            let message = "the page says that there is more, and not where it begins";
+            let message = "the page says that there is more, but not where it begins";
             Err(OpError::new(action, OpErrorKind::Unexpected, message))
         }
     }

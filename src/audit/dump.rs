@@ -10,7 +10,7 @@ use opsctl_iam::policy::Document;
 use opsctl_iam::time::Instant;
 
 impl Account {
-    /// The dump: four lists, and `MaxSessionDuration` where it is known, which only `ListRoles` tells.
+    /// The dump: four lists, and `MaxSessionDuration` where it is known, which only `ListRoles` returns.
     pub fn to_dump(&self) -> Value {
         let mut dump = json!({
             "RoleDetailList": self.roles.iter().map(role).collect::<Vec<_>>(),
@@ -74,7 +74,8 @@ fn group(group: &Group) -> Value {
 fn managed(policy: &ManagedPolicy) -> Value {
     let version = |version: &PolicyVersion| {
         let mut value = json!({
-            "VersionId": version.id, "IsDefaultVersion": version.is_default, "Document": document(&version.document),
+            "VersionId": version.id, "IsDefaultVersion": version.is_default,
+            "Document": document(&version.document),
         });
         put_time(&mut value, "CreateDate", version.create_date);
         value
@@ -95,7 +96,10 @@ fn managed(policy: &ManagedPolicy) -> Value {
 }
 
 fn inline(policies: &[InlinePolicy]) -> Value {
-    let one = |policy: &InlinePolicy| json!({"PolicyName": policy.name, "PolicyDocument": document(&policy.document)});
+    let one = |policy: &InlinePolicy| {
+        json!({"PolicyName": policy.name,
+        "PolicyDocument": document(&policy.document)})
+    };
     policies.iter().map(one).collect()
 }
 

@@ -1,21 +1,21 @@
-//! Ways from a few actions to somebody else's rights, as tables.
+//! Escalation paths, from a few actions to somebody else's permissions, as tables.
 //!
 //! The union of what Prowler, Cloudsplaining, Parliament and pathfinding.cloud (Apache-2.0) list, supersets
-//! dropped. `iam:PassRole` to the service is needed besides the actions of the ways that pass one.
+//! dropped. Paths that pass a role also need `iam:PassRole` to the service.
 
 use std::sync::LazyLock;
 
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::Catalogue;
 
-/// A way that needs all of its actions.
-pub struct Way {
+/// A path that needs all of its actions.
+pub struct EscalationPath {
     /// The service that a role is passed to, or that has one already; empty when there is none.
     pub service: &'static str,
     pub actions: Vec<ActionId>,
 }
 
-impl Way {
+impl EscalationPath {
     /// Whether all its actions are in a set.
     pub fn is_open(&self, to: &ActionSet) -> bool {
         self.actions.iter().all(|&action| to.contains(action))
@@ -158,7 +158,7 @@ pub const USER_WAYS: &[&str] = &[
 ];
 
 /// The ways that pass a role to a service, with the service's principal.
-pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
+pub static PASSING_WAYS: LazyLock<Vec<(String, EscalationPath)>> = LazyLock::new(|| {
     PASSING
         .iter()
         .map(|(service, actions)| (format!("{service}.amazonaws.com"), way(service, actions)))
@@ -166,20 +166,20 @@ pub static PASSING_WAYS: LazyLock<Vec<(String, Way)>> = LazyLock::new(|| {
 });
 
 /// The ways through what already runs with a role.
-pub static EXISTING_WAYS: LazyLock<Vec<Way>> =
+pub static EXISTING_WAYS: LazyLock<Vec<EscalationPath>> =
     LazyLock::new(|| EXISTING.iter().map(|(service, actions)| way(service, actions)).collect());
 
 /// The ways through Identity Center.
-pub static CENTER_WAYS: LazyLock<Vec<Way>> =
+pub static CENTER_WAYS: LazyLock<Vec<EscalationPath>> =
     LazyLock::new(|| IDENTITY_CENTER.iter().map(|actions| way("", actions)).collect());
 
-fn way(service: &'static str, actions: &str) -> Way {
+fn way(service: &'static str, actions: &str) -> EscalationPath {
     let find = |name: &str| {
         Catalogue::embedded()
             .find(name)
             .unwrap_or_else(|| unreachable!("{name} is catalogued; a test checks"))
     };
-    Way { service, actions: actions.split(' ').map(find).collect() }
+    EscalationPath { service, actions: actions.split(' ').map(find).collect() }
 }
 
 #[cfg(test)]

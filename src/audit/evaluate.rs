@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::caller::Caller;
-use opsctl_iam::catalogue::{Catalogue, Home, in_partition_aws};
+use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Compiler, Grant, Source, Sourced};
 use opsctl_iam::managed;
@@ -30,7 +30,7 @@ pub struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// An engine for one account, without a clock.
     pub fn new(account: &'a Account) -> Self {
-        let compiler = Compiler::new(Home { partition: account.partition(), account: &account.id });
+        let compiler = Compiler::new(AccountRef { partition: account.partition(), account: &account.id });
         Self {
             account,
             catalogue: compiler.catalogue,

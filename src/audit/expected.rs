@@ -1,10 +1,10 @@
-//! What roles should be, as the configuration says: the other side of the drift rules.
+//! The roles that the config asks for: the other side of the drift rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl_iam::policy::{Document, Policy};
 
-/// The roles that opsctl makes and keeps.
+/// The roles that opsctl creates and manages.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     /// By role name.

@@ -47,7 +47,7 @@ impl std::str::FromStr for Severity {
         Self::ALL
             .into_iter()
             .find(|s| s.word().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("no severity is called {text}"))
+            .ok_or_else(|| format!("unknown severity {text}"))
     }
 }
 

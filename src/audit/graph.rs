@@ -11,12 +11,12 @@ use super::evaluate::Engine;
 use super::role_view::{Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
 use opsctl_iam::action_set::ActionId;
-use opsctl_iam::condition::{self, Reading};
+use opsctl_iam::condition::{self, ConditionResult};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Scope;
+use opsctl_iam::policy::Selector;
 
 /// How one role becomes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -269,7 +269,7 @@ impl Graph {
         let service = via.service();
         let names_action = |grant: &Grant| grant.actions.contains(action);
         let opens = |grant: &Grant| {
-            names_action(grant) && condition::read(&grant.statement, service) == Reading::Open
+            names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
         };
         let unlimited = match &effective.ceiling {
             Ceiling::None => true,
@@ -283,17 +283,17 @@ impl Graph {
         let mut targets = Vec::new();
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens(g)) {
             match &grant.statement.resources {
-                Some(Scope::Only(patterns)) if exact => {
+                Some(Selector::Only(patterns)) if exact => {
                     targets.extend(patterns.iter().cloned().map(Target::Pattern))
                 }
-                Some(Scope::Only(patterns)) => {
+                Some(Selector::Only(patterns)) => {
                     let allowed =
                         |&role: &usize| self.admits(role, via) && self.decided(effective, role, via);
                     targets.extend(
                         patterns.iter().flat_map(|p| self.matching(p)).filter(allowed).map(Target::Role),
                     );
                 }
-                Some(Scope::Except(_)) => {
+                Some(Selector::Except(_)) => {
                     let allowed =
                         |&role: &usize| self.admits(role, via) && self.decided(effective, role, via);
                     targets.extend((0..self.roles.len()).filter(allowed).map(Target::Role));
@@ -417,7 +417,7 @@ impl Graph {
             Ceiling::None => true,
             Ceiling::Missing { .. } => false,
             Ceiling::Known { grants, .. } => {
-                grants.iter().any(|g| g.statement.allow && gives(g) && read(g) == Reading::Open)
+                grants.iter().any(|g| g.statement.allow && gives(g) && read(g) == ConditionResult::Open)
             }
         };
         let denied = view.effective.denies.iter().any(|deny| {
@@ -427,14 +427,15 @@ impl Graph {
                 .conditions
                 .iter()
                 .all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
-            gives(&deny.grant) && always && read(&deny.grant) != Reading::Never
+            gives(&deny.grant) && always && read(&deny.grant) != ConditionResult::Never
         });
         let allows =
             || view.effective.allows.iter().map(|s| &s.grant).filter(|g| gives(g) && within && !denied);
-        let unlimited = allows().any(|g| read(g) == Reading::Open);
+        let unlimited = allows().any(|g| read(g) == ConditionResult::Open);
         let at_times = !unlimited
-            && allows()
-                .any(|g| read(g) == Reading::Held && condition::is_circumstance_but_service(&g.statement));
+            && allows().any(|g| {
+                read(g) == ConditionResult::Held && condition::is_circumstance_but_service(&g.statement)
+            });
         let (_, admin) = self.judge(&view.effective, pass, via, view.index);
         Passing { unlimited: unlimited || at_times, at_times: at_times && admin.is_none(), admin }
     }

@@ -1,10 +1,10 @@
 //! ○ Which services roles used, from IAM's service-last-accessed reports.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateServiceLastAccessedDetails.html>
 //!
-//! A report is a job: begun, then looked at until it is done, at least two calls. So roles are spared that
-//! need none, and policies are asked before roles: one report on a policy tells which of its services *none*
-//! of its holders used, and who used the others last. Only a role that this leaves open gets a report of its
-//! own. The data lags behind by some four hours, so reports are kept that long.
+//! A report is a job, started and then polled until it is done: at least two calls. So roles that need none
+//! are skipped, and policies are asked before roles: one report on a policy tells which of its services
+//! *none* of its holders used, and who used the others last. Only a role that this leaves open gets a report
+//! of its own. The data lags behind by some four hours, so reports are kept that long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::audit::account::{Account, Role};
 use crate::audit::role_view::RoleKind;
 use crate::audit::usage::{ActionUse, ServiceUse};
 use crate::audit::{Instant, Settings, Usage};
-use crate::aws::{OpError, OpErrorKind, OpResult, Outcomes, Pace};
+use crate::aws::{OpError, OpErrorKind, OpResult, PollPace, SdkResultExt};
 use crate::domain::{Action, action};
 
 /// How long a report is as good as a new one, in seconds: IAM's own data is up to four hours old.
@@ -55,7 +55,7 @@ pub struct Reports {
 pub struct Report {
     /// When it was fetched.
     pub at: Instant,
-    /// Whether it tells of actions.
+    /// Whether it has actions.
     pub actions: bool,
     pub services: Vec<ServiceUse>,
 }
@@ -85,7 +85,7 @@ impl Reports {
     }
 }
 
-/// What was asked, and what came of it.
+/// What was asked, and what was answered.
 #[derive(Debug, Default)]
 pub struct Fetched {
     pub usage: Usage,
@@ -109,11 +109,11 @@ pub fn candidates<'a>(account: &'a Account, settings: &Settings) -> Vec<&'a Role
     account.roles.iter().filter(wanted).collect()
 }
 
-/// Asks for reports, no faster than is decent.
+/// Asks for reports, rate-limited.
 #[derive(Debug)]
 pub struct Reporter<'c> {
     iam: &'c aws_sdk_iam::Client,
-    pace: Pace,
+    pace: PollPace,
     detail: Detail,
     /// The time of this machine, which the age of reports is counted from.
     clock: Instant,
@@ -121,7 +121,7 @@ pub struct Reporter<'c> {
 }
 
 impl<'c> Reporter<'c> {
-    pub fn new(iam: &'c aws_sdk_iam::Client, pace: Pace, detail: Detail, clock: Instant) -> Self {
+    pub fn new(iam: &'c aws_sdk_iam::Client, pace: PollPace, detail: Detail, clock: Instant) -> Self {
         let mut gate = interval(pace.interval(Duration::from_secs(1) / RATE, Duration::ZERO));
         gate.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { iam, pace, detail, clock, gate: Mutex::new(gate) }

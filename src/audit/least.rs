@@ -15,7 +15,7 @@ use crate::domain::shown;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::Effective;
-use opsctl_iam::policy::{Document, Scope, Statement};
+use opsctl_iam::policy::{Document, Selector, Statement};
 
 /// A smaller policy for a role.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub fn propose(
         }
         let actions = keep(engine.catalogue, &statement.actions, &used, settings);
         if !actions.is_empty() {
-            kept.push(Statement { actions: Scope::Only(actions), ..(*statement).clone() });
+            kept.push(Statement { actions: Selector::Only(actions), ..(*statement).clone() });
         }
     }
     let nothing_allowed = !kept.iter().any(|statement| statement.allow);
@@ -130,7 +130,7 @@ fn difference(of: &Effective, than: &Effective) -> (usize, usize) {
 }
 
 /// The patterns of a statement, cut down to what was used. A wildcard over services becomes one per service.
-fn keep(catalogue: &Catalogue, scope: &Scope, used: &[&ServiceUse], settings: &Settings) -> Vec<String> {
+fn keep(catalogue: &Catalogue, scope: &Selector, used: &[&ServiceUse], settings: &Settings) -> Vec<String> {
     let mut kept = BTreeSet::new();
     for service in used {
         let Some(range) = catalogue.service(&service.service_namespace) else { continue };
@@ -151,7 +151,7 @@ fn keep(catalogue: &Catalogue, scope: &Scope, used: &[&ServiceUse], settings: &S
         if left.len() == range.len() {
             kept.insert(format!("{}:*", service.service_namespace));
         } else if left.len() == named.len()
-            && let Scope::Only(patterns) = scope
+            && let Selector::Only(patterns) = scope
         {
             // Nothing to take from what was written for this service: leave it as it was written.
             let own = patterns

@@ -7,17 +7,17 @@ use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// A list whose entries are read one by one: one that cannot be read does not take the others with it.
+/// A list whose entries are read one by one: one that cannot be read does not cost the others.
 #[derive(Debug)]
 pub struct Lenient<T> {
     pub items: Vec<T>,
     /// What could not be read of them.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<SkippedEntry>,
 }
 
 /// An entry of a list, or a part of one, that could not be read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Refused {
+pub struct SkippedEntry {
     /// Its ARN or its name, empty when it has none.
     pub of: String,
     pub reason: String,
@@ -48,7 +48,7 @@ impl<T: DeserializeOwned> Lenient<T> {
         let mut lost = Vec::new();
         let kept = keep(entry, "", &|value| T::deserialize(value).map(drop), &mut lost);
         self.items.extend(kept.and_then(|entry| T::deserialize(entry).ok()));
-        self.refused.extend(lost.into_iter().map(|reason| Refused { of: of.clone(), reason }));
+        self.refused.extend(lost.into_iter().map(|reason| SkippedEntry { of: of.clone(), reason }));
     }
 }
 

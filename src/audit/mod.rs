@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! account.rs   the dump, read            lenient.rs    its lists, entry by entry
-//! settings.rs  what the audit goes by    usage.rs      what roles used
+//! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! trust.rs     who may become it         role_view.rs  a role with all that
 //! escalate.rs  ways up, as tables        graph.rs      who can become whom

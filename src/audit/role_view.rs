@@ -7,13 +7,13 @@ use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 
-/// Who manages a role, which decides who can mend it.
+/// Who manages a role, which decides who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKind {
     Ordinary,
-    /// AWS writes it and deletes it: nobody can mend it, so no rule applies.
+    /// AWS writes it and deletes it: nobody can fix it, so no rule applies.
     ServiceLinked,
-    /// Made from a permission set of Identity Center; mended there.
+    /// Made from a permission set of Identity Center; fixed there.
     IdentityCenter,
     /// Made by Control Tower, StackSets or the like; its findings are shown apart.
     Platform,

@@ -1,4 +1,4 @@
-//! What the audit goes by.
+//! The settings of an audit.
 
 use std::collections::BTreeMap;
 

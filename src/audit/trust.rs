@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::account::{Role, account_of};
 use opsctl_iam::caller::in_time;
-use opsctl_iam::condition::{self, Hold, Operator};
+use opsctl_iam::condition::{self, Operator, Restriction};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Statement};
 use opsctl_iam::time::Instant;
@@ -18,7 +18,7 @@ pub enum Principal<'a> {
     /// A whole account: `arn:aws:iam::111122223333:root` or the bare number.
     Account(&'a str),
     /// A user, role or session of an account.
-    Named {
+    KnownActions {
         account: &'a str,
         arn: &'a str,
     },
@@ -57,13 +57,13 @@ impl<'a> Principal<'a> {
 
     /// Whether it is a principal of some account, and no service or provider.
     fn is_of_aws(&self) -> bool {
-        matches!(self, Self::Anyone | Self::Account(_) | Self::Named { .. } | Self::Removed(_))
+        matches!(self, Self::Anyone | Self::Account(_) | Self::KnownActions { .. } | Self::Removed(_))
     }
 
     /// Whether it is the other one, or the account that the other one is of.
     fn takes_in(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Account(mine), Self::Named { account, .. }) => mine == account,
+            (Self::Account(mine), Self::KnownActions { account, .. }) => mine == account,
             _ => self == other,
         }
     }
@@ -74,7 +74,7 @@ impl<'a> Principal<'a> {
         }
         match account_of(value) {
             Some(account) if value.ends_with(":root") => Self::Account(account),
-            Some(account) => Self::Named { account, arn: value },
+            Some(account) => Self::KnownActions { account, arn: value },
             // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
             None if ["AIDA", "AROA", "AGPA"].iter().any(|id| value.starts_with(id)) => Self::Removed(value),
             None => Self::Other(value),
@@ -92,7 +92,7 @@ pub struct Admission<'a> {
     pub principals: Vec<Principal<'a>>,
     /// `NotPrincipal`: everybody but `principals`.
     pub negated: bool,
-    pub hold: Hold,
+    pub restriction: Restriction,
 }
 
 /// The ways to become a role with credentials of AWS, a service, SAML or web identity.
@@ -114,7 +114,7 @@ pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
                 index,
                 principals: named(statement),
                 negated: statement.principals.as_ref()?.negated,
-                hold: Hold::Void,
+                restriction: Restriction::Void,
             };
             statement
                 .conditions
@@ -122,7 +122,7 @@ pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
                 .filter(|c| fixes(c, &statement.conditions))
                 .for_each(|c| admission.narrow(c));
             let stands = denials.iter().all(|deny| admission.less(deny));
-            admission.hold = condition::hold(&admission.statement);
+            admission.restriction = condition::restriction(&admission.statement);
             stands.then_some(admission)
         })
         .collect()
@@ -231,7 +231,7 @@ impl<'a> Admission<'a> {
             || self
                 .statement
                 .conditions_on("aws:MultiFactorAuthAge")
-                .any(|c| condition::hold_of(c, &self.statement.conditions) == Hold::Strong)
+                .any(|c| condition::restriction_of(c, &self.statement.conditions) == Restriction::Strong)
     }
 }
 
@@ -286,7 +286,7 @@ fn fixes(c: &Condition, all: &[Condition]) -> bool {
         && !operator.base.eq_ignore_ascii_case("Null")
         && !absent_passes
         && !bool_false
-        && condition::hold_of(c, all) != Hold::Void
+        && condition::restriction_of(c, all) != Restriction::Void
 }
 
 /// Who of the own account may become the role, and how.
@@ -311,14 +311,14 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<
         // The source account and the external id are the caller's or the service's own to give.
         let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId", "aws:PrincipalArn"];
         let others = all.iter().filter(|c| !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)));
-        if !others.into_iter().all(|c| condition::hold_of(c, all).is_open()) {
+        if !others.into_iter().all(|c| condition::restriction_of(c, all).is_open()) {
             continue;
         }
         let arns = || by_arn.iter().flat_map(|c| c.values.iter().map(String::as_str)).collect::<Vec<_>>();
         for principal in &admission.principals {
             match *principal {
                 Principal::Service(name) => entries.push(Entry::Service(name)),
-                Principal::Named { account: theirs, arn } if theirs == account => {
+                Principal::KnownActions { account: theirs, arn } if theirs == account => {
                     entries.push(Entry::Named(arn))
                 }
                 Principal::Account(theirs) if theirs == account && by_arn.is_empty() => {
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(aws("AROAEXAMPLE"), Principal::Removed("AROAEXAMPLE"));
         assert!(matches!(
             aws("arn:aws:iam::111122223333:role/a"),
-            Principal::Named { account: "111122223333", .. }
+            Principal::KnownActions { account: "111122223333", .. }
         ));
         let oidc = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
         assert!(matches!(

@@ -1,4 +1,4 @@
-//! Which services a role used, as IAM's service-last-accessed data tells.
+//! Which services a role used, by IAM's service-last-accessed data.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html>
 
 use std::collections::BTreeMap;

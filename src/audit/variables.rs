@@ -12,7 +12,7 @@ use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Sourced};
 use opsctl_iam::pattern;
-use opsctl_iam::policy::{Scope, Statement};
+use opsctl_iam::policy::{Selector, Statement};
 
 /// The decision, and a line for each pattern whose variables it depends on.
 pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) -> (Decision, Vec<String>) {
@@ -34,7 +34,7 @@ pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) 
         fits(true) != fits(false)
     };
     let mut open: Vec<String> =
-        patterns.filter(fits).map(|p| format!("it depends on the call what {p} is")).collect();
+        patterns.filter(fits).map(|p| format!("what {p} is depends on the call")).collect();
     open.dedup();
     (Decision::Conditional, open)
 }
@@ -51,8 +51,8 @@ fn fill(grant: &Grant, role: &Role, wide: bool) -> Grant {
     }
     let mut statement = Statement::clone(&grant.statement);
     // The more is left out, the less is named.
-    let names_more = wide == matches!(statement.resources, Some(Scope::Only(_)));
-    for pattern in statement.resources.iter_mut().flat_map(Scope::patterns_mut) {
+    let names_more = wide == matches!(statement.resources, Some(Selector::Only(_)));
+    for pattern in statement.resources.iter_mut().flat_map(Selector::patterns_mut) {
         *pattern = put_in(pattern, role, names_more);
     }
     let mut filled = grant.clone();

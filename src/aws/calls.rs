@@ -1,5 +1,4 @@
-//! Counts every request that goes out, retries included: speed is a feature, and a second deploy must write
-//! nothing.
+//! Counts every request, retries included: speed is a feature, and a second deploy must write nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,9 @@
 //! One client per service, all counting their calls.
 
 use super::Target;
-use super::http::Patience;
-use super::rates::{Gate, Gated, Named, retries};
-use crate::aws::{CallCounter, Fence, Pace};
+use super::http::ReadTimeouts;
+use super::rates::{NameOperation, RateLimitedClient, RateLimiter, retries};
+use crate::aws::{CallCounter, Fence, PollPace};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident $id:literal;)*) => {
@@ -25,17 +25,20 @@ macro_rules! clients {
         impl Clients {
             pub fn new(target: &Target) -> Self {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
-                let shared = target.pace == Pace::Declared;
+                let shared = target.pace == PollPace::Declared;
                 let retries = retries(target.sdk.retry_config(), shared);
-                let gated = |bulk| Gated::new(target.wire.clone(), Gate::new(shared, bulk), fence.clone());
+                let gated = |bulk| {
+                    let limiter = RateLimiter::new(shared, bulk);
+                    RateLimitedClient::new(target.wire.clone(), limiter, fence.clone())
+                };
                 $(
                     let mut config = $crate_name::config::Builder::from(&target.sdk)
                         .http_client(gated(false))
                         .retry_config(retries.clone())
-                        .interceptor(Named)
+                        .interceptor(NameOperation)
                         .interceptor(fence.clone())
                         .interceptor(calls.clone())
-                        .interceptor(Patience);
+                        .interceptor(ReadTimeouts);
                     if let Some(endpoint) = &target.endpoint {
                         config = config.endpoint_url(endpoint);
                     }
@@ -44,17 +47,17 @@ macro_rules! clients {
                 let s3 = s3(target)
                     .http_client(gated(true))
                     .retry_config(retries)
-                    .interceptor(Named)
+                    .interceptor(NameOperation)
                     .interceptor(fence.clone())
                     .interceptor(calls.clone())
-                    .interceptor(Patience);
+                    .interceptor(ReadTimeouts);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
                 Self { $($field,)* s3, calls, fence, target: target.clone() }
             }
 
             /// For the lease itself, on which the fence depends.
             pub(crate) fn unfenced_s3(&self) -> aws_sdk_s3::Client {
-                let s3 = s3(&self.target).interceptor(self.calls.clone()).interceptor(Patience);
+                let s3 = s3(&self.target).interceptor(self.calls.clone()).interceptor(ReadTimeouts);
                 aws_sdk_s3::Client::from_conf(s3.build())
             }
         }

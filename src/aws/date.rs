@@ -1,4 +1,4 @@
-//! The clock of the place: what a service writes as times can be compared with its own `Date` only, not with
+//! The service's clock: the times that a service writes can be compared with its own `Date` only, not with
 //! the clock of this machine, which may be hours off.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -31,11 +31,11 @@ pub enum OpErrorKind {
     /// In service, but on the old configuration (docs/decisions/0023).
     RolledBack,
     TimedOut,
-    /// It was made, as AWS said, and does not show.
+    /// AWS said that it was made, and it does not appear.
     Missing,
     /// Another deploy of the same project and environment is running.
     LeaseHeld,
-    /// Ours was taken over, or could not be renewed: nothing more may be written.
+    /// Our lease was taken over, or could not be renewed: nothing more may be written.
     LeaseLost,
     /// What was planned is no longer true.
     ChangedMeanwhile,
@@ -48,7 +48,7 @@ pub enum OpErrorKind {
     NotSent,
     /// Something answers, and it is not AWS.
     NotAws,
-    /// The service failed by itself, or its answer cannot be read.
+    /// The service failed (HTTP 500 and above), or its answer cannot be read.
     Unavailable,
     /// A file of this machine.
     Local,
@@ -131,11 +131,11 @@ impl OpError {
 }
 
 /// Turns SDK results into ours.
-pub trait Outcomes<T> {
+pub trait SdkResultExt<T> {
     fn op(self, action: Action) -> OpResult<T>;
 }
 
-impl<T, E> Outcomes<T> for Result<T, SdkError<E, Response>>
+impl<T, E> SdkResultExt<T> for Result<T, SdkError<E, Response>>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -144,17 +144,17 @@ where
     }
 }
 
-/// What the verbs ask of a result.
-pub trait Expected<T> {
+/// What drivers ask about a result.
+pub trait OpResultExt<T> {
     /// Not found is an answer, not an error.
     fn found(self) -> OpResult<Option<T>>;
     /// Deleting what is gone is success.
-    fn gone(self) -> OpResult<()>;
+    fn ignore_not_found(self) -> OpResult<()>;
     /// Making what is there is success: a run that was killed is being repeated.
-    fn there(self) -> OpResult<()>;
+    fn ignore_already_exists(self) -> OpResult<()>;
 }
 
-impl<T> Expected<T> for OpResult<T> {
+impl<T> OpResultExt<T> for OpResult<T> {
     fn found(self) -> OpResult<Option<T>> {
         match self {
             Ok(found) => Ok(Some(found)),
@@ -163,11 +163,11 @@ impl<T> Expected<T> for OpResult<T> {
         }
     }
 
-    fn gone(self) -> OpResult<()> {
+    fn ignore_not_found(self) -> OpResult<()> {
         self.found().map(drop)
     }
 
-    fn there(self) -> OpResult<()> {
+    fn ignore_already_exists(self) -> OpResult<()> {
         match self {
             Err(error) if error.kind != OpErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
@@ -228,11 +228,10 @@ where
             };
             let page = is_page(answer);
             // Emulators answer with a page for what they do not have.
-            let kind = match () {
-                () if service == "sts" && status < 500 => return not_aws(action, status),
-                () if status == 501 || page => OpErrorKind::NotOffered,
-                () => OpErrorKind::Unavailable,
-            };
+            if service == "sts" && status < 500 {
+                return not_aws(action, status);
+            }
+            let kind = if status == 501 || page { OpErrorKind::NotOffered } else { OpErrorKind::Unavailable };
             OpError::new(
                 action,
                 kind,
@@ -259,7 +258,7 @@ fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
 /// STS, which every command asks first, has a code for all that it refuses; and no service answers with a
 /// page.
 fn not_aws(action: Action, status: u16) -> OpError {
-    let message = format!("HTTP {status}, and not in the words of AWS");
+    let message = format!("HTTP {status}, but not in AWS's error format");
     OpError::new(action, OpErrorKind::NotAws, message)
 }
 
@@ -325,23 +324,26 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
     match (service, code) {
         // SageMaker calls nearly everything a ValidationException
         // (docs/aws/sagemaker.md#not-found-and-wrong-state).
-        ("sagemaker", "ValidationException") => match () {
-            () if ["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"]
-                .iter()
-                .any(|s| says(s)) =>
-            {
+        ("sagemaker", "ValidationException") => {
+            let says_any = |parts: &[&str]| parts.iter().any(|part| says(part));
+            if says_any(&[
+                "ould not find",
+                "RecordNotFound",
+                "Requested resource not found",
+                "does not exist",
+            ]) {
                 NotFound
-            }
-            () if says("already exist") || says("duplicate") => AlreadyExists,
-            () if says("ould not assume role")
-                || says("ould not access model data")
-                || says("does not grant ecr:") =>
+            } else if says_any(&["already exist", "duplicate"]) {
+                AlreadyExists
+            } else if says_any(&["ould not assume role", "ould not access model data", "does not grant ecr:"])
             {
                 NotYetConsistent
+            } else if says_any(&["in-progress", "Unable to transition"]) {
+                Conflict
+            } else {
+                Invalid
             }
-            () if says("in-progress") || says("Unable to transition") => Conflict,
-            () => Invalid,
-        },
+        }
         ("sagemaker", "ResourceInUse") if says("already exists") || says("must be unique") => AlreadyExists,
         ("sagemaker", "ResourceInUse" | "ConflictException") => Conflict,
         ("lambda", "ResourceConflictException") if says("already exist") => AlreadyExists,

@@ -1,5 +1,5 @@
-//! No write without the lease: what a run that lost it, or slept over its life, still sends is stopped here,
-//! whichever step, retry or upload it comes from.
+//! No write without the lease: whatever a run still sends after it lost the lease, or slept past it, is
+//! stopped here, whichever step, retry or upload it comes from.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -116,9 +116,9 @@ impl Fence {
         if reads(operation) { Ok(()) } else { self.check() }
     }
 
-    /// The same before something begins, or goes on after a wait: a lease that was not confirmed a moment ago
-    /// is confirmed first. A step writes within a moment of that, so a lease that is taken away is obeyed by
-    /// the next step.
+    /// The same before something begins, or continues after a wait: a lease that was not confirmed a moment
+    /// ago is confirmed first. A step writes within a moment of that, so a lease that is taken away is obeyed
+    /// by the next step.
     ///
     /// # Errors
     /// If it is lost, or its life is over and it cannot be confirmed.

@@ -1,5 +1,5 @@
-//! The way to AWS: one TLS stack, one trust store, one opinion on proxies, time limits on everything. The
-//! SDK's clients and the fast lane of uploads share it.
+//! The connections to AWS: one TLS stack, one trust store, one proxy policy, time limits on everything. The
+//! SDK's clients and the fast lane of uploads share them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -39,7 +39,7 @@ const FUNCTION: Duration = Duration::from_secs(15 * 60 + 60);
 /// (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html).
 const MODEL: Duration = Duration::from_secs(60 + 60);
 
-/// The time limits of a call. What is not said here has none of its own: `--timeout` bounds the whole
+/// The time limits of a call. Nothing else is limited here: `--timeout` bounds the whole
 /// command.
 pub(super) fn limits() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build()
@@ -50,12 +50,12 @@ pub(crate) fn for_large_bodies() -> HttpConnectorSettings {
     HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(LARGE_BODY).build()
 }
 
-/// Gives the calls more time that are answered late for a good reason. Few different limits, because each has
-/// connections of its own.
+/// Gives more time to calls that are slow for a good reason. There are few different limits, because each
+/// has connections of its own.
 #[derive(Debug)]
-pub(super) struct Patience;
+pub(super) struct ReadTimeouts;
 
-impl Patience {
+impl ReadTimeouts {
     fn with(service: &str, operation: &str, body: Option<u64>) -> Option<Duration> {
         match (service, operation) {
             ("Lambda", "Invoke") => Some(FUNCTION),
@@ -69,9 +69,9 @@ impl Patience {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Patience {
+impl Intercept for ReadTimeouts {
     fn name(&self) -> &'static str {
-        "Patience"
+        "ReadTimeouts"
     }
 
     fn read_before_transmit(
@@ -95,35 +95,35 @@ type Limits = (Option<Duration>, Option<Duration>);
 
 /// All connections of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Wire {
+pub struct Connections {
     /// Certificates to trust beside the system's.
     trust: Option<TlsContext>,
     proxies: Proxies,
-    ways: Arc<Mutex<HashMap<Limits, Arc<Ways>>>>,
+    routes: Arc<Mutex<HashMap<Limits, Arc<Routes>>>>,
 }
 
-impl Wire {
+impl Connections {
     pub(super) fn new(trust: Option<TlsContext>, proxies: Proxies) -> Self {
-        Self { trust, proxies, ways: Arc::default() }
+        Self { trust, proxies, routes: Arc::default() }
     }
 
     /// What connects within these limits.
-    pub(crate) fn ways(&self, limits: &HttpConnectorSettings) -> Arc<Ways> {
-        let mut ways = self.ways.lock().expect("nobody panics");
-        let new = || Ways {
+    pub(crate) fn routes(&self, limits: &HttpConnectorSettings) -> Arc<Routes> {
+        let mut routes = self.routes.lock().expect("nobody panics");
+        let new = || Routes {
             trust: self.trust.clone(),
             proxies: self.proxies.clone(),
             limits: limits.clone(),
-            ..Ways::default()
+            ..Routes::default()
         };
         let key = (limits.connect_timeout(), limits.read_timeout());
-        ways.entry(key).or_insert_with(|| Arc::new(new())).clone()
+        routes.entry(key).or_insert_with(|| Arc::new(new())).clone()
     }
 }
 
-impl HttpClient for Wire {
+impl HttpClient for Connections {
     fn http_connector(&self, limits: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Shared(self.ways(limits)))
+        SharedHttpConnector::new(Shared(self.routes(limits)))
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
@@ -133,7 +133,7 @@ impl HttpClient for Wire {
 
 /// Through the proxy of the environment, or past it.
 #[derive(Debug, Default)]
-pub(crate) struct Ways {
+pub(crate) struct Routes {
     trust: Option<TlsContext>,
     proxies: Proxies,
     limits: HttpConnectorSettings,
@@ -141,7 +141,7 @@ pub(crate) struct Ways {
     direct: OnceLock<Connector>,
 }
 
-impl Ways {
+impl Routes {
     fn connector(&self, proxy: ProxyConfig) -> Connector {
         let builder = Connector::builder()
             // As the SDK's own default has it.
@@ -168,7 +168,7 @@ impl Ways {
 }
 
 #[derive(Debug)]
-struct Shared(Arc<Ways>);
+struct Shared(Arc<Routes>);
 
 impl HttpConnector for Shared {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn late_answers_have_time() {
-        assert_eq!(Patience::with("IAM", "GetRole", Some(200)), None);
-        assert_eq!(Patience::with("Lambda", "Invoke", Some(2)), Some(FUNCTION));
-        assert_eq!(Patience::with("S3", "UploadPart", Some(16 << 20)), Some(LARGE_BODY));
-        assert_eq!(Patience::with("Lambda", "CreateFunction", Some(50 << 20)), Some(LARGE_BODY));
+        assert_eq!(ReadTimeouts::with("IAM", "GetRole", Some(200)), None);
+        assert_eq!(ReadTimeouts::with("Lambda", "Invoke", Some(2)), Some(FUNCTION));
+        assert_eq!(ReadTimeouts::with("S3", "UploadPart", Some(16 << 20)), Some(LARGE_BODY));
+        assert_eq!(ReadTimeouts::with("Lambda", "CreateFunction", Some(50 << 20)), Some(LARGE_BODY));
         assert!(MODEL > ANSWER && FUNCTION > Duration::from_secs(900));
     }
 }

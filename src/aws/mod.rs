@@ -1,4 +1,4 @@
-//! Where AWS is, the clients to it, and what their answers mean.
+//! Where AWS is, its clients, and what their answers mean.
 
 mod calls;
 mod clients;
@@ -15,10 +15,10 @@ pub use calls::{CallCounter, Calls};
 pub use clients::Clients;
 pub(crate) use clients::s3;
 pub use date::AnswerDate;
-pub use error::{Expected, OpError, OpErrorKind, OpResult, Outcomes, classify};
+pub use error::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
 pub use fence::{Fence, LeaseLost};
 pub(crate) use fence::{Held, Moment};
-pub(crate) use http::{Ways, for_large_bodies};
-pub use pace::Pace;
+pub(crate) use http::{Routes, for_large_bodies};
+pub use pace::PollPace;
 pub use proxy::Proxies;
-pub use target::{Choice, Profiles, Target, connect, profiles, trust};
+pub use target::{Profiles, Target, TargetOptions, connect, profiles, trust};

@@ -1,18 +1,18 @@
-//! How fast to poll. Drivers declare AWS's own waiter intervals; the target decides the tempo.
+//! How fast to poll. Drivers declare AWS's own waiter intervals; the target may shorten them.
 
 use std::time::Duration;
 
-/// The tempo of waits and retries.
+/// The pace of waits and retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum PollPace {
     /// As AWS's waiters poll (docs/aws/errors-and-retries.md#waiters): never faster than AWS allows.
     Declared,
     /// For an endpoint on this machine, whose states change in milliseconds and whose rates are nobody's.
     Local,
 }
 
-impl Pace {
-    /// How long a new resource may not show yet. EC2's guide to eventual consistency
+impl PollPace {
+    /// How long a new resource may not be visible yet. EC2's guide to eventual consistency
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>) speaks of seconds to
     /// minutes; the sandbox shows an instance after two seconds of its clock.
     pub fn lag(self) -> Duration {
@@ -22,11 +22,11 @@ impl Pace {
         }
     }
 
-    /// The pause before the next look, after having waited for `elapsed`.
+    /// The pause before the next poll, after having waited for `elapsed`.
     pub fn interval(self, declared: Duration, elapsed: Duration) -> Duration {
         match self {
             Self::Declared => declared,
-            // What takes long need not be seen to the millisecond.
+            // A long wait need not end to the millisecond.
             Self::Local => (elapsed / 10).clamp(Duration::from_millis(5), Duration::from_millis(500)),
         }
     }

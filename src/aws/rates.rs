@@ -1,4 +1,4 @@
-//! How often AWS may be asked: a project of hundreds of resources must not use up the rates that all of an
+//! How often AWS may be called: a project of hundreds of resources must not use up the rates that all of an
 //! account share. Every client waits here, so no driver can forget it.
 //!
 //! Rates are AWS's own where it documents them, else what others have measured, or a cautious guess. A burst
@@ -25,7 +25,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use super::http::Wire;
+use super::http::Connections;
 use crate::aws::Fence;
 
 /// Requests of one service that are under way at the same time, each on a connection of its own. A plan of
@@ -91,7 +91,7 @@ fn rate<'c>(service: &str, operation: &'c str) -> Option<(&'c str, Rate)> {
 struct Bucket(Option<Instant>);
 
 impl Bucket {
-    /// Takes the next token and tells when it is there.
+    /// Takes the next token; returns when it is available.
     fn take(&mut self, rate: Rate, now: Instant) -> Instant {
         let interval = Duration::from_secs(1) / rate.per_second;
         let due = self.0.map_or(now, |due| due.max(now));
@@ -101,16 +101,16 @@ impl Bucket {
     }
 }
 
-/// The gate that all calls of one client go through.
+/// The limiter that all calls of one client go through.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct RateLimiter {
     /// `None`: no bound.
     slots: Option<Semaphore>,
     /// By what the calls share; `None`: there are no rates to keep.
     buckets: Option<Mutex<BTreeMap<String, Bucket>>>,
 }
 
-impl Gate {
+impl RateLimiter {
     /// `shared`: the endpoint is AWS's, whose rates are all of an account's. `bulk`: transfers bound
     /// themselves.
     pub fn new(shared: bool, bulk: bool) -> Self {
@@ -138,30 +138,30 @@ impl Gate {
     }
 }
 
-/// An HTTP client behind a gate. The time limits of a call (connecting, the first byte) are of the client
-/// within, so that waiting here does not count; a limit of the whole attempt (`operation_attempt_timeout`)
-/// would count it.
+/// An HTTP client behind a rate limiter. The time limits of a call (connecting, the first byte) are of the
+/// client within, so that waiting here does not count; a limit of the whole attempt
+/// (`operation_attempt_timeout`) would count it.
 #[derive(Clone, Debug)]
-pub(super) struct Gated {
-    inner: Wire,
-    gate: Arc<Gate>,
+pub(super) struct RateLimitedClient {
+    inner: Connections,
+    gate: Arc<RateLimiter>,
     fence: Fence,
 }
 
-impl Gated {
-    pub fn new(inner: Wire, gate: Gate, fence: Fence) -> Self {
+impl RateLimitedClient {
+    pub fn new(inner: Connections, gate: RateLimiter, fence: Fence) -> Self {
         Self { inner, gate: Arc::new(gate), fence }
     }
 }
 
-impl HttpClient for Gated {
+impl HttpClient for RateLimitedClient {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let (inner, gate) = (self.inner.http_connector(settings, components), self.gate.clone());
-        SharedHttpConnector::new(GatedConnector { inner, gate, fence: self.fence.clone() })
+        SharedHttpConnector::new(RateLimitedConnector { inner, gate, fence: self.fence.clone() })
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
@@ -170,13 +170,13 @@ impl HttpClient for Gated {
 }
 
 #[derive(Debug)]
-struct GatedConnector {
+struct RateLimitedConnector {
     inner: SharedHttpConnector,
-    gate: Arc<Gate>,
+    gate: Arc<RateLimiter>,
     fence: Fence,
 }
 
-impl HttpConnector for GatedConnector {
+impl HttpConnector for RateLimitedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (inner, gate, fence) = (self.inner.clone(), self.gate.clone(), self.fence.clone());
         HttpConnectorFuture::new(async move {
@@ -190,14 +190,14 @@ impl HttpConnector for GatedConnector {
     }
 }
 
-/// Tells the gate what a request is.
+/// Tells the limiter which operation a request is for.
 #[derive(Debug)]
-pub(super) struct Named;
+pub(super) struct NameOperation;
 
 #[dyn_dispatch_hint]
-impl Intercept for Named {
+impl Intercept for NameOperation {
     fn name(&self) -> &'static str {
-        "Named"
+        "NameOperation"
     }
 
     fn modify_before_transmit(
@@ -271,13 +271,13 @@ mod tests {
 
     #[test]
     fn as_many_go_at_once_as_there_are_slots() {
-        let (gate, call) = (Gate::new(true, false), Metadata::new("GetCallerIdentity", "STS"));
+        let (gate, call) = (RateLimiter::new(true, false), Metadata::new("GetCallerIdentity", "STS"));
         let enter = || gate.enter(Some(&call)).now_or_never();
         let mut held: Vec<_> = (0..AT_ONCE).map(|_| enter().expect("there is a slot")).collect();
         assert!(enter().is_none(), "all slots are taken");
         held.pop();
         assert!(enter().is_some());
-        let bulk = Gate::new(true, true);
+        let bulk = RateLimiter::new(true, true);
         assert!((0..1000).all(|_| bulk.enter(Some(&call)).now_or_never().is_some()));
     }
 
@@ -285,7 +285,8 @@ mod tests {
     #[tokio::test]
     async fn rates_are_kept_where_they_are_those_of_an_account() {
         let call = Metadata::new("ListModels", "SageMaker");
-        let asked = |gate: Gate| (0..5).filter(|_| gate.enter(Some(&call)).now_or_never().is_some()).count();
-        assert_eq!((asked(Gate::new(true, false)), asked(Gate::new(false, false))), (2, 5));
+        let asked =
+            |gate: RateLimiter| (0..5).filter(|_| gate.enter(Some(&call)).now_or_never().is_some()).count();
+        assert_eq!((asked(RateLimiter::new(true, false)), asked(RateLimiter::new(false, false))), (2, 5));
     }
 }

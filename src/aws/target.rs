@@ -16,12 +16,12 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::clients::{S3, SERVICES};
-use super::http::{self, Wire};
-use crate::aws::{Pace, Proxies};
+use super::http::{self, Connections};
+use crate::aws::{PollPace, Proxies};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct TargetOptions {
     pub profile: Option<String>,
     /// `--region`, else the environment's, else the config file's.
     pub region: Option<String>,
@@ -34,21 +34,21 @@ pub struct Choice {
     pub proxies: Proxies,
 }
 
-/// A place to deploy to.
+/// Where to deploy to.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub sdk: SdkConfig,
-    pub pace: Pace,
+    pub pace: PollPace,
     /// S3 is not AWS's own, so bucket names cannot be relied on as host names.
     pub path_style: bool,
-    /// What a person wants to know of it, if it is not AWS: where it is.
+    /// Its address for people, if it is not AWS.
     pub address: Option<String>,
     /// One endpoint for all services, which also outranks `AWS_ENDPOINT_URL_<SERVICE>`: a flag beats the
     /// environment.
     pub endpoint: Option<String>,
     /// The connections, for what is not the SDK's.
-    pub wire: Wire,
-    /// What the environment or the profile says of retries and nobody understands.
+    pub wire: Connections,
+    /// A retry setting of the environment or the profile that cannot be understood.
     pub misread: Option<String>,
 }
 
@@ -56,8 +56,8 @@ impl Target {
     /// The first pause between two tries of a bulk transfer.
     pub fn first_backoff(&self) -> Duration {
         match self.pace {
-            Pace::Local => Duration::from_millis(20),
-            Pace::Declared => Duration::from_millis(200),
+            PollPace::Local => Duration::from_millis(20),
+            PollPace::Declared => Duration::from_millis(200),
         }
     }
 }
@@ -77,7 +77,7 @@ pub fn trust(pem: &[u8]) -> Result<TlsContext, String> {
     for (n, certificate) in all.iter().enumerate() {
         if let Err(error) = webpki::anchor_from_trusted_cert(certificate) {
             tracing::debug!(%error, "a bad certificate");
-            return Err(format!("number {} of the {} in it is no certificate of X.509", n + 1, all.len()));
+            return Err(format!("certificate {} of {} is not a valid X.509 certificate", n + 1, all.len()));
         }
     }
     let store = TrustStore::default().with_pem_certificate(pem);
@@ -109,9 +109,9 @@ pub async fn profiles(selected: Option<&str>) -> Result<Profiles, String> {
 }
 
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
-pub async fn connect(choice: &Choice) -> Target {
+pub async fn connect(choice: &TargetOptions) -> Target {
     let endpoint = choice.sandbox.as_ref().or(choice.endpoint_url.as_ref());
-    let wire = Wire::new(choice.trust.clone(), choice.proxies.clone());
+    let wire = Connections::new(choice.trust.clone(), choice.proxies.clone());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(wire.clone())
         .timeout_config(http::limits())
@@ -158,7 +158,7 @@ pub async fn connect(choice: &Choice) -> Target {
     }
     let path_style = endpoints.iter().any(|(id, url)| *id == S3 && url.is_some());
     Target {
-        pace: if local { Pace::Local } else { Pace::Declared },
+        pace: if local { PollPace::Local } else { PollPace::Declared },
         path_style,
         address: address(sdk.endpoint_url(), &endpoints).filter(|_| choice.sandbox.is_none()),
         endpoint: endpoint.cloned(),
@@ -168,7 +168,7 @@ pub async fn connect(choice: &Choice) -> Target {
     }
 }
 
-/// How often the SDK tries, by the environment and the profile. It would read that by itself, and panic at
+/// How often the SDK tries, by the environment and the profile. The SDK would read that itself, and panic at
 /// what it does not know, such as `legacy`, which is boto3's word for its own way
 /// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
 fn retries(sdk: &SdkConfig) -> Result<RetryConfig, String> {
@@ -191,7 +191,7 @@ fn retries(sdk: &SdkConfig) -> Result<RetryConfig, String> {
         Some(text) => match text.trim().parse::<u32>() {
             Ok(attempts) if attempts > 0 => Ok(retries.with_max_attempts(attempts)),
             _ => Err(format!(
-                "`{text}` is no number of attempts (AWS_MAX_ATTEMPTS, or `max_attempts` of the profile)"
+                "`{text}` is not a number of attempts (AWS_MAX_ATTEMPTS, or `max_attempts` of the profile)"
             )),
         },
     }

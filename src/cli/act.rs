@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-use super::Ended;
+use super::CommandResult;
 use super::args::{DryRun, Global};
 use super::done;
 use super::environment::Environment;
@@ -14,10 +14,10 @@ use super::session::with_session;
 use super::ui::Ui;
 use crate::domain::{Diagnostic, KeyPath, KindName, codes, shown};
 use crate::engine::{Event, Events};
-use crate::plan::{Look, Mode, Observed, Plan, Step, Verb};
+use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Ndjson, Terminal};
 use crate::report::plan as render;
-use crate::run::{Folders, Intent, Refusal, Session, Unknown, few};
+use crate::run::{Folders, Intent, Refusal, Session, UnknownName, few};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
 pub async fn deploy_subset(
@@ -27,7 +27,7 @@ pub async fn deploy_subset(
     global: &Global,
     ui: &Ui,
     env: &Environment,
-) -> Ended {
+) -> CommandResult {
     can_consent(preview.dry_run, global, ui)?;
     with_session(global, env, Folders::Read, async |session| {
         let intent = subset(session, kinds, names)?;
@@ -41,28 +41,28 @@ pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result
     Intent::subset(session, kinds, names).map_err(|unknown| {
         let words = kinds[0].words();
         let (message, help) = match unknown {
-            Unknown::Name { name, known } => {
+            UnknownName::Name { name, known } => {
                 (format!("there is no {words} `{name}`"), format!("the config has: {}", known.join(", ")))
             }
-            Unknown::Kind => {
+            UnknownName::Kind => {
                 let help = "the file that `opsctl init` writes shows how to add one";
                 (format!("the config has no {words}"), help.to_owned())
             }
         };
-        Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help)
+        Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
     })
 }
 
 /// What is wrong with the options of a command, or with using it now.
 pub fn on_command_line(problem: Diagnostic) -> Failure {
     let exit = if problem.code == codes::NOT_DEPLOYED { Exit::Failed } else { Exit::Usage };
-    Failure::said(problem.code, exit, problem.message, problem.help)
+    Failure::new(problem.code, exit, problem.message, problem.help)
 }
 
 /// Why nothing was done, for a person.
 pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::Op(error) => Failure::Look(error),
+        Refusal::Op(error) => Failure::Unread(error),
         Refusal::Lease(error) => Failure::Op(error),
         Refusal::Problems(problems) if matches!(intent.mode, Mode::Scale(_)) => {
             // What has no place in the file is of the command line.
@@ -75,14 +75,14 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
         Refusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
         Refusal::Unsound(wrong) => {
             let message = format!("the plan is not sound: {}", wrong.join("; "));
-            Failure::said(codes::BUG, Exit::Bug, message, help_of(codes::BUG))
+            Failure::new(codes::BUG, Exit::Bug, message, help_of(codes::BUG))
         }
         Refusal::Changed(different) => {
             let message = format!(
                 "the plan changed since it was shown, so nothing was done; it would now be {}",
                 few(&different)
             );
-            Failure::said(
+            Failure::new(
                 codes::CHANGED_MEANWHILE,
                 Exit::Failed,
                 message,
@@ -105,10 +105,10 @@ pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> 
     }
     let (message, help) =
         ("there is no terminal to ask for confirmation", "add --yes, or preview with `opsctl plan`");
-    Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help))
+    Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help))
 }
 
-/// Plan, ask, take the lease, plan again, execute, look again, give the lease back.
+/// Plans, shows the plan and asks, takes the lease, plans again, executes, verifies, releases the lease.
 pub async fn run_plan(
     session: &mut Session,
     intent: &Intent,
@@ -116,11 +116,12 @@ pub async fn run_plan(
     saved: Option<Saved>,
     global: &Global,
     ui: &Ui,
-) -> Ended {
+) -> CommandResult {
     let events = session.events.take();
     let asks = !global.yes && saved.is_none();
     let run = session.run(intent);
-    let (plan, have) = run.plan().await.map_err(|refusal| refused(session, intent, refusal))?;
+    let refuse = |refusal| refused(session, intent, refusal);
+    let (plan, have) = run.plan().await.map_err(refuse)?;
     if let Some(saved) = &saved {
         saved.holds(&plan)?;
     }
@@ -134,37 +135,39 @@ pub async fn run_plan(
     if ui.is_broken() {
         return Ok(Exit::Failed);
     }
-    if preview.dry_run {
+    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, ui).await) {
         return Ok(Exit::Done);
     }
-    if !plan.is_empty() && asks {
-        let verb = if intent.mode.destroys() { "Delete all this" } else { "Go ahead" };
-        if !ui.confirm(&format!("{verb} in {}?", session.place), &session.world.cancel).await {
-            ui.say("Nothing was changed.");
-            return Ok(Exit::Done);
-        }
-    }
-    let begun = run.begin(plan, have, &session.who, shown).await;
-    let begun = begun.map_err(|refusal| refused(session, intent, refusal))?;
+    let leased = run.begin(plan, have, &session.who, shown).await.map_err(refuse)?;
     if !shown {
-        show(session, &begun.plan, &begun.have, DryRun::default(), ui);
+        show(session, &leased.plan, &leased.have, DryRun::default(), ui);
         if ui.is_broken() {
             let made = |step: &Step| step.target.kind == KindName::Bucket && step.op.verb() == Verb::Create;
-            if let Some(bucket) = begun.plan.steps.iter().find(|step| made(step)) {
+            if let Some(bucket) = leased.plan.steps.iter().find(|step| made(step)) {
                 let name = &bucket.physical;
                 ui.err(&format!(
-                    "Nothing was done but one thing: the empty bucket `{name}` was made, because the lease lies in it. \
+                    "Only one thing was done: the empty bucket `{name}` was created, because the lease is in it. \
                      The next deploy uses it, `opsctl destroy` deletes it."
                 ));
             }
-            begun.give_back().await;
+            leased.release().await;
             return Ok(Exit::Failed);
         }
     }
     let display = start_display(events, session, ui);
-    let done = begun.carry_out().await;
+    let done = leased.carry_out().await;
     finish_display(session, display).await;
     Ok(done::report(&done, session, intent, ui))
+}
+
+/// Asks before anything is changed; says so when the answer is no.
+pub async fn consents(session: &Session, mode: Mode, ui: &Ui) -> bool {
+    let verb = if mode.destroys() { "Delete all this" } else { "Go ahead" };
+    let yes = ui.confirm(&format!("{verb} in {}?", session.place), &session.context.cancel).await;
+    if !yes {
+        ui.say("Nothing was changed.");
+    }
+    yes
 }
 
 fn show(session: &Session, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
@@ -189,8 +192,8 @@ pub fn print_unread(have: &Observed, ui: &Ui) {
 
 /// What others have set and opsctl leaves, where something may fail because of it.
 pub fn print_left(have: &Observed, ui: &Ui) {
-    for (id, look) in &have.looks {
-        let Look::Present(seen) = look else { continue };
+    for (id, look) in &have.observations {
+        let Observation::Present(seen) = look else { continue };
         for what in seen.left().iter().filter(|_| seen.owner().is_managed()) {
             ui.say(&format!("{id} has something that opsctl leaves as it is: {}", shown::line(what)));
         }
@@ -212,12 +215,12 @@ pub fn start_display(events: Option<UnboundedReceiver<Event>>, session: &Session
         ))
     };
     let events = events.expect("the events are taken once");
-    tokio::spawn(live::drive(events, reader, session.world.cancel.clone()))
+    tokio::spawn(live::drive(events, reader, session.context.cancel.clone()))
 }
 
 /// Ends [`start_display`] when everything is shown.
 pub async fn finish_display(session: &mut Session, shown: JoinHandle<()>) {
-    drop(std::mem::replace(&mut session.world.events, Events::nowhere()));
+    drop(std::mem::replace(&mut session.context.events, Events::nowhere()));
     // The reader ends when the last sender is gone.
     let _ = shown.await;
 }

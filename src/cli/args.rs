@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::domain::Human;
+use crate::config::project::DEFAULT_ENVIRONMENT;
+use crate::domain::HumanDuration;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -30,7 +31,8 @@ pub struct Global {
     #[arg(short, long, global = true, env = "OPSCTL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Use the environment NAME (its values are under [env.NAME])
-    #[arg(short, long, global = true, env = "OPSCTL_ENV", value_name = "NAME", default_value = crate::config::project::DEFAULT_ENVIRONMENT)]
+    #[arg(short, long, global = true, env = "OPSCTL_ENV", value_name = "NAME",
+          default_value = DEFAULT_ENVIRONMENT)]
     pub env: String,
     /// Use this profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]
@@ -62,10 +64,10 @@ pub struct Global {
     /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps
     /// working)
     #[arg(long, global = true, value_name = "DURATION")]
-    pub timeout: Option<Human>,
+    pub timeout: Option<HumanDuration>,
 }
 
-/// The SDK would tell only with the first call, and show the whole request.
+/// The SDK would report it only with the first call, and show the whole request.
 pub fn endpoint(text: &str) -> Result<(), &'static str> {
     let url = text.parse::<hyper::Uri>().ok();
     match url.as_ref().map(|url| (url.scheme_str(), url.host())) {
@@ -82,7 +84,7 @@ fn checked_endpoint(text: &str) -> Result<String, &'static str> {
 fn region(text: &str) -> Result<String, &'static str> {
     match is_region(text) {
         true => Ok(text.to_owned()),
-        false => Err("a region reads like us-east-1"),
+        false => Err("a region looks like us-east-1"),
     }
 }
 

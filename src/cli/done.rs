@@ -1,4 +1,4 @@
-//! The end of a run: the last words for a person, and the exit code.
+//! The end of a run: the summary for a person, and the exit code.
 
 use super::error::{exit_of, help_of};
 use super::exit::Exit;
@@ -10,7 +10,7 @@ use crate::engine::RunResult;
 use crate::plan::Op;
 use crate::run::{Done, Intent, Session, Verified, logs, unverified};
 
-/// The last words for a person, and the exit code.
+/// Prints the summary, and returns the exit code.
 pub fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
     if !ui.json() {
         say(done, session, intent, ui);
@@ -21,7 +21,7 @@ pub fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit 
         (Some((_, error)), _) => exit_of(&error.kind),
         (None, Verified::AsWanted) => Exit::Done,
         (None, Verified::Unlike(_)) => Exit::Failed,
-        (None, Verified::Unread(why)) if why.is_of_a_stop(&session.world) => Exit::Interrupted,
+        (None, Verified::Unread(why)) if why.is_of_a_stop(&session.context) => Exit::Interrupted,
         (None, Verified::Unread(_)) => Exit::Incomplete,
     }
 }
@@ -39,7 +39,7 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
     } else if done.is_stopped() {
-        ui.err(&stopped::last_words(session, &done.plan, &done.outcome));
+        ui.err(&stopped::summary(session, &done.plan, &done.outcome));
     }
     match &done.verified {
         Verified::Unlike(differences) => {
@@ -48,13 +48,13 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
                 ui.error(codes::FAILED, &text, "run the same command again");
             }
         }
-        Verified::Unread(why) if why.is_of_a_stop(&session.world) => ui.err(&unverified(why)),
+        Verified::Unread(why) if why.is_of_a_stop(&session.context) => ui.err(&unverified(why)),
         Verified::Unread(why) => {
             ui.error(codes::NOT_VERIFIED, &unverified(why), help_of(codes::NOT_VERIFIED));
         }
-        // Only what was looked at is said.
+        // Only what was verified is said.
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {
-            let scope = &session.world.scope;
+            let scope = &session.context.scope;
             let gone = if done.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
             ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
             for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {

@@ -1,4 +1,4 @@
-//! Where opsctl runs: its environment variables, the config file that is meant, and what lies beside it.
+//! Where opsctl runs: its environment variables, the config file to use, and the folders beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use super::ui::Screen;
 use crate::aws::Proxies;
 use crate::domain::codes;
 use crate::engine::Cancel;
-use crate::engine::lease::Who;
+use crate::engine::lease::LeaseHolder;
 use crate::inputs;
 
-/// The environment variables opsctl reads by itself; the SDK reads AWS's own. Read once, passed down.
+/// The environment variables that opsctl reads itself; the SDK reads AWS's own. Read once, passed down.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     pub region: Option<String>,
@@ -27,8 +27,8 @@ pub struct Environment {
     pub dumb: bool,
     /// The lines that are being rewritten on the terminal, if any.
     pub screen: Screen,
-    /// Who is at it, for the lease.
-    pub who: Who,
+    /// Who runs this command, for the lease.
+    pub who: LeaseHolder,
     /// Another folder for the sandbox's state.
     #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to put there"))]
     pub sandbox: Option<PathBuf>,
@@ -73,7 +73,7 @@ impl Environment {
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
             dumb: get("TERM").is_some_and(|term| term == "dumb"),
             screen: Screen::default(),
-            who: Who {
+            who: LeaseHolder {
                 user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),
                 host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
                 process: std::process::id(),
@@ -117,7 +117,7 @@ pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
             break;
         }
     }
-    Err(Failure::said(
+    Err(Failure::new(
         codes::NOT_A_CONFIG,
         Exit::Config,
         "there is no opsctl.toml here or in a folder above",
@@ -125,7 +125,7 @@ pub fn find_config(flag: Option<&Path>) -> Result<PathBuf, Failure> {
     ))
 }
 
-/// The folder that `.opsctl` lies in: the one with the config, or above its `config/`.
+/// The folder that holds `.opsctl`: the one with the config, or above its `config/`.
 pub fn home(config: &Path) -> PathBuf {
     inputs::home(config.parent().unwrap_or(Path::new(".")))
 }

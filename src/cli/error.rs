@@ -20,19 +20,19 @@ const LATER: [Code; 5] =
 pub enum Failure {
     /// Problems of the config, with the document that shows where.
     Config(Box<(Document, Diagnostics)>),
-    /// A signal or `--timeout` ended it; what is to be said of it beyond that.
+    /// A signal or `--timeout` ended it, and what to add to the message.
     Stopped(Cause, Option<&'static str>),
     /// A call that failed outside a plan's steps.
     Op(OpError),
     /// One that failed while everything was looked at: the answer is not whole.
-    Look(OpError),
+    Unread(OpError),
     /// Anything else that has a code.
-    Said { code: Code, exit: Exit, message: String, help: String },
+    Message { code: Code, exit: Exit, message: String, help: String },
 }
 
 impl Failure {
-    pub fn said(code: Code, exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Said { code, exit, message: message.into(), help: help.into() }
+    pub fn new(code: Code, exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Message { code, exit, message: message.into(), help: help.into() }
     }
 
     pub fn config(document: Document, problems: Diagnostics) -> Self {
@@ -44,25 +44,27 @@ impl Failure {
             Self::Config(problem) => {
                 let has =
                     |code: Code| problem.1.0.iter().any(|d| d.code == code && d.severity == Severity::Error);
-                match () {
-                    () if has(codes::DENIED) => Exit::Denied,
-                    () if has(codes::FOREIGN) => Exit::Failed,
-                    () if LATER.into_iter().any(has) => Exit::Incomplete,
-                    // Of AWS, and not of the file.
-                    () if has(codes::FAILED) || has(codes::NOT_OFFERED) || has(codes::REFUSED) => {
-                        Exit::Failed
-                    }
-                    () => Exit::Config,
+                if has(codes::DENIED) {
+                    Exit::Denied
+                } else if has(codes::FOREIGN) {
+                    Exit::Failed
+                } else if LATER.into_iter().any(has) {
+                    Exit::Incomplete
+                } else if [codes::FAILED, codes::NOT_OFFERED, codes::REFUSED].into_iter().any(has) {
+                    // A problem of AWS, not of the file.
+                    Exit::Failed
+                } else {
+                    Exit::Config
                 }
             }
-            Self::Look(error) => match exit_of(&error.kind) {
+            Self::Unread(error) => match exit_of(&error.kind) {
                 Exit::Failed if LATER.contains(&error.code()) => Exit::Incomplete,
                 exit => exit,
             },
             Self::Stopped(Cause::Deadline(_), _) => Exit::TimedOut,
             Self::Stopped(..) => Exit::Interrupted,
             Self::Op(error) => exit_of(&error.kind),
-            Self::Said { exit, .. } => *exit,
+            Self::Message { exit, .. } => *exit,
         }
     }
 
@@ -95,13 +97,13 @@ impl Failure {
             // Whoever has stopped it knows what happened; and for some commands it is the way to end.
             Self::Stopped(_, None) => {}
             Self::Stopped(_, told) => ui.err(&format!("Interrupted.{}", more(*told))),
-            Self::Op(error) | Self::Look(error) if error.kind == OpErrorKind::Cancelled && !ui.json() => {
+            Self::Op(error) | Self::Unread(error) if error.kind == OpErrorKind::Cancelled && !ui.json() => {
                 ui.err(&error.to_string());
             }
-            Self::Op(error) | Self::Look(error) => {
+            Self::Op(error) | Self::Unread(error) => {
                 self.tell(ui, error.code(), &error.to_string(), help_of(error.code()))
             }
-            Self::Said { code, message, help, .. } => self.tell(ui, *code, message, help),
+            Self::Message { code, message, help, .. } => self.tell(ui, *code, message, help),
         }
     }
 
@@ -115,7 +117,7 @@ impl Failure {
     /// Whether the same command may simply be run again.
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Op(error) | Self::Look(error) => error.retryable(),
+            Self::Op(error) | Self::Unread(error) => error.retryable(),
             Self::Config(problem) => {
                 let mut errors = problem.1.0.iter().filter(|d| d.severity == Severity::Error);
                 errors.all(|d| LATER.contains(&d.code))
@@ -142,13 +144,13 @@ impl From<OpenError> for Failure {
             OpenError::Invalid(problem) => Self::Config(problem),
             OpenError::NoRegion => {
                 let help = "set `region` under [project], or AWS_REGION, or --region";
-                Self::said(codes::NO_REGION, Exit::Config, "no region is set", help)
+                Self::new(codes::NO_REGION, Exit::Config, "no region is set", help)
             }
             OpenError::WrongAccount { account, wanted } => {
                 let message =
                     format!("the credentials belong to account {account}, the project is in {wanted}");
                 let help = "use another profile, or change `[project] account`";
-                Self::said(codes::WRONG_ACCOUNT, Exit::Denied, message, help)
+                Self::new(codes::WRONG_ACCOUNT, Exit::Denied, message, help)
             }
             OpenError::Op(error) => Self::Op(error),
         }

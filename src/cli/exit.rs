@@ -18,7 +18,7 @@ pub enum Exit {
     TimedOut = 8,
     /// A quota was exceeded.
     Gate = 9,
-    /// Something could not be read, so the answer is not whole.
+    /// Something could not be read, so the answer is incomplete.
     Incomplete = 10,
     Usage = 64,
     Bug = 70,

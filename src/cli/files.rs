@@ -1,4 +1,4 @@
-//! Files that a person names: what has no end, such as /dev/zero, would take all memory.
+//! Reading files that the user names, up to a size: /dev/zero would take all memory.
 
 use std::fs::File;
 use std::io::{self, Read};

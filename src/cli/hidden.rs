@@ -1,5 +1,4 @@
-//! `.opsctl` beside a config: what opsctl keeps between runs. Open to its user alone, and no part of a
-//! repository.
+//! `.opsctl` beside a config: what opsctl keeps between runs. Readable by its user only, and ignored by git.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

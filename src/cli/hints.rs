@@ -1,4 +1,4 @@
-//! Commands that opsctl suggests go where the command of the user goes: the options that decide it are
+//! Commands that opsctl suggests have the same target as the user's command: the options that select it are
 //! repeated.
 
 use std::fmt::Write;

@@ -60,7 +60,7 @@ pub struct Cli {
 }
 
 /// What every command returns.
-type Ended = Result<Exit, Failure>;
+type CommandResult = Result<Exit, Failure>;
 
 /// Parses, runs, prints the failure, and gives the exit code.
 pub fn main() -> ExitCode {
@@ -129,7 +129,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
             (message.to_owned(), help.to_owned())
         }
     };
-    Failure::said(codes::USAGE, Exit::Usage, message, help).print(&ui);
+    Failure::new(codes::USAGE, Exit::Usage, message, help).print(&ui);
     ExitCode::from(ui.settle(Exit::Usage) as u8)
 }
 
@@ -143,14 +143,14 @@ fn empty_variable(error: &clap::Error) -> Option<&'static str> {
 
 /// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call
 /// it is dropped, reading a large file it is left behind.
-fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> Ended {
+fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> CommandResult {
     /// What dropping may take.
     const MOMENT: Duration = Duration::from_millis(300);
     let cancel = env.cancel.clone();
-    let last_words = cli.command.last_words();
+    let interrupted_note = cli.command.interrupted_note();
     let stopped = move |cause| match cancel.is_committed() {
         true => Failure::Stopped(cause, Some("The last request to AWS may or may not have taken effect.")),
-        false => Failure::Stopped(cause, last_words),
+        false => Failure::Stopped(cause, interrupted_note),
     };
     let (sender, ended) = oneshot::channel();
     let (handle, cancel, say) = (runtime.handle().clone(), env.cancel.clone(), stopped.clone());
@@ -160,7 +160,7 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> Ended {
                 biased;
                 ended = commands::run(&cli.command, &cli.global, &ui, &env) => match ended {
                     // What was cut off in the middle of a look ends like what was cut off around it.
-                    Err(Failure::Op(error) | Failure::Look(error))
+                    Err(Failure::Op(error) | Failure::Unread(error))
                         if !env.cancel.is_committed() && env.cancel.caused(&error) =>
                     {
                         Err(say(env.cancel.cause().unwrap_or(Cause::Interrupt)))

@@ -1,4 +1,4 @@
-//! What `--sandbox` says in a program that was built without the sandbox.
+//! `--sandbox` in a program built without the sandbox: an error.
 
 use std::path::Path;
 
@@ -28,5 +28,5 @@ pub async fn attach(
 
 pub fn left_out() -> Failure {
     let help = "install opsctl with its default features: `cargo install opsctl`";
-    Failure::said(codes::USAGE, Exit::Usage, "this opsctl was built without the sandbox", help)
+    Failure::new(codes::USAGE, Exit::Usage, "this opsctl was built without the sandbox", help)
 }

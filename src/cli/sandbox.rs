@@ -1,4 +1,4 @@
-//! The sandbox that `--sandbox` means: in this process, or one that is served.
+//! The sandbox behind `--sandbox`: in this process, or one that is being served.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub async fn attach(
     let progress = if quiet { ProgressSink::default() } else { progress(env) };
     match Sandbox::start(SandboxOptions { progress, ..options(&root, env) }).await {
         Ok(sandbox) => {
-            tell_what_is_lost(&sandbox, env);
+            warn_of_lost_state(&sandbox, env);
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
         }
@@ -64,7 +64,7 @@ pub fn hide(root: &Path) {
 }
 
 /// `--quiet` does not silence this: something that was made is gone.
-pub fn tell_what_is_lost(sandbox: &Sandbox, env: &Environment) {
+pub fn warn_of_lost_state(sandbox: &Sandbox, env: &Environment) {
     for lost in sandbox.set_aside() {
         env.screen.write(&format!("sandbox: {lost}. `opsctl --sandbox deploy` makes it again.\n"));
     }
@@ -86,7 +86,7 @@ pub fn refused(error: &SandboxError) -> Failure {
         SandboxError::Listen { source, .. } => (codes::LOCAL_IO, Exit::Failed, port_help(source.kind())),
         SandboxError::Root { source, .. } => (codes::LOCAL_IO, Exit::Failed, folder_help(source.kind())),
     };
-    Failure::said(code, exit, error.to_string(), help)
+    Failure::new(code, exit, error.to_string(), help)
 }
 
 fn port_help(cause: ErrorKind) -> &'static str {

@@ -1,4 +1,4 @@
-//! Saved plans: a promise about a fingerprint; the steps are in it for the reader.
+//! Saved plans: the fingerprint decides whether a plan still holds; its steps are for the reader.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::run::few;
 pub fn save(plan: &Plan, place: &str, file: &Path) -> Result<(), Failure> {
     std::fs::write(file, format!("{:#}\n", render::json(plan, place))).map_err(|error| {
         let message = format!("{} cannot be written: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "name another file")
+        Failure::new(codes::LOCAL_IO, Exit::Failed, message, "name another file")
     })
 }
 
@@ -46,7 +46,7 @@ impl Saved {
             few(&different)
         );
         let help = "make a new one with `opsctl plan --out`";
-        Err(Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))
+        Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))
     }
 
     /// Reads what [`save`] wrote.
@@ -63,7 +63,7 @@ impl Saved {
         };
         read().map_err(|error| {
             let message = format!("{} is not a saved plan: {error}", file.display());
-            Failure::said(codes::LOCAL_IO, Exit::Usage, message, "`opsctl plan --out FILE` makes one")
+            Failure::new(codes::LOCAL_IO, Exit::Usage, message, "`opsctl plan --out FILE` makes one")
         })
     }
 }

@@ -1,5 +1,4 @@
-//! What most commands begin with: the config file, the place that is meant, and a session that ends with
-//! them.
+//! What most commands begin with: the config file, the target, and a session that is closed on every path.
 
 use std::path::Path;
 
@@ -13,7 +12,7 @@ use super::files;
 use super::hidden;
 use super::hints::Hints;
 use super::sandbox;
-use crate::aws::{self, Choice, Clients, Pace, Target};
+use crate::aws::{self, Clients, PollPace, Target, TargetOptions};
 use crate::config::project::Config;
 use crate::config::{Document, section};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes};
@@ -25,7 +24,7 @@ pub fn document(global: &Global) -> Result<Document, Failure> {
     let file = find_config(global.config.as_deref())?;
     let bytes = files::read(&file, files::SMALL).map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());
-        Failure::said(codes::NOT_A_CONFIG, Exit::Config, message, "check the path")
+        Failure::new(codes::NOT_A_CONFIG, Exit::Config, message, "check the path")
     })?;
     Document::read(&file, bytes).map_err(|failed| {
         let (document, problem) = *failed;
@@ -45,13 +44,13 @@ async fn with_target<T>(
     if let Some((name, why)) = &env.bad_endpoint {
         let message = format!("{name} {why}");
         let help = format!("give it a URL (http://HOST:PORT or https://HOST), or unset {name}");
-        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     if let Some((name, why)) = env.bad_proxy.filter(|_| !global.sandbox) {
         let help = format!(
             "write {name}=http://HOST:PORT, with USER:PASSWORD@ before the host if need be, or unset it"
         );
-        return Err(Failure::said(codes::USAGE, Exit::Usage, format!("{name} {why}"), help));
+        return Err(Failure::new(codes::USAGE, Exit::Usage, format!("{name} {why}"), help));
     }
     if !global.sandbox {
         check_profile(global, env).await?;
@@ -90,7 +89,7 @@ async fn target(
     let region = global.region.clone();
     // In the sandbox the account's surroundings do not count: it is the same everywhere.
     let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
-    let choice = Choice {
+    let choice = TargetOptions {
         profile: global.profile.clone(),
         region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
         endpoint_url: global.endpoint_url.clone(),
@@ -101,28 +100,31 @@ async fn target(
     let target = aws::connect(&choice).await;
     if let Some(misread) = &target.misread {
         let help = "the modes are standard and adaptive, and an attempt is made at least once";
-        return Err(Failure::said(codes::USAGE, Exit::Usage, misread.clone(), help));
+        return Err(Failure::new(codes::USAGE, Exit::Usage, misread.clone(), help));
     }
     let Some(region) = target.sdk.region().map(ToString::to_string) else {
         return Ok((target, None));
     };
-    let origin = match () {
-        () if global.region.is_some() => "it comes from --region",
-        () if !global.sandbox && env.region.is_some() => "it comes from AWS_REGION or AWS_DEFAULT_REGION",
-        // It was checked where it is written.
-        () if choice.region.is_some() => return Ok((target, None)),
-        () => "it comes from the profile",
+    let origin = if global.region.is_some() {
+        "it comes from --region"
+    } else if !global.sandbox && env.region.is_some() {
+        "it comes from AWS_REGION or AWS_DEFAULT_REGION"
+    } else if choice.region.is_some() {
+        // It was checked where it is written, in the config.
+        return Ok((target, None));
+    } else {
+        "it comes from the profile"
     };
     // It becomes part of host names, wherever it is. What is not AWS may have regions of its own.
     if !is_region(&region) {
         let message = format!("`{region}` is not an AWS region");
-        let help = format!("{origin}; one reads like us-east-1");
-        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+        let help = format!("{origin}; regions look like us-east-1");
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     match limits::region(&region, &KeyPath::default()).filter(|_| target.address.is_none()) {
         Some(wrong) if wrong.severity == Severity::Error => {
             let help = format!("{origin}; {}", wrong.help);
-            Err(Failure::said(wrong.code, Exit::Usage, wrong.message, help))
+            Err(Failure::new(wrong.code, Exit::Usage, wrong.message, help))
         }
         newer => Ok((target, newer)),
     }
@@ -131,7 +133,7 @@ async fn target(
 /// The profile of AWS's configuration files. Of one that is not there the SDK only says that it found no
 /// credentials at all, and with an endpoint that is none it goes to AWS.
 async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure> {
-    let said = |message: String, help: String| Failure::said(codes::CREDENTIALS, Exit::Denied, message, help);
+    let said = |message: String, help: String| Failure::new(codes::CREDENTIALS, Exit::Denied, message, help);
     let named = global.profile.as_deref().or(env.profile.as_deref());
     let found = match (aws::profiles(global.profile.as_deref()).await, named) {
         (Ok(found), _) => found,
@@ -146,7 +148,7 @@ async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure
     if let Some(url) = url.filter(|url| endpoint(url).is_err()) {
         let message = format!("the profile's `endpoint_url` is not a URL: {url}");
         let help = "write http://HOST:PORT or https://HOST into AWS's configuration file";
-        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     let profiles = found.names;
     let Some(profile) = named.filter(|named| profiles.iter().all(|known| known != named)) else {
@@ -166,7 +168,7 @@ fn trust(file: &Path) -> Result<TlsContext, Failure> {
     let pem = files::read(file, files::SMALL).map_err(|e| e.to_string());
     pem.and_then(|pem| aws::trust(&pem)).map_err(|error| {
         let message = format!("AWS_CA_BUNDLE names {}, which cannot be used: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Usage, message, "name a file with certificates in PEM format")
+        Failure::new(codes::LOCAL_IO, Exit::Usage, message, "name a file with certificates in PEM format")
     })
 }
 
@@ -175,7 +177,7 @@ pub async fn with_clients<T>(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
-    work: impl AsyncFnOnce(Clients, Pace) -> Result<T, Failure>,
+    work: impl AsyncFnOnce(Clients, PollPace) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     with_target(global, env, config, async |Connection { mut target, .. }| {
         if target.sdk.region().is_none() {
@@ -203,7 +205,7 @@ pub async fn with_session<T>(
     with_target(global, env, Some(&config), async |connection| {
         let mut session = Session::open(project, connection).await?;
         let done = work(&mut session).await;
-        if let Some(why) = session.world.aws.fence.left() {
+        if let Some(why) = session.context.aws.fence.left() {
             let text = format!(
                 "The lease was not given back ({why}). Others wait until it expires, 90 s at most: \
                  `opsctl lease show` shows it, `opsctl lease break` takes it away.\n"
@@ -229,7 +231,7 @@ pub fn only<'a>(session: &'a Session, section: &str, given: Option<&'a str>) -> 
     } else {
         format!("the config has: {}", names.join(", "))
     };
-    let fail = |message: String| Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help.clone());
+    let fail = |message: String| Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help.clone());
     match (given, names.as_slice()) {
         (Some(name), _) if names.contains(&name) => Ok(name),
         (Some(name), _) => Err(match section::nearest(name, names.iter().copied()) {

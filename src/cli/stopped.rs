@@ -1,14 +1,13 @@
-//! The last words of a run that a signal or `--timeout` has stopped: what goes on without it, and how to end
-//! that.
+//! The summary of a run that a signal or `--timeout` stopped: what continues in AWS, and how to stop that.
 
 use super::hints::quoted;
 use crate::domain::{KindName, Verb};
-use crate::engine::Outcome;
+use crate::engine::RunOutcome;
 use crate::plan::{Plan, Step};
 use crate::run::Session;
 
 /// A line for each thing that runs on in AWS, and what comes next.
-pub fn last_words(session: &Session, plan: &Plan, outcome: &Outcome) -> String {
+pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     let mut text = String::new();
     // What runs in this process ends with it.
     let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
@@ -49,5 +48,5 @@ fn options(session: &Session) -> String {
     let options = [("profile", &session.profile), ("endpoint-url", &session.endpoint)];
     let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let options = options.map(|(name, value)| format!(" --{name} {}", quoted(value)));
-    format!(" --region {}{}", session.world.scope.region, options.collect::<String>())
+    format!(" --region {}{}", session.context.scope.region, options.collect::<String>())
 }

@@ -1,5 +1,5 @@
-//! The terminal, decided once: which streams are terminals, color, quiet, format. stdout is the result,
-//! stderr the talk.
+//! The terminal, decided once: which streams are terminals, color, quiet, format. Results go
+//! to stdout, everything else to stderr.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ impl Screen {
         bars
     }
 
-    /// Writes to stderr. Without it there is nobody to tell.
+    /// Writes to stderr. If that fails, there is nowhere to report it.
     pub fn write(&self, text: &str) {
         let write = || drop(io::stderr().lock().write_all(text.as_bytes()));
         match &*self.0.lock().expect("nobody panics") {
@@ -117,7 +117,7 @@ impl Ui {
         &self.err
     }
 
-    /// The result. When it cannot be written, what runs goes on: [`Ui::settle`] has the last word.
+    /// The result. When it cannot be written, the run continues: [`Ui::settle`] has the last word.
     pub fn out(&self, text: &str) {
         if self.cut.get().is_some() {
             return;
@@ -152,7 +152,7 @@ impl Ui {
             (io::ErrorKind::BrokenPipe, Exit::Done) => Exit::Pipe,
             (io::ErrorKind::BrokenPipe, _) => exit,
             _ => {
-                let help = "free space or write elsewhere; everything else that the command did is done";
+                let help = "free space or write elsewhere; everything else that the command did is complete";
                 self.error(codes::LOCAL_IO, &format!("stdout cannot be written: {error}"), help);
                 if matches!(exit, Exit::Done | Exit::Changes) { Exit::Failed } else { exit }
             }

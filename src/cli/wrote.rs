@@ -1,4 +1,4 @@
-//! Files that opsctl writes where the user wants them.
+//! Files that opsctl writes to paths the user names.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use crate::run::Session;
 
 /// Keeps a file that was written for the user out of the sources: a pulled model must not train again. Says
 /// so where it lies in one, because it may have been pulled there to be trained on.
-pub fn keep_apart(session: &Session, ui: &Ui, file: &Path) {
+pub fn record_written_file(session: &Session, ui: &Ui, file: &Path) {
     let folder = session.config.document.folder();
     note_written(folder, file);
     let sources = desired::sources(&session.config, &session.kinds);
     if let Some(source) = source_of(folder, file, &sources) {
         ui.say(&format!(
-            "note: {} lies in {}, and is left out of it because opsctl wrote it; a copy of it counts",
+            "note: {} is in {}, but is left out of it because opsctl wrote it; a copy would count",
             file.display(),
             source.at
         ));

@@ -1,4 +1,4 @@
-//! `[audit]`: what `opsctl audit-iam` goes by.
+//! `[audit]`: the settings of `opsctl audit-iam`.
 
 use std::collections::BTreeMap;
 

@@ -156,7 +156,8 @@ impl Document {
         document
     }
 
-    /// Where a key of an environment is written: in its own table if that has it, or in the rest of the file.
+    /// Where a key of an environment is written: in the environment's own table, or else in the rest of the
+    /// file.
     pub fn written(&self, environment: &str, at: &KeyPath) -> KeyPath {
         let own = KeyPath([&["env".to_owned(), environment.to_owned()], &at.0[..]].concat());
         if self.spans.contains_key(&own) { own } else { at.clone() }

@@ -19,7 +19,7 @@ impl Name {
     /// Physical names are made of three names and a fingerprint, and have 63 characters.
     pub const LONGEST: usize = 40;
 
-    /// In the place of a name that could not be read, to go on looking for other problems.
+    /// Stands in for a name that could not be read, so that other problems are found too.
     pub(super) fn stand_in() -> Self {
         Self("project".into())
     }

@@ -10,7 +10,7 @@ use super::{Document, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 use crate::limits;
 
-/// The project: what every physical name begins with, and where it lives.
+/// The project: what every physical name begins with, and where it is deployed.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Project {
@@ -37,6 +37,19 @@ const SHARED_KEYS: [&str; 3] = ["project", "audit", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use opsctl::config::{Config, Document};
+    ///
+    /// let text = "[project]\nname = \"digits\"\n\n[env.prod.project]\nregion = \"eu-west-1\"\n";
+    /// let document = Document::parse(Path::new("opsctl.toml"), text.into()).expect("it is TOML");
+    /// let config = Config::of(&document, "prod", &[]).expect("a valid config");
+    /// assert_eq!(config.project.region.as_deref(), Some("eu-west-1"));
+    /// assert!(Config::of(&document, "staging", &[]).is_err());
+    /// ```
     pub fn of(
         document: &Document,
         environment: &str,
@@ -47,8 +60,8 @@ impl Config {
     }
 
     /// Checks what does not belong to a kind: top-level keys, `[project]`, the environment's name. A
-    /// `[project]` that cannot be read is stood in for, so that the problems of the sections can be told in
-    /// the same breath.
+    /// `[project]` that cannot be read is replaced by a stand-in, so that the problems of the sections are
+    /// reported together with its own.
     pub fn read(document: &Document, environment: &str, sections: &[&'static str]) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::default();
         if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {

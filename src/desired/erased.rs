@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
-use crate::domain::{Action, Diagnostic, Diagnostics, Human, KeyPath, KindName, Scale, Verb};
+use crate::domain::{Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, Scale, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -23,7 +23,7 @@ pub trait AnyKind: Send + Sync {
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound(&self) -> &'static [Bound];
-    fn usual(&self, verb: Verb) -> Option<Human>;
+    fn usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -93,7 +93,7 @@ impl<K: Kind> AnyKind for K {
         <K as Kind>::bound()
     }
 
-    fn usual(&self, verb: Verb) -> Option<Human> {
+    fn usual(&self, verb: Verb) -> Option<HumanDuration> {
         <K as Kind>::usual(verb)
     }
 

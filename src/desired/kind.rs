@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
-use crate::domain::{Action, Diagnostic, FieldChange, Human, KindName, ResourceId, Verb};
+use crate::domain::{Action, Diagnostic, FieldChange, HumanDuration, KindName, ResourceId, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -29,7 +29,7 @@ pub trait Kind: Send + Sync + 'static {
     /// whole first among its needs.
     const PART_OF: Option<KindName> = None;
     /// What carries the tags for it, for a kind whose resources have none of their own: a part is owned as
-    /// its whole is, a data set as the bucket that it lies in. It is among its needs, and [`Self::whole_of`]
+    /// its whole is, a data set as the bucket that it is in. It is among its needs, and [`Self::whole_of`]
     /// names it.
     const OWNED_WITH: Option<KindName> = Self::PART_OF;
     /// Its content is in its name (docs/decisions/0003): a change makes a new one beside the old.
@@ -80,7 +80,7 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Whether what it has made for others is gone. It is made again when one of them is in need of it.
+    /// Whether what it has made for others is gone. It is made again when one of them needs it.
     fn output_is_gone(_seen: &Self::State) -> bool {
         false
     }
@@ -115,7 +115,7 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// How long AWS usually takes, where it is worth telling.
-    fn usual(_verb: Verb) -> Option<Human> {
+    fn usual(_verb: Verb) -> Option<HumanDuration> {
         None
     }
 

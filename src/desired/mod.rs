@@ -20,7 +20,7 @@ pub use scale::{Scaled, Scaling};
 pub use seen::{AnySeen, Seen};
 pub use spec::AnySpec;
 
-/// One resource as it should be.
+/// A resource as it should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub id: ResourceId,

@@ -1,11 +1,11 @@
-//! What `opsctl scale` is about: the parts of deployed resources, with other numbers.
+//! `opsctl scale`: the parts of deployed resources, with other numbers.
 
 use std::collections::BTreeSet;
 
 use super::{AnyKind, Desired, Kind, Node, Seen};
 use crate::domain::{Diagnostic, KeyPath, Scale, codes};
 
-/// What a part is to be scaled from, and to.
+/// The numbers that a part is scaled from and to.
 pub struct Scaling<'a, K: Kind + ?Sized> {
     pub whole: &'a Node,
     /// As the config says, if it does.

@@ -1,4 +1,4 @@
-//! What a look at AWS found: typed for the kind that looked, behind one type for those who know no kind.
+//! What AWS returned for a resource: typed for its kind, and behind one type for code that knows no kind.
 
 use std::any::Any;
 use std::fmt::{self, Debug};

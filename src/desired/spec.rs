@@ -91,7 +91,7 @@ trait Erased: Send + Sync {
     fn debug(&self) -> &dyn Debug;
 }
 
-/// What differs from a resource of another kind: all of it.
+/// What differs from a resource of another kind: everything.
 fn another_kind<K: Kind>(seen: &AnySeen) -> Vec<FieldChange> {
     let (from, to) = (seen.kind().words().to_owned(), K::NAME.words().to_owned());
     vec![FieldChange { path: "kind".into(), from, to, needs: Needs::Replace }]

@@ -1,4 +1,4 @@
-//! What differs between the wanted and the seen, and what is done about it.
+//! What differs between the desired state and the observed one, and what is done about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;

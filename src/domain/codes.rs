@@ -11,7 +11,7 @@ impl Code {
         self.0
     }
 
-    /// Whether it is about files of this machine only, which who takes away or looks does not need.
+    /// Whether it is about local files only, which commands that delete or read do not need.
     pub fn is_of_files(self) -> bool {
         [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, NOT_INSTALLED, LOCAL_IO].contains(&self)
     }
@@ -104,7 +104,7 @@ codes! {
     UNKNOWN_REGION "C021" "AWS has no such region"
         "The region is part of every host name that is called and of every ARN. opsctl knows the regions of all partitions that AWS had published when this version was made; one that looks newer is only warned of.";
     SET_BY_OPSCTL "C022" "A value that opsctl sets itself"
-        "What is written here would be overwritten without a word, so it is an error: the program and the folder of a job come from `entry` and `source`, those of an endpoint from `code`, and a function learns its endpoint as ENDPOINT_NAME. The SM_* variables of a training are set by the container.";
+        "What is written here would be silently overwritten, so it is an error: the program and the folder of a job come from `entry` and `source`, those of an endpoint from `code`, and a function learns its endpoint as ENDPOINT_NAME. The SM_* variables of a training are set by the container.";
     IMAGE_PLACE "C023" "An image of another region"
         "SageMaker pulls images from the registry of its own region. AWS's Deep Learning Containers are in every region, under an account that differs by region (https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html); your own are copied by `docker pull` and `docker push`, or by a replication rule of ECR.";
     IMAGE_DEVICE "C024" "An image for another kind of processor"

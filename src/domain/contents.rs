@@ -1,4 +1,4 @@
-//! What lies in a resource that may be deleted, counted before anybody is asked.
+//! The contents of a resource that may be deleted, counted before anybody is asked.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes;
 
-/// Objects and their size. Old versions are what overwriting and deleting have left; they take up space too.
+/// Objects and their size. Old versions are left by overwriting and deleting; they take up space too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub objects: u64,

@@ -10,11 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration in a config file or on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Human(pub Duration);
+pub struct HumanDuration(pub Duration);
 
 const LIKE: &str = "a duration like \"30s\", \"15m\", \"12h\" or \"90d\"";
 
-impl Human {
+impl HumanDuration {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
@@ -38,11 +38,11 @@ impl Human {
 
 /// A duration of whole days, where AWS counts in days: `30d`, `48h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Days(pub Human);
+pub struct Days(pub HumanDuration);
 
 impl Days {
     pub const fn new(days: u64) -> Self {
-        Self(Human::days(days))
+        Self(HumanDuration::days(days))
     }
     pub const fn count(self) -> u64 {
         self.0.as_days()
@@ -52,8 +52,8 @@ impl Days {
 impl std::str::FromStr for Days {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let time: Human = text.parse()?;
-        let whole = time == Human::days(time.as_days()) && i32::try_from(time.as_days()).is_ok();
+        let time: HumanDuration = text.parse()?;
+        let whole = time == HumanDuration::days(time.as_days()) && i32::try_from(time.as_days()).is_ok();
         let refused =
             || format!("\"{text}\" is not a number of whole days, expected a duration like \"30d\"");
         whole.then_some(Self(time)).ok_or_else(refused)
@@ -71,11 +71,12 @@ impl JsonSchema for Days {
         "Days".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "A duration of whole days.", "pattern": r"^(\d+ ?[a-zA-Z]+ ?)+$", "examples": ["7d", "30d"] })
+        json_schema!({ "type": "string", "description": "A duration of whole days.",
+            "pattern": r"^(\d+ ?[a-zA-Z]+ ?)+$", "examples": ["7d", "30d"] })
     }
 }
 
-impl fmt::Display for Human {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Days stay days: humantime would write 90 days as "2months 29days …".
         let secs = self.0.as_secs();
@@ -87,7 +88,7 @@ impl fmt::Display for Human {
     }
 }
 
-impl std::str::FromStr for Human {
+impl std::str::FromStr for HumanDuration {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text)
@@ -96,7 +97,7 @@ impl std::str::FromStr for Human {
     }
 }
 
-impl Serialize for Human {
+impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)
     }
@@ -117,17 +118,18 @@ fn from_text<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(d: D
     d.deserialize_str(Text(PhantomData))
 }
 
-impl<'de> Deserialize<'de> for Human {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         from_text(d)
     }
 }
 
-impl JsonSchema for Human {
+impl JsonSchema for HumanDuration {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^(\d+(\.\d+)? ?[a-zA-Z]+ ?)+$", "examples": ["30s", "15m", "12h", "90d"] })
+        json_schema!({ "type": "string", "pattern": r"^(\d+(\.\d+)? ?[a-zA-Z]+ ?)+$",
+            "examples": ["30s", "15m", "12h", "90d"] })
     }
 }

@@ -1,4 +1,4 @@
-//! Fingerprints: what went into a thing, as the end of its name (docs/decisions/0003).
+//! Fingerprints: a hash of what a resource is made from, at the end of its name (docs/decisions/0003).
 
 use serde::Serialize;
 

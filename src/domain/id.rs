@@ -1,4 +1,4 @@
-//! Who a resource is, and whose.
+//! The identity of a resource, and its owner.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -23,7 +23,7 @@ pub use codes::Code;
 pub use contents::{Contents, Tally};
 pub use crc::{Crc64, Crc64Hasher};
 pub use diagnostic::{Diagnostic, Diagnostics, KeyPath, Severity};
-pub use duration::{Days, Human};
+pub use duration::{Days, HumanDuration};
 pub use id::{Owner, ResourceId, Scope};
 pub use kind::KindName;
 pub use object::{LEASE_KEY, Stored};

@@ -7,7 +7,7 @@ use super::Crc64;
 /// The key of the object in the project's bucket by which one run at a time writes (docs/decisions/0040).
 pub const LEASE_KEY: &str = ".opsctl/lease.json";
 
-/// What is known of an object without fetching it. In JSON a list of three, because there are many.
+/// What is known about an object without fetching it. In JSON a list of three, because there are many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "(u64, Crc64, String)", from = "(u64, Crc64, String)")]
 pub struct Stored {

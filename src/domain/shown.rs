@@ -1,4 +1,4 @@
-//! Text from outside, made fit to be shown: names, tags, messages and files are anybody's words.
+//! Text from outside, made safe to show: names, tags, messages and files may hold anything.
 //!
 //! A terminal obeys control characters
 //! (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>), readers are misled

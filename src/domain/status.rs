@@ -1,4 +1,4 @@
-//! How a resource is doing, in one word of AWS's and one of ours.
+//! The status of a resource: AWS's word and our phase.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     Ready,
-    /// AWS is working on it; it will become ready or failed by itself.
+    /// AWS is working on it; it will become ready or failed without a further call.
     Busy,
     /// It will not become ready by itself.
     Failed,

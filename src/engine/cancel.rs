@@ -1,5 +1,5 @@
 //! How a run ends early: Ctrl-C, SIGTERM and `--timeout`, in stages. The first stage starts nothing new,
-//! drops waits and looks, and lets calls in flight finish; the second, a moment later or at the second
+//! drops waits and reads, and lets calls in flight finish; the second, a moment later or at the second
 //! signal, drops those too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
 
-/// How long what writes may go on after the first stage, until its answer is given up.
+/// How long a write may continue after the first stage before its answer is given up.
 pub const GRACE: Duration = Duration::from_secs(3);
 /// For what should be answered at once, such as taking or giving back the lease.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub enum Cause {
 /// Shared by everything that runs.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
-    /// Start nothing new, stop waiting for what AWS goes on doing by itself.
+    /// Start nothing new, and stop waiting for what AWS continues by itself.
     pub drain: CancellationToken,
     /// Drop everything now.
     pub abort: CancellationToken,
@@ -45,7 +45,7 @@ pub struct Cancel {
 #[derive(Debug, Default)]
 struct Shared {
     cause: OnceLock<Cause>,
-    /// The command is changing something, and ends by itself, with a report.
+    /// The command is changing something, and ends on its own, with a report.
     committed: AtomicBool,
     timeout: Option<Duration>,
     /// `None`: there is none, or a person is being asked.
@@ -98,7 +98,7 @@ impl Cancel {
         answer
     }
 
-    /// From here on something is changed: a signal no longer cuts the command off, it ends by itself.
+    /// From here on the command changes something: a signal no longer cuts it off, it ends on its own.
     ///
     /// # Errors
     /// If it was stopped already.
@@ -115,8 +115,8 @@ impl Cancel {
         self.shared.committed.load(Ordering::SeqCst)
     }
 
-    /// Waits until a command that does not end by itself has to be left: at once while it changes nothing,
-    /// else when it had its time to tidy up.
+    /// Waits until a command that does not end on its own has to be abandoned: at once while it changes
+    /// nothing, else when it had its time to tidy up.
     pub async fn cut(&self) -> Cause {
         self.drain.cancelled().await;
         if self.is_committed() {

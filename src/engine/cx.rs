@@ -1,4 +1,4 @@
-//! What a verb may use: the clients, the local sources, and the only two ways to pause.
+//! What a driver's verbs may use: the clients, the local sources, and the only two ways to pause.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use tokio::time::{Instant, timeout};
 
 use super::events::ms;
 use super::{Cancel, Cause, Event, Events};
-use crate::aws::{Clients, OpError, OpErrorKind, OpResult, Pace};
+use crate::aws::{Clients, OpError, OpErrorKind, OpResult, PollPace};
 use crate::domain::{Action, KindName, ResourceId, Scope};
 use crate::inputs::Inputs;
 use crate::plan::StepId;
 
 /// Everything a run shares.
-pub struct World {
+pub struct RunContext {
     pub aws: Clients,
     pub scope: Scope,
     pub inputs: Inputs,
@@ -24,8 +24,8 @@ pub struct World {
     pub wanted: Vec<(KindName, String)>,
     pub events: Events,
     pub cancel: Cancel,
-    pub pace: Pace,
-    /// How long AWS's answers may lag behind what was done ([`Pace::lag`]).
+    pub pace: PollPace,
+    /// How long AWS's answers may lag behind what was done ([`PollPace::lag`]).
     pub lag: Duration,
     /// Upper bound of any one wait (`--timeout`).
     pub timeout: Option<Duration>,
@@ -33,25 +33,26 @@ pub struct World {
 
 /// One step's view of the world.
 pub struct OpCx<'a> {
-    pub world: &'a World,
+    pub context: &'a RunContext,
     pub step: StepId,
     pub target: ResourceId,
 }
 
 impl std::ops::Deref for OpCx<'_> {
-    type Target = World;
-    fn deref(&self) -> &World {
-        self.world
+    type Target = RunContext;
+    fn deref(&self) -> &RunContext {
+        self.context
     }
 }
 
-/// What a look at a resource in progress says.
+/// The answer of one poll of a resource in progress.
 #[derive(Debug)]
 pub enum Probe<T> {
     Ready(T),
     /// AWS's status word.
     Pending(String),
-    /// AWS shows nothing of that name: for [`World::lag`] it may not show yet, after that it does not exist.
+    /// AWS shows nothing of that name. Within [`RunContext::lag`] it may not be visible yet; after that it
+    /// does not exist.
     Absent,
     Failed {
         status: String,
@@ -59,7 +60,7 @@ pub enum Probe<T> {
     },
 }
 
-impl World {
+impl RunContext {
     /// The wanted physical names of one kind.
     pub fn wanted(&self, kind: KindName) -> impl Iterator<Item = &str> {
         self.wanted.iter().filter(move |(k, _)| *k == kind).map(|(_, name)| name.as_str())
@@ -83,8 +84,8 @@ impl OpCx<'_> {
         physical.starts_with(&self.scope.prefix())
     }
 
-    /// Looks again every `every` until ready, failed, `limit` or cancelled. `every` and `limit` are those of
-    /// AWS's own waiter; what does not show has a limit of its own.
+    /// Polls every `every` until ready, failed, past `limit`, or canceled. `every` and `limit` are those of
+    /// AWS's own waiter; what is not visible yet has a limit of its own.
     pub async fn wait<T, F, Fut>(
         &self,
         what: &'static str,
@@ -100,7 +101,7 @@ impl OpCx<'_> {
         let start = Instant::now();
         let mut last = None;
         let mut absent_since = None;
-        // How far it was says more than that we no longer wait.
+        // The last status says more than that we stopped waiting.
         let left = |error: OpError, last: Option<&String>| match last {
             Some(status) if self.cancel.caused(&error) => {
                 OpError { message: format!("still {status}"), ..error }
@@ -115,7 +116,7 @@ impl OpCx<'_> {
             }
             let status = match looked {
                 // What was waited for is what the next write is for.
-                Probe::Ready(ready) => return self.go_on().await.map(|()| ready),
+                Probe::Ready(ready) => return self.confirm_lease().await.map(|()| ready),
                 Probe::Pending(status) => status,
                 Probe::Absent => {
                     if absent_since.get_or_insert_with(Instant::now).elapsed() > self.lag {
@@ -174,7 +175,7 @@ impl OpCx<'_> {
                     });
                     self.pause(action.name, self.pace.interval(Duration::from_secs(5), start.elapsed()))
                         .await?;
-                    self.go_on().await?;
+                    self.confirm_lease().await?;
                 }
                 result => return result,
             }
@@ -202,7 +203,7 @@ impl OpCx<'_> {
     }
 
     /// After a wait: much can have happened, so the lease must still be ours.
-    async fn go_on(&self) -> OpResult<()> {
+    async fn confirm_lease(&self) -> OpResult<()> {
         self.aws.fence.ready().await.map_err(|lost| {
             self.cancel.stop(Cause::LeaseLost);
             OpError::lost(&lost)
@@ -210,7 +211,7 @@ impl OpCx<'_> {
     }
 
     pub(super) async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
-        // A pause is a wait for the cancellation that usually does not come.
+        // A pause is a wait for a cancellation that usually does not come.
         match timeout(interval, self.cancel.drain.cancelled()).await {
             Ok(()) => Err(self.cancel.stopped(what)),
             Err(_) => Ok(()),

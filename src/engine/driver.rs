@@ -1,4 +1,4 @@
-//! The effect half of a kind.
+//! The half of a kind that calls AWS.
 
 use super::OpCx;
 use crate::aws::{OpError, OpErrorKind, OpResult};
@@ -61,7 +61,7 @@ pub trait Driver: Kind {
         changes: &[FieldChange],
     ) -> impl Future<Output = OpResult<()>> + Send;
 
-    /// What lies in it, of opsctl's and of others' making. Only kinds that people put things into count.
+    /// What it contains, made by opsctl or by others. Only kinds that people put things into count it.
     fn contents(
         &self,
         _cx: &OpCx<'_>,

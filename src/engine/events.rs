@@ -1,5 +1,5 @@
-//! What happens, as data. The engine sends events and never prints; terminal and JSON are two readers of
-//! them.
+//! Events: what happens, as data. The engine sends events and never prints; terminal and JSON are two
+//! readers.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub enum Event {
         target: ResourceId,
         op: Verb,
         physical: String,
-        /// Objects and bytes that lie in it, where it is a delete: `ours` go.
+        /// Objects and bytes in it, for a delete: `ours` go.
         #[serde(skip_serializing_if = "Option::is_none")]
         contents: Option<Contents>,
     },
@@ -65,7 +65,7 @@ pub enum Event {
     Cancelling {
         reason: String,
     },
-    /// What went wrong with the run and with no single step of it.
+    /// What went wrong with the run as a whole, not with one step.
     Error {
         error: RunError,
     },
@@ -119,7 +119,7 @@ pub enum StepResult {
     },
     /// The run was stopped before its turn.
     NotStarted,
-    /// The run was stopped in it: AWS may go on with what was begun.
+    /// The run was stopped in it: AWS may continue what was started.
     Unfinished {
         reason: String,
     },
@@ -152,13 +152,13 @@ impl Events {
 
     pub fn send(&self, event: Event) {
         if let Some(sender) = &self.0 {
-            // The reader may have gone (a closed pipe); the run goes on.
+            // The reader may be gone (a closed pipe); the run continues.
             let _ = sender.send(event);
         }
     }
 }
 
-/// Milliseconds, as events tell time.
+/// Milliseconds, the unit of time in events.
 pub fn ms(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

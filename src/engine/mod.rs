@@ -1,4 +1,4 @@
-//! The effects: looking, doing, waiting, cancelling. No decisions are made here.
+//! The effects: observing, executing, waiting, canceling. No decisions are made here.
 
 mod cancel;
 mod cx;
@@ -11,10 +11,10 @@ mod registry;
 mod settle;
 
 pub use cancel::{Cancel, Cause, GRACE};
-pub use cx::{OpCx, Probe, World};
+pub use cx::{OpCx, Probe, RunContext};
 pub use driver::{Driver, Found};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
-pub use execute::{Outcome, execute};
-pub use observe::{count, elders, look_closer, observe};
+pub use execute::{RunOutcome, execute};
+pub use observe::{count, look_closer, observe, previous_generations};
 pub use registry::{AnyDriver, Registry};
 pub use settle::{gone, make};

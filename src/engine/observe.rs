@@ -1,30 +1,30 @@
-//! The only look at AWS before planning: everything at the same time.
+//! The one place that reads AWS before planning: everything concurrently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 
-use super::{Found, OpCx, World};
+use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{Desired, Node};
 use crate::domain::{KindName, Owner, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
-use crate::plan::{Leftover, Look, Mode, Observed, Op, Plan};
+use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
 /// generation of what is absent, to be able to say why a new one is made.
-pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Result<Observed, OpError> {
-    let cx = |target: &ResourceId| OpCx { world, step: 0, target: target.clone() };
-    let looks = of_each_kind(
+pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) -> Result<Observed, OpError> {
+    let cx = |target: &ResourceId| OpCx { context, step: 0, target: target.clone() };
+    let observations = of_each_kind(
         &want.nodes,
         |node| node.id.kind,
         async |node: &Node| {
             let look = match registry.of(node.id.kind).observe(&cx(&node.id), &node.physical).await {
-                Ok(Some(seen)) => Look::Present(seen),
-                Ok(None) => Look::Absent,
+                Ok(Some(seen)) => Observation::Present(seen),
+                Ok(None) => Observation::Absent,
                 Err(error) if fatal(&error) => return Err(error),
-                Err(error) => Look::Unreadable(error.to_string(), error.code()),
+                Err(error) => Observation::Unreadable(error.to_string(), error.code()),
             };
             Ok((node.id.clone(), look))
         },
@@ -38,18 +38,20 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         };
         Ok::<_, OpError>((driver.name(), found))
     }));
-    let (looks, lists) = join(looks, lists).await;
-    let looks: BTreeMap<ResourceId, Look> = looks.into_iter().collect::<Result<_, _>>()?;
+    let (observations, lists) = join(observations, lists).await;
+    let observations: BTreeMap<ResourceId, Observation> =
+        observations.into_iter().collect::<Result<_, _>>()?;
     let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
 
-    let absent = want.nodes.iter().filter(|n| matches!(looks.get(&n.id), Some(Look::Absent)));
-    let elders: Vec<_> = absent.filter_map(|node| Some((node, elder(node, &owned, want)?))).collect();
-    let elders = of_each_kind(
-        &elders,
+    let absent = want.nodes.iter().filter(|n| matches!(observations.get(&n.id), Some(Observation::Absent)));
+    let previous_generations: Vec<_> =
+        absent.filter_map(|node| Some((node, previous_generation(node, &owned, want)?))).collect();
+    let previous_generations = of_each_kind(
+        &previous_generations,
         |(node, _)| node.id.kind,
-        async |(node, elder): &(&Node, String)| {
-            let cx = OpCx { world, step: 0, target: node.id.clone() };
-            let seen = registry.of(node.id.kind).observe(&cx, elder).await.ok().flatten()?;
+        async |(node, previous_generation): &(&Node, String)| {
+            let cx = OpCx { context, step: 0, target: node.id.clone() };
+            let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
             Some((node.id.clone(), seen))
         },
     );
@@ -65,10 +67,10 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
         async |(kind, found): &(KindName, &Found)| {
             let id = ResourceId::new(*kind, found.physical.clone());
             let driver = registry.of(*kind);
-            let cx = OpCx { world, step: 0, target: id.clone() };
+            let cx = OpCx { context, step: 0, target: id.clone() };
             match driver.observe(&cx, &found.physical).await {
                 Ok(Some(seen)) if seen.owner().is_managed() => {
-                    match whole_is_ours(driver, &found.physical, registry, world).await {
+                    match whole_is_ours(driver, &found.physical, registry, context).await {
                         Ok(true) => {}
                         Ok(false) => return Ok(None),
                         Err(error) if fatal(&error) => return Err(error),
@@ -84,8 +86,8 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
             }
         },
     );
-    let (elders, found) = join(elders, leftovers).await;
-    let elders = elders.into_iter().flatten().collect();
+    let (previous_generations, found) = join(previous_generations, leftovers).await;
+    let previous_generations = previous_generations.into_iter().flatten().collect();
     let (mut leftovers, mut unread) = (Vec::new(), Vec::new());
     for found in found {
         match found? {
@@ -94,7 +96,7 @@ pub async fn observe(want: &Desired, registry: &Registry, world: &World) -> Resu
             None => {}
         }
     }
-    Ok(Observed { looks, elders, leftovers, unread, contents: BTreeMap::new() })
+    Ok(Observed { observations, previous_generations, leftovers, unread, contents: BTreeMap::new() })
 }
 
 /// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.
@@ -102,36 +104,36 @@ async fn whole_is_ours(
     driver: &dyn AnyDriver,
     physical: &str,
     registry: &Registry,
-    world: &World,
+    context: &RunContext,
 ) -> Result<bool, OpError> {
     let (Some(kind), Some(whole)) = (driver.owned_with(), driver.whole_of(physical)) else {
         return Ok(true);
     };
-    let cx = OpCx { world, step: 0, target: ResourceId::new(kind, whole) };
+    let cx = OpCx { context, step: 0, target: ResourceId::new(kind, whole) };
     let seen = registry.of(kind).observe(&cx, whole).await?;
     Ok(seen.is_none_or(|seen| seen.owner().is_managed()))
 }
 
-/// Counts what lies in what a plan may delete, so that nobody agrees to more than he was told.
+/// Counts the contents of what a plan may delete, so that nobody consents to more than was shown.
 pub async fn count(
     want: &Desired,
     have: &mut Observed,
     mode: Mode,
     registry: &Registry,
-    world: &World,
+    context: &RunContext,
 ) -> Result<(), OpError> {
     if !mode.deletes() {
         return Ok(());
     }
     let wanted = want.nodes.iter().filter(|_| mode.destroys()).filter_map(|node| {
-        let Some(Look::Present(seen)) = have.looks.get(&node.id) else { return None };
+        let Some(Observation::Present(seen)) = have.observations.get(&node.id) else { return None };
         Some((&node.id, &node.physical, seen.owner().clone()))
     });
     let owner = |leftover: &Leftover| if leftover.adopted { Owner::Adopted } else { Owner::Ours };
     let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, owner(l)));
     let managed = wanted.chain(leftovers).filter(|(.., owner)| owner.is_managed());
     let counts = join_all(managed.map(|(id, physical, owner)| async move {
-        let cx = OpCx { world, step: 0, target: id.clone() };
+        let cx = OpCx { context, step: 0, target: id.clone() };
         let contents = registry.of(id.kind).contents(&cx, physical, &owner).await?;
         Ok::<_, OpError>((id.clone(), contents))
     }));
@@ -149,38 +151,38 @@ pub async fn look_closer(
     plan: &Plan,
     have: &mut Observed,
     registry: &Registry,
-    world: &World,
+    context: &RunContext,
 ) -> Result<bool, OpError> {
     let made = |id: &ResourceId| {
         plan.steps.iter().any(|step| step.target == *id && matches!(step.op, Op::Create { .. }))
     };
     let making = want.nodes.iter().filter(|node| made(&node.id));
     let read: BTreeSet<&ResourceId> = making.flat_map(|node| &node.needs).collect();
-    let read = read.into_iter().filter(|id| match have.looks.get(id) {
-        Some(Look::Present(seen)) => seen.owner().is_managed(),
+    let read = read.into_iter().filter(|id| match have.observations.get(id) {
+        Some(Observation::Present(seen)) => seen.owner().is_managed(),
         _ => false,
     });
     let nodes: Vec<&Node> = read.filter_map(|id| want.node(id)).collect();
-    let looks = of_each_kind(
+    let observations = of_each_kind(
         &nodes,
         |node| node.id.kind,
         async |node: &&Node| {
-            let cx = OpCx { world, step: 0, target: node.id.clone() };
+            let cx = OpCx { context, step: 0, target: node.id.clone() };
             let seen = registry.of(node.id.kind).observe_closely(&cx, &node.physical, &node.spec).await;
             let look = match seen {
                 Ok(None) => return Ok(None),
-                Ok(Some(seen)) => Look::Present(seen),
+                Ok(Some(seen)) => Observation::Present(seen),
                 Err(error) if fatal(&error) => return Err(error),
-                Err(error) => Look::Unreadable(error.to_string(), error.code()),
+                Err(error) => Observation::Unreadable(error.to_string(), error.code()),
             };
             Ok(Some((node.id.clone(), look)))
         },
     );
-    let looks = looks.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let observations = observations.await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut looked = false;
-    for (id, look) in looks.into_iter().flatten() {
+    for (id, look) in observations.into_iter().flatten() {
         looked = true;
-        have.looks.insert(id, look);
+        have.observations.insert(id, look);
     }
     Ok(looked)
 }
@@ -203,8 +205,8 @@ async fn of_each_kind<I, T>(
     }
     let look = &look;
     let rows = kinds.into_values().map(|row| async move {
-        let looks = row.into_iter().map(|(place, item)| async move { (place, look(item).await) });
-        stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await
+        let observations = row.into_iter().map(|(place, item)| async move { (place, look(item).await) });
+        stream::iter(observations).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await
     });
     let mut looked: Vec<(usize, T)> = join_all(rows).await.into_iter().flatten().collect();
     looked.sort_by_key(|(place, _)| *place);
@@ -217,13 +219,17 @@ fn fatal(error: &OpError) -> bool {
 }
 
 /// The newest owned resource that differs from the wanted name only in its fingerprint.
-fn elder(node: &Node, owned: &BTreeMap<KindName, Vec<Found>>, want: &Desired) -> Option<String> {
-    let generations = elders(node, owned.get(&node.id.kind)?, &want.scope);
+fn previous_generation(
+    node: &Node,
+    owned: &BTreeMap<KindName, Vec<Found>>,
+    want: &Desired,
+) -> Option<String> {
+    let generations = previous_generations(node, owned.get(&node.id.kind)?, &want.scope);
     generations.into_iter().max_by_key(|f| f.created).map(|f| f.physical)
 }
 
 /// The other generations of a resource: names that differ from the wanted one only in their fingerprint.
-pub fn elders(node: &Node, found: &[Found], scope: &Scope) -> Vec<Found> {
+pub fn previous_generations(node: &Node, found: &[Found], scope: &Scope) -> Vec<Found> {
     let stem = format!("{}-", scope.physical(&node.id.name));
     let is_elder = |f: &&Found| {
         let suffix = f.physical.strip_prefix(&stem).filter(|_| f.physical != node.physical);

@@ -1,4 +1,4 @@
-//! What takes long about names: a new thing does not show at once, and an old one is in the way until it is
+//! Waiting for names: a new resource is not visible at once, and an old one blocks its name until it is
 //! gone.
 
 use std::time::Duration;

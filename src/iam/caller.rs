@@ -1,10 +1,10 @@
-//! What of a statement is decided by who calls, and when: the same policy on two roles may read differently,
-//! and one that ended last year gives nothing today.
+//! What the caller and the time decide about a statement: the same policy on two roles may read differently,
+//! and one that expired last year grants nothing today.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 
 use std::sync::Arc;
 
-use crate::condition::{Operator, admits, always_there};
+use crate::condition::{Operator, admits, is_always_present};
 use crate::pattern;
 use crate::policy::{Condition, Statement};
 use crate::time::Instant;
@@ -69,7 +69,7 @@ impl Caller<'_> {
         }
         if operator.base.eq_ignore_ascii_case("Null") {
             let must_be_absent = c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
-            return always_there(&key).then_some(!must_be_absent);
+            return is_always_present(&key).then_some(!must_be_absent);
         }
         if CLOCKS.contains(&key.as_str()) {
             return self.now.and_then(|now| in_time(c, now));

@@ -1,4 +1,4 @@
-//! A policy that was read, in a form in which equal ones are equal.
+//! A parsed policy in canonical form: equal policies have equal forms.
 
 use std::sync::Arc;
 

@@ -257,7 +257,7 @@ impl Catalogue {
 
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a
     /// resource type whose every ARN the pattern matches, and those without resource types if it matches `*`.
-    pub fn unlimited_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
+    pub fn unlimited_by(&self, resource: &str, home: AccountRef<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
         for template in self.covered(resource, home) {
             set.extend(self.takers[usize::from(template)].iter().copied());
@@ -267,7 +267,7 @@ impl Catalogue {
 
     /// As [`Self::unlimited_by`], but only actions whose every resource type the pattern covers: what a Deny
     /// takes away for sure.
-    pub fn wholly_covered_by(&self, resource: &str, home: Home<'_>) -> ActionSet {
+    pub fn wholly_covered_by(&self, resource: &str, home: AccountRef<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
         let covered: HashSet<u16> = self.covered(resource, home).collect();
         let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
@@ -285,7 +285,7 @@ impl Catalogue {
     }
 
     /// The resource types whose every ARN a pattern matches.
-    fn covered<'c>(&'c self, resource: &'c str, home: Home<'c>) -> impl Iterator<Item = u16> + 'c {
+    fn covered<'c>(&'c self, resource: &'c str, home: AccountRef<'c>) -> impl Iterator<Item = u16> + 'c {
         let named =
             resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
@@ -300,20 +300,21 @@ impl Catalogue {
     }
 }
 
-/// Where resources live: the partition (`aws`, `aws-cn`, `aws-us-gov`) and the account's twelve digits.
+/// What ARNs of an account begin with: the partition (`aws`, `aws-cn`, `aws-us-gov`) and the account's twelve
+/// digits.
 #[derive(Clone, Copy, Debug)]
-pub struct Home<'a> {
+pub struct AccountRef<'a> {
     pub partition: &'a str,
     pub account: &'a str,
 }
 
 /// Actions that the program names, looked up once.
-pub struct Named {
+pub struct KnownActions {
     names: &'static [&'static str],
     ids: OnceLock<Box<[ActionId]>>,
 }
 
-impl Named {
+impl KnownActions {
     /// A list of actions, which must be catalogued.
     pub const fn new(names: &'static [&'static str]) -> Self {
         Self { names, ids: OnceLock::new() }
@@ -350,7 +351,7 @@ pub fn in_partition_aws(arn: &str) -> String {
 
 /// The most general ARN of a type: each free field becomes a text that no one writes in a policy, so that
 /// only a `*` matches it. A pattern that matches this ARN matches all of the type.
-fn instance(template: &str, home: Home<'_>) -> String {
+fn instance(template: &str, home: AccountRef<'_>) -> String {
     const ANYTHING: &str = "\u{1}\u{2}\u{3}\u{4}";
     let mut arn = String::with_capacity(template.len());
     let mut rest = template;
@@ -399,7 +400,8 @@ mod tests {
     #[test]
     fn a_pattern_is_unlimited_when_it_covers_a_whole_type() {
         let c = Catalogue::embedded();
-        let of = |pattern: &str| c.unlimited_by(pattern, Home { partition: "aws", account: "111122223333" });
+        let of =
+            |pattern: &str| c.unlimited_by(pattern, AccountRef { partition: "aws", account: "111122223333" });
         let get = c.find("s3:GetObject").expect("known");
         let pass = c.find("iam:PassRole").expect("known");
         let whoami = c.find("sts:GetCallerIdentity").expect("known");

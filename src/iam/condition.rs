@@ -1,4 +1,4 @@
-//! How much a condition holds back. Conditions are never ignored, and "there is one" never means "safe".
+//! How much a condition restricts. Conditions are never ignored, and "there is one" never means "safe".
 
 use std::borrow::Cow;
 
@@ -6,9 +6,9 @@ use crate::catalogue::Catalogue;
 use crate::pattern;
 use crate::policy::{Condition, Statement};
 
-/// How much a condition block narrows a grant, from nothing to much.
+/// How much a condition block narrows a grant, from nothing to a lot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hold {
+pub enum Restriction {
     /// No condition, or one that everybody can meet.
     Void,
     /// Met in normal use: a region, TLS, the own account, a tag that the caller chooses. Treated as no
@@ -20,7 +20,7 @@ pub enum Hold {
     Strong,
 }
 
-impl Hold {
+impl Restriction {
     /// Whether the grant stands in practice without the condition.
     pub fn is_open(self) -> bool {
         self <= Self::Weak
@@ -113,9 +113,9 @@ impl<'a> Operator<'a> {
     }
 }
 
-/// What kind of fact a condition key is.
+/// What a condition key is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fact {
+enum KeyKind {
     /// Always in the request, and no secret: region, time, TLS, the role's own account and organization.
     Ambient,
     /// The caller chooses the value.
@@ -129,61 +129,61 @@ enum Fact {
 
 /// Global keys, lower case.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const GLOBAL: &[(&str, Fact)] = &[
-    ("aws:requestedregion", Fact::Ambient),
-    ("aws:securetransport", Fact::Ambient),
-    ("aws:currenttime", Fact::Ambient),
-    ("aws:epochtime", Fact::Ambient),
-    ("aws:principalaccount", Fact::Ambient),
-    ("aws:principaltype", Fact::Ambient),
-    ("aws:principalorgid", Fact::Ambient),
-    ("aws:principalorgpaths", Fact::Ambient),
-    ("aws:principalorgmasteraccountid", Fact::Ambient),
-    ("aws:resourceaccount", Fact::Ambient),
-    ("aws:resourceorgid", Fact::Ambient),
-    ("aws:resourceorgpaths", Fact::Ambient),
-    ("aws:principalisawsservice", Fact::Ambient),
-    ("aws:useragent", Fact::Chosen),
-    ("aws:referer", Fact::Chosen),
-    ("aws:tagkeys", Fact::Chosen),
-    ("sts:rolesessionname", Fact::Chosen),
-    ("sts:transitivetagkeys", Fact::Chosen),
-    ("aws:principalarn", Fact::Telling { always: true }),
-    ("aws:userid", Fact::Telling { always: true }),
-    ("aws:username", Fact::Telling { always: false }),
-    ("aws:sourceip", Fact::Telling { always: true }),
-    ("iam:passedtoservice", Fact::Telling { always: true }),
-    ("aws:multifactorauthpresent", Fact::Telling { always: false }),
-    ("aws:multifactorauthage", Fact::Telling { always: false }),
-    ("aws:tokenissuetime", Fact::Telling { always: false }),
-    ("aws:chatbotsourcearn", Fact::Telling { always: false }),
-    ("aws:assumedroot", Fact::Telling { always: false }),
-    ("aws:federatedprovider", Fact::Telling { always: false }),
-    ("aws:principalservicename", Fact::Telling { always: false }),
-    ("aws:principalservicenameslist", Fact::Telling { always: false }),
-    ("aws:sourceaccount", Fact::Telling { always: false }),
-    ("aws:sourcearn", Fact::Telling { always: false }),
-    ("aws:sourceorgid", Fact::Telling { always: false }),
-    ("aws:sourceorgpaths", Fact::Telling { always: false }),
-    ("aws:sourceidentity", Fact::Telling { always: false }),
-    ("aws:sourcevpc", Fact::Telling { always: false }),
-    ("aws:sourcevpcarn", Fact::Telling { always: false }),
-    ("aws:sourcevpce", Fact::Telling { always: false }),
-    ("aws:vpceaccount", Fact::Telling { always: false }),
-    ("aws:vpceorgid", Fact::Telling { always: false }),
-    ("aws:vpceorgpaths", Fact::Telling { always: false }),
-    ("aws:vpcsourceip", Fact::Telling { always: false }),
-    ("aws:viaawsservice", Fact::Telling { always: true }),
-    ("aws:calledvia", Fact::Telling { always: false }),
-    ("aws:calledviafirst", Fact::Telling { always: false }),
-    ("aws:calledvialast", Fact::Telling { always: false }),
-    ("aws:calledviaawsmcp", Fact::Telling { always: false }),
-    ("aws:viaawsmcpservice", Fact::Telling { always: false }),
-    ("aws:ismcpserviceaction", Fact::Telling { always: false }),
-    ("aws:ec2instancesourcevpc", Fact::Telling { always: false }),
-    ("aws:ec2instancesourceprivateipv4", Fact::Telling { always: false }),
-    ("aws:signinsessionarn", Fact::Telling { always: false }),
-    ("identitystore:userid", Fact::Telling { always: false }),
+const GLOBAL: &[(&str, KeyKind)] = &[
+    ("aws:requestedregion", KeyKind::Ambient),
+    ("aws:securetransport", KeyKind::Ambient),
+    ("aws:currenttime", KeyKind::Ambient),
+    ("aws:epochtime", KeyKind::Ambient),
+    ("aws:principalaccount", KeyKind::Ambient),
+    ("aws:principaltype", KeyKind::Ambient),
+    ("aws:principalorgid", KeyKind::Ambient),
+    ("aws:principalorgpaths", KeyKind::Ambient),
+    ("aws:principalorgmasteraccountid", KeyKind::Ambient),
+    ("aws:resourceaccount", KeyKind::Ambient),
+    ("aws:resourceorgid", KeyKind::Ambient),
+    ("aws:resourceorgpaths", KeyKind::Ambient),
+    ("aws:principalisawsservice", KeyKind::Ambient),
+    ("aws:useragent", KeyKind::Chosen),
+    ("aws:referer", KeyKind::Chosen),
+    ("aws:tagkeys", KeyKind::Chosen),
+    ("sts:rolesessionname", KeyKind::Chosen),
+    ("sts:transitivetagkeys", KeyKind::Chosen),
+    ("aws:principalarn", KeyKind::Telling { always: true }),
+    ("aws:userid", KeyKind::Telling { always: true }),
+    ("aws:username", KeyKind::Telling { always: false }),
+    ("aws:sourceip", KeyKind::Telling { always: true }),
+    ("iam:passedtoservice", KeyKind::Telling { always: true }),
+    ("aws:multifactorauthpresent", KeyKind::Telling { always: false }),
+    ("aws:multifactorauthage", KeyKind::Telling { always: false }),
+    ("aws:tokenissuetime", KeyKind::Telling { always: false }),
+    ("aws:chatbotsourcearn", KeyKind::Telling { always: false }),
+    ("aws:assumedroot", KeyKind::Telling { always: false }),
+    ("aws:federatedprovider", KeyKind::Telling { always: false }),
+    ("aws:principalservicename", KeyKind::Telling { always: false }),
+    ("aws:principalservicenameslist", KeyKind::Telling { always: false }),
+    ("aws:sourceaccount", KeyKind::Telling { always: false }),
+    ("aws:sourcearn", KeyKind::Telling { always: false }),
+    ("aws:sourceorgid", KeyKind::Telling { always: false }),
+    ("aws:sourceorgpaths", KeyKind::Telling { always: false }),
+    ("aws:sourceidentity", KeyKind::Telling { always: false }),
+    ("aws:sourcevpc", KeyKind::Telling { always: false }),
+    ("aws:sourcevpcarn", KeyKind::Telling { always: false }),
+    ("aws:sourcevpce", KeyKind::Telling { always: false }),
+    ("aws:vpceaccount", KeyKind::Telling { always: false }),
+    ("aws:vpceorgid", KeyKind::Telling { always: false }),
+    ("aws:vpceorgpaths", KeyKind::Telling { always: false }),
+    ("aws:vpcsourceip", KeyKind::Telling { always: false }),
+    ("aws:viaawsservice", KeyKind::Telling { always: true }),
+    ("aws:calledvia", KeyKind::Telling { always: false }),
+    ("aws:calledviafirst", KeyKind::Telling { always: false }),
+    ("aws:calledvialast", KeyKind::Telling { always: false }),
+    ("aws:calledviaawsmcp", KeyKind::Telling { always: false }),
+    ("aws:viaawsmcpservice", KeyKind::Telling { always: false }),
+    ("aws:ismcpserviceaction", KeyKind::Telling { always: false }),
+    ("aws:ec2instancesourcevpc", KeyKind::Telling { always: false }),
+    ("aws:ec2instancesourceprivateipv4", KeyKind::Telling { always: false }),
+    ("aws:signinsessionarn", KeyKind::Telling { always: false }),
+    ("identitystore:userid", KeyKind::Telling { always: false }),
 ];
 
 /// Keys whose prefix is no service: those of the documents that identity providers sign, of AWS Marketplace's
@@ -191,73 +191,80 @@ const GLOBAL: &[(&str, Fact)] = &[
 const OTHER_PREFIXES: &[&str] =
     &["saml:", "www.amazon.com:", "graph.facebook.com:", "accounts.google.com:", "catalog:", "deepracer:"];
 
-fn fact(key: &str) -> Fact {
+fn fact(key: &str) -> KeyKind {
     let key = key.to_ascii_lowercase();
     if let Some((_, fact)) = GLOBAL.iter().find(|(name, _)| *name == key) {
         return *fact;
     }
     match key.split_once(['/', ':']) {
-        Some(("aws", rest)) if rest.starts_with("requesttag/") => Fact::Chosen,
+        Some(("aws", rest)) if rest.starts_with("requesttag/") => KeyKind::Chosen,
         Some(("aws", rest)) if rest.starts_with("principaltag/") || rest.starts_with("resourcetag/") => {
-            Fact::Telling { always: false }
+            KeyKind::Telling { always: false }
         }
-        Some(("aws", _)) => Fact::Unknown,
+        Some(("aws", _)) => KeyKind::Unknown,
         // `token.actions.githubusercontent.com:sub`, `oidc.eks.eu-west-1.amazonaws.com/id/ABC:sub`.
         Some((host, _)) if host.contains('.') => {
-            Fact::Telling { always: key.ends_with(":sub") || key.ends_with(":aud") }
+            KeyKind::Telling { always: key.ends_with(":sub") || key.ends_with(":aud") }
         }
         Some((service, _)) if Catalogue::embedded().service(service).is_some() => {
-            Fact::Telling { always: false }
+            KeyKind::Telling { always: false }
         }
-        _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => Fact::Telling { always: false },
-        _ => Fact::Unknown,
+        _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
+            KeyKind::Telling { always: false }
+        }
+        _ => KeyKind::Unknown,
     }
 }
 
 /// How much the conditions of a statement hold back together: all must hold, so the strongest decides.
-pub fn hold(statement: &Statement) -> Hold {
-    statement.conditions.iter().map(|c| hold_of(c, &statement.conditions)).max().unwrap_or(Hold::Void)
+pub fn restriction(statement: &Statement) -> Restriction {
+    statement
+        .conditions
+        .iter()
+        .map(|c| restriction_of(c, &statement.conditions))
+        .max()
+        .unwrap_or(Restriction::Void)
 }
 
 /// How much one condition holds back. `all` are the conditions of its statement: a `Null: false` beside a
 /// `ForAllValues` makes the key required.
-pub fn hold_of(condition: &Condition, all: &[Condition]) -> Hold {
+pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
     let operator = Operator::parse(&condition.operator);
     let fact = fact(&condition.key);
-    if !operator.is_known() || (fact == Fact::Unknown && !is_everything(condition)) {
-        return Hold::Unknown;
+    if !operator.is_known() || (fact == KeyKind::Unknown && !is_everything(condition)) {
+        return Restriction::Unknown;
     }
     if operator.is("Null") {
         return null(condition, fact);
     }
-    let always = matches!(fact, Fact::Ambient | Fact::Telling { always: true });
+    let always = matches!(fact, KeyKind::Ambient | KeyKind::Telling { always: true });
     // ForAllValues and IfExists are true for a key that is not in the request at all.
     if (operator.for_all || operator.if_exists) && !always && !is_required(&condition.key, all) {
-        return Hold::Void;
+        return Restriction::Void;
     }
     if operator.takes_wildcards()
         && !operator.is_negated()
         && condition.values.iter().any(|v| fits_any(&condition.key, v))
     {
-        return Hold::Void;
+        return Restriction::Void;
     }
     // Whoever may attach an administrator's policy needs no other.
     if condition.key.eq_ignore_ascii_case("iam:PolicyARN")
         && MAKES_ADMIN.iter().any(|arn| everywhere(arn).any(|arn| admits(condition, &arn) == Some(true)))
     {
-        return Hold::Weak;
+        return Restriction::Weak;
     }
     if condition.values.iter().any(|v| v == "0.0.0.0/0" || v == "::/0") && operator.is("IpAddress") {
-        return Hold::Void;
+        return Restriction::Void;
     }
     let asks_for = |value: &str| condition.values.iter().any(|v| v.eq_ignore_ascii_case(value));
     match fact {
-        Fact::Ambient | Fact::Chosen => Hold::Weak,
+        KeyKind::Ambient | KeyKind::Chosen => Restriction::Weak,
         // True for all but a few values, and for requests without the key.
-        _ if operator.is_negated() => Hold::Weak,
+        _ if operator.is_negated() => Restriction::Weak,
         // "MFA is absent", "not through a service": everybody can arrange that.
-        _ if operator.is("Bool") && !asks_for("true") => Hold::Weak,
-        _ => Hold::Strong,
+        _ if operator.is("Bool") && !asks_for("true") => Restriction::Weak,
+        _ => Restriction::Strong,
     }
 }
 
@@ -303,7 +310,7 @@ pub fn is_avoidable(condition: &Condition) -> bool {
     let key = condition.key.to_ascii_lowercase();
     let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime"].contains(&key.as_str());
     // `Null` asks whether the key is there at all, which is theirs to choose as well.
-    by_time_or_tls || fact(&key) == Fact::Chosen
+    by_time_or_tls || fact(&key) == KeyKind::Chosen
 }
 
 /// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
@@ -326,7 +333,7 @@ const CIRCUMSTANCES: &[&str] = &[
 pub fn is_circumstance(statement: &Statement) -> bool {
     let all = &statement.conditions;
     let by_circumstance = |c: &Condition| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str());
-    all.iter().all(|c| hold_of(c, all).is_open() || by_circumstance(c))
+    all.iter().all(|c| restriction_of(c, all).is_open() || by_circumstance(c))
 }
 
 /// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
@@ -336,12 +343,12 @@ pub fn is_circumstance_but_service(statement: &Statement) -> bool {
         let key = c.key.to_ascii_lowercase();
         key == "iam:passedtoservice" || CIRCUMSTANCES.contains(&key.as_str())
     };
-    all.iter().all(|c| hold_of(c, all).is_open() || set_aside(c))
+    all.iter().all(|c| restriction_of(c, all).is_open() || set_aside(c))
 }
 
 /// How the conditions of a statement read when a role is passed to a given service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum ConditionResult {
     /// They hold, or everybody can meet them.
     Open,
     /// Some may hold or not.
@@ -351,18 +358,18 @@ pub enum Reading {
 }
 
 /// Reads a statement's conditions; `service` is the one that a role is passed to, if that is the question.
-pub fn read(statement: &Statement, service: Option<&str>) -> Reading {
+pub fn read(statement: &Statement, service: Option<&str>) -> ConditionResult {
     let all = &statement.conditions;
-    let mut reading = Reading::Open;
+    let mut reading = ConditionResult::Open;
     for c in all {
         match service
             .filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService"))
             .and_then(|name| admits(c, name))
         {
             Some(true) => {}
-            Some(false) => return Reading::Never,
-            None if hold_of(c, all).is_open() => {}
-            None => reading = Reading::Held,
+            Some(false) => return ConditionResult::Never,
+            None if restriction_of(c, all).is_open() => {}
+            None => reading = ConditionResult::Held,
         }
     }
     reading
@@ -386,19 +393,19 @@ pub fn admits(c: &Condition, value: &str) -> Option<bool> {
 }
 
 /// Whether a key is in every request.
-pub fn always_there(key: &str) -> bool {
-    matches!(fact(key), Fact::Ambient | Fact::Telling { always: true }) && key.starts_with("aws:")
+pub fn is_always_present(key: &str) -> bool {
+    matches!(fact(key), KeyKind::Ambient | KeyKind::Telling { always: true }) && key.starts_with("aws:")
         // Only in those of members of an organization, and of requests for resources.
         && !["org", "resource", "sourceip"].iter().any(|part| key.contains(part))
 }
 
-fn null(condition: &Condition, fact: Fact) -> Hold {
+fn null(condition: &Condition, fact: KeyKind) -> Restriction {
     let must_be_absent = condition.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
     match fact {
-        Fact::Telling { always: false } if !must_be_absent => Hold::Strong,
+        KeyKind::Telling { always: false } if !must_be_absent => Restriction::Strong,
         // A key that is in every request cannot be absent: nothing meets this.
-        Fact::Ambient | Fact::Telling { always: true } if must_be_absent => Hold::Strong,
-        _ => Hold::Void,
+        KeyKind::Ambient | KeyKind::Telling { always: true } if must_be_absent => Restriction::Strong,
+        _ => Restriction::Void,
     }
 }
 
@@ -419,41 +426,41 @@ fn is_everything(condition: &Condition) -> bool {
 mod tests {
     use super::*;
 
-    fn class(operator: &str, key: &str, value: &str) -> Hold {
+    fn class(operator: &str, key: &str, value: &str) -> Restriction {
         let condition = Condition { operator: operator.into(), key: key.into(), values: vec![value.into()] };
-        hold_of(&condition, std::slice::from_ref(&condition))
+        restriction_of(&condition, std::slice::from_ref(&condition))
     }
 
     #[test]
     fn classes() {
         for (operator, key, value, expected) in [
-            ("Bool", "aws:MultiFactorAuthPresent", "true", Hold::Strong),
-            ("BoolIfExists", "aws:MultiFactorAuthPresent", "true", Hold::Void),
-            ("Bool", "aws:MultiFactorAuthPresent", "false", Hold::Weak),
-            ("StringEquals", "aws:RequestedRegion", "eu-west-1", Hold::Weak),
-            ("Bool", "aws:SecureTransport", "true", Hold::Weak),
-            ("StringLike", "aws:PrincipalArn", "*", Hold::Void),
-            ("StringEquals", "iam:PassedToService", "lambda.amazonaws.com", Hold::Strong),
-            ("StringLike", "iam:PassedToService", "*", Hold::Void),
-            ("StringEqualsIfExists", "iam:PassedToService", "lambda.amazonaws.com", Hold::Strong),
-            ("ForAllValues:StringEquals", "aws:TagKeys", "a", Hold::Void),
+            ("Bool", "aws:MultiFactorAuthPresent", "true", Restriction::Strong),
+            ("BoolIfExists", "aws:MultiFactorAuthPresent", "true", Restriction::Void),
+            ("Bool", "aws:MultiFactorAuthPresent", "false", Restriction::Weak),
+            ("StringEquals", "aws:RequestedRegion", "eu-west-1", Restriction::Weak),
+            ("Bool", "aws:SecureTransport", "true", Restriction::Weak),
+            ("StringLike", "aws:PrincipalArn", "*", Restriction::Void),
+            ("StringEquals", "iam:PassedToService", "lambda.amazonaws.com", Restriction::Strong),
+            ("StringLike", "iam:PassedToService", "*", Restriction::Void),
+            ("StringEqualsIfExists", "iam:PassedToService", "lambda.amazonaws.com", Restriction::Strong),
+            ("ForAllValues:StringEquals", "aws:TagKeys", "a", Restriction::Void),
             (
                 "ForAllValues:StringLike",
                 "token.actions.githubusercontent.com:sub",
                 "repo:o/r:*",
-                Hold::Strong,
+                Restriction::Strong,
             ),
-            ("IpAddress", "aws:SourceIp", "0.0.0.0/0", Hold::Void),
-            ("IpAddress", "aws:SourceIp", "10.0.0.0/8", Hold::Strong),
-            ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8", Hold::Weak),
-            ("StringEquals", "aws:ResourceTag/team", "a", Hold::Strong),
-            ("StringEquals", "aws:RequestTag/team", "a", Hold::Weak),
-            ("StringEquals", "s3:prefix", "home/", Hold::Strong),
-            ("StringSounds", "s3:prefix", "home/", Hold::Unknown),
-            ("StringEquals", "aws:NoSuchKey", "x", Hold::Unknown),
-            ("Null", "aws:PrincipalArn", "false", Hold::Void),
-            ("Null", "aws:MultiFactorAuthAge", "false", Hold::Strong),
-            ("StringNotEquals", "aws:PrincipalTag/x", "placeholder", Hold::Weak),
+            ("IpAddress", "aws:SourceIp", "0.0.0.0/0", Restriction::Void),
+            ("IpAddress", "aws:SourceIp", "10.0.0.0/8", Restriction::Strong),
+            ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8", Restriction::Weak),
+            ("StringEquals", "aws:ResourceTag/team", "a", Restriction::Strong),
+            ("StringEquals", "aws:RequestTag/team", "a", Restriction::Weak),
+            ("StringEquals", "s3:prefix", "home/", Restriction::Strong),
+            ("StringSounds", "s3:prefix", "home/", Restriction::Unknown),
+            ("StringEquals", "aws:NoSuchKey", "x", Restriction::Unknown),
+            ("Null", "aws:PrincipalArn", "false", Restriction::Void),
+            ("Null", "aws:MultiFactorAuthAge", "false", Restriction::Strong),
+            ("StringNotEquals", "aws:PrincipalTag/x", "placeholder", Restriction::Weak),
         ] {
             assert_eq!(class(operator, key, value), expected, "{operator} {key} {value}");
         }

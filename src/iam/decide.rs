@@ -1,7 +1,7 @@
-//! May a role do one action to one resource? Decided statement by statement, where the sets of `effective`
-//! speak of all resources at once.
+//! Whether a role may perform one action on one resource, decided statement by statement; the sets of
+//! `effective` are about all resources at once.
 
-use crate::condition::{self, Reading};
+use crate::condition::{self, ConditionResult};
 use crate::effective::{Ceiling, Effective};
 use crate::grant::Grant;
 
@@ -45,11 +45,11 @@ impl Effective {
         let (mut open, mut found) = (false, false);
         for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
             let reading = condition::read(&allow.grant.statement, service);
-            open |= reading == Reading::Open;
-            found |= reading != Reading::Never;
+            open |= reading == ConditionResult::Open;
+            found |= reading != ConditionResult::Never;
         }
         match self.denial(action, resource, service) {
-            Some(Reading::Open) => return Decision::DeniedExplicitly,
+            Some(ConditionResult::Open) => return Decision::DeniedExplicitly,
             _ if !found => return Decision::NotAllowed,
             Some(_) => open = false,
             None => {}
@@ -62,13 +62,13 @@ impl Effective {
     }
 
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
-    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<Reading> {
+    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<ConditionResult> {
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
         let denies = self.denies.iter().map(|s| &s.grant);
         denies
             .filter(|g| applies(g))
             .filter_map(|g| read_deny(g, service))
-            .min_by_key(|reading| *reading != Reading::Open)
+            .min_by_key(|reading| *reading != ConditionResult::Open)
     }
 
     /// What the boundary alone says: `Allowed` when there is none.
@@ -82,15 +82,15 @@ impl Effective {
         for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
             if !grant.statement.allow {
                 match read_deny(grant, service) {
-                    Some(Reading::Open) => return Decision::DeniedExplicitly,
+                    Some(ConditionResult::Open) => return Decision::DeniedExplicitly,
                     Some(_) => best = Decision::Conditional,
                     None => {}
                 }
                 continue;
             }
             match condition::read(&grant.statement, service) {
-                Reading::Open => best = Decision::Allowed,
-                Reading::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
+                ConditionResult::Open => best = Decision::Allowed,
+                ConditionResult::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
                 _ => {}
             }
         }
@@ -100,14 +100,14 @@ impl Effective {
 
 /// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
 /// every condition is decided for sure always holds.
-fn read_deny(deny: &Grant, service: Option<&str>) -> Option<Reading> {
+fn read_deny(deny: &Grant, service: Option<&str>) -> Option<ConditionResult> {
     let conditions = &deny.statement.conditions;
     let decided =
         service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
     match condition::read(&deny.statement, service) {
-        Reading::Never => None,
+        ConditionResult::Never => None,
         _ if conditions.iter().any(condition::is_avoidable) => None,
-        _ if conditions.is_empty() || decided => Some(Reading::Open),
-        _ => Some(Reading::Held),
+        _ if conditions.is_empty() || decided => Some(ConditionResult::Open),
+        _ => Some(ConditionResult::Held),
     }
 }

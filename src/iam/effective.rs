@@ -1,10 +1,10 @@
-//! What all policies of somebody allow together, minus Deny, within the boundary, with every condition
+//! What all policies of a principal allow together, minus Deny, within the boundary, with every condition
 //! weighed. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
 use std::rc::Rc;
 
 use crate::action_set::{ActionId, ActionSet};
-use crate::catalogue::{Catalogue, Named};
+use crate::catalogue::{Catalogue, KnownActions};
 use crate::condition;
 use crate::grant::{Grant, Source, Sourced};
 
@@ -17,7 +17,7 @@ pub enum Ceiling {
         source: Rc<Source>,
         grants: Rc<[Grant]>,
     },
-    /// A boundary whose document is nowhere: neither unlimited nor empty, but unknown.
+    /// A boundary whose document is missing: neither unlimited nor empty, but unknown.
     Missing {
         arn: String,
     },
@@ -35,11 +35,11 @@ pub struct Effective {
     pub unreadable: Vec<(String, String)>,
     /// Before Deny and boundary: allowed without leaving out a resource, whatever the condition.
     pub identity: ActionSet,
-    /// Allowed on all resources, held back by nothing worth the name.
+    /// Allowed on all resources, restricted by nothing that matters.
     pub open: ActionSet,
     /// Allowed on all resources, perhaps under a condition. Contains `open`.
     pub held: ActionSet,
-    /// Allowed on some resource, held back by nothing. Contains `open`.
+    /// Allowed on some resource, without a restriction. Contains `open`.
     pub some: ActionSet,
 }
 
@@ -55,7 +55,7 @@ impl Reach {
             Self { open: ActionSet::default(), held: ActionSet::default(), some: ActionSet::default() };
         for grant in allows {
             reach.held.union(&grant.unlimited);
-            if grant.hold.is_open() {
+            if grant.restriction.is_open() {
                 reach.open.union(&grant.unlimited);
                 reach.some.union(&grant.actions);
             }
@@ -117,7 +117,7 @@ impl Effective {
     /// `most`.
     pub fn evidence(&self, catalogue: &Catalogue, action: ActionId, most: usize) -> Vec<String> {
         let mut found: Vec<&Sourced> = self.allowing(action).collect();
-        found.sort_by_key(|s| (!s.grant.unlimited.contains(action), !s.grant.hold.is_open()));
+        found.sort_by_key(|s| (!s.grant.unlimited.contains(action), !s.grant.restriction.is_open()));
         found.into_iter().take(most).map(|s| s.evidence(catalogue.name(action))).collect()
     }
 
@@ -158,13 +158,13 @@ pub fn is_everything(set: &ActionSet, catalogue: &Catalogue) -> bool {
 /// Enough of IAM to make oneself an administrator at will: nearly all of `iam:*`, or the power to rewrite
 /// any role together with the power to become or to pass any role.
 pub fn has_admin_kernel(set: &ActionSet, catalogue: &Catalogue) -> bool {
-    static REWRITES: Named = Named::new(&[
+    static REWRITES: KnownActions = KnownActions::new(&[
         "iam:PutRolePolicy",
         "iam:AttachRolePolicy",
         "iam:CreatePolicyVersion",
         "iam:UpdateAssumeRolePolicy",
     ]);
-    static BECOMES: Named = Named::new(&["iam:PassRole", "sts:AssumeRole"]);
+    static BECOMES: KnownActions = KnownActions::new(&["iam:PassRole", "sts:AssumeRole"]);
     if !REWRITES.any_in(set) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! Equality. AWS gives documents back in a form of its own: lists in another order, a list of one item as the
+//! Equality. AWS returns documents in a form of its own: lists in another order, a list of one item as the
 //! item, account ids as ARNs.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
@@ -10,6 +10,18 @@ const OLDEST: &str = "2008-10-17";
 
 /// Whether two documents mean the same to AWS. What a wildcard or two statements together amount to is not
 /// considered: a document that was rewritten by a person may differ here and still allow the same.
+///
+/// # Examples
+/// ```
+/// use opsctl_iam::same;
+/// use serde_json::json;
+///
+/// let ours = json!({"Version": "2012-10-17", "Statement": [
+///     {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::data/*"]}]});
+/// let returned = json!({"Version": "2012-10-17", "Statement":
+///     {"Sid": "", "Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::data/*"}});
+/// assert!(same(&ours, &returned));
+/// ```
 pub fn same(a: &Value, b: &Value) -> bool {
     document(a) == document(b)
 }

@@ -1,5 +1,5 @@
-//! One document, compiled: what each statement names of AWS's actions, and how much its conditions hold it
-//! back.
+//! One document, compiled: what each statement names of AWS's actions, and how much its conditions restrict
+//! it.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use crate::action_set::{ActionId, ActionSet};
 use crate::caller::{self, Caller};
-use crate::catalogue::{Catalogue, Home};
-use crate::condition::{self, Hold};
+use crate::catalogue::{AccountRef, Catalogue};
+use crate::condition::{self, Restriction};
 use crate::pattern;
-use crate::policy::{Document, Scope, Statement};
+use crate::policy::{Document, Selector, Statement};
 
 /// Compiles documents against the catalogue, each distinct pattern once.
 pub struct Compiler<'a> {
     pub catalogue: &'static Catalogue,
     /// The account that the documents are of; its id may be empty.
-    pub home: Home<'a>,
+    pub home: AccountRef<'a>,
     whole: OnceCell<ActionSet>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
     unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
@@ -33,8 +33,8 @@ pub struct Grant {
     pub actions: Rc<ActionSet>,
     /// Those of them it names without leaving out a resource.
     pub unlimited: Rc<ActionSet>,
-    pub hold: Hold,
-    /// Whether who calls, or when, may decide a condition of it.
+    pub restriction: Restriction,
+    /// Whether the caller or the time may decide one of its conditions.
     pub depends: bool,
     /// Whether what it names depends on the call: variables that the account alone does not decide.
     pub has_variables: bool,
@@ -57,7 +57,7 @@ impl Grant {
         let conditions = &self.statement.conditions;
         let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));
         let named = match (&self.statement.resources, &other.statement.resources) {
-            (Some(Scope::Only(mine)), Some(Scope::Only(theirs))) => {
+            (Some(Selector::Only(mine)), Some(Selector::Only(theirs))) => {
                 theirs.iter().all(|pattern| mine.iter().any(|wider| pattern::matches(wider, pattern)))
             }
             (mine, theirs) => mine == theirs,
@@ -73,18 +73,18 @@ impl Grant {
             return Some(self.clone());
         }
         let statement = caller.read(&self.statement)?;
-        let hold = condition::hold(&statement);
-        Some(Self { statement, hold, depends: false, ..self.clone() })
+        let restriction = condition::restriction(&statement);
+        Some(Self { statement, restriction, depends: false, ..self.clone() })
     }
 
     /// The action pattern that lets an action in, for evidence.
     pub fn pattern_for(&self, action: &str) -> String {
         match &self.statement.actions {
-            Scope::Only(patterns) => {
+            Selector::Only(patterns) => {
                 let found = patterns.iter().find(|p| pattern::matches_ignoring_case(p, action));
                 found.map_or_else(|| action.to_owned(), Clone::clone)
             }
-            Scope::Except(patterns) => format!("everything but {}", shorten(patterns)),
+            Selector::Except(patterns) => format!("everything but {}", shorten(patterns)),
         }
     }
 }
@@ -123,8 +123,8 @@ impl Sourced {
     pub fn evidence(&self, action: &str) -> String {
         let statement = &self.grant.statement;
         let resources = statement.resources.as_ref().map_or_else(String::new, |scope| match scope {
-            Scope::Only(patterns) => format!(" on {}", shorten(patterns)),
-            Scope::Except(patterns) => format!(" on everything but {}", shorten(patterns)),
+            Selector::Only(patterns) => format!(" on {}", shorten(patterns)),
+            Selector::Except(patterns) => format!(" on everything but {}", shorten(patterns)),
         });
         let effect = if statement.allow { "" } else { "denies " };
         format!(
@@ -132,18 +132,18 @@ impl Sourced {
             self.source.label(),
             statement.label(self.grant.index),
             self.grant.pattern_for(action),
-            condition_text(statement, self.grant.hold),
+            condition_text(statement, self.grant.restriction),
         )
     }
 }
 
 /// ` if Bool aws:MultiFactorAuthPresent = true (strong condition)`, or nothing.
-pub fn condition_text(statement: &Statement, hold: Hold) -> String {
+pub fn condition_text(statement: &Statement, restriction: Restriction) -> String {
     if statement.conditions.is_empty() {
         return String::new();
     }
     let all: Vec<_> = statement.conditions.iter().map(ToString::to_string).collect();
-    format!(" if {} ({} condition)", all.join(" and "), hold.word())
+    format!(" if {} ({} condition)", all.join(" and "), restriction.word())
 }
 
 /// The first few of a list, and how many more there are.
@@ -154,7 +154,7 @@ pub fn shorten(list: &[String]) -> String {
 }
 
 impl<'a> Compiler<'a> {
-    pub fn new(home: Home<'a>) -> Self {
+    pub fn new(home: AccountRef<'a>) -> Self {
         Self {
             catalogue: Catalogue::embedded(),
             home,
@@ -187,7 +187,7 @@ impl<'a> Compiler<'a> {
         let named = patterns.iter().any(|p| OWN.iter().any(|own| p.contains(own)));
         (named && !self.home.account.is_empty()).then(|| {
             let mut resolved = Statement::clone(statement);
-            for pattern in resolved.resources.iter_mut().flat_map(Scope::patterns_mut) {
+            for pattern in resolved.resources.iter_mut().flat_map(Selector::patterns_mut) {
                 OWN.iter().for_each(|own| *pattern = pattern.replace(own, self.home.account));
             }
             Arc::new(resolved)
@@ -202,7 +202,7 @@ impl<'a> Compiler<'a> {
                 false => actions.extend(self.expand(pattern).iter().copied()),
             }
         }
-        if let Scope::Except(_) = statement.actions {
+        if let Selector::Except(_) = statement.actions {
             let mut rest = self.whole().clone();
             rest.subtract(&actions);
             actions = rest;
@@ -210,10 +210,10 @@ impl<'a> Compiler<'a> {
         let actions = Rc::new(actions);
         let unlimited = match &statement.resources {
             None => Rc::default(),
-            Some(Scope::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
+            Some(Selector::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
                 Rc::clone(&actions)
             }
-            Some(Scope::Only(patterns)) => {
+            Some(Selector::Only(patterns)) => {
                 let mut all = ActionSet::default();
                 for pattern in patterns {
                     all.union(&self.unlimited_by(pattern, statement.allow));
@@ -222,8 +222,8 @@ impl<'a> Compiler<'a> {
                 Rc::new(all)
             }
             // What is left out may be all that matters: a Deny of this form takes nothing away for sure.
-            Some(Scope::Except(_)) if !statement.allow => Rc::default(),
-            Some(Scope::Except(patterns)) => {
+            Some(Selector::Except(_)) if !statement.allow => Rc::default(),
+            Some(Selector::Except(patterns)) => {
                 let mut rest = ActionSet::clone(&actions);
                 patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
                 Rc::new(rest)
@@ -234,7 +234,7 @@ impl<'a> Compiler<'a> {
             index,
             actions,
             unlimited,
-            hold: condition::hold(statement),
+            restriction: condition::restriction(statement),
             depends: caller::depends(statement),
             has_variables: false,
         }

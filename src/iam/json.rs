@@ -1,8 +1,8 @@
-//! A policy that was read, written again.
+//! Writes a parsed policy as JSON.
 
 use serde_json::{Map, Value, json};
 
-use crate::policy::{Policy, Principals, Scope, Statement};
+use crate::policy::{Policy, Principals, Selector, Statement};
 
 impl Policy {
     /// The document as JSON.
@@ -29,7 +29,7 @@ impl Statement {
         }
         let scopes = [("Action", Some(&self.actions)), ("Resource", self.resources.as_ref())];
         for (name, scope) in scopes.into_iter().filter_map(|(name, scope)| Some((name, scope?))) {
-            let key = if matches!(scope, Scope::Only(_)) { name.to_owned() } else { format!("Not{name}") };
+            let key = if matches!(scope, Selector::Only(_)) { name.to_owned() } else { format!("Not{name}") };
             map.insert(key, scope.patterns().into());
         }
         if !self.conditions.is_empty() {

@@ -27,6 +27,18 @@ impl Document {
     }
 
     /// Reads a document given as JSON, or as a string that holds JSON, URL-encoded (RFC 3986) or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use opsctl_iam::policy::Document;
+    ///
+    /// let text = r#"{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}"#;
+    /// let document = Document::read(text.into());
+    /// let policy = document.policy().expect("it follows the grammar");
+    /// assert_eq!(policy.statements[0].actions.patterns(), ["s3:Get*"]);
+    ///
+    /// assert!(Document::read("{\"Statement\": 7}".into()).policy().is_none());
+    /// ```
     pub fn read(value: Value) -> Self {
         match value {
             Value::String(text) => Self::read_text(&text),
@@ -121,9 +133,9 @@ pub struct Policy {
 pub struct Statement {
     pub sid: Option<String>,
     pub allow: bool,
-    pub actions: Scope,
+    pub actions: Selector,
     /// Absent in trust policies.
-    pub resources: Option<Scope>,
+    pub resources: Option<Selector>,
     /// Present in trust and resource policies only.
     pub principals: Option<Principals>,
     pub conditions: Vec<Condition>,
@@ -131,14 +143,14 @@ pub struct Statement {
 
 /// `Action`/`Resource`, or `NotAction`/`NotResource`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Scope {
+pub enum Selector {
     /// What any of these patterns matches.
     Only(Vec<String>),
     /// What none of these patterns matches.
     Except(Vec<String>),
 }
 
-impl Scope {
+impl Selector {
     /// The patterns as written.
     pub fn patterns(&self) -> &[String] {
         match self {
@@ -249,11 +261,11 @@ fn take(map: &mut Map<String, Value>, name: &str) -> Option<Value> {
     map.remove(&key)
 }
 
-fn scope(map: &mut Map<String, Value>, only: &str, except: &str) -> Result<Option<Scope>, String> {
+fn scope(map: &mut Map<String, Value>, only: &str, except: &str) -> Result<Option<Selector>, String> {
     match (take(map, only), take(map, except)) {
         (Some(_), Some(_)) => Err(format!("both {only} and {except}")),
-        (Some(value), None) => texts(value, only).map(Scope::Only).map(Some),
-        (None, Some(value)) => texts(value, except).map(Scope::Except).map(Some),
+        (Some(value), None) => texts(value, only).map(Selector::Only).map(Some),
+        (None, Some(value)) => texts(value, except).map(Selector::Except).map(Some),
         (None, None) => Ok(None),
     }
 }
@@ -321,7 +333,8 @@ mod tests {
 
     #[test]
     fn reads_every_form_that_aws_stores() {
-        let plain = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": ["*"],
+        let plain = json!({"Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": ["*"],
             "Condition": {"Bool": {"aws:SecureTransport": true}, "NumericLessThan": {"s3:max-keys": 10}}}});
         let encoded =
             percent_encoding::utf8_percent_encode(&plain.to_string(), percent_encoding::NON_ALPHANUMERIC)

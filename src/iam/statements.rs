@@ -1,5 +1,5 @@
-//! One statement in somebody else's document. A statement is known by its `Sid`; all others are left as they
-//! are.
+//! One statement of ours in a document that belongs to somebody else. A statement is known by its `Sid`; all
+//! others are left as they are.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub fn with(document: Option<&Value>, statement: &Value) -> Value {
     document
 }
 
-/// The document without the statements of these `Sid`s; `None` when nothing is left of it.
+/// The document without the statements of these `Sid`s; `None` when nothing is left.
 pub fn without(document: &Value, sids: &[&str]) -> Option<Value> {
     let mut statements = list(Some(document));
     statements.retain(|statement| !statement["Sid"].as_str().is_some_and(|sid| sids.contains(&sid)));

@@ -105,7 +105,9 @@ fn changed(document: &Value) -> Vec<Value> {
 
 proptest! {
     #[test]
-    fn any_form_of_a_document_is_the_same(document in document(), dice in prop::collection::vec(any::<u8>(), 1..64)) {
+    fn any_form_of_a_document_is_the_same(
+        document in document(), dice in prop::collection::vec(any::<u8>(), 1..64),
+    ) {
         let mut next = dice.iter().cycle();
         let form = rewritten(&document, "", &mut || *next.next().unwrap());
         prop_assert!(same(&document, &form), "{document}\n{form}");
@@ -136,11 +138,13 @@ proptest! {
 fn s3_may_swap_and_collapse() {
     let ours = json!({ "Version": "2012-10-17", "Statement": [{
         "Sid": "DenyWithoutTls", "Effect": "Deny", "Principal": "*", "Action": "S3:*",
-        "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"], "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
     }] });
     let theirs = json!({ "Version": "2012-10-17", "Statement": {
         "Sid": "DenyWithoutTls", "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": ["s3:*"],
-        "Resource": ["arn:aws:s3:::b/*", "arn:aws:s3:::b"], "Condition": { "Bool": { "AWS:SecureTransport": [false] } },
+        "Resource": ["arn:aws:s3:::b/*", "arn:aws:s3:::b"],
+        "Condition": { "Bool": { "AWS:SecureTransport": [false] } },
     } });
     assert!(same(&ours, &theirs));
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stamp, Tree, UseAs};
+use super::{FileStamp, Tree, UseAs};
 use crate::domain::Crc64;
 
 #[derive(Serialize, Deserialize)]
@@ -35,13 +35,13 @@ fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
     Some(cache.join(format!("files-{}.json", &name[..16])))
 }
 
-fn is_older(stamp: Stamp, seen_at: i64) -> bool {
+fn is_older(stamp: FileStamp, seen_at: i64) -> bool {
     let slack = if stamp.modified % 1_000_000_000 == 0 { COARSE } else { TICK };
     stamp.modified.max(stamp.changed) < seen_at - slack
 }
 
 pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
-    let read = || -> Option<Known<HashMap<String, (Stamp, Crc64)>>> {
+    let read = || -> Option<Known<HashMap<String, (FileStamp, Crc64)>>> {
         serde_json::from_slice(&std::fs::read(file_of(tree, use_as, cache)?).ok()?).ok()
     };
     let Some(known) = read().filter(|known| known.format == FORMAT) else { return };

@@ -1,4 +1,4 @@
-//! What a file is known by: its stamp, which is cheap, and its checksum, which needs all its bytes.
+//! How a file is identified: by its stamp, which is cheap, and by its checksum, which needs all its bytes.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Tree};
 use crate::domain::{Crc64, Crc64Hasher};
 
-/// What tells that a file is still the same without reading it, as git and rsync do.
+/// Shows whether a file is unchanged without reading it, as git and rsync do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "(u64, i64, i64, u64)", from = "(u64, i64, i64, u64)")]
-pub struct Stamp {
+pub struct FileStamp {
     /// Bytes.
     pub size: u64,
     /// Nanoseconds since 1970.
@@ -26,7 +26,7 @@ pub struct Stamp {
     pub inode: u64,
 }
 
-impl From<&Metadata> for Stamp {
+impl From<&Metadata> for FileStamp {
     fn from(data: &Metadata) -> Self {
         const BILLION: i64 = 1_000_000_000;
         Self {
@@ -38,13 +38,13 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-impl From<Stamp> for (u64, i64, i64, u64) {
-    fn from(s: Stamp) -> Self {
+impl From<FileStamp> for (u64, i64, i64, u64) {
+    fn from(s: FileStamp) -> Self {
         (s.size, s.modified, s.changed, s.inode)
     }
 }
 
-impl From<(u64, i64, i64, u64)> for Stamp {
+impl From<(u64, i64, i64, u64)> for FileStamp {
     fn from((size, modified, changed, inode): (u64, i64, i64, u64)) -> Self {
         Self { size, modified, changed, inode }
     }
@@ -94,10 +94,10 @@ impl Tree {
 }
 
 /// The checksum of a file, and the stamp that it had from the first byte to the last.
-fn read_crc(path: &Path, buffer: &mut [u8]) -> io::Result<(Stamp, Crc64)> {
+fn read_crc(path: &Path, buffer: &mut [u8]) -> io::Result<(FileStamp, Crc64)> {
     for _ in 0..PATIENCE {
         let mut file = File::open(path)?;
-        let before = Stamp::from(&file.metadata()?);
+        let before = FileStamp::from(&file.metadata()?);
         let mut hasher = Crc64Hasher::default();
         loop {
             match file.read(buffer)? {
@@ -105,20 +105,20 @@ fn read_crc(path: &Path, buffer: &mut [u8]) -> io::Result<(Stamp, Crc64)> {
                 n => hasher.update(&buffer[..n]),
             }
         }
-        if Stamp::from(&file.metadata()?) == before {
+        if FileStamp::from(&file.metadata()?) == before {
             return Ok((before, hasher.finish()));
         }
     }
     Err(restless())
 }
 
-/// Appends the bytes of a file, and tells the stamp that it had from the first byte to the last. `None`:
+/// Appends the bytes of a file, and returns the stamp that it had from the first byte to the last. `None`:
 /// there are more than `most`.
-pub fn read_whole(path: &Path, most: u64, content: &mut Vec<u8>) -> io::Result<Option<Stamp>> {
+pub fn read_whole(path: &Path, most: u64, content: &mut Vec<u8>) -> io::Result<Option<FileStamp>> {
     let start = content.len();
     for _ in 0..PATIENCE {
         let file = File::open(path)?;
-        let before = Stamp::from(&file.metadata()?);
+        let before = FileStamp::from(&file.metadata()?);
         if before.size > most {
             return Ok(None);
         }
@@ -126,7 +126,7 @@ pub fn read_whole(path: &Path, most: u64, content: &mut Vec<u8>) -> io::Result<O
         let size = before.size + 1;
         content.reserve(usize::try_from(size).map_err(io::Error::other)?);
         (&file).take(size).read_to_end(content)?;
-        if Stamp::from(&file.metadata()?) == before {
+        if FileStamp::from(&file.metadata()?) == before {
             return Ok(Some(before));
         }
         content.truncate(start);

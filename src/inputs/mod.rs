@@ -1,4 +1,4 @@
-//! The local files a project names: looked at once, before anything is planned, and never again.
+//! The local files that a project names: read once, before planning, and never again.
 
 mod cache;
 mod hash;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use cache::replace_json;
-pub use hash::{Stamp, read_whole, since_epoch};
+pub use hash::{FileStamp, read_whole, since_epoch};
 pub use written::{home, note_written, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
@@ -40,7 +40,7 @@ pub enum UseAs {
 pub struct Entry {
     /// Relative to the tree, with `/`. Shared with all that name the file.
     pub path: Arc<str>,
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
     /// Unknown until the file is read; [`Tree::hash`].
     pub crc: Option<Crc64>,
     /// For [`UseAs::Code`] only; empty for data.

@@ -1,4 +1,4 @@
-//! Which files of a folder count.
+//! Which files of a folder belong to a source.
 
 use std::fs::FileType;
 use std::io;
@@ -11,7 +11,7 @@ use ignore::WalkBuilder;
 use ignore::gitignore::GitignoreBuilder;
 
 use super::written;
-use super::{Entry, Source, Stamp, Tree, UseAs, read_whole, since_epoch};
+use super::{Entry, FileStamp, Source, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
 /// The folder that opsctl keeps its own things in.
@@ -132,7 +132,7 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         }
         if let Some(known) = ours.get(&home.join(relative)) {
             let now = path.metadata().map_err(|e| io(path, &e))?;
-            if *known == Stamp::from(&now) {
+            if *known == FileStamp::from(&now) {
                 continue;
             }
         }
@@ -153,12 +153,14 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
     Ok(Tree { root, entries, seen_at })
 }
 
-/// What a thing is that is neither a file nor a folder.
+/// What something is that is neither a file nor a folder.
 fn what(kind: FileType) -> &'static str {
-    match () {
-        () if kind.is_fifo() => "a named pipe",
-        () if kind.is_socket() => "a socket",
-        () => "a device",
+    if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
     }
 }
 
@@ -174,6 +176,6 @@ fn entry(file: &Path, path: Arc<str>, is_code: bool) -> io::Result<Entry> {
         let stamp = stamp.ok_or_else(|| io::Error::other("it is too large to be code"))?;
         return Ok(Entry { path, stamp, crc: Some(Crc64::of(&content)), content });
     }
-    let stamp = Stamp::from(&file.metadata()?);
+    let stamp = FileStamp::from(&file.metadata()?);
     Ok(Entry { path, stamp, crc: None, content: Vec::new() })
 }

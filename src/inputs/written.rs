@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Source, Stamp, replace_json};
+use super::{FileStamp, Source, replace_json};
 
-/// The folder that `.opsctl` lies in: the config's, or the one above its `config/`.
+/// The folder that holds `.opsctl`: the config's, or the one above its `config/`.
 pub fn home(folder: &Path) -> PathBuf {
     let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
     match folder.file_name() {
@@ -20,12 +20,12 @@ fn record(folder: &Path) -> PathBuf {
 }
 
 /// What was written, by its real path. `folder` is the config's.
-pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, Stamp> {
+pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, FileStamp> {
     let read = std::fs::read(record(folder)).ok();
     read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// The source that a file lies in. `folder` is the config's.
+/// The source that contains a file. `folder` is the config's.
 pub fn source_of<'s>(folder: &Path, file: &Path, sources: &'s [Source]) -> Option<&'s Source> {
     let file = file.canonicalize().ok()?;
     let holds =
@@ -41,7 +41,7 @@ pub fn note_written(folder: &Path, file: &Path) {
         let mut known = written(folder);
         known.retain(|file, _| file.exists());
         let file = file.canonicalize()?;
-        let stamp = Stamp::from(&file.metadata()?);
+        let stamp = FileStamp::from(&file.metadata()?);
         known.insert(file, stamp);
         std::fs::create_dir_all(record.parent().unwrap_or(Path::new(".")))?;
         replace_json(&record, &known)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::model::{self, DATE, Member};
-use crate::domain::{Code, Diagnostic, Human, KeyPath, codes};
+use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, codes};
 
 /// One line of a kind's table: the value of a key is sent as a member of a request.
 ///
@@ -196,13 +196,13 @@ impl Held<'_> {
             |(text, help): (String, String)| Diagnostic::error(self.bound.code, at.clone(), text, help);
         match self.bound.written {
             Written::Seconds => {
-                let time: Human = value.as_str()?.parse().ok()?;
+                let time: HumanDuration = value.as_str()?.parse().ok()?;
                 if time.0.subsec_nanos() > 0 {
                     let text = format!("`{key}` is {time}, {} takes whole seconds", self.service);
                     return Some(said((text, "write it without the fraction".into())));
                 }
                 let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-                let shown = |n: i64| Human::seconds(n.unsigned_abs()).to_string();
+                let shown = |n: i64| HumanDuration::seconds(n.unsigned_abs()).to_string();
                 self.range(seconds, key, shown).map(said)
             }
             Written::By(write) => self.text(&write(value)?, &format!("the value of `{key}`")).map(said),
@@ -285,8 +285,8 @@ impl Held<'_> {
         let (noun, service) = (self.bound.noun, self.service);
         let message = format!("{service} has no {noun} `{}`{purpose}", cut(text));
         if may_be_newer(text, known) && !model::known_elsewhere(text) {
-            let message = format!("{message} that opsctl knows of: its list is of {}", *DATE);
-            let help = "if it is newer than that, ignore this: AWS decides";
+            let message = format!("{message} in opsctl's list of {}", *DATE);
+            let help = "if it is newer, ignore this: AWS decides";
             return Some(Diagnostic::warning(codes::NEWER, at.clone(), message, help));
         }
         Some(Diagnostic::error(self.bound.code, at.clone(), message, did_you_mean(text, known)))
@@ -323,7 +323,7 @@ pub(crate) fn may_be_newer(text: &str, known: &[String]) -> bool {
     let (shape, numbers) = counted(text);
     let alike: Vec<Vec<u64>> =
         known.iter().map(|v| counted(v)).filter(|(s, _)| *s == shape).map(|(_, n)| n).collect();
-    // The last number of an instance type is its size, which an old family does not get anew.
+    // The last number of an instance type is its size, which an old family does not get again.
     let first_differs = |n: &[u64]| numbers.first() != n.first();
     let is_type = text.contains('.') && text.rsplit('.').next().is_some_and(|size| size.ends_with("large"));
     !alike.is_empty()

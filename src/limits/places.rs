@@ -13,8 +13,8 @@ pub fn region(name: &str, at: &KeyPath) -> Option<Diagnostic> {
     }
     let message = format!("AWS has no region \"{name}\"");
     if may_be_newer(name, &known) {
-        let message = format!("{message} that opsctl knows of: its list is of {}", *DATE);
-        let help = "if it is newer than that, ignore this: AWS decides";
+        let message = format!("{message} in opsctl's list of {}", *DATE);
+        let help = "if it is newer, ignore this: AWS decides";
         return Some(Diagnostic::warning(codes::NEWER, at.clone(), message, help));
     }
     Some(Diagnostic::error(codes::UNKNOWN_REGION, at.clone(), message, did_you_mean(name, &known)))

@@ -1,9 +1,9 @@
-//! The planner.
+//! The planner: what to do with each node, and in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::Scaled;
-use super::{Leftover, Look, Observed, Op, Plan, Step, StepId, Verb, order};
+use super::{Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, codes,
@@ -32,7 +32,7 @@ impl Mode {
         matches!(self, Self::Destroy { .. })
     }
 
-    /// Whether its plans may delete a bucket, so that one must know what lies in it.
+    /// Whether its plans may delete a bucket, so that its contents must be known.
     pub fn deletes(self) -> bool {
         matches!(self, Self::Destroy { .. } | Self::Deploy { prune: true, .. })
     }
@@ -77,7 +77,7 @@ pub fn build(
         return Ok(plan);
     }
     let (steps, problems) = (Steps::default(), Diagnostics::default());
-    let on = On::new(want, have, kinds);
+    let on = Dependents::new(want, have, kinds);
     let mut planner = Planner { want, have, kinds, mode, on, steps, foreign: Vec::new(), problems };
     match mode {
         Mode::Deploy { prune, adopt } => {
@@ -123,7 +123,7 @@ impl Steps {
 }
 
 /// What stands on a resource, looked up instead of searched: projects may have thousands of them.
-struct On<'a> {
+struct Dependents<'a> {
     /// The nodes that need it.
     users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
     /// The wanted parts of a whole.
@@ -132,7 +132,7 @@ struct On<'a> {
     leftover_parts: BTreeMap<(KindName, &'a str), Vec<&'a Leftover>>,
 }
 
-impl<'a> On<'a> {
+impl<'a> Dependents<'a> {
     fn new(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> Self {
         let mut on = Self { users: BTreeMap::new(), parts: BTreeMap::new(), leftover_parts: BTreeMap::new() };
         for node in &want.nodes {
@@ -168,7 +168,7 @@ struct Planner<'a> {
     have: &'a Observed,
     kinds: &'a [Box<dyn AnyKind>],
     mode: Mode,
-    on: On<'a>,
+    on: Dependents<'a>,
     steps: Steps,
     /// What has a name of ours and is not ours, where it is to go.
     foreign: Vec<(ResourceId, String)>,
@@ -180,8 +180,8 @@ impl<'a> Planner<'a> {
         kind(self.kinds, name)
     }
 
-    fn look(&self, id: &ResourceId) -> &'a Look {
-        self.have.looks.get(id).unwrap_or(&Look::Absent)
+    fn observed(&self, id: &ResourceId) -> &'a Observation {
+        self.have.observations.get(id).unwrap_or(&Observation::Absent)
     }
 
     fn problem(&mut self, code: Code, id: &ResourceId, message: String, help: &str) {
@@ -232,7 +232,7 @@ impl<'a> Planner<'a> {
     /// own and serves without.
     fn make_lost_outputs(&self, decisions: &mut BTreeMap<&'a ResourceId, Decision>) {
         for node in &self.want.nodes {
-            let Look::Present(seen) = self.look(&node.id) else { continue };
+            let Observation::Present(seen) = self.observed(&node.id) else { continue };
             let kept = matches!(decisions.get(&node.id), Some(Decision::Keep));
             if !kept || !seen.output_is_gone() {
                 continue;
@@ -245,7 +245,7 @@ impl<'a> Planner<'a> {
             };
             let why = match users.into_iter().flatten().find(reads) {
                 Some(user) => format!("its output is gone, and {user} needs it"),
-                // It was all that there is of it.
+                // That was all of it.
                 None if users.is_none() => "its output is gone".to_owned(),
                 None => continue,
             };
@@ -253,7 +253,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Parts that left the config stand in the way of a whole that must be without them. They go, pruned or
+    /// Parts that left the config block a change of the whole that needs them gone. They go, pruned or
     /// not: nobody wants them, and AWS refuses the update until they are gone.
     fn detach_leftovers(&mut self, decisions: &BTreeMap<&ResourceId, Decision>) {
         for node in &self.want.nodes {
@@ -280,10 +280,10 @@ impl<'a> Planner<'a> {
     }
 
     fn decide(&mut self, node: &Node, adopt: bool, decided: &BTreeMap<&ResourceId, Decision>) -> Decision {
-        let seen = match self.look(&node.id) {
-            Look::Present(seen) => seen,
-            Look::Absent => return Decision::Create(self.why_new(node)),
-            Look::Unreadable(why, code) => {
+        let seen = match self.observed(&node.id) {
+            Observation::Present(seen) => seen,
+            Observation::Absent => return Decision::Create(self.why_new(node)),
+            Observation::Unreadable(why, code) => {
                 self.unreadable(&node.id, why, *code);
                 return Decision::Keep;
             }
@@ -374,7 +374,9 @@ impl<'a> Planner<'a> {
     }
 
     fn why_new(&self, node: &Node) -> Vec<String> {
-        let Some(elder) = self.have.elders.get(&node.id) else { return vec!["not there yet".into()] };
+        let Some(elder) = self.have.previous_generations.get(&node.id) else {
+            return vec!["not there yet".into()];
+        };
         let changes = node.spec.diff(elder);
         if changes.is_empty() {
             return vec!["an earlier one exists under the name of another fingerprint".into()];
@@ -387,32 +389,32 @@ impl<'a> Planner<'a> {
     fn stands_on_foreign(&self, node: &Node) -> bool {
         let Some(kind) = self.kind(node.id.kind).owned_with() else { return false };
         let whole = node.needs.iter().find(|need| need.kind == kind);
-        whole.is_some_and(|whole| match self.look(whole) {
+        whole.is_some_and(|whole| match self.observed(whole) {
             // What is on its way out may have lost its tags before.
-            Look::Present(seen) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
-            Look::Absent | Look::Unreadable(..) => false,
+            Observation::Present(seen) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
+            Observation::Absent | Observation::Unreadable(..) => false,
         })
     }
 
     fn destroy(&mut self) {
         // Later kinds use earlier ones, so the list runs backwards.
         for node in self.want.nodes.iter().rev() {
-            match self.look(&node.id) {
-                Look::Absent => {}
-                Look::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
-                Look::Present(seen) if is_to_go(seen) && !self.stands_on_foreign(node) => {
+            match self.observed(&node.id) {
+                Observation::Absent => {}
+                Observation::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
+                Observation::Present(seen) if may_be_deleted(seen) && !self.stands_on_foreign(node) => {
                     let adopted = *seen.owner() == Owner::Adopted;
                     let users = self.on.users.get(&node.id).into_iter().flatten();
                     let mut after: BTreeSet<StepId> =
                         users.filter_map(|user| self.steps.gone.get(*user).copied()).collect();
                     if node.id.kind == KindName::Bucket {
-                        // The lease lies in it: while anything is left to delete, others are kept out.
+                        // The lease is in it: while anything is left to delete, others are kept out.
                         after.extend(self.steps.list.iter().map(|step| step.id));
                     }
                     let (op, why) = self.removal(&node.id, adopted, "destroy");
                     self.steps.push(&node.id, &node.physical, op, after, why);
                 }
-                Look::Present(_) => self.foreign.push((node.id.clone(), node.physical.clone())),
+                Observation::Present(_) => self.foreign.push((node.id.clone(), node.physical.clone())),
             }
         }
         self.foreign.reverse();
@@ -489,7 +491,7 @@ pub(super) fn unreadable(want: &Desired, id: &ResourceId, why: &str, code: Code)
 }
 
 /// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.
-fn is_to_go(seen: &AnySeen) -> bool {
+fn may_be_deleted(seen: &AnySeen) -> bool {
     match seen.owner() {
         Owner::Ours | Owner::Adopted => true,
         Owner::Nobody => seen.status().phase == Phase::Leaving,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::Scaled;
-use super::{Leftover, Look, Mode, Observed, Op, Plan, Step, StepId, grounds};
+use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, grounds};
 use crate::desired::{AnyKind, AnySpec, Desired};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
@@ -23,7 +23,7 @@ pub fn check(
         // A deploy of the parts as they are to be, which also says what it keeps.
         return match scaled.unexplained(plan) {
             Ok(plain) => check(&plain, &scaled.want, have, kinds, Scaled::MODE),
-            Err(id) => vec![format!("{id} is not said what it keeps")],
+            Err(id) => vec![format!("the plan does not say what {id} keeps")],
         };
     }
     let mut wrong = Vec::new();
@@ -38,7 +38,7 @@ pub fn check(
     if !wrong.is_empty() {
         return wrong; // the rest would follow edges that lead nowhere
     }
-    let before = Before::of(plan);
+    let before = Predecessors::of(plan);
     let steps = Steps::of(plan);
     let making = |id: &ResourceId| steps.of_target(id).0;
     let deleting = |id: &ResourceId| steps.of_target(id).1;
@@ -54,8 +54,8 @@ pub fn check(
         if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
             wrong.push(format!("{} is re-created before the old one is gone", node.id));
         }
-        let mixed = |need: &&ResourceId| match have.looks.get(*need) {
-            Some(Look::Present(seen)) => !made.is_empty() && seen.mixed().is_some(),
+        let mixed = |need: &&ResourceId| match have.observations.get(*need) {
+            Some(Observation::Present(seen)) => !made.is_empty() && seen.mixed().is_some(),
             _ => false,
         };
         wrong.extend(
@@ -74,7 +74,7 @@ pub fn check(
             }
         }
     }
-    // The lease lies in the bucket: others may begin as soon as it is gone.
+    // The lease is in the bucket: others may begin as soon as it is gone.
     let buckets =
         plan.steps.iter().filter(|s| s.target.kind == KindName::Bucket && want.node(&s.target).is_some());
     for bucket in buckets.filter(|_| mode.destroys()) {
@@ -100,11 +100,11 @@ fn under_parts(
     want: &Desired,
     have: &Observed,
     kinds: &[Box<dyn AnyKind>],
-    (before, steps): (&Before, &Steps<'_>),
+    (before, steps): (&Predecessors, &Steps<'_>),
 ) -> Vec<String> {
     let kind = |id: &ResourceId| kinds.iter().find(|k| k.name() == id.kind);
     let wanted = want.nodes.iter().map(|n| (&n.id, &n.physical));
-    let present = wanted.filter(|(id, _)| matches!(have.looks.get(id), Some(Look::Present(_))));
+    let present = wanted.filter(|(id, _)| matches!(have.observations.get(id), Some(Observation::Present(_))));
     let there = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical)));
     // By kind and name of the whole.
     let mut parts: BTreeMap<(KindName, &str), Vec<&ResourceId>> = BTreeMap::new();
@@ -135,18 +135,20 @@ fn under_parts(
 /// What is made, changed or deleted on something that is not this project's, and is not adopted either.
 fn on_foreign(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
     let kind = |name: KindName| kinds.iter().find(|k| k.name() == name);
-    let adopted: BTreeSet<&ResourceId> = plan
-        .steps
-        .iter()
-        .filter(|step| matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner")))
-        .map(|step| &step.target)
-        .collect();
+    let adopts = |op: &Op| match op {
+        Op::Update { changes, .. } => changes.iter().any(|change| change.path == "owner"),
+        _ => false,
+    };
+    let adopted = plan.steps.iter().filter(|step| adopts(&step.op)).map(|step| &step.target);
+    let adopted: BTreeSet<&ResourceId> = adopted.collect();
     let foreign: BTreeSet<(KindName, &str)> = want
         .nodes
         .iter()
         .filter(|node| !adopted.contains(&node.id))
-        .filter(|node| match have.looks.get(&node.id) {
-            Some(Look::Present(seen)) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
+        .filter(|node| match have.observations.get(&node.id) {
+            Some(Observation::Present(seen)) => {
+                !seen.owner().is_managed() && seen.status().phase != Phase::Leaving
+            }
             _ => false,
         })
         .map(|node| (node.id.kind, node.physical.as_str()))
@@ -179,9 +181,9 @@ impl<'p> Steps<'p> {
 
 /// For each step, all steps that have ended before it starts: a row of bits, since in a large plan each may
 /// wait for all.
-pub(super) struct Before(Vec<Vec<u64>>);
+pub(super) struct Predecessors(Vec<Vec<u64>>);
 
-impl Before {
+impl Predecessors {
     fn of(plan: &Plan) -> Self {
         let mut rows: Vec<Vec<u64>> = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
@@ -210,8 +212,8 @@ fn touches_foreign(
     mode: Mode,
 ) -> Option<String> {
     let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
-    let owner = match (have.looks.get(&step.target), leftover) {
-        (Some(Look::Present(seen)), _) => seen.owner().clone(),
+    let owner = match (have.observations.get(&step.target), leftover) {
+        (Some(Observation::Present(seen)), _) => seen.owner().clone(),
         (_, Some(leftover)) if leftover.adopted => Owner::Adopted,
         (_, Some(_)) => Owner::Ours,
         _ => return None,
@@ -222,13 +224,13 @@ fn touches_foreign(
         let nothing_else = changes.iter().all(|c| c.path == "owner" || c.needs == Needs::Wait);
         changes.iter().any(|c| c.path == "owner") && (kind.adoptable() || nothing_else)
     };
-    let overwrites = |spec: &AnySpec| match have.looks.get(&step.target) {
-        Some(Look::Present(seen)) => !spec.taken(seen).is_empty(),
+    let overwrites = |spec: &AnySpec| match have.observations.get(&step.target) {
+        Some(Observation::Present(seen)) => !spec.taken(seen).is_empty(),
         _ => false,
     };
     // What AWS is deleting is only awaited, by the delete of it or by the one that takes its name.
-    let leaving = match have.looks.get(&step.target) {
-        Some(Look::Present(seen)) => seen.status().phase == Phase::Leaving,
+    let leaving = match have.observations.get(&step.target) {
+        Some(Observation::Present(seen)) => seen.status().phase == Phase::Leaving,
         _ => false,
     };
     let allowed = match (&step.op, &owner) {

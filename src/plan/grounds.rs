@@ -1,10 +1,10 @@
-//! The checker's other half: every step follows from what was seen, and what was seen to differ has its step.
-//! `check` knows what no plan may do; this knows what a plan may not leave out.
+//! The checker's other half: every step follows from what was observed, and every observed difference has its
+//! step. `check` rejects what no plan may do; this rejects what no plan may leave out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::Before;
-use super::{Leftover, Look, Mode, Observed, Op, Plan, Step};
+use super::check::Predecessors;
+use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId, Verb};
 
@@ -15,7 +15,7 @@ pub(super) fn check(
     have: &Observed,
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
-    before: &Before,
+    before: &Predecessors,
 ) -> Vec<String> {
     let mut steps: BTreeMap<&ResourceId, Steps<'_>> = BTreeMap::new();
     for step in &plan.steps {
@@ -27,7 +27,7 @@ pub(super) fn check(
         node.needs.iter().for_each(|need| users.entry(need).or_default().push(&node.id));
     }
     let leftovers = have.leftovers.iter().map(|l| (&l.id, l)).collect();
-    let grounds = Grounds { plan, want, have, kinds, mode, before, steps, users, leftovers };
+    let grounds = Reasons { plan, want, have, kinds, mode, before, steps, users, leftovers };
     let mut wrong = grounds.lists();
     wrong.extend(plan.steps.iter().filter_map(|step| grounds.step(step)));
     wrong.extend(want.nodes.iter().filter_map(|node| grounds.node(node)));
@@ -42,19 +42,19 @@ struct Steps<'a> {
     gone: Vec<&'a Step>,
 }
 
-struct Grounds<'a> {
+struct Reasons<'a> {
     plan: &'a Plan,
     want: &'a Desired,
     have: &'a Observed,
     kinds: &'a [Box<dyn AnyKind>],
     mode: Mode,
-    before: &'a Before,
+    before: &'a Predecessors,
     steps: BTreeMap<&'a ResourceId, Steps<'a>>,
     users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
     leftovers: BTreeMap<&'a ResourceId, &'a Leftover>,
 }
 
-impl Grounds<'_> {
+impl Reasons<'_> {
     fn kind(&self, name: KindName) -> &dyn AnyKind {
         self.kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
     }
@@ -128,16 +128,16 @@ impl Grounds<'_> {
     fn node(&self, node: &Node) -> Option<String> {
         let id = &node.id;
         let (made, gone) = (self.made(id), self.gone(id));
-        match self.have.looks.get(id).unwrap_or(&Look::Absent) {
-            Look::Unreadable(..) => Some(format!("{id} could not be read")),
-            Look::Absent if gone.is_some() => Some(format!("{id} is not there to be deleted")),
-            Look::Absent if self.mode.destroys() => None,
-            Look::Absent => match made.map(|step| (&step.op, &step.why)) {
-                Some((Op::Create { .. }, why)) if self.tells_of_elder(node, why) => None,
+        match self.have.observations.get(id).unwrap_or(&Observation::Absent) {
+            Observation::Unreadable(..) => Some(format!("{id} could not be read")),
+            Observation::Absent if gone.is_some() => Some(format!("{id} is not there to be deleted")),
+            Observation::Absent if self.mode.destroys() => None,
+            Observation::Absent => match made.map(|step| (&step.op, &step.why)) {
+                Some((Op::Create { .. }, why)) if self.names_previous_generation(node, why) => None,
                 Some((Op::Create { .. }, _)) => Some(format!("{id} is not said why")),
                 _ => Some(format!("{id} is not there, and is not made")),
             },
-            Look::Present(seen) if self.mode.destroys() => {
+            Observation::Present(seen) if self.mode.destroys() => {
                 let goes = seen.owner().is_managed() && !self.stands_on_foreign(node);
                 match gone {
                     None => goes.then(|| format!("{id} is left")),
@@ -147,11 +147,11 @@ impl Grounds<'_> {
                     }
                 }
             }
-            Look::Present(seen) if seen.status().phase == Phase::Leaving => {
+            Observation::Present(seen) if seen.status().phase == Phase::Leaving => {
                 let waits = gone.is_none() && made.is_some_and(|step| step.op.verb() == Verb::Create);
                 (!waits).then(|| format!("{id} is on its way out, and nothing takes its place"))
             }
-            Look::Present(seen) => self.present(node, seen, made, gone),
+            Observation::Present(seen) => self.present(node, seen, made, gone),
         }
     }
 
@@ -159,15 +159,17 @@ impl Grounds<'_> {
     fn stands_on_foreign(&self, node: &Node) -> bool {
         let whole = self.kind(node.id.kind).owned_with();
         let whole = node.needs.iter().find(|need| Some(need.kind) == whole);
-        whole.is_some_and(|whole| match self.have.looks.get(whole) {
-            Some(Look::Present(seen)) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
+        whole.is_some_and(|whole| match self.have.observations.get(whole) {
+            Some(Observation::Present(seen)) => {
+                !seen.owner().is_managed() && seen.status().phase != Phase::Leaving
+            }
             _ => false,
         })
     }
 
     /// A new generation of what there was says in what it differs.
-    fn tells_of_elder(&self, node: &Node, why: &[String]) -> bool {
-        let Some(elder) = self.have.elders.get(&node.id) else { return true };
+    fn names_previous_generation(&self, node: &Node, why: &[String]) -> bool {
+        let Some(elder) = self.have.previous_generations.get(&node.id) else { return true };
         let changes = node.spec.diff(elder);
         changes.is_empty() || texts(&changes) == why
     }
@@ -188,7 +190,7 @@ impl Grounds<'_> {
         let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
         let lost = !differs && seen.output_is_gone() && self.is_read(id);
         let again =
-            must == Some(Needs::Replace) || phase == Phase::Failed || self.whole_stands_aside(node) || lost;
+            must == Some(Needs::Replace) || phase == Phase::Failed || self.whole_detaches_parts(node) || lost;
         match (gone, made.map(|step| &step.op)) {
             (None, None) if again || differs => Some(format!("{id} differs, and is left as it is")),
             (None, None) => None,
@@ -213,7 +215,7 @@ impl Grounds<'_> {
             (Some(_), Some(_)) if !again => Some(format!("{id} is made again, and need not be")),
             (Some(gone), Some(_)) => {
                 let why = made.map(|step| &step.why);
-                let aside = self.whole_stands_aside(node);
+                let aside = self.whole_detaches_parts(node);
                 let told = aside || changes.iter().all(|c| gone.why.contains(&c.to_string()));
                 (why != Some(&gone.why) || !told).then(|| format!("{id} is not said why"))
             }
@@ -231,13 +233,13 @@ impl Grounds<'_> {
     }
 
     /// Whether what it is a part of is deleted, or changed as it may not be under its parts.
-    fn whole_stands_aside(&self, node: &Node) -> bool {
+    fn whole_detaches_parts(&self, node: &Node) -> bool {
         let Some(of) = self.kind(node.id.kind).part_of() else { return false };
         let whole = node.needs.iter().find(|need| need.kind == of);
-        whole.is_some_and(|whole| self.stands_aside(whole))
+        whole.is_some_and(|whole| self.detaches_parts(whole))
     }
 
-    fn stands_aside(&self, whole: &ResourceId) -> bool {
+    fn detaches_parts(&self, whole: &ResourceId) -> bool {
         let detaches = |step: &Step| match &step.op {
             Op::Update { changes, .. } => changes.iter().any(|c| c.needs == Needs::Detach),
             _ => false,
@@ -245,13 +247,13 @@ impl Grounds<'_> {
         self.gone(whole).is_some() || self.made(whole).is_some_and(detaches)
     }
 
-    /// What nobody wants goes when that was asked for, or when it is in the way.
+    /// What is not in the config is deleted when that was asked for, or when it blocks something else.
     fn leftover(&self, leftover: &Leftover) -> Option<String> {
         let id = &leftover.id;
         let kind = self.kind(id.kind);
         let whole = kind.part_of().zip(kind.whole_of(&leftover.physical));
         let is_whole = |n: &&Node| whole == Some((n.id.kind, n.physical.as_str()));
-        let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.stands_aside(&n.id));
+        let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.detaches_parts(&n.id));
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
             [] if self.mode.deletes() => Some(format!("{id} is left")),
             [] => None,

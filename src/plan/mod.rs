@@ -1,4 +1,4 @@
-//! From the wanted and the seen to the steps between them. Pure; all choices are made here.
+//! From the desired state and the observed one to the steps between them. Pure; all decisions are made here.
 
 mod build;
 pub mod check;
@@ -27,11 +27,11 @@ pub enum Op {
         spec: AnySpec,
         changes: Vec<FieldChange>,
     },
-    /// Deletes what opsctl made, and of what lies in it only what opsctl put there.
+    /// Deletes what opsctl made, and of its contents only what opsctl put there.
     Delete,
     /// Takes out of somebody else's resource what opsctl put into it, tags included, and leaves the rest.
     Release,
-    /// Deletes it with all that lies in it, whoever made it: only with `destroy --adopted`. The tally is of
+    /// Deletes it with all its contents, whoever made it: only with `destroy --adopted`. The tally is of
     /// what others put there, so that a plan says how much was agreed to.
     DeleteWhole {
         others: Tally,
@@ -72,7 +72,7 @@ pub struct Plan {
     pub unchanged: Vec<ResourceId>,
     /// Owned, no longer wanted, and left alone without `--prune`.
     pub leftovers: Vec<Leftover>,
-    /// What lies in the resources that go. Not part of the fingerprint: others go on writing.
+    /// The contents of the resources that go. Not part of the fingerprint: others keep writing.
     pub contents: BTreeMap<ResourceId, Contents>,
     /// What has a name of ours and is not ours, with that name: a destroy leaves it.
     #[serde(default)]
@@ -101,9 +101,9 @@ pub struct Leftover {
     pub adopted: bool,
 }
 
-/// What one look at AWS found. "May not look" is not "is not there".
+/// What AWS answered about one resource. "Access denied" is not "does not exist".
 #[derive(Clone, Debug)]
-pub enum Look {
+pub enum Observation {
     Present(AnySeen),
     Absent,
     /// Why, and the code of that.
@@ -113,12 +113,12 @@ pub enum Look {
 /// Everything that was seen, in one go, before planning.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    pub looks: BTreeMap<ResourceId, Look>,
+    pub observations: BTreeMap<ResourceId, Observation>,
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
-    pub elders: BTreeMap<ResourceId, AnySeen>,
+    pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
     /// What may be a leftover and could not be looked at, and why.
     pub unread: Vec<(ResourceId, String)>,
-    /// What lies in resources that may go; counted only for plans that delete.
+    /// The contents of resources that may go; counted only for plans that delete.
     pub contents: BTreeMap<ResourceId, Contents>,
 }

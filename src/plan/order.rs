@@ -23,7 +23,7 @@ pub(super) fn wanted_after_leftovers(steps: &mut [Step], leftovers: &[Leftover])
     }
 }
 
-/// The steps in an order in which they can be done one by one, numbered anew: the first that can be done is
+/// The steps in an order in which they can be done one by one, renumbered: the first that can be done is
 /// next.
 pub(super) fn sorted(steps: Vec<Step>) -> Vec<Step> {
     let mut followers: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::build::unreadable;
-use super::{Look, Mode, Observed, Plan};
+use super::{Mode, Observation, Observed, Plan};
 use crate::desired::{AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, ResourceId, Scale, codes};
 
-/// The parts as they are to be, and in a person's words what each of them keeps.
+/// The parts as they should be, and what each of them keeps, in words for people.
 pub(super) struct Scaled {
     pub(super) want: Desired,
     kept: BTreeMap<ResourceId, String>,
@@ -27,13 +27,13 @@ impl Scaled {
         to: &Scale,
     ) -> Result<Self, Diagnostics> {
         let (mut nodes, mut kept, mut problems) = (Vec::new(), BTreeMap::new(), Diagnostics::default());
-        let look = |id: &ResourceId| have.looks.get(id).unwrap_or(&Look::Absent);
+        let look = |id: &ResourceId| have.observations.get(id).unwrap_or(&Observation::Absent);
         for node in &want.nodes {
             let kind = kinds.iter().find(|kind| kind.name() == node.id.kind && kind.is_scaled());
             let Some(kind) = kind else { continue };
             let Some(whole) = node.needs.iter().find_map(|need| want.node(need)) else { continue };
             match look(&whole.id) {
-                Look::Present(seen) if !seen.owner().is_managed() => {
+                Observation::Present(seen) if !seen.owner().is_managed() => {
                     let text = format!(
                         "{} `{}` exists and was not made by this project",
                         whole.id.kind.words(),
@@ -43,22 +43,22 @@ impl Scaled {
                     problems.push(Diagnostic::error(codes::FOREIGN, at, text, help));
                     continue;
                 }
-                Look::Present(_) => {}
-                Look::Absent => {
+                Observation::Present(_) => {}
+                Observation::Absent => {
                     let text = format!("{} is not deployed yet", whole.id);
                     let (at, help) = (KeyPath::default(), "run `opsctl deploy` first");
                     problems.push(Diagnostic::error(codes::NOT_DEPLOYED, at, text, help));
                     continue;
                 }
-                Look::Unreadable(why, code) => {
+                Observation::Unreadable(why, code) => {
                     problems.push(unreadable(want, &whole.id, why, *code));
                     continue;
                 }
             }
             let seen = match look(&node.id) {
-                Look::Present(seen) => Some(seen),
+                Observation::Present(seen) => Some(seen),
                 // What cannot be read is told when it is planned.
-                Look::Absent | Look::Unreadable(..) => None,
+                Observation::Absent | Observation::Unreadable(..) => None,
             };
             match kind.scaled(whole, Some(node), seen, to) {
                 None => {}

@@ -17,7 +17,7 @@ pub trait Reader: Send {
     fn read(&mut self, event: &Event);
 }
 
-/// Hands every event to the reader, and tells it in between when the run is being stopped.
+/// Passes every event to the reader, and tells it when the run is being stopped.
 pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Reader>, cancel: Cancel) {
     let mut told = false;
     loop {
@@ -41,7 +41,7 @@ pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Rea
     }
 }
 
-/// Where a reader writes a line.
+/// Where a reader writes its lines.
 pub type Sink = Box<dyn Fn(&str) + Send>;
 
 /// One JSON document per line; the first says the version.
@@ -76,7 +76,7 @@ pub struct Terminal {
 
 struct Running {
     bar: Option<ProgressBar>,
-    /// The last status told, so that a pipe sees each change once.
+    /// The last status shown, so that a pipe sees each change once.
     status: String,
 }
 

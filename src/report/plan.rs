@@ -1,4 +1,4 @@
-//! A plan, as a person wants to read it and as JSON.
+//! A plan, for people and as JSON.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::desired::AnyKind;
-use crate::domain::{Contents, FieldChange, Human, shown};
+use crate::domain::{Contents, FieldChange, HumanDuration, shown};
 use crate::plan::{Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full.
@@ -76,7 +76,7 @@ fn one_step(text: &mut String, step: &Step, kinds: &[Box<dyn AnyKind>], why: boo
         Op::Create { spec } => spec.summary(),
         _ => String::new(),
     };
-    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= Human::minutes(1));
+    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= HumanDuration::minutes(1));
     let usual = usual.map(|t| format!("about {t}"));
     // A leftover goes by its physical name already.
     let physical = (step.target.name != step.physical).then(|| step.physical.clone());
@@ -119,16 +119,16 @@ fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
 }
 
 /// The longest chain of usual times: what is parallel costs nothing extra.
-fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<Human> {
+fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<HumanDuration> {
     let mut ends: Vec<u64> = Vec::new();
     for step in &plan.steps {
         let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
-        let own = kind.usual(step.op.verb()).map_or(1, Human::as_secs);
+        let own = kind.usual(step.op.verb()).map_or(1, HumanDuration::as_secs);
         let start = step.after.iter().map(|after| ends[*after]).max().unwrap_or(0);
         ends.push(start + own);
     }
     let minutes = ends.into_iter().max()?.div_ceil(60);
-    (minutes > 1).then(|| Human::minutes(minutes))
+    (minutes > 1).then(|| HumanDuration::minutes(minutes))
 }
 
 /// The JSON shape that others rely on (docs/decisions/0028): `steps` with `target`, `op`, `why`, and
@@ -142,7 +142,7 @@ pub fn json(plan: &Plan, place: &str) -> Value {
         json!({
             "id": step.id, "target": step.target, "op": step.op.verb(), "physical": step.physical,
             "after": step.after, "why": step.why, "changes": changes,
-            // What lies in it: `ours` goes, `others` goes only with the whole.
+            // Its contents: `ours` goes, `others` goes only with the whole.
             "contents": plan.contents.get(&step.target), "whole": matches!(step.op, Op::DeleteWhole { .. }),
         })
     };
@@ -159,6 +159,7 @@ pub fn json(plan: &Plan, place: &str) -> Value {
         "unchanged": plan.unchanged,
         "leftovers": plan.leftovers,
         // What has a name of this project and was not made by it.
-        "foreign": plan.foreign.iter().map(|(id, name)| json!({"target": id, "physical": name})).collect::<Vec<_>>(),
+        "foreign": plan.foreign.iter().map(|(id,
+            name)| json!({"target": id, "physical": name})).collect::<Vec<_>>(),
     })
 }

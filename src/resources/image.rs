@@ -4,7 +4,7 @@
 use crate::domain::{Code, Scope, codes};
 use crate::limits;
 
-/// What a container is for: training and hosting images live in different repositories.
+/// What a container is for: training and hosting images are in different repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Training,

@@ -2,7 +2,7 @@
 
 use aws_sdk_sagemaker::types::Tag;
 
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::Owner;
 use crate::domain::action;
 use crate::engine::OpCx;
@@ -59,7 +59,7 @@ pub async fn adopt(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
 }
 
 /// Takes the ownership tags off again.
-pub async fn disown(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
+pub async fn remove_ownership_tags(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
     let keys = cx.tags().into_keys().collect();
     let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).set_tag_keys(Some(keys));
     call.send().await.op(action::sagemaker::DeleteTags).map(drop)
@@ -115,7 +115,7 @@ pub async fn delete_streams(cx: &OpCx<'_>, group: &str, prefix: &str) -> OpResul
     }
     for stream in streams {
         let call = cx.aws.logs.delete_log_stream().log_group_name(group).log_stream_name(stream);
-        call.send().await.op(action::logs::DeleteLogStream).gone()?;
+        call.send().await.op(action::logs::DeleteLogStream).ignore_not_found()?;
     }
     Ok(())
 }

@@ -5,14 +5,14 @@ use tokio::time::Instant;
 use super::{Refusal, Verified};
 use crate::aws::OpErrorKind;
 use crate::domain::{Code, codes};
-use crate::engine::{Cause, Event, Outcome, RunError, RunResult, World, ms};
+use crate::engine::{Cause, Event, RunContext, RunError, RunOutcome, RunResult, ms};
 use crate::plan::Plan;
 
 /// What was done, and what was seen afterwards.
 #[derive(Debug)]
 pub struct Done {
     pub plan: Plan,
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     pub verified: Verified,
 }
 
@@ -27,12 +27,12 @@ impl Done {
         matches!(self.outcome.result(), RunResult::Interrupted | RunResult::TimedOut)
     }
 
-    /// The last events: what no step tells, and how it ended. The closing look is in the time.
-    pub(super) fn tell(&self, world: &World, began: Instant) {
+    /// The last events: what belongs to no step, and how the run ended. The time includes the verification.
+    pub(super) fn tell(&self, context: &RunContext, began: Instant) {
         let error = |code: Code, message: String| {
             let help = codes::explained(code.as_str()).map_or("", |e| e.text).to_owned();
             let error = RunError { code, message, help, resource: None, retryable: true };
-            world.events.send(Event::Error { error });
+            context.events.send(Event::Error { error });
         };
         if let Some(lost) = &self.outcome.lost {
             error(codes::LEASE_LOST, lost.to_string());
@@ -48,24 +48,26 @@ impl Done {
         }
         let result = match (self.outcome.result(), &self.verified) {
             (RunResult::Ok, Verified::AsWanted) => RunResult::Ok,
-            (RunResult::Ok, Verified::Unread(why)) if why.is_of_a_stop(world) => match world.cancel.cause() {
-                Some(Cause::Deadline(_)) => RunResult::TimedOut,
-                _ => RunResult::Interrupted,
-            },
+            (RunResult::Ok, Verified::Unread(why)) if why.is_of_a_stop(context) => {
+                match context.cancel.cause() {
+                    Some(Cause::Deadline(_)) => RunResult::TimedOut,
+                    _ => RunResult::Interrupted,
+                }
+            }
             (RunResult::Ok, _) => RunResult::Failed,
             (result, _) => result,
         };
-        let calls = world.aws.calls.total();
-        world.events.send(Event::RunFinished { result, calls, elapsed_ms: ms(began.elapsed()) });
-        tracing::debug!(calls = ?world.aws.calls.by_operation(), "calls");
+        let calls = context.aws.calls.total();
+        context.events.send(Event::RunFinished { result, calls, elapsed_ms: ms(began.elapsed()) });
+        tracing::debug!(calls = ?context.aws.calls.by_operation(), "calls");
     }
 }
 
 impl Refusal {
     /// Whether a signal or a time limit cut the look off.
-    pub fn is_of_a_stop(&self, world: &World) -> bool {
+    pub fn is_of_a_stop(&self, context: &RunContext) -> bool {
         let Self::Op(error) = self else { return false };
-        error.kind != OpErrorKind::LeaseLost && world.cancel.caused(error)
+        error.kind != OpErrorKind::LeaseLost && context.cancel.caused(error)
     }
 }
 

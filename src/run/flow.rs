@@ -1,5 +1,5 @@
-//! One run, from the first look to the last: plan, lease, plan again, execute, look again, give the lease
-//! back. What each part finds is typed; the words are the command line's.
+//! One run: observe, plan, take the lease, plan again, execute, verify, release the lease. The results are
+//! typed; the command line puts them into words.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,15 @@ use super::{Done, Intent, Session};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb, action};
-use crate::engine::lease::{self, Lease, Terms, Who};
-use crate::engine::{OpCx, Probe, Registry, RunResult, World, count, execute, look_closer, observe};
-use crate::plan::{self, Look, Mode, Observed, Op, Plan, Step};
+use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
+use crate::engine::{OpCx, Probe, Registry, RunContext, RunResult, count, execute, look_closer, observe};
+use crate::plan::{self, Mode, Observation, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
 
-/// What a run is for, and what it works with.
+/// A run: what it is for, and what it works with.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    pub world: &'a World,
+    pub context: &'a RunContext,
     pub registry: &'a Registry,
     pub kinds: &'a [Box<dyn AnyKind>],
     pub desired: &'a Desired,
@@ -32,7 +32,7 @@ pub struct Run<'a> {
 /// Why nothing was done.
 #[derive(Debug)]
 pub enum Refusal {
-    /// AWS did not answer the look.
+    /// AWS could not be read.
     Op(OpError),
     /// Somebody else holds the lease, or it could not be taken.
     Lease(OpError),
@@ -50,55 +50,55 @@ impl From<OpError> for Refusal {
     }
 }
 
-/// What the look after the last step says.
+/// What AWS shows after the last step.
 #[derive(Debug)]
 pub enum Verified {
     AsWanted,
-    /// What is still not as it should be.
+    /// What still differs from the config.
     Unlike(Vec<String>),
-    /// It could not be seen, so nobody knows.
+    /// It could not be read, so nobody knows.
     Unread(Refusal),
 }
 
 /// A run that may write: its lease is held, and the plan is true under it.
-#[must_use = "what is begun is carried out, or its lease is given back"]
-pub struct Begun<'a> {
+#[must_use = "carry it out, or release its lease"]
+pub struct LeasedRun<'a> {
     run: Run<'a>,
     pub plan: Plan,
     pub have: Observed,
     lease: Option<Lease>,
 }
 
-impl Begun<'_> {
-    /// Executes the plan, looks whether everything is as wanted, gives the lease back, and tells the end as
-    /// the last events. Never an error: what went wrong is in [`Done`].
+impl LeasedRun<'_> {
+    /// Executes the plan, verifies the result, releases the lease, and sends the last events. Never an
+    /// error: what went wrong is in [`Done`].
     pub async fn carry_out(self) -> Done {
         let Self { run, plan, lease, .. } = self;
         let began = Instant::now();
-        // On the heap, as all that is large here: whoever calls may have a small stack.
-        let mut outcome = Box::pin(execute(&plan, run.registry, run.world)).await;
+        // On the heap, as all large futures here: the caller may have a small stack.
+        let mut outcome = Box::pin(execute(&plan, run.registry, run.context)).await;
         let verified = match outcome.result() {
             RunResult::Ok if !plan.is_empty() => Box::pin(run.verify(&plan)).await,
             _ => Verified::AsWanted,
         };
-        let lost = give_back(run.world, lease).await;
+        let lost = release(run.context, lease).await;
         outcome.lost = outcome.lost.or(lost);
         let done = Done { plan, outcome, verified };
-        done.tell(run.world, began);
+        done.tell(run.context, began);
         done
     }
 
-    /// Does nothing.
-    pub async fn give_back(self) {
-        give_back(self.run.world, self.lease).await;
+    /// Releases the lease without doing anything.
+    pub async fn release(self) {
+        release(self.run.context, self.lease).await;
     }
 }
 
-/// How long S3 may take to take the lease back: what was done is done, and nobody likes to wait for that.
+/// How long releasing the lease may take: everything else is done by then.
 const RELEASE: Duration = Duration::from_secs(10);
 
 /// Gives the lease back; tells if it was somebody else's already.
-pub async fn give_back(world: &World, lease: Option<Lease>) -> Option<LeaseLost> {
+pub async fn release(context: &RunContext, lease: Option<Lease>) -> Option<LeaseLost> {
     let lease = lease?;
     let release = async {
         timeout(RELEASE, lease.release()).await.map_err(|_| {
@@ -106,11 +106,11 @@ pub async fn give_back(world: &World, lease: Option<Lease>) -> Option<LeaseLost>
             OpError::new("lease", OpErrorKind::TimedOut, format!("no answer within {limit}"))
         })
     };
-    match world.cancel.briefly("lease", release).await {
+    match context.cancel.briefly("lease", release).await {
         Ok(released) => released.err(),
         // It expires by itself.
         Err(error) => {
-            world.aws.fence.leave(error.message);
+            context.aws.fence.leave(error.message);
             None
         }
     }
@@ -119,7 +119,7 @@ pub async fn give_back(world: &World, lease: Option<Lease>) -> Option<LeaseLost>
 impl<'a> Run<'a> {
     pub(super) fn new(session: &'a Session, intent: &'a Intent) -> Self {
         Self {
-            world: &session.world,
+            context: &session.context,
             registry: &session.registry,
             kinds: &session.kinds,
             desired: &intent.desired,
@@ -128,19 +128,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All of it, for whoever needs to see no plan before.
+    /// The whole run, for callers that need not see the plan first.
     ///
     /// # Errors
     /// See [`Refusal`]; what went wrong after that is in [`Done`].
-    pub async fn carry_out(&self, who: &Who) -> Result<Done, Refusal> {
+    pub async fn carry_out(&self, who: &LeaseHolder) -> Result<Done, Refusal> {
         let (plan, have) = Box::pin(self.plan()).await?;
         let begun = Box::pin(self.begin(plan, have, who, false)).await?;
         Ok(Box::pin(begun.carry_out()).await)
     }
 
     /// Takes the lease, and plans once more under it; an empty plan needs neither. From here on a signal no
-    /// longer cuts the run off, it ends by itself. `shown` to a person, or saved, the plan must still be what
-    /// is done.
+    /// longer cuts the run off, it ends on its own. `shown` to a person, or saved, the plan must still be
+    /// what is done.
     ///
     /// # Errors
     /// See [`Refusal`]; the lease is given back.
@@ -148,26 +148,26 @@ impl<'a> Run<'a> {
         &self,
         first: Plan,
         have: Observed,
-        who: &Who,
+        who: &LeaseHolder,
         shown: bool,
-    ) -> Result<Begun<'a>, Refusal> {
+    ) -> Result<LeasedRun<'a>, Refusal> {
         let run = *self;
-        self.world.cancel.commit().map_err(Refusal::Lease)?;
+        self.context.cancel.commit().map_err(Refusal::Lease)?;
         if first.is_empty() {
             // An unchanged project writes nothing.
-            return Ok(Begun { run, plan: first, have, lease: None });
+            return Ok(LeasedRun { run, plan: first, have, lease: None });
         }
         let take = async {
             for other in have.leftovers.iter().filter(|leftover| leftover.id.kind == KindName::Bucket) {
-                lease::free(self.world, &other.physical).await?;
+                lease::ensure_free(self.context, &other.physical).await?;
             }
             self.lease(&first, &have, who).await
         };
-        let lease = self.world.cancel.briefly("lease", take).await.map_err(Refusal::Lease)?;
+        let lease = self.context.cancel.briefly("lease", take).await.map_err(Refusal::Lease)?;
         match Box::pin(self.plan_again(&first, shown)).await {
-            Ok((plan, have)) => Ok(Begun { run, plan, have, lease }),
+            Ok((plan, have)) => Ok(LeasedRun { run, plan, have, lease }),
             Err(refusal) => {
-                give_back(self.world, lease).await;
+                release(self.context, lease).await;
                 Err(refusal)
             }
         }
@@ -179,21 +179,21 @@ impl<'a> Run<'a> {
     /// See [`Refusal`].
     pub async fn plan(&self) -> Result<(Plan, Observed), Refusal> {
         let look = async {
-            let mut have = observe(self.desired, self.registry, self.world).await?;
+            let mut have = observe(self.desired, self.registry, self.context).await?;
             if !self.whole {
                 have.leftovers.clear();
                 have.unread.clear();
             }
-            count(self.desired, &mut have, self.mode, self.registry, self.world).await?;
+            count(self.desired, &mut have, self.mode, self.registry, self.context).await?;
             Ok(have)
         };
-        let mut have = self.world.cancel.reading("looking", Box::pin(look)).await?;
+        let mut have = self.context.cancel.reading("looking", Box::pin(look)).await?;
         let build = |have: &Observed| {
             plan::build(self.desired, have, self.kinds, self.mode).map_err(Refusal::Problems)
         };
         let mut plan = build(&have)?;
-        let look = look_closer(self.desired, &plan, &mut have, self.registry, self.world);
-        if self.world.cancel.reading("looking", Box::pin(look)).await? {
+        let look = look_closer(self.desired, &plan, &mut have, self.registry, self.context);
+        if self.context.cancel.reading("looking", Box::pin(look)).await? {
             plan = build(&have)?;
         }
         match plan::check::check(&plan, self.desired, &have, self.kinds, self.mode) {
@@ -202,27 +202,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes the lease for a plan that has something to do. Where the plan makes the bucket that it lies in,
+    /// Takes the lease for a plan that has something to do. Where the plan creates the bucket that holds it,
     /// that is made first, empty, and nothing else: of two first deploys one wins. `None`: there is no
     /// bucket, so nobody can deploy without making it.
     ///
     /// # Errors
     /// [`OpErrorKind::LeaseHeld`], or what AWS said.
-    pub async fn lease(&self, plan: &Plan, have: &Observed, who: &Who) -> OpResult<Option<Lease>> {
-        let Some(name) = self.world.wanted(KindName::Bucket).next() else { return Ok(None) };
-        let cx = OpCx { world: self.world, step: 0, target: Bucket::id(Bucket::MAIN) };
+    pub async fn lease(&self, plan: &Plan, have: &Observed, who: &LeaseHolder) -> OpResult<Option<Lease>> {
+        let Some(name) = self.context.wanted(KindName::Bucket).next() else { return Ok(None) };
+        let cx = OpCx { context: self.context, step: 0, target: Bucket::id(Bucket::MAIN) };
         let step = plan.steps.iter().find(|step| step.target == cx.target);
         if step.is_some_and(|step| step.op.verb() == Verb::Create) {
             bucket::found(&cx, name).await?;
             // A new bucket may be unknown for a moment where the next call arrives.
-            let take = || lease::acquire(self.world, name, who, Terms::default());
+            let take = || lease::acquire(self.context, name, who, LeaseTiming::default());
             let again = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
             return cx.retry(action::s3::PutObject, Duration::from_secs(30), again, take).await.map(Some);
         }
-        match have.looks.get(&cx.target) {
-            None => leased(self.world, who).await,
-            Some(Look::Present(seen)) if step.is_some() || seen.owner().is_managed() => {
-                lease::acquire(self.world, name, who, Terms::default()).await.map(Some)
+        match have.observations.get(&cx.target) {
+            None => leased(self.context, who).await,
+            Some(Observation::Present(seen)) if step.is_some() || seen.owner().is_managed() => {
+                lease::acquire(self.context, name, who, LeaseTiming::default()).await.map(Some)
             }
             Some(_) => Ok(None),
         }
@@ -248,11 +248,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Deletes what we have deleted and what came back by itself, which carries nobody's tags.
+    /// Deletes what this run has deleted and AWS has recreated, which has no tags.
     async fn delete_again(&self, done: &Plan) -> OpResult<bool> {
         let mut again = false;
         for step in done.steps.iter().filter(|step| self.mode.destroys() && comes_back(step)) {
-            let cx = OpCx { world: self.world, step: step.id, target: step.target.clone() };
+            let cx = OpCx { context: self.context, step: step.id, target: step.target.clone() };
             let driver = self.registry.of(step.target.kind);
             let seen = driver.observe(&cx, &step.physical).await?;
             if seen.is_some_and(|seen| *seen.owner() == Owner::Nobody) {
@@ -267,11 +267,11 @@ impl<'a> Run<'a> {
     /// are eventually consistent), so a difference must stay for some looks; what has failed will not get
     /// better by waiting.
     pub async fn verify(&self, done: &Plan) -> Verified {
-        let cx = OpCx { world: self.world, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
+        let cx = OpCx { context: self.context, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
         let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
         let last = Mutex::new(Verified::AsWanted);
         // What comes back by itself is looked at twice: the last lines of a log are written a moment after
-        // its writer is gone, and make its log group anew.
+        // its writer is gone, and recreate its log group.
         let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
         let looked = cx.wait("everything as configured", every, limit, || async {
             let again = self.delete_again(done).await?;
@@ -310,18 +310,18 @@ impl<'a> Run<'a> {
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
-pub async fn leased(world: &World, who: &Who) -> OpResult<Option<Lease>> {
-    let Some(name) = world.wanted(KindName::Bucket).next() else { return Ok(None) };
-    let cx = OpCx { world, step: 0, target: Bucket::id(Bucket::MAIN) };
+pub async fn leased(context: &RunContext, who: &LeaseHolder) -> OpResult<Option<Lease>> {
+    let Some(name) = context.wanted(KindName::Bucket).next() else { return Ok(None) };
+    let cx = OpCx { context, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
         Some(owner) if owner.is_managed() => {
-            lease::acquire(world, name, who, Terms::default()).await.map(Some)
+            lease::acquire(context, name, who, LeaseTiming::default()).await.map(Some)
         }
         _ => Ok(None),
     }
 }
 
-/// Whether a step deletes what AWS makes anew when its writer writes once more.
+/// Whether a step deletes what AWS recreates when its writer writes once more.
 fn comes_back(step: &Step) -> bool {
     step.target.kind == KindName::LogGroup && step.op.verb() == Verb::Delete
 }

@@ -1,4 +1,4 @@
-//! What a run is for.
+//! The intent of a run: which resources, and in which mode.
 
 use super::Session;
 use crate::desired::{Desired, Node};
@@ -16,26 +16,26 @@ pub struct Intent {
 
 /// A name that the config does not have.
 #[derive(Debug)]
-pub enum Unknown {
-    /// Nothing of these kinds is called so; what there is.
+pub enum UnknownName {
+    /// Nothing of these kinds has this name; the names that exist.
     Name { name: String, known: Vec<String> },
     /// There is nothing of these kinds.
     Kind,
 }
 
 impl Intent {
-    /// Everything becomes as the config says.
+    /// Creates or updates everything in the config.
     pub fn deploy(session: &Session, prune: bool, adopt: bool) -> Self {
         Self { mode: Mode::Deploy { prune, adopt }, desired: session.desired.clone(), whole: true }
     }
 
-    /// Nothing is left.
+    /// Deletes everything of this project and environment.
     pub fn destroy(session: &Session, adopted: bool) -> Self {
         Self { mode: Mode::Destroy { adopted }, desired: session.desired.clone(), whole: true }
     }
 
-    /// Autoscaling and provisioned concurrency of what is deployed get these numbers: all, or what is of
-    /// these names.
+    /// Gives autoscaling and provisioned concurrency of deployed resources these numbers: all of them, or
+    /// those of these names.
     ///
     /// # Errors
     /// An unknown name, numbers that cannot be, or nothing to scale.
@@ -44,23 +44,23 @@ impl Intent {
         Ok(Self { mode: Mode::Scale(to), desired, whole: false })
     }
 
-    /// What is of these kinds and, where some are given, of these names becomes as the config says, with all
-    /// that it needs.
+    /// Creates or updates the resources of these kinds and, where some are given, of these names, with
+    /// everything they need.
     ///
     /// # Errors
     /// A name, or all, may be missing in the config.
-    pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Self, Unknown> {
+    pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Self, UnknownName> {
         let of_kinds = || session.desired.nodes.iter().filter(|node| kinds.contains(&node.id.kind));
         if let Some(name) = names.iter().find(|name| of_kinds().all(|node| node.id.name != **name)) {
             let known = of_kinds().map(|node| node.id.name.clone()).collect();
-            return Err(Unknown::Name { name: name.clone(), known });
+            return Err(UnknownName::Name { name: name.clone(), known });
         }
         let chosen = |node: &Node| {
             kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name))
         };
         let desired = session.desired.only(chosen, true);
         if desired.nodes.is_empty() {
-            return Err(Unknown::Kind);
+            return Err(UnknownName::Kind);
         }
         Ok(Self { mode: Mode::Deploy { prune: false, adopt: false }, desired, whole: false })
     }

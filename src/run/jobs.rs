@@ -1,21 +1,21 @@
-//! The jobs of a training: the one that the config asks for now, and those before it.
+//! The jobs of a training: the one in the config now, and its predecessors.
 
 use std::cmp::Reverse;
 
 use super::{Session, whose};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{Phase, ResourceId};
-use crate::engine::{OpCx, elders};
+use crate::engine::{OpCx, previous_generations};
 
 /// One job of a training; or anything else that writes a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// As the config or `opsctl status` calls it.
+    /// Its name in the config or in `opsctl status`.
     pub id: ResourceId,
     pub physical: String,
 }
 
-/// What was looked for, and whose it is.
+/// What was found, and the job that it belongs to.
 #[derive(Debug)]
 pub struct Newest<T> {
     pub physical: String,
@@ -38,7 +38,7 @@ impl Job {
         }
         for kind in session.kinds.iter().map(|kind| kind.name()).filter(|kind| leaves(*kind)) {
             let id = ResourceId::new(kind, name);
-            let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+            let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
             if session.registry.of(kind).owned(&cx).await?.iter().any(|found| found.physical == name) {
                 return Ok(Some(Self { id, physical: name.to_owned() }));
             }
@@ -51,15 +51,15 @@ impl Job {
         session.kind(self.id.kind).artifact(physical).unwrap_or_default()
     }
 
-    /// Those that were made before it from another recipe of the same training, the newest first.
+    /// The earlier jobs of the same training, with other inputs, newest first.
     async fn earlier(&self, session: &Session) -> OpResult<Vec<String>> {
         let node = session.desired.node(&self.id).filter(|node| node.physical == self.physical);
         let Some(node) = node.filter(|_| session.kind(self.id.kind).fingerprinted()) else {
             return Ok(Vec::new());
         };
-        let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
+        let cx = OpCx { context: &session.context, step: 0, target: self.id.clone() };
         let owned = session.registry.of(self.id.kind).owned(&cx).await?;
-        let mut found = elders(node, &owned, &session.world.scope);
+        let mut found = previous_generations(node, &owned, &session.context.scope);
         found.sort_by_key(|job| Reverse(job.created));
         Ok(found.into_iter().map(|job| job.physical).collect())
     }
@@ -91,21 +91,21 @@ impl Job {
         Ok(None)
     }
 
-    /// That `what` was found of an earlier job, in a person's words.
+    /// Says, for people, that `what` belongs to an earlier job.
     pub fn is_of_earlier(&self, what: &str, physical: &str) -> String {
         format!("{} as it is now has no {what} yet; this is that of the job before it, {physical}", self.id)
     }
 
-    /// Whether more may come of it: a job ends, a server does not.
+    /// Whether more output may follow: a job ends, a server does not.
     ///
     /// # Errors
     /// What AWS said.
-    pub async fn goes_on(&self, session: &Session, physical: &str) -> Result<bool, OpError> {
+    pub async fn is_running(&self, session: &Session, physical: &str) -> Result<bool, OpError> {
         if !session.kind(self.id.kind).fingerprinted() {
             return Ok(true);
         }
         let driver = session.registry.of(self.id.kind);
-        let cx = OpCx { world: &session.world, step: 0, target: self.id.clone() };
+        let cx = OpCx { context: &session.context, step: 0, target: self.id.clone() };
         let seen = driver.observe(&cx, physical).await?;
         Ok(seen.is_some_and(|seen| seen.status().phase == Phase::Busy))
     }

@@ -1,10 +1,10 @@
-//! What the user's own code printed, wherever it ran: the kinds say where that lies.
+//! What the user's own code printed, wherever it ran: each kind says where its log is.
 
 use std::collections::BTreeMap;
 
 use super::Session;
 use super::jobs::Job;
-use crate::aws::{Expected, OpError, OpResult, Outcomes};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Log;
 use crate::domain::ResourceId;
 use crate::domain::action;
@@ -13,14 +13,14 @@ use crate::resources::training::logs::new_lines;
 
 /// Why there is no log of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Nothing is called so.
+pub enum NoLog {
+    /// There is no resource of that name.
     Unknown,
-    /// Its kind prints nothing.
+    /// Its kind has no log.
     Silent,
 }
 
-/// Whose log tells about a resource: its own, or that of the whole it is part of.
+/// Whose log is about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
     let kind = session.kind(id.kind);
     if kind.log(&id.name).is_some() {
@@ -34,31 +34,31 @@ pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
 ///
 /// # Errors
 /// What AWS said.
-pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Job, Missing>> {
+pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Job, NoLog>> {
     let kind = session.kind(target.kind);
     if kind.log(&target.name).is_none() {
-        return Ok(Err(Missing::Silent));
+        return Ok(Err(NoLog::Silent));
     }
     if kind.artifact(&target.name).is_some() {
-        return Ok(Job::named(session, &target.name).await?.ok_or(Missing::Unknown));
+        return Ok(Job::named(session, &target.name).await?.ok_or(NoLog::Unknown));
     }
     let physical = match session.desired.node(target) {
         Some(node) => node.physical.clone(),
         // As `opsctl status` lists what left the config.
-        None if target.name.starts_with(&session.world.scope.prefix()) => target.name.clone(),
-        None => return Ok(Err(Missing::Unknown)),
+        None if target.name.starts_with(&session.context.scope.prefix()) => target.name.clone(),
+        None => return Ok(Err(NoLog::Unknown)),
     };
     Ok(Ok(Job { id: target.clone(), physical }))
 }
 
 /// A log, and how far it was read.
 #[derive(Debug)]
-pub struct Reader {
+pub struct LogReader {
     log: Log,
     tokens: BTreeMap<String, Option<String>>,
 }
 
-impl Reader {
+impl LogReader {
     /// Of a job's log, from the beginning.
     pub fn new(session: &Session, job: &Job, physical: &str) -> Self {
         let log = session.kind(job.id.kind).log(physical);

@@ -5,25 +5,25 @@
 //! back. Each part can be called alone; what it finds is typed, and the words are the command line's.
 //!
 //! ```
-//! use opsctl::aws::{self, Choice};
+//! use opsctl::aws::{self, TargetOptions};
 //! use opsctl::config::Document;
-//! use opsctl::engine::lease::Who;
+//! use opsctl::engine::lease::LeaseHolder;
 //! use opsctl::run::{Connection, Folders, Intent, Project, Session};
 //! use opsctl_sandbox::{Sandbox, SandboxOptions};
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let folder = tempfile::tempdir().unwrap();
-//! // An AWS on this machine; elsewhere `Choice` names a profile, a region or an endpoint.
+//! // An AWS on this machine; elsewhere `TargetOptions` names a profile, a region or an endpoint.
 //! let sandbox = Sandbox::start(SandboxOptions::new(folder.path())).await.unwrap();
 //! let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
-//! let target = aws::connect(&Choice { region, sandbox: address, ..Choice::default() }).await;
+//! let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
 //!
 //! let text = "[project]\nname = \"example\"\nregion = \"us-east-1\"\n".to_owned();
 //! let document = Document::parse(&folder.path().join("opsctl.toml"), text).unwrap();
 //! let project = Project::read(&document, "dev", Folders::Read).expect("a valid config");
 //! let session = Session::open(project, Connection::to(target)).await.expect("credentials");
 //!
-//! let who = Who::default();
+//! let who = LeaseHolder::default();
 //! let deploy = Intent::deploy(&session, false, false);
 //! let (plan, _) = session.run(&deploy).plan().await.expect("everything can be read");
 //! assert_eq!(plan.steps[0].why, ["not there yet"]);
@@ -46,7 +46,7 @@ pub mod upload;
 mod whose;
 
 pub use done::{Done, few, unverified};
-pub use flow::{Begun, Refusal, Run, Verified, differences, give_back, leased};
-pub use intent::{Intent, Unknown};
+pub use flow::{LeasedRun, Refusal, Run, Verified, differences, leased, release};
+pub use intent::{Intent, UnknownName};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
 pub use whose::{bucket_is_ours, ours};

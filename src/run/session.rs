@@ -1,4 +1,4 @@
-//! What every run begins with: a project that was read, the place that it is deployed to, and what should be
+//! What every run begins with: the project, the account and region it is deployed to, and what should be
 //! there.
 
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Intent, Run};
-use crate::aws::{Clients, OpError, Outcomes, Target};
+use crate::aws::{Clients, OpError, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action};
-use crate::engine::lease::Who;
-use crate::engine::{Cancel, Event, Events, Registry, World};
+use crate::engine::lease::LeaseHolder;
+use crate::engine::{Cancel, Event, Events, Registry, RunContext};
 use crate::inputs::{self, Inputs};
 use crate::resources::{kinds, registry};
 
@@ -62,7 +62,7 @@ impl Project {
             Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),
             Folders::Read | Folders::Spared => Inputs::read_cached(config.document.folder(), sources, &cache),
         };
-        // Everything that can be known without AWS is told before the first call.
+        // Everything that can be known without AWS is reported before the first call.
         let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
         problems.extend(folders.judge(desired::build(&config, &offline, &inputs, &kinds).1).0);
         if problems.has_errors() {
@@ -72,19 +72,19 @@ impl Project {
     }
 }
 
-/// Where a session goes, and on whose behalf.
+/// The target of a session, and who runs it.
 pub struct Connection {
     pub target: Target,
-    /// It is the sandbox, which has one account that is nobody's; `Some(true)` when it runs in this process,
+    /// Set if it is the sandbox, whose account belongs to nobody; `Some(true)` when it runs in this process
     /// and ends with it.
     pub sandbox: Option<bool>,
     /// The profile that was named, for commands that a person may run next.
     pub profile: Option<String>,
-    pub who: Who,
+    pub who: LeaseHolder,
     pub cancel: Cancel,
     /// Upper bound of any one wait.
     pub timeout: Option<std::time::Duration>,
-    /// What is to be said of the target.
+    /// A warning about the target.
     pub warning: Option<Diagnostic>,
 }
 
@@ -92,7 +92,7 @@ impl Connection {
     /// To this target, for a program that neither interrupts nor limits it.
     pub fn to(target: Target) -> Self {
         let (sandbox, profile, timeout, warning) = (None, None, None, None);
-        let (who, cancel) = (Who::default(), Cancel::default());
+        let (who, cancel) = (LeaseHolder::default(), Cancel::default());
         Self { target, sandbox, profile, who, cancel, timeout, warning }
     }
 }
@@ -124,29 +124,29 @@ impl From<OpError> for OpenError {
     }
 }
 
-/// A config, where it goes, and what should be there.
+/// A config, its target, and what should be there.
 pub struct Session {
     pub config: Config,
     pub kinds: Vec<Box<dyn AnyKind>>,
     pub registry: Registry,
     pub desired: Desired,
     pub warnings: Diagnostics,
-    pub world: World,
+    pub context: RunContext,
     /// Receives what happens, once somebody takes it.
     pub events: Option<UnboundedReceiver<Event>>,
     /// Who the lease is for.
-    pub who: Who,
-    /// Where everything goes, in the words of a person.
+    pub who: LeaseHolder,
+    /// The account and region, for people.
     pub place: String,
     /// The profile and the endpoint that were named.
     pub profile: Option<String>,
     pub endpoint: Option<String>,
-    /// AWS is in this process, and ends with it.
+    /// The sandbox is in this process, and ends with it.
     pub is_all_here: bool,
 }
 
 impl Session {
-    /// Asks whose credentials they are, and works out what should exist there.
+    /// Asks AWS for the account of the credentials, and computes what should exist there.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -176,7 +176,7 @@ impl Session {
             return Err(OpenError::invalid(config, problems));
         }
         let (sender, receiver) = unbounded_channel();
-        let world = World {
+        let context = RunContext {
             aws,
             scope,
             inputs,
@@ -194,7 +194,7 @@ impl Session {
             registry: registry(),
             desired,
             warnings: problems,
-            world,
+            context,
             events: Some(receiver),
             who: connection.who,
             place,
@@ -216,7 +216,7 @@ impl Session {
 
     /// The project's bucket.
     pub fn bucket(&self) -> &str {
-        self.world.wanted(KindName::Bucket).next().unwrap_or_default()
+        self.context.wanted(KindName::Bucket).next().unwrap_or_default()
     }
 }
 

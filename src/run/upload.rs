@@ -1,6 +1,6 @@
-//! Data sets into the bucket, in as few requests as there are changes.
+//! Uploads of data sets, in as few requests as there are changes.
 //!
-//! Where [`Run`](super::Run) looks at every resource, this looks at the manifests alone. What is up to date
+//! Where [`Run`](super::Run) observes every resource, this reads the manifests alone. What is up to date
 //! takes no lease.
 
 use std::path::Path;
@@ -8,18 +8,18 @@ use std::path::Path;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::{Intent, Session, give_back};
+use super::{Intent, Session, release};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{Diagnostic, Owner, ResourceId, Verb};
-use crate::engine::lease::{self, Lease, Terms};
+use crate::engine::lease::{self, Lease, LeaseTiming};
 use crate::engine::{Event, OpCx, RunResult, StepResult, ms};
 use crate::inputs::Tree;
 use crate::resources::bucket;
 use crate::resources::data::sync::{self, RemoteState};
 use crate::resources::data::{Data, Difference, Spec};
 
-/// One data set, and what is in the bucket of it.
-pub struct Set {
+/// One data set, and its state in the bucket.
+pub struct DataSet {
     pub id: ResourceId,
     pub spec: Spec,
     there: RemoteState,
@@ -27,14 +27,14 @@ pub struct Set {
     pub rewrite: bool,
 }
 
-impl Set {
+impl DataSet {
     /// Its files here.
     pub fn tree<'a>(&self, session: &'a Session) -> &'a Tree {
-        let tree = session.world.inputs.tree(&self.spec.path, &self.spec.use_as());
+        let tree = session.context.inputs.tree(&self.spec.path, &self.spec.use_as());
         tree.and_then(|tree| tree.as_ref().ok()).expect("the session has read it")
     }
 
-    /// What is to be sent and, where the set says so, deleted.
+    /// What will be sent and, where the data set says so, deleted.
     pub fn difference<'a>(&'a self, session: &'a Session) -> Difference<'a> {
         Difference::of(self.tree(session), &self.there.manifest.files, self.spec.delete)
     }
@@ -45,7 +45,7 @@ impl Set {
         self.rewrite || !current || !self.difference(session).is_empty()
     }
 
-    /// Whether it is the first upload of it.
+    /// Whether the data set is uploaded for the first time.
     pub fn verb(&self) -> Verb {
         if self.there.etag.is_some() { Verb::Update } else { Verb::Create }
     }
@@ -56,10 +56,14 @@ impl Set {
 ///
 /// # Errors
 /// What AWS said.
-pub async fn look(session: &Session, intent: &Intent, verify: bool) -> OpResult<Option<Vec<Set>>> {
+pub async fn read_manifests(
+    session: &Session,
+    intent: &Intent,
+    verify: bool,
+) -> OpResult<Option<Vec<DataSet>>> {
     let nodes = intent.desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
     let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
-        let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+        let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
         if there.etag.is_none() && !there.bucket_is_missing {
             // Nobody's manifest: the first upload, or a bucket of somebody else.
@@ -70,30 +74,30 @@ pub async fn look(session: &Session, intent: &Intent, verify: bool) -> OpResult<
         let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
         if verify && !there.bucket_is_missing {
             let said = there.manifest.files.clone();
-            let tree = session.world.inputs.tree(&spec.path, &spec.use_as());
+            let tree = session.context.inputs.tree(&spec.path, &spec.use_as());
             let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
             there = sync::verify(&cx, spec, tree, there).await?;
             rewrite |= there.manifest.files != said;
         }
-        OpResult::Ok(Set { id: id.clone(), spec: spec.clone(), there, rewrite })
+        OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite })
     }))
     .await?;
     Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))
 }
 
 /// Reads what has to be compared: the files of sets that have something in the bucket. The others are read
-/// only once, while they are sent. `reading` hears of folders that are still to be read, and how much of
-/// them.
+/// only once, while they are sent. `reading` is called for folders that still have to be read, with their
+/// size.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn read_files(
     session: &mut Session,
-    sets: &[Set],
+    sets: &[DataSet],
     mut reading: impl FnMut(&Path, u64),
 ) -> Result<(), Diagnostic> {
-    let inputs = &mut session.world.inputs;
-    inputs.recall(&session.world.cache);
+    let inputs = &mut session.context.inputs;
+    inputs.recall(&session.context.cache);
     for set in sets.iter().filter(|set| !set.there.manifest.files.is_empty()) {
         let (path, use_as) = (&set.spec.path, set.spec.use_as());
         reading(path, inputs.unread(path, &use_as));
@@ -105,18 +109,18 @@ pub fn read_files(
     Ok(())
 }
 
-/// Why an upload did not begin.
+/// Why an upload was not started.
 #[derive(Debug)]
-pub enum NotBegun {
+pub enum UploadRefusal {
     Op(OpError),
-    /// Somebody else has uploaded it since it was looked at.
+    /// Somebody else has uploaded it since its manifest was read.
     Changed(ResourceId),
 }
 
-/// Sets that may be sent: the lease is held, and the bucket is still as it was seen.
-#[must_use = "what is begun is sent, or its lease is given back"]
+/// Data sets that may be sent: the lease is held, and the bucket has not changed since it was read.
+#[must_use = "send it, or its lease is kept until it expires"]
 pub struct Upload {
-    sets: Vec<Set>,
+    sets: Vec<DataSet>,
     lease: Option<Lease>,
 }
 
@@ -131,25 +135,25 @@ impl Upload {
     /// that nobody else may change it. Without sets there is no lease.
     ///
     /// # Errors
-    /// See [`NotBegun`]; the lease is given back.
-    pub async fn begin(session: &Session, sets: Vec<Set>) -> Result<Self, NotBegun> {
-        session.world.cancel.commit().map_err(NotBegun::Op)?;
+    /// See [`UploadRefusal`]; the lease is given back.
+    pub async fn begin(session: &Session, sets: Vec<DataSet>) -> Result<Self, UploadRefusal> {
+        session.context.cancel.commit().map_err(UploadRefusal::Op)?;
         let Some(first) = sets.first() else { return Ok(Self { sets, lease: None }) };
-        let lease = lease::acquire(&session.world, &first.spec.bucket, &session.who, Terms::default());
-        let lease = Some(session.world.cancel.briefly("lease", lease).await.map_err(NotBegun::Op)?);
+        let lease =
+            lease::acquire(&session.context, &first.spec.bucket, &session.who, LeaseTiming::default());
+        let lease = Some(session.context.cancel.briefly("lease", lease).await.map_err(UploadRefusal::Op)?);
         match unchanged(session, &sets).await {
             Ok(()) => Ok(Self { sets, lease }),
             Err(why) => {
-                give_back(&session.world, lease).await;
+                release(&session.context, lease).await;
                 Err(why)
             }
         }
     }
 
-    /// One data set after the other: each uses all of the wire. Gives the lease back, and tells the end as
-    /// the last event.
+    /// Sends one data set after the other, each at full speed. Releases the lease, and sends the last event.
     pub async fn send(self, session: &mut Session) -> Uploaded {
-        let events = session.world.events.clone();
+        let events = session.context.events.clone();
         let began = Instant::now();
         events.send(Event::RunStarted { steps: self.sets.len() });
         let mut failed: Option<(ResourceId, OpError)> = None;
@@ -164,7 +168,7 @@ impl Upload {
                     StepResult::Ok
                 }
                 Err(error) => {
-                    let told = match session.world.cancel.caused(&error) {
+                    let told = match session.context.cancel.caused(&error) {
                         true => StepResult::Unfinished { reason: error.message.clone() },
                         false => StepResult::Failed {
                             error: error.to_string(),
@@ -181,8 +185,8 @@ impl Upload {
                 break;
             }
         }
-        session.world.inputs.remember(&session.world.cache);
-        let lost = give_back(&session.world, self.lease).await;
+        session.context.inputs.remember(&session.context.cache);
+        let lost = release(&session.context, self.lease).await;
         if let (Some(lost), Some(id), None) = (lost, last, &failed) {
             failed = Some((id, OpError::lost(&lost)));
         }
@@ -192,31 +196,31 @@ impl Upload {
             Some(OpErrorKind::TimedOut) => RunResult::TimedOut,
             Some(_) => RunResult::Failed,
         };
-        let calls = session.world.aws.calls.total();
+        let calls = session.context.aws.calls.total();
         events.send(Event::RunFinished { result, calls, elapsed_ms: ms(began.elapsed()) });
         Uploaded { failed }
     }
 }
 
-/// Sends one set; what is to be said of it.
-async fn send(session: &mut Session, step: usize, set: Set) -> OpResult<String> {
+/// Sends one data set; returns its summary.
+async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<String> {
     let (path, use_as) = (&set.spec.path, set.spec.use_as());
-    let mut tree = session.world.inputs.take(path, &use_as).expect("the session has read it");
+    let mut tree = session.context.inputs.take(path, &use_as).expect("the session has read it");
     let ended = {
-        let cx = OpCx { world: &session.world, step, target: set.id.clone() };
+        let cx = OpCx { context: &session.context, step, target: set.id.clone() };
         sync::run(&cx, &set.spec, &mut tree, set.there).await
     };
-    session.world.inputs.put(path, &use_as, tree);
+    session.context.inputs.put(path, &use_as, tree);
     ended.map(|report| report.to_string())
 }
 
-async fn unchanged(session: &Session, sets: &[Set]) -> Result<(), NotBegun> {
+async fn unchanged(session: &Session, sets: &[DataSet]) -> Result<(), UploadRefusal> {
     try_join_all(sets.iter().map(|set| async move {
-        let cx = OpCx { world: &session.world, step: 0, target: set.id.clone() };
+        let cx = OpCx { context: &session.context, step: 0, target: set.id.clone() };
         match sync::read_manifest(&cx, &set.spec.uri()).await {
             Ok(now) if now.etag == set.there.etag => Ok(()),
-            Ok(_) => Err(NotBegun::Changed(set.id.clone())),
-            Err(error) => Err(NotBegun::Op(error)),
+            Ok(_) => Err(UploadRefusal::Changed(set.id.clone())),
+            Err(error) => Err(UploadRefusal::Op(error)),
         }
     }))
     .await

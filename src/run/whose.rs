@@ -1,7 +1,7 @@
 //! Whose a thing is that a command is about to use: a name of ours may be somebody else's resource.
 
 use super::Session;
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Kind as _;
 use crate::domain::{Owner, ResourceId, action};
 use crate::engine::OpCx;
@@ -12,9 +12,9 @@ use crate::resources::bucket::{self, Bucket};
 /// # Errors
 /// [`OpErrorKind::AlreadyExists`], or what AWS said.
 pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResult<()> {
-    let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
     let look = session.registry.of(id.kind).observe(&cx, physical);
-    let seen = session.world.cancel.reading("looking", look).await?;
+    let seen = session.context.cancel.reading("looking", look).await?;
     match seen.map(|seen| seen.owner().clone()) {
         Some(owner) if !owner.is_managed() => {
             let message =
@@ -31,7 +31,7 @@ pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResul
 /// As [`ours`].
 pub async fn bucket_is_ours(session: &Session) -> OpResult<()> {
     let (id, name) = (Bucket::id(Bucket::MAIN), session.bucket());
-    let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
     let look = async {
         match bucket::owner(&cx, name).await? {
             // A bucket without tags is somebody's.
@@ -43,7 +43,7 @@ pub async fn bucket_is_ours(session: &Session) -> OpResult<()> {
             owner => Ok(owner),
         }
     };
-    match session.world.cancel.reading("looking", look).await? {
+    match session.context.cancel.reading("looking", look).await? {
         Some(owner) if !owner.is_managed() => {
             let message = format!("bucket `{name}` is not this project's: it belongs to {owner}");
             Err(OpError::new(id.to_string(), OpErrorKind::AlreadyExists, message))

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::clock::{self, Millis};
 use super::fault::Fault;
 use super::paging::{self, Page};
+use super::state::SandboxState;
 use super::store::ScopedTable;
-use super::world::World;
 
 /// What an operation of a JSON or query service answers.
 pub type Answer = Result<Value, Fault>;
@@ -18,7 +18,7 @@ pub type Answer = Result<Value, Fault>;
 /// One decoded call. The input has passed the operation's constraint table.
 #[derive(Debug)]
 pub struct Call {
-    pub world: Arc<World>,
+    pub shared: Arc<SandboxState>,
     /// The service's IAM prefix, which is also its name in ARNs.
     pub service: &'static str,
     pub operation: &'static str,
@@ -66,7 +66,7 @@ impl Call {
 
     /// Sandbox time in milliseconds.
     pub fn now(&self) -> Millis {
-        self.world.clock.now()
+        self.shared.clock.now()
     }
 
     /// Now, as AWS's JSON protocols write it.
@@ -76,19 +76,19 @@ impl Call {
 
     /// The ARN of a resource of this service in this region: `call.arn("endpoint/breeds")`.
     pub fn arn(&self, rest: &str) -> String {
-        self.world.arn(self.service, &self.region, rest)
+        self.shared.arn(self.service, &self.region, rest)
     }
 
     /// The documents of a resource in this call's region. Tables are named `<service>.<resource>`.
     pub fn table(&self, table: &'static str) -> ScopedTable<'_> {
-        self.world.table(table, &self.region)
+        self.shared.table(table, &self.region)
     }
 
     /// One page of `items` (names and what is shown of them, in the order to be shown), after the one that
     /// the token in member `token` names. The caller knows its service's code for a token that is not ours.
     pub fn page<T>(&self, items: Vec<(String, T)>, token: &str, size: usize) -> Option<Page<T>> {
         let token = self.maybe(token).filter(|token| !token.is_empty());
-        match (self.world.short_pages, token) {
+        match (self.shared.short_pages, token) {
             (true, None) => Some(paging::before_all()),
             (true, token) => paging::page(items, token, 1),
             (false, token) => paging::page(items, token, size),

@@ -1,4 +1,4 @@
-//! `/_sandbox/…`: what tests and `sandbox status` ask of the sandbox itself, next to AWS's own paths.
+//! `/_sandbox/…`: what tests and `sandbox status` ask the sandbox itself, next to AWS's own paths.
 //!
 //! | path | |
 //! |---|---|
@@ -20,8 +20,8 @@ use super::clock::iso8601;
 use super::fault::Fault;
 use super::protocol::{Body, Response, collect, json11, respond};
 use super::services::{iam, quotas};
+use super::state::SandboxState;
 use super::work;
-use super::world::World;
 
 /// A posted document is small.
 const LARGEST: usize = 1 << 20;
@@ -29,52 +29,52 @@ const LARGEST: usize = 1 << 20;
 /// Ten years: what is tried out here ends long before.
 const FURTHEST: u64 = 10 * 365 * 86_400_000;
 
-pub(super) async fn answer(world: &Arc<World>, head: &Parts, path: &str, body: Body) -> Response {
-    match carry_out(world, head.method.as_str(), path, body).await {
+pub(super) async fn answer(shared: &Arc<SandboxState>, head: &Parts, path: &str, body: Body) -> Response {
+    match carry_out(shared, head.method.as_str(), path, body).await {
         Ok(document) => respond(200, "application/json", document.to_string()),
         Err(fault) => json11::render(&fault, "application/json"),
     }
 }
 
-async fn carry_out(world: &Arc<World>, method: &str, path: &str, body: Body) -> Answer {
+async fn carry_out(shared: &Arc<SandboxState>, method: &str, path: &str, body: Body) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
     let document = collect(body, LARGEST).await?;
     let posted = || serde_json::from_slice::<Value>(&document).map_err(|error| bad(error.to_string()));
     match (method, path) {
         ("GET", "health") => Ok(json!({
-            "pid": std::process::id(), "endpoint": world.endpoint_url(),
-            "account": world.account, "region": world.region,
+            "pid": std::process::id(), "endpoint": shared.endpoint_url(),
+            "account": shared.account, "region": shared.region,
         })),
-        ("GET", "calls") => Ok(world.calls.report()),
+        ("GET", "calls") => Ok(shared.calls.report()),
         ("DELETE", "calls") => {
-            world.calls.reset();
+            shared.calls.reset();
             Ok(json!({}))
         }
-        ("GET", "faults") => Ok(world.faults.report()),
+        ("GET", "faults") => Ok(shared.faults.report()),
         ("POST", "faults") => {
-            world.faults.post(posted()?).map_err(|error| bad(error.to_string()))?;
-            Ok(world.faults.report())
+            shared.faults.post(posted()?).map_err(|error| bad(error.to_string()))?;
+            Ok(shared.faults.report())
         }
         ("DELETE", "faults") => {
-            world.faults.clear();
+            shared.faults.clear();
             Ok(json!([]))
         }
-        ("GET", "clock") => Ok(clock(world)),
+        ("GET", "clock") => Ok(clock(shared)),
         ("POST", "clock") => {
             let by = posted()?["advance_ms"].as_u64().filter(|by| *by <= FURTHEST).ok_or_else(|| {
                 bad(format!("advance_ms must be a number of milliseconds, at most {FURTHEST}"))
             })?;
-            world.clock.advance(Duration::from_millis(by));
-            Ok(clock(world))
+            shared.clock.advance(Duration::from_millis(by));
+            Ok(clock(shared))
         }
-        ("POST", "iam") => iam::control::post(world, posted()?),
-        ("POST", "interrupt") => work::interrupt(world, &posted()?),
-        ("POST", "quotas") => quotas::post(world, posted()?),
+        ("POST", "iam") => iam::control::post(shared, posted()?),
+        ("POST", "interrupt") => work::interrupt(shared, &posted()?),
+        ("POST", "quotas") => quotas::post(shared, posted()?),
         _ => Err(Fault::new(404, "NotFound", format!("no {method} /_sandbox/{path}"))),
     }
 }
 
-fn clock(world: &World) -> Value {
-    let now = world.clock.now();
-    json!({"now_ms": now, "now": iso8601(now), "speed": world.clock.speed(), "pace": world.pace})
+fn clock(shared: &SandboxState) -> Value {
+    let now = shared.clock.now();
+    json!({"now_ms": now, "now": iso8601(now), "speed": shared.clock.speed(), "pace": shared.pace})
 }

@@ -37,12 +37,12 @@ struct Tally {
 
 /// Counts of calls since the start, or since the last reset.
 #[derive(Debug, Default)]
-pub struct Calls {
+pub struct CallLog {
     begun: AtomicU64,
     tally: Mutex<Tally>,
 }
 
-impl Calls {
+impl CallLog {
     pub(super) fn begin(&self, caller: Option<String>) -> Exchange {
         Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1, caller)
     }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_operation_and_effect_once_they_are_named() {
-        let calls = Calls::default();
+        let calls = CallLog::default();
         for operation in ["DescribeModel", "CreateModel", "InvokeEndpoint", "DescribeModel"] {
             let exchange = calls.begin(Some("AKIAANN".into()));
             exchange.name("sagemaker", operation);

@@ -1,15 +1,15 @@
 //! Extensions of a sandbox that are neither documents nor time: who runs functions, what was measured in this
 //! process.
 //!
-//! A service keeps its own here, one value per type, so that the world need not know them. What runs behind a
-//! service is plugged in here too ([`Plug`]).
+//! A service keeps its own here, one value per type, so that the shared state need not know their types. The
+//! backend of a service is plugged in here too ([`Plug`]).
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-type Part = Arc<dyn Any + Send + Sync>;
+type Extension = Arc<dyn Any + Send + Sync>;
 
 /// A trait object behind a service, such as `dyn sagemaker::Backend`: the service calls it and knows no more
 /// of it.
@@ -20,7 +20,7 @@ pub trait Plug: Send + Sync + 'static {
 
 /// One value per type. Extensions live as long as the process; what must survive it belongs into the store.
 #[derive(Default)]
-pub struct Extensions(Mutex<HashMap<TypeId, Part>>);
+pub struct Extensions(Mutex<HashMap<TypeId, Extension>>);
 
 impl Extensions {
     /// Keeps a part, in place of an earlier one of its type.
@@ -41,14 +41,14 @@ impl Extensions {
 
     /// What is behind a service.
     pub fn plugged<P: Plug + ?Sized>(&self) -> Arc<P> {
-        let fresh = || -> Part { Arc::new(P::unplugged()) };
+        let fresh = || -> Extension { Arc::new(P::unplugged()) };
         let part = Arc::clone(self.all().entry(TypeId::of::<Arc<P>>()).or_insert_with(fresh));
         let plug: Arc<Arc<P>> =
             part.downcast().unwrap_or_else(|_| unreachable!("a part is kept under its own type"));
         Arc::clone(&plug)
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<TypeId, Part>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<TypeId, Extension>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What an operation may refuse with.
+//! The errors that an operation may return.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;

@@ -19,9 +19,9 @@ use super::fault::Fault;
 /// What happens to which calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct FaultRule {
     #[serde(rename = "do")]
-    pub action: Action,
+    pub action: FaultAction,
     /// `sagemaker:CreateEndpoint`, `iam:Delete*`, `s3:*`, `reads`, `writes`, `invokes`, or `*`.
     pub on: String,
     /// The first matching call that is struck, from 1.
@@ -57,7 +57,7 @@ const fn one() -> u64 {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub enum FaultAction {
     Fail,
     Throttle,
     Delay,
@@ -130,9 +130,9 @@ const FAULT_CODES: &[FaultCodes] = &[
     fault_codes("tagging", (400, "ThrottledException"), (500, "InternalServiceException")),
 ];
 
-impl Rule {
+impl FaultRule {
     /// A rule that strikes the first matching call, once.
-    pub fn new(action: Action, on: impl Into<String>) -> Self {
+    pub fn new(action: FaultAction, on: impl Into<String>) -> Self {
         Self {
             action,
             on: on.into(),
@@ -150,10 +150,12 @@ impl Rule {
 
     /// What is wrong with a rule that could never do what it says.
     fn check(self) -> Result<Self, BadRule> {
-        if self.when == When::After && !matches!(self.action, Action::Delay | Action::Cut | Action::Kill) {
+        if self.when == When::After
+            && !matches!(self.action, FaultAction::Delay | FaultAction::Cut | FaultAction::Kill)
+        {
             return Err(BadRule("only delay, cut and kill can come after the work".into()));
         }
-        if self.action == Action::Corrupt && !self.on.starts_with("s3:") {
+        if self.action == FaultAction::Corrupt && !self.on.starts_with("s3:") {
             return Err(BadRule("only what is uploaded to S3 can be corrupted, such as s3:PutObject".into()));
         }
         if self.call == 0 {
@@ -197,7 +199,7 @@ impl Rule {
     fn strike(&self, service: &str) -> Strike {
         let codes = FAULT_CODES.iter().find(|known| known.service == service).unwrap_or(&USUAL);
         match self.action {
-            Action::Fail => {
+            FaultAction::Fail => {
                 let (status, code) = codes.internal;
                 let message = self.message.clone().unwrap_or_else(|| "injected by a fault rule".into());
                 let (status, code) = match &self.code {
@@ -206,14 +208,14 @@ impl Rule {
                 };
                 Strike::Refuse(Fault::new(self.status.unwrap_or(status), code, message))
             }
-            Action::Throttle => {
+            FaultAction::Throttle => {
                 let (status, code) = codes.throttle;
                 Strike::Refuse(Fault::new(status, code, "Rate exceeded"))
             }
-            Action::Delay => Strike::Break(self.when, Break::Delay(Duration::from_millis(self.ms))),
-            Action::Cut => Strike::Break(self.when, Break::Cut),
-            Action::Kill => Strike::Break(self.when, Break::Kill),
-            Action::Corrupt => Strike::Break(self.when, Break::Corrupt),
+            FaultAction::Delay => Strike::Break(self.when, Break::Delay(Duration::from_millis(self.ms))),
+            FaultAction::Cut => Strike::Break(self.when, Break::Cut),
+            FaultAction::Kill => Strike::Break(self.when, Break::Kill),
+            FaultAction::Corrupt => Strike::Break(self.when, Break::Corrupt),
         }
     }
 }
@@ -231,7 +233,7 @@ fn uniform(seed: u64, nth: u64) -> f64 {
 #[error("not a fault rule: {0}; write for example throttle@sagemaker:CreateEndpoint#2x3")]
 pub struct BadRule(String);
 
-impl FromStr for Rule {
+impl FromStr for FaultRule {
     type Err = BadRule;
 
     /// `ACTION[-after][=ARGUMENT]@OPERATION[%PERCENT][#CALL[xTIMES]]`. A share is one of all calls, unless
@@ -259,24 +261,24 @@ impl FromStr for Rule {
         let (call, times) = position.split_once('x').unwrap_or((position, "1"));
         let count = |number: &str| number.parse().map_err(|_| bad("no number"));
         let action = match action {
-            "fail" => Action::Fail,
-            "throttle" => Action::Throttle,
-            "delay" => Action::Delay,
-            "cut" => Action::Cut,
-            "kill" => Action::Kill,
-            "corrupt" => Action::Corrupt,
+            "fail" => FaultAction::Fail,
+            "throttle" => FaultAction::Throttle,
+            "delay" => FaultAction::Delay,
+            "cut" => FaultAction::Cut,
+            "kill" => FaultAction::Kill,
+            "corrupt" => FaultAction::Corrupt,
             _ => return Err(bad("no such action")),
         };
         let (call, times) = (count(call)?, count(times)?);
         let chance = share.map(|percent| percent / 100.0);
         let mut rule = Self { when, call, times, chance, ..Self::new(action, on) };
         match (action, argument) {
-            (Action::Delay, Some(duration)) => {
+            (FaultAction::Delay, Some(duration)) => {
                 let duration = humantime::parse_duration(duration).map_err(|_| bad("no duration"))?;
                 rule.ms = duration.as_millis() as u64;
             }
-            (Action::Fail, Some(code)) => rule.code = Some(code.to_owned()),
-            (Action::Delay, None) => return Err(bad("no duration")),
+            (FaultAction::Fail, Some(code)) => rule.code = Some(code.to_owned()),
+            (FaultAction::Delay, None) => return Err(bad("no duration")),
             (_, Some(_)) => return Err(bad("an argument that means nothing")),
             (_, None) => {}
         }
@@ -286,7 +288,7 @@ impl FromStr for Rule {
 
 #[derive(Debug)]
 struct Watched {
-    rule: Rule,
+    rule: FaultRule,
     /// Matching calls so far, and those struck.
     seen: u64,
     hits: u64,
@@ -297,14 +299,14 @@ struct Watched {
 pub struct Faults(Mutex<Vec<Watched>>);
 
 impl Faults {
-    pub fn new(rules: Vec<Rule>) -> Self {
+    pub fn new(rules: Vec<FaultRule>) -> Self {
         let faults = Self(Mutex::default());
         faults.extend(rules);
         faults
     }
 
     /// Adds rules; their calls are counted from now on.
-    pub fn extend(&self, rules: Vec<Rule>) {
+    pub fn extend(&self, rules: Vec<FaultRule>) {
         self.watched().extend(rules.into_iter().map(|rule| Watched { rule, seen: 0, hits: 0 }));
     }
 
@@ -314,13 +316,13 @@ impl Faults {
             Value::Array(many) => many,
             one => vec![one],
         };
-        let rules: Result<Vec<Rule>, BadRule> = documents
+        let rules: Result<Vec<FaultRule>, BadRule> = documents
             .into_iter()
             .map(|document| match document {
                 Value::String(word) => word.parse(),
-                other => serde_json::from_value::<Rule>(other)
+                other => serde_json::from_value::<FaultRule>(other)
                     .map_err(|error| BadRule(error.to_string()))
-                    .and_then(Rule::check),
+                    .and_then(FaultRule::check),
             })
             .collect();
         self.extend(rules?);
@@ -364,7 +366,7 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn rule(text: &str) -> Rule {
+    fn rule(text: &str) -> FaultRule {
         text.parse().unwrap()
     }
 
@@ -406,7 +408,7 @@ mod tests {
     #[test]
     fn chance_is_the_same_in_every_run() {
         let draw = |seed| {
-            let rule = Rule { seed, ..rule("cut@*%50") };
+            let rule = FaultRule { seed, ..rule("cut@*%50") };
             codes(&Faults::new(vec![rule]), "s3", "GetObject", 64)
         };
         assert_eq!(draw(1), draw(1));
@@ -435,10 +437,11 @@ mod tests {
     #[test]
     fn words_and_documents_say_the_same() {
         let faults = Faults::new(Vec::new());
-        let document = json!(["delay=1s@reads#2x0", {"do": "fail", "on": "s3:*", "code": "AccessDenied", "status": 403}]);
+        let document = json!(["delay=1s@reads#2x0",
+            {"do": "fail", "on": "s3:*", "code": "AccessDenied", "status": 403}]);
         faults.post(document).unwrap();
         let delay = rule("delay=1s@reads#2x0");
-        assert_eq!((delay.action, delay.ms, delay.call, delay.times), (Action::Delay, 1_000, 2, 0));
+        assert_eq!((delay.action, delay.ms, delay.call, delay.times), (FaultAction::Delay, 1_000, 2, 0));
         assert_eq!(faults.report()[0]["rule"]["ms"], 1_000);
         assert_eq!(codes(&faults, "s3", "PutObject", 1), ["AccessDenied"]);
         for nonsense in [
@@ -454,7 +457,7 @@ mod tests {
             "cut@*%101",
             "corrupt@*",
         ] {
-            assert!(nonsense.parse::<Rule>().is_err(), "{nonsense}");
+            assert!(nonsense.parse::<FaultRule>().is_err(), "{nonsense}");
         }
         assert!(faults.post(json!({"do": "cut", "on": "*", "typo": 1})).is_err());
     }

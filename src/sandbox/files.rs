@@ -1,4 +1,4 @@
-//! Files: names for keys, and writing that a kill cannot break.
+//! Files: names for keys, and atomic writes.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;

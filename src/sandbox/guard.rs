@@ -1,4 +1,4 @@
-//! Who may ask: programs on this machine that mean this sandbox. Never a web page.
+//! Who may send requests: programs on this machine that address this sandbox. Never a web page.
 //!
 //! Any page that is open in a browser of this machine can send requests to 127.0.0.1, and DNS lets it give
 //! that address a name of its own. It cannot read the answers, but what it asks would be done: `<img

@@ -1,10 +1,10 @@
-//! A small AWS on loopback: the product's demo without an account, and the only AWS our tests have.
+//! A small AWS on loopback: a demo without an account, and the AWS that our tests run against.
 //!
 //! It speaks AWS's own wire protocols, so any client can use it (the Rust SDK, boto3, the AWS CLI), and it
 //! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the
 //! other.
 //!
-//! The way of a request: `server` guards and routes it by its credential scope, a `protocol` decodes it,
+//! The path of a request: `server` guards and routes it by its credential scope, a `protocol` decodes it,
 //! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function
 //! of [`services`]. Functions keep their documents in the [`store`], whose states advance with the [`clock`].
 
@@ -22,21 +22,21 @@ mod guard;
 mod model;
 pub mod operation;
 pub mod paging;
-mod patience;
-mod place;
 mod policy_form;
 pub mod progress;
 pub mod protocol;
+mod root;
 pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
+pub mod state;
 pub mod store;
 pub mod tags;
+mod timeouts;
 #[cfg(test)]
 mod wire_tests;
 mod work;
-pub mod world;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -48,10 +48,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use clock::StatePace;
-pub use place::{Place, SetAside, keep_private, make_private};
 pub use progress::ProgressSink;
+pub use root::{SandboxRoot, SetAside, keep_private, make_private};
 pub use rules::AwsRule;
-pub use world::World;
+pub use state::SandboxState;
 
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
 #[derive(Clone, Debug)]
@@ -65,8 +65,8 @@ pub struct SandboxOptions {
     /// How long state changes take: `Short` for tests and commands, `Realistic` for `sandbox serve`.
     pub pace: StatePace,
     /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
-    pub faults: Vec<faults::Rule>,
-    /// Rules of AWS that are not enforced (see [`World::enforces`]); tests switch single rules off.
+    pub faults: Vec<faults::FaultRule>,
+    /// Rules of AWS that are not enforced (see [`SandboxState::enforces`]); tests switch single rules off.
     pub rules_off: BTreeSet<AwsRule>,
     /// The twelve digits of the one account.
     pub account: String,
@@ -81,8 +81,8 @@ pub struct SandboxOptions {
     pub runs: bool,
     /// How long at least something stays that AWS deletes after it has answered; for tests of that time.
     pub lingers: Duration,
-    /// Every list begins with an empty page and goes on with one item per page (S3's only with one per page).
-    /// AWS says that any page may be short or empty while there are more (`iam:ListRoles`,
+    /// Every list begins with an empty page and continues with one item per page (S3's only with one per
+    /// page). AWS says that any page may be short or empty while there are more (`iam:ListRoles`,
     /// `tag:GetResources`, `ec2:DescribeInstances`); what reads one page only is found with this.
     pub short_pages: bool,
     /// Who hears of what takes long here and not on AWS.
@@ -144,11 +144,34 @@ fn describe(holder: &Holder) -> String {
 }
 
 /// A running sandbox. Dropping it stops it; [`Sandbox::stop`] also waits until it has.
+///
+/// # Examples
+/// ```
+/// use aws_sdk_sts::config::{BehaviorVersion, Config, Credentials, Region};
+/// use opsctl_sandbox::{Sandbox, SandboxOptions};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let sandbox = Sandbox::start(SandboxOptions::new(folder.path())).await.expect("a free folder");
+/// // Any client of AWS, with any credentials.
+/// let config = Config::builder()
+///     .behavior_version(BehaviorVersion::latest())
+///     .endpoint_url(sandbox.endpoint_url())
+///     .region(Region::new("us-east-1"))
+///     .credentials_provider(Credentials::new("any", "key", None, None, "example"))
+///     .build();
+/// let sts = aws_sdk_sts::Client::from_conf(config);
+/// let me = sts.get_caller_identity().send().await.expect("an answer");
+/// assert_eq!(me.account(), Some("123456789012"));
+/// assert_eq!(sandbox.state().calls.of("sts:GetCallerIdentity"), 1);
+/// sandbox.stop().await;
+/// # });
+/// ```
 pub struct Sandbox {
-    world: Arc<World>,
+    shared: Arc<SandboxState>,
     address: SocketAddr,
     announcement: Option<PathBuf>,
-    _place: Place,
+    _place: SandboxRoot,
 }
 
 impl Sandbox {
@@ -163,7 +186,7 @@ impl Sandbox {
         let root = options.root.clone();
         let announcement = root.join("serve.json");
         let failed = |source| SandboxError::Root { path: root.clone(), source };
-        let place = Place::take(&root)?;
+        let place = SandboxRoot::take(&root)?;
         // We hold the lock, so whatever announcement is there was left by a killed process.
         remove_if_there(&announcement).map_err(failed)?;
 
@@ -172,18 +195,18 @@ impl Sandbox {
             .await
             .map_err(|source| SandboxError::Listen { port, source })?;
         let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
-        let world = Arc::new(World::open(options, format!("http://{address}")).map_err(failed)?);
-        work::plug(&world).map_err(failed)?;
-        services::resume(&world);
+        let shared = Arc::new(SandboxState::open(options, format!("http://{address}")).map_err(failed)?);
+        work::plug(&shared).map_err(failed)?;
+        services::resume(&shared);
         if announce {
             let holder =
-                Holder { pid: Some(std::process::id()), endpoint: Some(world.endpoint_url().to_owned()) };
+                Holder { pid: Some(std::process::id()), endpoint: Some(shared.endpoint_url().to_owned()) };
             let text = serde_json::to_vec(&holder).map_err(|error| failed(error.into()))?;
             files::write_atomically(&announcement, &text).map_err(failed)?;
         }
-        world.spawn(server::serve(Arc::clone(&world), listener));
-        world.spawn(services::autoscaling::watch(Arc::clone(&world)));
-        Ok(Self { world, address, announcement: announce.then_some(announcement), _place: place })
+        shared.spawn(server::serve(Arc::clone(&shared), listener));
+        shared.spawn(services::autoscaling::watch(Arc::clone(&shared)));
+        Ok(Self { shared, address, announcement: announce.then_some(announcement), _place: place })
     }
 
     /// Where it listens.
@@ -193,28 +216,28 @@ impl Sandbox {
 
     /// What a client takes as its endpoint URL, for every service.
     pub fn endpoint_url(&self) -> &str {
-        self.world.endpoint_url()
+        self.shared.endpoint_url()
     }
 
     /// Documents that could not be read at the start, and were moved out of the way.
     pub fn set_aside(&self) -> &[SetAside] {
-        self.world.store.set_aside()
+        self.shared.store.set_aside()
     }
 
     /// The state behind the endpoint, for tests that advance the clock or read counters in process.
-    pub fn world(&self) -> &Arc<World> {
-        &self.world
+    pub fn state(&self) -> &Arc<SandboxState> {
+        &self.shared
     }
 
-    /// Stops serving, ends background tasks, and gives the root free.
+    /// Stops serving, ends background tasks, and releases the root.
     pub async fn stop(self) {
-        self.world.stop().await;
+        self.shared.stop().await;
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.world.begin_stop();
+        self.shared.begin_stop();
         if let Some(path) = &self.announcement {
             // Left behind it does no harm: the next holder removes it, and a client finds nobody there.
             let _ = std::fs::remove_file(path);

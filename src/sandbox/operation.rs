@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::fault::Fault;
-use super::protocol::constraint::Rule;
+use super::protocol::constraint::Constraint;
 
 /// One row of a service's table: the operation's name, its constraints, its function.
 #[derive(Debug)]
 pub struct Operation<T: 'static = Value> {
     pub name: &'static str,
-    pub rules: &'static [Rule],
+    pub rules: &'static [Constraint],
     pub run: Run<T>,
 }
 
@@ -25,7 +25,7 @@ pub enum Run<T: 'static> {
 /// A row whose function answers at once.
 pub const fn op<T>(
     name: &'static str,
-    rules: &'static [Rule],
+    rules: &'static [Constraint],
     run: fn(&Call) -> Result<T, Fault>,
 ) -> Operation<T> {
     Operation { name, rules, run: Run::Now(run) }
@@ -34,7 +34,7 @@ pub const fn op<T>(
 /// A row whose function waits for something: `op_async("Invoke", RULES, |call| Box::pin(invoke(call)))`.
 pub const fn op_async<T>(
     name: &'static str,
-    rules: &'static [Rule],
+    rules: &'static [Constraint],
     run: fn(Call) -> BoxFuture<'static, Result<T, Fault>>,
 ) -> Operation<T> {
     Operation { name, rules, run: Run::Later(run) }

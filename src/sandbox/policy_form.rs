@@ -8,12 +8,12 @@
 use serde_json::{Map, Value};
 
 use super::rules::AwsRule;
-use super::world::World;
+use super::state::SandboxState;
 
 /// What is kept of a document that was accepted. Text that is no document stays as it is.
-pub fn kept(world: &World, text: &str) -> String {
+pub fn kept(shared: &SandboxState, text: &str) -> String {
     match serde_json::from_str(text) {
-        Ok(document @ Value::Object(_)) if world.enforces(AwsRule::PolicyForm) => {
+        Ok(document @ Value::Object(_)) if shared.enforces(AwsRule::PolicyForm) => {
             let seed = blake3::hash(text.as_bytes());
             Form { seed: usize::from(seed.as_bytes()[0]) }.document(document).to_string()
         }
@@ -105,7 +105,8 @@ mod tests {
         let given = json!({"Version": "2012-10-17", "Statement": [{
             "Sid": "One", "Effect": "Deny", "Principal": {"AWS": ["123456789012"]},
             "Action": ["s3:*"], "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": ["false"]}, "StringLike": {"aws:x": ["a", "b", "c"]}},
+            "Condition": {"Bool": {"aws:SecureTransport": ["false"]},
+                "StringLike": {"aws:x": ["a", "b", "c"]}},
         }]});
         for seed in 0..8 {
             let kept = Form { seed }.document(given.clone());

@@ -6,7 +6,7 @@ use std::fmt;
 /// Makes the enumeration, the list of all, and their names.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident = $name:literal,)*) => {
-        /// A rule that [`World::enforces`](super::World::enforces).
+        /// A rule that [`SandboxState::enforces`](super::SandboxState::enforces).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum AwsRule {
             $($(#[$doc])* $rule,)*

@@ -18,11 +18,11 @@ use tokio::sync::Semaphore;
 use super::control;
 use super::fault::Fault;
 use super::guard;
-use super::patience::{self, Patient};
-use super::protocol::scope::Scope;
+use super::protocol::scope::CredentialScope;
 use super::protocol::{Body, BodyError, Response, Service, json11, query};
 use super::services;
-use super::world::World;
+use super::state::SandboxState;
+use super::timeouts::{self, TimedBody};
 
 /// The services of a sandbox.
 type Services = Vec<Box<dyn Service>>;
@@ -30,7 +30,7 @@ type Services = Vec<Box<dyn Service>>;
 /// Why a connection ends without an answer: a fault rule wanted it.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was cut by a fault rule")]
-struct Cut;
+struct ConnectionCut;
 
 /// Connections at once. Each may have a file open besides, and the user's processes need some, too.
 fn most_connections() -> usize {
@@ -39,21 +39,21 @@ fn most_connections() -> usize {
 }
 
 /// Accepts connections until the sandbox stops.
-pub(super) async fn serve(world: Arc<World>, listener: TcpListener) {
-    serve_at_most(most_connections(), world, listener).await;
+pub(super) async fn serve(shared: Arc<SandboxState>, listener: TcpListener) {
+    serve_at_most(most_connections(), shared, listener).await;
 }
 
 /// Those that are too many wait in the listener's queue until others have ended, as idle ones do by
 /// themselves.
-async fn serve_at_most(connections: usize, world: Arc<World>, listener: TcpListener) {
-    let services: Arc<Services> = Arc::new(services::all(&world));
+async fn serve_at_most(connections: usize, shared: Arc<SandboxState>, listener: TcpListener) {
+    let services: Arc<Services> = Arc::new(services::all(&shared));
     let seats = Arc::new(Semaphore::new(connections));
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) if is_loopback(peer) => {
-                let conversation = converse(Arc::clone(&world), Arc::clone(&services), stream);
-                world.spawn(async move {
+                let conversation = converse(Arc::clone(&shared), Arc::clone(&services), stream);
+                shared.spawn(async move {
                     let _seat = seat;
                     conversation.await;
                 });
@@ -73,30 +73,30 @@ fn is_loopback(peer: SocketAddr) -> bool {
 }
 
 /// Answers the requests of one connection.
-async fn converse(world: Arc<World>, services: Arc<Services>, stream: TcpStream) {
+async fn converse(shared: Arc<SandboxState>, services: Arc<Services>, stream: TcpStream) {
     // Answers are small and single: waiting to fill a packet only adds 40 ms.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(Arc::clone(&world), Arc::clone(&services), request));
+    let service = service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&services), request));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience::HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(timeouts::HEAD);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a connection ended");
     }
 }
 
 async fn answer(
-    world: Arc<World>,
+    shared: Arc<SandboxState>,
     services: Arc<Services>,
     request: hyper::Request<Incoming>,
-) -> Result<Response, Cut> {
+) -> Result<Response, ConnectionCut> {
     let (mut head, body) = request.into_parts();
-    let body: Body = Patient::new(body).map_err(BodyError::from).boxed_unsync();
+    let body: Body = TimedBody::new(body).map_err(BodyError::from).boxed_unsync();
     if let Err(fault) = guard::check(&head) {
         return Ok(json11::render(&fault, "application/json"));
     }
     if let Some(path) = head.uri.path().strip_prefix("/_sandbox/") {
         let path = path.to_owned();
-        let answer = control::answer(&world, &head, &path, body);
+        let answer = control::answer(&shared, &head, &path, body);
         return Ok(unbroken(answer).await.unwrap_or_else(|fault| json11::render(&fault, "application/json")));
     }
 
@@ -106,21 +106,22 @@ async fn answer(
             value.set_sensitive(true);
         }
     }
-    let exchange = Arc::new(world.calls.begin(Scope::of(&head).and_then(|scope| scope.access_key)));
+    let exchange =
+        Arc::new(shared.calls.begin(CredentialScope::of(&head).and_then(|scope| scope.access_key)));
     head.extensions.insert(Arc::clone(&exchange));
     let mut response = match find(&services, &head) {
         Ok(service) => {
             let is_form = is_form(&head.headers);
-            let answer = service.handle(&world, hyper::Request::from_parts(head, body));
+            let answer = service.handle(&shared, hyper::Request::from_parts(head, body));
             unbroken(answer).await.unwrap_or_else(|fault| refusal(&fault, is_form, &exchange.id))
         }
         Err(fault) => refusal(&fault, is_form(&head.headers), &exchange.id),
     };
 
     let answered = exchange.may_answer().await;
-    world.calls.end(&exchange, world.clock.now(), answered.then(|| response.status().as_u16()));
+    shared.calls.end(&exchange, shared.clock.now(), answered.then(|| response.status().as_u16()));
     if !answered {
-        return Err(Cut);
+        return Err(ConnectionCut);
     }
     // S3's clients read the one, all others the other.
     if let Ok(id) = HeaderValue::from_str(&exchange.id) {
@@ -156,7 +157,7 @@ fn refusal(fault: &Fault, is_form: bool, request_id: &str) -> Response {
 fn find<'a>(services: &'a Services, head: &Parts) -> Result<&'a dyn Service, Fault> {
     let all = || services.iter().map(AsRef::as_ref);
     guard::check_presigned(&head.uri)?;
-    let scope = Scope::of(head).unwrap_or_default();
+    let scope = CredentialScope::of(head).unwrap_or_default();
     let Some(signing_name) = scope.service else {
         if let Some(service) = all().find(|service| service.is_public(head)) {
             return Ok(service);
@@ -209,10 +210,10 @@ mod tests {
     #[tokio::test]
     async fn more_connections_than_there_are_seats_wait_for_one() {
         let root = tempfile::tempdir().unwrap();
-        let world = Arc::new(World::open(SandboxOptions::new(root.path()), String::new()).unwrap());
+        let shared = Arc::new(SandboxState::open(SandboxOptions::new(root.path()), String::new()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        world.spawn(serve_at_most(2, Arc::clone(&world), listener));
+        shared.spawn(serve_at_most(2, Arc::clone(&shared), listener));
         let [mut first, mut second, mut third] = [(); 3].map(|()| {
             std::net::TcpStream::connect(address)
                 .map(|stream| {
@@ -232,6 +233,6 @@ mod tests {
         assert_eq!(waits, std::io::ErrorKind::WouldBlock);
         drop(first);
         answered(&mut third).await;
-        world.stop().await;
+        shared.stop().await;
     }
 }

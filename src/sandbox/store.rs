@@ -1,8 +1,8 @@
 //! Tables of JSON documents, in memory and in one file each, whose states advance with the clock.
 //!
 //! A write replaces the document's file by a rename, so a kill at any moment leaves the old document or the
-//! new one. A document may carry a [`Plan`]: changes that become true at given times. They are applied when
-//! the document is looked at, which needs no timers and no writes: after a restart they are applied again.
+//! new one. A document may carry a [`Timeline`]: changes that become true at given times. They are applied
+//! when the document is read, which needs no timers and no writes: after a restart they are applied again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,26 +17,26 @@ use serde_json::Value;
 use super::clock::{Clock, Millis, StatePace};
 use super::fault::Fault;
 use super::files::{file_name, write_atomically};
-use super::place::SetAside;
+use super::root::SetAside;
 
-/// What is kept under a key: the document, and what will become of it.
+/// What is stored under a key: the document and its future changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub doc: Value,
-    #[serde(default, skip_serializing_if = "Plan::is_empty")]
-    pub plan: Plan,
+    #[serde(rename = "plan", default, skip_serializing_if = "Timeline::is_empty")]
+    pub timeline: Timeline,
 }
 
 impl Entry {
     /// A document whose states advance.
-    pub fn planned(doc: Value, plan: impl Into<Plan>) -> Self {
-        Self { doc, plan: plan.into() }
+    pub fn planned(doc: Value, timeline: impl Into<Timeline>) -> Self {
+        Self { doc, timeline: timeline.into() }
     }
 
     /// Applies what is due. `false` when the entry has ceased to be.
     fn advance(&mut self, now: Millis) -> bool {
-        let due = self.plan.0.partition_point(|step| step.at <= now);
-        for step in self.plan.0.drain(..due) {
+        let due = self.timeline.0.partition_point(|step| step.at <= now);
+        for step in self.timeline.0.drain(..due) {
             match step.change {
                 Change::Set(patch) => merge(&mut self.doc, patch),
                 Change::Remove => return false,
@@ -48,16 +48,16 @@ impl Entry {
 
 impl From<Value> for Entry {
     fn from(doc: Value) -> Self {
-        Self { doc, plan: Plan::default() }
+        Self { doc, timeline: Timeline::default() }
     }
 }
 
-/// Changes to come, in order of time. Made by [`Planner`]; `Plan::default()` cancels.
+/// Changes to come, in order of time. Made by [`TimelineBuilder`]; `Timeline::default()` cancels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Plan(Vec<Step>);
+pub struct Timeline(Vec<Step>);
 
-impl Plan {
+impl Timeline {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -77,16 +77,17 @@ enum Change {
     Remove,
 }
 
-/// Writes a plan in AWS's durations; the pace decides how long they are here. From [`super::World::plan`].
+/// Builds a timeline in AWS's durations; the pace decides how long they last here. From
+/// [`super::SandboxState::timeline`].
 #[derive(Debug)]
-pub struct Planner {
+pub struct TimelineBuilder {
     cursor: Millis,
     pace: StatePace,
     lingers: Duration,
     steps: Vec<Step>,
 }
 
-impl Planner {
+impl TimelineBuilder {
     pub fn new(now: Millis, pace: StatePace) -> Self {
         Self { cursor: now, pace, lingers: Duration::ZERO, steps: Vec::new() }
     }
@@ -101,7 +102,7 @@ impl Planner {
         self.then_at(realistic, |_| patch)
     }
 
-    /// As [`Planner::then`], for a patch that holds the time of the change.
+    /// As [`TimelineBuilder::then`], for a patch that holds the time of the change.
     pub fn then_at(self, realistic: Duration, patch: impl FnOnce(Millis) -> Value) -> Self {
         let after = self.pace.of(realistic);
         self.step(after, |at| Change::Set(patch(at)))
@@ -121,8 +122,8 @@ impl Planner {
     }
 }
 
-impl From<Planner> for Plan {
-    fn from(planner: Planner) -> Self {
+impl From<TimelineBuilder> for Timeline {
+    fn from(planner: TimelineBuilder) -> Self {
         Self(planner.steps)
     }
 }
@@ -467,7 +468,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (store, clock) = open(root.path());
         let plan = || {
-            Planner::new(clock.now(), StatePace::Realistic)
+            TimelineBuilder::new(clock.now(), StatePace::Realistic)
                 .then(Duration::from_secs(60), json!({"Status": "InService", "Why": null, "In": {"b": 2}}))
                 .then_gone(Duration::from_secs(60))
         };
@@ -517,8 +518,8 @@ mod tests {
     fn an_update_may_cancel_the_plan_and_a_refused_one_changes_nothing() {
         let root = tempfile::tempdir().unwrap();
         let (store, clock) = open(root.path());
-        let plan =
-            Planner::new(clock.now(), StatePace::Realistic).then(Duration::from_secs(1), json!({"s": "up"}));
+        let plan = TimelineBuilder::new(clock.now(), StatePace::Realistic)
+            .then(Duration::from_secs(1), json!({"s": "up"}));
         store.put("t", "k", Entry::planned(json!({"s": "new"}), plan)).unwrap();
 
         let refused = store.update("t", "k", |entry| {
@@ -530,7 +531,7 @@ mod tests {
 
         let stopped = store.update("t", "k", |entry| {
             entry.doc["s"] = json!("stopped");
-            entry.plan = Plan::default();
+            entry.timeline = Timeline::default();
             Ok(7)
         });
         assert_eq!(stopped.unwrap(), Some(7));
@@ -548,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shelf_sees_its_own_region_only() {
+    fn a_scoped_table_sees_its_own_region_only() {
         let root = tempfile::tempdir().unwrap();
         let (store, _) = open(root.path());
         let (east, west) = (store.table("t", "us-east-1"), store.table("t", "us-west-2"));

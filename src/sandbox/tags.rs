@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::world::World;
+use super::state::SandboxState;
 
 const TABLE: &str = "tags";
 
@@ -16,13 +16,13 @@ const MOST_TAGS: usize = 50;
 pub type Tags = BTreeMap<String, String>;
 
 /// The tags of a resource; empty when it has none.
-pub fn of(world: &World, arn: &str) -> Tags {
-    world.store.get(TABLE, arn).map(|doc| from_map(&doc)).unwrap_or_default()
+pub fn of(shared: &SandboxState, arn: &str) -> Tags {
+    shared.store.get(TABLE, arn).map(|doc| from_map(&doc)).unwrap_or_default()
 }
 
 /// Every tagged resource.
-pub fn all(world: &World) -> Vec<(String, Tags)> {
-    let tagged = world.store.list(TABLE, "");
+pub fn all(shared: &SandboxState) -> Vec<(String, Tags)> {
+    let tagged = shared.store.list(TABLE, "");
     tagged.into_iter().map(|(arn, doc)| (arn, from_map(&doc))).collect()
 }
 
@@ -30,28 +30,32 @@ pub fn all(world: &World) -> Vec<(String, Tags)> {
 ///
 /// # Errors
 /// A 400 with the service's `code` when a tag breaks AWS's rules; then nothing is changed.
-pub fn add(world: &World, arn: &str, tags: Tags, code: &'static str) -> Result<(), Fault> {
+pub fn add(shared: &SandboxState, arn: &str, tags: Tags, code: &'static str) -> Result<(), Fault> {
     if tags.is_empty() {
         return Ok(());
     }
-    let mut all = of(world, arn);
+    let mut all = of(shared, arn);
     all.extend(tags);
     check(&all).map_err(|message| Fault::new(400, code, message))?;
-    world.store.put(TABLE, arn, json!(all))
+    shared.store.put(TABLE, arn, json!(all))
 }
 
 /// Removes tags by key.
-pub fn remove<'a>(world: &World, arn: &str, keys: impl IntoIterator<Item = &'a str>) -> Result<(), Fault> {
-    let mut all = of(world, arn);
+pub fn remove<'a>(
+    shared: &SandboxState,
+    arn: &str,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Fault> {
+    let mut all = of(shared, arn);
     for key in keys {
         all.remove(key);
     }
-    world.store.put(TABLE, arn, json!(all))
+    shared.store.put(TABLE, arn, json!(all))
 }
 
 /// Forgets a resource that was deleted.
-pub fn forget(world: &World, arn: &str) -> Result<(), Fault> {
-    world.store.remove(TABLE, arn).map(|_| ())
+pub fn forget(shared: &SandboxState, arn: &str) -> Result<(), Fault> {
+    shared.store.remove(TABLE, arn).map(|_| ())
 }
 
 /// Reads `[{"Key": k, "Value": v}]`, the shape of most services.

@@ -53,7 +53,7 @@ async fn sts_and_ssm_answer_and_are_counted() {
     assert_eq!(raw.status().as_u16(), 501);
     assert!(unknown.into_service_error().to_string().contains("NotImplemented"));
 
-    let calls = &sandbox.world().calls;
+    let calls = &sandbox.state().calls;
     assert_eq!(calls.of("ssm:GetParameter"), 2);
     assert_eq!((calls.with(Effect::Reads), calls.with(Effect::Writes)), (4, 0));
     sandbox.stop().await;
@@ -102,7 +102,7 @@ async fn a_log_stream_is_read_to_its_end_from_both_sides() {
     };
     assert_eq!(seen, [1, 2, 3, 4, 5]);
     // What comes later is found behind that token.
-    super::services::logs::append(sandbox.world(), "eu-west-1", "/g", "s/[$LATEST]", &["later", " "])
+    super::services::logs::append(sandbox.state(), "eu-west-1", "/g", "s/[$LATEST]", &["later", " "])
         .unwrap();
     let more = get().set_next_token(last.next_forward_token).send().await.unwrap();
     assert_eq!(more.events()[0].message(), Some("later"));
@@ -127,7 +127,7 @@ async fn a_log_stream_is_read_to_its_end_from_both_sides() {
         client.describe_log_streams().log_group_name("/g").send().await.unwrap_err().into_service_error();
     assert!(gone.is_resource_not_found_exception());
     assert_eq!(std::fs::read_dir(root.path().join("logs/eu-west-1")).unwrap().count(), 0);
-    assert!(super::tags::all(sandbox.world()).is_empty());
+    assert!(super::tags::all(sandbox.state()).is_empty());
     sandbox.stop().await;
 }
 
@@ -152,7 +152,7 @@ async fn injected_faults_reach_the_client_and_a_cut_after_the_work_leaves_it_don
     let groups = client.describe_log_groups().send().await.unwrap();
     let names: Vec<_> = groups.log_groups().iter().filter_map(|group| group.log_group_name()).collect();
     assert_eq!(names, ["one", "three"]);
-    assert_eq!(sandbox.world().faults.hits(), 3);
+    assert_eq!(sandbox.state().faults.hits(), 3);
     sandbox.stop().await;
 }
 
@@ -229,7 +229,7 @@ async fn a_web_page_changes_nothing() {
         assert!((400..500).contains(&status), "{method} {path} {headers:?}: {status} {said}");
     }
     iam.get_role().role_name("victim").send().await.unwrap();
-    assert_eq!(sandbox.world().faults.report(), json!([]));
+    assert_eq!(sandbox.state().faults.report(), json!([]));
     // What reads may come by a presigned GET: `aws sts get-caller-identity` of Vault and of EKS does.
     let me = format!("/?Action=GetCallerIdentity&Version=2011-06-15&{}", whole.replace("iam", "sts"));
     assert_eq!(sent(&sandbox, "GET", &me, &[("host", &host)], "").await.0, 200);
@@ -326,7 +326,7 @@ async fn control_paths_serve_loopback_names_only() {
     let (_, faults) = raw(&sandbox, "POST", "/_sandbox/faults", local, "\"cut@sts:*\"").await;
     assert_eq!(faults[0]["rule"]["on"], "sts:*");
     assert_eq!(raw(&sandbox, "POST", "/_sandbox/faults", local, "\"cut\"").await.0, 400);
-    let before = sandbox.world().clock.now();
+    let before = sandbox.state().clock.now();
     let (_, clock) = raw(&sandbox, "POST", "/_sandbox/clock", local, r#"{"advance_ms": 60000}"#).await;
     assert!(clock["now_ms"].as_u64().unwrap() >= before + 60_000);
     assert_eq!(raw(&sandbox, "GET", "/_sandbox/calls", local, "").await.1["by_operation"], json!({}));

@@ -1,4 +1,4 @@
-//! The buffers of what is sent, used again and again: an allocator that gets megabytes back from many threads
+//! Reusable buffers for what is sent: an allocator that gets megabytes back from many threads
 //! keeps them, and twice the memory that is in use stays with the process.
 
 use std::ops::{Deref, DerefMut};

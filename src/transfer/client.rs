@@ -1,4 +1,5 @@
-//! The SDK's S3 client, set up for bulk: nothing computed twice, patient, and with an eye on SlowDown.
+//! The SDK's S3 client, set up for bulk: nothing is computed twice, time limits are long, and SlowDown is
+//! noticed.
 
 use std::sync::Arc;
 
@@ -10,11 +11,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 
-use super::gate::Gate;
+use super::gate::ConcurrencyLimit;
 use crate::aws::Clients;
 
 /// A client that shares the connections of the usual one.
-pub(super) fn careful(aws: &Clients, gate: Arc<Gate>) -> aws_sdk_s3::Client {
+pub(super) fn client_with_retries(aws: &Clients, gate: Arc<ConcurrencyLimit>) -> aws_sdk_s3::Client {
     let config = aws
         .s3
         .config()
@@ -26,23 +27,23 @@ pub(super) fn careful(aws: &Clients, gate: Arc<Gate>) -> aws_sdk_s3::Client {
         .retry_config(
             RetryConfig::standard().with_max_attempts(10).with_initial_backoff(aws.target.first_backoff()),
         )
-        .interceptor(Watch(gate));
+        .interceptor(ThrottleInterceptor(gate));
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
-/// Tells the gate how S3 answers, attempt by attempt.
-struct Watch(Arc<Gate>);
+/// Reports every response of S3, attempt by attempt, to the concurrency limit.
+struct ThrottleInterceptor(Arc<ConcurrencyLimit>);
 
-impl std::fmt::Debug for Watch {
+impl std::fmt::Debug for ThrottleInterceptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watch")
+        f.write_str("ThrottleInterceptor")
     }
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Watch {
+impl Intercept for ThrottleInterceptor {
     fn name(&self) -> &'static str {
-        "Watch"
+        "ThrottleInterceptor"
     }
 
     fn read_before_deserialization(

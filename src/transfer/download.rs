@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::engine::OpCx;
 
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 8;
 /// How often a range whose answer broke off is asked for again.
 const PATIENCE: usize = 4;
 
-/// How many ranges lie in memory at once, whatever is fetched: twelve, so 96 MiB.
+/// How many ranges are in memory at once, whatever is fetched: twelve, so 96 MiB.
 #[derive(Debug)]
 pub struct Ranges(Semaphore);
 
@@ -50,7 +50,7 @@ impl From<&Stored> for Object {
 
 impl Object {
     /// Looks at an object; `None`: there is none.
-    pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
+    pub async fn head(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
         let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
         let Some(head) = head.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
         let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);

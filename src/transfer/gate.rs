@@ -1,4 +1,4 @@
-//! How much may be under way at once: requests, bytes in memory, bytes per second.
+//! How much may be in flight at once: requests, bytes in memory, bytes per second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,13 +14,13 @@ const MEMORY: usize = 64 << 20;
 const PAGE: u64 = 4 << 10;
 /// Never fewer requests than these.
 const FEWEST: usize = 4;
-/// S3 answers SlowDown to all that are in flight: one halving for each burst.
+/// S3 answers SlowDown to all requests in flight: one halving for each burst.
 const BURST: Duration = Duration::from_secs(1);
 
-/// Opens for so many requests at once. Halves on SlowDown, and grows back by one per round of good answers,
+/// Limits the requests in flight. Halves on SlowDown, and grows back by one per round of good answers,
 /// as TCP does (S3 spreads a busy prefix over more partitions while it answers 503,
 /// docs/aws/s3.md#request-rates).
-pub(super) struct Gate {
+pub(super) struct ConcurrencyLimit {
     slots: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     most: usize,
@@ -35,7 +35,7 @@ pub(super) struct Gate {
 
 struct Throttle {
     bytes_per_second: u64,
-    /// When the wire is free again.
+    /// When the next bytes may be sent.
     free: Mutex<Instant>,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Slot {
     }
 }
 
-impl Gate {
+impl ConcurrencyLimit {
     pub fn new(most: usize, bytes_per_second: Option<u64>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(most)),
@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn halves_once_per_burst_and_grows_back() {
-        let (gate, never) = (Gate::new(16, None), CancellationToken::new());
+        let (gate, never) = (ConcurrencyLimit::new(16, None), CancellationToken::new());
         gate.slow_down();
         gate.slow_down();
         assert_eq!(gate.open.load(Ordering::Relaxed), 8);
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_ends_with_the_cancellation() {
-        let (gate, cancel) = (Gate::new(1, None), CancellationToken::new());
+        let (gate, cancel) = (ConcurrencyLimit::new(1, None), CancellationToken::new());
         let _held = gate.enter(1, &cancel).await.expect("free");
         cancel.cancel();
         assert!(gate.enter(1, &cancel).await.is_none());

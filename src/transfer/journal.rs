@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::Stored;
-use crate::inputs::Stamp;
+use crate::inputs::FileStamp;
 
 const WHAT: &str = "keeping the journal of the upload";
 
@@ -22,7 +22,7 @@ enum Line {
     Opened {},
     Sent {
         path: String,
-        stamp: Stamp,
+        stamp: FileStamp,
         stored: Stored,
     },
     Begun {
@@ -35,12 +35,12 @@ enum Line {
     },
 }
 
-/// A multipart upload that may be gone on with, while the file has this stamp.
+/// A multipart upload that may be resumed while the file has this stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
     pub id: String,
     pub part_size: u64,
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
 }
 
 /// An open journal, locked against a second upload of the same data set on this machine.
@@ -50,7 +50,7 @@ pub struct Journal {
     /// An earlier run did not come to its end: the bucket is not as the manifest says.
     pub resumed: bool,
     /// What S3 confirmed to earlier runs. Others may have been there since.
-    pub sent: HashMap<String, (Stamp, Stored)>,
+    pub sent: HashMap<String, (FileStamp, Stored)>,
     /// Begun by earlier runs and not ended, with their paths.
     begun: Vec<(String, Upload)>,
     /// Completed or aborted by this run.
@@ -104,7 +104,7 @@ impl Journal {
     }
 
     /// The upload of a file by an earlier run, when the file is still the same.
-    pub fn begun(&self, path: &str, stamp: Stamp) -> Option<&Upload> {
+    pub fn begun(&self, path: &str, stamp: FileStamp) -> Option<&Upload> {
         self.begun
             .iter()
             .rev()
@@ -115,13 +115,13 @@ impl Journal {
     fn write(&self, line: &Line) {
         // Before it as after it: the last line of a killed run may be cut off.
         let text = format!("\n{}\n", serde_json::to_string(line).expect("a line is plain data"));
-        // Without a journal the upload still goes on; it only cannot be resumed.
+        // Without a journal the upload continues; it only cannot be resumed.
         if let Err(error) = self.file.lock().expect("writing does not panic").write_all(text.as_bytes()) {
             tracing::debug!(%error, "the journal cannot be written");
         }
     }
 
-    pub fn sent(&self, path: &str, stamp: Stamp, stored: &Stored) {
+    pub fn sent(&self, path: &str, stamp: FileStamp, stored: &Stored) {
         self.write(&Line::Sent { path: path.to_owned(), stamp, stored: stored.clone() });
     }
 
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::domain::Crc64;
 
-    const STAMP: Stamp = Stamp { size: 1, modified: 2, changed: 3, inode: 4 };
+    const STAMP: FileStamp = FileStamp { size: 1, modified: 2, changed: 3, inode: 4 };
 
     fn stored() -> Stored {
         Stored { size: 1, crc: Crc64::of(b"x"), etag: "\"e\"".into() }
@@ -182,7 +182,7 @@ mod tests {
         assert!(journal.resumed);
         assert_eq!((&journal.sent["a"], &journal.sent["d"]), (&(STAMP, stored()), &(STAMP, stored())));
         assert_eq!(journal.begun("b", STAMP), Some(&upload));
-        assert_eq!(journal.begun("b", Stamp { size: 2, ..STAMP }), None);
+        assert_eq!(journal.begun("b", FileStamp { size: 2, ..STAMP }), None);
         assert_eq!(journal.abandoned(), [("b", "u")]);
         journal.end("u");
         assert_eq!(journal.abandoned(), []);

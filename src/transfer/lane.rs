@@ -1,6 +1,6 @@
 //! The fast lane for single PUTs: `object_store` on the SDK's own HTTP client, at about half the CPU per
-//! request of `aws-sdk-s3` (docs/decisions/0009). Its errors are not told: what it cannot send is tried again
-//! through the SDK.
+//! request of `aws-sdk-s3` (docs/decisions/0009). Its errors are not reported: what it cannot send is sent
+//! again through the SDK.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,9 +21,10 @@ use object_store::{BackoffConfig, ObjectStore, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::gate::Gate;
+use super::gate::ConcurrencyLimit;
 use crate::aws::{
-    CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Outcomes, Target, Ways, for_large_bodies, s3,
+    CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Routes, SdkResultExt, Target,
+    for_large_bodies, s3,
 };
 use crate::domain::Crc64;
 use crate::domain::action;
@@ -39,7 +40,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub async fn open(aws: &Clients, bucket: &str, region: &str, gate: Arc<Gate>) -> OpResult<Self> {
+    pub async fn open(
+        aws: &Clients,
+        bucket: &str,
+        region: &str,
+        gate: Arc<ConcurrencyLimit>,
+    ) -> OpResult<Self> {
         let target = &aws.target;
         let base = base_url(target, bucket).await?;
         let over_tls = base.starts_with("https://");
@@ -50,8 +56,8 @@ impl Lane {
                 "there are no credentials",
             ));
         };
-        let ways = target.wire.ways(&for_large_bodies());
-        let wire = Wire { ways, gate, calls: aws.calls.clone(), fence: aws.fence.clone() };
+        let routes = target.wire.routes(&for_large_bodies());
+        let wire = SdkConnector { routes, gate, calls: aws.calls.clone(), fence: aws.fence.clone() };
         let retry = RetryConfig {
             backoff: BackoffConfig { init_backoff: target.first_backoff(), ..BackoffConfig::default() },
             max_retries: 10,
@@ -67,7 +73,7 @@ impl Lane {
             .with_unsigned_payload(over_tls)
             .with_endpoint(base)
             .with_checksum_algorithm(Checksum::CRC64NVME)
-            .with_credentials(Arc::new(Bridge { provider: credentials, known: Mutex::default() }))
+            .with_credentials(Arc::new(SdkCredentials { provider: credentials, known: Mutex::default() }))
             .with_retry(retry)
             .with_http_connector(wire)
             .build()
@@ -106,27 +112,27 @@ async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
 
 /// `object_store`'s requests on the SDK's connections: one TLS stack, one trust store, one counter.
 #[derive(Clone)]
-struct Wire {
-    ways: Arc<Ways>,
-    gate: Arc<Gate>,
+struct SdkConnector {
+    routes: Arc<Routes>,
+    gate: Arc<ConcurrencyLimit>,
     calls: CallCounter,
     fence: Fence,
 }
 
-impl std::fmt::Debug for Wire {
+impl std::fmt::Debug for SdkConnector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wire")
+        f.write_str("SdkConnector")
     }
 }
 
-impl HttpConnector for Wire {
+impl HttpConnector for SdkConnector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
 }
 
 #[async_trait]
-impl HttpService for Wire {
+impl HttpService for SdkConnector {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.fence.check().map_err(|lost| HttpError::new(HttpErrorKind::Unknown, lost))?;
         self.calls.count("S3:PutObject");
@@ -136,13 +142,15 @@ impl HttpService for Wire {
             None => SdkBody::from_body_1_x(body),
         });
         let request = request.try_into().map_err(|e| HttpError::new(HttpErrorKind::Unknown, e))?;
-        let answer = self.ways.call(request).await.map_err(|error| {
+        let answer = self.routes.call(request).await.map_err(|error| {
             // Nothing but a new connection helps these; other errors of a connection (a wrong certificate)
             // stay.
-            let kind = match () {
-                () if error.is_timeout() => HttpErrorKind::Timeout,
-                () if error.is_io() => HttpErrorKind::Interrupted,
-                () => HttpErrorKind::Unknown,
+            let kind = if error.is_timeout() {
+                HttpErrorKind::Timeout
+            } else if error.is_io() {
+                HttpErrorKind::Interrupted
+            } else {
+                HttpErrorKind::Unknown
             };
             HttpError::new(kind, error)
         })?;
@@ -164,13 +172,13 @@ impl HttpService for Wire {
 
 /// The SDK's credentials, kept until five minutes before they expire.
 #[derive(Debug)]
-struct Bridge {
+struct SdkCredentials {
     provider: SharedCredentialsProvider,
     known: Mutex<Option<(Arc<AwsCredential>, Option<SystemTime>)>>,
 }
 
 #[async_trait]
-impl CredentialProvider for Bridge {
+impl CredentialProvider for SdkCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {

@@ -1,4 +1,4 @@
-//! One large file: parts in parallel, gone on with after an interruption, checked as a whole at the end.
+//! One large file: parts in parallel, resumed after an interruption, verified as a whole at the end.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 use super::download::Object;
 use super::journal::Upload;
 use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
-use crate::inputs::{Entry, Stamp};
+use crate::inputs::{Entry, FileStamp};
 
 /// S3 takes at most so many parts (docs/aws/s3.md#limits), so that they grow with the file.
 const MOST_PARTS: u64 = 10_000;
-/// The size of a part as long as there are few enough: small, because parts under way lie in memory.
+/// The size of a part as long as there are few enough: small, because parts in flight are in memory.
 const PART: u64 = 8 << 20;
 
 /// Multipart uploads at the same time.
@@ -56,13 +56,13 @@ pub(super) async fn send_all(route: &Arc<Route>, files: &[&Entry]) {
     stream::iter(sends.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await
 }
 
-/// Uploads the file as it is when its last byte is read; a change in between begins it anew.
-pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Stored)> {
+/// Uploads the file as it is when its last byte is read; a change in between restarts it.
+pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp, Stored)> {
     for _ in 0..PATIENCE {
         let name = route.root.join(path);
-        let opened = route.read(move || -> io::Result<(File, Stamp)> {
+        let opened = route.read(move || -> io::Result<(File, FileStamp)> {
             let file = File::open(name)?;
-            let stamp = Stamp::from(&file.metadata()?);
+            let stamp = FileStamp::from(&file.metadata()?);
             Ok((file, stamp))
         });
         let (file, stamp) = opened.await.map_err(|error| route.local(path, &error))?;
@@ -75,7 +75,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
         let (upload, there) = begin(route, path, stamp).await?;
         let parts = send_parts(route, path, &file, &upload, there).await?;
         let now = file.metadata().map_err(|error| route.local(path, &error))?;
-        if Stamp::from(&now) != stamp {
+        if FileStamp::from(&now) != stamp {
             route.again(action::s3::UploadPart, "the file changed while it was read");
             abort(route, path, &upload.id).await?;
             continue;
@@ -97,7 +97,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(Stamp, Sto
 }
 
 /// The upload of an earlier run with the parts that S3 has of it, or a new one.
-async fn begin(route: &Route, path: &str, stamp: Stamp) -> OpResult<(Upload, BTreeMap<i32, Part>)> {
+async fn begin(route: &Route, path: &str, stamp: FileStamp) -> OpResult<(Upload, BTreeMap<i32, Part>)> {
     if let Some(earlier) = route.journal.begun(path, stamp)
         && let Some(parts) = parts_there(route, path, &earlier.id).await?
     {
@@ -245,7 +245,7 @@ async fn complete(
         Ok(done) => Ok(Stored { size, crc, etag: done.e_tag.unwrap_or_default() }),
         // An answer that was lost: the first attempt did it, and the second finds no upload.
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            let there = Object::look(&route.s3, &route.bucket, &route.key(path)).await?;
+            let there = Object::head(&route.s3, &route.bucket, &route.key(path)).await?;
             let there = there.filter(|there| (there.size, there.crc) == (size, Some(crc)));
             there.map(|there| Stored { size, crc, etag: there.etag }).ok_or(error)
         }
@@ -255,12 +255,12 @@ async fn complete(
 
 async fn abort(route: &Route, path: &str, id: &str) -> OpResult<()> {
     let call = route.s3.abort_multipart_upload().bucket(&route.bucket).key(route.key(path)).upload_id(id);
-    call.send().await.op(action::s3::AbortMultipartUpload).gone()?;
+    call.send().await.op(action::s3::AbortMultipartUpload).ignore_not_found()?;
     route.journal.end(id);
     Ok(())
 }
 
-/// Uploads of an earlier run that nobody goes on with: the file changed since, is gone, or is small now.
+/// Uploads of an earlier run that nobody resumes: the file changed since, is gone, or is small now.
 /// Their parts would cost money until the bucket's lifecycle rule finds them.
 pub(super) async fn abort_abandoned(route: &Route) -> OpResult<()> {
     for (path, id) in route.journal.abandoned() {

@@ -1,4 +1,4 @@
-//! Bytes to S3 and back: bounded, parallel, checked by S3 on arrival, and gone on with after an interruption.
+//! Bytes to S3 and back: bounded, parallel, checked by S3 on arrival, and resumed after an interruption.
 //!
 //! One buffer is read, its CRC-64/NVME computed, and exactly that buffer is sent with that checksum: S3
 //! refuses what arrives otherwise. Up to `LARGE` a file is one PUT; beyond, a multipart upload whose parts go
@@ -29,10 +29,10 @@ pub use journal::Journal;
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{Action, ResourceId, Stored};
 use crate::engine::{Event, Events, OpCx};
-use crate::inputs::{Entry, Stamp};
+use crate::inputs::{Entry, FileStamp};
 use crate::plan::StepId;
 use buffers::Buffers;
-use gate::{Gate, Slot};
+use gate::{ConcurrencyLimit, Slot};
 use lane::Lane;
 use tally::Tally;
 
@@ -40,11 +40,11 @@ use tally::Tally;
 const LARGE: u64 = 16 << 20;
 /// Files that are read at the same time.
 const READERS: usize = 8;
-/// How often a buffer that arrived damaged is sent again.
+/// How often a damaged buffer is sent again.
 const PATIENCE: usize = 4;
 
-/// Where to, and how hard.
-pub struct Order<'a> {
+/// Where an upload goes, and how much may be in flight.
+pub struct TransferOptions<'a> {
     pub bucket: &'a str,
     /// Before every path; ends with `/` or is empty.
     pub prefix: &'a str,
@@ -57,9 +57,9 @@ pub struct Order<'a> {
 
 /// What S3 has confirmed.
 #[derive(Debug, Default)]
-pub struct Sent {
+pub struct TransferReport {
     /// Path, the file as it was when it was read, and the object.
-    pub files: Vec<(Arc<str>, Stamp, Stored)>,
+    pub files: Vec<(Arc<str>, FileStamp, Stored)>,
     /// Requests that had to be sent once more.
     pub again: usize,
     /// Bytes of contents that went out. Parts that an earlier run has sent did not.
@@ -70,7 +70,7 @@ pub struct Sent {
 struct Route {
     s3: aws_sdk_s3::Client,
     lane: Lane,
-    gate: Arc<Gate>,
+    gate: Arc<ConcurrencyLimit>,
     tally: Tally,
     journal: Journal,
     bucket: String,
@@ -93,8 +93,8 @@ struct Route {
 }
 
 impl Route {
-    /// One file is there, or why not.
-    fn ended(&self, path: Arc<str>, sent: OpResult<(Stamp, Stored)>) {
+    /// Records that a file has arrived, or why not.
+    fn ended(&self, path: Arc<str>, sent: OpResult<(FileStamp, Stored)>) {
         self.tally.finish(&path);
         match sent {
             Ok((stamp, stored)) => {
@@ -181,22 +181,22 @@ const DAMAGED: &str = "the bytes were damaged on the way";
 /// error is in the journal's file, and the next run finds it there.
 pub async fn upload(
     cx: &OpCx<'_>,
-    order: Order<'_>,
+    order: TransferOptions<'_>,
     journal: Journal,
     files: &[&Entry],
-) -> OpResult<(Sent, Journal)> {
+) -> OpResult<(TransferReport, Journal)> {
     send(cx, order, journal, files).await.map_err(|error| cx.cancel.named(error))
 }
 
 async fn send(
     cx: &OpCx<'_>,
-    order: Order<'_>,
+    order: TransferOptions<'_>,
     journal: Journal,
     files: &[&Entry],
-) -> OpResult<(Sent, Journal)> {
-    let gate = Arc::new(Gate::new(order.max_concurrency.max(1), order.bytes_per_second));
+) -> OpResult<(TransferReport, Journal)> {
+    let gate = Arc::new(ConcurrencyLimit::new(order.max_concurrency.max(1), order.bytes_per_second));
     let route = Arc::new(Route {
-        s3: client::careful(&cx.aws, gate.clone()),
+        s3: client::client_with_retries(&cx.aws, gate.clone()),
         lane: Lane::open(&cx.aws, order.bucket, &cx.scope.region, gate.clone()).await?,
         gate,
         tally: Tally::new(files.len(), files.iter().map(|e| e.size()).sum()),
@@ -231,7 +231,10 @@ async fn send(
     let files = outcome.finish(route.drain.is_cancelled())?;
     large::abort_abandoned(&route).await?;
     let route = Arc::into_inner(route).expect("all tasks have ended");
-    Ok((Sent { files, again: route.again.into_inner(), bytes: route.bytes.into_inner() }, route.journal))
+    Ok((
+        TransferReport { files, again: route.again.into_inner(), bytes: route.bytes.into_inner() },
+        route.journal,
+    ))
 }
 
 /// Large files and small ones at the same time, each group in its order.
@@ -240,10 +243,10 @@ async fn feed(route: &Arc<Route>, files: &[&Entry]) {
     futures_util::join!(large::send_all(route, &large), small::send_all(route, &small));
 }
 
-/// What became of the files.
+/// The results of all files so far.
 #[derive(Default)]
 struct Outcome {
-    files: Vec<(Arc<str>, Stamp, Stored)>,
+    files: Vec<(Arc<str>, FileStamp, Stored)>,
     /// Files of this machine that could not be read.
     unread: Vec<OpError>,
     /// Of AWS: no use in going on.
@@ -251,7 +254,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn finish(mut self, interrupted_since: bool) -> OpResult<Vec<(Arc<str>, Stamp, Stored)>> {
+    fn finish(mut self, interrupted_since: bool) -> OpResult<Vec<(Arc<str>, FileStamp, Stored)>> {
         if let Some(error) = self.fatal {
             return Err(error);
         }

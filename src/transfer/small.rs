@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::buffers::Buffers;
 use super::gate::Slot;
 use super::{DAMAGED, LARGE, Route, interrupted, large, panicked, undamaged};
-use crate::aws::{OpResult, Outcomes};
+use crate::aws::{OpResult, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, read_whole};
 
@@ -142,7 +142,7 @@ mod tests {
     fn batches(sizes: &[u64], lanes: usize) -> Vec<usize> {
         let entry = |size: &u64| Entry {
             path: "".into(),
-            stamp: crate::inputs::Stamp { size: *size, modified: 0, changed: 0, inode: 0 },
+            stamp: crate::inputs::FileStamp { size: *size, modified: 0, changed: 0, inode: 0 },
             crc: None,
             content: Vec::new(),
         };

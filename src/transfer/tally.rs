@@ -1,4 +1,4 @@
-//! How far a transfer is, told twice per second.
+//! The progress of a transfer, reported twice per second.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

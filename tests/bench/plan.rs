@@ -67,8 +67,8 @@ async fn plan(sandbox: &Sandbox, file: &Path, resources: usize, what: &str) {
     let mut best: Option<(u64, u64)> = None;
     let mut calls = 0;
     for _ in 0..3 {
-        sandbox.world().calls.reset();
-        let root = sandbox.world().root.clone();
+        sandbox.state().calls.reset();
+        let root = sandbox.state().root.clone();
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.arg0(ONE).args(["--sandbox", "plan", "-q", "-c"]).arg(file).env("OPSCTL_SANDBOX", root);
         let ended =
@@ -78,7 +78,7 @@ async fn plan(sandbox: &Sandbox, file: &Path, resources: usize, what: &str) {
         let numbers = said.lines().last().and_then(|line| line.split_once(' '));
         let numbers = numbers.and_then(|(cpu, peak)| Some((cpu.parse().ok()?, peak.parse().ok()?)));
         let numbers: (u64, u64) = numbers.expect("the child tells what it took");
-        calls = sandbox.world().calls.with(Effect::Reads);
+        calls = sandbox.state().calls.with(Effect::Reads);
         best = Some(best.map_or(numbers, |best| best.min(numbers)));
     }
     let (cpu, peak) = best.expect("three runs");

@@ -20,7 +20,7 @@ use std::time::Instant;
 use futures_util::{StreamExt, stream};
 use sweep::{Case, Ended, FAULTS, Fault, Operation, Sweep, Told};
 
-struct Choice {
+struct TargetOptions {
     operations: Vec<String>,
     faults: Vec<String>,
     every: u64,
@@ -31,7 +31,7 @@ struct Choice {
     jobs: usize,
 }
 
-impl Choice {
+impl TargetOptions {
     fn read() -> Self {
         let mut choice =
             Self { operations: Vec::new(), faults: Vec::new(), every: 1, offset: 0, reads: 1, jobs: 8 };
@@ -75,12 +75,12 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    let choice = Choice::read();
+    let choice = TargetOptions::read();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let started = Instant::now();
     let mut rows: BTreeMap<(Operation, Fault), Row> = BTreeMap::new();
     for operation in Operation::ALL {
-        if Choice::has(&choice.operations, &operation.to_string()) {
+        if TargetOptions::has(&choice.operations, &operation.to_string()) {
             runtime.block_on(run(operation, &choice, &mut rows));
         }
     }
@@ -91,9 +91,10 @@ fn main() -> ExitCode {
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(operation: Operation, choice: &Choice, rows: &mut BTreeMap<(Operation, Fault), Row>) {
+async fn run(operation: Operation, choice: &TargetOptions, rows: &mut BTreeMap<(Operation, Fault), Row>) {
     let sweep = Sweep::of(operation).await;
-    let faults: Vec<Fault> = FAULTS.into_iter().filter(|f| Choice::has(&choice.faults, f.name)).collect();
+    let faults: Vec<Fault> =
+        FAULTS.into_iter().filter(|f| TargetOptions::has(&choice.faults, f.name)).collect();
     let all = sweep.cases(&faults);
     let cases: Vec<Case> = all.into_iter().filter(|case| choice.draws(case)).collect();
     eprintln!("{operation}: {} calls, {} cases", sweep.calls.len(), cases.len());

@@ -230,6 +230,35 @@ fn the_files_that_pages_name_are_there() {
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
 }
 
+/// The pages about the code use its names: `store::Entry`, `OpCx::wait`, `RoleView`.
+#[test]
+fn the_names_that_pages_use_are_those_of_the_code() {
+    let texts = texts();
+    let word = Regex::new(r"\w+").unwrap();
+    let code = texts.iter().filter(|t| t.path.ends_with(".rs"));
+    let words: BTreeSet<&str> =
+        code.flat_map(|t| word.find_iter(&t.text).map(|found| found.as_str())).collect();
+    let name = Regex::new(r"`((?:[A-Za-z_]\w*::)+\w+|[A-Z][a-z]+[A-Z]?\w*)(?:\([^)`]*\))?`").unwrap();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    // AWS's names are in docs/aws and docs/managed.md, and a decision keeps the names of its day.
+    let others = ["docs/aws/", "docs/decisions/", "docs/managed.md"];
+    let about_code = |t: &&Text| {
+        t.is_page() && t.path.starts_with("docs/") && !others.iter().any(|other| t.path.starts_with(other))
+    };
+    for page in texts.iter().filter(about_code) {
+        for (n, line) in page.unfenced() {
+            for found in name.captures_iter(line) {
+                count += 1;
+                if !found[1].split("::").all(|part| words.contains(part)) {
+                    wrong.push(format!("{}:{n}: {}", page.path, &found[1]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "names that the code does not have:\n{}", wrong.join("\n"));
+    assert!(count > 100, "only {count} names were found");
+}
+
 /// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line
 /// gives it. An `example` is a word that all files of src/ and config/ have which such a change touches: none
 /// of them is left out.

@@ -57,3 +57,18 @@ fn every_exit_code_has_one_meaning() {
         .count();
     assert_eq!(numbers.len(), variants);
 }
+
+#[test]
+fn the_page_of_environment_variables_has_all_that_are_read() {
+    let read = regex_lite::Regex::new(r#"(?:get\(|starts_with\(|env = )"([A-Z_]+)"#).unwrap();
+    let page = std::fs::read_to_string("docs/environment.md").unwrap();
+    let mut count = 0;
+    for file in ["src/cli/environment.rs", "src/cli/args.rs"] {
+        let code = std::fs::read_to_string(file).unwrap();
+        for found in read.captures_iter(&code) {
+            count += 1;
+            assert!(page.contains(&format!("`{}`", &found[1])), "docs/environment.md lacks {}", &found[1]);
+        }
+    }
+    assert!(count > 12, "only {count} variables were found");
+}

@@ -2,7 +2,7 @@
 
 use opsctl::config::Name;
 use opsctl::config::section::nearest;
-use opsctl::domain::{Human, KindName, Owner, ResourceId, Scope, codes, fingerprint};
+use opsctl::domain::{HumanDuration, KindName, Owner, ResourceId, Scope, codes, fingerprint};
 use opsctl::resources::image::{self, Purpose};
 use opsctl::resources::kinds;
 
@@ -11,10 +11,10 @@ fn durations_are_read_as_people_write_them() {
     for (text, seconds) in
         [("30s", 30), ("15m", 900), ("1h 30m", 5_400), ("1.5h", 5_400), ("90d", 7_776_000), ("0s", 0)]
     {
-        assert_eq!(text.parse::<Human>().unwrap().as_secs(), seconds, "{text}");
+        assert_eq!(text.parse::<HumanDuration>().unwrap().as_secs(), seconds, "{text}");
     }
     for text in ["", "30", "s", "-5s", "a month", "5 fortnights"] {
-        assert!(text.parse::<Human>().is_err(), "{text}");
+        assert!(text.parse::<HumanDuration>().is_err(), "{text}");
     }
 }
 
@@ -23,10 +23,10 @@ fn durations_are_shown_as_people_write_them() {
     for (seconds, text) in
         [(30, "30s"), (300, "5m"), (5_400, "1h30m"), (86_400, "1d"), (7_776_000, "90d"), (0, "0s")]
     {
-        assert_eq!(Human::seconds(seconds).to_string(), text);
-        assert_eq!(text.parse::<Human>().unwrap(), Human::seconds(seconds));
+        assert_eq!(HumanDuration::seconds(seconds).to_string(), text);
+        assert_eq!(text.parse::<HumanDuration>().unwrap(), HumanDuration::seconds(seconds));
     }
-    assert_eq!(Human::hours(47).as_days(), 1);
+    assert_eq!(HumanDuration::hours(47).as_days(), 1);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::process::Command;
 use opsctl::audit::collect::{self, Collected};
 use opsctl::audit::last_accessed::{Detail, Reporter, Reports};
 use opsctl::audit::{self, Account, Instant, Settings};
-use opsctl::aws::{self, Choice, Clients, Pace};
+use opsctl::aws::{self, Clients, PollPace, TargetOptions};
 use opsctl_sandbox::Sandbox;
-use opsctl_sandbox::faults::Rule;
+use opsctl_sandbox::faults::FaultRule;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -23,8 +23,10 @@ fn now() -> Instant {
 }
 
 fn trust() -> String {
-    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}})
-        .to_string()
+    json!({"Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole"}})
+    .to_string()
 }
 
 /// An account in the sandbox: roles with a past, and the clients to read it.
@@ -38,10 +40,10 @@ impl Iam {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let sandbox = sandbox(folder.path()).await;
-        let choice = Choice {
+        let choice = TargetOptions {
             region: Some("us-east-1".into()),
             sandbox: Some(sandbox.endpoint_url().to_owned()),
-            ..Choice::default()
+            ..TargetOptions::default()
         };
         let aws = Clients::new(&aws::connect(&choice).await);
         Self { sandbox, aws, _folder: folder }
@@ -80,8 +82,8 @@ impl Iam {
     }
 
     fn strike(&self, rules: &[&str]) {
-        let rules = rules.iter().map(|rule| rule.parse::<Rule>().expect("a rule")).collect();
-        self.sandbox.world().faults.extend(rules);
+        let rules = rules.iter().map(|rule| rule.parse::<FaultRule>().expect("a rule")).collect();
+        self.sandbox.state().faults.extend(rules);
     }
 
     async fn collect(&self) -> (Collected, Account) {
@@ -148,7 +150,7 @@ async fn throttling_and_cut_connections_are_waited_out() {
     ]);
     let (found, account) = iam.collect().await;
     assert_eq!((found.problems, account.roles.len()), (Vec::new(), 1));
-    assert_eq!(iam.sandbox.world().faults.hits(), 6);
+    assert_eq!(iam.sandbox.state().faults.hits(), 6);
     iam.sandbox.stop().await;
 }
 
@@ -166,7 +168,7 @@ async fn use_is_asked_of_policies_first_and_kept() {
     let (_, account) = iam.collect().await;
     let settings = Settings::at(now());
     let mut known = Reports::default();
-    let reporter = Reporter::new(&iam.aws.iam, Pace::Local, Detail::Services, now());
+    let reporter = Reporter::new(&iam.aws.iam, PollPace::Local, Detail::Services, now());
     let fetched = reporter.fetch(&account, &settings, &mut known).await;
     assert_eq!(fetched.problems, [""; 0]);
     let names: Vec<_> = fetched.usage.roles.keys().map(|arn| arn.rsplit('/').next().unwrap_or("")).collect();
@@ -211,18 +213,24 @@ fn the_command_says_what_it_could_not_see() {
 
 /// A dump that has one of everything a report shows.
 fn dump(world: &World) {
-    let policy = |actions: &str| json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
+    let policy = |actions: &str| {
+        json!({"Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}})
+    };
     let trust: Value = serde_json::from_str(&trust()).expect("JSON");
     let role = |name: &str, extra: Value| {
         let mut role = json!({
-            "Path": "/", "RoleName": name, "RoleId": "AROA", "Arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
-            "CreateDate": "2024-01-01T00:00:00Z", "AssumeRolePolicyDocument": trust, "RoleLastUsed": {"LastUsedDate": "2026-10-30T00:00:00Z"},
+            "Path": "/", "RoleName": name, "RoleId": "AROA",
+            "Arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            "CreateDate": "2024-01-01T00:00:00Z", "AssumeRolePolicyDocument": trust,
+            "RoleLastUsed": {"LastUsedDate": "2026-10-30T00:00:00Z"},
             "RolePolicyList": [], "AttachedManagedPolicies": [], "Tags": [],
         });
         role.as_object_mut().expect("a role").extend(extra.as_object().cloned().unwrap_or_default());
         role
     };
-    let full = json!([{"PolicyName": "AmazonS3FullAccess", "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]);
+    let full = json!([{"PolicyName": "AmazonS3FullAccess",
+        "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]);
     let roles = json!([
         role("etl", json!({"AttachedManagedPolicies": full})),
         role(
@@ -376,7 +384,8 @@ fn proposals_stay_in_their_folder() {
     idle["Arn"] = format!("arn:aws:iam::{ACCOUNT}:role/idle").into();
     let roles: Vec<Value> = [etl.clone(), service_linked, idle].into_iter().chain(odd).collect();
     let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
-        "TrackedActionsLastAccessed": [{"ActionName": "GetObject", "LastAccessedTime": "2026-10-30T00:00:00Z"}]}]);
+        "TrackedActionsLastAccessed": [{"ActionName": "GetObject",
+            "LastAccessedTime": "2026-10-30T00:00:00Z"}]}]);
     let of = |role: &Value| role["Arn"].as_str().expect("an ARN").to_owned();
     let usage: BTreeMap<String, Value> = roles
         .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use opsctl::domain::KindName;
 use opsctl::engine::OpCx;
-use opsctl::plan::{self, Look, Observed};
+use opsctl::plan::{self, Observation, Observed};
 use opsctl_sandbox::Sandbox;
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -40,20 +40,20 @@ fn readers(table: &str) -> &'static [KindName] {
 async fn is_seen(project: &Project, base: &Observed, table: &str) -> bool {
     let mut have = base.clone();
     for node in project.desired.nodes.iter().filter(|node| readers(table).contains(&node.id.kind)) {
-        let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
+        let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
         let look = match project.registry.of(node.id.kind).observe(&cx, &node.physical).await {
-            Ok(Some(seen)) => Look::Present(seen),
-            Ok(None) => Look::Absent,
-            Err(error) => Look::Unreadable(error.to_string(), error.code()),
+            Ok(Some(seen)) => Observation::Present(seen),
+            Ok(None) => Observation::Absent,
+            Err(error) => Observation::Unreadable(error.to_string(), error.code()),
         };
-        have.looks.insert(node.id.clone(), look);
+        have.observations.insert(node.id.clone(), look);
     }
     plan::build(&project.desired, &have, &project.kinds, DEPLOY).map_or(true, |plan| !plan.is_empty())
 }
 
 /// Every document: table, key, content. Of the data one file stands for all.
 fn documents(sandbox: &Sandbox) -> Vec<(String, String, Value)> {
-    let world = sandbox.world();
+    let world = sandbox.state();
     let tables = std::fs::read_dir(world.root.join("state")).expect("it has a state").flatten();
     let mut tables: Vec<String> = tables.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     tables.sort();
@@ -131,7 +131,7 @@ async fn every_attribute_that_is_changed_and_every_document_that_is_deleted_is_s
     project.succeed(DEPLOY).await;
     let base = project.observe().await.expect("readable");
     assert!(!is_seen(&project, &base, "").await, "nothing has changed yet");
-    let store = &sandbox.world().store;
+    let store = &sandbox.state().store;
     let (mut unseen, mut unmissed) = (BTreeSet::new(), BTreeSet::new());
     for (table, key, document) in documents(&sandbox) {
         let mut places = Vec::new();
@@ -161,7 +161,7 @@ async fn every_attribute_that_is_changed_and_every_document_that_is_deleted_is_s
 
 /// Takes our tags off what a node is in AWS: then it is as if somebody else had made it.
 fn estrange(sandbox: &Sandbox, physical: &str) -> bool {
-    let store = &sandbox.world().store;
+    let store = &sandbox.state().store;
     let mut estranged = false;
     for (table, key, mut document) in documents(sandbox) {
         let named = key.split(['/', ':', '.']).any(|part| part == physical) || key.ends_with(physical);
@@ -210,7 +210,7 @@ async fn a_name_in_a_strangers_hands_is_left_alone() {
             assert!(step.is_none(), "{}: {step:?}", node.id);
         }
         for (table, key, document) in before {
-            sandbox.world().store.put(&table, &key, document).expect("written");
+            sandbox.state().store.put(&table, &key, document).expect("written");
         }
     }
     // Parts of a whole that has them, and objects of a bucket: data, and the record of a job on EC2.

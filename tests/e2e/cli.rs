@@ -57,7 +57,7 @@ fn what_is_no_address_is_refused_before_the_first_call() {
     let world = World::shipped().credentials().env("AWS_ENDPOINT_URL", "not a url");
     world.run(["plan"]).ended(64).says("error[U302]: AWS_ENDPOINT_URL is not a URL: not a url");
     let world = World::shipped().credentials();
-    world.run(["--region", "a/b", "plan"]).ended(64).says("a region reads like us-east-1");
+    world.run(["--region", "a/b", "plan"]).ended(64).says("a region looks like us-east-1");
     world.run(["--region", "", "plan"]).ended(64).says("error[U302]");
     let world = World::with_config("[project]\nname = \"small\"\n").credentials().env("AWS_REGION", "a/b");
     world.run(["plan"]).ended(64).says("error[U302]: `a/b` is not an AWS region");

@@ -38,6 +38,7 @@ fn boto3_runs_the_whole_workflow() {
 fn the_aws_cli_works_as_it_is() {
     let served = Served::start(&["--speed", "60"]);
     let report = served.client("bash", &["-c", CLI]);
-    let expected = json!({"Functions": ["cli"], "Answer": {"x": 100}, "Provisioned": "READY", "Log": "REPORT", "Left": []});
+    let expected = json!({"Functions": ["cli"], "Answer": {"x": 100}, "Provisioned": "READY", "Log": "REPORT",
+        "Left": []});
     assert_eq!(report, expected, "{}", served.log());
 }

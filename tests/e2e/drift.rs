@@ -17,7 +17,7 @@ use aws_sdk_s3::types::{
 };
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
-use opsctl::plan::{Look, Op};
+use opsctl::plan::{Observation, Op};
 use serde_json::json;
 
 use crate::support::inside::{self, DEPLOY, Project, sandbox};
@@ -195,10 +195,10 @@ async fn schedule_and_scale_out_only(aws: &Clients) {
 /// The notebook without its script, which stops it: it runs, and is billed, for ever.
 async fn take_the_script_off(sandbox: &opsctl_sandbox::Sandbox, aws: &Clients) {
     aws.sagemaker.stop_notebook_instance().notebook_instance_name(NOTEBOOK).send().await.expect("stopped");
-    sandbox.world().clock.advance(Duration::from_secs(600));
+    sandbox.state().clock.advance(Duration::from_secs(600));
     let call = aws.sagemaker.update_notebook_instance().notebook_instance_name(NOTEBOOK);
     call.disassociate_lifecycle_config(true).send().await.expect("taken off");
-    sandbox.world().clock.advance(Duration::from_secs(600));
+    sandbox.state().clock.advance(Duration::from_secs(600));
 }
 
 /// What a config has no key for, and what is then by AWS's default: docs/managed.md.
@@ -217,9 +217,9 @@ async fn what_the_config_cannot_say_is_as_by_default() {
     let call = call.ephemeral_storage(EphemeralStorage::builder().size(2048).build().expect("a size"));
     let elsewhere = LoggingConfig::builder().log_format(LogFormat::Json).log_group("/theirs").build();
     call.logging_config(elsewhere).send().await.expect("changed");
-    sandbox.world().clock.advance(Duration::from_secs(60));
+    sandbox.state().clock.advance(Duration::from_secs(60));
     let published = aws.lambda.publish_version().function_name(FUNCTION).send().await.expect("published");
-    sandbox.world().clock.advance(Duration::from_secs(60));
+    sandbox.state().clock.advance(Duration::from_secs(60));
     let call = aws.lambda.update_alias().function_name(FUNCTION).name("live");
     call.set_function_version(published.version).send().await.expect("moved");
 
@@ -298,7 +298,7 @@ async fn provisioned_concurrency_is_put_when_the_alias_has_moved() {
     inside::perform(&project, node, Op::Delete).await.expect("it goes");
     let call = aws.lambda.update_function_configuration().function_name(FUNCTION).description("another");
     call.send().await.expect("changed");
-    sandbox.world().clock.advance(Duration::from_secs(60));
+    sandbox.state().clock.advance(Duration::from_secs(60));
     let other = aws.lambda.publish_version().function_name(FUNCTION).send().await.expect("published");
     let route = |weights: HashMap<String, f64>| {
         let weights = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
@@ -307,7 +307,7 @@ async fn provisioned_concurrency_is_put_when_the_alias_has_moved() {
     let moving = HashMap::from([(other.version.expect("a number"), 0.5)]);
     route(moving).await.expect("weighted");
 
-    let looked = || sandbox.world().calls.of("lambda:GetAlias");
+    let looked = || sandbox.state().calls.of("lambda:GetAlias");
     let before = looked();
     let put = inside::perform(&project, node, Op::Create { spec: node.spec.clone() });
     tokio::pin!(put);
@@ -344,9 +344,9 @@ async fn a_boundary_is_left_and_named() {
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "it is left");
     let have = project.observe().await.expect("readable");
     let left: Vec<String> = have
-        .looks
+        .observations
         .values()
-        .filter_map(|look| if let Look::Present(seen) = look { Some(seen.left()) } else { None })
+        .filter_map(|look| if let Observation::Present(seen) = look { Some(seen.left()) } else { None })
         .flatten()
         .collect();
     assert_eq!(
@@ -374,7 +374,7 @@ async fn data_that_others_changed_in_the_bucket_is_sent_again_before_it_is_train
     let put = |name: &str| s3.put_object().bucket(BUCKET).key(key(name)).body(b"1,2,3".to_vec().into());
     put("0").send().await.expect("replaced");
     s3.delete_object().bucket(BUCKET).key(key("1")).send().await.expect("deleted");
-    let listed = || sandbox.world().calls.of("s3:ListObjectsV2");
+    let listed = || sandbox.state().calls.of("s3:ListObjectsV2");
     let before = listed();
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "nobody is about to read it");
     let usual = listed() - before;

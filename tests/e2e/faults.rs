@@ -2,7 +2,7 @@
 //! write of a small operation and a sample of all others; `tests/bench/sweep.rs` has the whole (docs/reliability.md).
 
 use futures_util::{StreamExt, stream};
-use opsctl_sandbox::faults::Rule;
+use opsctl_sandbox::faults::FaultRule;
 
 use crate::support::inside::{DEPLOY, Project, sandbox};
 use crate::support::sweep::{Case, FAULTS, Operation, Sweep};
@@ -62,10 +62,10 @@ async fn a_look_that_fails_says_how() {
         ("throttle@iam:GetRole#1x0", "E207"),
         ("fail=InternalFailure@sagemaker:DescribeEndpoint#1x0", "E237"),
     ] {
-        sandbox.world().faults.extend(vec![fault.parse().expect("a rule")]);
+        sandbox.state().faults.extend(vec![fault.parse().expect("a rule")]);
         let problems = project.plan(DEPLOY).await.expect_err("it cannot be read");
         assert!(problems.contains(code), "{fault}: {problems}");
-        sandbox.world().faults.clear();
+        sandbox.state().faults.clear();
     }
     sandbox.stop().await;
 }
@@ -80,8 +80,8 @@ async fn a_plan_reads_in_at_most_four_round_trips() {
     let project = Project::open(&sandbox).await;
     project.succeed(DEPLOY).await;
     let before = project.world.aws.calls.total();
-    let rule: Rule = format!("delay={}ms@*#1x0", LATENCY.as_millis()).parse().expect("a rule");
-    sandbox.world().faults.extend(vec![rule]);
+    let rule: FaultRule = format!("delay={}ms@*#1x0", LATENCY.as_millis()).parse().expect("a rule");
+    sandbox.state().faults.extend(vec![rule]);
     let start = std::time::Instant::now();
     project.plan(DEPLOY).await.expect("planned");
     let trips = start.elapsed().as_secs_f64() / LATENCY.as_secs_f64();

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use opsctl::aws::{self, Choice};
+use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
 use opsctl::domain::{KindName, Scale};
 use opsctl::engine::Event;
-use opsctl::engine::lease::{self, Who};
-use opsctl::plan::Look;
+use opsctl::engine::lease::{self, LeaseHolder};
+use opsctl::plan::Observation;
 use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Refusal, Session};
 use opsctl_sandbox::Sandbox;
 
@@ -19,15 +19,15 @@ async fn open(sandbox: &Sandbox, file: &Path, edit: impl FnOnce(String) -> Strin
     let document = Document::parse(file, text).expect("it is TOML");
     let project = Project::read(&document, "dev", Folders::Read).expect("it is valid");
     let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
-    let target = aws::connect(&Choice { region, sandbox: address, ..Choice::default() }).await;
+    let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
     Session::open(project, Connection::to(target)).await.expect("it answers")
 }
 
 async fn carry_out(session: &Session, intent: &Intent) -> Done {
-    let who = Who { user: "test".into(), ..Who::default() };
+    let who = LeaseHolder { user: "test".into(), ..LeaseHolder::default() };
     let done = session.run(intent).carry_out(&who).await.expect("it begins");
     assert!(done.is_ok(), "{done:?}");
-    let held = lease::look(&session.world.aws, session.bucket()).await;
+    let held = lease::read(&session.context.aws, session.bucket()).await;
     assert!(held.is_err() || held.is_ok_and(|held| held.is_none()), "the lease was given back");
     done
 }
@@ -37,7 +37,7 @@ async fn scaling(session: &Session) -> (i64, i64) {
     let all = Intent::deploy(session, false, false);
     let (_, have) = session.run(&all).plan().await.expect("planned");
     let id = "autoscaling/numbers".parse().expect("an id");
-    let Some(Look::Present(seen)) = have.looks.get(&id) else { panic!("it is scaled") };
+    let Some(Observation::Present(seen)) = have.observations.get(&id) else { panic!("it is scaled") };
     let seen = serde_json::to_value(seen).expect("plain data");
     (seen["min"].as_i64().expect("a number"), seen["max"].as_i64().expect("a number"))
 }
@@ -54,7 +54,7 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
     // Nothing is deployed: scaling says so and begins nothing, and no lease is left.
     let to = Scale { max: Some(8), ..Scale::default() };
     let scale = Intent::scale(&session, &[], to).expect("the config scales it");
-    let refused = session.run(&scale).carry_out(&Who::default()).await;
+    let refused = session.run(&scale).carry_out(&LeaseHolder::default()).await;
     let Err(Refusal::Problems(problems)) = refused else { panic!("it is not there: {refused:?}") };
     assert!(problems.0[0].message.contains("endpoint/numbers is not deployed yet"), "{problems:?}");
 
@@ -76,18 +76,20 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
     assert_eq!(scaling(&session).await, (2, 8));
 
     // Somebody else is at it: nothing is begun, and the lease stays theirs.
-    let theirs = Who { user: "ann".into(), ..Who::default() };
-    let held = lease::acquire(&session.world, session.bucket(), &theirs, lease::Terms::default()).await;
+    let theirs = LeaseHolder { user: "ann".into(), ..LeaseHolder::default() };
+    let held =
+        lease::acquire(&session.context, session.bucket(), &theirs, lease::LeaseTiming::default()).await;
     let other = open(&sandbox, &file, |text| text).await;
     let destroy = Intent::destroy(&other, false);
-    let refused = other.run(&destroy).carry_out(&Who::default()).await;
+    let refused = other.run(&destroy).carry_out(&LeaseHolder::default()).await;
     assert!(matches!(refused, Err(Refusal::Lease(_))), "{refused:?}");
     held.expect("free").release().await.expect("ours");
 
     carry_out(&other, &destroy).await;
     let (_, have) = other.run(&destroy).plan().await.expect("planned");
-    let present =
-        |kind: KindName| have.looks.iter().any(|(id, l)| id.kind == kind && !matches!(l, Look::Absent));
+    let present = |kind: KindName| {
+        have.observations.iter().any(|(id, l)| id.kind == kind && !matches!(l, Observation::Absent))
+    };
     assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
     sandbox.stop().await;
 }

@@ -48,12 +48,12 @@ async fn killed_at_the_start(sandbox: &Sandbox) -> Project {
     ground.desired = needs;
     ground.succeed(DEPLOY).await;
     // A new instance profile is unknown to EC2 for some seconds.
-    sandbox.world().clock.advance(Duration::from_secs(60));
+    sandbox.state().clock.advance(Duration::from_secs(60));
     project.world.cancel.drain.cancel();
     let node = job(&project);
     let error = perform(&project, node, Op::Create { spec: node.spec.clone() }).await.expect_err("it waits");
     assert_eq!(error.kind, OpErrorKind::Cancelled, "{error}");
-    assert_eq!(sandbox.world().calls.of("ec2:RunInstances"), 1);
+    assert_eq!(sandbox.state().calls.of("ec2:RunInstances"), 1);
     let project = open(sandbox).await;
     assert_eq!(instances(&project).await, [], "it shows already: nothing is tried");
     project
@@ -61,10 +61,10 @@ async fn killed_at_the_start(sandbox: &Sandbox) -> Project {
 
 /// Lets time pass when so many instances have been asked for.
 async fn after_launch(sandbox: &Sandbox, launches: u64, seconds: u64) {
-    while sandbox.world().calls.of("ec2:RunInstances") < launches {
+    while sandbox.state().calls.of("ec2:RunInstances") < launches {
         tokio::task::yield_now().await;
     }
-    sandbox.world().clock.advance(Duration::from_secs(seconds));
+    sandbox.state().clock.advance(Duration::from_secs(seconds));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn an_instance_whose_folder_was_emptied_is_found_and_destroyed() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = realistic(folder.path(), 20.0).await;
     let project = killed_at_the_start(&sandbox).await;
-    sandbox.world().clock.advance(Duration::from_secs(60));
+    sandbox.state().clock.advance(Duration::from_secs(60));
     let (s3, bucket) = (&project.world.aws.s3, "digits-dev-123456789012-us-east-1");
     let record = format!("instances/{}/job.json", job(&project).physical);
     s3.delete_object().bucket(bucket).key(record).send().await.expect("deleted");
@@ -138,7 +138,7 @@ async fn an_instance_that_ends_without_a_result_has_failed() {
         let found = project.world.aws.ec2.describe_instances().send().await.expect("a list");
         let id = found.reservations()[0].instances()[0].instance_id().expect("an id");
         project.world.aws.ec2.terminate_instances().instance_ids(id).send().await.expect("it ends");
-        sandbox.world().clock.advance(Duration::from_secs(60));
+        sandbox.state().clock.advance(Duration::from_secs(60));
     };
     join!(waiting, ending);
     let why = project.plan(DEPLOY).await.expect("it can be planned").steps[0].why.join(" ");

@@ -5,9 +5,9 @@ use std::io::{PipeWriter, pipe};
 use std::path::Path;
 use std::time::Duration;
 
-use opsctl::aws::{OpErrorKind, OpResult, Outcomes};
+use opsctl::aws::{OpErrorKind, OpResult, SdkResultExt};
 use opsctl::domain::KindName;
-use opsctl::engine::lease::{self, Lease, Terms, Who};
+use opsctl::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use opsctl::engine::{self, Cause, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
 use opsctl::run::{Refusal, Run, Verified};
@@ -52,14 +52,14 @@ fn what_could_not_be_written_is_not_done() {
 
 fn flow(project: &Project, mode: Mode) -> Run<'_> {
     let Project { kinds, registry, desired, world } = project;
-    Run { world, registry, kinds, desired, mode, whole: true }
+    Run { context: world, registry, kinds, desired, mode, whole: true }
 }
 
-fn who(user: &str) -> Who {
-    Who { user: user.into(), host: "test".into(), process: 7 }
+fn who(user: &str) -> LeaseHolder {
+    LeaseHolder { user: user.into(), host: "test".into(), process: 7 }
 }
 
-async fn take(project: &Project, user: &str, terms: Terms) -> OpResult<Lease> {
+async fn take(project: &Project, user: &str, terms: LeaseTiming) -> OpResult<Lease> {
     let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
     lease::acquire(&project.world, bucket, &who(user), terms).await
 }
@@ -67,11 +67,11 @@ async fn take(project: &Project, user: &str, terms: Terms) -> OpResult<Lease> {
 /// What others see of the lease.
 async fn holder(project: &Project) -> Option<String> {
     let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
-    lease::look(&project.world.aws, bucket).await.expect("it can be read").map(|found| found.who())
+    lease::read(&project.world.aws, bucket).await.expect("it can be read").map(|found| found.who())
 }
 
 async fn strike(sandbox: &Sandbox, rule: &str) {
-    sandbox.world().faults.extend(vec![rule.parse().expect("a rule")]);
+    sandbox.state().faults.extend(vec![rule.parse().expect("a rule")]);
 }
 
 /// Puts something else where the lease lies, as nobody's fence allows.
@@ -107,7 +107,7 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     let other = elsewhere(&sandbox, folder.path(), renamed).await;
     let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
     assert!(plan.steps.iter().any(|step| step.target.kind == KindName::Bucket), "the old one is to go");
-    let held = take(&project, "ann", Terms::default()).await.expect("free");
+    let held = take(&project, "ann", LeaseTiming::default()).await.expect("free");
     match flow(&other, DESTROY).begin(plan.clone(), have.clone(), &who("bob"), false).await {
         Err(Refusal::Lease(error)) => assert_eq!(error.kind, OpErrorKind::LeaseHeld, "{error}"),
         Err(other) => panic!("{other:?}"),
@@ -115,7 +115,7 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     }
     held.release().await.expect("still ours");
     let begun = flow(&other, DESTROY).begin(plan, have, &who("bob"), false).await.expect("free");
-    begun.give_back().await;
+    begun.release().await;
     sandbox.stop().await;
 }
 
@@ -183,7 +183,8 @@ async fn a_lost_lease_fences() {
     a.succeed(DEPLOY).await;
     // It slept: nothing goes out, until it is confirmed.
     let short = Duration::from_millis(100);
-    let sleeper = Terms { margin: Terms::default().life.saturating_sub(short), ..Terms::default() };
+    let sleeper =
+        LeaseTiming { margin: LeaseTiming::default().life.saturating_sub(short), ..LeaseTiming::default() };
     let held = take(&a, "ann", sleeper).await.expect("free");
     let stop = || a.world.aws.sagemaker.delete_model().model_name("nobody").send();
     while a.world.aws.fence.check().is_ok() {
@@ -198,13 +199,13 @@ async fn a_lost_lease_fences() {
     held.release().await.expect("ours to the end");
 
     // Somebody else takes it over, and nobody notices before the end: that is not success either.
-    let held = take(&a, "ann", Terms::default()).await.expect("free");
+    let held = take(&a, "ann", LeaseTiming::default()).await.expect("free");
     overwrite(&a, "{}").await;
     assert!(held.release().await.expect_err("it was not ours").to_string().contains("lost to somebody"));
-    sandbox.world().clock.advance(Terms::default().life);
+    sandbox.state().clock.advance(LeaseTiming::default().life);
 
     // Somebody else takes it over; the next renewal finds out.
-    let beating = Terms { heartbeat: Duration::from_millis(20), ..Terms::default() };
+    let beating = LeaseTiming { heartbeat: Duration::from_millis(20), ..LeaseTiming::default() };
     let held = take(&a, "ann", beating).await.expect("free");
     let b = Project::edited(&sandbox, scaled("7")).await;
     overwrite(&b, r#"{"token":"b","who":"bob@\u001b[31melsewhere"}"#).await;
@@ -232,7 +233,7 @@ async fn a_broken_lease_stops_the_next_step() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
     Project::open(&sandbox).await.succeed(DEPLOY).await;
-    let wary = Terms { fresh: Duration::ZERO, ..Terms::default() };
+    let wary = LeaseTiming { fresh: Duration::ZERO, ..LeaseTiming::default() };
     let (waits, begins) =
         (Project::edited(&sandbox, scaled("6")).await, Project::edited(&sandbox, scaled("6")).await);
     let ends = Project::open(&sandbox).await;
@@ -241,9 +242,9 @@ async fn a_broken_lease_stops_the_next_step() {
     let held = take(&waits, "ann", wary).await.expect("free");
     strike(&sandbox, "fail=InternalError@s3:PutObject#1x0").await;
     waits.world.aws.fence.ready().await.expect("ours for a minute still");
-    sandbox.world().faults.clear();
+    sandbox.state().faults.clear();
     break_lease(&waits).await;
-    let cx = OpCx { world: &waits.world, step: 0, target: plan.steps[0].target.clone() };
+    let cx = OpCx { context: &waits.world, step: 0, target: plan.steps[0].target.clone() };
     let second = Duration::from_secs(1);
     let waited = cx.wait("it", second, second, async || Ok(Probe::Ready(()))).await;
     let error = waited.expect_err("the lease is gone");
@@ -258,7 +259,7 @@ async fn a_broken_lease_stops_the_next_step() {
     assert!(outcome.lost.is_some() && held.release().await.is_err());
 
     // Nobody has it at the end, and who had it meanwhile is not known.
-    let held = take(&ends, "cid", Terms::default()).await.expect("free");
+    let held = take(&ends, "cid", LeaseTiming::default()).await.expect("free");
     break_lease(&ends).await;
     assert!(held.release().await.expect_err("it was not ours").to_string().contains("lease break"));
     sandbox.stop().await;
@@ -268,7 +269,7 @@ async fn a_broken_lease_stops_the_next_step() {
 async fn break_lease(project: &Project) {
     let bucket = project.world.wanted(KindName::Bucket).next().expect("there is a bucket");
     let aws = &project.world.aws;
-    let found = lease::look(aws, bucket).await.expect("it can be read").expect("it is held");
+    let found = lease::read(aws, bucket).await.expect("it can be read").expect("it is held");
     lease::remove(aws, bucket, &found).await.expect("nobody renews it now");
 }
 
@@ -281,18 +282,21 @@ async fn a_lease_ends_by_s3s_clock() {
     let a = Project::open(&sandbox).await;
     a.succeed(DEPLOY).await;
     strike(&sandbox, "cut-after@s3:PutObject").await;
-    let held = take(&a, "ann", Terms::default()).await.expect("our own request, sent twice, is ours");
-    sandbox.world().faults.clear();
+    let held = take(&a, "ann", LeaseTiming::default()).await.expect("our own request, sent twice, is ours");
+    sandbox.state().faults.clear();
     // As a kill leaves it.
     let far = elsewhere(&sandbox, folder.path(), |text| text).await;
-    assert_eq!(take(&far, "bob", Terms::default()).await.expect_err("alive").kind, OpErrorKind::LeaseHeld);
+    assert_eq!(
+        take(&far, "bob", LeaseTiming::default()).await.expect_err("alive").kind,
+        OpErrorKind::LeaseHeld
+    );
     drop(held);
     assert_eq!(
-        take(&far, "bob", Terms::default()).await.expect_err("who knows").kind,
+        take(&far, "bob", LeaseTiming::default()).await.expect_err("who knows").kind,
         OpErrorKind::LeaseHeld
     );
     let near = Project::open(&sandbox).await;
-    take(&near, "ann again", Terms::default())
+    take(&near, "ann again", LeaseTiming::default())
         .await
         .expect("its holder is dead")
         .release()
@@ -300,22 +304,28 @@ async fn a_lease_ends_by_s3s_clock() {
         .expect("ours");
 
     // Taking over from a dead run may fail, and be tried again.
-    drop(take(&near, "ann", Terms::default()).await.expect("free"));
+    drop(take(&near, "ann", LeaseTiming::default()).await.expect("free"));
     strike(&sandbox, "fail=AccessDenied@s3:PutObject#2").await;
-    assert_eq!(take(&near, "bob", Terms::default()).await.expect_err("refused").kind, OpErrorKind::Denied);
-    sandbox.world().faults.clear();
-    take(&near, "bob", Terms::default()).await.expect("still dead").release().await.expect("ours");
+    assert_eq!(
+        take(&near, "bob", LeaseTiming::default()).await.expect_err("refused").kind,
+        OpErrorKind::Denied
+    );
+    sandbox.state().faults.clear();
+    take(&near, "bob", LeaseTiming::default()).await.expect("still dead").release().await.expect("ours");
     // What could not be deleted with its bucket is given back.
-    let held = take(&near, "bob", Terms::default()).await.expect("free");
+    let held = take(&near, "bob", LeaseTiming::default()).await.expect("free");
     near.world.aws.fence.open();
     held.release().await.expect("ours");
     assert_eq!(holder(&near).await, None);
 
     for body in ["", "{}", r#"{"expires":99999999999999,"life_s":99999999}"#] {
         overwrite(&far, body).await;
-        assert_eq!(take(&far, "bob", Terms::default()).await.expect_err(body).kind, OpErrorKind::LeaseHeld);
-        sandbox.world().clock.advance(Duration::from_secs(91));
-        take(&far, "bob", Terms::default()).await.expect(body).release().await.expect("ours");
+        assert_eq!(
+            take(&far, "bob", LeaseTiming::default()).await.expect_err(body).kind,
+            OpErrorKind::LeaseHeld
+        );
+        sandbox.state().clock.advance(Duration::from_secs(91));
+        take(&far, "bob", LeaseTiming::default()).await.expect(body).release().await.expect("ours");
     }
     assert_eq!(holder(&far).await, None);
     sandbox.stop().await;
@@ -339,16 +349,16 @@ async fn what_could_not_be_seen_is_not_gone() {
         panic!("the old model cannot be seen")
     };
     assert!(problems.0.iter().any(|problem| problem.message.contains(&old.name)), "{problems:?}");
-    sandbox.world().faults.clear();
+    sandbox.state().faults.clear();
     strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
     let (_, have) = deploy.plan().await.expect("what is wanted can be seen");
     assert_eq!(have.unread.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&old]);
-    sandbox.world().faults.clear();
+    sandbox.state().faults.clear();
 
     strike(&sandbox, "fail=AccessDenied@iam:GetRole#1x0").await;
     let verified = deploy.verify(&nothing).await;
     assert!(matches!(verified, Verified::Unread(Refusal::Problems(_))), "{verified:?}");
-    sandbox.world().faults.clear();
+    sandbox.state().faults.clear();
     assert!(matches!(deploy.verify(&nothing).await, Verified::AsWanted));
 
     // The last lines of a function make its log group anew.

@@ -101,9 +101,9 @@ async fn interrupted_is_not_failed() {
         let mut project = Project::open(&sandbox).await;
         let (sender, mut events) = unbounded_channel();
         project.world.events = Events::to(sender);
-        let struck = sandbox.world().faults.hits();
-        sandbox.world().faults.extend(vec!["delay=60s@iam:CreateRole".parse().expect("a rule")]);
-        let (cancel, counters) = (project.world.cancel.clone(), Arc::clone(sandbox.world()));
+        let struck = sandbox.state().faults.hits();
+        sandbox.state().faults.extend(vec!["delay=60s@iam:CreateRole".parse().expect("a rule")]);
+        let (cancel, counters) = (project.world.cancel.clone(), Arc::clone(sandbox.state()));
         let stop = tokio::spawn(async move {
             while counters.faults.hits() == struck {
                 tokio::task::yield_now().await;
@@ -129,11 +129,11 @@ async fn interrupted_is_not_failed() {
         }
         assert!(results.iter().any(|r| matches!(r, StepResult::Unfinished { .. })));
         assert!(results.iter().any(|r| matches!(r, StepResult::NotStarted)));
-        sandbox.world().faults.clear();
+        sandbox.state().faults.clear();
     }
     // A look is dropped at the first signal, however long it takes.
     let project = Project::open(&sandbox).await;
-    sandbox.world().faults.extend(vec!["delay=60s@iam:GetRole".parse().expect("a rule")]);
+    sandbox.state().faults.extend(vec!["delay=60s@iam:GetRole".parse().expect("a rule")]);
     project.world.cancel.stop(Cause::Terminate);
     let look = project.world.cancel.reading("looking", project.observe()).await;
     assert_eq!(look.expect_err("it is dropped").kind, OpErrorKind::Cancelled);

@@ -255,7 +255,8 @@ async fn adopted_roles_and_log_groups_are_released() {
     let (iam, logs) = (&project.world.aws.iam, &project.world.aws.logs);
     let role = "digits-dev-training-numbers-us-east-1";
     let theirs = json!({ "Version": "2012-10-17", "Statement": [{
-        "Sid": "Admin", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole",
+        "Sid": "Admin", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" },
+        "Action": "sts:AssumeRole",
     }] });
     let allow = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },

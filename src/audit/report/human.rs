@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Look, Paint, counted};
+use super::{Emphasis, Paint, counted};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity, Status};
@@ -36,11 +36,11 @@ pub(super) fn render(audit: &Audit, paint: Paint) -> String {
         let first = group.first();
         let severity = format!("{:<8}", first.severity.word());
         let severity = match first.severity {
-            Severity::Critical | Severity::High => paint(Look::Severe, &severity),
-            Severity::Medium => paint(Look::Doubtful, &severity),
-            Severity::Low | Severity::Info => paint(Look::Minor, &severity),
+            Severity::Critical | Severity::High => paint(Emphasis::Severe, &severity),
+            Severity::Medium => paint(Emphasis::Doubtful, &severity),
+            Severity::Low | Severity::Info => paint(Emphasis::Minor, &severity),
         };
-        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Look::Title, &title(&group)));
+        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(&group)));
         let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
         let more = group.findings.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -60,7 +60,7 @@ pub(super) fn render(audit: &Audit, paint: Paint) -> String {
         }
         let example = example(group.findings.iter().all(|f| f.fix == first.fix));
         let fix = first.fix.replace('\n', "\n              ");
-        let _ = writeln!(out, "         {}{example}: {fix}", paint(Look::Advice, "fix"));
+        let _ = writeln!(out, "         {}{example}: {fix}", paint(Emphasis::Advice, "fix"));
     }
     muted(audit, &mut out);
     not_evaluated(audit, &mut out);
@@ -70,8 +70,11 @@ pub(super) fn render(audit: &Audit, paint: Paint) -> String {
         s.critical, s.high, s.medium, s.low, s.info, s.new, s.unchanged, s.fixed, s.muted
     );
     if s.incomplete {
-        let _ =
-            writeln!(out, "{}: see what was not evaluated.", paint(Look::Severe, "The audit is incomplete"));
+        let _ = writeln!(
+            out,
+            "{}: see what was not evaluated.",
+            paint(Emphasis::Severe, "The audit is incomplete")
+        );
     }
     if !audit.findings.is_empty() {
         out.push_str("`opsctl explain RULE` says what a rule means; --format json lists every role.\n");

@@ -46,7 +46,7 @@ impl std::str::FromStr for Format {
             .into_iter()
             .find(|(word, _)| *word == text)
             .map(|(_, form)| form)
-            .ok_or_else(|| format!("no format is called {text}"))
+            .ok_or_else(|| format!("unknown format {text}"))
     }
 }
 
@@ -64,7 +64,7 @@ pub struct Options<'a> {
 
 /// What a piece of text is, for whoever gives it a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Emphasis {
     Severe,
     Doubtful,
     Minor,
@@ -73,14 +73,14 @@ pub enum Look {
 }
 
 /// Gives text the color of its meaning.
-pub type Paint = fn(Look, &str) -> String;
+pub type Paint = fn(Emphasis, &str) -> String;
 
 /// No color.
-pub fn plain(_: Look, text: &str) -> String {
+pub fn plain(_: Emphasis, text: &str) -> String {
     text.to_owned()
 }
 
-/// Renders an audit. Whole lines; for GitHub none when there is nothing to tell.
+/// Renders an audit. Whole lines; for GitHub none when there is nothing to report.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
     match form {
         Format::Json => shown::json(&json(audit)).into_owned(),

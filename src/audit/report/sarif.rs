@@ -15,9 +15,11 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         let mut result = json!({
             "ruleId": f.rule,
             "level": level(f.severity),
-            "message": {"text": plain(&format!("{}: {}\n{}\nFix: {}", f.resource, f.title, f.evidence.join("\n"), f.fix))},
+            "message": {"text": plain(&format!("{}: {}\n{}\nFix: {}", f.resource, f.title,
+                f.evidence.join("\n"), f.fix))},
             "locations": [{
-                "physicalLocation": {"artifactLocation": {"uri": uri(options.location)}, "region": {"startLine": 1}},
+                "physicalLocation": {"artifactLocation": {"uri": uri(options.location)},
+                    "region": {"startLine": 1}},
                 "logicalLocations": [{"fullyQualifiedName": f.resource, "kind": "resource"}],
             }],
             "partialFingerprints": {"opsctlFinding/v1": f.fingerprint},
@@ -36,8 +38,14 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         .not_evaluated
         .iter()
         .map(|entry| {
-            let text = format!("{} not evaluated: {} ({} resources)", entry.rule, entry.reason, entry.resources.len());
-            json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)}, "descriptor": {"id": entry.rule}})
+            let text = format!(
+                "{} not evaluated: {} ({} resources)",
+                entry.rule,
+                entry.reason,
+                entry.resources.len()
+            );
+            json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)},
+                "descriptor": {"id": entry.rule}})
         })
         .collect();
     let document = json!({
@@ -50,7 +58,8 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
                 "informationUri": env!("CARGO_PKG_REPOSITORY"),
                 "rules": rules::all().map(describe).collect::<Vec<_>>(),
             }},
-            "invocations": [{"executionSuccessful": !audit.is_incomplete(), "toolExecutionNotifications": notes}],
+            "invocations": [{"executionSuccessful": !audit.is_incomplete(),
+                "toolExecutionNotifications": notes}],
             "results": audit.findings.iter().chain(&audit.muted).map(result).collect::<Vec<_>>(),
             "properties": {"account": audit.account, "catalogueDate": audit.catalogue_date},
         }],
@@ -68,7 +77,8 @@ fn describe(rule: &Rule) -> Value {
         "fullDescription": {"text": rule.what},
         "help": {
             "text": format!("{}\n{}\nFix: {}\n{}", rule.what, rule.why, rule.fix, rule.page),
-            "markdown": format!("{}\n\n{}\n\n**Fix:** {}\n\n[AWS documentation]({})", rule.what, rule.why, rule.fix, rule.page),
+            "markdown": format!("{}\n\n{}\n\n**Fix:** {}\n\n[AWS documentation]({})", rule.what, rule.why,
+                rule.fix, rule.page),
         },
         "helpUri": rule.page,
         "defaultConfiguration": {"level": level(rule.severity)},

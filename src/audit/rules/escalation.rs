@@ -4,7 +4,7 @@
 
 use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::account::{is_aws_owned, name_of};
-use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
+use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS, USER_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
@@ -156,7 +156,7 @@ struct Found {
     severity: Option<Severity>,
     evidence: Vec<String>,
     causes: Vec<String>,
-    /// The actions whose statements are told already: many ways share one.
+    /// The actions whose statements are in the evidence already: many paths share one.
     told: Vec<ActionId>,
 }
 
@@ -381,9 +381,9 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn ways_everywhere(
     cx: &Context<'_>,
     view: &RoleView<'_>,
-    ways: &[Way],
+    ways: &[EscalationPath],
     severity: Severity,
-    reaches: impl Fn(&Way) -> Option<(Severity, String)>,
+    reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
 ) -> Option<Hit> {
     if says_it_all(cx, view) {
         return None;
@@ -409,7 +409,7 @@ fn ways_everywhere(
 
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let machines = |way: &Way| {
+    let machines = |way: &EscalationPath| {
         let role =
             (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
         Some((Severity::High, format!("machines of {role}, which leads to an administrator")))

@@ -1,17 +1,17 @@
 //! 107 to 119: broad grants short of an administrator's, by what they put at risk.
 
-use crate::audit::role_view::RoleView;
 use std::sync::LazyLock;
 
 use super::rule::{Check, Context, Hit, Rule};
 use super::trust::foreign;
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
-use opsctl_iam::catalogue::{Catalogue, Level, Named, in_partition_aws};
-use opsctl_iam::condition::Hold;
+use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};
+use opsctl_iam::condition::Restriction;
 use opsctl_iam::grant::Sourced;
-use opsctl_iam::policy::Scope;
+use opsctl_iam::policy::Selector;
 
 const LEAST_PRIVILEGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
@@ -111,7 +111,7 @@ pub const RULES: &[Rule] = &[
         why: "It is the first thing an intruder does.",
         fix: "Remove the actions, and deny them to all but the security team by a service control policy.",
         page: "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
-        check: Check::Role(blinding),
+        check: Check::Role(disables_logging),
     },
     Rule {
         id: "IAM115",
@@ -173,7 +173,7 @@ pub const RULES: &[Rule] = &[
 /// The allowing statements that a test picks, as a hit.
 fn statements(view: &RoleView<'_>, wanted: impl Fn(&Sourced) -> bool) -> Option<Hit> {
     let found: Vec<&Sourced> = view.effective.allows.iter().filter(|s| wanted(s)).collect();
-    let wide = found.iter().any(|s| !s.grant.unlimited.is_empty() && s.grant.hold.is_open());
+    let wide = found.iter().any(|s| !s.grant.unlimited.is_empty() && s.grant.restriction.is_open());
     (!found.is_empty()).then(|| {
         let mut evidence: Vec<String> =
             found.iter().map(|s| s.evidence(&s.grant.statement.actions.patterns().join(", "))).collect();
@@ -188,11 +188,11 @@ fn statements(view: &RoleView<'_>, wanted: impl Fn(&Sourced) -> bool) -> Option<
 }
 
 fn allow_not_action(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    statements(view, |s| matches!(s.grant.statement.actions, Scope::Except(_)))
+    statements(view, |s| matches!(s.grant.statement.actions, Selector::Except(_)))
 }
 
 fn allow_not_resource(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    statements(view, |s| matches!(s.grant.statement.resources, Some(Scope::Except(_))))
+    statements(view, |s| matches!(s.grant.statement.resources, Some(Selector::Except(_))))
 }
 
 /// A hit for actions that the role holds on all resources, with the statements that give them.
@@ -206,7 +206,7 @@ fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Optio
         if let Some(&action) = actions
             .iter()
             .find(|&&id| sourced.grant.unlimited.contains(id))
-            .filter(|_| sourced.grant.hold.is_open())
+            .filter(|_| sourced.grant.restriction.is_open())
         {
             evidence.push(sourced.evidence(cx.catalogue.name(action)));
             causes.push(sourced.source.label());
@@ -286,14 +286,14 @@ fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     view.effective
         .allows
         .iter()
-        .filter(|s| !service_role(s) && s.grant.hold.is_open())
+        .filter(|s| !service_role(s) && s.grant.restriction.is_open())
         .for_each(|s| actions.union(&s.grant.unlimited));
     actions.intersect(&view.effective.open);
     actions.intersect(&WRITES);
     holding(cx, view, &actions.iter().collect::<Vec<_>>())
 }
 
-static READS_DATA: Named = Named::new(&[
+static READS_DATA: KnownActions = KnownActions::new(&[
     "s3:GetObject",
     "s3:GetObjectVersion",
     "secretsmanager:GetSecretValue",
@@ -334,7 +334,7 @@ fn exposure(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     holding(cx, view, &actions.iter().collect::<Vec<_>>())
 }
 
-static GIVES_CREDENTIALS: Named = Named::new(&[
+static GIVES_CREDENTIALS: KnownActions = KnownActions::new(&[
     "sts:GetFederationToken",
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
@@ -359,7 +359,7 @@ fn credentials(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     holding(cx, view, &GIVES_CREDENTIALS.within(&view.effective.open))
 }
 
-static DESTROYS: Named = Named::new(&[
+static DESTROYS: KnownActions = KnownActions::new(&[
     "s3:DeleteBucket",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
@@ -396,10 +396,10 @@ static DESTROYS: Named = Named::new(&[
 ]);
 
 /// Read it, destroy it, and encrypt what is left: what ransomware needs one of each of.
-static RANSOM: [Named; 3] = [
-    Named::new(&["s3:GetObject", "ec2:CreateSnapshot"]),
-    Named::new(&["s3:DeleteObject", "ec2:DeleteVolume"]),
-    Named::new(&["kms:Encrypt", "s3:PutEncryptionConfiguration", "kms:CreateKey"]),
+static RANSOM: [KnownActions; 3] = [
+    KnownActions::new(&["s3:GetObject", "ec2:CreateSnapshot"]),
+    KnownActions::new(&["s3:DeleteObject", "ec2:DeleteVolume"]),
+    KnownActions::new(&["kms:Encrypt", "s3:PutEncryptionConfiguration", "kms:CreateKey"]),
 ];
 
 fn destructive(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -408,7 +408,7 @@ fn destructive(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     Some(if ransom { hit.severity(Severity::High) } else { hit })
 }
 
-static BLINDS: Named = Named::new(&[
+static BLINDS: KnownActions = KnownActions::new(&[
     "cloudtrail:StopLogging",
     "cloudtrail:DeleteTrail",
     "cloudtrail:UpdateTrail",
@@ -431,8 +431,8 @@ static BLINDS: Named = Named::new(&[
     "detective:DeleteGraph",
 ]);
 
-fn blinding(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions: Vec<ActionId> = BLINDS.within(&view.effective.open);
+fn disables_logging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let actions = BLINDS.within(&view.effective.open);
     // Setting a retention period is what every deploy tool does; alone it hides little.
     let mild = ["logs:PutRetentionPolicy", "s3:PutBucketLogging"];
     let hit = holding(cx, view, &actions)?;
@@ -444,7 +444,7 @@ fn blinding(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn decrypt(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    static DECRYPTS: Named = Named::new(&["kms:Decrypt", "kms:ReEncryptFrom"]);
+    static DECRYPTS: KnownActions = KnownActions::new(&["kms:Decrypt", "kms:ReEncryptFrom"]);
     holding(cx, view, &DECRYPTS.within(&view.effective.open))
 }
 
@@ -464,7 +464,8 @@ fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .iter()
         .filter(|p| is_aws_owned(&p.arn))
         .find(|p| READERS.iter().any(|name| p.arn.ends_with(&format!("/{name}"))));
-    static DATA: Named = Named::new(&["s3:GetObject", "dynamodb:Scan", "secretsmanager:GetSecretValue"]);
+    static DATA: KnownActions =
+        KnownActions::new(&["s3:GetObject", "dynamodb:Scan", "secretsmanager:GetSecretValue"]);
     let data = DATA.within(&view.effective.open);
     let effective = view.effective.open.iter().any(|id| cx.catalogue.has_level(id, Level::Read));
     if !effective || (reader.is_none() && data.is_empty()) {
@@ -492,7 +493,7 @@ fn cloud_shell(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     })
 }
 
-static COSTS: Named = Named::new(&[
+static COSTS: KnownActions = KnownActions::new(&[
     "ec2:RunInstances",
     "ec2:RequestSpotInstances",
     "ec2:PurchaseReservedInstancesOffering",
@@ -516,10 +517,11 @@ static COSTS: Named = Named::new(&[
 
 fn cost(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let unconditional = |&id: &ActionId| {
-        view.effective.allowing(id).any(|s| s.grant.hold == Hold::Void && s.grant.unlimited.contains(id))
+        view.effective
+            .allowing(id)
+            .any(|s| s.grant.restriction == Restriction::Void && s.grant.unlimited.contains(id))
     };
-    let actions: Vec<ActionId> =
-        COSTS.within(&view.effective.open).into_iter().filter(unconditional).collect();
+    let actions: Vec<_> = COSTS.within(&view.effective.open).into_iter().filter(unconditional).collect();
     holding(cx, view, &actions)
 }
 
@@ -538,7 +540,7 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
                 .find(|c| c.key.to_ascii_lowercase().contains(prefix))
                 .map(|c| c.key.as_str())
         };
-        if sourced.grant.hold.is_open() {
+        if sourced.grant.restriction.is_open() {
             continue;
         }
         let tagger = if let Some(key) = key("resourcetag/") {

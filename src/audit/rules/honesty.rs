@@ -3,7 +3,7 @@
 use super::rule::{Check, Context, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
-use opsctl_iam::condition::Hold;
+use opsctl_iam::condition::Restriction;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::policy::Document;
 
@@ -56,14 +56,14 @@ pub fn of_role(cx: &Context<'_>, view: &RoleView<'_>) {
     if let Ceiling::Missing { arn: boundary } = &view.effective.ceiling {
         cx.undecided("IAM901", arn, format!("boundary {boundary}: its document is not in the data"));
     }
-    for sourced in view.effective.allows.iter().filter(|s| s.grant.hold == Hold::Unknown) {
+    for sourced in view.effective.allows.iter().filter(|s| s.grant.restriction == Restriction::Unknown) {
         let place =
             format!("{}, {}", sourced.source.label(), sourced.grant.statement.label(sourced.grant.index));
         let conditions: Vec<String> =
             sourced.grant.statement.conditions.iter().map(ToString::to_string).collect();
         cx.undecided("IAM902", arn, format!("{place}: {}", conditions.join(" and ")));
     }
-    for admission in view.admissions.iter().filter(|a| a.hold == Hold::Unknown) {
+    for admission in view.admissions.iter().filter(|a| a.restriction == Restriction::Unknown) {
         let conditions: Vec<String> =
             admission.statement.conditions.iter().map(ToString::to_string).collect();
         cx.undecided("IAM902", arn, format!("{}: {}", admission.label(), conditions.join(" and ")));

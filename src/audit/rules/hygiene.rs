@@ -153,7 +153,10 @@ fn customer_policies<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = &'a Manage
 /// What a document gives on all resources, for those who hold it alone.
 fn open_set(grants: &[Grant]) -> ActionSet {
     let mut open = ActionSet::default();
-    grants.iter().filter(|g| g.statement.allow && g.hold.is_open()).for_each(|g| open.union(&g.unlimited));
+    grants
+        .iter()
+        .filter(|g| g.statement.allow && g.restriction.is_open())
+        .for_each(|g| open.union(&g.unlimited));
     let denies = grants.iter().filter(|g| !g.statement.allow && g.statement.conditions.is_empty());
     denies.for_each(|g| open.subtract(&g.unlimited));
     open
@@ -324,7 +327,7 @@ fn duplicates(cx: &Context<'_>) -> Vec<Hit> {
 }
 
 /// Roles with a policy whose every statement another of their policies covers. Deny and conditions are left
-/// out: what they add up to is not told by one statement.
+/// out: one statement does not show what they add up to.
 fn contained(cx: &Context<'_>) -> Vec<Hit> {
     let mut known: HashMap<(&str, &str), bool> = HashMap::new();
     let mut hits = Vec::new();

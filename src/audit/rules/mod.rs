@@ -1,4 +1,4 @@
-//! The rules: one table per family, one row per rule, and beside each row the function that looks.
+//! The rules: one table per family, one row per rule, and beside each row the function that checks.
 
 mod drift;
 mod escalation;
@@ -48,7 +48,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 
 impl Rule {
     /// What the rule sees at a role.
-    pub(super) fn look(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    pub(super) fn check(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         match self.check {
             Check::Role(look) => look(cx, view),
             Check::Documents(look) => validity::inline(cx, view, look),

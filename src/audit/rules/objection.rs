@@ -6,7 +6,7 @@ use crate::audit::trust::Admission;
 use opsctl_iam::grant::condition_text;
 
 fn evidence(a: &Admission<'_>, fact: &str) -> String {
-    format!("{}: {fact}{}", a.label(), condition_text(&a.statement, a.hold))
+    format!("{}: {fact}{}", a.label(), condition_text(&a.statement, a.restriction))
 }
 
 /// The first admission that a rule objects to, with all that it objects to as evidence.

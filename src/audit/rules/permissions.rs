@@ -8,7 +8,7 @@ use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::effective::{Ceiling, is_everything};
 use opsctl_iam::grant::{Grant, Sourced, shorten};
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Scope;
+use opsctl_iam::policy::Selector;
 
 const LEAST_PRIVILEGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
@@ -166,7 +166,7 @@ pub(super) fn says_full_access(name: &str) -> bool {
 fn whole_services(cx: &Context<'_>, grants: &[Grant]) -> Vec<String> {
     let mut services: Vec<String> = grants
         .iter()
-        .filter(|g| g.statement.allow && g.hold.is_open())
+        .filter(|g| g.statement.allow && g.restriction.is_open())
         .flat_map(|g| service_patterns(cx, g))
         .collect();
     services.sort();
@@ -176,7 +176,7 @@ fn whole_services(cx: &Context<'_>, grants: &[Grant]) -> Vec<String> {
 
 /// The service prefixes of `service:*` patterns in an Allow, where the statement leaves no resource out.
 fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
-    let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
+    let Selector::Only(patterns) = &grant.statement.actions else { return Vec::new() };
     let whole = |pattern: &String| {
         let (prefix, _) = pattern.split_once(':').filter(|(_, action)| pattern::is_everything(action))?;
         let prefix = prefix.to_ascii_lowercase();
@@ -190,7 +190,7 @@ fn service_patterns(cx: &Context<'_>, grant: &Grant) -> Vec<String> {
 fn covered_services(cx: &Context<'_>, view: &RoleView<'_>, grant: &Grant) -> Vec<String> {
     /// With fewer actions, listing each is what careful people do.
     const FEW: usize = 8;
-    let Scope::Only(patterns) = &grant.statement.actions else { return Vec::new() };
+    let Selector::Only(patterns) = &grant.statement.actions else { return Vec::new() };
     let whole = |pattern: &String| {
         let (prefix, _) = pattern
             .split_once(':')
@@ -223,7 +223,7 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let mut found: Vec<(String, &Sourced)> = Vec::new();
-    for sourced in view.effective.allows.iter().filter(|s| s.grant.hold.is_open()) {
+    for sourced in view.effective.allows.iter().filter(|s| s.grant.restriction.is_open()) {
         let whole = service_patterns(cx, &sourced.grant).into_iter().filter(|s| holds_whole(cx, view, s));
         for service in whole.chain(covered_services(cx, view, &sourced.grant)) {
             if found.iter().all(|(known, _)| *known != service) {
@@ -309,11 +309,9 @@ fn admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn admin_conditional(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (view.admin == Admin::Conditional).then(|| {
         let (cause, evidence) = view.admin_evidence(cx);
-        let strong = view
-            .effective
-            .allows
-            .iter()
-            .all(|s| s.grant.hold.is_open() || s.grant.hold == opsctl_iam::condition::Hold::Strong);
+        let strong = view.effective.allows.iter().all(|s| {
+            s.grant.restriction.is_open() || s.grant.restriction == opsctl_iam::condition::Restriction::Strong
+        });
         Hit::new(cause, evidence).severity(if strong { Severity::Medium } else { Severity::High })
     })
 }

@@ -10,7 +10,7 @@ use crate::audit::graph::Graph;
 use crate::audit::role_view::{Admin, RoleKind, RoleView};
 use crate::audit::settings::Settings;
 use crate::audit::usage::Usage;
-use opsctl_iam::catalogue::{Catalogue, Named};
+use opsctl_iam::catalogue::{Catalogue, KnownActions};
 use opsctl_iam::policy::Policy;
 
 /// One rule. The texts are what `opsctl explain IAM101` prints.
@@ -30,7 +30,7 @@ pub struct Rule {
     pub check: Check,
 }
 
-/// How a rule looks.
+/// What a rule examines.
 pub enum Check {
     /// At each role that the rule's family applies to.
     Role(fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>),
@@ -160,7 +160,7 @@ impl<'a> Context<'a> {
     /// Whether a role is an administrator, can become one, or holds a key to others' rights on all
     /// resources.
     pub fn is_privileged(&self, view: &RoleView<'_>) -> bool {
-        static KEYS: Named = Named::new(&[
+        static KEYS: KnownActions = KnownActions::new(&[
             "iam:PutRolePolicy",
             "iam:AttachRolePolicy",
             "iam:CreatePolicyVersion",
@@ -204,7 +204,7 @@ impl Rule {
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// What roles may do, and what they may make of it.
+    /// What roles may do, and what that can be turned into.
     Permissions,
     /// Who may become them.
     Trust,

@@ -145,7 +145,8 @@ pub const RULES: &[Rule] = &[
 const ORGANIZATION: &[&str] =
     &["aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"];
 
-/// Keys that tell whose principal calls. The external id is not among them: strangers may know it.
+/// Keys that identify the calling principal's account. The external id is not among them: strangers may know
+/// it.
 const IDENTITY: &[&str] = &[
     "aws:principalaccount",
     "aws:principalarn",
@@ -159,7 +160,7 @@ const IDENTITY: &[&str] = &[
     "aws:sourcevpcarn",
 ];
 
-fn lets_anyone(a: &Admission<'_>) -> bool {
+fn allows_anyone(a: &Admission<'_>) -> bool {
     !a.negated && a.principals.contains(&Principal::Anyone)
 }
 
@@ -169,7 +170,7 @@ fn is_identity_key(key: &str) -> bool {
 
 /// Whether the statement tells whose principals may come, of all there are. A tag or a name does not: anybody
 /// can make a role of that name, with that tag, in an account of their own.
-fn tells_whose(a: &Admission<'_>) -> bool {
+fn identifies_account(a: &Admission<'_>) -> bool {
     let all = &a.statement.conditions;
     all.iter().any(|c| {
         let key = c.key.to_ascii_lowercase();
@@ -188,10 +189,10 @@ fn names_account(arn: &str) -> bool {
 
 fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |a: &Admission<'_>| {
-        let told = tells_whose(a) || a.fixes_any(|key| ORGANIZATION.contains(&key));
+        let told = identifies_account(a) || a.fixes_any(|key| ORGANIZATION.contains(&key));
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
-        lets_anyone(a) && !told && !by_token
+        allows_anyone(a) && !told && !by_token
     };
     let hit = objections(view, |a| open(a).then(|| "every principal of every account".into()))?;
     // A secret or MFA keeps out who only knows the ARN.
@@ -201,14 +202,15 @@ fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 /// Whether somebody who is nobody in particular can become the role: IAM301 or IAM305.
-pub(super) fn lets_strangers_in(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
+pub(super) fn allows_outsiders(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
     public(cx, view).is_some() || oidc_subject(cx, view).is_some()
 }
 
 fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
-        let wide =
-            lets_anyone(a) && a.fixes_any(|key| ORGANIZATION.contains(&key)) && !a.fixes_any(is_identity_key);
+        let wide = allows_anyone(a)
+            && a.fixes_any(|key| ORGANIZATION.contains(&key))
+            && !a.fixes_any(is_identity_key);
         wide.then(|| "every principal of the organization".into())
     })
 }
@@ -217,7 +219,7 @@ fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 pub(super) fn foreign<'a>(cx: &Context<'_>, a: &Admission<'a>) -> Vec<(&'a str, Principal<'a>)> {
     let account = |p: &Principal<'a>| match *p {
         Principal::Account(id) => Some((id, *p)),
-        Principal::Named { account, .. } => Some((account, *p)),
+        Principal::KnownActions { account, .. } => Some((account, *p)),
         _ => None,
     };
     let listed = if a.negated { &[][..] } else { a.principals.as_slice() };
@@ -236,7 +238,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let foreign: Vec<_> = foreign(cx, a)
             .into_iter()
             // A foreign role of people who bring MFA is not a third party acting for many customers.
-            .filter(|(_, p)| !(matches!(p, Principal::Named { .. }) && a.asks_for_mfa()))
+            .filter(|(_, p)| !(matches!(p, Principal::KnownActions { .. }) && a.asks_for_mfa()))
             .collect();
         let ours = a.fixes_any(|key| ORGANIZATION.contains(&key));
         if foreign.is_empty() || a.fixes("sts:ExternalId") || ours {
@@ -297,7 +299,7 @@ fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             .iter()
             .filter_map(|p| match *p {
                 Principal::Removed(id) => Some(id.to_owned()),
-                Principal::Named { account, arn } if account == cx.account.id => {
+                Principal::KnownActions { account, arn } if account == cx.account.id => {
                     let session = arn.split(":assumed-role/").nth(1).and_then(|rest| rest.split('/').next());
                     let missing = (arn.contains(":role/") && !cx.graph.has_role(arn))
                         || session.is_some_and(|name| cx.account.roles.iter().all(|role| role.name != name))

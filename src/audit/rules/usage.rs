@@ -313,7 +313,7 @@ fn dangerous_and_dormant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         "it is an administrator"
     } else if cx.graph.reaches_admin(view.index) {
         "it can become an administrator"
-    } else if super::trust::lets_strangers_in(cx, view) {
+    } else if super::trust::allows_outsiders(cx, view) {
         "it lets strangers in"
     } else {
         return None;

@@ -5,10 +5,10 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::{Hold, Operator, hold_of};
+use opsctl_iam::condition::{Operator, Restriction, restriction_of};
 use opsctl_iam::grant::shorten;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::{Condition, Policy, Scope, Statement};
+use opsctl_iam::policy::{Condition, Policy, Selector, Statement};
 use opsctl_iam::time::Instant;
 
 const GRAMMAR: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html";
@@ -137,7 +137,8 @@ fn suggestion(catalogue: &Catalogue, written: &str) -> String {
 }
 
 fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
-    let (Scope::Only(actions), Some(Scope::Only(resources))) = (&statement.actions, &statement.resources)
+    let (Selector::Only(actions), Some(Selector::Only(resources))) =
+        (&statement.actions, &statement.resources)
     else {
         return Vec::new();
     };
@@ -283,7 +284,9 @@ fn void_conditions(statement: &Statement) -> Vec<String> {
     let all = &statement.conditions;
     // ForAllValues is the documented way to limit tag keys; that the list may be empty is meant.
     let void = |c: &&Condition| {
-        statement.allow && hold_of(c, all) == Hold::Void && !Operator::parse(&c.operator).for_all
+        statement.allow
+            && restriction_of(c, all) == Restriction::Void
+            && !Operator::parse(&c.operator).for_all
     };
     let mut facts: Vec<String> = all.iter().filter(void).map(|c| format!("{c} holds back nobody")).collect();
     facts.extend(contradiction(all).map(|(a, b)| format!("{a} and {b} never hold together")));

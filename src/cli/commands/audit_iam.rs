@@ -13,11 +13,11 @@ use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
 use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
-use crate::audit::report::{self, Format, Look, Options};
+use crate::audit::report::{self, Emphasis, Format, Options};
 use crate::audit::role_view::RoleKind;
-use crate::audit::{self, Account, Baseline, Instant, Settings, Severity, Usage, explain, least};
-use crate::aws::{Clients, Outcomes};
-use crate::cli::Ended;
+use crate::audit::{self, Account, Audit, Baseline, Instant, Settings, Severity, Usage, explain, least};
+use crate::aws::{Clients, SdkResultExt};
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config, home};
 use crate::cli::error::Failure;
@@ -114,13 +114,50 @@ pub enum AuditCommand {
     },
 }
 
-pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let format = format(args, ui)?;
     let fail_on = fail_on(args)?;
     no_idle_options(args, global)?;
     let config = config(global)?;
     let clock = clock();
     let mut settings = settings(args, config.as_ref(), clock)?;
+    let (account, usage) = read_account(args, global, ui, env, config.as_ref(), &settings, clock).await?;
+    if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
+        return why(&account, role, action, resource.as_deref(), settings.now, ui);
+    }
+    if args.input.is_none() {
+        settings.expected = config.as_ref().and_then(|config| expected(config, global, env, &account));
+    }
+    let mut result = audit::audit(&account, &usage, &settings);
+    accept_known(args, &mut result, settings.now, ui)?;
+    for finding in &mut result.findings {
+        finding.fix = ui.suggest(&finding.fix);
+    }
+    if let Some(folder) = &args.write {
+        propose(&account, &usage, &settings, folder, ui)?;
+    }
+    let location =
+        config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
+    let paint = if ui.styled_out().is_colored() { colored } else { report::plain };
+    ui.out(&report::render(&result, format, Options { location: &location, fail_on, paint }));
+    Ok(match fail_on {
+        // Findings first: that something else could not be read does not make them better.
+        Some(limit) if result.fails(limit) => Exit::Changes,
+        _ if result.is_incomplete() => Exit::Incomplete,
+        _ => Exit::Done,
+    })
+}
+
+/// The account to audit, from a dump or from AWS, and what its roles used.
+async fn read_account(
+    args: &AuditArgs,
+    global: &Global,
+    ui: &Ui,
+    env: &Environment,
+    config: Option<&Config>,
+    settings: &Settings,
+    clock: Instant,
+) -> Result<(Account, Usage), Failure> {
     let mut usage = match &args.usage {
         Some(file) => Usage::from_json(&plain_text(&read(file)?))
             .map_err(|error| bad_file(file, "usage data", &error))?,
@@ -129,21 +166,21 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let mut account = match &args.input {
         Some(file) => dump(file)?,
         None => {
-            let read = session::with_clients(global, env, config.as_ref(), async |aws, pace| {
+            let read = session::with_clients(global, env, config, async |aws, pace| {
                 let account = collected(args, &aws).await?;
                 let Some(detail) = args.usage_from_aws else { return Ok((account, None)) };
-                let cache = cache(global, config.as_ref(), env, &account.id);
+                let cache = cache(global, config, env, &account.id);
                 let detail = match detail {
                     UsageDetail::Services => Detail::Services,
                     UsageDetail::Actions => Detail::Actions,
                 };
                 let reporter = Reporter::new(&aws.iam, pace, detail, clock);
-                let used = used(&reporter, clock, &account, &settings, cache.as_deref(), ui).await;
+                let used = used(&reporter, clock, &account, settings, cache.as_deref(), ui).await;
                 Ok((account, Some(used)))
             });
             let (mut account, fetched) = read.await?;
             for problem in fetched.iter().flat_map(|fetched| &fetched.problems) {
-                account.not_told("IAM404", problem);
+                account.not_evaluated_because("IAM404", problem);
             }
             usage = fetched.map_or(usage, |fetched| fetched.usage);
             account
@@ -157,49 +194,24 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
             file.display(),
             usage.roles.len()
         );
-        account.not_told("IAM404", &message);
+        account.not_evaluated_because("IAM404", &message);
     }
-    if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
-        return why(&account, role, action, resource.as_deref(), settings.now, ui);
+    Ok((account, usage))
+}
+
+/// Marks the findings that the baseline accepts; with `--update-baseline`, accepts those of now.
+fn accept_known(args: &AuditArgs, result: &mut Audit, now: Instant, ui: &Ui) -> Result<(), Failure> {
+    let Some(file) = &args.baseline else { return Ok(()) };
+    let baseline = baseline(file, args.update_baseline)?;
+    baseline.apply(result, now);
+    if args.update_baseline {
+        write(file, &baseline.updated(result).to_text())?;
+        ui.say(&format!(
+            "Wrote {}. Edit it to say why each finding is accepted, by whom, and until when.",
+            file.display()
+        ));
     }
-    if args.input.is_none() {
-        settings.expected = config.as_ref().and_then(|config| expected(config, global, env, &account));
-    }
-    let mut result = audit::audit(&account, &usage, &settings);
-    if let Some(file) = &args.baseline {
-        let baseline = baseline(file, args.update_baseline)?;
-        baseline.apply(&mut result, settings.now);
-        if args.update_baseline {
-            write(file, &baseline.updated(&result).to_text())?;
-            ui.say(&format!(
-                "Wrote {}. Edit it to say why each finding is accepted, by whom, and until when.",
-                file.display()
-            ));
-        }
-    }
-    for finding in &mut result.findings {
-        finding.fix = ui.suggest(&finding.fix);
-    }
-    if let Some(folder) = &args.write {
-        propose(&account, &usage, &settings, folder, ui)?;
-    }
-    let location =
-        config.map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
-    ui.out(&report::render(
-        &result,
-        format,
-        Options {
-            location: &location,
-            fail_on,
-            paint: if ui.styled_out().is_colored() { colored } else { report::plain },
-        },
-    ));
-    Ok(match fail_on {
-        // Findings first: that something else could not be read does not make them better.
-        Some(limit) if result.fails(limit) => Exit::Changes,
-        _ if result.is_incomplete() => Exit::Incomplete,
-        _ => Exit::Done,
-    })
+    Ok(())
 }
 
 /// An option that does nothing would look as if it had done something.
@@ -221,7 +233,7 @@ fn no_idle_options(args: &AuditArgs, global: &Global) -> Result<(), Failure> {
         |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(name, _)| *name);
     let said = |option: &str, beside: &str, why: &str| {
         let message = format!("{option} does nothing beside {beside}: {why}");
-        Err(Failure::said(codes::USAGE, Exit::Usage, message, format!("leave out {option}, or {beside}")))
+        Err(Failure::new(codes::USAGE, Exit::Usage, message, format!("leave out {option}, or {beside}")))
     };
     match (first(&of_aws), first(&of_report)) {
         (Some(option), _) if args.input.is_some() => {
@@ -234,14 +246,14 @@ fn no_idle_options(args: &AuditArgs, global: &Global) -> Result<(), Failure> {
     }
 }
 
-fn colored(look: Look, text: &str) -> String {
+fn colored(look: Emphasis, text: &str) -> String {
     let styles = Styles::colored();
     match look {
-        Look::Severe => styles.error(text),
-        Look::Doubtful => styles.update(text),
-        Look::Minor => styles.faint(text),
-        Look::Title => styles.strong(text),
-        Look::Advice => styles.help(text),
+        Emphasis::Severe => styles.error(text),
+        Emphasis::Doubtful => styles.update(text),
+        Emphasis::Minor => styles.faint(text),
+        Emphasis::Title => styles.strong(text),
+        Emphasis::Advice => styles.help(text),
     }
 }
 
@@ -250,7 +262,7 @@ fn format(args: &AuditArgs, ui: &Ui) -> Result<Format, Failure> {
         Some(word) => word.parse().map_err(|_| {
             let known: Vec<_> = Format::ALL.iter().map(|(word, _)| *word).collect();
             let help = format!("one of {}", known.join(", "));
-            Failure::said(codes::USAGE, Exit::Usage, format!("no format is called `{word}`"), help)
+            Failure::new(codes::USAGE, Exit::Usage, format!("unknown format `{word}`"), help)
         }),
         None if ui.json() => Ok(Format::Json),
         None => Ok(Format::Human),
@@ -261,7 +273,7 @@ fn fail_on(args: &AuditArgs) -> Result<Option<Severity>, Failure> {
     match args.fail_on.as_str() {
         "none" => Ok(None),
         word => word.parse().map(Some).map_err(|error: String| {
-            Failure::said(codes::USAGE, Exit::Usage, error, "one of critical, high, medium, low, info, none")
+            Failure::new(codes::USAGE, Exit::Usage, error, "one of critical, high, medium, low, info, none")
         }),
     }
 }
@@ -342,7 +354,7 @@ fn settings(args: &AuditArgs, config: Option<&Config>, clock: Instant) -> Result
     let now = match &args.now {
         Some(text) => Instant::parse(text).ok_or_else(|| {
             let help = "write it like 2026-11-22T00:00:00Z";
-            Failure::said(codes::USAGE, Exit::Usage, format!("`{text}` is not a time"), help)
+            Failure::new(codes::USAGE, Exit::Usage, format!("`{text}` is not a time"), help)
         })?,
         None => clock,
     };
@@ -400,7 +412,7 @@ fn dump(file: &Path) -> Result<Account, Failure> {
     let text = read(file)?;
     let odd = |why: String| {
         let message = format!("{} is not a dump: {why}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, HELP)
+        Failure::new(codes::LOCAL_IO, Exit::Failed, message, HELP)
     };
     let unreadable = |error: serde_json::Error| {
         odd(if error.is_eof() { format!("it is cut off ({error})") } else { error.to_string() })
@@ -414,17 +426,24 @@ fn dump(file: &Path) -> Result<Account, Failure> {
     Ok(account)
 }
 
-fn why(account: &Account, role: &str, action: &str, resource: Option<&str>, now: Instant, ui: &Ui) -> Ended {
+fn why(
+    account: &Account,
+    role: &str,
+    action: &str,
+    resource: Option<&str>,
+    now: Instant,
+    ui: &Ui,
+) -> CommandResult {
     // A question about a pattern has as many answers as it has actions.
     let named = action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
     if !named || action.contains(['*', '?']) {
         let message = format!("`{action}` is not an action");
-        let help = "name one, such as s3:GetObject: what it may be in all, the audit itself tells";
-        return Err(Failure::said(codes::USAGE, Exit::Usage, message, help));
+        let help = "name one, such as s3:GetObject; for everything that a role may do, run the audit";
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
         let message = format!("the account has no role `{role}`");
-        return Err(Failure::said(
+        return Err(Failure::new(
             codes::UNKNOWN_NAME,
             Exit::Usage,
             message,
@@ -458,8 +477,9 @@ fn baseline(file: &Path, may_be_new: bool) -> Result<Baseline, Failure> {
     }
     if !file.exists() {
         let message = format!("there is no baseline {}", file.display());
-        let help = "--update-baseline writes one with the findings of now; say in it why each is accepted";
-        return Err(Failure::said(codes::LOCAL_IO, Exit::Failed, message, help));
+        let help =
+            "--update-baseline writes one with the current findings; edit it to say why each is accepted";
+        return Err(Failure::new(codes::LOCAL_IO, Exit::Failed, message, help));
     }
     let text = String::from_utf8_lossy(&read(file)?).into_owned();
     Baseline::parse(&text).map_err(|error| bad_file(file, "a baseline", &error))
@@ -545,7 +565,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     };
     text.map_err(|error| {
         let message = format!("{} cannot be read: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the path")
+        Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path")
     })
 }
 
@@ -555,10 +575,10 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 
 fn unwritten(file: &Path, error: &io::Error) -> Failure {
     let message = format!("{} cannot be written: {error}", file.display());
-    Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
 }
 
 fn bad_file(file: &Path, what: &str, error: &dyn std::fmt::Display) -> Failure {
     let message = format!("{} is not {what}: {error}", file.display());
-    Failure::said(codes::LOCAL_IO, Exit::Failed, message, "see `opsctl audit-iam --help`")
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "see `opsctl audit-iam --help`")
 }

@@ -1,12 +1,12 @@
-//! `opsctl bucket`: the bucket alone.
+//! `opsctl bucket`: deploys only the bucket.
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::deploy_subset;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::ui::Ui;
 use crate::domain::KindName;
 
-pub async fn run(args: &DryRun, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &DryRun, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     deploy_subset(&[KindName::Bucket], &[], *args, global, ui, env).await
 }

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session;
 use crate::cli::ui::Ui;
-use crate::config::Config;
 use crate::config::project::DEFAULT_ENVIRONMENT;
-use crate::desired;
+use crate::config::{Config, Document};
+use crate::desired::{self, AnyKind};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes};
 use crate::inputs::Inputs;
 use crate::limits;
@@ -22,33 +22,16 @@ use crate::run::sections;
 /// Stands in for a region that only AWS's configuration knows; as long as most.
 const SOME_REGION: &str = "us-east-1";
 
-pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let kinds = kinds();
     let document = session::document(global)?;
     let chosen = global.env.as_str();
-    // The chosen one first: a problem of all is reported where it stands.
-    let mut environments = vec![chosen];
-    environments.extend(document.environments().into_iter().filter(|name| *name != chosen));
-    if chosen != DEFAULT_ENVIRONMENT {
-        environments.push(DEFAULT_ENVIRONMENT);
-    }
-    let region = global.region.as_ref().or(env.region.as_ref());
+    let region = global.region.as_deref().or(env.region.as_deref());
     let (mut problems, mut resources) = (Diagnostics::default(), 0);
-    for environment in environments {
-        let (config, mut found) = Config::read(&document, environment, &sections(&kinds));
-        let inputs = Inputs::walk(document.folder(), desired::sources(&config, &kinds));
-        let region = region.or(config.project.region.as_ref());
-        if region.is_none() {
-            let text = "no region is set, and every name and ARN depends on it";
-            let help = "set `region` here, or in AWS_REGION, --region or the profile";
-            found.push(Diagnostic::warning(codes::NO_REGION, KeyPath::of(["project"]), text, help));
-        }
-        let region = region.map_or(SOME_REGION, String::as_str);
-        let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
-        let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);
-        found.extend(more.0);
+    for environment in environments(&document, chosen) {
+        let (count, found) = check(&document, environment, region, &kinds);
         if environment == chosen {
-            resources = desired.nodes.len();
+            resources = count;
         }
         for problem in found.0 {
             let problem = Diagnostic { at: document.written(environment, &problem.at), ..problem };
@@ -65,7 +48,8 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
         problems.extend(limits::region(region, &KeyPath::default()));
     }
     if ui.json() && !problems.has_errors() {
-        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "problems": diagnostics::json(&document, &problems) }));
+        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources,
+            "problems": diagnostics::json(&document, &problems) }));
         return Ok(Exit::Done);
     }
     if problems.has_errors() {
@@ -74,4 +58,36 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> Ended {
     ui.problems(&document, &problems);
     ui.out(&format!("{}: valid, {resources} resources\n", document.file.display()));
     Ok(Exit::Done)
+}
+
+/// All environments of the file. The chosen one comes first: a problem of all is reported as a problem of it.
+fn environments<'a>(document: &'a Document, chosen: &'a str) -> Vec<&'a str> {
+    let mut environments = vec![chosen];
+    environments.extend(document.environments().into_iter().filter(|name| *name != chosen));
+    if chosen != DEFAULT_ENVIRONMENT {
+        environments.push(DEFAULT_ENVIRONMENT);
+    }
+    environments
+}
+
+/// The number of resources in one environment, and its problems.
+fn check(
+    document: &Document,
+    environment: &str,
+    region: Option<&str>,
+    kinds: &[Box<dyn AnyKind>],
+) -> (usize, Diagnostics) {
+    let (config, mut problems) = Config::read(document, environment, &sections(kinds));
+    let inputs = Inputs::walk(document.folder(), desired::sources(&config, kinds));
+    let region = region.or(config.project.region.as_deref());
+    if region.is_none() {
+        let text = "no region is set, and every name and ARN depends on it";
+        let help = "set `region` here, or in AWS_REGION, --region or the profile";
+        problems.push(Diagnostic::warning(codes::NO_REGION, KeyPath::of(["project"]), text, help));
+    }
+    let scope =
+        Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region.unwrap_or(SOME_REGION));
+    let (desired, more) = desired::build(&config, &scope, &inputs, kinds);
+    problems.extend(more.0);
+    (desired.nodes.len(), problems)
 }

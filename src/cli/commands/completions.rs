@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, Ended};
+use crate::cli::{Cli, CommandResult};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -13,7 +13,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs, ui: &Ui) -> Ended {
+pub fn run(args: &CompletionsArgs, ui: &Ui) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "opsctl", &mut script);
     ui.out(&String::from_utf8_lossy(&script));

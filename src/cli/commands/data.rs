@@ -1,4 +1,4 @@
-//! `opsctl data pull`: a data set of the bucket, on this machine, verified.
+//! `opsctl data pull`: downloads a data set from the bucket, and verifies it.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
@@ -16,7 +16,7 @@ use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
-use crate::resources::data::{Data, Manifest, sync};
+use crate::resources::data::{Data, Manifest, Spec, sync};
 use crate::run::{self, Folders, Session};
 use crate::transfer::{Object, Ranges, download};
 
@@ -47,35 +47,58 @@ const AT_ONCE: usize = 16;
 
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
 /// deleted.
-pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Unneeded, async |session| pull(session, args, ui).await).await
 }
 
-async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
+async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let name = only(session, "data", args.name.as_deref())?.to_owned();
     let id = ResourceId::new(KindName::Data, &name);
     let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
     let spec = node.expect("the config has it");
-    let cx = OpCx { world: &session.world, step: 0, target: id.clone() };
+    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
     run::bucket_is_ours(session).await?;
-    let there = sync::read_manifest(&cx, &spec.uri()).await?;
+    let manifest = manifest(&cx, spec).await?;
+    // It ends by itself, and keeps what it has.
+    session.context.cancel.commit()?;
+    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
+    let (fetched, size) = fetch(&cx, spec, &manifest, &folder).await?;
+    let same = manifest.files.len() - fetched;
+    if ui.json() {
+        let folder = folder.display().to_string();
+        ui.out_json(&serde_json::json!({
+            "format": 1, "target": id, "folder": folder, "fetched": fetched, "bytes": size, "same": same,
+        }));
+    } else {
+        let (folder, size) = (folder.display(), bytes(size));
+        ui.out(&format!("{folder}: {} fetched ({size}), {} the same\n", grouped(fetched), grouped(same)));
+    }
+    Ok(Exit::Done)
+}
+
+/// What the bucket has of a data set.
+async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, Failure> {
+    let there = sync::read_manifest(cx, &spec.uri()).await?;
     if there.etag.is_none() {
-        let message = format!("{id} was never uploaded to {}", spec.uri());
-        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));
+        let message = format!("{} was never uploaded to {}", cx.target, spec.uri());
+        return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));
     }
     if there.manifest.format != Manifest::FORMAT {
-        let message =
-            format!("the manifest of {id} cannot be read; another version of opsctl may have written it");
+        let message = format!(
+            "the manifest of {} cannot be read; another version of opsctl may have written it",
+            cx.target
+        );
         let help = "`opsctl upload --verify` regenerates it from the folder";
-        return Err(Failure::said(codes::FAILED, Exit::Failed, message, help));
+        return Err(Failure::new(codes::FAILED, Exit::Failed, message, help));
     }
-    // It ends by itself, and keeps what it has.
-    session.world.cancel.commit()?;
-    let ranges = Ranges::default();
-    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
+    Ok(there.manifest)
+}
+
+/// Downloads what the folder does not have yet: the number of files, and their bytes.
+async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -> OpResult<(usize, u64)> {
+    let ranges = &Ranges::default();
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
-    let files = there.manifest.files.iter().map(|(path, stored)| {
-        let (cx, folder, ranges) = (&cx, &folder, &ranges);
+    let files = manifest.files.iter().map(|(path, stored)| {
         async move {
             let file = folder.join(inside(path)?);
             let (local, wanted) = (file.clone(), stored.clone());
@@ -88,26 +111,10 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
         }
         .boxed()
     });
-    let (fetched, size) = stream::iter(files.collect::<Vec<_>>())
+    stream::iter(files.collect::<Vec<_>>())
         .buffer_unordered(AT_ONCE)
         .try_fold((0, 0), |(n, size), (one, more)| async move { Ok((n + one, size + more)) })
-        .await?;
-    let same = there.manifest.files.len() - fetched;
-    if ui.json() {
-        let folder = folder.display().to_string();
-        ui.out_json(&serde_json::json!({
-            "format": 1, "target": id, "folder": folder, "fetched": fetched, "bytes": size, "same": same,
-        }));
-    } else {
-        let fetched = grouped(fetched);
-        ui.out(&format!(
-            "{}: {fetched} fetched ({}), {} the same\n",
-            folder.display(),
-            bytes(size),
-            grouped(same)
-        ));
-    }
-    Ok(Exit::Done)
+        .await
 }
 
 /// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write

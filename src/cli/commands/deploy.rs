@@ -1,10 +1,10 @@
-//! `opsctl deploy`: everything as the config says.
+//! `opsctl deploy`: creates or updates everything in the config.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::{can_consent, run_plan};
 use crate::cli::args::{ChangeArgs, DryRun, Global};
 use crate::cli::environment::Environment;
@@ -24,7 +24,7 @@ pub struct DeployArgs {
     pub preview: DryRun,
 }
 
-pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     with_session(global, env, Folders::Read, async |session| {

@@ -1,8 +1,8 @@
-//! `opsctl destroy`: nothing is left of this project and environment.
+//! `opsctl destroy`: deletes everything of this project and environment.
 
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::{can_consent, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
@@ -19,7 +19,7 @@ pub struct DestroyArgs {
     pub preview: DryRun,
 }
 
-pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     can_consent(args.preview.dry_run, global, ui)?;
     with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::destroy(session, args.adopted);

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::audit::{find_rule, report as audit_report};
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
@@ -16,7 +16,7 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
-pub fn run(args: &ExplainArgs, ui: &Ui) -> Ended {
+pub fn run(args: &ExplainArgs, ui: &Ui) -> CommandResult {
     let Some(code) = &args.code else {
         let lines: String = codes::ALL.iter().map(|e| format!("{}  {}\n", e.code, e.title)).collect();
         ui.out(&lines);
@@ -32,7 +32,7 @@ pub fn run(args: &ExplainArgs, ui: &Ui) -> Ended {
             || "`opsctl explain` lists all codes".into(),
             |near| format!("did you mean {near}?"),
         );
-        return Err(Failure::said(codes::USAGE, Exit::Usage, format!("there is no code `{code}`"), help));
+        return Err(Failure::new(codes::USAGE, Exit::Usage, format!("there is no code `{code}`"), help));
     };
     if ui.json() {
         ui.out_json(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
@@ -27,7 +27,7 @@ macro_rules! shipped {
     ($($path:literal)*) => { &[$(($path, include_str!(concat!("../../../config/", $path)))),*] };
 }
 
-/// Everything that `opsctl --sandbox deploy` needs, as it lies in config/.
+/// Everything that `opsctl --sandbox deploy` needs, as it is in config/.
 const FILES: &[(&str, &str)] = shipped! {
     "opsctl.toml" "sample.json"
     "training/train.py" "training/requirements.txt"
@@ -52,7 +52,7 @@ const SCHEMA: &str = "opsctl.schema.json";
 /// The sandbox's state and caches.
 const IGNORED: &str = ".opsctl/\n";
 
-pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
+pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     let folder = &args.folder;
     let name = project_name(args)?;
     // All or nothing: what is there already stops it before the first file is written.
@@ -60,7 +60,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Ended {
     if let Some(there) = FOLDERS.iter().copied().chain(files).find(|path| folder.join(path).exists()) {
         let message = format!("{} is already there", folder.join(there).display());
         let help = "choose another folder: `opsctl init DIR`; what you need can be moved from there";
-        return Err(Failure::said(codes::EXISTS, Exit::Failed, message, help));
+        return Err(Failure::new(codes::EXISTS, Exit::Failed, message, help));
     }
     for (path, content) in FILES {
         let named = SHIPPED_NAMES.iter().fold((*content).to_owned(), |content, (from, to)| {
@@ -95,13 +95,13 @@ fn project_name(args: &InitArgs) -> Result<Name, Failure> {
     let wanted = args.name.clone().unwrap_or_else(from_folder);
     wanted
         .parse()
-        .map_err(|error: String| Failure::said(codes::BAD_NAME, Exit::Usage, error, "give one with --name"))
+        .map_err(|error: String| Failure::new(codes::BAD_NAME, Exit::Usage, error, "give one with --name"))
 }
 
 fn write(file: &Path, content: &str) -> Result<(), Failure> {
     let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, content));
     written.map_err(|error| {
         let message = format!("{} cannot be written: {error}", file.display());
-        Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the folder's permissions")
+        Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder's permissions")
     })
 }

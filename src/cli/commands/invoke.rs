@@ -1,4 +1,4 @@
-//! `opsctl invoke`: a payload through the function, or straight to the endpoint.
+//! `opsctl invoke`: sends a payload through the function, or straight to the endpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::aws::Outcomes;
-use crate::cli::Ended;
+use crate::aws::SdkResultExt;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
@@ -49,7 +49,7 @@ struct Answer {
     latency_ms: f64,
 }
 
-pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let payload = payload(args, &session.config.document.file)?;
         let answer = match &args.endpoint {
@@ -79,11 +79,11 @@ fn show(answer: &Answer, ui: &Ui) -> Exit {
 }
 
 async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
-    let physical = session.world.scope.physical(name);
+    let physical = session.context.scope.physical(name);
     run::ours(session, &Function::id(name), &physical).await?;
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
-    let call = session.world.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
+    let call = session.context.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
     let answer = call.payload(LambdaBlob::new(payload)).send().await.op(action::lambda::InvokeFunction);
     let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
@@ -101,7 +101,7 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
             Some(endpoint) => format!("the model's log: `opsctl logs endpoint/{endpoint}`"),
             None => format!("the whole log: `opsctl logs function/{name}`"),
         };
-        return Err(Failure::said(codes::MODEL_ERROR, Exit::Failed, message, help));
+        return Err(Failure::new(codes::MODEL_ERROR, Exit::Failed, message, help));
     }
     let status = response["statusCode"].as_i64().unwrap_or(200);
     Ok(Answer { status, response, latency_ms })
@@ -113,11 +113,16 @@ fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
 }
 
 async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
-    let physical = session.world.scope.physical(name);
+    let physical = session.context.scope.physical(name);
     run::ours(session, &Endpoint::id(name), &physical).await?;
     let start = Instant::now();
-    let call =
-        session.world.aws.runtime.invoke_endpoint().endpoint_name(&physical).content_type("application/json");
+    let call = session
+        .context
+        .aws
+        .runtime
+        .invoke_endpoint()
+        .endpoint_name(&physical)
+        .content_type("application/json");
     let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
     let answer = answer.op(action::sagemaker::InvokeEndpoint);
     let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
@@ -131,11 +136,11 @@ fn not_deployed(error: crate::aws::OpError, resource: &str) -> Failure {
     let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
     if error.message.starts_with("ModelError") {
         let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");
-        return Failure::said(codes::MODEL_ERROR, Exit::Failed, error.to_string(), help);
+        return Failure::new(codes::MODEL_ERROR, Exit::Failed, error.to_string(), help);
     }
     if missing {
         let message = format!("{resource} is not deployed");
-        return Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first");
+        return Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "run `opsctl deploy` first");
     }
     error.into()
 }
@@ -167,7 +172,7 @@ fn payload(args: &InvokeArgs, config: &Path) -> Result<Vec<u8>, Failure> {
         }
         (None, None) => {
             let help = format!("add --payload JSON or --file FILE, or write {}", sample.display());
-            return Err(Failure::said(codes::USAGE, Exit::Usage, "there is no payload", help));
+            return Err(Failure::new(codes::USAGE, Exit::Usage, "there is no payload", help));
         }
     };
     match serde_json::from_slice::<Value>(&bytes) {
@@ -178,12 +183,12 @@ fn payload(args: &InvokeArgs, config: &Path) -> Result<Vec<u8>, Failure> {
                 Some(_) => "in a shell, put it in single quotes",
                 None => "opsctl sends JSON; bytes such as a picture's go into a text of it, in base64",
             };
-            Err(Failure::said(codes::USAGE, Exit::Usage, message, help))
+            Err(Failure::new(codes::USAGE, Exit::Usage, message, help))
         }
     }
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     let message = format!("{} cannot be read: {error}", file.display());
-    Failure::said(codes::LOCAL_IO, Exit::Failed, message, "check the path")
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path")
 }

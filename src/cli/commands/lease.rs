@@ -1,10 +1,10 @@
-//! `opsctl lease`: who is changing things now, and what to do when that run is surely dead.
+//! `opsctl lease`: shows who is deploying, and releases the lease of a run that is known to be dead.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::aws::OpErrorKind;
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::can_consent;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -33,7 +33,7 @@ pub enum LeaseCommand {
     Break,
 }
 
-pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     if args.command == LeaseCommand::Break {
         can_consent(false, global, ui)?;
     }
@@ -46,17 +46,17 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
 
 /// The lease in the project's bucket, if there is such a bucket, and it is ours.
 async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
-    let Some(name) = session.world.wanted(KindName::Bucket).next() else { return Ok(None) };
-    let cx = OpCx { world: &session.world, step: 0, target: Bucket::id(Bucket::MAIN) };
+    let Some(name) = session.context.wanted(KindName::Bucket).next() else { return Ok(None) };
+    let cx = OpCx { context: &session.context, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
         Some(owner) if owner.is_managed() => {
-            Ok(lease::look(&session.world.aws, name).await?.map(|found| (name, found)))
+            Ok(lease::read(&session.context.aws, name).await?.map(|found| (name, found)))
         }
         _ => Ok(None),
     }
 }
 
-async fn show(session: &Session, ui: &Ui) -> Ended {
+async fn show(session: &Session, ui: &Ui) -> CommandResult {
     let found = found(session).await?;
     if ui.json() {
         let lease = found.as_ref().map(|(_, lease)| {
@@ -79,22 +79,23 @@ async fn show(session: &Session, ui: &Ui) -> Ended {
     Ok(Exit::Done)
 }
 
-async fn take_away(session: &Session, global: &Global, ui: &Ui) -> Ended {
+async fn take_away(session: &Session, global: &Global, ui: &Ui) -> CommandResult {
     let Some((bucket, lease)) = found(session).await? else {
         ui.say("Nobody holds the lease.");
         return Ok(Exit::Done);
     };
     ui.say(&format!("Held by {lease}"));
-    if !global.yes && !ui.confirm("Is that run certainly dead? Break its lease?", &session.world.cancel).await
+    if !global.yes
+        && !ui.confirm("Is that run certainly dead? Break its lease?", &session.context.cancel).await
     {
         ui.say("Nothing was changed.");
         return Ok(Exit::Done);
     }
-    lease::remove(&session.world.aws, bucket, &lease).await.map_err(|error| match error.kind {
+    lease::remove(&session.context.aws, bucket, &lease).await.map_err(|error| match error.kind {
         OpErrorKind::Conflict => {
             let message =
                 format!("the lease was renewed or taken over meanwhile, so a run is alive: {}", lease.who());
-            Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "end that run, or wait for it")
+            Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "end that run, or wait for it")
         }
         _ => error.into(),
     })?;

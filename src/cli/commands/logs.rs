@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::sync::Mutex;
 
 use crate::aws::OpResult;
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
@@ -16,7 +16,7 @@ use crate::cli::ui::Ui;
 use crate::domain::{ResourceId, codes};
 use crate::engine::{OpCx, Probe};
 use crate::run::jobs::{Job, Newest};
-use crate::run::logs::{self, Missing, Reader};
+use crate::run::logs::{self, LogReader, NoLog};
 use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
@@ -34,11 +34,11 @@ pub struct LogsArgs {
 const EVERY: Duration = Duration::from_secs(2);
 const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
-pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let job = logs::named(session, &args.target).await?;
         let job = job.map_err(|missing| not_found(&args.target, missing))?;
-        if Reader::new(session, &job, &job.physical).comes_at_the_end() {
+        if LogReader::new(session, &job, &job.physical).comes_at_the_end() {
             run::bucket_is_ours(session).await?; // it lies there
         }
         show(session, &job, args.follow, ui).await
@@ -46,27 +46,27 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
     .await
 }
 
-async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> Ended {
-    let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };
-    let waits = follows && Reader::new(session, job, &job.physical).comes_at_the_end();
+async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandResult {
+    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
+    let waits = follows && LogReader::new(session, job, &job.physical).comes_at_the_end();
     if waits {
         let ended = cx.wait("the log, which comes when the instance ends", EVERY, FOREVER, || async {
-            let goes_on = job.goes_on(session, &job.physical).await?;
-            Ok(if goes_on { Probe::Pending("running".into()) } else { Probe::Ready(()) })
+            let is_running = job.is_running(session, &job.physical).await?;
+            Ok(if is_running { Probe::Pending("running".into()) } else { Probe::Ready(()) })
         });
         ended.await?;
     }
     let found = job.newest_with(session, async |physical| {
-        let mut reader = Reader::new(session, job, physical);
+        let mut reader = LogReader::new(session, job, physical);
         let text = reader.more(&cx, session.bucket()).await?;
         // One that has only begun is waited for, not its predecessor shown.
-        let begun = text.is_none() && follows && !waits && job.goes_on(session, physical).await?;
+        let begun = text.is_none() && follows && !waits && job.is_running(session, physical).await?;
         Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
     });
     let Some(Newest { physical, is_earlier, found: (text, reader) }) = found.await? else {
         let message = format!("{} has no log yet", job.id);
         let help = "it begins with the first line of output";
-        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
+        return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     if is_earlier {
         ui.say(&job.is_of_earlier("log", &physical));
@@ -75,7 +75,7 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> Ended {
         ui.out(&text);
     }
     if follows && !waits {
-        follow(session, &cx, reader, ui, async || job.goes_on(session, &physical).await).await?;
+        follow(session, &cx, reader, ui, async || job.is_running(session, &physical).await).await?;
     }
     Ok(Exit::Done)
 }
@@ -84,29 +84,29 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> Ended {
 async fn follow(
     session: &Session,
     cx: &OpCx<'_>,
-    reader: Reader,
+    reader: LogReader,
     ui: &Ui,
-    goes_on: impl AsyncFn() -> OpResult<bool>,
+    is_running: impl AsyncFn() -> OpResult<bool>,
 ) -> OpResult<()> {
     let reader = Mutex::new(reader);
     let ended = cx.wait("new lines", EVERY, FOREVER, || async {
         // In this order: what was written before the end is read after it.
-        let goes_on = goes_on().await?;
+        let is_running = is_running().await?;
         let more = reader.lock().await.more(cx, session.bucket()).await?;
         if let Some(text) = &more {
             ui.out(text);
         }
         // Nobody reads on, or nothing more comes.
-        let is_over = ui.is_cut() || (!goes_on && more.is_none());
+        let is_over = ui.is_cut() || (!is_running && more.is_none());
         Ok(if is_over { Probe::Ready(()) } else { Probe::Pending("following".into()) })
     });
     ended.await
 }
 
-fn not_found(target: &ResourceId, missing: Missing) -> Failure {
+fn not_found(target: &ResourceId, missing: NoLog) -> Failure {
     let (message, help) = match missing {
-        Missing::Unknown => (format!("the config has no {target}"), "`opsctl status` lists all"),
-        Missing::Silent => (format!("a {} has no log", target.kind.words()), "for example training/breeds"),
+        NoLog::Unknown => (format!("the config has no {target}"), "`opsctl status` lists all"),
+        NoLog::Silent => (format!("a {} has no log", target.kind.words()), "for example training/breeds"),
     };
-    Failure::said(codes::UNKNOWN_NAME, Exit::Usage, message, help)
+    Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
 }

@@ -41,7 +41,7 @@ use scale::ScaleArgs;
 use train::TrainArgs;
 use upload::UploadArgs;
 
-use super::Ended;
+use super::CommandResult;
 use super::args::{DryRun, Global};
 use super::environment::Environment;
 use super::ui::Ui;
@@ -95,7 +95,7 @@ pub enum Command {
 impl Command {
     /// What a person wants to hear when the command is cut off before it changes anything. `None`: a signal
     /// is how it is meant to end.
-    pub fn last_words(&self) -> Option<&'static str> {
+    pub fn interrupted_note(&self) -> Option<&'static str> {
         match self {
             Self::Logs(_) => None,
             Self::Invoke(_) | Self::Notebook(_) => Some("AWS keeps working on what it was asked to do."),
@@ -105,7 +105,7 @@ impl Command {
 }
 
 /// Calls the command.
-pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     match command {
         Command::Init(args) => init::run(args, ui),
         Command::Check => check::run(global, ui, env),

@@ -1,18 +1,18 @@
-//! `opsctl model pull`: the archive of a training job, on this machine, verified.
+//! `opsctl model pull`: downloads the archive of a training job, and verifies it.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::data::PullArgs;
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::wrote::keep_apart;
+use crate::cli::wrote::record_written_file;
 use crate::domain::{bytes, codes};
 use crate::engine::OpCx;
 use crate::run::jobs::{Job, Newest};
@@ -33,29 +33,29 @@ pub enum ModelCommand {
 
 /// Fetches the archive that a training job or instance left: that of the job which the config asks for, else
 /// that of the newest one before it.
-pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| pull(session, args, ui).await).await
 }
 
-async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> Ended {
+async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     run::bucket_is_ours(session).await?;
     let job = job(session, args).await?;
     let (bucket, key) = (session.bucket(), |physical: &str| job.artifact(session, physical));
-    let cx = OpCx { world: &session.world, step: 0, target: job.id.clone() };
+    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
     let found =
-        job.newest_with(session, async |physical| Object::look(&cx.aws.s3, bucket, &key(physical)).await);
+        job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
     let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
         let message = format!("there is no model of {} at s3://{bucket}/{}", job.id, key(&job.physical));
         let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
-        return Err(Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, help));
+        return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     if is_earlier {
         ui.say(&job.is_of_earlier("model", &physical));
     }
-    session.world.cancel.commit()?;
+    session.context.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     download(&cx, (bucket, &key(&physical)), &object, &file, &Ranges::default()).await?;
-    keep_apart(session, ui, &file);
+    record_written_file(session, ui, &file);
     if ui.json() {
         let file = file.display().to_string();
         ui.out_json(&serde_json::json!({

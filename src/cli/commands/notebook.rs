@@ -1,4 +1,4 @@
-//! `opsctl notebook`: made as the config says, started, stopped, opened.
+//! `opsctl notebook`: creates, starts, stops or opens a notebook instance.
 
 use clap::{Args, ValueEnum};
 
@@ -9,7 +9,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::{Ended, act};
+use crate::cli::{CommandResult, act};
 use crate::desired::Kind;
 use crate::domain::{KindName, codes};
 use crate::engine::OpCx;
@@ -36,7 +36,7 @@ pub enum NotebookVerb {
     Url,
 }
 
-pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let Some(verb) = args.verb else {
         let names: Vec<String> = args.name.iter().cloned().collect();
         return act::deploy_subset(&[KindName::Notebook], &names, args.preview, global, ui, env).await;
@@ -44,18 +44,18 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
     with_session(global, env, Folders::Unneeded, async |session| act_on(session, args, verb, ui).await).await
 }
 
-async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: &Ui) -> Ended {
+async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: &Ui) -> CommandResult {
     let name = only(session, "notebook", args.name.as_deref())?;
-    let physical = session.world.scope.physical(name);
-    let cx = OpCx { world: &session.world, step: 0, target: Notebook::id(name) };
+    let physical = session.context.scope.physical(name);
+    let cx = OpCx { context: &session.context, step: 0, target: Notebook::id(name) };
     run::ours(session, &cx.target, &physical).await?;
     // A link changes nothing; all else keeps out of the way of a deploy.
     let lease = match verb {
         NotebookVerb::Url => None,
         NotebookVerb::Start | NotebookVerb::Stop => {
-            session.world.cancel.commit()?;
-            let take = run::leased(&session.world, &session.who);
-            session.world.cancel.briefly("lease", take).await?
+            session.context.cancel.commit()?;
+            let take = run::leased(&session.context, &session.who);
+            session.context.cancel.briefly("lease", take).await?
         }
     };
     let act = async {
@@ -65,17 +65,17 @@ async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: 
             NotebookVerb::Url => aws::url(&cx, &physical).await,
         }
     };
-    let done = session.world.cancel.writing("notebook", act).await;
-    let lost = run::give_back(&session.world, lease).await;
+    let done = session.context.cancel.writing("notebook", act).await;
+    let lost = run::release(&session.context, lease).await;
     let done = done.and_then(|text| lost.map_or(Ok(text), |lost| Err(OpError::lost(&lost))));
     let text = done.map_err(|error| match error.kind {
         OpErrorKind::NotFound => {
             let message = format!("notebook/{name} is not deployed");
-            Failure::said(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` creates it")
+            Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` creates it")
         }
         OpErrorKind::Invalid | OpErrorKind::Conflict if verb == NotebookVerb::Url => {
             let message = format!("notebook/{name} is not running");
-            Failure::said(codes::FAILED, Exit::Failed, message, "`opsctl notebook start` starts it")
+            Failure::new(codes::FAILED, Exit::Failed, message, "`opsctl notebook start` starts it")
         }
         _ => error.into(),
     })?;

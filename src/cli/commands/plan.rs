@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::{print_left, print_unread, print_warnings, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::cli::wrote::keep_apart;
+use crate::cli::wrote::record_written_file;
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Session};
@@ -32,7 +32,7 @@ pub struct PlanArgs {
     pub changes: ChangeArgs,
 }
 
-pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
@@ -42,7 +42,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
     .await
 }
 
-fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> Ended {
+fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> CommandResult {
     if ui.json() {
         ui.out_json(&render::json(plan, &session.place));
     } else {
@@ -54,7 +54,7 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
     }
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;
-        keep_apart(session, ui, file);
+        record_written_file(session, ui, file);
         ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })

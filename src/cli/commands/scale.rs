@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::{can_consent, on_command_line, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
@@ -32,7 +32,7 @@ pub struct ScaleArgs {
     pub preview: DryRun,
 }
 
-pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     can_consent(args.preview.dry_run, global, ui)?;
     let ScaleArgs { min, max, target, provisioned_concurrency, .. } = *args;
     let to = Scale { min, max, target, provisioned_concurrency };

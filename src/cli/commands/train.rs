@@ -1,8 +1,8 @@
-//! `opsctl train`: training jobs, with all that they need.
+//! `opsctl train`: deploys training jobs and everything they need.
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::act::deploy_subset;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
@@ -13,7 +13,7 @@ use crate::domain::KindName;
 pub struct TrainArgs {
     /// Only training jobs that run there
     #[arg(long, value_enum)]
-    pub on: Option<Place>,
+    pub on: Option<TrainOn>,
     /// Only these (default: all)
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
@@ -22,16 +22,16 @@ pub struct TrainArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Place {
+pub enum TrainOn {
     Sagemaker,
     Ec2,
 }
 
-pub async fn run(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let kinds: &[KindName] = match args.on {
         None => &[KindName::Training, KindName::Instance],
-        Some(Place::Sagemaker) => &[KindName::Training],
-        Some(Place::Ec2) => &[KindName::Instance],
+        Some(TrainOn::Sagemaker) => &[KindName::Training],
+        Some(TrainOn::Ec2) => &[KindName::Instance],
     };
     deploy_subset(kinds, &args.names, args.preview, global, ui, env).await
 }

@@ -1,11 +1,13 @@
-//! `opsctl upload`: data sets into the bucket, in as few requests as there are changes. Where there is no
-//! bucket of ours yet, it is the deploy of that part of the graph.
+//! `opsctl upload`: uploads data sets with as few requests as there are changes. Where the project has no
+//! bucket yet, it deploys that part of the graph.
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::Ended;
-use crate::cli::act::{can_consent, deploy_subset, finish_display, print_warnings, start_display, subset};
+use crate::cli::CommandResult;
+use crate::cli::act::{
+    can_consent, consents, deploy_subset, finish_display, print_warnings, start_display, subset,
+};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::{Failure, exit_of, help_of};
@@ -14,7 +16,7 @@ use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{Diagnostics, KindName, ResourceId, Verb, bytes, codes, grouped};
 use crate::resources::data::SendReason;
-use crate::run::upload::{NotBegun, Set, Upload, look, read_files};
+use crate::run::upload::{DataSet, Upload, UploadRefusal, read_files, read_manifests};
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -29,7 +31,7 @@ pub struct UploadArgs {
     pub preview: DryRun,
 }
 
-pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     can_consent(args.preview.dry_run, global, ui)?;
     let uploaded =
         with_session(global, env, Folders::Listed, async |session| upload(session, args, global, ui).await);
@@ -46,20 +48,13 @@ async fn upload(
     global: &Global,
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
-    /// From here on, reading takes long enough to say so.
-    const MUCH: u64 = 2_000_000_000;
     let intent = subset(session, &[KindName::Data], &args.names)?;
-    let Some(sets) = look(session, &intent, args.verify).await? else { return Ok(None) };
-    let read = read_files(session, &sets, |path, unread| {
-        if unread > MUCH {
-            ui.say(&format!("Reading {} of {} to compare …", bytes(unread), path.display()));
-        }
-    });
-    read.map_err(|problem| Failure::config(session.config.document.clone(), Diagnostics(vec![problem])))?;
+    let Some(sets) = read_manifests(session, &intent, args.verify).await? else { return Ok(None) };
+    compare(session, &sets, ui)?;
     if !ui.json() {
         print_warnings(session, ui);
     }
-    let (todo, done): (Vec<Set>, Vec<Set>) = sets.into_iter().partition(|set| set.has_work(session));
+    let (todo, done): (Vec<DataSet>, Vec<DataSet>) = sets.into_iter().partition(|set| set.has_work(session));
     match (ui.json(), args.preview.dry_run) {
         (false, _) => show(session, &todo, &done, ui),
         (true, true) => ui.out_json(&plan_json(session, &todo, &done)),
@@ -67,38 +62,49 @@ async fn upload(
     }
     // A program that reads events wants to read that there were none.
     if args.preview.dry_run || (todo.is_empty() && !ui.json()) {
-        session.world.inputs.remember(&session.world.cache);
+        session.context.inputs.remember(&session.context.cache);
         return Ok(Some(Exit::Done));
     }
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes && !todo.is_empty() && !consents(session, ui).await {
-        ui.say("Nothing was changed.");
+    if !global.yes && !todo.is_empty() && !consents(session, intent.mode, ui).await {
         return Ok(Some(Exit::Done));
     }
-    let begun = Upload::begin(session, todo).await.map_err(not_begun)?;
+    send(session, todo, ui).await.map(Some)
+}
+
+/// Reads the files that have to be compared with what is in the bucket.
+fn compare(session: &mut Session, sets: &[DataSet], ui: &Ui) -> Result<(), Failure> {
+    /// From here on, reading takes long enough to say so.
+    const MUCH: u64 = 2_000_000_000;
+    let read = read_files(session, sets, |path, unread| {
+        if unread > MUCH {
+            ui.say(&format!("Reading {} of {} to compare …", bytes(unread), path.display()));
+        }
+    });
+    read.map_err(|problem| Failure::config(session.config.document.clone(), Diagnostics(vec![problem])))
+}
+
+async fn send(session: &mut Session, todo: Vec<DataSet>, ui: &Ui) -> CommandResult {
+    let upload = Upload::begin(session, todo).await.map_err(not_begun)?;
     let display = start_display(session.events.take(), session, ui);
-    let uploaded = begun.send(session).await;
+    let uploaded = upload.send(session).await;
     finish_display(session, display).await;
-    let Some((target, error)) = uploaded.failed else { return Ok(Some(Exit::Done)) };
-    // An interruption was told, and is no failure.
-    if !ui.json() && !session.world.cancel.caused(&error) {
+    let Some((target, error)) = uploaded.failed else { return Ok(Exit::Done) };
+    // An interruption was reported already, and is not a failure.
+    if !ui.json() && !session.context.cancel.caused(&error) {
         ui.error(error.code(), &format!("{target} failed: {error}"), help_of(error.code()));
     }
-    Ok(Some(exit_of(&error.kind)))
+    Ok(exit_of(&error.kind))
 }
 
-async fn consents(session: &Session, ui: &Ui) -> bool {
-    ui.confirm(&format!("Go ahead in {}?", session.place), &session.world.cancel).await
-}
-
-fn not_begun(why: NotBegun) -> Failure {
+fn not_begun(why: UploadRefusal) -> Failure {
     match why {
-        NotBegun::Op(error) => error.into(),
-        NotBegun::Changed(id) => {
-            let message = format!("somebody else has just uploaded {id}, and nothing was done");
-            Failure::said(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")
+        UploadRefusal::Op(error) => error.into(),
+        UploadRefusal::Changed(id) => {
+            let message = format!("somebody else has just uploaded {id}; nothing was done");
+            Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")
         }
     }
 }
@@ -106,7 +112,7 @@ fn not_begun(why: NotBegun) -> Failure {
 /// How many files a person wants to see by name.
 const SHOWN: usize = 10;
 
-fn show(session: &Session, todo: &[Set], done: &[Set], ui: &Ui) {
+fn show(session: &Session, todo: &[DataSet], done: &[DataSet], ui: &Ui) {
     let s = ui.styled_out();
     let mut text = String::new();
     for set in done {
@@ -144,8 +150,8 @@ fn mark(why: SendReason) -> &'static str {
     if why == SendReason::New { "+" } else { "~" }
 }
 
-fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
-    let step = |set: &Set| {
+fn plan_json(session: &Session, todo: &[DataSet], done: &[DataSet]) -> Value {
+    let step = |set: &DataSet| {
         let difference = set.difference(session);
         let send = difference.send.iter().map(|(entry, why)| {
             let why = match why {
@@ -165,5 +171,6 @@ fn plan_json(session: &Session, todo: &[Set], done: &[Set]) -> Value {
         })
     };
     let unchanged: Vec<&ResourceId> = done.iter().map(|set| &set.id).collect();
-    json!({ "format": 1, "target": session.place, "steps": todo.iter().map(step).collect::<Vec<_>>(), "unchanged": unchanged })
+    json!({ "format": 1, "target": session.place, "steps": todo.iter().map(step).collect::<Vec<_>>(),
+        "unchanged": unchanged })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// No lease holds longer without being renewed, whatever is written in it.
 pub const LIFE: Duration = Duration::from_secs(90);
 
-/// The object's content. What identifies the holder is the token; all else is for people.
+/// The object's content. The token identifies the holder; everything else is for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Claim {
@@ -40,7 +40,7 @@ impl Found {
         life.saturating_sub(self.age)
     }
 
-    /// Who holds it, fit for a terminal: the words are a stranger's.
+    /// Who holds it, safe for a terminal: the text is untrusted.
     pub fn who(&self) -> String {
         let shown = |c: &char| {
             !c.is_control()

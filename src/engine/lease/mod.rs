@@ -13,8 +13,8 @@ use aws_smithy_types::DateTime;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Cancel, Cause, World};
-use crate::aws::{AnswerDate, Clients, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use super::{Cancel, Cause, RunContext};
+use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
 use crate::domain::LEASE_KEY;
 use crate::domain::action;
@@ -22,45 +22,46 @@ use claim::Claim;
 pub use claim::{Found, LIFE};
 use proof::Proof;
 
-/// Where it lies.
+/// The key of the lease object.
 pub const KEY: &str = LEASE_KEY;
 
 /// How often a lease is renewed, and how long it is relied upon.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct LeaseTiming {
     /// For others; [`LIFE`] at most.
     pub life: Duration,
     pub heartbeat: Duration,
-    /// We stop writing so long before the others may begin: for a request on its way, and for S3's whole
+    /// How long before others may begin we stop writing: for a request on its way, and for S3's whole
     /// seconds.
     pub margin: Duration,
-    /// What begins a step, or goes on after a wait, has a lease confirmed that was confirmed longer ago.
+    /// Before a step begins, or continues after a wait, a lease confirmed longer ago than this is
+    /// confirmed again.
     pub fresh: Duration,
 }
 
-impl Default for Terms {
+impl Default for LeaseTiming {
     fn default() -> Self {
         let [heartbeat, margin, fresh] = [30, 15, 5].map(Duration::from_secs);
         Self { life: LIFE, heartbeat, margin, fresh }
     }
 }
 
-/// Who we are, for others to read.
+/// Who holds the lease, for others to read.
 #[derive(Clone, Debug, Default)]
-pub struct Who {
+pub struct LeaseHolder {
     pub user: String,
     pub host: String,
     pub process: u32,
 }
 
-impl std::fmt::Display for Who {
+impl std::fmt::Display for LeaseHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}, process {}", self.user, self.host, self.process)
     }
 }
 
 /// A held lease, renewed in the background until it is released. While it is held, the fence of the run's
-/// clients lets writes through only as long as the lease is surely ours.
+/// clients lets writes through only as long as the lease is certainly ours.
 #[derive(Debug)]
 pub struct Lease {
     held: Arc<Held>,
@@ -74,7 +75,12 @@ pub struct Lease {
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`] if somebody else has it, [`OpErrorKind::NotFound`] if there is no bucket.
-pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> OpResult<Lease> {
+pub async fn acquire(
+    context: &RunContext,
+    bucket: &str,
+    who: &LeaseHolder,
+    terms: LeaseTiming,
+) -> OpResult<Lease> {
     let claim = Claim {
         token: token(),
         who: who.to_string(),
@@ -82,10 +88,10 @@ pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> Op
         life_s: terms.life.as_secs(),
     };
     // Before the first call: whoever is killed in it leaves a lease too.
-    let proof = Proof::of(&world.cache, &claim.token);
-    let place = Place::of(&world.aws, bucket);
-    let (etag, sent) = take(&place, &claim, &world.cache).await?;
-    let fence = world.aws.fence.clone();
+    let proof = Proof::of(&context.cache, &claim.token);
+    let place = Place::of(&context.aws, bucket);
+    let (etag, sent) = take(&place, &claim, &context.cache).await?;
+    let fence = context.aws.fence.clone();
     let life = terms.life.saturating_sub(terms.margin);
     fence.hold(Hold { since: sent, life, fresh: terms.fresh });
     let held = Held {
@@ -94,7 +100,7 @@ pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> Op
         terms,
         etag: tokio::sync::Mutex::new(etag),
         fence,
-        cancel: world.cancel.clone(),
+        cancel: context.cancel.clone(),
     };
     let (held, ended) = (Arc::new(held), CancellationToken::new());
     tokio::spawn(keep(Arc::clone(&held), ended.clone()));
@@ -102,7 +108,7 @@ pub async fn acquire(world: &World, bucket: &str, who: &Who, terms: Terms) -> Op
 }
 
 /// Who holds the lease of the bucket.
-pub async fn look(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
+pub async fn read(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
     Place::of(aws, bucket).read().await
 }
 
@@ -111,9 +117,9 @@ pub async fn look(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
-pub async fn free(world: &World, bucket: &str) -> OpResult<()> {
-    match look(&world.aws, bucket).await? {
-        Some(found) if !found.left().is_zero() && !proof::is_dead(&world.cache, &found.claim.token) => {
+pub async fn ensure_free(context: &RunContext, bucket: &str) -> OpResult<()> {
+    match read(&context.aws, bucket).await? {
+        Some(found) if !found.left().is_zero() && !proof::is_dead(&context.cache, &found.claim.token) => {
             let message = format!("held by {found}, in the project's other bucket {bucket}");
             Err(OpError::new("lease", OpErrorKind::LeaseHeld, message))
         }
@@ -164,7 +170,7 @@ async fn take(place: &Place, claim: &Claim, cache: &Path) -> OpResult<(String, M
 }
 
 impl Lease {
-    /// Gives it back, if it is still ours. If that fails it expires by itself.
+    /// Releases it, if it is still ours. If that fails it expires.
     ///
     /// # Errors
     /// If it was somebody else's already: what was done last was done beside him.
@@ -208,7 +214,7 @@ impl Lease {
 struct Held {
     place: Place,
     claim: Claim,
-    terms: Terms,
+    terms: LeaseTiming,
     etag: tokio::sync::Mutex<String>,
     fence: Fence,
     cancel: Cancel,
@@ -285,7 +291,7 @@ impl Held {
     }
 }
 
-/// Why a lease is not ours, by what lies in its place.
+/// Why a lease is not ours, by what is in its place.
 fn lost_to(found: Option<&Found>) -> String {
     match found {
         Some(found) => format!("the lease is lost to {}", found.who()),
@@ -295,7 +301,7 @@ fn lost_to(found: Option<&Found>) -> String {
     }
 }
 
-/// The object, and a client of its own: the lease's requests pass the fence that they keep.
+/// The lease object, and a client of its own: the lease's requests bypass the fence that they control.
 #[derive(Debug)]
 struct Place {
     s3: aws_sdk_s3::Client,
@@ -337,7 +343,7 @@ impl Place {
 
     async fn delete(&self, etag: &str) -> OpResult<()> {
         let call = self.s3.delete_object().bucket(&self.bucket).key(KEY).if_match(etag);
-        call.send().await.op(action::s3::DeleteObject).gone()
+        call.send().await.op(action::s3::DeleteObject).ignore_not_found()
     }
 }
 

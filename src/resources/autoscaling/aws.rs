@@ -5,7 +5,7 @@ use aws_sdk_applicationautoscaling::types::{
 use futures_util::future::try_join_all;
 
 use super::spec::{Autoscaling, Policy, Spec, State};
-use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Found, OpCx};
@@ -76,7 +76,7 @@ impl Driver for Autoscaling {
         delete_scheduled(cx, resource, scheduled(cx, resource).await?).await?;
         let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION);
-        call.send().await.op(action::autoscaling::DeregisterScalableTarget).gone()
+        call.send().await.op(action::autoscaling::DeregisterScalableTarget).ignore_not_found()
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
@@ -87,14 +87,14 @@ impl Driver for Autoscaling {
 async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
     let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
-    call.send().await.op(action::autoscaling::DeleteScalingPolicy).gone()
+    call.send().await.op(action::autoscaling::DeleteScalingPolicy).ignore_not_found()
 }
 
 async fn delete_scheduled(cx: &OpCx<'_>, resource: &str, actions: Vec<String>) -> OpResult<()> {
     for action in actions {
         let call = cx.aws.autoscaling.delete_scheduled_action().service_namespace(NAMESPACE);
         let call = call.resource_id(resource).scalable_dimension(DIMENSION).scheduled_action_name(action);
-        call.send().await.op(action::autoscaling::DeleteScheduledAction).gone()?;
+        call.send().await.op(action::autoscaling::DeleteScheduledAction).ignore_not_found()?;
     }
     Ok(())
 }

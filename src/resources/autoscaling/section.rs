@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Autoscaling, Spec};
 use crate::desired::Draft;
-use crate::domain::{Code, Diagnostic, Human, KeyPath, ResourceId, codes};
+use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, ResourceId, codes};
 use crate::limits::{self, Bound};
 
 /// `[endpoint.NAME.autoscaling]`: target tracking on invocations per instance.
@@ -21,14 +21,14 @@ pub struct Section {
     target_invocations_per_instance: f64,
     /// How long after a scale-in the next one may begin.
     #[serde(default = "cooldown")]
-    scale_in_cooldown: Human,
+    scale_in_cooldown: HumanDuration,
     /// How long after a scale-out the next one may begin.
     #[serde(default = "cooldown")]
-    scale_out_cooldown: Human,
+    scale_out_cooldown: HumanDuration,
 }
 
-fn cooldown() -> Human {
-    Human::seconds(Autoscaling::COOLDOWN_S as u64)
+fn cooldown() -> HumanDuration {
+    HumanDuration::seconds(Autoscaling::COOLDOWN_S as u64)
 }
 
 const TARGET: &str = "target_invocations_per_instance";
@@ -73,7 +73,7 @@ impl Section {
 
     /// Reports what is wrong with it on an endpoint whose table is at `at`.
     pub fn lint(&self, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_>) {
-        if let Some(text) = Autoscaling::not_on(instance_type) {
+        if let Some(text) = Autoscaling::unsupported_on(instance_type) {
             let (key, help) = (at.join("instance_type"), "use ml.m5.large, or remove `autoscaling`");
             draft.error(codes::BURSTABLE_SCALING, key, text, help);
         }
@@ -98,14 +98,14 @@ impl Section {
             ("scale_in_cooldown", self.scale_in_cooldown, 15),
             ("scale_out_cooldown", self.scale_out_cooldown, 3),
         ] {
-            if cooldown < Human::minutes(1) {
+            if cooldown < HumanDuration::minutes(1) {
                 let text = format!(
                     "{cooldown} is shorter than the alarm can react: it needs {points} one-minute points"
                 );
                 let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
                 draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
             }
-            if cooldown > Human::hours(1) {
+            if cooldown > HumanDuration::hours(1) {
                 let help = "write \"300s\"";
                 draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", help);
             }

@@ -5,7 +5,7 @@ use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{
-    Action, Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, Scale, action, changes, codes,
+    Action, Diagnostic, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, action, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
@@ -67,7 +67,7 @@ impl Spec {
             self.scale_out_cooldown_s = policy.scale_out_cooldown_s;
             say(to.target.is_some(), "target", policy.target.to_string());
             // No flag gives these: worth a word only where the config says otherwise.
-            let cooldown = |seconds: i32| Human::seconds(seconds as u64).to_string();
+            let cooldown = |seconds: i32| HumanDuration::seconds(seconds as u64).to_string();
             for (what, is, said) in [
                 ("scale_in_cooldown", policy.scale_in_cooldown_s, file.scale_in_cooldown_s),
                 ("scale_out_cooldown", policy.scale_out_cooldown_s, file.scale_out_cooldown_s),
@@ -90,7 +90,7 @@ impl Autoscaling {
     pub const POLICY: &'static str = "opsctl-invocations-per-instance";
 
     /// Why AWS refuses to scale instances of this type, if it does.
-    pub fn not_on(instance_type: &str) -> Option<String> {
+    pub fn unsupported_on(instance_type: &str) -> Option<String> {
         let text = || format!("`{instance_type}` is burstable, and AWS refuses to scale a burstable variant");
         instance_type.starts_with("ml.t").then(text)
     }
@@ -130,7 +130,7 @@ impl Kind for Autoscaling {
             },
         };
         let endpoint = whole.spec_as::<Endpoint>();
-        if let Some(text) = endpoint.and_then(|endpoint| Self::not_on(&endpoint.instance_type)) {
+        if let Some(text) = endpoint.and_then(|endpoint| Self::unsupported_on(&endpoint.instance_type)) {
             let help = "use another `instance_type`";
             return Some(Err(Diagnostic::error(codes::BURSTABLE_SCALING, KeyPath::default(), text, help)));
         }
@@ -171,7 +171,7 @@ impl Kind for Autoscaling {
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let shown = |value: Option<String>| value.unwrap_or_else(|| "none".into());
         let policy = seen.policy.as_ref();
-        let cooldown = |seconds: i32| Human::seconds(seconds as u64).to_string();
+        let cooldown = |seconds: i32| HumanDuration::seconds(seconds as u64).to_string();
         changes()
             .field("min", seen.min, want.min, Needs::Update)
             .field("max", seen.max, want.max, Needs::Update)

@@ -12,9 +12,9 @@ use aws_sdk_s3::types::{
 use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
-use super::spec::Rule;
+use super::spec::OwnRule;
 use super::{Bucket, Keys, Spec, State, empty};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
@@ -124,21 +124,35 @@ impl Driver for Bucket {
             }
         };
         without_ours().await?;
-        unguard(cx, bucket);
+        open_fence(cx, bucket);
         // What we run may still write while we delete: empty and try again until both agree.
         cx.retry_busy(action::s3::DeleteBucket, || async {
             without_ours().await?;
-            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op(action::s3::DeleteBucket).gone()
+            cx.aws
+                .s3
+                .delete_bucket()
+                .bucket(bucket)
+                .send()
+                .await
+                .op(action::s3::DeleteBucket)
+                .ignore_not_found()
         })
         .await
     }
 
     async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         empty::empty(cx, bucket, "").await?;
-        unguard(cx, bucket);
+        open_fence(cx, bucket);
         cx.retry_busy(action::s3::DeleteBucket, || async {
             empty::empty(cx, bucket, "").await?;
-            cx.aws.s3.delete_bucket().bucket(bucket).send().await.op(action::s3::DeleteBucket).gone()
+            cx.aws
+                .s3
+                .delete_bucket()
+                .bucket(bucket)
+                .send()
+                .await
+                .op(action::s3::DeleteBucket)
+                .ignore_not_found()
         })
         .await
     }
@@ -157,14 +171,14 @@ impl Driver for Bucket {
                 None => {
                     cx.retry_busy(action::s3::DeleteBucketPolicy, || async {
                         let call = cx.aws.s3.delete_bucket_policy().bucket(bucket).send().await;
-                        call.op(action::s3::DeleteBucketPolicy).gone()
+                        call.op(action::s3::DeleteBucketPolicy).ignore_not_found()
                     })
                     .await?;
                 }
             }
         }
         put_rules(cx, bucket, &BTreeMap::new()).await?;
-        unguard(cx, bucket);
+        open_fence(cx, bucket);
         empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
         // Last, so that a run that is killed before finds the bucket again.
         untag(cx, bucket).await
@@ -204,7 +218,14 @@ async fn untag(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         return put_tags(cx, bucket, rest).await;
     }
     cx.retry_busy(action::s3::PutBucketTagging, || async {
-        cx.aws.s3.delete_bucket_tagging().bucket(bucket).send().await.op(action::s3::PutBucketTagging).gone()
+        cx.aws
+            .s3
+            .delete_bucket_tagging()
+            .bucket(bucket)
+            .send()
+            .await
+            .op(action::s3::PutBucketTagging)
+            .ignore_not_found()
     })
     .await
 }
@@ -218,8 +239,8 @@ async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -
     .await
 }
 
-/// How to tell our objects in this bucket. In one that opsctl made, the folders of the config's data sets are
-/// ours whatever is in them; elsewhere only what their manifests name.
+/// How our objects in this bucket are recognized. In one that opsctl made, the folders of the config's data
+/// sets are ours whatever is in them; elsewhere only what their manifests name.
 async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
     let data_sets: BTreeSet<String> = match owner {
@@ -264,7 +285,7 @@ pub(crate) async fn found(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
 }
 
 /// All but the lease is gone, of the bucket and of what it guarded: it goes too.
-fn unguard(cx: &OpCx<'_>, bucket: &str) {
+fn open_fence(cx: &OpCx<'_>, bucket: &str) {
     if cx.wanted(KindName::Bucket).any(|name| name == bucket) {
         cx.aws.fence.open();
     }
@@ -324,9 +345,9 @@ async fn lifecycle(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<GetBucketLife
 }
 
 /// A rule of ours, by its id.
-fn own_rule(rule: &LifecycleRule) -> Option<(String, Rule)> {
+fn own_rule(rule: &LifecycleRule) -> Option<(String, OwnRule)> {
     let id = rule.id().filter(|id| Bucket::is_own_rule(id))?;
-    let rule = Rule {
+    let rule = OwnRule {
         prefix: rule.filter().and_then(|f| f.prefix()).unwrap_or_default().to_owned(),
         keep_old_versions_days: rule.noncurrent_version_expiration().and_then(|e| e.noncurrent_days()),
         abort_uploads_days: rule.abort_incomplete_multipart_upload().and_then(|a| a.days_after_initiation()),
@@ -353,7 +374,7 @@ fn is_altered(rule: &LifecycleRule) -> bool {
 }
 
 /// Makes our rules these. The call replaces all rules, so those of others are put again.
-async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, Rule>) -> OpResult<()> {
+async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, OwnRule>) -> OpResult<()> {
     let found = lifecycle(cx, bucket).await?;
     let smallest = found.as_ref().and_then(|l| l.transition_default_minimum_object_size.clone());
     let existing = found.and_then(|l| l.rules).unwrap_or_default();
@@ -367,7 +388,7 @@ async fn put_rules(cx: &OpCx<'_>, bucket: &str, ours: &BTreeMap<String, Rule>) -
         return cx
             .retry_busy(action::s3::PutLifecycleConfiguration, || async {
                 let call = cx.aws.s3.delete_bucket_lifecycle().bucket(bucket).send().await;
-                call.op(action::s3::PutLifecycleConfiguration).gone()
+                call.op(action::s3::PutLifecycleConfiguration).ignore_not_found()
             })
             .await;
     }
@@ -391,7 +412,7 @@ async fn put_lifecycle(
     .await
 }
 
-fn lifecycle_rule(id: &str, rule: &Rule) -> LifecycleRule {
+fn lifecycle_rule(id: &str, rule: &OwnRule) -> LifecycleRule {
     let old = NoncurrentVersionExpiration::builder().set_noncurrent_days(rule.keep_old_versions_days).build();
     let uploads =
         AbortIncompleteMultipartUpload::builder().set_days_after_initiation(rule.abort_uploads_days).build();

@@ -3,7 +3,7 @@
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::domain::{Contents, Tally, action};
 use crate::engine::{OpCx, lease};
 
@@ -105,7 +105,7 @@ pub async fn remove(
         for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
             if ours(key) {
                 let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
-                abort.send().await.op(action::s3::AbortMultipartUpload).gone()?;
+                abort.send().await.op(action::s3::AbortMultipartUpload).ignore_not_found()?;
             }
         }
         if page.is_truncated() != Some(true) {
@@ -117,7 +117,7 @@ pub async fn remove(
     }
 }
 
-/// Counts what lies in a bucket, by whether its key is `ours`.
+/// Counts the contents of a bucket, by whether a key is `ours`.
 pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&str) -> bool) -> OpResult<Contents> {
     const EXAMPLES: usize = 3;
     let mut contents = Contents::default();

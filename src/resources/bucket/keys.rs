@@ -13,7 +13,7 @@ const CODE: &str = "code/";
 const DATA: &str = "data/";
 const MANIFEST: &str = ".opsctl-manifest.json";
 
-/// What tells opsctl's objects from those of others.
+/// What distinguishes opsctl's objects from others'.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// What the names of this project and environment begin with ([`Scope::prefix`]).

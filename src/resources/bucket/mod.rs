@@ -1,4 +1,4 @@
-//! The project's bucket: data, code, models and the lease (`engine::lease`) live in it.
+//! The project's bucket: data, code, models and the lease (`engine::lease`) are in it.
 //!
 //! Quirks (docs/aws/s3.md): us-east-1 wants no LocationConstraint; settings calls in a row collide with
 //! `OperationAborted`, so they go one after another; deletion wants every version and marker gone first.
@@ -16,4 +16,4 @@ mod spec;
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{found, owner};
 pub use keys::Keys;
-pub use spec::{Bucket, Rule, Spec, State};
+pub use spec::{Bucket, OwnRule, Spec, State};

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::Keys;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, Days, FieldChange, Human, KeyPath, KindName, Needs, Owner, Scope, Verb, action, changes, codes,
+    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Scope, Verb, action, changes,
+    codes,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -55,12 +56,12 @@ pub struct State {
     pub versioning: bool,
     pub policy: Option<Value>,
     /// The lifecycle rules of our names, by their ids.
-    pub rules: BTreeMap<String, Rule>,
+    pub rules: BTreeMap<String, OwnRule>,
 }
 
 /// A lifecycle rule, as far as we set it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct OwnRule {
     pub prefix: String,
     pub keep_old_versions_days: Option<i32>,
     pub abort_uploads_days: Option<i32>,
@@ -72,8 +73,8 @@ pub struct Rule {
 impl Spec {
     /// The lifecycle rules by their ids: one for all of our own bucket, one for each of our folders in
     /// another's.
-    pub fn rules(&self, bucket_is_ours: bool) -> BTreeMap<String, Rule> {
-        let rule = |prefix: &str| Rule {
+    pub fn rules(&self, bucket_is_ours: bool) -> BTreeMap<String, OwnRule> {
+        let rule = |prefix: &str| OwnRule {
             prefix: prefix.to_owned(),
             keep_old_versions_days: Some(self.keep_old_versions_days),
             abort_uploads_days: Some(self.abort_uploads_days),
@@ -223,15 +224,15 @@ impl Kind for Bucket {
     fn taken(want: &Spec, seen: &State) -> Vec<String> {
         let [own, shared] = [want.rules(true), want.rules(false)];
         let ours =
-            |(id, rule): &(&String, &Rule)| own.get(*id) == Some(*rule) || shared.get(*id) == Some(*rule);
+            |(id, rule): &(&String, &OwnRule)| own.get(*id) == Some(*rule) || shared.get(*id) == Some(*rule);
         let statement = seen.policy.as_ref().is_some_and(|policy| iam::is_taken(policy, &want.statement));
         let statement = statement.then(|| format!("the statement `{}` of its policy", Self::SIDS[1]));
         let rules = seen.rules.iter().filter(|rule| !ours(rule));
         statement.into_iter().chain(rules.map(|(id, _)| format!("the lifecycle rule `{id}`"))).collect()
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
-        (verb == Verb::Create).then_some(Human::seconds(2))
+    fn usual(verb: Verb) -> Option<HumanDuration> {
+        (verb == Verb::Create).then_some(HumanDuration::seconds(2))
     }
 
     fn calls() -> &'static [Action] {

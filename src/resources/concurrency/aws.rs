@@ -5,7 +5,7 @@ use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Provisioned;
 use futures_util::future::try_join_all;
 
 use super::spec::{Concurrency, Spec, State};
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe};
@@ -60,7 +60,7 @@ impl Driver for Concurrency {
             .send()
             .await
             .op(action::lambda::DeleteProvisionedConcurrencyConfig)
-            .gone()
+            .ignore_not_found()
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {

@@ -5,8 +5,8 @@ use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{
-    Action, Diagnostic, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, action, changes,
-    codes,
+    Action, Diagnostic, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb, action,
+    changes, codes,
 };
 use crate::limits::{self, Bound};
 use crate::resources::function::Function;
@@ -18,7 +18,7 @@ pub struct Spec {
     pub requested: i32,
 }
 
-/// AWS shows all of it.
+/// AWS returns the whole spec.
 pub type State = Spec;
 
 impl Concurrency {
@@ -118,8 +118,8 @@ impl Kind for Concurrency {
         format!("{} initialized environments", want.requested)
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
-        (verb != Verb::Delete).then_some(Human::minutes(2))
+    fn usual(verb: Verb) -> Option<HumanDuration> {
+        (verb != Verb::Delete).then_some(HumanDuration::minutes(2))
     }
 
     fn calls() -> &'static [Action] {

@@ -2,7 +2,7 @@ use super::spec::State;
 use super::sync::{self, RemoteState, few};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Event, Found, OpCx};

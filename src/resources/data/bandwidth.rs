@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How much may be sent per second.
+/// The upper limit of bytes sent per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bandwidth(u64);
 

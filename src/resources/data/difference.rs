@@ -1,4 +1,4 @@
-//! The pure plan of an upload: what is new, changed, gone and the same.
+//! The plan of an upload, pure: what is new, changed, gone and unchanged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct Difference<'a> {
     /// In the bucket, not in the folder.
     pub gone: Vec<&'a str>,
     pub same: usize,
-    /// Whether what is gone is to be deleted, or stays.
+    /// Whether objects without a local file are deleted, or stay.
     pub delete: bool,
 }
 

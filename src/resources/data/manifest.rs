@@ -1,4 +1,4 @@
-//! What lies under a data set's prefix, as one object beside it: the memory that S3's listings do not have
+//! What is under a data set's prefix, as one object beside it: it records what S3's listings lack
 //! (they give the algorithm of a checksum, never its value).
 
 use std::collections::BTreeMap;

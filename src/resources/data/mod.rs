@@ -2,7 +2,7 @@
 //!
 //! Calls: one conditional GetObject of the manifest to look; per file that differs one PutObject, or the
 //! calls of a multipart upload ([`crate::transfer`]); one conditional PutObject of the manifest. The manifest
-//! lies beside the prefix, never inside: a stray file inside becomes a class for loaders that read one folder
+//! is beside the prefix, never inside: a stray file inside becomes a class for loaders that read one folder
 //! per class. It is written last, so it never names a file that is not there.
 
 #[cfg(feature = "sdk")]

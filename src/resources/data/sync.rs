@@ -1,4 +1,4 @@
-//! Bringing a data set into the bucket: look, compare, send, delete, and write down what is there.
+//! Uploads a data set: read the manifest, compare, send, delete, and write the manifest.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, Manifest, Spec};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes, Pace, classify};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, PollPace, SdkResultExt, classify};
 use crate::domain::{Owner, Stored, action, bytes, grouped, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::resources::bucket::owner;
-use crate::transfer::{self, Journal, Object, Order};
+use crate::transfer::{self, Journal, Object, TransferOptions};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -73,8 +73,8 @@ struct CachedManifest<'a> {
 fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
     // The port of a sandbox changes from command to command; what it holds does not.
     let place = match (cx.pace, &cx.aws.target.endpoint) {
-        (Pace::Local, _) => "local",
-        (Pace::Declared, endpoint) => endpoint.as_deref().unwrap_or_default(),
+        (PollPace::Local, _) => "local",
+        (PollPace::Declared, endpoint) => endpoint.as_deref().unwrap_or_default(),
     };
     let name = blake3::hash(format!("{uri}\0{place}").as_bytes());
     cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
@@ -203,7 +203,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             return Err(OpError::new("upload", OpErrorKind::Invalid, message));
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
-        let order = Order {
+        let order = TransferOptions {
             bucket: &spec.bucket,
             prefix: &spec.prefix,
             root: &tree.root,
@@ -359,7 +359,7 @@ pub async fn compare(
     Ok(Unlike { altered: altered.collect(), strange: strange.collect() })
 }
 
-/// What lies under the prefix, by path.
+/// The objects under the prefix, by path.
 async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> {
     let pages = cx.aws.s3.list_objects_v2().bucket(&spec.bucket).prefix(&spec.prefix);
     let mut pages = pages.into_paginator().send();
@@ -369,8 +369,8 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
             |object| {
                 let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
                 // The console's "folders" are objects whose names end with a slash; no file has such a name.
-                (!path.is_empty() && !path.ends_with('/')).then_some(())?;
-                Some((path, Listed { size: object.size?, etag: object.e_tag? }))
+                let is_file = !path.is_empty() && !path.ends_with('/');
+                is_file.then_some((path, Listed { size: object.size?, etag: object.e_tag? }))
             },
         ));
     }
@@ -394,7 +394,7 @@ pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: RemoteState)
     }
     let heads = unsure.into_iter().map(|path| {
         async move {
-            let object = Object::look(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
+            let object = Object::head(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
             let Some(Object { size, crc: Some(crc), etag }) = object else { return Ok(None) };
             Ok(Some((path, Stored { size, crc, etag })))
         }

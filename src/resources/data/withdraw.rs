@@ -1,11 +1,11 @@
-//! Taking a data set out of the bucket: what its manifest names, and nothing else. Others may have put files
-//! under the same prefix, and in an adopted bucket they surely have.
+//! Removes a data set from the bucket: what its manifest names, and nothing else. Others may have put files
+//! under the same prefix, and in an adopted bucket they probably have.
 
 use std::collections::HashSet;
 
 use super::sync::journal_of;
 use super::{Manifest, split};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
 use crate::resources::bucket::empty;

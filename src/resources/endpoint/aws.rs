@@ -6,7 +6,7 @@ use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::EndpointStatus;
 
 use super::spec::{Endpoint, Spec, State};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -96,7 +96,7 @@ impl Driver for Endpoint {
             cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
         let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
         let call = call.resource_id(Autoscaling::resource_id(endpoint));
-        call.send().await.op(action::autoscaling::DeregisterScalableTarget).gone()?;
+        call.send().await.op(action::autoscaling::DeregisterScalableTarget).ignore_not_found()?;
         match settled(cx, endpoint).await? {
             Some(found) if status(&found).phase != Phase::Leaving => {}
             _ => return Ok(()),
@@ -109,7 +109,7 @@ impl Driver for Endpoint {
                 .send()
                 .await
                 .op(action::sagemaker::DeleteEndpoint)
-                .gone()
+                .ignore_not_found()
         })
         .await
     }

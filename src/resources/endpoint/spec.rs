@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{Action, FieldChange, Human, KindName, Needs, Verb, action, changes};
+use crate::domain::{Action, FieldChange, HumanDuration, KindName, Needs, Verb, action, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::log_group::LogGroup;
@@ -57,11 +57,11 @@ impl Kind for Endpoint {
             .done()
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
+    fn usual(verb: Verb) -> Option<HumanDuration> {
         Some(match verb {
-            Verb::Create => Human::minutes(5),
-            Verb::Update => Human::minutes(8),
-            Verb::Delete | Verb::Release => Human::minutes(2),
+            Verb::Create => HumanDuration::minutes(5),
+            Verb::Update => HumanDuration::minutes(8),
+            Verb::Delete | Verb::Release => HumanDuration::minutes(2),
         })
     }
 

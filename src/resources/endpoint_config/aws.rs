@@ -1,7 +1,7 @@
 use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType};
 
 use super::spec::{EndpointConfig, Spec, State};
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::FieldChange;
 use crate::domain::action;
@@ -58,7 +58,7 @@ impl Driver for EndpointConfig {
 
     async fn delete(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
         let call = cx.aws.sagemaker.delete_endpoint_config().endpoint_config_name(config);
-        call.send().await.op(action::sagemaker::DeleteEndpointConfig).gone()
+        call.send().await.op(action::sagemaker::DeleteEndpointConfig).ignore_not_found()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {

@@ -15,7 +15,7 @@ pub struct Spec {
     pub instance_count: i32,
 }
 
-/// AWS shows all of it.
+/// AWS returns the whole spec.
 pub type State = Spec;
 
 impl EndpointConfig {

@@ -14,7 +14,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use super::code;
 use super::spec::{Configuration, Function, Live, Spec, State};
-use crate::aws::{Expected, OpError, OpResult, Outcomes, classify};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -209,7 +209,7 @@ impl Driver for Function {
         let lambda = &cx.aws.lambda;
         if changes.iter().any(|change| change.path == Self::RESERVED) {
             let call = lambda.delete_function_concurrency().function_name(function).send().await;
-            call.op(action::lambda::DeleteFunctionConcurrency).gone()?;
+            call.op(action::lambda::DeleteFunctionConcurrency).ignore_not_found()?;
         }
         let latest = settled(cx, function).await?;
         let have: Live = configured!(latest);
@@ -259,7 +259,7 @@ impl Driver for Function {
                 .send()
                 .await
                 .op(action::lambda::DeleteFunction)
-                .gone()
+                .ignore_not_found()
         })
         .await
     }
@@ -387,7 +387,7 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
         .found()?;
     if existing.is_none() {
         let call = lambda.create_alias().function_name(function).name(alias).function_version(&version);
-        return call.send().await.op(action::lambda::CreateAlias).there();
+        return call.send().await.op(action::lambda::CreateAlias).ignore_already_exists();
     }
     cx.retry_busy(action::lambda::UpdateAlias, || async {
         // Empty weights end a roll-out that somebody left half-way

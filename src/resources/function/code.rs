@@ -1,4 +1,4 @@
-//! What runs in the function: the user's folder, or our own handler.
+//! The code of the function: the user's folder, or our own handler.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub fn of_spec(source: Option<&Path>, inputs: &Inputs) -> Vec<u8> {
     zip(source.and_then(|path| inputs.code(path)))
 }
 
-/// Lambda's own digest of a zip, by which it tells whether code changed: base64 of SHA-256.
+/// Lambda's own digest of a zip, by which it detects changed code: base64 of SHA-256.
 pub fn sha256(zip: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(zip))
 }

@@ -8,7 +8,7 @@ use super::code;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    Action, Changes, FieldChange, Human, KeyPath, KindName, Needs, Verb, action, changes, codes,
+    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Verb, action, changes, codes,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
@@ -39,7 +39,7 @@ pub struct Item {
     memory_mb: i32,
     /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
     #[serde(default = "ninety_seconds")]
-    timeout: Human,
+    timeout: HumanDuration,
     /// Environments that are always initialized, on the alias `live`.
     provisioned_concurrency: Option<i32>,
     /// Environment variables. No secrets.
@@ -59,8 +59,8 @@ fn intel() -> String {
 fn smallest() -> i32 {
     128
 }
-fn ninety_seconds() -> Human {
-    Human::seconds(90)
+fn ninety_seconds() -> HumanDuration {
+    HumanDuration::seconds(90)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -87,7 +87,7 @@ pub struct Configuration {
 pub struct State {
     /// What the alias serves; absent while a run was killed before it.
     pub live: Option<Live>,
-    /// What is not published yet: the next version would be made of it.
+    /// What is not published yet: the next version would be made from it.
     pub latest: Option<Live>,
     /// Executions reserved for the function; 0 switches it off.
     pub reserved: Option<i32>,
@@ -100,7 +100,7 @@ pub struct Live {
     pub role_arn: String,
     pub code_sha256: String,
     pub config: Configuration,
-    /// What opsctl leaves as Lambda has it by default and somebody has set: its name, and what it is set to.
+    /// Attributes without a key in the config that are not at Lambda's default: name and value.
     pub more: BTreeMap<String, String>,
 }
 
@@ -117,7 +117,7 @@ const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.
 /// What it calls deprecated and may refuse any day.
 const OLD_RUNTIMES: [&str; 6] =
     ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
-/// The variable that tells a function its endpoint.
+/// The variable that holds the name of a function's endpoint.
 const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 impl Kind for Function {
     const NAME: KindName = KindName::Function;
@@ -178,8 +178,8 @@ impl Kind for Function {
             .field("memory_mb", have.memory_mb, config.memory_mb, Needs::Update)
             .field(
                 "timeout",
-                Human::seconds(have.timeout_s as u64),
-                Human::seconds(config.timeout_s as u64),
+                HumanDuration::seconds(have.timeout_s as u64),
+                HumanDuration::seconds(config.timeout_s as u64),
                 Needs::Update,
             )
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
@@ -215,8 +215,8 @@ impl Kind for Function {
         format!("{}, {} MB", want.config.runtime, want.config.memory_mb)
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
-        (verb != Verb::Delete).then_some(Human::seconds(15))
+    fn usual(verb: Verb) -> Option<HumanDuration> {
+        (verb != Verb::Delete).then_some(HumanDuration::seconds(15))
     }
 
     fn log(physical: &str) -> Option<Log> {
@@ -254,7 +254,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let tree = match &item.source {
         None => Some(None),
         Some(path) => {
-            // `handler.lambda_handler` lives in `handler.py`.
+            // `handler.lambda_handler` is in `handler.py`.
             let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
             draft.code(path, &format!("{}.py", file.replace('.', "/")), &at.join("handler")).map(Some)
         }
@@ -338,7 +338,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::BAD_VALUE, key, text, help);
         }
     }
-    if item.timeout < Human::seconds(60) {
+    if item.timeout < HumanDuration::seconds(60) {
         let text =
             format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
         draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");

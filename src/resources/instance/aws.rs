@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::spec::{Instance, Outcome, Record, Spec, State};
 use super::user_data;
-use crate::aws::{AnswerDate, Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
@@ -43,28 +43,28 @@ impl Driver for Instance {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, job: &str) -> OpResult<Option<Seen<State>>> {
-        let look = Look::at(cx, job).await?;
-        if look.instance.is_none() && look.outcome.is_none() && look.record.is_none() {
+        let observed = ObservedJob::at(cx, job).await?;
+        if observed.instance.is_none() && observed.outcome.is_none() && observed.record.is_none() {
             return Ok(None);
         }
-        let status = look.status();
+        let status = observed.status();
         let output = match bucket(cx) {
             Some(bucket) if status.phase == Phase::Ready => {
                 exists(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?
             }
             _ => true,
         };
-        let instance_id = look.instance.and_then(|i| i.instance_id);
-        let record = look.record.map(|(record, _)| record);
+        let instance_id = observed.instance.and_then(|i| i.instance_id);
+        let record = observed.record.map(|(record, _)| record);
         Ok(Some(Seen { owner: Owner::Ours, status, state: State { instance_id, record, output } }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         source::upload(cx, &spec.code).await?;
-        let look = Look::at(cx, job).await?;
-        let running = look.instance.as_ref().is_some_and(is_living);
-        if !running && look.outcome.is_none() {
-            let attempt = match look.record {
+        let observed = ObservedJob::at(cx, job).await?;
+        let running = observed.instance.as_ref().is_some_and(is_living);
+        if !running && observed.outcome.is_none() {
+            let attempt = match observed.record {
                 Some((record, _)) => record.attempt,
                 None => begin(cx, job, spec).await?,
             };
@@ -84,13 +84,18 @@ impl Driver for Instance {
         // One that was started a moment ago may not show yet; it must not outlive its job.
         let lag = cx.pace.lag();
         let shown = cx.wait("instance visible", EVERY, lag * 2, || async {
-            let look = Look::at(cx, job).await?;
-            let may_show = look.instance.is_none() && look.outcome.is_none() && look.is_younger_than(lag);
-            Ok(if may_show { Probe::Pending("not visible yet".into()) } else { Probe::Ready(look.instance) })
+            let observed = ObservedJob::at(cx, job).await?;
+            let may_show =
+                observed.instance.is_none() && observed.outcome.is_none() && observed.is_younger_than(lag);
+            Ok(if may_show {
+                Probe::Pending("not visible yet".into())
+            } else {
+                Probe::Ready(observed.instance)
+            })
         });
         if let Some(id) = shown.await?.filter(is_living).and_then(|i| i.instance_id) {
             let call = cx.aws.ec2.terminate_instances().instance_ids(&id);
-            call.send().await.op(action::ec2::TerminateInstances).gone()?;
+            call.send().await.op(action::ec2::TerminateInstances).ignore_not_found()?;
             let limit = Duration::from_secs(600);
             cx.wait("instance terminated", EVERY, limit, || async {
                 Ok(match instances(cx, job).await?.into_iter().find(is_living) {
@@ -112,7 +117,7 @@ impl Driver for Instance {
 }
 
 fn bucket<'a>(cx: &'a OpCx<'_>) -> Option<&'a str> {
-    cx.world.wanted(KindName::Bucket).next()
+    cx.context.wanted(KindName::Bucket).next()
 }
 
 /// The jobs that have a folder in the bucket, and since when (seconds since 1970).
@@ -148,16 +153,16 @@ async fn living(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
     Ok(found.iter().filter(|instance| is_living(instance)).filter_map(job).collect())
 }
 
-/// A job as EC2 and the bucket show it.
-struct Look {
+/// A job as EC2 and the bucket have it.
+struct ObservedJob {
     /// The one that lives, else the one that the last attempt had, which EC2 shows for an hour after its end.
     instance: Option<Ec2Instance>,
     outcome: Option<Outcome>,
-    /// What the job was made of, and how old that record is by S3's clock.
+    /// What the job was made from, and how old that record is by S3's clock.
     record: Option<(Record, Option<Duration>)>,
 }
 
-impl Look {
+impl ObservedJob {
     async fn at(cx: &OpCx<'_>, job: &str) -> OpResult<Self> {
         let outcome = read::<Outcome>(cx, job, "output/result.json");
         let record = read::<Record>(cx, job, "job.json");
@@ -166,12 +171,13 @@ impl Look {
         let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
         let instance =
             instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
-        let mut look = Self { instance, outcome: outcome.map(|(outcome, _)| outcome), record };
+        let mut observed = Self { instance, outcome: outcome.map(|(outcome, _)| outcome), record };
         // It may have written its result and ended between the two looks.
-        if look.outcome.is_none() && look.instance.as_ref().is_some_and(|i| !is_living(i)) {
-            look.outcome = read::<Outcome>(cx, job, "output/result.json").await?.map(|(outcome, _)| outcome);
+        if observed.outcome.is_none() && observed.instance.as_ref().is_some_and(|i| !is_living(i)) {
+            observed.outcome =
+                read::<Outcome>(cx, job, "output/result.json").await?.map(|(outcome, _)| outcome);
         }
-        Ok(look)
+        Ok(observed)
     }
 
     /// Whether the last attempt was begun less than `age` ago. A service that does not say what time it is
@@ -335,11 +341,11 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
 async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let limit = Duration::from_secs(u64::from(spec.max_runtime_s.unsigned_abs()) + 1800);
     cx.wait("EC2 training finished", EVERY, limit, || async {
-        let look = Look::at(cx, job).await?;
-        if look.instance.is_none() && look.outcome.is_none() {
+        let observed = ObservedJob::at(cx, job).await?;
+        if observed.instance.is_none() && observed.outcome.is_none() {
             return Ok(Probe::Absent);
         }
-        let status = look.status();
+        let status = observed.status();
         Ok(match status.phase {
             Phase::Ready | Phase::Stopped => Probe::Ready(()),
             Phase::Busy => Probe::Pending(status.word),

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::user_data;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    Action, FieldChange, Human, KeyPath, KindName, Needs, ResourceId, Verb, action, changes, codes,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb, action, changes, codes,
     fingerprint,
 };
 use crate::limits::Bound;
 use crate::resources::role::{Assumer, Role, policy};
-use crate::resources::training::job::{self, Channel, Code, Item, On};
+use crate::resources::training::job::{self, Channel, Code, Item, Platform};
 use crate::resources::training::lint as job_lint;
 
 pub struct Instance;
@@ -49,7 +49,7 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
-/// A job as the bucket and EC2 remember it.
+/// A job as the bucket and EC2 record it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// The instance, while EC2 shows it.
@@ -59,7 +59,7 @@ pub struct State {
     pub output: bool,
 }
 
-/// What the job was made of, kept beside its output. Environment values stay out of it.
+/// What the job was made from, kept beside its output. Environment values are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub image: String,
@@ -72,7 +72,7 @@ pub struct Record {
     /// Fingerprint of the environment variables.
     pub environment: String,
     pub max_runtime_s: i32,
-    /// Differs each time the job is begun anew, and stays when a killed run is repeated.
+    /// Differs each time the job is started again, and stays when a killed run is repeated.
     #[serde(default)]
     pub attempt: String,
 }
@@ -108,7 +108,7 @@ impl Kind for Instance {
     type State = State;
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
-        for (name, item) in section.iter().filter(|(_, item)| item.on == On::Ec2) {
+        for (name, item) in section.iter().filter(|(_, item)| item.on == Platform::Ec2) {
             let at = KeyPath::of(["training", name]);
             lint(item, &at, draft);
             let Some((spec, mut needs)) = spec(name, item, &at, draft) else { continue };
@@ -144,7 +144,7 @@ impl Kind for Instance {
         let Some(seen) = &seen.record else { return Vec::new() };
         let want = Record::of(want);
         let short = |digest: &String| digest.get(..10).unwrap_or(digest).to_owned();
-        let hours = |seconds: i32| Human::seconds(seconds as u64);
+        let hours = |seconds: i32| HumanDuration::seconds(seconds as u64);
         changes()
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
@@ -172,8 +172,8 @@ impl Kind for Instance {
         want.instance_type.clone()
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
-        (verb == Verb::Create).then_some(Human::minutes(3))
+    fn usual(verb: Verb) -> Option<HumanDuration> {
+        (verb == Verb::Create).then_some(HumanDuration::minutes(3))
     }
 
     fn log(physical: &str) -> Option<Log> {
@@ -242,7 +242,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         );
         draft.error(codes::LIMIT, at.join("volume_gb"), text, format!("write {SNAPSHOT} or more"));
     }
-    if item.max_runtime < Human::seconds(1) {
+    if item.max_runtime < HumanDuration::seconds(1) {
         let text = "`max_runtime` leaves no time to run";
         draft.error(codes::LIMIT, at.join("max_runtime"), text, "write \"30m\", for example");
     }
@@ -251,7 +251,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help = "write an AMI id (\"ami-…\") or the name of a public SSM parameter (\"/aws/service/…\")";
         draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
     }
-    if instance_type.starts_with("t2.") && item.max_runtime > Human::hours(2) {
+    if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {
         let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
         let help =
             "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";

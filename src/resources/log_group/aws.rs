@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
 use super::spec::{LogGroup, Spec, State};
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
@@ -66,13 +66,13 @@ impl Driver for LogGroup {
             .send()
             .await
             .op(action::logs::DeleteLogGroup)
-            .gone()
+            .ignore_not_found()
     }
 
     async fn release(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         let keys = Scope::tag_keys().map(str::to_owned).to_vec();
         let call = cx.aws.logs.untag_resource().resource_arn(arn(cx, group)).set_tag_keys(Some(keys));
-        call.send().await.op(action::logs::UntagResource).gone()
+        call.send().await.op(action::logs::UntagResource).ignore_not_found()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {

@@ -4,7 +4,7 @@ use aws_sdk_sagemaker::types::ContainerDefinition;
 
 use super::repack::repack;
 use super::spec::{Model, Spec, State};
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, action};
 use crate::engine::{Driver, Found, OpCx, make};
@@ -71,7 +71,7 @@ impl Driver for Model {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {
-        if let Some(bucket) = cx.world.wanted(KindName::Bucket).next() {
+        if let Some(bucket) = cx.context.wanted(KindName::Bucket).next() {
             empty::empty(cx, bucket, &Model::folder(model)).await?;
         }
         cx.aws
@@ -81,7 +81,7 @@ impl Driver for Model {
             .send()
             .await
             .op(action::sagemaker::DeleteModel)
-            .gone()
+            .ignore_not_found()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::spec::{Model, Spec};
 use crate::archive;
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
 use crate::inputs::Tree;

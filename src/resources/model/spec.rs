@@ -53,7 +53,7 @@ impl Model {
         format!("models/{model}/")
     }
 
-    /// The tags under which a model remembers what it was made of.
+    /// The tags that record what a model was made from.
     pub const TRAINED_TAG: &'static str = "opsctl:trained";
     pub const CODE_TAG: &'static str = "opsctl:code";
 }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{self, Notebook, Spec, State};
-use crate::aws::{Expected, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::{Kind, Seen};
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -99,7 +99,7 @@ impl Driver for Notebook {
     }
 
     /// Only a stopped notebook can be changed; afterwards it is as it was, running or stopped, also when this
-    /// run is killed and the next one goes on.
+    /// run is killed and the next one continues.
     async fn update(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         let settled = [NotebookInstanceStatus::InService, NotebookInstanceStatus::Stopped];
         until(cx, notebook, "notebook settled", &settled).await?;
@@ -146,7 +146,7 @@ impl Driver for Notebook {
                 halt(cx, notebook).await?;
             }
             let call = cx.aws.sagemaker.delete_notebook_instance().notebook_instance_name(notebook);
-            let deleted = call.send().await.op(action::sagemaker::DeleteNotebookInstance).gone();
+            let deleted = call.send().await.op(action::sagemaker::DeleteNotebookInstance).ignore_not_found();
             heard(cx, notebook, deleted, &[NotebookInstanceStatus::Deleting]).await?;
         }
         // What the notebook uses cannot go before it.
@@ -164,7 +164,7 @@ impl Driver for Notebook {
         }
         let call = cx.aws.sagemaker.delete_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook);
-        call.send().await.op(action::sagemaker::DeleteNotebookInstanceLifecycleConfig).gone()
+        call.send().await.op(action::sagemaker::DeleteNotebookInstanceLifecycleConfig).ignore_not_found()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
@@ -305,7 +305,11 @@ async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> 
     if lifecycle(cx, notebook).await?.is_none() {
         let call = sagemaker.create_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
-        return call.send().await.op(action::sagemaker::CreateNotebookInstanceLifecycleConfig).there();
+        return call
+            .send()
+            .await
+            .op(action::sagemaker::CreateNotebookInstanceLifecycleConfig)
+            .ignore_already_exists();
     }
     let call = sagemaker.update_notebook_instance_lifecycle_config();
     let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());

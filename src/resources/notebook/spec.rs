@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    Action, FieldChange, Human, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action, changes, codes,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action,
+    changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -32,10 +33,10 @@ pub struct Item {
     idle_stop: Idle,
 }
 
-/// How long a notebook may idle.
+/// How long a notebook may be idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    After(Human),
+    After(HumanDuration),
     Never,
 }
 
@@ -53,7 +54,7 @@ impl JsonSchema for Idle {
         "Idle".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [generator.subschema_for::<Human>(), { "const": "never" }] })
+        json_schema!({ "anyOf": [generator.subschema_for::<HumanDuration>(), { "const": "never" }] })
     }
 }
 
@@ -77,7 +78,7 @@ fn al2023() -> String {
     "notebook-al2023-v1".into()
 }
 fn one_hour() -> Idle {
-    Idle::After(Human::hours(1))
+    Idle::After(HumanDuration::hours(1))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -211,11 +212,11 @@ impl Kind for Notebook {
         format!("{}, {} GiB", want.instance_type, want.volume_gb)
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
+    fn usual(verb: Verb) -> Option<HumanDuration> {
         Some(match verb {
-            Verb::Create => Human::minutes(4),
-            Verb::Update => Human::minutes(7),
-            Verb::Delete | Verb::Release => Human::minutes(3),
+            Verb::Create => HumanDuration::minutes(4),
+            Verb::Update => HumanDuration::minutes(7),
+            Verb::Delete | Verb::Release => HumanDuration::minutes(3),
         })
     }
 
@@ -251,7 +252,7 @@ impl Kind for Notebook {
 /// The change that finishes an update which did not end.
 pub const RESTART: &str = "restart";
 
-/// How every script of ours begins.
+/// The first line of every script that opsctl writes.
 const OURS: &str = "#!/bin/bash\n# opsctl: ";
 
 /// The lifecycle script of this idle time; AWS runs it as root at each start, for at most five minutes.

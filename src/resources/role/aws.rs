@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::spec::{Role, Spec, State};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
@@ -108,7 +108,7 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         for profile in profiles(cx, role).await? {
             let call = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-            call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).gone()?;
+            call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).ignore_not_found()?;
         }
         delete_profile(cx, role).await?;
         for policy in attached(cx, role).await? {
@@ -118,7 +118,7 @@ impl Driver for Role {
             delete_inline(cx, role, &policy).await?;
         }
         cx.retry_busy(action::iam::DeleteRole, || async {
-            iam.delete_role().role_name(role).send().await.op(action::iam::DeleteRole).gone()
+            iam.delete_role().role_name(role).send().await.op(action::iam::DeleteRole).ignore_not_found()
         })
         .await
     }
@@ -144,7 +144,7 @@ impl Driver for Role {
             .send()
             .await
             .op(action::iam::UntagRole)
-            .gone()
+            .ignore_not_found()
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
@@ -200,7 +200,7 @@ async fn profiles(cx: &OpCx<'_>, role: &str) -> OpResult<Vec<String>> {
 
 async fn delete_inline(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.iam.delete_role_policy().role_name(role).policy_name(policy);
-    call.send().await.op(action::iam::DeleteRolePolicy).gone()
+    call.send().await.op(action::iam::DeleteRolePolicy).ignore_not_found()
 }
 
 /// Deletes the instance profile of the role, if opsctl made it.
@@ -213,12 +213,12 @@ async fn delete_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         take_out(cx, role, inside.role_name()).await?;
     }
     let call = cx.aws.iam.delete_instance_profile().instance_profile_name(role);
-    call.send().await.op(action::iam::DeleteInstanceProfile).gone()
+    call.send().await.op(action::iam::DeleteInstanceProfile).ignore_not_found()
 }
 
 async fn take_out(cx: &OpCx<'_>, profile: &str, role: &str) -> OpResult<()> {
     let call = cx.aws.iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-    call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).gone()
+    call.send().await.op(action::iam::RemoveRoleFromInstanceProfile).ignore_not_found()
 }
 
 /// Makes the instance profile of the role's name, with that role in it.
@@ -228,7 +228,7 @@ async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
         None => {
             let call = iam.create_instance_profile().instance_profile_name(role).path(cx.scope.iam_path());
             let call = call.set_tags(Some(tags(cx.tags())));
-            call.send().await.op(action::iam::CreateInstanceProfile).there()?;
+            call.send().await.op(action::iam::CreateInstanceProfile).ignore_already_exists()?;
         }
         Some(profile) if !is_own(cx, &profile) => {
             let message = format!("an instance profile `{role}` exists and carries no tags of this project");
@@ -280,7 +280,7 @@ async fn settle(cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
 
 async fn detach(cx: &OpCx<'_>, role: &str, policy: &str) -> OpResult<()> {
     let call = cx.aws.iam.detach_role_policy().role_name(role).policy_arn(policy);
-    call.send().await.op(action::iam::DetachRolePolicy).gone()
+    call.send().await.op(action::iam::DetachRolePolicy).ignore_not_found()
 }
 
 fn of_instance(cx: &OpCx<'_>, role: &str) -> bool {

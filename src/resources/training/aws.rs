@@ -13,7 +13,7 @@ use super::job::model_key;
 use super::logs::Follower;
 use super::source;
 use super::spec::{Spec, State, Training};
-use crate::aws::{Expected, OpError, OpErrorKind, OpResult, Outcomes};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -101,7 +101,7 @@ impl Driver for Training {
             match stop.op(action::sagemaker::StopTrainingJob) {
                 // "rejected because the training job is in status Completed": it ended by itself meanwhile.
                 Err(error) if error.kind == OpErrorKind::Invalid => {}
-                other => other.gone()?,
+                other => other.ignore_not_found()?,
             }
             let minutes = Duration::from_secs(20 * 60);
             cx.wait("training job stopped", Duration::from_secs(15), minutes, || async {
@@ -118,9 +118,9 @@ impl Driver for Training {
             // Where jobs cannot be deleted (the call is new), their records stay forever, and cost nothing:
             // then this one is at least no longer ours.
             Err(error) if error.kind == OpErrorKind::NotOffered => {
-                sagemaker::disown(cx, &format!("training-job/{job}")).await
+                sagemaker::remove_ownership_tags(cx, &format!("training-job/{job}")).await
             }
-            other => other.gone(),
+            other => other.ignore_not_found(),
         }
     }
 
@@ -234,7 +234,7 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
 }
 
 /// SageMaker completes a job that saved nothing, too. Then its script has failed, and this is the place to
-/// say so, not the model that cannot be made of it.
+/// say so, not the model that needs it.
 async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJobOutput) -> OpResult<()> {
     let key = model_key(Training::OUTPUT, job);
     // Emulators, whose containers are played by somebody else, may complete a job before its archive is

@@ -1,4 +1,4 @@
-//! Hyperparameters: what the config says, and the text that AWS is sent.
+//! Hyperparameters: what the config says, and the text that is sent to AWS.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::hyperparameter::Hyperparameter;
 use crate::config::{ChannelName, Name};
 use crate::desired::{Draft, Kind};
-use crate::domain::{Human, KeyPath, KindName, ResourceId};
+use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId};
 use crate::inputs::Tree;
 use crate::resources::bucket::Bucket;
 use crate::resources::data::Data;
@@ -17,7 +17,7 @@ use crate::resources::data::Data;
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum On {
+pub enum Platform {
     #[default]
     Sagemaker,
     Ec2,
@@ -29,7 +29,7 @@ pub enum On {
 #[schemars(rename = "Training")]
 pub struct Item {
     #[serde(default)]
-    pub on: On,
+    pub on: Platform,
     /// The folder that is packed and unpacked where the script runs; a `requirements.txt` in it is installed.
     pub source: PathBuf,
     /// The script, within `source`. One that does not end in `.py` is run by a shell.
@@ -59,12 +59,12 @@ pub struct Item {
     pub environment: BTreeMap<String, String>,
     /// The job is stopped after that long.
     #[serde(default = "one_day")]
-    pub max_runtime: Human,
+    pub max_runtime: HumanDuration,
     /// Cheaper instances that AWS may take back. SageMaker only.
     #[serde(default)]
     pub spot: bool,
     /// How long to wait for spot instances in all; at least `max_runtime`.
-    pub max_wait: Option<Human>,
+    pub max_wait: Option<HumanDuration>,
     /// Keep /opt/ml/checkpoints in the bucket, and restore it when this very job starts again: after a spot
     /// interruption, or when it failed and is made again. Another recipe starts from nothing. SageMaker only.
     #[serde(default)]
@@ -80,8 +80,8 @@ fn one() -> i32 {
 fn thirty() -> i32 {
     30
 }
-fn one_day() -> Human {
-    Human::days(1)
+fn one_day() -> HumanDuration {
+    HumanDuration::days(1)
 }
 
 /// The section of `Training` and `Instance`.

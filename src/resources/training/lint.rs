@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
-use super::job::{Item, On};
+use super::job::{Item, Platform};
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};
 
 /// The problems that both places have in common.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_ours(item, at, draft);
-    if item.on == On::Sagemaker {
+    if item.on == Platform::Sagemaker {
         refuse_variables(item, at, draft);
     }
     let mut channels = BTreeMap::new();

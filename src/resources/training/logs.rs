@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
 use super::Training;
-use crate::aws::{Expected, OpResult, Outcomes};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::{Event, OpCx};
 

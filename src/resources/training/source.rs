@@ -1,10 +1,10 @@
-//! Puts a job's source folder where the job finds it.
+//! Uploads a job's source folder to where the job reads it.
 
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::job::Code;
 use crate::archive;
-use crate::aws::{Expected, OpError, OpResult, Outcomes};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
 

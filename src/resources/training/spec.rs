@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::hyperparameter::{Hyperparameter, TOOLKIT};
-use super::job::{self, Channel, Code, Item, On};
+use super::job::{self, Channel, Code, Item, Platform};
 use super::lint;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    Action, FieldChange, Human, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes, fingerprint,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes,
+    fingerprint,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
@@ -100,7 +101,7 @@ impl Kind for Training {
     }
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
-        for (name, item) in section.iter().filter(|(_, item)| item.on == On::Sagemaker) {
+        for (name, item) in section.iter().filter(|(_, item)| item.on == Platform::Sagemaker) {
             let at = KeyPath::of(["training", name]);
             check(item, &at, draft);
             let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
@@ -183,8 +184,8 @@ impl Kind for Training {
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
             .field(
                 "max_runtime",
-                Human::seconds(seen.max_runtime_s as u64),
-                Human::seconds(want.max_runtime_s as u64),
+                HumanDuration::seconds(seen.max_runtime_s as u64),
+                HumanDuration::seconds(want.max_runtime_s as u64),
                 Needs::Replace,
             )
             .field("spot", seen.spot, want.spot, Needs::Replace)
@@ -210,9 +211,9 @@ impl Kind for Training {
         format!("{} × {}", want.instance_type, want.instance_count)
     }
 
-    fn usual(verb: Verb) -> Option<Human> {
+    fn usual(verb: Verb) -> Option<HumanDuration> {
         // Provisioning alone; how long the script runs, only the user knows.
-        (verb == Verb::Create).then_some(Human::minutes(4))
+        (verb == Verb::Create).then_some(HumanDuration::minutes(4))
     }
 
     fn log(physical: &str) -> Option<Log> {
@@ -277,7 +278,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_logs(scope, "/aws/sagemaker/TrainingJobs"));
     statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
-    let seconds = |human: Human| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
+    let seconds = |human: HumanDuration| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
     let spec = Spec {
         role_arn: Role::arn(scope, &user(name)),
         image,

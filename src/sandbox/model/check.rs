@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{Kind, Member, Service, Shape};
 #[cfg(test)]
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::constraint::{Limits, Violation, join, lower_first};
 use crate::rules::AwsRule;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// How deep an input is looked into. Some shapes contain themselves.
 const DEEPEST: usize = 32;
@@ -51,15 +51,15 @@ impl Input {
     }
 
     /// Every constraint that the input breaks.
-    pub fn violations(&self, world: &World, input: &Value) -> Vec<Violation> {
+    pub fn violations(&self, shared: &SandboxState, input: &Value) -> Vec<Violation> {
         let mut found = Vec::new();
-        self.find(world, self.shape, input, String::new(), &mut found, 0);
+        self.find(shared, self.shape, input, String::new(), &mut found, 0);
         found
     }
 
     /// Whether a rule asks for no more than the model.
     #[cfg(test)]
-    pub fn says(&self, rule: &Rule) -> bool {
+    pub fn says(&self, rule: &Constraint) -> bool {
         let (mut shape, mut required) = (self.shape, false);
         for segment in rule.path().split('.') {
             let Kind::Structure(members) = &shape.kind else { return false };
@@ -126,7 +126,7 @@ impl Input {
 
     fn find(
         &self,
-        world: &World,
+        shared: &SandboxState,
         shape: &'static Shape,
         value: &Value,
         path: String,
@@ -136,7 +136,7 @@ impl Input {
         if depth > DEEPEST {
             return;
         }
-        if !path.is_empty() && self.is_enforced(world, shape) {
+        if !path.is_empty() && self.is_enforced(shared, shape) {
             let broken = limits(shape).broken(value);
             found.extend(broken.into_iter().map(|must| Violation::of(path.clone(), value, must)));
         }
@@ -146,7 +146,7 @@ impl Input {
                     let path = join(path.clone(), &lower_first(member.name));
                     match (given.get(member.name).filter(|value| !value.is_null()), self.shape(member.shape))
                     {
-                        (Some(value), Some(shape)) => self.find(world, shape, value, path, found, depth + 1),
+                        (Some(value), Some(shape)) => self.find(shared, shape, value, path, found, depth + 1),
                         (None, _) if member.required => found.push(Violation::missing(path)),
                         _ => {}
                     }
@@ -157,7 +157,7 @@ impl Input {
                 for (index, value) in items.iter().enumerate() {
                     // AWS counts list members from 1.
                     let path = format!("{path}.{}.member", index + 1);
-                    self.find(world, shape, value, path, found, depth + 1);
+                    self.find(shared, shape, value, path, found, depth + 1);
                 }
             }
             (Kind::Map(key, item), Value::Object(values)) => {
@@ -165,14 +165,14 @@ impl Input {
                 for (name, value) in values {
                     let of_key = limits(key).broken(&Value::from(name.as_str()));
                     let of_value =
-                        if self.is_enforced(world, item) { limits(item).broken(value) } else { vec![] };
+                        if self.is_enforced(shared, item) { limits(item).broken(value) } else { vec![] };
                     for (side, broken) in [("keys", of_key), ("value", of_value)] {
                         if !broken.is_empty() {
                             found.push(Violation::of_map(path.clone(), side, name, &broken));
                         }
                     }
                     if matches!(item.kind, Kind::Structure(_) | Kind::List(_) | Kind::Map(..)) {
-                        self.find(world, item, value, join(path.clone(), name), found, depth + 1);
+                        self.find(shared, item, value, join(path.clone(), name), found, depth + 1);
                     }
                 }
             }
@@ -180,12 +180,12 @@ impl Input {
         }
     }
 
-    fn is_enforced(&self, world: &World, shape: &Shape) -> bool {
+    fn is_enforced(&self, shared: &SandboxState, shape: &Shape) -> bool {
         let guard = GUARDED.iter().find(|(service, name, _)| {
             *name == shape.name
                 && super::SERVICES.get(service).is_some_and(|it| std::ptr::eq(it, self.service))
         });
-        guard.is_none_or(|(.., rule)| rule.is_some_and(|rule| world.enforces(rule)))
+        guard.is_none_or(|(.., rule)| rule.is_some_and(|rule| shared.enforces(rule)))
     }
 }
 

@@ -2,10 +2,10 @@
 //! `1 validation error detected: Value 'x' at 'modelName' failed to satisfy constraint: Member must …`.
 //!
 //! ```ignore
-//! const MODEL_NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?");
-//! const CREATE_MODEL: &[Rule] = &[
+//! const MODEL_NAME: Constraint = Constraint::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*)?");
+//! const CREATE_MODEL: &[Constraint] = &[
 //!     MODEL_NAME.at("ModelName").required(),
-//!     Rule::ANY.at("Containers[].Mode").one_of(&["SingleModel", "MultiModel"]),
+//!     Constraint::ANY.at("Containers[].Mode").one_of(&["SingleModel", "MultiModel"]),
 //! ];
 //! ```
 
@@ -101,14 +101,15 @@ impl Limits<'_> {
 
 /// What must hold at one place of the input. Absent and null members only break `required`.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
+pub struct Constraint {
     path: &'static str,
     required: bool,
     limits: Limits<'static>,
 }
 
-impl Rule {
-    /// Nothing is asked yet. A shape that many operations share starts here and is placed by [`Rule::at`].
+impl Constraint {
+    /// No constraint yet. A shape that many operations share starts here and is placed by
+    /// [`Constraint::at`].
     pub const ANY: Self = Self {
         path: "",
         required: false,
@@ -257,7 +258,7 @@ impl Violation {
 }
 
 /// All constraints that an input breaks, in the order of the table.
-pub fn violations(rules: &[Rule], input: &Value) -> Vec<Violation> {
+pub fn violations(rules: &[Constraint], input: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     for rule in rules {
         rule.find(Some(input), rule.path, String::new(), &mut found);
@@ -409,14 +410,14 @@ mod tests {
 
     use super::*;
 
-    const NAME: Rule = Rule::ANY.length(1, 8).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
-    const RULES: &[Rule] = &[
+    const NAME: Constraint = Constraint::ANY.length(1, 8).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
+    const RULES: &[Constraint] = &[
         NAME.at("EndpointName").required(),
-        Rule::ANY.at("Variants").length(1, 2),
+        Constraint::ANY.at("Variants").length(1, 2),
         NAME.at("Variants[].VariantName").required(),
-        Rule::ANY.at("Variants[].Count").range(1, 10),
-        Rule::ANY.at("Config.Mode").required().one_of(&["A", "B"]),
-        Rule::ANY.at("Keys[]").length(0, 2),
+        Constraint::ANY.at("Variants[].Count").range(1, 10),
+        Constraint::ANY.at("Config.Mode").required().one_of(&["A", "B"]),
+        Constraint::ANY.at("Keys[]").length(0, 2),
     ];
 
     fn told(input: Value) -> String {

@@ -14,7 +14,7 @@ use crate::call::Answer;
 use crate::fault::Fault;
 use crate::model::Form;
 use crate::operation::Operation;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The largest requests of these services are 1 MiB of log events or metrics, in which a character may be
 /// six.
@@ -38,7 +38,7 @@ impl Service for Api {
         self.name
     }
 
-    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Rule])> {
+    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Constraint])> {
         self.operations.iter().map(|row| (row.name, row.rules)).collect()
     }
 
@@ -50,14 +50,14 @@ impl Service for Api {
         header(&head.headers, "x-amz-target").split_once('.').is_some_and(|(target, _)| target == self.target)
     }
 
-    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+    fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let content_type = match header(&head.headers, "content-type") {
                 "application/x-amz-json-1.0" => "application/x-amz-json-1.0",
                 _ => "application/x-amz-json-1.1",
             };
-            match self.answer(world, &head, body).await {
+            match self.answer(shared, &head, body).await {
                 Ok(output) => respond(200, content_type, output.to_string()),
                 Err(fault) => render(&fault, content_type),
             }
@@ -66,7 +66,7 @@ impl Service for Api {
 }
 
 impl Api {
-    async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Answer {
+    async fn answer(&self, shared: &Arc<SandboxState>, head: &Parts, body: super::Body) -> Answer {
         let target = header(&head.headers, "x-amz-target");
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
         let body = inflated(&head.headers, collect(body, LARGEST_BODY).await?, LARGEST_BODY)?;
@@ -74,7 +74,7 @@ impl Api {
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
         let (form, mistyped) = (Form::Json, MISTYPED);
-        Decoded { world, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
+        Decoded { shared, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
             .run()
             .await
     }

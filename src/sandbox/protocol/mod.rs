@@ -25,9 +25,9 @@ use super::guard;
 use super::model::{self, Form};
 use super::operation::{Operation, Run};
 use super::rules::AwsRule;
-use super::world::World;
-use constraint::{Rule, Violation};
-use scope::Scope;
+use super::state::SandboxState;
+use constraint::{Constraint, Violation};
+use scope::CredentialScope;
 
 /// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub trait Service: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Its operations, with what AWS refuses beyond its model.
-    fn operations(&self) -> Vec<(&'static str, &'static [Rule])>;
+    fn operations(&self) -> Vec<(&'static str, &'static [Constraint])>;
 
     /// The service in a credential scope, where it differs (`monitoring` for CloudWatch).
     fn signing_name(&self) -> &'static str {
@@ -60,8 +60,8 @@ pub trait Service: Send + Sync {
         false
     }
 
-    /// Answers a request. It must call [`World::admit`] once, with `Exchange::of(&head)`.
-    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response>;
+    /// Answers a request. It must call [`SandboxState::admit`] once, with `Exchange::of(&head)`.
+    fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response>;
 }
 
 /// Reads a whole body of at most `largest` bytes into memory.
@@ -82,7 +82,7 @@ fn too_large(largest: usize) -> Fault {
 /// Whether a body ended because nothing came for too long (`super::patience`).
 pub fn is_idle(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| cause.is::<super::patience::Idle>())
+    causes.any(|cause| cause.is::<super::timeouts::BodyTimeout>())
 }
 
 /// In S3's words, which has them for this (docs/aws/s3.md#idle-connections).
@@ -123,7 +123,7 @@ pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) 
 
 /// What a protocol has found out about a request before its operation runs.
 struct Decoded<'a, T: 'static> {
-    world: &'a Arc<World>,
+    shared: &'a Arc<SandboxState>,
     service: &'static str,
     head: &'a Parts,
     /// The row of the table, or the name of an operation that is in none.
@@ -144,18 +144,18 @@ impl<T> Decoded<'_, T> {
         let exchange = Exchange::of(self.head);
         let name = self.operation.map_or_else(|unknown| unknown, |row| row.name);
         guard::check_effect(&self.head.method, self.service, name)?;
-        self.world.admit(&exchange, self.service, name).await?;
+        self.shared.admit(&exchange, self.service, name).await?;
         let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
         let violations = self.violations(row)?;
         if !violations.is_empty() {
             return Err((self.refuse)(&violations));
         }
-        let scope = Scope::of(self.head).unwrap_or_default();
+        let scope = CredentialScope::of(self.head).unwrap_or_default();
         let call = Call {
-            world: Arc::clone(self.world),
+            shared: Arc::clone(self.shared),
             service: self.service,
             operation: row.name,
-            region: scope.region.unwrap_or_else(|| self.world.region.clone()),
+            region: scope.region.unwrap_or_else(|| self.shared.region.clone()),
             access_key: scope.access_key,
             request_id: exchange.id.clone(),
             input: self.input,
@@ -170,17 +170,17 @@ impl<T> Decoded<'_, T> {
 }
 
 impl<T> Decoded<'_, T> {
-    /// What the input breaks of the operation's rules and of AWS's model of it.
+    /// How the input violates the operation's constraints and AWS's model.
     fn violations(&self, row: &Operation<T>) -> Result<Vec<Violation>, Fault> {
         let model = model::input(self.service, row.name);
-        if let Some(model) = model.filter(|_| self.world.enforces(AwsRule::ModelTypes))
+        if let Some(model) = model.filter(|_| self.shared.enforces(AwsRule::ModelTypes))
             && let Some(wrong) = model.wrong_type(self.form, &self.input)
         {
             return Err(Fault::new(400, self.mistyped, wrong));
         }
         let mut violations = constraint::violations(row.rules, &self.input);
-        if let Some(model) = model.filter(|_| self.world.enforces(AwsRule::ModelConstraints)) {
-            let more = model.violations(self.world, &self.input).into_iter();
+        if let Some(model) = model.filter(|_| self.shared.enforces(AwsRule::ModelConstraints)) {
+            let more = model.violations(self.shared, &self.input).into_iter();
             let more: Vec<Violation> = more.filter(|violation| !violations.contains(violation)).collect();
             violations.extend(more);
         }

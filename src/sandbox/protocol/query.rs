@@ -15,14 +15,14 @@ use percent_encoding::percent_decode;
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
-use super::constraint::{self, Rule, Shown, Violation};
+use super::constraint::{self, Constraint, Shown, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::call::Answer;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::model::Form;
 use crate::operation::Operation;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The largest form is the 16 KB user data of an instance, or a policy.
 const LARGEST_FORM: usize = 1 << 20;
@@ -57,7 +57,7 @@ impl Service for Api {
         self.name
     }
 
-    fn operations(&self) -> Vec<(&'static str, &'static [Rule])> {
+    fn operations(&self) -> Vec<(&'static str, &'static [Constraint])> {
         self.operations.iter().map(|row| (row.name, row.rules)).collect()
     }
 
@@ -66,11 +66,11 @@ impl Service for Api {
         false
     }
 
-    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+    fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let request_id = &Exchange::of(&head).id;
-            match self.answer(world, &head, body).await {
+            match self.answer(shared, &head, body).await {
                 Ok((action, output)) => respond(200, "text/xml", self.render(&action, &output, request_id)),
                 Err(fault) => render_fault(&fault, self.flavor, self.namespace, request_id),
             }
@@ -81,7 +81,7 @@ impl Service for Api {
 impl Api {
     async fn answer(
         &self,
-        world: &Arc<World>,
+        shared: &Arc<SandboxState>,
         head: &Parts,
         body: super::Body,
     ) -> Result<(String, Value), Fault> {
@@ -92,7 +92,7 @@ impl Api {
         let operation = self.operations.iter().find(|row| row.name == action).ok_or(action.as_str());
         let refuse = |found: &[Violation]| self.refuse(found);
         let answer: Answer = Decoded {
-            world,
+            shared,
             service: self.name,
             head,
             operation,
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn ec2_names_a_missing_parameter_in_its_own_words() {
-        let rules = &[constraint::Rule::ANY.at("ImageId").required()];
+        let rules = &[constraint::Constraint::ANY.at("ImageId").required()];
         let found = constraint::violations(rules, &json!({}));
         let fault = Api { flavor: Flavor::Ec2, ..API }.refuse(&found);
         assert_eq!(fault.code, "MissingParameter");

@@ -18,7 +18,7 @@ use crate::call::Call;
 use crate::fault::Fault;
 use crate::model::Form;
 use crate::operation::Operation;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The largest JSON request is a function's archive: 70,167,211 bytes for CreateFunction
 /// (docs/aws/lambda.md#limits).
@@ -135,7 +135,7 @@ impl Service for Api {
         self.name
     }
 
-    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Rule])> {
+    fn operations(&self) -> Vec<(&'static str, &'static [constraint::Constraint])> {
         self.routes.iter().map(|route| (route.operation.name, route.operation.rules)).collect()
     }
 
@@ -151,10 +151,10 @@ impl Service for Api {
         self.find(head).is_some_and(|(route, _)| self.public.contains(&route.operation.name))
     }
 
-    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+    fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            match self.answer(world, &head, body).await {
+            match self.answer(shared, &head, body).await {
                 Ok(reply) => reply.into(),
                 Err(fault) => render(&fault),
             }
@@ -170,7 +170,12 @@ impl Api {
             .find_map(|route| Some((route, route.labels(head.method.as_str(), head.uri.path(), query)?)))
     }
 
-    async fn answer(&self, world: &Arc<World>, head: &Parts, body: super::Body) -> Result<Reply, Fault> {
+    async fn answer(
+        &self,
+        shared: &Arc<SandboxState>,
+        head: &Parts,
+        body: super::Body,
+    ) -> Result<Reply, Fault> {
         let body = collect(body, LARGEST_BODY).await?;
         // An operation that is not there has no name in this protocol but its method and path.
         let unknown = format!("{} {}", head.method, head.uri.path());
@@ -186,7 +191,7 @@ impl Api {
         };
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
         let (form, mistyped) = (Form::Json, MISTYPED);
-        Decoded { world, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
+        Decoded { shared, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
             .run()
             .await
     }

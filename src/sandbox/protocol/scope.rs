@@ -7,13 +7,13 @@ use percent_encoding::percent_decode_str;
 
 /// `AKID/20261130/us-east-1/sagemaker/aws4_request`, taken apart. Empty for a request without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct CredentialScope {
     pub access_key: Option<String>,
     pub region: Option<String>,
     pub service: Option<String>,
 }
 
-impl Scope {
+impl CredentialScope {
     /// From the `Authorization` header (SigV4, SigV4a) or from a presigned URL.
     pub fn of(head: &Parts) -> Option<Self> {
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -53,8 +53,8 @@ impl Scope {
 mod tests {
     use super::*;
 
-    fn scope(access_key: &str, region: Option<&str>, service: &str) -> Option<Scope> {
-        Some(Scope {
+    fn scope(access_key: &str, region: Option<&str>, service: &str) -> Option<CredentialScope> {
+        Some(CredentialScope {
             access_key: Some(access_key.into()),
             region: region.map(str::to_owned),
             service: Some(service.into()),
@@ -72,14 +72,14 @@ mod tests {
     #[test]
     fn signed_headers_and_presigned_urls_name_service_and_region() {
         let v4 = "AWS4-HMAC-SHA256 Credential=AKID/20261130/eu-west-1/sagemaker/aws4_request, SignedHeaders=host, Signature=00";
-        assert_eq!(Scope::of(&head("/", Some(v4))), scope("AKID", Some("eu-west-1"), "sagemaker"));
+        assert_eq!(CredentialScope::of(&head("/", Some(v4))), scope("AKID", Some("eu-west-1"), "sagemaker"));
         let v4a =
             "AWS4-ECDSA-P256-SHA256 Credential=AKID/20261130/s3/aws4_request,SignedHeaders=host,Signature=00";
-        assert_eq!(Scope::of(&head("/", Some(v4a))), scope("AKID", None, "s3"));
+        assert_eq!(CredentialScope::of(&head("/", Some(v4a))), scope("AKID", None, "s3"));
         let slashed = "AWS4-HMAC-SHA256 Credential=a/b/20261130/us-east-1/iam/aws4_request, Signature=00";
-        assert_eq!(Scope::of(&head("/", Some(slashed))), scope("a/b", Some("us-east-1"), "iam"));
+        assert_eq!(CredentialScope::of(&head("/", Some(slashed))), scope("a/b", Some("us-east-1"), "iam"));
         let presigned = "/b/k?X-Amz-Algorithm=x&X-Amz-Credential=AKID%2F20261130%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=1";
-        assert_eq!(Scope::of(&head(presigned, None)), scope("AKID", Some("us-east-1"), "s3"));
+        assert_eq!(CredentialScope::of(&head(presigned, None)), scope("AKID", Some("us-east-1"), "s3"));
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         for authorization in
             ["", "Bearer x", "AWS AKID:sig", "AWS4-HMAC-SHA256 Credential=AKID/1/2/3/4, Signature=0"]
         {
-            assert_eq!(Scope::of(&head("/", Some(authorization))), None, "{authorization}");
+            assert_eq!(CredentialScope::of(&head("/", Some(authorization))), None, "{authorization}");
         }
-        assert_eq!(Scope::of(&head("/b/k?X-Amz-Credential=AKID", None)), None);
+        assert_eq!(CredentialScope::of(&head("/b/k?X-Amz-Credential=AKID", None)), None);
     }
 }

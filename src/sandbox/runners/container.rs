@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::Reach;
+use super::ApiAccess;
 
 /// The `/opt/ml` tree of one container.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Layout {
     /// variables.
     pub(super) fn environment(
         &self,
-        reach: &Reach,
+        reach: &ApiAccess,
         user: &BTreeMap<String, String>,
     ) -> BTreeMap<String, String> {
         let mut variables = reach.environment();
@@ -203,7 +203,8 @@ impl Job<'_> {
     }
 
     fn resources(&self) -> Value {
-        let group = json!({ "instance_group_name": "homogeneousCluster", "instance_type": self.instance_type, "hosts": [Self::HOST] });
+        let group = json!({ "instance_group_name": "homogeneousCluster", "instance_type": self.instance_type,
+            "hosts": [Self::HOST] });
         json!({
             "current_host": Self::HOST,
             "current_instance_type": self.instance_type,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::Reach;
+use super::ApiAccess;
 use super::container::text;
 use super::process::{LineSink, Process, Program, SYSTEM_PATH};
 use super::python::{Environments, PythonError, Wanted};
@@ -40,7 +40,7 @@ pub struct Ec2Run {
     /// A `requirements.txt` that the script is going to install.
     pub requirements: Option<PathBuf>,
     pub environment: BTreeMap<String, String>,
-    pub reach: Reach,
+    pub reach: ApiAccess,
 }
 
 #[derive(Debug, thiserror::Error)]

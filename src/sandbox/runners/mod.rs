@@ -44,7 +44,7 @@ pub use loopback::Reply;
 
 /// How the code inside reaches AWS's API: the sandbox. The keys open nothing else.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub struct ApiAccess {
     pub region: String,
     /// The sandbox's own URL.
     pub endpoint_url: String,
@@ -53,7 +53,7 @@ pub struct Reach {
     pub session_token: Option<String>,
 }
 
-impl Reach {
+impl ApiAccess {
     pub(super) fn environment(&self) -> BTreeMap<String, String> {
         let mut variables: BTreeMap<String, String> = [
             ("AWS_REGION", self.region.as_str()),

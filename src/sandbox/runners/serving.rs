@@ -11,7 +11,7 @@ use hyper::Method;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::Reach;
+use super::ApiAccess;
 use super::archive::unpack_tar_gz;
 use super::container::{Layout, text};
 use super::loopback::{self, Reply};
@@ -47,7 +47,7 @@ pub struct ModelServerSpec {
     pub packages: Vec<String>,
     /// For loading the model, without the installation of packages.
     pub startup_limit: Duration,
-    pub reach: Reach,
+    pub reach: ApiAccess,
 }
 
 /// Why an instance does not serve. AWS only says that the ping health check did not pass and points to the

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-use super::Reach;
+use super::ApiAccess;
 use super::ec2::{Ec2Outcome, Ec2Run};
 use super::lambda::{FunctionSpec, Initialization, Invocation, InvocationResult, LogSink, Pool};
 use super::metrics::{Metric, last_values};
@@ -61,8 +61,8 @@ async fn environments() -> Environments {
     Environments { python, cache: std::env::temp_dir().join("opsctl-test-environments") }
 }
 
-fn reach() -> Reach {
-    Reach {
+fn reach() -> ApiAccess {
+    ApiAccess {
         region: "eu-west-1".to_owned(),
         endpoint_url: "http://127.0.0.1:9".to_owned(),
         access_key_id: "AKIASANDBOX".to_owned(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Reach;
+use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
 use super::container::{Hyperparameters, Job, Layout};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
@@ -47,7 +47,7 @@ pub struct TrainingRun {
     /// top.
     pub packages: Vec<String>,
     pub max_runtime: Duration,
-    pub reach: Reach,
+    pub reach: ApiAccess,
 }
 
 /// Why a job did not start.

@@ -19,22 +19,22 @@ pub mod tagging;
 use std::sync::Arc;
 
 use super::protocol::Service;
-use super::world::World;
+use super::state::SandboxState;
 
 /// Takes up again what a restart of the sandbox interrupted. What runs it is plugged in already.
-pub(super) fn resume(world: &Arc<World>) {
-    sagemaker::resume(world);
-    lambda::resume(world);
+pub(super) fn resume(shared: &Arc<SandboxState>) {
+    sagemaker::resume(shared);
+    lambda::resume(shared);
     // Nothing would ever come of an instance whose process is gone.
-    for (region, id) in ec2::resume(world) {
-        if let Err(fault) = ec2::shut_down(world, &region, &id) {
+    for (region, id) in ec2::resume(shared) {
+        if let Err(fault) = ec2::shut_down(shared, &region, &id) {
             tracing::warn!(instance = id, error = fault.message, "an instance stays");
         }
     }
 }
 
 /// Every service of the sandbox: one line each.
-pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
+pub(super) fn all(shared: &Arc<SandboxState>) -> Vec<Box<dyn Service>> {
     vec![
         Box::new(autoscaling::API),
         Box::new(cloudwatch::API),
@@ -44,7 +44,7 @@ pub(super) fn all(world: &Arc<World>) -> Vec<Box<dyn Service>> {
         Box::new(logs::API),
         Box::new(quotas::API),
         Box::new(runtime::API),
-        Box::new(s3::Service::new(world)),
+        Box::new(s3::Service::new(shared)),
         Box::new(sagemaker::API),
         Box::new(ssm::API),
         Box::new(sts::API),
@@ -64,7 +64,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let options = SandboxOptions { runs: false, ..SandboxOptions::new(root.path()) };
         let sandbox = Sandbox::start(options).await.unwrap();
-        let mut services: Vec<_> = super::all(sandbox.world())
+        let mut services: Vec<_> = super::all(sandbox.state())
             .iter()
             .map(|service| {
                 let mut names: Vec<_> = service.operations().into_iter().map(|(name, _)| name).collect();
@@ -95,7 +95,7 @@ mod tests {
         let options = SandboxOptions { runs: false, ..SandboxOptions::new(root.path()) };
         let sandbox = Sandbox::start(options).await.unwrap();
         let mut repeated = Vec::new();
-        for service in super::all(sandbox.world()) {
+        for service in super::all(sandbox.state()) {
             for (operation, rules) in service.operations() {
                 let Some(input) = model::input(service.name(), operation) else { continue };
                 for rule in rules.iter().filter(|rule| input.says(rule)) {

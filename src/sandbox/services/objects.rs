@@ -7,17 +7,17 @@ use futures_util::future::BoxFuture;
 
 use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Who has the objects. URIs are `s3://bucket/key`.
 pub trait Objects: Send + Sync {
     /// Whether the bucket is in this region and has an object with this key, or one that it is a prefix of.
-    fn holds(&self, world: Arc<World>, region: String, uri: String) -> BoxFuture<'static, bool>;
+    fn holds(&self, shared: Arc<SandboxState>, region: String, uri: String) -> BoxFuture<'static, bool>;
 
     /// Writes an object; the error is a text for a `FailureReason`.
     fn put(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         region: String,
         uri: String,
         body: Bytes,
@@ -29,7 +29,7 @@ pub trait Objects: Send + Sync {
     /// The fault to answer with, in Lambda's words: it alone reads objects by itself.
     fn read(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         region: String,
         object: ObjectName,
     ) -> BoxFuture<'static, Result<Bytes, Fault>>;
@@ -44,18 +44,29 @@ pub struct ObjectName {
 }
 
 /// Without S3 nobody can say what it lacks, and what is written is nowhere.
-pub struct Anything;
+pub struct NoObjects;
 
-impl Objects for Anything {
-    fn holds(&self, _: Arc<World>, _: String, _: String) -> BoxFuture<'static, bool> {
+impl Objects for NoObjects {
+    fn holds(&self, _: Arc<SandboxState>, _: String, _: String) -> BoxFuture<'static, bool> {
         Box::pin(async { true })
     }
 
-    fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
+    fn put(
+        &self,
+        _: Arc<SandboxState>,
+        _: String,
+        _: String,
+        _: Bytes,
+    ) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn read(&self, _: Arc<World>, _: String, _: ObjectName) -> BoxFuture<'static, Result<Bytes, Fault>> {
+    fn read(
+        &self,
+        _: Arc<SandboxState>,
+        _: String,
+        _: ObjectName,
+    ) -> BoxFuture<'static, Result<Bytes, Fault>> {
         let message =
             "this sandbox takes a function's code from Code.ZipFile only, not from S3; see docs/sandbox.md";
         Box::pin(async move { Err(Fault::new(501, "ServiceException", message)) })
@@ -64,6 +75,6 @@ impl Objects for Anything {
 
 impl Plug for dyn Objects {
     fn unplugged() -> Arc<Self> {
-        Arc::new(Anything)
+        Arc::new(NoObjects)
     }
 }

@@ -11,8 +11,8 @@ use crate::fault::Fault;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
+use crate::state::SandboxState;
 use crate::store::merge;
-use crate::world::World;
 
 pub const API: Api = Api {
     name: "servicequotas",
@@ -131,12 +131,12 @@ impl Quota {
         of_sagemaker.chain(others)
     }
 
-    fn default(&self, _: &World) -> f64 {
+    fn default(&self, _: &SandboxState) -> f64 {
         self.fresh
     }
 
-    fn applied(&self, world: &World) -> f64 {
-        let settings = settings(world);
+    fn applied(&self, shared: &SandboxState) -> f64 {
+        let settings = settings(shared);
         let is_fresh = settings[ACCOUNT] == "fresh";
         settings[&self.code].as_f64().unwrap_or(if is_fresh { self.fresh } else { self.granted })
     }
@@ -157,23 +157,23 @@ impl Quota {
     }
 }
 
-fn settings(world: &World) -> Value {
-    world.global(TABLE).get(ACCOUNT).unwrap_or_else(|| Value::Object(Map::new()))
+fn settings(shared: &SandboxState) -> Value {
+    shared.global(TABLE).get(ACCOUNT).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 /// What this account has of a quota, by its code. `None`: the sandbox does not have this quota.
-pub fn applied(world: &World, service: &str, code: &str) -> Option<f64> {
+pub fn applied(shared: &SandboxState, service: &str, code: &str) -> Option<f64> {
     Quota::all()
         .find(|quota| quota.service == service && quota.code == code)
-        .map(|quota| quota.applied(world))
+        .map(|quota| quota.applied(shared))
 }
 
 /// The quota of instances of a type (`ml.m5.large`) for a use: its name, and how many this account may have.
 /// What docs/aws/sagemaker.md#quotas does not list, a fresh account has none of.
-pub fn instances(world: &World, instance_type: &str, usage: Use) -> (String, f64) {
+pub fn instances(shared: &SandboxState, instance_type: &str, usage: Use) -> (String, f64) {
     let unlisted = Quota::of_sagemaker(instance_type, usage, 0);
     let quota = Quota::all().find(|quota| quota.name == unlisted.name).unwrap_or(unlisted);
-    let applied = quota.applied(world);
+    let applied = quota.applied(shared);
     (quota.name, applied)
 }
 
@@ -181,7 +181,7 @@ pub fn instances(world: &World, instance_type: &str, usage: Use) -> (String, f64
 ///
 /// # Errors
 /// 400 for an unknown quota, a negative value, or another kind of account.
-pub(crate) fn post(world: &World, posted: Value) -> Answer {
+pub(crate) fn post(shared: &SandboxState, posted: Value) -> Answer {
     let bad = |message: &str| Fault::new(400, "BadRequest", message);
     let wanted = posted.as_object().ok_or_else(|| bad("an object is wanted"))?;
     for (name, value) in wanted {
@@ -194,9 +194,9 @@ pub(crate) fn post(world: &World, posted: Value) -> Answer {
             return Err(bad(&format!("no quota or value: {name}")));
         }
     }
-    let mut settings = settings(world);
+    let mut settings = settings(shared);
     merge(&mut settings, posted);
-    world.global(TABLE).put(ACCOUNT, settings.clone())?;
+    shared.global(TABLE).put(ACCOUNT, settings.clone())?;
     Ok(settings)
 }
 
@@ -216,11 +216,11 @@ fn missing() -> Fault {
     )
 }
 
-fn get(call: &Call, value: fn(&Quota, &World) -> f64) -> Answer {
+fn get(call: &Call, value: fn(&Quota, &SandboxState) -> f64) -> Answer {
     let (service, code) = (call.text("ServiceCode"), call.text("QuotaCode"));
     let quota =
         Quota::all().find(|quota| quota.service == service && quota.code == code).ok_or_else(missing)?;
-    Ok(json!({"Quota": quota.shown(call, value(&quota, &call.world))}))
+    Ok(json!({"Quota": quota.shown(call, value(&quota, &call.shared))}))
 }
 
 fn page<T>(call: &Call, items: Vec<(String, T)>) -> Result<Page<T>, Fault> {
@@ -229,11 +229,12 @@ fn page<T>(call: &Call, items: Vec<(String, T)>) -> Result<Page<T>, Fault> {
     call.page(items, "NextToken", size).ok_or_else(refuse)
 }
 
-fn list(call: &Call, value: fn(&Quota, &World) -> f64) -> Answer {
+fn list(call: &Call, value: fn(&Quota, &SandboxState) -> f64) -> Answer {
     let service = call.text("ServiceCode");
     let of_service = Quota::all().filter(|quota| quota.service == service);
-    let found: Vec<_> =
-        of_service.map(|quota| (quota.code.clone(), quota.shown(call, value(&quota, &call.world)))).collect();
+    let found: Vec<_> = of_service
+        .map(|quota| (quota.code.clone(), quota.shown(call, value(&quota, &call.shared))))
+        .collect();
     if found.is_empty() {
         return Err(missing());
     }

@@ -12,14 +12,14 @@ use crate::call::Call;
 use crate::clock::real_sleep;
 use crate::fault::Fault;
 use crate::operation::op_async;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, Reply, raw_route};
 use crate::rules::AwsRule;
 
 /// Unlike the control plane's `ValidationException`.
 const INVALID: &str = "ValidationError";
 
-const NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
+const NAME: Constraint = Constraint::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
 
 pub const API: Api = Api {
     name: "sagemaker-runtime",
@@ -63,18 +63,18 @@ fn header(call: &Call, (name, longest): (&'static str, usize)) -> Result<Option<
 }
 
 async fn invoke(call: Call) -> Result<Reply, Fault> {
-    let endpoint = Endpoint::new(&call.world, &call.region, call.text("EndpointName"));
+    let endpoint = Endpoint::new(&call.shared, &call.region, call.text("EndpointName"));
     // An endpoint that is still being created is not there yet either; one that is updated serves.
     let serves = match endpoint.status().as_deref() {
         Some("InService" | "Updating" | "SystemUpdating" | "RollingBack") => true,
-        Some(_) => !call.world.enforces(AwsRule::InvokeNeedsService),
+        Some(_) => !call.shared.enforces(AwsRule::InvokeNeedsService),
         None => false,
     };
     if !serves {
-        let (name, account) = (&endpoint.name, &call.world.account);
+        let (name, account) = (&endpoint.name, &call.shared.account);
         return Err(invalid(format!("Endpoint {name} of account {account} not found.")));
     }
-    if call.body.len() > LARGEST_PAYLOAD && call.world.enforces(AwsRule::InvokePayloadLimit) {
+    if call.body.len() > LARGEST_PAYLOAD && call.shared.enforces(AwsRule::InvokePayloadLimit) {
         return Err(invalid(format!(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
              than or equal to {LARGEST_PAYLOAD}"
@@ -94,7 +94,7 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     let traffic = Traffic::of(&endpoint, variant);
     traffic.arrived();
     let begun = Instant::now();
-    let answer = backend::of(&call.world).invoke(endpoint.clone(), variant.name.clone(), request);
+    let answer = backend::of(&call.shared).invoke(endpoint.clone(), variant.name.clone(), request);
     let prediction = tokio::select! {
         prediction = answer => prediction,
         () = real_sleep(TIMEOUT) => Err(model_error(&endpoint, 0, TIMED_OUT)),

@@ -1,4 +1,4 @@
-//! STS: who am I. Every caller is the account's one user, because the sandbox takes any key.
+//! STS: GetCallerIdentity. Every caller is the account's one user, because the sandbox takes any key.
 
 use serde_json::json;
 
@@ -19,8 +19,8 @@ pub const CALLER: &str = "sandbox";
 
 fn get_caller_identity(call: &Call) -> Answer {
     Ok(json!({
-        "Account": call.world.account,
-        "Arn": call.world.arn("iam", "", &format!("user/{CALLER}")),
+        "Account": call.shared.account,
+        "Arn": call.shared.arn("iam", "", &format!("user/{CALLER}")),
         "UserId": "AIDASANDBOX0000000000",
     }))
 }

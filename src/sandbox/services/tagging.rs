@@ -12,7 +12,7 @@ use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::tags::{self, Tags};
 
@@ -25,8 +25,8 @@ pub const API: Api = Api {
         op(
             "GetResources",
             &[
-                Rule::ANY.at("ResourcesPerPage").range(1, 100),
-                Rule::ANY.at("ResourceTypeFilters").length(0, 100),
+                Constraint::ANY.at("ResourcesPerPage").range(1, 100),
+                Constraint::ANY.at("ResourceTypeFilters").length(0, 100),
             ],
             get_resources,
         ),
@@ -81,8 +81,8 @@ impl<'a> Arn<'a> {
 
 /// Every tagged resource that this API shows in the call's region.
 fn resources(call: &Call) -> Result<Vec<(String, Tags)>, Fault> {
-    ec2::forget_gone(&call.world, &call.region)?;
-    let mut all = tags::all(&call.world);
+    ec2::forget_gone(&call.shared, &call.region)?;
+    let mut all = tags::all(&call.shared);
     all.retain(|(arn, _)| Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region)));
     Ok(all)
 }
@@ -151,11 +151,11 @@ fn get_tag_values(call: &Call) -> Answer {
 fn tag_resources(call: &Call) -> Answer {
     let wanted = tags::from_map(&call.input["Tags"]);
     tags::check(&wanted).map_err(invalid)?;
-    each(call, |arn| tags::add(&call.world, arn, wanted.clone(), "InvalidParameterException"))
+    each(call, |arn| tags::add(&call.shared, arn, wanted.clone(), "InvalidParameterException"))
 }
 
 fn untag_resources(call: &Call) -> Answer {
-    each(call, |arn| tags::remove(&call.world, arn, texts(call.list("TagKeys"))))
+    each(call, |arn| tags::remove(&call.shared, arn, texts(call.list("TagKeys"))))
 }
 
 /// Changes one resource after the other; what cannot be changed is told by ARN, and the rest is done. The

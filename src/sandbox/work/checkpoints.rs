@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::objects;
 use crate::clock::real_sleep;
 use crate::runners::container::Layout;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// In real time, for the script that writes them runs in real time.
 const EVERY: Duration = Duration::from_secs(2);
@@ -23,7 +23,7 @@ pub const USUAL: &str = "/opt/ml/checkpoints";
 
 /// The files of `CheckpointConfig.LocalPath` and their copies.
 pub struct Checkpoints {
-    world: Arc<World>,
+    shared: Arc<SandboxState>,
     uri: String,
     folder: PathBuf,
     /// Size and time of what is in S3.
@@ -32,17 +32,17 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// None for a job that has no `CheckpointConfig`.
-    pub fn of(world: &Arc<World>, config: &Value, layout: &Layout) -> Option<Self> {
+    pub fn of(shared: &Arc<SandboxState>, config: &Value, layout: &Layout) -> Option<Self> {
         let uri = config["S3Uri"].as_str()?.trim_end_matches('/').to_owned();
         let path = config["LocalPath"].as_str().unwrap_or(USUAL);
         let folder = layout.root().join(path.trim_start_matches('/'));
-        Some(Self { world: Arc::clone(world), uri, folder, saved: HashMap::new() })
+        Some(Self { shared: Arc::clone(shared), uri, folder, saved: HashMap::new() })
     }
 
     /// Brings those of a former run.
     pub async fn restore(&mut self) -> Result<(), String> {
         std::fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
-        objects::download_all(&self.world, &format!("{}/", self.uri), &self.folder).await?;
+        objects::download_all(&self.shared, &format!("{}/", self.uri), &self.folder).await?;
         for (file, stamp) in files(&self.folder).map_err(|error| error.to_string())? {
             self.saved.insert(file, stamp);
         }
@@ -56,7 +56,7 @@ impl Checkpoints {
                 continue;
             }
             let name = file.strip_prefix(&self.folder).unwrap_or(&file).to_string_lossy();
-            match objects::upload(&self.world, &format!("{}/{name}", self.uri), &file).await {
+            match objects::upload(&self.shared, &format!("{}/{name}", self.uri), &file).await {
                 // The script may have removed or renamed it just now.
                 Err(_) if !file.exists() => continue,
                 done => done?,

@@ -1,4 +1,4 @@
-//! Instances that run: EC2's seam on [`runners::ec2`](crate::runners::ec2).
+//! Instances that run: connects EC2 to [`runners::ec2`](crate::runners::ec2).
 //!
 //! An instance is its user data, as a local process in a private root, which goes with the instance. Its
 //! console output stays. It ends by itself (its own `shutdown`) or from outside; one whose process is gone,
@@ -16,10 +16,10 @@ use crate::runners::archive::unpack_tar_gz;
 use crate::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::python::{Environments, Wanted};
-use crate::services::ec2::{self, Backend, Booted};
+use crate::services::ec2::{self, Backend, BootedInstance};
 use crate::services::iam;
 use crate::services::s3::api as s3;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The private roots. Nothing in it outlives the process.
 const FOLDER: &str = "run/ec2";
@@ -31,14 +31,14 @@ const PYTHON: &str = "python3.12";
 const GRACE: Duration = Duration::from_secs(90);
 
 /// Runs instances, from nothing: their processes went with an earlier sandbox.
-pub(super) fn host(world: &World) -> Host {
+pub(super) fn host(shared: &SandboxState) -> Host {
     // What a killed process left. If it stays, it costs its space only.
-    let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
+    let _ = std::fs::remove_dir_all(shared.root.join(FOLDER));
     Host::default()
 }
 
-fn end(world: &Arc<World>, region: &str, id: &str) {
-    if let Err(fault) = ec2::shut_down(world, region, id) {
+fn end(shared: &Arc<SandboxState>, region: &str, id: &str) {
+    if let Err(fault) = ec2::shut_down(shared, region, id) {
         tracing::warn!(instance = id, error = fault.message, "an instance stays");
     }
 }
@@ -52,17 +52,17 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Backend for Host {
-    fn boot(&self, world: Arc<World>, instance: Booted) {
+    fn boot(&self, shared: Arc<SandboxState>, instance: BootedInstance) {
         let (running, off) = (Arc::clone(&self.0), CancellationToken::new());
         locked(&running).insert(instance.instance_id.clone(), off.clone());
-        let host = Arc::clone(&world);
+        let host = Arc::clone(&shared);
         host.spawn(async move {
-            live(&world, &instance, &off).await;
+            live(&shared, &instance, &off).await;
             locked(&running).remove(&instance.instance_id);
         });
     }
 
-    fn power_off(&self, _: &Arc<World>, _: &str, instance_id: &str) {
+    fn power_off(&self, _: &Arc<SandboxState>, _: &str, instance_id: &str) {
         if let Some(off) = locked(&self.0).get(instance_id) {
             off.cancel();
         }
@@ -70,12 +70,12 @@ impl Backend for Host {
 }
 
 /// The life of an instance, from its boot until its user data has ended.
-async fn live(world: &Arc<World>, booted: &Booted, off: &CancellationToken) {
+async fn live(shared: &Arc<SandboxState>, booted: &BootedInstance, off: &CancellationToken) {
     let (region, id) = (&booted.region, &booted.instance_id);
-    let console = console(world, id);
+    let console = console(shared, id);
     let started = tokio::select! {
         () = off.cancelled() => return,
-        started = start(world, booted, &console) => started,
+        started = start(shared, booted, &console) => started,
     };
     match started {
         Ok(Some(instance)) => {
@@ -87,66 +87,66 @@ async fn live(world: &Arc<World>, booted: &Booted, off: &CancellationToken) {
                 }
             };
             match outcome {
-                Ec2Outcome::ShutDown => end(world, region, id),
+                Ec2Outcome::ShutDown => end(shared, region, id),
                 // It runs on without a program, as on AWS, until somebody ends it.
                 Ec2Outcome::Ended { code } => say(&console, format!("user data ended: {code:?}")),
                 Ec2Outcome::Terminated => {}
             }
-            let _ = std::fs::remove_dir_all(root(world, id));
+            let _ = std::fs::remove_dir_all(root(shared, id));
         }
         Ok(None) => {}
         Err(reason) => {
             say(&console, reason.clone());
-            leave_result(world, booted, &reason).await;
-            if let Err(fault) = ec2::fail(world, region, id, &reason) {
+            leave_result(shared, booted, &reason).await;
+            if let Err(fault) = ec2::fail(shared, region, id, &reason) {
                 tracing::warn!(instance = id, error = fault.message, "an instance stays");
             }
         }
     }
 }
 
-fn root(world: &World, id: &str) -> PathBuf {
-    world.root.join(FOLDER).join(id)
+fn root(shared: &SandboxState, id: &str) -> PathBuf {
+    shared.root.join(FOLDER).join(id)
 }
 
 /// Starts the user data; an instance without one just runs.
 async fn start(
-    world: &Arc<World>,
-    booted: &Booted,
+    shared: &Arc<SandboxState>,
+    booted: &BootedInstance,
     console: &LineSink,
 ) -> Result<Option<Ec2Instance>, String> {
     if let Some(role) = &booted.role_arn {
-        iam::note_use(world, role, &booted.region).map_err(|fault| fault.message)?;
+        iam::note_use(shared, role, &booted.region).map_err(|fault| fault.message)?;
     }
     let user_data = booted.user_data.as_ref().and_then(|data| String::from_utf8(data.clone()).ok());
     let Some(user_data) = user_data else { return Ok(None) };
-    let root = root(world, &booted.instance_id);
+    let root = root(shared, &booted.instance_id);
     std::fs::create_dir_all(&root).map_err(|error| with_causes(&error))?;
-    let environments = environments(world, Some(PYTHON)).await.map_err(|error| with_causes(&error))?;
-    let requirements = match requirements(world, &user_data, &root).await {
+    let environments = environments(shared, Some(PYTHON)).await.map_err(|error| with_causes(&error))?;
+    let requirements = match requirements(shared, &user_data, &root).await {
         Some(file) => prepared(&environments, file, console).await,
         None => None,
     };
     let run = Ec2Run {
         root,
         user_data,
-        speed: world.clock.speed(),
+        speed: shared.clock.speed(),
         packages: Vec::new(),
         requirements,
         environment: [("PIP_CACHE_DIR".to_owned(), environments.cache.join("pip").display().to_string())]
             .into(),
-        reach: reach(world, &booted.region),
+        reach: reach(shared, &booted.region),
     };
     run.start(&environments, Arc::clone(console)).await.map(Some).map_err(|error| with_causes(&error))
 }
 
 /// The `requirements.txt` of the code that opsctl's user data is going to run. With it, the packages come
 /// from the cache of virtual environments; without, the user data installs them itself, each time.
-async fn requirements(world: &Arc<World>, user_data: &str, root: &Path) -> Option<PathBuf> {
+async fn requirements(shared: &Arc<SandboxState>, user_data: &str, root: &Path) -> Option<PathBuf> {
     let (bucket, key) = bucket_and_key(filled(user_data, "CODE")?)?;
     let (archive, code) = (root.join("code.tar.gz"), root.join("code"));
     // Whatever is wrong with it, the user data is going to find and to tell.
-    s3::get_to_file(world, bucket, key, &archive).await.ok()?;
+    s3::get_to_file(shared, bucket, key, &archive).await.ok()?;
     unpack_tar_gz(&archive, &code).await.ok()?;
     Some(code.join("requirements.txt")).filter(|file| file.is_file())
 }
@@ -165,16 +165,16 @@ fn bucket_and_key(uri: &str) -> Option<(&str, &str)> {
 
 /// What could not start leaves a result, as opsctl's user data does when it fails: the reason is this
 /// machine's, and nobody would look for it in the console output.
-async fn leave_result(world: &Arc<World>, booted: &Booted, reason: &str) {
+async fn leave_result(shared: &Arc<SandboxState>, booted: &BootedInstance, reason: &str) {
     let user_data = booted.user_data.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
     let (Some(job), Some(output)) = (filled(&user_data, "JOB"), filled(&user_data, "OUTPUT")) else { return };
     let uri = format!("{output}/{job}/output/result.json");
     let Some((bucket, key)) = bucket_and_key(&uri) else { return };
     let result = serde_json::json!({"exit_code": 1, "message": format!("boot: {reason}"), "seconds": 0});
     let written = async {
-        let file = tempfile::NamedTempFile::new_in(world.folder(FOLDER)?)?;
+        let file = tempfile::NamedTempFile::new_in(shared.folder(FOLDER)?)?;
         std::fs::write(file.path(), result.to_string())?;
-        s3::put_file(world, bucket, key, file.path()).await
+        s3::put_file(shared, bucket, key, file.path()).await
     };
     if let Err(fault) = written.await {
         tracing::warn!(instance = booted.instance_id, error = fault.message, "there is no result");
@@ -192,11 +192,11 @@ async fn prepared(environments: &Environments, file: PathBuf, console: &LineSink
     }
 }
 
-fn console(world: &Arc<World>, id: &str) -> LineSink {
-    let (world, id) = (Arc::downgrade(world), id.to_owned());
+fn console(shared: &Arc<SandboxState>, id: &str) -> LineSink {
+    let (shared, id) = (Arc::downgrade(shared), id.to_owned());
     Arc::new(move |line: Line| {
-        if let Some(world) = world.upgrade() {
-            ec2::write_console(&world, &id, &line.text);
+        if let Some(shared) = shared.upgrade() {
+            ec2::write_console(&shared, &id, &line.text);
         }
     })
 }

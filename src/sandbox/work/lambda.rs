@@ -1,7 +1,7 @@
-//! Functions that run: Lambda's seams on [`runners::lambda`](crate::runners::lambda).
+//! Functions that run: connects Lambda to [`runners::lambda`](crate::runners::lambda).
 //!
 //! Each version has a pool of execution environments, opened when it is first needed and gone with the
-//! process. So after a restart, provisioned concurrency is made again: at once by a sandbox that goes on
+//! process. So after a restart, provisioned concurrency is made again: at once by a sandbox that keeps
 //! serving, by one inside a command at the first invocation, which waits for it.
 //!
 //! A function's timeout is real time, however fast the sandbox's clock runs: so is the time of what it
@@ -24,7 +24,7 @@ use crate::runners::lambda::{FunctionSpec, Initialization, LogSink, Pool};
 use crate::runners::process::{Line, LineSink};
 use crate::services::iam;
 use crate::services::lambda::{Backend, FunctionVersion, Invocation, Invoked};
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Where code is unpacked. Nothing in it outlives the process.
 const FOLDER: &str = "run/lambda";
@@ -33,16 +33,16 @@ const FOLDER: &str = "run/lambda";
 const IDLE: Duration = Duration::from_secs(600);
 
 /// Runs functions, and ends their idle environments.
-pub(super) fn functions(world: &World) -> Functions {
+pub(super) fn functions(shared: &SandboxState) -> Functions {
     // What a killed process left. If it stays, it costs its space only.
-    let _ = std::fs::remove_dir_all(world.root.join(FOLDER));
+    let _ = std::fs::remove_dir_all(shared.root.join(FOLDER));
     let functions = Functions::default();
-    world.spawn(keep(EndWith(functions.clone())));
+    shared.spawn(keep(EndOnDrop(functions.clone())));
     functions
 }
 
 /// Ends idle environments from time to time, and all of them when the sandbox stops (when this is dropped).
-async fn keep(functions: EndWith) {
+async fn keep(functions: EndOnDrop) {
     loop {
         real_sleep(IDLE / 10).await;
         for version in functions.0.all().values() {
@@ -53,9 +53,9 @@ async fn keep(functions: EndWith) {
     }
 }
 
-struct EndWith(Functions);
+struct EndOnDrop(Functions);
 
-impl Drop for EndWith {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.all().clear();
     }
@@ -112,32 +112,36 @@ impl Functions {
 
 impl Version {
     /// Its environments; unpacks the code first if need be. One that failed to open is tried again.
-    async fn running(&self, world: &Arc<World>, version: &FunctionVersion) -> Result<&Running, String> {
-        self.running.get_or_try_init(|| open(world, version)).await
+    async fn running(
+        &self,
+        shared: &Arc<SandboxState>,
+        version: &FunctionVersion,
+    ) -> Result<&Running, String> {
+        self.running.get_or_try_init(|| open(shared, version)).await
     }
 }
 
-async fn open(world: &Arc<World>, version: &FunctionVersion) -> Result<Running, String> {
+async fn open(shared: &Arc<SandboxState>, version: &FunctionVersion) -> Result<Running, String> {
     let failed = |error: &dyn std::error::Error| with_causes(error);
-    iam::note_use(world, &version.role, &version.region).map_err(|fault| fault.message)?;
-    let files = world.folder(FOLDER).and_then(TempDir::new_in).map_err(|error| failed(&error))?;
-    let environments = environments(world, Some(&version.runtime)).await.map_err(|error| failed(&error))?;
-    let lines = Lines::new(world, &version.region, &version.log_group);
+    iam::note_use(shared, &version.role, &version.region).map_err(|fault| fault.message)?;
+    let files = shared.folder(FOLDER).and_then(TempDir::new_in).map_err(|error| failed(&error))?;
+    let environments = environments(shared, Some(&version.runtime)).await.map_err(|error| failed(&error))?;
+    let lines = Lines::new(shared, &version.region, &version.log_group);
     let (kept, root) = (Arc::clone(&lines), files.path().to_string_lossy().into_owned());
     let sink: LogSink = Arc::new(move |stream: &str, line: Line| {
         kept.push(stream, line.text.replace(&root, ""));
     });
     // The first line says what is being made; the others are pip's.
-    let (progress, name, told) = (world.progress.clone(), version.name.clone(), Once::new());
+    let (progress, name, told) = (shared.progress.clone(), version.name.clone(), Once::new());
     let progress: LineSink = Arc::new(move |line: Line| {
         told.call_once(|| progress.say(&format!("{} (only once; {name} waits for it)", line.text)));
         tracing::info!("{}", line.text);
     });
-    let pool = Pool::open(spec(world, version), &environments, files.path(), sink, &progress).await;
+    let pool = Pool::open(spec(shared, version), &environments, files.path(), sink, &progress).await;
     Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, files })
 }
 
-fn spec(world: &World, version: &FunctionVersion) -> FunctionSpec {
+fn spec(shared: &SandboxState, version: &FunctionVersion) -> FunctionSpec {
     FunctionSpec {
         name: version.name.clone(),
         version: version.version.clone(),
@@ -148,7 +152,7 @@ fn spec(world: &World, version: &FunctionVersion) -> FunctionSpec {
         timeout: version.timeout,
         environment: version.environment.clone(),
         log_group: version.log_group.clone(),
-        reach: reach(world, &version.region),
+        reach: reach(shared, &version.region),
     }
 }
 
@@ -176,13 +180,13 @@ fn cannot_run(reason: &str) -> Fault {
 impl Backend for Functions {
     fn invoke(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         version: FunctionVersion,
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
         let place = self.place(&version);
         Box::pin(async move {
-            let running = place.running(&world, &version).await.map_err(|reason| cannot_run(&reason))?;
+            let running = place.running(&shared, &version).await.map_err(|reason| cannot_run(&reason))?;
             let Running { pool, lines, .. } = running;
             let wanted = usize::try_from(version.provisioned).unwrap_or(usize::MAX);
             // A restart lost them. The first is waited for; invocations that come meanwhile spill over, as on
@@ -195,7 +199,7 @@ impl Backend for Functions {
             lines.flush();
             if lost && wanted > 1 {
                 let (pool, version) = (pool.clone(), version);
-                world.spawn(async move { again(&pool, &version, wanted).await });
+                shared.spawn(async move { again(&pool, &version, wanted).await });
             }
             let ended = ended.map_err(|error| cannot_run(&with_causes(&error)))?;
             Ok(Invoked {
@@ -214,7 +218,7 @@ impl Backend for Functions {
 
     fn provision(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         version: FunctionVersion,
         count: u32,
     ) -> BoxFuture<'static, Result<(), String>> {
@@ -225,7 +229,7 @@ impl Backend for Functions {
         }
         let place = self.place(&version);
         Box::pin(async move {
-            let running = place.running(&world, &version).await?;
+            let running = place.running(&shared, &version).await?;
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             let provisioned = running.pool.provision(count).await;
             running.lines.flush();
@@ -233,7 +237,7 @@ impl Backend for Functions {
         })
     }
 
-    fn discard(&self, _: &World, version: &FunctionVersion) {
+    fn discard(&self, _: &SandboxState, version: &FunctionVersion) {
         let mut all = self.all();
         if all.get(&key(version)).is_some_and(|place| place.fingerprint == version.fingerprint) {
             all.remove(&key(version));

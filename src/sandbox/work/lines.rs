@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use crate::clock::real_sleep;
 use crate::services::logs;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// How long a line waits for others. Short enough for `logs --follow`.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// The lines of one log group that are not written yet.
 pub struct Lines {
-    /// A process that writes lines may be kept by the world: it must not keep the world in turn.
-    world: Weak<World>,
+    /// A process that writes lines may be owned by the shared state, so it must not own that state in turn.
+    shared: Weak<SandboxState>,
     region: String,
     group: String,
     /// Stream and text.
@@ -23,9 +23,9 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn new(world: &Arc<World>, region: &str, group: &str) -> Arc<Self> {
+    pub fn new(shared: &Arc<SandboxState>, region: &str, group: &str) -> Arc<Self> {
         Arc::new(Self {
-            world: Arc::downgrade(world),
+            shared: Arc::downgrade(shared),
             region: region.to_owned(),
             group: group.to_owned(),
             pending: Mutex::default(),
@@ -40,9 +40,9 @@ impl Lines {
             pending.push((stream.to_owned(), text));
             pending.len() == 1
         };
-        if first && let Some(world) = self.world.upgrade() {
+        if first && let Some(shared) = self.shared.upgrade() {
             let lines = Arc::clone(self);
-            world.spawn(async move {
+            shared.spawn(async move {
                 real_sleep(MOMENT).await;
                 lines.flush();
             });
@@ -51,12 +51,12 @@ impl Lines {
 
     /// Writes what is pending: when something has ended, its log is complete.
     pub fn flush(&self) {
-        let Some(world) = self.world.upgrade() else { return };
+        let Some(shared) = self.shared.upgrade() else { return };
         let _turn = locked(&self.turn);
         let pending = std::mem::take(&mut *locked(&self.pending));
         for of_stream in pending.chunk_by(|one, next| one.0 == next.0) {
             let texts: Vec<&str> = of_stream.iter().map(|(_, text)| text.as_str()).collect();
-            if let Err(fault) = logs::append(&world, &self.region, &self.group, &of_stream[0].0, &texts) {
+            if let Err(fault) = logs::append(&shared, &self.region, &self.group, &of_stream[0].0, &texts) {
                 tracing::warn!(group = self.group, error = fault.message, "log lines are lost");
             }
         }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::runners::process::{Line, LineSink};
 use crate::services::logs;
-use crate::world::World;
+use crate::state::SandboxState;
 
 const LARGEST_BATCH: usize = 1_000;
 
@@ -28,11 +28,11 @@ pub struct LogStream {
 }
 
 impl LogStream {
-    pub fn open(world: &Arc<World>, region: &str, group: &str, stream: &str, root: &Path) -> Self {
+    pub fn open(shared: &Arc<SandboxState>, region: &str, group: &str, stream: &str, root: &Path) -> Self {
         let (send, mut receive) = unbounded_channel();
         let [region, group, stream] = [region, group, stream].map(str::to_owned);
-        let writer = Arc::clone(world);
-        world.spawn(async move {
+        let writer = Arc::clone(shared);
+        shared.spawn(async move {
             let mut batch = Vec::new();
             while receive.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
                 let (mut lines, mut marks) = (Vec::new(), Vec::new());

@@ -1,7 +1,7 @@
 //! Plugs what really runs code ([`super::runners`]) into the services, which know it by their `Backend` only.
 //!
 //! Containers live under `<root>/containers`, one private root each, and end with the sandbox: what is found
-//! there at the start was left by a killed process. Whatever was under way is taken up again by the services'
+//! there at the start was left by a killed process. Whatever was in progress is resumed by the services'
 //! `resume`.
 
 mod checkpoints;
@@ -27,33 +27,33 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::fault::{Fault, with_causes};
-use super::runners::Reach;
+use super::runners::ApiAccess;
 use super::runners::python::{Environments, Python, PythonError};
 use super::services;
 use super::services::objects::Objects;
 use super::services::sagemaker::backend::{Invocation, Prediction};
 use super::services::sagemaker::{self, Backend, Endpoint, Job};
-use super::world::World;
+use super::state::SandboxState;
 
 pub(super) use training::interrupt;
 
 const CONTAINERS: &str = "containers";
 
-/// Says what is behind the services of this world: training scripts, model servers, instances and functions
+/// Says what is behind the services of this sandbox: training scripts, model servers, instances and functions
 /// as local processes; or, without `runs`, only the states of it. To be called before it serves.
 ///
 /// # Errors
 /// What a killed process left cannot be removed.
-pub(super) fn plug(world: &Arc<World>) -> io::Result<()> {
-    remove(&world.root.join(CONTAINERS))?;
-    world.extensions.plug::<dyn Objects>(Arc::new(objects::Stored));
-    world.extensions.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::OfEndpoints));
-    if world.runs {
-        world.extensions.plug::<dyn sagemaker::Backend>(Arc::new(Local));
-        world.extensions.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(world)));
-        world.extensions.plug::<dyn services::lambda::Backend>(Arc::new(lambda::functions(world)));
+pub(super) fn plug(shared: &Arc<SandboxState>) -> io::Result<()> {
+    remove(&shared.root.join(CONTAINERS))?;
+    shared.extensions.plug::<dyn Objects>(Arc::new(objects::S3Objects));
+    shared.extensions.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::EndpointTargets));
+    if shared.runs {
+        shared.extensions.plug::<dyn sagemaker::Backend>(Arc::new(Local));
+        shared.extensions.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(shared)));
+        shared.extensions.plug::<dyn services::lambda::Backend>(Arc::new(lambda::functions(shared)));
     } else {
-        world.extensions.plug::<dyn services::ec2::Backend>(Arc::new(states::Walk));
+        shared.extensions.plug::<dyn services::ec2::Backend>(Arc::new(states::StatesOnly));
     }
     Ok(())
 }
@@ -71,8 +71,8 @@ impl Backend for Local {
     }
 
     fn deploy(&self, endpoint: Endpoint) {
-        let world = Arc::clone(&endpoint.world);
-        world.spawn(serving::deploy(endpoint));
+        let shared = Arc::clone(&endpoint.shared);
+        shared.spawn(serving::deploy(endpoint));
     }
 
     /// Nothing: a server starts when it is asked for the first time, so that a command that asks nothing is
@@ -99,8 +99,8 @@ struct Interpreters(Mutex<BTreeMap<Option<String>, Python>>);
 
 /// The cached environments for user code, for any Python or a preferred one (`python3.12`). They outlive the
 /// sandbox's state: `<cache>/python`.
-async fn environments(world: &World, preferred: Option<&str>) -> Result<Environments, PythonError> {
-    let interpreters = world.extensions.get::<Interpreters>();
+async fn environments(shared: &SandboxState, preferred: Option<&str>) -> Result<Environments, PythonError> {
+    let interpreters = shared.extensions.get::<Interpreters>();
     let mut known = interpreters.0.lock().await;
     let wanted = preferred.and_then(|name| name.strip_prefix("python"));
     let python = match known.get(&wanted.map(str::to_owned)) {
@@ -111,14 +111,14 @@ async fn environments(world: &World, preferred: Option<&str>) -> Result<Environm
             python
         }
     };
-    Ok(Environments { python, cache: absolute(world.cache.join("python")) })
+    Ok(Environments { python, cache: absolute(shared.cache.join("python")) })
 }
 
 /// How code inside reaches this sandbox. Any key opens it.
-fn reach(world: &World, region: &str) -> Reach {
-    Reach {
+fn reach(shared: &SandboxState, region: &str) -> ApiAccess {
+    ApiAccess {
         region: region.to_owned(),
-        endpoint_url: world.endpoint_url().to_owned(),
+        endpoint_url: shared.endpoint_url().to_owned(),
         access_key_id: "sandbox".to_owned(),
         secret_access_key: "sandbox".to_owned(),
         session_token: Some("sandbox".to_owned()),
@@ -126,11 +126,11 @@ fn reach(world: &World, region: &str) -> Reach {
 }
 
 /// Where a container has its private root.
-fn container(world: &World, name: &[&str]) -> PathBuf {
-    absolute(name.iter().fold(world.root.join(CONTAINERS), |path, part| path.join(part)))
+fn container(shared: &SandboxState, name: &[&str]) -> PathBuf {
+    absolute(name.iter().fold(shared.root.join(CONTAINERS), |path, part| path.join(part)))
 }
 
-/// Makes an empty folder of it.
+/// Makes it an empty folder.
 fn empty(root: &Path) -> io::Result<()> {
     remove(root)?;
     std::fs::create_dir_all(root)

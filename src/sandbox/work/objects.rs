@@ -11,23 +11,23 @@ use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::objects::{ObjectName, Objects};
 use crate::services::s3::api;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The objects that the sandbox's S3 keeps.
-pub struct Stored;
+pub struct S3Objects;
 
-impl Objects for Stored {
-    fn holds(&self, world: Arc<World>, region: String, uri: String) -> BoxFuture<'static, bool> {
+impl Objects for S3Objects {
+    fn holds(&self, shared: Arc<SandboxState>, region: String, uri: String) -> BoxFuture<'static, bool> {
         Box::pin(async move {
             let Some((bucket, key)) = split(&uri) else { return false };
-            api::region(&world, bucket).is_ok_and(|its| its == region)
-                && api::list(&world, bucket, key).is_ok_and(|listed| !listed.is_empty())
+            api::region(&shared, bucket).is_ok_and(|its| its == region)
+                && api::list(&shared, bucket, key).is_ok_and(|listed| !listed.is_empty())
         })
     }
 
     fn put(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         _: String,
         uri: String,
         body: Bytes,
@@ -35,26 +35,26 @@ impl Objects for Stored {
         Box::pin(async move {
             let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
             file.write_all(&body).map_err(|error| error.to_string())?;
-            upload(&world, &uri, file.path()).await
+            upload(&shared, &uri, file.path()).await
         })
     }
 
     fn read(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         region: String,
         object: ObjectName,
     ) -> BoxFuture<'static, Result<Bytes, Fault>> {
         Box::pin(async move {
             let ObjectName { bucket, key, version } = object;
-            let place = api::region(&world, &bucket).map_err(|fault| unreadable(&fault))?;
-            if place != region && world.enforces(AwsRule::CodeBucketRegion) {
+            let place = api::region(&shared, &bucket).map_err(|fault| unreadable(&fault))?;
+            if place != region && shared.enforces(AwsRule::CodeBucketRegion) {
                 let message = format!(
                     "The bucket is in this region: {place}. Please use this region to retry the request"
                 );
                 return Err(unreadable(&Fault::new(301, "PermanentRedirect", message)));
             }
-            let found = api::read(&world, &bucket, &key, version.as_deref()).await;
+            let found = api::read(&shared, &bucket, &key, version.as_deref()).await;
             found.map_err(|fault| unreadable(&fault))
         })
     }
@@ -80,29 +80,29 @@ fn located(uri: &str) -> Result<(&str, &str), String> {
 }
 
 /// Makes an object of a file.
-pub async fn upload(world: &Arc<World>, uri: &str, file: &Path) -> Result<(), String> {
+pub async fn upload(shared: &Arc<SandboxState>, uri: &str, file: &Path) -> Result<(), String> {
     let (bucket, key) = located(uri)?;
-    api::put_file(world, bucket, key, file).await.map_err(|fault| fault.message)
+    api::put_file(shared, bucket, key, file).await.map_err(|fault| fault.message)
 }
 
 /// Makes a file of an object.
-pub async fn download(world: &Arc<World>, uri: &str, file: &Path) -> Result<(), String> {
+pub async fn download(shared: &Arc<SandboxState>, uri: &str, file: &Path) -> Result<(), String> {
     let (bucket, key) = located(uri)?;
-    api::get_to_file(world, bucket, key, file).await.map_err(|fault| fault.message)
+    api::get_to_file(shared, bucket, key, file).await.map_err(|fault| fault.message)
 }
 
 /// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that end
 /// in `/` are folders of the console, not files.
-pub async fn download_all(world: &Arc<World>, uri: &str, folder: &Path) -> Result<(), String> {
+pub async fn download_all(shared: &Arc<SandboxState>, uri: &str, folder: &Path) -> Result<(), String> {
     let (bucket, prefix) = located(uri)?;
-    let listed = api::list(world, bucket, prefix).map_err(|fault| fault.message)?;
+    let listed = api::list(shared, bucket, prefix).map_err(|fault| fault.message)?;
     for object in listed.iter().filter(|object| !object.key.ends_with('/')) {
         let key = object.key.as_str();
         let rest = key[prefix.len()..].trim_start_matches('/');
         // The prefix may be the key of a single object.
         let name = if rest.is_empty() { key.rsplit('/').next().unwrap_or(key) } else { rest };
         let path = inside(folder, name).ok_or_else(|| format!("the key {key} is not a file's name"))?;
-        api::get_to_file(world, bucket, key, &path).await.map_err(|fault| fault.message)?;
+        api::get_to_file(shared, bucket, key, &path).await.map_err(|fault| fault.message)?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ const LOG_IN_REASON: usize = 360;
 
 /// Which instance: a variant that is updated has an old and a new one for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
+struct InstanceKey {
     region: String,
     endpoint: String,
     variant: String,
@@ -33,7 +33,7 @@ struct Place {
     index: u64,
 }
 
-impl Place {
+impl InstanceKey {
     fn of(endpoint: &Endpoint, variant: &Variant, index: u64) -> Self {
         Self {
             region: endpoint.region.clone(),
@@ -44,7 +44,7 @@ impl Place {
         }
     }
 
-    /// The same after a restart, so that it goes on with its log stream.
+    /// The same after a restart, so that it continues its log stream.
     fn instance_id(&self) -> String {
         let Self { region, endpoint, variant, model, index } = self;
         let text = format!("{region}/{endpoint}/{variant}/{model}/{index}");
@@ -59,21 +59,21 @@ impl Place {
 /// The instances of this process, and whose turn it is, by variant.
 #[derive(Default)]
 struct Servers {
-    instances: Mutex<HashMap<Place, Arc<Instance>>>,
+    instances: Mutex<HashMap<InstanceKey, Arc<Instance>>>,
     turns: Mutex<HashMap<(String, String, String), u64>>,
 }
 
 impl Servers {
     fn of(endpoint: &Endpoint) -> Arc<Self> {
-        endpoint.world.extensions.get()
+        endpoint.shared.extensions.get()
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Place, Arc<Instance>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<InstanceKey, Arc<Instance>>> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn instance(&self, endpoint: &Endpoint, variant: &Variant, index: u64) -> Arc<Instance> {
-        let place = Place::of(endpoint, variant, index);
+        let place = InstanceKey::of(endpoint, variant, index);
         let make = || Arc::new(Instance::new(endpoint, variant, place.clone()));
         Arc::clone(self.all().entry(place.clone()).or_insert_with(make))
     }
@@ -93,20 +93,21 @@ impl Servers {
 
     /// Ends the endpoint's instances that are not in `kept`.
     fn prune(&self, endpoint: &Endpoint, kept: &[Variant]) {
-        let wanted = |place: &Place| {
+        let wanted = |place: &InstanceKey| {
             let stays = |variant: &Variant| {
-                place.index < variant.instances.max(1) && *place == Place::of(endpoint, variant, place.index)
+                place.index < variant.instances.max(1)
+                    && *place == InstanceKey::of(endpoint, variant, place.index)
             };
             !place.is_of(endpoint) || kept.iter().any(stays)
         };
         let ended: Vec<_> = self.all().extract_if(|place, _| !wanted(place)).collect();
         for (_, instance) in ended {
-            endpoint.world.spawn(async move { instance.end().await });
+            endpoint.shared.spawn(async move { instance.end().await });
         }
     }
 }
 
-/// Brings what is wanted into service, or says why it does not serve. What serves goes on until then.
+/// Brings what is wanted into service, or says why it does not serve. What serves keeps serving until then.
 pub async fn deploy(endpoint: Endpoint) {
     match bring(&endpoint).await {
         Ok(()) => endpoint.ready(),
@@ -168,11 +169,11 @@ struct Instance {
 }
 
 impl Instance {
-    fn new(endpoint: &Endpoint, variant: &Variant, place: Place) -> Self {
-        let (world, id) = (&endpoint.world, place.instance_id());
-        let root = super::container(world, &["serving", &place.region, &place.endpoint, &id]);
+    fn new(endpoint: &Endpoint, variant: &Variant, place: InstanceKey) -> Self {
+        let (shared, id) = (&endpoint.shared, place.instance_id());
+        let root = super::container(shared, &["serving", &place.region, &place.endpoint, &id]);
         let stream = format!("{}/{id}", variant.name);
-        let log = LogStream::open(world, &endpoint.region, &endpoint.log_group(), &stream, &root);
+        let log = LogStream::open(shared, &endpoint.region, &endpoint.log_group(), &stream, &root);
         Self {
             endpoint: endpoint.clone(),
             variant: variant.clone(),
@@ -187,7 +188,7 @@ impl Instance {
         let (send, started) = oneshot::channel();
         let instance = Arc::clone(self);
         // Apart, so that a caller who gives up does not undo a long installation of packages.
-        self.endpoint.world.spawn(async move {
+        self.endpoint.shared.spawn(async move {
             let _ = send.send(instance.running().await);
         });
         started.await.unwrap_or_else(|_| Err("the sandbox is being stopped".to_owned()))
@@ -206,7 +207,7 @@ impl Instance {
     }
 
     async fn start(&self) -> Result<ModelServer, String> {
-        let world = &self.endpoint.world;
+        let shared = &self.endpoint.shared;
         let name = &self.variant.name;
         let not_started =
             |cause: String| format!("The container of production variant {name} cannot be started: {cause}");
@@ -219,7 +220,7 @@ impl Instance {
         let fetch = async |uri: &str, name: &str| {
             let file = self.root.join(name);
             let failed = |error| not_started(format!("{uri} cannot be downloaded: {error}"));
-            objects::download(world, uri, &file).await.map_err(failed)?;
+            objects::download(shared, uri, &file).await.map_err(failed)?;
             Ok::<_, String>(file)
         };
         let submitted = environment.get("SAGEMAKER_SUBMIT_DIRECTORY").filter(|uri| uri.starts_with("s3://"));
@@ -235,10 +236,10 @@ impl Instance {
             environment,
             packages: super::container_packages(),
             startup_limit: limit.map_or(STARTUP_LIMIT, Duration::from_secs),
-            reach: super::reach(world, &self.endpoint.region),
+            reach: super::reach(shared, &self.endpoint.region),
         };
         let environments =
-            super::environments(world, None).await.map_err(|error| not_started(error.to_string()))?;
+            super::environments(shared, None).await.map_err(|error| not_started(error.to_string()))?;
         ModelServer::start(spec, &environments, self.log.sink()).await.map_err(|failure| {
             match failure.cause {
                 StartCause::Ended { .. } | StartCause::TimedOut { .. } => {

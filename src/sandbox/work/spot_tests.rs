@@ -1,4 +1,4 @@
-//! A spot job loses its instance, goes on from its checkpoint, and leaves a model.
+//! A spot job loses its instance, resumes from its checkpoint, and leaves a model.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     let cache = std::env::temp_dir().join("opsctl-test-environments");
     let options = SandboxOptions { cache, ..SandboxOptions::new(folder.path().join("sandbox")) };
     let sandbox = Sandbox::start(options).await.unwrap();
-    let world = sandbox.world();
+    let shared = sandbox.state();
     let region = s3::types::BucketLocationConstraint::EuWest1;
     let client = s3::Client::from_conf(
         s3::Config::builder()
@@ -62,12 +62,13 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     std::fs::write(code.join("train.py"), SCRIPT).unwrap();
     let archive = folder.path().join("sourcedir.tar.gz");
     pack_tar_gz(&code, &archive).await.unwrap();
-    objects::upload(world, "s3://data/code.tar.gz", &archive).await.unwrap();
-    objects::upload(world, "s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
+    objects::upload(shared, "s3://data/code.tar.gz", &archive).await.unwrap();
+    objects::upload(shared, "s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
 
     let document = json!({
         "TrainingJobName": "spot", "TrainingJobStatus": "InProgress", "EnableManagedSpotTraining": true,
-        "AlgorithmSpecification": {"MetricDefinitions": [{"Name": "accuracy", "Regex": "then accuracy=([0-9.]+)"}]},
+        "AlgorithmSpecification": {"MetricDefinitions": [{"Name": "accuracy",
+            "Regex": "then accuracy=([0-9.]+)"}]},
         "InputDataConfig": [{"ChannelName": "digits", "DataSource": {
             "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/digits"},
         }}],
@@ -79,8 +80,8 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
             "sagemaker_program": "\"train.py\"", "sagemaker_submit_directory": "\"s3://data/code.tar.gz\"",
         },
     });
-    world.table("sagemaker.training-job", REGION).put("spot", document).unwrap();
-    let job = Job::new(world, REGION, "spot");
+    shared.table("sagemaker.training-job", REGION).put("spot", document).unwrap();
+    let job = Job::new(shared, REGION, "spot");
     training::start(job.clone());
     // The first save happens while the script runs.
     until("a checkpoint", || stored(&sandbox, "checkpoints/deep/epoch.txt")).await;
@@ -88,7 +89,7 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
 }
 
 fn stored(sandbox: &Sandbox, key: &str) -> bool {
-    !crate::services::s3::api::list(sandbox.world(), "data", key).unwrap().is_empty()
+    !crate::services::s3::api::list(sandbox.state(), "data", key).unwrap().is_empty()
 }
 
 async fn ended(job: &Job) -> Value {
@@ -100,7 +101,7 @@ async fn ended(job: &Job) -> Value {
 async fn a_spot_job_that_takes_too_long_in_all_is_stopped() {
     let limits = json!({"MaxRuntimeInSeconds": 86_400, "MaxWaitTimeInSeconds": 86_400});
     let (_folder, sandbox, job) = begun(limits).await;
-    sandbox.world().clock.advance(Duration::from_secs(86_400));
+    sandbox.state().clock.advance(Duration::from_secs(86_400));
     let document = ended(&job).await;
     assert_eq!(document["TrainingJobStatus"], "Stopped", "{document:#}");
     assert_eq!(document["SecondaryStatus"], "MaxWaitTimeExceeded", "{document:#}");
@@ -110,8 +111,8 @@ async fn a_spot_job_that_takes_too_long_in_all_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
     let (_folder, sandbox, job) = begun(json!({})).await;
-    let world = sandbox.world();
-    training::interrupt(world, &json!({"job": "spot", "region": REGION})).unwrap();
+    let shared = sandbox.state();
+    training::interrupt(shared, &json!({"job": "spot", "region": REGION})).unwrap();
     let document = ended(&job).await;
     assert_eq!(document["TrainingJobStatus"], "Completed", "{document:#}");
     let stages: Vec<&Value> = document["SecondaryStatusTransitions"]
@@ -137,6 +138,6 @@ async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
         stored(&sandbox, "out/spot/output/model.tar.gz")
             && !stored(&sandbox, "out/spot/output/output.tar.gz")
     );
-    assert!(!super::container(world, &["training", REGION, "spot"]).exists(), "its files are left");
+    assert!(!super::container(shared, &["training", REGION, "spot"]).exists(), "its files are left");
     sandbox.stop().await;
 }

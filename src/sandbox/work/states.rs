@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::objects::Stored;
-use crate::services::ec2::{self, Backend, Booted};
+use super::objects::S3Objects;
+use crate::services::ec2::{self, Backend, BootedInstance};
 use crate::services::objects::Objects;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The tags by which a training instance says where its results go.
 const JOB: &str = "opsctl:job";
 const OUTPUT: &str = "opsctl:output";
 
 /// Leaves an empty model archive and the marker of success, the marker last, and shuts the instance down.
-pub struct Walk;
+pub struct StatesOnly;
 
-impl Backend for Walk {
-    fn boot(&self, world: Arc<World>, instance: Booted) {
-        let host = Arc::clone(&world);
+impl Backend for StatesOnly {
+    fn boot(&self, shared: Arc<SandboxState>, instance: BootedInstance) {
+        let host = Arc::clone(&shared);
         host.spawn(async move {
             if let (Some(job), Some(output)) = (instance.tags.get(JOB), instance.tags.get(OUTPUT)) {
                 let archive =
@@ -28,17 +28,18 @@ impl Backend for Walk {
                 let result = br#"{"exit_code":0,"message":"","seconds":0}"#.to_vec();
                 for (file, body) in [("model.tar.gz", archive), ("result.json", result)] {
                     let uri = format!("{output}/{job}/output/{file}");
-                    let put = Stored.put(Arc::clone(&world), instance.region.clone(), uri, Bytes::from(body));
+                    let put =
+                        S3Objects.put(Arc::clone(&shared), instance.region.clone(), uri, Bytes::from(body));
                     if let Err(error) = put.await {
                         tracing::warn!(instance = instance.instance_id, error, "a result is lost");
                     }
                 }
             }
-            if let Err(fault) = ec2::shut_down(&world, &instance.region, &instance.instance_id) {
+            if let Err(fault) = ec2::shut_down(&shared, &instance.region, &instance.instance_id) {
                 tracing::warn!(instance = instance.instance_id, error = fault.message, "an instance stays");
             }
         });
     }
 
-    fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {}
+    fn power_off(&self, _: &Arc<SandboxState>, _: &str, _: &str) {}
 }

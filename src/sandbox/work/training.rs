@@ -28,7 +28,7 @@ use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
 use crate::services::sagemaker::backend::missing_data;
 use crate::services::sagemaker::{End, Ended, Job};
-use crate::world::World;
+use crate::state::SandboxState;
 
 const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
@@ -60,11 +60,11 @@ fn key(job: &Job) -> (String, String) {
 /// Runs a job from its beginning; a job that a restart of the sandbox interrupted begins again, with its
 /// checkpoints.
 pub fn start(job: Job) {
-    let running = job.world.extensions.get::<Running>();
+    let running = job.shared.extensions.get::<Running>();
     let signals = Arc::new(Signals::default());
     running.change(|jobs| jobs.insert(key(&job), Arc::clone(&signals)));
-    let world = Arc::clone(&job.world);
-    world.spawn(async move {
+    let shared = Arc::clone(&job.shared);
+    shared.spawn(async move {
         let end = run(&job, &signals).await;
         running.change(|jobs| jobs.remove(&key(&job)));
         job.end(end);
@@ -73,7 +73,7 @@ pub fn start(job: Job) {
 
 /// The job is `Stopping`; one that nothing runs has stopped.
 pub fn stop(job: &Job) {
-    match job.world.extensions.get::<Running>().find(job) {
+    match job.shared.extensions.get::<Running>().find(job) {
         Some(signals) => signals.stop.cancel(),
         None => job.end(End::stopped(None)),
     }
@@ -81,11 +81,11 @@ pub fn stop(job: &Job) {
 
 /// `POST /_sandbox/interrupt {"job": …, "region": …}`: takes a spot job's instance away
 /// (docs/aws/sagemaker-training.md#spot).
-pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
+pub fn interrupt(shared: &Arc<SandboxState>, posted: &Value) -> Answer {
     let name = posted["job"].as_str().unwrap_or_default();
-    let job = Job::new(world, posted["region"].as_str().unwrap_or(&world.region), name);
+    let job = Job::new(shared, posted["region"].as_str().unwrap_or(&shared.region), name);
     let spot = job.document().is_some_and(|document| document["EnableManagedSpotTraining"] == true);
-    match job.world.extensions.get::<Running>().find(&job) {
+    match job.shared.extensions.get::<Running>().find(&job) {
         Some(signals) if spot => {
             signals.interrupt.notify_one();
             Ok(json!({}))
@@ -98,12 +98,12 @@ pub fn interrupt(world: &Arc<World>, posted: &Value) -> Answer {
 /// (docs/aws/sagemaker-training.md#spot).
 async fn run(job: &Job, signals: &Signals) -> End {
     let document = job.document().unwrap_or_default();
-    let world = &job.world;
-    let created = document["CreationTime"].as_f64().map_or(world.clock.now(), |at| (at * 1_000.0) as Millis);
+    let shared = &job.shared;
+    let created = document["CreationTime"].as_f64().map_or(shared.clock.now(), |at| (at * 1_000.0) as Millis);
     let patience = document["StoppingCondition"]["MaxWaitTimeInSeconds"].as_u64();
     let over = async {
         match patience {
-            Some(seconds) => world.clock.until(created.saturating_add(seconds.saturating_mul(1_000))).await,
+            Some(seconds) => shared.clock.until(created.saturating_add(seconds.saturating_mul(1_000))).await,
             None => pending().await,
         }
     };
@@ -153,11 +153,11 @@ impl Drop for Container<'_> {
 impl<'a> Container<'a> {
     fn new(job: &'a Job, signals: &'a Signals) -> Result<Self, String> {
         let document = job.document().unwrap_or_default();
-        let root = super::container(&job.world, &["training", &job.region, &job.name]);
+        let root = super::container(&job.shared, &["training", &job.region, &job.name]);
         super::empty(&root)
             .map_err(|error| format!("ClientError: the container cannot be prepared: {error}"))?;
-        let stream = format!("{}/algo-1-{}", job.name, job.world.clock.now() / 1_000);
-        let log = LogStream::open(&job.world, &job.region, LOG_GROUP, &stream, &root);
+        let stream = format!("{}/algo-1-{}", job.name, job.shared.clock.now() / 1_000);
+        let log = LogStream::open(&job.shared, &job.region, LOG_GROUP, &stream, &root);
         let metrics = Arc::new(Watched::new(&document["AlgorithmSpecification"]["MetricDefinitions"], &log));
         Ok(Self { job, signals, document, root, log, metrics })
     }
@@ -176,7 +176,7 @@ impl<'a> Container<'a> {
 
     async fn attempt(&self) -> Result<Option<End>, String> {
         let mut checkpoints =
-            Checkpoints::of(&self.job.world, &self.document["CheckpointConfig"], &Layout::new(&self.root));
+            Checkpoints::of(&self.job.shared, &self.document["CheckpointConfig"], &Layout::new(&self.root));
         let training = tokio::select! {
             training = self.start(checkpoints.as_mut()) => training?,
             () = self.signals.stop.cancelled() => return Ok(Some(End::stopped(None))),
@@ -207,21 +207,21 @@ impl<'a> Container<'a> {
         }
         let run = self.prepare(checkpoints).await.map_err(|error| format!("ClientError: {error}"))?;
         self.job.enter("Training", "Training image download completed. Training in progress.");
-        let environments = super::environments(&self.job.world, None)
+        let environments = super::environments(&self.job.shared, None)
             .await
             .map_err(|error| StartError::Python(error).failure_reason())?;
         run.start(&environments, self.sink()).await.map_err(|error| error.failure_reason())
     }
 
     async fn prepare(&self, checkpoints: Option<&mut Checkpoints>) -> Result<TrainingRun, String> {
-        let (world, document) = (&self.job.world, &self.document);
+        let (shared, document) = (&self.job.shared, &self.document);
         let layout = Layout::new(&self.root);
         let mut channels = Vec::new();
         for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
             let (name, uri) = self.source_of(channel)?;
             let folder = layout.channel(&name);
             std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-            objects::download_all(world, &uri, &folder).await?;
+            objects::download_all(shared, &uri, &folder).await?;
             channels.push((name, folder));
         }
         let hyperparameters = texts(&document["HyperParameters"]);
@@ -238,7 +238,7 @@ impl<'a> Container<'a> {
                 .to_owned());
         };
         let source = self.root.join("sourcedir.tar.gz");
-        objects::download(world, &code, &source)
+        objects::download(shared, &code, &source)
             .await
             .map_err(|error| format!("the source code {code} cannot be downloaded: {error}"))?;
         if let Some(checkpoints) = checkpoints {
@@ -260,8 +260,8 @@ impl<'a> Container<'a> {
             job_arn: document["TrainingJobArn"].as_str().unwrap_or_default().to_owned(),
             instance_type: document["ResourceConfig"]["InstanceType"].as_str().unwrap_or_default().to_owned(),
             packages: super::container_packages(),
-            max_runtime: Duration::from_secs(limit).div_f64(world.clock.speed()),
-            reach: super::reach(world, &self.job.region),
+            max_runtime: Duration::from_secs(limit).div_f64(shared.clock.speed()),
+            reach: super::reach(shared, &self.job.region),
         })
     }
 
@@ -315,7 +315,7 @@ impl<'a> Container<'a> {
         let store = async |file: Option<PathBuf>, name: &str| {
             let Some(file) = file else { return Ok(None) };
             let uri = self.job.artifact(name);
-            objects::upload(&self.job.world, &uri, &file)
+            objects::upload(&self.job.shared, &uri, &file)
                 .await
                 .map_err(|error| format!("ClientError: Failed to upload {uri}: {error}"))?;
             Ok::<_, String>(Some(uri))

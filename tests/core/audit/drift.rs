@@ -28,7 +28,8 @@ fn drift(roles: impl IntoIterator<Item = RoleMaker>) -> Vec<&'static str> {
 
 fn as_configured() -> RoleMaker {
     // The same, written otherwise: order, case, a Sid, a list of one.
-    role("a").can(json!([{"Sid": "x", "Effect": "Allow", "Action": ["s3:putObject", "s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}]))
+    role("a").can(json!([{"Sid": "x", "Effect": "Allow", "Action": ["s3:putObject", "s3:GetObject"],
+        "Resource": "arn:aws:s3:::b/*"}]))
 }
 
 #[test]

@@ -4,11 +4,11 @@ use opsctl::audit::account::Account;
 use opsctl::audit::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::Hold;
+use opsctl_iam::condition::Restriction;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Effective;
 use opsctl_iam::managed;
-use opsctl_iam::policy::{Document, Scope};
+use opsctl_iam::policy::{Document, Selector};
 use serde_json::{Value, json};
 
 use super::world::*;
@@ -167,7 +167,7 @@ fn sets_and_single_questions_agree() {
             // On all resources less some that a Deny takes out: the sets speak of what is not denied
             // everywhere. Likewise NotResource is all resources but those it lists.
             let left_out = e.allows.iter().any(|a| {
-                matches!(a.grant.statement.resources, Some(Scope::Except(_))) && a.grant.names(action)
+                matches!(a.grant.statement.resources, Some(Selector::Except(_))) && a.grant.names(action)
             }) || e.denies.iter().any(|d| d.grant.names(action) && d.grant.reaches(resource));
             assert!(!e.open.contains(id) || decision == Decision::Allowed || left_out, "{action} {resource}");
             assert!(decision != Decision::Allowed || e.some.contains(id), "{action} {resource}");
@@ -186,7 +186,7 @@ fn every_policy_of_aws_is_read_and_decided() {
         assert!(matches!(document, Document::Parsed(_)), "{}: {document:?}", policy.arn);
         let grants = engine.compile(&document).expect("parsed");
         for grant in grants.iter() {
-            if grant.hold == Hold::Unknown {
+            if grant.restriction == Restriction::Unknown {
                 undecided.push(format!("{} {:?}", policy.arn, grant.statement.conditions));
             }
             if grant.statement.allow && grant.unlimited.len() == Catalogue::embedded().len() {

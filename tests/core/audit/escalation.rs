@@ -1,7 +1,7 @@
 //! Every way to more rights: seen, silent without one of its actions, silent under a boundary.
 
 use opsctl::audit::Severity;
-use opsctl::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, PASSING_WAYS, USER_WAYS, Way};
+use opsctl::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS, USER_WAYS};
 use opsctl_iam::catalogue::Catalogue;
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::world::*;
 
 const S3_ONLY: &str = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
 
-fn names(way: &Way) -> Vec<&'static str> {
+fn names(way: &EscalationPath) -> Vec<&'static str> {
     way.actions.iter().map(|&id| Catalogue::embedded().name(id)).collect()
 }
 
@@ -21,7 +21,7 @@ fn says(world: &World, rule: &str, what: &str) -> bool {
     })
 }
 
-fn check(rule: &str, way: &Way, extra: &[&str]) {
+fn check(rule: &str, way: &EscalationPath, extra: &[&str]) {
     let all: Vec<&str> = names(way).into_iter().chain(extra.iter().copied()).collect();
     let way_name = format!("{} ", way.name());
     let capable = World::of([role("a").can(allow(&all, &["*"]))]);
@@ -239,8 +239,10 @@ fn assume_any_and_circles() {
 #[test]
 fn a_key_for_an_administrator_is_reachable() {
     let user = |name: &str, policy: &str| {
-        json!({"UserName": name, "Arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "GroupList": [], "UserPolicyList": [],
-            "AttachedManagedPolicies": [{"PolicyName": policy, "PolicyArn": format!("arn:aws:iam::aws:policy/{policy}")}]})
+        json!({"UserName": name, "Arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "GroupList": [],
+            "UserPolicyList": [],
+            "AttachedManagedPolicies": [{"PolicyName": policy,
+                "PolicyArn": format!("arn:aws:iam::aws:policy/{policy}")}]})
     };
     let keys_of = |name: &str| {
         role("a").can(allow(&["iam:CreateAccessKey"], &[&format!("arn:aws:iam::{ACCOUNT}:user/{name}")]))

@@ -36,7 +36,10 @@ fn boundaries() {
 
 #[test]
 fn versions_and_duplicates() {
-    let version = |id: &str, default: bool, actions: &str| json!({"VersionId": id, "IsDefaultVersion": default, "Document": document(allow(&[actions], &["*"]))});
+    let version = |id: &str, default: bool, actions: &str| {
+        json!({"VersionId": id, "IsDefaultVersion": default,
+        "Document": document(allow(&[actions], &["*"]))})
+    };
     let mut policy = customer_policy("v", allow(&["s3:ListAllMyBuckets"], &["*"]));
     policy["PolicyVersionList"] =
         json!([version("v1", true, "s3:ListAllMyBuckets"), version("v2", false, "*")]);
@@ -67,9 +70,8 @@ fn statements_that_do_not_do_what_they_seem_to() {
     assert_eq!(rule(allow(&["s3:ListAllMyBuckets"], &[bucket])), ["IAM602"]);
     assert_eq!(rule(allow(&["s3:GetObject"], &["arn:aws:sqs:*:*:q"])), ["IAM602"]);
     assert_eq!(
-        rule(
-            json!([{"Sid": "x", "Effect": "Deny", "Action": "s3:GetObject", "Resource": bucket}, {"Sid": "x", "Effect": "Deny", "Action": "s3:PutObject", "Resource": bucket}])
-        ),
+        rule(json!([{"Sid": "x", "Effect": "Deny", "Action": "s3:GetObject", "Resource": bucket},
+                {"Sid": "x", "Effect": "Deny", "Action": "s3:PutObject", "Resource": bucket}])),
         ["IAM603"]
     );
     assert_eq!(
@@ -126,7 +128,8 @@ fn services_that_are_not_used() {
     };
     let run =
         |maker: RoleMaker, usage: &Usage| audit(&World::of([maker]).account(), usage, &Settings::at(now()));
-    let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z"}, {"ServiceNamespace": "sqs"}]);
+    let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z"},
+        {"ServiceNamespace": "sqs"}]);
     let result = run(both(), &usage(used.clone()));
     let finding = result.findings.iter().find(|f| f.rule == "IAM404").expect("sqs is unused");
     assert!(finding.evidence[0].ends_with("sqs"));

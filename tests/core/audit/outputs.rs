@@ -161,7 +161,8 @@ fn explanations_name_statement_and_limit() {
 fn a_proposal_only_takes_away() {
     let used = Usage::from_json(
         json!({role_arn("a"): [{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
-            "TrackedActionsLastAccessed": [{"ActionName": "DeleteBucket"}, {"ActionName": "CreateBucket", "LastAccessedTime": "2026-10-30T00:00:00Z"}]},
+            "TrackedActionsLastAccessed": [{"ActionName": "DeleteBucket"},
+                {"ActionName": "CreateBucket", "LastAccessedTime": "2026-10-30T00:00:00Z"}]},
             {"ServiceNamespace": "sqs"}]})
         .to_string()
         .as_bytes(),

@@ -120,13 +120,20 @@ fn web_identity() {
 
 #[test]
 fn other_federation() {
-    let saml = || json!({"Effect": "Allow", "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:saml-provider/okta")}, "Action": "sts:AssumeRoleWithSAML"});
+    let saml = || {
+        json!({"Effect": "Allow",
+        "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:saml-provider/okta")},
+        "Action": "sts:AssumeRoleWithSAML"})
+    };
     assert_eq!(rules(saml()), ["IAM308"]);
     assert_eq!(
         rules(when(saml(), "StringEquals", "SAML:aud", "https://signin.aws.amazon.com/saml")),
         [""; 0]
     );
-    let pool = || json!({"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"}, "Action": "sts:AssumeRoleWithWebIdentity"});
+    let pool = || {
+        json!({"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity"})
+    };
     let named = || when(pool(), "StringEquals", "cognito-identity.amazonaws.com:aud", "eu-west-1:1234");
     assert_eq!(rules(pool()), ["IAM314"]);
     assert_eq!(

@@ -18,7 +18,8 @@ pub struct RoleMaker(Value);
 pub fn role(name: &str) -> RoleMaker {
     RoleMaker(json!({
         "Path": "/", "RoleName": name, "RoleId": format!("AROA{name}"), "Arn": role_arn(name),
-        "CreateDate": "2024-01-01T00:00:00+00:00", "AssumeRolePolicyDocument": trust_service("lambda.amazonaws.com"),
+        "CreateDate": "2024-01-01T00:00:00+00:00",
+        "AssumeRolePolicyDocument": trust_service("lambda.amazonaws.com"),
         "InstanceProfileList": [], "RolePolicyList": [], "AttachedManagedPolicies": [], "Tags": [],
         "RoleLastUsed": {"LastUsedDate": "2026-10-30T00:00:00+00:00", "Region": "eu-west-1"},
     }))
@@ -125,10 +126,12 @@ impl RoleMaker {
 /// A customer policy, as the dump lists it.
 pub fn customer_policy(name: &str, statements: impl Into<Value>) -> Value {
     json!({
-        "PolicyName": name, "PolicyId": format!("ANPA{name}"), "Arn": policy_arn(name), "Path": "/", "DefaultVersionId": "v1",
+        "PolicyName": name, "PolicyId": format!("ANPA{name}"), "Arn": policy_arn(name), "Path": "/",
+        "DefaultVersionId": "v1",
         "AttachmentCount": 1, "PermissionsBoundaryUsageCount": 0, "IsAttachable": true,
         "CreateDate": "2024-01-01T00:00:00+00:00", "UpdateDate": "2024-01-01T00:00:00+00:00",
-        "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document(statements)}],
+        "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true,
+            "Document": document(statements)}],
     })
 }
 
@@ -178,16 +181,20 @@ impl World {
             let document: Value = serde_json::from_str(policy.json()).expect("JSON");
             let name = policy.arn.rsplit('/').next().expect("a name");
             self.policies.push(json!({
-                "PolicyName": name, "PolicyId": name, "Arn": policy.arn, "Path": "/", "DefaultVersionId": policy.version, "AttachmentCount": 1,
-                "PermissionsBoundaryUsageCount": 0, "IsAttachable": true, "CreateDate": "2020-01-01T00:00:00+00:00", "UpdateDate": "2020-01-01T00:00:00+00:00",
-                "PolicyVersionList": [{"VersionId": policy.version, "IsDefaultVersion": true, "Document": document, "CreateDate": "2020-01-01T00:00:00+00:00"}],
+                "PolicyName": name, "PolicyId": name, "Arn": policy.arn, "Path": "/",
+                "DefaultVersionId": policy.version, "AttachmentCount": 1,
+                "PermissionsBoundaryUsageCount": 0, "IsAttachable": true,
+                "CreateDate": "2020-01-01T00:00:00+00:00", "UpdateDate": "2020-01-01T00:00:00+00:00",
+                "PolicyVersionList": [{"VersionId": policy.version, "IsDefaultVersion": true,
+                    "Document": document, "CreateDate": "2020-01-01T00:00:00+00:00"}],
             }));
         }
         self
     }
 
     pub fn json(&self) -> Vec<u8> {
-        let mut dump = json!({"RoleDetailList": self.roles, "UserDetailList": self.users, "GroupDetailList": [], "Policies": self.policies});
+        let mut dump = json!({"RoleDetailList": self.roles, "UserDetailList": self.users,
+            "GroupDetailList": [], "Policies": self.policies});
         if let Some(arns) = &self.providers {
             let list = |kind: &str| -> Value {
                 arns.iter().filter(|arn| arn.contains(kind)).map(|arn| json!({"Arn": arn})).collect()

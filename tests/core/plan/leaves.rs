@@ -4,7 +4,7 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::Desired;
-use opsctl::domain::{Human, KeyPath};
+use opsctl::domain::{HumanDuration, KeyPath};
 use opsctl::limits::Member;
 use opsctl::resources::kinds;
 use serde_json::{Map, Value, json};
@@ -120,8 +120,8 @@ fn every_leaf_of_the_shipped_config_counts() {
             Value::Number(n) if n.is_i64() => (json!(n.as_i64().unwrap() + 1), vec![]),
             Value::Number(n) => (json!(n.as_f64().unwrap() * 2.0), vec![]),
             Value::Bool(b) => (json!(!b), vec![]),
-            Value::String(text) if text.parse::<Human>().is_ok() => {
-                let time: Human = text.parse().unwrap();
+            Value::String(text) if text.parse::<HumanDuration>().is_ok() => {
+                let time: HumanDuration = text.parse().unwrap();
                 (json!(format!("{}s", time.as_secs() * 2)), vec![])
             }
             Value::String(text) => {

@@ -37,7 +37,7 @@ fn the_checker_knows_what_scaling_may_do() {
     assert_eq!(check(&good), [] as [&str; 0]);
     let mut silent = good.clone();
     silent.steps[0].why.pop();
-    assert_eq!(check(&silent), ["autoscaling/numbers is not said what it keeps"]);
+    assert_eq!(check(&silent), ["the plan does not say what autoscaling/numbers keeps"]);
     account.seen(&want, "autoscaling/numbers")["min"] = json!(3);
     let other = account.plan(&parts, Mode::Scale(to));
     assert!(!check(&other).is_empty(), "numbers of another moment");

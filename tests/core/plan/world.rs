@@ -6,7 +6,7 @@ use std::path::Path;
 use opsctl::config::Document;
 use opsctl::desired::{AnySeen, Desired, Node};
 use opsctl::domain::{Contents, KindName, Needs, ResourceId, fingerprint};
-use opsctl::plan::{self, Leftover, Look, Mode, Observed, Op, Plan, Verb};
+use opsctl::plan::{self, Leftover, Mode, Observation, Observed, Op, Plan, Verb};
 use opsctl::report;
 use opsctl::report::style::Styles;
 use opsctl::resources::autoscaling::Autoscaling;
@@ -106,8 +106,8 @@ impl Account {
 
     /// What is seen when everything is there as wanted.
     pub fn all_there(want: &Desired) -> Observed {
-        let look = |node: &Node| (node.id.clone(), Look::Present(node.spec.wanted()));
-        Observed { looks: want.nodes.iter().map(look).collect(), ..Observed::default() }
+        let look = |node: &Node| (node.id.clone(), Observation::Present(node.spec.wanted()));
+        Observed { observations: want.nodes.iter().map(look).collect(), ..Observed::default() }
     }
 
     /// Plans, checks, applies, and plans again: that must be empty.
@@ -139,9 +139,9 @@ impl Account {
     pub fn observe(&self, want: &Desired) -> Observed {
         let key = |node: &Node| (node.id.kind, node.physical.clone());
         let look = |node: &Node| match (self.unreadable.get(&key(node)), self.things.get(&key(node))) {
-            (Some(why), _) => Look::Unreadable(why.clone(), opsctl::domain::codes::DENIED),
-            (None, Some((_, seen))) => Look::Present(typed(node.id.kind, seen)),
-            (None, None) => Look::Absent,
+            (Some(why), _) => Observation::Unreadable(why.clone(), opsctl::domain::codes::DENIED),
+            (None, Some((_, seen))) => Observation::Present(typed(node.id.kind, seen)),
+            (None, None) => Observation::Absent,
         };
         let elder = |node: &Node| {
             let stem = format!("{}-", want.scope.physical(&node.id.name));
@@ -151,13 +151,13 @@ impl Account {
             generations.max_by_key(|(_, (made, _))| *made).map(|((kind, _), (_, seen))| typed(*kind, seen))
         };
         let wanted: Vec<_> = want.nodes.iter().map(key).collect();
-        let absent = want.nodes.iter().filter(|n| matches!(look(n), Look::Absent));
+        let absent = want.nodes.iter().filter(|n| matches!(look(n), Observation::Absent));
         let unwanted = self.things.iter().filter(|(key, (_, seen))| {
             !wanted.contains(key) && ["ours", "adopted"].iter().any(|o| seen["owner"] == *o)
         });
         Observed {
-            looks: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
-            elders: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
+            observations: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
+            previous_generations: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
             leftovers: unwanted
                 .map(|((kind, name), (_, seen))| Leftover {
                     id: ResourceId::new(*kind, name.clone()),

@@ -1,7 +1,7 @@
 //! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach
 //! around it.
 
-use opsctl::aws::{self, Choice, Clients};
+use opsctl::aws::{self, Clients, TargetOptions};
 use opsctl_sandbox::{Sandbox, SandboxOptions};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -38,32 +38,32 @@ impl Beside {
     /// Replaces the fault rules.
     pub fn strike(&self, faults: &[&str]) {
         let rules = faults.iter().map(|rule| rule.parse().expect("a rule")).collect();
-        let known = &self.sandbox().world().faults;
+        let known = &self.sandbox().state().faults;
         known.clear();
         known.extend(rules);
     }
 
     /// Calls of an operation so far, such as `s3:PutObject`, those that were struck included.
     pub fn count(&self, operation: &str) -> u64 {
-        self.sandbox().world().calls.of(operation)
+        self.sandbox().state().calls.of(operation)
     }
 
     /// The counts and the log of calls.
     pub fn calls(&self) -> Value {
-        self.sandbox().world().calls.report()
+        self.sandbox().state().calls.report()
     }
 
     /// Begins both anew.
     pub fn forget_calls(&self) {
-        self.sandbox().world().calls.reset();
+        self.sandbox().state().calls.reset();
     }
 
     /// Does something to the account behind the binary's back.
     pub fn with<T>(&self, region: &str, act: impl AsyncFnOnce(Clients) -> T) -> T {
-        let choice = Choice {
+        let choice = TargetOptions {
             region: Some(region.into()),
             sandbox: Some(self.sandbox().endpoint_url().to_owned()),
-            ..Choice::default()
+            ..TargetOptions::default()
         };
         self.runtime.block_on(async { act(Clients::new(&aws::connect(&choice).await)).await })
     }

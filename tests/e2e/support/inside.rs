@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use opsctl::aws::{self, Choice, Clients, OpError};
+use opsctl::aws::{self, Clients, OpError, TargetOptions};
 use opsctl::config::{Config, Document};
 use opsctl::desired::{self, AnyKind, Desired, Node};
 use opsctl::domain::Scope;
-use opsctl::engine::{self, Cancel, Events, OpCx, Outcome, Registry, RunResult, World};
+use opsctl::engine::{self, Cancel, Events, OpCx, Registry, RunContext, RunOutcome, RunResult};
 use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Op, Plan, Step};
 use opsctl::resources::{kinds, registry};
@@ -28,7 +28,7 @@ pub struct Project {
     pub kinds: Vec<Box<dyn AnyKind>>,
     pub registry: Registry,
     pub desired: Desired,
-    pub world: World,
+    pub world: RunContext,
 }
 
 impl Project {
@@ -62,17 +62,17 @@ impl Project {
         let scope = Scope::new(&config.project.name, "dev", "123456789012", "us-east-1");
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         assert!(!problems.has_errors(), "{problems:?}");
-        let choice = Choice {
+        let choice = TargetOptions {
             region: Some("us-east-1".into()),
             sandbox: Some(address.to_owned()),
-            ..Choice::default()
+            ..TargetOptions::default()
         };
         let target = aws::connect(&choice).await;
-        let world = World {
+        let world = RunContext {
             aws: Clients::new(&target),
             scope,
             inputs,
-            cache: sandbox.world().root.join("cache"),
+            cache: sandbox.state().root.join("cache"),
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
             events: Events::nowhere(),
             cancel: Cancel::default(),
@@ -110,7 +110,7 @@ impl Project {
         Ok(plan)
     }
 
-    pub async fn run(&self, mode: Mode) -> Result<Outcome, String> {
+    pub async fn run(&self, mode: Mode) -> Result<RunOutcome, String> {
         let plan = self.plan(mode).await?;
         Ok(engine::execute(&plan, &self.registry, &self.world).await)
     }
@@ -131,7 +131,7 @@ impl Project {
 
 /// One verb on one resource, as a step of a plan does it.
 pub async fn perform(project: &Project, node: &Node, op: Op) -> Result<(), OpError> {
-    let cx = OpCx { world: &project.world, step: 0, target: node.id.clone() };
+    let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
     let (target, physical) = (node.id.clone(), node.physical.clone());
     let step = Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() };
     project.registry.of(node.id.kind).perform(&cx, &step).await

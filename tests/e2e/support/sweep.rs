@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opsctl::domain::KindName;
-use opsctl::engine::lease::{self, Who};
+use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::engine::{self, RunResult};
 use opsctl::plan::Mode;
 use opsctl::run::{Run, Verified};
@@ -243,7 +243,7 @@ impl Sweep {
             let ended = command(operation, &sandbox, pending()).await;
             assert_eq!(ended, Ended::Green, "{operation} undisturbed");
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            let log = sandbox.world().calls.report()["log"].clone();
+            let log = sandbox.state().calls.report()["log"].clone();
             let names = log.as_array().into_iter().flatten().filter_map(|line| line["operation"].as_str());
             sweep.calls = names
                 .map(|name| {
@@ -287,7 +287,7 @@ impl Sweep {
     /// One struck run, one clean run, and what is left.
     pub async fn strike(&self, case: &Case) -> Told {
         let (_folder, sandbox) = self.restored().await;
-        let world = sandbox.world();
+        let world = sandbox.state();
         let (name, nth) = &case.call;
         let rule = case.fault.rule.replace("CALL", &format!("{name}#{nth}"));
         // What is expired is expired for every service.
@@ -403,13 +403,13 @@ async fn until(reached: impl Fn() -> bool) {
 async fn carry_out(operation: Operation, project: &Project) -> Result<(), String> {
     let Project { kinds, registry, desired, world } = project;
     let whole = operation != Operation::Scale;
-    let run = Run { world, registry, kinds, desired, mode: operation.mode(), whole };
+    let run = Run { context: world, registry, kinds, desired, mode: operation.mode(), whole };
     let told = |what: &str, why: &dyn fmt::Debug| format!("{what}: {why:?}");
     let (plan, have) = run.plan().await.map_err(|e| told("plan", &e))?;
     if plan.is_empty() {
         return Ok(());
     }
-    let who = Who { user: "sweep".into(), host: "here".into(), process: std::process::id() };
+    let who = LeaseHolder { user: "sweep".into(), host: "here".into(), process: std::process::id() };
     let lease = run.lease(&plan, &have, &who).await.map_err(|e| told("lease", &e))?;
     let done = async {
         let (plan, _) = run.plan_again(&plan, false).await.map_err(|e| told("plan under the lease", &e))?;
@@ -432,7 +432,7 @@ async fn carry_out(operation: Operation, project: &Project) -> Result<(), String
 
 /// What is in the account: each document with what differs from run to run masked.
 pub fn inventory(sandbox: &Sandbox) -> Inventory {
-    let world = sandbox.world();
+    let world = sandbox.state();
     let mut tables: Vec<String> = std::fs::read_dir(world.root.join("state"))
         .expect("the sandbox has a state")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use libfuzzer_sys::fuzz_target;
 use opsctl::config::{ChannelName, Name};
-use opsctl::domain::{Days, Human, ResourceId, shown};
+use opsctl::domain::{Days, HumanDuration, ResourceId, shown};
 use opsctl::limits;
 use opsctl_iam::pattern;
 use opsctl_iam::time::Instant;
@@ -20,7 +20,7 @@ fn again<T: FromStr<Err: Debug> + Display + PartialEq + Debug>(text: &str) {
 }
 
 fuzz_target!(|text: &str| {
-    again::<Human>(text);
+    again::<HumanDuration>(text);
     let _ = text.parse::<Days>();
     again::<ResourceId>(text);
     again::<Name>(text);

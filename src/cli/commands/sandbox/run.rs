@@ -1,23 +1,23 @@
-//! The command, where the sandbox is in the program.
+//! The command in a program built with the sandbox.
 
 use std::path::Path;
 
-use opsctl_sandbox::faults::Rule;
-use opsctl_sandbox::{Holder, Place, Sandbox, SandboxError, SandboxOptions, SetAside, StatePace};
+use opsctl_sandbox::faults::FaultRule;
+use opsctl_sandbox::{Holder, Sandbox, SandboxError, SandboxOptions, SandboxRoot, SetAside, StatePace};
 use serde_json::json;
 
 use super::{SandboxArgs, SandboxCommand};
-use crate::cli::Ended;
+use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::sandbox::{hide, options, progress, refused, root, tell_what_is_lost};
+use crate::cli::sandbox::{hide, options, progress, refused, root, warn_of_lost_state};
 use crate::cli::ui::Ui;
 use crate::domain::codes;
 use crate::engine::Cause;
 
-pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let config = find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);
     match &args.command {
@@ -38,12 +38,12 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
 }
 
 /// The faults of the command line. The seed is that of all of them.
-fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
-    let parse = |word: &String| match word.parse::<Rule>() {
-        Ok(rule) => Ok(Rule { seed, ..rule }),
+fn rules(words: &[String], seed: u64) -> Result<Vec<FaultRule>, Failure> {
+    let parse = |word: &String| match word.parse::<FaultRule>() {
+        Ok(rule) => Ok(FaultRule { seed, ..rule }),
         Err(error) => {
             let message = format!("`{word}` is not a fault: {error}");
-            Err(Failure::said(
+            Err(Failure::new(
                 codes::USAGE,
                 Exit::Usage,
                 message,
@@ -54,14 +54,14 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<Rule>, Failure> {
     words.iter().map(parse).collect()
 }
 
-async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended {
+async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> CommandResult {
     let root = options.root.clone();
     options.pace = StatePace::Realistic;
     options.announce = true;
     // It ends by itself, and says so to its clients.
     env.cancel.commit()?;
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
-    tell_what_is_lost(&sandbox, env);
+    warn_of_lost_state(&sandbox, env);
     let url = sandbox.endpoint_url().to_owned();
     if ui.json() {
         ui.out_json(&json!({ "format": 1, "endpoint_url": url, "state": root }));
@@ -82,15 +82,15 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Ended
 
 /// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process
 /// left behind.
-fn taken(root: &Path) -> Result<Result<Option<Place>, Holder>, Failure> {
-    match Place::find(root) {
+fn taken(root: &Path) -> Result<Result<Option<SandboxRoot>, Holder>, Failure> {
+    match SandboxRoot::find(root) {
         Ok(place) => Ok(Ok(place)),
         Err(SandboxError::Held { holder, .. }) => Ok(Err(holder)),
         Err(error) => Err(refused(&error)),
     }
 }
 
-fn status(root: &Path, ui: &Ui) -> Ended {
+fn status(root: &Path, ui: &Ui) -> CommandResult {
     let (place, holder) = match taken(root)? {
         Ok(place) => (place, None),
         Err(holder) => (None, Some(holder)),
@@ -119,16 +119,16 @@ fn status(root: &Path, ui: &Ui) -> Ended {
     Ok(Exit::Done)
 }
 
-async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Ended {
+async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     if !global.yes && (!ui.interactive || ui.json()) {
         let (message, help) =
             ("there is no terminal to ask for confirmation", "add --yes to delete the sandbox's state");
-        return Err(Failure::said(codes::NEEDS_CONSENT, Exit::Usage, message, help));
+        return Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help));
     }
     let place = taken(root)?.map_err(|holder| {
         let process = holder.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
         let message = format!("another process{process} uses the sandbox in {}", root.display());
-        Failure::said(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
+        Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
     })?;
     let Some(place) = place else {
         ui.say("The sandbox is empty.");

@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 use crate::clock::real_sleep;
 use crate::fault::Fault;
 use crate::services::lambda::{Backend as FunctionBackend, FunctionVersion, Invocation as Event, Invoked};
-use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, StateWalk};
+use crate::services::sagemaker::backend::{Backend, Invocation, Prediction, StatesOnly};
 use crate::services::sagemaker::{Endpoint, Job};
-use crate::world::World;
+use crate::state::SandboxState;
 use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 pub const REGION: &str = "eu-west-1";
@@ -31,23 +31,23 @@ struct Obliging;
 
 impl Backend for Obliging {
     fn train(&self, job: Job) {
-        StateWalk.train(job);
+        StatesOnly.train(job);
     }
 
     fn stop(&self, job: Job) {
-        StateWalk.stop(job);
+        StatesOnly.stop(job);
     }
 
     fn deploy(&self, endpoint: Endpoint) {
-        StateWalk.deploy(endpoint);
+        StatesOnly.deploy(endpoint);
     }
 
     fn restore(&self, endpoint: Endpoint) {
-        StateWalk.restore(endpoint);
+        StatesOnly.restore(endpoint);
     }
 
     fn remove(&self, endpoint: Endpoint) {
-        StateWalk.remove(endpoint);
+        StatesOnly.remove(endpoint);
     }
 
     fn invoke(&self, _: Endpoint, _: String, _: Invocation) -> BoxFuture<'static, Result<Prediction, Fault>> {
@@ -58,7 +58,7 @@ impl Backend for Obliging {
 impl FunctionBackend for Obliging {
     fn invoke(
         &self,
-        _: Arc<World>,
+        _: Arc<SandboxState>,
         _: FunctionVersion,
         _: Event,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
@@ -72,11 +72,16 @@ impl FunctionBackend for Obliging {
         Box::pin(async { Ok(invoked) })
     }
 
-    fn provision(&self, _: Arc<World>, _: FunctionVersion, _: u32) -> BoxFuture<'static, Result<(), String>> {
+    fn provision(
+        &self,
+        _: Arc<SandboxState>,
+        _: FunctionVersion,
+        _: u32,
+    ) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn discard(&self, _: &World, _: &FunctionVersion) {}
+    fn discard(&self, _: &SandboxState, _: &FunctionVersion) {}
 }
 
 pub struct Lab {
@@ -95,10 +100,10 @@ impl Lab {
             ..SandboxOptions::new(root.path())
         };
         let sandbox = Sandbox::start(options).await.unwrap();
-        let world = sandbox.world();
-        world.extensions.plug::<dyn Backend>(Arc::new(Obliging));
+        let shared = sandbox.state();
+        shared.extensions.plug::<dyn Backend>(Arc::new(Obliging));
         if !whole {
-            world.extensions.plug::<dyn FunctionBackend>(Arc::new(Obliging));
+            shared.extensions.plug::<dyn FunctionBackend>(Arc::new(Obliging));
         }
         let lab = Self { sandbox, _root: root };
         lab.role("exec", &["sagemaker.amazonaws.com", "lambda.amazonaws.com"]);
@@ -111,13 +116,14 @@ impl Lab {
         let trust = json!({"Statement": [
             {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}},
         ]});
-        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust.to_string(), "UsableAt": 0});
-        self.sandbox.world().global("iam.role").put(name, role).unwrap();
+        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust.to_string(),
+            "UsableAt": 0});
+        self.sandbox.state().global("iam.role").put(name, role).unwrap();
         arn
     }
 
     pub fn advance(&self, minutes: u64) {
-        self.sandbox.world().clock.advance(Duration::from_secs(60 * minutes));
+        self.sandbox.state().clock.advance(Duration::from_secs(60 * minutes));
     }
 
     /// A request as it is on the wire, signed for a service; the body of the answer.

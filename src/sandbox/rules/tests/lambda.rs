@@ -54,7 +54,8 @@ async fn versions(lab: &Lab) -> Result<(), String> {
 }
 
 async fn alias(lab: &Lab, version: &str, weights: Value) -> Told {
-    let alias = json!({"Name": "live", "FunctionVersion": version, "RoutingConfig": {"AdditionalVersionWeights": weights}});
+    let alias = json!({"Name": "live", "FunctionVersion": version,
+        "RoutingConfig": {"AdditionalVersionWeights": weights}});
     lab.lambda(&format!("POST {FUNCTION}/aliases"), alias).await
 }
 

@@ -50,7 +50,8 @@ fn constraints() -> Vec<(&'static str, Call)> {
     let invalid = "ValidationException";
     let model = |member: &str, value: Value| {
         // One name each: without the rule they are made.
-        let mut model = json!({"ModelName": format!("with-{member}"), "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "x"}});
+        let mut model = json!({"ModelName": format!("with-{member}"), "ExecutionRoleArn": ROLE,
+            "PrimaryContainer": {"Image": "x"}});
         model[member] = value;
         Call::Json("sagemaker", "SageMaker.CreateModel", model)
     };

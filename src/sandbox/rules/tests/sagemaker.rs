@@ -252,7 +252,8 @@ pub async fn policy_needs_target(lab: &Lab) -> Told {
         "ResourceId": ENDPOINT,
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
         "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 1, "PredefinedMetricSpecification": metric},
+        "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 1,
+            "PredefinedMetricSpecification": metric},
     });
     lab.scaling("PutScalingPolicy", policy).await
 }

@@ -185,7 +185,10 @@ impl Environment {
                         return Some(End::Raised(body));
                     }
                     Some(Event::TooLarge) => return Some(End::Broken(Breakdown::TooLarge)),
-                    None => return Some(End::Broken(Breakdown::Exited("the Runtime API is closed".to_owned()))),
+                    None => {
+                        let why = "the Runtime API is closed".to_owned();
+                        return Some(End::Broken(Breakdown::Exited(why)));
+                    }
                 },
                 status = self.process.wait() => return Some(End::Broken(exited(status))),
                 _ = timeout_at(step, std::future::pending::<()>()) => {

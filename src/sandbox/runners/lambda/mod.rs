@@ -30,7 +30,7 @@ pub use environment::Initialization;
 use environment::{End, Environment};
 use report::{Breakdown, Usage};
 
-use super::Reach;
+use super::ApiAccess;
 use super::archive::unpack_zip;
 use super::process::{Line, LineSink};
 use super::python::{Environments, PythonError, Venv, Wanted};
@@ -68,7 +68,7 @@ pub struct FunctionSpec {
     pub timeout: Duration,
     pub environment: BTreeMap<String, String>,
     pub log_group: String,
-    pub reach: Reach,
+    pub reach: ApiAccess,
 }
 
 /// One call of the function.
@@ -236,7 +236,7 @@ impl Pool {
         }
     }
 
-    /// Runs the function. The invocation goes on when the caller goes away, as on AWS.
+    /// Runs the function. The invocation continues when the caller goes away, as on AWS.
     pub async fn invoke(&self, invocation: Invocation) -> Result<InvocationResult, PoolError> {
         let inner = Arc::clone(&self.inner);
         let failed = |source| PoolError::Start { function: self.inner.spec.name.clone(), source };

@@ -53,7 +53,7 @@ pub(super) struct RuntimeApi {
     server: AbortHandle,
 }
 
-struct Shared {
+struct RuntimeServer {
     work: Mutex<mpsc::Receiver<Work>>,
     events: mpsc::Sender<Event>,
 }
@@ -64,8 +64,8 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let (work, work_end) = mpsc::channel(1);
         let (events_end, events) = mpsc::channel(8);
-        let shared = Arc::new(Shared { work: Mutex::new(work_end), events: events_end });
-        let server = tokio::spawn(serve(listener, address, shared)).abort_handle();
+        let server = Arc::new(RuntimeServer { work: Mutex::new(work_end), events: events_end });
+        let server = tokio::spawn(serve(listener, address, server)).abort_handle();
         Ok(Self { port: address.port(), work, events, server })
     }
 
@@ -81,14 +81,14 @@ impl Drop for RuntimeApi {
     }
 }
 
-async fn serve(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, address: SocketAddr, server: Arc<RuntimeServer>) {
     // Connections are owned here, so that closing the server closes them.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
+        let server = Arc::clone(&server);
         let service = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(answer(request, address, &shared).await) }
+            let server = Arc::clone(&server);
+            async move { Ok::<_, Infallible>(answer(request, address, &server).await) }
         });
         let builder = hyper::server::conn::http1::Builder::new();
         connections.spawn(builder.serve_connection(TokioIo::new(stream), service));
@@ -96,7 +96,11 @@ async fn serve(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) 
     }
 }
 
-async fn answer(request: Request<Incoming>, address: SocketAddr, shared: &Shared) -> Response<Full<Bytes>> {
+async fn answer(
+    request: Request<Incoming>,
+    address: SocketAddr,
+    server: &RuntimeServer,
+) -> Response<Full<Bytes>> {
     // A page in a browser can reach a loopback port under a name of its own; the runtime never uses one.
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if host != Some(address.to_string().as_str()) {
@@ -105,7 +109,7 @@ async fn answer(request: Request<Incoming>, address: SocketAddr, shared: &Shared
     let path = request.uri().path().to_owned();
     let Some(path) = path.strip_prefix("/2018-06-01/runtime/") else { return plain(StatusCode::NOT_FOUND) };
     if (request.method(), path) == (&Method::GET, "invocation/next") {
-        return next(shared).await;
+        return next(server).await;
     }
     let make: fn(Bytes) -> Event = match path.rsplit_once('/') {
         Some(("init", "error")) => Event::InitError,
@@ -118,15 +122,15 @@ async fn answer(request: Request<Incoming>, address: SocketAddr, shared: &Shared
         Ok(body) => (make(body.to_bytes()), StatusCode::ACCEPTED),
         Err(_) => (Event::TooLarge, StatusCode::PAYLOAD_TOO_LARGE),
     };
-    if shared.events.send(event).await.is_err() {
+    if server.events.send(event).await.is_err() {
         return plain(StatusCode::GONE);
     }
     plain(status)
 }
 
-async fn next(shared: &Shared) -> Response<Full<Bytes>> {
-    let mut queue = shared.work.lock().await;
-    if shared.events.send(Event::Ready).await.is_err() {
+async fn next(server: &RuntimeServer) -> Response<Full<Bytes>> {
+    let mut queue = server.work.lock().await;
+    if server.events.send(Event::Ready).await.is_err() {
         return plain(StatusCode::GONE);
     }
     let Some(work) = queue.recv().await else { return plain(StatusCode::GONE) };

@@ -17,13 +17,13 @@ use target::{INSTANCES, Kind, SERVERLESS};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::operation::op;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::rules::AwsRule;
 use crate::services::{iam, sagemaker};
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;
-use crate::world::World;
 
 const INVALID: &str = "ValidationException";
 const TARGETS: &str = "application-autoscaling.target";
@@ -31,9 +31,9 @@ const POLICIES: &str = "application-autoscaling.policy";
 const SCHEDULED: &str = "application-autoscaling.scheduled-action";
 const ACTIVITIES: &str = "application-autoscaling.activity";
 
-const POLICY_NAME: Rule = Rule::ANY.at("PolicyName").required().length(1, 256);
-const PAGE: Rule = Rule::ANY.at("MaxResults").range(1, 50);
-const ARN: Rule = Rule::ANY
+const POLICY_NAME: Constraint = Constraint::ANY.at("PolicyName").required().length(1, 256);
+const PAGE: Constraint = Constraint::ANY.at("MaxResults").range(1, 50);
+const ARN: Constraint = Constraint::ANY
     .at("ResourceARN")
     .required()
     .length(1, 1_011)
@@ -47,7 +47,10 @@ pub const API: Api = Api {
     operations: &[
         op(
             "RegisterScalableTarget",
-            &[Rule::ANY.at("MinCapacity").range(0, i64::MAX), Rule::ANY.at("MaxCapacity").range(0, i64::MAX)],
+            &[
+                Constraint::ANY.at("MinCapacity").range(0, i64::MAX),
+                Constraint::ANY.at("MaxCapacity").range(0, i64::MAX),
+            ],
             register,
         ),
         op("DeregisterScalableTarget", &[], deregister),
@@ -76,21 +79,21 @@ fn invalid(message: impl Into<String>) -> Fault {
 }
 
 /// The targets of endpoints, for SageMaker.
-pub struct OfEndpoints;
+pub struct EndpointTargets;
 
-impl sagemaker::Scaling for OfEndpoints {
-    fn scales(&self, world: &World, region: &str, endpoint: &str, variant: &str) -> bool {
+impl sagemaker::Scaling for EndpointTargets {
+    fn scales(&self, shared: &SandboxState, region: &str, endpoint: &str, variant: &str) -> bool {
         let resource = format!("endpoint/{endpoint}/variant/{variant}");
         [INSTANCES, SERVERLESS]
             .into_iter()
             .filter_map(|dimension| Target::new("sagemaker", &resource, dimension))
-            .any(|target| world.table(TARGETS, region).has(&target.key()))
+            .any(|target| shared.table(TARGETS, region).has(&target.key()))
     }
 
-    fn endpoint_deleted(&self, world: &World, region: &str, endpoint: &str) -> Result<(), Fault> {
-        for (target, _) in targets(world, region) {
+    fn endpoint_deleted(&self, shared: &SandboxState, region: &str, endpoint: &str) -> Result<(), Fault> {
+        for (target, _) in targets(shared, region) {
             if matches!(&target.kind, Kind::Variant { endpoint: known, .. } if known == endpoint) {
-                remove(world, region, &target)?;
+                remove(shared, region, &target)?;
             }
         }
         Ok(())
@@ -98,14 +101,14 @@ impl sagemaker::Scaling for OfEndpoints {
 }
 
 /// The targets of a region, with their documents: what a scaling loop looks at.
-pub fn targets(world: &World, region: &str) -> Vec<(Target, Value)> {
-    let all = world.table(TARGETS, region).list("");
+pub fn targets(shared: &SandboxState, region: &str) -> Vec<(Target, Value)> {
+    let all = shared.table(TARGETS, region).list("");
     all.into_iter().filter_map(|(_, doc)| Some((target_of(&doc)?, doc))).collect()
 }
 
 /// The policies of a target: `TargetTrackingScalingPolicyConfiguration`, `Alarms`, `PolicyName`.
-pub fn policies(world: &World, region: &str, target: &Target) -> Vec<Value> {
-    world.table(POLICIES, region).list(&target.policy_key("")).into_iter().map(|(_, doc)| doc).collect()
+pub fn policies(shared: &SandboxState, region: &str, target: &Target) -> Vec<Value> {
+    shared.table(POLICIES, region).list(&target.policy_key("")).into_iter().map(|(_, doc)| doc).collect()
 }
 
 fn target_of(doc: &Value) -> Option<Target> {
@@ -115,19 +118,19 @@ fn target_of(doc: &Value) -> Option<Target> {
 }
 
 /// Removes a target with its policies, and so with their alarms. `false`: there is none.
-fn remove(world: &World, region: &str, target: &Target) -> Result<bool, Fault> {
-    let Some(doc) = world.table(TARGETS, region).remove(&target.key())? else { return Ok(false) };
-    tags::forget(world, doc["ScalableTargetARN"].as_str().unwrap_or_default())?;
-    for (key, _) in world.table(POLICIES, region).list(&target.policy_key("")) {
-        policy::remove(world, region, &key)?;
+fn remove(shared: &SandboxState, region: &str, target: &Target) -> Result<bool, Fault> {
+    let Some(doc) = shared.table(TARGETS, region).remove(&target.key())? else { return Ok(false) };
+    tags::forget(shared, doc["ScalableTargetARN"].as_str().unwrap_or_default())?;
+    for (key, _) in shared.table(POLICIES, region).list(&target.policy_key("")) {
+        policy::remove(shared, region, &key)?;
     }
-    scheduled::forget(world, region, target)?;
+    scheduled::forget(shared, region, target)?;
     Ok(true)
 }
 
 fn register(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    target.check(&call.world, &call.region)?;
+    target.check(&call.shared, &call.region)?;
     let table = call.table(TARGETS);
     let known = table.get(&target.key());
     // Later calls change only what they name.
@@ -138,7 +141,7 @@ fn register(call: &Call) -> Answer {
     if least > most {
         return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
     }
-    if least < 1 && target.dimension == INSTANCES && call.world.enforces(AwsRule::ScalableTargetMinimum) {
+    if least < 1 && target.dimension == INSTANCES && call.shared.enforces(AwsRule::ScalableTargetMinimum) {
         return Err(invalid("Minimum capacity must be at least 1 for the variant of a real-time endpoint"));
     }
     let given = tags::from_map(&call.input["Tags"]);
@@ -168,21 +171,21 @@ fn register(call: &Call) -> Answer {
     }
     let arn = doc["ScalableTargetARN"].as_str().unwrap_or_default().to_owned();
     table.put(&target.key(), doc)?;
-    tags::add(&call.world, &arn, given, INVALID)?;
+    tags::add(&call.shared, &arn, given, INVALID)?;
     clamp(call, &target, least.unsigned_abs(), most.unsigned_abs())?;
     Ok(json!({"ScalableTargetARN": arn}))
 }
 
 /// The live capacity is moved into the range (docs/aws/autoscaling.md#registering-a-target).
 fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Fault> {
-    let Some(capacity) = target.capacity(&call.world, &call.region) else { return Ok(()) };
+    let Some(capacity) = target.capacity(&call.shared, &call.region) else { return Ok(()) };
     let within = capacity.clamp(least, most);
-    if within == capacity || !call.world.enforces(AwsRule::CapacityWithinRange) {
+    if within == capacity || !call.shared.enforces(AwsRule::CapacityWithinRange) {
         return Ok(());
     }
     let (side, limit) = if within > capacity { ("minimum", least) } else { ("maximum", most) };
     let cause = format!("{side} capacity was set to {limit}");
-    match target.scale(&call.world, &call.region, within, &cause) {
+    match target.scale(&call.shared, &call.region, within, &cause) {
         // The registration stands; the activity says why the capacity did not follow.
         Err(fault) if fault.status < 500 => Ok(()),
         done => done,
@@ -191,7 +194,7 @@ fn clamp(call: &Call, target: &Target, least: u64, most: u64) -> Result<(), Faul
 
 fn deregister(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if remove(&call.world, &call.region, &target)? { Ok(json!({})) } else { Err(target.missing()) }
+    if remove(&call.shared, &call.region, &target)? { Ok(json!({})) } else { Err(target.missing()) }
 }
 
 /// `Describe…`: the documents of the namespace that the filters let through. `lists` are filters by a list.
@@ -203,8 +206,8 @@ fn describe(call: &Call, table: &'static str, list: &str, lists: &[(&str, &str)]
         return Err(invalid("If you specify a scalable dimension, you must also specify a resource ID"));
     }
     if table == ACTIVITIES {
-        for (target, _) in targets(&call.world, &call.region) {
-            target.settle(&call.world, &call.region)?;
+        for (target, _) in targets(&call.shared, &call.region) {
+            target.settle(&call.shared, &call.region)?;
         }
     }
     let mut found = call.table(table).list(&format!("{}/", call.text("ServiceNamespace")));
@@ -253,17 +256,17 @@ fn tagged(call: &Call) -> Result<&str, Fault> {
 }
 
 fn tag(call: &Call) -> Answer {
-    tags::add(&call.world, tagged(call)?, tags::from_map(&call.input["Tags"]), INVALID)?;
+    tags::add(&call.shared, tagged(call)?, tags::from_map(&call.input["Tags"]), INVALID)?;
     Ok(json!({}))
 }
 
 fn untag(call: &Call) -> Answer {
-    tags::remove(&call.world, tagged(call)?, call.list("TagKeys").iter().filter_map(Value::as_str))?;
+    tags::remove(&call.shared, tagged(call)?, call.list("TagKeys").iter().filter_map(Value::as_str))?;
     Ok(json!({}))
 }
 
 fn list_tags(call: &Call) -> Answer {
-    Ok(json!({"Tags": tags::of(&call.world, tagged(call)?)}))
+    Ok(json!({"Tags": tags::of(&call.shared, tagged(call)?)}))
 }
 
 /// An id in the form of a UUID, the same for the same seed.

@@ -9,15 +9,15 @@ use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::cloudwatch;
+use crate::state::SandboxState;
 use crate::store::merge;
-use crate::world::World;
 
 pub(super) const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEPS: &str = "StepScalingPolicyConfiguration";
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.table(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
+    if !call.table(TARGETS).has(&target.key()) && call.shared.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("PolicyName");
@@ -61,7 +61,7 @@ fn new_policy(call: &Call, target: &Target, name: &str) -> Value {
         "ScalableDimension": dimension,
         "PolicyType": "StepScaling",
         "CreationTime": call.timestamp(),
-        "PolicyARN": call.world.arn("autoscaling", &call.region, &rest),
+        "PolicyARN": call.shared.arn("autoscaling", &call.region, &rest),
         "Alarms": [],
     })
 }
@@ -95,7 +95,7 @@ fn check_tracking(target: &Target, tracking: &Value) -> Result<(), Fault> {
 
 /// One of the two alarms of a policy that tracks a target (docs/aws/autoscaling.md#target-tracking).
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct TrackingAlarm {
     name: &'static str,
     comparison: &'static str,
     /// Periods of a minute, all of which have to breach.
@@ -104,12 +104,12 @@ pub(super) struct Side {
     share: f64,
 }
 
-pub(super) const HIGH: Side =
-    Side { name: "AlarmHigh", comparison: "GreaterThanThreshold", minutes: 3, share: 1.0 };
-pub(super) const LOW: Side =
-    Side { name: "AlarmLow", comparison: "LessThanThreshold", minutes: 15, share: 0.9 };
+pub(super) const HIGH: TrackingAlarm =
+    TrackingAlarm { name: "AlarmHigh", comparison: "GreaterThanThreshold", minutes: 3, share: 1.0 };
+pub(super) const LOW: TrackingAlarm =
+    TrackingAlarm { name: "AlarmLow", comparison: "LessThanThreshold", minutes: 15, share: 0.9 };
 
-impl Side {
+impl TrackingAlarm {
     /// What its alarm watches for, when `goal` is to be kept.
     pub fn condition(&self, goal: f64) -> Value {
         json!({
@@ -127,13 +127,13 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
     let goal = tracking["TargetValue"].as_f64().unwrap_or_default();
     let mut shown = Vec::new();
     for (index, side) in [HIGH, LOW].into_iter().enumerate() {
-        let Side { name: side_name, .. } = side;
+        let TrackingAlarm { name: side_name, .. } = side;
         let known = policy["Alarms"][index]["AlarmName"].as_str().map(str::to_owned);
         let name = known.unwrap_or_else(|| {
             let seed = format!("{}{side_name}{}{}", policy["PolicyARN"], call.region, call.now());
             format!("TargetTracking-{}-{side_name}-{}", target.resource, uuid(&seed))
         });
-        let arn = call.world.arn("cloudwatch", &call.region, &format!("alarm:{name}"));
+        let arn = call.shared.arn("cloudwatch", &call.region, &format!("alarm:{name}"));
         let mut alarm = json!({
             "AlarmName": name,
             "AlarmArn": arn,
@@ -147,7 +147,7 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
         });
         merge(&mut alarm, side.condition(goal));
         merge(&mut alarm, target.metric(tracking));
-        cloudwatch::put_alarm(&call.world, &call.region, &name, alarm)?;
+        cloudwatch::put_alarm(&call.shared, &call.region, &name, alarm)?;
         shown.push(json!({"AlarmName": name, "AlarmARN": arn}));
     }
     policy["Alarms"] = shown.into();
@@ -155,10 +155,10 @@ fn put_alarms(call: &Call, target: &Target, policy: &mut Value) -> Result<(), Fa
 }
 
 /// Removes a policy and its alarms. `false`: there is none.
-pub(super) fn remove(world: &World, region: &str, key: &str) -> Result<bool, Fault> {
-    let Some(policy) = world.table(POLICIES, region).remove(key)? else { return Ok(false) };
+pub(super) fn remove(shared: &SandboxState, region: &str, key: &str) -> Result<bool, Fault> {
+    let Some(policy) = shared.table(POLICIES, region).remove(key)? else { return Ok(false) };
     for alarm in policy["Alarms"].as_array().into_iter().flatten() {
-        cloudwatch::remove_alarm(world, region, alarm["AlarmName"].as_str().unwrap_or_default())?;
+        cloudwatch::remove_alarm(shared, region, alarm["AlarmName"].as_str().unwrap_or_default())?;
     }
     Ok(true)
 }
@@ -166,7 +166,7 @@ pub(super) fn remove(world: &World, region: &str, key: &str) -> Result<bool, Fau
 pub(super) fn delete(call: &Call) -> Answer {
     let target = Target::of(call)?;
     let name = call.text("PolicyName");
-    if remove(&call.world, &call.region, &target.policy_key(name))? {
+    if remove(&call.shared, &call.region, &target.policy_key(name))? {
         return Ok(json!({}));
     }
     let Target { namespace, resource, dimension, .. } = target;

@@ -7,14 +7,14 @@ use super::{SCHEDULED, TARGETS, invalid, uuid};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// What a call may change of an action that is there.
 const MEMBERS: [&str; 5] = ["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"];
 
 pub(super) fn put(call: &Call) -> Answer {
     let target = Target::of(call)?;
-    if !call.table(TARGETS).has(&target.key()) && call.world.enforces(AwsRule::PolicyNeedsTarget) {
+    if !call.table(TARGETS).has(&target.key()) && call.shared.enforces(AwsRule::PolicyNeedsTarget) {
         return Err(target.missing());
     }
     let name = call.text("ScheduledActionName");
@@ -26,7 +26,7 @@ pub(super) fn put(call: &Call) -> Answer {
         let rest = format!("scheduledAction:{id}:resource/{namespace}/{resource}:scheduledActionName/{name}");
         json!({
             "ScheduledActionName": name,
-            "ScheduledActionARN": call.world.arn("autoscaling", &call.region, &rest),
+            "ScheduledActionARN": call.shared.arn("autoscaling", &call.region, &rest),
             "ServiceNamespace": namespace,
             "ResourceId": resource,
             "ScalableDimension": dimension,
@@ -71,8 +71,8 @@ pub(super) fn delete(call: &Call) -> Answer {
 }
 
 /// A target takes its actions with it.
-pub(super) fn forget(world: &World, region: &str, target: &Target) -> Result<(), Fault> {
-    let table = world.table(SCHEDULED, region);
+pub(super) fn forget(shared: &SandboxState, region: &str, target: &Target) -> Result<(), Fault> {
+    let table = shared.table(SCHEDULED, region);
     for (key, _) in table.list(&target.policy_key("")) {
         table.remove(&key)?;
     }

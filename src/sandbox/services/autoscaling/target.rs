@@ -11,8 +11,8 @@ use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::lambda;
 use crate::services::sagemaker::{Endpoint, instances};
+use crate::state::SandboxState;
 use crate::store::merge;
-use crate::world::World;
 
 /// What is scaled: namespace, resource and dimension name it (docs/aws/autoscaling.md#identifiers).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,22 +139,23 @@ impl Target {
                     .map(|(name, value)| json!({"Name": name, "Value": value}))
             }
         };
-        json!({"Namespace": namespace, "MetricName": metric, "Statistic": statistic, "Dimensions": dimensions})
+        json!({"Namespace": namespace, "MetricName": metric, "Statistic": statistic,
+            "Dimensions": dimensions})
     }
 
     /// Its capacity now. None: it is not in service, so its capacity is not touched
     /// (docs/aws/autoscaling.md#registering-a-target).
-    pub fn capacity(&self, world: &Arc<World>, region: &str) -> Option<u64> {
+    pub fn capacity(&self, shared: &Arc<SandboxState>, region: &str) -> Option<u64> {
         match &self.kind {
             Kind::Variant { endpoint, variant, serverless: false } => {
-                let endpoint = Endpoint::new(world, region, endpoint);
+                let endpoint = Endpoint::new(shared, region, endpoint);
                 if endpoint.status()? != "InService" {
                     return None;
                 }
                 endpoint.serving().into_iter().find(|live| live.name == *variant).map(|live| live.instances)
             }
             Kind::Variant { .. } => None,
-            Kind::Function { name, qualifier } => lambda::provisioned(world, region, name, qualifier),
+            Kind::Function { name, qualifier } => lambda::provisioned(shared, region, name, qualifier),
         }
     }
 
@@ -181,15 +182,23 @@ impl Target {
     }
 
     /// Sets the capacity and records it as an activity, also when the service refuses it.
-    pub fn scale(&self, world: &Arc<World>, region: &str, capacity: u64, cause: &str) -> Result<(), Fault> {
-        let before = self.capacity(world, region);
+    pub fn scale(
+        &self,
+        shared: &Arc<SandboxState>,
+        region: &str,
+        capacity: u64,
+        cause: &str,
+    ) -> Result<(), Fault> {
+        let before = self.capacity(shared, region);
         let done = match &self.kind {
             Kind::Variant { endpoint, variant, .. } => {
-                Endpoint::new(world, region, endpoint).set_instances(variant, capacity)
+                Endpoint::new(shared, region, endpoint).set_instances(variant, capacity)
             }
-            Kind::Function { name, qualifier } => lambda::provision(world, region, name, qualifier, capacity),
+            Kind::Function { name, qualifier } => {
+                lambda::provision(shared, region, name, qualifier, capacity)
+            }
         };
-        let (now, unit, service) = (world.clock.now(), self.unit(), &self.namespace);
+        let (now, unit, service) = (shared.clock.now(), self.unit(), &self.namespace);
         let mut activity = json!({
             "ActivityId": uuid(&format!("{}{now}{capacity}", self.key())),
             "ServiceNamespace": self.namespace,
@@ -211,19 +220,19 @@ impl Target {
                 format!("Failed to set desired {unit} to {capacity}. Reason: {}", fault.message).into();
             activity["EndTime"] = epoch_seconds(now);
         }
-        world.table(ACTIVITIES, region).put(&self.activity_key(Some(now)), activity)?;
+        shared.table(ACTIVITIES, region).put(&self.activity_key(Some(now)), activity)?;
         done
     }
 
     /// Ends the activities whose capacity is there by now.
-    pub(super) fn settle(&self, world: &Arc<World>, region: &str) -> Result<(), Fault> {
-        let Some(capacity) = self.capacity(world, region) else { return Ok(()) };
+    pub(super) fn settle(&self, shared: &Arc<SandboxState>, region: &str) -> Result<(), Fault> {
+        let Some(capacity) = self.capacity(shared, region) else { return Ok(()) };
         let (unit, service) = (self.unit(), &self.namespace);
         let ended = match &self.kind {
-            Kind::Variant { endpoint, .. } => Endpoint::new(world, region, endpoint).modified(),
-            Kind::Function { .. } => world.clock.now(),
+            Kind::Variant { endpoint, .. } => Endpoint::new(shared, region, endpoint).modified(),
+            Kind::Function { .. } => shared.clock.now(),
         };
-        let table = world.table(ACTIVITIES, region);
+        let table = shared.table(ACTIVITIES, region);
         for (key, doc) in table.list(&self.activity_key(None)) {
             if doc["StatusCode"] != "InProgress" {
                 continue;
@@ -249,20 +258,20 @@ impl Target {
 
     /// Refuses what cannot be a target (docs/aws/autoscaling.md#registering-a-target; the texts for what is
     /// missing are not verified).
-    pub(super) fn check(&self, world: &Arc<World>, region: &str) -> Result<(), Fault> {
+    pub(super) fn check(&self, shared: &Arc<SandboxState>, region: &str) -> Result<(), Fault> {
         match &self.kind {
             Kind::Variant { endpoint, variant, .. } => {
-                check_variant(&Endpoint::new(world, region, endpoint), variant)
+                check_variant(&Endpoint::new(shared, region, endpoint), variant)
             }
             Kind::Function { name, qualifier } => {
-                let known = lambda::has(world, region, name, qualifier);
-                if known || !world.enforces(AwsRule::ScalableTargetExists) {
+                let known = lambda::has(shared, region, name, qualifier);
+                if known || !shared.enforces(AwsRule::ScalableTargetExists) {
                     return Ok(());
                 }
                 let key = format!("{name}:{qualifier}");
                 Err(invalid(format!(
                     "Function not found: {}",
-                    world.arn("lambda", region, &format!("function:{key}"))
+                    shared.arn("lambda", region, &format!("function:{key}"))
                 )))
             }
         }
@@ -270,21 +279,21 @@ impl Target {
 }
 
 fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
-    let world = &endpoint.world;
+    let shared = &endpoint.shared;
     let known = [endpoint.serving(), endpoint.wanted()].concat();
     let Some(found) = known.into_iter().find(|known| known.name == variant) else {
-        if !world.enforces(AwsRule::ScalableTargetExists) {
+        if !shared.enforces(AwsRule::ScalableTargetExists) {
             return Ok(());
         }
         let name = endpoint.name.to_ascii_lowercase();
-        let arn = world.arn("sagemaker", &endpoint.region, &format!("endpoint/{name}"));
+        let arn = shared.arn("sagemaker", &endpoint.region, &format!("endpoint/{name}"));
         return Err(invalid(match endpoint.status() {
             None => format!("Could not find endpoint \"{arn}\"."),
             Some(_) => format!("Could not find variant \"{variant}\" of endpoint \"{arn}\"."),
         }));
     };
     let instance_type = found.instance_type.unwrap_or_default();
-    if instances::is_burstable(&instance_type) && world.enforces(AwsRule::BurstableVariant) {
+    if instances::is_burstable(&instance_type) && shared.enforces(AwsRule::BurstableVariant) {
         return Err(invalid(format!(
             "You cannot register a variant with {instance_type} instance type as a scalable target. This is because \
              the burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."

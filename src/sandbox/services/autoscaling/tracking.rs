@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::policy::{HIGH, LOW, Side};
+use super::policy::{HIGH, LOW, TrackingAlarm};
 use crate::clock::Millis;
 use crate::services::cloudwatch;
 
@@ -52,38 +52,38 @@ pub(super) struct Change {
     pub ended: Millis,
 }
 
-/// What one policy wants. The order is that of [`agreed`].
+/// What one policy decides. The order is that of [`agreed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(super) enum Decision {
     In(u64),
     Stay,
     Out(u64),
 }
 
-/// How many values [`wish`] looks at: one a minute.
+/// How many values [`decide`] looks at: one a minute.
 pub(super) const MINUTES: usize = LOW.minutes;
 
 /// What a policy wants after the last [`MINUTES`] whole minutes, the oldest first.
-pub(super) fn wish(minutes: &[Option<f64>], tracking: &Tracking, state: &State) -> Wish {
+pub(super) fn decide(minutes: &[Option<f64>], tracking: &Tracking, state: &State) -> Decision {
     if alarmed(&HIGH, minutes, tracking.goal) {
         return match more(minutes, tracking, state) {
-            capacity if capacity > state.capacity => Wish::Out(capacity),
-            _ => Wish::Stay,
+            capacity if capacity > state.capacity => Decision::Out(capacity),
+            _ => Decision::Stay,
         };
     }
     if tracking.scales_in && alarmed(&LOW, minutes, tracking.goal) && may_shrink(minutes, tracking, state) {
-        return Wish::In(state.capacity - 1);
+        return Decision::In(state.capacity - 1);
     }
-    Wish::Stay
+    Decision::Stay
 }
 
 /// Any policy may scale out, all have to agree to scale in, and the one that wants most decides: so the
-/// greatest wish is what they agree on. `None`: there is no policy.
-pub(super) fn agreed(wishes: &[Wish]) -> Option<Wish> {
-    wishes.iter().copied().max()
+/// greatest decision is what they agree on. `None`: there is no policy.
+pub(super) fn agreed(decisions: &[Decision]) -> Option<Decision> {
+    decisions.iter().copied().max()
 }
 
-fn alarmed(side: &Side, minutes: &[Option<f64>], goal: f64) -> bool {
+fn alarmed(side: &TrackingAlarm, minutes: &[Option<f64>], goal: f64) -> bool {
     let seen = &minutes[minutes.len().saturating_sub(side.minutes)..];
     cloudwatch::evaluate(&side.condition(goal), seen) == "ALARM"
 }
@@ -132,36 +132,40 @@ mod tests {
 
     #[test]
     fn three_minutes_above_the_goal_scale_out_to_what_the_formula_gives() {
-        let table: [(&[f64], u64, Wish); 7] = [
-            (&[50.0, 50.0], 1, Wish::Stay),
-            (&[50.0, 50.0, 50.0], 1, Wish::Out(4)),
-            (&[11.0, 11.0, 11.0], 1, Wish::Out(2)),
-            (&[50.0, 10.0, 50.0], 1, Wish::Stay),
+        let table: [(&[f64], u64, Decision); 7] = [
+            (&[50.0, 50.0], 1, Decision::Stay),
+            (&[50.0, 50.0, 50.0], 1, Decision::Out(4)),
+            (&[11.0, 11.0, 11.0], 1, Decision::Out(2)),
+            (&[50.0, 10.0, 50.0], 1, Decision::Stay),
             // The last minute counts, not the highest.
-            (&[50.0, 50.0, 15.0], 2, Wish::Out(3)),
-            (&[50.0, 50.0, 50.0], 4, Wish::Stay),
-            (&[10.0, 10.0, 10.0], 2, Wish::Stay),
+            (&[50.0, 50.0, 15.0], 2, Decision::Out(3)),
+            (&[50.0, 50.0, 50.0], 4, Decision::Stay),
+            (&[10.0, 10.0, 10.0], 2, Decision::Stay),
         ];
         for (values, capacity, expected) in table {
-            assert_eq!(wish(&last(values), &CASE, &state(capacity)), expected, "{values:?} of {capacity}");
+            assert_eq!(decide(&last(values), &CASE, &state(capacity)), expected, "{values:?} of {capacity}");
         }
     }
 
     #[test]
     fn fifteen_quiet_minutes_take_one_away() {
         let quiet = last(&[]);
-        assert_eq!(wish(&quiet, &CASE, &state(4)), Wish::In(3));
-        assert_eq!(wish(&quiet, &CASE, &state(1)), Wish::Stay, "never below the minimum");
-        assert_eq!(wish(&last(&[9.5]), &CASE, &state(4)), Wish::Stay, "not below nine tenths of the goal");
+        assert_eq!(decide(&quiet, &CASE, &state(4)), Decision::In(3));
+        assert_eq!(decide(&quiet, &CASE, &state(1)), Decision::Stay, "never below the minimum");
+        assert_eq!(
+            decide(&last(&[9.5]), &CASE, &state(4)),
+            Decision::Stay,
+            "not below nine tenths of the goal"
+        );
         let mut early = quiet.clone();
         early[0] = None;
-        assert_eq!(wish(&early, &CASE, &state(4)), Wish::Stay, "fourteen are too few");
+        assert_eq!(decide(&early, &CASE, &state(4)), Decision::Stay, "fourteen are too few");
         // Two instances with 6 each would be one with 12.
         let six = vec![Some(6.0); MINUTES];
-        assert_eq!(wish(&six, &CASE, &state(2)), Wish::Stay);
-        assert_eq!(wish(&six, &CASE, &state(3)), Wish::In(2));
-        assert_eq!(wish(&quiet, &Tracking { scales_in: false, ..CASE }, &state(4)), Wish::Stay);
-        assert_eq!(wish(&vec![None; MINUTES], &CASE, &state(4)), Wish::Stay, "nothing is known");
+        assert_eq!(decide(&six, &CASE, &state(2)), Decision::Stay);
+        assert_eq!(decide(&six, &CASE, &state(3)), Decision::In(2));
+        assert_eq!(decide(&quiet, &Tracking { scales_in: false, ..CASE }, &state(4)), Decision::Stay);
+        assert_eq!(decide(&vec![None; MINUTES], &CASE, &state(4)), Decision::Stay, "nothing is known");
     }
 
     #[test]
@@ -171,25 +175,25 @@ mod tests {
         let busy = last(&[14.0, 14.0, 14.0]);
         let patient = Tracking { out_cooldown: 300_000, in_cooldown: 300_000, ..CASE };
         // Three are wanted, and one of them has just come.
-        assert_eq!(wish(&busy, &patient, &seen(2, change(1, 2, MINUTE))), Wish::Stay);
-        assert_eq!(wish(&busy, &patient, &seen(2, change(1, 2, 5 * MINUTE))), Wish::Out(3));
+        assert_eq!(decide(&busy, &patient, &seen(2, change(1, 2, MINUTE))), Decision::Stay);
+        assert_eq!(decide(&busy, &patient, &seen(2, change(1, 2, 5 * MINUTE))), Decision::Out(3));
         let flood = last(&[20.0, 20.0, 20.0]);
         assert_eq!(
-            wish(&flood, &patient, &seen(2, change(1, 2, MINUTE))),
-            Wish::Out(3),
+            decide(&flood, &patient, &seen(2, change(1, 2, MINUTE))),
+            Decision::Out(3),
             "a larger one starts"
         );
         // A scale-in does not hold up a scale-out, and either holds up a scale-in.
-        assert_eq!(wish(&busy, &patient, &seen(2, change(3, 2, MINUTE))), Wish::Out(3));
-        assert_eq!(wish(&last(&[]), &patient, &seen(2, change(3, 2, MINUTE))), Wish::Stay);
-        assert_eq!(wish(&last(&[]), &patient, &seen(2, change(3, 2, 5 * MINUTE))), Wish::In(1));
+        assert_eq!(decide(&busy, &patient, &seen(2, change(3, 2, MINUTE))), Decision::Out(3));
+        assert_eq!(decide(&last(&[]), &patient, &seen(2, change(3, 2, MINUTE))), Decision::Stay);
+        assert_eq!(decide(&last(&[]), &patient, &seen(2, change(3, 2, 5 * MINUTE))), Decision::In(1));
     }
 
     #[test]
     fn any_policy_scales_out_and_all_scale_in() {
-        assert_eq!(agreed(&[Wish::In(1), Wish::Out(3), Wish::Out(2)]), Some(Wish::Out(3)));
-        assert_eq!(agreed(&[Wish::In(1), Wish::In(2)]), Some(Wish::In(2)));
-        assert_eq!(agreed(&[Wish::In(1), Wish::Stay]), Some(Wish::Stay));
+        assert_eq!(agreed(&[Decision::In(1), Decision::Out(3), Decision::Out(2)]), Some(Decision::Out(3)));
+        assert_eq!(agreed(&[Decision::In(1), Decision::In(2)]), Some(Decision::In(2)));
+        assert_eq!(agreed(&[Decision::In(1), Decision::Stay]), Some(Decision::Stay));
         assert_eq!(agreed(&[]), None);
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Measure, dimensions, not_implemented, period, read};
+use super::{MetricId, dimensions, not_implemented, period, read};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
-use crate::world::World;
+use crate::state::SandboxState;
 
 const TABLE: &str = "cloudwatch.alarm";
 
@@ -90,13 +90,13 @@ pub(super) fn put_metric_alarm(call: &Call) -> Answer {
 }
 
 /// Keeps an alarm as it is shown: one that another service makes.
-pub fn put_alarm(world: &World, region: &str, name: &str, alarm: Value) -> Result<(), Fault> {
-    world.table(TABLE, region).put(name, alarm)
+pub fn put_alarm(shared: &SandboxState, region: &str, name: &str, alarm: Value) -> Result<(), Fault> {
+    shared.table(TABLE, region).put(name, alarm)
 }
 
 /// Removes an alarm that another service has made.
-pub fn remove_alarm(world: &World, region: &str, name: &str) -> Result<(), Fault> {
-    world.table(TABLE, region).remove(name).map(|_| ())
+pub fn remove_alarm(shared: &SandboxState, region: &str, name: &str) -> Result<(), Fault> {
+    shared.table(TABLE, region).remove(name).map(|_| ())
 }
 
 pub(super) fn describe_alarms(call: &Call) -> Answer {
@@ -104,7 +104,7 @@ pub(super) fn describe_alarms(call: &Call) -> Answer {
     let mut alarms = call.table(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());
     alarms.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
     for (_, alarm) in &mut alarms {
-        let state = state_of(&call.world, &call.region, alarm);
+        let state = state_of(&call.shared, &call.region, alarm);
         alarm["StateValue"] = Value::from(state);
         alarm["StateReason"] = Value::from(format!("The last datapoints make it {state}."));
     }
@@ -132,21 +132,21 @@ pub(super) fn delete_alarms(call: &Call) -> Answer {
 
 /// `OK`, `ALARM` or `INSUFFICIENT_DATA`: M of the last N whole periods breach the threshold
 /// (docs/aws/cloudwatch.md#alarms).
-pub fn state_of(world: &World, region: &str, alarm: &Value) -> &'static str {
+pub fn state_of(shared: &SandboxState, region: &str, alarm: &Value) -> &'static str {
     let number = |name: &str| alarm[name].as_u64();
     let Ok(length) = period(&alarm["Period"]) else { return "INSUFFICIENT_DATA" };
     let periods = number("EvaluationPeriods").unwrap_or(1);
     let dimensions = dimensions(&alarm["Dimensions"]);
-    let measure = Measure {
+    let measure = MetricId {
         namespace: alarm["Namespace"].as_str().unwrap_or_default(),
         metric: alarm["MetricName"].as_str().unwrap_or_default(),
         dimensions: &dimensions,
         unit: "",
     };
-    let now = world.clock.now();
+    let now = shared.clock.now();
     let end = now - now % length;
     let start = end.saturating_sub(periods.saturating_mul(length));
-    let seen = read(world, region, &measure, start, end, length);
+    let seen = read(shared, region, &measure, start, end, length);
     let statistic = alarm["Statistic"].as_str().unwrap_or_default();
     let values: Vec<Option<f64>> = (0..periods)
         .map(|index| seen.get(&(start + index * length)).and_then(|statistics| statistics.named(statistic)))
@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn alarms_evaluate_m_of_n_and_missing_data() {
         let alarm = |treatment: &str, needed: u64| {
-            json!({"Threshold": 10.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": treatment,
+            json!({"Threshold": 10.0, "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": treatment,
                    "DatapointsToAlarm": needed})
         };
         assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(12.0), Some(13.0)]), "ALARM");

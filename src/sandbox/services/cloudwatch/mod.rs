@@ -11,18 +11,18 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use alarms::{evaluate, put_alarm, remove_alarm, state_of};
-pub use series::{MINUTE, Measure, Statistics};
+pub use series::{MINUTE, MetricId, Statistics};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
 use crate::operation::op;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
-use crate::world::World;
+use crate::state::SandboxState;
 use series::Metrics;
 
-const PERIOD: Rule = Rule::ANY.at("Period").required().range(1, 86_400);
+const PERIOD: Constraint = Constraint::ANY.at("Period").required().range(1, 86_400);
 pub(super) const STATISTICS: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
 
 pub const API: Api = Api {
@@ -31,16 +31,20 @@ pub const API: Api = Api {
     target: "GraniteServiceVersion20100801",
     invalid: "ValidationError",
     operations: &[
-        op("PutMetricData", &[Rule::ANY.at("MetricData").required().length(1, 1_000)], put_metric_data),
-        op("GetMetricData", &[Rule::ANY.at("MetricDataQueries").required().length(1, 500)], get_metric_data),
+        op("PutMetricData", &[Constraint::ANY.at("MetricData").required().length(1, 1_000)], put_metric_data),
+        op(
+            "GetMetricData",
+            &[Constraint::ANY.at("MetricDataQueries").required().length(1, 500)],
+            get_metric_data,
+        ),
         op("GetMetricStatistics", &[PERIOD], get_metric_statistics),
         op(
             "PutMetricAlarm",
             &[
-                Rule::ANY.at("EvaluationPeriods").required().range(1, i64::MAX),
-                Rule::ANY.at("Period").range(1, 86_400),
-                Rule::ANY.at("TreatMissingData").one_of(alarms::TREATMENTS),
-                Rule::ANY.at("ComparisonOperator").required().one_of(alarms::OPERATORS),
+                Constraint::ANY.at("EvaluationPeriods").required().range(1, i64::MAX),
+                Constraint::ANY.at("Period").range(1, 86_400),
+                Constraint::ANY.at("TreatMissingData").one_of(alarms::TREATMENTS),
+                Constraint::ANY.at("ComparisonOperator").required().one_of(alarms::OPERATORS),
             ],
             alarms::put_metric_alarm,
         ),
@@ -50,13 +54,13 @@ pub const API: Api = Api {
 };
 
 /// Measures one value now. Trouble with the files is logged: it must not fail what was measured.
-pub fn record(world: &World, region: &str, measure: &Measure<'_>, value: f64) {
-    record_at(world, region, measure, world.clock.now(), value);
+pub fn record(shared: &SandboxState, region: &str, measure: &MetricId<'_>, value: f64) {
+    record_at(shared, region, measure, shared.clock.now(), value);
 }
 
 /// As [`record`], at another time.
-pub fn record_at(world: &World, region: &str, measure: &Measure<'_>, at: Millis, value: f64) {
-    let written = world.extensions.get::<Metrics>().add(world, region, measure, at, Statistics::one(value));
+pub fn record_at(shared: &SandboxState, region: &str, measure: &MetricId<'_>, at: Millis, value: f64) {
+    let written = shared.extensions.get::<Metrics>().add(shared, region, measure, at, Statistics::one(value));
     if let Err(error) = written {
         tracing::warn!(metric = measure.metric, %error, "a measurement was not written");
     }
@@ -65,14 +69,14 @@ pub fn record_at(world: &World, region: &str, measure: &Measure<'_>, at: Millis,
 /// Periods of `[from, to)` in which something was measured, each by its start. `period` is in milliseconds, a
 /// multiple of a minute.
 pub fn read(
-    world: &World,
+    shared: &SandboxState,
     region: &str,
-    measure: &Measure<'_>,
+    measure: &MetricId<'_>,
     from: Millis,
     to: Millis,
     period: Millis,
 ) -> BTreeMap<Millis, Statistics> {
-    world.extensions.get::<Metrics>().read(world, region, measure, from, to, period.max(MINUTE)).1
+    shared.extensions.get::<Metrics>().read(shared, region, measure, from, to, period.max(MINUTE)).1
 }
 
 fn invalid(message: impl Into<String>) -> Fault {
@@ -95,10 +99,10 @@ pub fn dimensions<'a>(value: &'a Value) -> Vec<(&'a str, String)> {
 }
 
 fn put_metric_data(call: &Call) -> Answer {
-    let metrics = call.world.extensions.get::<Metrics>();
+    let metrics = call.shared.extensions.get::<Metrics>();
     for datum in call.list("MetricData") {
         let dimensions = dimensions(&datum["Dimensions"]);
-        let measure = Measure {
+        let measure = MetricId {
             namespace: call.text("Namespace"),
             metric: datum["MetricName"].as_str().unwrap_or_default(),
             dimensions: &dimensions,
@@ -109,7 +113,7 @@ fn put_metric_data(call: &Call) -> Answer {
             return Err(invalid("The parameter MetricData.Timestamp must not be more than two hours ahead."));
         }
         for statistics in measured(datum)? {
-            metrics.add(&call.world, &call.region, &measure, at, statistics)?;
+            metrics.add(&call.shared, &call.region, &measure, at, statistics)?;
         }
     }
     Ok(json!({}))
@@ -162,7 +166,7 @@ fn span(call: &Call) -> Result<(Millis, Millis), Fault> {
 
 fn get_metric_data(call: &Call) -> Answer {
     let (from, to) = span(call)?;
-    let metrics = call.world.extensions.get::<Metrics>();
+    let metrics = call.shared.extensions.get::<Metrics>();
     let mut results = Vec::new();
     for query in call.list("MetricDataQueries") {
         let stat = &query["MetricStat"];
@@ -174,7 +178,7 @@ fn get_metric_data(call: &Call) -> Answer {
         }
         let metric = &stat["Metric"];
         let dimensions = dimensions(&metric["Dimensions"]);
-        let measure = Measure {
+        let measure = MetricId {
             namespace: metric["Namespace"].as_str().unwrap_or_default(),
             metric: metric["MetricName"].as_str().unwrap_or_default(),
             dimensions: &dimensions,
@@ -185,7 +189,7 @@ fn get_metric_data(call: &Call) -> Answer {
             return Err(not_implemented(&format!("the statistic {statistic}")));
         }
         let (_, periods) =
-            metrics.read(&call.world, &call.region, &measure, from, to, period(&stat["Period"])?);
+            metrics.read(&call.shared, &call.region, &measure, from, to, period(&stat["Period"])?);
         let mut points: Vec<(Value, f64)> = periods
             .iter()
             .filter_map(|(start, statistics)| Some((epoch_seconds(*start), statistics.named(statistic)?)))
@@ -211,7 +215,7 @@ fn get_metric_statistics(call: &Call) -> Answer {
         return Err(not_implemented("ExtendedStatistics"));
     }
     let dimensions = dimensions(&call.input["Dimensions"]);
-    let measure = Measure {
+    let measure = MetricId {
         namespace: call.text("Namespace"),
         metric: call.text("MetricName"),
         dimensions: &dimensions,
@@ -219,7 +223,7 @@ fn get_metric_statistics(call: &Call) -> Answer {
     };
     let period = period(&call.input["Period"])?;
     let (unit, periods) =
-        call.world.extensions.get::<Metrics>().read(&call.world, &call.region, &measure, from, to, period);
+        call.shared.extensions.get::<Metrics>().read(&call.shared, &call.region, &measure, from, to, period);
     let point = |(start, statistics): (&Millis, &Statistics)| {
         let mut point = json!({"Timestamp": epoch_seconds(*start), "Unit": unit});
         for name in call.list("Statistics").iter().filter_map(Value::as_str) {

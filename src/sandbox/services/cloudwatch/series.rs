@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 use crate::files::file_name;
-use crate::world::World;
+use crate::state::SandboxState;
 
 pub const MINUTE: Millis = 60_000;
 /// AWS keeps data of one minute for 15 days.
@@ -21,7 +21,7 @@ const MOST_MINUTES: usize = 15 * 24 * 60;
 
 /// A metric: namespace, name and dimensions in any order.
 #[derive(Clone, Copy, Debug)]
-pub struct Measure<'a> {
+pub struct MetricId<'a> {
     pub namespace: &'a str,
     pub metric: &'a str,
     pub dimensions: &'a [(&'a str, String)],
@@ -29,7 +29,7 @@ pub struct Measure<'a> {
     pub unit: &'a str,
 }
 
-impl Measure<'_> {
+impl MetricId<'_> {
     fn key(&self) -> String {
         let mut dimensions: Vec<String> =
             self.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -118,12 +118,12 @@ pub(super) struct Metrics(Mutex<HashMap<PathBuf, Series>>);
 impl Metrics {
     fn with<T>(
         &self,
-        world: &World,
+        shared: &SandboxState,
         region: &str,
-        measure: &Measure<'_>,
+        measure: &MetricId<'_>,
         see: impl FnOnce(&Path, &mut Series) -> T,
     ) -> T {
-        let path = world.root.join("metrics").join(region).join(file_name(&measure.key()) + ".jsonl");
+        let path = shared.root.join("metrics").join(region).join(file_name(&measure.key()) + ".jsonl");
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let series = all.entry(path.clone()).or_insert_with(|| Series::load(&path));
         see(&path, series)
@@ -131,13 +131,13 @@ impl Metrics {
 
     pub fn add(
         &self,
-        world: &World,
+        shared: &SandboxState,
         region: &str,
-        measure: &Measure<'_>,
+        measure: &MetricId<'_>,
         at: Millis,
         statistics: Statistics,
     ) -> io::Result<()> {
-        self.with(world, region, measure, |path, series| {
+        self.with(shared, region, measure, |path, series| {
             let line = Line { at, unit: measure.unit.to_owned(), statistics };
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
@@ -153,14 +153,14 @@ impl Metrics {
     /// Unit, and periods of `[from, to)` in which something was measured, each by its start.
     pub fn read(
         &self,
-        world: &World,
+        shared: &SandboxState,
         region: &str,
-        measure: &Measure<'_>,
+        measure: &MetricId<'_>,
         from: Millis,
         to: Millis,
         period: Millis,
     ) -> (String, BTreeMap<Millis, Statistics>) {
-        self.with(world, region, measure, |_, series| {
+        self.with(shared, region, measure, |_, series| {
             let mut periods: BTreeMap<Millis, Statistics> = BTreeMap::new();
             let from = from - from % period;
             for (minute, statistics) in series.minutes.range(from..to.max(from)) {
@@ -183,9 +183,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(SandboxOptions::new(root.path())).await.unwrap();
         let dimensions = [("A", "1".to_owned()), ("B", "2".to_owned())];
-        let measure = Measure { namespace: "N", metric: "m", dimensions: &dimensions, unit: "Count" };
+        let measure = MetricId { namespace: "N", metric: "m", dimensions: &dimensions, unit: "Count" };
         let add = |metrics: &Metrics, at, value| {
-            metrics.add(sandbox.world(), "r", &measure, at, Statistics::one(value)).unwrap();
+            metrics.add(sandbox.state(), "r", &measure, at, Statistics::one(value)).unwrap();
         };
         let metrics = Metrics::default();
         add(&metrics, 0, 1.0);
@@ -197,8 +197,8 @@ mod tests {
 
         // The same dimensions in another order are the same metric.
         let dimensions = [("B", "2".to_owned()), ("A", "1".to_owned())];
-        let measure = Measure { dimensions: &dimensions, unit: "", ..measure };
-        let read = |to, period| Metrics::default().read(sandbox.world(), "r", &measure, 0, to, period);
+        let measure = MetricId { dimensions: &dimensions, unit: "", ..measure };
+        let read = |to, period| Metrics::default().read(sandbox.state(), "r", &measure, 0, to, period);
         let (unit, minutes) = read(3 * MINUTE, MINUTE);
         assert_eq!(unit, "Count");
         assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), [0, 2 * MINUTE]);

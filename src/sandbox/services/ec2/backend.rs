@@ -10,12 +10,12 @@ use super::state::State;
 use super::{INSTANCES, arn};
 use crate::extensions::Plug;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::tags::{self, Tags};
-use crate::world::World;
 
 /// An instance that begins to run for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Booted {
+pub struct BootedInstance {
     pub region: String,
     pub instance_id: String,
     pub instance_type: String,
@@ -29,36 +29,36 @@ pub struct Booted {
 /// Runs what instances are started for. It ends an instance by [`super::shut_down`], as the instance's own
 /// `shutdown` would.
 pub trait Backend: Send + Sync {
-    /// The instance has begun to run. Must not block: long work goes into [`World::spawn`].
-    fn boot(&self, world: Arc<World>, instance: Booted);
+    /// The instance has begun to run. Must not block: long work goes into [`SandboxState::spawn`].
+    fn boot(&self, shared: Arc<SandboxState>, instance: BootedInstance);
 
     /// The instance was stopped or terminated from outside: what runs on it has to end.
-    fn power_off(&self, world: &Arc<World>, region: &str, instance_id: &str);
+    fn power_off(&self, shared: &Arc<SandboxState>, region: &str, instance_id: &str);
 }
 
 /// Runs nothing: an instance just stays until it is terminated.
 #[derive(Clone, Copy, Debug)]
-pub struct Idle;
+pub struct NoBackend;
 
-impl Backend for Idle {
-    fn boot(&self, _: Arc<World>, _: Booted) {}
+impl Backend for NoBackend {
+    fn boot(&self, _: Arc<SandboxState>, _: BootedInstance) {}
 
-    fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {}
+    fn power_off(&self, _: &Arc<SandboxState>, _: &str, _: &str) {}
 }
 
 impl Plug for dyn Backend {
     fn unplugged() -> Arc<Self> {
-        Arc::new(Idle)
+        Arc::new(NoBackend)
     }
 }
 
-/// Who runs the instances of this world.
-pub(super) fn of(world: &World) -> Arc<dyn Backend> {
-    world.extensions.plugged()
+/// Who runs the instances of this sandbox.
+pub(super) fn of(shared: &SandboxState) -> Arc<dyn Backend> {
+    shared.extensions.plugged()
 }
 
-impl Booted {
-    fn of(world: &World, region: &str, id: &str, instance: &Value) -> Self {
+impl BootedInstance {
+    fn of(shared: &SandboxState, region: &str, id: &str, instance: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let decode = |data: &str| STANDARD.decode(data).ok();
         Self {
@@ -67,15 +67,15 @@ impl Booted {
             instance_type: text(&instance["Shown"]["instanceType"]).unwrap_or_default(),
             user_data: instance["UserData"].as_str().filter(|data| !data.is_empty()).and_then(decode),
             role_arn: text(&instance["RoleArn"]),
-            tags: tags::of(world, &arn(world, region, "instance", id)),
+            tags: tags::of(shared, &arn(shared, region, "instance", id)),
         }
     }
 }
 
 /// Has the backend boot an instance once it runs, unless it is stopped or terminated before.
-pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
-    let (host, region, id) = (Arc::clone(world), region.to_owned(), id.to_owned());
-    world.spawn(async move {
+pub(super) fn boot_when_running(shared: &Arc<SandboxState>, region: &str, id: &str) {
+    let (host, region, id) = (Arc::clone(shared), region.to_owned(), id.to_owned());
+    shared.spawn(async move {
         let instance = host.table(INSTANCES, &region).get(&id);
         let runs_at = instance.and_then(|instance| instance["RunsAt"].as_u64()).unwrap_or(0);
         host.clock.until(runs_at).await;
@@ -88,30 +88,30 @@ pub(super) fn boot_when_running(world: &Arc<World>, region: &str, id: &str) {
 }
 
 /// The instance, if it runs and has never been booted; from now on it has been.
-fn first_boot(world: &World, region: &str, id: &str) -> Result<Option<Booted>, Fault> {
-    let booted = world.table(INSTANCES, region).update(id, |entry| {
+fn first_boot(shared: &SandboxState, region: &str, id: &str) -> Result<Option<BootedInstance>, Fault> {
+    let booted = shared.table(INSTANCES, region).update(id, |entry| {
         let first = State::of(&entry.doc) == State::Running && entry.doc["Booted"] != true;
         if first {
             entry.doc["Booted"] = json!(true);
         }
         Ok(first.then(|| entry.doc.clone()))
     })?;
-    Ok(booted.flatten().map(|instance| Booted::of(world, region, id, &instance)))
+    Ok(booted.flatten().map(|instance| BootedInstance::of(shared, region, id, &instance)))
 }
 
 /// To be called once after a start: boots the instances whose first boot the last process did not live to
 /// see. Answers with region and id of those that were booted by it and still run: what ran on them is gone,
 /// and it is for the caller to [`super::shut_down`] them.
-pub fn resume(world: &Arc<World>) -> Vec<(String, String)> {
+pub fn resume(shared: &Arc<SandboxState>) -> Vec<(String, String)> {
     let mut orphans = Vec::new();
-    for (region, id, instance) in world.everywhere(INSTANCES) {
+    for (region, id, instance) in shared.everywhere(INSTANCES) {
         if !State::of(&instance).takes_capacity() {
             continue;
         }
         if instance["Booted"] == true {
             orphans.push((region, id));
         } else {
-            boot_when_running(world, &region, &id);
+            boot_when_running(shared, &region, &id);
         }
     }
     orphans

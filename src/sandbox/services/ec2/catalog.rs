@@ -40,7 +40,8 @@ fn shown_image(region: &str, image: &Image) -> Value {
         "blockDeviceMapping": [{
             "deviceName": image.root_device,
             "ebs": {
-                "deleteOnTermination": true, "snapshotId": snapshot_id(region, image), "volumeSize": SNAPSHOT_GIB,
+                "deleteOnTermination": true, "snapshotId": snapshot_id(region, image),
+                "volumeSize": SNAPSHOT_GIB,
                 "volumeType": "gp3", "encrypted": false,
             },
         }],
@@ -145,7 +146,7 @@ pub(super) fn describe_vpcs(call: &Call) -> Answer {
         }]
     });
     let shown = json!({
-        "vpcId": id, "ownerId": call.world.account, "state": "available", "cidrBlock": "172.31.0.0/16",
+        "vpcId": id, "ownerId": call.shared.account, "state": "available", "cidrBlock": "172.31.0.0/16",
         "instanceTenancy": "default", "isDefault": true,
     });
     listed(call, "vpcSet", admitted.then_some((id, shown)).into_iter().collect())
@@ -176,7 +177,7 @@ pub(super) fn describe_subnets(call: &Call) -> Answer {
             "subnetId": subnet.id,
             "subnetArn": call.arn(&format!("subnet/{}", subnet.id)),
             "vpcId": vpc,
-            "ownerId": call.world.account,
+            "ownerId": call.shared.account,
             "state": "available",
             "cidrBlock": format!("172.31.{}.0/20", subnet.third_byte),
             "availabilityZone": subnet.zone,
@@ -215,7 +216,7 @@ pub(super) fn describe_security_groups(call: &Call) -> Answer {
     });
     let shown = json!({
         "groupId": id, "groupName": "default", "groupDescription": "default VPC security group",
-        "ownerId": call.world.account, "vpcId": vpc,
+        "ownerId": call.shared.account, "vpcId": vpc,
         "ipPermissionsEgress": [{"ipProtocol": "-1", "ipRanges": [{"cidrIp": "0.0.0.0/0"}]}],
     });
     listed(call, "securityGroupInfo", admitted.then_some((id, shown)).into_iter().collect())

@@ -106,7 +106,8 @@ impl InstanceType {
             "gpuInfo": self.gpu.map(|(name, count)| json!({"gpus": [{"name": name, "count": count}]})),
             "burstablePerformanceSupported": self.is_burstable(),
             // T2 boots from legacy BIOS only (docs/aws/ec2.md#t2-instances).
-            "supportedBootModes": if self.hypervisor == "xen" { vec!["legacy-bios"] } else { vec!["legacy-bios", "uefi"] },
+            "supportedBootModes":
+                if self.hypervisor == "xen" { vec!["legacy-bios"] } else { vec!["legacy-bios", "uefi"] },
         })
     }
 }

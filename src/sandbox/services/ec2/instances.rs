@@ -36,7 +36,7 @@ pub(super) fn missing(ids: &[&str]) -> Fault {
 
 /// Just after a launch, reads do not find the instance (docs/aws/errors-and-retries.md#new-instances).
 fn is_visible(call: &Call, instance: &Value) -> bool {
-    !call.world.enforces(AwsRule::InstanceVisibility)
+    !call.shared.enforces(AwsRule::InstanceVisibility)
         || instance["VisibleAt"].as_u64().is_none_or(|at| at <= call.now())
 }
 
@@ -68,7 +68,7 @@ fn named(call: &Call) -> Result<Vec<(String, Value)>, Fault> {
 
 /// The instances that the call asks for, by id and by filters, in the order of their launch.
 fn asked(call: &Call, known_filters: &[&str]) -> Result<Vec<(String, Value)>, Fault> {
-    super::forget_gone(&call.world, &call.region)?;
+    super::forget_gone(&call.shared, &call.region)?;
     let filters = Filters::of(call, known_filters)?;
     let mut found = if call.list("InstanceId").is_empty() {
         let mut all = call.table(INSTANCES).list("");
@@ -96,7 +96,7 @@ fn asked(call: &Call, known_filters: &[&str]) -> Result<Vec<(String, Value)>, Fa
 fn values(call: &Call, id: &str, instance: &Value, filter: &str) -> Vec<String> {
     let shown = &instance["Shown"];
     let text = |value: &Value| value.as_str().map(str::to_owned).into_iter().collect();
-    let tags = || tags::of(&call.world, &arn(&call.world, &call.region, "instance", id));
+    let tags = || tags::of(&call.shared, &arn(&call.shared, &call.region, "instance", id));
     match filter {
         "instance-id" => vec![id.to_owned()],
         "instance-state-name" => text(&shown["instanceState"]["name"]),
@@ -118,7 +118,7 @@ pub(super) fn describe_instances(call: &Call) -> Answer {
     let page = page(call, found.collect())?;
     let by_launch = page.items.chunk_by(|(_, one), (_, next)| one["ReservationId"] == next["ReservationId"]);
     let reservations: Vec<Value> =
-        by_launch.map(|instances| reservation(&call.world, &call.region, instances)).collect();
+        by_launch.map(|instances| reservation(&call.shared, &call.region, instances)).collect();
     Ok(json!({"reservationSet": reservations, "nextToken": page.next}))
 }
 
@@ -160,7 +160,7 @@ fn change(
         })?;
         let (before, now) = states.ok_or_else(|| missing(&[&id]))?;
         if before.takes_capacity() && !now.takes_capacity() {
-            backend::of(&call.world).power_off(&call.world, &call.region, &id);
+            backend::of(&call.shared).power_off(&call.shared, &call.region, &id);
         }
         changes.push(json!({"instanceId": id, "previousState": before.shown(), "currentState": now.shown()}));
     }
@@ -178,7 +178,7 @@ pub(super) fn terminate_instances(call: &Call) -> Answer {
         );
         Err(Fault::new(400, "OperationNotPermitted", message))
     };
-    change(call, allowed, |entry| state::terminate(&call.world, entry, Cause::User))
+    change(call, allowed, |entry| state::terminate(&call.shared, entry, Cause::User))
 }
 
 fn wrong_state(id: &str, action: &str) -> Fault {
@@ -194,7 +194,7 @@ pub(super) fn stop_instances(call: &Call) -> Answer {
     };
     change(call, allowed, |entry| {
         if State::of(&entry.doc) == State::Running {
-            state::stop(&call.world, entry, Cause::User);
+            state::stop(&call.shared, entry, Cause::User);
         }
     })
 }
@@ -206,7 +206,7 @@ pub(super) fn start_instances(call: &Call) -> Answer {
     };
     change(call, allowed, |entry| {
         if State::of(&entry.doc) == State::Stopped {
-            state::start(&call.world, entry);
+            state::start(&call.shared, entry);
         }
     })
 }

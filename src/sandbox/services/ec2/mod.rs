@@ -20,12 +20,12 @@ use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::query::{Api, Flavor};
+use crate::state::SandboxState;
 use crate::tags;
-use crate::world::World;
 
-pub use backend::{Backend, Booted, resume};
+pub use backend::{Backend, BootedInstance, resume};
 pub use console::write_console;
 pub use instance_types::InstanceType;
 pub use state::{fail, shut_down};
@@ -34,8 +34,8 @@ pub(super) use tagging::forget_gone;
 /// Instances by id, in a region. `Shown` is what describing shows.
 const INSTANCES: &str = "ec2.instance";
 
-const MAX_RESULTS: Rule = Rule::ANY.at("MaxResults").range(5, 1_000);
-const RESOURCES: Rule = Rule::ANY.at("ResourceId").required().length(1, 1_000);
+const MAX_RESULTS: Constraint = Constraint::ANY.at("MaxResults").range(5, 1_000);
+const RESOURCES: Constraint = Constraint::ANY.at("ResourceId").required().length(1, 1_000);
 
 pub const API: Api = Api {
     name: "ec2",
@@ -46,13 +46,13 @@ pub const API: Api = Api {
         op(
             "RunInstances",
             &[
-                Rule::ANY.at("ImageId").required(),
-                Rule::ANY.at("MinCount").required().range(1, 100),
-                Rule::ANY.at("MaxCount").required().range(1, 100),
-                Rule::ANY.at("ClientToken").length(0, 64),
-                Rule::ANY.at("MetadataOptions.HttpPutResponseHopLimit").range(1, 64),
-                Rule::ANY.at("CreditSpecification.CpuCredits").one_of(&["standard", "unlimited"]),
-                Rule::ANY.at("InstanceMarketOptions.MarketType").one_of(&["spot"]),
+                Constraint::ANY.at("ImageId").required(),
+                Constraint::ANY.at("MinCount").required().range(1, 100),
+                Constraint::ANY.at("MaxCount").required().range(1, 100),
+                Constraint::ANY.at("ClientToken").length(0, 64),
+                Constraint::ANY.at("MetadataOptions.HttpPutResponseHopLimit").range(1, 64),
+                Constraint::ANY.at("CreditSpecification.CpuCredits").one_of(&["standard", "unlimited"]),
+                Constraint::ANY.at("InstanceMarketOptions.MarketType").one_of(&["spot"]),
             ],
             run::run_instances,
         ),
@@ -91,8 +91,8 @@ fn dry_run(call: &Call) -> Result<(), Fault> {
 }
 
 /// `arn:aws:ec2:<region>:<account>:<kind>/<id>`
-fn arn(world: &World, region: &str, kind: &str, id: &str) -> String {
-    world.arn("ec2", region, &format!("{kind}/{id}"))
+fn arn(shared: &SandboxState, region: &str, kind: &str, id: &str) -> String {
+    shared.arn("ec2", region, &format!("{kind}/{id}"))
 }
 
 fn page<T>(call: &Call, items: Vec<(String, T)>) -> Result<Page<T>, Fault> {
@@ -108,9 +108,9 @@ fn listed(call: &Call, member: &str, items: Vec<(String, Value)>) -> Answer {
 }
 
 /// Instances of one launch, as they are shown: with their tags.
-fn reservation(world: &World, region: &str, instances: &[(String, Value)]) -> Value {
+fn reservation(shared: &SandboxState, region: &str, instances: &[(String, Value)]) -> Value {
     let shown = |(id, instance): &(String, Value)| {
-        let tags = tags::of(world, &arn(world, region, "instance", id));
+        let tags = tags::of(shared, &arn(shared, region, "instance", id));
         let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
         let mut shown = instance["Shown"].clone();
         if !tags.is_empty() {
@@ -120,7 +120,7 @@ fn reservation(world: &World, region: &str, instances: &[(String, Value)]) -> Va
     };
     json!({
         "reservationId": instances.first().map(|(_, instance)| &instance["ReservationId"]),
-        "ownerId": world.account,
+        "ownerId": shared.account,
         "groupSet": [],
         "instancesSet": instances.iter().map(shown).collect::<Vec<_>>(),
     })

@@ -1,4 +1,4 @@
-//! `RunInstances`: what AWS checks of a launch, and the instance that comes of it.
+//! `RunInstances`: what AWS checks of a launch, and the instance that it starts.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ struct Launch {
 }
 
 pub(super) fn run_instances(call: &Call) -> Answer {
-    super::forget_gone(&call.world, &call.region)?;
+    super::forget_gone(&call.shared, &call.region)?;
     let launch = Launch::checked(call)?;
     super::dry_run(call)?;
 
@@ -50,7 +50,7 @@ pub(super) fn run_instances(call: &Call) -> Answer {
     // AWS makes up one, too.
     let made_up = format!("{}{}", call.request_id, call.now());
     let token = call.maybe("ClientToken").unwrap_or(&made_up);
-    let seed = format!("{}{}{token}", call.world.account, call.region);
+    let seed = format!("{}{}{token}", call.shared.account, call.region);
     let mut asked = call.input.clone();
     merge(&mut asked, json!({"ClientToken": null, "Version": null}));
     let asked = blake3::hash(asked.to_string().as_bytes()).to_hex().to_string();
@@ -67,14 +67,14 @@ pub(super) fn run_instances(call: &Call) -> Answer {
             let name = id("i", &seed, index);
             call.table(INSTANCES).put(&name, launch.instance(call, &seed, index, &asked))?;
             launch.tag(call, &name, &id("vol", &seed, index))?;
-            backend::boot_when_running(&call.world, &call.region, &name);
+            backend::boot_when_running(&call.shared, &call.region, &name);
         }
     }
     let reservation_id = id("r", &seed, 0);
     let mut made = call.table(INSTANCES).list("");
     made.retain(|(_, instance)| instance["ReservationId"] == reservation_id.as_str());
     made.sort_by_key(|(_, instance)| instance["Shown"]["amiLaunchIndex"].as_u64());
-    Ok(reservation(&call.world, &call.region, &made))
+    Ok(reservation(&call.shared, &call.region, &made))
 }
 
 fn id(prefix: &str, seed: &str, index: u64) -> String {
@@ -88,7 +88,7 @@ impl Launch {
         let image = catalog::image(&call.region, named)?;
         let wanted = call.maybe("InstanceType").unwrap_or("m1.small");
         let offer = InstanceType::named(wanted)?;
-        if call.world.enforces(AwsRule::ImageArchitecture) && offer.architecture != image.architecture {
+        if call.shared.enforces(AwsRule::ImageArchitecture) && offer.architecture != image.architecture {
             return Err(invalid(format!(
                 "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified \
                  AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
@@ -132,7 +132,7 @@ impl Launch {
 
     /// Quotas count vCPUs (docs/aws/ec2.md#quotas, rule `vcpu-limit`).
     fn check_quota(&self, call: &Call) -> Result<(), Fault> {
-        if !call.world.enforces(AwsRule::VcpuLimit) && self.count <= MOST_INSTANCES {
+        if !call.shared.enforces(AwsRule::VcpuLimit) && self.count <= MOST_INSTANCES {
             return Ok(());
         }
         let counted = |instance: &Value| {
@@ -142,7 +142,7 @@ impl Launch {
         };
         let all = call.table(INSTANCES).list("");
         let taken: u64 = all.iter().filter_map(|(_, instance)| counted(instance)).sum();
-        let limit = quotas::applied(&call.world, "ec2", self.offer.quota()).unwrap_or(0.0);
+        let limit = quotas::applied(&call.shared, "ec2", self.offer.quota()).unwrap_or(0.0);
         let wanted = taken.saturating_add(self.count.saturating_mul(u64::from(self.offer.vcpus)));
         if wanted as f64 <= limit && self.count <= MOST_INSTANCES {
             return Ok(());
@@ -157,7 +157,7 @@ impl Launch {
 
     /// An instance's document, with its plan: `Shown` is what describing shows, the rest is ours.
     fn instance(&self, call: &Call, seed: &str, index: u64, asked: &str) -> Entry {
-        let (now, pace) = (call.now(), call.world.pace);
+        let (now, pace) = (call.now(), call.shared.pace);
         let role = self.profile.as_ref().and_then(|profile| profile.role_arn.as_deref());
         let after = |duration| now + pace.of(duration).as_millis() as Millis;
         let document = json!({
@@ -187,7 +187,8 @@ impl Launch {
         // AL2023 images ask for IMDSv2 by themselves (docs/aws/ec2.md#metadata-service).
         let tokens = if self.image.name.starts_with("al2023") { "required" } else { "optional" };
         let root_volume = json!({
-            "volumeId": id("vol", seed, index), "status": "attached", "attachTime": iso8601(now), "deleteOnTermination": true,
+            "volumeId": id("vol", seed, index), "status": "attached", "attachTime": iso8601(now),
+            "deleteOnTermination": true,
         });
         let profile = self.profile.as_ref();
         json!({
@@ -216,7 +217,8 @@ impl Launch {
             "ebsOptimized": call.flag("EbsOptimized"),
             "iamInstanceProfile": profile.map(|profile| json!({"arn": profile.arn, "id": profile.id})),
             "instanceLifecycle": call.input["InstanceMarketOptions"]["MarketType"],
-            "cpuOptions": {"coreCount": self.offer.vcpus.div_ceil(2), "threadsPerCore": self.offer.vcpus.min(2)},
+            "cpuOptions": {"coreCount": self.offer.vcpus.div_ceil(2),
+                "threadsPerCore": self.offer.vcpus.min(2)},
             "metadataOptions": {
                 "state": "applied",
                 "httpTokens": option("HttpTokens", tokens),
@@ -228,8 +230,8 @@ impl Launch {
 
     fn tag(&self, call: &Call, instance: &str, volume: &str) -> Result<(), Fault> {
         let add = |kind: &str, id: &str, wanted: &Tags| {
-            let arn = arn(&call.world, &call.region, kind, id);
-            tags::add(&call.world, &arn, wanted.clone(), "InvalidParameterValue")
+            let arn = arn(&call.shared, &call.region, kind, id);
+            tags::add(&call.shared, &arn, wanted.clone(), "InvalidParameterValue")
         };
         add("instance", instance, &self.instance_tags)?;
         add("volume", volume, &self.volume_tags)
@@ -242,7 +244,7 @@ fn check_root_volume(call: &Call, image: &Image) -> Result<(), Fault> {
     let root = devices.into_iter().find(|device| device["DeviceName"] == image.root_device);
     let size = root.and_then(|device| device["Ebs"]["VolumeSize"].as_str()?.parse::<i64>().ok());
     match size {
-        Some(size) if size < catalog::SNAPSHOT_GIB && call.world.enforces(AwsRule::RootVolumeSize) => {
+        Some(size) if size < catalog::SNAPSHOT_GIB && call.shared.enforces(AwsRule::RootVolumeSize) => {
             let message = format!(
                 "Volume of size {size}GB is smaller than snapshot '{}', expect size >= {}GB",
                 catalog::snapshot_id(&call.region, image),
@@ -280,7 +282,7 @@ fn profile(call: &Call) -> Result<Option<Profile>, Fault> {
         invalid(format!("Value ({name}) for parameter iamInstanceProfile.{kind} is invalid. {why}"))
     };
     let noun = if kind == "name" { "name" } else { "ARN" };
-    let profile = iam::instance_profile(&call.world, name)
+    let profile = iam::instance_profile(&call.shared, name)
         .ok_or_else(|| refuse(format!("Invalid IAM Instance Profile {noun}")))?;
     if profile.role_arn.is_none() {
         return Err(invalid(format!("IAM Instance Profile \"{}\" has no associated IAM Roles", profile.arn)));

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::INSTANCES;
 use crate::clock::{Millis, StatePace};
 use crate::fault::Fault;
-use crate::store::{Entry, Plan, Planner, merge};
-use crate::world::World;
+use crate::state::SandboxState;
+use crate::store::{Entry, Timeline, TimelineBuilder, merge};
 
 /// States by name, with AWS's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ fn into(state: State) -> Value {
 }
 
 /// The plan of an instance that starts at `now`.
-pub(super) fn booting(now: Millis, pace: StatePace) -> Plan {
-    Planner::new(now, pace).then(BOOTING, into(State::Running)).into()
+pub(super) fn booting(now: Millis, pace: StatePace) -> Timeline {
+    TimelineBuilder::new(now, pace).then(BOOTING, into(State::Running)).into()
 }
 
 /// Why an instance goes down: AWS's code and text.
@@ -100,7 +100,7 @@ impl Cause {
 }
 
 /// Sends an instance on its way to `terminated`. Doing it again changes nothing.
-pub(super) fn terminate(world: &World, entry: &mut Entry, cause: Cause) {
+pub(super) fn terminate(shared: &SandboxState, entry: &mut Entry, cause: Cause) {
     if matches!(State::of(&entry.doc), State::ShuttingDown | State::Terminated) {
         return;
     }
@@ -116,13 +116,13 @@ pub(super) fn terminate(world: &World, entry: &mut Entry, cause: Cause) {
         "privateIpAddress": null, "vpcId": null, "subnetId": null, "blockDeviceMapping": [],
     }});
     // How long it is remembered is no matter of pace: a poll has to be able to see its end.
-    entry.plan = Planner::new(world.clock.now(), StatePace::Realistic)
-        .then(world.pace.of(SHUTTING_DOWN), gone)
+    entry.timeline = TimelineBuilder::new(shared.clock.now(), StatePace::Realistic)
+        .then(shared.pace.of(SHUTTING_DOWN), gone)
         .then_gone(REMEMBERED)
         .into();
 }
 
-pub(super) fn stop(world: &World, entry: &mut Entry, cause: Cause) {
+pub(super) fn stop(shared: &SandboxState, entry: &mut Entry, cause: Cause) {
     merge(
         &mut entry.doc,
         json!({"Shown": {
@@ -130,22 +130,22 @@ pub(super) fn stop(world: &World, entry: &mut Entry, cause: Cause) {
             "ipAddress": null, "dnsName": "",
         }}),
     );
-    entry.plan = world.plan().then(STOPPING, into(State::Stopped)).into();
+    entry.timeline = shared.timeline().then(STOPPING, into(State::Stopped)).into();
 }
 
-pub(super) fn start(world: &World, entry: &mut Entry) {
+pub(super) fn start(shared: &SandboxState, entry: &mut Entry) {
     let pending = json!({"Shown": {"instanceState": State::Pending.shown(), "stateReason": null}});
     merge(&mut entry.doc, pending);
-    entry.plan = booting(world.clock.now(), world.pace);
+    entry.timeline = booting(shared.clock.now(), shared.pace);
 }
 
 /// The instance could not be started: it terminates, and says why as AWS does (`Server.InternalError`).
 ///
 /// # Errors
 /// Only when the sandbox cannot write its files.
-pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> Result<(), Fault> {
-    world.table(INSTANCES, region).update(instance_id, |entry| {
-        terminate(world, entry, Cause::Itself);
+pub fn fail(shared: &Arc<SandboxState>, region: &str, instance_id: &str, why: &str) -> Result<(), Fault> {
+    shared.table(INSTANCES, region).update(instance_id, |entry| {
+        terminate(shared, entry, Cause::Itself);
         let code = "Server.InternalError";
         let reason = json!({"code": code, "message": format!("{code}: {why}")});
         merge(&mut entry.doc, json!({"Shown": {"stateReason": reason}}));
@@ -160,13 +160,13 @@ pub fn fail(world: &Arc<World>, region: &str, instance_id: &str, why: &str) -> R
 ///
 /// # Errors
 /// Only when the sandbox cannot write its files.
-pub fn shut_down(world: &Arc<World>, region: &str, instance_id: &str) -> Result<(), Fault> {
-    world.table(INSTANCES, region).update(instance_id, |entry| {
+pub fn shut_down(shared: &Arc<SandboxState>, region: &str, instance_id: &str) -> Result<(), Fault> {
+    shared.table(INSTANCES, region).update(instance_id, |entry| {
         if State::of(&entry.doc).takes_capacity() {
             if entry.doc["TerminatesOnShutdown"] == true {
-                terminate(world, entry, Cause::Itself);
+                terminate(shared, entry, Cause::Itself);
             } else {
-                stop(world, entry, Cause::Itself);
+                stop(shared, entry, Cause::Itself);
             }
         }
         Ok(())

@@ -6,8 +6,8 @@ use super::filter::Filters;
 use super::{INSTANCES, arn, instances, invalid, listed};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::tags;
-use crate::world::World;
 
 /// Checks that a resource is there and visible, and gives its ARN.
 fn resource(call: &Call, id: &str) -> Result<String, Fault> {
@@ -26,7 +26,7 @@ fn resource(call: &Call, id: &str) -> Result<String, Fault> {
         }
         _ => return Err(Fault::new(400, "InvalidID", format!("The ID '{id}' is not valid"))),
     };
-    Ok(arn(&call.world, &call.region, kind, id))
+    Ok(arn(&call.shared, &call.region, kind, id))
 }
 
 fn resources(call: &Call) -> Result<Vec<String>, Fault> {
@@ -39,7 +39,7 @@ pub(super) fn create_tags(call: &Call) -> Answer {
     tags::check(&wanted).map_err(invalid)?;
     super::dry_run(call)?;
     for arn in arns {
-        tags::add(&call.world, &arn, wanted.clone(), "TagLimitExceeded")?;
+        tags::add(&call.shared, &arn, wanted.clone(), "TagLimitExceeded")?;
     }
     Ok(json!({"return": true}))
 }
@@ -51,7 +51,7 @@ pub(super) fn delete_tags(call: &Call) -> Answer {
     super::dry_run(call)?;
     let named = call.list("Tag");
     for arn in arns {
-        let held = tags::of(&call.world, &arn);
+        let held = tags::of(&call.shared, &arn);
         let goes = |(key, value): &(&String, &String)| {
             named.is_empty()
                 || named.iter().any(|tag| {
@@ -59,17 +59,17 @@ pub(super) fn delete_tags(call: &Call) -> Answer {
                 })
         };
         let keys: Vec<&str> = held.iter().filter(goes).map(|(key, _)| key.as_str()).collect();
-        tags::remove(&call.world, &arn, keys)?;
+        tags::remove(&call.shared, &arn, keys)?;
     }
     Ok(json!({"return": true}))
 }
 
 pub(super) fn describe_tags(call: &Call) -> Answer {
-    super::forget_gone(&call.world, &call.region)?;
+    super::forget_gone(&call.shared, &call.region)?;
     let filters = Filters::of(call, &["resource-id", "resource-type", "key", "value", "tag:"])?;
     let prefix = call.arn("");
     let mut found = Vec::new();
-    for (arn, held) in tags::all(&call.world) {
+    for (arn, held) in tags::all(&call.shared) {
         let Some((kind, id)) = arn.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else {
             continue;
         };
@@ -91,13 +91,13 @@ pub(super) fn describe_tags(call: &Call) -> Answer {
 }
 
 /// Nothing of an instance that is no more may keep a tag.
-pub(in crate::services) fn forget_gone(world: &World, region: &str) -> Result<(), Fault> {
-    let prefix = arn(world, region, "", "").trim_end_matches('/').to_owned();
-    let known = world.table(INSTANCES, region).list("");
-    for (arn, _) in tags::all(world).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
+pub(in crate::services) fn forget_gone(shared: &SandboxState, region: &str) -> Result<(), Fault> {
+    let prefix = arn(shared, region, "", "").trim_end_matches('/').to_owned();
+    let known = shared.table(INSTANCES, region).list("");
+    for (arn, _) in tags::all(shared).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
         let id = arn.rsplit('/').next().unwrap_or_default();
         if !known.iter().any(|(name, instance)| name == id || instance["VolumeId"] == id) {
-            tags::forget(world, &arn)?;
+            tags::forget(shared, &arn)?;
         }
     }
     Ok(())

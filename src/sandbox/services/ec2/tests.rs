@@ -14,10 +14,10 @@ use ec2::types::{
 };
 use serde_json::json;
 
-use super::{Backend, Booted};
+use super::{Backend, BootedInstance};
 use crate::services::quotas;
+use crate::state::SandboxState;
 use crate::wire_tests::{client, sandbox};
-use crate::world::World;
 use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
@@ -35,13 +35,13 @@ macro_rules! refused {
 struct Witness(Mutex<Vec<String>>);
 
 impl Backend for Witness {
-    fn boot(&self, world: Arc<World>, instance: Booted) {
+    fn boot(&self, shared: Arc<SandboxState>, instance: BootedInstance) {
         let data = String::from_utf8(instance.user_data.unwrap_or_default()).unwrap();
         self.0.lock().unwrap().push(format!("boot {data} {}", instance.role_arn.unwrap_or_default()));
-        super::shut_down(&world, &instance.region, &instance.instance_id).unwrap();
+        super::shut_down(&shared, &instance.region, &instance.instance_id).unwrap();
     }
 
-    fn power_off(&self, _: &Arc<World>, _: &str, _: &str) {
+    fn power_off(&self, _: &Arc<SandboxState>, _: &str, _: &str) {
         self.0.lock().unwrap().push("off".into());
     }
 }
@@ -70,9 +70,9 @@ async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
     let options = SandboxOptions { pace: StatePace::Realistic, ..SandboxOptions::new(root.path()) };
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().extensions.plug::<dyn Backend>(witness.clone());
+    sandbox.state().extensions.plug::<dyn Backend>(witness.clone());
     let (client, iam) = (client!(ec2, sandbox), client!(iam, sandbox));
-    let clock = &sandbox.world().clock;
+    let clock = &sandbox.state().clock;
 
     iam.create_role().role_name("trainer").assume_role_policy_document(TRUST).send().await.unwrap();
     iam.create_instance_profile().instance_profile_name("trainer").send().await.unwrap();
@@ -117,26 +117,26 @@ async fn an_instance_boots_its_user_data_and_ends_as_it_was_launched_to() {
     assert_eq!(state(&client, &id).await, "terminated");
     clock.advance(Duration::from_secs(3_601));
     assert_eq!(refused!(client.describe_instances().instance_ids(&id)).0, "InvalidInstanceID.NotFound");
-    assert!(crate::tags::all(sandbox.world()).iter().all(|(arn, _)| !arn.contains(&id)));
+    assert!(crate::tags::all(sandbox.state()).iter().all(|(arn, _)| !arn.contains(&id)));
     sandbox.stop().await;
 }
 
 #[tokio::test]
 async fn instances_are_found_by_tag_stopped_and_terminated() {
     let (_root, sandbox) = sandbox(&[]).await;
-    let (client, world) = (client!(ec2, sandbox), sandbox.world());
+    let (client, shared) = (client!(ec2, sandbox), sandbox.state());
     let tagging = client!(tagging, sandbox);
     assert_eq!(refused!(launch(&client).image_id("ami-0")).0, "InvalidAMIID.NotFound");
     assert_eq!(refused!(launch(&client).instance_type(InstanceType::M6gLarge)).0, "InvalidParameterValue");
     assert_eq!(refused!(launch(&client).instance_type(InstanceType::G5Xlarge)).0, "VcpuLimitExceeded");
     let big = base64::engine::general_purpose::STANDARD.encode("x".repeat(16_385));
     assert_eq!(refused!(launch(&client).user_data(big)).1, "User data is limited to 16384 bytes");
-    quotas::post(world, json!({"account": "fresh"})).unwrap();
+    quotas::post(shared, json!({"account": "fresh"})).unwrap();
     assert_eq!(refused!(launch(&client).min_count(2).max_count(2)).0, "VcpuLimitExceeded");
-    quotas::post(world, json!({"L-1216C47A": 8})).unwrap();
+    quotas::post(shared, json!({"L-1216C47A": 8})).unwrap();
     let made = launch(&client).min_count(2).max_count(2).send().await.unwrap();
     let id = made.instances()[0].instance_id().unwrap();
-    world.clock.advance(Duration::from_secs(1));
+    shared.clock.advance(Duration::from_secs(1));
 
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
     let by_tag = client.describe_instances().filters(filter("tag:opsctl:project", "d*gs"));
@@ -159,13 +159,13 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
     assert!(failed.failed_resources_map().unwrap().contains_key(role));
 
     client.stop_instances().instance_ids(id).send().await.unwrap();
-    world.clock.advance(Duration::from_secs(1));
+    shared.clock.advance(Duration::from_secs(1));
     assert_eq!(state(&client, id).await, "stopped");
     client.start_instances().instance_ids(id).send().await.unwrap();
     let ended = client.terminate_instances().instance_ids(id).send().await.unwrap();
     let change = &ended.terminating_instances()[0];
     assert_eq!(change.current_state().unwrap().name().unwrap().as_str(), "shutting-down");
-    world.clock.advance(Duration::from_secs(1));
+    shared.clock.advance(Duration::from_secs(1));
     assert_eq!(state(&client, id).await, "terminated");
     client.terminate_instances().instance_ids(id).send().await.unwrap();
     assert_eq!(
@@ -205,9 +205,9 @@ async fn without_its_rules_ec2_is_as_lenient_as_an_emulator() {
     // The first process ended before the instances ran: the next one boots them.
     let sandbox = Sandbox::start(options).await.unwrap();
     let witness = Arc::new(Witness::default());
-    sandbox.world().extensions.plug::<dyn Backend>(witness.clone());
-    assert!(super::resume(sandbox.world()).is_empty());
-    sandbox.world().clock.advance(Duration::from_secs(16));
+    sandbox.state().extensions.plug::<dyn Backend>(witness.clone());
+    assert!(super::resume(sandbox.state()).is_empty());
+    sandbox.state().clock.advance(Duration::from_secs(16));
     while witness.0.lock().unwrap().len() < 40 {
         tokio::task::yield_now().await;
     }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, roles, stamp};
 use crate::call::{Answer, Call};
 use crate::services::sts::CALLER;
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;
-use crate::world::World;
 
 /// The lists of `GetAccountAuthorizationDetails`, and the value of `Filter` that asks for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,32 +39,32 @@ impl Kind {
     }
 
     /// Names, unique within the kind, and details.
-    fn details(self, world: &World) -> Vec<(String, Value)> {
+    fn details(self, shared: &SandboxState) -> Vec<(String, Value)> {
         match self {
-            Self::User => vec![(CALLER.to_owned(), user_detail(world))],
+            Self::User => vec![(CALLER.to_owned(), user_detail(shared))],
             Self::Role => {
-                let roles = world.global(ROLES).list("").into_iter();
-                roles.map(|(name, role)| (name, role_detail(world, &role))).collect()
+                let roles = shared.global(ROLES).list("").into_iter();
+                roles.map(|(name, role)| (name, role_detail(shared, &role))).collect()
             }
             Self::LocalPolicy => {
-                let policies = world.global(POLICIES).list("").into_iter();
-                policies.map(|(arn, policy)| (arn, policy_detail(world, &policy))).collect()
+                let policies = shared.global(POLICIES).list("").into_iter();
+                policies.map(|(arn, policy)| (arn, policy_detail(shared, &policy))).collect()
             }
             // Only those that are attached to something (docs/aws/iam.md#reading-roles).
             Self::AwsPolicy => aws_managed::all()
-                .map(|(arn, policy)| (arn, policy_detail(world, &policy)))
+                .map(|(arn, policy)| (arn, policy_detail(shared, &policy)))
                 .filter(|(_, detail)| detail["AttachmentCount"] != 0)
                 .collect(),
         }
     }
 }
 
-fn user_detail(world: &World) -> Value {
+fn user_detail(shared: &SandboxState) -> Value {
     json!({
         "Path": "/",
         "UserName": CALLER,
         "UserId": "AIDASANDBOX0000000000",
-        "Arn": super::arn(world, "user", "/", CALLER),
+        "Arn": super::arn(shared, "user", "/", CALLER),
         "CreateDate": stamp(0),
         "GroupList": [],
         "AttachedManagedPolicies": [],
@@ -72,23 +72,23 @@ fn user_detail(world: &World) -> Value {
 }
 
 /// Unlike `GetRole`, it has neither description nor session duration (docs/aws/iam.md#reading-roles).
-fn role_detail(world: &World, role: &Value) -> Value {
+fn role_detail(shared: &SandboxState, role: &Value) -> Value {
     let name = role["RoleName"].as_str().unwrap_or_default();
     let mut detail = pick(role, &["Path", "RoleName", "RoleId", "Arn", "CreateDate"]);
     detail["AssumeRolePolicyDocument"] = roles::encoded_trust(role);
     detail["RolePolicyList"] = inline::of_role(role).into();
     detail["AttachedManagedPolicies"] = roles::attached(role).into_iter().map(|(_, policy)| policy).collect();
     detail["InstanceProfileList"] =
-        profiles::of_role(world, name).iter().map(|(_, profile)| profiles::shown(world, profile)).collect();
-    merge(&mut detail, roles::particulars(world, role));
+        profiles::of_role(shared, name).iter().map(|(_, profile)| profiles::shown(shared, profile)).collect();
+    merge(&mut detail, roles::particulars(shared, role));
     if detail.get("Tags").is_none() {
         detail["Tags"] = tags::to_list(&tags::Tags::new());
     }
     detail
 }
 
-fn policy_detail(world: &World, policy: &Value) -> Value {
-    let mut detail = policies::summary(world, policy);
+fn policy_detail(shared: &SandboxState, policy: &Value) -> Value {
+    let mut detail = policies::summary(shared, policy);
     detail["PolicyVersionList"] =
         policies::versions(policy, true).into_iter().map(|(_, version)| version).collect();
     detail
@@ -99,7 +99,7 @@ pub(super) fn get_account_authorization_details(call: &Call) -> Answer {
     let filters = call.list("Filter");
     let wanted = |kind: &Kind| filters.is_empty() || filters.iter().any(|filter| filter == kind.filter());
     let items = Kind::ALL.into_iter().filter(wanted).flat_map(|kind| {
-        let details = kind.details(&call.world).into_iter();
+        let details = kind.details(&call.shared).into_iter();
         details.map(move |(name, detail)| (format!("{}/{name}", kind.filter()), (kind, detail)))
     });
     let page = page(call, items.collect())?;
@@ -116,7 +116,7 @@ pub(super) fn get_account_authorization_details(call: &Call) -> Answer {
 }
 
 pub(super) fn get_account_summary(call: &Call) -> Answer {
-    let count = |table| call.world.global(table).list("").len();
+    let count = |table| call.shared.global(table).list("").len();
     let counts = [
         ("Users", 1),
         ("UsersQuota", 5_000),

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::{ROLES, document, stamp};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
+use crate::state::SandboxState;
 use crate::store::merge;
-use crate::world::World;
 
 /// Why a service cannot assume a role. Its caller is told the same in both cases
 /// (docs/aws/errors-and-retries.md#new-roles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unassumable {
+pub enum AssumeRoleError {
     /// The role is too new: trying again helps (rule `role-propagation`).
     NotYet,
     /// There is no such role in this account (rule `role-exists`), or it does not trust the service (rule
@@ -19,34 +19,34 @@ pub enum Unassumable {
     No,
 }
 
-pub(super) fn role(world: &World, arn: &str) -> Option<Value> {
-    let role = world.global(ROLES).get(arn.rsplit('/').next()?)?;
+pub(super) fn role(shared: &SandboxState, arn: &str) -> Option<Value> {
+    let role = shared.global(ROLES).get(arn.rsplit('/').next()?)?;
     (role["Arn"] == arn).then_some(role)
 }
 
 /// Whether a service (`sagemaker.amazonaws.com`) can assume the role with this ARN now.
 ///
 /// # Errors
-/// [`Unassumable`]; every service has its own words for it.
-pub fn assumable(world: &World, role_arn: &str, service: &str) -> Result<(), Unassumable> {
-    let Some(role) = role(world, role_arn) else {
-        return if world.enforces(AwsRule::RoleExists) { Err(Unassumable::No) } else { Ok(()) };
+/// [`AssumeRoleError`]; every service has its own words for it.
+pub fn assumable(shared: &SandboxState, role_arn: &str, service: &str) -> Result<(), AssumeRoleError> {
+    let Some(role) = role(shared, role_arn) else {
+        return if shared.enforces(AwsRule::RoleExists) { Err(AssumeRoleError::No) } else { Ok(()) };
     };
     let trust = role["AssumeRolePolicyDocument"].as_str().and_then(document::parse);
-    if world.enforces(AwsRule::RoleTrust) && !trust.is_some_and(|trust| trust.trusts(service)) {
-        return Err(Unassumable::No);
+    if shared.enforces(AwsRule::RoleTrust) && !trust.is_some_and(|trust| trust.trusts(service)) {
+        return Err(AssumeRoleError::No);
     }
-    let usable = role["UsableAt"].as_u64().is_none_or(|at| at <= world.clock.now());
-    if world.enforces(AwsRule::RolePropagation) && !usable { Err(Unassumable::NotYet) } else { Ok(()) }
+    let usable = role["UsableAt"].as_u64().is_none_or(|at| at <= shared.clock.now());
+    if shared.enforces(AwsRule::RolePropagation) && !usable { Err(AssumeRoleError::NotYet) } else { Ok(()) }
 }
 
 /// Remembers that a role was used now, as AWS does when a service assumes it. A role that is gone is no
 /// error.
-pub fn note_use(world: &World, role_arn: &str, region: &str) -> Result<(), Fault> {
-    let Some(role) = role(world, role_arn) else { return Ok(()) };
-    let used = json!({"RoleLastUsed": {"LastUsedDate": stamp(world.clock.now()), "Region": region}});
+pub fn note_use(shared: &SandboxState, role_arn: &str, region: &str) -> Result<(), Fault> {
+    let Some(role) = role(shared, role_arn) else { return Ok(()) };
+    let used = json!({"RoleLastUsed": {"LastUsedDate": stamp(shared.clock.now()), "Region": region}});
     let name = role["RoleName"].as_str().unwrap_or_default();
-    world.global(ROLES).update(name, |entry| {
+    shared.global(ROLES).update(name, |entry| {
         merge(&mut entry.doc, used);
         Ok(())
     })?;

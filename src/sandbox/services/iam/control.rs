@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::{ROLES, roles, stamp};
 use crate::call::Answer;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::merge;
-use crate::world::World;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Past {
+struct RoleHistory {
     role: String,
     created: Option<String>,
     last_used: Option<String>,
@@ -26,9 +26,9 @@ struct Past {
 }
 
 /// Carries out the request; answers with the role.
-pub(crate) fn post(world: &World, posted: Value) -> Answer {
+pub(crate) fn post(shared: &SandboxState, posted: Value) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
-    let past: Past = serde_json::from_value(posted).map_err(|error| bad(error.to_string()))?;
+    let past: RoleHistory = serde_json::from_value(posted).map_err(|error| bad(error.to_string()))?;
     let mut patch = json!({});
     let whole_seconds = |text: &str| {
         let time = humantime::parse_rfc3339_weak(text).map_err(|error| bad(format!("{text}: {error}")))?;
@@ -40,13 +40,13 @@ pub(crate) fn post(world: &World, posted: Value) -> Answer {
         merge(&mut patch, json!({"CreateDate": whole_seconds(created)?, "UsableAt": 0}));
     }
     if let Some(last) = &past.last_used {
-        let region = past.region.as_deref().unwrap_or(&world.region);
+        let region = past.region.as_deref().unwrap_or(&shared.region);
         merge(&mut patch, json!({"RoleLastUsed": {"LastUsedDate": whole_seconds(last)?, "Region": region}}));
     }
     if let Some(services) = past.services {
         merge(&mut patch, json!({"ServicesLastAccessed": services}));
     }
-    let aged = world.global(ROLES).update(&past.role, |entry| {
+    let aged = shared.global(ROLES).update(&past.role, |entry| {
         merge(&mut entry.doc, patch);
         Ok(entry.doc.clone())
     });

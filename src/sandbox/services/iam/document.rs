@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::glob;
 use crate::services::sts::CALLER;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// A policy document whose syntax is right: its types are the grammar.
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Document {
     version: Option<Version>,
     #[serde(rename = "Id")]
     _id: Option<String>,
-    statement: Many<Statement>,
+    statement: OneOrMany<Statement>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -36,14 +36,14 @@ enum Version {
 struct Statement {
     sid: Option<String>,
     effect: Effect,
-    action: Option<Many<String>>,
-    not_action: Option<Many<String>>,
-    resource: Option<Many<String>>,
-    not_resource: Option<Many<String>>,
+    action: Option<OneOrMany<String>>,
+    not_action: Option<OneOrMany<String>>,
+    resource: Option<OneOrMany<String>>,
+    not_resource: Option<OneOrMany<String>>,
     principal: Option<Principal>,
     not_principal: Option<Principal>,
     #[serde(default)]
-    condition: BTreeMap<String, BTreeMap<String, Many<Value>>>,
+    condition: BTreeMap<String, BTreeMap<String, OneOrMany<Value>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -56,7 +56,7 @@ enum Effect {
 #[serde(untagged)]
 enum Principal {
     Everyone(String),
-    Named(BTreeMap<PrincipalKind, Many<String>>),
+    Named(BTreeMap<PrincipalKind, OneOrMany<String>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -71,12 +71,12 @@ enum PrincipalKind {
 /// JSON policies write a list of one without brackets.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Many<T> {
+enum OneOrMany<T> {
     One(T),
     List(Vec<T>),
 }
 
-impl<T> Many<T> {
+impl<T> OneOrMany<T> {
     fn iter(&self) -> std::slice::Iter<'_, T> {
         match self {
             Self::One(item) => std::slice::from_ref(item).iter(),
@@ -110,7 +110,7 @@ pub(super) fn check_identity(text: &str) -> Result<(), Fault> {
         }
         statement.check_actions()?;
         for resource in
-            [&statement.resource, &statement.not_resource].into_iter().flatten().flat_map(Many::iter)
+            [&statement.resource, &statement.not_resource].into_iter().flatten().flat_map(OneOrMany::iter)
         {
             if !(resource.starts_with('*') || resource.starts_with("arn:")) {
                 return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
@@ -126,7 +126,7 @@ pub(super) fn check_identity(text: &str) -> Result<(), Fault> {
 }
 
 /// Checks the trust policy of a role. Unlike an identity's policy, it may be without a version.
-pub(super) fn check_trust(world: &World, text: &str) -> Result<(), Fault> {
+pub(super) fn check_trust(shared: &SandboxState, text: &str) -> Result<(), Fault> {
     if serde_json::from_str::<Value>(text).is_err() {
         return Err(malformed("This policy contains invalid Json"));
     }
@@ -136,7 +136,7 @@ pub(super) fn check_trust(world: &World, text: &str) -> Result<(), Fault> {
             return Err(malformed("Has prohibited field Resource"));
         }
         statement.check_actions()?;
-        let actions = statement.action.iter().flat_map(Many::iter);
+        let actions = statement.action.iter().flat_map(OneOrMany::iter);
         if actions.into_iter().any(|action| action != "*" && !action.to_ascii_lowercase().starts_with("sts:"))
         {
             return Err(malformed("AssumeRole policy may only specify STS AssumeRole actions."));
@@ -144,18 +144,18 @@ pub(super) fn check_trust(world: &World, text: &str) -> Result<(), Fault> {
         let Some(principal) = statement.principal.as_ref().or(statement.not_principal.as_ref()) else {
             return Err(malformed("Missing required field Principal"));
         };
-        statement.check_principal(world, principal)?;
+        statement.check_principal(shared, principal)?;
     }
     Ok(())
 }
 
-fn count(list: &Option<Many<String>>) -> usize {
-    list.iter().flat_map(Many::iter).count()
+fn count(list: &Option<OneOrMany<String>>) -> usize {
+    list.iter().flat_map(OneOrMany::iter).count()
 }
 
 impl Statement {
     fn check_actions(&self) -> Result<(), Fault> {
-        let actions = || [&self.action, &self.not_action].into_iter().flatten().flat_map(Many::iter);
+        let actions = || [&self.action, &self.not_action].into_iter().flatten().flat_map(OneOrMany::iter);
         if actions().count() == 0 {
             return Err(malformed("Policy statement must contain actions."));
         }
@@ -176,7 +176,7 @@ impl Statement {
 
     /// A principal of this account must exist, and a shared issuer must be narrowed down
     /// (docs/aws/iam.md#oidc-trust).
-    fn check_principal(&self, world: &World, principal: &Principal) -> Result<(), Fault> {
+    fn check_principal(&self, shared: &SandboxState, principal: &Principal) -> Result<(), Fault> {
         let invalid =
             |kind: &str, name: &str| malformed(format!("Invalid principal in policy: \"{kind}\":\"{name}\""));
         let named = match principal {
@@ -190,9 +190,9 @@ impl Statement {
                 PrincipalKind::Service if !name.ends_with(".amazonaws.com") => {
                     return Err(invalid("SERVICE", name));
                 }
-                PrincipalKind::Aws if !known_principal(world, name) => return Err(invalid("AWS", name)),
+                PrincipalKind::Aws if !known_principal(shared, name) => return Err(invalid("AWS", name)),
                 PrincipalKind::Federated
-                    if world.enforces(AwsRule::OidcTrust) && self.trusts_all_of_github(name) =>
+                    if shared.enforces(AwsRule::OidcTrust) && self.trusts_all_of_github(name) =>
                 {
                     // The code is AWS's; its text is not known to us.
                     return Err(malformed(
@@ -218,7 +218,7 @@ impl Statement {
         let assumes = self
             .action
             .iter()
-            .flat_map(Many::iter)
+            .flat_map(OneOrMany::iter)
             .any(|action| glob::matches(&action.to_ascii_lowercase(), "sts:assumerole"));
         let named = match &self.principal {
             Some(Principal::Everyone(star)) => star == "*",
@@ -232,13 +232,13 @@ impl Statement {
 }
 
 /// `*`, an account, or an ARN; one of our own account's must be the caller or a role that exists.
-fn known_principal(world: &World, name: &str) -> bool {
-    let Some(resource) = name.strip_prefix(&format!("arn:aws:iam::{}:", world.account)) else {
+fn known_principal(shared: &SandboxState, name: &str) -> bool {
+    let Some(resource) = name.strip_prefix(&format!("arn:aws:iam::{}:", shared.account)) else {
         let is_account = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
         return name == "*" || is_account || name.starts_with("arn:");
     };
     match resource.split_once('/') {
-        Some(("role", rest)) => world.global(ROLES).has(rest.rsplit('/').next().unwrap_or(rest)),
+        Some(("role", rest)) => shared.global(ROLES).has(rest.rsplit('/').next().unwrap_or(rest)),
         Some(("user", user)) => user == CALLER,
         _ => resource == "root",
     }
@@ -256,7 +256,7 @@ impl Document {
     pub(super) fn allowed_services(&self) -> impl Iterator<Item = &str> {
         let allowing = self.statement.iter().filter(|statement| statement.effect == Effect::Allow);
         allowing.flat_map(|statement| {
-            let named = statement.action.iter().flat_map(Many::iter);
+            let named = statement.action.iter().flat_map(OneOrMany::iter);
             // What NotAction leaves over is nearly everything.
             let rest = statement.not_action.iter().map(|_| "*");
             named.map(|action| action.split(':').next().unwrap_or(action)).chain(rest)

@@ -20,7 +20,7 @@ pub(super) fn put_role_policy(call: &Call) -> Answer {
     let (role_name, name, text) =
         (call.text("RoleName"), call.text("PolicyName"), call.text("PolicyDocument"));
     document::check_identity(text)?;
-    let text = policy_form::kept(&call.world, text);
+    let text = policy_form::kept(&call.shared, text);
     change(call, |role| {
         let others = role["Inline"].as_object().into_iter().flatten().filter(|(known, _)| *known != name);
         let used: usize = others.filter_map(|(_, text)| text.as_str()).map(document::size).sum();

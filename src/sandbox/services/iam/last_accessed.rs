@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{document, no_such_entity, page, policies, stamp};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::Entry;
-use crate::world::World;
 
 const JOBS: &str = "iam.access-job";
 
@@ -37,15 +37,15 @@ pub(super) fn generate(call: &Call) -> Answer {
     let arn = call.text("Arn");
     let unknown = || no_such_entity(format!("ARN {arn} is not found."));
     let services = if arn.contains(":role/") {
-        let role = super::assume::role(&call.world, arn).ok_or_else(unknown)?;
-        let granted = granted(&call.world, &role);
+        let role = super::assume::role(&call.shared, arn).ok_or_else(unknown)?;
+        let granted = granted(&call.shared, &role);
         let known = &role["ServicesLastAccessed"];
         let noted = known.as_object().into_iter().flatten().map(|(namespace, _)| namespace.clone());
         let all: BTreeSet<String> = granted.into_iter().chain(noted).collect();
         all.iter().map(|namespace| service(namespace, &known[namespace], arn)).collect::<Vec<_>>()
     } else {
-        let policy = policies::find(&call.world, arn).ok_or_else(unknown)?;
-        let holders = policies::attached_to(&call.world, arn);
+        let policy = policies::find(&call.shared, arn).ok_or_else(unknown)?;
+        let holders = policies::attached_to(&call.shared, arn);
         namespaces(policies::text(&policy)).iter().map(|namespace| of_holders(namespace, &holders)).collect()
     };
     let hash = blake3::hash(format!("{}{}", call.request_id, call.now()).as_bytes()).to_hex();
@@ -57,8 +57,8 @@ pub(super) fn generate(call: &Call) -> Answer {
         "Services": services,
     });
     let done = |at| json!({"JobStatus": "COMPLETED", "JobCompletionDate": stamp(at)});
-    let plan = call.world.plan().then_at(Duration::from_secs(2), done);
-    call.world.global(JOBS).put(&id, Entry::planned(job, plan))?;
+    let plan = call.shared.timeline().then_at(Duration::from_secs(2), done);
+    call.shared.global(JOBS).put(&id, Entry::planned(job, plan))?;
     Ok(json!({"JobId": id}))
 }
 
@@ -79,9 +79,9 @@ fn of_holders(namespace: &str, holders: &[(String, Value)]) -> Value {
 }
 
 /// The services that the policies of a role allow it to use.
-fn granted(world: &World, role: &Value) -> BTreeSet<String> {
+fn granted(shared: &SandboxState, role: &Value) -> BTreeSet<String> {
     let attached = role["Attached"].as_object().into_iter().flatten();
-    let managed = attached.filter_map(|(arn, _)| policies::find(world, arn));
+    let managed = attached.filter_map(|(arn, _)| policies::find(shared, arn));
     let managed = managed.flat_map(|policy| namespaces(policies::text(&policy)));
     let inline = role["Inline"].as_object().into_iter().flatten();
     managed.chain(inline.flat_map(|(_, text)| namespaces(text.as_str()))).collect()
@@ -121,13 +121,14 @@ fn service(namespace: &str, known: &Value, entity: &str) -> Value {
         "LastAuthenticatedEntity": used.then_some(entity),
         "LastAuthenticatedRegion": known["region"],
         "TotalAuthenticatedEntities": u8::from(used),
-        "TrackedActionsLastAccessed": known["actions"].as_object().into_iter().flatten().map(action).collect::<Vec<_>>(),
+        "TrackedActionsLastAccessed":
+                known["actions"].as_object().into_iter().flatten().map(action).collect::<Vec<_>>(),
     })
 }
 
 pub(super) fn get(call: &Call) -> Answer {
     let id = call.text("JobId");
-    let job: Option<Value> = call.world.global(JOBS).get(id);
+    let job: Option<Value> = call.shared.global(JOBS).get(id);
     let job = job.ok_or_else(|| -> Fault { no_such_entity(format!("Job ID {id} is not found.")) })?;
     let mut answer = super::pick(&job, &["JobStatus", "JobType", "JobCreationDate", "JobCompletionDate"]);
     let ready = job["JobStatus"] == "COMPLETED";

@@ -27,12 +27,12 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::query::{Api, Flavor};
+use crate::state::SandboxState;
 use crate::tags::{self, Tags};
-use crate::world::World;
 
-pub use assume::{Unassumable, assumable, note_use};
+pub use assume::{AssumeRoleError, assumable, note_use};
 pub use profiles::{Profile, instance_profile};
 pub use service_linked::ensure as ensure_service_linked_role;
 
@@ -43,8 +43,8 @@ const POLICIES: &str = "iam.policy";
 /// Instance profiles by name.
 const PROFILES: &str = "iam.instance-profile";
 
-const TAGS: Rule = Rule::ANY.at("Tags").required().length(1, 50);
-const TAG_KEYS: Rule = Rule::ANY.at("TagKeys").required().length(1, 50);
+const TAGS: Constraint = Constraint::ANY.at("Tags").required().length(1, 50);
+const TAG_KEYS: Constraint = Constraint::ANY.at("TagKeys").required().length(1, 50);
 
 pub const API: Api = Api {
     name: "iam",
@@ -153,7 +153,7 @@ fn listed(call: &Call, member: &str, items: Vec<(String, Value)>) -> Answer {
     Ok(json!({member: page.items, "IsTruncated": page.next.is_some(), "Marker": page.next}))
 }
 
-/// Keeps what lies under the prefix that the call asks for.
+/// Keeps what is under the path prefix of the call.
 fn under_prefix(call: &Call, mut items: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let prefix = call.maybe("PathPrefix").unwrap_or("/");
     items.retain(|(_, item)| item["Path"].as_str().is_some_and(|path| path.starts_with(prefix)));
@@ -161,14 +161,14 @@ fn under_prefix(call: &Call, mut items: Vec<(String, Value)>) -> Vec<(String, Va
 }
 
 /// `arn:aws:iam::<account>:<kind><path><name>`
-fn arn(world: &World, kind: &str, path: &str, name: &str) -> String {
-    world.arn("iam", "", &format!("{kind}{path}{name}"))
+fn arn(shared: &SandboxState, kind: &str, path: &str, name: &str) -> String {
+    shared.arn("iam", "", &format!("{kind}{path}{name}"))
 }
 
 /// Whether a table has a name already, however it is written: IAM's names differ in more than case
 /// (docs/aws/iam.md#limits).
-fn taken(world: &World, table: &'static str, member: &str, name: &str) -> bool {
-    let all = world.global(table).list("");
+fn taken(shared: &SandboxState, table: &'static str, member: &str, name: &str) -> bool {
+    let all = shared.global(table).list("");
     all.iter().any(|(_, doc)| doc[member].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)))
 }
 

@@ -11,9 +11,9 @@ use super::{
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::policy_form;
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;
-use crate::world::World;
 
 /// docs/aws/iam.md#limits.
 const MOST_POLICIES: usize = 1_500;
@@ -21,8 +21,8 @@ const MOST_VERSIONS: usize = 5;
 const LONGEST: usize = 6_144;
 
 /// A policy of the account or of AWS, by its ARN.
-pub(super) fn find(world: &World, arn: &str) -> Option<Value> {
-    aws_managed::find(arn).or_else(|| world.global(POLICIES).get(arn))
+pub(super) fn find(shared: &SandboxState, arn: &str) -> Option<Value> {
+    aws_managed::find(arn).or_else(|| shared.global(POLICIES).get(arn))
 }
 
 fn missing(arn: &str) -> Fault {
@@ -40,7 +40,7 @@ pub(super) fn not_attachable(arn: &str) -> Fault {
 
 fn named(call: &Call) -> Result<Value, Fault> {
     let arn = call.text("PolicyArn");
-    find(&call.world, arn).ok_or_else(|| missing(arn))
+    find(&call.shared, arn).ok_or_else(|| missing(arn))
 }
 
 /// The ARN of the policy that a call names.
@@ -68,7 +68,7 @@ fn own(call: &Call) -> Result<Value, Fault> {
 fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {
     own(call)?;
     let arn = call.text("PolicyArn");
-    let changed = call.world.global(POLICIES).update(arn, |entry| {
+    let changed = call.shared.global(POLICIES).update(arn, |entry| {
         let patch = change(&entry.doc)?;
         merge(&mut entry.doc, patch);
         Ok(())
@@ -77,37 +77,37 @@ fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> R
 }
 
 /// Roles that have the policy attached.
-pub(super) fn attached_to(world: &World, arn: &str) -> Vec<(String, Value)> {
-    let mut roles = world.global(ROLES).list("");
+pub(super) fn attached_to(shared: &SandboxState, arn: &str) -> Vec<(String, Value)> {
+    let mut roles = shared.global(ROLES).list("");
     roles.retain(|(_, role)| role["Attached"].get(arn).is_some());
     roles
 }
 
 /// The roles whose boundary the policy is.
-fn bounded_by(world: &World, arn: &str) -> Vec<(String, Value)> {
-    let mut roles = world.global(ROLES).list("");
+fn bounded_by(shared: &SandboxState, arn: &str) -> Vec<(String, Value)> {
+    let mut roles = shared.global(ROLES).list("");
     roles.retain(|(_, role)| role["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn);
     roles
 }
 
 /// What is shown of a policy besides its versions and tags. Lists have no description
 /// (docs/aws/iam.md#documents).
-pub(super) fn summary(world: &World, policy: &Value) -> Value {
+pub(super) fn summary(shared: &SandboxState, policy: &Value) -> Value {
     let arn = policy["Arn"].as_str().unwrap_or_default();
     let members = &["PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "CreateDate", "UpdateDate"];
     let mut shown = pick(policy, members);
-    shown["AttachmentCount"] = json!(attached_to(world, arn).len());
-    shown["PermissionsBoundaryUsageCount"] = json!(bounded_by(world, arn).len());
+    shown["AttachmentCount"] = json!(attached_to(shared, arn).len());
+    shown["PermissionsBoundaryUsageCount"] = json!(bounded_by(shared, arn).len());
     shown["IsAttachable"] = json!(true);
     shown
 }
 
-fn full(world: &World, policy: &Value) -> Value {
-    let mut shown = summary(world, policy);
+fn full(shared: &SandboxState, policy: &Value) -> Value {
+    let mut shown = summary(shared, policy);
     if let Some(description) = policy["Description"].as_str().filter(|text| !text.is_empty()) {
         shown["Description"] = json!(description);
     }
-    shown["Tags"] = tags::to_list(&tags::of(world, policy["Arn"].as_str().unwrap_or_default()));
+    shown["Tags"] = tags::to_list(&tags::of(shared, policy["Arn"].as_str().unwrap_or_default()));
     shown
 }
 
@@ -144,18 +144,18 @@ fn checked_document(call: &Call) -> Result<String, Fault> {
     if document::size(text) > LONGEST {
         return Err(exceeds("PolicySize", LONGEST));
     }
-    Ok(policy_form::kept(&call.world, text))
+    Ok(policy_form::kept(&call.shared, text))
 }
 
 pub(super) fn create_policy(call: &Call) -> Answer {
     let (name, path) = (call.text("PolicyName"), call.maybe("Path").unwrap_or("/"));
     let text = checked_document(call)?;
     let wanted = wanted_tags(call)?;
-    let policies = call.world.global(POLICIES);
+    let policies = call.shared.global(POLICIES);
     if policies.list("").len() >= MOST_POLICIES {
         return Err(exceeds("PoliciesPerAccount", MOST_POLICIES));
     }
-    let (arn, now) = (super::arn(&call.world, "policy", path, name), stamp(call.now()));
+    let (arn, now) = (super::arn(&call.shared, "policy", path, name), stamp(call.now()));
     let policy = json!({
         "PolicyName": name,
         "PolicyId": unique_id("ANPA", call, name),
@@ -168,23 +168,23 @@ pub(super) fn create_policy(call: &Call) -> Answer {
         "LatestVersion": 1,
         "Versions": {"v1": {"Document": text, "CreateDate": now}},
     });
-    if taken(&call.world, POLICIES, "PolicyName", name) || !policies.insert_new(&arn, policy.clone())? {
+    if taken(&call.shared, POLICIES, "PolicyName", name) || !policies.insert_new(&arn, policy.clone())? {
         let message = format!("A policy called {name} already exists. Duplicate names are not allowed.");
         return Err(already_exists(message));
     }
-    tags::add(&call.world, &arn, wanted, "InvalidInput")?;
-    Ok(json!({"Policy": full(&call.world, &policy)}))
+    tags::add(&call.shared, &arn, wanted, "InvalidInput")?;
+    Ok(json!({"Policy": full(&call.shared, &policy)}))
 }
 
 pub(super) fn get_policy(call: &Call) -> Answer {
-    Ok(json!({"Policy": full(&call.world, &named(call)?)}))
+    Ok(json!({"Policy": full(&call.shared, &named(call)?)}))
 }
 
 pub(super) fn list_policies(call: &Call) -> Answer {
     let scope = call.maybe("Scope").unwrap_or("All");
-    let own = call.world.global(POLICIES).list("").into_iter().filter(|_| scope != "AWS");
+    let own = call.shared.global(POLICIES).list("").into_iter().filter(|_| scope != "AWS");
     let of_aws = aws_managed::all().filter(|_| scope != "Local");
-    let all = own.chain(of_aws).map(|(arn, policy)| (arn, summary(&call.world, &policy)));
+    let all = own.chain(of_aws).map(|(arn, policy)| (arn, summary(&call.shared, &policy)));
     let only_attached = call.flag("OnlyAttached");
     let wanted = all.filter(|(_, shown)| !only_attached || shown["AttachmentCount"] != 0).collect();
     listed(call, "Policies", under_prefix(call, wanted))
@@ -193,7 +193,7 @@ pub(super) fn list_policies(call: &Call) -> Answer {
 pub(super) fn delete_policy(call: &Call) -> Answer {
     let policy = own(call)?;
     let arn = call.text("PolicyArn");
-    if !attached_to(&call.world, arn).is_empty() {
+    if !attached_to(&call.shared, arn).is_empty() {
         return Err(delete_conflict("Cannot delete a policy attached to entities."));
     }
     if versions(&policy, false).len() > 1 {
@@ -202,8 +202,8 @@ pub(super) fn delete_policy(call: &Call) -> Answer {
              versions. The default version is deleted with the policy.",
         ));
     }
-    call.world.global(POLICIES).remove(arn)?;
-    tags::forget(&call.world, arn)?;
+    call.shared.global(POLICIES).remove(arn)?;
+    tags::forget(&call.shared, arn)?;
     Ok(json!({}))
 }
 
@@ -275,11 +275,11 @@ pub(super) fn list_entities(call: &Call) -> Answer {
     let wants_roles = call.maybe("EntityFilter").is_none_or(|kind| kind == "Role");
     let arn = call.text("PolicyArn");
     let using = match call.maybe("PolicyUsageFilter") {
-        Some("PermissionsPolicy") => attached_to(&call.world, arn),
-        Some(_) => bounded_by(&call.world, arn),
+        Some("PermissionsPolicy") => attached_to(&call.shared, arn),
+        Some(_) => bounded_by(&call.shared, arn),
         None => {
             let both: BTreeMap<_, _> =
-                attached_to(&call.world, arn).into_iter().chain(bounded_by(&call.world, arn)).collect();
+                attached_to(&call.shared, arn).into_iter().chain(bounded_by(&call.shared, arn)).collect();
             both.into_iter().collect()
         }
     };

@@ -12,9 +12,9 @@ use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;
-use crate::world::World;
 
 /// How long EC2 does not know a new profile, although IAM shows it
 /// (docs/aws/errors-and-retries.md#new-instance-profiles).
@@ -26,7 +26,7 @@ fn missing(name: &str) -> Fault {
 
 fn named(call: &Call) -> Result<Value, Fault> {
     let name = call.text("InstanceProfileName");
-    call.world.global(PROFILES).get(name).ok_or_else(|| missing(name))
+    call.shared.global(PROFILES).get(name).ok_or_else(|| missing(name))
 }
 
 /// The ARN of the profile that a call names.
@@ -35,35 +35,35 @@ pub(super) fn arn(call: &Call) -> Result<String, Fault> {
 }
 
 /// A profile as it is shown: with the whole role, and with tags where AWS shows them.
-pub(super) fn shown(world: &World, profile: &Value) -> Value {
+pub(super) fn shown(shared: &SandboxState, profile: &Value) -> Value {
     let mut shown = pick(profile, &["Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate"]);
-    let role = profile["RoleName"].as_str().and_then(|name| world.global(ROLES).get(name));
+    let role = profile["RoleName"].as_str().and_then(|name| shared.global(ROLES).get(name));
     shown["Roles"] = role.iter().map(roles::summary).collect();
     shown
 }
 
-fn shown_with_tags(world: &World, profile: &Value) -> Value {
-    let mut shown = shown(world, profile);
-    shown["Tags"] = tags::to_list(&tags::of(world, profile["Arn"].as_str().unwrap_or_default()));
+fn shown_with_tags(shared: &SandboxState, profile: &Value) -> Value {
+    let mut shown = shown(shared, profile);
+    shown["Tags"] = tags::to_list(&tags::of(shared, profile["Arn"].as_str().unwrap_or_default()));
     shown
 }
 
 /// The profiles that hold a role.
-pub(super) fn of_role(world: &World, role: &str) -> Vec<(String, Value)> {
-    let mut profiles = world.global(PROFILES).list("");
+pub(super) fn of_role(shared: &SandboxState, role: &str) -> Vec<(String, Value)> {
+    let mut profiles = shared.global(PROFILES).list("");
     profiles.retain(|(_, profile)| profile["RoleName"] == role);
     profiles
 }
 
 /// When EC2 will have heard of a change that is made now.
 fn propagated_at(call: &Call) -> Millis {
-    call.now() + call.world.pace.of(PROPAGATION).as_millis() as Millis
+    call.now() + call.shared.pace.of(PROPAGATION).as_millis() as Millis
 }
 
 pub(super) fn create_instance_profile(call: &Call) -> Answer {
     let (name, path) = (call.text("InstanceProfileName"), call.maybe("Path").unwrap_or("/"));
     let wanted = wanted_tags(call)?;
-    let arn = super::arn(&call.world, "instance-profile", path, name);
+    let arn = super::arn(&call.shared, "instance-profile", path, name);
     let profile = json!({
         "Path": path,
         "InstanceProfileName": name,
@@ -72,35 +72,35 @@ pub(super) fn create_instance_profile(call: &Call) -> Answer {
         "CreateDate": stamp(call.now()),
         "UsableAt": propagated_at(call),
     });
-    let known = taken(&call.world, PROFILES, "InstanceProfileName", name);
-    if known || !call.world.global(PROFILES).insert_new(name, profile.clone())? {
+    let known = taken(&call.shared, PROFILES, "InstanceProfileName", name);
+    if known || !call.shared.global(PROFILES).insert_new(name, profile.clone())? {
         return Err(already_exists(format!("Instance Profile {name} already exists.")));
     }
-    tags::add(&call.world, &arn, wanted, "InvalidInput")?;
-    Ok(json!({"InstanceProfile": shown_with_tags(&call.world, &profile)}))
+    tags::add(&call.shared, &arn, wanted, "InvalidInput")?;
+    Ok(json!({"InstanceProfile": shown_with_tags(&call.shared, &profile)}))
 }
 
 pub(super) fn get_instance_profile(call: &Call) -> Answer {
-    Ok(json!({"InstanceProfile": shown_with_tags(&call.world, &named(call)?)}))
+    Ok(json!({"InstanceProfile": shown_with_tags(&call.shared, &named(call)?)}))
 }
 
 fn list(call: &Call, profiles: Vec<(String, Value)>) -> Answer {
-    let shown = profiles.into_iter().map(|(name, profile)| (name, shown(&call.world, &profile)));
+    let shown = profiles.into_iter().map(|(name, profile)| (name, shown(&call.shared, &profile)));
     listed(call, "InstanceProfiles", shown.collect())
 }
 
 pub(super) fn list_instance_profiles(call: &Call) -> Answer {
-    list(call, under_prefix(call, call.world.global(PROFILES).list("")))
+    list(call, under_prefix(call, call.shared.global(PROFILES).list("")))
 }
 
 pub(super) fn list_instance_profiles_for_role(call: &Call) -> Answer {
     roles::named(call)?;
-    list(call, of_role(&call.world, call.text("RoleName")))
+    list(call, of_role(&call.shared, call.text("RoleName")))
 }
 
 fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {
     let name = call.text("InstanceProfileName");
-    let changed = call.world.global(PROFILES).update(name, |entry| {
+    let changed = call.shared.global(PROFILES).update(name, |entry| {
         let patch = change(&entry.doc)?;
         merge(&mut entry.doc, patch);
         Ok(())
@@ -133,8 +133,8 @@ pub(super) fn delete_instance_profile(call: &Call) -> Answer {
     if profile["RoleName"].is_string() {
         return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
     }
-    call.world.global(PROFILES).remove(call.text("InstanceProfileName"))?;
-    tags::forget(&call.world, profile["Arn"].as_str().unwrap_or_default())?;
+    call.shared.global(PROFILES).remove(call.text("InstanceProfileName"))?;
+    tags::forget(&call.shared, profile["Arn"].as_str().unwrap_or_default())?;
     Ok(json!({}))
 }
 
@@ -149,19 +149,19 @@ pub struct Profile {
 
 /// The profile with this name or ARN, when EC2 knows it by now (rule `profile-propagation`,
 /// docs/aws/errors-and-retries.md#new-instance-profiles).
-pub fn instance_profile(world: &World, name_or_arn: &str) -> Option<Profile> {
+pub fn instance_profile(shared: &SandboxState, name_or_arn: &str) -> Option<Profile> {
     let name = name_or_arn.rsplit('/').next().unwrap_or(name_or_arn);
-    let profile = world.global(PROFILES).get(name)?;
+    let profile = shared.global(PROFILES).get(name)?;
     let text = |member: &str| profile[member].as_str().map(str::to_owned);
     let arn = text("Arn")?;
     if name_or_arn.starts_with("arn:") && name_or_arn != arn {
         return None;
     }
-    let usable = profile["UsableAt"].as_u64().is_some_and(|at| at <= world.clock.now());
-    if world.enforces(AwsRule::ProfilePropagation) && !usable {
+    let usable = profile["UsableAt"].as_u64().is_some_and(|at| at <= shared.clock.now());
+    if shared.enforces(AwsRule::ProfilePropagation) && !usable {
         return None;
     }
-    let role = text("RoleName").and_then(|name| world.global(ROLES).get(&name));
+    let role = text("RoleName").and_then(|name| shared.global(ROLES).get(&name));
     let role_arn = role.and_then(|role| role["Arn"].as_str().map(str::to_owned));
     Some(Profile { arn, id: text("InstanceProfileId")?, role_arn })
 }

@@ -12,9 +12,9 @@ use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::policy_form;
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;
-use crate::world::World;
 
 /// Default quotas (docs/aws/iam.md#limits).
 const MOST_ROLES: usize = 1_000;
@@ -35,7 +35,7 @@ pub(super) fn missing(name: &str) -> Fault {
 /// The role that a call names.
 pub(super) fn named(call: &Call) -> Result<Value, Fault> {
     let name = call.text("RoleName");
-    call.world.global(ROLES).get(name).ok_or_else(|| missing(name))
+    call.shared.global(ROLES).get(name).ok_or_else(|| missing(name))
 }
 
 /// The ARN of the role that a call names, which must not be AWS's own.
@@ -62,7 +62,7 @@ fn modifiable(role: &Value) -> Result<(), Fault> {
 /// Changes the role that a call names, as one step; `change` makes a merge patch of what is there.
 pub(super) fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {
     let name = call.text("RoleName");
-    let changed = call.world.global(ROLES).update(name, |entry| {
+    let changed = call.shared.global(ROLES).update(name, |entry| {
         modifiable(&entry.doc)?;
         let patch = change(&entry.doc)?;
         merge(&mut entry.doc, patch);
@@ -85,13 +85,13 @@ pub(super) fn encoded_trust(role: &Value) -> Value {
 }
 
 /// What is shown of one role in addition to its summary: boundary, tags, and last use.
-pub(super) fn particulars(world: &World, role: &Value) -> Value {
+pub(super) fn particulars(shared: &SandboxState, role: &Value) -> Value {
     let mut shown = pick(role, &["PermissionsBoundary"]);
-    let tags = tags::of(world, role["Arn"].as_str().unwrap_or_default());
+    let tags = tags::of(shared, role["Arn"].as_str().unwrap_or_default());
     if !tags.is_empty() {
         shown["Tags"] = tags::to_list(&tags);
     }
-    let oldest = world.clock.now().saturating_sub(TRACKED.as_millis() as Millis);
+    let oldest = shared.clock.now().saturating_sub(TRACKED.as_millis() as Millis);
     let used = role["RoleLastUsed"]["LastUsedDate"].as_str();
     let known = used.is_some_and(|date| date >= stamp(oldest).as_str());
     shown["RoleLastUsed"] = if known { role["RoleLastUsed"].clone() } else { json!({}) };
@@ -101,12 +101,12 @@ pub(super) fn particulars(world: &World, role: &Value) -> Value {
 /// A role's document.
 pub(super) fn new_role(call: &Call, path: &str, name: &str, trust: &str) -> Value {
     let now = call.now();
-    let usable_at = now + call.world.pace.of(PROPAGATION).as_millis() as Millis;
+    let usable_at = now + call.shared.pace.of(PROPAGATION).as_millis() as Millis;
     json!({
         "Path": path,
         "RoleName": name,
         "RoleId": unique_id("AROA", call, name),
-        "Arn": super::arn(&call.world, "role", path, name),
+        "Arn": super::arn(&call.shared, "role", path, name),
         "CreateDate": stamp(now),
         "AssumeRolePolicyDocument": trust,
         "MaxSessionDuration": 3_600,
@@ -135,20 +135,20 @@ pub(super) fn create_role(call: &Call) -> Answer {
         }),
     );
     add_role(call, name, &role)?;
-    tags::add(&call.world, role["Arn"].as_str().unwrap_or_default(), wanted, "InvalidInput")?;
+    tags::add(&call.shared, role["Arn"].as_str().unwrap_or_default(), wanted, "InvalidInput")?;
     let mut shown = summary(&role);
-    let mut more = particulars(&call.world, &role);
+    let mut more = particulars(&call.shared, &role);
     more["RoleLastUsed"] = Value::Null;
     merge(&mut shown, more);
     Ok(json!({"Role": shown}))
 }
 
 pub(super) fn add_role(call: &Call, name: &str, role: &Value) -> Result<(), Fault> {
-    let roles = call.world.global(ROLES);
+    let roles = call.shared.global(ROLES);
     if roles.list("").len() >= MOST_ROLES {
         return Err(exceeds("RolesPerAccount", MOST_ROLES));
     }
-    if taken(&call.world, ROLES, "RoleName", name) || !roles.insert_new(name, role.clone())? {
+    if taken(&call.shared, ROLES, "RoleName", name) || !roles.insert_new(name, role.clone())? {
         return Err(already_exists(format!("Role with name {name} already exists.")));
     }
     Ok(())
@@ -156,15 +156,15 @@ pub(super) fn add_role(call: &Call, name: &str, role: &Value) -> Result<(), Faul
 
 fn trust_of(call: &Call, member: &str) -> Result<String, Fault> {
     let trust = call.text(member);
-    document::check_trust(&call.world, trust)?;
+    document::check_trust(&call.shared, trust)?;
     if document::size(trust) > LONGEST_TRUST {
         return Err(exceeds("ACLSizePerRole", LONGEST_TRUST));
     }
-    Ok(policy_form::kept(&call.world, trust))
+    Ok(policy_form::kept(&call.shared, trust))
 }
 
 fn boundary(call: &Call, arn: &str) -> Result<Value, Fault> {
-    if policies::find(&call.world, arn).is_none() {
+    if policies::find(&call.shared, arn).is_none() {
         let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
         return Err(no_such_entity(message));
     }
@@ -174,12 +174,12 @@ fn boundary(call: &Call, arn: &str) -> Result<Value, Fault> {
 pub(super) fn get_role(call: &Call) -> Answer {
     let role = named(call)?;
     let mut shown = summary(&role);
-    merge(&mut shown, particulars(&call.world, &role));
+    merge(&mut shown, particulars(&call.shared, &role));
     Ok(json!({"Role": shown}))
 }
 
 pub(super) fn list_roles(call: &Call) -> Answer {
-    let roles = under_prefix(call, call.world.global(ROLES).list(""));
+    let roles = under_prefix(call, call.shared.global(ROLES).list(""));
     listed(call, "Roles", roles.into_iter().map(|(name, role)| (name, summary(&role))).collect())
 }
 
@@ -208,7 +208,7 @@ pub(super) fn delete_role(call: &Call) -> Answer {
     modifiable(&role)?;
     let name = call.text("RoleName");
     let holds = |member: &str| role[member].as_object().is_some_and(|held| !held.is_empty());
-    if !profiles::of_role(&call.world, name).is_empty() {
+    if !profiles::of_role(&call.shared, name).is_empty() {
         return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
     }
     if holds("Attached") {
@@ -217,13 +217,13 @@ pub(super) fn delete_role(call: &Call) -> Answer {
     if holds("Inline") {
         return Err(delete_conflict("Cannot delete entity, must delete policies first."));
     }
-    remove(&call.world, &role)?;
+    remove(&call.shared, &role)?;
     Ok(json!({}))
 }
 
-pub(super) fn remove(world: &World, role: &Value) -> Result<(), Fault> {
-    world.global(ROLES).remove(role["RoleName"].as_str().unwrap_or_default())?;
-    tags::forget(world, role["Arn"].as_str().unwrap_or_default())
+pub(super) fn remove(shared: &SandboxState, role: &Value) -> Result<(), Fault> {
+    shared.global(ROLES).remove(role["RoleName"].as_str().unwrap_or_default())?;
+    tags::forget(shared, role["Arn"].as_str().unwrap_or_default())
 }
 
 pub(super) fn put_role_permissions_boundary(call: &Call) -> Answer {
@@ -241,7 +241,7 @@ pub(super) fn delete_role_permissions_boundary(call: &Call) -> Answer {
 pub(super) fn attach_role_policy(call: &Call) -> Answer {
     named(call)?;
     let arn = call.text("PolicyArn");
-    let policy = policies::find(&call.world, arn).ok_or_else(|| policies::not_attachable(arn))?;
+    let policy = policies::find(&call.shared, arn).ok_or_else(|| policies::not_attachable(arn))?;
     if policy["Path"] == "/aws-service-role/" {
         let message = "Cannot attach a Service Role Policy to a Customer Role.";
         return Err(Fault::new(400, "PolicyNotAttachable", message));

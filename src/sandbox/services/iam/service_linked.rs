@@ -61,7 +61,7 @@ pub(super) fn create(call: &Call) -> Answer {
 pub fn ensure(call: &Call, service: &str) -> Result<Option<String>, Fault> {
     let Some(linked) = LINKED.iter().find(|linked| linked.service == service) else { return Ok(None) };
     linked.make(call)?;
-    let role = call.world.global(ROLES).get(linked.role);
+    let role = call.shared.global(ROLES).get(linked.role);
     Ok(role.and_then(|role| role["Arn"].as_str().map(str::to_owned)))
 }
 
@@ -80,11 +80,11 @@ impl Linked {
         let mut role = roles::new_role(call, &path, self.role, &trust.to_string());
         if let Some(policy) = self.policy {
             let arn = format!("arn:aws:iam::aws:policy/aws-service-role/{policy}");
-            debug_assert!(policies::find(&call.world, &arn).is_some(), "{arn} is in aws_managed.json");
+            debug_assert!(policies::find(&call.shared, &arn).is_some(), "{arn} is in aws_managed.json");
             merge(&mut role, json!({"Attached": {arn: policy}}));
         }
         merge(&mut role, json!({"Description": call.maybe("Description")}));
-        Ok(call.world.global(ROLES).insert_new(self.role, role.clone())?.then_some(role))
+        Ok(call.shared.global(ROLES).insert_new(self.role, role.clone())?.then_some(role))
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) fn delete(call: &Call) -> Answer {
     let Some(service) = path.strip_prefix("/aws-service-role/") else {
         return Err(roles::missing(call.text("RoleName")));
     };
-    roles::remove(&call.world, &role)?;
+    roles::remove(&call.shared, &role)?;
     let task = format!("task/aws-service-role/{service}{}/{}", call.text("RoleName"), call.request_id);
     Ok(json!({"DeletionTaskId": task}))
 }

@@ -12,18 +12,18 @@ type Find = fn(&Call) -> Result<String, Fault>;
 
 pub(super) fn tag(call: &Call, find: Find) -> Answer {
     let arn = find(call)?;
-    tags::add(&call.world, &arn, wanted_tags(call)?, "LimitExceeded")?;
+    tags::add(&call.shared, &arn, wanted_tags(call)?, "LimitExceeded")?;
     Ok(json!({}))
 }
 
 pub(super) fn untag(call: &Call, find: Find) -> Answer {
     let arn = find(call)?;
-    tags::remove(&call.world, &arn, call.list("TagKeys").iter().filter_map(Value::as_str))?;
+    tags::remove(&call.shared, &arn, call.list("TagKeys").iter().filter_map(Value::as_str))?;
     Ok(json!({}))
 }
 
 pub(super) fn list(call: &Call, find: Find) -> Answer {
-    let tags = tags::of(&call.world, &find(call)?);
+    let tags = tags::of(&call.shared, &find(call)?);
     let tags = tags.into_iter().map(|(key, value)| (key.clone(), json!({"Key": key, "Value": value})));
     listed(call, "Tags", tags.collect())
 }

@@ -5,7 +5,7 @@ use iam::types::{EntityType, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Unassumable, assumable, control};
+use super::{AssumeRoleError, assumable, control};
 use crate::wire_tests::{client, sandbox};
 use crate::{Sandbox, SandboxOptions, StatePace};
 
@@ -69,7 +69,7 @@ async fn a_role_lives_and_is_deleted_only_when_nothing_hangs_on_it() {
     assert_eq!(refused!(client.delete_role().role_name("trainer")), "DeleteConflict");
     client.delete_role_policy().role_name("trainer").policy_name("read").send().await.unwrap();
     client.delete_role().role_name("trainer").send().await.unwrap();
-    assert!(crate::tags::all(sandbox.world()).is_empty());
+    assert!(crate::tags::all(sandbox.state()).is_empty());
 
     client.create_service_linked_role().aws_service_name("spot.amazonaws.com").send().await.unwrap();
     assert_eq!(
@@ -129,7 +129,7 @@ async fn an_audit_reads_the_whole_account_in_pages() {
     client.attach_role_policy().role_name("b").policy_arn(admin).send().await.unwrap();
     let past = json!({"role": "b", "created": "2020-01-01T00:00:00Z", "last_used": "2020-02-01T00:00:00Z",
                       "services": {"s3": {"last": "2026-01-01T00:00:00Z", "region": "eu-west-1"}}});
-    control::post(sandbox.world(), past).unwrap();
+    control::post(sandbox.state(), past).unwrap();
 
     let (mut roles, mut policies, mut marker, mut pages) = (Vec::new(), Vec::new(), None, 0);
     loop {
@@ -154,7 +154,7 @@ async fn an_audit_reads_the_whole_account_in_pages() {
     let job = client.generate_service_last_accessed_details().arn(arn).send().await.unwrap().job_id.unwrap();
     let ask = || client.get_service_last_accessed_details().job_id(&job).send();
     assert_eq!(ask().await.unwrap().job_status().as_str(), "IN_PROGRESS");
-    sandbox.world().clock.advance(std::time::Duration::from_secs(2));
+    sandbox.state().clock.advance(std::time::Duration::from_secs(2));
     let done = ask().await.unwrap();
     assert_eq!(done.job_status().as_str(), "COMPLETED");
     let used: Vec<_> =
@@ -181,11 +181,11 @@ async fn a_new_role_cannot_be_assumed_at_once() {
         .unwrap()
         .role
         .unwrap();
-    let ask = |service| assumable(sandbox.world(), role.arn(), service);
-    assert_eq!(ask("sagemaker.amazonaws.com"), Err(Unassumable::NotYet));
-    sandbox.world().clock.advance(std::time::Duration::from_secs(9));
+    let ask = |service| assumable(sandbox.state(), role.arn(), service);
+    assert_eq!(ask("sagemaker.amazonaws.com"), Err(AssumeRoleError::NotYet));
+    sandbox.state().clock.advance(std::time::Duration::from_secs(9));
     assert_eq!(ask("sagemaker.amazonaws.com"), Ok(()));
-    assert_eq!(ask("lambda.amazonaws.com"), Err(Unassumable::No));
-    assert_eq!(assumable(sandbox.world(), "arn:aws:iam::123456789012:role/x", "a"), Err(Unassumable::No));
+    assert_eq!(ask("lambda.amazonaws.com"), Err(AssumeRoleError::No));
+    assert_eq!(assumable(sandbox.state(), "arn:aws:iam::123456789012:role/x", "a"), Err(AssumeRoleError::No));
     sandbox.stop().await;
 }

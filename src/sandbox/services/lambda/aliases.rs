@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::functions::{page, unqualified};
-use super::place::{LATEST, Place, check_revision, conflict, invalid, key, not_found};
+use super::region::{LATEST, LambdaRegion, check_revision, conflict, invalid, key, not_found};
 use super::{permissions, provisioned};
 use crate::call::Call;
 use crate::fault::Fault;
@@ -11,19 +11,19 @@ use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
 
 pub(super) fn create_alias(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
     let name = call.text("Name");
-    let arn = place.arn(&function, Some(name));
+    let arn = lambda.arn(&function, Some(name));
     let mut alias = json!({
         "AliasArn": arn,
         "Name": name,
         "FunctionVersion": call.text("FunctionVersion"),
         "Description": call.text("Description"),
-        "RevisionId": place.revision(&call.request_id),
+        "RevisionId": lambda.revision(&call.request_id),
     });
     route(call, &mut alias);
-    check(call, &place, &function, &alias)?;
-    if !place.aliases().insert_new(&key(&function, name), alias.clone())? {
+    check(call, &lambda, &function, &alias)?;
+    if !lambda.aliases().insert_new(&key(&function, name), alias.clone())? {
         return Err(conflict(format!("Alias already exists: {arn}")));
     }
     Ok(Reply::json(201, &alias))
@@ -44,9 +44,9 @@ fn route(call: &Call, alias: &mut Value) {
     }
 }
 
-fn check(call: &Call, place: &Place, function: &str, alias: &Value) -> Result<(), Fault> {
+fn check(call: &Call, lambda: &LambdaRegion, function: &str, alias: &Value) -> Result<(), Fault> {
     let version = alias["FunctionVersion"].as_str().unwrap_or_default();
-    let main = place.version(function, version)?;
+    let main = lambda.version(function, version)?;
     let weights: Vec<(&String, &Value)> =
         alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten().collect();
     let [(other, weight)] = weights[..] else {
@@ -66,44 +66,44 @@ fn check(call: &Call, place: &Place, function: &str, alias: &Value) -> Result<()
         ))
     } else if !weight.as_f64().is_some_and(|weight| (0.0..=1.0).contains(&weight)) {
         Some(format!("The weight of version {other} must be a number from 0.0 to 1.0"))
-    } else if place.version(function, other)?["Role"] != main["Role"] {
+    } else if lambda.version(function, other)?["Role"] != main["Role"] {
         Some("The versions of an alias must have the same execution role.".to_owned())
     } else {
         None
     };
     match broken {
-        Some(message) if call.world.enforces(AwsRule::AliasWeights) => Err(invalid(message)),
+        Some(message) if call.shared.enforces(AwsRule::AliasWeights) => Err(invalid(message)),
         _ => Ok(()),
     }
 }
 
 pub(super) fn get_alias(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
-    place.function(&function)?;
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
+    lambda.function(&function)?;
     let name = call.text("Name");
-    let alias = place.aliases().get(&key(&function, name));
-    Ok(Reply::json(200, &alias.ok_or_else(|| missing(&place, &function, name))?))
+    let alias = lambda.aliases().get(&key(&function, name));
+    Ok(Reply::json(200, &alias.ok_or_else(|| missing(&lambda, &function, name))?))
 }
 
-fn missing(place: &Place, function: &str, name: &str) -> Fault {
-    not_found(format!("Cannot find alias arn: {}", place.arn(function, Some(name))))
+fn missing(lambda: &LambdaRegion, function: &str, name: &str) -> Fault {
+    not_found(format!("Cannot find alias arn: {}", lambda.arn(function, Some(name))))
 }
 
 pub(super) fn list_aliases(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
-    place.function(&function)?;
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
+    lambda.function(&function)?;
     let version = call.maybe("FunctionVersion");
-    let mut aliases = Place::of_function(&place.aliases(), &function);
+    let mut aliases = LambdaRegion::of_function(&lambda.aliases(), &function);
     aliases.retain(|(_, alias)| version.is_none_or(|version| versions_of(alias).contains(&version)));
     page(call, "Aliases", aliases, 10_000)
 }
 
 pub(super) fn update_alias(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
-    place.function(&function)?;
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
+    lambda.function(&function)?;
     let name = call.text("Name");
     let before =
-        place.aliases().get(&key(&function, name)).ok_or_else(|| missing(&place, &function, name))?;
+        lambda.aliases().get(&key(&function, name)).ok_or_else(|| missing(&lambda, &function, name))?;
     check_revision(call, &before)?;
     let mut after = before.clone();
     for member in ["FunctionVersion", "Description"] {
@@ -112,40 +112,40 @@ pub(super) fn update_alias(call: &Call) -> Result<Reply, Fault> {
         }
     }
     route(call, &mut after);
-    check(call, &place, &function, &after)?;
-    after["RevisionId"] = Value::from(place.revision(&call.request_id));
+    check(call, &lambda, &function, &after)?;
+    after["RevisionId"] = Value::from(lambda.revision(&call.request_id));
     if after["FunctionVersion"] != before["FunctionVersion"] {
-        provisioned::may_follow(call, &place, &function, name, &after)?;
+        provisioned::may_follow(call, &lambda, &function, name, &after)?;
     }
-    place.aliases().put(&key(&function, name), after.clone())?;
+    lambda.aliases().put(&key(&function, name), after.clone())?;
     if after["FunctionVersion"] != before["FunctionVersion"] {
-        provisioned::follow(call, &place, &function, name, &after)?;
+        provisioned::follow(call, &lambda, &function, name, &after)?;
     }
     Ok(Reply::json(200, &after))
 }
 
 /// An alias that is not there is deleted already.
 pub(super) fn delete_alias(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
-    place.function(&function)?;
-    delete(&place, &function, call.text("Name"))?;
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
+    lambda.function(&function)?;
+    delete(&lambda, &function, call.text("Name"))?;
     Ok(Reply::empty())
 }
 
-fn delete(place: &Place, function: &str, name: &str) -> Result<(), Fault> {
-    provisioned::forget(place, function, name)?;
-    permissions::forget(place, function, name)?;
-    place.aliases().remove(&key(function, name)).map(|_| ())
+fn delete(lambda: &LambdaRegion, function: &str, name: &str) -> Result<(), Fault> {
+    provisioned::forget(lambda, function, name)?;
+    permissions::forget(lambda, function, name)?;
+    lambda.aliases().remove(&key(function, name)).map(|_| ())
 }
 
-pub(super) fn delete_all(place: &Place, function: &str) -> Result<(), Fault> {
-    let aliases = Place::of_function(&place.aliases(), function);
-    aliases.iter().try_for_each(|(name, _)| delete(place, function, name))
+pub(super) fn delete_all(lambda: &LambdaRegion, function: &str) -> Result<(), Fault> {
+    let aliases = LambdaRegion::of_function(&lambda.aliases(), function);
+    aliases.iter().try_for_each(|(name, _)| delete(lambda, function, name))
 }
 
 /// Names of the aliases that point to a version.
-pub(super) fn using(place: &Place, function: &str, version: &str) -> Vec<String> {
-    let aliases = Place::of_function(&place.aliases(), function).into_iter();
+pub(super) fn using(lambda: &LambdaRegion, function: &str, version: &str) -> Vec<String> {
+    let aliases = LambdaRegion::of_function(&lambda.aliases(), function).into_iter();
     aliases.filter(|(_, alias)| versions_of(alias).contains(&version)).map(|(name, _)| name).collect()
 }
 

@@ -11,12 +11,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::code;
-use super::place::{Place, fingerprint};
+use super::region::{LambdaRegion, fingerprint};
 use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::world::World;
+use crate::state::SandboxState;
 
-/// What really runs functions. All methods take what they need by value: work goes on when its caller goes
+/// What really runs functions. All methods take what they need by value: work continues when its caller goes
 /// away.
 pub trait Backend: Send + Sync {
     /// Runs a function once. That the function raised, timed out or died is an [`Invoked`], too.
@@ -25,7 +25,7 @@ pub trait Backend: Send + Sync {
     /// The fault to answer with when nothing could be run.
     fn invoke(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         version: FunctionVersion,
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>>;
@@ -37,14 +37,14 @@ pub trait Backend: Send + Sync {
     /// Why the function's init failed.
     fn provision(
         &self,
-        world: Arc<World>,
+        shared: Arc<SandboxState>,
         version: FunctionVersion,
         count: u32,
     ) -> BoxFuture<'static, Result<(), String>>;
 
     /// The version is gone, or `$LATEST` is another one now: its environments may end. They need not end
     /// before their invocations do.
-    fn discard(&self, world: &World, version: &FunctionVersion);
+    fn discard(&self, shared: &SandboxState, version: &FunctionVersion);
 }
 
 /// One version of a function: everything that running it needs.
@@ -81,18 +81,18 @@ impl fmt::Debug for FunctionVersion {
 
 impl FunctionVersion {
     /// Reads a configuration as it is on the wire.
-    pub(super) fn new(place: &Place, configuration: &Value, provisioned: u32) -> Self {
+    pub(super) fn new(lambda: &LambdaRegion, configuration: &Value, provisioned: u32) -> Self {
         let text = |name: &str| configuration[name].as_str().unwrap_or_default().to_owned();
         let number = |name: &str| configuration[name].as_u64().unwrap_or_default();
         let variables = configuration["Environment"]["Variables"].as_object().into_iter().flatten();
         let variables =
             variables.map(|(name, value)| (name.clone(), value.as_str().unwrap_or("").to_owned()));
         Self {
-            region: place.region.clone(),
+            region: lambda.region.clone(),
             name: text("FunctionName"),
             version: text("Version"),
             fingerprint: fingerprint(configuration),
-            code: code::file(&place.world, &text("CodeSha256")),
+            code: code::file(&lambda.shared, &text("CodeSha256")),
             handler: text("Handler"),
             runtime: text("Runtime"),
             memory_mb: u32::try_from(number("MemorySize")).unwrap_or(u32::MAX),
@@ -123,22 +123,22 @@ pub struct Invoked {
 
 impl Plug for dyn Backend {
     fn unplugged() -> Arc<Self> {
-        Arc::new(Nobody)
+        Arc::new(NoBackend)
     }
 }
 
-/// Who runs the functions of this world.
-pub(super) fn of(world: &World) -> Arc<dyn Backend> {
-    world.extensions.plugged()
+/// Who runs the functions of this sandbox.
+pub(super) fn of(shared: &SandboxState) -> Arc<dyn Backend> {
+    shared.extensions.plugged()
 }
 
 /// Nothing is plugged in.
-struct Nobody;
+struct NoBackend;
 
-impl Backend for Nobody {
+impl Backend for NoBackend {
     fn invoke(
         &self,
-        _: Arc<World>,
+        _: Arc<SandboxState>,
         _: FunctionVersion,
         _: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
@@ -148,9 +148,14 @@ impl Backend for Nobody {
         Box::pin(async move { Err(Fault::new(501, "ServiceException", message)) })
     }
 
-    fn provision(&self, _: Arc<World>, _: FunctionVersion, _: u32) -> BoxFuture<'static, Result<(), String>> {
+    fn provision(
+        &self,
+        _: Arc<SandboxState>,
+        _: FunctionVersion,
+        _: u32,
+    ) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn discard(&self, _: &World, _: &FunctionVersion) {}
+    fn discard(&self, _: &SandboxState, _: &FunctionVersion) {}
 }

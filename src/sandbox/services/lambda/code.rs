@@ -12,13 +12,13 @@ use hyper::header::HeaderValue;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::place::{invalid, not_found};
+use super::region::{invalid, not_found};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
 use crate::services::objects::{ObjectName, Objects};
-use crate::world::World;
+use crate::state::SandboxState;
 
 const FOLDER: &str = "lambda/code";
 /// Where the archives are downloaded; a path that no AWS API has.
@@ -44,8 +44,8 @@ pub(super) async fn receive(call: &Call, code: &Value) -> Result<Package, Fault>
         (Some(encoded), None, None) => uploaded(call, &encoded)?,
         (None, Some(bucket), Some(key)) => {
             let object = ObjectName { bucket, key, version: text("S3ObjectVersion") };
-            let objects = call.world.extensions.plugged::<dyn Objects>();
-            objects.read(Arc::clone(&call.world), call.region.clone(), object).await?
+            let objects = call.shared.extensions.plugged::<dyn Objects>();
+            objects.read(Arc::clone(&call.shared), call.region.clone(), object).await?
         }
         _ if code.get("ImageUri").is_some() => {
             return Err(Fault::new(
@@ -58,9 +58,9 @@ pub(super) async fn receive(call: &Call, code: &Value) -> Result<Package, Fault>
     };
     check(call, &archive)?;
     let sha256 = STANDARD.encode(Sha256::digest(&archive));
-    let path = file(&call.world, &sha256);
+    let path = file(&call.shared, &sha256);
     if !path.exists() {
-        let folder = call.world.folder(FOLDER)?;
+        let folder = call.shared.folder(FOLDER)?;
         let mut temporary = tempfile::NamedTempFile::new_in(&folder)?;
         temporary.write_all(&archive)?;
         temporary.persist(&path).map_err(|error| error.error)?;
@@ -73,7 +73,7 @@ fn uploaded(call: &Call, encoded: &str) -> Result<Bytes, Fault> {
         .decode(encoded)
         .map_err(|_| Fault::new(400, "SerializationException", "ZipFile is not base64"))?;
     let too_large = call.body.len() > LARGEST_REQUEST || archive.len() > LARGEST_ARCHIVE;
-    if too_large && call.world.enforces(AwsRule::CodeSize) {
+    if too_large && call.shared.enforces(AwsRule::CodeSize) {
         let message = format!(
             "Request must be smaller than {LARGEST_REQUEST} bytes for the {} operation",
             call.operation
@@ -94,26 +94,26 @@ fn check(call: &Call, archive: &[u8]) -> Result<(), Fault> {
     for index in 0..zip.len() {
         unzipped = unzipped.saturating_add(zip.by_index_raw(index).map_err(unreadable)?.size());
     }
-    if unzipped > LARGEST_UNZIPPED && call.world.enforces(AwsRule::CodeSize) {
+    if unzipped > LARGEST_UNZIPPED && call.shared.enforces(AwsRule::CodeSize) {
         return Err(invalid(format!("Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")));
     }
     Ok(())
 }
 
 /// The file of an archive.
-pub(super) fn file(world: &World, sha256: &str) -> PathBuf {
-    world.root.join(FOLDER).join(hex(sha256) + ".zip")
+pub(super) fn file(shared: &SandboxState, sha256: &str) -> PathBuf {
+    shared.root.join(FOLDER).join(hex(sha256) + ".zip")
 }
 
 /// Where `GetFunction` says that the code is.
-pub(super) fn location(world: &World, sha256: &str) -> String {
-    world.endpoint_url().to_owned() + &DOWNLOAD.replace("{Sha256}", &hex(sha256))
+pub(super) fn location(shared: &SandboxState, sha256: &str) -> String {
+    shared.endpoint_url().to_owned() + &DOWNLOAD.replace("{Sha256}", &hex(sha256))
 }
 
 /// Serves an archive. As with the presigned URLs of AWS, knowing the URL is enough.
 pub(super) fn get_code(call: &Call) -> Result<Reply, Fault> {
     let name = call.text("Sha256");
-    let path = call.world.root.join(FOLDER).join(format!("{name}.zip"));
+    let path = call.shared.root.join(FOLDER).join(format!("{name}.zip"));
     if name.bytes().all(|byte| byte.is_ascii_hexdigit()) && path.is_file() {
         return Ok(Reply::raw(200, HeaderValue::from_static("application/zip"), std::fs::read(path)?));
     }
@@ -121,13 +121,13 @@ pub(super) fn get_code(call: &Call) -> Result<Reply, Fault> {
 }
 
 /// Removes archives that no version has any more. Only at the start: nobody is uploading then.
-pub(super) fn sweep(world: &World) {
+pub(super) fn sweep(shared: &SandboxState) {
     let tables = ["lambda.function", "lambda.version"];
-    let documents = tables.iter().flat_map(|table| world.store.list(table, ""));
+    let documents = tables.iter().flat_map(|table| shared.store.list(table, ""));
     let used: BTreeSet<PathBuf> = documents
-        .filter_map(|(_, document)| Some(file(world, document["Configuration"]["CodeSha256"].as_str()?)))
+        .filter_map(|(_, document)| Some(file(shared, document["Configuration"]["CodeSha256"].as_str()?)))
         .collect();
-    let files = std::fs::read_dir(world.root.join(FOLDER)).into_iter().flatten().flatten();
+    let files = std::fs::read_dir(shared.root.join(FOLDER)).into_iter().flatten().flatten();
     for path in files.map(|file| file.path()).filter(|path| !used.contains(path)) {
         // One that stays costs nothing but its space, and the next start tries again.
         let _ = std::fs::remove_file(path);

@@ -1,4 +1,4 @@
-//! How many invocations may run at once: the account's limit, and what functions reserve of it.
+//! How many invocations may run at once: the account's limit, and how much of it functions reserve.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::functions::unqualified;
-use super::place::{Place, invalid};
 use super::provisioned;
+use super::region::{LambdaRegion, invalid};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// What an account has after some use; new ones have less (10 was seen, docs/aws/lambda.md#limits).
 const USUAL_LIMIT: u64 = 1_000;
@@ -26,8 +26,8 @@ const ACCOUNT: &str = "lambda.account";
 ///
 /// # Errors
 /// The sandbox's own trouble with its files.
-pub fn set_concurrency_limit(world: &World, region: &str, limit: u64) -> Result<(), Fault> {
-    world.table(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
+pub fn set_concurrency_limit(shared: &SandboxState, region: &str, limit: u64) -> Result<(), Fault> {
+    shared.table(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
 }
 
 /// The numbers that decide what may still be taken.
@@ -41,15 +41,15 @@ struct Budget {
 
 impl Budget {
     /// Without what `except` takes.
-    fn of(place: &Place, except: Taker<'_>) -> Self {
-        let limit = place.world.table(ACCOUNT, &place.region).get("limit");
+    fn of(lambda: &LambdaRegion, except: Claimant<'_>) -> Self {
+        let limit = lambda.shared.table(ACCOUNT, &lambda.region).get("limit");
         let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or(USUAL_LIMIT);
         let mut budget = Self { limit, reserved: 0, provisioned: 0 };
-        for (name, document) in place.functions().list("") {
+        for (name, document) in lambda.functions().list("") {
             match document["Reserved"].as_u64() {
-                Some(reserved) if except != Taker::Reservation(&name) => budget.reserved += reserved,
+                Some(reserved) if except != Claimant::Reservation(&name) => budget.reserved += reserved,
                 Some(_) => {}
-                None => budget.provisioned += provisioned::total(place, &name, except.provisioned_key()),
+                None => budget.provisioned += provisioned::total(lambda, &name, except.provisioned_key()),
             }
         }
         budget
@@ -74,76 +74,81 @@ impl Budget {
 
 /// Who takes from the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taker<'a> {
-    Nobody,
+enum Claimant<'a> {
+    None,
     /// A function.
     Reservation(&'a str),
     /// A key of provisioned concurrency.
     Provisioned(&'a str),
 }
 
-impl<'a> Taker<'a> {
+impl<'a> Claimant<'a> {
     fn provisioned_key(self) -> &'a str {
         match self {
             Self::Provisioned(key) => key,
-            Self::Nobody | Self::Reservation(_) => "",
+            Self::None | Self::Reservation(_) => "",
         }
     }
 }
 
 /// Whether provisioned concurrency of `count` fits (docs/aws/lambda.md#provisioned-concurrency).
-pub(super) fn check_provisioned(place: &Place, function: &str, key: &str, count: u64) -> Result<(), Fault> {
-    if !place.world.enforces(AwsRule::ProvisionedHeadroom) {
+pub(super) fn check_provisioned(
+    lambda: &LambdaRegion,
+    function: &str,
+    key: &str,
+    count: u64,
+) -> Result<(), Fault> {
+    if !lambda.shared.enforces(AwsRule::ProvisionedHeadroom) {
         return Ok(());
     }
-    match place.function(function)?["Reserved"].as_u64() {
-        Some(reserved) if provisioned::total(place, function, key) + count > reserved => Err(invalid(
+    match lambda.function(function)?["Reserved"].as_u64() {
+        Some(reserved) if provisioned::total(lambda, function, key) + count > reserved => Err(invalid(
             "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for \
              function",
         )),
         Some(_) => Ok(()),
-        None => Budget::of(place, Taker::Provisioned(key)).check(count, "ConcurrentExecutions"),
+        None => Budget::of(lambda, Claimant::Provisioned(key)).check(count, "ConcurrentExecutions"),
     }
 }
 
 pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
-    let (place, function) = (Place::of(call), unqualified(call)?);
-    place.function(&function)?;
+    let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
+    lambda.function(&function)?;
     let asked = call.number("ReservedConcurrentExecutions").unwrap_or(0).unsigned_abs();
-    let provisioned = provisioned::total(&place, &function, "");
+    let provisioned = provisioned::total(&lambda, &function, "");
     if asked < provisioned {
         return Err(invalid(format!(
             "ReservedConcurrentExecutions {asked} should not be lower than function's total provisioned concurrency \
              [{provisioned}]."
         )));
     }
-    if call.world.enforces(AwsRule::ReservedHeadroom) {
-        let mut budget = Budget::of(&place, Taker::Reservation(&function));
-        if place.function(&function)?["Reserved"].is_null() {
+    if call.shared.enforces(AwsRule::ReservedHeadroom) {
+        let mut budget = Budget::of(&lambda, Claimant::Reservation(&function));
+        if lambda.function(&function)?["Reserved"].is_null() {
             // From now on it comes out of the function's own reservation.
             budget.provisioned -= provisioned;
         }
         budget.check(asked, "ReservedConcurrentExecutions")?;
     }
-    reserve(&place, &function, Value::from(asked))?;
+    reserve(&lambda, &function, Value::from(asked))?;
     Ok(Reply::json(200, &json!({"ReservedConcurrentExecutions": asked})))
 }
 
 pub(super) fn delete_function_concurrency(call: &Call) -> Result<Reply, Fault> {
-    reserve(&Place::of(call), &unqualified(call)?, Value::Null)?;
+    reserve(&LambdaRegion::of(call), &unqualified(call)?, Value::Null)?;
     Ok(Reply::empty())
 }
 
-fn reserve(place: &Place, function: &str, reserved: Value) -> Result<(), Fault> {
-    let set = place.functions().update(function, |entry| {
+fn reserve(lambda: &LambdaRegion, function: &str, reserved: Value) -> Result<(), Fault> {
+    let set = lambda.functions().update(function, |entry| {
         entry.doc["Reserved"] = reserved;
         Ok(())
     })?;
-    set.ok_or_else(|| place.missing(function, None))
+    set.ok_or_else(|| lambda.missing(function, None))
 }
 
 pub(super) fn get_function_concurrency(call: &Call) -> Result<Reply, Fault> {
-    let document = Place::of(call).function(&unqualified(call)?)?;
+    let document = LambdaRegion::of(call).function(&unqualified(call)?)?;
     Ok(Reply::json(
         200,
         &match document["Reserved"].as_u64() {
@@ -156,9 +161,9 @@ pub(super) fn get_function_concurrency(call: &Call) -> Result<Reply, Fault> {
 /// Unreserved here is without reservations only: provisioned concurrency is not subtracted
 /// (docs/aws/lambda.md#limits).
 pub(super) fn get_account_settings(call: &Call) -> Result<Reply, Fault> {
-    let place = Place::of(call);
-    let budget = Budget::of(&place, Taker::Nobody);
-    let (functions, versions) = (place.functions().list(""), place.versions().list(""));
+    let lambda = LambdaRegion::of(call);
+    let budget = Budget::of(&lambda, Claimant::None);
+    let (functions, versions) = (lambda.functions().list(""), lambda.versions().list(""));
     let sizes = functions.iter().chain(&versions).map(|(_, document)| &document["Configuration"]["CodeSize"]);
     let total: u64 = sizes.filter_map(Value::as_u64).sum();
     Ok(Reply::json(
@@ -185,7 +190,7 @@ pub(super) struct Running {
 
 type Counts = Mutex<BTreeMap<String, u64>>;
 
-/// An invocation that runs; dropping it gives its place free.
+/// An invocation that runs; dropping it releases its slot.
 #[derive(Debug)]
 pub(super) struct Slot {
     running: Arc<Counts>,
@@ -210,16 +215,16 @@ impl Running {
     ///
     /// # Errors
     /// 429 when all are taken (docs/aws/lambda.md#invoking).
-    pub fn enter(&self, place: &Place, function: &str) -> Result<Slot, Fault> {
+    pub fn enter(&self, lambda: &LambdaRegion, function: &str) -> Result<Slot, Fault> {
         let throttled = |reason: &str| {
             Fault::new(429, "TooManyRequestsException", "Rate Exceeded.").with("Reason", reason)
         };
-        let reserved = place.function(function)?["Reserved"].as_u64();
-        let limit = Budget::of(place, Taker::Nobody).unreserved();
-        let region = format!("{}/", place.region);
+        let reserved = lambda.function(function)?["Reserved"].as_u64();
+        let limit = Budget::of(lambda, Claimant::None).unreserved();
+        let region = format!("{}/", lambda.region);
         let key = format!("{region}{function}");
         let mut counts = lock(&self.functions);
-        if place.world.enforces(AwsRule::ConcurrencyLimit) {
+        if lambda.shared.enforces(AwsRule::ConcurrencyLimit) {
             let all: u64 = counts
                 .range(region.clone()..)
                 .take_while(|(key, _)| key.starts_with(&region))
@@ -237,8 +242,8 @@ impl Running {
     }
 
     /// Counts one invocation of a version, and says how many run now.
-    pub fn occupy(&self, place: &Place, function: &str, version: &str) -> (Slot, u64) {
-        let key = format!("{}/{function}:{version}", place.region);
+    pub fn occupy(&self, lambda: &LambdaRegion, function: &str, version: &str) -> (Slot, u64) {
+        let key = format!("{}/{function}:{version}", lambda.region);
         Slot::take(&self.versions, &mut lock(&self.versions), key)
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::backend::{self, FunctionVersion};
-use super::place::{
-    LATEST, Place, Target, check_revision, conflict, fingerprint, invalid, is_state, is_version, key,
+use super::region::{
+    LATEST, LambdaRegion, Target, check_revision, conflict, fingerprint, invalid, is_state, is_version, key,
 };
 use super::{aliases, code, provisioned, settings, versions};
 use crate::call::Call;
@@ -19,26 +19,26 @@ const CREATION: u64 = 4;
 const UPDATE: u64 = 3;
 
 pub(super) async fn create_function(call: Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(&call), Target::of(&call)?);
+    let (lambda, target) = (LambdaRegion::of(&call), Target::of(&call)?);
     let name = target.name.as_str();
-    if place.functions().has(name) {
+    if lambda.functions().has(name) {
         return Err(exists(name));
     }
     let tags = tags::from_map(&call.input["Tags"]);
     tags::check(&tags).map_err(invalid)?;
     let package = code::receive(&call, &call.input["Code"]).await?;
-    let configuration = settings::new(&call, &place, name, &package)?;
+    let configuration = settings::new(&call, &lambda, name, &package)?;
 
     let document = json!({"Configuration": configuration, "Last": 0});
-    let entry = Entry::planned(document, place.then(CREATION, &call.request_id, settled()));
-    if !place.functions().insert_new(name, entry)? {
+    let entry = Entry::planned(document, lambda.then(CREATION, &call.request_id, settled()));
+    if !lambda.functions().insert_new(name, entry)? {
         return Err(exists(name));
     }
-    let arn = place.arn(name, None);
-    tags::forget(&call.world, &arn)?;
-    tags::add(&call.world, &arn, tags, "InvalidParameterValueException")?;
+    let arn = lambda.arn(name, None);
+    tags::forget(&call.shared, &arn)?;
+    tags::add(&call.shared, &arn, tags, "InvalidParameterValueException")?;
     if call.flag("Publish") {
-        return Ok(Reply::json(201, &versions::publish(&call, &place, name)?));
+        return Ok(Reply::json(201, &versions::publish(&call, &lambda, name)?));
     }
     Ok(Reply::json(201, &configuration))
 }
@@ -56,34 +56,34 @@ fn exists(name: &str) -> Fault {
 }
 
 pub(super) fn get_function(call: &Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(call), Target::of(call)?);
-    let configuration = place.find(&target)?.configuration;
+    let (lambda, target) = (LambdaRegion::of(call), Target::of(call)?);
+    let configuration = lambda.find(&target)?.configuration;
     let sha256 = configuration["CodeSha256"].as_str().unwrap_or_default();
     let mut output = json!({
-        "Code": {"RepositoryType": "S3", "Location": code::location(&call.world, sha256)},
+        "Code": {"RepositoryType": "S3", "Location": code::location(&call.shared, sha256)},
         "Configuration": configuration,
     });
-    let tags = tags::of(&call.world, &place.arn(&target.name, None));
+    let tags = tags::of(&call.shared, &lambda.arn(&target.name, None));
     if !tags.is_empty() {
         output["Tags"] = json!(tags);
     }
-    if let Some(reserved) = place.function(&target.name)?["Reserved"].as_u64() {
+    if let Some(reserved) = lambda.function(&target.name)?["Reserved"].as_u64() {
         output["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
     }
     Ok(Reply::json(200, &output))
 }
 
 pub(super) fn get_function_configuration(call: &Call) -> Result<Reply, Fault> {
-    let found = Place::of(call).find(&Target::of(call)?)?;
+    let found = LambdaRegion::of(call).find(&Target::of(call)?)?;
     Ok(Reply::json(200, &found.configuration))
 }
 
 pub(super) fn list_functions(call: &Call) -> Result<Reply, Fault> {
-    let place = Place::of(call);
+    let lambda = LambdaRegion::of(call);
     let mut all = Vec::new();
-    for (name, mut document) in place.functions().list("") {
+    for (name, mut document) in lambda.functions().list("") {
         if call.maybe("FunctionVersion") == Some("ALL") {
-            all.extend(versions::all(&place, &name)?);
+            all.extend(versions::all(&lambda, &name)?);
         } else {
             all.push((name, document["Configuration"].take()));
         }
@@ -122,7 +122,7 @@ pub(super) fn page(
 pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fault> {
     let cannot = "The operation cannot be performed at this time.";
     let state = configuration["State"].as_str().unwrap_or_default();
-    if state == "Pending" && call.world.enforces(AwsRule::FunctionPending) {
+    if state == "Pending" && call.shared.enforces(AwsRule::FunctionPending) {
         return Err(conflict(format!("{cannot} The function is currently in the following state: {state}")));
     }
     Ok(())
@@ -131,7 +131,7 @@ pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fau
 /// As [`check_active`], for what an update must not be disturbed by.
 pub(super) fn check_settled(call: &Call, configuration: &Value) -> Result<(), Fault> {
     check_active(call, configuration)?;
-    if configuration["LastUpdateStatus"] == "InProgress" && call.world.enforces(AwsRule::FunctionUpdating) {
+    if configuration["LastUpdateStatus"] == "InProgress" && call.shared.enforces(AwsRule::FunctionUpdating) {
         let arn = configuration["FunctionArn"].as_str().unwrap_or_default();
         return Err(conflict(format!(
             "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
@@ -141,33 +141,38 @@ pub(super) fn check_settled(call: &Call, configuration: &Value) -> Result<(), Fa
 }
 
 pub(super) async fn update_function_code(call: Call) -> Result<Reply, Fault> {
-    let (place, name) = (Place::of(&call), unqualified(&call)?);
-    check_settled(&call, &place.version(&name, LATEST)?)?;
+    let (lambda, name) = (LambdaRegion::of(&call), unqualified(&call)?);
+    check_settled(&call, &lambda.version(&name, LATEST)?)?;
     let package = code::receive(&call, &call.input).await?;
     let architectures = call.input.get("Architectures").filter(|value| !value.is_null());
-    let updated = update(&call, &place, &name, |configuration| {
+    let updated = update(&call, &lambda, &name, |configuration| {
         settings::set_code(configuration, &package);
         if let Some(architectures) = architectures {
             configuration["Architectures"] = architectures.clone();
         }
     })?;
     if call.flag("Publish") && !call.flag("DryRun") {
-        return Ok(Reply::json(200, &versions::publish(&call, &place, &name)?));
+        return Ok(Reply::json(200, &versions::publish(&call, &lambda, &name)?));
     }
     Ok(Reply::json(200, &updated))
 }
 
 pub(super) fn update_function_configuration(call: &Call) -> Result<Reply, Fault> {
-    let (place, name) = (Place::of(call), unqualified(call)?);
-    check_settled(call, &place.version(&name, LATEST)?)?;
+    let (lambda, name) = (LambdaRegion::of(call), unqualified(call)?);
+    check_settled(call, &lambda.version(&name, LATEST)?)?;
     let given = settings::given(call)?;
-    let updated = update(call, &place, &name, |configuration| settings::apply(configuration, given))?;
+    let updated = update(call, &lambda, &name, |configuration| settings::apply(configuration, given))?;
     Ok(Reply::json(200, &updated))
 }
 
 /// Changes `$LATEST` and begins an update, unless the call is a dry run.
-fn update(call: &Call, place: &Place, name: &str, change: impl FnOnce(&mut Value)) -> Result<Value, Fault> {
-    let changed = place.functions().update(name, |entry| {
+fn update(
+    call: &Call,
+    lambda: &LambdaRegion,
+    name: &str,
+    change: impl FnOnce(&mut Value),
+) -> Result<Value, Fault> {
+    let changed = lambda.functions().update(name, |entry| {
         let before = &entry.doc["Configuration"];
         check_settled(call, before)?;
         check_revision(call, before)?;
@@ -176,23 +181,23 @@ fn update(call: &Call, place: &Place, name: &str, change: impl FnOnce(&mut Value
         if call.flag("DryRun") {
             return Ok((before, after));
         }
-        settings::stamp(&mut after, call, place);
+        settings::stamp(&mut after, call, lambda);
         after["LastUpdateStatus"] = Value::from("InProgress");
         after["LastUpdateStatusReason"] = Value::from("The function is being created.");
         after["LastUpdateStatusReasonCode"] = Value::from("Creating");
         entry.doc["Configuration"] = after.clone();
-        entry.plan = place.then(UPDATE, &call.request_id, settled());
+        entry.timeline = lambda.then(UPDATE, &call.request_id, settled());
         Ok((before, after))
     })?;
-    let (before, after) = changed.ok_or_else(|| place.missing(name, None))?;
+    let (before, after) = changed.ok_or_else(|| lambda.missing(name, None))?;
     if !call.flag("DryRun") && fingerprint(&before) != fingerprint(&after) {
-        discard(place, &before);
+        discard(lambda, &before);
     }
     Ok(after)
 }
 
-fn discard(place: &Place, configuration: &Value) {
-    backend::of(&place.world).discard(&place.world, &FunctionVersion::new(place, configuration, 0));
+fn discard(lambda: &LambdaRegion, configuration: &Value) {
+    backend::of(&lambda.shared).discard(&lambda.shared, &FunctionVersion::new(lambda, configuration, 0));
 }
 
 /// The function of an operation that changes `$LATEST` only.
@@ -205,31 +210,31 @@ pub(super) fn unqualified(call: &Call) -> Result<String, Fault> {
 }
 
 pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(call), Target::of(call)?);
+    let (lambda, target) = (LambdaRegion::of(call), Target::of(call)?);
     let name = target.name.as_str();
-    let latest = place.version(name, LATEST)?;
+    let latest = lambda.version(name, LATEST)?;
     match target.qualifier.as_deref() {
         None => {
             // The function's own document goes last, so that a kill leaves something that can be deleted
             // again.
-            aliases::delete_all(&place, name)?;
-            for (number, _) in Place::of_function(&place.versions(), name) {
-                delete_version(&place, name, &number)?;
+            aliases::delete_all(&lambda, name)?;
+            for (number, _) in LambdaRegion::of_function(&lambda.versions(), name) {
+                delete_version(&lambda, name, &number)?;
             }
-            place.functions().remove(name)?;
-            tags::forget(&call.world, &place.arn(name, None))?;
-            discard(&place, &latest);
+            lambda.functions().remove(name)?;
+            tags::forget(&call.shared, &lambda.arn(name, None))?;
+            discard(&lambda, &latest);
         }
         Some(LATEST) => {
             return Err(invalid("$LATEST version cannot be deleted without deleting the function."));
         }
         Some(number) if is_version(number) => {
-            let used = aliases::using(&place, name, number);
-            if !used.is_empty() && call.world.enforces(AwsRule::VersionReferenced) {
-                let arn = place.arn(name, Some(number));
+            let used = aliases::using(&lambda, name, number);
+            if !used.is_empty() && call.shared.enforces(AwsRule::VersionReferenced) {
+                let arn = lambda.arn(name, Some(number));
                 return Err(conflict(format!("{arn} is referenced by aliases: {}", used.join(", "))));
             }
-            delete_version(&place, name, number)?;
+            delete_version(&lambda, name, number)?;
         }
         Some(_) => return Err(invalid("Deletion of aliases is not currently supported.")),
     }
@@ -237,41 +242,41 @@ pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {
 }
 
 /// A version that is not there is deleted already.
-fn delete_version(place: &Place, name: &str, number: &str) -> Result<(), Fault> {
-    provisioned::forget(place, name, number)?;
-    if let Some(version) = place.versions().remove(&key(name, number))? {
-        discard(place, &version["Configuration"]);
+fn delete_version(lambda: &LambdaRegion, name: &str, number: &str) -> Result<(), Fault> {
+    provisioned::forget(lambda, name, number)?;
+    if let Some(version) = lambda.versions().remove(&key(name, number))? {
+        discard(lambda, &version["Configuration"]);
     }
     Ok(())
 }
 
 pub(super) fn tag_resource(call: &Call) -> Result<Reply, Fault> {
     let arn = tagged(call)?;
-    tags::add(&call.world, &arn, tags::from_map(&call.input["Tags"]), "InvalidParameterValueException")?;
+    tags::add(&call.shared, &arn, tags::from_map(&call.input["Tags"]), "InvalidParameterValueException")?;
     Ok(Reply::empty())
 }
 
 pub(super) fn untag_resource(call: &Call) -> Result<Reply, Fault> {
     let arn = tagged(call)?;
-    tags::remove(&call.world, &arn, values(call, "tagKeys"))?;
+    tags::remove(&call.shared, &arn, values(call, "tagKeys"))?;
     Ok(Reply::empty())
 }
 
 pub(super) fn list_tags(call: &Call) -> Result<Reply, Fault> {
     let arn = tagged(call)?;
-    Ok(Reply::json(200, &json!({"Tags": tags::of(&call.world, &arn)})))
+    Ok(Reply::json(200, &json!({"Tags": tags::of(&call.shared, &arn)})))
 }
 
 fn tagged(call: &Call) -> Result<String, Fault> {
-    let (place, target) = (Place::of(call), Target::named(call, call.text("Resource"))?);
+    let (lambda, target) = (LambdaRegion::of(call), Target::named(call, call.text("Resource"))?);
     if target.qualifier.is_some() {
         let message =
             "Tags on function aliases and versions are not supported. Please specify a function ARN.";
         return Err(invalid(message));
     }
-    let latest = place.version(&target.name, LATEST)?;
+    let latest = lambda.version(&target.name, LATEST)?;
     if call.operation != "ListTags" {
         check_settled(call, &latest)?;
     }
-    Ok(place.arn(&target.name, None))
+    Ok(lambda.arn(&target.name, None))
 }

@@ -14,13 +14,13 @@ use super::aliases;
 use super::backend::{self, FunctionVersion, Invocation, Invoked};
 use super::concurrency::{Running, Slot};
 use super::functions::check_active;
-use super::place::{LATEST, Place, Target};
 use super::provisioned;
+use super::region::{LATEST, LambdaRegion, Target};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
-use crate::services::cloudwatch::{self, Measure};
+use crate::services::cloudwatch::{self, MetricId};
 
 /// docs/aws/lambda.md#limits
 const LARGEST_REQUEST: usize = 6 << 20;
@@ -29,27 +29,27 @@ const LARGEST_EVENT: usize = 1 << 20;
 const EVENT_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
 pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(&call), Target::of(&call)?);
-    let found = place.find(&target)?;
+    let (lambda, target) = (LambdaRegion::of(&call), Target::of(&call)?);
+    let found = lambda.find(&target)?;
     let version = match &found.alias {
         Some(alias) => aliases::chosen(alias, draw(&call)),
         None => found.configuration["Version"].as_str().unwrap_or(LATEST),
     };
-    let configuration = place.version(&target.name, version)?;
+    let configuration = lambda.version(&target.name, version)?;
     check_active(&call, &configuration)?;
     let kind = header(&call, "x-amz-invocation-type").unwrap_or("RequestResponse");
-    let invocation = invocation(&call, &place, &target, kind)?;
-    let provisioned = provisioned::of_version(&place, &target.name, version);
+    let invocation = invocation(&call, &lambda, &target, kind)?;
+    let provisioned = provisioned::of_version(&lambda, &target.name, version);
     let run = Run {
-        version: FunctionVersion::new(&place, &configuration, provisioned),
+        version: FunctionVersion::new(&lambda, &configuration, provisioned),
         qualifier: target.qualifier,
-        place,
+        lambda,
         invocation,
     };
     match kind {
         "DryRun" => Ok(Reply::empty()),
         "Event" => {
-            call.world.spawn(run.deliver());
+            call.shared.spawn(run.deliver());
             Ok(Reply { status: 202, ..Reply::empty() })
         }
         "RequestResponse" => answer(&call, version, run.once().await?),
@@ -80,14 +80,14 @@ fn header<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
     call.headers.get(name)?.to_str().ok()
 }
 
-fn invocation(call: &Call, place: &Place, target: &Target, kind: &str) -> Result<Invocation, Fault> {
+fn invocation(call: &Call, lambda: &LambdaRegion, target: &Target, kind: &str) -> Result<Invocation, Fault> {
     let unreadable = |what: String| {
         let message = format!("Could not parse request body into json: {what}");
         Fault::new(400, "InvalidRequestContentException", message)
     };
     let most = if kind == "Event" { LARGEST_EVENT } else { LARGEST_REQUEST };
     let size = call.body.len();
-    if size > most && call.world.enforces(AwsRule::PayloadSize) {
+    if size > most && call.shared.enforces(AwsRule::PayloadSize) {
         let message =
             format!("{size} byte payload is too large for the {kind} invocation type (limit {most} bytes)");
         return Err(Fault::new(413, "RequestTooLargeException", message));
@@ -106,7 +106,7 @@ fn invocation(call: &Call, place: &Place, target: &Target, kind: &str) -> Result
         .transpose()?;
     Ok(Invocation {
         request_id: call.request_id.clone(),
-        invoked_arn: place.arn(&target.name, target.qualifier.as_deref()),
+        invoked_arn: lambda.arn(&target.name, target.qualifier.as_deref()),
         payload,
         client_context,
     })
@@ -121,7 +121,7 @@ fn draw(call: &Call) -> f64 {
 
 /// One invocation on its way.
 struct Run {
-    place: Place,
+    lambda: LambdaRegion,
     version: FunctionVersion,
     /// As the caller named it, for the metrics.
     qualifier: Option<String>,
@@ -131,17 +131,17 @@ struct Run {
 impl Run {
     async fn once(&self) -> Result<Invoked, Fault> {
         let slot = self.enter()?;
-        let world = Arc::clone(&self.place.world);
-        let backend = backend::of(&world);
+        let shared = Arc::clone(&self.lambda.shared);
+        let backend = backend::of(&shared);
         let busy = self.occupy();
-        let invoked = backend.invoke(world, self.version.clone(), self.invocation.clone()).await?;
+        let invoked = backend.invoke(shared, self.version.clone(), self.invocation.clone()).await?;
         drop((slot, busy));
         self.measure_end(&invoked);
         Ok(invoked)
     }
 
     fn enter(&self) -> Result<Slot, Fault> {
-        let entered = self.place.world.extensions.get::<Running>().enter(&self.place, &self.version.name);
+        let entered = self.lambda.shared.extensions.get::<Running>().enter(&self.lambda, &self.version.name);
         if entered.is_err() {
             self.measure("Throttles", 1.0, "Count");
         }
@@ -152,8 +152,8 @@ impl Run {
     /// there are invocations only, so without any nothing is scaled in, as on AWS
     /// (docs/aws/autoscaling.md#target-tracking).
     fn occupy(&self) -> Slot {
-        let running = self.place.world.extensions.get::<Running>();
-        let (slot, count) = running.occupy(&self.place, &self.version.name, &self.version.version);
+        let running = self.lambda.shared.extensions.get::<Running>();
+        let (slot, count) = running.occupy(&self.lambda, &self.version.name, &self.version.version);
         let provisioned = f64::from(self.version.provisioned);
         if provisioned > 0.0 {
             let used = (count as f64).min(provisioned);
@@ -174,7 +174,7 @@ impl Run {
             let Some(error) = failed else { return };
             tracing::debug!(function = self.version.name, error, "an event was not processed");
             let Some(pause) = pauses.next() else { return };
-            self.place.world.clock.sleep(self.place.world.pace.of(pause)).await;
+            self.lambda.shared.clock.sleep(self.lambda.shared.pace.of(pause)).await;
         }
     }
 
@@ -200,8 +200,8 @@ impl Run {
             dimensions.push(vec![("FunctionName", name.to_owned()), resource]);
         }
         for dimensions in dimensions {
-            let measure = Measure { namespace: "AWS/Lambda", metric, dimensions: &dimensions, unit };
-            cloudwatch::record(&self.place.world, &self.place.region, &measure, value);
+            let measure = MetricId { namespace: "AWS/Lambda", metric, dimensions: &dimensions, unit };
+            cloudwatch::record(&self.lambda.shared, &self.lambda.region, &measure, value);
         }
     }
 }

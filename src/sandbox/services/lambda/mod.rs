@@ -1,7 +1,7 @@
 //! Lambda: functions, versions, aliases, provisioned concurrency, invocations (docs/aws/lambda.md).
 //!
 //! What really runs is behind [`Backend`]: without one, everything but `Invoke` works. Documents are in the
-//! tables of `place`, archives in files.
+//! tables of `lambda`, archives in files.
 
 mod aliases;
 mod backend;
@@ -10,8 +10,8 @@ mod concurrency;
 mod functions;
 mod invoke;
 mod permissions;
-mod place;
 mod provisioned;
+mod region;
 mod role;
 mod settings;
 #[cfg(test)]
@@ -24,36 +24,38 @@ pub use backend::{Backend, FunctionVersion, Invocation, Invoked};
 pub use concurrency::set_concurrency_limit;
 pub use provisioned::{provision, provisioned};
 
-use place::Place;
+use region::LambdaRegion;
 
 use crate::operation::{op, op_async};
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, raw_route, route};
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Whether a function has an alias or a version of this name.
-pub fn has(world: &Arc<World>, region: &str, function: &str, qualifier: &str) -> bool {
-    let place = Place { world: Arc::clone(world), region: region.to_owned() };
-    let key = place::key(function, qualifier);
-    place.aliases().has(&key) || place.versions().has(&key)
+pub fn has(shared: &Arc<SandboxState>, region: &str, function: &str, qualifier: &str) -> bool {
+    let lambda = LambdaRegion { shared: Arc::clone(shared), region: region.to_owned() };
+    let key = region::key(function, qualifier);
+    lambda.aliases().has(&key) || lambda.versions().has(&key)
 }
 
 /// To be called once after a start: sweeps what a killed process left, and allocates again.
-pub fn resume(world: &Arc<World>) {
-    code::sweep(world);
-    provisioned::resume(world);
+pub fn resume(shared: &Arc<SandboxState>) {
+    code::sweep(shared);
+    provisioned::resume(shared);
 }
 
-const ANY_NAME: Rule = Rule::ANY.at("FunctionName").required().pattern(
+const ANY_NAME: Constraint = Constraint::ANY.at("FunctionName").required().pattern(
     "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
 );
 /// Where a qualifier may be in the name.
-const QUALIFIED: Rule = ANY_NAME.length(1, 256);
-const QUALIFIER: Rule = Rule::ANY.at("Qualifier").length(1, 128).pattern("(|[a-zA-Z0-9$_-]+)");
-const ALIAS: Rule = Rule::ANY.at("Name").required().length(1, 128).pattern("([a-zA-Z0-9-_]+)");
-const VERSION: Rule = Rule::ANY.at("FunctionVersion").length(1, 1024).pattern("(\\$LATEST|[0-9]+)");
-const STATEMENT: Rule = Rule::ANY.at("StatementId").required().length(1, 100).pattern("([a-zA-Z0-9-_]+)");
-const STORAGE: Rule = Rule::ANY.at("EphemeralStorage.Size").required().range(512, 10_240);
+const QUALIFIED: Constraint = ANY_NAME.length(1, 256);
+const QUALIFIER: Constraint = Constraint::ANY.at("Qualifier").length(1, 128).pattern("(|[a-zA-Z0-9$_-]+)");
+const ALIAS: Constraint = Constraint::ANY.at("Name").required().length(1, 128).pattern("([a-zA-Z0-9-_]+)");
+const VERSION: Constraint =
+    Constraint::ANY.at("FunctionVersion").length(1, 1024).pattern("(\\$LATEST|[0-9]+)");
+const STATEMENT: Constraint =
+    Constraint::ANY.at("StatementId").required().length(1, 100).pattern("([a-zA-Z0-9-_]+)");
+const STORAGE: Constraint = Constraint::ANY.at("EphemeralStorage.Size").required().range(512, 10_240);
 
 pub const API: Api = Api {
     name: "lambda",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::place::{LATEST, Place, Target, conflict, invalid, not_found};
+use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, not_found};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -16,15 +16,15 @@ fn owner(target: &Target) -> &str {
 }
 
 pub(super) fn add_permission(call: &Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(call), Target::of(call)?);
+    let (lambda, target) = (LambdaRegion::of(call), Target::of(call)?);
     if target.qualifier.as_deref() == Some(LATEST) {
         return Err(invalid("We currently do not support adding policies for $LATEST."));
     }
     let id = call.text("StatementId");
-    let arn = place.find(&target)?.configuration["FunctionArn"].take();
+    let arn = lambda.find(&target)?.configuration["FunctionArn"].take();
     let statement = statement(call, &arn);
     let answer = json!({"Statement": statement.to_string()});
-    change(call, &place, &target, |statements| {
+    change(call, &lambda, &target, |statements| {
         if statements.iter().any(|statement| statement["Sid"] == id) {
             return Err(conflict(format!(
                 "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the \
@@ -71,9 +71,9 @@ fn statement(call: &Call, arn: &Value) -> Value {
 }
 
 pub(super) fn remove_permission(call: &Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(call), Target::of(call)?);
+    let (lambda, target) = (LambdaRegion::of(call), Target::of(call)?);
     let id = call.text("StatementId");
-    change(call, &place, &target, |statements| {
+    change(call, &lambda, &target, |statements| {
         if statements.is_empty() {
             return Err(not_found("No policy is associated with the given resource."));
         }
@@ -88,9 +88,9 @@ pub(super) fn remove_permission(call: &Call) -> Result<Reply, Fault> {
 }
 
 pub(super) fn get_policy(call: &Call) -> Result<Reply, Fault> {
-    let (place, target) = (Place::of(call), Target::of(call)?);
-    place.find(&target)?;
-    let document = place.function(&target.name)?;
+    let (lambda, target) = (LambdaRegion::of(call), Target::of(call)?);
+    lambda.find(&target)?;
+    let document = lambda.function(&target.name)?;
     let policy = &document["Policies"][owner(&target)];
     if policy["Statement"].as_array().is_none_or(Vec::is_empty) {
         return Err(not_found("The resource you requested does not exist."));
@@ -103,26 +103,26 @@ pub(super) fn get_policy(call: &Call) -> Result<Reply, Fault> {
 /// Changes the statements of one policy; when `change` refuses, nothing is changed.
 fn change(
     call: &Call,
-    place: &Place,
+    lambda: &LambdaRegion,
     target: &Target,
     change: impl FnOnce(&mut Vec<Value>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let changed = place.functions().update(&target.name, |entry| {
+    let changed = lambda.functions().update(&target.name, |entry| {
         let policy = &mut entry.doc["Policies"][owner(target)];
         if !policy["RevisionId"].is_null() {
-            super::place::check_revision(call, policy)?;
+            super::region::check_revision(call, policy)?;
         }
         let mut statements = policy["Statement"].as_array().cloned().unwrap_or_default();
         change(&mut statements)?;
-        *policy = json!({"RevisionId": place.revision(&call.request_id), "Statement": statements});
+        *policy = json!({"RevisionId": lambda.revision(&call.request_id), "Statement": statements});
         Ok(())
     })?;
-    changed.ok_or_else(|| place.missing(&target.name, None))
+    changed.ok_or_else(|| lambda.missing(&target.name, None))
 }
 
 /// An alias takes its policy with it.
-pub(super) fn forget(place: &Place, function: &str, alias: &str) -> Result<(), Fault> {
-    let forgotten = place.functions().update(function, |entry| {
+pub(super) fn forget(lambda: &LambdaRegion, function: &str, alias: &str) -> Result<(), Fault> {
+    let forgotten = lambda.functions().update(function, |entry| {
         if let Some(policies) = entry.doc["Policies"].as_object_mut() {
             policies.remove(alias);
         }

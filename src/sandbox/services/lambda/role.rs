@@ -1,6 +1,6 @@
 //! Whether Lambda may assume a role.
 
-use super::place::invalid;
+use super::region::invalid;
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::services::iam;
@@ -9,9 +9,9 @@ use crate::services::iam;
 /// everywhere (docs/aws/errors-and-retries.md#new-roles).
 pub(super) fn check(call: &Call, arn: &str) -> Result<(), Fault> {
     let account = arn.split(':').nth(4);
-    if account.is_some_and(|account| account != call.world.account) {
+    if account.is_some_and(|account| account != call.shared.account) {
         return Err(Fault::new(403, "AccessDeniedException", "Cross-account pass role is not allowed."));
     }
-    iam::assumable(&call.world, arn, "lambda.amazonaws.com")
+    iam::assumable(&call.shared, arn, "lambda.amazonaws.com")
         .map_err(|_| invalid("The role defined for the function cannot be assumed by Lambda."))
 }

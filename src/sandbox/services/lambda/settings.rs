@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::code::Package;
-use super::place::{LATEST, Place, Target, invalid};
+use super::region::{LATEST, LambdaRegion, Target, invalid};
 use super::role;
 use crate::call::Call;
 use crate::clock::iso8601;
@@ -132,7 +132,7 @@ pub(super) fn given(call: &Call) -> Result<Map<String, Value>, Fault> {
 }
 
 /// The configuration of a new function: Pending, as AWS shows it first (docs/aws/lambda.md#states).
-pub(super) fn new(call: &Call, place: &Place, name: &str, package: &Package) -> Result<Value, Fault> {
+pub(super) fn new(call: &Call, lambda: &LambdaRegion, name: &str, package: &Package) -> Result<Value, Fault> {
     let given = given(call)?;
     if !(given.contains_key("Runtime") && given.contains_key("Handler")) {
         return Err(invalid(
@@ -142,7 +142,7 @@ pub(super) fn new(call: &Call, place: &Place, name: &str, package: &Package) -> 
     let architectures = call.input.get("Architectures").cloned().unwrap_or_else(|| json!(["x86_64"]));
     let mut configuration = json!({
         "FunctionName": name,
-        "FunctionArn": place.arn(name, None),
+        "FunctionArn": lambda.arn(name, None),
         "Description": "",
         "Timeout": 3,
         "MemorySize": 128,
@@ -159,7 +159,7 @@ pub(super) fn new(call: &Call, place: &Place, name: &str, package: &Package) -> 
     });
     apply(&mut configuration, given);
     set_code(&mut configuration, package);
-    stamp(&mut configuration, call, place);
+    stamp(&mut configuration, call, lambda);
     Ok(configuration)
 }
 
@@ -176,9 +176,9 @@ pub(super) fn set_code(configuration: &mut Value, package: &Package) {
 }
 
 /// A change was made now.
-pub(super) fn stamp(configuration: &mut Value, call: &Call, place: &Place) {
-    configuration["LastModified"] = Value::from(place.timestamp());
-    configuration["RevisionId"] = Value::from(place.revision(&call.request_id));
+pub(super) fn stamp(configuration: &mut Value, call: &Call, lambda: &LambdaRegion) {
+    configuration["LastModified"] = Value::from(lambda.timestamp());
+    configuration["RevisionId"] = Value::from(lambda.revision(&call.request_id));
 }
 
 fn logging_config(function: &str) -> Value {
@@ -220,7 +220,7 @@ fn check_runtime(call: &Call, id: &str) -> Result<(), Fault> {
     let blocked = if creates { runtime.create_blocked } else { runtime.update_blocked };
     // Both are written year first, so they compare as texts.
     let is_blocked = !blocked.is_empty() && iso8601(call.now()).as_str() >= blocked;
-    if is_blocked && call.world.enforces(AwsRule::RuntimeDeprecated) {
+    if is_blocked && call.shared.enforces(AwsRule::RuntimeDeprecated) {
         return Err(invalid(format!(
             "The runtime parameter of {id} is no longer supported for creating or updating AWS Lambda functions. We \
              recommend you use a supported runtime while creating or updating functions."
@@ -241,7 +241,7 @@ fn check_environment(call: &Call) -> Result<(), Fault> {
     };
     let reserved: Vec<&str> =
         variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
-    if !reserved.is_empty() && call.world.enforces(AwsRule::EnvironmentReserved) {
+    if !reserved.is_empty() && call.shared.enforces(AwsRule::EnvironmentReserved) {
         return Err(invalid(format!(
             "{cannot} contains reserved keys that are currently not supported for modification. Reserved keys used in \
              this request: {}",
@@ -257,7 +257,7 @@ fn check_environment(call: &Call) -> Result<(), Fault> {
         return Err(Fault::new(400, "ValidationException", message));
     }
     let size = call.input["Environment"]["Variables"].to_string().len();
-    if size > LARGEST_ENVIRONMENT && call.world.enforces(AwsRule::EnvironmentSize) {
+    if size > LARGEST_ENVIRONMENT && call.shared.enforces(AwsRule::EnvironmentSize) {
         return Err(invalid(format!("{cannot} exceeded the 4KB limit. String measured: {size} bytes")));
     }
     Ok(())

@@ -21,8 +21,8 @@ use serde_json::json;
 use super::{Backend, FunctionVersion, Invocation, Invoked, set_concurrency_limit};
 use crate::extensions::Plug;
 use crate::fault::Fault;
-use crate::services::cloudwatch::{self, Measure};
-use crate::world::World;
+use crate::services::cloudwatch::{self, MetricId};
+use crate::state::SandboxState;
 use crate::{Sandbox, SandboxOptions, StatePace};
 
 const REGION: &str = "eu-west-1";
@@ -42,7 +42,7 @@ impl Echo {
 impl Backend for Echo {
     fn invoke(
         &self,
-        _: Arc<World>,
+        _: Arc<SandboxState>,
         version: FunctionVersion,
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
@@ -66,7 +66,7 @@ impl Backend for Echo {
 
     fn provision(
         &self,
-        _: Arc<World>,
+        _: Arc<SandboxState>,
         version: FunctionVersion,
         count: u32,
     ) -> BoxFuture<'static, Result<(), String>> {
@@ -75,7 +75,7 @@ impl Backend for Echo {
         Box::pin(async move { if broken { Err("boom".to_owned()) } else { Ok(()) } })
     }
 
-    fn discard(&self, _: &World, version: &FunctionVersion) {
+    fn discard(&self, _: &SandboxState, version: &FunctionVersion) {
         self.note(format!("discard {}", version.version));
     }
 }
@@ -94,7 +94,7 @@ impl Bench {
         let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                           "Principal": {"Service": "lambda.amazonaws.com"}}]});
         let role = json!({"Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string(), "UsableAt": 0});
-        bench.world().global("iam.role").put("exec", role).unwrap();
+        bench.shared().global("iam.role").put("exec", role).unwrap();
         bench
     }
 
@@ -111,13 +111,13 @@ impl Bench {
         let client = sdk::Client::from_conf(config);
         let echo = Echo::default();
         let notes = Arc::clone(&echo.0);
-        sandbox.world().extensions.plug::<dyn Backend>(Arc::new(echo));
+        sandbox.state().extensions.plug::<dyn Backend>(Arc::new(echo));
         client.get_account_settings().send().await.unwrap();
         Self { root, sandbox, client, notes }
     }
 
-    fn world(&self) -> &World {
-        self.sandbox.world()
+    fn shared(&self) -> &SandboxState {
+        self.sandbox.state()
     }
 
     fn create(&self, name: &str) -> sdk::operation::create_function::builders::CreateFunctionFluentBuilder {
@@ -132,7 +132,7 @@ impl Bench {
 
     /// What was begun is done.
     async fn settle(&self) {
-        self.world().clock.advance(Duration::from_secs(10));
+        self.shared().clock.advance(Duration::from_secs(10));
     }
 
     async fn active(&self, name: &str) {
@@ -172,7 +172,7 @@ impl Bench {
     }
 
     async fn ready(&self, qualifier: &str) -> (Provisioned, i32) {
-        self.world().clock.advance(Duration::from_secs(100));
+        self.shared().clock.advance(Duration::from_secs(100));
         for _ in 0..200 {
             let now = self.provisioned(qualifier).await;
             if now.0 != Provisioned::InProgress {
@@ -285,7 +285,7 @@ async fn a_function_is_pending_then_active_and_its_code_can_be_had() {
     let gone = refused(told(bench.client.get_function().function_name("f").send().await));
     let missing = format!("Function not found: {ARN}");
     assert_eq!(gone, (404, "ResourceNotFoundException".to_owned(), missing));
-    assert!(crate::tags::all(bench.world()).is_empty());
+    assert!(crate::tags::all(bench.shared()).is_empty());
 }
 
 /// Without credentials, as whoever has the URL.
@@ -304,9 +304,12 @@ async fn download(bench: &Bench, path: &str) -> Vec<u8> {
 async fn a_role_must_exist_trust_lambda_and_be_known() {
     let bench = Bench::new().await;
     let refusal = (400, "InvalidParameterValueException".to_owned(), ROLE_TEXT.to_owned());
-    let roles = || bench.world().global("iam.role");
-    let trust = |service: &str| json!({"Statement": {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}});
-    let usable_at = bench.world().clock.now() + 8_000;
+    let roles = || bench.shared().global("iam.role");
+    let trust = |service: &str| {
+        json!({"Statement": {"Effect": "Allow", "Principal": {"Service": service},
+        "Action": "sts:AssumeRole"}})
+    };
+    let usable_at = bench.shared().clock.now() + 8_000;
     for (name, service, at) in
         [("wrong", "sagemaker.amazonaws.com", 0), ("young", "lambda.amazonaws.com", usable_at)]
     {
@@ -319,7 +322,7 @@ async fn a_role_must_exist_trust_lambda_and_be_known() {
         let create = bench.create("f").role(format!("arn:aws:iam::123456789012:role/{name}"));
         assert_eq!(refused(told(create.send().await)), refusal, "{name}");
     }
-    bench.world().clock.advance(Duration::from_secs(8));
+    bench.shared().clock.advance(Duration::from_secs(8));
     bench.create("f").role("arn:aws:iam::123456789012:role/young").send().await.unwrap();
 }
 
@@ -439,7 +442,7 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
 
     // A small account has nothing left over; another keeps 100.
     for (limit, count, least) in [(10, 1, 10), (50, 1, 50), (1_000, 901, 100)] {
-        set_concurrency_limit(bench.world(), REGION, limit).unwrap();
+        set_concurrency_limit(bench.shared(), REGION, limit).unwrap();
         let message = format!(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
              minimum value of [{least}]."
@@ -489,7 +492,7 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
     let bench = Bench::open(root).await;
     assert_eq!(bench.ready("live").await, (Provisioned::Ready, 3));
     bench.client.delete_function().function_name("f").send().await.unwrap();
-    assert!(bench.world().store.list("lambda.provisioned", "").is_empty());
+    assert!(bench.shared().store.list("lambda.provisioned", "").is_empty());
 }
 
 #[tokio::test]
@@ -530,15 +533,15 @@ async fn invocations_tell_version_error_and_log_and_are_measured() {
 
     let dimensions = [("FunctionName", "f".to_owned())];
     let count = |metric| {
-        let measure = Measure { namespace: "AWS/Lambda", metric, dimensions: &dimensions, unit: "" };
-        let all = cloudwatch::read(bench.world(), REGION, &measure, 0, u64::MAX, 60_000);
+        let measure = MetricId { namespace: "AWS/Lambda", metric, dimensions: &dimensions, unit: "" };
+        let all = cloudwatch::read(bench.shared(), REGION, &measure, 0, u64::MAX, 60_000);
         all.values().map(|statistics| statistics.sum).sum::<f64>()
     };
     assert_eq!((count("Invocations"), count("Errors"), count("Throttles")), (2.0, 1.0, 1.0));
 
     // Without a runner the sandbox says so, and invents no answer.
     bench.client.delete_function_concurrency().function_name("f").send().await.unwrap();
-    bench.world().extensions.plug(<dyn Backend as Plug>::unplugged());
+    bench.shared().extensions.plug(<dyn Backend as Plug>::unplugged());
     let nobody = refused(told(invoke().send().await));
     assert_eq!((nobody.0, nobody.1.as_str()), (501, "ServiceException"));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::functions::{check_settled, listed, unqualified};
-use super::place::{LATEST, Place, check_revision, fingerprint, invalid, key};
+use super::region::{LATEST, LambdaRegion, check_revision, fingerprint, invalid, key};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -13,8 +13,8 @@ use crate::store::Entry;
 const PUBLICATION: u64 = 2;
 
 pub(super) fn publish_version(call: &Call) -> Result<Reply, Fault> {
-    let (place, name) = (Place::of(call), unqualified(call)?);
-    let latest = place.version(&name, LATEST)?;
+    let (lambda, name) = (LambdaRegion::of(call), unqualified(call)?);
+    let latest = lambda.version(&name, LATEST)?;
     check_settled(call, &latest)?;
     check_revision(call, &latest)?;
     let current = latest["CodeSha256"].as_str().unwrap_or_default();
@@ -24,32 +24,32 @@ pub(super) fn publish_version(call: &Call) -> Result<Reply, Fault> {
              the CodeSHA256 in $LATEST."
         )));
     }
-    Ok(Reply::json(201, &publish(call, &place, &name)?))
+    Ok(Reply::json(201, &publish(call, &lambda, &name)?))
 }
 
 /// Publishes `$LATEST`, unless the last version is the same: then that one is the answer.
-pub(super) fn publish(call: &Call, place: &Place, name: &str) -> Result<Value, Fault> {
+pub(super) fn publish(call: &Call, lambda: &LambdaRegion, name: &str) -> Result<Value, Fault> {
     let unchanged = |number: &str, document: &Value| {
         document["Published"]["Version"] == number
             && document["Published"]["Fingerprint"] == fingerprint(&document["Configuration"])
     };
-    let document = place.function(name)?;
+    let document = lambda.function(name)?;
     let last = document["Published"]["Version"].as_str().unwrap_or_default();
-    if unchanged(last, &document) && place.versions().has(&key(name, last)) {
-        return qualified(place, name, last);
+    if unchanged(last, &document) && lambda.versions().has(&key(name, last)) {
+        return qualified(lambda, name, last);
     }
     // The number is taken first: one that a kill leaves unused is never seen.
-    let taken = place.functions().update(name, |entry| {
+    let taken = lambda.functions().update(name, |entry| {
         let number = entry.doc["Last"].as_u64().unwrap_or(0) + 1;
         entry.doc["Last"] = Value::from(number);
         Ok((number.to_string(), entry.doc["Configuration"].clone()))
     })?;
-    let (number, mut configuration) = taken.ok_or_else(|| place.missing(name, None))?;
+    let (number, mut configuration) = taken.ok_or_else(|| lambda.missing(name, None))?;
     let published = json!({"Version": number, "Fingerprint": fingerprint(&configuration)});
 
     configuration["Version"] = Value::from(number.as_str());
-    configuration["FunctionArn"] = Value::from(place.arn(name, Some(&number)));
-    configuration["RevisionId"] = Value::from(place.revision(&format!("{}{number}", call.request_id)));
+    configuration["FunctionArn"] = Value::from(lambda.arn(name, Some(&number)));
+    configuration["RevisionId"] = Value::from(lambda.revision(&format!("{}{number}", call.request_id)));
     configuration["State"] = Value::from("Pending");
     configuration["StateReason"] = Value::from("The function is being created.");
     configuration["StateReasonCode"] = Value::from("Creating");
@@ -63,34 +63,34 @@ pub(super) fn publish(call: &Call, place: &Place, name: &str) -> Result<Value, F
         configuration["Description"] = Value::from(description);
     }
     let active = json!({"State": "Active", "StateReason": null, "StateReasonCode": null});
-    let plan = place.then(PUBLICATION, &call.request_id, active);
-    place
+    let plan = lambda.then(PUBLICATION, &call.request_id, active);
+    lambda
         .versions()
         .put(&key(name, &number), Entry::planned(json!({"Configuration": configuration}), plan))?;
-    place.functions().update(name, |entry| {
+    lambda.functions().update(name, |entry| {
         entry.doc["Published"] = published;
         Ok(())
     })?;
     Ok(configuration)
 }
 
-fn qualified(place: &Place, name: &str, number: &str) -> Result<Value, Fault> {
-    let mut configuration = place.version(name, number)?;
-    configuration["FunctionArn"] = Value::from(place.arn(name, Some(number)));
+fn qualified(lambda: &LambdaRegion, name: &str, number: &str) -> Result<Value, Fault> {
+    let mut configuration = lambda.version(name, number)?;
+    configuration["FunctionArn"] = Value::from(lambda.arn(name, Some(number)));
     Ok(configuration)
 }
 
 /// `$LATEST` and all published versions, the oldest first: number and configuration.
-pub(super) fn all(place: &Place, name: &str) -> Result<Vec<(String, Value)>, Fault> {
+pub(super) fn all(lambda: &LambdaRegion, name: &str) -> Result<Vec<(String, Value)>, Fault> {
     let mut numbers: Vec<String> =
-        Place::of_function(&place.versions(), name).into_iter().map(|(number, _)| number).collect();
+        LambdaRegion::of_function(&lambda.versions(), name).into_iter().map(|(number, _)| number).collect();
     numbers.sort_by_key(|number| number.parse::<u64>().unwrap_or(u64::MAX));
     numbers.insert(0, LATEST.to_owned());
-    let named = |number: String| Ok((key(name, &number), qualified(place, name, &number)?));
+    let named = |number: String| Ok((key(name, &number), qualified(lambda, name, &number)?));
     numbers.into_iter().map(named).collect()
 }
 
 pub(super) fn list_versions_by_function(call: &Call) -> Result<Reply, Fault> {
-    let (place, name) = (Place::of(call), unqualified(call)?);
-    listed(call, "Versions", all(&place, &name)?)
+    let (lambda, name) = (LambdaRegion::of(call), unqualified(call)?);
+    listed(call, "Versions", all(&lambda, &name)?)
 }

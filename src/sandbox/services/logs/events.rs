@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 use crate::files::file_name;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// What is written of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,13 +33,13 @@ pub struct Placed {
 }
 
 /// Folder of the streams of a group.
-pub fn group_folder(world: &World, region: &str, group: &str) -> PathBuf {
-    world.root.join("logs").join(region).join(file_name(group))
+pub fn group_folder(shared: &SandboxState, region: &str, group: &str) -> PathBuf {
+    shared.root.join("logs").join(region).join(file_name(group))
 }
 
 /// File of a stream.
-pub fn stream_file(world: &World, region: &str, group: &str, stream: &str) -> PathBuf {
-    group_folder(world, region, group).join(file_name(stream) + ".jsonl")
+pub fn stream_file(shared: &SandboxState, region: &str, group: &str, stream: &str) -> PathBuf {
+    group_folder(shared, region, group).join(file_name(stream) + ".jsonl")
 }
 
 /// Adds events at the end. The caller serializes writers of one file.

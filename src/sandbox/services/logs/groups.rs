@@ -7,19 +7,19 @@ use super::{GROUPS, STREAMS, group_named, invalid, missing_group, missing_stream
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags::{self, Tags};
-use crate::world::World;
 
 pub(super) fn create_log_group(call: &Call) -> Answer {
     let name = call.text("logGroupName");
     let tags = tags::from_map(&call.input["tags"]);
     tags::check(&tags).map_err(invalid)?;
-    if !call.table(GROUPS).insert_new(name, new_group(&call.world, &call.region, name))? {
+    if !call.table(GROUPS).insert_new(name, new_group(&call.shared, &call.region, name))? {
         let message = "The specified log group already exists";
         return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
     }
-    tags::add(&call.world, &group_arn(&call.world, &call.region, name), tags, "InvalidParameterException")?;
+    tags::add(&call.shared, &group_arn(&call.shared, &call.region, name), tags, "InvalidParameterException")?;
     Ok(json!({}))
 }
 
@@ -29,8 +29,8 @@ pub(super) fn delete_log_group(call: &Call) -> Answer {
     for (key, _) in call.table(STREAMS).list(&stream_key(name, "")) {
         call.table(STREAMS).remove(&key)?;
     }
-    remove_folder(&events::group_folder(&call.world, &call.region, name))?;
-    tags::forget(&call.world, &group_arn(&call.world, &call.region, name))?;
+    remove_folder(&events::group_folder(&call.shared, &call.region, name))?;
+    tags::forget(&call.shared, &group_arn(&call.shared, &call.region, name))?;
     Ok(json!({}))
 }
 
@@ -84,7 +84,7 @@ pub(super) fn create_log_stream(call: &Call) -> Answer {
     if !call.table(GROUPS).has(group) {
         return Err(missing_group());
     }
-    let document = new_stream(&call.world, &call.region, group, stream);
+    let document = new_stream(&call.shared, &call.region, group, stream);
     if !call.table(STREAMS).insert_new(&stream_key(group, stream), document)? {
         let message = "The specified log stream already exists";
         return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
@@ -98,7 +98,7 @@ pub(super) fn delete_log_stream(call: &Call) -> Answer {
         return Err(missing_group());
     }
     call.table(STREAMS).remove(&stream_key(group, stream))?.ok_or_else(missing_stream)?;
-    match std::fs::remove_file(events::stream_file(&call.world, &call.region, group, stream)) {
+    match std::fs::remove_file(events::stream_file(&call.shared, &call.region, group, stream)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(json!({})),
     }
@@ -123,18 +123,18 @@ pub(super) fn describe_log_streams(call: &Call) -> Answer {
 
 pub(super) fn tag_resource(call: &Call) -> Answer {
     let arn = tagged_group(call)?;
-    tags::add(&call.world, arn, tags::from_map(&call.input["tags"]), "InvalidParameterException")?;
+    tags::add(&call.shared, arn, tags::from_map(&call.input["tags"]), "InvalidParameterException")?;
     Ok(json!({}))
 }
 
 pub(super) fn untag_resource(call: &Call) -> Answer {
     let arn = tagged_group(call)?;
-    tags::remove(&call.world, arn, call.list("tagKeys").iter().filter_map(Value::as_str))?;
+    tags::remove(&call.shared, arn, call.list("tagKeys").iter().filter_map(Value::as_str))?;
     Ok(json!({}))
 }
 
 pub(super) fn list_tags_for_resource(call: &Call) -> Answer {
-    let tags: Tags = tags::of(&call.world, tagged_group(call)?);
+    let tags: Tags = tags::of(&call.shared, tagged_group(call)?);
     Ok(json!({"tags": tags}))
 }
 
@@ -147,15 +147,15 @@ fn tagged_group(call: &Call) -> Result<&str, Fault> {
 }
 
 /// The ARN of a group, without the `:*` of its streams.
-pub(super) fn group_arn(world: &World, region: &str, name: &str) -> String {
-    world.arn("logs", region, &format!("log-group:{name}"))
+pub(super) fn group_arn(shared: &SandboxState, region: &str, name: &str) -> String {
+    shared.arn("logs", region, &format!("log-group:{name}"))
 }
 
-pub(super) fn new_group(world: &World, region: &str, name: &str) -> Value {
-    let arn = group_arn(world, region, name);
+pub(super) fn new_group(shared: &SandboxState, region: &str, name: &str) -> Value {
+    let arn = group_arn(shared, region, name);
     json!({
         "logGroupName": name,
-        "creationTime": world.clock.now(),
+        "creationTime": shared.clock.now(),
         "metricFilterCount": 0,
         "arn": format!("{arn}:*"),
         "logGroupArn": arn,
@@ -164,11 +164,11 @@ pub(super) fn new_group(world: &World, region: &str, name: &str) -> Value {
     })
 }
 
-pub(super) fn new_stream(world: &World, region: &str, group: &str, stream: &str) -> Value {
+pub(super) fn new_stream(shared: &SandboxState, region: &str, group: &str, stream: &str) -> Value {
     json!({
         "logStreamName": stream,
-        "creationTime": world.clock.now(),
-        "arn": format!("{}:log-stream:{stream}", group_arn(world, region, group)),
+        "creationTime": shared.clock.now(),
+        "arn": format!("{}:log-stream:{stream}", group_arn(shared, region, group)),
         "uploadSequenceToken": "0",
         "storedBytes": 0,
     })

@@ -12,16 +12,16 @@ use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::operation::op;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
-use crate::world::World;
+use crate::state::SandboxState;
 use events::Event;
 
 const GROUPS: &str = "logs.group";
 const STREAMS: &str = "logs.stream";
 
 /// The retention periods that AWS offers, in days (docs/aws/cloudwatch-logs.md#retention).
-const RETENTION: Rule = Rule::ANY.at("retentionInDays").required().one_of(&[
+const RETENTION: Constraint = Constraint::ANY.at("retentionInDays").required().one_of(&[
     "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096",
     "1827", "2192", "2557", "2922", "3288", "3653",
 ]);
@@ -91,21 +91,21 @@ fn put_log_events(call: &Call) -> Answer {
     if !events.is_sorted_by_key(|event| event.timestamp) {
         return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
     }
-    write(&call.world, &call.region, group, stream, &events)?.ok_or_else(missing_stream)?;
+    write(&call.shared, &call.region, group, stream, &events)?.ok_or_else(missing_stream)?;
     Ok(json!({"nextSequenceToken": "0"}))
 }
 
 /// Adds events to a stream, as one step with its document; `None` when there is no such stream.
 fn write(
-    world: &World,
+    shared: &SandboxState,
     region: &str,
     group: &str,
     stream: &str,
     events: &[Event],
 ) -> Result<Option<()>, Fault> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Some(())) };
-    let path = events::stream_file(world, region, group, stream);
-    world.table(STREAMS, region).update(&stream_key(group, stream), |entry| {
+    let path = events::stream_file(shared, region, group, stream);
+    shared.table(STREAMS, region).update(&stream_key(group, stream), |entry| {
         // Under the store's lock, which makes writers take turns.
         events::append(&path, events)?;
         groups::note_events(&mut entry.doc, first.timestamp, last.timestamp, last.ingested);
@@ -116,19 +116,19 @@ fn write(
 /// Writes lines to a log stream as now, making group and stream when they are missing (a group that AWS makes
 /// by itself has no retention). Empty lines are dropped, as the agents of AWS do.
 pub fn append(
-    world: &World,
+    shared: &SandboxState,
     region: &str,
     group: &str,
     stream: &str,
     lines: &[impl AsRef<str>],
 ) -> Result<(), Fault> {
-    let now: Millis = world.clock.now();
+    let now: Millis = shared.clock.now();
     let event = |line: &str| Event { timestamp: now, ingested: now, message: line.to_owned() };
     let events: Vec<Event> =
         lines.iter().map(AsRef::as_ref).filter(|line| !line.trim().is_empty()).map(event).collect();
-    world.table(GROUPS, region).insert_new(group, groups::new_group(world, region, group))?;
-    let document = groups::new_stream(world, region, group, stream);
-    world.table(STREAMS, region).insert_new(&stream_key(group, stream), document)?;
+    shared.table(GROUPS, region).insert_new(group, groups::new_group(shared, region, group))?;
+    let document = groups::new_stream(shared, region, group, stream);
+    shared.table(STREAMS, region).insert_new(&stream_key(group, stream), document)?;
     // A stream deleted just now takes the lines with it.
-    write(world, region, group, stream, &events).map(|_| ())
+    write(shared, region, group, stream, &events).map(|_| ())
 }

@@ -63,7 +63,7 @@ pub(super) fn get_log_events(call: &Call) -> Answer {
     // The end time is not included here, unlike in FilterLogEvents
     // (docs/aws/cloudwatch-logs.md#reading-a-stream).
     let until = call.number("endTime").and_then(|time| u64::try_from(time).ok()).unwrap_or(u64::MAX);
-    let path = events::stream_file(&call.world, &call.region, &group, stream);
+    let path = events::stream_file(&call.shared, &call.region, &group, stream);
     let most = limit(call);
 
     let (start, stop) = match token {
@@ -130,7 +130,7 @@ pub(super) fn filter_log_events(call: &Call) -> Answer {
         if !named.is_empty() && !named.contains(&stream) {
             continue;
         }
-        let path = events::stream_file(&call.world, &call.region, &group, stream);
+        let path = events::stream_file(&call.shared, &call.region, &group, stream);
         events::read(&path, 0, |Placed { start, event, .. }| {
             if (from..=until).contains(&event.timestamp) && filter.matches(&event.message) {
                 let id = event_id(event.timestamp, stream, start);

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use super::blob;
 use super::bucket;
 use super::digest::{Algorithm, Wanted, hex};
-use super::object::{self, About, Content, Encryption, Guard, History, objects_table};
+use super::object::{self, Content, Encryption, History, ObjectMetadata, WriteConditions, objects_table};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::tags::Tags;
-use crate::world::World;
 
 /// An object in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +32,21 @@ pub struct Listed {
 ///
 /// # Errors
 /// `NoSuchBucket`, `NoSuchKey`, or trouble with files.
-pub async fn get_to_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) -> Result<(), Fault> {
-    let (world, bucket, key, path) = (Arc::clone(world), bucket.to_owned(), key.to_owned(), path.to_owned());
+pub async fn get_to_file(
+    shared: &Arc<SandboxState>,
+    bucket: &str,
+    key: &str,
+    path: &Path,
+) -> Result<(), Fault> {
+    let (shared, bucket, key, path) =
+        (Arc::clone(shared), bucket.to_owned(), key.to_owned(), path.to_owned());
     blob::aside(move || {
-        let bucket = bucket::find(&world, &bucket)?;
-        let found = object::find(&world, &bucket, &key, None)?;
+        let bucket = bucket::find(&shared, &bucket)?;
+        let found = object::find(&shared, &bucket, &key, None)?;
         let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         std::fs::create_dir_all(&folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        let mut source = File::open(blob::objects(&world, &bucket.name).join(&found.content.blob))?;
+        let mut source = File::open(blob::objects(&shared, &bucket.name).join(&found.content.blob))?;
         std::io::copy(&mut source, file.as_file_mut())?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -52,13 +58,18 @@ pub async fn get_to_file(world: &Arc<World>, bucket: &str, key: &str, path: &Pat
 ///
 /// # Errors
 /// `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, or trouble with files.
-pub async fn read(world: &Arc<World>, bucket: &str, key: &str, id: Option<&str>) -> Result<Bytes, Fault> {
-    let (world, bucket, key) = (Arc::clone(world), bucket.to_owned(), key.to_owned());
+pub async fn read(
+    shared: &Arc<SandboxState>,
+    bucket: &str,
+    key: &str,
+    id: Option<&str>,
+) -> Result<Bytes, Fault> {
+    let (shared, bucket, key) = (Arc::clone(shared), bucket.to_owned(), key.to_owned());
     let id = id.map(str::to_owned);
     blob::aside(move || {
-        let bucket = bucket::find(&world, &bucket)?;
-        let found = object::find(&world, &bucket, &key, id.as_deref())?;
-        Ok(std::fs::read(blob::objects(&world, &bucket.name).join(&found.content.blob))?.into())
+        let bucket = bucket::find(&shared, &bucket)?;
+        let found = object::find(&shared, &bucket, &key, id.as_deref())?;
+        Ok(std::fs::read(blob::objects(&shared, &bucket.name).join(&found.content.blob))?.into())
     })
     .await
 }
@@ -67,13 +78,14 @@ pub async fn read(world: &Arc<World>, bucket: &str, key: &str, id: Option<&str>)
 ///
 /// # Errors
 /// `NoSuchBucket`, or trouble with files.
-pub async fn put_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) -> Result<(), Fault> {
-    let (world, bucket, key, path) = (Arc::clone(world), bucket.to_owned(), key.to_owned(), path.to_owned());
+pub async fn put_file(shared: &Arc<SandboxState>, bucket: &str, key: &str, path: &Path) -> Result<(), Fault> {
+    let (shared, bucket, key, path) =
+        (Arc::clone(shared), bucket.to_owned(), key.to_owned(), path.to_owned());
     blob::aside(move || {
-        let bucket = bucket::find(&world, &bucket)?;
+        let bucket = bucket::find(&shared, &bucket)?;
         let wanted = Wanted { md5: true, sum: Some(Algorithm::Crc64Nvme), payload: false };
         let (blob, digests) =
-            blob::copy(&world, &path, None, wanted)?.keep(&blob::objects(&world, &bucket.name))?;
+            blob::copy(&shared, &path, None, wanted)?.keep(&blob::objects(&shared, &bucket.name))?;
         let encryption = Encryption::choose(&bucket, None, None);
         let content = Content {
             blob,
@@ -81,11 +93,11 @@ pub async fn put_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) 
             etag: encryption.etag(hex(&digests.md5)),
             sum: digests.sum,
             parts: Vec::new(),
-            about: About::default(),
+            about: ObjectMetadata::default(),
             tags: Tags::new(),
             encryption,
         };
-        object::commit(&world, &bucket, &key, content, &Guard::default()).map(|_| ())
+        object::commit(&shared, &bucket, &key, content, &WriteConditions::default()).map(|_| ())
     })
     .await
 }
@@ -94,11 +106,11 @@ pub async fn put_file(world: &Arc<World>, bucket: &str, key: &str, path: &Path) 
 ///
 /// # Errors
 /// `NoSuchBucket`.
-pub fn list(world: &World, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Fault> {
-    let table = objects_table(&bucket::find(world, bucket)?.name);
+pub fn list(shared: &SandboxState, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Fault> {
+    let table = objects_table(&bucket::find(shared, bucket)?.name);
     let mut listed = Vec::new();
     let mut cursor = Bound::Included(prefix.to_owned());
-    while let Some((key, doc)) = world.store.first(&table, cursor.as_ref().map(String::as_str)) {
+    while let Some((key, doc)) = shared.store.first(&table, cursor.as_ref().map(String::as_str)) {
         if !key.starts_with(prefix) {
             break;
         }
@@ -117,6 +129,6 @@ pub fn list(world: &World, bucket: &str, prefix: &str) -> Result<Vec<Listed>, Fa
 ///
 /// # Errors
 /// `NoSuchBucket`.
-pub fn region(world: &World, bucket: &str) -> Result<String, Fault> {
-    Ok(bucket::find(world, bucket)?.region)
+pub fn region(shared: &SandboxState, bucket: &str) -> Result<String, Fault> {
+    Ok(bucket::find(shared, bucket)?.region)
 }

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use super::digest::{Claims, Digester, Digests, Wanted, incomplete};
 use crate::fault::Fault;
 use crate::protocol::{idle, is_idle};
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Where bytes are while they come. What a killed sandbox left there is thrown away at the next start.
 const INCOMING: &str = "s3/incoming";
@@ -24,18 +24,18 @@ const LARGEST: u64 = 5 << 30;
 pub const CHUNK: usize = 256 << 10;
 
 /// The folder of a bucket's objects.
-pub fn objects(world: &World, bucket: &str) -> PathBuf {
-    world.root.join("s3/objects").join(bucket)
+pub fn objects(shared: &SandboxState, bucket: &str) -> PathBuf {
+    shared.root.join("s3/objects").join(bucket)
 }
 
 /// The folder of the parts of one multipart upload.
-pub fn parts(world: &World, upload: &str) -> PathBuf {
-    world.root.join("s3/parts").join(upload)
+pub fn parts(shared: &SandboxState, upload: &str) -> PathBuf {
+    shared.root.join("s3/parts").join(upload)
 }
 
 /// Throws away what an earlier sandbox was receiving when it was killed.
-pub fn sweep(world: &World) {
-    let _ = std::fs::remove_dir_all(world.root.join(INCOMING));
+pub fn sweep(shared: &SandboxState) {
+    let _ = std::fs::remove_dir_all(shared.root.join(INCOMING));
 }
 
 /// Removes a file that no document names any more. One that stays only takes space.
@@ -50,8 +50,8 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub fn new(world: &World, wanted: Wanted) -> io::Result<Self> {
-        let folder = world.folder(INCOMING)?;
+    pub fn new(shared: &SandboxState, wanted: Wanted) -> io::Result<Self> {
+        let folder = shared.folder(INCOMING)?;
         let file = tempfile::Builder::new().prefix("").rand_bytes(24).tempfile_in(folder)?;
         Ok(Self { file, digester: Digester::new(wanted) })
     }
@@ -96,8 +96,12 @@ impl Received {
 }
 
 /// Streams a body to disk and checks it.
-pub async fn receive(world: &World, body: Option<StreamingBlob>, claims: &Claims) -> Result<Received, Fault> {
-    let mut incoming = Incoming::new(world, claims.wanted())?;
+pub async fn receive(
+    shared: &SandboxState,
+    body: Option<StreamingBlob>,
+    claims: &Claims,
+) -> Result<Received, Fault> {
+    let mut incoming = Incoming::new(shared, claims.wanted())?;
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
             let ended = |error: s3s::StdError| match is_idle(error.as_ref()) {
@@ -117,9 +121,14 @@ pub async fn receive(world: &World, body: Option<StreamingBlob>, claims: &Claims
 }
 
 /// Copies a range of a file, its digests included.
-pub fn copy(world: &World, from: &Path, range: Option<(u64, u64)>, wanted: Wanted) -> io::Result<Received> {
+pub fn copy(
+    shared: &SandboxState,
+    from: &Path,
+    range: Option<(u64, u64)>,
+    wanted: Wanted,
+) -> io::Result<Received> {
     let mut source = File::open(from)?;
-    let mut incoming = Incoming::new(world, wanted)?;
+    let mut incoming = Incoming::new(shared, wanted)?;
     match range {
         None => incoming.fill(source)?,
         Some((start, length)) => {

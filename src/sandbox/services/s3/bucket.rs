@@ -13,8 +13,8 @@ use super::{Cx, blob};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
+use crate::state::SandboxState;
 use crate::store::{Entry, ScopedTable};
-use crate::world::World;
 use crate::{paging, tags};
 
 /// A bucket's document.
@@ -78,8 +78,8 @@ pub fn arn(name: &str) -> String {
 }
 
 /// Names are unique across regions, so the buckets of all regions are on one table.
-fn table(world: &World) -> ScopedTable<'_> {
-    world.global("s3.buckets")
+fn table(shared: &SandboxState) -> ScopedTable<'_> {
+    shared.global("s3.buckets")
 }
 
 fn read(doc: serde_json::Value) -> Result<Bucket, Fault> {
@@ -87,20 +87,20 @@ fn read(doc: serde_json::Value) -> Result<Bucket, Fault> {
 }
 
 /// A bucket, whatever its region and owner.
-pub fn find(world: &World, name: &str) -> Result<Bucket, Fault> {
+pub fn find(shared: &SandboxState, name: &str) -> Result<Bucket, Fault> {
     let missing = || Fault::new(404, "NoSuchBucket", "The specified bucket does not exist");
-    read(table(world).get(name).ok_or_else(missing)?)
+    read(table(shared).get(name).ok_or_else(missing)?)
 }
 
 impl Cx {
     /// The bucket that a request names, if the request comes to the right region and expects the right owner.
     pub(super) fn bucket(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Fault> {
-        let bucket = find(&self.world, name)?;
+        let bucket = find(&self.shared, name)?;
         self.expect_owner(owner)?;
         // docs/aws/s3.md#regions: the answer says the right region, so that a client can find its way.
         let region = self.wire.region.as_ref();
         if region.is_some_and(|region| *region != bucket.region)
-            && self.world.enforces(AwsRule::S3BucketRegion)
+            && self.shared.enforces(AwsRule::S3BucketRegion)
         {
             let message = "The bucket you are attempting to access must be addressed using the specified \
                            endpoint. Please send all future requests to this endpoint.";
@@ -111,7 +111,7 @@ impl Cx {
     }
 
     pub(super) fn expect_owner(&self, owner: Option<&str>) -> Result<(), Fault> {
-        if owner.is_some_and(|owner| owner != self.world.account) {
+        if owner.is_some_and(|owner| owner != self.shared.account) {
             return Err(Fault::new(403, "AccessDenied", "Access Denied"));
         }
         Ok(())
@@ -123,7 +123,7 @@ impl Cx {
         let bucket = self.bucket(name, owner)?;
         let acl = self.wire.acl.as_deref().is_some_and(|acl| acl != "bucket-owner-full-control");
         let disabled = bucket.ownership == dto::ObjectOwnership::BUCKET_OWNER_ENFORCED;
-        if acl && disabled && self.world.enforces(AwsRule::S3AclDisabled) {
+        if acl && disabled && self.shared.enforces(AwsRule::S3AclDisabled) {
             let message = "The bucket does not allow ACLs";
             return Err(Fault::new(400, "AccessControlListNotSupported", message));
         }
@@ -138,7 +138,7 @@ impl Cx {
         change: impl FnOnce(&mut Bucket) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.bucket(name, owner)?;
-        table(&self.world)
+        table(&self.shared)
             .update(name, |entry| {
                 let mut bucket = read(entry.doc.clone())?;
                 change(&mut bucket)?;
@@ -165,22 +165,22 @@ pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::Create
     {
         return Err(Fault::new(400, "InvalidBucketName", "The specified bucket is not valid."));
     }
-    let region = cx.wire.region.clone().unwrap_or_else(|| cx.world.region.clone());
+    let region = cx.wire.region.clone().unwrap_or_else(|| cx.shared.region.clone());
     let constraint = input.create_bucket_configuration.and_then(|c| c.location_constraint);
-    check_location(&cx.world, &region, constraint.as_ref().map(dto::BucketLocationConstraint::as_str))?;
+    check_location(&cx.shared, &region, constraint.as_ref().map(dto::BucketLocationConstraint::as_str))?;
     if cx.wire.acl.as_deref().is_some_and(|acl| acl != "private") && input.object_ownership.is_none() {
         let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
         return Err(Fault::new(400, "InvalidBucketAclWithObjectOwnership", message));
     }
     tags::check(&cx.wire.tags).map_err(|message| Fault::new(400, "InvalidTag", message))?;
 
-    let mut bucket = Bucket::new(name.clone(), region.clone(), cx.world.clock.now());
+    let mut bucket = Bucket::new(name.clone(), region.clone(), cx.shared.clock.now());
     if let Some(ownership) = &input.object_ownership {
         ownership.as_str().clone_into(&mut bucket.ownership);
     }
-    if table(&cx.world).insert_new(&name, document(&bucket))? {
-        tags::add(&cx.world, &bucket.arn(), cx.wire.tags, "InvalidTag")?;
-    } else if region != "us-east-1" || find(&cx.world, &name)?.region != region {
+    if table(&cx.shared).insert_new(&name, document(&bucket))? {
+        tags::add(&cx.shared, &bucket.arn(), cx.wire.tags, "InvalidTag")?;
+    } else if region != "us-east-1" || find(&cx.shared, &name)?.region != region {
         // The oldest region alone forgives (docs/aws/s3.md#regions).
         let message = "Your previous request to create the named bucket succeeded and you already own it.";
         return Err(Fault::new(409, "BucketAlreadyOwnedByYou", message));
@@ -189,8 +189,8 @@ pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::Create
 }
 
 /// us-east-1 takes no constraint, every other region its own name (docs/aws/s3.md#creating-a-bucket).
-fn check_location(world: &World, region: &str, constraint: Option<&str>) -> Result<(), Fault> {
-    if !world.enforces(AwsRule::S3LocationConstraint) {
+fn check_location(shared: &SandboxState, region: &str, constraint: Option<&str>) -> Result<(), Fault> {
+    if !shared.enforces(AwsRule::S3LocationConstraint) {
         return Ok(());
     }
     match constraint {
@@ -225,7 +225,7 @@ pub async fn location(
     cx: Cx,
     input: dto::GetBucketLocationInput,
 ) -> Result<dto::GetBucketLocationOutput, Fault> {
-    let bucket = find(&cx.world, &input.bucket)?;
+    let bucket = find(&cx.shared, &input.bucket)?;
     cx.expect_owner(input.expected_bucket_owner.as_deref())?;
     let constraint = Some(bucket.region).filter(|region| region != "us-east-1");
     Ok(dto::GetBucketLocationOutput { location_constraint: constraint.map(Into::into) })
@@ -235,7 +235,7 @@ pub async fn location(
 /// (docs/aws/s3.md#deleting-a-bucket).
 pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::DeleteBucketOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let store = &cx.world.store;
+    let store = &cx.shared.store;
     let objects = objects_table(&bucket.name);
     if store.first(&objects, Bound::Unbounded).is_some() {
         let message = match bucket.versioning {
@@ -244,10 +244,10 @@ pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::Delete
         };
         return Err(Fault::new(409, "BucketNotEmpty", message));
     }
-    table(&cx.world).remove(&bucket.name)?;
-    tags::forget(&cx.world, &bucket.arn())?;
-    super::multipart::abort_all(&cx.world, &uploads_table(&bucket.name))?;
-    let _ = std::fs::remove_dir_all(blob::objects(&cx.world, &bucket.name));
+    table(&cx.shared).remove(&bucket.name)?;
+    tags::forget(&cx.shared, &bucket.arn())?;
+    super::multipart::abort_all(&cx.shared, &uploads_table(&bucket.name))?;
+    let _ = std::fs::remove_dir_all(blob::objects(&cx.shared, &bucket.name));
     Ok(dto::DeleteBucketOutput {})
 }
 
@@ -257,13 +257,13 @@ pub async fn list(cx: Cx, input: dto::ListBucketsInput) -> Result<dto::ListBucke
         return Err(invalid_argument("MaxBuckets must be between 1 and 10000"));
     }
     let mut buckets = Vec::new();
-    for (name, doc) in table(&cx.world).list(input.prefix.as_deref().unwrap_or_default()) {
+    for (name, doc) in table(&cx.shared).list(input.prefix.as_deref().unwrap_or_default()) {
         let bucket = read(doc)?;
         if input.bucket_region.as_ref().is_none_or(|region| *region == bucket.region) {
             buckets.push((name, bucket));
         }
     }
-    let most = if cx.world.short_pages { 1 } else { most as usize };
+    let most = if cx.shared.short_pages { 1 } else { most as usize };
     let page = paging::page(buckets, input.continuation_token.as_deref(), most)
         .ok_or_else(|| invalid_argument("The continuation token provided is incorrect"))?;
     let show = |bucket: Bucket| dto::Bucket {
@@ -274,14 +274,14 @@ pub async fn list(cx: Cx, input: dto::ListBucketsInput) -> Result<dto::ListBucke
     Ok(dto::ListBucketsOutput {
         buckets: Some(page.items.into_iter().map(show).collect()),
         continuation_token: page.next,
-        owner: Some(owner(&cx.world)),
+        owner: Some(owner(&cx.shared)),
         prefix: input.prefix,
     })
 }
 
 /// The account as S3 writes it: a canonical user id.
-pub fn owner(world: &World) -> dto::Owner {
-    dto::Owner { id: Some(blake3::hash(world.account.as_bytes()).to_hex().to_string()), display_name: None }
+pub fn owner(shared: &SandboxState) -> dto::Owner {
+    dto::Owner { id: Some(blake3::hash(shared.account.as_bytes()).to_hex().to_string()), display_name: None }
 }
 
 impl From<Versioning> for Option<dto::BucketVersioningStatus> {

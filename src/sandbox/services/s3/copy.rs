@@ -7,12 +7,12 @@ use s3s::dto::{self, CopySource};
 
 use super::bucket::{self, Bucket};
 use super::digest::{Algorithm, Digests, Kind, Wanted, hex, show_sum};
-use super::get::ReadGuard;
-use super::object::{self, Content, Encryption, Found, Guard, about, moment, shown_id};
+use super::get::ReadConditions;
+use super::object::{self, Content, Encryption, Found, WriteConditions, about, moment, shown_id};
 use super::refusal::{invalid_request, precondition_failed};
 use super::{Cx, blob, tagging};
 use crate::fault::Fault;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// A copy in one call has at most 5 GiB; UploadPartCopy does more (docs/aws/s3.md#limits).
 const LARGEST: u64 = 5 << 30;
@@ -27,15 +27,20 @@ pub struct Source {
 
 impl Source {
     /// The source of a copy, which may be in another region. Its conditions fail with 412 only.
-    pub fn find(cx: &Cx, source: &CopySource, owner: Option<&str>, guard: &ReadGuard) -> Result<Self, Fault> {
+    pub fn find(
+        cx: &Cx,
+        source: &CopySource,
+        owner: Option<&str>,
+        guard: &ReadConditions,
+    ) -> Result<Self, Fault> {
         let CopySource::Bucket { bucket, key, version_id } = source else {
             return Err(Fault::not_implemented("s3", "copies from access points"));
         };
-        let bucket = bucket::find(&cx.world, bucket)?;
+        let bucket = bucket::find(&cx.shared, bucket)?;
         cx.expect_owner(owner)?;
-        let found = object::find(&cx.world, &bucket, key, version_id.as_deref())?;
+        let found = object::find(&cx.shared, &bucket, key, version_id.as_deref())?;
         guard.check(&found).map_err(|_| precondition_failed())?;
-        let path = blob::objects(&cx.world, &bucket.name).join(&found.content.blob);
+        let path = blob::objects(&cx.shared, &bucket.name).join(&found.content.blob);
         Ok(Self { bucket, key: key.to_string(), found, path })
     }
 
@@ -48,7 +53,7 @@ impl Source {
 /// Collects the conditions of a copy.
 macro_rules! source_guard {
     ($input:expr) => {
-        $crate::services::s3::get::ReadGuard {
+        $crate::services::s3::get::ReadConditions {
             if_match: $input.copy_source_if_match.clone(),
             if_none_match: $input.copy_source_if_none_match.clone(),
             if_modified_since: $input.copy_source_if_modified_since.clone(),
@@ -75,7 +80,7 @@ pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::Cop
         && !replaces_about
         && input.storage_class.is_none()
         && input.server_side_encryption.is_none()
-        && source.found.id == object::find(&cx.world, &bucket, &input.key, None)?.id
+        && source.found.id == object::find(&cx.shared, &bucket, &input.key, None)?.id
     {
         return Err(invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -93,7 +98,7 @@ pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::Cop
         Encryption::choose(&bucket, input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
     let wanted = input.checksum_algorithm.as_ref().map(|name| Algorithm::named(name.as_str())).transpose()?;
 
-    let (blob, digests) = duplicate(&cx.world, &source, wanted, &bucket).await?;
+    let (blob, digests) = duplicate(&cx.shared, &source, wanted, &bucket).await?;
     let content = Content {
         blob,
         size: digests.size,
@@ -112,7 +117,7 @@ pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::Cop
         ssekms_key_id: content.encryption.key.clone(),
         ..Default::default()
     };
-    let version = object::commit(&cx.world, &bucket, &input.key, content, &Guard::default())?;
+    let version = object::commit(&cx.shared, &bucket, &input.key, content, &WriteConditions::default())?;
     result.last_modified = Some(moment(version.modified));
     output.copy_object_result = Some(result);
     output.version_id = shown_id(&bucket, &version.id);
@@ -121,17 +126,18 @@ pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::Cop
 
 /// A copy is an object of one piece: its ETag is an MD5 again, and its checksum is of the whole.
 async fn duplicate(
-    world: &Arc<World>,
+    shared: &Arc<SandboxState>,
     source: &Source,
     wanted: Option<Algorithm>,
     bucket: &Bucket,
 ) -> Result<(String, Digests), Fault> {
     let whole = source.found.content.sum.as_ref().filter(|sum| sum.kind == Kind::FullObject);
     let algorithm = wanted.or(whole.map(|sum| sum.algorithm)).unwrap_or(Algorithm::Crc64Nvme);
-    let (world, path, folder) = (Arc::clone(world), source.path.clone(), blob::objects(world, &bucket.name));
+    let (shared, path, folder) =
+        (Arc::clone(shared), source.path.clone(), blob::objects(shared, &bucket.name));
     blob::aside(move || {
         let wanted = Wanted { md5: true, sum: Some(algorithm), payload: false };
-        blob::copy(&world, &path, None, wanted)?.keep(&folder)
+        blob::copy(&shared, &path, None, wanted)?.keep(&folder)
     })
     .await
 }

@@ -3,7 +3,7 @@
 use s3s::dto::{self, ETagCondition};
 
 use super::Cx;
-use super::object::{self, Guard};
+use super::object::{self, WriteConditions};
 use super::refusal::malformed_xml;
 use crate::fault::Fault;
 
@@ -12,8 +12,8 @@ const MOST: usize = 1_000;
 
 pub async fn delete_object(cx: Cx, input: dto::DeleteObjectInput) -> Result<dto::DeleteObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let guard = Guard { if_match: input.if_match.clone(), ..Guard::default() };
-    let deleted = object::delete(&cx.world, &bucket, &input.key, input.version_id.as_deref(), &guard)?;
+    let guard = WriteConditions { if_match: input.if_match.clone(), ..WriteConditions::default() };
+    let deleted = object::delete(&cx.shared, &bucket, &input.key, input.version_id.as_deref(), &guard)?;
     Ok(dto::DeleteObjectOutput {
         delete_marker: deleted.marker.then_some(true),
         version_id: deleted.id,
@@ -35,8 +35,9 @@ pub async fn delete_objects(
     let (mut gone, mut errors) = (Vec::new(), Vec::new());
     for wanted in objects {
         let (key, asked) = (wanted.key, wanted.version_id);
-        let guard = Guard { if_match: wanted.e_tag.map(ETagCondition::ETag), ..Guard::default() };
-        match object::delete(&cx.world, &bucket, &key, asked.as_deref(), &guard) {
+        let guard =
+            WriteConditions { if_match: wanted.e_tag.map(ETagCondition::ETag), ..WriteConditions::default() };
+        match object::delete(&cx.shared, &bucket, &key, asked.as_deref(), &guard) {
             Ok(_) if quiet => {}
             Ok(deleted) => gone.push(dto::DeletedObject {
                 delete_marker: deleted.marker.then_some(true),

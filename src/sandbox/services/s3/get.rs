@@ -13,11 +13,11 @@ use super::object::{self, Content, Found, matches, moment};
 use super::refusal::{invalid_argument, invalid_request, precondition_failed};
 use super::{Cx, blob};
 use crate::fault::Fault;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Conditions of a read.
 #[derive(Debug, Default)]
-pub struct ReadGuard {
+pub struct ReadConditions {
     pub if_match: Option<ETagCondition>,
     pub if_none_match: Option<ETagCondition>,
     pub if_modified_since: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct ReadGuard {
 /// Collects the conditions of an input whose fields have their usual names.
 macro_rules! read_guard {
     ($input:expr) => {
-        ReadGuard {
+        ReadConditions {
             if_match: $input.if_match.clone(),
             if_none_match: $input.if_none_match.clone(),
             if_modified_since: $input.if_modified_since.clone(),
@@ -36,7 +36,7 @@ macro_rules! read_guard {
     };
 }
 
-impl ReadGuard {
+impl ReadConditions {
     /// An ETag condition outranks the date that goes with it (RFC 9110 §13.2.2). HTTP dates have whole
     /// seconds.
     pub fn check(&self, found: &Found) -> Result<(), Fault> {
@@ -138,7 +138,7 @@ macro_rules! describe {
 
 pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::HeadObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let found = object::find(&cx.world, &bucket, &input.key, input.version_id.as_deref())?;
+    let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref())?;
     read_guard!(input).check(&found)?;
     let piece = piece(&found.content, input.range, input.part_number)?;
     Ok(describe!(HeadObjectOutput, &bucket, &found, &piece, input.checksum_mode, input.part_number))
@@ -146,7 +146,7 @@ pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::Hea
 
 pub async fn get_object(cx: Cx, input: dto::GetObjectInput) -> Result<dto::GetObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let (found, mut file) = open(&cx.world, &bucket, &input.key, input.version_id.as_deref()).await?;
+    let (found, mut file) = open(&cx.shared, &bucket, &input.key, input.version_id.as_deref()).await?;
     read_guard!(input).check(&found)?;
     let piece = piece(&found.content, input.range, input.part_number)?;
     file.seek(SeekFrom::Start(piece.start)).await?;
@@ -172,12 +172,17 @@ pub async fn get_object(cx: Cx, input: dto::GetObjectInput) -> Result<dto::GetOb
 
 /// Finds an object and opens its file. A file that is gone was replaced between the two, so it is looked for
 /// again; once open, it can be read to its end whatever becomes of the object.
-async fn open(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<(Found, File), Fault> {
+async fn open(
+    shared: &SandboxState,
+    bucket: &Bucket,
+    key: &str,
+    id: Option<&str>,
+) -> Result<(Found, File), Fault> {
     let mut attempts = 5;
     loop {
-        let found = object::find(world, bucket, key, id)?;
+        let found = object::find(shared, bucket, key, id)?;
         attempts -= 1;
-        match File::open(blob::objects(world, &bucket.name).join(&found.content.blob)).await {
+        match File::open(blob::objects(shared, &bucket.name).join(&found.content.blob)).await {
             Err(error) if error.kind() == ErrorKind::NotFound && attempts > 0 => {}
             file => return Ok((found, file?)),
         }
@@ -189,7 +194,7 @@ pub async fn get_attributes(
     input: dto::GetObjectAttributesInput,
 ) -> Result<dto::GetObjectAttributesOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let found = object::find(&cx.world, &bucket, &input.key, input.version_id.as_deref())?;
+    let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref())?;
     let content = &found.content;
     let mut output = dto::GetObjectAttributesOutput {
         last_modified: Some(moment(found.modified)),

@@ -14,8 +14,8 @@ use super::bucket::owner;
 use super::object::{Content, History, moment, objects_table};
 use super::refusal::invalid_argument;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::Store;
-use crate::world::World;
 
 /// A page has at most this many entries.
 const LONGEST_PAGE: i32 = 1_000;
@@ -147,8 +147,8 @@ impl Coding {
 }
 
 /// The size of a page as asked for.
-pub fn page_size(world: &World, asked: Option<i32>, name: &str) -> Result<i32, Fault> {
-    let longest = if world.short_pages { 1 } else { LONGEST_PAGE };
+pub fn page_size(shared: &SandboxState, asked: Option<i32>, name: &str) -> Result<i32, Fault> {
+    let longest = if shared.short_pages { 1 } else { LONGEST_PAGE };
     match asked.unwrap_or(LONGEST_PAGE) {
         size @ 0.. => Ok(size.min(longest)),
         _ => Err(invalid_argument(format!("Argument {name} must be an integer between 0 and 2147483647"))),
@@ -181,13 +181,13 @@ fn objects(
     coding: &Coding,
     with_owner: bool,
 ) -> Result<Listed<dto::Object>, Fault> {
-    walk(&cx.world.store, query, whole, |key, doc| {
+    walk(&cx.shared.store, query, whole, |key, doc| {
         let history = History::read(doc)?;
         let Some((version, content)) = history.versions.first().zip(history.latest()) else {
             return Ok(Vec::new());
         };
         let mut object = show_object(coding, key, version.modified, content);
-        object.owner = with_owner.then(|| owner(&cx.world));
+        object.owner = with_owner.then(|| owner(&cx.shared));
         Ok(vec![object])
     })
 }
@@ -197,7 +197,7 @@ pub async fn list_objects_v2(
     input: dto::ListObjectsV2Input,
 ) -> Result<dto::ListObjectsV2Output, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
+    let most = page_size(&cx.shared, input.max_keys, "max-keys")?;
     let token = input.continuation_token.as_deref().map(read_token).transpose()?;
     let query = Query {
         table: &objects_table(&bucket.name),
@@ -240,7 +240,7 @@ fn read_token(token: &str) -> Result<String, Fault> {
 /// The older form: markers are keys, and the next one is said only where prefixes are folded.
 pub async fn list_objects(cx: Cx, input: dto::ListObjectsInput) -> Result<dto::ListObjectsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
+    let most = page_size(&cx.shared, input.max_keys, "max-keys")?;
     let query = Query {
         table: &objects_table(&bucket.name),
         prefix: input.prefix.as_deref().unwrap_or_default(),
@@ -277,7 +277,7 @@ pub async fn list_versions(
     input: dto::ListObjectVersionsInput,
 ) -> Result<dto::ListObjectVersionsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(&cx.world, input.max_keys, "max-keys")?;
+    let most = page_size(&cx.shared, input.max_keys, "max-keys")?;
     let after = input.key_marker.as_deref().unwrap_or_default();
     let marker = input.version_id_marker.as_deref().filter(|marker| !marker.is_empty());
     if marker.is_some() && after.is_empty() {
@@ -292,8 +292,8 @@ pub async fn list_versions(
         most: most as usize,
     };
     let coding = Coding::new(input.encoding_type.as_ref());
-    let owner = owner(&cx.world);
-    let page = walk(&cx.world.store, &query, whole, |key, doc| {
+    let owner = owner(&cx.shared);
+    let page = walk(&cx.shared.store, &query, whole, |key, doc| {
         let versions = History::read(doc)?.versions;
         // A marker that was deleted since leaves the rest of its key to be shown again, not to be missed.
         let seen = marker

@@ -1,9 +1,9 @@
 //! S3 on disk. The crate `s3s` speaks the protocol; here are the buckets and objects behind its trait.
 //!
-//! Way of a request: `wire` takes its signature off and unframes its body, `s3s` finds and decodes the
-//! operation, `Gate` admits it, one function of the table below answers. Documents (buckets, the versions of
-//! each key, uploads, parts) are in the store, bytes in files of their own (`blob`). A file is complete
-//! before a document names it, so a kill at any moment shows the object before or the object after.
+//! The path of a request: `wire` strips its signature and unframes its body, `s3s` finds and decodes the
+//! operation, `AccessCheck` admits it, and one function of the table below answers. Documents (buckets, the
+//! versions of each key, uploads, parts) are in the store, bytes in files of their own (`blob`). A file is
+//! complete before a document names it, so a kill at any moment leaves the old object or the new one.
 
 pub mod api;
 mod blob;
@@ -44,21 +44,21 @@ use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::guard;
 use crate::model;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::{self, BodyError, Request, Response};
 use crate::rules::AwsRule;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// The service, for the server's table.
 pub struct Service(S3Service);
 
 impl Service {
-    pub fn new(world: &Arc<World>) -> Self {
-        blob::sweep(world);
-        let mut builder = S3ServiceBuilder::new(Buckets(Arc::clone(world)));
+    pub fn new(shared: &Arc<SandboxState>) -> Self {
+        blob::sweep(shared);
+        let mut builder = S3ServiceBuilder::new(Buckets(Arc::clone(shared)));
         // Access is checked only where there is authentication, so there is one, which nothing ever reaches.
         builder.set_auth(NoAuth);
-        builder.set_access(Gate(Arc::clone(world)));
+        builder.set_access(AccessCheck(Arc::clone(shared)));
         builder.set_host(Loopback);
         Self(builder.build())
     }
@@ -69,7 +69,7 @@ impl protocol::Service for Service {
         "s3"
     }
 
-    fn operations(&self) -> Vec<(&'static str, &'static [Rule])> {
+    fn operations(&self) -> Vec<(&'static str, &'static [Constraint])> {
         INPUTS.iter().filter_map(|input| Some((input.strip_suffix("Input")?, &[][..]))).collect()
     }
 
@@ -79,7 +79,7 @@ impl protocol::Service for Service {
         false
     }
 
-    fn handle<'a>(&'a self, world: &'a Arc<World>, request: Request) -> BoxFuture<'a, Response> {
+    fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let exchange = request.extensions().get::<Arc<Exchange>>().cloned();
             let answer = match wire::prepare(request).await {
@@ -104,7 +104,7 @@ impl protocol::Service for Service {
                 Err(_) => protocol::respond(500, "application/xml", ""),
             };
             // By the clock that dates objects: their age is the difference.
-            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(world.clock.steady() / 1_000);
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(shared.clock.steady() / 1_000);
             let mut date = Vec::new();
             if Timestamp::from(now).format(TimestampFormat::HttpDate, &mut date).is_ok()
                 && let Ok(date) = HeaderValue::from_bytes(&date)
@@ -131,14 +131,14 @@ async fn rewrite(answer: s3s::HttpResponse, change: impl Fn(&str) -> String) -> 
 /// What every operation gets besides its input.
 #[derive(Clone)]
 struct Cx {
-    world: Arc<World>,
+    shared: Arc<SandboxState>,
     wire: Wire,
 }
 
-struct Buckets(Arc<World>);
+struct Buckets(Arc<SandboxState>);
 
 /// The operations: each a method of the trait, its input and output, and the function that answers it. The
-/// [`Gate`] refuses all others by their name.
+/// [`AccessCheck`] refuses all others by their name.
 macro_rules! operations {
     ($($method:ident: $input:ident => $output:ident, $run:path;)*) => {
         #[async_trait::async_trait]
@@ -146,7 +146,7 @@ macro_rules! operations {
             $(async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                 let wire: Wire = request.extensions.get().cloned().unwrap_or_default();
                 let id = wire.request_id.clone();
-                let cx = Cx { world: Arc::clone(&self.0), wire };
+                let cx = Cx { shared: Arc::clone(&self.0), wire };
                 $run(cx, request.input).await.map(S3Response::new).map_err(|fault| refuse(fault, id))
             })*
         }
@@ -227,7 +227,7 @@ fn refuse(fault: Fault, request_id: String) -> S3Error {
 }
 
 /// Asked by `s3s` once it knows the operation, before it decodes the input.
-struct Gate(Arc<World>);
+struct AccessCheck(Arc<SandboxState>);
 
 /// Headers that ask for what is not here. AWS's own would be obeyed; ignoring them would be a lie.
 const NOT_HERE: &[&str] = &[
@@ -242,7 +242,7 @@ const NOT_HERE: &[&str] = &[
 ];
 
 #[async_trait::async_trait]
-impl S3Access for Gate {
+impl S3Access for AccessCheck {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let operation = cx.s3_op().name().to_owned();
         let unsupported = NOT_HERE.iter().find(|name| cx.headers().contains_key(**name));

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::copy::{Source, source_guard};
 use super::digest::{self, Algorithm, Claims, Kind, Sum, Wanted, given_sums, hex, show_sum};
-use super::object::{self, Content, Encryption, Guard, about, fresh_id, moment, shown_id};
+use super::object::{self, Content, Encryption, WriteConditions, about, fresh_id, moment, shown_id};
 use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use super::uploads::{self, PARTS, Part, Upload, part_name, upload_name, uploads_table};
 use super::{Cx, blob, tagging};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// All parts but the last have at least 5 MiB.
 const SMALLEST: u64 = 5 << 20;
@@ -28,7 +28,7 @@ pub async fn create(
     let declared = declared(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
     let upload = Upload {
         id: fresh_id() + &fresh_id(),
-        begun: cx.world.clock.now(),
+        begun: cx.shared.clock.now(),
         declared,
         about: about!(input)?,
         tags: tagging::of_header(input.tagging.as_deref())?,
@@ -39,7 +39,7 @@ pub async fn create(
         ),
         key: input.key,
     };
-    uploads::put(&cx.world, &bucket.name, &upload)?;
+    uploads::put(&cx.shared, &bucket.name, &upload)?;
     Ok(dto::CreateMultipartUploadOutput {
         bucket: Some(bucket.name),
         checksum_algorithm: declared.map(|(sum, _)| dto::ChecksumAlgorithm::from_static(sum.name())),
@@ -87,7 +87,7 @@ fn check_number(number: i32) -> Result<(), Fault> {
 pub async fn upload_part(cx: Cx, input: dto::UploadPartInput) -> Result<dto::UploadPartOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     check_number(input.part_number)?;
-    let upload = uploads::find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
+    let upload = uploads::find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
     let claims = Claims::new(
         &cx.wire,
         given_sums!(input),
@@ -104,8 +104,8 @@ pub async fn upload_part(cx: Cx, input: dto::UploadPartInput) -> Result<dto::Upl
             actual.name().to_ascii_lowercase()
         )));
     }
-    let received = blob::receive(&cx.world, input.body, &claims).await?;
-    let part = keep(&cx.world, &bucket.name, &upload, input.part_number, received)?;
+    let received = blob::receive(&cx.shared, input.body, &claims).await?;
+    let part = keep(&cx.shared, &bucket.name, &upload, input.part_number, received)?;
     let mut output = dto::UploadPartOutput {
         e_tag: Some(dto::ETag::Strong(part.etag)),
         server_side_encryption: upload.encryption.shown(),
@@ -118,22 +118,23 @@ pub async fn upload_part(cx: Cx, input: dto::UploadPartInput) -> Result<dto::Upl
 
 /// Keeps a part, in the place of an earlier one with its number.
 fn keep(
-    world: &World,
+    shared: &SandboxState,
     bucket: &str,
     upload: &Upload,
     number: i32,
     received: blob::Received,
 ) -> Result<Part, Fault> {
-    let folder = blob::parts(world, &upload.id);
+    let folder = blob::parts(shared, &upload.id);
     let (blob, digests) = received.keep(&folder)?;
     // It may have been aborted while the bytes came.
-    if let Err(gone) = uploads::find(world, bucket, &upload.key, &upload.id) {
+    if let Err(gone) = uploads::find(shared, bucket, &upload.key, &upload.id) {
         let _ = std::fs::remove_dir_all(&folder);
         return Err(gone);
     }
     let etag = hex(&digests.md5);
-    let part = Part { number, blob, size: digests.size, etag, modified: world.clock.now(), sum: digests.sum };
-    let replaced = world
+    let part =
+        Part { number, blob, size: digests.size, etag, modified: shared.clock.now(), sum: digests.sum };
+    let replaced = shared
         .store
         .upsert(PARTS, &part_name(&upload.id, number), |entry| Ok(entry.replace(json!(part).into())))?;
     if let Some(blob) = replaced.as_ref().and_then(|entry| entry.doc["blob"].as_str()) {
@@ -148,17 +149,17 @@ pub async fn upload_part_copy(
 ) -> Result<dto::UploadPartCopyOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     check_number(input.part_number)?;
-    let upload = uploads::find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
+    let upload = uploads::find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
     let owner = input.expected_source_bucket_owner.as_deref();
     let source = Source::find(&cx, &input.copy_source, owner, &source_guard!(input))?;
     let range = input.copy_source_range.as_deref().map(|text| copy_range(text, source.found.content.size));
     let range = range.transpose()?;
-    let (world, path, algorithm) = (Arc::clone(&cx.world), source.path.clone(), upload.sums().0);
+    let (shared, path, algorithm) = (Arc::clone(&cx.shared), source.path.clone(), upload.sums().0);
     let received = blob::aside(move || {
         let wanted = Wanted { md5: true, sum: Some(algorithm), payload: false };
-        Ok(blob::copy(&world, &path, range, wanted)?)
+        Ok(blob::copy(&shared, &path, range, wanted)?)
     });
-    let part = keep(&cx.world, &bucket.name, &upload, input.part_number, received.await?)?;
+    let part = keep(&cx.shared, &bucket.name, &upload, input.part_number, received.await?)?;
     let mut result = dto::CopyPartResult {
         e_tag: Some(dto::ETag::Strong(part.etag)),
         last_modified: Some(moment(part.modified)),
@@ -196,12 +197,12 @@ pub async fn complete(
     input: dto::CompleteMultipartUploadInput,
 ) -> Result<dto::CompleteMultipartUploadOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let upload = uploads::find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
+    let upload = uploads::find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
     let listed =
         input.multipart_upload.as_ref().and_then(|listed| listed.parts.as_deref()).unwrap_or_default();
-    let parts = choose(&upload, &uploads::parts(&cx.world, &upload.id)?, listed)?;
+    let parts = choose(&upload, &uploads::parts(&cx.shared, &upload.id)?, listed)?;
     if parts[..parts.len() - 1].iter().any(|part| part.size < SMALLEST)
-        && cx.world.enforces(AwsRule::S3SmallestPart)
+        && cx.shared.enforces(AwsRule::S3SmallestPart)
     {
         let message = "Your proposed upload is smaller than the minimum allowed size";
         return Err(Fault::new(400, "EntityTooSmall", message));
@@ -219,7 +220,7 @@ pub async fn complete(
         algorithm.composite(parts.iter().filter_map(|part| Some(part.sum.as_ref()?.value.as_str())))
     });
     check_sum(&given_sums!(input), &sum)?;
-    let (blob, _) = joined.keep(&blob::objects(&cx.world, &bucket.name))?;
+    let (blob, _) = joined.keep(&blob::objects(&cx.shared, &bucket.name))?;
 
     let content = Content {
         blob,
@@ -233,15 +234,15 @@ pub async fn complete(
     };
     let mut output = dto::CompleteMultipartUploadOutput {
         e_tag: Some(content.etag()),
-        location: Some(format!("{}/{}/{}", cx.world.endpoint_url(), bucket.name, input.key)),
+        location: Some(format!("{}/{}/{}", cx.shared.endpoint_url(), bucket.name, input.key)),
         server_side_encryption: content.encryption.shown(),
         ssekms_key_id: content.encryption.key.clone(),
         ..Default::default()
     };
     output.checksum_type = show_sum!(output, content.sum.as_ref());
-    let guard = Guard { if_match: input.if_match, if_none_match: input.if_none_match };
-    let version = object::commit(&cx.world, &bucket, &input.key, content, &guard)?;
-    remove(&cx.world, &uploads_table(&bucket.name), &upload)?;
+    let guard = WriteConditions { if_match: input.if_match, if_none_match: input.if_none_match };
+    let version = object::commit(&cx.shared, &bucket, &input.key, content, &guard)?;
+    remove(&cx.shared, &uploads_table(&bucket.name), &upload)?;
     output.version_id = shown_id(&bucket, &version.id);
     output.bucket = Some(bucket.name);
     output.key = Some(input.key);
@@ -300,11 +301,11 @@ async fn join(
     parts: &[Part],
     wanted: Wanted,
 ) -> Result<blob::Received, Fault> {
-    let folder = blob::parts(&cx.world, &upload.id);
+    let folder = blob::parts(&cx.shared, &upload.id);
     let paths: Vec<_> = parts.iter().map(|part| folder.join(&part.blob)).collect();
-    let world = Arc::clone(&cx.world);
+    let shared = Arc::clone(&cx.shared);
     let joined = blob::aside(move || {
-        let mut whole = blob::Incoming::new(&world, wanted)?;
+        let mut whole = blob::Incoming::new(&shared, wanted)?;
         for path in paths {
             whole.fill(File::open(path)?)?;
         }
@@ -313,7 +314,7 @@ async fn join(
     match joined.await {
         Ok(whole) => Ok(whole),
         // Parts are gone when somebody else completed or aborted it meanwhile.
-        Err(fault) => uploads::find(&cx.world, bucket, &upload.key, &upload.id).and(Err(fault)),
+        Err(fault) => uploads::find(&cx.shared, bucket, &upload.key, &upload.id).and(Err(fault)),
     }
 }
 
@@ -345,25 +346,25 @@ pub async fn abort(
     input: dto::AbortMultipartUploadInput,
 ) -> Result<dto::AbortMultipartUploadOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let upload = uploads::find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
-    remove(&cx.world, &uploads_table(&bucket.name), &upload)?;
+    let upload = uploads::find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
+    remove(&cx.shared, &uploads_table(&bucket.name), &upload)?;
     Ok(dto::AbortMultipartUploadOutput::default())
 }
 
 /// Forgets all uploads of a table: its bucket is deleted.
-pub fn abort_all(world: &World, table: &str) -> Result<(), Fault> {
-    for (_, doc) in world.store.list(table, "") {
+pub fn abort_all(shared: &SandboxState, table: &str) -> Result<(), Fault> {
+    for (_, doc) in shared.store.list(table, "") {
         let upload: Upload = serde_json::from_value(doc).map_err(std::io::Error::from)?;
-        remove(world, table, &upload)?;
+        remove(shared, table, &upload)?;
     }
     Ok(())
 }
 
-fn remove(world: &World, table: &str, upload: &Upload) -> Result<(), Fault> {
-    world.store.remove(table, &upload_name(&upload.key, &upload.id))?;
-    for part in uploads::parts(world, &upload.id)? {
-        world.store.remove(PARTS, &part_name(&upload.id, part.number))?;
+fn remove(shared: &SandboxState, table: &str, upload: &Upload) -> Result<(), Fault> {
+    shared.store.remove(table, &upload_name(&upload.key, &upload.id))?;
+    for part in uploads::parts(shared, &upload.id)? {
+        shared.store.remove(PARTS, &part_name(&upload.id, part.number))?;
     }
-    let _ = std::fs::remove_dir_all(blob::parts(world, &upload.id));
+    let _ = std::fs::remove_dir_all(blob::parts(shared, &upload.id));
     Ok(())
 }

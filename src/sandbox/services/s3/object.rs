@@ -14,9 +14,9 @@ use super::digest::Sum;
 use super::refusal::{no_such_key, no_such_version, precondition_failed};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::Entry;
 use crate::tags::Tags;
-use crate::world::World;
 
 /// The table of a bucket's objects: a document for each key.
 pub fn objects_table(bucket: &str) -> String {
@@ -48,7 +48,7 @@ pub struct Content {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<u64>,
     #[serde(default)]
-    pub about: About,
+    pub about: ObjectMetadata,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     pub encryption: Encryption,
@@ -60,10 +60,10 @@ impl Content {
     }
 }
 
-/// What a client says about an object and gets back with it.
+/// The metadata that a client sets on an object and gets back with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct About {
+pub struct ObjectMetadata {
     pub content_type: Option<String>,
     pub cache_control: Option<String>,
     pub content_disposition: Option<String>,
@@ -77,7 +77,7 @@ pub struct About {
 /// User metadata: keys and values together (docs/aws/s3.md#limits).
 const MOST_METADATA: usize = 2 << 10;
 
-impl About {
+impl ObjectMetadata {
     pub fn check(self) -> Result<Self, Fault> {
         let size: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
         if size > MOST_METADATA {
@@ -88,10 +88,10 @@ impl About {
     }
 }
 
-/// Reads [`About`] from the fields that the inputs of three operations share.
+/// Reads [`ObjectMetadata`] from the fields that the inputs of three operations share.
 macro_rules! about {
     ($input:expr) => {
-        $crate::services::s3::object::About {
+        $crate::services::s3::object::ObjectMetadata {
             content_type: $input.content_type.clone(),
             cache_control: $input.cache_control.clone(),
             content_disposition: $input.content_disposition.clone(),
@@ -199,8 +199,8 @@ pub fn shown_id(bucket: &Bucket, id: &str) -> Option<String> {
 /// # Errors
 /// `NoSuchKey` and `NoSuchVersion`; a delete marker is `NoSuchKey`, or `MethodNotAllowed` when asked for by
 /// id (docs/aws/s3.md#versioning).
-pub fn find(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<Found, Fault> {
-    let doc = world.store.get(&objects_table(&bucket.name), key);
+pub fn find(shared: &SandboxState, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<Found, Fault> {
+    let doc = shared.store.get(&objects_table(&bucket.name), key);
     let history = doc.map(History::read).transpose()?.unwrap_or_default();
     let mut versions = history.versions.into_iter();
     let version = match id {
@@ -223,12 +223,12 @@ pub fn find(world: &World, bucket: &Bucket, key: &str, id: Option<&str>) -> Resu
 
 /// Conditions of a write (docs/aws/s3.md#conditional-writes).
 #[derive(Clone, Debug, Default)]
-pub struct Guard {
+pub struct WriteConditions {
     pub if_match: Option<ETagCondition>,
     pub if_none_match: Option<ETagCondition>,
 }
 
-impl Guard {
+impl WriteConditions {
     fn check(&self, latest: Option<&Content>) -> Result<(), Fault> {
         match (&self.if_none_match, latest) {
             (Some(ETagCondition::ETag(_)), _) => {
@@ -252,31 +252,31 @@ pub fn matches(condition: &ETagCondition, content: &Content) -> bool {
 
 /// Makes an object the newest version of its key, if the conditions hold at that moment.
 pub fn commit(
-    world: &World,
+    shared: &SandboxState,
     bucket: &Bucket,
     key: &str,
     content: Content,
-    guard: &Guard,
+    guard: &WriteConditions,
 ) -> Result<Version, Fault> {
     let blob = content.blob.clone();
-    let committed = prepend(world, bucket, key, Some(content), guard);
+    let committed = prepend(shared, bucket, key, Some(content), guard);
     if committed.is_err() {
-        blob::discard(&blob::objects(world, &bucket.name), &blob);
+        blob::discard(&blob::objects(shared, &bucket.name), &blob);
     }
     committed
 }
 
 /// Makes a version or a delete marker the newest; the `null` version gives way to a new one.
 fn prepend(
-    world: &World,
+    shared: &SandboxState,
     bucket: &Bucket,
     key: &str,
     content: Option<Content>,
-    guard: &Guard,
+    guard: &WriteConditions,
 ) -> Result<Version, Fault> {
     let id = if bucket.versioning == Versioning::Enabled { fresh_id() } else { NULL.to_owned() };
-    let version = Version { id, modified: world.clock.steady(), content };
-    let replaced = world.store.upsert(&objects_table(&bucket.name), key, |entry| {
+    let version = Version { id, modified: shared.clock.steady(), content };
+    let replaced = shared.store.upsert(&objects_table(&bucket.name), key, |entry| {
         let mut history = History::of(entry.as_ref())?;
         guard.check(history.latest())?;
         let replaced = history.take(&version.id);
@@ -284,7 +284,7 @@ fn prepend(
         *entry = history.entry();
         Ok(replaced)
     })?;
-    discard(world, bucket, replaced);
+    discard(shared, bucket, replaced);
     Ok(version)
 }
 
@@ -299,17 +299,17 @@ pub struct Deleted {
 /// Removes a version, or hides a key behind a delete marker where versioning has ever been on. What is not
 /// there is gone already.
 pub fn delete(
-    world: &World,
+    shared: &SandboxState,
     bucket: &Bucket,
     key: &str,
     id: Option<&str>,
-    guard: &Guard,
+    guard: &WriteConditions,
 ) -> Result<Deleted, Fault> {
     if id.is_none() && bucket.versioning != Versioning::Never {
-        let marker = prepend(world, bucket, key, None, guard)?;
+        let marker = prepend(shared, bucket, key, None, guard)?;
         return Ok(Deleted { id: Some(marker.id), marker: true });
     }
-    let removed = world.store.upsert(&objects_table(&bucket.name), key, |entry| {
+    let removed = shared.store.upsert(&objects_table(&bucket.name), key, |entry| {
         let mut history = History::of(entry.as_ref())?;
         guard.check(history.latest())?;
         let removed = history.take(id.unwrap_or(NULL));
@@ -317,20 +317,20 @@ pub fn delete(
         Ok(removed)
     })?;
     let marker = removed.as_ref().is_some_and(|version| version.content.is_none());
-    discard(world, bucket, removed);
+    discard(shared, bucket, removed);
     Ok(Deleted { id: id.map(str::to_owned), marker })
 }
 
 /// Replaces the tags of a version, and says its id where there are versions.
 pub fn retag(
-    world: &World,
+    shared: &SandboxState,
     bucket: &Bucket,
     key: &str,
     id: Option<&str>,
     tags: Tags,
 ) -> Result<Option<String>, Fault> {
-    let found = find(world, bucket, key, id)?;
-    world.store.upsert(&objects_table(&bucket.name), key, |entry| {
+    let found = find(shared, bucket, key, id)?;
+    shared.store.upsert(&objects_table(&bucket.name), key, |entry| {
         let mut history = History::of(entry.as_ref())?;
         let version = history.versions.iter_mut().find(|version| version.id == found.id);
         version.and_then(|version| version.content.as_mut()).ok_or_else(no_such_key)?.tags = tags;
@@ -340,9 +340,9 @@ pub fn retag(
     Ok(found.shown_id(bucket))
 }
 
-fn discard(world: &World, bucket: &Bucket, version: Option<Version>) {
+fn discard(shared: &SandboxState, bucket: &Bucket, version: Option<Version>) {
     if let Some(content) = version.and_then(|version| version.content) {
-        blob::discard(&blob::objects(world, &bucket.name), &content.blob);
+        blob::discard(&blob::objects(shared, &bucket.name), &content.blob);
     }
 }
 

@@ -5,7 +5,7 @@ use s3s::dto;
 use super::Cx;
 use super::blob;
 use super::digest::{Algorithm, Claims, given_sums, hex, show_sum};
-use super::object::{self, Content, Encryption, Guard, about, shown_id};
+use super::object::{self, Content, Encryption, WriteConditions, about, shown_id};
 use super::tagging;
 use crate::fault::Fault;
 
@@ -15,7 +15,8 @@ pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutOb
     let tags = tagging::of_header(input.tagging.as_deref())?;
     let encryption =
         Encryption::choose(&bucket, input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
-    let guard = Guard { if_match: input.if_match.clone(), if_none_match: input.if_none_match.clone() };
+    let guard =
+        WriteConditions { if_match: input.if_match.clone(), if_none_match: input.if_none_match.clone() };
     // S3 itself adds CRC64NVME to what comes without a checksum (docs/aws/s3.md#checksums).
     let claims = Claims::new(
         &cx.wire,
@@ -25,8 +26,8 @@ pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutOb
         Algorithm::Crc64Nvme,
     )?;
 
-    let received = blob::receive(&cx.world, input.body, &claims).await?;
-    let (blob, digests) = received.keep(&blob::objects(&cx.world, &bucket.name))?;
+    let received = blob::receive(&cx.shared, input.body, &claims).await?;
+    let (blob, digests) = received.keep(&blob::objects(&cx.shared, &bucket.name))?;
     let etag = encryption.etag(hex(&digests.md5));
     let content = Content {
         blob,
@@ -45,7 +46,7 @@ pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutOb
         ..Default::default()
     };
     output.checksum_type = show_sum!(output, content.sum.as_ref());
-    let version = object::commit(&cx.world, &bucket, &input.key, content, &guard)?;
+    let version = object::commit(&cx.shared, &bucket, &input.key, content, &guard)?;
     output.version_id = shown_id(&bucket, &version.id);
     Ok(output)
 }

@@ -114,15 +114,15 @@ changes! {
     put_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput: |bucket, input, cx| {
         let public = policy::examine(&bucket.name, &input.policy)? == Public::Yes;
         let blocked = bucket.blocks(|settings| settings.block_public_policy);
-        if public && blocked && cx.world.enforces(AwsRule::S3BlockPublicPolicy) {
+        if public && blocked && cx.shared.enforces(AwsRule::S3BlockPublicPolicy) {
             let message = format!(
                 "User: arn:aws:iam::{}:root is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" \
                  because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
-                cx.world.account, bucket.arn(),
+                cx.shared.account, bucket.arn(),
             );
             return Err(Fault::new(403, "AccessDenied", message));
         }
-        bucket.policy = Some(policy_form::kept(&cx.world, &input.policy));
+        bucket.policy = Some(policy_form::kept(&cx.shared, &input.policy));
         Ok(())
     };
     delete_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput: |bucket, _, _| {

@@ -59,7 +59,7 @@ pub async fn get_bucket(
     input: dto::GetBucketTaggingInput,
 ) -> Result<dto::GetBucketTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let tags = tags::of(&cx.world, &bucket.arn());
+    let tags = tags::of(&cx.shared, &bucket.arn());
     if tags.is_empty() {
         return Err(Fault::new(404, "NoSuchTagSet", "The TagSet does not exist"));
     }
@@ -73,8 +73,8 @@ pub async fn put_bucket(
 ) -> Result<dto::PutBucketTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let tags = checked(input.tagging.tag_set)?;
-    tags::forget(&cx.world, &bucket.arn())?;
-    tags::add(&cx.world, &bucket.arn(), tags, INVALID)?;
+    tags::forget(&cx.shared, &bucket.arn())?;
+    tags::add(&cx.shared, &bucket.arn(), tags, INVALID)?;
     Ok(dto::PutBucketTaggingOutput {})
 }
 
@@ -83,7 +83,7 @@ pub async fn delete_bucket(
     input: dto::DeleteBucketTaggingInput,
 ) -> Result<dto::DeleteBucketTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    tags::forget(&cx.world, &bucket.arn())?;
+    tags::forget(&cx.shared, &bucket.arn())?;
     Ok(dto::DeleteBucketTaggingOutput {})
 }
 
@@ -92,7 +92,7 @@ pub async fn get_object(
     input: dto::GetObjectTaggingInput,
 ) -> Result<dto::GetObjectTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let found = object::find(&cx.world, &bucket, &input.key, input.version_id.as_deref())?;
+    let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref())?;
     let version_id = found.shown_id(&bucket);
     Ok(dto::GetObjectTaggingOutput { tag_set: to_set(found.content.tags), version_id })
 }
@@ -103,7 +103,7 @@ pub async fn put_object(
 ) -> Result<dto::PutObjectTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let tags = checked_for_object(checked(input.tagging.tag_set)?)?;
-    let id = object::retag(&cx.world, &bucket, &input.key, input.version_id.as_deref(), tags)?;
+    let id = object::retag(&cx.shared, &bucket, &input.key, input.version_id.as_deref(), tags)?;
     Ok(dto::PutObjectTaggingOutput { version_id: id })
 }
 
@@ -112,6 +112,6 @@ pub async fn delete_object(
     input: dto::DeleteObjectTaggingInput,
 ) -> Result<dto::DeleteObjectTaggingOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let id = object::retag(&cx.world, &bucket, &input.key, input.version_id.as_deref(), Tags::new())?;
+    let id = object::retag(&cx.shared, &bucket, &input.key, input.version_id.as_deref(), Tags::new())?;
     Ok(dto::DeleteObjectTaggingOutput { version_id: id })
 }

@@ -76,7 +76,7 @@ async fn buckets_keep_aws_rules_of_regions_names_and_settings() {
     let root = tempfile::tempdir().unwrap();
     let (sandbox, client) = bucket(root.path(), &[]).await;
     let arn = "arn:aws:s3:::data-1";
-    assert_eq!(tags::of(sandbox.world(), arn)["opsctl:project"], "a+b");
+    assert_eq!(tags::of(sandbox.state(), arn)["opsctl:project"], "a+b");
     refused!(client.create_bucket().bucket("other-1"), "IllegalLocationConstraintException");
     refused!(client.create_bucket().bucket("xn--a"), "InvalidBucketName");
     refused!(client.create_bucket().bucket("a-s3alias"), "InvalidBucketName");
@@ -131,8 +131,8 @@ async fn buckets_keep_aws_rules_of_regions_names_and_settings() {
     assert!(unknown.message().unwrap().contains("s3:GetBucketCors"));
 
     client.delete_bucket().bucket("data-1").send().await.unwrap();
-    assert!(tags::of(sandbox.world(), arn).is_empty());
-    assert_eq!(sandbox.world().calls.of("s3:DeleteBucket"), 1);
+    assert!(tags::of(sandbox.state(), arn).is_empty());
+    assert_eq!(sandbox.state().calls.of("s3:DeleteBucket"), 1);
     sandbox.stop().await;
 }
 
@@ -272,7 +272,7 @@ async fn what_is_corrupted_on_its_way_is_refused() {
     std::fs::write(&file, "hello").unwrap();
     refused!(put().body(ByteStream::from_path(&file).await.unwrap()), "BadDigest");
     put().body(body("")).send().await.unwrap();
-    assert_eq!(sandbox.world().faults.hits(), 3, "nothing of an empty object can be corrupted");
+    assert_eq!(sandbox.state().faults.hits(), 3, "nothing of an empty object can be corrupted");
     put().body(body("hello")).send().await.unwrap();
     assert_eq!(text(&client, "k").await, "hello");
 
@@ -424,7 +424,7 @@ async fn faults_reach_the_client_and_objects_survive_a_restart() {
     let throttled = refused!(put(), "SlowDown");
     assert_eq!(throttled.raw_response().unwrap().status().as_u16(), 503);
     assert!(throttled.meta().extra("aws_request_id").is_some());
-    assert_eq!(sandbox.world().calls.of("s3:PutObject"), 2);
+    assert_eq!(sandbox.state().calls.of("s3:PutObject"), 2);
     // What a killed sandbox was receiving is no object, and is thrown away.
     std::fs::write(root.path().join("s3/incoming/torn"), "half").unwrap();
     sandbox.stop().await;
@@ -440,19 +440,19 @@ async fn faults_reach_the_client_and_objects_survive_a_restart() {
 async fn runners_move_files_without_http() {
     let root = tempfile::tempdir().unwrap();
     let (sandbox, client) = bucket(root.path(), &[]).await;
-    let world = sandbox.world();
+    let shared = sandbox.state();
     let (from, to) = (root.path().join("from"), root.path().join("made/on/the/way"));
     std::fs::write(&from, "weights").unwrap();
-    api::put_file(world, "data-1", "out/model.tar.gz", &from).await.unwrap();
+    api::put_file(shared, "data-1", "out/model.tar.gz", &from).await.unwrap();
     assert_eq!(text(&client, "out/model.tar.gz").await, "weights");
     client.put_object().bucket("data-1").key("p").body(body("x")).send().await.unwrap();
-    api::get_to_file(world, "data-1", "out/model.tar.gz", &to).await.unwrap();
+    api::get_to_file(shared, "data-1", "out/model.tar.gz", &to).await.unwrap();
     assert_eq!(std::fs::read(&to).unwrap(), b"weights");
-    let listed = api::list(world, "data-1", "out/").unwrap();
+    let listed = api::list(shared, "data-1", "out/").unwrap();
     assert_eq!((listed.len(), listed[0].key.as_str(), listed[0].size), (1, "out/model.tar.gz", 7));
-    assert_eq!(api::get_to_file(world, "data-1", "none", &to).await.unwrap_err().code, "NoSuchKey");
-    assert_eq!(api::list(world, "none-1", "").unwrap_err().code, "NoSuchBucket");
-    assert_eq!(api::region(world, "data-1").unwrap(), REGION);
+    assert_eq!(api::get_to_file(shared, "data-1", "none", &to).await.unwrap_err().code, "NoSuchKey");
+    assert_eq!(api::list(shared, "none-1", "").unwrap_err().code, "NoSuchBucket");
+    assert_eq!(api::region(shared, "data-1").unwrap(), REGION);
     sandbox.stop().await;
 }
 

@@ -8,12 +8,12 @@ use super::Cx;
 use super::bucket::owner;
 use super::digest::{Algorithm, Kind, Sum, show_sum};
 use super::listing::{Coding, Query, page_size, walk};
-use super::object::{About, Encryption, moment};
+use super::object::{Encryption, ObjectMetadata, moment};
 use super::refusal::invalid_argument;
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::tags::Tags;
-use crate::world::World;
 
 /// An upload's document. Settings of the bucket are fixed when it begins (docs/aws/s3.md#multipart-uploads).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Upload {
     pub begun: Millis,
     /// What the client has said of checksums; without it S3 computes CRC64NVME of the whole.
     pub declared: Option<(Algorithm, Kind)>,
-    pub about: About,
+    pub about: ObjectMetadata,
     pub tags: Tags,
     pub encryption: Encryption,
 }
@@ -74,8 +74,8 @@ fn broken(error: serde_json::Error) -> Fault {
 }
 
 /// An upload that is neither completed nor aborted.
-pub fn find(world: &World, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
-    let doc = world.store.get(&uploads_table(bucket), &upload_name(key, id)).ok_or_else(|| {
+pub fn find(shared: &SandboxState, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
+    let doc = shared.store.get(&uploads_table(bucket), &upload_name(key, id)).ok_or_else(|| {
         let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have \
                        been aborted or completed.";
         Fault::new(404, "NoSuchUpload", message)
@@ -83,22 +83,22 @@ pub fn find(world: &World, bucket: &str, key: &str, id: &str) -> Result<Upload, 
     serde_json::from_value(doc).map_err(broken)
 }
 
-pub fn put(world: &World, bucket: &str, upload: &Upload) -> Result<(), Fault> {
-    world.store.put(&uploads_table(bucket), &upload_name(&upload.key, &upload.id), json!(upload))
+pub fn put(shared: &SandboxState, bucket: &str, upload: &Upload) -> Result<(), Fault> {
+    shared.store.put(&uploads_table(bucket), &upload_name(&upload.key, &upload.id), json!(upload))
 }
 
 /// The parts of an upload, by number.
-pub fn parts(world: &World, upload: &str) -> Result<Vec<Part>, Fault> {
-    let docs = world.store.list(PARTS, &format!("{upload}/"));
+pub fn parts(shared: &SandboxState, upload: &str) -> Result<Vec<Part>, Fault> {
+    let docs = shared.store.list(PARTS, &format!("{upload}/"));
     docs.into_iter().map(|(_, doc)| serde_json::from_value(doc).map_err(broken)).collect()
 }
 
 pub async fn list_parts(cx: Cx, input: dto::ListPartsInput) -> Result<dto::ListPartsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let upload = find(&cx.world, &bucket.name, &input.key, &input.upload_id)?;
-    let most = page_size(&cx.world, input.max_parts, "max-parts")?;
+    let upload = find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
+    let most = page_size(&cx.shared, input.max_parts, "max-parts")?;
     let marker = input.part_number_marker.unwrap_or(0);
-    let mut parts = parts(&cx.world, &upload.id)?;
+    let mut parts = parts(&cx.shared, &upload.id)?;
     parts.retain(|part| part.number > marker);
     let is_truncated = most > 0 && parts.len() > most as usize;
     parts.truncate(most as usize);
@@ -114,7 +114,7 @@ pub async fn list_parts(cx: Cx, input: dto::ListPartsInput) -> Result<dto::ListP
         let _ = show_sum!(shown, part.sum.as_ref().filter(|sum| sum.algorithm == algorithm));
         shown
     };
-    let owner = owner(&cx.world);
+    let owner = owner(&cx.shared);
     Ok(dto::ListPartsOutput {
         bucket: Some(bucket.name),
         key: Some(input.key),
@@ -138,7 +138,7 @@ pub async fn list(
     input: dto::ListMultipartUploadsInput,
 ) -> Result<dto::ListMultipartUploadsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let most = page_size(&cx.world, input.max_uploads, "max-uploads")?;
+    let most = page_size(&cx.shared, input.max_uploads, "max-uploads")?;
     if most < 1 {
         return Err(invalid_argument("Argument max-uploads must be an integer between 1 and 1000"));
     }
@@ -158,8 +158,8 @@ pub async fn list(
         most: most as usize,
     };
     let coding = Coding::new(input.encoding_type.as_ref());
-    let owner = owner(&cx.world);
-    let page = walk(&cx.world.store, &query, key_of, |_, doc| {
+    let owner = owner(&cx.shared);
+    let page = walk(&cx.shared.store, &query, key_of, |_, doc| {
         let upload: Upload = serde_json::from_value(doc).map_err(broken)?;
         let (algorithm, kind) = upload.sums();
         Ok(vec![dto::MultipartUpload {

@@ -19,7 +19,7 @@ use super::digest::Trailers;
 use super::refusal::malformed_xml;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::protocol::scope::Scope;
+use crate::protocol::scope::CredentialScope;
 use crate::protocol::{self, Body, Request};
 use crate::tags::Tags;
 
@@ -82,9 +82,9 @@ pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         body = protocol::full(bytes);
     }
-    let shared: Shared = Arc::new(Mutex::new(body));
-    let rest = Rest(Arc::clone(&shared));
-    let input = Input { body: shared, buffer: BytesMut::new() };
+    let body: Shared = Arc::new(Mutex::new(body));
+    let rest = Rest(Arc::clone(&body));
+    let input = Input { body, buffer: BytesMut::new() };
     let plain = if text(&head.headers, "x-amz-content-sha256").starts_with("STREAMING-") {
         unframe_headers(&mut head.headers, wire.length);
         let decoder = Decoder { input, state: State::Size, trailers: Arc::clone(&wire.trailers) };
@@ -111,7 +111,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 impl Wire {
     fn of(head: &Parts) -> Self {
         let header = |name| Some(text(&head.headers, name)).filter(|value| !value.is_empty());
-        let scope = Scope::of(head);
+        let scope = CredentialScope::of(head);
         let is_presigned_v2 = head.uri.query().is_some_and(|query| query.contains("AWSAccessKeyId="));
         let is_sha256 = |value: &str| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         let grant = head.headers.keys().find(|name| name.as_str().starts_with("x-amz-grant-"));

@@ -1,8 +1,8 @@
 //! What really runs when SageMaker is told to train or to serve, behind a trait: the control plane keeps the
 //! documents and their rules, a [`Backend`] does the work and reports through [`Job`] and [`Endpoint`].
 //!
-//! One is plugged in before the sandbox serves: `world.extensions.plug::<dyn Backend>(…)`. Without it,
-//! [`StateWalk`] goes through the states in AWS's times and refuses to predict.
+//! One is plugged in before the sandbox serves: `shared.extensions.plug::<dyn Backend>(…)`. Without it,
+//! [`StatesOnly`] goes through the states in AWS's times and refuses to predict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::extensions::Plug;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::objects::Objects;
-use crate::world::World;
+use crate::state::SandboxState;
 
-/// Does what the control plane has accepted. All but `invoke` return at once and go on in tasks of the world.
-/// After a restart of the sandbox the same calls come again for whatever was under way.
+/// Does what the control plane has accepted. All but `invoke` return at once and continue in background tasks
+/// of the sandbox. After a restart of the sandbox the same calls are made again for whatever was in progress.
 pub trait Backend: Send + Sync {
     /// Runs a job that is `InProgress`: [`Job::enter`] for each stage, then [`Job::end`].
     fn train(&self, job: Job);
@@ -31,7 +31,7 @@ pub trait Backend: Send + Sync {
     fn stop(&self, job: Job);
 
     /// Makes the servers be what [`Endpoint::wanted`] says, then [`Endpoint::ready`] or [`Endpoint::failed`].
-    /// What [`Endpoint::serving`] says must go on serving until then.
+    /// What [`Endpoint::serving`] says must keep serving until then.
     fn deploy(&self, endpoint: Endpoint);
 
     /// The endpoint is in service but the sandbox was restarted, so its servers are gone.
@@ -49,9 +49,9 @@ pub trait Backend: Send + Sync {
     ) -> BoxFuture<'static, Result<Prediction, Fault>>;
 }
 
-/// [`Objects::holds`] of a world.
-pub async fn holds(world: &Arc<World>, region: &str, uri: &str) -> bool {
-    objects(world).holds(Arc::clone(world), region.to_owned(), uri.to_owned()).await
+/// [`Objects::holds`] of a sandbox.
+pub async fn holds(shared: &Arc<SandboxState>, region: &str, uri: &str) -> bool {
+    objects(shared).holds(Arc::clone(shared), region.to_owned(), uri.to_owned()).await
 }
 
 /// What `InvokeEndpoint` passes to the container; other headers are stripped
@@ -76,7 +76,7 @@ pub struct Prediction {
 /// The 424 of a container that answered with another status than 200, or with none in time (status 0).
 pub fn model_error(endpoint: &Endpoint, status: u16, message: &str) -> Fault {
     let side = if (400..500).contains(&status) { "client" } else { "server" };
-    let (region, name, account) = (&endpoint.region, &endpoint.name, &endpoint.world.account);
+    let (region, name, account) = (&endpoint.region, &endpoint.name, &endpoint.shared.account);
     let group = endpoint.log_group();
     let console = format!("https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}");
     let text = format!(
@@ -87,28 +87,28 @@ pub fn model_error(endpoint: &Endpoint, status: u16, message: &str) -> Fault {
     Fault::new(424, "ModelError", text)
         .with("OriginalStatusCode", status)
         .with("OriginalMessage", message)
-        .with("LogStreamArn", endpoint.world.arn("logs", region, &format!("log-group:{group}")))
+        .with("LogStreamArn", endpoint.shared.arn("logs", region, &format!("log-group:{group}")))
 }
 
 impl Plug for dyn Backend {
     fn unplugged() -> Arc<Self> {
-        Arc::new(StateWalk)
+        Arc::new(StatesOnly)
     }
 }
 
-/// Who does the work of this world.
-pub fn of(world: &World) -> Arc<dyn Backend> {
-    world.extensions.plugged()
+/// Who does the work of this sandbox.
+pub fn of(shared: &SandboxState) -> Arc<dyn Backend> {
+    shared.extensions.plugged()
 }
 
-fn objects(world: &World) -> Arc<dyn Objects> {
-    world.extensions.plugged()
+fn objects(shared: &SandboxState) -> Arc<dyn Objects> {
+    shared.extensions.plugged()
 }
 
 /// Walks through the states of AWS, in AWS's times, and does nothing on the way. It fails where it can know
 /// that AWS would: no data, no archive, an image that does not serve. It never predicts.
 #[derive(Debug)]
-pub struct StateWalk;
+pub struct StatesOnly;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -118,10 +118,10 @@ const fn seconds(seconds: u64) -> Duration {
 /// (docs/aws/sagemaker-endpoints.md#endpoint-states).
 const PING_PATIENCE: Duration = seconds(24 * 60);
 
-impl Backend for StateWalk {
+impl Backend for StatesOnly {
     fn train(&self, job: Job) {
-        let world = Arc::clone(&job.world);
-        world.spawn(async move {
+        let shared = Arc::clone(&job.shared);
+        shared.spawn(async move {
             if let Some(end) = walk(&job).await {
                 job.end(end);
             }
@@ -129,19 +129,19 @@ impl Backend for StateWalk {
     }
 
     fn stop(&self, job: Job) {
-        let world = Arc::clone(&job.world);
-        world.spawn(async move {
-            wait(&job.world, job.modified(), seconds(20)).await;
+        let shared = Arc::clone(&job.shared);
+        shared.spawn(async move {
+            wait(&job.shared, job.modified(), seconds(20)).await;
             job.end(End::stopped(None));
         });
     }
 
     fn deploy(&self, endpoint: Endpoint) {
-        let world = Arc::clone(&endpoint.world);
-        world.spawn(async move {
+        let shared = Arc::clone(&endpoint.shared);
+        shared.spawn(async move {
             let failure = defect(&endpoint).await;
             let patience = if failure.is_some() { PING_PATIENCE } else { seconds(240) };
-            wait(&endpoint.world, endpoint.modified(), patience).await;
+            wait(&endpoint.shared, endpoint.modified(), patience).await;
             match failure {
                 Some(reason) => endpoint.failed(&reason),
                 None => endpoint.ready(),
@@ -170,9 +170,9 @@ impl Backend for StateWalk {
 
 /// Waits until `lasts`, at the sandbox's pace, has passed since `begun`; answers with that time. Times come
 /// from the documents, so that a clock advanced by an hour ends all stages, and a restart takes nothing back.
-async fn wait(world: &World, begun: Millis, lasts: Duration) -> Millis {
-    let at = begun + world.pace.of(lasts).as_millis() as Millis;
-    world.clock.until(at).await;
+async fn wait(shared: &SandboxState, begun: Millis, lasts: Duration) -> Millis {
+    let at = begun + shared.pace.of(lasts).as_millis() as Millis;
+    shared.clock.until(at).await;
     at
 }
 
@@ -185,7 +185,7 @@ async fn walk(job: &Job) -> Option<End> {
         (seconds(120), "Uploading", "Uploading generated training model"),
     ];
     for (lasts, stage, message) in stages {
-        at = wait(&job.world, at, lasts).await;
+        at = wait(&job.shared, at, lasts).await;
         if !job.enter(stage, message) {
             return None;
         }
@@ -198,13 +198,13 @@ async fn walk(job: &Job) -> Option<End> {
     let model = job.artifact("model.tar.gz");
     let uploaded = match archive() {
         Ok(archive) => {
-            objects(&job.world)
-                .put(Arc::clone(&job.world), job.region.clone(), model.clone(), archive.into())
+            objects(&job.shared)
+                .put(Arc::clone(&job.shared), job.region.clone(), model.clone(), archive.into())
                 .await
         }
         Err(error) => Err(error.to_string()),
     };
-    wait(&job.world, at, seconds(20)).await;
+    wait(&job.shared, at, seconds(20)).await;
     Some(match uploaded {
         Ok(()) => End::completed(model),
         Err(reason) => End::failed(format!("ClientError: Failed to upload {model}: {reason}")),
@@ -216,7 +216,7 @@ pub async fn missing_data(job: &Job) -> Option<String> {
     let document = job.document()?;
     for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
         let Some(uri) = channel["DataSource"]["S3DataSource"]["S3Uri"].as_str() else { continue };
-        if !holds(&job.world, &job.region, uri).await {
+        if !holds(&job.shared, &job.region, uri).await {
             let (role, region) = (document["RoleArn"].as_str().unwrap_or_default(), &job.region);
             return Some(format!(
                 "ClientError: No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure \
@@ -234,7 +234,7 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
         let container = &variant.model["PrimaryContainer"];
         let text = |member: &str| container[member].as_str().unwrap_or_default();
         let data = text("ModelDataUrl");
-        if !data.is_empty() && !holds(&endpoint.world, &endpoint.region, data).await {
+        if !data.is_empty() && !holds(&endpoint.shared, &endpoint.region, data).await {
             return Some(failure_reason(&format!(
                 "Failed to download model data for container \"container_1\" from URL: \"{data}\". Please ensure that \
                  there is an object located at the URL and that the role passed to CreateModel has permissions to \
@@ -244,7 +244,7 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
         // Training and inference images differ: one that only trains does not answer /ping
         // (docs/aws/sagemaker.md#framework-images).
         let trains_only = text("Image").contains("-training:") || text("Image").contains("/pytorch:");
-        if trains_only && endpoint.world.enforces(AwsRule::TrainingImageDoesNotServe) {
+        if trains_only && endpoint.shared.enforces(AwsRule::TrainingImageDoesNotServe) {
             return Some(no_ping(&variant.name));
         }
     }
@@ -272,21 +272,21 @@ fn archive() -> std::io::Result<Vec<u8>> {
 }
 
 /// Takes up again what a restart of the sandbox interrupted, and what was in service.
-pub fn resume(world: &Arc<World>) {
-    let work = of(world);
-    for (region, name, doc) in world.everywhere(super::TRAINING_JOB.table) {
-        let job = Job::new(world, &region, &name);
+pub fn resume(shared: &Arc<SandboxState>) {
+    let work = of(shared);
+    for (region, name, doc) in shared.everywhere(super::TRAINING_JOB.table) {
+        let job = Job::new(shared, &region, &name);
         match doc["TrainingJobStatus"].as_str() {
             Some("InProgress") => work.train(job),
             Some("Stopping") => work.stop(job),
             _ => {}
         }
     }
-    for (region, name, doc) in world.everywhere(super::ENDPOINT.table) {
-        let endpoint = Endpoint::new(world, &region, &name);
+    for (region, name, doc) in shared.everywhere(super::ENDPOINT.table) {
+        let endpoint = Endpoint::new(shared, &region, &name);
         match doc["EndpointStatus"].as_str() {
             Some("InService") => work.restore(endpoint),
-            // What served goes on serving while the update goes on.
+            // What served keeps serving during the update.
             Some("Updating") => {
                 work.restore(endpoint.clone());
                 work.deploy(endpoint);

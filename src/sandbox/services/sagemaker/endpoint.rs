@@ -12,13 +12,13 @@ use super::{ENDPOINT, backend, instances};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
+use crate::state::SandboxState;
 use crate::store::Entry;
-use crate::world::World;
 
 /// One endpoint of a region, by name.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    pub world: Arc<World>,
+    pub shared: Arc<SandboxState>,
     pub region: String,
     pub name: String,
 }
@@ -121,8 +121,8 @@ fn show_desired(doc: &mut Value, variants: &[Variant]) {
 }
 
 impl Endpoint {
-    pub fn new(world: &Arc<World>, region: &str, name: &str) -> Self {
-        Self { world: Arc::clone(world), region: region.to_owned(), name: name.to_owned() }
+    pub fn new(shared: &Arc<SandboxState>, region: &str, name: &str) -> Self {
+        Self { shared: Arc::clone(shared), region: region.to_owned(), name: name.to_owned() }
     }
 
     /// Its log group; the streams are `<variant>/<instance>`
@@ -132,7 +132,7 @@ impl Endpoint {
     }
 
     fn document(&self) -> Value {
-        self.world.table(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
+        self.shared.table(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
     }
 
     /// `EndpointStatus`; none when there is no such endpoint.
@@ -157,7 +157,7 @@ impl Endpoint {
 
     /// The deployment is done: what was wanted serves.
     pub fn ready(&self) {
-        let now = epoch_seconds(self.world.clock.now());
+        let now = epoch_seconds(self.shared.clock.now());
         self.change(|entry| {
             let doc = &mut entry.doc;
             let Some(wanted) = wanted(doc) else { return Ok(()) };
@@ -177,8 +177,8 @@ impl Endpoint {
     /// back without a sound: the endpoint is `InService` again, on the old configuration
     /// (docs/aws/sagemaker-endpoints.md#endpoint-states).
     pub fn failed(&self, reason: &str) {
-        let now = epoch_seconds(self.world.clock.now());
-        let rolls_back = self.world.enforces(AwsRule::FailedUpdateRollsBack);
+        let now = epoch_seconds(self.shared.clock.now());
+        let rolls_back = self.shared.enforces(AwsRule::FailedUpdateRollsBack);
         self.change(|entry| {
             let doc = &mut entry.doc;
             if wanted(doc).is_none() {
@@ -197,12 +197,12 @@ impl Endpoint {
 
     /// Starts an update, when the endpoint is in service still.
     pub(super) fn update(&self, wanted: &Wanted, pending: Option<Value>) -> Result<(), Fault> {
-        let now = epoch_seconds(self.world.clock.now());
-        let arn = ENDPOINT.arn_of(&self.world, &self.region, &self.name);
-        self.world
+        let now = epoch_seconds(self.shared.clock.now());
+        let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
+        self.shared
             .table(ENDPOINT.table, &self.region)
             .update(&self.name, |entry| {
-                check_idle(&self.world, &entry.doc, &arn)?;
+                check_idle(&self.shared, &entry.doc, &arn)?;
                 want(&mut entry.doc, "Updating", wanted, now);
                 if let Some(pending) = pending {
                     entry.doc["PendingDeploymentSummary"] = pending;
@@ -210,7 +210,7 @@ impl Endpoint {
                 Ok(())
             })?
             .ok_or_else(|| (ENDPOINT.missing)(&arn))?;
-        backend::of(&self.world).deploy(self.clone());
+        backend::of(&self.shared).deploy(self.clone());
         Ok(())
     }
 
@@ -232,11 +232,11 @@ impl Endpoint {
         let before = instances_of(&variants);
         for (name, instances, weight) in capacities {
             let Some(variant) = variants.iter_mut().find(|variant| variant.name == *name) else {
-                let arn = ENDPOINT.arn_of(&self.world, &self.region, &self.name);
+                let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
                 return Err(if doc.is_null() {
                     (ENDPOINT.missing)(&arn)
                 } else {
-                    check_idle(&self.world, &doc, &arn).err().unwrap_or_else(|| {
+                    check_idle(&self.shared, &doc, &arn).err().unwrap_or_else(|| {
                         invalid(format!("The variant \"{name}\" does not exist in the endpoint \"{arn}\""))
                     })
                 });
@@ -249,7 +249,7 @@ impl Endpoint {
             *count = count.saturating_sub(before.get(instance_type).copied().unwrap_or(0));
         }
         more.retain(|_, count| *count > 0);
-        super::endpoints::check_quota(&self.world, &self.region, &more)?;
+        super::endpoints::check_quota(&self.shared, &self.region, &more)?;
         let wanted = Wanted {
             config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
             variants,
@@ -261,7 +261,7 @@ impl Endpoint {
 
     /// There is nobody to refuse to: trouble with the store's files goes to the log.
     fn change(&self, change: impl FnOnce(&mut Entry) -> Result<(), Fault>) {
-        if let Err(fault) = self.world.table(ENDPOINT.table, &self.region).update(&self.name, change) {
+        if let Err(fault) = self.shared.table(ENDPOINT.table, &self.region).update(&self.name, change) {
             tracing::warn!(endpoint = self.name, fault = fault.message, "an endpoint's state is not kept");
         }
     }
@@ -278,14 +278,14 @@ fn end_deployment(doc: &mut Value) {
 /// While something is under way nothing else may be begun; a failed endpoint can only be deleted
 /// (docs/aws/sagemaker.md#not-found-and-wrong-state, docs/aws/sagemaker-endpoints.md#endpoint-states). The
 /// text for the latter is not AWS's.
-pub(super) fn check_idle(world: &World, doc: &Value, arn: &str) -> Result<(), Fault> {
+pub(super) fn check_idle(shared: &SandboxState, doc: &Value, arn: &str) -> Result<(), Fault> {
     match doc["EndpointStatus"].as_str().unwrap_or_default() {
         "InService" => Ok(()),
-        "Failed" if world.enforces(AwsRule::FailedEndpointIsDeletedOnly) => Err(invalid(format!(
+        "Failed" if shared.enforces(AwsRule::FailedEndpointIsDeletedOnly) => Err(invalid(format!(
             "Cannot update endpoint \"{arn}\" in status Failed; it can only be deleted."
         ))),
         "Failed" => Ok(()),
-        _ if world.enforces(AwsRule::EndpointBusy) => {
+        _ if shared.enforces(AwsRule::EndpointBusy) => {
             Err(invalid(format!("Cannot update in-progress endpoint \"{arn}\".")))
         }
         _ => Ok(()),

@@ -10,18 +10,18 @@ use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend, scaling};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 use crate::services::quotas::Use;
-use crate::world::World;
+use crate::state::SandboxState;
 
-pub const UPDATE_CAPACITIES: &[Rule] = &[
-    Rule::ANY.at("DesiredWeightsAndCapacities").required().length(1, 10),
-    Rule::ANY.at("DesiredWeightsAndCapacities[].DesiredInstanceCount").range(1, i64::MAX),
+pub const UPDATE_CAPACITIES: &[Constraint] = &[
+    Constraint::ANY.at("DesiredWeightsAndCapacities").required().length(1, 10),
+    Constraint::ANY.at("DesiredWeightsAndCapacities[].DesiredInstanceCount").range(1, i64::MAX),
 ];
 
 fn endpoint(call: &Call) -> Endpoint {
-    Endpoint::new(&call.world, &call.region, call.text("EndpointName"))
+    Endpoint::new(&call.shared, &call.region, call.text("EndpointName"))
 }
 
 /// What a configuration asks for, with the models it names.
@@ -61,21 +61,21 @@ fn from_config(call: &Call) -> Result<Wanted, Fault> {
 
 pub fn create(call: &Call) -> Answer {
     let wanted = from_config(call)?;
-    check_quota(&call.world, &call.region, &instances_of(&wanted.variants))?;
+    check_quota(&call.shared, &call.region, &instances_of(&wanted.variants))?;
     let mut doc = ENDPOINT.document(call, json!({}));
     if let Some(members) = doc.as_object_mut() {
         members.remove("DeploymentConfig");
     }
     want(&mut doc, "Creating", &wanted, call.timestamp());
     let answer = ENDPOINT.create(call, doc)?;
-    backend::of(&call.world).deploy(endpoint(call));
+    backend::of(&call.shared).deploy(endpoint(call));
     Ok(answer)
 }
 
 pub fn update(call: &Call) -> Answer {
     let doc = ENDPOINT.find(call)?;
-    let arn = ENDPOINT.arn_of(&call.world, &call.region, call.text("EndpointName"));
-    check_idle(&call.world, &doc, &arn)?;
+    let arn = ENDPOINT.arn_of(&call.shared, &call.region, call.text("EndpointName"));
+    check_idle(&call.shared, &doc, &arn)?;
     let mut wanted = from_config(call)?;
     let live = serving(&doc);
     check_scaled(call, &live, &wanted.variants)?;
@@ -84,7 +84,7 @@ pub fn update(call: &Call) -> Answer {
     if call.flag("RetainDeploymentConfig") {
         wanted.deployment = doc["LastDeploymentConfig"].clone();
     }
-    check_quota(&call.world, &call.region, &instances_of(&wanted.variants))?;
+    check_quota(&call.shared, &call.region, &instances_of(&wanted.variants))?;
 
     let pending = |variant: &Variant| {
         json!({
@@ -108,7 +108,7 @@ pub fn update(call: &Call) -> Answer {
 /// endpoint that was scaled out shrinks at once
 /// (docs/aws/sagemaker-endpoints.md#updating-variant-properties).
 fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
-    if !call.flag("RetainAllVariantProperties") && call.world.enforces(AwsRule::UpdateResetsLiveCounts) {
+    if !call.flag("RetainAllVariantProperties") && call.shared.enforces(AwsRule::UpdateResetsLiveCounts) {
         return;
     }
     let excluded = |property: &str| {
@@ -130,7 +130,7 @@ fn retain(call: &Call, live: &[Variant], wanted: &mut [Variant]) {
 /// A variant that is a scalable target can neither change its instance type nor go
 /// (docs/aws/sagemaker-endpoints.md#updating-under-autoscaling, whose text is not verified).
 fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
-    if !call.world.enforces(AwsRule::ScaledVariantKeepsType) {
+    if !call.shared.enforces(AwsRule::ScaledVariantKeepsType) {
         return Ok(());
     }
     let name = call.text("EndpointName");
@@ -138,7 +138,7 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
         let stays = wanted
             .iter()
             .any(|variant| variant.name == live.name && variant.instance_type == live.instance_type);
-        if !stays && scaling::of(&call.world).scales(&call.world, &call.region, name, &live.name) {
+        if !stays && scaling::of(&call.shared).scales(&call.shared, &call.region, name, &live.name) {
             return Err(invalid(format!(
                 "Cannot change the instance type of, or remove, the variant \"{}\" of the endpoint \"{name}\": it is \
                  registered as a scalable target with Application Auto Scaling. Deregister it first.",
@@ -153,7 +153,7 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
 /// (docs/aws/sagemaker-endpoints.md#deployment-policies).
 fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
     let config = &call.input["DeploymentConfig"];
-    if config.is_null() || !call.world.enforces(AwsRule::DeploymentGuardrails) {
+    if config.is_null() || !call.shared.enforces(AwsRule::DeploymentGuardrails) {
         return Ok(());
     }
     let same = live.len() == wanted.len()
@@ -187,23 +187,23 @@ pub fn delete(call: &Call) -> Answer {
     let doc = ENDPOINT.update(call, |entry| {
         let arn = entry.doc["EndpointArn"].as_str().unwrap_or_default();
         if entry.doc["EndpointStatus"] != "Failed" {
-            check_idle(&call.world, &entry.doc, arn)?;
+            check_idle(&call.shared, &entry.doc, arn)?;
         }
         entry.doc["EndpointStatus"] = "Deleting".into();
-        entry.plan = call.world.plan().then_gone(Duration::from_secs(20)).into();
+        entry.timeline = call.shared.timeline().then_gone(Duration::from_secs(20)).into();
         Ok(entry.doc.clone())
     })?;
-    scaling::of(&call.world).endpoint_deleted(&call.world, &call.region, call.text("EndpointName"))?;
+    scaling::of(&call.shared).endpoint_deleted(&call.shared, &call.region, call.text("EndpointName"))?;
     ENDPOINT.forget_tags(call, &doc)?;
-    backend::of(&call.world).remove(endpoint(call));
+    backend::of(&call.shared).remove(endpoint(call));
     Ok(json!({}))
 }
 
 /// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it
 /// serves; a change of capacities is not a new fleet.
-pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(), Fault> {
+pub(super) fn check_quota(shared: &SandboxState, region: &str, more: &Count) -> Result<(), Fault> {
     let mut used = Count::new();
-    for (_, doc) in world.table(ENDPOINT.table, region).list("") {
+    for (_, doc) in shared.table(ENDPOINT.table, region).list("") {
         let coming = wanted(&doc).map(|wanted| instances_of(&wanted.variants));
         let replaced = coming.is_some() && doc["PendingDeploymentSummary"].is_null();
         let serving = if replaced { Count::new() } else { instances_of(&serving(&doc)) };
@@ -211,5 +211,5 @@ pub(super) fn check_quota(world: &World, region: &str, more: &Count) -> Result<(
             *used.entry(instance_type).or_default() += count;
         }
     }
-    within_quota(world, Use::Endpoint, &used, more)
+    within_quota(shared, Use::Endpoint, &used, more)
 }

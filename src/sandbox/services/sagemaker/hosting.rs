@@ -7,7 +7,7 @@ use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, backend, roles};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 
 pub async fn create_model(call: Call) -> Answer {
@@ -19,7 +19,7 @@ pub async fn create_model(call: Call) -> Answer {
         return Err(invalid("You must provide either PrimaryContainer or Containers, not both"));
     }
     let role = call.maybe("ExecutionRoleArn").ok_or_else(|| invalid("ExecutionRoleArn must be provided"))?;
-    roles::assumable(&call.world, role)?;
+    roles::assumable(&call.shared, role)?;
     for container in containers {
         check_container(&call, container, role).await?;
     }
@@ -60,7 +60,8 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
         return Err(invalid(format!("The environment has {size} bytes, which is more than 32 KB")));
     }
     let Some(data) = container["ModelDataUrl"].as_str() else { return Ok(()) };
-    if call.world.enforces(AwsRule::ModelDataAccess) && !backend::holds(&call.world, &call.region, data).await
+    if call.shared.enforces(AwsRule::ModelDataAccess)
+        && !backend::holds(&call.shared, &call.region, data).await
     {
         let region = &call.region;
         return Err(invalid(format!(
@@ -78,16 +79,16 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
 pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
     let registry = image.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split_once('.'));
     match registry {
-        Some((region, _)) if region != call.region && call.world.enforces(AwsRule::ImageRegion) => {
+        Some((region, _)) if region != call.region && call.shared.enforces(AwsRule::ImageRegion) => {
             Err(invalid(format!("The image '{image}' is not in the region {} of this request", call.region)))
         }
         _ => Ok(()),
     }
 }
 
-pub const CREATE_ENDPOINT_CONFIG: &[Rule] = &[
+pub const CREATE_ENDPOINT_CONFIG: &[Constraint] = &[
     super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
-    Rule::ANY
+    Constraint::ANY
         .at("ProductionVariants[].ServerlessConfig.MemorySizeInMB")
         .required()
         .one_of(&["1024", "2048", "3072", "4096", "5120", "6144"]),
@@ -132,7 +133,7 @@ fn check_variant(call: &Call, variant: &Value) -> Result<(), Fault> {
             }
         }
     }
-    if !variant["ManagedInstanceScaling"].is_null() && call.world.enforces(AwsRule::ManagedInstanceScaling) {
+    if !variant["ManagedInstanceScaling"].is_null() && call.shared.enforces(AwsRule::ManagedInstanceScaling) {
         return Err(invalid("ManagedInstanceScaling is only supported for inference component endpoints."));
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::quotas::{self, Use};
-use crate::world::World;
+use crate::state::SandboxState;
 
 /// Types whose family has disks of its own: they take no volume size
 /// (docs/aws/sagemaker-training.md#creating-a-job).
@@ -25,12 +25,12 @@ pub fn is_burstable(instance_type: &str) -> bool {
 pub type Count = BTreeMap<String, u64>;
 
 /// Refuses to use `more` instances beside those in use (docs/aws/sagemaker.md#quotas).
-pub fn within_quota(world: &World, usage: Use, used: &Count, more: &Count) -> Result<(), Fault> {
-    if !world.enforces(AwsRule::Quota) {
+pub fn within_quota(shared: &SandboxState, usage: Use, used: &Count, more: &Count) -> Result<(), Fault> {
+    if !shared.enforces(AwsRule::Quota) {
         return Ok(());
     }
     for (instance_type, more) in more {
-        let (name, limit) = quotas::instances(world, instance_type, usage);
+        let (name, limit) = quotas::instances(shared, instance_type, usage);
         let used = used.get(instance_type).copied().unwrap_or(0);
         if (used + more) as f64 > limit {
             return Err(Fault::new(

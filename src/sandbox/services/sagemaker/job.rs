@@ -8,13 +8,13 @@ use super::TRAINING_JOB;
 use super::resource::{failure_reason, modified};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
+use crate::state::SandboxState;
 use crate::store::Entry;
-use crate::world::World;
 
 /// One training job of a region, by name.
 #[derive(Clone, Debug)]
 pub struct Job {
-    pub world: Arc<World>,
+    pub shared: Arc<SandboxState>,
     pub region: String,
     pub name: String,
 }
@@ -76,13 +76,13 @@ impl Ended {
 }
 
 impl Job {
-    pub fn new(world: &Arc<World>, region: &str, name: &str) -> Self {
-        Self { world: Arc::clone(world), region: region.to_owned(), name: name.to_owned() }
+    pub fn new(shared: &Arc<SandboxState>, region: &str, name: &str) -> Self {
+        Self { shared: Arc::clone(shared), region: region.to_owned(), name: name.to_owned() }
     }
 
     /// What `DescribeTrainingJob` answers: hyperparameters, channels, limits. None once the job is deleted.
     pub fn document(&self) -> Option<Value> {
-        self.world.table(TRAINING_JOB.table, &self.region).get(&self.name)
+        self.shared.table(TRAINING_JOB.table, &self.region).get(&self.name)
     }
 
     /// When its state last changed.
@@ -101,7 +101,7 @@ impl Job {
     /// Enters the next stage, by AWS's secondary status. `false`: the job is no longer `InProgress`, because
     /// it is being stopped or is gone; the runner has nothing more to say.
     pub fn enter(&self, stage: &str, message: &str) -> bool {
-        let now = self.world.clock.now();
+        let now = self.shared.clock.now();
         self.change(|entry| {
             let doc = &mut entry.doc;
             if doc["TrainingJobStatus"] != "InProgress" {
@@ -119,7 +119,7 @@ impl Job {
 
     /// Ends the job. A job that was being stopped ends as `Stopped`, whatever became of its script.
     pub fn end(&self, end: End) {
-        let now = self.world.clock.now();
+        let now = self.shared.clock.now();
         self.change(|entry| {
             let doc = &mut entry.doc;
             let stopping = doc["TrainingJobStatus"] == "Stopping";
@@ -149,7 +149,8 @@ impl Job {
                 doc["BillableTimeInSeconds"] = end.billable_seconds.unwrap_or(trained).into();
             }
             if !end.metrics.is_empty() {
-                let metric = |(name, value): &(String, f64)| json!({"MetricName": name, "Value": value, "Timestamp": epoch_seconds(now)});
+                let metric = |(name, value): &(String,
+                    f64)| json!({"MetricName": name, "Value": value, "Timestamp": epoch_seconds(now)});
                 // At most 40 (docs/aws/sagemaker-training.md#metrics).
                 doc["FinalMetricDataList"] = end.metrics.iter().take(40).map(metric).collect();
             }
@@ -159,7 +160,7 @@ impl Job {
 
     /// What a job needs to say has no one to be refused to: trouble with the store's files goes to the log.
     fn change<T>(&self, change: impl FnOnce(&mut Entry) -> Result<T, Fault>) -> Option<T> {
-        let changed = self.world.table(TRAINING_JOB.table, &self.region).update(&self.name, change);
+        let changed = self.shared.table(TRAINING_JOB.table, &self.region).update(&self.name, change);
         changed.unwrap_or_else(|fault| {
             tracing::warn!(job = self.name, fault = fault.message, "a training job's state is not kept");
             None

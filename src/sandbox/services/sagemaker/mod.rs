@@ -28,12 +28,13 @@ use resource::{INVALID, Kind, invalid};
 
 use crate::fault::Fault;
 use crate::operation::{op, op_async};
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 
-const MODEL_NAME: Rule = Rule::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?");
+const MODEL_NAME: Constraint =
+    Constraint::ANY.length(0, 63).pattern("[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?");
 
-const LIST: &[Rule] = &[Rule::ANY.at("NameContains").length(0, 63).pattern("[a-zA-Z0-9\\-]+")];
+const LIST: &[Constraint] = &[Constraint::ANY.at("NameContains").length(0, 63).pattern("[a-zA-Z0-9\\-]+")];
 
 /// Unknown names and taken names have a text per kind (docs/aws/sagemaker.md; notebooks as moto quotes them).
 const TRAINING_JOB: Kind = Kind {

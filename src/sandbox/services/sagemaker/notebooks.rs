@@ -12,11 +12,11 @@ use super::{LIFECYCLE_CONFIG, NOTEBOOK, roles};
 use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 use crate::services::quotas::Use;
+use crate::state::SandboxState;
 use crate::store::{Entry, merge};
-use crate::world::World;
 
 const PLATFORMS: &[&str] = &[
     "notebook-al1-v1",
@@ -26,14 +26,14 @@ const PLATFORMS: &[&str] = &[
     "notebook-al2023-v1",
     "notebook-al2023-v2",
 ];
-const IMDS: Rule = Rule::ANY
+const IMDS: Constraint = Constraint::ANY
     .at("InstanceMetadataServiceConfiguration.MinimumInstanceMetadataServiceVersion")
     .required()
     .one_of(&["1", "2"]);
-const PLATFORM: Rule = Rule::ANY.at("PlatformIdentifier").one_of(PLATFORMS);
+const PLATFORM: Constraint = Constraint::ANY.at("PlatformIdentifier").one_of(PLATFORMS);
 
-pub const CREATE: &[Rule] = &[Rule::ANY.at("InstanceType").required(), PLATFORM, IMDS];
-pub const UPDATE: &[Rule] = &[PLATFORM, IMDS];
+pub const CREATE: &[Constraint] = &[Constraint::ANY.at("InstanceType").required(), PLATFORM, IMDS];
+pub const UPDATE: &[Constraint] = &[PLATFORM, IMDS];
 
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -41,10 +41,10 @@ const fn minutes(minutes: u64) -> Duration {
 
 /// Starts from Amazon Linux 2023 only since 2026-07-01 (docs/aws/sagemaker-notebooks.md#platforms); the texts
 /// are not AWS's.
-fn check_platform(world: &World, platform: &Value, verb: &str) -> Result<(), Fault> {
+fn check_platform(shared: &SandboxState, platform: &Value, verb: &str) -> Result<(), Fault> {
     let platform = platform.as_str().unwrap_or_default();
     let closed = platform.starts_with("notebook-al1") || platform.starts_with("notebook-al2-");
-    if closed && world.enforces(AwsRule::NotebookPlatform) {
+    if closed && shared.enforces(AwsRule::NotebookPlatform) {
         return Err(invalid(format!(
             "Notebook instances with the platform identifier {platform} can no longer be {verb}. Use notebook-al2023-v1."
         )));
@@ -61,13 +61,13 @@ fn check_lifecycle_config(call: &Call) -> Result<(), Fault> {
 
 pub fn create(call: &Call) -> Answer {
     let instance_type = call.text("InstanceType");
-    check_platform(&call.world, &call.input["PlatformIdentifier"], "created")?;
+    check_platform(&call.shared, &call.input["PlatformIdentifier"], "created")?;
     let offline = call.text("DirectInternetAccess") == "Disabled" && call.maybe("SubnetId").is_none();
-    if offline && call.world.enforces(AwsRule::NotebookWithoutInternet) {
+    if offline && call.shared.enforces(AwsRule::NotebookWithoutInternet) {
         return Err(invalid("SubnetId is required when DirectInternetAccess is Disabled"));
     }
     check_lifecycle_config(call)?;
-    roles::assumable(&call.world, call.text("RoleArn"))?;
+    roles::assumable(&call.shared, call.text("RoleArn"))?;
     check_quota(call, instance_type)?;
 
     let mut doc = NOTEBOOK.document(
@@ -87,7 +87,7 @@ pub fn create(call: &Call) -> Answer {
     );
     rename(&mut doc, "LifecycleConfigName", "NotebookInstanceLifecycleConfigName");
     rename(&mut doc, "SecurityGroupIds", "SecurityGroups");
-    let plan = call.world.plan().then_at(minutes(4), |at| settled("InService", at));
+    let plan = call.shared.timeline().then_at(minutes(4), |at| settled("InService", at));
     NOTEBOOK.create(call, Entry::planned(doc, plan))
 }
 
@@ -113,7 +113,7 @@ fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
         }
     }
     let more = Count::from([(instance_type.to_owned(), 1)]);
-    within_quota(&call.world, Use::Notebook, &used, &more)
+    within_quota(&call.shared, Use::Notebook, &used, &more)
 }
 
 /// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and
@@ -141,9 +141,9 @@ const fn transition(
 }
 
 impl Transition {
-    fn check(&self, world: &World, doc: &Value) -> Result<(), Fault> {
+    fn check(&self, shared: &SandboxState, doc: &Value) -> Result<(), Fault> {
         let status = doc["NotebookInstanceStatus"].as_str().unwrap_or_default();
-        if self.from.contains(&status) || !world.enforces(AwsRule::NotebookState) {
+        if self.from.contains(&status) || !shared.enforces(AwsRule::NotebookState) {
             return Ok(());
         }
         let arn = doc["NotebookInstanceArn"].as_str().unwrap_or_default();
@@ -158,16 +158,16 @@ impl Transition {
     fn begin(&self, call: &Call, change: impl FnOnce(&mut Value) -> Result<(), Fault>) -> Answer {
         let now = call.timestamp();
         NOTEBOOK.update(call, |entry| {
-            self.check(&call.world, &entry.doc)?;
+            self.check(&call.shared, &entry.doc)?;
             change(&mut entry.doc)?;
             entry.doc["NotebookInstanceStatus"] = self.through.into();
             entry.doc["LastModifiedTime"] = now;
-            let plan = call.world.plan();
+            let plan = call.shared.timeline();
             let plan = match self.to {
                 Some(status) => plan.then_at(self.lasts, |at| settled(status, at)),
                 None => plan.then_gone(self.lasts),
             };
-            entry.plan = plan.into();
+            entry.timeline = plan.into();
             Ok(entry.doc.clone())
         })
     }
@@ -175,9 +175,9 @@ impl Transition {
 
 pub fn start(call: &Call) -> Answer {
     let doc = NOTEBOOK.find(call)?;
-    START.check(&call.world, &doc)?;
+    START.check(&call.shared, &doc)?;
     check_quota(call, doc["InstanceType"].as_str().unwrap_or_default())?;
-    START.begin(call, |doc| check_platform(&call.world, &doc["PlatformIdentifier"], "started"))?;
+    START.begin(call, |doc| check_platform(&call.shared, &doc["PlatformIdentifier"], "started"))?;
     Ok(json!({}))
 }
 
@@ -200,11 +200,11 @@ const DISASSOCIATED: &[(&str, &str)] = &[
 ];
 
 pub fn update(call: &Call) -> Answer {
-    check_platform(&call.world, &call.input["PlatformIdentifier"], "made")?;
+    check_platform(&call.shared, &call.input["PlatformIdentifier"], "made")?;
     check_lifecycle_config(call)?;
     NOTEBOOK.find(call)?;
     if let Some(role) = call.maybe("RoleArn") {
-        roles::assumable(&call.world, role)?;
+        roles::assumable(&call.shared, role)?;
     }
     let mut patch = call.input.clone();
     rename(&mut patch, "LifecycleConfigName", "NotebookInstanceLifecycleConfigName");
@@ -215,7 +215,7 @@ pub fn update(call: &Call) -> Answer {
         let smaller = call.number("VolumeSizeInGB") < doc["VolumeSizeInGB"].as_i64();
         if call.number("VolumeSizeInGB").is_some()
             && smaller
-            && call.world.enforces(AwsRule::NotebookVolumeGrows)
+            && call.shared.enforces(AwsRule::NotebookVolumeGrows)
         {
             return Err(invalid("The volume of a notebook instance can be increased but not decreased"));
         }
@@ -250,7 +250,7 @@ fn check_scripts(call: &Call) -> Result<(), Fault> {
     let scripts = ["OnCreate", "OnStart"].into_iter().flat_map(|member| call.list(member));
     let is_base64 =
         |script: &Value| script["Content"].as_str().is_none_or(|text| STANDARD.decode(text).is_ok());
-    if !scripts.into_iter().all(is_base64) && call.world.enforces(AwsRule::LifecycleBase64) {
+    if !scripts.into_iter().all(is_base64) && call.shared.enforces(AwsRule::LifecycleBase64) {
         return Err(invalid("The Content of a lifecycle hook must be a base64-encoded string"));
     }
     Ok(())
@@ -284,7 +284,7 @@ pub fn delete_lifecycle_config(call: &Call) -> Answer {
     let used = |doc: &Value| doc["NotebookInstanceLifecycleConfigName"] == name;
     let users = call.table(NOTEBOOK.table).list("");
     if let Some((user, _)) = users.iter().find(|(_, doc)| used(doc))
-        && call.world.enforces(AwsRule::LifecycleConfigInUse)
+        && call.shared.enforces(AwsRule::LifecycleConfigInUse)
     {
         return Err(invalid(format!(
             "Unable to delete Notebook Instance Lifecycle Config '{name}'. (Details: it is in use by the notebook \

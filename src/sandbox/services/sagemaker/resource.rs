@@ -7,9 +7,9 @@ use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
+use crate::state::SandboxState;
 use crate::store::{Entry, merge};
 use crate::tags;
-use crate::world::World;
 
 /// Nearly every refusal of SageMaker has this code, also "not found"
 /// (docs/aws/sagemaker.md#not-found-and-wrong-state).
@@ -57,8 +57,8 @@ pub struct Kind {
 
 impl Kind {
     /// AWS writes names in ARNs in lower case.
-    pub fn arn_of(&self, world: &World, region: &str, name: &str) -> String {
-        world.arn("sagemaker", region, &format!("{}/{}", self.path, name.to_ascii_lowercase()))
+    pub fn arn_of(&self, shared: &SandboxState, region: &str, name: &str) -> String {
+        shared.arn("sagemaker", region, &format!("{}/{}", self.path, name.to_ascii_lowercase()))
     }
 
     /// The document of a new resource: the input without its tags, over `defaults`.
@@ -68,7 +68,7 @@ impl Kind {
         if let Some(members) = doc.as_object_mut() {
             members.remove("Tags");
         }
-        doc[self.arn] = self.arn_of(&call.world, &call.region, call.text(self.name)).into();
+        doc[self.arn] = self.arn_of(&call.shared, &call.region, call.text(self.name)).into();
         doc["CreationTime"] = call.timestamp();
         doc
     }
@@ -76,19 +76,19 @@ impl Kind {
     /// Keeps a new document and its tags; answers with its ARN. An invalid tag fails the whole call.
     pub fn create(&self, call: &Call, entry: impl Into<Entry>) -> Answer {
         let name = call.text(self.name);
-        let arn = self.arn_of(&call.world, &call.region, name);
+        let arn = self.arn_of(&call.shared, &call.region, name);
         let tags = tags::from_list(call.list("Tags"));
         tags::check(&tags).map_err(invalid)?;
         if !call.table(self.table).insert_new(name, entry)? {
             return Err((self.taken)(&arn));
         }
-        tags::add(&call.world, &arn, tags, INVALID)?;
+        tags::add(&call.shared, &arn, tags, INVALID)?;
         Ok(json!({(self.arn): arn}))
     }
 
     /// The refusal of a name that is not there.
     pub fn missing(&self, call: &Call, name: &str) -> Fault {
-        (self.missing)(&self.arn_of(&call.world, &call.region, name))
+        (self.missing)(&self.arn_of(&call.shared, &call.region, name))
     }
 
     /// The document that the call names.
@@ -125,14 +125,14 @@ impl Kind {
     }
 
     pub fn forget_tags(&self, call: &Call, doc: &Value) -> Result<(), Fault> {
-        tags::forget(&call.world, doc[self.arn].as_str().unwrap_or_default())
+        tags::forget(&call.shared, doc[self.arn].as_str().unwrap_or_default())
     }
 
     /// `List…`: filtered, sorted, a page of it, a summary of each.
     pub fn list(&self, call: &Call) -> Answer {
         let wanted = call.maybe("StatusEquals");
         let has_status = |doc: &Value| wanted.is_none_or(|status| doc[self.status] == status);
-        let late = self.filters_pages && call.world.enforces(AwsRule::ListFiltersPages);
+        let late = self.filters_pages && call.shared.enforces(AwsRule::ListFiltersPages);
 
         let mut found = call.table(self.table).list("");
         found.retain(|(name, doc)| is_listed(call, name, doc) && (late || has_status(doc)));
@@ -214,18 +214,18 @@ fn tagged(call: &Call) -> Result<&str, Fault> {
 
 pub fn add_tags(call: &Call) -> Answer {
     let arn = tagged(call)?;
-    tags::add(&call.world, arn, tags::from_list(call.list("Tags")), INVALID)?;
-    Ok(json!({"Tags": tags::to_list(&tags::of(&call.world, arn))}))
+    tags::add(&call.shared, arn, tags::from_list(call.list("Tags")), INVALID)?;
+    Ok(json!({"Tags": tags::to_list(&tags::of(&call.shared, arn))}))
 }
 
 pub fn delete_tags(call: &Call) -> Answer {
     let arn = tagged(call)?;
-    tags::remove(&call.world, arn, call.list("TagKeys").iter().filter_map(Value::as_str))?;
+    tags::remove(&call.shared, arn, call.list("TagKeys").iter().filter_map(Value::as_str))?;
     Ok(json!({}))
 }
 
 pub fn list_tags(call: &Call) -> Answer {
-    let tags = tags::to_list(&tags::of(&call.world, tagged(call)?));
+    let tags = tags::to_list(&tags::of(&call.shared, tagged(call)?));
     let named = |tag: &Value| (tag["Key"].as_str().unwrap_or_default().to_owned(), tag.clone());
     let tags = tags.as_array().into_iter().flatten().map(named).collect();
     let size = call.number("MaxResults").map_or(50, |size| size as usize);

@@ -8,8 +8,8 @@ use super::endpoint::{Endpoint, Variant};
 use super::{ENDPOINT, endpoint};
 use crate::clock::Millis;
 use crate::fault::Fault;
-use crate::services::cloudwatch::{self, MINUTE, Measure};
-use crate::world::World;
+use crate::services::cloudwatch::{self, MINUTE, MetricId};
+use crate::state::SandboxState;
 
 /// What counts invocations. AWS has zeros of these for an endpoint that nobody invokes, so it is scaled in.
 const INVOCATIONS: [&str; 2] = ["Invocations", "InvocationsPerInstance"];
@@ -17,7 +17,7 @@ const INVOCATIONS: [&str; 2] = ["Invocations", "InvocationsPerInstance"];
 /// The measurements of one variant in service.
 #[derive(Debug)]
 pub struct Traffic {
-    world: Arc<World>,
+    shared: Arc<SandboxState>,
     region: String,
     dimensions: [(&'static str, String); 2],
     instances: u64,
@@ -26,7 +26,7 @@ pub struct Traffic {
 impl Traffic {
     pub fn of(endpoint: &Endpoint, variant: &Variant) -> Self {
         Self {
-            world: Arc::clone(&endpoint.world),
+            shared: Arc::clone(&endpoint.shared),
             region: endpoint.region.clone(),
             dimensions: [("EndpointName", endpoint.name.clone()), ("VariantName", variant.name.clone())],
             // A serverless variant has none.
@@ -54,30 +54,30 @@ impl Traffic {
         }
     }
 
-    fn of_metric<'a>(&'a self, metric: &'a str, unit: &'a str) -> Measure<'a> {
-        Measure { namespace: "AWS/SageMaker", metric, dimensions: &self.dimensions, unit }
+    fn of_metric<'a>(&'a self, metric: &'a str, unit: &'a str) -> MetricId<'a> {
+        MetricId { namespace: "AWS/SageMaker", metric, dimensions: &self.dimensions, unit }
     }
 
     fn measure(&self, metric: &str, value: f64, unit: &str) {
-        cloudwatch::record(&self.world, &self.region, &self.of_metric(metric, unit), value);
+        cloudwatch::record(&self.shared, &self.region, &self.of_metric(metric, unit), value);
     }
 
     /// The minute from `start` on is over: nothing has come in it, unless something is measured.
     fn fall_silent(&self, start: Millis) {
         for metric in INVOCATIONS {
             let measure = self.of_metric(metric, "None");
-            let seen = cloudwatch::read(&self.world, &self.region, &measure, start, start + MINUTE, MINUTE);
+            let seen = cloudwatch::read(&self.shared, &self.region, &measure, start, start + MINUTE, MINUTE);
             if seen.is_empty() {
-                cloudwatch::record_at(&self.world, &self.region, &measure, start, 0.0);
+                cloudwatch::record_at(&self.shared, &self.region, &measure, start, 0.0);
             }
         }
     }
 }
 
 /// Measures zero for the variants that served through the minute from `start` on without an invocation.
-pub fn close_minute(world: &Arc<World>, start: Millis) {
-    for (region, name, doc) in world.everywhere(ENDPOINT.table) {
-        let endpoint = Endpoint::new(world, &region, &name);
+pub fn close_minute(shared: &Arc<SandboxState>, start: Millis) {
+    for (region, name, doc) in shared.everywhere(ENDPOINT.table) {
+        let endpoint = Endpoint::new(shared, &region, &name);
         for variant in endpoint::serving(&doc) {
             Traffic::of(&endpoint, &variant).fall_silent(start);
         }

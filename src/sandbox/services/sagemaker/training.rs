@@ -13,19 +13,19 @@ use super::resource::invalid;
 use super::{backend, roles};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
-use crate::protocol::constraint::Rule;
+use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 use crate::services::quotas::Use;
 
 /// The newest model requires less, for serverless jobs; an ordinary job still needs all of these
 /// (docs/aws/sagemaker-training.md#creating-a-job).
-pub const CREATE: &[Rule] = &[
-    Rule::ANY.at("AlgorithmSpecification").required(),
-    Rule::ANY.at("ResourceConfig").required(),
-    Rule::ANY.at("ResourceConfig.InstanceType").required(),
-    Rule::ANY.at("ResourceConfig.InstanceCount").required().range(1, i64::MAX),
-    Rule::ANY.at("StoppingCondition").required(),
-    Rule::ANY.at("StoppingCondition.MaxRuntimeInSeconds").range(1, 2_419_200),
+pub const CREATE: &[Constraint] = &[
+    Constraint::ANY.at("AlgorithmSpecification").required(),
+    Constraint::ANY.at("ResourceConfig").required(),
+    Constraint::ANY.at("ResourceConfig.InstanceType").required(),
+    Constraint::ANY.at("ResourceConfig.InstanceCount").required().range(1, i64::MAX),
+    Constraint::ANY.at("StoppingCondition").required(),
+    Constraint::ANY.at("StoppingCondition.MaxRuntimeInSeconds").range(1, 2_419_200),
 ];
 
 pub fn create(call: &Call) -> Answer {
@@ -33,7 +33,7 @@ pub fn create(call: &Call) -> Answer {
     check_channels(call)?;
     check_resources(call)?;
     check_spot(call)?;
-    roles::assumable(&call.world, call.text("RoleArn"))?;
+    roles::assumable(&call.shared, call.text("RoleArn"))?;
     check_quota(call)?;
 
     let mut doc = TRAINING_JOB.document(
@@ -58,12 +58,12 @@ pub fn create(call: &Call) -> Answer {
     }
     transition(&mut doc, "Starting", "Starting the training job", call.timestamp());
     let answer = TRAINING_JOB.create(call, doc)?;
-    backend::of(&call.world).train(job(call));
+    backend::of(&call.shared).train(job(call));
     Ok(answer)
 }
 
 fn job(call: &Call) -> Job {
-    Job::new(&call.world, &call.region, call.text("TrainingJobName"))
+    Job::new(&call.shared, &call.region, call.text("TrainingJobName"))
 }
 
 fn check_algorithm(call: &Call) -> Result<(), Fault> {
@@ -123,7 +123,7 @@ fn check_spot(call: &Call) -> Result<(), Fault> {
         }
         (false, Some(_)) => "MaxWaitTimeInSeconds is supported for managed spot training only",
     };
-    if call.world.enforces(AwsRule::SpotWaitTime) { Err(invalid(message)) } else { Ok(()) }
+    if call.shared.enforces(AwsRule::SpotWaitTime) { Err(invalid(message)) } else { Ok(()) }
 }
 
 /// Every job that has instances counts.
@@ -143,7 +143,7 @@ fn check_quota(call: &Call) -> Result<(), Fault> {
         }
     }
     let usage = if spot(&call.input) { Use::SpotTraining } else { Use::Training };
-    within_quota(&call.world, usage, &used, &Count::from([use_of(&call.input)]))
+    within_quota(&call.shared, usage, &used, &Count::from([use_of(&call.input)]))
 }
 
 pub fn stop(call: &Call) -> Answer {
@@ -159,22 +159,22 @@ pub fn stop(call: &Call) -> Answer {
         transition(&mut entry.doc, "Stopping", "Stopping the training job", now);
         Ok(())
     })?;
-    backend::of(&call.world).stop(job(call));
+    backend::of(&call.shared).stop(job(call));
     Ok(json!({}))
 }
 
 /// Only a job that has ended can be deleted; its name is free again (docs/aws/sagemaker-training.md#states,
 /// docs/aws/sagemaker.md#names).
 pub fn delete(call: &Call) -> Answer {
-    let world = Arc::clone(&call.world);
+    let shared = Arc::clone(&call.shared);
     let deleted = TRAINING_JOB.update(call, |entry| {
         let status = entry.doc["TrainingJobStatus"].as_str().unwrap_or_default();
-        if matches!(status, "InProgress" | "Stopping") && world.enforces(AwsRule::DeleteEndedJobsOnly) {
+        if matches!(status, "InProgress" | "Stopping") && shared.enforces(AwsRule::DeleteEndedJobsOnly) {
             let message = format!("The request was rejected because the training job is in status {status}");
             return Err(Fault::new(400, "ResourceInUse", message));
         }
         entry.doc["TrainingJobStatus"] = "Deleting".into();
-        entry.plan = world.plan().then_gone(Duration::from_secs(5)).into();
+        entry.timeline = shared.timeline().then_gone(Duration::from_secs(5)).into();
         Ok(entry.doc.clone())
     });
     // This operation declares the code that its siblings do not use (docs/aws/sagemaker.md#declared-errors).

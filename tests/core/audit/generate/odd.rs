@@ -28,7 +28,12 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM103"],
         must_not: &[],
         make: |r| {
-            r.set("RolePolicyList", json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}]))
+            r.set(
+                "RolePolicyList",
+                json!([{"PolicyName": "p",
+                "PolicyDocument": {"Version": "2012-10-17",
+                "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}]),
+            )
         },
     },
     Archetype {
@@ -44,7 +49,11 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM103"],
         must_not: &[],
         make: |r| {
-            r.set("RolePolicyList", json!([{"PolicyName": "p", "PolicyDocument": format!("\u{feff}{}", document(allow(&["*"], &["*"])))}]))
+            r.set(
+                "RolePolicyList",
+                json!([{"PolicyName": "p",
+                "PolicyDocument": format!("\u{feff}{}", document(allow(&["*"], &["*"])))}]),
+            )
         },
     },
     Archetype {
@@ -188,7 +197,8 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM603"],
         must_not: GRAB,
         make: |r| {
-            r.can(json!([{"Sid": "a", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}, {"Sid": "a", "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]))
+            r.can(json!([{"Sid": "a", "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"},
+                {"Sid": "a", "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]))
         },
     },
     Archetype {

@@ -153,7 +153,8 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM108"],
         must_not: ADMIN,
         make: |r| {
-            r.can(json!({"Effect": "Allow", "Action": "sqs:SendMessage", "NotResource": "arn:aws:sqs:*:*:private"}))
+            r.can(json!({"Effect": "Allow", "Action": "sqs:SendMessage",
+                "NotResource": "arn:aws:sqs:*:*:private"}))
         },
     },
     Archetype {

@@ -24,7 +24,8 @@ pub const PROVIDERS: [&str; 4] = [
 ];
 
 fn by_token(provider: &str) -> Value {
-    json!({"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"})
+    json!({"Effect": "Allow", "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity"})
 }
 
 /// Trust in a provider for one subject, the audience checked.
@@ -195,7 +196,8 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &[],
         must_not: &["IAM301", "IAM311"],
         make: |r| {
-            let but = json!({"Effect": "Deny", "NotPrincipal": {"AWS": role_arn("fixed-harmless")}, "Action": "sts:AssumeRole"});
+            let but = json!({"Effect": "Deny", "NotPrincipal": {"AWS": role_arn("fixed-harmless")},
+                "Action": "sts:AssumeRole"});
             r.trusts(document(vec![trust(json!("*")), but]))
         },
     },
@@ -461,7 +463,8 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM318"],
         must_not: &[],
         make: |r| {
-            r.trusts(document(json!({"Effect": "Allow", "Principal": {"AWS": role_arn("fixed-harmless")}, "Action": "sts:*"})))
+            r.trusts(document(json!({"Effect": "Allow", "Principal": {"AWS": role_arn("fixed-harmless")},
+                "Action": "sts:*"})))
         },
     },
     Archetype {

@@ -39,7 +39,7 @@ async fn provisioned_concurrency_scales_with_its_use() {
 
     for _ in 0..4 {
         bench.invoke("f:live", "{}").await;
-        bench.world().clock.advance(Duration::from_secs(60));
+        bench.shared().clock.advance(Duration::from_secs(60));
     }
     let mut now = bench.ready("live").await;
     for _ in 0..100 {

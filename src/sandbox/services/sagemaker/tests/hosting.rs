@@ -15,7 +15,8 @@ async fn models_and_configurations_are_checked_when_made() {
     assert!(bench.ask("CreateModel", both).await.unwrap_err().contains("not both"));
     let t3 = bench.config("c", "m", "ml.t3.medium").await.unwrap_err();
     assert!(t3.contains("Value 'ml.t3.medium' at 'productionVariants.1.member.instanceType'"), "{t3}");
-    let variant = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
+    let variant = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1});
     for (patch, expected) in [
         (
             json!({"ManagedInstanceScaling": {"Status": "ENABLED"}}),
@@ -109,7 +110,8 @@ async fn an_update_resets_live_counts_unless_they_are_retained() {
     let count = |doc: Value| doc["ProductionVariants"][0]["CurrentInstanceCount"].as_u64().unwrap();
     let three = json!([{"VariantName": "main", "DesiredInstanceCount": 3}]);
     // Guardrails cannot swap variants of other names.
-    let renamed = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1});
+    let renamed = json!({"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1});
     bench
         .done("CreateEndpointConfig", json!({"EndpointConfigName": "c3", "ProductionVariants": [renamed]}))
         .await;
@@ -135,7 +137,7 @@ async fn an_update_resets_live_counts_unless_they_are_retained() {
 #[tokio::test]
 async fn a_fresh_account_has_no_m5_and_an_update_needs_both_fleets() {
     let bench = Bench::new(&[]).await;
-    quotas::post(bench.world(), json!({"account": "fresh"})).unwrap();
+    quotas::post(bench.shared(), json!({"account": "fresh"})).unwrap();
     bench.model("m", INFERENCE).await;
     bench.config("c", "m", "ml.m5.large").await.unwrap();
     let create = json!({"EndpointName": "e", "EndpointConfigName": "c"});
@@ -147,7 +149,7 @@ async fn a_fresh_account_has_no_m5_and_an_update_needs_both_fleets() {
         ),
         "{refused}"
     );
-    quotas::post(bench.world(), json!({"L-614B09FD": 1})).unwrap();
+    quotas::post(bench.shared(), json!({"L-614B09FD": 1})).unwrap();
     bench.done("CreateEndpoint", create.clone()).await;
     bench.advance(30);
     bench.endpoint_becomes("InService").await;

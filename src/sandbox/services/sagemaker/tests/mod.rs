@@ -20,7 +20,7 @@ use crate::protocol::json11::Api;
 use crate::protocol::{Service as _, full};
 use crate::services::objects::Objects;
 use crate::services::{autoscaling, runtime};
-use crate::world::World;
+use crate::state::SandboxState;
 use crate::{AwsRule, Sandbox, SandboxOptions, StatePace};
 
 const REGION: &str = "eu-west-1";
@@ -40,19 +40,20 @@ impl Bench {
         let root = tempfile::tempdir().unwrap();
         let sandbox = start(root.path(), rules_off).await;
         let trust = json!({"Statement": [
-            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}},
+            {"Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": {"Service": "sagemaker.amazonaws.com"}},
         ]});
         let role = json!({"RoleName": "exec", "Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string()});
-        sandbox.world().global("iam.role").put("exec", role).unwrap();
+        sandbox.state().global("iam.role").put("exec", role).unwrap();
         Self { root, sandbox }
     }
 
-    fn world(&self) -> &Arc<World> {
-        self.sandbox.world()
+    fn shared(&self) -> &Arc<SandboxState> {
+        self.sandbox.state()
     }
 
     fn advance(&self, minutes: u64) {
-        self.world().clock.advance(Duration::from_secs(60 * minutes));
+        self.shared().clock.advance(Duration::from_secs(60 * minutes));
     }
 
     async fn ask_of(&self, api: &'static Api, operation: &str, input: Value) -> Result<Value, String> {
@@ -61,7 +62,7 @@ impl Bench {
             .header("authorization", scope(api.signing_name))
             .body(full(input.to_string()))
             .unwrap();
-        let response = api.handle(self.world(), request).await;
+        let response = api.handle(self.shared(), request).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap();
@@ -86,7 +87,7 @@ impl Bench {
             .header("authorization", scope("sagemaker"))
             .body(full("[]"))
             .unwrap();
-        let status = runtime::API.handle(self.world(), request).await.status().as_u16();
+        let status = runtime::API.handle(self.shared(), request).await.status().as_u16();
         assert_eq!(status, 501);
     }
 
@@ -124,7 +125,8 @@ impl Bench {
 
     async fn config(&self, name: &str, model: &str, instance_type: &str) -> Result<Value, String> {
         let variant = json!({
-            "VariantName": "main", "ModelName": model, "InstanceType": instance_type, "InitialInstanceCount": 1,
+            "VariantName": "main", "ModelName": model, "InstanceType": instance_type,
+            "InitialInstanceCount": 1,
         });
         self.ask("CreateEndpointConfig", json!({"EndpointConfigName": name, "ProductionVariants": [variant]}))
             .await
@@ -146,7 +148,7 @@ async fn start(root: &std::path::Path, rules_off: &[AwsRule]) -> Sandbox {
         SandboxOptions { pace: StatePace::Realistic, rules_off, runs: false, ..SandboxOptions::new(root) };
     let sandbox = Sandbox::start(options).await.unwrap();
     // These tests are about the control plane: S3 has whatever they name.
-    sandbox.world().extensions.plug(<dyn Objects as Plug>::unplugged());
+    sandbox.state().extensions.plug(<dyn Objects as Plug>::unplugged());
     sandbox
 }
 

@@ -12,7 +12,8 @@ async fn notebooks_change_state_only_from_the_right_one() {
     bench.done("CreateNotebookInstanceLifecycleConfig", lifecycle).await;
     let create = with(
         name.clone(),
-        json!({"InstanceType": "ml.t3.medium", "RoleArn": ROLE, "LifecycleConfigName": "l", "VolumeSizeInGB": 10}),
+        json!({"InstanceType": "ml.t3.medium", "RoleArn": ROLE, "LifecycleConfigName": "l",
+            "VolumeSizeInGB": 10}),
     );
     for (patch, expected) in [
         (json!({"PlatformIdentifier": "notebook-al2-v3"}), "can no longer be created"),

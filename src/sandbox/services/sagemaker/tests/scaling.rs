@@ -11,7 +11,8 @@ use crate::services::cloudwatch;
 
 fn target(patch: Value) -> Value {
     let base = json!({
-        "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/main", "ScalableDimension": DIMENSION,
+        "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/main",
+        "ScalableDimension": DIMENSION,
     });
     with(base, patch)
 }
@@ -81,7 +82,8 @@ async fn scheduled_actions_are_kept_and_go_with_their_target() {
     let bench = Bench::new(&[]).await;
     bench.endpoint("ml.m5.large").await;
     let action = target(json!({
-        "ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)", "ScalableTargetAction": {"MinCapacity": 2},
+        "ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)",
+        "ScalableTargetAction": {"MinCapacity": 2},
     }));
     let early = bench.scaling("PutScheduledAction", action.clone()).await.unwrap_err();
     assert!(early.starts_with("ObjectNotFoundException: No scalable target registered for"), "{early}");
@@ -142,7 +144,7 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     let names: Vec<&str> =
         first["Alarms"].as_array().unwrap().iter().map(|alarm| text(&alarm["AlarmName"])).collect();
     assert!(names[0].starts_with("TargetTracking-endpoint/e/variant/main-AlarmHigh-"), "{names:?}");
-    let alarms = bench.world().table("cloudwatch.alarm", REGION);
+    let alarms = bench.shared().table("cloudwatch.alarm", REGION);
     let low = alarms.get(names[1]).unwrap();
     assert_eq!((low["Threshold"].as_f64(), low["EvaluationPeriods"].as_u64()), (Some(18.0), Some(15)));
     bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap();
@@ -168,7 +170,7 @@ async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
             }
             bench.advance(1);
         }
-        let quiet_since = bench.world().clock.now();
+        let quiet_since = bench.shared().clock.now();
         assert_eq!(alarm_states(&bench).await, ["ALARM", "OK"]);
         assert_eq!(settles_at(&bench, expected).await, expected);
         assert_eq!(settles_at(&bench, 1).await, 1);

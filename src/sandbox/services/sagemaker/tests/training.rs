@@ -12,7 +12,7 @@ use crate::AwsRule;
 use crate::fault::Fault;
 use crate::services::objects::{ObjectName, Objects};
 use crate::services::sagemaker::{End, Ended, Job};
-use crate::world::World;
+use crate::state::SandboxState;
 
 #[tokio::test]
 async fn a_job_is_refused_as_sagemaker_refuses_it_unless_the_rule_is_off() {
@@ -75,8 +75,8 @@ async fn a_job_is_refused_as_sagemaker_refuses_it_unless_the_rule_is_off() {
 #[tokio::test]
 async fn a_new_role_is_not_assumable_at_once() {
     let bench = Bench::new(&[]).await;
-    let roles = bench.world().global("iam.role");
-    let usable_at = bench.world().clock.now() + 60_000;
+    let roles = bench.shared().global("iam.role");
+    let usable_at = bench.shared().clock.now() + 60_000;
     let mut role = roles.get("exec").unwrap();
     role["UsableAt"] = usable_at.into();
     roles.put("exec", role).unwrap();
@@ -99,15 +99,26 @@ async fn a_new_role_is_not_assumable_at_once() {
 struct Nothing;
 
 impl Objects for Nothing {
-    fn holds(&self, _: Arc<World>, _: String, _: String) -> BoxFuture<'static, bool> {
+    fn holds(&self, _: Arc<SandboxState>, _: String, _: String) -> BoxFuture<'static, bool> {
         Box::pin(async { false })
     }
 
-    fn put(&self, _: Arc<World>, _: String, _: String, _: Bytes) -> BoxFuture<'static, Result<(), String>> {
+    fn put(
+        &self,
+        _: Arc<SandboxState>,
+        _: String,
+        _: String,
+        _: Bytes,
+    ) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Err("NoSuchBucket".into()) })
     }
 
-    fn read(&self, _: Arc<World>, _: String, _: ObjectName) -> BoxFuture<'static, Result<Bytes, Fault>> {
+    fn read(
+        &self,
+        _: Arc<SandboxState>,
+        _: String,
+        _: ObjectName,
+    ) -> BoxFuture<'static, Result<Bytes, Fault>> {
         Box::pin(async { Err(Fault::new(404, "NoSuchBucket", "The specified bucket does not exist")) })
     }
 }
@@ -115,7 +126,7 @@ impl Objects for Nothing {
 #[tokio::test]
 async fn what_s3_lacks_fails_a_job_and_refuses_a_model() {
     let bench = Bench::new(&[]).await;
-    bench.world().extensions.plug::<dyn Objects>(Arc::new(Nothing));
+    bench.shared().extensions.plug::<dyn Objects>(Arc::new(Nothing));
     bench.done("CreateTrainingJob", job("no-data")).await;
     let mut without_channels = job("no-bucket");
     without_channels["InputDataConfig"].take();
@@ -168,7 +179,7 @@ async fn a_job_goes_through_its_stages_and_ends_once() {
     bench.advance(5);
     assert_eq!(bench.job_becomes("k", "Stopped").await["SecondaryStatus"], "Stopped");
     // The walk of a stopped job has nothing more to say.
-    Job::new(bench.world(), REGION, "k").end(End::completed("s3://b/x".into()));
+    Job::new(bench.shared(), REGION, "k").end(End::completed("s3://b/x".into()));
     assert_eq!(bench.job_becomes("k", "Stopped").await["ModelArtifacts"], Value::Null);
 
     bench.done("DeleteTrainingJob", json!({"TrainingJobName": "k"})).await;
@@ -186,7 +197,7 @@ async fn time_limits_stop_and_reasons_are_cut() {
     let bench = Bench::new(&[]).await;
     for (name, ended) in [("slow", Ended::MaxRuntimeExceeded), ("broken", Ended::Failed("x".repeat(2_000)))] {
         bench.done("CreateTrainingJob", job(name)).await;
-        let job = Job::new(bench.world(), REGION, name);
+        let job = Job::new(bench.shared(), REGION, name);
         assert!(job.enter("Training", "Training in progress."));
         job.end(End { status: ended, metrics: vec![("acc".into(), 0.5)], ..End::stopped(None) });
     }
@@ -201,7 +212,7 @@ async fn lists_filter_sort_and_page_as_their_own() {
     let bench = Bench::new(&[]).await;
     for name in ["breeds-1", "breeds-2", "other", "breeds-3"] {
         bench.done("CreateTrainingJob", job(name)).await;
-        bench.world().clock.advance(Duration::from_secs(1));
+        bench.shared().clock.advance(Duration::from_secs(1));
     }
     bench.done("StopTrainingJob", json!({"TrainingJobName": "breeds-1"})).await;
     let names = |answer: &Value| -> Vec<String> {

@@ -99,7 +99,7 @@ async fn the_runtime_passes_on_and_refuses_as_aws_does() {
     let nothing = invoke("x").send().await.unwrap_err();
     assert_eq!(nothing.raw_response().unwrap().status().as_u16(), 501);
 
-    bench.world().extensions.plug::<dyn Backend>(Arc::new(Echo));
+    bench.shared().extensions.plug::<dyn Backend>(Arc::new(Echo));
     let answer = invoke("1,2").custom_attributes("c7").send().await.unwrap();
     assert_eq!(answer.body.unwrap().into_inner(), b"main:1,2");
     assert_eq!(

@@ -20,20 +20,20 @@ pub const PIECE: Duration = Duration::from_secs(60);
 /// Why a body ended: nothing came for [`PIECE`].
 #[derive(Debug, thiserror::Error)]
 #[error("no byte of the request's body came for {} seconds", PIECE.as_secs())]
-pub struct Idle;
+pub struct BodyTimeout;
 
 /// Why a body ended.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body that ends with [`Idle`] when nothing of it comes for too long.
-pub struct Patient<B> {
+/// A body that ends with [`BodyTimeout`] when nothing of it comes for too long.
+pub struct TimedBody<B> {
     body: B,
     limit: Duration,
     /// Runs while a piece is awaited.
     patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-impl<B> Patient<B> {
+impl<B> TimedBody<B> {
     pub fn new(body: B) -> Self {
         Self::within(body, PIECE)
     }
@@ -43,7 +43,7 @@ impl<B> Patient<B> {
     }
 }
 
-impl<B> Body for Patient<B>
+impl<B> Body for TimedBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Error>,
@@ -61,7 +61,7 @@ where
         }
         let limit = self.limit;
         let patience = self.patience.get_or_insert_with(|| Box::pin(real_sleep(limit)));
-        patience.as_mut().poll(cx).map(|()| Some(Err(Idle.into())))
+        patience.as_mut().poll(cx).map(|()| Some(Err(BodyTimeout.into())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -84,8 +84,8 @@ mod tests {
     async fn a_body_that_stops_ends() {
         let piece = Ok::<_, Error>(Frame::data(Bytes::from_static(b"x")));
         let stops = stream::iter([piece]).chain(stream::pending());
-        let mut body = Patient::within(StreamBody::new(Box::pin(stops)), Duration::from_millis(1));
+        let mut body = TimedBody::within(StreamBody::new(Box::pin(stops)), Duration::from_millis(1));
         assert!(body.frame().await.unwrap().is_ok());
-        assert!(body.frame().await.unwrap().unwrap_err().is::<Idle>());
+        assert!(body.frame().await.unwrap().unwrap_err().is::<BodyTimeout>());
     }
 }

@@ -13,22 +13,22 @@ use tokio_util::task::TaskTracker;
 
 use super::SandboxOptions;
 use super::clock::{Clock, StatePace};
-use super::counters::Calls;
+use super::counters::CallLog;
 use super::exchange::Exchange;
 use super::extensions::Extensions;
 use super::fault::Fault;
 use super::faults::{Faults, Strike};
 use super::progress::ProgressSink;
 use super::rules::AwsRule;
-use super::store::{Planner, ScopedTable, Store};
+use super::store::{ScopedTable, Store, TimelineBuilder};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]
-pub struct World {
+pub struct SandboxState {
     pub store: Store,
     pub clock: Arc<Clock>,
     pub faults: Faults,
-    pub calls: Calls,
+    pub calls: CallLog,
     /// What services keep that is no document.
     pub extensions: Extensions,
     /// The twelve digits of the account.
@@ -52,14 +52,14 @@ pub struct World {
     tasks: TaskTracker,
 }
 
-impl World {
+impl SandboxState {
     pub(super) fn open(options: SandboxOptions, endpoint: String) -> io::Result<Self> {
         let clock = Arc::new(Clock::open(&options.root, options.speed));
         Ok(Self {
             store: Store::open(&options.root, Arc::clone(&clock))?,
             clock,
             faults: Faults::new(options.faults),
-            calls: Calls::default(),
+            calls: CallLog::default(),
             extensions: Extensions::default(),
             account: options.account,
             region: options.region,
@@ -102,9 +102,9 @@ impl World {
         self.store.list(table, "").into_iter().filter_map(apart).collect()
     }
 
-    /// A plan that begins now: `world.plan().then(minutes, json!({"Status": "InService"}))`.
-    pub fn plan(&self) -> Planner {
-        Planner::new(self.clock.now(), self.pace).lingering(self.lingers)
+    /// A timeline that begins now: `shared.timeline().then(minutes, json!({"Status": "InService"}))`.
+    pub fn timeline(&self) -> TimelineBuilder {
+        TimelineBuilder::new(self.clock.now(), self.pace).lingering(self.lingers)
     }
 
     /// `arn:aws:<service>:<region>:<account>:<rest>`; the region of global services is empty.

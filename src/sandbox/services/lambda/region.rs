@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::fault::Fault;
-use crate::store::{Plan, ScopedTable};
-use crate::world::World;
+use crate::state::SandboxState;
+use crate::store::{ScopedTable, Timeline};
 
 /// The pointer to the code and configuration that can change.
 pub(super) const LATEST: &str = "$LATEST";
@@ -21,35 +21,35 @@ pub(super) const LATEST: &str = "$LATEST";
 /// | `lambda.alias` | name:alias | as on the wire |
 /// | `lambda.provisioned` | name:qualifier | as on the wire, with `Version` and `Token` |
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub world: Arc<World>,
+pub(super) struct LambdaRegion {
+    pub shared: Arc<SandboxState>,
     pub region: String,
 }
 
-impl Place {
+impl LambdaRegion {
     pub fn of(call: &Call) -> Self {
-        Self { world: Arc::clone(&call.world), region: call.region.clone() }
+        Self { shared: Arc::clone(&call.shared), region: call.region.clone() }
     }
 
     pub fn functions(&self) -> ScopedTable<'_> {
-        self.world.table("lambda.function", &self.region)
+        self.shared.table("lambda.function", &self.region)
     }
 
     pub fn versions(&self) -> ScopedTable<'_> {
-        self.world.table("lambda.version", &self.region)
+        self.shared.table("lambda.version", &self.region)
     }
 
     pub fn aliases(&self) -> ScopedTable<'_> {
-        self.world.table("lambda.alias", &self.region)
+        self.shared.table("lambda.alias", &self.region)
     }
 
     pub fn provisioned(&self) -> ScopedTable<'_> {
-        self.world.table("lambda.provisioned", &self.region)
+        self.shared.table("lambda.provisioned", &self.region)
     }
 
     /// `arn:aws:lambda:<region>:<account>:function:<name>`, of a version or alias with its qualifier.
     pub fn arn(&self, name: &str, qualifier: Option<&str>) -> String {
-        let arn = self.world.arn("lambda", &self.region, &format!("function:{name}"));
+        let arn = self.shared.arn("lambda", &self.region, &format!("function:{name}"));
         match qualifier {
             Some(qualifier) => format!("{arn}:{qualifier}"),
             None => arn,
@@ -105,20 +105,20 @@ impl Place {
     /// An id that has never been: of a revision, or of an attempt.
     pub fn revision(&self, seed: &str) -> String {
         let hash =
-            blake3::hash(format!("{}{}{seed}", self.world.clock.now(), self.region).as_bytes()).to_hex();
+            blake3::hash(format!("{}{}{seed}", self.shared.clock.now(), self.region).as_bytes()).to_hex();
         format!("{}-{}-{}-{}-{}", &hash[..8], &hash[8..12], &hash[12..16], &hash[16..20], &hash[20..32])
     }
 
     /// Now, as Lambda writes it.
     pub fn timestamp(&self) -> String {
-        timestamp(self.world.clock.now())
+        timestamp(self.shared.clock.now())
     }
 
     /// A plan whose one step changes the configuration, and with it the revision, as AWS does.
-    pub fn then(&self, seconds: u64, seed: &str, mut patch: Value) -> Plan {
+    pub fn then(&self, seconds: u64, seed: &str, mut patch: Value) -> Timeline {
         patch["RevisionId"] = Value::from(self.revision(&format!("{seed} done")));
         let after = std::time::Duration::from_secs(seconds);
-        self.world.plan().then(after, json!({"Configuration": patch})).into()
+        self.shared.timeline().then(after, json!({"Configuration": patch})).into()
     }
 }
 
@@ -162,7 +162,7 @@ impl Target {
                 format!("Functions from '{region}' are not reachable in this region ('{}')", call.region);
             return Err(not_found(message));
         }
-        if account.is_some_and(|account| account != call.world.account) {
+        if account.is_some_and(|account| account != call.shared.account) {
             let message = format!("User is not authorized to perform: lambda:{} on {text}", call.operation);
             return Err(Fault::new(403, "AccessDeniedException", message));
         }

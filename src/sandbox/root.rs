@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 
 use super::{SandboxError, holder_of};
 
-/// Says that a sandbox made the folder that it lies in.
+/// Says that a sandbox made the folder that it is in.
 const MARKER: &str = "opsctl-sandbox";
 const MARK: &str = "The state of an opsctl sandbox. `opsctl sandbox reset` removes it.\n";
 
@@ -42,13 +42,13 @@ const MADE: &[&str] = &[
 
 /// A sandbox's folder, held by this process until dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct SandboxRoot {
     root: PathBuf,
     lock: File,
 }
 
 /// Whose a folder is.
-enum Claim {
+enum Ownership {
     Ours,
     Empty,
     /// Something in it that no sandbox made.
@@ -63,7 +63,7 @@ pub struct Contents {
     pub bytes: u64,
 }
 
-impl Place {
+impl SandboxRoot {
     /// Takes the folder for this process; makes and marks it where there is none.
     ///
     /// # Errors
@@ -72,8 +72,8 @@ impl Place {
         let failed = |source| SandboxError::Root { path: root.to_owned(), source };
         make_private(root).map_err(failed)?;
         match claim(root).map_err(failed)? {
-            Claim::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
-            Claim::Ours | Claim::Empty => {}
+            Ownership::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
+            Ownership::Ours | Ownership::Empty => {}
         }
         // Older sandboxes left it open to others, with the environment values of functions and trainings in
         // it.
@@ -89,13 +89,13 @@ impl Place {
     /// Takes the folder that a sandbox left. `None`: there is none. Nothing is made.
     ///
     /// # Errors
-    /// As [`Place::take`].
+    /// As [`SandboxRoot::take`].
     pub fn find(root: &Path) -> Result<Option<Self>, SandboxError> {
         let failed = |source| SandboxError::Root { path: root.to_owned(), source };
         match claim(root) {
-            Ok(Claim::Empty) => Ok(None),
-            Ok(Claim::Foreign(found)) => Err(SandboxError::Foreign { root: root.to_owned(), found }),
-            Ok(Claim::Ours) => Self::locked(root).map(Some),
+            Ok(Ownership::Empty) => Ok(None),
+            Ok(Ownership::Foreign(found)) => Err(SandboxError::Foreign { root: root.to_owned(), found }),
+            Ok(Ownership::Ours) => Self::locked(root).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(error)),
         }
@@ -175,14 +175,14 @@ impl Place {
 
 /// Whose the folder is: only the marker tells. The names that a sandbox uses (`lock`, `logs`, `cache`) are
 /// other programs' too.
-fn claim(root: &Path) -> io::Result<Claim> {
+fn claim(root: &Path) -> io::Result<Ownership> {
     let names = names(root)?;
     if names.iter().any(|name| name == MARKER) {
-        return Ok(Claim::Ours);
+        return Ok(Ownership::Ours);
     }
     // What no sandbox has says most.
     let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
-    Ok(strange.or(names.first()).map_or(Claim::Empty, |found| Claim::Foreign(found.clone())))
+    Ok(strange.or(names.first()).map_or(Ownership::Empty, |found| Ownership::Foreign(found.clone())))
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn foreign(root: &Path) -> String {
-        match Place::take(root) {
+        match SandboxRoot::take(root) {
             Err(SandboxError::Foreign { found, .. }) => found,
             other => panic!("{other:?}"),
         }
@@ -281,13 +281,13 @@ mod tests {
             std::fs::create_dir(home.path().join(name)).unwrap();
         }
         assert_eq!(foreign(home.path()), "thesis");
-        assert!(matches!(Place::find(home.path()), Err(SandboxError::Foreign { .. })));
+        assert!(matches!(SandboxRoot::find(home.path()), Err(SandboxError::Foreign { .. })));
         std::fs::remove_dir(home.path().join("thesis")).unwrap();
         // Names that a sandbox uses too are no sandbox, the lock neither: other programs have such folders.
         assert_eq!(foreign(home.path()), "logs");
         std::fs::write(home.path().join(LOCK), "1\n").unwrap();
         assert_eq!(foreign(home.path()), "lock");
-        assert!(matches!(Place::find(home.path()), Err(SandboxError::Foreign { .. })));
+        assert!(matches!(SandboxRoot::find(home.path()), Err(SandboxError::Foreign { .. })));
         assert_eq!(names(home.path()).unwrap(), ["lock", "logs", "state"]);
     }
 
@@ -295,9 +295,9 @@ mod tests {
     fn a_reset_removes_what_a_sandbox_made_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let (root, outside) = (folder.path().join("sandbox"), folder.path().join("outside"));
-        assert!(Place::find(&root).unwrap().is_none());
-        let place = Place::take(&root).unwrap();
-        assert!(matches!(Place::take(&root), Err(SandboxError::Held { .. })));
+        assert!(SandboxRoot::find(&root).unwrap().is_none());
+        let place = SandboxRoot::take(&root).unwrap();
+        assert!(matches!(SandboxRoot::take(&root), Err(SandboxError::Held { .. })));
         std::fs::create_dir_all(root.join("state/t")).unwrap();
         std::fs::write(root.join("state/t/a.json"), "{").unwrap();
         std::fs::create_dir(&outside).unwrap();
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(names(&outside).unwrap(), ["kept"]);
 
         std::fs::remove_file(root.join("notes.txt")).unwrap();
-        assert!(Place::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
+        assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
         assert!(!root.exists());
     }
 
@@ -319,7 +319,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join(MARKER), MARK).unwrap();
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
-        drop(Place::take(root.path()).unwrap());
+        drop(SandboxRoot::take(root.path()).unwrap());
         assert_eq!(std::fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
