@@ -65,15 +65,28 @@ pub fn hide(root: &Path) {
 
 /// `--quiet` does not silence this: something that was made is gone.
 pub fn warn_of_lost_state(sandbox: &Sandbox, env: &Environment) {
-    for lost in sandbox.set_aside() {
+    /// So many are told one by one; `sandbox status` has them all.
+    const MOST_TOLD: usize = 10;
+    let lost = sandbox.set_aside();
+    for lost in lost.iter().take(MOST_TOLD) {
         env.screen.write(&format!("sandbox: {lost}. `opsctl --sandbox deploy` makes it again.\n"));
+    }
+    if let Some(more) = lost.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        env.screen.write(&format!("sandbox: and {more} more: `opsctl sandbox status` has them.\n"));
     }
 }
 
 pub fn refused(error: &SandboxError) -> Failure {
     let (code, exit, help) = match error {
-        SandboxError::Held { .. } => {
-            let help = "wait for the other opsctl, or run `opsctl sandbox serve` to share it";
+        SandboxError::Held { holder, .. } => {
+            let help = match holder.endpoint {
+                Some(_) => {
+                    "`opsctl --sandbox COMMAND` uses the one that is served; end that to serve another"
+                }
+                None => {
+                    "wait until the other opsctl has ended; `opsctl sandbox serve`, started before, is shared by all"
+                }
+            };
             (codes::SANDBOX_BUSY, Exit::Failed, help)
         }
         SandboxError::Foreign { .. } => {

@@ -35,6 +35,20 @@ fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
     Some(cache.join(format!("files-{}.json", &name[..16])))
 }
 
+/// Takes pipes, devices and the like out of a cache folder: a file that is read there would be waited for, or
+/// never end. What is not a file was never ours to keep, and holds nothing.
+pub fn clear_of_pipes(cache: &Path) {
+    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let about = path.metadata();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            clear_of_pipes(&path);
+        } else if about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
 fn is_older(stamp: FileStamp, seen_at: i64) -> bool {
     let slack = if stamp.modified % 1_000_000_000 == 0 { COARSE } else { TICK };
     stamp.modified.max(stamp.changed) < seen_at - slack

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use cache::replace_json;
+pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
 pub use written::{home, note_written, source_of};
 

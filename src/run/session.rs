@@ -57,6 +57,7 @@ impl Project {
         let kinds = kinds();
         let (config, mut problems) = Config::read(document, environment, &sections(&kinds));
         let cache = inputs::home(config.document.folder()).join(".opsctl/cache");
+        inputs::clear_of_pipes(&cache);
         let sources = desired::sources(&config, &kinds);
         let inputs = match folders {
             Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),

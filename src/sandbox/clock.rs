@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::files::write_atomically;
+use super::files::{read_text, write_atomically};
 
 /// Milliseconds of sandbox time since 1970.
 pub type Millis = u64;
@@ -49,7 +49,7 @@ pub struct Clock {
 }
 
 /// The end of time, which every format of AWS can still write: 9999-12-31T23:59:59Z. The clock stops there.
-const LAST: Millis = 253_402_300_799_000;
+pub const LAST: Millis = 253_402_300_799_000;
 
 /// So long at most is waited in one go; no arithmetic of an operating system's timers ends below it.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -62,8 +62,7 @@ impl Clock {
     /// `clock`.
     pub fn open(root: &Path, speed: f64) -> Self {
         let file = root.join("clock");
-        let lead: Millis =
-            std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let lead: Millis = read_text(&file).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         Self {
             started: Instant::now(),
             at_start: real_now().saturating_add(lead).min(LAST),
@@ -76,14 +75,18 @@ impl Clock {
 
     /// Sandbox time now.
     pub fn now(&self) -> Millis {
-        let elapsed = self.started.elapsed().as_secs_f64() * self.speed * 1_000.0;
-        self.at_start.saturating_add(*self.advanced.borrow()).saturating_add(elapsed as Millis).min(LAST)
+        self.after((self.started.elapsed().as_secs_f64() * self.speed * 1_000.0) as Millis)
+    }
+
+    /// Sandbox time so long after the start: it has an end.
+    fn after(&self, elapsed: Millis) -> Millis {
+        self.at_start.saturating_add(*self.advanced.borrow()).saturating_add(elapsed).min(LAST)
     }
 
     /// Sandbox time at real speed: what S3 dates objects and answers by. Clients measure ages by these two,
     /// and wait for them in their own time, which nothing speeds up.
     pub fn steady(&self) -> Millis {
-        self.at_start + *self.advanced.borrow() + self.started.elapsed().as_millis() as Millis
+        self.after(millis(self.started.elapsed()))
     }
 
     /// Sandbox seconds per real second.
@@ -101,11 +104,13 @@ impl Clock {
         self.until(self.now().saturating_add(millis(duration))).await;
     }
 
-    /// Waits until sandbox time reaches `at`; `advance` shortens the wait.
+    /// Waits until sandbox time reaches `at`; `advance` shortens the wait. At the end of time, which stands still
+    /// there, what is due later takes as long as it would.
     pub async fn until(&self, at: Millis) {
         let mut advanced = self.advanced.subscribe();
         loop {
-            let left = at.saturating_sub(self.now());
+            let now = self.now();
+            let left = at.saturating_sub(now);
             if left == 0 {
                 return;
             }
@@ -114,6 +119,9 @@ impl Clock {
             tokio::select! {
                 () = real_sleep(real.clamp(Duration::from_millis(1), LONGEST_WAIT)) => {}
                 _ = advanced.changed() => {}
+            }
+            if now == LAST {
+                return;
             }
         }
     }
@@ -176,15 +184,17 @@ mod tests {
     }
 
     /// One posted number would otherwise end every later request.
-    #[test]
-    fn time_has_an_end_and_no_number_goes_beyond_it() {
+    #[tokio::test]
+    async fn time_has_an_end_and_no_number_goes_beyond_it() {
         let root = tempfile::tempdir().unwrap();
         let clock = Clock::open(root.path(), 1.0);
         for _ in 0..3 {
             clock.advance(Duration::from_millis(u64::MAX));
         }
         assert_eq!(iso8601(clock.now()), "9999-12-31T23:59:59.000Z");
+        assert_eq!(clock.steady(), LAST);
         assert_eq!(iso8601(u64::MAX), "9999-12-31T23:59:59.000Z");
+        clock.sleep(Duration::from_millis(5)).await;
         clock.save().unwrap();
         assert_eq!(Clock::open(root.path(), 1.0).now(), LAST);
         std::fs::write(root.path().join("clock"), u64::MAX.to_string()).unwrap();

@@ -38,7 +38,7 @@ pub(super) async fn answer(shared: &Arc<SandboxState>, head: &Parts, path: &str,
 
 async fn carry_out(shared: &Arc<SandboxState>, method: &str, path: &str, body: Body) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
-    let document = collect(body, LARGEST).await?;
+    let document = collect(shared, body, LARGEST).await?;
     let posted = || serde_json::from_slice::<Value>(&document).map_err(|error| bad(error.to_string()));
     match (method, path) {
         ("GET", "health") => Ok(json!({

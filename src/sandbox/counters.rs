@@ -28,6 +28,14 @@ pub struct Line {
 /// The log keeps this many calls; the counts know them all.
 const LOG_LENGTH: usize = 10_000;
 
+/// So much of a name that somebody else has made up is kept; AWS's access key ids have 128 characters at most
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html>).
+const LONGEST: usize = 128;
+
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
 #[derive(Debug, Default)]
 struct Tally {
     by_operation: BTreeMap<String, u64>,
@@ -44,17 +52,19 @@ pub struct CallLog {
 
 impl CallLog {
     pub(super) fn begin(&self, caller: Option<String>) -> Exchange {
-        Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1, caller)
+        Exchange::new(self.begun.fetch_add(1, Ordering::Relaxed) + 1, caller.map(|id| cut(&id)))
     }
 
     /// Counts a finished exchange, if it ever became a call of an operation.
     pub(super) fn end(&self, exchange: &Exchange, at: Millis, status: Option<u16>) {
         let Some((service, operation)) = exchange.named() else { return };
         let effect = Effect::of(operation);
-        let operation = format!("{service}:{operation}");
+        // The count of what is not there is one, however many names it is called by.
+        let counted = format!("{service}:{}", if exchange.known() { operation } else { "unknown" });
+        let operation = format!("{service}:{}", cut(operation));
         tracing::debug!(target: "opsctl::sandbox", number = exchange.number, operation, status, "call");
         let mut tally = self.tally();
-        *tally.by_operation.entry(operation.clone()).or_default() += 1;
+        *tally.by_operation.entry(counted).or_default() += 1;
         *tally.by_effect.entry(effect).or_default() += 1;
         if tally.log.len() == LOG_LENGTH {
             tally.log.pop_front();
@@ -121,5 +131,19 @@ mod tests {
         assert_eq!((log.as_array().unwrap().len(), log[3]["caller"].as_str()), (4, Some("AKIAANN")));
         calls.reset();
         assert_eq!(calls.of("sagemaker:DescribeModel"), 0);
+    }
+
+    #[test]
+    fn what_a_client_makes_up_is_neither_counted_apart_nor_kept_whole() {
+        let calls = CallLog::default();
+        for n in 0..20 {
+            let exchange = calls.begin(Some("k".repeat(30_000)));
+            exchange.is_unknown();
+            exchange.name("sagemaker", &format!("{n}{}", "x".repeat(50_000)));
+            calls.end(&exchange, 5, Some(501));
+        }
+        assert_eq!(calls.of("sagemaker:unknown"), 20);
+        let report = calls.report().to_string();
+        assert!(report.len() < 10_000, "{}", report.len());
     }
 }

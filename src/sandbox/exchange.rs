@@ -18,6 +18,8 @@ pub struct Exchange {
     /// The access key id.
     pub(super) caller: Option<String>,
     name: OnceLock<(&'static str, String)>,
+    /// Whether the operation is none that the sandbox has: its name is whatever somebody sent.
+    unknown: AtomicBool,
     cut: AtomicBool,
     corrupt: AtomicBool,
     after: Mutex<Vec<Break>>,
@@ -34,8 +36,8 @@ impl Exchange {
         // outlive processes.
         let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
-        let [cut, corrupt] = [(); 2].map(|()| AtomicBool::new(false));
-        Self { id, number, caller, name: OnceLock::new(), cut, corrupt, after: Mutex::default() }
+        let [unknown, cut, corrupt] = [(); 3].map(|()| AtomicBool::new(false));
+        Self { id, number, caller, name: OnceLock::new(), unknown, cut, corrupt, after: Mutex::default() }
     }
 
     /// The service and the operation, once a service has found it out.
@@ -46,6 +48,15 @@ impl Exchange {
     /// The operation, once a service has found it out.
     pub fn operation(&self) -> Option<&str> {
         self.name.get().map(|(_, operation)| operation.as_str())
+    }
+
+    /// Says that no service has the operation.
+    pub(super) fn is_unknown(&self) {
+        self.unknown.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn known(&self) -> bool {
+        !self.unknown.load(Ordering::Relaxed)
     }
 
     pub(super) fn name(&self, service: &'static str, operation: &str) {

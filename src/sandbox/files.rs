@@ -1,6 +1,7 @@
 //! Files: names for keys, and atomic writes.
 
-use std::io::{self, Write as _};
+use std::fs::{File, metadata};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -26,7 +27,40 @@ pub fn file_name(key: &str) -> String {
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
-    let mut open = std::fs::File::options();
-    open.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?.write_all(bytes)?;
+    // Whatever a kill has left there, or somebody has put there, is not written into.
+    remove_if_there(temporary.as_ref())?;
+    let mut open = File::options();
+    open.write(true).create_new(true).mode(0o600).open(&temporary)?.write_all(bytes)?;
     std::fs::rename(&temporary, path)
+}
+
+/// Removes a file; one that is not there is as good.
+pub fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The sandbox's own documents are small.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads a file of the sandbox's own. What is none is not opened: a pipe would be waited for, and a device has
+/// no end.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let about = metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    if about.len() > LARGEST {
+        return Err(io::Error::other("it is too large"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same, as text; none when it cannot be read.
+pub fn read_text(path: &Path) -> Option<String> {
+    String::from_utf8(read(path).ok()?).ok()
 }

@@ -19,6 +19,7 @@ pub mod fault;
 pub mod faults;
 mod files;
 mod guard;
+mod memory;
 mod model;
 pub mod operation;
 pub mod paging;
@@ -30,6 +31,7 @@ pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
+mod shapes;
 pub mod state;
 pub mod store;
 pub mod tags;
@@ -188,7 +190,7 @@ impl Sandbox {
         let failed = |source| SandboxError::Root { path: root.clone(), source };
         let place = SandboxRoot::take(&root)?;
         // We hold the lock, so whatever announcement is there was left by a killed process.
-        remove_if_there(&announcement).map_err(failed)?;
+        files::remove_if_there(&announcement).map_err(failed)?;
 
         let (port, announce) = (options.port, options.announce);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
@@ -248,21 +250,41 @@ impl Drop for Sandbox {
 /// Reads who holds `root`, without touching it: what a client needs to use a sandbox that is already served.
 pub fn holder_of(root: &Path) -> Holder {
     let announced: Option<Holder> =
-        std::fs::read(root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let pid = std::fs::read_to_string(root.join("lock")).ok().and_then(|text| text.trim().parse().ok());
-    Holder { pid, endpoint: announced.filter(|holder| holder.pid == pid).and_then(|holder| holder.endpoint) }
+        files::read(&root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let pid = files::read_text(&root.join("lock")).and_then(|text| text.trim().parse().ok());
+    let endpoint = announced.filter(|holder| holder.pid == pid).and_then(|holder| holder.endpoint);
+    Holder { pid, endpoint: endpoint.filter(|url| is_ours(url)) }
 }
 
-fn remove_if_there(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes is
+/// not for everybody.
+fn is_ours(url: &str) -> bool {
+    let address = url.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
+    address.is_some_and(|address| address.ip().is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_announcement_is_believed_when_it_is_of_this_machine() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("lock"), "7\n").unwrap();
+        let announced = |url: &str| {
+            std::fs::write(root.path().join("serve.json"), format!(r#"{{"pid":7,"endpoint":"{url}"}}"#))
+                .unwrap();
+            holder_of(root.path()).endpoint
+        };
+        for url in ["http://127.0.0.1:4566", "http://[::1]:80"] {
+            assert_eq!(announced(url).as_deref(), Some(url));
+        }
+        for url in
+            ["http://10.0.0.1:80", "https://127.0.0.1:1", "file:///etc/passwd", "http://127.0.0.1:1@evil", ""]
+        {
+            assert_eq!(announced(url), None, "{url}");
+        }
+    }
 
     #[tokio::test]
     async fn a_second_sandbox_on_one_root_is_told_who_holds_it() {

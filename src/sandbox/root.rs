@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::files::read_text;
 use super::{SandboxError, holder_of};
 
 /// Says that a sandbox made the folder that it is in.
@@ -106,6 +107,10 @@ impl SandboxRoot {
     fn locked(root: &Path) -> Result<Self, SandboxError> {
         let path = root.join(LOCK);
         let failed = |source| SandboxError::Root { path: path.clone(), source };
+        // No sandbox makes a link or a folder of that name, and none can be locked.
+        if path.symlink_metadata().is_ok_and(|about| !about.is_file()) {
+            SetAside::of(root, &path, "it is not a file".to_owned()).map_err(failed)?;
+        }
         let mut open = File::options();
         open.create(true).truncate(false).read(true).write(true).mode(0o600);
         // The process's number is written into it: never into what a link names.
@@ -180,9 +185,18 @@ fn claim(root: &Path) -> io::Result<Ownership> {
     if names.iter().any(|name| name == MARKER) {
         return Ok(Ownership::Ours);
     }
+    if names == [LOCK] && is_our_lock(&root.join(LOCK)) {
+        return Ok(Ownership::Ours);
+    }
     // What no sandbox has says most.
     let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
     Ok(strange.or(names.first()).map_or(Ownership::Empty, |found| Ownership::Foreign(found.clone())))
+}
+
+/// Whether a lock that is alone in its folder is what a reset left that was killed before its last step.
+fn is_our_lock(path: &Path) -> bool {
+    let is_number = |text: String| text.trim_end().bytes().all(|byte| byte.is_ascii_digit());
+    path.symlink_metadata().is_ok_and(|about| about.is_file()) && read_text(path).is_some_and(is_number)
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -312,6 +326,39 @@ mod tests {
         std::fs::remove_file(root.join("notes.txt")).unwrap();
         assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
         assert!(!root.exists());
+    }
+
+    #[test]
+    fn a_reset_works_whatever_is_there_as_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, precious) = (folder.path().join("sandbox"), folder.path().join("precious"));
+        std::fs::write(&precious, "kept").unwrap();
+        let lock = root.join(LOCK);
+        type Make<'a> = &'a dyn Fn() -> io::Result<()>;
+        let odd: [Make<'_>; 3] = [
+            &|| std::os::unix::fs::symlink(&precious, &lock),
+            &|| std::fs::create_dir_all(lock.join("deep")),
+            &|| rustix::fs::mkfifoat(rustix::fs::CWD, &lock, rustix::fs::Mode::RWXU).map_err(io::Error::from),
+        ];
+        for make in odd {
+            drop(SandboxRoot::take(&root).unwrap());
+            std::fs::remove_file(&lock).unwrap();
+            make().unwrap();
+            assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
+            assert!(!root.exists());
+            assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
+        }
+
+        // Killed between its two last steps.
+        for left in ["", "4242\n"] {
+            std::fs::create_dir(&root).unwrap();
+            std::fs::write(&lock, left).unwrap();
+            assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
+            assert!(!root.exists());
+        }
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(&lock, "somebody's").unwrap();
+        assert_eq!(foreign(&root), "lock");
     }
 
     #[test]

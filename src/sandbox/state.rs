@@ -18,6 +18,7 @@ use super::exchange::Exchange;
 use super::extensions::Extensions;
 use super::fault::Fault;
 use super::faults::{Faults, Strike};
+use super::memory::Memory;
 use super::progress::ProgressSink;
 use super::rules::AwsRule;
 use super::store::{ScopedTable, Store, TimelineBuilder};
@@ -45,6 +46,7 @@ pub struct SandboxState {
     /// See [`SandboxOptions::short_pages`].
     pub short_pages: bool,
     pub progress: ProgressSink,
+    pub(super) memory: Memory,
     lingers: Duration,
     rules_off: BTreeSet<AwsRule>,
     endpoint: String,
@@ -70,6 +72,7 @@ impl SandboxState {
             pace: options.pace,
             short_pages: options.short_pages,
             progress: options.progress,
+            memory: Memory::default(),
             lingers: options.lingers,
             rules_off: options.rules_off,
             endpoint,

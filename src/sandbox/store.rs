@@ -14,10 +14,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::clock::{Clock, Millis, StatePace};
+use super::clock::{Clock, LAST, Millis, StatePace};
 use super::fault::Fault;
-use super::files::{file_name, write_atomically};
+use super::files::{self, file_name, write_atomically};
 use super::root::SetAside;
+use super::shapes;
 
 /// What is stored under a key: the document and its future changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -116,7 +117,7 @@ impl TimelineBuilder {
 
     fn step(mut self, after: Duration, change: impl FnOnce(Millis) -> Change) -> Self {
         let after = Millis::try_from(after.as_millis()).unwrap_or(Millis::MAX);
-        self.cursor = self.cursor.saturating_add(after);
+        self.cursor = self.cursor.saturating_add(after).min(LAST);
         self.steps.push(Step { at: self.cursor, change: change(self.cursor) });
         self
     }
@@ -164,8 +165,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Loads `<root>/state`, one directory per table. What is no document any more (power was lost, the disk
-    /// was full) is moved out of the way: one resource is lost, and the others are not lost with it.
+    /// Loads `<root>/state`, one directory per table. What is no document (any more: power was lost, the disk
+    /// was full, somebody wrote it) is moved out of the way: one resource is lost, and the others are not lost
+    /// with it. All who read documents rely on this one look.
     pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
         let dir = root.join("state");
         std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;
@@ -181,7 +183,8 @@ impl Store {
                 Ok(())
             };
             let name = table.file_name().to_string_lossy().into_owned();
-            tables.insert(name, load_table(&table.path(), &mut aside)?);
+            let loaded = load_table(root, &name, &table.path(), &mut aside)?;
+            tables.insert(name, loaded);
         }
         Ok(Self { dir, clock, tables: Mutex::new(tables), set_aside })
     }
@@ -268,7 +271,7 @@ impl Store {
         match (before, entry) {
             (_, Some(entry)) => self.write(&mut tables, table, key, entry)?,
             (Some(_), None) => {
-                unlink(&self.file(table, key))?;
+                files::remove_if_there(&self.file(table, key))?;
                 tables.get_mut(table).and_then(|entries| entries.remove(key));
             }
             (None, None) => {}
@@ -293,7 +296,7 @@ impl Store {
         if self.live(&mut tables, table, key).is_none() {
             return Ok(None);
         }
-        unlink(&self.file(table, key))?;
+        files::remove_if_there(&self.file(table, key))?;
         Ok(tables.get_mut(table).and_then(|entries| entries.remove(key)).map(|entry| entry.doc))
     }
 
@@ -325,6 +328,7 @@ impl Store {
         key: &str,
         entry: Entry,
     ) -> Result<(), Fault> {
+        debug_assert_eq!(shapes::check(table, &entry.doc), Ok(()), "{table} {key}: src/sandbox/shapes.rs");
         let path = self.file(table, key);
         if !tables.contains_key(table) {
             std::fs::create_dir_all(self.dir.join(table))?;
@@ -403,33 +407,48 @@ impl ScopedTable<'_> {
     }
 }
 
-/// Removes a file; one that somebody else has removed is as good.
-fn unlink(file: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Says which file it was.
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-fn load_table(dir: &Path, set_aside: &mut dyn FnMut(&Path, String) -> io::Result<()>) -> io::Result<Table> {
+fn load_table(
+    root: &Path,
+    name: &str,
+    dir: &Path,
+    set_aside: &mut dyn FnMut(&Path, String) -> io::Result<()>,
+) -> io::Result<Table> {
     let mut table = Table::new();
     for file in std::fs::read_dir(dir).map_err(|error| at(dir, &error))? {
         let path = file?.path();
         // What does not end in .json is a temporary file of a process that was killed.
         if path.extension().is_some_and(|ending| ending == "json") && path.is_file() {
-            let text = std::fs::read(&path).map_err(|error| at(&path, &error))?;
-            match serde_json::from_slice::<Kept<Entry>>(&text) {
+            match load(root, name, &path) {
                 Ok(kept) => drop(table.insert(kept.key, kept.entry)),
-                Err(error) => set_aside(&path, error.to_string())?,
+                Err(why) => set_aside(&path, why)?,
             }
         }
     }
     Ok(table)
+}
+
+/// One document, as the sandbox has written it.
+fn load(root: &Path, table: &str, path: &Path) -> Result<Kept<Entry>, String> {
+    let text = files::read(path).map_err(|error| error.to_string())?;
+    let kept: Kept<Entry> = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    if path.file_stem().is_none_or(|name| *name != *file_name(&kept.key)) {
+        return Err("its key is not its name".to_owned());
+    }
+    shapes::check(table, &kept.entry.doc)?;
+    let mut became = kept.entry.doc.clone();
+    for step in &kept.entry.timeline.0 {
+        if let Change::Set(patch) = &step.change {
+            merge(&mut became, patch.clone());
+            shapes::check(table, &became)?;
+        }
+    }
+    shapes::check_bytes(root, table, &kept.key, &kept.entry.doc)?;
+    Ok(kept)
 }
 
 #[cfg(test)]
@@ -507,10 +526,13 @@ mod tests {
         assert_eq!(again.list("t", ""), [("c".to_owned(), json!({"n": "c"}))]);
         assert_eq!(again.set_aside().len(), 2);
         assert_eq!(SetAside::all(root.path()).len(), 2);
+        let one = again.file("t", "c");
+        std::fs::rename(&one, again.file("t", "b")).unwrap();
+        assert_eq!(open(root.path()).0.set_aside()[0].why, "its key is not its name");
         again.put("t", "a", json!({"n": "again"})).unwrap();
         std::fs::write(again.file("t", "a"), "x").unwrap();
         let (third, _) = open(root.path());
-        assert_eq!(SetAside::all(root.path()).len(), 3, "what had one name does not replace the other");
+        assert_eq!(SetAside::all(root.path()).len(), 4, "what had one name does not replace the other");
         assert!(third.set_aside()[0].to_string().contains("t-a.json.2"), "{}", third.set_aside()[0]);
     }
 

@@ -1,9 +1,10 @@
-//! How long the server waits for a client that sends nothing: neither a head nor a body may go on forever.
+//! How long the server waits for a client that sends nothing, or next to nothing: neither a head nor a body
+//! may go on forever.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -17,21 +18,30 @@ pub const HEAD: Duration = Duration::from_secs(120);
 /// Between two pieces of a body. S3 itself waits 20 s; a laptop that trains a model is slower.
 pub const PIECE: Duration = Duration::from_secs(60);
 
-/// Why a body ended: nothing came for [`PIECE`].
+/// Bytes that buy a body another second of waiting, all its waits together. Whoever sends a byte a minute
+/// holds a connection that others cannot have.
+const SLOWEST: u64 = 4 << 10;
+
+/// Why a body ended: what was waited for did not come in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no byte of the request's body came for {} seconds", PIECE.as_secs())]
+#[error("the request's body did not come: none of it for {} seconds, or too little of it", PIECE.as_secs())]
 pub struct BodyTimeout;
 
 /// Why a body ended.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body that ends with [`BodyTimeout`] when nothing of it comes for too long.
+/// A body that ends with [`BodyTimeout`] when nothing of it comes for too long, or too little.
 pub struct TimedBody<B> {
     body: B,
     limit: Duration,
+    /// How long has been waited for it, and what has come.
+    waited: Duration,
+    received: u64,
     /// Runs while a piece is awaited.
-    patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    patience: Option<(Instant, Pause)>,
 }
+
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<B> TimedBody<B> {
     pub fn new(body: B) -> Self {
@@ -39,7 +49,13 @@ impl<B> TimedBody<B> {
     }
 
     fn within(body: B, limit: Duration) -> Self {
-        Self { body, limit, patience: None }
+        Self { body, limit, waited: Duration::ZERO, received: 0, patience: None }
+    }
+
+    /// How long may be waited from now. Only waits count: a disk that is slow is not the client's fault.
+    fn left(&self) -> Duration {
+        let bought = Duration::from_millis(self.received.saturating_mul(1_000) / SLOWEST);
+        self.limit.saturating_add(bought).saturating_sub(self.waited).min(self.limit)
     }
 }
 
@@ -56,11 +72,16 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.patience = None;
+            if let Some((since, _)) = self.patience.take() {
+                self.waited += since.elapsed();
+            }
+            if let Some(Ok(frame)) = &frame {
+                self.received += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let limit = self.limit;
-        let patience = self.patience.get_or_insert_with(|| Box::pin(real_sleep(limit)));
+        let left = self.left();
+        let (_, patience) = self.patience.get_or_insert_with(|| (Instant::now(), Box::pin(real_sleep(left))));
         patience.as_mut().poll(cx).map(|()| Some(Err(BodyTimeout.into())))
     }
 
@@ -80,12 +101,31 @@ mod tests {
 
     use super::*;
 
+    fn piece() -> Result<Frame<Bytes>, Error> {
+        Ok(Frame::data(Bytes::from_static(b"x")))
+    }
+
     #[tokio::test]
     async fn a_body_that_stops_ends() {
-        let piece = Ok::<_, Error>(Frame::data(Bytes::from_static(b"x")));
-        let stops = stream::iter([piece]).chain(stream::pending());
+        let stops = stream::iter([piece()]).chain(stream::pending());
         let mut body = TimedBody::within(StreamBody::new(Box::pin(stops)), Duration::from_millis(1));
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().unwrap_err().is::<BodyTimeout>());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_drips_ends_too() {
+        let drips = stream::repeat_with(piece).then(|piece| async {
+            real_sleep(Duration::from_millis(2)).await;
+            piece
+        });
+        let mut body = TimedBody::within(StreamBody::new(Box::pin(drips)), Duration::from_millis(20));
+        let error = loop {
+            if let Err(error) = body.frame().await.unwrap() {
+                break error;
+            }
+            assert!(body.received < 1_000, "no piece came too late, and it goes on for ever");
+        };
+        assert!(error.is::<BodyTimeout>());
     }
 }

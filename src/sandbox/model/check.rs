@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Kind, Member, Service, Shape};
 #[cfg(test)]
 use crate::protocol::constraint::Constraint;
-use crate::protocol::constraint::{Limits, Violation, join, lower_first};
+use crate::protocol::constraint::{Limits, Violation, Violations, cut, join, lower_first};
 use crate::rules::AwsRule;
 use crate::state::SandboxState;
 
@@ -50,11 +50,9 @@ impl Input {
         self.mistyped(self.shape, form, input, 0)
     }
 
-    /// Every constraint that the input breaks.
-    pub fn violations(&self, shared: &SandboxState, input: &Value) -> Vec<Violation> {
-        let mut found = Vec::new();
-        self.find(shared, self.shape, input, String::new(), &mut found, 0);
-        found
+    /// Looks for the constraints that the input breaks.
+    pub fn check(&self, shared: &SandboxState, input: &Value, found: &mut Violations) {
+        self.find(shared, self.shape, input, String::new(), found, 0);
     }
 
     /// Whether a rule asks for no more than the model.
@@ -130,15 +128,16 @@ impl Input {
         shape: &'static Shape,
         value: &Value,
         path: String,
-        found: &mut Vec<Violation>,
+        found: &mut Violations,
         depth: usize,
     ) {
-        if depth > DEEPEST {
+        if depth > DEEPEST || found.is_full() {
             return;
         }
         if !path.is_empty() && self.is_enforced(shared, shape) {
-            let broken = limits(shape).broken(value);
-            found.extend(broken.into_iter().map(|must| Violation::of(path.clone(), value, must)));
+            for must in limits(shape).broken(value) {
+                found.add(Violation::of(path.clone(), value, must));
+            }
         }
         match (&shape.kind, value) {
             (Kind::Structure(members), Value::Object(given)) => {
@@ -147,14 +146,19 @@ impl Input {
                     match (given.get(member.name).filter(|value| !value.is_null()), self.shape(member.shape))
                     {
                         (Some(value), Some(shape)) => self.find(shared, shape, value, path, found, depth + 1),
-                        (None, _) if member.required => found.push(Violation::missing(path)),
+                        (None, _) if member.required => found.add(Violation::missing(path)),
                         _ => {}
                     }
                 }
             }
             (Kind::List(item), Value::Array(items)) => {
+                // Of a list that is too long no more has to be looked at than it may have.
+                let most = limits(shape).length.map_or(usize::MAX, |(_, most)| most);
                 let Some(shape) = self.shape(item) else { return };
-                for (index, value) in items.iter().enumerate() {
+                for (index, value) in items.iter().take(most).enumerate() {
+                    if found.is_full() {
+                        break;
+                    }
                     // AWS counts list members from 1.
                     let path = format!("{path}.{}.member", index + 1);
                     self.find(shared, shape, value, path, found, depth + 1);
@@ -163,16 +167,19 @@ impl Input {
             (Kind::Map(key, item), Value::Object(values)) => {
                 let (Some(key), Some(item)) = (self.shape(key), self.shape(item)) else { return };
                 for (name, value) in values {
+                    if found.is_full() {
+                        break;
+                    }
                     let of_key = limits(key).broken(&Value::from(name.as_str()));
                     let of_value =
                         if self.is_enforced(shared, item) { limits(item).broken(value) } else { vec![] };
                     for (side, broken) in [("keys", of_key), ("value", of_value)] {
                         if !broken.is_empty() {
-                            found.push(Violation::of_map(path.clone(), side, name, &broken));
+                            found.add(Violation::of_map(path.clone(), side, name, &broken));
                         }
                     }
                     if matches!(item.kind, Kind::Structure(_) | Kind::List(_) | Kind::Map(..)) {
-                        self.find(shared, item, value, join(path.clone(), name), found, depth + 1);
+                        self.find(shared, item, value, join(path.clone(), &cut(name)), found, depth + 1);
                     }
                 }
             }

@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use regex_lite::Regex;
@@ -20,6 +21,14 @@ use crate::fault::Fault;
 
 /// What is too long and longer than this is not held against its pattern as well.
 const LONGEST_MATCHED: usize = 64 << 10;
+
+/// A refusal tells of so many constraints, and is about so long; what else is broken is not looked for. An
+/// input of a few megabytes may break hundreds of thousands.
+const MOST_TOLD: usize = 50;
+const LONGEST_REFUSAL: usize = 64 << 10;
+
+/// So much is shown of a value.
+const LONGEST_SHOWN: usize = 1 << 10;
 
 /// What must hold of a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -167,7 +176,10 @@ impl Constraint {
         self.limits
     }
 
-    fn find(&self, value: Option<&Value>, path: &str, shown: String, found: &mut Vec<Violation>) {
+    fn find(&self, value: Option<&Value>, path: &str, shown: String, found: &mut Violations) {
+        if found.is_full() {
+            return;
+        }
         let (segment, rest) = path.split_once('.').unwrap_or((path, ""));
         let (name, each) = match segment.strip_suffix("[]") {
             Some(name) => (name, true),
@@ -180,6 +192,9 @@ impl Constraint {
             (false, false, Some(_)) => self.find(member, rest, shown, found),
             (true, _, Some(Value::Array(items))) => {
                 for (index, item) in items.iter().enumerate() {
+                    if found.is_full() {
+                        break;
+                    }
                     // AWS counts list members from 1.
                     let shown = format!("{shown}.{}.member", index + 1);
                     if rest.is_empty() {
@@ -193,13 +208,14 @@ impl Constraint {
         }
     }
 
-    fn check(&self, member: Option<&Value>, path: String, found: &mut Vec<Violation>) {
+    fn check(&self, member: Option<&Value>, path: String, found: &mut Violations) {
         match member {
             Some(value) => {
-                let broken = self.limits.broken(value).into_iter();
-                found.extend(broken.map(|must| Violation::of(path.clone(), value, must)));
+                for must in self.limits.broken(value) {
+                    found.add(Violation::of(path.clone(), value, must));
+                }
             }
-            None if self.required => found.push(Violation::missing(path)),
+            None if self.required => found.add(Violation::missing(path)),
             None => {}
         }
     }
@@ -232,9 +248,9 @@ impl Violation {
 
     pub fn of(path: String, value: &Value, must: String) -> Self {
         let shown = match value {
-            Value::String(text) => Shown::Text(text.clone()),
+            Value::String(text) => Shown::Text(cut(text).into_owned()),
             Value::Object(_) => Shown::Hidden,
-            other => Shown::Text(other.to_string()),
+            other => Shown::Text(written(other)),
         };
         Self { path, value: shown, constraint: format!("Member must {must}") }
     }
@@ -242,7 +258,8 @@ impl Violation {
     /// Of the keys or of a value of a map.
     pub fn of_map(path: String, side: &str, key: &str, broken: &[String]) -> Self {
         let all: Vec<String> = broken.iter().map(|must| format!("Member must {must}")).collect();
-        let constraint = format!("Map {side} must satisfy constraint: [{}] for key {key}", all.join(", "));
+        let (all, key) = (all.join(", "), cut(key));
+        let constraint = format!("Map {side} must satisfy constraint: [{all}] for key {key}");
         Self { path, value: Shown::Hidden, constraint }
     }
 
@@ -257,13 +274,68 @@ impl Violation {
     }
 }
 
-/// All constraints that an input breaks, in the order of the table.
-pub fn violations(rules: &[Constraint], input: &Value) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for rule in rules {
-        rule.find(Some(input), rule.path, String::new(), &mut found);
+/// The constraints that an input breaks, each once, as far as a refusal tells of them.
+#[derive(Debug, Default)]
+pub struct Violations {
+    found: Vec<Violation>,
+    length: usize,
+}
+
+impl Violations {
+    /// The constraints of a table, in its order.
+    pub fn of(constraints: &[Constraint], input: &Value) -> Self {
+        let mut found = Self::default();
+        for rule in constraints {
+            rule.find(Some(input), rule.path, String::new(), &mut found);
+        }
+        found
     }
-    found
+
+    pub fn add(&mut self, violation: Violation) {
+        if !self.is_full() && !self.found.contains(&violation) {
+            self.length += violation.sentence().len();
+            self.found.push(violation);
+        }
+    }
+
+    /// Whether looking for more is in vain.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MOST_TOLD || self.length >= LONGEST_REFUSAL
+    }
+
+    pub fn told(&self) -> &[Violation] {
+        &self.found
+    }
+}
+
+/// The beginning of a text that is too long to be shown.
+pub fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// The beginning of a value's JSON; the rest is not even written.
+fn written(value: &Value) -> String {
+    struct Beginning(Vec<u8>);
+    impl io::Write for Beginning {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // One byte more than is shown of text whose characters have four.
+            if self.0.len() > 4 * LONGEST_SHOWN {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut beginning = Beginning(Vec::new());
+    // It ends early by this error alone.
+    let _ = serde_json::to_writer(&mut beginning, value);
+    cut(&String::from_utf8_lossy(&beginning.0)).into_owned()
 }
 
 /// AWS's refusal, under the service's own code.
@@ -421,8 +493,9 @@ mod tests {
     ];
 
     fn told(input: Value) -> String {
-        let found = violations(RULES, &input);
-        if found.is_empty() { String::new() } else { refusal("ValidationException", &found).message }
+        let found = Violations::of(RULES, &input);
+        let found = found.told();
+        if found.is_empty() { String::new() } else { refusal("ValidationException", found).message }
     }
 
     #[test]
@@ -458,6 +531,22 @@ mod tests {
         let full = json!({"EndpointName": "a", "Variants": [{"VariantName": "v", "Count": "3"}],
                           "Config": {"Mode": "A"}, "Keys": ["ab"]});
         assert_eq!(told(full), "");
+    }
+
+    /// Eight megabytes that break everything were once minutes of work and gigabytes of answer.
+    #[test]
+    fn a_refusal_is_bounded_whatever_an_input_breaks() {
+        let bad = |count: usize| vec![json!({"VariantName": "x".repeat(100), "Count": 0}); count];
+        let message = told(json!({"EndpointName": "a", "Variants": bad(300_000)}));
+        assert!(message.starts_with("50 validation errors detected: "), "{}", &message[..80]);
+        assert!(message.len() < 64 << 10, "{}", message.len());
+        let long = told(json!({"EndpointName": "é".repeat(1 << 20), "Variants": vec!["é"; 1 << 20]}));
+        assert!(long.contains("é…' at 'endpointName'") && long.len() < 16 << 10, "{}", long.len());
+
+        static LONG: [&str; 400] = ["an-enum-as-long-as-that-of-all-instance-types"; 400];
+        const ENUM: &[Constraint] = &[Constraint::ANY.at("Types[]").one_of(&LONG)];
+        let found = Violations::of(ENUM, &json!({"Types": ["x", "y", "z", "x", "y", "z", "x", "y", "z"]}));
+        assert_eq!(found.told().len(), 4, "a long list of values is not repeated for ever");
     }
 
     #[test]

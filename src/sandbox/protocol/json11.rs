@@ -69,7 +69,7 @@ impl Api {
     async fn answer(&self, shared: &Arc<SandboxState>, head: &Parts, body: super::Body) -> Answer {
         let target = header(&head.headers, "x-amz-target");
         let name = target.rsplit_once('.').map_or(target, |(_, name)| name);
-        let body = inflated(&head.headers, collect(body, LARGEST_BODY).await?, LARGEST_BODY)?;
+        let body = inflated(&head.headers, collect(shared, body, LARGEST_BODY).await?, LARGEST_BODY)?;
         let input = json_object(&body)?;
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);

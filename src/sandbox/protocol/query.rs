@@ -31,6 +31,10 @@ const LARGEST_FORM: usize = 1 << 20;
 /// function.
 const DEEPEST: usize = 32;
 
+/// Members in all. The largest forms tag a thousand resources fifty times; each member takes many times the
+/// bytes of its name.
+const MOST_MEMBERS: usize = 50_000;
+
 /// Which of the two XML dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
@@ -85,7 +89,7 @@ impl Api {
         head: &Parts,
         body: super::Body,
     ) -> Result<(String, Value), Fault> {
-        let body = collect(body, LARGEST_FORM).await?;
+        let body = collect(shared, body, LARGEST_FORM).await?;
         let form = if body.is_empty() { head.uri.query().unwrap_or("").as_bytes() } else { &body[..] };
         let input = parse_form(form)?;
         let action = input["Action"].as_str().unwrap_or_default().to_owned();
@@ -243,12 +247,19 @@ impl Node {
 }
 
 fn parse_form(form: &[u8]) -> Result<Value, Fault> {
-    let mut root = Node::default();
+    let (mut root, mut members) = (Node::default(), 0);
     for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = (decode(&pair[..end]), decode(pair.get(end + 1..).unwrap_or_default()));
-        if name.split('.').nth(DEEPEST).is_some() {
-            let message = "The query string contains a syntax error: a parameter has too many levels";
+        let levels = name.split('.').count();
+        members += levels;
+        let wrong = match (levels > DEEPEST, members > MOST_MEMBERS) {
+            (true, _) => Some("a parameter has too many levels"),
+            (_, true) => Some("it has too many parameters"),
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            let message = format!("The query string contains a syntax error: {wrong}");
             return Err(Fault::new(400, "MalformedQueryString", message));
         }
         let node = name
@@ -301,6 +312,9 @@ mod tests {
         for levels in [DEEPEST + 1, 200_000] {
             assert_eq!(parse_form(deep(levels).as_bytes()).unwrap_err().code, "MalformedQueryString");
         }
+        let wide = |pairs: usize| (0..pairs).map(|n| format!("A.{n}=&")).collect::<String>();
+        assert!(parse_form(wide(20_000).as_bytes()).is_ok());
+        assert_eq!(parse_form(wide(30_000).as_bytes()).unwrap_err().code, "MalformedQueryString");
     }
 
     #[test]
@@ -330,11 +344,11 @@ mod tests {
 
     #[test]
     fn ec2_names_a_missing_parameter_in_its_own_words() {
-        let rules = &[constraint::Constraint::ANY.at("ImageId").required()];
-        let found = constraint::violations(rules, &json!({}));
-        let fault = Api { flavor: Flavor::Ec2, ..API }.refuse(&found);
+        let constraints = &[constraint::Constraint::ANY.at("ImageId").required()];
+        let found = constraint::Violations::of(constraints, &json!({}));
+        let fault = Api { flavor: Flavor::Ec2, ..API }.refuse(found.told());
         assert_eq!(fault.code, "MissingParameter");
         assert_eq!(fault.message, "The request must contain the parameter ImageId");
-        assert_eq!(API.refuse(&found).code, "ValidationError");
+        assert_eq!(API.refuse(found.told()).code, "ValidationError");
     }
 }

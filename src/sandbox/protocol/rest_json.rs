@@ -176,7 +176,7 @@ impl Api {
         head: &Parts,
         body: super::Body,
     ) -> Result<Reply, Fault> {
-        let body = collect(body, LARGEST_BODY).await?;
+        let body = collect(shared, body, LARGEST_BODY).await?;
         // An operation that is not there has no name in this protocol but its method and path.
         let unknown = format!("{} {}", head.method, head.uri.path());
         let (operation, input) = match self.find(head) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{objects, training};
-use crate::clock::real_sleep;
+use crate::clock::{epoch_seconds, real_sleep};
 use crate::runners::archive::pack_tar_gz;
 use crate::services::sagemaker::Job;
 use crate::{Sandbox, SandboxOptions};
@@ -66,7 +66,9 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     objects::upload(shared, "s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
 
     let document = json!({
-        "TrainingJobName": "spot", "TrainingJobStatus": "InProgress", "EnableManagedSpotTraining": true,
+        "TrainingJobName": "spot", "TrainingJobArn": "arn", "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Starting", "CreationTime": epoch_seconds(shared.clock.now()),
+        "EnableManagedSpotTraining": true,
         "AlgorithmSpecification": {"MetricDefinitions": [{"Name": "accuracy",
             "Regex": "then accuracy=([0-9.]+)"}]},
         "InputDataConfig": [{"ChannelName": "digits", "DataSource": {

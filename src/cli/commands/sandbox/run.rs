@@ -1,6 +1,7 @@
 //! The command in a program built with the sandbox.
 
 use std::path::Path;
+use std::time::Duration;
 
 use opsctl_sandbox::faults::FaultRule;
 use opsctl_sandbox::{Holder, Sandbox, SandboxError, SandboxOptions, SandboxRoot, SetAside, StatePace};
@@ -54,6 +55,9 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<FaultRule>, Failure> {
     words.iter().map(parse).collect()
 }
 
+/// How long answers that are under way are waited for.
+const LONGEST_STOP: Duration = Duration::from_secs(1);
+
 async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> CommandResult {
     let root = options.root.clone();
     options.pace = StatePace::Realistic;
@@ -73,7 +77,12 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Comma
         ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
     }
     env.cancel.drain.cancelled().await;
-    sandbox.stop().await;
+    // Requests that compute are left behind: the process ends. While all threads compute no timer runs, but the
+    // one of the signals.
+    tokio::select! {
+        _ = tokio::time::timeout(LONGEST_STOP, sandbox.stop()) => {}
+        () = env.cancel.abort.cancelled() => {}
+    }
     Ok(match env.cancel.cause() {
         Some(Cause::Deadline(_)) => Exit::TimedOut,
         _ => Exit::Done,
@@ -126,8 +135,8 @@ async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Comm
         return Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help));
     }
     let place = taken(root)?.map_err(|holder| {
-        let process = holder.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-        let message = format!("another process{process} uses the sandbox in {}", root.display());
+        let process = holder.pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+        let message = format!("{process} uses the sandbox in {}", root.display());
         Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
     })?;
     let Some(place) = place else {

@@ -117,7 +117,7 @@ impl Lab {
             {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}},
         ]});
         let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust.to_string(),
-            "UsableAt": 0});
+            "UsableAt": 0, "Path": "/", "Attached": {}, "Inline": {}});
         self.sandbox.state().global("iam.role").put(name, role).unwrap();
         arn
     }

@@ -23,7 +23,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
-use crate::clock::Millis;
+use crate::clock::{LAST, Millis};
 use crate::fault::Fault;
 use crate::operation::op;
 use crate::paging::Page;
@@ -124,7 +124,7 @@ fn exceeds(quota: &str, limit: usize) -> Fault {
 
 /// Whole seconds, as IAM writes times.
 fn stamp(at: Millis) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(at)).to_string()
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(at.min(LAST))).to_string()
 }
 
 /// `AROA…`: unlike names, ids are never used again.

@@ -46,7 +46,7 @@ pub async fn get_to_file(
         let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         std::fs::create_dir_all(&folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        let mut source = File::open(blob::objects(&shared, &bucket.name).join(&found.content.blob))?;
+        let mut source = File::open(blob::objects(&shared.root, &bucket.name).join(&found.content.blob))?;
         std::io::copy(&mut source, file.as_file_mut())?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -69,7 +69,7 @@ pub async fn read(
     blob::aside(move || {
         let bucket = bucket::find(&shared, &bucket)?;
         let found = object::find(&shared, &bucket, &key, id.as_deref())?;
-        Ok(std::fs::read(blob::objects(&shared, &bucket.name).join(&found.content.blob))?.into())
+        Ok(std::fs::read(blob::objects(&shared.root, &bucket.name).join(&found.content.blob))?.into())
     })
     .await
 }
@@ -85,7 +85,7 @@ pub async fn put_file(shared: &Arc<SandboxState>, bucket: &str, key: &str, path:
         let bucket = bucket::find(&shared, &bucket)?;
         let wanted = Wanted { md5: true, sum: Some(Algorithm::Crc64Nvme), payload: false };
         let (blob, digests) =
-            blob::copy(&shared, &path, None, wanted)?.keep(&blob::objects(&shared, &bucket.name))?;
+            blob::copy(&shared, &path, None, wanted)?.keep(&blob::objects(&shared.root, &bucket.name))?;
         let encryption = Encryption::choose(&bucket, None, None);
         let content = Content {
             blob,

@@ -24,13 +24,13 @@ const LARGEST: u64 = 5 << 30;
 pub const CHUNK: usize = 256 << 10;
 
 /// The folder of a bucket's objects.
-pub fn objects(shared: &SandboxState, bucket: &str) -> PathBuf {
-    shared.root.join("s3/objects").join(bucket)
+pub fn objects(root: &Path, bucket: &str) -> PathBuf {
+    root.join("s3/objects").join(bucket)
 }
 
 /// The folder of the parts of one multipart upload.
-pub fn parts(shared: &SandboxState, upload: &str) -> PathBuf {
-    shared.root.join("s3/parts").join(upload)
+pub fn parts(root: &Path, upload: &str) -> PathBuf {
+    root.join("s3/parts").join(upload)
 }
 
 /// Throws away what an earlier sandbox was receiving when it was killed.

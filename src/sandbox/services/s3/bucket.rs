@@ -247,7 +247,7 @@ pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::Delete
     table(&cx.shared).remove(&bucket.name)?;
     tags::forget(&cx.shared, &bucket.arn())?;
     super::multipart::abort_all(&cx.shared, &uploads_table(&bucket.name))?;
-    let _ = std::fs::remove_dir_all(blob::objects(&cx.shared, &bucket.name));
+    let _ = std::fs::remove_dir_all(blob::objects(&cx.shared.root, &bucket.name));
     Ok(dto::DeleteBucketOutput {})
 }
 

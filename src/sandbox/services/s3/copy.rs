@@ -40,7 +40,7 @@ impl Source {
         cx.expect_owner(owner)?;
         let found = object::find(&cx.shared, &bucket, key, version_id.as_deref())?;
         guard.check(&found).map_err(|_| precondition_failed())?;
-        let path = blob::objects(&cx.shared, &bucket.name).join(&found.content.blob);
+        let path = blob::objects(&cx.shared.root, &bucket.name).join(&found.content.blob);
         Ok(Self { bucket, key: key.to_string(), found, path })
     }
 
@@ -134,7 +134,7 @@ async fn duplicate(
     let whole = source.found.content.sum.as_ref().filter(|sum| sum.kind == Kind::FullObject);
     let algorithm = wanted.or(whole.map(|sum| sum.algorithm)).unwrap_or(Algorithm::Crc64Nvme);
     let (shared, path, folder) =
-        (Arc::clone(shared), source.path.clone(), blob::objects(shared, &bucket.name));
+        (Arc::clone(shared), source.path.clone(), blob::objects(&shared.root, &bucket.name));
     blob::aside(move || {
         let wanted = Wanted { md5: true, sum: Some(algorithm), payload: false };
         blob::copy(&shared, &path, None, wanted)?.keep(&folder)

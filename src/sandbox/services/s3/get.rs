@@ -182,7 +182,7 @@ async fn open(
     loop {
         let found = object::find(shared, bucket, key, id)?;
         attempts -= 1;
-        match File::open(blob::objects(shared, &bucket.name).join(&found.content.blob)).await {
+        match File::open(blob::objects(&shared.root, &bucket.name).join(&found.content.blob)).await {
             Err(error) if error.kind() == ErrorKind::NotFound && attempts > 0 => {}
             file => return Ok((found, file?)),
         }

@@ -19,6 +19,7 @@ mod policy;
 mod put;
 mod refusal;
 mod settings;
+mod shape;
 mod tagging;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+pub use self::shape::{has_bytes, shape};
 use self::wire::Wire;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
@@ -82,7 +84,7 @@ impl protocol::Service for Service {
     fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response> {
         Box::pin(async move {
             let exchange = request.extensions().get::<Arc<Exchange>>().cloned();
-            let answer = match wire::prepare(request).await {
+            let answer = match wire::prepare(shared, request).await {
                 Ok((request, rest)) => {
                     let answer = self.0.call(request).await;
                     rest.drain().await;

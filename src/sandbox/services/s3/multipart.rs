@@ -124,7 +124,7 @@ fn keep(
     number: i32,
     received: blob::Received,
 ) -> Result<Part, Fault> {
-    let folder = blob::parts(shared, &upload.id);
+    let folder = blob::parts(&shared.root, &upload.id);
     let (blob, digests) = received.keep(&folder)?;
     // It may have been aborted while the bytes came.
     if let Err(gone) = uploads::find(shared, bucket, &upload.key, &upload.id) {
@@ -220,7 +220,7 @@ pub async fn complete(
         algorithm.composite(parts.iter().filter_map(|part| Some(part.sum.as_ref()?.value.as_str())))
     });
     check_sum(&given_sums!(input), &sum)?;
-    let (blob, _) = joined.keep(&blob::objects(&cx.shared, &bucket.name))?;
+    let (blob, _) = joined.keep(&blob::objects(&cx.shared.root, &bucket.name))?;
 
     let content = Content {
         blob,
@@ -301,7 +301,7 @@ async fn join(
     parts: &[Part],
     wanted: Wanted,
 ) -> Result<blob::Received, Fault> {
-    let folder = blob::parts(&cx.shared, &upload.id);
+    let folder = blob::parts(&cx.shared.root, &upload.id);
     let paths: Vec<_> = parts.iter().map(|part| folder.join(&part.blob)).collect();
     let shared = Arc::clone(&cx.shared);
     let joined = blob::aside(move || {
@@ -365,6 +365,6 @@ fn remove(shared: &SandboxState, table: &str, upload: &Upload) -> Result<(), Fau
     for part in uploads::parts(shared, &upload.id)? {
         shared.store.remove(PARTS, &part_name(&upload.id, part.number))?;
     }
-    let _ = std::fs::remove_dir_all(blob::parts(shared, &upload.id));
+    let _ = std::fs::remove_dir_all(blob::parts(&shared.root, &upload.id));
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::blob;
 use super::bucket::{Bucket, Versioning};
 use super::digest::Sum;
 use super::refusal::{no_such_key, no_such_version, precondition_failed};
-use crate::clock::Millis;
+use crate::clock::{LAST, Millis};
 use crate::fault::Fault;
 use crate::state::SandboxState;
 use crate::store::Entry;
@@ -261,7 +261,7 @@ pub fn commit(
     let blob = content.blob.clone();
     let committed = prepend(shared, bucket, key, Some(content), guard);
     if committed.is_err() {
-        blob::discard(&blob::objects(shared, &bucket.name), &blob);
+        blob::discard(&blob::objects(&shared.root, &bucket.name), &blob);
     }
     committed
 }
@@ -342,7 +342,7 @@ pub fn retag(
 
 fn discard(shared: &SandboxState, bucket: &Bucket, version: Option<Version>) {
     if let Some(content) = version.and_then(|version| version.content) {
-        blob::discard(&blob::objects(shared, &bucket.name), &content.blob);
+        blob::discard(&blob::objects(&shared.root, &bucket.name), &content.blob);
     }
 }
 
@@ -355,5 +355,5 @@ pub fn fresh_id() -> String {
 
 /// Sandbox time as `s3s` writes it.
 pub fn moment(at: Millis) -> Timestamp {
-    Timestamp::from(UNIX_EPOCH + Duration::from_millis(at))
+    Timestamp::from(UNIX_EPOCH + Duration::from_millis(at.min(LAST)))
 }

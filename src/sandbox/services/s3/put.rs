@@ -27,7 +27,7 @@ pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutOb
     )?;
 
     let received = blob::receive(&cx.shared, input.body, &claims).await?;
-    let (blob, digests) = received.keep(&blob::objects(&cx.shared, &bucket.name))?;
+    let (blob, digests) = received.keep(&blob::objects(&cx.shared.root, &bucket.name))?;
     let etag = encryption.etag(hex(&digests.md5));
     let content = Content {
         blob,

@@ -479,3 +479,22 @@ async fn refusals_have_words_and_answers_are_xml() {
     assert!(gone.message().is_some());
     sandbox.stop().await;
 }
+
+/// The objects of a folder that somebody emptied: they are gone, and can be made again.
+#[tokio::test]
+async fn an_object_whose_bytes_are_gone_is_set_aside() {
+    let root = tempfile::tempdir().unwrap();
+    let (sandbox, client) = bucket(root.path(), &[]).await;
+    for key in ["a", "b"] {
+        client.put_object().bucket("data-1").key(key).body(body("bytes")).send().await.unwrap();
+    }
+    sandbox.stop().await;
+    std::fs::remove_dir_all(root.path().join("s3/objects")).unwrap();
+    let (sandbox, client) = bucket(root.path(), &[]).await;
+    assert_eq!(sandbox.set_aside().len(), 2);
+    assert!(sandbox.set_aside()[0].why.contains("its bytes are gone"));
+    assert!(client.list_objects_v2().bucket("data-1").send().await.unwrap().contents().is_empty());
+    client.put_object().bucket("data-1").key("a").body(body("again")).send().await.unwrap();
+    assert_eq!(text(&client, "a").await, "again");
+    sandbox.stop().await;
+}

@@ -21,6 +21,7 @@ use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::protocol::scope::CredentialScope;
 use crate::protocol::{self, Body, Request};
+use crate::state::SandboxState;
 use crate::tags::Tags;
 
 /// What `s3s` does not hand over of a request. It is in the request's extensions.
@@ -71,13 +72,13 @@ impl Rest {
 }
 
 /// A request for `s3s`, as if it were unsigned and its body plain.
-pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault> {
+pub async fn prepare(shared: &SandboxState, request: Request) -> Result<(s3s::HttpRequest, Rest), Fault> {
     let (mut head, mut body) = request.into_parts();
     let (mut wire, exchange) = (Wire::of(&head), Exchange::of(&head));
     head.headers.remove(AUTHORIZATION);
     head.uri = without_signature(&head.uri);
     if may_create_bucket(&head) {
-        let (bytes, tags) = split_tags(protocol::collect(body, 64 << 10).await?)?;
+        let (bytes, tags) = split_tags(protocol::collect(shared, body, 64 << 10).await?)?;
         wire.tags = tags;
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         body = protocol::full(bytes);
@@ -98,6 +99,15 @@ pub async fn prepare(request: Request) -> Result<(s3s::HttpRequest, Rest), Fault
         })
         .right_stream()
     };
+    // What `s3s` reads whole waits in memory; what it hands over goes to the disk.
+    let room = is_document(&head).then(|| shared.memory.room());
+    let plain = stream::try_unfold((Box::pin(plain), room), |(mut plain, mut room)| async {
+        let Some(bytes) = plain.try_next().await? else { return Ok(None) };
+        if let Some(room) = &mut room {
+            room.grow(bytes.len()).await.map_err(|fault| io::Error::other(fault.message))?;
+        }
+        Ok::<_, io::Error>(Some((bytes, (plain, room))))
+    });
     let arriving = plain.map_ok(move |bytes| Frame::data(exchange.deliver(bytes)));
     let body = s3s::Body::http_body_unsync(StreamBody::new(arriving));
     head.extensions.insert(wire);
@@ -174,6 +184,14 @@ fn unframe_headers(headers: &mut HeaderMap, length: Option<u64>) {
     {
         headers.insert(CONTENT_ENCODING, value);
     }
+}
+
+/// Whether the body is XML, or a form: what is posted, and what is put as a setting (`?policy`).
+fn is_document(head: &Parts) -> bool {
+    let is_setting = |pair: &str| pair.split_once('=').is_none_or(|(_, value)| value.is_empty());
+    let is_put =
+        head.method == Method::PUT && head.uri.query().is_some_and(|query| query.split('&').any(is_setting));
+    head.method == Method::POST || is_put
 }
 
 /// A bucket's configuration is small; an object that looks like one by its path passes through unharmed.

@@ -43,7 +43,8 @@ impl Bench {
             {"Effect": "Allow", "Action": "sts:AssumeRole",
                 "Principal": {"Service": "sagemaker.amazonaws.com"}},
         ]});
-        let role = json!({"RoleName": "exec", "Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string()});
+        let role = json!({"RoleName": "exec", "Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string(),
+            "Path": "/", "Attached": {}, "Inline": {}});
         sandbox.state().global("iam.role").put("exec", role).unwrap();
         Self { root, sandbox }
     }

@@ -89,7 +89,7 @@ async fn a_new_role_is_not_assumable_at_once() {
     bench.done("CreateTrainingJob", job("j")).await;
 
     let mut role = roles.get("exec").unwrap();
-    role["AssumeRolePolicyDocument"] = json!({"Statement": []});
+    role["AssumeRolePolicyDocument"] = json!({"Statement": []}).to_string().into();
     roles.put("exec", role).unwrap();
     let untrusted = bench.ask("CreateTrainingJob", job("k")).await.unwrap_err();
     assert!(untrusted.contains("allows principal 'sagemaker.amazonaws.com' to assume"), "{untrusted}");
