@@ -28,9 +28,12 @@ pub async fn deploy_subset(
     ui: &Ui,
     env: &Environment,
 ) -> CommandResult {
-    can_consent(preview.dry_run, global, ui)?;
+    if names.is_empty() {
+        can_consent(preview.dry_run, global, ui)?;
+    }
     with_session(global, env, Folders::Read, async |session| {
         let intent = subset(session, kinds, names)?;
+        can_consent(preview.dry_run, global, ui)?;
         run_plan(session, &intent, preview, None, global, ui).await
     })
     .await
@@ -98,13 +101,14 @@ pub fn print_warnings(session: &Session, ui: &Ui) {
     }
 }
 
-/// Refuses what would have to ask and cannot, before anything is read. What is `free` needs no consent.
+/// Refuses what would have to ask and cannot: before anything is read, or once the names that were given are
+/// known to be right. What is `free` needs no consent.
 pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
     if free || global.yes || (ui.interactive && !ui.json()) {
         return Ok(());
     }
     let (message, help) =
-        ("there is no terminal to ask for confirmation", "add --yes, or preview with `opsctl plan`");
+        ("there is no terminal to ask for confirmation", "add --yes; what can be previewed has --dry-run");
     Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help))
 }
 

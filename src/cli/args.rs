@@ -32,7 +32,8 @@ pub struct Global {
     pub config: Option<PathBuf>,
     /// Use the environment NAME (its values are under [env.NAME])
     #[arg(short, long, global = true, env = "OPSCTL_ENV", value_name = "NAME",
-          default_value = DEFAULT_ENVIRONMENT)]
+          default_value = DEFAULT_ENVIRONMENT,
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub env: String,
     /// Use this profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]

@@ -22,8 +22,8 @@ mod wrote;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -37,6 +37,7 @@ use hints::Hints;
 use ui::Ui;
 
 use crate::aws::OpError;
+use crate::config::section;
 use crate::domain::codes;
 use crate::engine::Cause;
 
@@ -66,7 +67,7 @@ type CommandResult = Result<Exit, Failure>;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error),
+        Err(error) => return unparsed(error),
     };
     let mut environment = Environment::read();
     let ui = Ui::new(
@@ -86,11 +87,19 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Failed as u8);
         }
     };
+    // Signals and time are heard on this thread, whatever the others are busy with.
+    let watch = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(watch) => watch,
+        Err(error) => {
+            ui.err(&format!("opsctl cannot listen for signals: {error}"));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
     let limit = cli.global.timeout.map(|limit| limit.0);
-    let cancel = runtime.block_on(async { signals::listen(limit) });
+    let cancel = watch.block_on(async { signals::listen(limit) });
     environment.cancel = cancel.clone();
     environment.screen = ui.screen.clone();
-    let ended = supervise(&runtime, cli, ui.clone(), environment);
+    let ended = supervise(&watch, &runtime, cli, ui.clone(), environment);
     let exit = ended.unwrap_or_else(|failure| {
         failure.print(&ui);
         failure.exit()
@@ -107,7 +116,7 @@ pub fn main() -> ExitCode {
 
 /// Help and version, and what is wrong with a command line. clap's own code for the latter is 2, which is
 /// ours for "changes".
-fn unparsed(error: &clap::Error) -> ExitCode {
+fn unparsed(mut error: clap::Error) -> ExitCode {
     // Nothing was parsed, so what was asked for is looked up by hand.
     let arguments: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -119,8 +128,14 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         let exit = error.print().map_or_else(|error| ui.unwritten(&error, Exit::Done), |()| Exit::Done);
         return ExitCode::from(exit as u8);
     }
+    // Asked for nothing, it says what there is; whoever reads JSON reads an error.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        let _ = error.print();
+        return ExitCode::from(Exit::Usage as u8);
+    }
+    suggest(&mut error);
     let text = error.render().to_string();
-    let (message, help) = match empty_variable(error) {
+    let (message, help) = match empty_variable(&error) {
         Some(name) => (format!("{name} is set but empty"), format!("give it a value, or unset {name}")),
         None => {
             let text = text.trim_start_matches("error: ").trim_end();
@@ -133,6 +148,47 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     ExitCode::from(ui.settle(Exit::Usage) as u8)
 }
 
+/// What other programs call what a command of ours does.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("apply", "deploy"),
+    ("up", "deploy"),
+    ("down", "destroy"),
+    ("delete", "destroy"),
+    ("remove", "destroy"),
+    ("diff", "plan"),
+    ("preview", "plan"),
+    ("validate", "check"),
+    ("history", "status"),
+    ("list", "status"),
+    ("ls", "status"),
+    ("ps", "status"),
+    ("show", "status"),
+];
+
+/// A command that is none is suggested another that means the same, or that reads nearly the same; clap's own
+/// idea of near has `destroy` for `history`.
+fn suggest(error: &mut clap::Error) {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand).cloned() else { return };
+    let known: Vec<String> = Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect();
+    let near = match error.remove(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(near)) => vec![near],
+        Some(ContextValue::Strings(near)) => near,
+        _ => Vec::new(),
+    };
+    let is_top =
+        error.get(ContextKind::Usage).is_none_or(|usage| usage.to_string().contains("opsctl [OPTIONS] "));
+    let same =
+        ELSEWHERE.iter().find(|(other, _)| is_top && *other == word).map(|(_, ours)| (*ours).to_owned());
+    let same = same.filter(|ours| known.contains(ours));
+    let best = same.or_else(|| section::nearest(&word, near.iter().map(String::as_str)).map(str::to_owned));
+    if let Some(best) = best {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(best));
+    }
+}
+
 /// The variable that stands for an option and holds nothing, when that is what the error is about.
 fn empty_variable(error: &clap::Error) -> Option<&'static str> {
     let about = error.get(ContextKind::InvalidArg)?.to_string();
@@ -142,8 +198,9 @@ fn empty_variable(error: &clap::Error) -> Option<&'static str> {
 }
 
 /// Runs the command on a thread of its own, so that a signal is answered whatever it does: waiting for a call
-/// it is dropped, reading a large file it is left behind.
-fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> CommandResult {
+/// it is dropped, reading a large file it is left behind. The runtime of this thread has nothing else to do:
+/// one whose threads all compute drives neither timers nor signals.
+fn supervise(watch: &Runtime, runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> CommandResult {
     /// What dropping may take.
     const MOMENT: Duration = Duration::from_millis(300);
     let cancel = env.cancel.clone();
@@ -184,7 +241,7 @@ fn supervise(runtime: &Runtime, cli: Cli, ui: Ui, env: Environment) -> CommandRe
         let _ = timeout(MOMENT, std::future::pending::<()>()).await;
         cause
     };
-    runtime.block_on(async {
+    watch.block_on(async {
         tokio::select! {
             biased;
             ended = ended => match ended {
@@ -215,4 +272,35 @@ fn start_log(verbose: u8, ui: &Ui) {
         .with_ansi(ui.styled_err().is_colored())
         .without_time()
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_is_none_is_suggested_one_that_means_as_much() {
+        let suggested = |words: &[&str]| {
+            let line = ["opsctl"].iter().chain(words);
+            let mut error = Cli::try_parse_from(line).expect_err("no such command");
+            suggest(&mut error);
+            let text = error.render().to_string();
+            text.split_once("exists: '")
+                .map(|(_, rest)| rest.split('\'').next().unwrap_or_default().to_owned())
+        };
+        for (word, command) in [
+            ("history", Some("status")),
+            ("delete", Some("destroy")),
+            ("apply", Some("deploy")),
+            ("destroys", Some("destroy")),
+            ("statuses", Some("status")),
+            ("plans", Some("plan")),
+            ("restore", None),
+            ("frobnicate", None),
+        ] {
+            assert_eq!(suggested(&[word]).as_deref(), command, "{word}");
+        }
+        assert_eq!(suggested(&["sandbox", "statuses"]).as_deref(), Some("status"));
+        assert_eq!(suggested(&["sandbox", "delete"]), None);
+    }
 }

@@ -70,9 +70,15 @@ impl Config {
                 codes::UNKNOWN_ENVIRONMENT,
                 KeyPath::of(["env"]),
                 format!("there is no environment \"{environment}\" in the file"),
-                match section::nearest(environment, known.iter().copied()) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => format!("add a table [env.{environment}] (it may be empty)"),
+                match (section::nearest(environment, known.iter().copied()), environment.parse::<Name>()) {
+                    (Some(near), _) => format!("did you mean \"{near}\"?"),
+                    (None, Ok(_)) => format!("add a table [env.{environment}] (it may be empty)"),
+                    (None, Err(text)) => {
+                        format!(
+                            "use {}",
+                            text.split_once(", expected ").map_or("another name", |(_, name)| name)
+                        )
+                    }
                 },
             ));
         }

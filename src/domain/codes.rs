@@ -197,7 +197,7 @@ codes! {
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 
     NEEDS_CONSENT "U301" "No terminal to ask for confirmation"
-        "Without a terminal opsctl does not wait for an answer. Add --yes to go ahead, or preview with `opsctl plan`.";
+        "Without a terminal opsctl does not wait for an answer. Add --yes to go ahead; `opsctl plan` and --dry-run only look.";
     USAGE "U302" "The command line cannot be read"
         "`opsctl --help` and `opsctl COMMAND --help` show what is possible.";
     UNKNOWN_NAME "U303" "No resource of that name"

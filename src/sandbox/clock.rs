@@ -104,8 +104,8 @@ impl Clock {
         self.until(self.now().saturating_add(millis(duration))).await;
     }
 
-    /// Waits until sandbox time reaches `at`; `advance` shortens the wait. At the end of time, which stands still
-    /// there, what is due later takes as long as it would.
+    /// Waits until sandbox time reaches `at`; `advance` shortens the wait. At the end of time, which stands
+    /// still there, what is due later takes as long as it would.
     pub async fn until(&self, at: Millis) {
         let mut advanced = self.advanced.subscribe();
         loop {

@@ -45,8 +45,8 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
 /// The sandbox's own documents are small.
 const LARGEST: u64 = 64 << 20;
 
-/// Reads a file of the sandbox's own. What is none is not opened: a pipe would be waited for, and a device has
-/// no end.
+/// Reads a file of the sandbox's own. What is none is not opened: a pipe would be waited for, and a device
+/// has no end.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let about = metadata(path)?;
     if !about.is_file() {

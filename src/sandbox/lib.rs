@@ -256,8 +256,8 @@ pub fn holder_of(root: &Path) -> Holder {
     Holder { pid, endpoint: endpoint.filter(|url| is_ours(url)) }
 }
 
-/// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes is
-/// not for everybody.
+/// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes
+/// is not for everybody.
 fn is_ours(url: &str) -> bool {
     let address = url.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
     address.is_some_and(|address| address.ip().is_loopback())

@@ -1,6 +1,6 @@
 //! What every document of a table has. A file may be JSON and no document all the same: another version of
-//! opsctl wrote it, or a person. It is looked at once, when it is read ([`crate::store::Store::open`]), so that
-//! nothing that uses documents has to.
+//! opsctl wrote it, or a person. It is looked at once, when it is read ([`crate::store::Store::open`]), so
+//! that nothing that uses documents has to.
 
 use std::path::Path;
 

@@ -166,8 +166,8 @@ pub struct Store {
 
 impl Store {
     /// Loads `<root>/state`, one directory per table. What is no document (any more: power was lost, the disk
-    /// was full, somebody wrote it) is moved out of the way: one resource is lost, and the others are not lost
-    /// with it. All who read documents rely on this one look.
+    /// was full, somebody wrote it) is moved out of the way: one resource is lost, and the others are not
+    /// lost with it. All who read documents rely on this one look.
     pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
         let dir = root.join("state");
         std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;

@@ -255,7 +255,7 @@ fn a_wrong_command_line_is_64() {
     $ opsctl deplyo
     ! error[U302]: unrecognized subcommand 'deplyo'
     ! 
-    !   tip: some similar subcommands exist: 'model', 'deploy'
+    !   tip: a similar subcommand exists: 'deploy'
     ! 
     ! Usage: opsctl [OPTIONS] <COMMAND>
     !   help: try '--help'.
@@ -433,10 +433,25 @@ fn nothing_is_changed_without_consent() {
     expect![[r#"
     $ opsctl deploy
     ! error[U301]: there is no terminal to ask for confirmation
-    !   help: add --yes, or preview with `opsctl plan`
+    !   help: add --yes; what can be previewed has --dry-run
     exit 64
     "#]]
     .assert_eq(&world.run(["deploy"]).to_string());
+    for command in ["upload", "train", "scale"] {
+        world.run(["--sandbox", command, "nope"]).ended(64).says("U303");
+    }
+}
+
+/// Exit 64, but no error: it was asked for nothing.
+#[test]
+fn alone_it_shows_what_there_is() {
+    let world = World::empty();
+    let ran = world.run([]).ended(64);
+    assert!(
+        ran.stderr.starts_with("Operationalize a machine-learning project") && ran.stderr.contains("deploy"),
+        "{ran}"
+    );
+    world.run(["-e", "", "check"]).ended(64).says("U302");
 }
 
 #[test]

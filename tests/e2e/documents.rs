@@ -25,11 +25,13 @@ fn the_command_reference_is_fresh() {
         let inner: Vec<Command> = command.get_subcommands().cloned().collect();
         inner.into_iter().rev().filter(|c| c.get_name() != "help").collect()
     };
+    let shared: Vec<String> = tree.get_arguments().map(|a| a.get_id().to_string()).collect();
     let mut level = inner(&tree);
     while let Some(command) = level.pop() {
         level.extend(inner(&command));
         let name = command.get_bin_name().expect("the tree is built").to_owned();
-        document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(without_globals(command))));
+        let own = without_globals(command, &shared);
+        document.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", text(own)));
     }
     expect_file!["../../docs/commands.md"].assert_eq(&document);
 }
@@ -88,10 +90,9 @@ fn quiet(command: Command) -> Command {
 }
 
 /// The options of every command are shown once, with `opsctl` itself.
-fn without_globals(command: Command) -> Command {
-    let shared = |id: &str| ["help", "version"].contains(&id);
-    quiet(command)
-        .mut_args(|a| if a.is_global_set() || shared(a.get_id().as_str()) { a.hide(true) } else { a })
+fn without_globals(command: Command, of_opsctl: &[String]) -> Command {
+    let shared = |id: &str| ["help", "version"].contains(&id) || of_opsctl.iter().any(|known| known == id);
+    quiet(command).mut_args(|a| if shared(a.get_id().as_str()) { a.hide(true) } else { a })
 }
 
 /// The commands of the fenced `sh` blocks: joined where a line continues, split where a shell would.

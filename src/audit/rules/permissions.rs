@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[
         title: "A FullAccess policy of AWS is attached",
         what: "An AWS managed policy whose name says FullAccess is attached to the role.",
         why: "Such a policy allows every action of a service on every resource, far more than one workload needs, and AWS widens it over time.",
-        fix: "Replace it with a policy that lists the actions and resources in use; `opsctl audit-iam --write DIR` proposes one.",
+        fix: "Replace it with a policy that lists the actions and resources in use: --usage-from-aws with --write DIR proposes one (for a dump, --usage FILE with --write DIR).",
         page: LEAST_PRIVILEGE,
         check: Check::Role(full_access_policy),
     },

@@ -57,7 +57,7 @@ pub const RULES: &[Rule] = &[
         title: "Services that the role may use and does not",
         what: "The role's policies allow services that it has not tried within `--stale-after`.",
         why: "What is not used can be taken away without anybody noticing, except an intruder.",
-        fix: "Take the services out; `opsctl audit-iam --write DIR` proposes the policy.",
+        fix: "Take the services out; --write DIR besides proposes the policy.",
         page: LAST_ACCESSED,
         check: Check::Role(unused_services),
     },

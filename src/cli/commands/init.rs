@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cli::CommandResult;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::hints::quoted;
 use crate::cli::ui::Ui;
 use crate::config::Name;
 use crate::domain::codes;
@@ -79,7 +80,13 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     if kept {
         ui.say("Add .opsctl/ to .gitignore: the sandbox keeps its state there.");
     }
-    ui.say("Next: `opsctl check`, then `opsctl --sandbox deploy` (no account needed), then `opsctl plan`");
+    let enter = match folder.canonicalize().ok() == std::env::current_dir().ok() {
+        true => String::new(),
+        false => format!("`cd {}`, then ", quoted(&folder.display().to_string())),
+    };
+    ui.say(&format!(
+        "Next: {enter}`opsctl check`, then `opsctl --sandbox deploy` (no account needed), then `opsctl plan`"
+    ));
     Ok(Exit::Done)
 }
 

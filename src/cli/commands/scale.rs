@@ -8,6 +8,7 @@ use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
+use crate::desired::Node;
 use crate::domain::Scale;
 use crate::run::{Folders, Intent};
 
@@ -33,14 +34,27 @@ pub struct ScaleArgs {
 }
 
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    can_consent(args.preview.dry_run, global, ui)?;
+    let consents = || can_consent(args.preview.dry_run, global, ui);
+    // Names are looked up first: that one is wrong is worth more than that nobody can be asked.
+    if args.names.is_empty() {
+        consents()?;
+    }
     let ScaleArgs { min, max, target, provisioned_concurrency, .. } = *args;
     let to = Scale { min, max, target, provisioned_concurrency };
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::scale(session, &args.names, to).map_err(on_command_line)?;
+        consents()?;
         if !to.is_of_config() {
             let file = session.config.document.file.display();
-            ui.say(&format!("Note: the next deploy resets this to {file}. Change it there to keep it."));
+            let wanted = |node: &Node| session.desired.nodes.iter().any(|known| known.id == node.id);
+            // What is scaled comes with what it is a part of, which is in the file.
+            ui.say(&match intent.desired.nodes.iter().all(wanted) {
+                true => format!("Note: the next deploy resets this to {file}. Change it there to keep it."),
+                false => format!(
+                    "Note: {file} does not scale all of this: what it does not name, the next deploy leaves as it is, \
+                     and `opsctl deploy --prune` deletes. Write it there to keep it."
+                ),
+            });
         }
         run_plan(session, &intent, args.preview, None, global, ui).await
     })

@@ -32,7 +32,9 @@ pub struct UploadArgs {
 }
 
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    can_consent(args.preview.dry_run, global, ui)?;
+    if args.names.is_empty() {
+        can_consent(args.preview.dry_run, global, ui)?;
+    }
     let uploaded =
         with_session(global, env, Folders::Listed, async |session| upload(session, args, global, ui).await);
     match uploaded.await? {
@@ -49,6 +51,7 @@ async fn upload(
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
     let intent = subset(session, &[KindName::Data], &args.names)?;
+    can_consent(args.preview.dry_run, global, ui)?;
     let Some(sets) = read_manifests(session, &intent, args.verify).await? else { return Ok(None) };
     compare(session, &sets, ui)?;
     if !ui.json() {

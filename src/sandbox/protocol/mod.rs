@@ -64,8 +64,8 @@ pub trait Service: Send + Sync {
     fn handle<'a>(&'a self, shared: &'a Arc<SandboxState>, request: Request) -> BoxFuture<'a, Response>;
 }
 
-/// Reads a whole body of at most `largest` bytes into memory. Where there is no room for it, it is read all the
-/// same and thrown away: a client that is cut off while it sends does not see the answer.
+/// Reads a whole body of at most `largest` bytes into memory. Where there is no room for it, it is read all
+/// the same and thrown away: a client that is cut off while it sends does not see the answer.
 pub async fn collect(shared: &SandboxState, body: Body, largest: usize) -> Result<Bytes, Fault> {
     let (mut body, mut bytes) = (Limited::new(body, largest), BytesMut::new());
     let mut room = Ok(shared.memory.room());

@@ -77,8 +77,8 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Comma
         ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
     }
     env.cancel.drain.cancelled().await;
-    // Requests that compute are left behind: the process ends. While all threads compute no timer runs, but the
-    // one of the signals.
+    // Requests that compute are left behind: the process ends. While all threads compute no timer runs, but
+    // the one of the signals.
     tokio::select! {
         _ = tokio::time::timeout(LONGEST_STOP, sandbox.stop()) => {}
         () = env.cancel.abort.cancelled() => {}

@@ -93,7 +93,8 @@ impl Bench {
         let bench = Self::open(tempfile::tempdir().unwrap()).await;
         let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                           "Principal": {"Service": "lambda.amazonaws.com"}}]});
-        let role = json!({"RoleName": "exec", "Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string(), "UsableAt": 0, "Path": "/", "Attached": {}, "Inline": {}});
+        let role = json!({"RoleName": "exec", "Arn": ROLE, "AssumeRolePolicyDocument": trust.to_string(),
+            "UsableAt": 0, "Path": "/", "Attached": {}, "Inline": {}});
         bench.shared().global("iam.role").put("exec", role).unwrap();
         bench
     }
@@ -314,7 +315,8 @@ async fn a_role_must_exist_trust_lambda_and_be_known() {
         [("wrong", "sagemaker.amazonaws.com", 0), ("young", "lambda.amazonaws.com", usable_at)]
     {
         let arn = format!("arn:aws:iam::123456789012:role/{name}");
-        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(), "UsableAt": at, "Path": "/", "Attached": {}, "Inline": {}});
+        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(),
+            "UsableAt": at, "Path": "/", "Attached": {}, "Inline": {}});
         roles().put(name, role).unwrap();
     }
     for name in ["missing", "wrong", "young"] {
