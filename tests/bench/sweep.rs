@@ -122,6 +122,7 @@ async fn run(operation: Operation, choice: &TargetOptions, rows: &mut BTreeMap<(
             Ended::Killed => row.killed += 1,
         }
     }
+    eprintln!("  {} different accounts were left", sweep.states());
 }
 
 fn tell(case: &Case, told: &Told) {

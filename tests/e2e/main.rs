@@ -19,6 +19,7 @@ mod following;
 mod hostile;
 mod library;
 mod many;
+mod models;
 mod names;
 mod one_instance;
 mod races;

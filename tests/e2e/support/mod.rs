@@ -8,6 +8,7 @@ mod ran;
 mod served;
 mod server;
 pub mod sweep;
+pub mod tap;
 mod world;
 
 pub use beside::Beside;
