@@ -85,6 +85,12 @@ impl Reasons<'_> {
         if !plan.leftovers.iter().eq(have.leftovers.iter().filter(|l| untouched(&l.id))) {
             wrong.push("what is left over is not what has no step".to_owned());
         }
+        let there = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Present(_)));
+        let left = self.want.nodes.iter().filter(|node| self.mode.destroys() && untouched(&node.id));
+        let left = left.filter(there).map(|node| (&node.id, &node.physical));
+        if !plan.foreign.iter().map(|(id, physical)| (id, physical)).eq(left) {
+            wrong.push("what is said to be others' is not what stays".to_owned());
+        }
         let gone: BTreeSet<_> =
             self.steps.iter().filter(|(_, s)| !s.gone.is_empty()).map(|(id, _)| *id).collect();
         if !plan.contents.iter().eq(have.contents.iter().filter(|(id, _)| gone.contains(id))) {

@@ -53,7 +53,13 @@ fn is_as_good(mutant: &Plan, plan: &Plan) -> bool {
         })
     };
     let beside = |plan: &Plan| {
-        (plan.scope.clone(), plan.unchanged.clone(), plan.leftovers.clone(), plan.contents.clone())
+        (
+            plan.scope.clone(),
+            plan.unchanged.clone(),
+            plan.leftovers.clone(),
+            plan.foreign.clone(),
+            plan.contents.clone(),
+        )
     };
     if !in_place
         || mutant.steps.len() != plan.steps.len()
@@ -253,6 +259,15 @@ fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Ve
             with(&|p| drop(p.leftovers.remove(n))),
         );
     }
+    for n in 0..plan.foreign.len() {
+        add(format!("{} is not said to be others'", plan.foreign[n].0), with(&|p| drop(p.foreign.remove(n))));
+    }
+    if let Some(node) = want.nodes.iter().find(|node| plan.foreign.iter().all(|(id, _)| *id != node.id)) {
+        add(
+            format!("{} is said to be others'", node.id),
+            with(&|p| p.foreign.push((node.id.clone(), node.physical.clone()))),
+        );
+    }
     add("another account".to_owned(), with(&|p| p.scope.account = "999999999999".into()));
     add("another environment".to_owned(), with(&|p| p.scope.environment = "prod".into()));
     if let Some(step) = plan.steps.first() {
@@ -278,6 +293,7 @@ proptest! {
         from_nothing in prop::bool::weighted(0.1),
         same in prop::bool::weighted(0.2),
         places in prop::collection::vec(any::<Index>(), 3),
+        strangers in prop::collection::vec(any::<Index>(), 0..4),
     ) {
         let (before, between) = (before.desired(), between.desired());
         let want = if same { between.clone() } else { after.desired() };
@@ -286,6 +302,15 @@ proptest! {
             account.deploy(&before, DEPLOY);
             account.deploy(&between, DEPLOY);
             befall(&mut account, &between, &drift);
+            // Beside what is others' only a destroy goes on.
+            for which in strangers.iter().filter(|_| mode == DESTROY) {
+                let id = which.get(&between.nodes).id.to_string();
+                if account.has(&between, &id)
+                    && let Some(owner) = account.seen(&between, &id).get_mut("owner")
+                {
+                    *owner = "nobody".into();
+                }
+            }
         }
         let plan = account.plan(&want, mode);
         let have = account.observe(&want);
