@@ -31,7 +31,7 @@ pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
-mod shapes;
+pub mod shapes;
 pub mod state;
 pub mod store;
 pub mod tags;
