@@ -68,17 +68,24 @@ pub struct Global {
     pub timeout: Option<HumanDuration>,
 }
 
-/// The SDK would report it only with the first call, and show the whole request.
-pub fn endpoint(text: &str) -> Result<(), &'static str> {
+/// What is wrong with the URL of an endpoint. The SDK would tell only with the first call, and show the whole
+/// request. One with a password is not repeated: opsctl shows its target everywhere, and puts it into saved
+/// plans.
+pub fn endpoint(text: &str) -> Result<(), String> {
     let url = text.parse::<hyper::Uri>().ok();
     match url.as_ref().map(|url| (url.scheme_str(), url.host())) {
+        _ if text.contains('@') => Err("has a name or a password in it".to_owned()),
         Some((Some("http" | "https"), Some(_))) => Ok(()),
-        _ => Err("write http://HOST:PORT or https://HOST"),
+        _ => Err(format!("is not a URL: {text}")),
     }
 }
 
+/// One with a password is refused later: clap would repeat it.
 fn checked_endpoint(text: &str) -> Result<String, &'static str> {
-    endpoint(text).map(|()| text.to_owned())
+    match endpoint(text) {
+        Err(_) if !text.contains('@') => Err("write http://HOST:PORT or https://HOST"),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Regions become part of host names, and of every name.

@@ -62,10 +62,9 @@ impl Environment {
                 if ignored {
                     return None;
                 }
-                match value.to_str() {
-                    Some("") => Some((name, "is set but empty".to_owned())),
-                    Some(url) if endpoint(url).is_ok() => None,
-                    _ => Some((name, format!("is not a URL: {}", value.to_string_lossy()))),
+                match value.to_string_lossy().as_ref() {
+                    "" => Some((name, "is set but empty".to_owned())),
+                    url => Some((name, endpoint(url).err()?)),
                 }
             }),
             // Keys in the environment come before it.

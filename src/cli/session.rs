@@ -15,7 +15,7 @@ use super::sandbox;
 use crate::aws::{self, Clients, PollPace, Target, TargetOptions};
 use crate::config::project::Config;
 use crate::config::{Document, section};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes, places};
 use crate::limits;
 use crate::run::{Connection, Folders, Project, Session};
 
@@ -40,10 +40,13 @@ async fn with_target<T>(
     config: Option<&Config>,
     work: impl AsyncFnOnce(Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // The SDK reads them whatever it is told, and panics of some.
-    if let Some((name, why)) = &env.bad_endpoint {
+    // The SDK reads the variables whatever it is told, and panics of some.
+    let given = global.endpoint_url.as_deref().and_then(|url| endpoint(url).err());
+    let given = given.map(|why| ("--endpoint-url".to_owned(), why));
+    if let Some((name, why)) = given.as_ref().or(env.bad_endpoint.as_ref()) {
         let message = format!("{name} {why}");
-        let help = format!("give it a URL (http://HOST:PORT or https://HOST), or unset {name}");
+        let without = if name.starts_with('-') { "leave out" } else { "unset" };
+        let help = format!("give it a URL (http://HOST:PORT or https://HOST), or {without} {name}");
         return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     if let Some((name, why)) = env.bad_proxy.filter(|_| !global.sandbox) {
@@ -105,6 +108,12 @@ async fn target(
     let Some(region) = target.sdk.region().map(ToString::to_string) else {
         return Ok((target, None));
     };
+    let (partition, _) = places::partition(&region);
+    if global.sandbox && partition != "aws" {
+        let message = format!("{region} is a region of {partition}, and the sandbox has those of aws only");
+        let help = "try it with another region (`--region us-east-1`)";
+        return Err(Failure::new(codes::UNKNOWN_REGION, Exit::Config, message, help));
+    }
     let origin = if global.region.is_some() {
         "it comes from --region"
     } else if !global.sandbox && env.region.is_some() {
@@ -145,8 +154,8 @@ async fn check_profile(global: &Global, env: &Environment) -> Result<(), Failure
         }
     };
     let url = found.endpoint_url.filter(|_| env.profiles_endpoint && global.endpoint_url.is_none());
-    if let Some(url) = url.filter(|url| endpoint(url).is_err()) {
-        let message = format!("the profile's `endpoint_url` is not a URL: {url}");
+    if let Some(why) = url.and_then(|url| endpoint(&url).err()) {
+        let message = format!("the profile's `endpoint_url` {why}");
         let help = "write http://HOST:PORT or https://HOST into AWS's configuration file";
         return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }

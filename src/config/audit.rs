@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::Days;
+use crate::domain::{Days, Diagnostics, KeyPath};
+use crate::limits;
 
 /// `[audit]`; every key has a default.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -31,6 +32,22 @@ pub struct Audit {
     pub required_tags: Vec<String>,
     /// Whether every role must have a permissions boundary.
     pub require_boundary: bool,
+}
+
+impl Audit {
+    /// Regions and accounts that AWS cannot have: a rule that goes by one never finds anything.
+    pub(super) fn lint(&self, problems: &mut Diagnostics) {
+        let at = |key: &str| KeyPath::of(["audit", key]);
+        for (i, region) in self.regions.iter().enumerate() {
+            problems.extend(limits::region(region, &at("regions").join(i.to_string())));
+        }
+        for (i, account) in self.own_accounts.iter().enumerate() {
+            problems.extend(limits::account(account, &at("own_accounts").join(i.to_string())));
+        }
+        for account in self.known_accounts.keys() {
+            problems.extend(limits::account(account, &at("known_accounts").join(account)));
+        }
+    }
 }
 
 impl Default for Audit {

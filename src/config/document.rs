@@ -19,7 +19,7 @@ pub struct Document {
     spans: BTreeMap<KeyPath, Place>,
 }
 
-/// What is said of a file with NUL bytes or a mark of UTF-16.
+/// What is said of a file with a mark of UTF-16, or whose first character has a byte that is zero.
 const UTF_16: (&str, &str) =
     ("the file is UTF-16, and TOML is written in UTF-8", "save it as UTF-8: iconv -f UTF-16 -t UTF-8");
 
@@ -72,7 +72,8 @@ impl Document {
 
     /// Reads the bytes of a file: TOML is UTF-8 (<https://toml.io/en/v1.1.0>).
     pub fn read(file: &Path, bytes: Vec<u8>) -> Result<Self, Box<(Self, Diagnostic)>> {
-        let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0);
+        let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let wide = marked || bytes.iter().take(2).any(|byte| *byte == 0);
         let error = match String::from_utf8(bytes) {
             Ok(text) if !wide => return Self::parse(file, text),
             Ok(text) => return Err(Self::not_utf8(file, text, 0..0, UTF_16)),

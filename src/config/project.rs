@@ -114,24 +114,20 @@ impl Config {
             }
         }
         let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
-        let project: Option<Project> = section::read(&project, &KeyPath::of(["project"]), &mut problems);
-        if let Some(account) = project.as_ref().and_then(|p| p.account.as_ref())
-            && !(account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
-        {
-            problems.push(Diagnostic::error(
-                codes::BAD_VALUE,
-                KeyPath::of(["project", "account"]),
-                format!("\"{account}\" is not an AWS account id"),
-                "write the twelve digits in quotes",
-            ));
+        let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
+        let stand_in =
+            || Project { name: Name::stand_in(), region: written("region"), account: written("account") };
+        let read: Option<Project> = section::read(&project, &KeyPath::of(["project"]), &mut problems);
+        let project = read.unwrap_or_else(stand_in);
+        if let Some(account) = &project.account {
+            problems.extend(limits::account(account, &KeyPath::of(["project", "account"])));
         }
-        if let Some(region) = project.as_ref().and_then(|p| p.region.as_ref()) {
+        if let Some(region) = &project.region {
             problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
         }
         let audit = merged.values().get("audit").cloned().unwrap_or(Value::Object(Default::default()));
         let audit: Audit = section::read(&audit, &KeyPath::of(["audit"]), &mut problems).unwrap_or_default();
-        let stand_in = || Project { name: Name::stand_in(), region: None, account: None };
-        let project = project.unwrap_or_else(stand_in);
+        audit.lint(&mut problems);
         (Self { document: merged, environment: environment.to_owned(), project, audit }, problems)
     }
 

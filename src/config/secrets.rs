@@ -3,10 +3,15 @@
 
 use std::ops::Range;
 
-use super::Document;
+use super::{Document, section};
 use crate::domain::KeyPath;
 
+/// Under a name that is near to it too: who mistypes it is told so, with the line.
 const TABLE: &str = "environment";
+
+fn is_table(key: &str) -> bool {
+    section::nearest(&key.to_lowercase(), [TABLE, "env", "variables"]).is_some()
+}
 
 impl Document {
     /// The text as it may be shown: of the same length, with an asterisk for each byte of such a value.
@@ -40,11 +45,12 @@ pub(super) fn is_secret(at: &KeyPath, value: &str) -> bool {
     }
 }
 
-/// How far a key is below `environment`: of `SECTION.NAME`, or of `env.NAME.SECTION.NAME`.
+/// How far a key is below `environment`: of `SECTION.NAME` or of a section, or the same of `env.NAME`.
 pub(super) fn place(at: &KeyPath) -> Option<usize> {
     let at = &at.0[..];
     let at = if at.first().is_some_and(|first| first == "env") { at.get(2..)? } else { at };
-    (at.get(2)? == TABLE).then(|| at.len() - 3)
+    let table = at.iter().skip(1).take(2).position(|key| is_table(key))?;
+    Some(at.len() - table - 2)
 }
 
 fn hide(text: &mut [u8], range: Range<usize>) {
@@ -58,9 +64,12 @@ fn hide(text: &mut [u8], range: Range<usize>) {
 /// The same of a text that is no TOML: what follows the `=` of each line in such a table, and rather too
 /// much.
 fn lines(text: &str, mut hide: impl FnMut(Range<usize>)) {
-    let named = |keys: &str| keys.split('.').any(|key| key.trim().trim_matches(['"', '\'']) == TABLE);
-    // In such a table; in a value of more than one line; in a text of more than one line.
-    let (mut inside, mut open, mut long) = (false, false, false);
+    let named = |keys: &str| keys.split('.').any(|key| is_table(key.trim().trim_matches(['"', '\''])));
+    // What stands before a `=`, back to what it follows.
+    let after_table = |line: &str| line.rsplit(['{', ',', '=']).next().is_some_and(named);
+    let depth = |text: &str| text.matches('{').count() as i64 - text.matches('}').count() as i64;
+    // In such a table; in a value of more than one line; in so many braces; in a text of more than one line.
+    let (mut inside, mut open, mut braces, mut long) = (false, false, 0, false);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let (begin, end) = (start, start + line.trim_end().len());
@@ -68,17 +77,21 @@ fn lines(text: &str, mut hide: impl FnMut(Range<usize>)) {
         let code = line.trim();
         if code.starts_with('[') && !code.contains(['=', ',']) {
             let header = code.split('#').next().unwrap_or_default();
-            (inside, open, long) = (named(header.trim_matches(['[', ']', ' '])), false, false);
+            (inside, open, braces, long) = (named(header.trim_matches(['[', ']', ' '])), false, 0, false);
             continue;
         }
-        match line.find('=') {
+        match line.match_indices('=').map(|(at, _)| at).find(|at| inside || after_table(&line[..*at])) {
             _ if long => hide(begin..end),
-            Some(at) if inside || named(&line[..at]) => {
+            _ if braces > 0 => {
+                hide(begin..end);
+                braces += depth(line);
+            }
+            Some(at) => {
                 hide((begin + at + 1).min(end)..end);
-                open = true;
+                (open, braces) = (true, depth(&line[at..]));
                 long = line.contains("\"\"\"") || line.contains("'''");
             }
-            Some(_) => open = false,
+            None if line.contains('=') => open = false,
             None if inside || open => hide(begin..end),
             None => {}
         }
@@ -109,7 +122,37 @@ mod tests {
         let text = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"sécret\"\n[env.p.function.f.environment]\nB = '''\nse\ncret'''\nC = 5\n";
         let hidden = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"*******\"\n[env.p.function.f.environment]\nB = '**\n**\n******'\nC = *\n";
         assert_eq!(shown(text), hidden);
-        assert_eq!(shown("[project]\nenvironment = \"dev\"\n"), "[project]\nenvironment = \"dev\"\n");
+    }
+
+    #[test]
+    fn a_mistyped_environment_is_hidden_too() {
+        let places = [("[training.t]\n", ""), ("[bucket]\n", ""), ("[env.p.training]\nt = { ", " }")];
+        for key in ["environments", "Environment", "env", "variables", "environment"] {
+            for (before, after) in places {
+                let text = format!("{before}{key} = {{ TOKEN = \"secret\" }}{after}\n");
+                assert_eq!(shown(&text), text.replace("secret", "******"), "{text}");
+            }
+            let text = format!("[training.t]\n{key}.TOKEN = \"secret\"\n");
+            assert_eq!(shown(&text), text.replace("secret", "******"), "{text}");
+        }
+        for text in [
+            "[env.prod.training.t]\nepochs = 4\n[env.prod]\n",
+            "[training.t]\nentry = \"a.py\"\nmax_runtime = \"1h\"\ndata = [\"d\"]\n",
+        ] {
+            assert_eq!(shown(text), text);
+        }
+    }
+
+    #[test]
+    fn a_table_within_a_line_that_is_no_toml_is_hidden() {
+        for text in [
+            "[training]\nu={source=\"src\",environment={TOKEN=\"secret\"}\n[a]\nb = 1\n",
+            "[training]\nu = { environment = {\n  A = \"secret\",\n  B = \"secret\"\n}, x = \n[a]\nb = 1\n",
+        ] {
+            let shown = shown(text);
+            assert!(!shown.contains("secret"), "{shown}");
+            assert!(shown.starts_with("[training]\nu") && shown.ends_with("[a]\nb = 1\n"), "{shown}");
+        }
     }
 
     #[test]

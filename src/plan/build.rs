@@ -331,9 +331,7 @@ impl<'a> Planner<'a> {
             Phase::Busy => ("ready", Some(Needs::Wait)),
         };
         if let Some(needs) = needs {
-            // A reason may be a whole traceback; its last line says what happened.
-            let reason = status.reason.as_deref().and_then(|r| r.trim().lines().last());
-            let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
+            let reason = status.cause().map(|r| format!(" ({r})")).unwrap_or_default();
             let from = format!("{}{reason}", status.word);
             changes.push(FieldChange { path: "status".into(), from, to: to.into(), needs });
         }

@@ -2,7 +2,7 @@
 //! <https://github.com/aws/deep-learning-containers/blob/master/available_images.md>).
 
 use crate::domain::{Code, Scope, codes};
-use crate::limits;
+use crate::limits::{self, Processor};
 
 /// What a container is for: training and hosting images are in different repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,17 @@ pub struct Refused {
 /// The registry URI of a short name (`pytorch-2.6`), or the URI itself, if SageMaker could run it there.
 pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
     let gpu = limits::has_gpu(instance_type);
+    let own = match limits::processor(instance_type) {
+        Processor::X86 => None,
+        Processor::Graviton => Some(("Graviton, which is Arm", ["graviton", "arm64"])),
+        Processor::Neuron => Some(("AWS's Neuron accelerators", ["neuron", "neuronx"])),
+    };
+    if let (false, Some((has, words))) = (image.contains('/'), own) {
+        let message = format!("`{image}` is an image for x86-64, and {instance_type} has {has}");
+        let help =
+            format!("write the URI of an image made for it ({}), or another instance type", words.join(", "));
+        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
+    }
     if !image.contains('/') {
         return by_name(image, purpose, gpu == Some(true), scope);
     }
@@ -62,6 +73,12 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
     }
     let of_aws = limits::registry(&scope.region) == Some(parts.account);
     let made_for = |word: &str| parts.rest.split(['-', ':']).any(|part| part == word);
+    if let Some((has, words)) = own.filter(|(_, words)| of_aws && !words.iter().any(|word| made_for(word))) {
+        let message = format!("the image is made for x86-64, and {instance_type} has {has}");
+        let help =
+            format!("take one that has {} in its name or tag, or another instance type", words.join(" or "));
+        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
+    }
     let (wrong, right) = match gpu {
         Some(true) if made_for("cpu") => ("cpu", "gpu"),
         Some(false) if made_for("gpu") => ("gpu", "cpu"),

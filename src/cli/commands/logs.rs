@@ -69,7 +69,7 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     if is_earlier {
-        ui.say(&job.is_of_earlier("log", &physical));
+        ui.err(&job.is_of_earlier("log", &physical));
     }
     if !text.is_empty() {
         ui.out(&text);

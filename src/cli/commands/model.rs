@@ -50,7 +50,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     if is_earlier {
-        ui.say(&job.is_of_earlier("model", &physical));
+        ui.err(&job.is_of_earlier("model", &physical));
     }
     session.context.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));

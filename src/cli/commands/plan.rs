@@ -9,6 +9,7 @@ use crate::cli::act::{print_left, print_unread, print_warnings, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
+use crate::cli::hints::quoted;
 use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
@@ -55,7 +56,7 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;
         record_written_file(session, ui, file);
-        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", file.display()));
+        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", quoted(&file.to_string_lossy())));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }

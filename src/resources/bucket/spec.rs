@@ -131,12 +131,12 @@ impl Kind for Bucket {
     type State = State;
 
     fn desired(section: &Section, draft: &mut Draft<'_>) {
-        lint(section, draft);
         let Scope { project, environment, account, region, partition } = draft.scope;
         let name = match &section.name {
             Some(name) => name.clone(),
             None => format!("{project}-{environment}-{account}-{region}"),
         };
+        lint(section, &name, draft);
         let folders = Keys::folders(draft.scope);
         let arn = format!("arn:{partition}:s3:::{name}");
         let [own, shared] = Self::SIDS;
@@ -265,13 +265,22 @@ impl Kind for Bucket {
     }
 }
 
-fn lint(section: &Section, draft: &mut Draft<'_>) {
+fn lint(section: &Section, name: &str, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["bucket"]);
-    if let Some(name) = &section.name
-        && let Some(why) = limits::bucket_name(name)
-    {
+    if let Some(why) = limits::bucket_name(name) {
         let text = format!("\"{name}\" is no name for a bucket: {why}");
-        draft.error(codes::BAD_NAME, at.join("name"), text, format!("see {}", limits::BUCKET_NAMES));
+        match section.name {
+            Some(_) => {
+                draft.error(codes::BAD_NAME, at.join("name"), text, format!("see {}", limits::BUCKET_NAMES));
+            }
+            // What is wrong with its length or with the region is reported elsewhere.
+            None if name.len() > 63 || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') => {}
+            None => {
+                let help =
+                    format!("set `name` in [bucket], or rename the project; see {}", limits::BUCKET_NAMES);
+                draft.error(codes::BAD_NAME, KeyPath::of(["project", "name"]), text, help);
+            }
+        }
     }
     for (key, days) in [
         ("keep_old_versions", section.keep_old_versions),

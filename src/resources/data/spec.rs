@@ -128,7 +128,9 @@ impl Kind for Data {
             let tree = draft.tree(&item.path, &item.use_as());
             let entries = tree.map_or(&[][..], |tree| &tree.entries);
             if let Some(tree) = tree.filter(|tree| tree.entries.is_empty()) {
-                let text = format!("the data set `{name}` has no files: {} is empty", tree.root.display());
+                let chosen = !item.include.is_empty() || !item.exclude.is_empty();
+                let why = if chosen { "has none that is included" } else { "is empty" };
+                let text = format!("the data set `{name}` has no files: {} {why}", tree.root.display());
                 draft.warn(codes::EMPTY_DATA, at.join("path"), text, "training would fail with ClientError");
             }
             let prefix = format!("data/{name}/");

@@ -8,7 +8,7 @@ use crate::domain::{
     Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb, action, changes, codes,
     fingerprint,
 };
-use crate::limits::Bound;
+use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::training::job::{self, Channel, Code, Item, Platform};
 use crate::resources::training::lint as job_lint;
@@ -20,6 +20,7 @@ const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-defa
 /// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
 const INSTANCE_TYPE: &str = "t2.xlarge";
 
+const IMAGE_ARM: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 /// GiB of the snapshot behind [`IMAGE`].
 const SNAPSHOT: i32 = 8;
 
@@ -251,11 +252,19 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help = "write an AMI id (\"ami-…\") or the name of a public SSM parameter (\"/aws/service/…\")";
         draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
     }
+    let image = item.image.as_deref().unwrap_or(IMAGE);
+    let (arm, key) = (limits::processor(instance_type) == Processor::Graviton, at.join("instance_type"));
+    if arm && image.ends_with("x86_64") || !arm && image.ends_with("arm64") {
+        let (has, right) = if arm { ("Arm", IMAGE_ARM) } else { ("x86-64", IMAGE) };
+        let text = format!("`{instance_type}` has an {has} processor, and the image is made for another");
+        let help = format!("write image = \"{right}\", or take another instance type");
+        draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
+    }
     if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {
         let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
         let help =
             "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
-        draft.warn(codes::CPU_CREDITS, at.join("instance_type"), text, help);
+        draft.warn(codes::CPU_CREDITS, key, text, help);
     }
     let only_sagemaker = [
         ("spot", item.spot),

@@ -274,6 +274,13 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             format!("`{instance_type}` has 4 GiB of memory, which may be too little for image data sets");
         draft.warn(codes::SMALL_NOTEBOOK, key, text, "ml.t3.xlarge has 16 GiB");
     }
+    if let Idle::After(time) = item.idle_stop
+        && time < HumanDuration::seconds(60)
+    {
+        let text =
+            format!("`idle_stop` is {time}, so the notebook would be stopped as soon as it is looked at");
+        draft.error(codes::LIMIT, at.join("idle_stop"), text, "write \"1h\", for example, or \"never\"");
+    }
     if ["notebook-al1-", "notebook-al2-"].iter().any(|closed| item.platform.starts_with(closed)) {
         let text = format!("AWS has closed the platform `{}`", item.platform);
         draft.error(

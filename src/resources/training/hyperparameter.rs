@@ -29,6 +29,19 @@ impl Hyperparameter {
         self.0.as_str().map_or_else(|| self.0.to_string(), str::to_owned)
     }
 
+    /// Whether a text in it has a NUL.
+    pub fn has_nul(&self) -> bool {
+        fn inside(value: &Value) -> bool {
+            match value {
+                Value::String(text) => text.contains('\0'),
+                Value::Array(items) => items.iter().any(inside),
+                Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || inside(value)),
+                _ => false,
+            }
+        }
+        inside(&self.0)
+    }
+
     /// The text that a value of the config is sent as.
     pub fn sent(value: &Value) -> Option<String> {
         Some(Self(value.clone()).to_string())
@@ -42,6 +55,10 @@ impl fmt::Display for Hyperparameter {
             Value::String(text) => f.write_str(text),
             Value::Number(n) => match (n.as_i64(), n.as_f64()) {
                 (Some(whole), _) => write!(f, "{whole}"),
+                // What was written with a point keeps it.
+                (None, Some(number)) if number.fract() == 0.0 && number.abs() < 1e16 => {
+                    write!(f, "{number:.1}")
+                }
                 (None, number) => write!(f, "{}", number.unwrap_or_default()),
             },
             other => write!(f, "{other}"),
@@ -86,7 +103,7 @@ impl JsonSchema for Hyperparameter {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Text arrives as it is written, numbers and switches as such, lists and tables as JSON.",
+            "description": "Text, numbers and switches arrive as they are written. Read lists and tables from SM_HPS: the argument that SageMaker's toolkit makes of one is Python's form of it ([64, 'relu', True]), which is no JSON.",
             "type": ["string", "integer", "number", "boolean", "array", "object"],
         })
     }
@@ -157,6 +174,9 @@ mod tests {
     fn numbers_switches_lists_and_tables_are_json() {
         assert_eq!(sent(json!(40)), "40");
         assert_eq!(sent(json!(0.001)), "0.001");
+        assert_eq!(sent(json!(1.0)), "1.0");
+        assert_eq!(sent(json!(-1e3)), "-1000.0");
+        assert_eq!(sent(json!(1e-7)), "0.0000001");
         assert_eq!(sent(json!(true)), "true");
         assert_eq!(sent(json!([64, 64])), "[64,64]");
         assert_eq!(sent(json!({"a": 1, "b": "x y"})), r#"{"a":1,"b":"x y"}"#);

@@ -48,7 +48,7 @@ pub struct Item {
     /// Names of data sets; each is a channel of that name.
     #[serde(default)]
     pub data: Vec<ChannelName>,
-    /// Passed to the script as `--name value`; text as it is written, lists and tables as JSON.
+    /// The script has them in SM_HPS (JSON) and SM_HP_NAME, and on SageMaker as arguments `--name value`.
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
     /// Metric name → regular expression with one group, matched against the log. SageMaker only.

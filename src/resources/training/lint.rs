@@ -10,9 +10,8 @@ use crate::domain::{KeyPath, codes};
 /// The problems that both places have in common.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_ours(item, at, draft);
-    if item.on == Platform::Sagemaker {
-        refuse_variables(item, at, draft);
-    }
+    refuse_variables(item, at, draft);
+    refuse_unpassable(item, at, draft);
     let mut channels = BTreeMap::new();
     for (i, name) in item.data.iter().enumerate() {
         // A script finds a channel by SM_CHANNEL_<NAME>, in capitals.
@@ -103,20 +102,78 @@ const CONTAINER: &[&str] = &[
     "TRAINING_JOB_NAME",
 ];
 
+/// Those that opsctl itself sets on EC2 (src/resources/instance/user_data.sh).
+const INSTANCE: &[&str] = &[
+    "SM_CHANNELS",
+    "SM_CURRENT_HOST",
+    "SM_HOSTS",
+    "SM_HPS",
+    "SM_INPUT_DIR",
+    "SM_MODEL_DIR",
+    "SM_NUM_CPUS",
+    "SM_NUM_GPUS",
+    "SM_OUTPUT_DATA_DIR",
+    "SM_OUTPUT_DIR",
+    "TRAINING_JOB_NAME",
+];
+
+/// Refuses what no process can be given: a name that is none of a variable, and a NUL.
+fn refuse_unpassable(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let nul = "has a NUL in it, and no process can be given one";
+    for (name, value) in &item.environment {
+        let at = at.join("environment").join(name);
+        let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let is_name = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
+        // SageMaker's own model says the same of its jobs.
+        if item.on == Platform::Ec2 && !is_name {
+            let text = format!("{name:?} is not a name of an environment variable");
+            draft.error(codes::BAD_NAME, at, text, "use letters, digits and `_`, not beginning with a digit");
+        } else if value.contains('\0') {
+            draft.error(codes::BAD_VALUE, at, format!("`{name}` {nul}"), "leave it out");
+        }
+    }
+    for (name, _) in item.hyperparameters.iter().filter(|(_, value)| value.has_nul()) {
+        let at = at.join("hyperparameters").join(name);
+        draft.error(codes::BAD_VALUE, at, format!("`{name}` {nul}"), "leave it out");
+    }
+}
+
 fn refuse_variables(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let (theirs, whose) = match item.on {
+        Platform::Sagemaker => (CONTAINER, "the container"),
+        Platform::Ec2 => (INSTANCE, "opsctl"),
+    };
     let of_channel =
         |name: &str| item.data.iter().any(|c| name == format!("SM_CHANNEL_{}", c.to_uppercase()));
     let of_value =
         |name: &str| item.hyperparameters.keys().any(|h| name == format!("SM_HP_{}", h.to_uppercase()));
     for name in item.environment.keys() {
-        if CONTAINER.contains(&name.as_str()) || of_channel(name) || of_value(name) {
+        if theirs.contains(&name.as_str()) || of_channel(name) || of_value(name) {
             let help = match name.as_str() {
                 "SAGEMAKER_PROGRAM" => "name the script by `entry`",
                 "SAGEMAKER_SUBMIT_DIRECTORY" => "name the folder by `source`",
                 _ => "remove it, or give your own variable another name",
             };
-            let text = format!("the container itself sets {name}");
+            let text = format!("{whose} itself sets {name}");
             draft.error(codes::SET_BY_OPSCTL, at.join("environment").join(name), text, help);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_variables_of_the_instance_are_those_that_its_program_sets() {
+        let program = include_str!("../instance/user_data.sh");
+        let words = program.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let of_a_name = |word: &&str| ["SM_CHANNEL_", "SM_HP_"].contains(word);
+        let set: BTreeSet<&str> = words.filter(|w| w.starts_with("SM_") && !of_a_name(w)).collect();
+        let known = INSTANCE.iter().copied().filter(|name| name.starts_with("SM_")).collect();
+        assert_eq!(set, known);
+        assert!(program.contains("TRAINING_JOB_NAME=job"));
     }
 }
