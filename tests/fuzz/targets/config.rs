@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use opsctl::config::{Config, Document};
 use opsctl::desired::{self, AnyKind};
-use opsctl::domain::{Diagnostics, Selector};
+use opsctl::domain::{Diagnostics, Scope};
 use opsctl::inputs::{Inputs, Source};
 use opsctl::plan::{self, Mode, Observed, check};
 use opsctl::report::style::Styles;
@@ -44,7 +44,7 @@ fuzz_target!(|text: &str| {
         let sources = desired::sources(&config, &KINDS).into_iter().filter(is_inside);
         let inputs = Inputs::read(&FOLDER, sources);
         let region = config.project.region.as_deref().unwrap_or("us-east-1");
-        let scope = Selector::new(&config.project.name, environment, Selector::NO_ACCOUNT, region);
+        let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
         let (want, more) = desired::build(&config, &scope, &inputs, &KINDS);
         problems.extend(more.0);
         plain(&diagnostics::human(&config.document, &problems, &Styles::plain()));
