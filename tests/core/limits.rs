@@ -45,7 +45,8 @@ fn an_endpoints_environment_is_measured_in_bytes() {
 fn every_binding_is_in_the_data() {
     for bound in bound() {
         for member in bound.members() {
-            let found = Member::of(&member).unwrap_or_else(|| panic!("{member} is not in models.txt"));
+            let found = Member::of(&member)
+                .unwrap_or_else(|| panic!("{member} is not in models.txt: run src/limits/data/build.py"));
             if let Some(pattern) = found.pattern {
                 regex_lite::Regex::new(pattern).unwrap_or_else(|e| panic!("{member}: {e}"));
             }
