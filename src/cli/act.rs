@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
-use crate::domain::{Diagnostic, KeyPath, KindName, codes, shown};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, codes, shown};
 use crate::engine::{Event, Events};
 use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Ndjson, Terminal};
@@ -95,9 +95,22 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
     }
 }
 
+/// Warnings that concern what the command does, such as a folder that is gone. Those about the config are
+/// given where it is judged ([`print_lints`]), not with every command.
 pub fn print_warnings(session: &Session, ui: &Ui) {
-    if !session.warnings.0.is_empty() {
-        ui.problems(&session.config.document, &session.warnings);
+    let mut warnings = session.warnings.clone();
+    warnings.0.retain(|problem| !codes::LINTS.contains(&problem.code));
+    print_problems(session, &warnings, ui);
+}
+
+/// All warnings: `plan` and `deploy` give them.
+pub fn print_lints(session: &Session, ui: &Ui) {
+    print_problems(session, &session.warnings, ui);
+}
+
+fn print_problems(session: &Session, problems: &Diagnostics, ui: &Ui) {
+    if !problems.0.is_empty() {
+        ui.problems(&session.config.document, problems);
     }
 }
 
@@ -133,7 +146,7 @@ pub async fn run_plan(
     // change.
     let shown = preview.dry_run || asks || saved.is_some() || plan.is_empty();
     if shown {
-        show(session, &plan, &have, preview, ui);
+        show(session, intent, &plan, &have, preview, ui);
     }
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
@@ -144,7 +157,7 @@ pub async fn run_plan(
     }
     let leased = run.begin(plan, have, &session.who, shown).await.map_err(refuse)?;
     if !shown {
-        show(session, &leased.plan, &leased.have, DryRun::default(), ui);
+        show(session, intent, &leased.plan, &leased.have, DryRun::default(), ui);
         if ui.is_broken() {
             let made = |step: &Step| step.target.kind == KindName::Bucket && step.op.verb() == Verb::Create;
             if let Some(bucket) = leased.plan.steps.iter().find(|step| made(step)) {
@@ -174,14 +187,17 @@ pub async fn consents(session: &Session, mode: Mode, ui: &Ui) -> bool {
     yes
 }
 
-fn show(session: &Session, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
+fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
     if ui.json() {
         if preview.dry_run {
             ui.out_json(&render::json(plan, &session.place));
         }
         return;
     }
-    print_warnings(session, ui);
+    match intent.whole && !intent.mode.destroys() {
+        true => print_lints(session, ui),
+        false => print_warnings(session, ui),
+    }
     ui.out(&ui.suggest(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out())));
     print_unread(have, ui);
     print_left(have, ui);

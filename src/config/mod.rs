@@ -2,11 +2,13 @@
 
 pub mod audit;
 pub mod document;
+mod lint;
 pub mod names;
 pub mod project;
 mod secrets;
 pub mod section;
 
 pub use document::Document;
+pub use lint::Lint;
 pub use names::{ChannelName, Name};
 pub use project::{Config, Project};

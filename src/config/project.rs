@@ -1,12 +1,13 @@
 //! The `[project]` table, and the whole config of one environment.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::audit::Audit;
 use super::section;
-use super::{Document, Name};
+use super::{Document, Lint, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 use crate::limits;
 
@@ -29,11 +30,12 @@ pub struct Config {
     pub environment: String,
     pub project: Project,
     pub audit: Audit,
+    pub lint: Lint,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 3] = ["project", "audit", "env"];
+const SHARED_KEYS: [&str; 4] = ["project", "audit", "lint", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -125,14 +127,21 @@ impl Config {
         if let Some(region) = &project.region {
             problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
         }
-        let audit = merged.values().get("audit").cloned().unwrap_or(Value::Object(Default::default()));
-        let audit: Audit = section::read(&audit, &KeyPath::of(["audit"]), &mut problems).unwrap_or_default();
+        let audit: Audit = shared(&merged, "audit", &mut problems);
         audit.lint(&mut problems);
-        (Self { document: merged, environment: environment.to_owned(), project, audit }, problems)
+        let lint: Lint = shared(&merged, "lint", &mut problems);
+        lint.check(&mut problems);
+        (Self { document: merged, environment: environment.to_owned(), project, audit, lint }, problems)
     }
 
     /// The raw values of a section.
     pub fn section(&self, key: &str) -> Option<&Value> {
         self.document.values().get(key)
     }
+}
+
+/// A table of which everything has a default.
+fn shared<T: DeserializeOwned + Default>(document: &Document, key: &str, problems: &mut Diagnostics) -> T {
+    let values = document.values().get(key).cloned().unwrap_or(Value::Object(Default::default()));
+    section::read(&values, &KeyPath::of([key]), problems).unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::config::Config;
 use crate::config::section;
 use crate::desired::{AnySpec, Desired, Kind, Node};
@@ -127,13 +129,18 @@ impl<'a> Draft<'a> {
 
     /// Holds the values of the item at `at` against AWS's models, as its kind binds them.
     pub fn hold<K: Kind>(&mut self, at: &KeyPath) {
-        let mut item = self.config.document.values().get(at.0.first().map_or("", String::as_str));
-        for key in at.0.iter().skip(1) {
-            item = item.and_then(|value| value.get(key));
-        }
-        if let Some(item) = item {
-            self.problems.extend(limits::check(K::bound(), item, at));
-        }
+        let problems = self.written(at).map(|item| limits::check(K::bound(), item, at));
+        self.problems.extend(problems.unwrap_or_default());
+    }
+
+    /// Whether the key at `at` is in the file: else it has its default.
+    pub fn is_written(&self, at: &KeyPath) -> bool {
+        self.written(at).is_some()
+    }
+
+    fn written(&self, at: &KeyPath) -> Option<&'a Value> {
+        let (first, rest) = at.0.split_first()?;
+        rest.iter().try_fold(self.config.document.values().get(first)?, |value, key| value.get(key))
     }
 
     /// Data inside a source would be packed into each archive, and every change of it would be a change of

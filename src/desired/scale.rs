@@ -65,7 +65,8 @@ impl Desired {
             }
         }
         if nodes.is_empty() {
-            let help = "add [endpoint.NAME.autoscaling] or `provisioned_concurrency`, or give --min, --max and --target";
+            let help =
+                "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target";
             let message = "nothing by that name is scaled in the config".to_owned();
             return Err(error(codes::UNKNOWN_NAME, message, help));
         }

@@ -16,6 +16,11 @@ impl Code {
         [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, NOT_INSTALLED, LOCAL_IO].contains(&self)
     }
 
+    /// Whether it is about what an account allows; the sandbox's allows it.
+    pub fn is_of_account(self) -> bool {
+        self == SMALL_ACCOUNT
+    }
+
     pub fn title(self) -> &'static str {
         explained(self.0).map_or("", |e| e.title)
     }
@@ -51,6 +56,23 @@ pub struct Explained {
 pub fn explained(code: &str) -> Option<&'static Explained> {
     ALL.iter().find(|e| e.code.eq_ignore_ascii_case(code))
 }
+
+/// The warnings about a config: `check`, `plan` and `deploy` give them, and `[lint]` silences them.
+pub const LINTS: &[Code] = &[
+    PER_MINUTE,
+    SHORT_COOLDOWN,
+    SMALL_ACCOUNT,
+    SHORT_TIMEOUT,
+    SMALL_NOTEBOOK,
+    OLD_RUNTIME,
+    CPU_CREDITS,
+    EMPTY_DATA,
+    SPLIT_AT_SPACES,
+    SPOT_WITHOUT_CHECKPOINTS,
+    NEWER,
+    DATA_IN_SOURCE,
+    UNUSED_ALLOW,
+];
 
 macro_rules! codes {
     ($($name:ident $code:literal $title:literal $text:literal;)*) => {
@@ -121,7 +143,7 @@ codes! {
     BURSTABLE_SCALING "C104" "A burstable variant cannot autoscale"
         "Application Auto Scaling refuses to register a variant on ml.t2.* because burstable performance misleads the metric. Use ml.m5.large or larger, or drop `autoscaling`.";
     SMALL_ACCOUNT "C105" "Provisioned concurrency that a small account refuses"
-        "Lambda keeps at least 100 executions unreserved (10 on accounts limited to 10), so on a fresh account with a limit of 10 any value is refused, and on the usual 1,000 at most 900 is allowed (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).";
+        "Lambda keeps at least 100 executions unreserved (10 on accounts limited to 10), so on a fresh account with a limit of 10 any value is refused, and on the usual 1,000 at most 900 is allowed. `aws lambda get-account-settings` shows the limit. It cannot be on $LATEST, so opsctl puts it on the alias `live`, and callers that invoke the function without the alias do not use it; `provisioned_concurrency = 0` keeps no environment initialized (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).";
     SHORT_TIMEOUT "C106" "The function gives up before the endpoint does"
         "An endpoint may answer after up to 60 s. A function with a shorter timeout dies first, and its caller sees `Task timed out` instead of the answer or the model's error. Use 70s or more.";
     CLOSED_PLATFORM "C107" "A notebook platform that AWS has closed"
@@ -144,6 +166,8 @@ codes! {
         "The value is not among those that AWS had published when this version of opsctl was made, but it looks like one that came later: a new generation of an instance family, a new region, a new runtime. opsctl sends it as it is.";
     DATA_IN_SOURCE "C116" "A data set is inside a source folder"
         "A source folder is packed whole: into the job's archive, the model, the function's zip. A data set in it makes those as large as the data, and every change of the data is then a change of the code, which trains and deploys again. A line in the source's .opsctlignore (`/data/`) leaves it out; data sets do not read that file.";
+    UNUSED_ALLOW "C117" "A warning is allowed that nothing gives"
+        "`[lint] allow` names a code that silences nothing in any environment of the file: what it was for has been changed. Remove it, so that the warning is heard when the cause comes back.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";

@@ -114,7 +114,8 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn invalid(config: Config, problems: Diagnostics) -> Self {
+    fn invalid(config: Config, mut problems: Diagnostics) -> Self {
+        config.lint.silence(&mut problems);
         Self::Invalid(Box::new((config.document, problems)))
     }
 }
@@ -173,6 +174,10 @@ impl Session {
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);
+        if connection.sandbox.is_some() {
+            problems.0.retain(|problem| !problem.code.is_of_account());
+        }
+        config.lint.silence(&mut problems);
         if problems.has_errors() {
             return Err(OpenError::invalid(config, problems));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use opsctl::config::{Config, Document};
+use opsctl::config::{Config, Document, Lint};
 use opsctl::desired::{self, AnyKind, Desired};
 use opsctl::domain::{Diagnostics, Scope};
 use opsctl::inputs::Inputs;
@@ -33,6 +33,11 @@ pub fn read(document: &Document, environment: &str) -> Project {
     let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
     let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);
     problems.extend(more.0);
+    let used = config.lint.silence(&mut problems);
+    if !problems.has_errors() {
+        let unused = config.lint.allowed().filter(|(at, _)| !used.contains(at));
+        problems.extend(unused.map(|(at, code)| Lint::unused(at, code)));
+    }
     Project { document: config.document, desired, problems }
 }
 

@@ -294,6 +294,49 @@ fn the_shipped_projects_are_valid() {
     assert!(problems.iter().all(|p| keys.iter().all(|key| !p[key].is_null())), "{problems:?}");
 }
 
+/// `[env.prod]` asks for more concurrency than most accounts allow, and all of it is a rehearsal.
+const WARNED: &str = r#"
+[project]
+name = "warned"
+region = "us-east-1"
+[training.t]
+source = "src"
+[endpoint.e]
+model = "t"
+[endpoint.e.autoscaling]
+min = 1
+max = 2
+[function.f]
+endpoint = "e"
+[env.prod.function.f]
+provisioned_concurrency = 901
+"#;
+
+/// A warning that comes with every command is read by nobody.
+#[test]
+fn warnings_are_given_where_the_config_is_judged_and_can_be_silenced() {
+    let world = World::with_config(WARNED).sandbox();
+    world.write("src/train.py", "");
+    let check = world.run(["check"]).success().says("[C101]").says("`provisioned_concurrency = 2` fails");
+    check.says("901 is more than an account").says("(in environment prod)");
+    // Nobody's account is small in the sandbox.
+    for command in [&["plan"][..], &["deploy", "--dry-run"]] {
+        world.run(command.iter().copied()).success().says("[C101]").does_not_say("C105");
+    }
+    for command in [&["status"][..], &["scale", "--dry-run"], &["destroy", "--yes"], &["upload", "--yes"]] {
+        world.run(command.iter().copied()).does_not_say("warning");
+    }
+    let allow = |codes: &str| world.write("opsctl.toml", &format!("{WARNED}[lint]\nallow = {codes}\n"));
+    allow(r#"["C101", "C105"]"#);
+    world.run(["check"]).success().does_not_say("warning");
+    world.run(["plan"]).success().does_not_say("warning");
+    // It silences something in one environment, or nothing in any.
+    allow("[\"C101\"]\n[env.prod.lint]\nallow = [\"C105\", \"C106\"]");
+    let check =
+        world.run(["check"]).success().says("[C105]: `provisioned_concurrency = 2`").does_not_say("901");
+    check.says("[C117]: C106 is allowed").says("(in environment prod)").does_not_say("C101 is allowed");
+}
+
 #[test]
 fn every_problem_is_shown_at_once_where_it_stands() {
     let world = World::shipped();
@@ -311,7 +354,6 @@ fn every_problem_is_shown_at_once_where_it_stands() {
         .collect();
     expect![[r#"
         C002 endpoint.numbers.instance_typ
-        C003 endpoint.numbers.instance_type
         C019 function.classify.memory_mb"#]]
     .assert_eq(&at.join("\n"));
     for problem in &errors {

@@ -67,7 +67,7 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
 
     let done = carry_out(&session, &scale).await;
     let steps: Vec<_> = done.plan.steps.iter().map(|s| (s.target.to_string(), s.why.clone())).collect();
-    let why = ["max: 4 -> 8", "min kept at 1, target kept at 600 (live)"].map(str::to_owned).to_vec();
+    let why = ["max: 4 -> 8", "min kept at 1, target kept at 10 (live)"].map(str::to_owned).to_vec();
     assert_eq!(steps, [("autoscaling/numbers".to_owned(), why)]);
     assert_eq!(scaling(&session).await, (1, 8));
     // The config says 4, and what was not given stays as it is.

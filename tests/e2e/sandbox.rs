@@ -158,8 +158,8 @@ fn changes_do_what_the_plan_says(world: &World) {
     };
     world.edit(
         "config/opsctl.toml",
-        "target_invocations_per_instance = 600",
-        "target_invocations_per_instance = 900",
+        "target_invocations_per_instance = 10\n",
+        "target_invocations_per_instance = 20\n",
     );
     assert_eq!(plan(world), ["update autoscaling/numbers"]);
     done(world);

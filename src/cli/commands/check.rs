@@ -1,5 +1,7 @@
 //! `opsctl check`: everything that can be known without AWS, in every environment of the file.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::json;
 
 use crate::cli::CommandResult;
@@ -10,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
-use crate::config::{Config, Document};
+use crate::config::{Config, Document, Lint};
 use crate::desired::{self, AnyKind};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes};
 use crate::inputs::Inputs;
@@ -28,8 +30,17 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let chosen = global.env.as_str();
     let region = global.region.as_deref().or(env.region.as_deref());
     let (mut problems, mut resources) = (Diagnostics::default(), 0);
+    // A region from the command line or the environment has no place in the file.
+    let newer = region.and_then(|region| limits::region(region, &KeyPath::default()));
+    let (mut allowed, mut used) = (BTreeMap::new(), BTreeSet::new());
     for environment in environments(&document, chosen) {
-        let (count, found) = check(&document, environment, region, &kinds);
+        let (count, lint, mut found) = check(&document, environment, region, &kinds);
+        if environment == chosen {
+            found.extend(newer.clone());
+        }
+        let written = |at: KeyPath| document.written(environment, &at);
+        used.extend(lint.silence(&mut found).into_iter().map(written));
+        allowed.extend(lint.allowed().map(|(at, code)| (written(at), code.to_owned())));
         if environment == chosen {
             resources = count;
         }
@@ -43,9 +54,10 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
             }
         }
     }
-    if let Some(region) = region {
-        // It comes from the command line or the environment, so it has no place in the file.
-        problems.extend(limits::region(region, &KeyPath::default()));
+    // With errors, it is not known what else would have been warned of.
+    if !problems.has_errors() {
+        let unused = allowed.into_iter().filter(|(at, _)| !used.contains(at));
+        problems.extend(unused.map(|(at, code)| Lint::unused(at, &code)));
     }
     if ui.json() && !problems.has_errors() {
         ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources,
@@ -70,13 +82,13 @@ fn environments<'a>(document: &'a Document, chosen: &'a str) -> Vec<&'a str> {
     environments
 }
 
-/// The number of resources in one environment, and its problems.
+/// The number of resources in one environment, what it allows, and its problems.
 fn check(
     document: &Document,
     environment: &str,
     region: Option<&str>,
     kinds: &[Box<dyn AnyKind>],
-) -> (usize, Diagnostics) {
+) -> (usize, Lint, Diagnostics) {
     let (config, mut problems) = Config::read(document, environment, &sections(kinds));
     let inputs = Inputs::walk(document.folder(), desired::sources(&config, kinds));
     let region = region.or(config.project.region.as_deref());
@@ -89,5 +101,5 @@ fn check(
         Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region.unwrap_or(SOME_REGION));
     let (desired, more) = desired::build(&config, &scope, &inputs, kinds);
     problems.extend(more.0);
-    (desired.nodes.len(), problems)
+    (desired.nodes.len(), config.lint, problems)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{print_left, print_unread, print_warnings, refused};
+use crate::cli::act::{print_left, print_lints, print_unread, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
@@ -47,7 +47,7 @@ fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &
     if ui.json() {
         ui.out_json(&render::json(plan, &session.place));
     } else {
-        print_warnings(session, ui);
+        print_lints(session, ui);
         let text = render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out());
         ui.out(&ui.suggest(&text));
         print_unread(have, ui);

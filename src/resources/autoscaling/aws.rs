@@ -45,8 +45,8 @@ impl Driver for Autoscaling {
             max: target.max_capacity(),
             policy: tracking.map(|t| Policy {
                 target: t.target_value(),
-                scale_in_cooldown_s: t.scale_in_cooldown().unwrap_or(Self::COOLDOWN_S),
-                scale_out_cooldown_s: t.scale_out_cooldown().unwrap_or(Self::COOLDOWN_S),
+                scale_in_cooldown_s: t.scale_in_cooldown().unwrap_or(Self::AWS_COOLDOWN_S),
+                scale_out_cooldown_s: t.scale_out_cooldown().unwrap_or(Self::AWS_COOLDOWN_S),
                 metric: t
                     .predefined_metric_specification()
                     .map(|m| m.predefined_metric_type().as_str().to_owned()),

@@ -15,9 +15,12 @@ use crate::limits::{self, Bound};
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Scaling")]
 pub struct Section {
+    /// Keep at least this many instances.
     min: i32,
+    /// Keep at most this many instances.
     max: i32,
-    /// Average invocations per instance per MINUTE that scaling aims at.
+    /// Average invocations per instance per MINUTE that scaling aims at: 10 is one every six seconds.
+    #[serde(default = "ten")]
     target_invocations_per_instance: f64,
     /// How long after a scale-in the next one may begin.
     #[serde(default = "cooldown")]
@@ -27,6 +30,9 @@ pub struct Section {
     scale_out_cooldown: HumanDuration,
 }
 
+fn ten() -> f64 {
+    10.0
+}
 fn cooldown() -> HumanDuration {
     HumanDuration::seconds(Autoscaling::COOLDOWN_S as u64)
 }
@@ -85,10 +91,11 @@ impl Section {
         }
         // Far below that, it is refused.
         if spec.target > 0.0 && TARGETS.contains(&spec.target) && spec.target <= 60.0 {
+            let default = if draft.is_written(&at.join(TARGET)) { "" } else { "the default target of " };
+            let (target, second) = (spec.target, spec.target / 60.0);
             let text = format!(
-                "{} is per instance per minute: {:.2} requests a second are enough to add an instance",
-                spec.target,
-                spec.target / 60.0
+                "{default}{target} is per instance per minute: {second:.2} requests a second are enough to add \
+                 an instance"
             );
             let help =
                 "load-test one instance: target = highest requests per second it can sustain × 0.5 × 60";
@@ -98,7 +105,8 @@ impl Section {
             ("scale_in_cooldown", self.scale_in_cooldown, 15),
             ("scale_out_cooldown", self.scale_out_cooldown, 3),
         ] {
-            if cooldown < HumanDuration::minutes(1) {
+            // Of the default nobody needs to be told that it does no harm.
+            if cooldown < HumanDuration::minutes(1) && draft.is_written(&at.join(name)) {
                 let text = format!(
                     "{cooldown} is shorter than the alarm can react: it needs {points} one-minute points"
                 );

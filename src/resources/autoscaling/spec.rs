@@ -80,8 +80,11 @@ impl Spec {
 }
 
 impl Autoscaling {
+    /// Of a policy whose config says nothing else.
+    pub const COOLDOWN_S: i32 = 30;
     /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
-    pub const COOLDOWN_S: i32 = 300;
+    #[cfg(feature = "sdk")]
+    pub(super) const AWS_COOLDOWN_S: i32 = 300;
 
     /// What the target is of.
     pub(super) const METRIC: &'static str = "SageMakerVariantInvocationsPerInstance";

@@ -57,8 +57,9 @@ impl Concurrency {
                 "ask for a higher limit of concurrent executions first",
             ),
             n => (
-                format!("a new account has a limit of 10 concurrent executions and refuses even {n}"),
-                "it sits on the alias `live`, never on $LATEST; callers must invoke the alias to use it",
+                format!("`{KEY} = {n}` fails in an account whose limit of concurrent executions is still 10"),
+                "look: aws lambda get-account-settings; they belong to the alias `live`, never to $LATEST: callers \
+                 must invoke the alias to use them",
             ),
         };
         draft.warn(codes::SMALL_ACCOUNT, at.join(KEY), text, help);
@@ -95,7 +96,8 @@ impl Kind for Concurrency {
         };
         let sent = json!({ KEY: requested });
         if let Some(problem) = limits::check(BOUND, &sent, &KeyPath::default()).into_iter().next() {
-            let help = "for none, remove `provisioned_concurrency` from the config and deploy with --prune";
+            let help =
+                "for none, write `provisioned_concurrency = 0` into the config and deploy with --prune";
             return Some(Err(Diagnostic { at: KeyPath::default(), help: help.into(), ..problem }));
         }
         let (physical, kept) = (Self::resource_id(&whole.physical), Vec::new());

@@ -38,6 +38,8 @@ pub struct Item {
     /// `pytorch-2.6` or a registry URI.
     #[serde(default = "pytorch")]
     pub(super) image: String,
+    /// Burstable types (`ml.t2.*`) cannot be scaled.
+    #[serde(default = "large")]
     pub(super) instance_type: String,
     /// Instances at the first start. Later counts are the business of `autoscaling`, whose minimum is reached
     /// at once.
@@ -54,6 +56,9 @@ fn one() -> i32 {
 }
 fn pytorch() -> String {
     "pytorch-2.6".into()
+}
+fn large() -> String {
+    "ml.m5.large".into()
 }
 
 /// The script that AWS's inference containers look for.

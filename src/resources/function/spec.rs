@@ -40,8 +40,9 @@ pub struct Item {
     /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
     #[serde(default = "ninety_seconds")]
     timeout: HumanDuration,
-    /// Environments that are always initialized, on the alias `live`.
-    provisioned_concurrency: Option<i32>,
+    /// Environments that are always initialized, on the alias `live`; 0: none.
+    #[serde(default = "two")]
+    provisioned_concurrency: i32,
     /// Environment variables. No secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
@@ -58,6 +59,9 @@ fn intel() -> String {
 }
 fn smallest() -> i32 {
     128
+}
+fn two() -> i32 {
+    2
 }
 fn ninety_seconds() -> HumanDuration {
     HumanDuration::seconds(90)
@@ -317,15 +321,15 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     };
     let function =
         draft.add::<Function>(name, physical.clone(), spec, [role, log_group, endpoint.id], at.clone());
-    if let Some(requested) = item.provisioned_concurrency {
-        Concurrency::add(requested, name, &physical, function, &at, draft);
+    if item.provisioned_concurrency != 0 {
+        Concurrency::add(item.provisioned_concurrency, name, &physical, function, &at, draft);
     }
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Function>(at);
-    if let Some(requested) = item.provisioned_concurrency {
-        Concurrency::lint(requested, at, draft);
+    if item.provisioned_concurrency != 0 {
+        Concurrency::lint(item.provisioned_concurrency, at, draft);
     }
     if !RUNTIMES.contains(&item.runtime.as_str()) {
         let key = at.join("runtime");

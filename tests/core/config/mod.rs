@@ -58,6 +58,19 @@ fn valid_samples_are_accepted_with_their_warnings() {
     }
 }
 
+/// What is only warned of can be silenced, and nothing else.
+#[test]
+fn the_codes_of_lints_are_those_of_warnings() {
+    let said: String =
+        ["invalid", "valid"].iter().flat_map(|f| samples(f)).map(|s| said_about(&s).1).collect();
+    let lints: BTreeSet<&str> = codes::LINTS.iter().map(|code| code.as_str()).collect();
+    let of_severity = |word: &str| -> BTreeSet<&str> {
+        said.split(word).skip(1).filter_map(|rest| rest.split(']').next()).collect()
+    };
+    assert_eq!(of_severity("warning["), lints);
+    assert!(of_severity("error[").is_disjoint(&lints));
+}
+
 #[test]
 fn every_code_of_the_config_has_a_sample() {
     let said: String =

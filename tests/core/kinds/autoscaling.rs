@@ -14,7 +14,7 @@ fn what_was_changed_by_hand_is_put_right() {
     put_right([
         ("autoscaling/numbers", "/max", json!(40), "max: 40 -> 4"),
         ("autoscaling/numbers", "/policy", json!(null), "target: none -> 600"),
-        ("autoscaling/numbers", "/policy/scale_in_cooldown_s", json!(30), "scale_in_cooldown: 30s -> 5m"),
+        ("autoscaling/numbers", "/policy/scale_in_cooldown_s", json!(300), "scale_in_cooldown: 5m -> 30s"),
         ("autoscaling/numbers", "/suspended", json!(true), "suspended: true -> false"),
         ("autoscaling/numbers", "/more_policies", json!(["night"]), "more scaling policies: night -> none"),
         (

@@ -105,7 +105,7 @@ fn a_leftover_before_a_later_kind_is_caught() {
     let mut files = Files::new();
     let account = Account::with(&files.desired());
     files.edit("[notebook.lab]", "[notebook.den]");
-    files.edit("provisioned_concurrency = 2", "");
+    files.edit("provisioned_concurrency = 2", "provisioned_concurrency = 0");
     let want = files.desired();
     let plan = account.plan(&want, DESTROY);
     let at = plan.steps.iter().position(|s| s.target.kind == KindName::Concurrency).unwrap();

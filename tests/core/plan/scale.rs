@@ -69,18 +69,18 @@ fn what_is_not_given_stays_as_it_is_and_is_named() {
     let want = Files::new().desired();
     let mut account = Account::with(&want);
     account.seen(&want, "autoscaling/numbers")["max"] = json!(8);
-    account.seen(&want, "autoscaling/numbers")["policy"]["scale_in_cooldown_s"] = json!(30);
+    account.seen(&want, "autoscaling/numbers")["policy"]["scale_in_cooldown_s"] = json!(300);
     assert_eq!(
         steps(&account, &want, Scale { min: Some(2), ..NOTHING }),
         ["Update autoscaling/numbers: min: 1 -> 2; \
-          max kept at 8, target kept at 600, scale_in_cooldown kept at 30s (live)"]
+          max kept at 8, target kept at 600, scale_in_cooldown kept at 5m (live)"]
     );
     let both = Scale { max: Some(6), target: Some(20.0), provisioned_concurrency: Some(3), ..NOTHING };
     assert_eq!(
         steps(&account, &want, both),
         [
             "Update autoscaling/numbers: max: 8 -> 6; target: 600 -> 20; \
-             min kept at 1, scale_in_cooldown kept at 30s (live)",
+             min kept at 1, scale_in_cooldown kept at 5m (live)",
             "Update concurrency/classify: provisioned_concurrency: 2 -> 3",
         ]
     );
@@ -89,7 +89,7 @@ fn what_is_not_given_stays_as_it_is_and_is_named() {
     // Without a number the config has the last word.
     assert_eq!(
         steps(&account, &want, NOTHING),
-        ["Update autoscaling/numbers: max: 8 -> 4; scale_in_cooldown: 30s -> 5m"]
+        ["Update autoscaling/numbers: max: 8 -> 4; scale_in_cooldown: 5m -> 30s"]
     );
 }
 
@@ -100,7 +100,7 @@ fn what_the_config_does_not_scale_needs_all_numbers() {
         "[endpoint.numbers.autoscaling]\nmin = 1\nmax = 4\ntarget_invocations_per_instance = 600\n",
         "",
     );
-    files.edit("provisioned_concurrency = 2\n", "");
+    files.edit("provisioned_concurrency = 2\n", "provisioned_concurrency = 0\n");
     let want = files.desired();
     let account = Account::with(&want);
     let half = to_scale(&want, &[], Scale { max: Some(3), ..NOTHING });

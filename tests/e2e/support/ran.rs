@@ -90,6 +90,12 @@ impl Ran {
         self
     }
 
+    #[track_caller]
+    pub fn does_not_say(self, words: &str) -> Self {
+        assert!(!self.stdout.contains(words) && !self.stderr.contains(words), "it says `{words}`\n{self}");
+        self
+    }
+
     /// Without what differs from run to run: folders, ports, request ids, timings.
     fn redacted(&self, text: &str) -> String {
         let folder = regex_lite::escape(&self.folder.display().to_string());
