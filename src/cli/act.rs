@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::CommandResult;
 use super::args::{DryRun, Global};
@@ -15,7 +16,7 @@ use super::ui::Ui;
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, codes, shown};
 use crate::engine::{Event, Events};
 use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
-use crate::report::live::{self, Ndjson, Terminal};
+use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Refusal, Session, UnknownName, few};
 
@@ -226,13 +227,17 @@ pub fn start_display(events: Option<UnboundedReceiver<Event>>, session: &Session
     let reader: Box<dyn live::Reader> = if ui.json() {
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
     } else {
-        let bars = ui.live.then(|| ui.screen.live());
-        Box::new(Terminal::new(
-            Box::new(move |line| out.pass_on(line)),
-            *ui.styled_err(),
-            bars,
-            &session.place,
-        ))
+        let began = Instant::now();
+        let look = Look {
+            styles: *ui.styled_err(),
+            bars: ui.live.then(|| ui.screen.live()),
+            width: Box::new(Ui::width_err),
+            clock: Box::new(move || began.elapsed()),
+            verbose: ui.verbose,
+            github: ui.github,
+            place: session.place.clone(),
+        };
+        Box::new(Terminal::new(Box::new(move |line| out.pass_on(line)), look))
     };
     let events = events.expect("the events are taken once");
     tokio::spawn(live::drive(events, reader, session.context.cancel.clone()))

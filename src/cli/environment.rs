@@ -25,6 +25,8 @@ pub struct Environment {
     pub no_color: bool,
     /// The terminal cannot rewrite lines.
     pub dumb: bool,
+    /// A step of GitHub Actions runs the command.
+    pub github: bool,
     /// The lines that are being rewritten on the terminal, if any.
     pub screen: Screen,
     /// Who runs this command, for the lease.
@@ -71,6 +73,7 @@ impl Environment {
             profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
             dumb: get("TERM").is_some_and(|term| term == "dumb"),
+            github: get("GITHUB_ACTIONS").is_some_and(|is| is == "true"),
             screen: Screen::default(),
             who: LeaseHolder {
                 user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),

@@ -2,6 +2,7 @@
 //! to stdout, everything else to stderr.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -13,7 +14,7 @@ use super::args::{Color, Format};
 use super::exit::Exit;
 use super::hints::Hints;
 use crate::config::Document;
-use crate::domain::{Code, Diagnostics, codes, shown};
+use crate::domain::{Code, Diagnostics, codes, shown, workflow};
 use crate::engine::Cancel;
 use crate::report::diagnostics;
 use crate::report::style::Styles;
@@ -52,6 +53,12 @@ impl Write for Screen {
     }
 }
 
+/// How many columns a terminal has; `None`: it is none.
+fn columns(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
 /// The user's terminal.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -66,6 +73,10 @@ pub struct Ui {
     /// Lines may be rewritten.
     pub live: bool,
     pub screen: Screen,
+    /// `-v`: what is folded otherwise is shown.
+    pub verbose: bool,
+    /// The output is read by a runner of GitHub Actions, which obeys lines of its own.
+    pub github: bool,
     hints: Hints,
     /// The cursor stands behind a question.
     asking: Arc<AtomicBool>,
@@ -91,8 +102,20 @@ impl Ui {
             live: err && !dumb && !quiet,
             screen: Screen::default(),
             asking: Arc::default(),
+            verbose: false,
+            github: false,
             hints: Hints::default(),
         }
+    }
+
+    /// One that shows more, or tells GitHub Actions too.
+    pub fn telling(self, verbose: bool, github: bool) -> Self {
+        Self { verbose, github: github && self.format == Format::Human, ..self }
+    }
+
+    /// Columns of the terminal that stderr is, or as many as a terminal usually has.
+    pub fn width_err() -> usize {
+        columns(io::stderr()).unwrap_or(80)
     }
 
     /// One that repeats these options in the commands that it suggests.
@@ -202,6 +225,9 @@ impl Ui {
         if !self.quiet || shown.has_errors() {
             self.write(&diagnostics::human(document, &shown, &self.err));
         }
+        if self.github && !shown.0.is_empty() {
+            self.write(&diagnostics::github(document, &shown));
+        }
     }
 
     fn write(&self, text: &str) {
@@ -212,11 +238,22 @@ impl Ui {
     }
 
     pub fn error(&self, code: Code, message: &str, help: &str) {
+        self.error_at(None, code, message, help);
+    }
+
+    /// An error that is about a line of a file.
+    pub fn error_at(&self, place: Option<(&str, usize)>, code: Code, message: &str, help: &str) {
         let s = &self.err;
         // What AWS says, and what files and resources are called, is others' words.
         let message = shown::text(message);
         let help = if help.is_empty() { String::new() } else { format!("\n  {} {help}", s.help("help:")) };
         self.err(&format!("{} {message}{help}", s.error(&format!("error[{code}]:"))));
+        if self.github {
+            let (file, line) =
+                place.map_or((String::new(), String::new()), |(f, l)| (f.into(), l.to_string()));
+            let properties = [("file", &*file), ("line", &*line), ("title", code.as_str())];
+            self.write(&workflow::command("error", &properties, &message));
+        }
     }
 
     /// Asks for a yes. Only for terminals.

@@ -24,6 +24,8 @@ pub trait AnyKind: Send + Sync {
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound(&self) -> &'static [Bound];
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
+    /// [`Kind::usual`], when AWS itself says it.
+    fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -95,6 +97,10 @@ impl<K: Kind> AnyKind for K {
 
     fn usual(&self, verb: Verb) -> Option<HumanDuration> {
         <K as Kind>::usual(verb)
+    }
+
+    fn awss_usual(&self, verb: Verb) -> Option<HumanDuration> {
+        K::USUAL_IS_AWSS.then(|| <K as Kind>::usual(verb)).flatten()
     }
 
     fn is_scaled(&self) -> bool {

@@ -16,8 +16,9 @@ use crate::limits::Bound;
 pub enum Log {
     /// The streams of a log group, or those of which the names begin so.
     Streams { group: String, prefix: Option<String> },
-    /// An object of the project's bucket, which is there when its writer has ended.
-    Object { key: String },
+    /// An object of the project's bucket, which is there when its writer has ended. Before that, what it will
+    /// hold comes in parts: `<parts>000000` and so on.
+    Object { key: String, parts: String },
 }
 
 /// A kind of resource without its effects: what the config says, what differs, how it is doing.
@@ -40,6 +41,8 @@ pub trait Kind: Send + Sync + 'static {
 
     /// `opsctl scale` changes it: see [`Self::scaled`].
     const SCALED: bool = false;
+    /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
+    const USUAL_IS_AWSS: bool = false;
 
     /// [`crate::config::section::NoSection`] without [`Self::SECTION`].
     type Section: DeserializeOwned + JsonSchema;
@@ -114,9 +117,19 @@ pub trait Kind: Send + Sync + 'static {
         String::new()
     }
 
-    /// How long AWS usually takes, where it is worth telling.
+    /// How long AWS usually takes, where it is worth telling (docs/aws/durations.md).
     fn usual(_verb: Verb) -> Option<HumanDuration> {
         None
+    }
+
+    /// How long one that has ended well took, so that its successor can be expected to take as long.
+    fn took(_seen: &Self::State) -> Option<HumanDuration> {
+        None
+    }
+
+    /// What the job measured last, in the order of the names.
+    fn measured(_seen: &Self::State) -> Vec<(String, f64)> {
+        Vec::new()
     }
 
     /// A part with other numbers. What is not given stays as it is; what is not there yet becomes as the

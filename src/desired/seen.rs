@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{KindName, Owner, Status};
+use crate::domain::{HumanDuration, KindName, Owner, Status};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,16 @@ impl AnySeen {
     pub fn left(&self) -> Vec<String> {
         self.0.left()
     }
+
+    /// [`Kind::took`].
+    pub fn took(&self) -> Option<HumanDuration> {
+        self.0.took()
+    }
+
+    /// [`Kind::measured`].
+    pub fn measured(&self) -> Vec<(String, f64)> {
+        self.0.measured()
+    }
 }
 
 impl Debug for AnySeen {
@@ -103,6 +113,8 @@ trait Erased: Send + Sync {
     fn made_by_aws(&self) -> bool;
     fn mixed(&self) -> Option<String>;
     fn left(&self) -> Vec<String>;
+    fn took(&self) -> Option<HumanDuration>;
+    fn measured(&self) -> Vec<(String, f64)>;
 }
 
 impl<K: Kind> Erased for Of<K> {
@@ -144,5 +156,13 @@ impl<K: Kind> Erased for Of<K> {
 
     fn left(&self) -> Vec<String> {
         K::left(&self.0.state)
+    }
+
+    fn took(&self) -> Option<HumanDuration> {
+        K::took(&self.0.state)
+    }
+
+    fn measured(&self) -> Vec<(String, f64)> {
+        K::measured(&self.0.state)
     }
 }

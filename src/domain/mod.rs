@@ -16,6 +16,7 @@ pub mod scale;
 pub mod shown;
 pub mod size;
 pub mod status;
+pub mod workflow;
 
 pub use action::Action;
 pub use change::{Changes, FieldChange, Needs, Verb, changes};
@@ -28,5 +29,5 @@ pub use id::{Owner, ResourceId, Scope};
 pub use kind::KindName;
 pub use object::{LEASE_KEY, Stored};
 pub use scale::Scale;
-pub use size::{bytes, grouped};
+pub use size::{bytes, clock, figure, grouped};
 pub use status::{Phase, Status};

@@ -1,4 +1,6 @@
-//! Sizes in bytes.
+//! Sizes, times and measured values as people read them.
+
+use std::time::Duration;
 
 /// A size as people say it: `273.1 KB`.
 pub fn bytes(n: u64) -> String {
@@ -23,4 +25,45 @@ pub fn grouped(n: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A time that has passed, as a stopwatch shows it: `0:07`, `1:12`, `2:05:33`.
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// A measured value, with the three digits that tell it from others: `0.981`, `12`, `1.2e-5`.
+pub fn figure(value: f64) -> String {
+    let size = value.abs();
+    if value.fract() == 0.0 && size < 1e15 {
+        return format!("{value:.0}");
+    }
+    let digits = match size {
+        _ if !size.is_finite() => return value.to_string(),
+        1e6.. => return format!("{value:.2e}"),
+        100.0.. => 1,
+        10.0.. => 2,
+        0.001.. => 3,
+        _ => return format!("{value:.1e}"),
+    };
+    let text = format!("{value:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_times_are_short() {
+        let values = [0.0, 12.0, 0.9814, 0.5, 0.009, 0.000_012, 123.456, 1_234_567.8, -2.25, f64::NAN];
+        let shown = ["0", "12", "0.981", "0.5", "0.009", "1.2e-5", "123.5", "1.23e6", "-2.25", "NaN"];
+        assert_eq!(values.map(figure), shown);
+        assert_eq!([7, 72, 7_533].map(|s| clock(Duration::from_secs(s))), ["0:07", "1:12", "2:05:33"]);
+    }
 }

@@ -25,6 +25,9 @@ pub enum Event {
         /// Objects and bytes in it, for a delete: `ours` go.
         #[serde(skip_serializing_if = "Option::is_none")]
         contents: Option<Contents>,
+        /// How long it took the last time, or AWS says that it takes (docs/aws/durations.md).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usual_ms: Option<u64>,
     },
     /// Sent at each look while AWS works, so that long waits are never silent.
     StepWaiting {
@@ -52,6 +55,16 @@ pub enum Event {
         step: StepId,
         target: ResourceId,
         line: String,
+    },
+    /// A value in that line, by the `metrics` of the config.
+    StepMetric {
+        step: StepId,
+        target: ResourceId,
+        name: String,
+        value: f64,
+        /// What it counts up to: the hyperparameter `epochs` for a metric `epoch`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        of: Option<f64>,
     },
     StepFinished {
         step: StepId,

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::events::ms;
 use super::{Cause, Event, OpCx, Registry, RunContext, RunResult, StepResult};
-use crate::aws::{LeaseLost, OpError};
-use crate::domain::{Contents, ResourceId};
-use crate::plan::{Op, Plan, Step, StepId};
+use crate::aws::{LeaseLost, OpError, PollPace};
+use crate::domain::ResourceId;
+use crate::plan::{Op, Plan, Step, StepId, Verb};
 
 /// How the run ended, step by step.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
                     finish(context, step, StepResult::NotStarted, 0);
                     ended.insert(step.id, Standing::Stopped);
                 } else {
-                    running.push(perform(step, plan.contents.get(&step.target), registry, context));
+                    running.push(perform(step, plan, registry, context));
                 }
             }
         }
@@ -123,17 +123,21 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
 
 async fn perform<'a>(
     step: &'a Step,
-    contents: Option<&'a Contents>,
+    plan: &'a Plan,
     registry: &'a Registry,
     context: &'a RunContext,
 ) -> (&'a Step, Result<(), OpError>, u64) {
     let start = Instant::now();
     let (target, op) = (step.target.clone(), step.op.verb());
-    let contents = contents.filter(|_| op.removes()).cloned();
+    let contents = plan.contents.get(&target).filter(|_| op.removes()).cloned();
     let physical = step.physical.clone();
-    context.events.send(Event::StepStarted { step: step.id, target, op, physical, contents });
+    let driver = registry.of(target.kind);
+    // What AWS says is true of AWS.
+    let awss = || driver.awss_usual(op).filter(|_| context.pace == PollPace::Declared);
+    let usual = plan.took.get(&target).copied().filter(|_| op == Verb::Create).or_else(awss);
+    let usual_ms = usual.map(|usual| ms(usual.0));
+    context.events.send(Event::StepStarted { step: step.id, target, op, physical, contents, usual_ms });
     let cx = OpCx { context, step: step.id, target: step.target.clone() };
-    let driver = registry.of(step.target.kind);
     let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
     let result = async {
         if adopts {

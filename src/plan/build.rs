@@ -467,7 +467,12 @@ impl<'a> Planner<'a> {
         let leftovers = self.have.leftovers.iter().filter(|l| !touched.contains(&l.id)).cloned().collect();
         let removed = self.steps.list.iter().filter(|s| s.op.verb().removes()).map(|s| &s.target);
         let counted = removed.filter_map(|id| Some((id.clone(), self.have.contents.get(id)?.clone())));
+        let created = self.steps.list.iter().filter(|s| s.op.verb() == Verb::Create).map(|s| &s.target);
+        let took = created
+            .filter_map(|id| Some((id.clone(), self.have.previous_generations.get(id)?.took()?)))
+            .collect();
         Ok(Plan {
+            took,
             scope: self.want.scope.clone(),
             unchanged,
             leftovers,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::desired::{AnySeen, AnySpec};
-use crate::domain::{Code, Contents, FieldChange, ResourceId, Scope, Tally};
+use crate::domain::{Code, Contents, FieldChange, HumanDuration, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -77,6 +77,9 @@ pub struct Plan {
     /// What has a name of ours and is not ours, with that name: a destroy leaves it.
     #[serde(default)]
     pub foreign: Vec<(ResourceId, String)>,
+    /// How long the newest earlier generation of what is created took. Not part of the fingerprint.
+    #[serde(default)]
+    pub took: BTreeMap<ResourceId, HumanDuration>,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::config::Document;
-use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown};
+use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown, workflow};
 
 /// All problems with their lines, warnings first, and a count.
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
@@ -68,6 +68,21 @@ fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
         Some(end) => span.start..span.start + end,
         None => span,
     }
+}
+
+/// The same as annotations of GitHub Actions, which shows them beside the lines.
+pub fn github(document: &Document, problems: &Diagnostics) -> String {
+    let one = |d: &Diagnostic| {
+        let (line, column) = document.line_column(span(document, d).start);
+        let name = match d.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let (file, line, column) = (document.file.to_string_lossy(), line.to_string(), column.to_string());
+        let properties = [("file", &*file), ("line", &line), ("col", &column), ("title", d.code.as_str())];
+        workflow::command(name, &properties, &format!("{}\n{}", d.message, d.help)) + "\n"
+    };
+    problems.0.iter().map(one).collect()
 }
 
 /// `[{"code","severity","file","line","column","key","message","help"}]`.

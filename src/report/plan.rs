@@ -16,7 +16,7 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
     let title = format!("{} / {}", scope.project, scope.environment);
     let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(place));
     for step in &plan.steps {
-        one_step(&mut text, step, kinds, why, styles);
+        one_step(&mut text, step, plan, kinds, why, styles);
         for line in inside(step, plan.contents.get(&step.target)) {
             let _ = writeln!(text, "      {line}");
         }
@@ -62,7 +62,14 @@ fn as_the_config_says(resources: usize) -> String {
     }
 }
 
-fn one_step(text: &mut String, step: &Step, kinds: &[Box<dyn AnyKind>], why: bool, styles: &Styles) {
+fn one_step(
+    text: &mut String,
+    step: &Step,
+    plan: &Plan,
+    kinds: &[Box<dyn AnyKind>],
+    why: bool,
+    styles: &Styles,
+) {
     let target = step.target.to_string();
     let sign = match step.op.verb() {
         Verb::Create => styles.create(&format!("+ {target}")),
@@ -77,7 +84,10 @@ fn one_step(text: &mut String, step: &Step, kinds: &[Box<dyn AnyKind>], why: boo
         _ => String::new(),
     };
     let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= HumanDuration::minutes(1));
-    let usual = usual.map(|t| format!("about {t}"));
+    let usual = match plan.took.get(&step.target) {
+        Some(took) => Some(format!("{took} the last time")),
+        None => usual.map(|t| format!("about {t}")),
+    };
     // A leftover goes by its physical name already.
     let physical = (step.target.name != step.physical).then(|| step.physical.clone());
     let notes: Vec<String> =
@@ -123,7 +133,8 @@ fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<HumanDuration> {
     let mut ends: Vec<u64> = Vec::new();
     for step in &plan.steps {
         let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
-        let own = kind.usual(step.op.verb()).map_or(1, HumanDuration::as_secs);
+        let usual = plan.took.get(&step.target).copied().or_else(|| kind.usual(step.op.verb()));
+        let own = usual.map_or(1, HumanDuration::as_secs);
         let start = step.after.iter().map(|after| ends[*after]).max().unwrap_or(0);
         ends.push(start + own);
     }

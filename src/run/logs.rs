@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Session;
 use super::jobs::Job;
-use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Log;
 use crate::domain::ResourceId;
 use crate::domain::action;
 use crate::engine::OpCx;
+use crate::resources::instance::log::PartedLog;
 use crate::resources::training::logs::new_lines;
 
 /// Why there is no log of that name.
@@ -53,37 +54,38 @@ pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Jo
 
 /// A log, and how far it was read.
 #[derive(Debug)]
-pub struct LogReader {
-    log: Log,
-    tokens: BTreeMap<String, Option<String>>,
+pub enum LogReader {
+    Streams {
+        group: String,
+        prefix: Option<String>,
+        tokens: BTreeMap<String, Option<String>>,
+    },
+    /// In the project's bucket.
+    Parts(PartedLog),
 }
 
 impl LogReader {
     /// Of a job's log, from the beginning.
     pub fn new(session: &Session, job: &Job, physical: &str) -> Self {
-        let log = session.kind(job.id.kind).log(physical);
-        Self { log: log.expect("its kind has a log"), tokens: BTreeMap::new() }
+        match session.kind(job.id.kind).log(physical).expect("its kind has a log") {
+            Log::Streams { group, prefix } => Self::Streams { group, prefix, tokens: BTreeMap::new() },
+            Log::Object { key, parts } => Self::Parts(PartedLog::new(&key, &parts)),
+        }
     }
 
-    /// Whether it is there only when its writer has ended.
-    pub fn comes_at_the_end(&self) -> bool {
-        matches!(self.log, Log::Object { .. })
+    /// Whether it is in the project's bucket.
+    pub fn is_in_bucket(&self) -> bool {
+        matches!(self, Self::Parts(_))
     }
 
-    /// What came since it was read last; what has no lines is given as it is. `None`: nothing.
+    /// What came since it was read last. `None`: nothing.
     ///
     /// # Errors
     /// What AWS said.
     pub async fn more(&mut self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<String>> {
-        let text = match &self.log {
-            Log::Object { key } => {
-                let found = cx.aws.s3.get_object().bucket(bucket).key(key).send().await;
-                let Some(object) = found.op(action::s3::GetObject).found()? else { return Ok(None) };
-                let body = object.body.collect().await;
-                let body = body.map_err(|error| OpError::local("reading the log", error))?;
-                return Ok(Some(String::from_utf8_lossy(&body.into_bytes()).into_owned()));
-            }
-            Log::Streams { group, prefix } => streams(cx, group, prefix.as_deref(), &mut self.tokens).await?,
+        let text = match self {
+            Self::Parts(log) => log.more(cx, bucket).await?,
+            Self::Streams { group, prefix, tokens } => streams(cx, group, prefix.as_deref(), tokens).await?,
         };
         Ok((!text.is_empty()).then_some(text))
     }

@@ -161,7 +161,14 @@ impl Upload {
         for (step, set) in self.sets.into_iter().enumerate() {
             let (target, op, start) = (set.id.clone(), set.verb(), Instant::now());
             let physical = set.spec.uri();
-            events.send(Event::StepStarted { step, target: target.clone(), op, physical, contents: None });
+            events.send(Event::StepStarted {
+                step,
+                target: target.clone(),
+                op,
+                physical,
+                contents: None,
+                usual_ms: None,
+            });
             let result = match send(session, step, set).await {
                 Ok(line) => {
                     events.send(Event::StepLog { step, target: target.clone(), line });

@@ -85,7 +85,10 @@ fn what_a_call_implies_is_needed_too() {
 /// Calls beside those of the kinds, and where they are made.
 const BESIDE: [(&str, &[&str]); 4] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
-    ("`opsctl logs`", &["src/run/logs.rs", "src/resources/training/logs.rs"]),
+    (
+        "`opsctl logs`",
+        &["src/run/logs.rs", "src/resources/training/logs.rs", "src/resources/instance/log.rs"],
+    ),
     ("`opsctl invoke`", &["src/cli/commands/invoke.rs"]),
     ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];

@@ -37,7 +37,11 @@ fn leftover(world: &World, kind: &str) -> String {
 #[test]
 fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
     let world = world(SCRIPT);
-    world.run(["deploy", "--yes"]).success();
+    let ran = world.run(["deploy", "--yes"]).success();
+    // Both logs are shown while the jobs run.
+    for training in ["training/cloud", "instance/plain"] {
+        assert!(ran.stderr.contains(&format!("{training} | the first script runs")), "{ran}");
+    }
     for training in ["training/cloud", "training/plain"] {
         // Following ends with the job.
         let log = world.run(["logs", "-f", training]).success();
@@ -77,7 +81,7 @@ fn a_training_that_saves_nothing_says_so_when_it_ends() {
     world.write("opsctl.toml", &format!("{CONFIG}{endpoint}"));
     for _ in 0..2 {
         let ran = world.run(["deploy", "--yes"]).ended(1);
-        assert!(ran.stderr.contains("failed[E204] training/cloud"), "{ran}");
+        assert!(ran.stderr.contains("training/cloud  failed[E204]"), "{ran}");
         assert!(!ran.stderr.contains("E212"), "{ran}");
     }
 }

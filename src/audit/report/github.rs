@@ -7,6 +7,7 @@ use super::Options;
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
 use crate::audit::finding::{Severity, Status};
+use crate::domain::workflow::{data, property};
 
 pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
     let mut out = String::new();
@@ -39,12 +40,4 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         let _ = writeln!(out, "::warning title={} not evaluated::{}", entry.rule, data(&entry.reason));
     }
     out
-}
-
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -38,7 +38,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
     with_session(global, env, Folders::Read, async |session| {
         let job = logs::named(session, &args.target).await?;
         let job = job.map_err(|missing| not_found(&args.target, missing))?;
-        if LogReader::new(session, &job, &job.physical).comes_at_the_end() {
+        if LogReader::new(session, &job, &job.physical).is_in_bucket() {
             run::bucket_is_ours(session).await?; // it lies there
         }
         show(session, &job, args.follow, ui).await
@@ -48,19 +48,11 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
 
 async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandResult {
     let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
-    let waits = follows && LogReader::new(session, job, &job.physical).comes_at_the_end();
-    if waits {
-        let ended = cx.wait("the log, which comes when the instance ends", EVERY, FOREVER, || async {
-            let is_running = job.is_running(session, &job.physical).await?;
-            Ok(if is_running { Probe::Pending("running".into()) } else { Probe::Ready(()) })
-        });
-        ended.await?;
-    }
     let found = job.newest_with(session, async |physical| {
         let mut reader = LogReader::new(session, job, physical);
         let text = reader.more(&cx, session.bucket()).await?;
         // One that has only begun is waited for, not its predecessor shown.
-        let begun = text.is_none() && follows && !waits && job.is_running(session, physical).await?;
+        let begun = text.is_none() && follows && job.is_running(session, physical).await?;
         Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
     });
     let Some(Newest { physical, is_earlier, found: (text, reader) }) = found.await? else {
@@ -74,7 +66,7 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
     if !text.is_empty() {
         ui.out(&text);
     }
-    if follows && !waits {
+    if follows {
         follow(session, &cx, reader, ui, async || job.is_running(session, &physical).await).await?;
     }
     Ok(Exit::Done)

@@ -77,6 +77,7 @@ impl Kind for Concurrency {
     const NAME: KindName = KindName::Concurrency;
     const PART_OF: Option<KindName> = Some(KindName::Function);
     const SCALED: bool = true;
+    const USUAL_IS_AWSS: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type State = State;

@@ -9,7 +9,9 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
+use super::log::PartedLog;
 use super::spec::{Instance, Outcome, Record, Spec, State};
 use super::user_data;
 use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -19,6 +21,7 @@ use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
 use crate::resources::training::job::model_uri;
+use crate::resources::training::metrics::Metrics;
 use crate::resources::training::source;
 
 /// The tags that tie an instance to its job and output (docs/decisions/0030).
@@ -54,9 +57,11 @@ impl Driver for Instance {
             }
             _ => true,
         };
+        let took_s = observed.took().filter(|_| status.phase == Phase::Ready).map(|took| took.as_secs());
         let instance_id = observed.instance.and_then(|i| i.instance_id);
         let record = observed.record.map(|(record, _)| record);
-        Ok(Some(Seen { owner: Owner::Ours, status, state: State { instance_id, record, output } }))
+        let state = State { instance_id, record, output, took_s };
+        Ok(Some(Seen { owner: Owner::Ours, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
@@ -158,6 +163,8 @@ struct ObservedJob {
     /// The one that lives, else the one that the last attempt had, which EC2 shows for an hour after its end.
     instance: Option<Ec2Instance>,
     outcome: Option<Outcome>,
+    /// How old that is by S3's clock.
+    ended: Option<Duration>,
     /// What the job was made from, and how old that record is by S3's clock.
     record: Option<(Record, Option<Duration>)>,
 }
@@ -171,7 +178,8 @@ impl ObservedJob {
         let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
         let instance =
             instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
-        let mut observed = Self { instance, outcome: outcome.map(|(outcome, _)| outcome), record };
+        let (outcome, ended) = outcome.unzip();
+        let mut observed = Self { instance, outcome, ended: ended.flatten(), record };
         // It may have written its result and ended between the two looks.
         if observed.outcome.is_none() && observed.instance.as_ref().is_some_and(|i| !is_living(i)) {
             observed.outcome =
@@ -184,6 +192,12 @@ impl ObservedJob {
     /// cannot be asked: then it may have been.
     fn is_younger_than(&self, age: Duration) -> bool {
         self.record.as_ref().is_some_and(|(_, old)| old.is_none_or(|old| old < age))
+    }
+
+    /// From the writing of the record to that of the result.
+    fn took(&self) -> Option<Duration> {
+        let (_, begun) = self.record.as_ref()?;
+        begun.as_ref()?.checked_sub(self.ended?)
     }
 
     /// The result is written last, so it decides; without one, a living instance is still at it.
@@ -340,8 +354,15 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
 /// Waits for the result. An instance that ends without one has failed.
 async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let limit = Duration::from_secs(u64::from(spec.max_runtime_s.unsigned_abs()) + 1800);
+    let metrics = Metrics::of(&spec.metrics, &spec.hyperparameters);
+    let folder = format!("{}/{job}", Instance::OUTPUT);
+    let log = PartedLog::new(&format!("{folder}/output/train.log"), &format!("{folder}/log/"));
+    let log = Mutex::new(log);
     cx.wait("EC2 training finished", EVERY, limit, || async {
         let observed = ObservedJob::at(cx, job).await?;
+        // In this order: what was written before the end is read after it.
+        let lines = log.lock().await.more(cx, &spec.code.bucket).await?;
+        lines.lines().for_each(|line| metrics.tell(cx, line));
         if observed.instance.is_none() && observed.outcome.is_none() {
             return Ok(Probe::Absent);
         }

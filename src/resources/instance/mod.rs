@@ -8,6 +8,8 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+#[cfg(feature = "sdk")]
+pub mod log;
 mod spec;
 pub mod user_data;
 

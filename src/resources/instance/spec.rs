@@ -38,6 +38,9 @@ pub struct Spec {
     /// `s3://<bucket>/instances`; the job's name and `output/…` follow.
     pub output: String,
     pub max_runtime_s: i32,
+    /// What the log is read for. The job knows nothing of it, so another pattern makes no other job.
+    #[serde(skip)]
+    pub metrics: BTreeMap<String, String>,
 }
 
 /// What the instance writes last: `<output>/<job>/output/result.json`.
@@ -58,6 +61,9 @@ pub struct State {
     pub record: Option<Record>,
     /// Whether the archive of a job that completed is there.
     pub output: bool,
+    /// From the writing of its record to that of its result, of a job that completed.
+    #[serde(default)]
+    pub took_s: Option<u64>,
 }
 
 /// What the job was made from, kept beside its output. Environment values are left out.
@@ -138,7 +144,7 @@ impl Kind for Instance {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { instance_id: None, record: Some(Record::of(want)), output: true }
+        State { instance_id: None, record: Some(Record::of(want)), output: true, took_s: None }
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -177,8 +183,13 @@ impl Kind for Instance {
         (verb == Verb::Create).then_some(HumanDuration::minutes(3))
     }
 
+    fn took(seen: &State) -> Option<HumanDuration> {
+        seen.took_s.map(HumanDuration::seconds)
+    }
+
     fn log(physical: &str) -> Option<Log> {
-        Some(Log::Object { key: format!("{}/{physical}/output/train.log", Self::OUTPUT) })
+        let folder = format!("{}/{physical}", Self::OUTPUT);
+        Some(Log::Object { key: format!("{folder}/output/train.log"), parts: format!("{folder}/log/") })
     }
 
     fn artifact(physical: &str) -> Option<String> {
@@ -225,6 +236,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         environment: item.environment.clone(),
         output: format!("s3://{bucket}/{}", Instance::OUTPUT),
         max_runtime_s: i32::try_from(item.max_runtime.as_secs()).unwrap_or(i32::MAX),
+        metrics: item.metrics.clone(),
         code: common.code,
     };
     Some((spec, common.needs))
@@ -269,7 +281,6 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let only_sagemaker = [
         ("spot", item.spot),
         ("checkpoints", item.checkpoints),
-        ("metrics", !item.metrics.is_empty()),
         ("max_wait", item.max_wait.is_some()),
         ("instance_count", item.instance_count != 1),
     ];

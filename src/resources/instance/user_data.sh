@@ -16,6 +16,7 @@
 #
 # Results, in this order: model.tar.gz, output.tar.gz (if the script wrote to SM_OUTPUT_DATA_DIR), train.log, and
 # last result.json: {"exit_code":0,"message":"","seconds":12}. Who sees result.json finds the others complete.
+# While it works, what is new in the log goes to <output>/<job>/log/000000 and so on.
 #
 # opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
 #   OPSCTL_ROOT      a folder in the place of /
@@ -177,6 +178,18 @@ work() {
   pack "$ML/output/data" output.tar.gz
 }
 
+# The log so far, for whoever watches: every other second at first, later each fiftieth of the time.
+stream() {
+  local part=0 sent=0 size
+  while sleep $((2 + SECONDS / 50)); do
+    size=$(wc -c <"$LOG") || continue
+    [[ $size -gt $sent ]] || continue
+    tail -c "+$((sent + 1))" "$LOG" | head -c "$((size - sent))" >"$WORK/part"
+    copy "$WORK/part" "$OUTPUT/$JOB/log/$(printf %06d "$part")" || continue
+    part=$((part + 1)) sent=$size
+  done
+}
+
 # The supervisor: whatever happens, it leaves a result and ends the instance.
 
 # What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else the last line
@@ -204,6 +217,7 @@ finish() {
   trap - EXIT
   trap '' TERM INT # nothing may come between here and the result
   set +e
+  kill "${streamer:-}" 2>/dev/null
   printf '{"exit_code":%d,"message":"%s","seconds":%d}\n' "$code" "$(message "$code")" "$SECONDS" >"$WORK/result.json"
   copy "$LOG" "$RESULTS/train.log"
   # The console output of the instance is the last place to look when nothing can be uploaded.
@@ -222,6 +236,8 @@ supervise() {
 
   timeout --kill-after=30 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &
   worker=$!
+  stream >/dev/null 2>&1 &
+  streamer=$!
   # timeout passes the signal on to the whole work. It also ends `wait`, before the work has ended.
   trap 'kill "$worker" || true' TERM INT
   wait "$worker" || code=$?

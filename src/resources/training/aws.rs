@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput;
 use aws_sdk_sagemaker::types::{
-    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricDefinition, OutputDataConfig,
-    ResourceConfig, S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, TrainingInputMode,
-    TrainingInstanceType, TrainingJobStatus,
+    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricData, MetricDefinition,
+    OutputDataConfig, ResourceConfig, S3DataDistribution, S3DataSource, S3DataType, StoppingCondition,
+    TrainingInputMode, TrainingInstanceType, TrainingJobStatus,
 };
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::model_key;
 use super::logs::Follower;
+use super::metrics::Metrics;
 use super::source;
 use super::spec::{Spec, State, Training};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -74,6 +75,8 @@ impl Driver for Training {
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
             output,
+            took_s: took(&found),
+            measured: measured(&found),
         };
         Ok(Some(Seen { owner, status, state }))
     }
@@ -132,6 +135,19 @@ impl Driver for Training {
 async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJobOutput>> {
     let call = cx.aws.sagemaker.describe_training_job().training_job_name(job);
     call.send().await.op(action::sagemaker::DescribeTrainingJob).found()
+}
+
+/// How long a job that completed took, with everything that came before the script.
+fn took(found: &DescribeTrainingJobOutput) -> Option<u64> {
+    let (begun, ended) = (found.creation_time()?.secs(), found.training_end_time()?.secs());
+    let completed = found.training_job_status() == Some(&TrainingJobStatus::Completed);
+    u64::try_from(ended - begun).ok().filter(|_| completed)
+}
+
+fn measured(found: &DescribeTrainingJobOutput) -> BTreeMap<String, f64> {
+    // As it is written: 0.981 is no float of 32 bits.
+    let metric = |m: &MetricData| Some((m.metric_name()?.to_owned(), m.value()?.to_string().parse().ok()?));
+    found.final_metric_data_list().iter().filter_map(metric).collect()
 }
 
 /// Where the job's archive is said to be. The SDK reads "nowhere" as an empty text.
@@ -215,7 +231,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
 
 /// Waits for the end of the job and shows its log meanwhile.
 async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
-    let log = Follower::default();
+    let log = Follower::new(Metrics::of(&spec.metrics, &spec.hyperparameters));
     let longest = spec.max_wait_s.unwrap_or(spec.max_runtime_s).unsigned_abs();
     // Provisioning and upload come on top of what the script may take.
     let limit = Duration::from_secs(u64::from(longest) + 3600);

@@ -51,7 +51,7 @@ pub struct Item {
     /// The script has them in SM_HPS (JSON) and SM_HP_NAME, and on SageMaker as arguments `--name value`.
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
-    /// Metric name → regular expression with one group, matched against the log. SageMaker only.
+    /// Metric name → regular expression with one group, matched against the log.
     #[serde(default)]
     pub metrics: BTreeMap<String, String>,
     /// Environment variables of the script. No secrets: AWS shows them to whoever may describe the job.

@@ -12,6 +12,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_ours(item, at, draft);
     refuse_variables(item, at, draft);
     refuse_unpassable(item, at, draft);
+    refuse_patterns(item, at, draft);
     let mut channels = BTreeMap::new();
     for (i, name) in item.data.iter().enumerate() {
         // A script finds a channel by SM_CHANNEL_<NAME>, in capitals.
@@ -42,6 +43,23 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             text,
             "rename it: letters, digits, `.`, `_`, `+` and `-`",
         );
+    }
+}
+
+/// Refuses patterns of metrics that cannot be read, or do not say which part is the value.
+fn refuse_patterns(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    for (metric, pattern) in &item.metrics {
+        let groups = regex_lite::Regex::new(pattern).map(|r| r.captures_len());
+        if !matches!(groups, Ok(2)) {
+            let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
+            let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");
+            draft.error(
+                codes::BAD_PATTERN,
+                at.join("metrics").join(metric),
+                text,
+                "for example 'accuracy=([0-9.]+)'",
+            );
+        }
     }
 }
 

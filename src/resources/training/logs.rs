@@ -5,17 +5,24 @@ use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
 use super::Training;
+use super::metrics::Metrics;
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
-use crate::engine::{Event, OpCx};
+use crate::engine::OpCx;
 
 /// Remembers how far each stream was read.
 #[derive(Debug, Default)]
 pub struct Follower {
+    metrics: Metrics,
     tokens: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl Follower {
+    /// One that also sends what the lines measure.
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
     /// Sends every new line as an event. Before the container starts there is neither group nor stream.
     pub async fn follow(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         let mut tokens = self.tokens.lock().await;
@@ -32,8 +39,7 @@ impl Follower {
             for stream in page.log_streams().iter().filter_map(|s| s.log_stream_name()) {
                 let token = tokens.entry(stream.to_owned()).or_default();
                 for (_, line) in new_lines(cx, Training::LOG_GROUP, stream, token).await? {
-                    let (step, target, line) = (cx.step, cx.target.clone(), line.trim_end().to_owned());
-                    cx.events.send(Event::StepLog { step, target, line });
+                    self.metrics.tell(cx, &line);
                 }
             }
         }

@@ -11,6 +11,8 @@ pub mod lint;
 #[cfg(feature = "sdk")]
 pub mod logs;
 #[cfg(feature = "sdk")]
+pub mod metrics;
+#[cfg(feature = "sdk")]
 pub mod source;
 mod spec;
 

@@ -68,6 +68,12 @@ pub struct State {
     pub checkpoints: bool,
     /// Whether the archive that a completed job has left is still in the bucket.
     pub output: bool,
+    /// From its creation to its end, of a job that completed.
+    #[serde(default)]
+    pub took_s: Option<u64>,
+    /// The last value of each metric, of a job that ended.
+    #[serde(default)]
+    pub measured: BTreeMap<String, f64>,
 }
 
 impl Training {
@@ -168,6 +174,8 @@ impl Kind for Training {
             spot: want.max_wait_s.is_some(),
             checkpoints: want.checkpoints.is_some(),
             output: true,
+            took_s: None,
+            measured: BTreeMap::new(),
         }
     }
 
@@ -214,6 +222,14 @@ impl Kind for Training {
     fn usual(verb: Verb) -> Option<HumanDuration> {
         // Provisioning alone; how long the script runs, only the user knows.
         (verb == Verb::Create).then_some(HumanDuration::minutes(4))
+    }
+
+    fn took(seen: &State) -> Option<HumanDuration> {
+        seen.took_s.map(HumanDuration::seconds)
+    }
+
+    fn measured(seen: &State) -> Vec<(String, f64)> {
+        seen.measured.clone().into_iter().collect()
     }
 
     fn log(physical: &str) -> Option<Log> {
@@ -323,18 +339,5 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             text,
             "add `checkpoints = true` and resume from it",
         );
-    }
-    for (metric, pattern) in &item.metrics {
-        let groups = regex_lite::Regex::new(pattern).map(|r| r.captures_len());
-        if !matches!(groups, Ok(2)) {
-            let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
-            let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");
-            draft.error(
-                codes::BAD_PATTERN,
-                at.join("metrics").join(metric),
-                text,
-                "for example 'accuracy=([0-9.]+)'",
-            );
-        }
     }
 }

@@ -33,6 +33,7 @@ fn a_step_is_written_as_it_always_was() {
         leftovers: Vec::new(),
         contents: Default::default(),
         foreign: Vec::new(),
+        took: Default::default(),
     };
     assert_eq!(plan.fingerprint(), "a7e02595983138c2bad3ead8babbfcc5b6f16d095ee2de78dd7d8c2e376b32a6");
 }

@@ -1,0 +1,62 @@
+//! The log of an EC2 job, read while it runs: the instance writes what is new as a numbered part, and the
+//! whole at the end.
+
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
+use crate::domain::action;
+use crate::engine::OpCx;
+
+/// A log in parts, and how far it was read.
+#[derive(Debug)]
+pub struct PartedLog {
+    key: String,
+    parts: String,
+    next: u32,
+    read: usize,
+    /// The beginning of a line whose end has not come.
+    begun: Vec<u8>,
+}
+
+impl PartedLog {
+    /// The whole is at `key`; the parts are `<parts>000000` and so on.
+    pub fn new(key: &str, parts: &str) -> Self {
+        let (key, parts) = (key.to_owned(), parts.to_owned());
+        Self { key, parts, next: 0, read: 0, begun: Vec::new() }
+    }
+
+    /// The lines that came since it was read last. Once the whole is there, its end.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn more(&mut self, cx: &OpCx<'_>, bucket: &str) -> OpResult<String> {
+        while let Some(part) = object(cx, bucket, &format!("{}{:06}", self.parts, self.next), 0).await? {
+            self.next += 1;
+            self.read += part.len();
+            self.begun.extend(part);
+        }
+        let head = cx.aws.s3.head_object().bucket(bucket).key(&self.key).send().await;
+        let whole = head.op(action::s3::GetObject).found()?.and_then(|head| head.content_length());
+        let whole = whole.and_then(|length| usize::try_from(length).ok());
+        if whole.is_some_and(|length| length > self.read)
+            && let Some(rest) = object(cx, bucket, &self.key, self.read).await?
+        {
+            self.read += rest.len();
+            self.begun.extend(rest);
+        }
+        let lines = match (whole, self.begun.iter().rposition(|byte| *byte == b'\n')) {
+            (Some(_), _) => std::mem::take(&mut self.begun),
+            (None, Some(end)) => self.begun.drain(..=end).collect(),
+            (None, None) => Vec::new(),
+        };
+        Ok(String::from_utf8_lossy(&lines).into_owned())
+    }
+}
+
+/// What an object holds from a byte on. `None`: there is none.
+async fn object(cx: &OpCx<'_>, bucket: &str, key: &str, from: usize) -> OpResult<Option<Vec<u8>>> {
+    let range = (from > 0).then(|| format!("bytes={from}-"));
+    let call = cx.aws.s3.get_object().bucket(bucket).key(key).set_range(range);
+    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
+    let body = object.body.collect().await;
+    let body = body.map_err(|error| OpError::local("reading the log", error))?;
+    Ok(Some(body.into_bytes().to_vec()))
+}
