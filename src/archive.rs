@@ -2,7 +2,9 @@
 //! whose zip does not change gets no new version (docs/aws/lambda.md#versions-and-aliases), an unchanged
 //! source is not uploaded twice.
 
+use std::cell::Cell;
 use std::io::{self, Cursor, Read, Write};
+use std::rc::Rc;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -63,6 +65,24 @@ pub fn append<W: Write>(
     tar.append_data(&mut header, path, content)
 }
 
+/// How much of an archive names and other headers of one entry may be. They are held in memory.
+const LARGEST_HEADERS: u64 = 1 << 20;
+
+/// Reads no more than is `left`.
+struct Bounded<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        let left = self.left.get().checked_sub(read as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("a header of the archive is too large"))?);
+        Ok(read)
+    }
+}
+
 /// A model's archive with serving code in it: copies the trained files, leaves out any `code/` that the
 /// training wrote, and adds this.
 pub fn with_code<'a>(
@@ -71,9 +91,11 @@ pub fn with_code<'a>(
     out: impl Write,
 ) -> io::Result<()> {
     let mut output = tar_gz_writer(out);
-    let mut input = tar::Archive::new(GzDecoder::new(trained));
+    let left = Rc::new(Cell::new(LARGEST_HEADERS));
+    let mut input = tar::Archive::new(Bounded { inner: GzDecoder::new(trained), left: Rc::clone(&left) });
     for entry in input.entries()? {
         let entry = entry?;
+        left.set(entry.size().saturating_add(LARGEST_HEADERS));
         let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
         // Links break deployment (docs/aws/sagemaker-training.md#container-layout), folders are made by their
         // files.

@@ -110,7 +110,9 @@ async fn target(
     };
     let (partition, _) = places::partition(&region);
     if global.sandbox && partition != "aws" {
-        let message = format!("{region} is a region of {partition}, and the sandbox has those of aws only");
+        let message = format!(
+            "{region} is a region of {partition}, and the account of the sandbox is of aws: an account has one"
+        );
         let help = "try it with another region (`--region us-east-1`)";
         return Err(Failure::new(codes::UNKNOWN_REGION, Exit::Config, message, help));
     }

@@ -41,6 +41,9 @@ const MADE: &[&str] = &[
     "state",
 ];
 
+/// Those of them that are folders.
+const FOLDERS: &[&str] = &["cache", "containers", "ec2", "lambda", "logs", "metrics", "run", "s3", "state"];
+
 /// A sandbox's folder, held by this process until dropped.
 #[derive(Debug)]
 pub struct SandboxRoot {
@@ -258,6 +261,14 @@ impl SetAside {
         Ok(Self { file: file.to_owned(), to, why })
     }
 
+    /// Moves out of the way what is no folder where a sandbox has one: nothing could be written there, and what
+    /// a link names is not the sandbox's.
+    pub fn in_place_of_folders(root: &Path) -> io::Result<Vec<Self>> {
+        let paths = FOLDERS.iter().map(|name| root.join(name));
+        let strange = paths.filter(|path| path.symlink_metadata().is_ok_and(|about| !about.is_dir()));
+        strange.map(|path| Self::of(root, &path, "it is not a folder".to_owned())).collect()
+    }
+
     /// The files that were set aside and are still there.
     pub fn all(root: &Path) -> Vec<PathBuf> {
         let folder = root.join(SET_ASIDE);
@@ -280,6 +291,21 @@ impl fmt::Display for SetAside {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_and_links_in_the_place_of_folders_are_moved_away() {
+        let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(elsewhere.path().join("theirs.json"), "x").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), home.path().join("state")).unwrap();
+        std::fs::write(home.path().join("s3"), "x").unwrap();
+        std::fs::create_dir(home.path().join("run")).unwrap();
+        let moved = SetAside::in_place_of_folders(home.path()).unwrap();
+        let mut names: Vec<_> = moved.iter().map(|aside| aside.file.file_name().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["s3", "state"]);
+        assert!(home.path().join("run").exists() && elsewhere.path().join("theirs.json").exists());
+        assert!(SetAside::in_place_of_folders(home.path()).unwrap().is_empty());
+    }
 
     fn foreign(root: &Path) -> String {
         match SandboxRoot::take(root) {

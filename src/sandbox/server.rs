@@ -176,11 +176,35 @@ fn find<'a>(services: &'a Services, head: &Parts) -> Result<&'a dyn Service, Fau
             "Credential should be scoped to a valid region.",
         ));
     }
+    // An account is of one partition, and AWS does not know its keys in another.
+    if let Some(partition) = scope.region.as_deref().and_then(other_partition) {
+        let message = format!(
+            "The account of the opsctl sandbox is of the partition aws, and {} is a region of {partition}. \
+             Use another region, such as us-east-1.",
+            scope.region.unwrap_or_default()
+        );
+        return Err(Fault::new(403, "InvalidClientTokenId", message));
+    }
     let signed = || all().filter(|service| service.signing_name() == signing_name);
     signed()
         .find(|service| service.claims(head))
         .or_else(|| signed().next())
         .ok_or_else(|| Fault::not_implemented(&signing_name, "*"))
+}
+
+/// The partition of a region that is not of `aws`
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
+fn other_partition(region: &str) -> Option<&'static str> {
+    const BEGINNINGS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    BEGINNINGS.iter().find(|(beginning, _)| region.starts_with(beginning)).map(|(_, partition)| *partition)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -205,6 +229,26 @@ mod tests {
             assert_ne!(stream.read_buf(&mut told).await.unwrap(), 0);
         }
         assert!(told.starts_with(b"HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn the_account_is_unknown_in_other_partitions() {
+        let root = tempfile::tempdir().unwrap();
+        let shared = Arc::new(SandboxState::open(SandboxOptions::new(root.path()), String::new()).unwrap());
+        let services = crate::services::all(&shared);
+        for (region, is_known) in [("eu-west-1", true), ("cn-north-1", false), ("us-isob-east-1", false)] {
+            let signed =
+                format!("AWS4-HMAC-SHA256 Credential=AKID/20261130/{region}/sts/aws4_request, Signature=00");
+            let request = hyper::Request::builder().header(hyper::header::AUTHORIZATION, signed);
+            let found = find(&services, &request.body(()).unwrap().into_parts().0);
+            match found.err() {
+                None => assert!(is_known, "{region}"),
+                Some(fault) => {
+                    assert!(!is_known && fault.message.contains(region), "{}", fault.message);
+                    assert_eq!(fault.code, "InvalidClientTokenId");
+                }
+            }
+        }
     }
 
     #[tokio::test]

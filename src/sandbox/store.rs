@@ -170,19 +170,23 @@ impl Store {
     /// lost with it. All who read documents rely on this one look.
     pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
         let dir = root.join("state");
-        std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;
         let mut tables = BTreeMap::new();
-        let mut set_aside = Vec::new();
+        let mut set_aside = SetAside::in_place_of_folders(root)?;
+        let mut aside = |file: &Path, why: &str| {
+            set_aside.push(SetAside::of(root, file, why.to_owned()).map_err(|error| at(file, &error))?);
+            io::Result::Ok(())
+        };
+        std::fs::create_dir_all(&dir).map_err(|error| at(&dir, &error))?;
         for table in std::fs::read_dir(&dir).map_err(|error| at(&dir, &error))? {
             let table = table?;
-            if !table.file_type()?.is_dir() {
-                continue; // no sandbox made it
-            }
-            let mut aside = |file: &Path, why: String| {
-                set_aside.push(SetAside::of(root, file, why).map_err(|error| at(file, &error))?);
-                Ok(())
-            };
             let name = table.file_name().to_string_lossy().into_owned();
+            if !table.file_type()?.is_dir() {
+                // What a file manager leaves everywhere is in nobody's way.
+                if !name.starts_with('.') {
+                    aside(&table.path(), "it is not a folder")?;
+                }
+                continue;
+            }
             let loaded = load_table(root, &name, &table.path(), &mut aside)?;
             tables.insert(name, loaded);
         }
@@ -416,16 +420,16 @@ fn load_table(
     root: &Path,
     name: &str,
     dir: &Path,
-    set_aside: &mut dyn FnMut(&Path, String) -> io::Result<()>,
+    set_aside: &mut dyn FnMut(&Path, &str) -> io::Result<()>,
 ) -> io::Result<Table> {
     let mut table = Table::new();
     for file in std::fs::read_dir(dir).map_err(|error| at(dir, &error))? {
         let path = file?.path();
         // What does not end in .json is a temporary file of a process that was killed.
-        if path.extension().is_some_and(|ending| ending == "json") && path.is_file() {
+        if path.extension().is_some_and(|ending| ending == "json") {
             match load(root, name, &path) {
                 Ok(kept) => drop(table.insert(kept.key, kept.entry)),
-                Err(why) => set_aside(&path, why)?,
+                Err(why) => set_aside(&path, &why)?,
             }
         }
     }
@@ -434,6 +438,9 @@ fn load_table(
 
 /// One document, as the sandbox has written it.
 fn load(root: &Path, table: &str, path: &Path) -> Result<Kept<Entry>, String> {
+    if !path.is_file() {
+        return Err("it is not a file".to_owned());
+    }
     let text = files::read(path).map_err(|error| error.to_string())?;
     let kept: Kept<Entry> = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     if path.file_stem().is_none_or(|name| *name != *file_name(&kept.key)) {
@@ -526,13 +533,21 @@ mod tests {
         assert_eq!(again.list("t", ""), [("c".to_owned(), json!({"n": "c"}))]);
         assert_eq!(again.set_aside().len(), 2);
         assert_eq!(SetAside::all(root.path()).len(), 2);
+        // A folder in the place of a document, and a file in that of a table.
+        std::fs::create_dir(again.file("t", "d")).unwrap();
+        std::fs::write(root.path().join("state/iam.role"), "x").unwrap();
+        let (mixed, _) = open(root.path());
+        assert_eq!(mixed.set_aside().len(), 2);
+        mixed.put("t", "d", json!({})).and_then(|()| mixed.put("iam.role", "r", json!({}))).unwrap();
+        std::fs::remove_dir_all(root.path().join("state/iam.role")).unwrap();
+        std::fs::remove_file(mixed.file("t", "d")).unwrap();
         let one = again.file("t", "c");
         std::fs::rename(&one, again.file("t", "b")).unwrap();
         assert_eq!(open(root.path()).0.set_aside()[0].why, "its key is not its name");
         again.put("t", "a", json!({"n": "again"})).unwrap();
         std::fs::write(again.file("t", "a"), "x").unwrap();
         let (third, _) = open(root.path());
-        assert_eq!(SetAside::all(root.path()).len(), 4, "what had one name does not replace the other");
+        assert_eq!(SetAside::all(root.path()).len(), 6, "what had one name does not replace the other");
         assert!(third.set_aside()[0].to_string().contains("t-a.json.2"), "{}", third.set_aside()[0]);
     }
 

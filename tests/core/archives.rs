@@ -62,6 +62,16 @@ fn a_zip_holds_what_was_put_in() {
     assert_eq!(held, FILES.iter().map(|(path, content)| ((*path).to_owned(), content.to_vec())).collect());
 }
 
+/// A name of 2 MB compresses to some kilobytes: one of 10 GB would fill the memory.
+#[test]
+fn a_trained_archive_does_not_fill_the_memory_with_names() {
+    let mut tar = archive::tar_gz_writer(Vec::new());
+    archive::append(&mut tar, &"d/".repeat(1 << 20), 1, &b"x"[..]).unwrap();
+    let trained = tar.into_inner().unwrap().finish().unwrap();
+    let refused = archive::with_code(&trained[..], [], std::io::sink()).unwrap_err();
+    assert_eq!(refused.to_string(), "a header of the archive is too large");
+}
+
 /// Long paths need extensions of the format; SageMaker unpacks into /opt/ml/code without a leading folder.
 #[test]
 fn a_tar_gz_holds_what_was_put_in() {

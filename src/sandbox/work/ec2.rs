@@ -92,7 +92,6 @@ async fn live(shared: &Arc<SandboxState>, booted: &BootedInstance, off: &Cancell
                 Ec2Outcome::Ended { code } => say(&console, format!("user data ended: {code:?}")),
                 Ec2Outcome::Terminated => {}
             }
-            let _ = std::fs::remove_dir_all(root(shared, id));
         }
         Ok(None) => {}
         Err(reason) => {
@@ -103,6 +102,7 @@ async fn live(shared: &Arc<SandboxState>, booted: &BootedInstance, off: &Cancell
             }
         }
     }
+    let _ = std::fs::remove_dir_all(root(shared, id));
 }
 
 fn root(shared: &SandboxState, id: &str) -> PathBuf {

@@ -205,6 +205,12 @@ impl<'a> Container<'a> {
         if let Some(reason) = missing_data(self.job).await {
             return Err(reason);
         }
+        let count = self.document["ResourceConfig"]["InstanceCount"].as_u64().unwrap_or(1);
+        if count > 1 {
+            self.log.say(&format!(
+                "opsctl sandbox: 1 of {count} instances runs here. On AWS each of them runs the script, and SM_HOSTS names them all."
+            ));
+        }
         let run = self.prepare(checkpoints).await.map_err(|error| format!("ClientError: {error}"))?;
         self.job.enter("Training", "Training image download completed. Training in progress.");
         let environments = super::environments(&self.job.shared, None)
