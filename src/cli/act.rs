@@ -14,7 +14,7 @@ use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, codes, shown};
-use crate::engine::{Event, Events};
+use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
@@ -29,12 +29,8 @@ pub async fn deploy_subset(
     ui: &Ui,
     env: &Environment,
 ) -> CommandResult {
-    if names.is_empty() {
-        can_consent(preview.dry_run, global, ui)?;
-    }
     with_session(global, env, Folders::Read, async |session| {
         let intent = subset(session, kinds, names)?;
-        can_consent(preview.dry_run, global, ui)?;
         run_plan(session, &intent, preview, None, global, ui).await
     })
     .await
@@ -115,18 +111,8 @@ fn print_problems(session: &Session, problems: &Diagnostics, ui: &Ui) {
     }
 }
 
-/// Refuses what would have to ask and cannot: before anything is read, or once the names that were given are
-/// known to be right. What is `free` needs no consent.
-pub fn can_consent(free: bool, global: &Global, ui: &Ui) -> Result<(), Failure> {
-    if free || global.yes || (ui.interactive && !ui.json()) {
-        return Ok(());
-    }
-    let (message, help) =
-        ("there is no terminal to ask for confirmation", "add --yes; what can be previewed has --dry-run");
-    Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help))
-}
-
-/// Plans, shows the plan and asks, takes the lease, plans again, executes, verifies, releases the lease.
+/// Plans and shows the plan; where there is something to do, asks, takes the lease, plans again, executes,
+/// verifies, and releases the lease.
 pub async fn run_plan(
     session: &mut Session,
     intent: &Intent,
@@ -153,7 +139,7 @@ pub async fn run_plan(
     if ui.is_broken() {
         return Ok(Exit::Failed);
     }
-    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, ui).await) {
+    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, ui).await?) {
         return Ok(Exit::Done);
     }
     let leased = run.begin(plan, have, &session.who, shown).await.map_err(refuse)?;
@@ -178,14 +164,18 @@ pub async fn run_plan(
     Ok(done::report(&done, session, intent, ui))
 }
 
-/// Asks before anything is changed; says so when the answer is no.
-pub async fn consents(session: &Session, mode: Mode, ui: &Ui) -> bool {
+/// Asks before anything is changed.
+pub async fn consents(session: &Session, mode: Mode, ui: &Ui) -> Result<bool, Failure> {
     let verb = if mode.destroys() { "Delete all this" } else { "Go ahead" };
-    let yes = ui.confirm(&format!("{verb} in {}?", session.place), &session.context.cancel).await;
-    if !yes {
-        ui.say("Nothing was changed.");
-    }
-    yes
+    confirm(&format!("{verb} in {}?", session.place), &session.context.cancel, ui).await
+}
+
+/// Asks for a yes.
+pub async fn confirm(question: &str, cancel: &Cancel, ui: &Ui) -> Result<bool, Failure> {
+    ui.confirm(question, cancel).await.ok_or_else(|| {
+        let (message, help) = ("there is no terminal to ask for confirmation", "add --yes to go ahead");
+        Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help)
+    })
 }
 
 fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {

@@ -1,11 +1,11 @@
 //! The end of a run: the summary for a person, and the exit code.
 
-use super::error::{exit_of, help_of};
+use super::error::{exit_of, help_of, help_with_log};
 use super::exit::Exit;
 use super::stopped;
 use super::ui::Ui;
 use crate::aws::OpErrorKind;
-use crate::domain::codes;
+use crate::domain::{codes, shown};
 use crate::engine::RunResult;
 use crate::plan::Op;
 use crate::run::{Done, Intent, Session, Verified, logs, unverified};
@@ -29,12 +29,12 @@ pub fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit 
 fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     for (resource, error) in &done.outcome.failed {
         let code = error.code();
-        ui.error(code, &format!("{resource} failed: {error}"), help_of(code));
-        if matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack)
-            && let Some(writer) = logs::writer(session, resource)
-        {
-            ui.err(&format!("  log: `opsctl logs {writer}`"));
-        }
+        let has_log = matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack);
+        let help = match logs::writer(session, resource).filter(|_| has_log) {
+            Some(writer) => help_with_log(code, &writer),
+            None => help_of(code).to_owned(),
+        };
+        ui.error(code, &format!("{resource} failed: {error}"), &help);
     }
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
@@ -60,8 +60,9 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
             for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
                 ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));
             }
-            for (id, physical) in &done.plan.foreign {
-                ui.say(&format!("{id} `{physical}` stays: it was not made by this project."));
+            for foreign in &done.plan.foreign {
+                let why = foreign.why(scope);
+                ui.say(&format!("{} `{}` stays: {}.", foreign.target, foreign.physical, shown::line(&why)));
             }
         }
         Verified::AsWanted => {}

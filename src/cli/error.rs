@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::ui::Ui;
 use crate::aws::{OpError, OpErrorKind};
 use crate::config::Document;
-use crate::domain::{Code, Diagnostics, Severity, codes};
+use crate::domain::{Code, Diagnostics, ResourceId, Severity, codes};
 use crate::engine::Cause;
 use crate::report::diagnostics;
 use crate::run::OpenError;
@@ -167,9 +167,19 @@ fn error_json(ui: &Ui, code: Code, message: &str, help: &str, retryable: bool) -
     })
 }
 
-/// A code's explanation: what it means and what to do.
+/// A code's explanation: what it means and what to do. The log that it names has a placeholder for a name,
+/// so the sentence about it is for [`help_with_log`].
 pub fn help_of(code: Code) -> &'static str {
-    codes::explained(code.as_str()).map_or("", |e| e.text)
+    let text = codes::explained(code.as_str()).map_or("", |e| e.text);
+    let log = text.find("`opsctl logs ").and_then(|at| text[..at].rfind(". "));
+    log.map_or(text, |sentence| &text[..=sentence])
+}
+
+/// The explanation of an error that the log of `writer` says more about.
+pub fn help_with_log(code: Code, writer: &ResourceId) -> String {
+    let help = help_of(code);
+    let space = if help.is_empty() { "" } else { " " };
+    format!("{help}{space}Its log: `opsctl logs {writer}`")
 }
 
 /// The exit code of a failed step or call.

@@ -69,7 +69,7 @@ pub struct Ui {
     /// Why stdout takes nothing any more: what came first.
     cut: Arc<OnceLock<io::Error>>,
     /// Someone can answer.
-    pub interactive: bool,
+    interactive: bool,
     /// Lines may be rewritten.
     pub live: bool,
     pub screen: Screen,
@@ -256,8 +256,11 @@ impl Ui {
         }
     }
 
-    /// Asks for a yes. Only for terminals.
-    pub async fn confirm(&self, question: &str, cancel: &Cancel) -> bool {
+    /// Asks for a yes, and says so when the answer is no. `None`: there is nobody to ask.
+    pub async fn confirm(&self, question: &str, cancel: &Cancel) -> Option<bool> {
+        if !self.interactive || self.json() {
+            return None;
+        }
         let _ = write!(io::stderr().lock(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
         self.asking.store(true, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
@@ -270,6 +273,10 @@ impl Ui {
         let answer = cancel.asking(answer).await.unwrap_or_default();
         // At the end of the input (Ctrl-D) the cursor stays where it is.
         self.asking.store(!answer.ends_with('\n'), Ordering::Relaxed);
-        ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
+        let yes = ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str());
+        if !yes {
+            self.say("Nothing was changed.");
+        }
+        Some(yes)
     }
 }

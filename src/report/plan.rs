@@ -42,13 +42,14 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
     if !plan.leftovers.is_empty() {
         let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
         for leftover in &plan.leftovers {
-            let _ = writeln!(text, "  {}", styles.faint(&leftover.id.to_string()));
+            let _ = writeln!(text, "  {}", styles.faint(&shown::line(&leftover.id.to_string())));
         }
     }
     if !plan.foreign.is_empty() {
-        let _ = writeln!(text, "\nNot made by this project, so it stays as it is:");
-        for (id, physical) in &plan.foreign {
-            let _ = writeln!(text, "  {id} `{physical}`");
+        let _ = writeln!(text, "\nNot this project's by its tags, so it stays as it is:");
+        for foreign in &plan.foreign {
+            let (target, physical) = (&foreign.target, &foreign.physical);
+            let _ = writeln!(text, "  {target} `{physical}`: {}", shown::line(&foreign.why(scope)));
         }
     }
     text
@@ -92,13 +93,14 @@ fn one_step(
     let physical = (step.target.name != step.physical).then(|| step.physical.clone());
     let notes: Vec<String> =
         [physical, Some(summary), usual].into_iter().flatten().filter(|n| !n.is_empty()).collect();
-    let line = format!("  {sign}{pad}{}", styles.faint(&notes.join("  ")));
+    // AWS's words, and others' in them.
+    let line = format!("  {sign}{pad}{}", styles.faint(&shown::line(&notes.join("  "))));
     let _ = writeln!(text, "{}", line.trim_end());
     let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
     let shown = if why { step.why.len() } else { 4 };
     if !trivial || why {
         for reason in step.why.iter().take(shown) {
-            let _ = writeln!(text, "      {reason}");
+            let _ = writeln!(text, "      {}", shown::line(reason));
         }
         if step.why.len() > shown {
             let _ = writeln!(text, "      … and {} more (--why shows all)", step.why.len() - shown);
@@ -169,8 +171,7 @@ pub fn json(plan: &Plan, place: &str) -> Value {
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "unchanged": plan.unchanged,
         "leftovers": plan.leftovers,
-        // What has a name of this project and was not made by it.
-        "foreign": plan.foreign.iter().map(|(id,
-            name)| json!({"target": id, "physical": name})).collect::<Vec<_>>(),
+        // What has a name of this project, but not its tags.
+        "foreign": plan.foreign,
     })
 }

@@ -42,6 +42,18 @@ fn the_page_of_exit_codes_is_fresh() {
     for (exit, meaning) in exit::MEANINGS {
         page.push_str(&format!("| {} | {meaning} |\n", *exit as u8));
     }
+    page.push_str(
+        "\n## What a stream that takes nothing changes\n\n\
+         - Results go to stdout. One that cannot be written is not 0: 1 where the disk is full or the like, 141 where the\n  \
+         reader has ended.\n\
+         - Progress, warnings and errors go to stderr. When that cannot be written (a full disk), nobody can be told, and\n  \
+         the code stays what the command has done: a failure is not 0 without its words either, and what was done is\n  \
+         done. `opsctl check -o json` has the warnings on stdout.\n\
+         - A stdout that is closed (`>&-`) is not noticed. Rust opens `/dev/null` in the place of a closed stream before the\n  \
+         program's first line\n  \
+         (<https://github.com/rust-lang/rust/blob/master/library/std/src/sys/pal/unix/mod.rs>, `sanitize_standard_fds`),\n  \
+         and in the same way other programs say that they want no output.\n",
+    );
     expect_file!["../../docs/exit-codes.md"].assert_eq(&page);
 }
 

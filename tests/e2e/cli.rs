@@ -463,24 +463,37 @@ fn the_config_is_found_from_below_and_missed_with_help() {
     assert_eq!(nowhere.run(["-c", "no.toml", "check", "-o", "json"]).ended(3).error_code(), "C015");
 }
 
-/// Nobody can be asked, so nothing is done, and before anything is read: not even credentials are needed.
+/// Nobody can be asked, so nothing is done; and nobody need be asked where there is nothing to do.
 #[test]
 fn nothing_is_changed_without_consent() {
-    let world = World::with_config(SMALL);
-    for command in ["deploy", "destroy", "bucket", "upload", "train", "notebook", "scale"] {
-        let ran = world.run([command]).ended(64);
-        assert!(ran.stderr.contains("U301") && ran.stderr.contains("--yes"), "{ran}");
+    let data = "[data.d]\npath = \"d\"\n";
+    let world = World::with_config(&format!("{SMALL}{data}")).sandbox();
+    world.write("d/rows.csv", "1,2\n");
+    let asked = |command: &str| {
+        let ran = world.run([command]).ended(64).says("U301");
+        assert!(ran.stderr.contains("--yes"), "{ran}");
         assert_eq!(world.run([command, "-o", "json"]).ended(64).error_code(), "U301");
+    };
+    for command in ["deploy", "bucket", "upload", "notebook"] {
+        asked(command);
     }
-    expect![[r#"
-    $ opsctl deploy
-    ! error[U301]: there is no terminal to ask for confirmation
-    !   help: add --yes; what can be previewed has --dry-run
-    exit 64
-    "#]]
-    .assert_eq(&world.run(["deploy"]).to_string());
+    let ran = world.run(["bucket"]).says("+ bucket/main");
+    let told = "error[U301]: there is no terminal to ask for confirmation\n  help: add --yes to go ahead\n";
+    assert!(ran.stderr.ends_with(told), "{ran}");
     for command in ["upload", "train", "scale"] {
-        world.run(["--sandbox", command, "nope"]).ended(64).says("U303");
+        world.run([command, "nope"]).ended(64).says("U303");
+    }
+    for command in ["destroy", "lease break"] {
+        world.run(command.split(' ')).success();
+    }
+    world.run(["upload", "--yes"]).success();
+    for command in ["upload", "bucket"] {
+        world.run([command]).success();
+        assert_eq!(world.run([command, "-o", "json"]).success().finished()["result"], "ok");
+    }
+    world.write("d/rows.csv", "1,2\n3,4\n");
+    for command in ["upload", "destroy"] {
+        asked(command);
     }
 }
 

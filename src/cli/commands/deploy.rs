@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{can_consent, run_plan};
+use crate::cli::act::run_plan;
 use crate::cli::args::{ChangeArgs, DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::saved::Saved;
@@ -25,7 +25,6 @@ pub struct DeployArgs {
 }
 
 pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    can_consent(args.preview.dry_run || args.plan.is_some(), global, ui)?;
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{can_consent, run_plan};
+use crate::cli::act::run_plan;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::session::with_session;
@@ -20,7 +20,6 @@ pub struct DestroyArgs {
 }
 
 pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    can_consent(args.preview.dry_run, global, ui)?;
     with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::destroy(session, args.adopted);
         run_plan(session, &intent, args.preview, None, global, ui).await

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::aws::OpErrorKind;
 use crate::cli::CommandResult;
-use crate::cli::act::can_consent;
+use crate::cli::act::confirm;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::desired::Kind;
-use crate::domain::{KindName, codes};
+use crate::domain::{KindName, Owner, codes};
 use crate::engine::OpCx;
 use crate::engine::lease::{self, Found};
 use crate::resources::bucket::{self, Bucket};
@@ -34,9 +34,6 @@ pub enum LeaseCommand {
 }
 
 pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    if args.command == LeaseCommand::Break {
-        can_consent(false, global, ui)?;
-    }
     with_session(global, env, Folders::Unneeded, async |session| match args.command {
         LeaseCommand::Show => show(session, ui).await,
         LeaseCommand::Break => take_away(session, global, ui).await,
@@ -49,10 +46,9 @@ async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
     let Some(name) = session.context.wanted(KindName::Bucket).next() else { return Ok(None) };
     let cx = OpCx { context: &session.context, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
-        Some(owner) if owner.is_managed() => {
-            Ok(lease::read(&session.context.aws, name).await?.map(|found| (name, found)))
-        }
-        _ => Ok(None),
+        Some(Owner::Other(_)) => Ok(None),
+        // One that has lost its tags is no less held.
+        _ => Ok(lease::read(&session.context.aws, name).await?.map(|found| (name, found))),
     }
 }
 
@@ -86,9 +82,8 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> CommandResult
     };
     ui.say(&format!("Held by {lease}"));
     if !global.yes
-        && !ui.confirm("Is that run certainly dead? Break its lease?", &session.context.cancel).await
+        && !confirm("Is that run certainly dead? Break its lease?", &session.context.cancel, ui).await?
     {
-        ui.say("Nothing was changed.");
         return Ok(Exit::Done);
     }
     lease::remove(&session.context.aws, bucket, &lease).await.map_err(|error| match error.kind {

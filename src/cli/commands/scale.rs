@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{can_consent, on_command_line, run_plan};
+use crate::cli::act::{on_command_line, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::session::with_session;
@@ -34,16 +34,10 @@ pub struct ScaleArgs {
 }
 
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    let consents = || can_consent(args.preview.dry_run, global, ui);
-    // Names are looked up first: that one is wrong is worth more than that nobody can be asked.
-    if args.names.is_empty() {
-        consents()?;
-    }
     let ScaleArgs { min, max, target, provisioned_concurrency, .. } = *args;
     let to = Scale { min, max, target, provisioned_concurrency };
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::scale(session, &args.names, to).map_err(on_command_line)?;
-        consents()?;
         if !to.is_of_config() {
             let file = session.config.document.file.display();
             let wanted = |node: &Node| session.desired.nodes.iter().any(|known| known.id == node.id);

@@ -5,9 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::CommandResult;
-use crate::cli::act::{
-    can_consent, consents, deploy_subset, finish_display, print_warnings, start_display, subset,
-};
+use crate::cli::act::{consents, deploy_subset, finish_display, print_warnings, start_display, subset};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::{Failure, exit_of, help_of};
@@ -32,9 +30,6 @@ pub struct UploadArgs {
 }
 
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    if args.names.is_empty() {
-        can_consent(args.preview.dry_run, global, ui)?;
-    }
     let uploaded =
         with_session(global, env, Folders::Listed, async |session| upload(session, args, global, ui).await);
     match uploaded.await? {
@@ -51,7 +46,6 @@ async fn upload(
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
     let intent = subset(session, &[KindName::Data], &args.names)?;
-    can_consent(args.preview.dry_run, global, ui)?;
     let Some(sets) = read_manifests(session, &intent, args.verify).await? else { return Ok(None) };
     compare(session, &sets, ui)?;
     if !ui.json() {
@@ -71,7 +65,7 @@ async fn upload(
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes && !todo.is_empty() && !consents(session, intent.mode, ui).await {
+    if !global.yes && !todo.is_empty() && !consents(session, intent.mode, ui).await? {
         return Ok(Some(Exit::Done));
     }
     send(session, todo, ui).await.map(Some)
