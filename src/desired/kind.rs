@@ -101,8 +101,9 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What others have put into it that whoever reads it would take for a part of it.
-    fn mixed(_seen: &Self::State) -> Option<String> {
+    /// What others have put into it that whoever reads it would take for a part of it, as the end of a
+    /// sentence that begins with its name; and what to do about it.
+    fn mixed(_seen: &Self::State) -> Option<(String, &'static str)> {
         None
     }
 

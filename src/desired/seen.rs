@@ -66,7 +66,7 @@ impl AnySeen {
     }
 
     /// [`Kind::mixed`].
-    pub fn mixed(&self) -> Option<String> {
+    pub fn mixed(&self) -> Option<(String, &'static str)> {
         self.0.mixed()
     }
 
@@ -111,7 +111,7 @@ trait Erased: Send + Sync {
     fn status(&self) -> &Status;
     fn output_is_gone(&self) -> bool;
     fn made_by_aws(&self) -> bool;
-    fn mixed(&self) -> Option<String>;
+    fn mixed(&self) -> Option<(String, &'static str)>;
     fn left(&self) -> Vec<String>;
     fn took(&self) -> Option<HumanDuration>;
     fn measured(&self) -> Vec<(String, f64)>;
@@ -150,7 +150,7 @@ impl<K: Kind> Erased for Of<K> {
         K::made_by_aws(&self.0.state)
     }
 
-    fn mixed(&self) -> Option<String> {
+    fn mixed(&self) -> Option<(String, &'static str)> {
         K::mixed(&self.0.state)
     }
 

@@ -152,8 +152,8 @@ codes! {
         "ml.t2.medium and ml.t3.medium have 4 GiB, and the project that opsctl was written for ran out of memory there. ml.t3.xlarge has 16 GiB.";
     OLD_RUNTIME "C109" "A Lambda runtime that is deprecated"
         "Lambda blocks creating, and later updating, functions on deprecated runtimes (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html). Use python3.13.";
-    IMAGE_MISMATCH "C110" "An image that cannot serve"
-        "Training images do not answer /ping, so an endpoint on one fails after half an hour. AWS's PyTorch inference images end at 2.6; a model trained with a newer version may not load there.";
+    IMAGE_MISMATCH "C110" "An image for another purpose"
+        "Training images do not answer /ping, so an endpoint on one fails after half an hour; inference images run no training script. AWS's PyTorch inference images end at 2.6; a model trained with a newer version may not load there.";
     CPU_CREDITS "C111" "Training on a burstable instance"
         "A t2 instance earns CPU credits slowly (t2.xlarge: 22.5 % of each vCPU) and is throttled to that when they are spent. Short or light training is fine; for hours of full load use m5 or c5.";
     EMPTY_DATA "C112" "The data set has no files"
@@ -174,7 +174,7 @@ codes! {
     DENIED "E202" "AWS denied the call"
         "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
     FOREIGN "E203" "A resource of that name exists and is not this project's"
-        "It carries no tags of this project and environment, so opsctl does not touch it. Rename yours, or use it with --adopt: a bucket, role or log group is then adopted, which means that ours is put beside what is there, and that `destroy` takes only ours out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten.";
+        "By its tags it is not of this project and environment, so opsctl does not touch it. Rename yours. What has no tags of opsctl's, or has lost some, can be used with --adopt: a bucket, role or log group is then adopted, which means that ours is put beside what is there, and that `destroy` takes only ours out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten, and what another project or environment of opsctl has is never taken.";
     FAILED "E204" "AWS failed to create the resource"
         "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
     TIMED_OUT "E205" "Timed out; AWS keeps working"

@@ -67,6 +67,8 @@ impl Scope {
     pub const RESOURCE_TAG: &'static str = "opsctl:resource";
     /// Beside the others on what somebody else made and this project uses.
     pub const ADOPTED_TAG: &'static str = "opsctl:adopted";
+    /// With it begins the value of [`Self::RESOURCE_TAG`] there.
+    const ADOPTED_RESOURCE: &'static str = "adopted ";
 
     pub fn new(project: &str, environment: &str, account: &str, region: &str) -> Self {
         Self {
@@ -112,9 +114,11 @@ impl Scope {
         ])
     }
 
-    /// The tags of a resource that somebody else made and that this project uses from now on.
+    /// The tags of a resource that somebody else made and that this project uses from now on. Two of them say
+    /// that: without either it would count as made by opsctl, and be deleted.
     pub fn adopted_tags(&self, id: &ResourceId) -> BTreeMap<String, String> {
         let mut tags = self.tags(id);
+        tags.insert(Self::RESOURCE_TAG.into(), format!("{}{id}", Self::ADOPTED_RESOURCE));
         tags.insert(Self::ADOPTED_TAG.into(), "true".into());
         tags
     }
@@ -136,37 +140,52 @@ pub enum Owner {
     /// Another project or environment of opsctl: `<project>/<environment>`.
     Other(String),
     /// Carries some of this project's tags and none of another's: the others were taken off.
-    Partly(String),
+    Partly {
+        /// `<project>/<environment>`, as far as they say.
+        said: String,
+        /// Whether they say that opsctl made it.
+        made: bool,
+    },
     /// Carries none of our tags.
     Nobody,
 }
 
 impl Owner {
     pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>, scope: &Scope) -> Self {
-        let (mut project, mut environment, mut adopted) = (None, None, false);
+        let (mut project, mut environment, mut resource, mut adopted) = (None, None, false, false);
         for (key, value) in tags {
             match key {
                 Scope::PROJECT_TAG => project = Some(value),
                 Scope::ENVIRONMENT_TAG => environment = Some(value),
+                Scope::RESOURCE_TAG => {
+                    resource = true;
+                    adopted |= value.starts_with(Scope::ADOPTED_RESOURCE);
+                }
                 Scope::ADOPTED_TAG => adopted = true,
                 _ => {}
             }
         }
         match (project, environment) {
             (Some(p), Some(e)) if p == scope.project && e == scope.environment => {
-                if adopted {
-                    Self::Adopted
-                } else {
-                    Self::Ours
+                match (adopted, resource) {
+                    (true, _) => Self::Adopted,
+                    (false, true) => Self::Ours,
+                    // Which of both it was, nobody knows.
+                    (false, false) => Self::Partly { said: format!("{p}/{e}"), made: false },
                 }
             }
             (None, None) => Self::Nobody,
             (p, e) => {
                 let fits = p.is_none_or(|p| p == scope.project) && e.is_none_or(|e| e == scope.environment);
-                let tags = format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"));
-                if fits { Self::Partly(tags) } else { Self::Other(tags) }
+                let said = format!("{}/{}", p.unwrap_or("?"), e.unwrap_or("?"));
+                if fits { Self::Partly { said, made: resource && !adopted } } else { Self::Other(said) }
             }
         }
+    }
+
+    /// Whether opsctl made it for this project, also where it has lost tags since.
+    pub fn is_made(&self) -> bool {
+        matches!(self, Self::Ours | Self::Partly { made: true, .. })
     }
 
     /// Whether this project looks after it, wholly or in part.
@@ -182,7 +201,7 @@ impl fmt::Display for Owner {
             Self::Ours => f.write_str("this project"),
             Self::Adopted => f.write_str("this project, adopted"),
             Self::Other(other) => f.write_str(other),
-            Self::Partly(tags) => write!(f, "{tags}, as far as its tags say"),
+            Self::Partly { said, .. } => write!(f, "{said}, as far as its tags say"),
             Self::Nobody => f.write_str("nobody"),
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::events::ms;
 use super::{Cancel, Cause, Event, Events};
 use crate::aws::{Clients, OpError, OpErrorKind, OpResult, PollPace};
-use crate::domain::{Action, KindName, ResourceId, Scope};
+use crate::domain::{Action, KindName, Owner, ResourceId, Scope};
 use crate::inputs::Inputs;
 use crate::plan::StepId;
 
@@ -73,9 +73,10 @@ impl OpCx<'_> {
         self.scope.tags(&self.target)
     }
 
-    /// The tags of this step's resource when somebody else made it.
-    pub fn adopted_tags(&self) -> BTreeMap<String, String> {
-        self.scope.adopted_tags(&self.target)
+    /// The tags that make this step's resource this project's, when it has those of `owner`: what opsctl made
+    /// gets back what it has lost, anything else was made by somebody else.
+    pub fn tags_back(&self, owner: &Owner) -> BTreeMap<String, String> {
+        if owner.is_made() { self.tags() } else { self.scope.adopted_tags(&self.target) }
     }
 
     /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the

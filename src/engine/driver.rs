@@ -44,6 +44,16 @@ pub trait Driver: Kind {
         std::future::ready(Ok(None))
     }
 
+    /// What of somebody else's has the name of something that is made with it: when it is not there itself,
+    /// its creation would fail half-way, or overwrite that.
+    fn in_the_way(
+        &self,
+        _cx: &OpCx<'_>,
+        _physical: &str,
+    ) -> impl Future<Output = OpResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     fn create(
         &self,
         cx: &OpCx<'_>,

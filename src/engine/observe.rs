@@ -20,9 +20,18 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
         &want.nodes,
         |node| node.id.kind,
         async |node: &Node| {
-            let look = match registry.of(node.id.kind).observe(&cx(&node.id), &node.physical).await {
-                Ok(Some(seen)) => Observation::Present(seen),
-                Ok(None) => Observation::Absent,
+            let (driver, cx) = (registry.of(node.id.kind), cx(&node.id));
+            let look = async {
+                Ok(match driver.observe(&cx, &node.physical).await? {
+                    Some(seen) => Observation::Present(seen),
+                    None => match driver.in_the_way(&cx, &node.physical).await? {
+                        Some(what) => Observation::Taken(what),
+                        None => Observation::Absent,
+                    },
+                })
+            };
+            let look = match look.await {
+                Ok(look) => look,
                 Err(error) if fatal(&error) => return Err(error),
                 Err(error) => Observation::Unreadable(error.to_string(), error.code()),
             };
@@ -160,6 +169,7 @@ pub async fn look_closer(
     let read: BTreeSet<&ResourceId> = making.flat_map(|node| &node.needs).collect();
     let read = read.into_iter().filter(|id| match have.observations.get(id) {
         Some(Observation::Present(seen)) => seen.owner().is_managed(),
+        Some(Observation::Absent) => true,
         _ => false,
     });
     let nodes: Vec<&Node> = read.filter_map(|id| want.node(id)).collect();

@@ -23,6 +23,11 @@ pub trait AnyDriver: AnyKind {
         physical: &'a str,
         spec: &'a AnySpec,
     ) -> BoxFuture<'a, Result<Option<AnySeen>, OpError>>;
+    fn in_the_way<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, OpError>>;
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
     fn contents<'a>(
@@ -59,6 +64,14 @@ impl<D: Driver> AnyDriver for D {
             let seen = Driver::observe_closely(self, cx, physical, own::<D>(spec)?).await?;
             Ok(seen.map(AnySeen::new::<D>))
         })
+    }
+
+    fn in_the_way<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, OpError>> {
+        Box::pin(Driver::in_the_way(self, cx, physical))
     }
 
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>> {

@@ -39,7 +39,7 @@ where
             Some((_, status)) if status.phase == Phase::Leaving => (LEAVING, status.word),
             Some((Owner::Ours, _)) => return Ok(()),
             // Tags may show later than what they are on.
-            Some((Owner::Nobody | Owner::Partly(_), _)) => (cx.lag, "no tags yet".to_owned()),
+            Some((Owner::Nobody | Owner::Partly { .. }, _)) => (cx.lag, "no tags yet".to_owned()),
             Some((Owner::Other(_) | Owner::Adopted, _)) => return Err(taken),
             None => (cx.lag, "the name is not free yet".to_owned()),
         };

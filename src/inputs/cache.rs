@@ -36,12 +36,17 @@ fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
 }
 
 /// Takes pipes, devices and the like out of a cache folder: a file that is read there would be waited for, or
-/// never end. What is not a file was never ours to keep, and holds nothing.
+/// never end. What is not a file was never ours to keep, and holds nothing. Through a link it would be
+/// somebody else's: neither the cache nor the folder that it is in may be one.
 pub fn clear_of_pipes(cache: &Path) {
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|about| about.is_dir());
+    if !is_folder(cache) || !cache.parent().is_none_or(is_folder) {
+        return;
+    }
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
         let path = entry.path();
         let about = path.metadata();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if is_folder(&path) {
             clear_of_pipes(&path);
         } else if about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
             let _ = std::fs::remove_file(&path);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::Scaled;
-use super::{Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
+use super::{Foreign, Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, codes,
@@ -171,7 +171,7 @@ struct Planner<'a> {
     on: Dependents<'a>,
     steps: Steps,
     /// What has a name of ours and is not ours, where it is to go.
-    foreign: Vec<(ResourceId, String)>,
+    foreign: Vec<Foreign>,
     problems: Diagnostics,
 }
 
@@ -283,6 +283,13 @@ impl<'a> Planner<'a> {
         let seen = match self.observed(&node.id) {
             Observation::Present(seen) => seen,
             Observation::Absent => return Decision::Create(self.why_new(node)),
+            Observation::Taken(what) => {
+                let (words, name) = (node.id.kind.words(), &node.physical);
+                let text = format!("{words} `{name}` cannot be made: {what} is somebody else's");
+                let help = "rename or delete that, or rename yours; opsctl overwrites nothing of others";
+                self.problem(codes::FOREIGN, &node.id, text, help);
+                return Decision::Keep;
+            }
             Observation::Unreadable(why, code) => {
                 self.unreadable(&node.id, why, *code);
                 return Decision::Keep;
@@ -300,13 +307,6 @@ impl<'a> Planner<'a> {
             // That of which it is a part says so.
             return Decision::Keep;
         }
-        if let Some(what) = seen.mixed() {
-            let text = format!("{} `{}` holds {what}", node.id.kind.words(), node.physical);
-            let help =
-                "move or delete that; a data set holds what its folder has, and what opsctl uploaded before";
-            self.problem(codes::FOREIGN, &node.id, text, help);
-            return Decision::Keep;
-        }
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
         let right = kind.fingerprinted() && *owner == Owner::Ours;
         let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
@@ -317,12 +317,19 @@ impl<'a> Planner<'a> {
                 return Decision::Keep;
             }
             let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
-            let to =
-                if kind.adoptable() { format!("{to} (adopted: destroy will not delete it)") } else { to };
+            let to = match kind.adoptable() && !owner.is_made() {
+                true => format!("{to} (adopted: destroy will not delete it)"),
+                false => to,
+            };
             changes.insert(
                 0,
                 FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update },
             );
+        }
+        if let Some((what, help)) = seen.mixed() {
+            let text = format!("{} `{}` {what}", node.id.kind.words(), node.physical);
+            self.problem(codes::FOREIGN, &node.id, text, help);
+            return Decision::Keep;
         }
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
@@ -390,7 +397,7 @@ impl<'a> Planner<'a> {
         whole.is_some_and(|whole| match self.observed(whole) {
             // What is on its way out may have lost its tags before.
             Observation::Present(seen) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
-            Observation::Absent | Observation::Unreadable(..) => false,
+            Observation::Absent | Observation::Taken(_) | Observation::Unreadable(..) => false,
         })
     }
 
@@ -398,7 +405,7 @@ impl<'a> Planner<'a> {
         // Later kinds use earlier ones, so the list runs backwards.
         for node in self.want.nodes.iter().rev() {
             match self.observed(&node.id) {
-                Observation::Absent => {}
+                Observation::Absent | Observation::Taken(_) => {}
                 Observation::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
                 Observation::Present(seen) if may_be_deleted(seen) && !self.stands_on_foreign(node) => {
                     let adopted = *seen.owner() == Owner::Adopted;
@@ -412,7 +419,11 @@ impl<'a> Planner<'a> {
                     let (op, why) = self.removal(&node.id, adopted, "destroy");
                     self.steps.push(&node.id, &node.physical, op, after, why);
                 }
-                Observation::Present(_) => self.foreign.push((node.id.clone(), node.physical.clone())),
+                Observation::Present(seen) => self.foreign.push(Foreign {
+                    target: node.id.clone(),
+                    physical: node.physical.clone(),
+                    owner: seen.owner().clone(),
+                }),
             }
         }
         self.foreign.reverse();
@@ -498,7 +509,7 @@ fn may_be_deleted(seen: &AnySeen) -> bool {
     match seen.owner() {
         Owner::Ours | Owner::Adopted => true,
         Owner::Nobody => seen.status().phase == Phase::Leaving,
-        Owner::Partly(_) | Owner::Other(_) => false,
+        Owner::Partly { .. } | Owner::Other(_) => false,
     }
 }
 
@@ -521,7 +532,7 @@ fn may_adopt(
     let taken = if *owner == Owner::Nobody { node.spec.taken(seen) } else { Vec::new() };
     if !taken.is_empty() {
         let text = format!(
-            "{what} was not made by this project, and what opsctl would put into it is there with other content: {}",
+            "{what} has no tags of this project, and what opsctl would put into it is there with other content: {}",
             taken.join(", ")
         );
         return Err((text, "rename or delete that; opsctl would overwrite it, and `destroy` remove it"));
@@ -542,10 +553,10 @@ fn may_adopt(
     } else {
         "rename yours, or delete it yourself; it differs from yours, so it cannot be taken over"
     };
-    if let Owner::Partly(tags) = owner {
+    if let Owner::Partly { said: tags, .. } = owner {
         let help =
             if possible { "put its tags back with `opsctl deploy --adopt`, or rename yours" } else { help };
         return Err((format!("{what} has lost tags of opsctl's: those that it has say {tags}"), help));
     }
-    Err((format!("{what} exists and was not made by this project"), help))
+    Err((format!("{what} exists and has no tags of this project"), help))
 }

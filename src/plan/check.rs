@@ -236,8 +236,8 @@ fn touches_foreign(
     let allowed = match (&step.op, &owner) {
         (Op::Create { .. }, _) | (Op::Delete, Owner::Nobody) if leaving => true,
         (Op::Update { spec, changes }, Owner::Nobody) => adopts(changes) && !overwrites(spec),
-        (Op::Update { changes, .. }, Owner::Partly(_)) => adopts(changes),
-        (_, Owner::Nobody | Owner::Partly(_) | Owner::Other(_)) => false,
+        (Op::Update { changes, .. }, Owner::Partly { .. }) => adopts(changes),
+        (_, Owner::Nobody | Owner::Partly { .. } | Owner::Other(_)) => false,
         (Op::Update { .. }, _) => true,
         (Op::Release, Owner::Adopted) => true,
         (Op::Release, _) => !others.is_empty(),

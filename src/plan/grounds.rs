@@ -88,7 +88,7 @@ impl Reasons<'_> {
         let there = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Present(_)));
         let left = self.want.nodes.iter().filter(|node| self.mode.destroys() && untouched(&node.id));
         let left = left.filter(there).map(|node| (&node.id, &node.physical));
-        if !plan.foreign.iter().map(|(id, physical)| (id, physical)).eq(left) {
+        if !plan.foreign.iter().map(|foreign| (&foreign.target, &foreign.physical)).eq(left) {
             wrong.push("what is said to be others' is not what stays".to_owned());
         }
         let gone: BTreeSet<_> =
@@ -136,9 +136,12 @@ impl Reasons<'_> {
         let (made, gone) = (self.made(id), self.gone(id));
         match self.have.observations.get(id).unwrap_or(&Observation::Absent) {
             Observation::Unreadable(..) => Some(format!("{id} could not be read")),
-            Observation::Absent if gone.is_some() => Some(format!("{id} is not there to be deleted")),
-            Observation::Absent if self.mode.destroys() => None,
-            Observation::Absent => match made.map(|step| (&step.op, &step.why)) {
+            Observation::Taken(_) if made.is_some() => Some(format!("{id} is made over what is not ours")),
+            Observation::Absent | Observation::Taken(_) if gone.is_some() => {
+                Some(format!("{id} is not there to be deleted"))
+            }
+            Observation::Absent | Observation::Taken(_) if self.mode.destroys() => None,
+            Observation::Absent | Observation::Taken(_) => match made.map(|step| (&step.op, &step.why)) {
                 Some((Op::Create { .. }, why)) if self.names_previous_generation(node, why) => None,
                 Some((Op::Create { .. }, _)) => Some(format!("{id} is not said why")),
                 _ => Some(format!("{id} is not there, and is not made")),

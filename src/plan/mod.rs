@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::desired::{AnySeen, AnySpec};
-use crate::domain::{Code, Contents, FieldChange, HumanDuration, ResourceId, Scope, Tally};
+use crate::domain::{Code, Contents, FieldChange, HumanDuration, Owner, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -74,12 +74,43 @@ pub struct Plan {
     pub leftovers: Vec<Leftover>,
     /// The contents of the resources that go. Not part of the fingerprint: others keep writing.
     pub contents: BTreeMap<ResourceId, Contents>,
-    /// What has a name of ours and is not ours, with that name: a destroy leaves it.
-    #[serde(default)]
-    pub foreign: Vec<(ResourceId, String)>,
+    /// What has a name of ours and is not ours by its tags: a destroy leaves it.
+    pub foreign: Vec<Foreign>,
     /// How long the newest earlier generation of what is created took. Not part of the fingerprint.
     #[serde(default)]
     pub took: BTreeMap<ResourceId, HumanDuration>,
+}
+
+/// What has a name of this project, but not its tags.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Foreign {
+    pub target: ResourceId,
+    pub physical: String,
+    /// Whose it is by its tags; ours for a part, or a data set, of what is not.
+    pub owner: Owner,
+}
+
+impl Foreign {
+    /// Why it stays, as the end of a sentence, and how it goes if it is ours after all.
+    pub fn why(&self, scope: &Scope) -> String {
+        let tags = scope.tags(&self.target);
+        let tags: Vec<String> = tags.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
+        let tags = tags.join(", ");
+        match &self.owner {
+            Owner::Other(other) => format!("its tags say that it belongs to {other}"),
+            Owner::Partly { said, .. } => format!(
+                "it has lost tags of opsctl's (those that it has say {said}); give it {tags}, and `opsctl destroy` \
+                 deletes it"
+            ),
+            Owner::Nobody => format!(
+                "it has the name, but no tags of this project; if it is this project's, give it {tags}, and \
+                 `opsctl destroy` deletes it"
+            ),
+            Owner::Ours | Owner::Adopted => {
+                "what it is on, or in, is not this project's by its tags".to_owned()
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -109,6 +140,8 @@ pub struct Leftover {
 pub enum Observation {
     Present(AnySeen),
     Absent,
+    /// It is not there, but what is made with it has a name that somebody else uses: what that is.
+    Taken(String),
     /// Why, and the code of that.
     Unreadable(String, Code),
 }

@@ -35,7 +35,7 @@ impl Scaled {
             match look(&whole.id) {
                 Observation::Present(seen) if !seen.owner().is_managed() => {
                     let text = format!(
-                        "{} `{}` exists and was not made by this project",
+                        "{} `{}` exists and is not this project's by its tags",
                         whole.id.kind.words(),
                         whole.physical
                     );
@@ -44,7 +44,7 @@ impl Scaled {
                     continue;
                 }
                 Observation::Present(_) => {}
-                Observation::Absent => {
+                Observation::Absent | Observation::Taken(_) => {
                     let text = format!("{} is not deployed yet", whole.id);
                     let (at, help) = (KeyPath::default(), "run `opsctl deploy` first");
                     problems.push(Diagnostic::error(codes::NOT_DEPLOYED, at, text, help));
@@ -58,7 +58,7 @@ impl Scaled {
             let seen = match look(&node.id) {
                 Observation::Present(seen) => Some(seen),
                 // What cannot be read is told when it is planned.
-                Observation::Absent | Observation::Unreadable(..) => None,
+                Observation::Absent | Observation::Taken(_) | Observation::Unreadable(..) => None,
             };
             match kind.scaled(whole, Some(node), seen, to) {
                 None => {}

@@ -72,6 +72,11 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         return Err(Refused { code: codes::IMAGE_PLACE, message, help });
     }
     let of_aws = limits::registry(&scope.region) == Some(parts.account);
+    if of_aws && purpose == Purpose::Training && parts.rest.contains("-inference") {
+        let message = "an inference image serves models and runs no training script, so the job would fail";
+        let help = "name the training image of the same version";
+        return Err(Refused { code: codes::IMAGE_MISMATCH, message: message.into(), help: help.into() });
+    }
     let made_for = |word: &str| parts.rest.split(['-', ':']).any(|part| part == word);
     if let Some((has, words)) = own.filter(|(_, words)| of_aws && !words.iter().any(|word| made_for(word))) {
         let message = format!("the image is made for x86-64, and {instance_type} has {has}");
@@ -206,6 +211,14 @@ mod tests {
             refused.help.contains("626614931356.dkr.ecr.af-south-1.amazonaws.com/pytorch-training:1.13.1")
         );
         assert_eq!(training(there, "ml.m5.xlarge", "us-west-2").unwrap(), there);
+    }
+
+    #[test]
+    fn what_serves_does_not_train() {
+        let image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312";
+        assert_eq!(training(image, "ml.m5.xlarge", "us-east-1").unwrap_err().code, codes::IMAGE_MISMATCH);
+        let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/causal-inference:1";
+        assert_eq!(training(own, "ml.m5.xlarge", "us-east-1").unwrap(), own);
     }
 
     #[test]

@@ -221,9 +221,10 @@ impl<'a> Run<'a> {
         }
         match have.observations.get(&cx.target) {
             None => leased(self.context, who).await,
-            Some(Observation::Present(seen)) if step.is_some() || seen.owner().is_managed() => {
+            Some(Observation::Present(seen)) if step.is_some() || holds_lease(seen.owner()) => {
                 lease::acquire(self.context, name, who, LeaseTiming::default()).await.map(Some)
             }
+            Some(Observation::Present(_)) => unlocked(self.context, name).await,
             Some(_) => Ok(None),
         }
     }
@@ -314,10 +315,25 @@ pub async fn leased(context: &RunContext, who: &LeaseHolder) -> OpResult<Option<
     let Some(name) = context.wanted(KindName::Bucket).next() else { return Ok(None) };
     let cx = OpCx { context, step: 0, target: Bucket::id(Bucket::MAIN) };
     match bucket::owner(&cx, name).await? {
-        Some(owner) if owner.is_managed() => {
+        Some(owner) if holds_lease(&owner) => {
             lease::acquire(context, name, who, LeaseTiming::default()).await.map(Some)
         }
-        _ => Ok(None),
+        _ => unlocked(context, name).await,
+    }
+}
+
+/// Whether the lease is in a bucket of that owner: ours, also when it has lost a tag meanwhile.
+pub fn holds_lease(owner: &Owner) -> bool {
+    owner.is_managed() || matches!(owner, Owner::Partly { .. })
+}
+
+/// No lease, because nothing may be written into a bucket of that name: but it may have lost all its tags
+/// under a run that holds one.
+async fn unlocked(context: &RunContext, bucket: &str) -> OpResult<Option<Lease>> {
+    match lease::ensure_free(context, bucket).await {
+        // Another account's bucket has no lease of ours.
+        Err(error) if error.kind == OpErrorKind::Denied => Ok(None),
+        free => free.map(|()| None),
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Session;
 use super::jobs::Job;
+use super::{Session, whose};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Log;
-use crate::domain::ResourceId;
-use crate::domain::action;
+use crate::domain::{KindName, ResourceId, action};
 use crate::engine::OpCx;
 use crate::resources::instance::log::PartedLog;
 use crate::resources::training::logs::new_lines;
@@ -50,6 +49,21 @@ pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Jo
         None => return Ok(Err(NoLog::Unknown)),
     };
     Ok(Ok(Job { id: target.clone(), physical }))
+}
+
+/// Refuses the log group of somebody else: it outlives its writer, and has an owner of its own.
+///
+/// # Errors
+/// As [`whose::ours`].
+pub async fn group_is_ours(session: &Session, job: &Job) -> OpResult<()> {
+    let Some(Log::Streams { group, .. }) = session.kind(job.id.kind).log(&job.physical) else {
+        return Ok(());
+    };
+    let mut nodes = session.desired.nodes.iter();
+    match nodes.find(|node| node.id.kind == KindName::LogGroup && node.physical == group) {
+        Some(node) => whose::ours(session, &node.id, &group).await,
+        None => Ok(()),
+    }
 }
 
 /// A log, and how far it was read.

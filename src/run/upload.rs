@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::{Intent, Session, release};
 use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::desired::Kind as _;
 use crate::domain::{Diagnostic, Owner, ResourceId, Verb};
 use crate::engine::lease::{self, Lease, LeaseTiming};
 use crate::engine::{Event, OpCx, RunResult, StepResult, ms};
 use crate::inputs::Tree;
-use crate::resources::bucket;
+use crate::resources::bucket::{self, Bucket};
 use crate::resources::data::sync::{self, RemoteState};
 use crate::resources::data::{Data, Difference, Spec};
 
@@ -62,14 +63,14 @@ pub async fn read_manifests(
     verify: bool,
 ) -> OpResult<Option<Vec<DataSet>>> {
     let nodes = intent.desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
+    // Whatever a manifest says: what has lost its tags, or never had them, gets no data.
+    let owner = async {
+        let cx = OpCx { context: &session.context, step: 0, target: Bucket::id(Bucket::MAIN) };
+        bucket::owner(&cx, session.bucket()).await
+    };
     let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
         let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
-        if there.etag.is_none() && !there.bucket_is_missing {
-            // Nobody's manifest: the first upload, or a bucket of somebody else.
-            let owner = bucket::owner(&cx, &spec.bucket).await?;
-            there.bucket_is_missing = owner != Some(Owner::Ours);
-        }
         // What an interrupted run changed is not in the manifest.
         let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
         if verify && !there.bucket_is_missing {
@@ -80,9 +81,15 @@ pub async fn read_manifests(
             rewrite |= there.manifest.files != said;
         }
         OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite })
-    }))
-    .await?;
-    Ok(sets.iter().all(|set| !set.there.bucket_is_missing).then_some(sets))
+    }));
+    let (owner, sets) = futures_util::try_join!(owner, sets)?;
+    let may_be_sent = |set: &DataSet| match &owner {
+        Some(Owner::Ours) => true,
+        // Where there is no manifest yet, somebody's objects may be.
+        Some(Owner::Adopted) => set.there.etag.is_some(),
+        _ => false,
+    };
+    Ok(sets.iter().all(may_be_sent).then_some(sets))
 }
 
 /// Reads what has to be compared: the files of sets that have something in the bucket. The others are read

@@ -18,7 +18,7 @@ pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResul
     match seen.map(|seen| seen.owner().clone()) {
         Some(owner) if !owner.is_managed() => {
             let message =
-                format!("{} `{physical}` is not this project's: it belongs to {owner}", id.kind.words());
+                format!("{} `{physical}` is not this project's: its tags name {owner}", id.kind.words());
             Err(OpError::new(id.to_string(), OpErrorKind::AlreadyExists, message))
         }
         _ => Ok(()),
@@ -45,7 +45,7 @@ pub async fn bucket_is_ours(session: &Session) -> OpResult<()> {
     };
     match session.context.cancel.reading("looking", look).await? {
         Some(owner) if !owner.is_managed() => {
-            let message = format!("bucket `{name}` is not this project's: it belongs to {owner}");
+            let message = format!("bucket `{name}` is not this project's: its tags name {owner}");
             Err(OpError::new(id.to_string(), OpErrorKind::AlreadyExists, message))
         }
         _ => Ok(()),

@@ -185,6 +185,28 @@ fn what_is_neither_file_nor_folder_is_not_left_out_without_a_word() {
     assert!(refused(&folder, data(&[], &[])).contains("is a socket"));
 }
 
+/// A repository may bring `.opsctl/cache` as a link to anywhere.
+#[test]
+fn a_cache_is_cleared_of_pipes_but_nothing_behind_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let socket = |path: &str| drop(std::os::unix::net::UnixListener::bind(at(path)).unwrap());
+    std::fs::create_dir_all(at("theirs/cache")).unwrap();
+    std::fs::create_dir_all(at("ours/cache/sub")).unwrap();
+    for path in ["theirs/socket", "theirs/cache/socket", "ours/cache/socket", "ours/cache/sub/socket"] {
+        socket(path);
+    }
+    std::fs::create_dir(at("a")).unwrap();
+    for (link, to) in [("a/cache", "theirs"), ("b", "theirs"), ("ours/cache/link", "theirs")] {
+        std::os::unix::fs::symlink(at(to), at(link)).unwrap();
+    }
+    for cache in ["a/cache", "b/cache", "ours/cache"] {
+        opsctl::inputs::clear_of_pipes(&at(cache));
+    }
+    assert!(at("theirs/socket").exists() && at("theirs/cache/socket").exists());
+    assert!(!at("ours/cache/socket").exists() && !at("ours/cache/sub/socket").exists());
+}
+
 #[test]
 fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_it() {
     let folder = folder(&[("train.py", ""), ("model.tar.gz", "weights"), ("sub/plan.json", "{}")]);

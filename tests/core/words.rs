@@ -124,13 +124,24 @@ fn scopes_know_their_partition() {
 fn owners_are_told_by_their_tags() {
     let scope = scope("us-east-1");
     let of = |tags: &[(&'static str, &'static str)]| Owner::of(tags.iter().copied(), &scope);
-    assert_eq!(of(&[("opsctl:project", "shop"), ("opsctl:environment", "dev"), ("x", "y")]), Owner::Ours);
+    let both = [("opsctl:project", "shop"), ("opsctl:environment", "dev")];
+    let with = |more: &[(&'static str, &'static str)]| of(&[&both, more].concat());
+    assert_eq!(with(&[("opsctl:resource", "role/a"), ("x", "y")]), Owner::Ours);
+    // One tag less never makes somebody else's ours.
+    let adopted = [("opsctl:resource", "adopted role/a"), ("opsctl:adopted", "true")];
+    assert_eq!(with(&adopted), Owner::Adopted);
+    assert_eq!(with(&adopted[..1]), Owner::Adopted);
+    assert_eq!(with(&adopted[1..]), Owner::Adopted);
+    assert_eq!(with(&[]), Owner::Partly { said: "shop/dev".into(), made: false });
+    let made = |made| Owner::Partly { said: "shop/?".into(), made };
+    assert_eq!(of(&[both[0], ("opsctl:resource", "role/a")]), made(true));
+    assert_eq!(of(&[both[0], adopted[0]]), made(false));
     assert_eq!(
         of(&[("opsctl:project", "shop"), ("opsctl:environment", "prod")]),
         Owner::Other("shop/prod".into())
     );
-    assert_eq!(of(&[("opsctl:project", "shop")]), Owner::Partly("shop/?".into()));
-    assert_eq!(of(&[("opsctl:environment", "dev")]), Owner::Partly("?/dev".into()));
+    assert_eq!(of(&[("opsctl:project", "shop")]), Owner::Partly { said: "shop/?".into(), made: false });
+    assert_eq!(of(&[("opsctl:environment", "dev")]), Owner::Partly { said: "?/dev".into(), made: false });
     assert_eq!(of(&[("opsctl:project", "other")]), Owner::Other("other/?".into()));
     assert_eq!(of(&[("Name", "shop")]), Owner::Nobody);
     let id = ResourceId::new(KindName::Endpoint, "breeds");

@@ -18,6 +18,7 @@ mod folders;
 mod following;
 mod hostile;
 mod library;
+mod lost;
 mod many;
 mod models;
 mod names;

@@ -443,8 +443,23 @@ fn no_command_takes_a_strangers_for_ours() {
         (&["data", "pull"], "bucket `digits-dev-123456789012-us-east-1`"),
     ] {
         let ran = run(args).ended(1).says("E203").says(thing);
-        let _ = ran.says("not this project's: it belongs to nobody");
+        let _ = ran.says("not this project's: its tags name nobody");
     }
+    // The function is ours again; what is behind it is not, nor is its log group.
+    beside.with("us-east-1", async |aws| {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:digits-dev-classify";
+        let tags = [("project", "digits"), ("environment", "dev"), ("resource", "function/classify")];
+        let tags = tags.map(|(key, value)| (format!("opsctl:{key}"), value.to_owned()));
+        let call = aws.lambda.tag_resource().resource(arn);
+        call.set_tags(Some(tags.into_iter().collect())).send().await.expect("tagged");
+        let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/digits-dev-classify";
+        let call = aws.logs.tag_resource().resource_arn(arn);
+        call.tags("opsctl:project", "other").send().await.expect("tagged");
+    });
+    let ran = run(&["invoke", "--payload", "{}"]).ended(1).says("E203");
+    let _ = ran.says("endpoint `digits-dev-numbers` is not this project's");
+    let ran = run(&["logs", "function/classify"]).ended(1).says("E203");
+    let _ = ran.says("/aws/lambda/digits-dev-classify` is not this project's: its tags name other/dev");
     for call in ["lambda:Invoke", "sagemaker:StopNotebookInstance", "sagemaker:InvokeEndpoint"] {
         assert_eq!(beside.count(call), 0, "{call}");
     }
@@ -455,7 +470,113 @@ fn no_command_takes_a_strangers_for_ours() {
         .iter()
         .filter(|resource| resource["ours"] == false)
         .collect();
-    assert_eq!(strangers.len(), 4, "{status}");
-    assert!(strangers.iter().all(|it| it["ready"] == false && it["owner"] == "nobody"), "{strangers:?}");
+    // With what is on them, or in them.
+    let word = |it: &Value, key: &str| it[key].as_str().expect("a text").to_owned();
+    let mut names: Vec<String> =
+        strangers.iter().map(|it| format!("{}/{}", word(it, "kind"), word(it, "name"))).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "autoscaling/numbers",
+            "bucket/main",
+            "data/digits",
+            "endpoint/numbers",
+            "log-group/function-classify",
+            "notebook/lab"
+        ]
+    );
+    assert!(strangers.iter().all(|it| it["ready"] == false), "{strangers:?}");
     let _ = run(&["status"]).success().says("InService, not this project's: nobody");
+}
+
+/// Their names beside ours, which is not there yet: nothing is made, and nothing of theirs overwritten.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_in_the_way_of_a_create_is_refused_before_a_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    let aws = &project.world.aws;
+    let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
+    aws.iam.create_instance_profile().instance_profile_name(role).send().await.expect("made");
+    let hook = aws_sdk_sagemaker::types::NotebookInstanceLifecycleHook::builder().content("bHM=").build();
+    let call = aws.sagemaker.create_notebook_instance_lifecycle_config().on_start(hook);
+    call.notebook_instance_lifecycle_config_name("digits-dev-lab").send().await.expect("made");
+    for mode in [DEPLOY, ADOPT] {
+        let refused = project.plan(mode).await.expect_err("theirs is in the way");
+        for what in ["the instance profile of its name", "the lifecycle configuration of its name"] {
+            assert!(refused.contains("E203") && refused.contains(what), "{what}: {refused}");
+        }
+    }
+    assert_eq!(project.steps(DESTROY).await, Vec::<String>::new());
+    aws.iam.delete_instance_profile().instance_profile_name(role).send().await.expect("deleted");
+    let call = aws.sagemaker.delete_notebook_instance_lifecycle_config();
+    call.notebook_instance_lifecycle_config_name("digits-dev-lab").send().await.expect("deleted");
+    project.succeed(DEPLOY).await;
+
+    // Ours, which has lost its tags, and gets them back.
+    let untag = || aws.iam.untag_instance_profile().instance_profile_name(role);
+    for keys in [&["opsctl:project"][..], &["opsctl:project", "opsctl:environment", "opsctl:resource"]] {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        untag().set_tag_keys(Some(keys)).send().await.expect("untagged");
+        assert_eq!(project.steps(DEPLOY).await, ["update role/instance-numbers-on-ec2"]);
+        project.succeed(DEPLOY).await;
+        let found = aws.iam.get_instance_profile().instance_profile_name(role).send().await.expect("there");
+        assert_eq!(found.instance_profile().map(|profile| profile.tags().len()), Some(3));
+    }
+
+    // Somebody else's in the place of ours.
+    let take_out = || aws.iam.remove_role_from_instance_profile().instance_profile_name(role).role_name(role);
+    take_out().send().await.expect("taken out");
+    aws.iam.delete_instance_profile().instance_profile_name(role).send().await.expect("deleted");
+    aws.iam.create_instance_profile().instance_profile_name(role).send().await.expect("made");
+    let refused = project.plan(DEPLOY).await.expect_err("theirs");
+    assert!(refused.contains("E203") && refused.contains("instance profile of its name"), "{refused}");
+    aws.iam.delete_instance_profile().instance_profile_name(role).send().await.expect("deleted");
+    assert_eq!(project.steps(DEPLOY).await, ["update role/instance-numbers-on-ec2"]);
+    project.succeed(DEPLOY).await;
+
+    // The role is gone, and its profile is left: the destroy deletes that too.
+    take_out().send().await.expect("taken out");
+    aws.iam.delete_role_policy().role_name(role).policy_name("opsctl").send().await.expect("deleted");
+    aws.iam.delete_role().role_name(role).send().await.expect("deleted");
+    project.succeed(DESTROY).await;
+    assert!(aws.iam.get_instance_profile().instance_profile_name(role).send().await.is_err());
+    sandbox.stop().await;
+}
+
+/// A destroy says of what it leaves what is so: that its tags are gone, and how it goes with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_says_why_something_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let untag = |role: &'static str, keys: &[&str]| {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        aws.iam.untag_role().role_name(role).set_tag_keys(Some(keys)).send()
+    };
+    untag("digits-dev-training-numbers-us-east-1", &["opsctl:environment"]).await.expect("untagged");
+    untag("digits-dev-notebook-lab-us-east-1", &["opsctl:project", "opsctl:environment"])
+        .await
+        .expect("untagged");
+    let plan = project.plan(DESTROY).await.expect("planned");
+    let why = |id: &str| {
+        let foreign = plan.foreign.iter().find(|foreign| foreign.target.to_string() == id);
+        foreign.expect("it stays").why(&plan.scope)
+    };
+    let tags = |role: &str| {
+        format!(
+            "give it `opsctl:environment=dev`, `opsctl:project=digits`, `opsctl:resource=role/{role}`, and \
+             `opsctl destroy` deletes it"
+        )
+    };
+    let partly = why("role/training-numbers");
+    assert!(partly.starts_with("it has lost tags of opsctl's"), "{partly}");
+    assert!(partly.ends_with(&tags("training-numbers")), "{partly}");
+    let nobody = why("role/notebook-lab");
+    assert!(nobody.starts_with("it has the name, but no tags"), "{nobody}");
+    assert!(nobody.ends_with(&tags("notebook-lab")), "{nobody}");
+    sandbox.stop().await;
 }

@@ -81,6 +81,10 @@ fn show(answer: &Answer, ui: &Ui) -> Exit {
 async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
     let physical = session.context.scope.physical(name);
     run::ours(session, &Function::id(name), &physical).await?;
+    // What answers is behind it.
+    if let Some(endpoint) = endpoint_of(session, name) {
+        run::ours(session, &Endpoint::id(endpoint), &session.context.scope.physical(endpoint)).await?;
+    }
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
     let call = session.context.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
@@ -91,8 +95,8 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     let response = parsed(&body);
     if let Some(kind) = answer.function_error() {
         let text = response["errorMessage"].as_str().unwrap_or("it gives no message");
-        let line = response["stackTrace"].as_array().and_then(|trace| trace.last()).and_then(Value::as_str);
-        let place = line.map(|l| format!("\n  at {}", l.trim())).unwrap_or_default();
+        let frames = response["stackTrace"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let place = place_of(frames.collect()).map(|l| format!("\n  at {l}")).unwrap_or_default();
         let kind = response["errorType"].as_str().unwrap_or(kind);
         let message = format!("function/{name} failed: {kind}: {text}{place}");
         // opsctl's own handler raises this for what went wrong behind it.
@@ -105,6 +109,12 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     }
     let status = response["statusCode"].as_i64().unwrap_or(200);
     Ok(Answer { status, response, latency_ms })
+}
+
+/// Where the user's own code stood: the last frame in it. What it called (botocore, say) is elsewhere.
+fn place_of(frames: Vec<&str>) -> Option<&str> {
+    let is_own = |frame: &&&str| frame.contains("/var/task/") && !frame.contains("/site-packages/");
+    frames.iter().rfind(is_own).or(frames.last()).map(|frame| frame.trim())
 }
 
 /// The endpoint that a function of the config calls.
@@ -191,4 +201,20 @@ fn payload(args: &InvokeArgs, config: &Path) -> Result<Vec<u8>, Failure> {
 fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     let message = format!("{} cannot be read: {error}", file.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_in_the_users_code() {
+        let own = "  File \"/var/task/app.py\", line 9, in handler\n";
+        let library =
+            "  File \"/var/lang/lib/python3.12/site-packages/botocore/client.py\", line 1, in _api_call\n";
+        let place = Some("File \"/var/task/app.py\", line 9, in handler");
+        assert_eq!(place_of(vec![own, library, library]), place);
+        assert_eq!(place_of(vec![library]), Some(library.trim()));
+        assert_eq!(place_of(Vec::new()), None);
+    }
 }

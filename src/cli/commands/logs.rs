@@ -41,6 +41,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
         if LogReader::new(session, &job, &job.physical).is_in_bucket() {
             run::bucket_is_ours(session).await?; // it lies there
         }
+        logs::group_is_ours(session, &job).await?;
         show(session, &job, args.follow, ui).await
     })
     .await

@@ -12,9 +12,9 @@ use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::desired::Node;
-use crate::domain::{Owner, Phase, Status, shown};
+use crate::domain::{Owner, Phase, ResourceId, Status, shown};
 use crate::engine;
-use crate::plan::{Leftover, Observation};
+use crate::plan::{Leftover, Observation, Observed};
 use crate::run::{Folders, Session};
 
 pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -25,8 +25,7 @@ async fn show(session: &Session, ui: &Ui) -> CommandResult {
     print_warnings(session, ui);
     let have = engine::observe(&session.desired, &session.registry, &session.context).await;
     let have = have.map_err(Failure::Unread)?;
-    let rows: Vec<Row<'_>> =
-        session.desired.nodes.iter().map(|node| Row::of(node, have.observations.get(&node.id))).collect();
+    let rows: Vec<Row<'_>> = session.desired.nodes.iter().map(|node| Row::of(node, &have, session)).collect();
     if ui.json() {
         ui.out_json(&document(&rows, &have.leftovers));
     } else {
@@ -46,13 +45,25 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(node: &'a Node, observation: Option<&'a Observation>) -> Self {
-        let (status, owner) = match observation {
-            Some(Observation::Present(seen)) => (seen.status().clone(), Some(seen.owner())),
+    fn of(node: &'a Node, have: &'a Observed, session: &Session) -> Self {
+        let owner_of = |id: &ResourceId| match have.observations.get(id) {
+            Some(Observation::Present(seen)) => Some(seen.owner()),
+            _ => None,
+        };
+        let (status, owner) = match have.observations.get(&node.id) {
+            Some(Observation::Present(seen)) => {
+                // A part is its whole's.
+                let kind = session.kind(node.id.kind).owned_with();
+                let whole = node.needs.iter().find(|need| Some(need.kind) == kind).and_then(owner_of);
+                let owner = whole.filter(|owner| !owner.is_managed()).unwrap_or(seen.owner());
+                (seen.status().clone(), Some(owner))
+            }
             Some(Observation::Unreadable(why, _)) => {
                 (Status::new("unreadable", Phase::Failed).because(Some(why.clone())), None)
             }
-            Some(Observation::Absent) | None => (Status::new("absent", Phase::Stopped), None),
+            Some(Observation::Absent | Observation::Taken(_)) | None => {
+                (Status::new("absent", Phase::Stopped), None)
+            }
         };
         Self { node, status, owner }
     }

@@ -113,14 +113,14 @@ pub async fn read(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
 }
 
 /// Whether nobody holds the lease of a bucket that this run does not lock: one that the project had under
-/// another name, where a run with the config of then may be under way.
+/// another name, where a run with the config of then may be under way, or one that has lost its tags.
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
 pub async fn ensure_free(context: &RunContext, bucket: &str) -> OpResult<()> {
     match read(&context.aws, bucket).await? {
         Some(found) if !found.left().is_zero() && !proof::is_dead(&context.cache, &found.claim.token) => {
-            let message = format!("held by {found}, in the project's other bucket {bucket}");
+            let message = format!("held by {found}, in the bucket {bucket}");
             Err(OpError::new("lease", OpErrorKind::LeaseHeld, message))
         }
         _ => Ok(()),

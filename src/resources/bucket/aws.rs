@@ -123,38 +123,11 @@ impl Driver for Bucket {
                 }
             }
         };
-        without_ours().await?;
-        open_fence(cx, bucket);
-        // What we run may still write while we delete: empty and try again until both agree.
-        cx.retry_busy(action::s3::DeleteBucket, || async {
-            without_ours().await?;
-            cx.aws
-                .s3
-                .delete_bucket()
-                .bucket(bucket)
-                .send()
-                .await
-                .op(action::s3::DeleteBucket)
-                .ignore_not_found()
-        })
-        .await
+        delete_emptied(cx, bucket, without_ours).await
     }
 
     async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-        empty::empty(cx, bucket, "").await?;
-        open_fence(cx, bucket);
-        cx.retry_busy(action::s3::DeleteBucket, || async {
-            empty::empty(cx, bucket, "").await?;
-            cx.aws
-                .s3
-                .delete_bucket()
-                .bucket(bucket)
-                .send()
-                .await
-                .op(action::s3::DeleteBucket)
-                .ignore_not_found()
-        })
-        .await
+        delete_emptied(cx, bucket, || empty::empty(cx, bucket, "")).await
     }
 
     async fn release(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
@@ -185,8 +158,26 @@ impl Driver for Bucket {
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-        tag(cx, bucket, cx.adopted_tags()).await
+        let owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
+        tag(cx, bucket, cx.tags_back(&owner)).await
     }
+}
+
+/// Empties the bucket and deletes it. What we run may still write while we delete: both are tried again until
+/// they agree.
+async fn delete_emptied<F: Future<Output = OpResult<()>>>(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    empty: impl Fn() -> F,
+) -> OpResult<()> {
+    empty().await?;
+    open_fence(cx, bucket);
+    cx.retry_busy(action::s3::DeleteBucket, || async {
+        empty().await?;
+        let call = cx.aws.s3.delete_bucket().bucket(bucket).send().await;
+        call.op(action::s3::DeleteBucket).ignore_not_found()
+    })
+    .await
 }
 
 async fn tags(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeMap<String, String>> {

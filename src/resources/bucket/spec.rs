@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::Keys;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Scope, Verb, action, changes,
-    codes,
+    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -164,7 +163,7 @@ impl Kind for Bucket {
     }
 
     fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
-        if *owner != Owner::Ours {
+        if !owner.is_made() {
             // Somebody else's: only what we put into it is compared.
             let has = seen.policy.as_ref().is_some_and(|policy| iam::has(policy, &want.statement));
             return changes()

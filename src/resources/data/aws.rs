@@ -24,32 +24,33 @@ impl Driver for Data {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen<State>>> {
-        let RemoteState { manifest, etag, bucket_is_missing } = sync::read_manifest(cx, uri).await?;
-        if etag.is_none() {
-            let foreign = if bucket_is_missing { None } else { sync::foreign(cx, uri).await? };
-            return Ok(foreign.map(|key| {
-                let state = State { foreign: Some(key), ..State::default() };
-                Seen::ready(Owner::Nobody, "Foreign", state)
-            }));
-        }
-        let (bytes, stray) = (manifest.bytes(), manifest.stray);
-        // After an interrupted upload nobody knows without looking; the next one looks.
-        let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest };
-        let state = State { digest, files: manifest.files.len(), bytes, stray, ..State::default() };
-        Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
+        seen(cx, uri, &sync::read_manifest(cx, uri).await?).await
     }
 
     /// The manifest says what was uploaded, a listing what is there: one call for 1,000 objects.
     async fn observe_closely(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<Option<Seen<State>>> {
-        let Some(mut seen) = self.observe(cx, uri).await? else { return Ok(None) };
-        // An upload that did not come to its end compares all of it anyway.
-        if !sync::is_unfinished(cx, uri) {
-            let tree = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
-            let there = sync::read_manifest(cx, uri).await?;
-            let unlike = sync::compare(cx, spec, tree, &there.manifest).await?;
-            (seen.state.altered, seen.state.mixed) = unlike.words();
+        let there = sync::read_manifest(cx, uri).await?;
+        if there.bucket_is_missing {
+            return Ok(None);
         }
-        Ok(Some(seen))
+        let found = seen(cx, uri, &there).await?;
+        // An upload that did not come to its end compares all of it anyway.
+        if there.etag.is_some() && sync::is_unfinished(cx, uri) {
+            return Ok(found);
+        }
+        let tree = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
+        let (altered, mixed) = sync::compare(cx, spec, tree, &there.manifest).await?.words();
+        match found {
+            Some(mut seen) => {
+                (seen.state.altered, seen.state.mixed) = (altered, mixed);
+                Ok(Some(seen))
+            }
+            // Not uploaded yet: what is there already would be read with it.
+            None => Ok(mixed.map(|mixed| {
+                let state = State { mixed: Some(mixed), ..State::default() };
+                Seen::ready(Owner::Ours, "Foreign", state)
+            })),
+        }
     }
 
     async fn create(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<()> {
@@ -68,6 +69,23 @@ impl Driver for Data {
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
         Ok(()) // it is ours by lying in our bucket
     }
+}
+
+/// What a manifest says of a data set.
+async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<Seen<State>>> {
+    let RemoteState { manifest, etag, bucket_is_missing } = there;
+    if etag.is_none() {
+        let foreign = if *bucket_is_missing { None } else { sync::foreign(cx, uri).await? };
+        return Ok(foreign.map(|key| {
+            let state = State { foreign: Some(key), ..State::default() };
+            Seen::ready(Owner::Nobody, "Foreign", state)
+        }));
+    }
+    // After an interrupted upload nobody knows without looking; the next one looks.
+    let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest.clone() };
+    let (files, bytes, stray) = (manifest.files.len(), manifest.bytes(), manifest.stray);
+    let state = State { digest, files, bytes, stray, ..State::default() };
+    Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
 }
 
 /// Whether there is an object of this URI. Without s3:ListBucket S3 answers "forbidden" for what is absent,

@@ -200,8 +200,10 @@ impl Kind for Data {
             .done()
     }
 
-    fn mixed(seen: &State) -> Option<String> {
-        seen.mixed.clone()
+    fn mixed(seen: &State) -> Option<(String, &'static str)> {
+        let help =
+            "move or delete that; a data set holds what its folder has, and what opsctl uploaded before";
+        seen.mixed.as_ref().map(|what| (format!("holds {what}"), help))
     }
 
     fn summary(want: &Spec) -> String {

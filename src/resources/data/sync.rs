@@ -351,12 +351,14 @@ pub async fn compare(
 ) -> OpResult<Unlike> {
     let listed = list(cx, spec).await?;
     let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
-    let altered = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
-    let known = |path: &String| {
-        manifest.files.contains_key(path) || tree.is_none_or(|tree| tree.entry(path).is_some())
-    };
-    let strange = listed.keys().filter(|path| !known(path)).cloned();
-    Ok(Unlike { altered: altered.collect(), strange: strange.collect() })
+    // What left the folder and was replaced cannot be sent again: where it stays, it is somebody's.
+    let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some());
+    let is_lost = |path: &String| !spec.delete && !sent(path) && listed.contains_key(path);
+    let unlike = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
+    let (lost, altered): (Vec<_>, Vec<_>) = unlike.partition(is_lost);
+    let known = |path: &String| manifest.files.contains_key(path) || sent(path);
+    let strange = listed.keys().filter(|path| !known(path)).cloned().chain(lost);
+    Ok(Unlike { altered, strange: strange.collect() })
 }
 
 /// The objects under the prefix, by path.

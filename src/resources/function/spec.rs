@@ -118,7 +118,7 @@ impl Function {
 
 /// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
 const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
-/// What it calls deprecated and may refuse any day.
+/// What it calls deprecated: of the first it still makes functions, of the others no more.
 const OLD_RUNTIMES: [&str; 6] =
     ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
 /// The variable that holds the name of a function's endpoint.
@@ -335,7 +335,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let key = at.join("runtime");
         let help = format!("one of {}", RUNTIMES.join(", "));
         if OLD_RUNTIMES.contains(&item.runtime.as_str()) {
-            let text = format!("the runtime {} is deprecated", item.runtime);
+            let text = match item.runtime == OLD_RUNTIMES[0] {
+                true => format!("the runtime {} is deprecated", item.runtime),
+                false => {
+                    format!("Lambda refuses to create a function with {}, which it has closed", item.runtime)
+                }
+            };
             draft.warn(codes::OLD_RUNTIME, key, text, help);
         } else if !item.runtime.starts_with("python") {
             let text = format!("the function's handler is Python, and `{}` is not", item.runtime);

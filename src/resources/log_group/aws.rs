@@ -76,7 +76,9 @@ impl Driver for LogGroup {
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
-        let tags: HashMap<_, _> = cx.adopted_tags().into_iter().collect();
+        let seen = self.observe(cx, group).await?;
+        let owner = seen.map_or(Owner::Nobody, |seen| seen.owner);
+        let tags: HashMap<_, _> = cx.tags_back(&owner).into_iter().collect();
         let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
         call.send().await.op(action::logs::TagResource).map(drop)
     }

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, action, changes};
+use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, ResourceId, action, changes};
 
 pub struct LogGroup;
 
@@ -53,7 +53,7 @@ impl Kind for LogGroup {
     }
 
     fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
-        if *owner != Owner::Ours {
+        if !owner.is_made() {
             return Vec::new(); // a shorter retention would delete what others keep
         }
         let days =

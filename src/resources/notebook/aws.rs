@@ -56,7 +56,9 @@ impl Driver for Notebook {
     async fn observe(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<Seen<State>>> {
         let resource = of_type(notebook);
         let described = sagemaker::with_tags(cx, &resource, describe(cx, notebook));
-        let (found, on_start) = futures_util::try_join!(described, script(cx, notebook))?;
+        let (found, hooks) = futures_util::try_join!(described, lifecycle(cx, notebook))?;
+        let on_create = hooks.as_ref().is_some_and(|hooks| !hooks.on_create().is_empty());
+        let on_start = hooks.and_then(script_of);
         let Some((found, tags)) = found else { return Ok(on_start.and_then(Self::left_over)) };
         let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
@@ -70,10 +72,17 @@ impl Driver for Notebook {
                 .and_then(|m| m.minimum_instance_metadata_service_version())
                 .map(str::to_owned),
             on_start,
+            on_create,
             interrupted: sagemaker::tag(&tags, RESTART).is_some(),
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         };
         Ok(Some(Seen { owner, status, state }))
+    }
+
+    async fn in_the_way(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
+        let Some(found) = lifecycle(cx, notebook).await? else { return Ok(None) };
+        let is_own = script_of(found).and_then(Self::left_over).is_some();
+        Ok((!is_own).then(|| "the lifecycle configuration of its name".to_owned()))
     }
 
     async fn create(&self, cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
@@ -289,9 +298,12 @@ async fn lifecycle(
 
 /// The script of the lifecycle configuration of that name.
 async fn script(cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
-    let content =
-        lifecycle(cx, notebook).await?.and_then(|found| found.on_start?.into_iter().next()?.content);
-    Ok(content.and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok()))
+    Ok(lifecycle(cx, notebook).await?.and_then(script_of))
+}
+
+fn script_of(found: DescribeNotebookInstanceLifecycleConfigOutput) -> Option<String> {
+    let content = found.on_start?.into_iter().next()?.content?;
+    String::from_utf8(STANDARD.decode(content).ok()?).ok()
 }
 
 fn metadata() -> InstanceMetadataServiceConfiguration {
@@ -313,5 +325,6 @@ async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> 
     }
     let call = sagemaker.update_notebook_instance_lifecycle_config();
     let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
+    let call = call.set_on_create(Some(Vec::new()));
     call.send().await.op(action::sagemaker::UpdateNotebookInstanceLifecycleConfig).map(drop)
 }

@@ -100,6 +100,9 @@ pub struct State {
     /// "2" when the instance metadata needs a session token.
     pub metadata_version: Option<String>,
     pub on_start: Option<String>,
+    /// Whether its lifecycle configuration also has a script that runs at its creation: ours has none.
+    #[serde(default)]
+    pub on_create: bool,
     /// It ran when an update stopped it, and that update did not end.
     #[serde(default)]
     pub interrupted: bool,
@@ -119,6 +122,7 @@ impl Notebook {
                 platform: None,
                 metadata_version: None,
                 on_start: Some(script),
+                on_create: false,
                 interrupted: false,
                 attached: false,
             };
@@ -181,6 +185,7 @@ impl Kind for Notebook {
             platform: Some(want.platform.clone()),
             metadata_version: Some("2".to_owned()),
             on_start: Some(want.on_start.clone()),
+            on_create: false,
             interrupted: false,
             attached: true,
         }
@@ -203,6 +208,7 @@ impl Kind for Notebook {
             .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
+            .when(seen.on_create, "script at creation", "one", "none", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
             .when(seen.interrupted, RESTART, "stopped by an update that did not end", "runs", Needs::Update)
             .done()

@@ -40,8 +40,12 @@ impl Driver for Role {
         let profile = async { if of_instance(cx, role) { profile(cx, role).await } else { Ok(None) } };
         let (got, policy, inline, attached, profile) =
             futures_util::try_join!(get, policy, inline(cx, role), attached(cx, role), profile)?;
-        let Some(found) = got.and_then(|g| g.role) else { return Ok(None) };
-        let profile_is_foreign = profile.as_ref().is_some_and(|profile| !is_own(cx, profile));
+        let of_profile = profile.as_ref().map(|profile| profile_owner(cx, profile));
+        let Some(found) = got.and_then(|g| g.role) else {
+            return Ok(of_profile.filter(is_own).map(|_| Self::left_over()));
+        };
+        let profile_is_foreign = of_profile.as_ref().is_some_and(|owner| !is_own(owner));
+        let profile_lost_tags = matches!(of_profile, Some(Owner::Partly { .. }));
         let in_profile = profile.map(|profile| match profile.roles().first().map(|r| r.role_name()) {
             Some(name) if name == role => Self::ITSELF.to_owned(),
             other => other.unwrap_or("nothing").to_owned(),
@@ -55,6 +59,7 @@ impl Driver for Role {
             attached,
             in_profile,
             profile_is_foreign,
+            profile_lost_tags,
             boundary: found
                 .permissions_boundary()
                 .and_then(|boundary| boundary.permissions_boundary_arn())
@@ -62,6 +67,14 @@ impl Driver for Role {
             longest_session: found.max_session_duration(),
         };
         Ok(Some(Seen::ready(owner, "Available", state)))
+    }
+
+    async fn in_the_way(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<String>> {
+        if !of_instance(cx, role) {
+            return Ok(None);
+        }
+        let owner = profile(cx, role).await?.map(|profile| profile_owner(cx, &profile));
+        Ok(owner.filter(|owner| !is_own(owner)).map(|_| "the instance profile of its name".to_owned()))
     }
 
     async fn create(&self, cx: &OpCx<'_>, role: &str, spec: &Spec) -> OpResult<()> {
@@ -79,7 +92,7 @@ impl Driver for Role {
         let iam = &cx.aws.iam;
         let found = iam.get_role().role_name(role).send().await.op(action::iam::GetRole)?.role;
         let tags = found.as_ref().map(|r| r.tags()).unwrap_or_default();
-        let ours = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours;
+        let ours = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope).is_made();
         let seen = document(found.as_ref().and_then(|r| r.assume_role_policy_document()).unwrap_or_default());
         let trust = match ours {
             true => Some(spec.trust.clone()),
@@ -148,7 +161,10 @@ impl Driver for Role {
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, role: &str) -> OpResult<()> {
-        let tags = tags(cx.adopted_tags());
+        let found = cx.aws.iam.get_role().role_name(role).send().await.op(action::iam::GetRole)?;
+        let seen = found.role().map(|role| role.tags()).unwrap_or_default();
+        let owner = Owner::of(seen.iter().map(|t| (t.key(), t.value())), &cx.scope);
+        let tags = tags(cx.tags_back(&owner));
         cx.aws
             .iam
             .tag_role()
@@ -186,8 +202,17 @@ async fn profile(cx: &OpCx<'_>, name: &str) -> OpResult<Option<InstanceProfile>>
         .and_then(|found| found.instance_profile))
 }
 
-fn is_own(cx: &OpCx<'_>, profile: &InstanceProfile) -> bool {
-    Owner::of(profile.tags().iter().map(|t| (t.key(), t.value())), &cx.scope) == Owner::Ours
+/// Whose an instance profile is. One without tags at a path that nobody else uses has lost them.
+fn profile_owner(cx: &OpCx<'_>, profile: &InstanceProfile) -> Owner {
+    match Owner::of(profile.tags().iter().map(|t| (t.key(), t.value())), &cx.scope) {
+        Owner::Nobody | Owner::Partly { .. } if profile.path() != cx.scope.iam_path() => Owner::Nobody,
+        Owner::Nobody => Owner::Partly { said: "nothing".to_owned(), made: true },
+        owner => owner,
+    }
+}
+
+fn is_own(owner: &Owner) -> bool {
+    matches!(owner, Owner::Ours | Owner::Partly { .. })
 }
 
 /// The names of the instance profiles that hold the role; none when it is not there.
@@ -208,7 +233,9 @@ async fn delete_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
     if !of_instance(cx, role) {
         return Ok(());
     }
-    let Some(profile) = profile(cx, role).await?.filter(|profile| is_own(cx, profile)) else { return Ok(()) };
+    let Some(profile) = profile(cx, role).await?.filter(|profile| is_own(&profile_owner(cx, profile))) else {
+        return Ok(());
+    };
     for inside in profile.roles() {
         take_out(cx, role, inside.role_name()).await?;
     }
@@ -230,7 +257,7 @@ async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
             let call = call.set_tags(Some(tags(cx.tags())));
             call.send().await.op(action::iam::CreateInstanceProfile).ignore_already_exists()?;
         }
-        Some(profile) if !is_own(cx, &profile) => {
+        Some(profile) if !is_own(&profile_owner(cx, &profile)) => {
             let message = format!("an instance profile `{role}` exists and carries no tags of this project");
             return Err(OpError::new(
                 action::iam::CreateInstanceProfile,
@@ -239,6 +266,11 @@ async fn put_profile(cx: &OpCx<'_>, role: &str) -> OpResult<()> {
             ));
         }
         Some(profile) => {
+            if profile_owner(cx, &profile) != Owner::Ours {
+                let call = iam.tag_instance_profile().instance_profile_name(role);
+                let call = call.set_tags(Some(tags(cx.tags())));
+                call.send().await.op(action::iam::TagInstanceProfile)?;
+            }
             // A profile holds one role.
             for other in profile.roles().iter().filter(|other| other.role_name() != role) {
                 take_out(cx, role, other.role_name()).await?;

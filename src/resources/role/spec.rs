@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, FieldChange, KeyPath, KindName, Needs, Owner, ResourceId, Scope, action, changes,
+    Action, FieldChange, KeyPath, KindName, Needs, Owner, Phase, ResourceId, Scope, Status, action, changes,
 };
 use opsctl_iam as iam;
 
@@ -34,6 +34,9 @@ pub struct State {
     /// Whether that profile is somebody else's.
     #[serde(default)]
     pub profile_is_foreign: bool,
+    /// Whether that profile is ours by its path, and has lost tags.
+    #[serde(default)]
+    pub profile_lost_tags: bool,
     #[serde(default)]
     pub boundary: Option<String>,
     /// Seconds.
@@ -93,6 +96,24 @@ impl Role {
     /// What `in_profile` says of a profile that holds the role it is named after.
     pub const ITSELF: &'static str = "itself";
 
+    /// What is left when the role is gone: its instance profile.
+    pub fn left_over() -> Seen<State> {
+        let state = State {
+            path: String::new(),
+            trust: Value::Null,
+            policy: None,
+            more_policies: Vec::new(),
+            attached: Vec::new(),
+            in_profile: None,
+            profile_is_foreign: false,
+            profile_lost_tags: false,
+            boundary: None,
+            longest_session: None,
+        };
+        let status = Status::new("InstanceProfileLeft", Phase::Leaving);
+        Seen { owner: Owner::Ours, status, state }
+    }
+
     /// Role names are unique in the account whatever the path and the region, so the region is part of the
     /// name.
     pub fn physical(scope: &Scope, user: &str) -> String {
@@ -143,13 +164,14 @@ impl Kind for Role {
             attached: Vec::new(),
             in_profile: want.instance_profile.then(|| Self::ITSELF.to_owned()),
             profile_is_foreign: false,
+            profile_lost_tags: false,
             boundary: None,
             longest_session: None,
         }
     }
 
     fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
-        let ours = *owner == Owner::Ours;
+        let ours = owner.is_made();
         let trust = if ours {
             iam::same(&seen.trust, &want.trust)
         } else {
@@ -183,7 +205,20 @@ impl Kind for Role {
                 "one",
                 Needs::Update,
             )
+            .when(
+                want.instance_profile && seen.profile_lost_tags,
+                "tags of the instance profile",
+                "lost",
+                "this project's",
+                Needs::Update,
+            )
             .done()
+    }
+
+    fn mixed(seen: &State) -> Option<(String, &'static str)> {
+        let help = "rename or delete that; an instance would run with whatever role it holds";
+        let text = "has an instance profile of its name that is not this project's by its tags";
+        seen.profile_is_foreign.then(|| (text.to_owned(), help))
     }
 
     fn taken(want: &Spec, seen: &State) -> Vec<String> {
@@ -221,6 +256,7 @@ impl Kind for Role {
             action::iam::DetachRolePolicy,
             action::iam::GetInstanceProfile,
             action::iam::CreateInstanceProfile,
+            action::iam::TagInstanceProfile,
             action::iam::AddRoleToInstanceProfile,
             action::iam::RemoveRoleFromInstanceProfile,
             action::iam::DeleteInstanceProfile,

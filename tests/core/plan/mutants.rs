@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl::desired::Desired;
-use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, Tally};
-use opsctl::plan::{Observed, Op, Plan, Step, check};
+use opsctl::domain::{Contents, FieldChange, KindName, Needs, Owner, ResourceId, Tally};
+use opsctl::plan::{Foreign, Observed, Op, Plan, Step, check};
 use opsctl::resources::kinds;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -260,12 +260,20 @@ fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Ve
         );
     }
     for n in 0..plan.foreign.len() {
-        add(format!("{} is not said to be others'", plan.foreign[n].0), with(&|p| drop(p.foreign.remove(n))));
+        add(
+            format!("{} is not said to be others'", plan.foreign[n].target),
+            with(&|p| drop(p.foreign.remove(n))),
+        );
     }
-    if let Some(node) = want.nodes.iter().find(|node| plan.foreign.iter().all(|(id, _)| *id != node.id)) {
+    if let Some(node) =
+        want.nodes.iter().find(|node| plan.foreign.iter().all(|foreign| foreign.target != node.id))
+    {
         add(
             format!("{} is said to be others'", node.id),
-            with(&|p| p.foreign.push((node.id.clone(), node.physical.clone()))),
+            with(&|p| {
+                let (target, physical) = (node.id.clone(), node.physical.clone());
+                p.foreign.push(Foreign { target, physical, owner: Owner::Nobody });
+            }),
         );
     }
     add("another account".to_owned(), with(&|p| p.scope.account = "999999999999".into()));

@@ -56,7 +56,9 @@ fn what_stands_on_something_foreign_is_not_scaled() {
         let said = account.refused(&to_scale(&want, &[], to).unwrap(), Mode::Scale(to));
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(
-            said[0].starts_with("E203: endpoint `shop-dev-numbers` exists and was not made by"),
+            said[0].starts_with(
+                "E203: endpoint `shop-dev-numbers` exists and is not this project's by its tags"
+            ),
             "{said:?}"
         );
     }

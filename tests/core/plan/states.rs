@@ -127,7 +127,7 @@ fn what_is_not_ours_is_not_touched() {
         account.refused(&want, DEPLOY),
         [
             "E203: bucket `shop-dev-000000000000-us-east-1` exists and belongs to shop/prod (rename yours; what another project or environment of opsctl has is never taken from it)",
-            "E203: notebook `shop-dev-lab` exists and was not made by this project (rename yours, or take it over with `opsctl deploy --adopt`)",
+            "E203: notebook `shop-dev-lab` exists and has no tags of this project (rename yours, or take it over with `opsctl deploy --adopt`)",
         ]
     );
     // Its data and endpoints may live on it: no flag takes it.
@@ -172,7 +172,7 @@ fn what_stands_on_something_foreign_is_neither_changed_nor_deleted() {
         let plan = account.plan(&want, DESTROY);
         let touched = |id: &str| plan.steps.iter().any(|step| step.target.to_string() == id);
         assert!(!touched(whole) && !touched(part), "{:?}", steps(&plan));
-        let foreign: Vec<String> = plan.foreign.iter().map(|(id, _)| id.to_string()).collect();
+        let foreign: Vec<String> = plan.foreign.iter().map(|foreign| foreign.target.to_string()).collect();
         assert!(foreign.contains(&whole.to_owned()) && foreign.contains(&part.to_owned()), "{foreign:?}");
     }
     // What AWS is deleting may have lost its tags first: its part goes with it.
@@ -404,7 +404,8 @@ fn what_others_have_under_a_name_of_ours_is_not_overwritten() {
     );
     // Our own tags say that opsctl had it in hands.
     let mut account = taken(&|role| role["policy"] = other.clone());
-    account.seen(&want, "role/training-numbers")["owner"] = json!({ "partly": "shop/?" });
+    account.seen(&want, "role/training-numbers")["owner"] =
+        json!({ "partly": { "said": "shop/?", "made": false } });
     let plan = account.plan(&want, ADOPT);
     assert!(
         plan.steps[0].why[0].starts_with("owner: shop/?, as far as its tags say"),

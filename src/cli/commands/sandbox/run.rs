@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{SandboxArgs, SandboxCommand};
 use crate::cli::CommandResult;
+use crate::cli::act::confirm;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config};
 use crate::cli::error::Failure;
@@ -129,11 +130,6 @@ fn status(root: &Path, ui: &Ui) -> CommandResult {
 }
 
 async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    if !global.yes && (!ui.interactive || ui.json()) {
-        let (message, help) =
-            ("there is no terminal to ask for confirmation", "add --yes to delete the sandbox's state");
-        return Err(Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help));
-    }
     let place = taken(root)?.map_err(|holder| {
         let process = holder.pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
         let message = format!("{process} uses the sandbox in {}", root.display());
@@ -146,8 +142,7 @@ async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Comm
     let contents = place.contents();
     let (documents, megabytes) = (contents.documents, contents.bytes as f64 / 1e6);
     ui.say(&format!("{} holds {documents} documents, {megabytes:.1} MB.", root.display()));
-    if !global.yes && !ui.confirm("Delete all this?", &env.cancel).await {
-        ui.say("Nothing was changed.");
+    if !global.yes && !confirm("Delete all this?", &env.cancel, ui).await? {
         return Ok(Exit::Done);
     }
     env.cancel.commit()?;
