@@ -261,8 +261,8 @@ impl SetAside {
         Ok(Self { file: file.to_owned(), to, why })
     }
 
-    /// Moves out of the way what is no folder where a sandbox has one: nothing could be written there, and what
-    /// a link names is not the sandbox's.
+    /// Moves out of the way what is no folder where a sandbox has one: nothing could be written there, and
+    /// what a link names is not the sandbox's.
     pub fn in_place_of_folders(root: &Path) -> io::Result<Vec<Self>> {
         let paths = FOLDERS.iter().map(|name| root.join(name));
         let strange = paths.filter(|path| path.symlink_metadata().is_ok_and(|about| !about.is_dir()));
