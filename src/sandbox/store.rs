@@ -535,11 +535,11 @@ mod tests {
         assert_eq!(SetAside::all(root.path()).len(), 2);
         // A folder in the place of a document, and a file in that of a table.
         std::fs::create_dir(again.file("t", "d")).unwrap();
-        std::fs::write(root.path().join("state/iam.role"), "x").unwrap();
+        std::fs::write(root.path().join("state/u"), "x").unwrap();
         let (mixed, _) = open(root.path());
         assert_eq!(mixed.set_aside().len(), 2);
-        mixed.put("t", "d", json!({})).and_then(|()| mixed.put("iam.role", "r", json!({}))).unwrap();
-        std::fs::remove_dir_all(root.path().join("state/iam.role")).unwrap();
+        mixed.put("t", "d", json!({})).and_then(|()| mixed.put("u", "r", json!({}))).unwrap();
+        std::fs::remove_dir_all(root.path().join("state/u")).unwrap();
         std::fs::remove_file(mixed.file("t", "d")).unwrap();
         let one = again.file("t", "c");
         std::fs::rename(&one, again.file("t", "b")).unwrap();

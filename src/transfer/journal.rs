@@ -103,6 +103,16 @@ impl Journal {
         path.metadata().is_ok_and(|file| file.len() > 0)
     }
 
+    /// What S3 confirmed to runs that did not come to their end; to look at, so without the lock.
+    pub fn confirmed(path: &Path) -> HashMap<String, Stored> {
+        let lines = File::open(path).into_iter().flat_map(|file| BufReader::new(file).lines());
+        let sent = lines.map_while(Result::ok).filter_map(|line| match serde_json::from_str(&line) {
+            Ok(Line::Sent { path, stored, .. }) => Some((path, stored)),
+            _ => None,
+        });
+        sent.collect()
+    }
+
     /// The upload of a file by an earlier run, when the file is still the same.
     pub fn begun(&self, path: &str, stamp: FileStamp) -> Option<&Upload> {
         self.begun

@@ -138,6 +138,15 @@ async fn data_of_others_is_found_before_a_training_reads_it() {
     put(key, &more.to_string()).await;
     put("data/digits/left.csv", "replaced").await;
     refused("left.csv").await;
+    // The same beside an upload that was killed.
+    for file in std::fs::read_dir(sandbox.state().root.join("cache")).expect("a cache").flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if let Some(set) = name.strip_prefix("manifest-") {
+            let journal = file.path().with_file_name(format!("journal-{set}"));
+            std::fs::write(journal, "{\"opened\":{}}\n").expect("written");
+        }
+    }
+    refused("left.csv").await;
     // No manifest, and something that is not of the folder.
     s3.delete_object().bucket(BUCKET).key(key).send().await.expect("deleted");
     refused("left.csv").await;

@@ -34,15 +34,13 @@ impl Driver for Data {
             return Ok(None);
         }
         let found = seen(cx, uri, &there).await?;
-        // An upload that did not come to its end compares all of it anyway.
-        if there.etag.is_some() && sync::is_unfinished(cx, uri) {
-            return Ok(found);
-        }
         let tree = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
         let (altered, mixed) = sync::compare(cx, spec, tree, &there.manifest).await?.words();
         match found {
             Some(mut seen) => {
-                (seen.state.altered, seen.state.mixed) = (altered, mixed);
+                // An upload that did not come to its end compares all of it anyway.
+                seen.state.altered = altered.filter(|_| !sync::is_unfinished(cx, uri));
+                seen.state.mixed = mixed;
                 Ok(Some(seen))
             }
             // Not uploaded yet: what is there already would be read with it.

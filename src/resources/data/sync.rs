@@ -351,8 +351,12 @@ pub async fn compare(
 ) -> OpResult<Unlike> {
     let listed = list(cx, spec).await?;
     let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
+    // What an upload has sent that did not come to its end is in no manifest.
+    let confirmed = Journal::confirmed(&journal_of(cx, &spec.uri()));
+    let is_confirmed =
+        |path: &String| confirmed.get(path).is_some_and(|then| listed.get(path).is_some_and(|o| o.is(then)));
+    let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some()) || is_confirmed(path);
     // What left the folder and was replaced cannot be sent again: where it stays, it is somebody's.
-    let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some());
     let is_lost = |path: &String| !spec.delete && !sent(path) && listed.contains_key(path);
     let unlike = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
     let (lost, altered): (Vec<_>, Vec<_>) = unlike.partition(is_lost);
