@@ -9,13 +9,14 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::files;
 use crate::domain::codes;
+use crate::inputs;
 use crate::plan::{Plan, Step};
 use crate::report::plan as render;
 use crate::run::few;
 
 /// Writes a plan for `deploy --plan`.
 pub fn save(plan: &Plan, place: &str, file: &Path) -> Result<(), Failure> {
-    std::fs::write(file, format!("{:#}\n", render::json(plan, place))).map_err(|error| {
+    inputs::write(file, format!("{:#}\n", render::json(plan, place))).map_err(|error| {
         let message = format!("{} cannot be written: {error}", file.display());
         Failure::new(codes::LOCAL_IO, Exit::Failed, message, "name another file")
     })

@@ -2,6 +2,7 @@
 
 mod cache;
 mod hash;
+mod output;
 mod walk;
 mod written;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
+pub use output::{Output, write};
 pub use written::{home, note_written, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};

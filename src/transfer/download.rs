@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::engine::OpCx;
+use crate::inputs::Output;
 
 /// Bytes per request.
 const RANGE: u64 = 8 << 20;
@@ -62,20 +63,17 @@ impl Object {
     }
 }
 
-/// Fetches `object` into `file`, which changes only when everything has arrived and the checksum is right.
-/// Folders on the way are made.
+/// Fetches `object`. Its place changes only when everything has arrived and the checksum is right.
 pub async fn download(
     cx: &OpCx<'_>,
     (bucket, key): (&str, &str),
     object: &Object,
-    file: &Path,
+    output: Output,
     at_once: &Ranges,
 ) -> OpResult<()> {
-    let local = |error: io::Error| OpError::local("writing a file", format!("{}: {error}", file.display()));
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(local)?;
-    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(local)?;
-    let content = Arc::new(temporary.as_file().try_clone().map_err(local)?);
+    let file = output.file().display().to_string();
+    let local = |error: io::Error| OpError::local("writing a file", format!("{file}: {error}"));
+    let content = Arc::new(output.content().try_clone().map_err(local)?);
     let starts = (0..object.size).step_by(RANGE as usize);
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
     let ranges = starts.map(|at| {
@@ -100,14 +98,15 @@ pub async fn download(
         let message = format!("s3://{bucket}/{key} arrived with the checksum {crc}, it should be {expected}");
         return Err(OpError::new(action::s3::GetObject, OpErrorKind::Network, message));
     }
-    readable(&content).map_err(local)?;
-    temporary.persist(file).map(drop).map_err(|e| local(e.error))
+    spawn_blocking(|| output.finish()).await.expect("writing does not panic").map_err(local)
 }
 
-/// Temporary files are for their owner alone; what is fetched is an ordinary file.
-fn readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+/// Begins a file; folders on the way to it are made.
+pub fn output(file: &Path, begin: impl FnOnce(&Path) -> io::Result<Output>) -> OpResult<Output> {
+    let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| begin(file))
+        .map_err(|error| OpError::local("writing a file", format!("{}: {error}", file.display())))
 }
 
 async fn range(

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-pub use download::{Object, Ranges, download};
+pub use download::{Object, Ranges, download, output};
 pub use journal::Journal;
 
 use crate::aws::{OpError, OpErrorKind, OpResult};

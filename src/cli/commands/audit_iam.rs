@@ -28,7 +28,7 @@ use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::desired;
 use crate::domain::{Days, Scope, action, codes, shown};
-use crate::inputs::Inputs;
+use crate::inputs::{self, Inputs};
 use crate::report::style::Styles;
 use crate::resources::kinds;
 use crate::resources::role;
@@ -570,7 +570,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(file, text).map_err(|error| unwritten(file, &error))
+    inputs::write(file, text).map_err(|error| unwritten(file, &error))
 }
 
 fn unwritten(file: &Path, error: &io::Error) -> Failure {

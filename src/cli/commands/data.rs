@@ -16,9 +16,10 @@ use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
+use crate::inputs::Output;
 use crate::resources::data::{Data, Manifest, Spec, sync};
 use crate::run::{self, Folders, Session};
-use crate::transfer::{Object, Ranges, download};
+use crate::transfer::{Object, Ranges, download, output};
 
 #[derive(Debug, Args)]
 pub struct DataArgs {
@@ -106,7 +107,8 @@ async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -
                 return Ok((0, 0));
             }
             let key = format!("{}{path}", spec.prefix);
-            download(cx, (&spec.bucket, &key), &Object::from(stored), &file, ranges).await?;
+            let output = output(&file, Output::inside)?;
+            download(cx, (&spec.bucket, &key), &Object::from(stored), output, ranges).await?;
             OpResult::Ok((1, stored.size))
         }
         .boxed()
@@ -132,7 +134,8 @@ fn inside(path: &str) -> OpResult<&Path> {
 /// Whether the file has these bytes already.
 fn is_there(file: &Path, stored: &Stored) -> bool {
     let same = || -> std::io::Result<bool> {
-        if std::fs::metadata(file)?.len() != stored.size {
+        let about = std::fs::metadata(file)?;
+        if !about.is_file() || about.len() != stored.size {
             return Ok(false);
         }
         let mut hasher = Crc64Hasher::default();

@@ -15,9 +15,10 @@ use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
 use crate::domain::{bytes, codes};
 use crate::engine::OpCx;
+use crate::inputs::Output;
 use crate::run::jobs::{Job, Newest};
 use crate::run::{self, Folders, Session};
-use crate::transfer::{Object, Ranges, download};
+use crate::transfer::{Object, Ranges, download, output};
 
 #[derive(Debug, Args)]
 pub struct ModelArgs {
@@ -54,7 +55,8 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     }
     session.context.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    download(&cx, (bucket, &key(&physical)), &object, &file, &Ranges::default()).await?;
+    let output = output(&file, Output::named)?;
+    download(&cx, (bucket, &key(&physical)), &object, output, &Ranges::default()).await?;
     record_written_file(session, ui, &file);
     if ui.json() {
         let file = file.display().to_string();
