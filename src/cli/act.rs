@@ -196,7 +196,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
 
 /// What may be ours and could not be looked at.
 pub fn print_unread(have: &Observed, ui: &Ui) {
-    for (id, why) in &have.unread {
+    for (id, why, _) in &have.unread {
         ui.say(&format!("{id} could not be read, and may be of this project: {why}"));
     }
 }

@@ -83,7 +83,7 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
                         Ok(true) => {}
                         Ok(false) => return Ok(None),
                         Err(error) if fatal(&error) => return Err(error),
-                        Err(error) => return Ok(Some(Err((id, error.to_string())))),
+                        Err(error) => return Ok(Some(Err((id, error.to_string(), error.code())))),
                     }
                     let adopted = *seen.owner() == Owner::Adopted;
                     Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
@@ -91,7 +91,7 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
                 Ok(_) => Ok(None),
                 Err(error) if fatal(&error) => Err(error),
                 // It may be ours.
-                Err(error) => Ok(Some(Err((id, error.to_string())))),
+                Err(error) => Ok(Some(Err((id, error.to_string(), error.code())))),
             }
         },
     );

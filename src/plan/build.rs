@@ -445,9 +445,13 @@ impl<'a> Planner<'a> {
 
     /// Deletes leftovers, each after those of the kinds that may use it.
     fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>) {
-        for (id, error) in &self.have.unread {
+        for (id, error, code) in &self.have.unread {
             let text = format!("{id} could not be read, and may be of this project: {error}");
-            self.problem(codes::DENIED, id, text, "nothing was deleted; allow the call and run it again");
+            let help = match *code {
+                codes::DENIED => "nothing was deleted; allow the call and run it again",
+                _ => "nothing was deleted; run it again in a moment",
+            };
+            self.problem(*code, id, text, help);
         }
         let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
         leftovers.retain(|l| !self.steps.gone.contains_key(&l.id));

@@ -153,8 +153,8 @@ pub struct Observed {
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
     pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
-    /// What may be a leftover and could not be looked at, and why.
-    pub unread: Vec<(ResourceId, String)>,
+    /// What may be a leftover and could not be looked at, why, and the code of that.
+    pub unread: Vec<(ResourceId, String, Code)>,
     /// The contents of resources that may go; counted only for plans that delete.
     pub contents: BTreeMap<ResourceId, Contents>,
 }

@@ -122,6 +122,44 @@ async fn an_instance_whose_folder_was_emptied_is_found_and_destroyed() {
     sandbox.stop().await;
 }
 
+/// Whoever may write to the bucket can spoil a file in it: that costs one job at most, and is no dead end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_spoiled_is_named_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 20.0).await;
+    let project = killed_at_the_start(&sandbox).await;
+    sandbox.state().clock.advance(Duration::from_secs(60));
+    let (s3, bucket) = (&project.world.aws.s3, "digits-dev-123456789012-us-east-1");
+    let folder = format!("instances/{}", job(&project).physical);
+    let spoil = async |file: &str| {
+        let body = b"{\"x\":".to_vec();
+        let call = s3.put_object().bucket(bucket).key(format!("{folder}/{file}")).body(body.into());
+        call.send().await.expect("written");
+    };
+    let why = async || project.plan(DEPLOY).await.expect("it can be planned").steps[0].why.join(" ");
+
+    spoil("job.json").await;
+    project.succeed(DEPLOY).await;
+    assert_eq!(sandbox.state().calls.of("ec2:RunInstances"), 1, "the one that runs is awaited");
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "the result decides");
+    spoil("output/result.json").await;
+    let spoiled = format!("s3://{bucket}/{folder}/output/result.json is not what opsctl wrote there");
+    assert!(why().await.contains(&spoiled), "{}", why().await);
+    let key = format!("{folder}/output/result.json");
+    s3.delete_object().bucket(bucket).key(key).send().await.expect("deleted");
+    sandbox.state().clock.advance(Duration::from_secs(120));
+    let spoiled = format!("s3://{bucket}/{folder}/job.json is not what opsctl wrote there");
+    assert!(why().await.contains(&spoiled), "{}", why().await);
+
+    // As one that is no longer in the config.
+    let mut project = Project::edited(&sandbox, |text| text.replace("epochs = 40", "epochs = 41")).await;
+    project.desired = project.desired.only(|node| node.id.kind == KindName::Instance, true);
+    project.succeed(Mode::Destroy { adopted: false }).await;
+    assert_eq!(instances(&project).await, [InstanceStateName::Terminated]);
+    assert!(project.observe().await.expect("observed").leftovers.is_empty());
+    sandbox.stop().await;
+}
+
 /// Failed once, and said once: the next run begins anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_ends_without_a_result_has_failed() {

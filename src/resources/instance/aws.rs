@@ -59,7 +59,7 @@ impl Driver for Instance {
         };
         let took_s = observed.took().filter(|_| status.phase == Phase::Ready).map(|took| took.as_secs());
         let instance_id = observed.instance.and_then(|i| i.instance_id);
-        let record = observed.record.map(|(record, _)| record);
+        let record = observed.record.and_then(|(record, _)| record.ok());
         let state = State { instance_id, record, output, took_s };
         Ok(Some(Seen { owner: Owner::Ours, status, state }))
     }
@@ -70,8 +70,8 @@ impl Driver for Instance {
         let running = observed.instance.as_ref().is_some_and(is_living);
         if !running && observed.outcome.is_none() {
             let attempt = match observed.record {
-                Some((record, _)) => record.attempt,
-                None => begin(cx, job, spec).await?,
+                Some((Ok(record), _)) => record.attempt,
+                _ => begin(cx, job, spec).await?,
             };
             let image = image(cx, &spec.image).await?;
             cx.retry_new_role(action::ec2::RunInstances, || start(cx, job, spec, &image, &attempt)).await?;
@@ -162,11 +162,11 @@ async fn living(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
 struct ObservedJob {
     /// The one that lives, else the one that the last attempt had, which EC2 shows for an hour after its end.
     instance: Option<Ec2Instance>,
-    outcome: Option<Outcome>,
+    outcome: Option<Content<Outcome>>,
     /// How old that is by S3's clock.
     ended: Option<Duration>,
     /// What the job was made from, and how old that record is by S3's clock.
-    record: Option<(Record, Option<Duration>)>,
+    record: Option<(Content<Record>, Option<Duration>)>,
 }
 
 impl ObservedJob {
@@ -174,7 +174,8 @@ impl ObservedJob {
         let outcome = read::<Outcome>(cx, job, "output/result.json");
         let record = read::<Record>(cx, job, "job.json");
         let (instances, outcome, record) = futures_util::try_join!(instances(cx, job), outcome, record)?;
-        let token = record.as_ref().map(|(record, _)| token(job, &record.attempt));
+        let attempt = record.as_ref().and_then(|(record, _)| Some(&record.as_ref().ok()?.attempt));
+        let token = attempt.map(|attempt| token(job, attempt));
         let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
         let instance =
             instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
@@ -196,19 +197,20 @@ impl ObservedJob {
 
     /// From the writing of the record to that of the result.
     fn took(&self) -> Option<Duration> {
-        let (_, begun) = self.record.as_ref()?;
-        begun.as_ref()?.checked_sub(self.ended?)
+        let (Ok(_), Some(begun)) = self.record.as_ref()? else { return None };
+        begun.checked_sub(self.ended?)
     }
 
     /// The result is written last, so it decides; without one, a living instance is still at it.
     fn status(&self) -> Status {
         let failed = |reason: String| Status::new("Failed", Phase::Failed).because(Some(reason));
         match (&self.outcome, &self.instance) {
-            (Some(Outcome { exit_code: 0, .. }), _) => Status::ready("Completed"),
-            (Some(Outcome { exit_code, message, .. }), _) if message.is_empty() => {
+            (Some(Err(garbled)), _) => failed(garbled.clone()),
+            (Some(Ok(Outcome { exit_code: 0, .. })), _) => Status::ready("Completed"),
+            (Some(Ok(Outcome { exit_code, message, .. })), _) if message.is_empty() => {
                 failed(format!("exit code {exit_code}"))
             }
-            (Some(Outcome { message, .. }), _) => failed(message.clone()),
+            (Some(Ok(Outcome { message, .. })), _) => failed(message.clone()),
             (None, Some(instance)) if is_living(instance) => {
                 Status::new(state(instance).as_str(), Phase::Busy)
             }
@@ -220,6 +222,7 @@ impl ObservedJob {
                     .unwrap_or_default();
                 failed(format!("the instance is gone and has left no result{why}"))
             }
+            (None, None) if let Some((Err(garbled), _)) = &self.record => failed(garbled.clone()),
             (None, None) if self.is_younger_than(YOUNG) => Status::new("NotStarted", Phase::Busy),
             (None, None) => failed("the instance is gone and has left no result".to_owned()),
         }
@@ -249,15 +252,19 @@ fn state(instance: &Ec2Instance) -> InstanceStateName {
     instance.state().and_then(|s| s.name()).cloned().unwrap_or(InstanceStateName::Pending)
 }
 
+/// What a file of the job's folder says; or, where others wrote to it or cut it off, what is wrong with it.
+type Content<T> = Result<T, String>;
+
 /// A JSON file of the job's folder, and how old it is by S3's clock.
 async fn read<T: DeserializeOwned>(
     cx: &OpCx<'_>,
     job: &str,
     file: &str,
-) -> OpResult<Option<(T, Option<Duration>)>> {
+) -> OpResult<Option<(Content<T>, Option<Duration>)>> {
     let Some(bucket) = bucket(cx) else { return Ok(None) };
     let answered = AnswerDate::default();
-    let call = cx.aws.s3.get_object().bucket(bucket).key(format!("{}/{job}/{file}", Instance::OUTPUT));
+    let key = format!("{}/{job}/{file}", Instance::OUTPUT);
+    let call = cx.aws.s3.get_object().bucket(bucket).key(&key);
     let call = call.customize().interceptor(answered.clone());
     let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
     let age = object.last_modified().and_then(|then| answered.since(then));
@@ -265,9 +272,9 @@ async fn read<T: DeserializeOwned>(
     let body = body
         .map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?
         .into_bytes();
-    serde_json::from_slice(&body).map(|content| Some((content, age))).map_err(|e| {
-        OpError::new(action::s3::GetObject, OpErrorKind::Unavailable, format!("{file} of {job}: {e}"))
-    })
+    let content = serde_json::from_slice(&body);
+    let content = content.map_err(|e| format!("s3://{bucket}/{key} is not what opsctl wrote there: {e}"));
+    Ok(Some((content, age)))
 }
 
 /// An AMI id as it is, a parameter's name looked up: AWS keeps the newest AMI ids in public parameters.
