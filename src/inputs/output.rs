@@ -1,4 +1,4 @@
-//! Files that are written where the user says: whole or not at all, and nothing but a regular file is replaced.
+//! Files that are written where the user says: whole or not at all. Nothing but a regular file is replaced.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
