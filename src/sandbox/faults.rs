@@ -92,43 +92,25 @@ pub enum Break {
     Corrupt,
 }
 
-/// A service's own words for "too fast" and "my fault" (docs/aws/errors-and-retries.md#throttling).
-struct FaultCodes {
-    service: &'static str,
-    throttle: (u16, &'static str),
-    internal: (u16, &'static str),
+/// A service's own words for "too fast" and "my fault", each with its status
+/// (docs/aws/errors-and-retries.md#throttling).
+#[derive(Clone, Copy, Debug)]
+pub struct FaultCodes {
+    pub throttle: (u16, &'static str),
+    pub internal: (u16, &'static str),
 }
 
 impl FaultCodes {
+    /// The words of most services.
+    pub const USUAL: Self =
+        Self { throttle: (400, "ThrottlingException"), internal: (500, "InternalFailure") };
+
     /// The status that goes with a code, as far as it is one of these.
     fn status_of(&self, code: &str) -> u16 {
         let known = [self.throttle, self.internal].into_iter().find(|(_, known)| *known == code);
         known.map_or(400, |(status, _)| status)
     }
 }
-
-const fn fault_codes(
-    service: &'static str,
-    throttle: (u16, &'static str),
-    internal: (u16, &'static str),
-) -> FaultCodes {
-    FaultCodes { service, throttle, internal }
-}
-
-const USUAL: FaultCodes = fault_codes("", (400, "ThrottlingException"), (500, "InternalFailure"));
-const FAULT_CODES: &[FaultCodes] = &[
-    fault_codes("application-autoscaling", (400, "ThrottlingException"), (500, "InternalServiceException")),
-    fault_codes("cloudwatch", (400, "Throttling"), (500, "InternalServiceFault")),
-    fault_codes("ec2", (503, "RequestLimitExceeded"), (500, "InternalError")),
-    fault_codes("iam", (400, "Throttling"), (500, "ServiceFailure")),
-    fault_codes("lambda", (429, "TooManyRequestsException"), (500, "ServiceException")),
-    fault_codes("logs", (400, "ThrottlingException"), (503, "ServiceUnavailableException")),
-    fault_codes("s3", (503, "SlowDown"), (500, "InternalError")),
-    fault_codes("servicequotas", (429, "TooManyRequestsException"), (500, "ServiceException")),
-    fault_codes("ssm", (400, "ThrottlingException"), (500, "InternalServerError")),
-    fault_codes("sts", (400, "Throttling"), (500, "InternalFailure")),
-    fault_codes("tagging", (400, "ThrottledException"), (500, "InternalServiceException")),
-];
 
 impl FaultRule {
     /// A rule that strikes the first matching call, once.
@@ -196,8 +178,7 @@ impl FaultRule {
         hash.as_bytes()[..8].iter().fold(0, |salt, byte| salt << 8 | u64::from(*byte))
     }
 
-    fn strike(&self, service: &str) -> Strike {
-        let codes = FAULT_CODES.iter().find(|known| known.service == service).unwrap_or(&USUAL);
+    fn strike(&self, codes: FaultCodes) -> Strike {
         match self.action {
             FaultAction::Fail => {
                 let (status, code) = codes.internal;
@@ -344,14 +325,14 @@ impl Faults {
         self.watched().iter().map(|watched| watched.hits).sum()
     }
 
-    /// Counts a call against all rules; those due, in the order of the rules.
-    pub(super) fn strikes(&self, service: &str, operation: &str) -> Vec<Strike> {
+    /// Counts a call against all rules; those due, in the order of the rules and in the service's words.
+    pub(super) fn strikes(&self, service: &str, codes: FaultCodes, operation: &str) -> Vec<Strike> {
         let mut strikes = Vec::new();
         for watched in self.watched().iter_mut().filter(|watched| watched.rule.matches(service, operation)) {
             watched.seen += 1;
             if watched.rule.is_due(watched.seen) {
                 watched.hits += 1;
-                strikes.push(watched.rule.strike(service));
+                strikes.push(watched.rule.strike(codes));
             }
         }
         strikes
@@ -366,6 +347,8 @@ impl Faults {
 mod tests {
     use super::*;
 
+    const S3: FaultCodes = FaultCodes { throttle: (503, "SlowDown"), internal: (500, "InternalError") };
+
     fn rule(text: &str) -> FaultRule {
         text.parse().unwrap()
     }
@@ -376,7 +359,8 @@ mod tests {
             Strike::Break(_, broken) => format!("{broken:?}"),
         };
         let told = |_| {
-            let strikes: Vec<String> = faults.strikes(service, operation).iter().map(code).collect();
+            let struck = faults.strikes(service, FaultCodes::USUAL, operation);
+            let strikes: Vec<String> = struck.iter().map(code).collect();
             strikes.join("+")
         };
         (0..calls).map(told).collect()
@@ -385,24 +369,14 @@ mod tests {
     #[test]
     fn rules_strike_the_calls_they_name_and_no_others() {
         let faults = Faults::new(vec![rule("throttle@sagemaker:Create*#2x2"), rule("cut-after@writes#3")]);
-        assert!(faults.strikes("sagemaker", "DescribeModel").is_empty());
-        assert!(faults.strikes("iam", "GetRole").is_empty());
+        assert_eq!(codes(&faults, "sagemaker", "DescribeModel", 1), [""]);
+        assert_eq!(codes(&faults, "iam", "GetRole", 1), [""]);
         assert_eq!(
             codes(&faults, "sagemaker", "CreateModel", 4),
             ["", "ThrottlingException", "ThrottlingException+Cut", ""]
         );
         assert_eq!(faults.hits(), 3);
         assert_eq!(faults.report()[0]["seen"], 4);
-    }
-
-    #[test]
-    fn each_service_throttles_in_its_own_words() {
-        for (service, code) in
-            [("lambda", "TooManyRequestsException"), ("ec2", "RequestLimitExceeded"), ("s3", "SlowDown")]
-        {
-            let faults = Faults::new(vec![rule("throttle@*")]);
-            assert_eq!(codes(&faults, service, "GetX", 2), [code, ""]);
-        }
     }
 
     #[test]
@@ -428,7 +402,7 @@ mod tests {
         }
         assert!(with("SlowDown+Cut") < 80, "{} of 1000", with("SlowDown+Cut"));
         assert!(drawn[..10].iter().all(|codes| !codes.contains("Cut")));
-        let Strike::Refuse(fault) = rule("fail=SlowDown@s3:PutObject").strike("s3") else {
+        let Strike::Refuse(fault) = rule("fail=SlowDown@s3:PutObject").strike(S3) else {
             panic!("no refusal")
         };
         assert_eq!(fault.status, 503, "a code that is the service's own has its status");

@@ -17,7 +17,7 @@ use super::counters::CallLog;
 use super::exchange::Exchange;
 use super::extensions::Extensions;
 use super::fault::Fault;
-use super::faults::{Faults, Strike};
+use super::faults::{FaultCodes, Faults, Strike};
 use super::memory::Memory;
 use super::progress::ProgressSink;
 use super::rules::AwsRule;
@@ -153,10 +153,11 @@ impl SandboxState {
         &self,
         exchange: &Exchange,
         service: &'static str,
+        codes: FaultCodes,
         operation: &str,
     ) -> Result<(), Fault> {
         exchange.name(service, operation);
-        for strike in self.faults.strikes(service, operation) {
+        for strike in self.faults.strikes(service, codes, operation) {
             match strike {
                 Strike::Refuse(fault) => return Err(fault),
                 Strike::Break(when, broken) => exchange.break_off(when, broken).await?,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use opsctl::resources::kinds;
+
 /// The requests that change what opsctl makes, as the sandbox's copy of AWS's models has them.
 const CHANGES: [&str; 10] = [
     "UpdateFunctionConfigurationRequest",
@@ -50,4 +52,36 @@ fn every_attribute_that_can_be_changed_is_put_back_or_said_to_be_left() {
         let unsaid: Vec<&str> = members.filter(|member| !known(member)).collect();
         assert_eq!(unsaid, Vec::<&str>::new(), "{shape}: docs/managed.md does not say what becomes of them");
     }
+}
+
+/// The rows of the section about a kind: the attributes between backticks, and what becomes of them.
+fn rows<'a>(page: &'a str, kind: &str) -> Vec<(Vec<&'a str>, &'a str)> {
+    let section = page.split("\n## ").find(|text| text.lines().next().unwrap().eq_ignore_ascii_case(kind));
+    let lines = section.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = lines.filter_map(|line| line.split_once(" | "));
+    cells.map(|(names, what)| (names.split('`').skip(1).step_by(2).collect(), what)).collect()
+}
+
+#[test]
+fn what_a_key_sets_is_said_to_be_as_the_config_says() {
+    let page = std::fs::read_to_string("docs/managed.md").expect("the page");
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for kind in kinds() {
+        let rows = rows(&page, kind.name().words());
+        for bound in kind.bound() {
+            // `lambda:CreateFunction.Environment.Variables` is the attribute `Environment`, or what is in it.
+            let path: Vec<&str> = bound.member.split('.').skip(1).collect();
+            for (_, what) in rows.iter().filter(|(names, _)| path.iter().any(|part| names.contains(part))) {
+                compared += 1;
+                if !what.starts_with("as the config says") {
+                    wrong.push(format!(
+                        "{}: `{}` is a key, and the page says: {what}",
+                        bound.member, bound.key
+                    ));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(compared > 8, "the page and the keys have little in common: {compared}");
 }

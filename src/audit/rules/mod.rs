@@ -65,26 +65,3 @@ impl Rule {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_are_told_apart_and_explained() {
-        let rules: Vec<_> = all().collect();
-        for (i, rule) in rules.iter().enumerate() {
-            assert!(
-                rules[..i].iter().all(|other| other.id != rule.id && other.slug != rule.slug),
-                "{}",
-                rule.id
-            );
-            for text in [rule.title, rule.what, rule.why, rule.fix] {
-                assert!(!text.is_empty(), "{}", rule.id);
-            }
-            assert!(rule.page.starts_with("https://docs.aws.amazon.com/"), "{}", rule.id);
-        }
-        assert!(rules.is_sorted_by_key(|rule| rule.id));
-        assert_eq!(find("full-access-policy").map(|rule| rule.id), Some("IAM101"));
-    }
-}

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::call::Answer;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::model::Form;
 use crate::operation::Operation;
 use crate::state::SandboxState;
@@ -30,6 +31,8 @@ pub struct Api {
     pub target: &'static str,
     /// The service's code for an input that breaks a constraint.
     pub invalid: &'static str,
+    /// Its words for "too fast" and "my fault".
+    pub faults: FaultCodes,
     pub operations: &'static [Operation],
 }
 
@@ -74,9 +77,20 @@ impl Api {
         let operation = self.operations.iter().find(|row| row.name == name).ok_or(name);
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
         let (form, mistyped) = (Form::Json, MISTYPED);
-        Decoded { shared, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
-            .run()
-            .await
+        Decoded {
+            shared,
+            service: self.name,
+            faults: self.faults,
+            head,
+            operation,
+            input,
+            body,
+            form,
+            mistyped,
+            refuse: &refuse,
+        }
+        .run()
+        .await
     }
 }
 

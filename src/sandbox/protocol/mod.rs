@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::call::Call;
 use super::exchange::Exchange;
 use super::fault::Fault;
+use super::faults::FaultCodes;
 use super::guard;
 use super::model::{self, Form};
 use super::operation::{Operation, Run};
@@ -136,6 +137,7 @@ pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) 
 struct Decoded<'a, T: 'static> {
     shared: &'a Arc<SandboxState>,
     service: &'static str,
+    faults: FaultCodes,
     head: &'a Parts,
     /// The row of the table, or the name of an operation that is in none.
     operation: Result<&'static Operation<T>, &'a str>,
@@ -158,7 +160,7 @@ impl<T> Decoded<'_, T> {
         if self.operation.is_err() {
             exchange.is_unknown();
         }
-        self.shared.admit(&exchange, self.service, name).await?;
+        self.shared.admit(&exchange, self.service, self.faults, name).await?;
         let row = self.operation.map_err(|unknown| Fault::not_implemented(self.service, unknown))?;
         let violations = self.violations(row)?;
         if !violations.told().is_empty() {

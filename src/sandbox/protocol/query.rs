@@ -20,6 +20,7 @@ use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::call::Answer;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::model::Form;
 use crate::operation::Operation;
 use crate::state::SandboxState;
@@ -53,6 +54,8 @@ pub struct Api {
     /// The service's code for an input that breaks a constraint: `ValidationError` for IAM and STS,
     /// `InvalidParameterValue` for EC2.
     pub invalid: &'static str,
+    /// Its words for "too fast" and "my fault".
+    pub faults: FaultCodes,
     pub operations: &'static [Operation],
 }
 
@@ -98,6 +101,7 @@ impl Api {
         let answer: Answer = Decoded {
             shared,
             service: self.name,
+            faults: self.faults,
             head,
             operation,
             input,

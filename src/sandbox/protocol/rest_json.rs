@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::{Decoded, MISTYPED, Request, Response, Service, collect, constraint, full, json_object, respond};
 use crate::call::Call;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::model::Form;
 use crate::operation::Operation;
 use crate::state::SandboxState;
@@ -32,6 +33,8 @@ pub struct Api {
     pub signing_name: &'static str,
     /// The service's code for an input that breaks a constraint.
     pub invalid: &'static str,
+    /// Its words for "too fast" and "my fault".
+    pub faults: FaultCodes,
     /// Operations for whoever knows their URL, as presigned ones are on AWS.
     pub public: &'static [&'static str],
     /// Tried in order, so `…?List=ALL` stands before the same path without it.
@@ -191,9 +194,20 @@ impl Api {
         };
         let refuse = |found: &[constraint::Violation]| constraint::refusal(self.invalid, found);
         let (form, mistyped) = (Form::Json, MISTYPED);
-        Decoded { shared, service: self.name, head, operation, input, body, form, mistyped, refuse: &refuse }
-            .run()
-            .await
+        Decoded {
+            shared,
+            service: self.name,
+            faults: self.faults,
+            head,
+            operation,
+            input,
+            body,
+            form,
+            mistyped,
+            refuse: &refuse,
+        }
+        .run()
+        .await
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
@@ -19,6 +20,7 @@ pub const API: Api = Api {
     signing_name: "servicequotas",
     target: "ServiceQuotasV20190624",
     invalid: "IllegalArgumentException",
+    faults: FaultCodes { throttle: (429, "TooManyRequestsException"), internal: (500, "ServiceException") },
     operations: &[
         op("GetServiceQuota", &[], |call| get(call, Quota::applied)),
         op("GetAWSDefaultServiceQuota", &[], |call| get(call, Quota::default)),

@@ -11,6 +11,7 @@ use super::sagemaker::{Endpoint, Traffic, Variant};
 use crate::call::Call;
 use crate::clock::real_sleep;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op_async;
 use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, Reply, raw_route};
@@ -25,6 +26,7 @@ pub const API: Api = Api {
     name: "sagemaker-runtime",
     signing_name: "sagemaker",
     invalid: INVALID,
+    faults: FaultCodes::USUAL,
     public: &[],
     routes: &[raw_route(
         "POST",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::call::{Answer, Call};
 use crate::clock::epoch_seconds;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::json11::Api;
 
@@ -13,6 +14,7 @@ pub const API: Api = Api {
     signing_name: "ssm",
     target: "AmazonSSM",
     invalid: "ValidationException",
+    faults: FaultCodes { throttle: (400, "ThrottlingException"), internal: (500, "InternalServerError") },
     operations: &[op("GetParameter", &[], get_parameter), op("GetParameters", &[], get_parameters)],
 };
 

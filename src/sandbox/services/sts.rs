@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::call::{Answer, Call};
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::query::{Api, Flavor};
 
@@ -11,6 +12,7 @@ pub const API: Api = Api {
     flavor: Flavor::Query,
     namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     invalid: "ValidationError",
+    faults: FaultCodes { throttle: (400, "Throttling"), internal: (500, "InternalFailure") },
     operations: &[op("GetCallerIdentity", &[], get_caller_identity)],
 };
 

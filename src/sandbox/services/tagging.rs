@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::ec2;
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Constraint;
@@ -21,6 +22,7 @@ pub const API: Api = Api {
     signing_name: "tagging",
     target: "ResourceGroupsTaggingAPI_20170126",
     invalid: "InvalidParameterException",
+    faults: FaultCodes { throttle: (400, "ThrottledException"), internal: (500, "InternalServiceException") },
     operations: &[
         op(
             "GetResources",

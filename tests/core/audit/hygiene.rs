@@ -140,3 +140,96 @@ fn services_that_are_not_used() {
     assert_eq!(dormant.findings[0].rule, "IAM103");
     assert!(dormant.findings.iter().any(|f| f.rule == "IAM406"));
 }
+
+#[test]
+fn actions_that_are_not_used() {
+    let run = |actions: serde_json::Value| {
+        let s3 = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
+            "TrackedActionsLastAccessed": actions}]);
+        let usage = Usage::from_json(json!({role_arn("a"): s3}).to_string().as_bytes()).expect("usage");
+        let maker = role("a").can(allow(&["s3:GetObject", "s3:PutObject"], &["arn:aws:s3:::b/*"]));
+        let audit = audit(&World::of([maker]).account(), &usage, &Settings::at(now()));
+        audit.findings.into_iter().find(|f| f.rule == "IAM405").map(|f| f.cause)
+    };
+    let action = |name: &str, day: Option<&str>| json!({"ActionName": name, "LastAccessedTime": day});
+    let (today, long_ago) = (Some("2026-10-30T00:00:00Z"), Some("2025-10-30T00:00:00Z"));
+    let found = run(json!([action("GetObject", today), action("PutObject", long_ago)]));
+    assert_eq!(found.as_deref(), Some("s3:PutObject"));
+    assert_eq!(run(json!([action("GetObject", today), action("PutObject", today)])), None);
+    assert_eq!(
+        run(json!([action("GetObject", today), action("DeleteObject", None)])),
+        None,
+        "not allowed anyway"
+    );
+}
+
+#[test]
+fn what_the_settings_ask_for() {
+    let settings = Settings {
+        require_boundary: true,
+        required_tags: vec!["owner".into(), "team".into()],
+        ..Settings::at(now())
+    };
+    let run = |maker: RoleMaker| audit(&World::of([maker]).account(), &Usage::default(), &settings);
+    let causes = |rule: &str, maker: RoleMaker| -> Vec<String> {
+        let found = run(maker).findings.into_iter().filter(|f| f.rule == rule);
+        found.map(|f| f.cause).collect()
+    };
+    assert_eq!(causes("IAM508", role("a").tag("team", "ml")), ["owner"]);
+    assert_eq!(causes("IAM508", role("a").tag("team", "ml").tag("owner", "me")), [""; 0]);
+    assert_eq!(causes("IAM502", role("a")).len(), 1);
+    let bounded = role("a").boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+    assert_eq!(causes("IAM502", bounded), [""; 0]);
+    let severity = |maker: RoleMaker| {
+        run(maker).findings.into_iter().find(|f| f.rule == "IAM502").map(|finding| finding.severity)
+    };
+    assert_eq!(severity(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]))), Some(Severity::Low));
+    assert_eq!(severity(role("a").can(allow(&["iam:CreateRole"], &["*"]))), Some(Severity::Medium));
+    let unasked = World::of([role("a")]).audit().findings;
+    assert!(unasked.iter().all(|f| f.rule != "IAM502" && f.rule != "IAM508"), "nobody asked");
+}
+
+#[test]
+fn policies_of_a_roles_own() {
+    let statement = || allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]);
+    assert!(has(&World::of([role("a").can(statement())]), "IAM506"));
+    assert!(!has(&World::of([role("a")]), "IAM506"), "none");
+    assert!(
+        !has(&World::of([role("a").can(statement()).path("/service-role/")]), "IAM506"),
+        "AWS's console made it"
+    );
+    assert!(
+        !has(&World::of([role("a").can(statement()).tag("opsctl:project", "x")]), "IAM506"),
+        "a tool made it"
+    );
+}
+
+#[test]
+fn policies_that_aws_has_withdrawn() {
+    let with = |arn: &str, day: &str| {
+        let mut policy = customer_policy("old", allow(&["s3:GetObject"], &["*"]));
+        policy["Arn"] = arn.into();
+        policy["CreateDate"] = day.into();
+        World::of([role("a").attach(arn)]).policy(policy)
+    };
+    let gone = "arn:aws:iam::aws:policy/service-role/AWSWithdrawnForTests";
+    assert!(has(&with(gone, "2019-01-01T00:00:00+00:00"), "IAM510"));
+    assert!(!has(&with(gone, "2099-01-01T00:00:00+00:00"), "IAM510"), "newer than the catalogue");
+    let known = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    assert!(!has(&with(known, "2019-01-01T00:00:00+00:00"), "IAM510"));
+    assert!(!has(&with(&policy_arn("old"), "2019-01-01T00:00:00+00:00"), "IAM510"), "not AWS's");
+}
+
+#[test]
+fn variables_in_documents_of_2008() {
+    let version = |version: Option<&str>, resource: &str| {
+        let mut policy = customer_policy("home", allow(&["s3:GetObject"], &[resource]));
+        let document = policy["PolicyVersionList"][0]["Document"].as_object_mut().expect("a document");
+        document.remove("Version");
+        document.extend(version.map(|version| ("Version".to_owned(), version.into())));
+        has(&World::of([role("a").attach(&policy_arn("home"))]).policy(policy), "IAM606")
+    };
+    let home = "arn:aws:s3:::b/${aws:username}/*";
+    assert!(version(None, home) && version(Some("2008-10-17"), home));
+    assert!(!version(Some("2012-10-17"), home) && !version(None, "arn:aws:s3:::b/*"));
+}

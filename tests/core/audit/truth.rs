@@ -28,6 +28,36 @@ fn the_archetypes_speak_of_known_rules() {
 }
 
 #[test]
+fn rules_are_told_apart_and_explained() {
+    let rules: Vec<_> = rules::all().collect();
+    for (i, rule) in rules.iter().enumerate() {
+        let same = rules[..i].iter().find(|other| other.id == rule.id || other.slug == rule.slug);
+        assert!(same.is_none(), "{}", rule.id);
+        for text in [rule.title, rule.what, rule.why, rule.fix] {
+            assert!(!text.is_empty(), "{}", rule.id);
+        }
+        assert!(rule.page.starts_with("https://docs.aws.amazon.com/"), "{}", rule.id);
+    }
+    assert!(rules.is_sorted_by_key(|rule| rule.id));
+    assert_eq!(rules::find("full-access-policy").map(|rule| rule.id), Some("IAM101"));
+}
+
+/// By an archetype, or by a test of its own in this folder.
+#[test]
+fn every_rule_is_planted_or_has_its_own_test() {
+    let planted: Vec<&str> = archetypes().flat_map(|a| a.must).copied().collect();
+    let tests: String = std::fs::read_dir("tests/core/audit")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let untried: Vec<&str> =
+        rules::all().map(|rule| rule.id).filter(|id| !planted.contains(id) && !tests.contains(id)).collect();
+    assert_eq!(untried, Vec::<&str>::new());
+}
+
+#[test]
 fn one_policy_that_breaks_many_roles_is_one_group() {
     let (world, _) = generate(2 * count());
     let audit = world.audit();

@@ -310,10 +310,13 @@ proptest! {
             account.deploy(&before, DEPLOY);
             account.deploy(&between, DEPLOY);
             befall(&mut account, &between, &drift);
-            // Beside what is others' only a destroy goes on.
+            // Beside what is others' only a destroy goes on. A part has no tags: it is whose the whole is.
             for which in strangers.iter().filter(|_| mode == DESTROY) {
-                let id = which.get(&between.nodes).id.to_string();
-                if account.has(&between, &id)
+                let node = which.get(&between.nodes);
+                let kind = kinds().into_iter().find(|kind| kind.name() == node.id.kind);
+                let id = node.id.to_string();
+                if kind.is_some_and(|kind| kind.owned_with().is_none())
+                    && account.has(&between, &id)
                     && let Some(owner) = account.seen(&between, &id).get_mut("owner")
                 {
                     *owner = "nobody".into();

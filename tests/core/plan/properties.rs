@@ -9,7 +9,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-use super::recipe::{Recipe, any_recipe};
+use super::recipe::{Recipe, any_recipe, keys};
 use super::world::{Account, DEPLOY, DESTROY, PRUNE, shown};
 
 /// What may have happened to a resource behind our back.
@@ -173,4 +173,54 @@ proptest! {
             prop_assert_eq!(steps, edit.steps(&want), "{}\n{}", edit.what, shown(&plan));
         }
     }
+}
+
+/// Keys that the recipes leave out, each with what holds it instead.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("bucket.name", "growth.rs: another name is another bucket, with everything in it"),
+    ("data.include", "leaves.rs; beside `exclude` it may change nothing"),
+    ("data.bandwidth", "how an upload works, not what is there"),
+    ("data.delete", "how an upload works, not what is there"),
+    ("data.max_concurrency", "how an upload works, not what is there"),
+    ("training.data", "what a recipe refers to"),
+    ("training.max_wait", "leaves.rs; it needs `spot`"),
+    ("endpoint.model", "what a recipe refers to"),
+    ("endpoint.autoscaling", "a sort of its own"),
+    ("function.endpoint", "what a recipe refers to"),
+];
+
+/// A new key is found by chance too, or says here why not.
+#[test]
+fn recipes_have_every_key_of_the_schema() {
+    let schema = std::fs::read_to_string("config/opsctl.schema.json").expect("the schema");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let of = |definition: &str| -> Vec<String> {
+        schema["definitions"][definition]["properties"]
+            .as_object()
+            .expect(definition)
+            .keys()
+            .cloned()
+            .collect()
+    };
+    let tables = [
+        ("bucket", "Bucket"),
+        ("data", "Data"),
+        ("training", "Training"),
+        ("endpoint", "Endpoint"),
+        ("endpoint.autoscaling", "Scaling"),
+        ("function", "Function"),
+        ("notebook", "Notebook"),
+    ];
+    let all = tables
+        .iter()
+        .flat_map(|(table, definition)| of(definition).into_iter().map(move |key| format!("{table}.{key}")));
+    let all: BTreeSet<String> = all.collect();
+    let known = keys();
+    let missing: Vec<&String> = all
+        .iter()
+        .filter(|key| !known.contains(*key) && !ELSEWHERE.iter().any(|(elsewhere, _)| elsewhere == key))
+        .collect();
+    assert_eq!(missing, Vec::<&String>::new(), "add them to recipe.rs");
+    let gone = known.iter().filter(|key| !all.contains(*key));
+    assert_eq!(gone.collect::<Vec<_>>(), Vec::<&String>::new());
 }

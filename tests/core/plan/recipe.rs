@@ -127,6 +127,7 @@ const SORTS: &[Sort] = &[
         leaves: &[
             leaf("handler", &["", "\"main.answer\""], &[(Function, "*")]),
             leaf("runtime", &["", "\"python3.12\""], &[(Function, "*")]),
+            leaf("architecture", &["", "\"arm64\""], &[(Function, "*")]),
             leaf("memory_mb", &["", "129", "10240"], &[(Function, "*")]),
             leaf("timeout", &["", "\"80s\""], &[(Function, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Function, "*")]),
@@ -198,6 +199,21 @@ pub struct Edit {
     roots: Vec<ResourceId>,
     /// A volume that is to shrink: AWS grows it only.
     again: bool,
+}
+
+/// The keys that a recipe may have: `training.epochs`, by their first part.
+pub fn keys() -> BTreeSet<String> {
+    let keys = SORTS.iter().flat_map(|sort| {
+        let table = match sort.table {
+            "autoscaling" => "endpoint.autoscaling",
+            "concurrency" => "function",
+            table => table,
+        };
+        let fixed = sort.fixed.lines().filter_map(|line| line.split(" = ").next());
+        let leaves = sort.leaves.iter().filter_map(|leaf| leaf.key.split('.').next());
+        fixed.chain(leaves).map(move |key| format!("{table}.{key}"))
+    });
+    keys.collect()
 }
 
 pub fn any_recipe() -> impl Strategy<Value = Recipe> {

@@ -16,6 +16,7 @@ use target::{INSTANCES, Kind, SERVERLESS};
 
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
@@ -44,6 +45,10 @@ pub const API: Api = Api {
     signing_name: "application-autoscaling",
     target: "AnyScaleFrontendService",
     invalid: INVALID,
+    faults: FaultCodes {
+        throttle: (400, "ThrottlingException"),
+        internal: (500, "InternalServiceException"),
+    },
     operations: &[
         op(
             "RegisterScalableTarget",

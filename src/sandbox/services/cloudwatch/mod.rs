@@ -16,6 +16,7 @@ pub use series::{MINUTE, MetricId, Statistics};
 use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
@@ -30,6 +31,7 @@ pub const API: Api = Api {
     signing_name: "monitoring",
     target: "GraniteServiceVersion20100801",
     invalid: "ValidationError",
+    faults: FaultCodes { throttle: (400, "Throttling"), internal: (500, "InternalServiceFault") },
     operations: &[
         op("PutMetricData", &[Constraint::ANY.at("MetricData").required().length(1, 1_000)], put_metric_data),
         op(

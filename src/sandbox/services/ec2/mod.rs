@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Constraint;
@@ -42,6 +43,7 @@ pub const API: Api = Api {
     flavor: Flavor::Ec2,
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     invalid: "InvalidParameterValue",
+    faults: FaultCodes { throttle: (503, "RequestLimitExceeded"), internal: (500, "InternalError") },
     operations: &[
         op(
             "RunInstances",

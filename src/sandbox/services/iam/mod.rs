@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::call::{Answer, Call};
 use crate::clock::{LAST, Millis};
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::constraint::Constraint;
@@ -51,6 +52,7 @@ pub const API: Api = Api {
     flavor: Flavor::Query,
     namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     invalid: "ValidationError",
+    faults: FaultCodes { throttle: (400, "Throttling"), internal: (500, "ServiceFailure") },
     operations: &[
         op("CreateRole", &[], roles::create_role),
         op("GetRole", &[], roles::get_role),

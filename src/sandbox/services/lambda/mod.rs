@@ -26,6 +26,7 @@ pub use provisioned::{provision, provisioned};
 
 use region::LambdaRegion;
 
+use crate::faults::FaultCodes;
 use crate::operation::{op, op_async};
 use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, raw_route, route};
@@ -61,6 +62,7 @@ pub const API: Api = Api {
     name: "lambda",
     signing_name: "lambda",
     invalid: "ValidationException",
+    faults: FaultCodes { throttle: (429, "TooManyRequestsException"), internal: (500, "ServiceException") },
     public: &["GetCode"],
     routes: &[
         route(

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
@@ -31,6 +32,10 @@ pub const API: Api = Api {
     signing_name: "logs",
     target: "Logs_20140328",
     invalid: "InvalidParameterException",
+    faults: FaultCodes {
+        throttle: (400, "ThrottlingException"),
+        internal: (503, "ServiceUnavailableException"),
+    },
     operations: &[
         op("CreateLogGroup", &[], groups::create_log_group),
         op("DeleteLogGroup", &[], groups::delete_log_group),

@@ -44,6 +44,7 @@ pub use self::shape::{has_bytes, shape};
 use self::wire::Wire;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::guard;
 use crate::model;
 use crate::protocol::constraint::Constraint;
@@ -53,6 +54,8 @@ use crate::state::SandboxState;
 
 /// The service, for the server's table.
 pub struct Service(S3Service);
+
+const FAULT_CODES: FaultCodes = FaultCodes { throttle: (503, "SlowDown"), internal: (500, "InternalError") };
 
 impl Service {
     pub fn new(shared: &Arc<SandboxState>) -> Self {
@@ -259,7 +262,7 @@ impl S3Access for AccessCheck {
         let admitted = async {
             guard::check_effect(&method, "s3", &operation)?;
             if let Some(exchange) = exchange {
-                self.0.admit(&exchange, "s3", &operation).await?;
+                self.0.admit(&exchange, "s3", FAULT_CODES, &operation).await?;
             }
             if !wire.signed && self.0.enforces(AwsRule::S3AnonymousRefused) {
                 return Err(Fault::new(403, "AccessDenied", "Access Denied"));

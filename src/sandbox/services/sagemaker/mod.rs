@@ -27,6 +27,7 @@ pub use traffic::{Traffic, close_minute};
 use resource::{INVALID, Kind, invalid};
 
 use crate::fault::Fault;
+use crate::faults::FaultCodes;
 use crate::operation::{op, op_async};
 use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
@@ -164,6 +165,7 @@ pub const API: Api = Api {
     signing_name: "sagemaker",
     target: "SageMaker",
     invalid: INVALID,
+    faults: FaultCodes::USUAL,
     operations: &[
         op("CreateTrainingJob", training::CREATE, training::create),
         op("DescribeTrainingJob", &[], |call| TRAINING_JOB.describe(call)),
