@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use hyper::http::uri::Authority;
 use hyper_util::client::proxy::matcher::Matcher;
 
 /// The variables of each scheme, in the order of their weight. The first that is set counts, as for the SDK,
@@ -45,7 +46,7 @@ impl Proxies {
         // As the SDK reads it.
         let proxy = MATCHER.get_or_init(Matcher::from_env).intercept(&url)?;
         let variable = if url.scheme_str() == Some("https") { self.https } else { self.http };
-        let address = proxy.uri().authority().map_or_else(String::new, ToString::to_string);
+        let address = proxy.uri().authority().map_or("", without_credentials).to_owned();
         Some(variable.map_or_else(|| address.clone(), |name| format!("{address} ({name})")))
     }
 
@@ -75,16 +76,20 @@ fn usable(value: &str) -> Result<(), &'static str> {
         Some(_) => return Err("is a URL that is neither http:// nor https://"),
     }
     let Some(authority) = url.authority() else { return Err("names no host") };
-    let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
-    let again = format!("http://{host}/").parse::<hyper::Uri>();
+    let again = format!("http://{}/", without_credentials(authority)).parse::<hyper::Uri>();
     match again.ok().as_ref().and_then(hyper::Uri::authority) {
         Some(again) if !again.host().is_empty() && port_is_good(again) => Ok(()),
         _ => Err("names no host and port that can be read"),
     }
 }
 
+/// Host and port. A password may have an `@` in it.
+fn without_credentials(authority: &Authority) -> &str {
+    authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host)
+}
+
 /// A colon is followed by a number.
-fn port_is_good(authority: &hyper::http::uri::Authority) -> bool {
+fn port_is_good(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
     rest.is_empty() || authority.port_u16().is_some()
 }
@@ -128,6 +133,8 @@ mod tests {
             "http://proxy:port",
             "http://proxy:99999",
             "/proxy",
+            // What is left of bytes that are no text.
+            "http://us:pw\u{fffd}@proxy:3128",
         ] {
             let (name, why) = read(&[("https_proxy", bad)]).expect_err(bad);
             assert!(name == "https_proxy" && !why.contains("pw"), "{bad}: {name} {why}");
@@ -142,6 +149,14 @@ mod tests {
         ];
         for good in good {
             read(&[("HTTPS_PROXY", good)]).expect(good);
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_shown() {
+        for text in ["us:p@ss@proxy:3128", "us:pass@proxy:3128", "pass@proxy:3128", "proxy:3128"] {
+            let authority: Authority = text.parse().expect(text);
+            assert_eq!(without_credentials(&authority), "proxy:3128");
         }
     }
 

@@ -50,10 +50,13 @@ pub struct Environment {
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
-        let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        // What is no text is not taken for unset: whoever reads the value finds it wrong.
+        let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        let get = |name: &str| text(name).filter(|value| !value.is_empty());
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let ignored =
             get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        let proxies = Proxies::read(|name| std::env::var(name).ok());
+        let proxies = Proxies::read(text);
         Self {
             bad_proxy: proxies.as_ref().err().copied(),
             proxies: proxies.unwrap_or_default(),
@@ -80,12 +83,11 @@ impl Environment {
                 host: get("HOSTNAME").or_else(hostname).unwrap_or_else(|| "a host".into()),
                 process: std::process::id(),
             },
-            sandbox: get("OPSCTL_SANDBOX").map(PathBuf::from),
-            cache: get("OPSCTL_CACHE")
-                .map(PathBuf::from)
-                .or_else(|| get("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("opsctl")))
-                .or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".cache/opsctl"))),
-            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
+            sandbox: path("OPSCTL_SANDBOX"),
+            cache: path("OPSCTL_CACHE")
+                .or_else(|| path("XDG_CACHE_HOME").map(|folder| folder.join("opsctl")))
+                .or_else(|| path("HOME").map(|home| home.join(".cache/opsctl"))),
+            ca_bundle: path("AWS_CA_BUNDLE"),
             cancel: Cancel::default(),
         }
     }

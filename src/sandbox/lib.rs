@@ -31,7 +31,6 @@ pub mod rules;
 pub mod runners;
 mod server;
 pub mod services;
-pub mod shapes;
 pub mod state;
 pub mod store;
 pub mod tags;

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::files::read_text;
 use super::{SandboxError, holder_of};
 
 /// Says that a sandbox made the folder that it is in.
@@ -169,12 +168,11 @@ impl SandboxRoot {
             .into_iter()
             .filter(|name| ![MARKER, LOCK].contains(&name.as_str()))
             .collect();
-        if left.is_empty() {
-            for path in [MARKER, LOCK].map(|name| self.root.join(name)) {
-                remove(&path).map_err(at(&path))?;
-            }
-            // Somebody may be making it again at this moment, or it is a mount: an empty folder does no harm.
-            let _ = std::fs::remove_dir(&self.root);
+        // In one step, so that a kill leaves no lock without its marker. A mount cannot be moved: then an empty
+        // sandbox stays, which does no harm.
+        let gone = self.root.with_extension(format!("reset-{}", std::process::id()));
+        if left.is_empty() && std::fs::rename(&self.root, &gone).is_ok() {
+            remove(&gone).map_err(at(&gone))?;
         }
         drop(self.lock);
         Ok(left)
@@ -188,18 +186,9 @@ fn claim(root: &Path) -> io::Result<Ownership> {
     if names.iter().any(|name| name == MARKER) {
         return Ok(Ownership::Ours);
     }
-    if names == [LOCK] && is_our_lock(&root.join(LOCK)) {
-        return Ok(Ownership::Ours);
-    }
     // What no sandbox has says most.
     let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
     Ok(strange.or(names.first()).map_or(Ownership::Empty, |found| Ownership::Foreign(found.clone())))
-}
-
-/// Whether a lock that is alone in its folder is what a reset left that was killed before its last step.
-fn is_our_lock(path: &Path) -> bool {
-    let is_number = |text: String| text.trim_end().bytes().all(|byte| byte.is_ascii_digit());
-    path.symlink_metadata().is_ok_and(|about| about.is_file()) && read_text(path).is_some_and(is_number)
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -212,16 +201,37 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     })
 }
 
-/// Removes a file, a link (never what it points at), or a folder with all that is in it.
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file, a link (never what it points at), or a folder with all that is in it: also what a training has
+/// closed to its own user.
+pub fn remove(path: &Path) -> io::Result<()> {
     let removed = match std::fs::symlink_metadata(path) {
-        Ok(about) if about.is_dir() => std::fs::remove_dir_all(path),
+        Ok(about) if about.is_dir() => match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                open_folders(path);
+                std::fs::remove_dir_all(path)
+            }
+            done => done,
+        },
         Ok(_) => std::fs::remove_file(path),
         Err(error) => Err(error),
     };
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Lets the user into every folder below, and change it. One that is not theirs stays, and is told of by whoever
+/// tries to remove it.
+fn open_folders(path: &Path) {
+    let mut waiting = vec![path.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        let _ = std::fs::set_permissions(&folder, Permissions::from_mode(0o700));
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(entry.path());
+            }
+        }
     }
 }
 
@@ -375,16 +385,31 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
         }
 
-        // Killed between its two last steps.
-        for left in ["", "4242\n"] {
-            std::fs::create_dir(&root).unwrap();
-            std::fs::write(&lock, left).unwrap();
-            assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
-            assert!(!root.exists());
-        }
+        // Any program may have a lock.
         std::fs::create_dir(&root).unwrap();
-        std::fs::write(&lock, "somebody's").unwrap();
-        assert_eq!(foreign(&root), "lock");
+        for text in ["somebody's", "4242\n", ""] {
+            std::fs::write(&lock, text).unwrap();
+            assert_eq!(foreign(&root), "lock");
+            assert_eq!(std::fs::read_to_string(&lock).unwrap(), text);
+        }
+    }
+
+    /// Of no meaning for root, who may do it all.
+    #[test]
+    fn a_folder_that_a_training_has_closed_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let closed = home.path().join("work/closed/deeper");
+        std::fs::create_dir_all(&closed).unwrap();
+        std::fs::write(closed.join("file"), "x").unwrap();
+        for (folder, mode) in [(closed.as_path(), 0o000), (closed.parent().unwrap(), 0o555)] {
+            std::fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+        }
+        open_folders(&home.path().join("work"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&closed), mode(closed.parent().unwrap())), (0o700, 0o700));
+        std::fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+        remove(&home.path().join("work")).unwrap();
+        assert!(!home.path().join("work").exists());
     }
 
     #[test]

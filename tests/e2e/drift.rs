@@ -17,10 +17,10 @@ use aws_sdk_s3::types::{
 };
 use opsctl::aws::Clients;
 use opsctl::domain::Tally;
-use opsctl::plan::{Observation, Op};
+use opsctl::plan::{Mode, Observation, Op};
 use serde_json::json;
 
-use crate::support::inside::{self, DEPLOY, Project, sandbox};
+use crate::support::inside::{self, DEPLOY, DESTROY, Project, sandbox};
 
 const BUCKET: &str = "digits-dev-123456789012-us-east-1";
 const ROLE: &str = "digits-dev-training-numbers-us-east-1";
@@ -65,7 +65,12 @@ async fn a_lifecycle_rule_of_ours_that_does_more_is_put_back() {
         found.rules.expect("ours")
     };
     let ours = rules().await;
-    let altered: [fn(LifecycleRule) -> LifecycleRule; 2] = [
+    let altered: [fn(LifecycleRule) -> LifecycleRule; 3] = [
+        #[expect(deprecated, reason = "others may write it")]
+        |mut rule| {
+            (rule.filter, rule.prefix) = (None, Some("nowhere/".to_owned()));
+            rule
+        },
         |mut rule| {
             rule.expiration = Some(LifecycleExpiration::builder().days(1).build());
             rule
@@ -403,4 +408,35 @@ async fn data_that_others_changed_in_the_bucket_is_sent_again_before_it_is_train
     assert_eq!((read("0").await, read("1").await), (zero, one));
     assert_eq!(edited.steps(DEPLOY).await, Vec::<String>::new());
     sandbox.stop().await;
+}
+
+/// What runs is packed from the folder, whatever lies where it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_somebody_put_under_our_name_never_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let s3 = &project.world.aws.s3;
+    let packed = async || {
+        let listed = s3.list_objects_v2().bucket(BUCKET).prefix("code/").send().await.expect("listed");
+        let mut found = Vec::new();
+        for object in listed.contents() {
+            let key = object.key().expect("a key").to_owned();
+            let got = s3.get_object().bucket(BUCKET).key(&key).send().await.expect("there");
+            found.push((key, got.body.collect().await.expect("whole").into_bytes()));
+        }
+        found
+    };
+    let ours = packed().await;
+    assert!(!ours.is_empty());
+    project.succeed(DESTROY).await;
+    let call = s3.create_bucket().bucket(BUCKET);
+    call.send().await.expect("made again");
+    for (key, _) in &ours {
+        s3.put_object().bucket(BUCKET).key(key).body(b"theirs".to_vec().into()).send().await.expect("put");
+    }
+    assert_ne!(packed().await, ours);
+    project.succeed(Mode::Deploy { prune: false, adopt: true }).await;
+    assert_eq!(packed().await, ours);
 }

@@ -339,12 +339,18 @@ async fn lifecycle(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<GetBucketLife
 fn own_rule(rule: &LifecycleRule) -> Option<(String, OwnRule)> {
     let id = rule.id().filter(|id| Bucket::is_own_rule(id))?;
     let rule = OwnRule {
-        prefix: rule.filter().and_then(|f| f.prefix()).unwrap_or_default().to_owned(),
+        prefix: rule.filter().and_then(|f| f.prefix()).or(old_prefix(rule)).unwrap_or_default().to_owned(),
         keep_old_versions_days: rule.noncurrent_version_expiration().and_then(|e| e.noncurrent_days()),
         abort_uploads_days: rule.abort_incomplete_multipart_upload().and_then(|a| a.days_after_initiation()),
         altered: is_altered(rule),
     };
     Some((id.to_owned(), rule))
+}
+
+/// The prefix of a rule as rules were written before they had filters: AWS still takes it, and gives it back.
+#[expect(deprecated, reason = "others may write it")]
+fn old_prefix(rule: &LifecycleRule) -> Option<&str> {
+    rule.prefix()
 }
 
 /// Whether a rule of ours has what opsctl never sets: an expiration of current objects would delete data and

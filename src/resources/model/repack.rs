@@ -17,23 +17,9 @@ use crate::inputs::Tree;
 use crate::resources::data::split;
 
 /// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in
-/// memory.
+/// memory. Always: what lies under its name may have been put there by somebody else.
 pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     let Some(code) = &spec.code else { return Ok(()) };
-    let s3 = &cx.aws.s3;
-    let key = Model::key(model);
-    if s3
-        .head_object()
-        .bucket(&spec.bucket)
-        .key(&key)
-        .send()
-        .await
-        .op(action::s3::GetObject)
-        .found()?
-        .is_some()
-    {
-        return Ok(()); // the model's name is its fingerprint: a run before this one has made it
-    }
     let Some(tree) = cx.inputs.code(&code.path).cloned() else {
         return Err(OpError::local(
             "packing the model",
@@ -53,7 +39,8 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
     packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;
     let body = ByteStream::from_path(&packed).await.map_err(|e| OpError::local("packing the model", e))?;
-    s3.put_object().bucket(&spec.bucket).key(key).body(body).send().await.op(action::s3::PutObject).map(drop)
+    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Model::key(model)).body(body);
+    call.send().await.op(action::s3::PutObject).map(drop)
 }
 
 /// Streams an object into a file.

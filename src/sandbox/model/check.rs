@@ -139,6 +139,8 @@ impl Input {
                 found.add(Violation::of(path.clone(), value, must));
             }
         }
+        // Of what is too long no more has to be looked at than it may have.
+        let most = limits(shape).length.map_or(usize::MAX, |(_, most)| most);
         match (&shape.kind, value) {
             (Kind::Structure(members), Value::Object(given)) => {
                 for member in members {
@@ -152,8 +154,6 @@ impl Input {
                 }
             }
             (Kind::List(item), Value::Array(items)) => {
-                // Of a list that is too long no more has to be looked at than it may have.
-                let most = limits(shape).length.map_or(usize::MAX, |(_, most)| most);
                 let Some(shape) = self.shape(item) else { return };
                 for (index, value) in items.iter().take(most).enumerate() {
                     if found.is_full() {
@@ -166,7 +166,7 @@ impl Input {
             }
             (Kind::Map(key, item), Value::Object(values)) => {
                 let (Some(key), Some(item)) = (self.shape(key), self.shape(item)) else { return };
-                for (name, value) in values {
+                for (name, value) in values.iter().take(most) {
                     if found.is_full() {
                         break;
                     }

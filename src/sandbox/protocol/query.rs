@@ -293,6 +293,7 @@ mod tests {
         flavor: Flavor::Query,
         namespace: "urn:x",
         invalid: "ValidationError",
+        faults: FaultCodes::USUAL,
         operations: &[],
     };
 

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{environments, reach, with_causes};
+use super::{environments, reach, remove, with_causes};
 use crate::runners::archive::unpack_tar_gz;
 use crate::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
 use crate::runners::process::{Line, LineSink};
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(90);
 /// Runs instances, from nothing: their processes went with an earlier sandbox.
 pub(super) fn host(shared: &SandboxState) -> Host {
     // What a killed process left. If it stays, it costs its space only.
-    let _ = std::fs::remove_dir_all(shared.root.join(FOLDER));
+    let _ = remove(&shared.root.join(FOLDER));
     Host::default()
 }
 

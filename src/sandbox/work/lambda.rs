@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::lines::Lines;
-use super::{environments, reach, with_causes};
+use super::{environments, reach, remove, with_causes};
 use crate::clock::real_sleep;
 use crate::fault::Fault;
 use crate::runners::lambda::{FunctionSpec, Initialization, LogSink, Pool};
@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_secs(600);
 /// Runs functions, and ends their idle environments.
 pub(super) fn functions(shared: &SandboxState) -> Functions {
     // What a killed process left. If it stays, it costs its space only.
-    let _ = std::fs::remove_dir_all(shared.root.join(FOLDER));
+    let _ = remove(&shared.root.join(FOLDER));
     let functions = Functions::default();
     shared.spawn(keep(EndOnDrop(functions.clone())));
     functions

@@ -27,6 +27,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::fault::{Fault, with_causes};
+use super::root::remove;
 use super::runners::ApiAccess;
 use super::runners::python::{Environments, Python, PythonError};
 use super::services;
@@ -134,13 +135,6 @@ fn container(shared: &SandboxState, name: &[&str]) -> PathBuf {
 fn empty(root: &Path) -> io::Result<()> {
     remove(root)?;
     std::fs::create_dir_all(root)
-}
-
-fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Processes have directories of their own, where a relative path means something else.

@@ -26,6 +26,13 @@ use series::Metrics;
 const PERIOD: Constraint = Constraint::ANY.at("Period").required().range(1, 86_400);
 pub(super) const STATISTICS: &[&str] = &["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
 
+/// In one answer of GetMetricData, and of GetMetricStatistics (docs/aws/cloudwatch.md#measurements).
+const MOST_POINTS: usize = 100_800;
+const MOST_STATISTICS: u64 = 1_440;
+
+/// Different values of one measurement (docs/aws/cloudwatch.md#measurements).
+const MOST_VALUES: usize = 150;
+
 pub const API: Api = Api {
     name: "cloudwatch",
     signing_name: "monitoring",
@@ -36,7 +43,10 @@ pub const API: Api = Api {
         op("PutMetricData", &[Constraint::ANY.at("MetricData").required().length(1, 1_000)], put_metric_data),
         op(
             "GetMetricData",
-            &[Constraint::ANY.at("MetricDataQueries").required().length(1, 500)],
+            &[
+                Constraint::ANY.at("MetricDataQueries").required().length(1, 500),
+                Constraint::ANY.at("MaxDatapoints").range(1, MOST_POINTS as i64),
+            ],
             get_metric_data,
         ),
         op("GetMetricStatistics", &[PERIOD], get_metric_statistics),
@@ -135,6 +145,11 @@ fn measured(datum: &Value) -> Result<Vec<Statistics>, Fault> {
     let values = datum["Values"].as_array().ok_or_else(|| {
         invalid("At least one of the parameters must be specified: Value, Values, StatisticValues.")
     })?;
+    if values.len() > MOST_VALUES {
+        return Err(invalid(format!(
+            "The collection MetricData.member.Values must not have a size greater than {MOST_VALUES}."
+        )));
+    }
     let statistics = |(index, value): (usize, &Value)| {
         let (value, count) = (value.as_f64()?, datum["Counts"][index].as_f64().unwrap_or(1.0));
         Some(Statistics { sum: value * count, minimum: value, maximum: value, count })
@@ -166,11 +181,21 @@ fn span(call: &Call) -> Result<(Millis, Millis), Fault> {
     }
 }
 
+/// Where the next answer of GetMetricData goes on: a query, and a point of it.
+fn place(token: Option<&str>) -> Result<(usize, usize), Fault> {
+    let Some(token) = token else { return Ok((0, 0)) };
+    let place =
+        token.split_once('.').and_then(|(query, point)| Some((query.parse().ok()?, point.parse().ok()?)));
+    place.ok_or_else(|| invalid("The parameter NextToken is not valid."))
+}
+
 fn get_metric_data(call: &Call) -> Answer {
     let (from, to) = span(call)?;
     let metrics = call.shared.extensions.get::<Metrics>();
-    let mut results = Vec::new();
-    for query in call.list("MetricDataQueries") {
+    let (first, mut skipped) = place(call.maybe("NextToken"))?;
+    let most = call.input["MaxDatapoints"].as_u64().map_or(MOST_POINTS, |most| most as usize);
+    let (mut results, mut room, mut next) = (Vec::new(), most, None);
+    for (index, query) in call.list("MetricDataQueries").iter().enumerate().skip(first) {
         let stat = &query["MetricStat"];
         if stat.is_null() {
             return Err(not_implemented("metric math (Expression)"));
@@ -199,16 +224,28 @@ fn get_metric_data(call: &Call) -> Answer {
         if call.maybe("ScanBy") != Some("TimestampAscending") {
             points.reverse();
         }
-        let (timestamps, values): (Vec<Value>, Vec<f64>) = points.into_iter().unzip();
+        let rest = points.len().saturating_sub(skipped);
+        let given = rest.min(room);
+        let (timestamps, values): (Vec<Value>, Vec<f64>) =
+            points.into_iter().skip(skipped).take(given).unzip();
         results.push(json!({
             "Id": query["Id"],
             "Label": query.get("Label").cloned().unwrap_or_else(|| Value::from(measure.metric)),
             "Timestamps": timestamps,
             "Values": values,
-            "StatusCode": "Complete",
+            "StatusCode": if given < rest { "PartialData" } else { "Complete" },
         }));
+        if given < rest {
+            next = Some(format!("{index}.{}", skipped + given));
+            break;
+        }
+        (room, skipped) = (room - given, 0);
     }
-    Ok(json!({"MetricDataResults": results, "Messages": []}))
+    let mut answer = json!({"MetricDataResults": results, "Messages": []});
+    if let Some(next) = next {
+        answer["NextToken"] = next.into();
+    }
+    Ok(answer)
 }
 
 fn get_metric_statistics(call: &Call) -> Answer {
@@ -224,6 +261,14 @@ fn get_metric_statistics(call: &Call) -> Answer {
         unit: "",
     };
     let period = period(&call.input["Period"])?;
+    let asked = (to - from).div_ceil(period);
+    if asked > MOST_STATISTICS {
+        let message = format!(
+            "You have requested up to {asked} datapoints, which exceeds the limit of {MOST_STATISTICS}. You may reduce the \
+             datapoints requested by increasing Period, or decreasing the time range."
+        );
+        return Err(Fault::new(400, "InvalidParameterCombination", message));
+    }
     let (unit, periods) =
         call.shared.extensions.get::<Metrics>().read(&call.shared, &call.region, &measure, from, to, period);
     let point = |(start, statistics): (&Millis, &Statistics)| {

@@ -19,11 +19,11 @@ mod policy;
 mod put;
 mod refusal;
 mod settings;
-mod shape;
 mod tagging;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod whole;
 mod wire;
 
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-pub use self::shape::{has_bytes, shape};
+pub use self::whole::has_bytes;
 use self::wire::Wire;
 use crate::exchange::Exchange;
 use crate::fault::Fault;

@@ -222,3 +222,65 @@ async fn settles_at(bench: &Bench, instances: u64) -> u64 {
     }
     live
 }
+
+/// One answer is bounded, however much is asked for (docs/aws/cloudwatch.md#measurements).
+#[tokio::test]
+async fn measurements_come_in_answers_of_a_bounded_size() {
+    let bench = Bench::new(&[]).await;
+    let ask = |operation, input| bench.ask_of(&cloudwatch::API, operation, input);
+    let now = bench.shared().clock.now() / 1_000 / 60 * 60;
+    let start = now - 60 * 60;
+    let datum = |minute: u64| json!({"MetricName": "m", "Value": minute, "Timestamp": start + minute * 60});
+    let data: Vec<Value> = (0..5).map(datum).collect();
+    ask("PutMetricData", json!({"Namespace": "N", "MetricData": data})).await.unwrap();
+    let query = |id: &str, metric: &str| json!({"Id": id, "MetricStat": {"Metric": {"Namespace": "N", "MetricName": metric}, "Period": 60, "Stat": "Sum"}});
+    let queries = json!([query("a", "m"), query("none", "of that name"), query("b", "m")]);
+    let (mut token, mut pages) = (Value::Null, Vec::new());
+    loop {
+        let mut input = json!({"MetricDataQueries": queries, "StartTime": start, "EndTime": now, "MaxDatapoints": 3,
+            "ScanBy": "TimestampAscending"});
+        if !token.is_null() {
+            input["NextToken"] = token;
+        }
+        let page = ask("GetMetricData", input).await.unwrap();
+        let shown =
+            |result: &Value| format!("{} {} {}", result["Id"], result["Values"], result["StatusCode"]);
+        pages.push(
+            page["MetricDataResults"].as_array().unwrap().iter().map(shown).collect::<Vec<_>>().join(", "),
+        );
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(
+        pages,
+        [
+            r#""a" [0.0,1.0,2.0] "PartialData""#,
+            r#""a" [3.0,4.0] "Complete", "none" [] "Complete", "b" [0.0] "PartialData""#,
+            r#""b" [1.0,2.0,3.0] "PartialData""#,
+            r#""b" [4.0] "Complete""#,
+        ]
+    );
+    for token in ["", "x", "1", "1.x", "-1.0"] {
+        let input =
+            json!({"MetricDataQueries": queries, "StartTime": start, "EndTime": now, "NextToken": token});
+        assert!(ask("GetMetricData", input).await.is_err(), "{token:?}");
+    }
+
+    let statistics = |minutes: u64| {
+        json!({"Namespace": "N", "MetricName": "m", "StartTime": now - minutes * 60, "EndTime": now, "Period": 60,
+            "Statistics": ["Sum"]})
+    };
+    assert_eq!(
+        ask("GetMetricStatistics", statistics(1_440)).await.unwrap()["Datapoints"].as_array().unwrap().len(),
+        5
+    );
+    let refused = ask("GetMetricStatistics", statistics(1_441)).await.unwrap_err();
+    assert!(refused.starts_with("InvalidParameterCombination: You have requested up to 1441"), "{refused}");
+    for (values, good) in [(150, true), (151, false)] {
+        let datum = json!({"MetricName": "v", "Values": vec![1; values]});
+        let put = ask("PutMetricData", json!({"Namespace": "N", "MetricData": [datum]})).await;
+        assert_eq!(put.is_ok(), good, "{values}: {put:?}");
+    }
+}
