@@ -54,7 +54,9 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
     let mut running = FuturesUnordered::new();
     loop {
         // A lease that slept is confirmed first; one that is lost ends the run.
-        let drained = context.aws.fence.ready().await.is_err() || context.cancel.drain.is_cancelled();
+        let confirmed =
+            context.cancel.reading("lease", async { Ok(context.aws.fence.ready().await.is_ok()) });
+        let drained = !confirmed.await.unwrap_or(false) || context.cancel.drain.is_cancelled();
         // Ready steps start; steps whose dependencies failed end at once, which may end others: hence the
         // loop.
         loop {

@@ -149,7 +149,9 @@ impl Upload {
         let lease =
             lease::acquire(&session.context, &first.spec.bucket, &session.who, LeaseTiming::default());
         let lease = Some(session.context.cancel.briefly("lease", lease).await.map_err(UploadRefusal::Op)?);
-        match unchanged(session, &sets).await {
+        let look = async { Ok(unchanged(session, &sets).await) };
+        let looked = session.context.cancel.reading("looking", look).await;
+        match looked.unwrap_or_else(|error| Err(UploadRefusal::Op(error))) {
             Ok(()) => Ok(Self { sets, lease }),
             Err(why) => {
                 release(&session.context, lease).await;
@@ -222,7 +224,8 @@ async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<Stri
     let mut tree = session.context.inputs.take(path, &use_as).expect("the session has read it");
     let ended = {
         let cx = OpCx { context: &session.context, step, target: set.id.clone() };
-        sync::run(&cx, &set.spec, &mut tree, set.there).await
+        let sent = sync::run(&cx, &set.spec, &mut tree, set.there);
+        session.context.cancel.writing("waiting for an answer", sent).await
     };
     session.context.inputs.put(path, &use_as, tree);
     ended.map(|report| report.to_string())

@@ -48,8 +48,9 @@ pub struct Clock {
     saved_lead: AtomicU64,
 }
 
-/// The end of time, which every format of AWS can still write: 9999-12-31T23:59:59Z. The clock stops there.
-pub const LAST: Millis = 253_402_300_799_000;
+/// The end of time: 9998-12-31T23:59:59Z. The clock stops there. Every format of AWS can write a year more, which a
+/// client that signs by this clock needs while its own goes on.
+pub const LAST: Millis = 253_370_764_799_000;
 
 /// So long at most is waited in one go; no arithmetic of an operating system's timers ends below it.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);

@@ -78,6 +78,11 @@ impl SandboxRoot {
             Ownership::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
             Ownership::Ours | Ownership::Empty => {}
         }
+        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here.
+        let is_link = |name: &&&str| root.join(name).symlink_metadata().is_ok_and(|about| about.is_symlink());
+        if let Some(link) = MADE.iter().find(is_link) {
+            return Err(SandboxError::Foreign { root: root.to_owned(), found: format!("{link} (a link)") });
+        }
         // Older sandboxes left it open to others, with the environment values of functions and trainings in
         // it.
         keep_private(root);
@@ -339,6 +344,23 @@ mod tests {
         assert_eq!(foreign(home.path()), "lock");
         assert!(matches!(SandboxRoot::find(home.path()), Err(SandboxError::Foreign { .. })));
         assert_eq!(names(home.path()).unwrap(), ["lock", "logs", "state"]);
+    }
+
+    /// Such a folder may come with a repository.
+    #[test]
+    fn a_link_in_it_is_never_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (root, outside) = (home.path().join("sandbox"), home.path().join("outside"));
+        std::fs::create_dir_all(outside.join("t")).unwrap();
+        std::fs::write(outside.join("t/a.json"), "theirs").unwrap();
+        for name in ["state", "run", SET_ASIDE] {
+            drop(SandboxRoot::take(&root).unwrap());
+            std::os::unix::fs::symlink(&outside, root.join(name)).unwrap();
+            assert_eq!(foreign(&root), format!("{name} (a link)"));
+            assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
+            assert!(!root.exists());
+            assert_eq!(std::fs::read_to_string(outside.join("t/a.json")).unwrap(), "theirs");
+        }
     }
 
     #[test]

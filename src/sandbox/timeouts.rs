@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,8 +18,8 @@ pub const HEAD: Duration = Duration::from_secs(120);
 /// Between two pieces of a body. S3 itself waits 20 s; a laptop that trains a model is slower.
 pub const PIECE: Duration = Duration::from_secs(60);
 
-/// Bytes that buy a body another second of waiting, all its waits together. Whoever sends a byte a minute
-/// holds a connection that others cannot have.
+/// What must come in every second of waiting, over as many as [`PIECE`] has. Whoever sends a byte a minute holds
+/// memory and a connection that others cannot have.
 const SLOWEST: u64 = 4 << 10;
 
 /// Why a body ended: what was waited for did not come in time.
@@ -34,7 +34,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub struct TimedBody<B> {
     body: B,
     limit: Duration,
-    /// How long has been waited for it, and what has come.
+    /// How long has been waited for it, and what has come, since it was last found fast enough.
     waited: Duration,
     received: u64,
     /// Runs while a piece is awaited.
@@ -52,10 +52,13 @@ impl<B> TimedBody<B> {
         Self { body, limit, waited: Duration::ZERO, received: 0, patience: None }
     }
 
-    /// How long may be waited from now. Only waits count: a disk that is slow is not the client's fault.
-    fn left(&self) -> Duration {
-        let bought = Duration::from_millis(self.received.saturating_mul(1_000) / SLOWEST);
-        self.limit.saturating_add(bought).saturating_sub(self.waited).min(self.limit)
+    /// Whether what came while it was waited for is enough; then it is counted anew.
+    fn is_fast_enough(&mut self) -> bool {
+        let waited = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
+        let least = waited.saturating_mul(SLOWEST) / 1_000;
+        let enough = self.received >= least;
+        (self.waited, self.received) = (Duration::ZERO, 0);
+        enough
     }
 }
 
@@ -80,9 +83,17 @@ where
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let left = self.left();
-        let (_, patience) = self.patience.get_or_insert_with(|| (Instant::now(), Box::pin(real_sleep(left))));
-        patience.as_mut().poll(cx).map(|()| Some(Err(BodyTimeout.into())))
+        loop {
+            // Only waits count: a disk that is slow is not the client's fault.
+            let left = self.limit.saturating_sub(self.waited);
+            let (_, patience) =
+                self.patience.get_or_insert_with(|| (Instant::now(), Box::pin(real_sleep(left))));
+            ready!(patience.as_mut().poll(cx));
+            self.patience = None;
+            if !self.is_fast_enough() {
+                return Poll::Ready(Some(Err(BodyTimeout.into())));
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -127,5 +138,22 @@ mod tests {
             assert!(body.received < 1_000, "no piece came too late, and it goes on for ever");
         };
         assert!(error.is::<BodyTimeout>());
+    }
+
+    /// What was sent before buys no time.
+    #[tokio::test]
+    async fn a_large_body_that_drips_in_the_end_ends_too() {
+        let large = stream::iter([Ok(Frame::data(Bytes::from(vec![0; 1 << 20])))]);
+        let drips = stream::repeat_with(piece).then(|piece| async {
+            real_sleep(Duration::from_millis(2)).await;
+            piece
+        });
+        let mut body =
+            TimedBody::within(StreamBody::new(Box::pin(large.chain(drips))), Duration::from_millis(20));
+        let mut pieces = 0;
+        while body.frame().await.unwrap().is_ok() {
+            pieces += 1;
+            assert!(pieces < 1_000, "it goes on for ever");
+        }
     }
 }

@@ -66,6 +66,23 @@ fn a_lease_whose_release_hangs_is_left_and_said() {
     let _ = world.run(DEPLOY).success().says("The lease was not given back (no answer within 10s)");
 }
 
+/// Nothing that is stopped waits for the lease to be confirmed, so there is time to give it back, or to say that it
+/// was not.
+#[test]
+fn a_call_that_hangs_keeps_nobody_from_saying_that_the_lease_is_left() {
+    for command in [&["deploy", "--yes"][..], &["upload", "--yes"]] {
+        let world = world();
+        world.write("opsctl.toml", &format!("{CONFIG}\n[data.set]\npath = \"set\"\n"));
+        world.write("set/a.csv", "1");
+        let _ = world.run(DEPLOY).success();
+        world.write("set/a.csv", "2");
+        // The lease is taken; after five seconds it has to be confirmed.
+        let _beside = Beside::start(&world, &["delay=300s@s3:PutObject#2x0"]);
+        let ran = world.run([command, &["--timeout", "7s"]].concat());
+        let _ = ran.ended(8).says("The lease was not given back (");
+    }
+}
+
 /// Commands in a plan go where the command goes.
 #[test]
 fn a_plan_suggests_with_the_same_options() {
