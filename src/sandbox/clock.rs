@@ -194,7 +194,7 @@ mod tests {
         }
         assert_eq!(iso8601(clock.now()), "9998-12-31T23:59:59.000Z");
         assert_eq!(clock.steady(), LAST);
-        assert_eq!(iso8601(u64::MAX), "9999-12-31T23:59:59.000Z");
+        assert_eq!(iso8601(u64::MAX), "9998-12-31T23:59:59.000Z");
         clock.sleep(Duration::from_millis(5)).await;
         clock.save().unwrap();
         assert_eq!(Clock::open(root.path(), 1.0).now(), LAST);
