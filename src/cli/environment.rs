@@ -48,7 +48,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
         // What is no text is not taken for unset: whoever reads the value finds it wrong.
         let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
