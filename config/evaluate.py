@@ -29,7 +29,7 @@ def predicted(serving, model, rows: list) -> list:
     request = json.dumps({"instances": rows})
     images = serving.input_fn(request, "application/json")
     answer = json.loads(serving.output_fn(serving.predict_fn(images, model), "application/json"))
-    return [logits.index(max(logits)) for logits in answer]
+    return [int(image["label"]) for image in answer]
 
 
 def main() -> None:

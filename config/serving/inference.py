@@ -4,7 +4,8 @@ A request is JSON, one of
     {"instances": [[64 numbers from 0 to 16], …]}   images as they are in the data set
     {"url": "https://…/digits.csv"}                 a file of such images, one per line
 (for an object in S3, a presigned URL), or the lines themselves as text/csv. The answer is a JSON list with
-one list of 10 logits per image; the largest is the digit.
+the digit in each image and how sure the model is, from 0 to 1:
+    [{"label": "7", "score": 0.998}]
 """
 
 import http.client
@@ -70,7 +71,11 @@ def output_fn(logits, accept):
     wanted = {part.split(";")[0].strip().lower() for part in (accept or "*/*").split(",")}
     if not wanted & {"application/json", "application/*", "*/*"}:
         raise BadRequest(f"the answer is application/json, not {accept}", HTTPStatus.NOT_ACCEPTABLE)
-    return json.dumps(logits.tolist(), allow_nan=False)
+    # Softmax. The largest is subtracted first: exp of a large number overflows.
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    answers = [{"label": str(row.argmax()), "score": round(float(row.max()), 6)} for row in shares]
+    return json.dumps(answers, allow_nan=False)
 
 
 # Reading a request

@@ -45,7 +45,7 @@ pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result
                 (format!("there is no {words} `{name}`"), format!("the config has: {}", known.join(", ")))
             }
             UnknownName::Kind => {
-                let help = "the file that `opsctl init` writes shows how to add one";
+                let help = "the file that `opsctl init --template digits DIR` writes shows how to add one";
                 (format!("the config has no {words}"), help.to_owned())
             }
         };

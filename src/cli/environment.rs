@@ -34,6 +34,9 @@ pub struct Environment {
     /// Another folder for the sandbox's state.
     #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to put there"))]
     pub sandbox: Option<PathBuf>,
+    /// How long a sandbox stays after the command that started it, as it was written.
+    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to stay"))]
+    pub sandbox_idle: Option<String>,
     /// The user's folder for what can be made again: the sandbox's Python environments.
     pub cache: Option<PathBuf>,
     /// A PEM file of certificates to trust: a proxy's, a private cloud's.
@@ -45,6 +48,15 @@ pub struct Environment {
     pub bad_proxy: Option<(&'static str, &'static str)>,
     /// What ends the command early.
     pub cancel: Cancel,
+}
+
+/// How long a sandbox lives that a command starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As long as the command.
+    OfCommand,
+    /// Until nobody has used it for a while: what it has loaded is there for the next command.
+    Stays,
 }
 
 impl Environment {
@@ -83,6 +95,7 @@ impl Environment {
                 process: std::process::id(),
             },
             sandbox: path("OPSCTL_SANDBOX"),
+            sandbox_idle: get("OPSCTL_SANDBOX_IDLE"),
             cache: path("OPSCTL_CACHE")
                 .or_else(|| path("XDG_CACHE_HOME").map(|folder| folder.join("opsctl")))
                 .or_else(|| path("HOME").map(|home| home.join(".cache/opsctl"))),

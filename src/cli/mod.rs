@@ -2,6 +2,8 @@
 
 mod act;
 mod args;
+#[cfg(feature = "sandbox")]
+mod background;
 mod commands;
 mod done;
 mod environment;

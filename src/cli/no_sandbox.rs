@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::environment::Environment;
+use super::environment::{Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use crate::domain::codes;
@@ -20,11 +20,15 @@ impl Sandbox {
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn attach(
     _config: Option<&Path>,
+    _lifetime: Lifetime,
     _quiet: bool,
     _env: &Environment,
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     Err(left_out())
 }
+
+#[expect(clippy::unused_async, reason = "the sandbox's own signature")]
+pub async fn end_background(_config: Option<&Path>, _env: &Environment) {}
 
 pub fn left_out() -> Failure {
     let help = "install opsctl with its default features: `cargo install opsctl`";

@@ -3,12 +3,13 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::environment::{self, Environment};
+use super::background;
+use super::environment::{self, Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
-use crate::domain::codes;
-use opsctl_sandbox::{ProgressSink, SandboxError, SandboxOptions};
+use crate::domain::{HumanDuration, codes};
+use opsctl_sandbox::{Holder, ProgressSink, SandboxError, SandboxOptions};
 
 pub use opsctl_sandbox::Sandbox;
 
@@ -36,23 +37,65 @@ pub fn progress(env: &Environment) -> ProgressSink {
     ProgressSink::new(move |text| screen.write(&format!("sandbox: {text}\n")))
 }
 
-/// Starts the sandbox of this config in this process, or finds the one that `sandbox serve` runs.
+/// Starts the sandbox of this config in this process, or finds one that is served. One that is to stay is
+/// started in the background, if that is possible.
 pub async fn attach(
     config: Option<&Path>,
+    lifetime: Lifetime,
     quiet: bool,
     env: &Environment,
 ) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let root = root(config, env);
     hide(&root);
+    let idle = idle(env)?.filter(|_| lifetime == Lifetime::Stays);
+    if let Some(idle) = idle
+        && let Some(address) = background::find_or_start(&root, idle, quiet, env).await
+    {
+        return Ok((None, Some(address)));
+    }
+    background::replace_other_build(&root).await;
     let progress = if quiet { ProgressSink::default() } else { progress(env) };
-    match Sandbox::start(SandboxOptions { progress, ..options(&root, env) }).await {
+    let options = SandboxOptions { progress, ..options(&root, env) };
+    let started = match Sandbox::start(options.clone()).await {
+        // It is ending: nobody had needed it until now.
+        Err(SandboxError::Held { holder, .. }) if holder.background && !holder.answers().await => {
+            let gone = Holder::gone(&root).await;
+            tracing::debug!(?gone, "a sandbox in the background was ending");
+            Sandbox::start(options).await
+        }
+        started => started,
+    };
+    match started {
         Ok(sandbox) => {
             warn_of_lost_state(&sandbox, env);
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
         }
-        Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => Ok((None, holder.endpoint)),
+        Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => {
+            let address = holder.endpoint.clone();
+            background::keep_awake(holder);
+            Ok((None, address))
+        }
         Err(error) => Err(refused(&error)),
+    }
+}
+
+/// How long a sandbox stays; none: it does not.
+fn idle(env: &Environment) -> Result<Option<HumanDuration>, Failure> {
+    let Some(text) = &env.sandbox_idle else { return Ok(Some(background::IDLE)) };
+    let idle: HumanDuration = text.parse().map_err(|error: String| {
+        let message = format!("OPSCTL_SANDBOX_IDLE is not a duration: {error}");
+        Failure::new(codes::USAGE, Exit::Usage, message, "write \"5m\", or \"0s\" for none")
+    })?;
+    Ok(Some(idle).filter(|idle| idle.as_secs() > 0))
+}
+
+/// Ends the sandbox that stays, if there is one: what was in it is gone.
+pub async fn end_background(config: Option<&Path>, env: &Environment) {
+    let root = root(config, env);
+    if let Some(holder) = background::at_once(&root).filter(|holder| holder.background) {
+        let ended = holder.end(&root).await;
+        tracing::debug!(?ended, "the sandbox in the background");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_smithy_http_client::tls::TlsContext;
 
 use super::args::{Global, endpoint, is_region};
-use super::environment::{Environment, find_config, home};
+use super::environment::{Environment, Lifetime, find_config, home};
 use super::error::Failure;
 use super::exit::Exit;
 use super::files;
@@ -38,6 +38,7 @@ async fn with_target<T>(
     global: &Global,
     env: &Environment,
     config: Option<&Config>,
+    lifetime: Lifetime,
     work: impl AsyncFnOnce(Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // The SDK reads the variables whatever it is told, and panics of some.
@@ -59,7 +60,10 @@ async fn with_target<T>(
         check_profile(global, env).await?;
     }
     let (sandbox, address) = match global.sandbox {
-        true => sandbox::attach(config.map(|c| c.document.file.as_path()), global.quiet, env).await?,
+        true => {
+            let file = config.map(|c| c.document.file.as_path());
+            sandbox::attach(file, lifetime, global.quiet, env).await?
+        }
         false => (None, None),
     };
     let done = async {
@@ -190,7 +194,7 @@ pub async fn with_clients<T>(
     config: Option<&Config>,
     work: impl AsyncFnOnce(Clients, PollPace) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with_target(global, env, config, async |Connection { mut target, .. }| {
+    with_target(global, env, config, Lifetime::OfCommand, async |Connection { mut target, .. }| {
         if target.sdk.region().is_none() {
             // IAM and STS are the same in every region.
             target.sdk = target.sdk.into_builder().region(aws_config::Region::new("us-east-1")).build();
@@ -207,13 +211,24 @@ pub async fn with_session<T>(
     folders: Folders,
     work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    with_session_in(Lifetime::OfCommand, global, env, folders, work).await
+}
+
+/// The same, with a sandbox that lives as long as this.
+pub async fn with_session_in<T>(
+    lifetime: Lifetime,
+    global: &Global,
+    env: &Environment,
+    folders: Folders,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let document = document(global)?;
     let project = Project::read(&document, &global.env, folders);
     // Whoever reads the folders leaves their checksums beside the config.
     hidden::keep(&home(&document.file).join(".opsctl"));
     let project = project?;
     let config = project.config.clone();
-    with_target(global, env, Some(&config), async |connection| {
+    with_target(global, env, Some(&config), lifetime, async |connection| {
         let mut session = Session::open(project, connection).await?;
         let done = work(&mut session).await;
         if let Some(why) = session.context.aws.fence.left() {

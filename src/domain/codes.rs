@@ -86,9 +86,9 @@ codes! {
     SYNTAX "C001" "The file is not TOML"
         "opsctl reads TOML 1.1 (https://toml.io). The caret shows where reading stopped; usually a quote or a bracket is missing there or one line above.";
     UNKNOWN_KEY "C002" "Unknown key"
-        "A key that opsctl does not know would be silently ignored, and the infrastructure would differ from what the file seems to say, so it is an error. `opsctl schema` prints every key; `opsctl init` writes a commented example.";
+        "A key that opsctl does not know would be silently ignored, and the infrastructure would differ from what the file seems to say, so it is an error. `opsctl schema` prints every key; `opsctl init --template digits DIR` writes a file that has them all, with comments.";
     MISSING_KEY "C003" "A required key is missing"
-        "The key has no sensible default. `opsctl schema` describes it, and the file that `opsctl init` writes shows it with a comment.";
+        "The key has no sensible default. `opsctl schema` describes it, and the file that `opsctl init --template digits DIR` writes shows it with a comment.";
     BAD_VALUE "C004" "A value of the wrong type or outside its range"
         "The message names what is expected. Durations are text (\"30s\", \"15m\", \"90d\"), counts are integers, instance types are AWS's own names.";
     UNKNOWN_ENVIRONMENT "C005" "Unknown environment"

@@ -1,5 +1,6 @@
 //! Renders data for people and programs. Nothing here decides or calls.
 
+pub mod answer;
 pub mod diagnostics;
 #[cfg(feature = "sdk")]
 pub mod live;

@@ -7,6 +7,7 @@
 //! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
 //! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
 //! | `POST iam {"role": …}`, `POST quotas {"account": "fresh"}` | a role's past; what the account may have |
+//! | `POST stop` | ends `sandbox serve`, also one in the background |
 //! | `POST interrupt {"job": …}` | takes the instance of a running spot job away |
 
 use std::sync::Arc;
@@ -66,6 +67,10 @@ async fn carry_out(shared: &Arc<SandboxState>, method: &str, path: &str, body: B
             })?;
             shared.clock.advance(Duration::from_millis(by));
             Ok(clock(shared))
+        }
+        ("POST", "stop") => {
+            shared.asked_to_stop.cancel();
+            Ok(json!({}))
         }
         ("POST", "iam") => iam::control::post(shared, posted()?),
         ("POST", "interrupt") => work::interrupt(shared, &posted()?),

@@ -8,6 +8,7 @@
 //! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function
 //! of [`services`]. Functions keep their documents in the [`store`], whose states advance with the [`clock`].
 
+mod activity;
 pub mod call;
 pub mod clock;
 mod control;
@@ -29,6 +30,7 @@ pub mod protocol;
 mod root;
 pub mod rules;
 pub mod runners;
+mod served;
 mod server;
 pub mod services;
 pub mod state;
@@ -52,6 +54,7 @@ pub use clock::StatePace;
 pub use progress::ProgressSink;
 pub use root::{SandboxRoot, SetAside, keep_private, make_private};
 pub use rules::AwsRule;
+pub use served::{inherit_nothing, leave_terminal};
 pub use state::SandboxState;
 
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
@@ -75,6 +78,10 @@ pub struct SandboxOptions {
     pub region: String,
     /// Write `<root>/serve.json`, so that other processes find this sandbox and use it instead of their own.
     pub announce: bool,
+    /// Nobody waits for its end: whoever needs the root may end it.
+    pub background: bool,
+    /// Which build of a program serves it; other builds replace one in the background.
+    pub program: String,
     /// Directory of what is costly to make and outlives the state: Python environments with their packages.
     pub cache: PathBuf,
     /// Really run the user's code. Without, everything only goes through its states: for tests of the control
@@ -106,6 +113,8 @@ impl SandboxOptions {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             announce: false,
+            background: false,
+            program: String::new(),
             lingers: Duration::ZERO,
             short_pages: false,
             progress: ProgressSink::default(),
@@ -133,9 +142,14 @@ const SPEEDS: RangeInclusive<f64> = 0.001..=100_000.0;
 
 /// Who has the lock of a root: the process, and where it serves when it announced itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Holder {
     pub pid: Option<u32>,
     pub endpoint: Option<String>,
+    /// Nobody waits for its end.
+    pub background: bool,
+    /// See [`SandboxOptions::program`].
+    pub program: String,
 }
 
 fn describe(holder: &Holder) -> String {
@@ -192,6 +206,7 @@ impl Sandbox {
         files::remove_if_there(&announcement).map_err(failed)?;
 
         let (port, announce) = (options.port, options.announce);
+        let (background, program) = (options.background, options.program.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
             .await
             .map_err(|source| SandboxError::Listen { port, source })?;
@@ -200,8 +215,8 @@ impl Sandbox {
         work::plug(&shared).map_err(failed)?;
         services::resume(&shared);
         if announce {
-            let holder =
-                Holder { pid: Some(std::process::id()), endpoint: Some(shared.endpoint_url().to_owned()) };
+            let endpoint = Some(shared.endpoint_url().to_owned());
+            let holder = Holder { pid: Some(std::process::id()), endpoint, background, program };
             let text = serde_json::to_vec(&holder).map_err(|error| failed(error.into()))?;
             files::write_atomically(&announcement, &text).map_err(failed)?;
         }
@@ -230,6 +245,22 @@ impl Sandbox {
         &self.shared
     }
 
+    /// Waits until a client asks it to end (`POST /_sandbox/stop`).
+    pub async fn asked_to_stop(&self) {
+        self.shared.asked_to_stop.cancelled().await;
+    }
+
+    /// How long nobody has asked for anything.
+    pub fn idle(&self) -> Duration {
+        self.shared.activity.idle()
+    }
+
+    /// Whether others can find it: its folder may have been removed or replaced.
+    pub fn is_announced(&self) -> bool {
+        let holder = holder_of(&self.shared.root);
+        holder.pid == Some(std::process::id()) && holder.endpoint.as_deref() == Some(self.endpoint_url())
+    }
+
     /// Stops serving, ends background tasks, and releases the root.
     pub async fn stop(self) {
         self.shared.stop().await;
@@ -251,8 +282,10 @@ pub fn holder_of(root: &Path) -> Holder {
     let announced: Option<Holder> =
         files::read(&root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let pid = files::read_text(&root.join("lock")).and_then(|text| text.trim().parse().ok());
-    let endpoint = announced.filter(|holder| holder.pid == pid).and_then(|holder| holder.endpoint);
-    Holder { pid, endpoint: endpoint.filter(|url| is_ours(url)) }
+    let Holder { endpoint, background, program, .. } =
+        announced.filter(|holder| holder.pid == pid).unwrap_or_default();
+    let endpoint = endpoint.filter(|url| is_ours(url));
+    Holder { pid, background: background && endpoint.is_some(), endpoint, program }
 }
 
 /// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes

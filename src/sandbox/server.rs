@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::activity::Activity;
 use super::control;
 use super::fault::Fault;
 use super::guard;
@@ -89,6 +90,7 @@ async fn answer(
     services: Arc<Services>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, ConnectionCut> {
+    let _answering = Activity::begin(&shared.activity);
     let (mut head, body) = request.into_parts();
     let body: Body = TimedBody::new(body).map_err(BodyError::from).boxed_unsync();
     if let Err(fault) = guard::check(&head) {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SandboxOptions;
+use super::activity::Activity;
 use super::clock::{Clock, StatePace};
 use super::counters::CallLog;
 use super::exchange::Exchange;
@@ -46,6 +47,8 @@ pub struct SandboxState {
     /// See [`SandboxOptions::short_pages`].
     pub short_pages: bool,
     pub progress: ProgressSink,
+    pub(super) activity: Arc<Activity>,
+    pub(super) asked_to_stop: CancellationToken,
     pub(super) memory: Memory,
     lingers: Duration,
     rules_off: BTreeSet<AwsRule>,
@@ -72,6 +75,8 @@ impl SandboxState {
             pace: options.pace,
             short_pages: options.short_pages,
             progress: options.progress,
+            activity: Arc::default(),
+            asked_to_stop: CancellationToken::new(),
             memory: Memory::default(),
             lingers: options.lingers,
             rules_off: options.rules_off,

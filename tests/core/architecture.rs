@@ -53,7 +53,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 17] = [
+const CLI: [&str; 18] = [
     "files",
     "exit",
     "args",
@@ -62,6 +62,7 @@ const CLI: [&str; 17] = [
     "error",
     "environment",
     "hidden",
+    "background",
     "sandbox",
     "session",
     "stopped",

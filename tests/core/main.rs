@@ -2,6 +2,7 @@
 //!
 //! Expected texts lie beside the tests; `UPDATE_EXPECT=1` rewrites them, and git shows what changed.
 
+mod answers;
 mod architecture;
 mod archives;
 mod audit;

@@ -5,7 +5,9 @@ use clap::Args;
 use crate::cli::CommandResult;
 use crate::cli::act::run_plan;
 use crate::cli::args::{DryRun, Global};
-use crate::cli::environment::Environment;
+use crate::cli::environment::{Environment, find_config};
+use crate::cli::exit::Exit;
+use crate::cli::sandbox;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::run::{Folders, Intent};
@@ -20,9 +22,14 @@ pub struct DestroyArgs {
 }
 
 pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Spared, async |session| {
+    let done = with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::destroy(session, args.adopted);
         run_plan(session, &intent, args.preview, None, global, ui).await
     })
-    .await
+    .await;
+    if global.sandbox && !args.preview.dry_run && matches!(done, Ok(Exit::Done)) {
+        // Nothing is left that the next command could want to find loaded.
+        sandbox::end_background(find_config(global.config.as_deref()).ok().as_deref(), env).await;
+    }
+    done
 }

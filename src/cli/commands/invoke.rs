@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use aws_sdk_lambda::primitives::Blob as LambdaBlob;
+use aws_sdk_lambda::types::LogType;
 use aws_sdk_sagemakerruntime::primitives::Blob as RuntimeBlob;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -11,22 +14,22 @@ use tokio::time::Instant;
 use crate::aws::SdkResultExt;
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
-use crate::cli::environment::Environment;
+use crate::cli::environment::{Environment, Lifetime};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::files;
-use crate::cli::session::{only, with_session};
+use crate::cli::session::{only, with_session_in};
 use crate::cli::ui::Ui;
 use crate::desired::Kind as _;
-use crate::domain::action;
-use crate::domain::codes;
+use crate::domain::{action, codes, shown};
+use crate::report::answer;
 use crate::resources::endpoint::Endpoint;
 use crate::resources::function::Function;
 use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
-    /// The function (default: the only one)
+    /// The function (default: the only one; without any, the only endpoint)
     #[arg(value_name = "FUNCTION")]
     pub function: Option<String>,
     /// Call this endpoint directly
@@ -39,46 +42,88 @@ pub struct InvokeArgs {
     /// NAME/sample.json beside NAME.toml)
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Print the whole response as it came, not only the model's answer
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// What came back.
-struct Answer {
+struct Response {
     /// The `statusCode` of the function's answer, or the endpoint's HTTP status.
     status: i64,
-    response: Value,
+    body: Value,
     latency_ms: f64,
+    /// What the function did before it could answer.
+    start: Option<Start>,
+}
+
+/// How an invocation of a function began, by its log.
+enum Start {
+    Warm,
+    /// A new environment was initialized first, in that many milliseconds.
+    Cold(f64),
 }
 
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| {
+    with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
         let payload = payload(args, &session.config.document.file)?;
-        let answer = match &args.endpoint {
+        let no_function = session.config.section("function").is_none() && args.function.is_none();
+        let response = match &args.endpoint {
             Some(name) => endpoint(session, only(session, "endpoint", Some(name))?, payload).await?,
+            None if no_function => endpoint(session, only(session, "endpoint", None)?, payload).await?,
             None => {
                 let name = only(session, "function", args.function.as_deref())?;
                 function(session, name, payload).await?
             }
         };
-        Ok(show(&answer, ui))
+        Ok(show(&response, args.raw, ui))
     })
     .await
 }
 
-fn show(answer: &Answer, ui: &Ui) -> Exit {
-    let Answer { status, response, latency_ms } = answer;
+fn show(response: &Response, raw: bool, ui: &Ui) -> Exit {
+    let Response { status, body, latency_ms, start } = response;
     let latency_ms = (latency_ms * 10.0).round() / 10.0;
+    let decoded = answer::decoded(body);
     if ui.json() {
-        ui.out_json(
-            &json!({ "format": 1, "status": status, "response": response, "latency_ms": latency_ms }),
-        );
+        let init = start.as_ref().map(|start| match start {
+            Start::Warm => json!(null),
+            Start::Cold(ms) => json!(ms),
+        });
+        let cold = start.as_ref().map(|start| matches!(start, Start::Cold(_)));
+        ui.out_json(&json!({
+            "format": 1, "status": status, "answer": decoded, "response": body, "latency_ms": latency_ms,
+            "cold_start": cold, "init_ms": init,
+        }));
     } else {
-        ui.out(&format!("{response:#}\n"));
-        ui.say(&format!("status {status} in {latency_ms} ms"));
+        match raw {
+            true => ui.out(&shown::json(&format!("{body:#}\n"))),
+            false => ui.out(&answer::human(&decoded)),
+        }
+        let start = match start {
+            None => String::new(),
+            Some(Start::Warm) => ", warm".to_owned(),
+            Some(Start::Cold(ms)) => format!(", cold start ({ms} ms to initialize)"),
+        };
+        ui.say(&format!("status {status} in {latency_ms} ms{start}"));
     }
     if *status < 400 { Exit::Done } else { Exit::Failed }
 }
 
-async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
+/// The last line of an invocation's log tells whether its environment was new: only then it has an `Init
+/// Duration` (<https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html>).
+fn start_of(log_result: Option<&str>) -> Option<Start> {
+    let log = BASE64_STANDARD.decode(log_result?).ok()?;
+    let log = String::from_utf8_lossy(&log).into_owned();
+    let report = log.lines().rev().find(|line| line.starts_with("REPORT "))?;
+    let duration = report.split_once("Init Duration: ").and_then(|(_, rest)| rest.split(' ').next());
+    Some(match duration {
+        None => Start::Warm,
+        Some(ms) => Start::Cold(ms.parse().ok()?),
+    })
+}
+
+async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, Failure> {
     let physical = session.context.scope.physical(name);
     run::ours(session, &Function::id(name), &physical).await?;
     // What answers is behind it.
@@ -88,7 +133,8 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
     let call = session.context.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
-    let answer = call.payload(LambdaBlob::new(payload)).send().await.op(action::lambda::InvokeFunction);
+    let call = call.log_type(LogType::Tail).payload(LambdaBlob::new(payload));
+    let answer = call.send().await.op(action::lambda::InvokeFunction);
     let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let body = answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default();
@@ -108,7 +154,7 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
         return Err(Failure::new(codes::MODEL_ERROR, Exit::Failed, message, help));
     }
     let status = response["statusCode"].as_i64().unwrap_or(200);
-    Ok(Answer { status, response, latency_ms })
+    Ok(Response { status, body: response, latency_ms, start: start_of(answer.log_result()) })
 }
 
 /// Where the user's own code stood: the last frame in it. What it called (botocore, say) is elsewhere.
@@ -122,7 +168,7 @@ fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
     session.config.section("function")?.get(function)?.get("endpoint")?.as_str()
 }
 
-async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Answer, Failure> {
+async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, Failure> {
     let physical = session.context.scope.physical(name);
     run::ours(session, &Endpoint::id(name), &physical).await?;
     let start = Instant::now();
@@ -138,7 +184,7 @@ async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Ans
     let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let response = parsed(answer.body().map(|b| b.as_ref()).unwrap_or_default());
-    Ok(Answer { status: 200, response, latency_ms })
+    Ok(Response { status: 200, body: response, latency_ms, start: None })
 }
 
 fn not_deployed(error: crate::aws::OpError, resource: &str) -> Failure {

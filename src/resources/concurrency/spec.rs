@@ -58,8 +58,8 @@ impl Concurrency {
             ),
             n => (
                 format!("`{KEY} = {n}` fails in an account whose limit of concurrent executions is still 10"),
-                "look: aws lambda get-account-settings; they belong to the alias `live`, never to $LATEST: callers \
-                 must invoke the alias to use them",
+                "`aws lambda get-account-settings` shows it; what is provisioned is on the alias `live`, never on \
+                 $LATEST, so callers must invoke the alias",
             ),
         };
         draft.warn(codes::SMALL_ACCOUNT, at.join(KEY), text, help);

@@ -14,5 +14,5 @@ mod world;
 pub use beside::Beside;
 pub use ran::Ran;
 pub use served::Served;
-pub use server::{Server, free_port};
+pub use server::{Server, free_port, pause};
 pub use world::{World, copy};

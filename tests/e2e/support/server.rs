@@ -69,6 +69,6 @@ pub fn free_port() -> u16 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process can only be looked at again")]
-pub(super) fn pause(time: Duration) {
+pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -64,7 +64,9 @@ impl World {
         self.options.push("--sandbox".to_owned());
         // Environments with their packages are made once for all tests.
         let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache");
-        self.env("OPSCTL_SANDBOX", state.display()).env("OPSCTL_CACHE", cache)
+        let world = self.env("OPSCTL_SANDBOX", state.display()).env("OPSCTL_CACHE", cache);
+        // Nothing outlives its test.
+        world.env("OPSCTL_SANDBOX_IDLE", "0s")
     }
 
     /// Keys that no one checks, and a region.

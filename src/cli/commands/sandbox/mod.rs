@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::domain::HumanDuration;
+
 #[cfg_attr(not(feature = "sandbox"), path = "left_out.rs")]
 mod run;
 
@@ -29,9 +31,14 @@ pub enum SandboxCommand {
         /// Random seed for percentage faults, such as throttle@s3:PutObject%20
         #[arg(long, default_value_t = 0, value_name = "NUMBER")]
         fault_seed: u64,
+        /// Serve for later commands, and end after this long without a request
+        #[arg(long, value_name = "DURATION", hide = true)]
+        background: Option<HumanDuration>,
     },
     /// Show where its state is, and who uses it
     Status,
+    /// End the one that is served, or that stays for the next command
+    Stop,
     /// Delete its state
     Reset,
 }

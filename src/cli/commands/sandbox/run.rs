@@ -11,19 +11,20 @@ use super::{SandboxArgs, SandboxCommand};
 use crate::cli::CommandResult;
 use crate::cli::act::confirm;
 use crate::cli::args::Global;
+use crate::cli::background;
 use crate::cli::environment::{Environment, find_config};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::sandbox::{hide, options, progress, refused, root, warn_of_lost_state};
 use crate::cli::ui::Ui;
-use crate::domain::codes;
+use crate::domain::{HumanDuration, codes};
 use crate::engine::Cause;
 
 pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let config = find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);
     match &args.command {
-        SandboxCommand::Serve { port, speed, fault, fault_seed } => {
+        SandboxCommand::Serve { port, speed, fault, fault_seed, background } => {
             let options = SandboxOptions {
                 port: *port,
                 speed: *speed,
@@ -32,9 +33,13 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
                 ..options(&root, env)
             };
             hide(&root);
-            serve(options, ui, env).await
+            match background {
+                Some(idle) => serve_in_background(options, *idle, ui, env).await,
+                None => serve(options, ui, env).await,
+            }
         }
         SandboxCommand::Status => status(&root, ui),
+        SandboxCommand::Stop => stop(&root, ui).await,
         SandboxCommand::Reset => reset(&root, global, ui, env).await,
     }
 }
@@ -77,7 +82,46 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Comma
         ));
         ui.say(&format!("The sandbox serves on {url}, its state is in {}. Ctrl-C ends it.", root.display()));
     }
-    env.cancel.drain.cancelled().await;
+    tokio::select! {
+        () = env.cancel.drain.cancelled() => {}
+        () = sandbox.asked_to_stop() => {}
+    }
+    end(sandbox, env).await
+}
+
+/// Serves as a command's own sandbox would, until nobody has asked for anything for a while, or nobody can
+/// find it any more.
+async fn serve_in_background(
+    mut options: SandboxOptions,
+    idle: HumanDuration,
+    ui: &Ui,
+    env: &Environment,
+) -> CommandResult {
+    /// How often it looks.
+    const LOOK: Duration = Duration::from_secs(1);
+    opsctl_sandbox::leave_terminal();
+    options.announce = true;
+    options.background = true;
+    options.program = background::this_program();
+    env.cancel.commit()?;
+    let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
+    warn_of_lost_state(&sandbox, env);
+    ui.out_line(&json!({ "format": 1, "endpoint_url": sandbox.endpoint_url() }));
+    let mut looks = tokio::time::interval(LOOK);
+    let unused = async {
+        while sandbox.idle() < Duration::from_secs(idle.as_secs()) && sandbox.is_announced() {
+            looks.tick().await;
+        }
+    };
+    tokio::select! {
+        () = env.cancel.drain.cancelled() => {}
+        () = sandbox.asked_to_stop() => {}
+        () = unused => {}
+    }
+    end(sandbox, env).await
+}
+
+async fn end(sandbox: Sandbox, env: &Environment) -> CommandResult {
     // Requests that compute are left behind: the process ends. While all threads compute no timer runs, but
     // the one of the signals.
     tokio::select! {
@@ -88,6 +132,29 @@ async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> Comma
         Some(Cause::Deadline(_)) => Exit::TimedOut,
         _ => Exit::Done,
     })
+}
+
+async fn stop(root: &Path, ui: &Ui) -> CommandResult {
+    let Err(holder) = taken(root)? else {
+        ui.say("No sandbox is running.");
+        return Ok(Exit::Done);
+    };
+    if holder.endpoint.is_none() {
+        return Err(in_use(root, &holder, "it ends with its command"));
+    }
+    end_served(root, &holder).await?;
+    ui.say("The sandbox has ended; its state is kept.");
+    Ok(Exit::Done)
+}
+
+async fn end_served(root: &Path, holder: &Holder) -> Result<(), Failure> {
+    holder.end(root).await.map_err(|_| in_use(root, holder, "it does not end: kill it"))
+}
+
+fn in_use(root: &Path, holder: &Holder, help: &str) -> Failure {
+    let process = holder.pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+    let message = format!("{process} uses the sandbox in {}", root.display());
+    Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, help)
 }
 
 /// The state of the sandbox, taken for a moment; or who has it. Its lock tells, not what a killed process
@@ -108,21 +175,25 @@ fn status(root: &Path, ui: &Ui) -> CommandResult {
     let empty = place.is_none() && holder.is_none();
     drop(place);
     let (pid, endpoint) = holder.clone().map(|h| (h.pid, h.endpoint)).unwrap_or_default();
+    let background = holder.as_ref().is_some_and(|holder| holder.background);
     let set_aside = SetAside::all(root);
     if ui.json() {
         ui.out_json(&json!({
             "format": 1, "state": root, "in_use": holder.is_some(), "pid": pid, "endpoint_url": endpoint,
-            "set_aside": set_aside,
+            "background": background, "set_aside": set_aside,
         }));
         return Ok(Exit::Done);
     }
     ui.out(&format!("state: {}{}\n", root.display(), if empty { " (empty)" } else { "" }));
     let process = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
-    ui.out(&match (holder, endpoint) {
+    ui.out(&ui.suggest(&match (holder, endpoint) {
         (None, _) => "not in use\n".to_owned(),
         (Some(_), None) => format!("in use{process}\n"),
+        (Some(_), Some(url)) if background => {
+            format!("served in the background{process} on {url}, for the next command; `opsctl sandbox stop` ends it\n")
+        }
         (Some(_), Some(url)) => format!("served{process} on {url}\n"),
-    });
+    }));
     for file in set_aside {
         ui.out(&format!("set aside because it could not be read: {}\n", file.display()));
     }
@@ -130,11 +201,10 @@ fn status(root: &Path, ui: &Ui) -> CommandResult {
 }
 
 async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    let place = taken(root)?.map_err(|holder| {
-        let process = holder.pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-        let message = format!("{process} uses the sandbox in {}", root.display());
-        Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, "end it first")
-    })?;
+    if let Some(holder) = background::at_once(root).filter(|holder| holder.background) {
+        end_served(root, &holder).await?;
+    }
+    let place = taken(root)?.map_err(|holder| in_use(root, &holder, "end it first"))?;
     let Some(place) = place else {
         ui.say("The sandbox is empty.");
         return Ok(Exit::Done);
