@@ -48,8 +48,8 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
     if !plan.foreign.is_empty() {
         let _ = writeln!(text, "\nNot this project's by its tags, so it stays as it is:");
         for foreign in &plan.foreign {
-            let (target, physical) = (&foreign.target, &foreign.physical);
-            let _ = writeln!(text, "  {target} `{physical}`: {}", shown::line(&foreign.why(scope)));
+            let line = format!("{} `{}`: {}", foreign.target, foreign.physical, foreign.why(scope));
+            let _ = writeln!(text, "  {}", shown::line(&line));
         }
     }
     text
@@ -72,6 +72,7 @@ fn one_step(
     styles: &Styles,
 ) {
     let target = step.target.to_string();
+    let target = shown::line(&target);
     let sign = match step.op.verb() {
         Verb::Create => styles.create(&format!("+ {target}")),
         Verb::Update => styles.update(&format!("~ {target}")),

@@ -141,3 +141,45 @@ fn text_arrives_as_it_was_written() {
     let read: Vec<String> = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!(read, texts);
 }
+
+/// The same choice as of SageMaker's reasons (`src/domain/status.rs`).
+#[test]
+fn the_message_is_the_error_of_the_script_itself() {
+    let script = user_data::script("job", &spec("plain"), "us-east-1");
+    let (whole, _) = script.split_once("\nif [[ ${1:-} == work ]]").unwrap();
+    let traceback =
+        "Traceback (most recent call last):\n  File \"/x/train.py\", line 3, in <module>\n    main()\n";
+    for (code, log, failure, message) in [
+        (1, format!("{traceback}ValueError: bad\nCompile with `X`\n"), None, "exit code 1: ValueError: bad"),
+        (
+            1,
+            "lib.SomeError: no\n  more of it\nWARNING: leaked\n".into(),
+            None,
+            "exit code 1: lib.SomeError: no",
+        ),
+        (1, format!("{traceback}KeyError: 1\n\n{traceback}mylib.Stop\n"), None, "exit code 1: mylib.Stop"),
+        (1, "no GPU here\n\n".into(), None, "exit code 1: no GPU here"),
+        (1, format!("{traceback}ValueError: bad\n"), Some("my own words"), "exit code 1: my own words"),
+        (3, "opsctl: run train.py\n".into(), None, "exit code 3"),
+        (
+            137,
+            "x: line 101: 26 Killed  \"$VENV/bin/python\"\n".into(),
+            None,
+            "exit code 137: killed, as the kernel does when memory runs out",
+        ),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let (ml, work) = (root.path().join("opt/ml/output"), root.path().join("opt/opsctl"));
+        std::fs::create_dir_all(&ml).unwrap();
+        std::fs::create_dir_all(&work).unwrap();
+        std::fs::write(work.join("train.log"), &log).unwrap();
+        std::fs::write(work.join("step"), "run train.py\n").unwrap();
+        if let Some(failure) = failure {
+            std::fs::write(ml.join("failure"), failure).unwrap();
+        }
+        let root = root.path().display();
+        // As it is called, by a supervisor that goes on whatever fails.
+        let said = bash(&["-s"], &format!("export OPSCTL_ROOT='{root}'\n{whole}\nset +e\nmessage {code}\n"));
+        assert_eq!(said, format!("run train.py: {message}"), "{log}");
+    }
+}

@@ -87,7 +87,7 @@ fn table(rows: &[Row<'_>], leftovers: &[Leftover]) -> Table {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["RESOURCE", "STATE", "NAME IN AWS"]);
     for Row { node, status, owner } in rows {
-        let reason = status.cause().map(|r| format!(" ({})", shown::line(r))).unwrap_or_default();
+        let reason = status.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
         let foreign = owner.filter(|owner| !owner.is_managed());
         let foreign =
             foreign.map(|owner| format!(", not this project's: {}", shown::line(&owner.to_string())));

@@ -192,23 +192,39 @@ stream() {
 
 # The supervisor: whatever happens, it leaves a result and ends the instance.
 
-# What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else the last line
-# of the log. ASCII only, so that the text can be cut anywhere and still be JSON.
+# The line of the log that names Python's exception, as src/domain/status.rs finds it: the one that ends the last
+# traceback, or else the last that looks like one, or else the last of all.
+own_error() {
+  awk -v step="opsctl: $1" '
+    { sub(/^\[rank[0-9]+\]: /, "") }
+    /Traceback \(most recent call last\)/ { frames = 1; next }
+    frames && /^[^ \t]/ { ended = $0; frames = 0 }
+    /^([A-Za-z_][A-Za-z0-9_]*\.)*[A-Z][A-Za-z0-9_]*(Error|Exception|Interrupt)(:|$)/ { named = $0 }
+    /[^ \t]/ { last = $0 }
+    END { if (ended == "") ended = named; if (ended == "") ended = last; if (ended != step) print ended }
+  ' "$LOG"
+}
+
+# What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else its own error.
+# ASCII only, so that the text can be cut anywhere and still be JSON.
 message() {
   local doing cause place
   doing=$(cat "$STEP" 2>/dev/null) || doing="start"
   case $1 in
     0) return ;;
-    124 | 137) [[ $SECONDS -lt $DEADLINE ]] || cause="stopped at the deadline of $DEADLINE s" ;;
+    124 | 137)
+      [[ $SECONDS -lt $DEADLINE ]] || cause="stopped at the deadline of $DEADLINE s"
+      [[ $1 == 124 ]] || cause=${cause:-killed, as the kernel does when memory runs out}
+      ;;
     130 | 143) cause="stopped by a signal" ;;
   esac
   if [[ -z ${cause:-} ]]; then
-    cause=$(head -c 900 "$ML/output/failure" 2>/dev/null) || cause=$(grep -v '^[[:space:]]*$' "$LOG" | tail -n 1)
+    cause=$(head -c 900 "$ML/output/failure" 2>/dev/null) || cause=$(own_error "$doing")
     # The deepest line of the user's own code in a traceback.
     place=$(grep -oE "\"$ML/code/[^\"]*\", line [0-9]+" "$LOG" | tail -n 1 | sed -E 's|.*/code/([^"]*)", (.*)|\1, \2|')
     cause+=${place:+ ($place)}
   fi
-  printf '%s: exit code %s: %s' "$doing" "$1" "$cause" | LC_ALL=C tr '\000-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' |
+  printf '%s: exit code %s%s' "$doing" "$1" "${cause:+: $cause}" | LC_ALL=C tr '\000-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' |
     head -c 1024 | sed 's/[\\"]/\\&/g'
 }
 
