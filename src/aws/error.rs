@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::proxy::Through;
+use super::words::shortened;
 use crate::aws::LeaseLost;
 use crate::domain::{Action, Code, codes};
 
@@ -57,9 +58,9 @@ pub enum OpErrorKind {
 
 /// A failed call or wait: what was tried, what AWS said.
 #[derive(Debug, thiserror::Error)]
-#[error("{action}: {message}{}", .request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default())]
+#[error("{}{message}{}", tried(.action), .request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default())]
 pub struct OpError {
-    /// `sagemaker:CreateEndpoint`, or what was waited for.
+    /// `sagemaker:CreateEndpoint`, or what was done here.
     pub action: Cow<'static, str>,
     pub kind: OpErrorKind,
     pub message: String,
@@ -67,6 +68,10 @@ pub struct OpError {
 }
 
 pub type OpResult<T> = Result<T, OpError>;
+
+fn tried(action: &str) -> String {
+    if action.is_empty() { String::new() } else { format!("{action}: ") }
+}
 
 impl OpError {
     /// Why nothing more may be written.
@@ -76,6 +81,11 @@ impl OpError {
 
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
         Self { action: action.into(), kind, message: message.into(), request_id: None }
+    }
+
+    /// What ended otherwise than it should: AWS's words alone say it.
+    pub fn ended(kind: OpErrorKind, message: impl Into<String>) -> Self {
+        Self::new("", kind, message)
     }
 
     pub fn local(what: impl Into<Cow<'static, str>>, error: impl std::fmt::Display) -> Self {
@@ -187,7 +197,8 @@ where
         SdkError::ServiceError(e) => {
             let status = e.raw().status().as_u16();
             let code = e.err().code().unwrap_or_default();
-            let message = e.err().message().unwrap_or_default();
+            let message = shortened(e.err().message().unwrap_or_default());
+            let message = message.as_str();
             let answer = e.raw().body().bytes().unwrap_or_default();
             if code.is_empty() && status < 500 && (service == "sts" || is_page(answer)) {
                 return not_aws(action, status);

@@ -10,6 +10,7 @@ mod pace;
 mod proxy;
 mod rates;
 mod target;
+mod words;
 
 pub use calls::{CallCounter, Calls};
 pub use clients::Clients;

@@ -161,7 +161,7 @@ pub async fn run_plan(
     let display = start_display(events, session, ui);
     let done = leased.carry_out().await;
     finish_display(session, display).await;
-    Ok(done::report(&done, session, intent, ui))
+    Ok(done::report(&done, session, intent, ui).await)
 }
 
 /// Asks before anything is changed.
@@ -225,6 +225,7 @@ pub fn start_display(events: Option<UnboundedReceiver<Event>>, session: &Session
             clock: Box::new(move || began.elapsed()),
             verbose: ui.verbose,
             github: ui.github,
+            title: format!("{} / {}", session.context.scope.project, session.context.scope.environment),
             place: session.place.clone(),
         };
         Box::new(Terminal::new(Box::new(move |line| out.pass_on(line)), look))

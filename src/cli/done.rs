@@ -5,15 +5,20 @@ use super::exit::Exit;
 use super::stopped;
 use super::ui::Ui;
 use crate::aws::OpErrorKind;
-use crate::domain::{codes, shown};
+use crate::domain::{Facts, KindName, ResourceId, codes, shown};
 use crate::engine::RunResult;
-use crate::plan::Op;
+use crate::plan::{Mode, Op};
+use crate::report::overview::summary;
+use crate::run::overview::{Overview, Row};
 use crate::run::{Done, Intent, Session, Verified, logs, unverified};
 
 /// Prints the summary, and returns the exit code.
-pub fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
+pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
     if !ui.json() {
         say(done, session, intent, ui);
+        if done.is_ok() && !done.plan.is_empty() && !intent.mode.destroys() {
+            made(done, session, intent, ui).await;
+        }
     }
     match (done.outcome.failed.first(), &done.verified) {
         _ if done.outcome.lost.is_some() => Exit::LeaseHeld,
@@ -34,7 +39,9 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
             Some(writer) => help_with_log(code, &writer),
             None => help_of(code).to_owned(),
         };
-        ui.error(code, &format!("{resource} failed: {error}"), &help);
+        let place = place(session, resource);
+        let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));
+        ui.error_at(place, code, &format!("{resource} failed: {error}"), &help);
     }
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
@@ -67,4 +74,48 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         }
         Verified::AsWanted => {}
     }
+}
+
+/// The line of the config that a resource comes from.
+fn place(session: &Session, resource: &ResourceId) -> Option<(String, usize)> {
+    let document = &session.config.document;
+    let span = document.key_span(session.desired.origin.get(resource)?)?;
+    Some((document.file.to_string_lossy().into_owned(), document.line_column(span.start).0))
+}
+
+/// What there is now, and what a person may do with it.
+async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
+    let Some(have) = &done.have else { return };
+    let overview = Overview::of(session, &intent.desired, have).await;
+    let told = |row: &&Row| logs::has_log(session, row.id.kind);
+    let rows: Vec<(&Row, Facts)> =
+        overview.rows.iter().filter(told).map(|row| (row, overview.whole(session, row))).collect();
+    if rows.is_empty() {
+        return;
+    }
+    let mut text = format!("\n{}\n", summary(&rows));
+    for (what, command) in next(&rows, intent) {
+        text += &format!("  {what:<10}  {command}\n");
+    }
+    ui.say(&text);
+}
+
+/// What one does next, as it is typed.
+fn next(rows: &[(&Row, Facts)], intent: &Intent) -> Vec<(&'static str, String)> {
+    let of = |kind: KindName| rows.iter().map(|(row, _)| &row.id).filter(move |id| id.kind == kind);
+    let mut next = Vec::new();
+    // Of several, `invoke` must be told which.
+    if of(KindName::Function).count() == 1 {
+        next.push(("ask it", "`opsctl invoke`".to_owned()));
+    }
+    if let Some(notebook) = of(KindName::Notebook).next() {
+        next.push(("work in it", format!("`opsctl open {notebook}`")));
+    }
+    next.push(("look", "`opsctl status`".to_owned()));
+    let keeps = matches!(intent.mode, Mode::Deploy { prune: false, .. });
+    if keeps && of(KindName::Endpoint).next().is_some() {
+        let how = "revert the commit, then `opsctl deploy`: earlier models are kept";
+        next.push(("roll back", how.to_owned()));
+    }
+    next
 }

@@ -12,6 +12,7 @@ pub mod exit;
 mod files;
 mod hidden;
 mod hints;
+mod named;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;

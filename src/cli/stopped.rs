@@ -1,9 +1,10 @@
 //! The summary of a run that a signal or `--timeout` stopped: what continues in AWS, and how to stop that.
 
-use super::hints::quoted;
-use crate::domain::{KindName, Verb};
+use crate::domain::{HumanDuration, KindName, Verb};
 use crate::engine::RunOutcome;
-use crate::plan::{Plan, Step};
+use crate::plan::{Op, Plan, Step};
+use crate::resources::instance::Instance;
+use crate::resources::training::Training;
 use crate::run::Session;
 
 /// A line for each thing that runs on in AWS, and what comes next.
@@ -13,13 +14,19 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
     for step in unfinished.filter(|_| !session.is_all_here) {
         let target = &step.target;
-        match ended_by(step, session) {
-            _ if step.op.verb() == Verb::Delete => {
-                text += &format!("{target}: AWS may still be deleting it.\n")
+        let stops = session.kind(target.kind).stops();
+        text += &match step.op.verb() {
+            Verb::Delete => format!("{target}: AWS may still be deleting it.\n"),
+            _ if stops => {
+                let limit = limit(step).map(|limit| format!("; it ends by itself after {limit}"));
+                let limit = limit.unwrap_or_default();
+                format!("{target}: still running in AWS{limit}. To stop it: `opsctl stop {target}`\n")
             }
-            Some(command) => text += &format!("{target}: still running in AWS. To stop it: {command}\n"),
-            None => {}
-        }
+            _ if target.kind == KindName::Endpoint => {
+                format!("{target}: AWS is still creating it, and bills it. To delete all: `opsctl destroy`\n")
+            }
+            _ => continue,
+        };
     }
     let rest = match outcome.not_started {
         0 => String::new(),
@@ -29,24 +36,10 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     text + &format!("{rest}Run the same command again to resume.")
 }
 
-/// The command that ends what a step has begun, where it costs money for as long as it runs.
-fn ended_by(step: &Step, session: &Session) -> Option<String> {
-    let name = &step.physical;
-    let aws = |command: &str| Some(format!("aws {command} {name}{}", options(session)));
-    match step.target.kind {
-        KindName::Training => aws("sagemaker stop-training-job --training-job-name"),
-        KindName::Endpoint => aws("sagemaker delete-endpoint --endpoint-name"),
-        KindName::Notebook => Some(format!("`opsctl notebook stop --name {}`", step.target.name)),
-        // Its id is AWS's; it has a limit of its own.
-        KindName::Instance => Some("`opsctl destroy`; else its `max_runtime` does".to_owned()),
-        _ => None,
-    }
-}
-
-/// Where the AWS CLI goes to the same place.
-fn options(session: &Session) -> String {
-    let options = [("profile", &session.profile), ("endpoint-url", &session.endpoint)];
-    let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    let options = options.map(|(name, value)| format!(" --{name} {}", quoted(value)));
-    format!(" --region {}{}", session.context.scope.region, options.collect::<String>())
+/// How long a job may run.
+fn limit(step: &Step) -> Option<HumanDuration> {
+    let (Op::Create { spec } | Op::Update { spec, .. }) = &step.op else { return None };
+    let training = spec.of::<Training>().map(|spec| spec.max_runtime_s);
+    let seconds = training.or_else(|| spec.of::<Instance>().map(|spec| spec.max_runtime_s))?;
+    Some(HumanDuration::seconds(u64::from(seconds.unsigned_abs())))
 }

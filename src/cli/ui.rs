@@ -113,6 +113,22 @@ impl Ui {
         Self { verbose, github: github && self.format == Format::Human, ..self }
     }
 
+    /// Columns of the terminal that stdout is; `None`: it is none.
+    pub fn width_out(&self) -> Option<usize> {
+        columns(io::stdout())
+    }
+
+    /// Whether stdout is a terminal whose lines may be rewritten.
+    pub fn rewrites(&self) -> bool {
+        self.live && io::stdout().is_terminal()
+    }
+
+    /// Shows a page in the place of the last one
+    /// (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>).
+    pub fn repaint(&self, page: &str) {
+        self.out(&format!("\u{1b}[H\u{1b}[2J\u{1b}[3J{page}"));
+    }
+
     /// Columns of the terminal that stderr is, or as many as a terminal usually has.
     pub fn width_err() -> usize {
         columns(io::stderr()).unwrap_or(80)

@@ -26,6 +26,8 @@ pub trait AnyKind: Send + Sync {
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::usual`], when AWS itself says it.
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
+    fn stops(&self) -> bool;
+    fn starts(&self) -> bool;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -101,6 +103,14 @@ impl<K: Kind> AnyKind for K {
 
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration> {
         K::USUAL_IS_AWSS.then(|| <K as Kind>::usual(verb)).flatten()
+    }
+
+    fn stops(&self) -> bool {
+        K::STOPS
+    }
+
+    fn starts(&self) -> bool {
+        K::STARTS
     }
 
     fn is_scaled(&self) -> bool {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
-use crate::domain::{Action, Diagnostic, FieldChange, HumanDuration, KindName, ResourceId, Verb};
+use crate::domain::{Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -41,6 +41,10 @@ pub trait Kind: Send + Sync + 'static {
 
     /// `opsctl scale` changes it: see [`Self::scaled`].
     const SCALED: bool = false;
+    /// It costs money for as long as it runs, and can be stopped without being deleted.
+    const STOPS: bool = false;
+    /// What was stopped can be started again.
+    const STARTS: bool = false;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
     const USUAL_IS_AWSS: bool = false;
 
@@ -131,6 +135,16 @@ pub trait Kind: Send + Sync + 'static {
     /// What the job measured last, in the order of the names.
     fn measured(_seen: &Self::State) -> Vec<(String, f64)> {
         Vec::new()
+    }
+
+    /// What is worth knowing beside the state.
+    fn facts(_seen: &Self::State) -> Facts {
+        Facts::default()
+    }
+
+    /// Its name on the page of AWS's console; `None`: it is not there now.
+    fn console_name(physical: &str, _seen: &Self::State) -> Option<String> {
+        Some(physical.to_owned())
     }
 
     /// A part with other numbers. What is not given stays as it is; what is not there yet becomes as the

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{HumanDuration, KindName, Owner, Status};
+use crate::domain::{Facts, HumanDuration, KindName, Owner, Status};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,16 @@ impl AnySeen {
         self.0.took()
     }
 
+    /// [`Kind::facts`].
+    pub fn facts(&self) -> Facts {
+        self.0.facts()
+    }
+
+    /// [`Kind::console_name`].
+    pub fn console_name(&self, physical: &str) -> Option<String> {
+        self.0.console_name(physical)
+    }
+
     /// [`Kind::measured`].
     pub fn measured(&self) -> Vec<(String, f64)> {
         self.0.measured()
@@ -113,6 +123,8 @@ trait Erased: Send + Sync {
     fn made_by_aws(&self) -> bool;
     fn mixed(&self) -> Option<(String, &'static str)>;
     fn left(&self) -> Vec<String>;
+    fn facts(&self) -> Facts;
+    fn console_name(&self, physical: &str) -> Option<String>;
     fn took(&self) -> Option<HumanDuration>;
     fn measured(&self) -> Vec<(String, f64)>;
 }
@@ -156,6 +168,14 @@ impl<K: Kind> Erased for Of<K> {
 
     fn left(&self) -> Vec<String> {
         K::left(&self.0.state)
+    }
+
+    fn facts(&self) -> Facts {
+        K::facts(&self.0.state)
+    }
+
+    fn console_name(&self, physical: &str) -> Option<String> {
+        K::console_name(physical, &self.0.state)
     }
 
     fn took(&self) -> Option<HumanDuration> {

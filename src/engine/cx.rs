@@ -123,14 +123,18 @@ impl OpCx<'_> {
                     if absent_since.get_or_insert_with(Instant::now).elapsed() > self.lag {
                         let lag = humantime::format_duration(self.lag);
                         let message = format!("AWS has shown nothing of it for {lag}: it does not exist");
-                        return Err(OpError::new(what, OpErrorKind::Missing, message));
+                        return Err(OpError::ended(OpErrorKind::Missing, message));
                     }
                     "not visible yet".to_owned()
                 }
                 Probe::Failed { status, reason } => {
-                    let reason =
-                        reason.filter(|r| !r.is_empty()).map(|r| format!(": {r}")).unwrap_or_default();
-                    return Err(OpError::new(what, OpErrorKind::BadState, format!("{status}{reason}")));
+                    let message = match reason.filter(|reason| !reason.is_empty()) {
+                        // That it failed is said of whatever did.
+                        Some(reason) if status == "Failed" => reason,
+                        Some(reason) => format!("{status}: {reason}"),
+                        None => format!("AWS gives no reason ({status})"),
+                    };
+                    return Err(OpError::ended(OpErrorKind::BadState, message));
                 }
             };
             self.events.send(Event::StepWaiting {
@@ -142,7 +146,7 @@ impl OpCx<'_> {
             });
             if start.elapsed() > limit {
                 let message = format!("still {status} after {}", humantime::format_duration(limit));
-                return Err(OpError::new(what, OpErrorKind::TimedOut, message));
+                return Err(OpError::ended(OpErrorKind::TimedOut, message));
             }
             let pause = self.pause(what, self.pace.interval(every, start.elapsed())).await;
             pause.map_err(|error| left(error, Some(&status)))?;

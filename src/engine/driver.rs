@@ -90,6 +90,21 @@ pub trait Driver: Kind {
         self.delete(cx, physical)
     }
 
+    /// For kinds with [`Kind::STOPS`]: stops it, unless it has ended, and waits for that.
+    fn stop(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<()>> + Send {
+        std::future::ready(Err(unsupported::<Self>("stopped")))
+    }
+
+    /// For kinds with [`Kind::STARTS`]: starts it, unless it runs, and waits for that.
+    fn start(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<()>> + Send {
+        std::future::ready(Err(unsupported::<Self>("started")))
+    }
+
+    /// A link that opens it, for a kind that has a page of its own; it is a credential.
+    fn link(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// For adoptable kinds: takes out what is ours, our tags last, and leaves the rest as it is.
     fn release(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<()>> + Send {
         let message = format!("a {} is never adopted, so it cannot be released", Self::NAME.words());
@@ -99,4 +114,9 @@ pub trait Driver: Kind {
     /// Puts our tags on a resource that was there before (`--adopt`); on one of an adoptable kind, also the
     /// tag that says so.
     fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
+}
+
+fn unsupported<K: Kind + ?Sized>(what: &str) -> OpError {
+    let message = format!("a {} cannot be {what}", K::NAME.words());
+    OpError::new("", OpErrorKind::Unexpected, message)
 }

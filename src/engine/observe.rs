@@ -105,7 +105,10 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
             None => {}
         }
     }
-    Ok(Observed { observations, previous_generations, leftovers, unread, contents: BTreeMap::new() })
+    let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
+    let dated = dated.filter(|(_, found)| found.created > 0);
+    let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
+    Ok(Observed { observations, previous_generations, leftovers, created, unread, contents: BTreeMap::new() })
 }
 
 /// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.

@@ -30,6 +30,13 @@ pub trait AnyDriver: AnyKind {
     ) -> BoxFuture<'a, Result<Option<String>, OpError>>;
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn stop<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn start<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn link<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, OpError>>;
     fn contents<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
@@ -96,6 +103,22 @@ impl<D: Driver> AnyDriver for D {
 
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(Driver::adopt(self, cx, physical))
+    }
+
+    fn stop<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(Driver::stop(self, cx, physical))
+    }
+
+    fn start<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(Driver::start(self, cx, physical))
+    }
+
+    fn link<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, OpError>> {
+        Box::pin(Driver::link(self, cx, physical))
     }
 
     fn contents<'a>(

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::desired::{AnySeen, AnySpec};
-use crate::domain::{Code, Contents, FieldChange, HumanDuration, Owner, ResourceId, Scope, Tally};
+use crate::domain::{Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tally};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -153,6 +153,8 @@ pub struct Observed {
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
     pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
+    /// When what is ours was made, in seconds since 1970, where AWS says it with the list.
+    pub created: BTreeMap<(KindName, String), i64>,
     /// What may be a leftover and could not be looked at, why, and the code of that.
     pub unread: Vec<(ResourceId, String, Code)>,
     /// The contents of resources that may go; counted only for plans that delete.

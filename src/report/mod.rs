@@ -4,6 +4,8 @@ pub mod answer;
 pub mod diagnostics;
 #[cfg(feature = "sdk")]
 pub mod live;
+#[cfg(feature = "sdk")]
+pub mod overview;
 pub mod plan;
 pub mod style;
 

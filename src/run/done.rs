@@ -6,7 +6,7 @@ use super::{Refusal, Verified};
 use crate::aws::OpErrorKind;
 use crate::domain::{Code, codes};
 use crate::engine::{Cause, Event, RunContext, RunError, RunOutcome, RunResult, ms};
-use crate::plan::Plan;
+use crate::plan::{Observed, Plan};
 
 /// What was done, and what was seen afterwards.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Done {
     pub plan: Plan,
     pub outcome: RunOutcome,
     pub verified: Verified,
+    /// What there is now, as far as it was looked at again.
+    pub have: Option<Observed>,
 }
 
 impl Done {

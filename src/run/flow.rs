@@ -77,13 +77,13 @@ impl LeasedRun<'_> {
         let began = Instant::now();
         // On the heap, as all large futures here: the caller may have a small stack.
         let mut outcome = Box::pin(execute(&plan, run.registry, run.context)).await;
-        let verified = match outcome.result() {
-            RunResult::Ok if !plan.is_empty() => Box::pin(run.verify(&plan)).await,
-            _ => Verified::AsWanted,
+        let (verified, have) = match outcome.result() {
+            RunResult::Ok if !plan.is_empty() => Box::pin(run.look_again(&plan)).await,
+            _ => (Verified::AsWanted, None),
         };
         let lost = release(run.context, lease).await;
         outcome.lost = outcome.lost.or(lost);
-        let done = Done { plan, outcome, verified };
+        let done = Done { plan, outcome, verified, have };
         done.tell(run.context, began);
         done
     }
@@ -268,9 +268,14 @@ impl<'a> Run<'a> {
     /// are eventually consistent), so a difference must stay for some looks; what has failed will not get
     /// better by waiting.
     pub async fn verify(&self, done: &Plan) -> Verified {
+        self.look_again(done).await.0
+    }
+
+    /// [`Self::verify`], and what was seen last.
+    async fn look_again(&self, done: &Plan) -> (Verified, Option<Observed>) {
         let cx = OpCx { context: self.context, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
         let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
-        let last = Mutex::new(Verified::AsWanted);
+        let (last, have) = (Mutex::new(Verified::AsWanted), Mutex::new(None));
         // What comes back by itself is looked at twice: the last lines of a log are written a moment after
         // its writer is gone, and recreate its log group.
         let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
@@ -279,7 +284,8 @@ impl<'a> Run<'a> {
             let (verified, settled) = match self.plan().await {
                 Err(Refusal::Op(error)) => return Err(error),
                 Err(refusal) => (Verified::Unread(refusal), true),
-                Ok((plan, _)) if plan.is_empty() => {
+                Ok((plan, seen)) if plan.is_empty() => {
+                    *have.lock().await = Some(seen);
                     (Verified::AsWanted, quiet.swap(true, Ordering::Relaxed) && !again)
                 }
                 Ok((plan, _)) => {
@@ -292,7 +298,7 @@ impl<'a> Run<'a> {
             *last.lock().await = verified;
             Ok(if settled { Probe::Ready(()) } else { Probe::Pending("not yet".into()) })
         });
-        match looked.await {
+        let verified = match looked.await {
             // What was seen last stays so.
             Err(error)
                 if error.kind == OpErrorKind::TimedOut
@@ -302,7 +308,8 @@ impl<'a> Run<'a> {
             }
             Err(error) => Verified::Unread(Refusal::Op(error)),
             Ok(()) => last.into_inner(),
-        }
+        };
+        (verified, have.into_inner())
     }
 }
 

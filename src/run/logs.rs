@@ -11,15 +11,6 @@ use crate::engine::OpCx;
 use crate::resources::instance::log::PartedLog;
 use crate::resources::training::logs::new_lines;
 
-/// Why there is no log of that name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoLog {
-    /// There is no resource of that name.
-    Unknown,
-    /// Its kind has no log.
-    Silent,
-}
-
 /// Whose log is about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
     let kind = session.kind(id.kind);
@@ -30,25 +21,9 @@ pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
     session.kind(whole).log(&id.name).map(|_| ResourceId::new(whole, id.name.clone()))
 }
 
-/// What has written the log that is meant: of the config, or a name in AWS as `opsctl status` shows it.
-///
-/// # Errors
-/// What AWS said.
-pub async fn named(session: &Session, target: &ResourceId) -> OpResult<Result<Job, NoLog>> {
-    let kind = session.kind(target.kind);
-    if kind.log(&target.name).is_none() {
-        return Ok(Err(NoLog::Silent));
-    }
-    if kind.artifact(&target.name).is_some() {
-        return Ok(Job::named(session, &target.name).await?.ok_or(NoLog::Unknown));
-    }
-    let physical = match session.desired.node(target) {
-        Some(node) => node.physical.clone(),
-        // As `opsctl status` lists what left the config.
-        None if target.name.starts_with(&session.context.scope.prefix()) => target.name.clone(),
-        None => return Ok(Err(NoLog::Unknown)),
-    };
-    Ok(Ok(Job { id: target.clone(), physical }))
+/// Whether what runs in a resource of a kind prints something.
+pub fn has_log(session: &Session, kind: KindName) -> bool {
+    session.kind(kind).log("").is_some()
 }
 
 /// Refuses the log group of somebody else: it outlives its writer, and has an owner of its own.

@@ -41,6 +41,8 @@ mod flow;
 mod intent;
 pub mod jobs;
 pub mod logs;
+pub mod named;
+pub mod overview;
 mod session;
 pub mod upload;
 mod whose;

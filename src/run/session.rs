@@ -145,6 +145,8 @@ pub struct Session {
     pub endpoint: Option<String>,
     /// The sandbox is in this process, and ends with it.
     pub is_all_here: bool,
+    /// It is AWS itself, and not the sandbox or another endpoint.
+    pub is_aws: bool,
 }
 
 impl Session {
@@ -165,6 +167,7 @@ impl Session {
         if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {
             return Err(OpenError::WrongAccount { account, wanted: wanted.clone() });
         }
+        let is_aws = connection.sandbox.is_none() && target.address.is_none();
         let place = match (connection.sandbox, &target.address) {
             (Some(_), _) => format!("SANDBOX, {region}"),
             (None, Some(address)) => format!("account {account}, {region}, {address}"),
@@ -207,6 +210,7 @@ impl Session {
             profile: connection.profile,
             endpoint: target.endpoint,
             is_all_here: connection.sandbox == Some(true),
+            is_aws,
         })
     }
 

@@ -65,6 +65,7 @@ const CLI: [&str; 18] = [
     "background",
     "sandbox",
     "session",
+    "named",
     "stopped",
     "saved",
     "wrote",

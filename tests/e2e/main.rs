@@ -24,6 +24,7 @@ mod many;
 mod models;
 mod names;
 mod one_instance;
+mod person;
 mod races;
 mod readme;
 mod retrain;

@@ -11,20 +11,21 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::{ResourceId, codes};
+use crate::domain::codes;
 use crate::engine::{OpCx, Probe};
 use crate::run::jobs::{Job, Newest};
-use crate::run::logs::{self, LogReader, NoLog};
+use crate::run::logs::{self, LogReader};
 use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// Resource whose log to show, as KIND/NAME: training/breeds, endpoint/breeds, function/classify,
-    /// notebook/lab
+    /// Resource whose log to show: training/breeds, endpoint/breeds, function/classify, notebook/lab; or the
+    /// name alone if only one of them has it
     #[arg(value_name = "KIND/NAME")]
-    pub target: ResourceId,
+    pub target: String,
     /// Keep printing new lines
     #[arg(short, long)]
     pub follow: bool,
@@ -36,8 +37,8 @@ const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
-        let job = logs::named(session, &args.target).await?;
-        let job = job.map_err(|missing| not_found(&args.target, missing))?;
+        let among = Among { what: "has a log", kinds: &|kind| logs::has_log(session, kind) };
+        let job = named(session, &args.target, &among).await?;
         if LogReader::new(session, &job, &job.physical).is_in_bucket() {
             run::bucket_is_ours(session).await?; // it lies there
         }
@@ -94,12 +95,4 @@ async fn follow(
         Ok(if is_over { Probe::Ready(()) } else { Probe::Pending("following".into()) })
     });
     ended.await
-}
-
-fn not_found(target: &ResourceId, missing: NoLog) -> Failure {
-    let (message, help) = match missing {
-        NoLog::Unknown => (format!("the config has no {target}"), "`opsctl status` lists all"),
-        NoLog::Silent => (format!("a {} has no log", target.kind.words()), "for example training/breeds"),
-    };
-    Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
 }

@@ -19,6 +19,7 @@ mod sandbox;
 mod scale;
 mod schema;
 mod status;
+mod stop;
 mod train;
 mod upload;
 
@@ -38,6 +39,8 @@ use notebook::NotebookArgs;
 use plan::PlanArgs;
 use sandbox::SandboxArgs;
 use scale::ScaleArgs;
+use status::StatusArgs;
+use stop::{OpenArgs, TargetArgs};
 use train::TrainArgs;
 use upload::UploadArgs;
 
@@ -72,10 +75,16 @@ pub enum Command {
     Scale(ScaleArgs),
     /// Send a payload through the function, or straight to the endpoint
     Invoke(InvokeArgs),
-    /// List deployed resources and their states
-    Status,
+    /// List deployed resources, their states and what they measured
+    Status(StatusArgs),
     /// Show the log of a job, endpoint, function or notebook
     Logs(LogsArgs),
+    /// Stop a training job, an EC2 job or a notebook, and delete nothing
+    Stop(TargetArgs),
+    /// Start a stopped notebook
+    Start(TargetArgs),
+    /// Open a notebook, or a resource's page in AWS's console, in the browser
+    Open(OpenArgs),
     /// Delete everything of this project and environment
     Destroy(DestroyArgs),
     /// Show who holds the lease of this project and environment, or break it
@@ -98,6 +107,8 @@ impl Command {
     pub fn interrupted_note(&self) -> Option<&'static str> {
         match self {
             Self::Logs(_) => None,
+            Self::Status(args) if args.watch => None,
+            Self::Stop(_) | Self::Start(_) => Some("AWS keeps working on what it was asked to do."),
             Self::Invoke(_) | Self::Notebook(_) => Some("AWS keeps working on what it was asked to do."),
             _ => Some("Nothing was changed."),
         }
@@ -125,7 +136,10 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Lease(args) => lease::run(args, global, ui, env).await,
         Command::Notebook(args) => notebook::run(args, global, ui, env).await,
         Command::Invoke(args) => invoke::run(args, global, ui, env).await,
-        Command::Status => status::run(global, ui, env).await,
+        Command::Status(args) => status::run(args, global, ui, env).await,
+        Command::Stop(args) => stop::stop(args, global, ui, env).await,
+        Command::Start(args) => stop::start(args, global, ui, env).await,
+        Command::Open(args) => stop::open(args, global, ui, env).await,
         Command::Logs(args) => logs::run(args, global, ui, env).await,
         Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,
         Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,

@@ -31,6 +31,8 @@ pub struct Look {
     pub verbose: bool,
     /// The log is one of GitHub Actions, which folds groups of lines.
     pub github: bool,
+    /// The project and its environment.
+    pub title: String,
     /// Where the run goes: the sandbox, or an account and a region.
     pub place: String,
 }
@@ -42,6 +44,8 @@ pub struct Terminal {
     running: BTreeMap<StepId, (Running, Option<ProgressBar>)>,
     total: usize,
     started: usize,
+    /// How many steps ended how, in the words of a sentence.
+    counts: BTreeMap<&'static str, usize>,
     /// When the last line was written.
     told: Duration,
 }
@@ -49,7 +53,8 @@ pub struct Terminal {
 impl Terminal {
     /// What `err` writes goes above the live lines.
     pub fn new(err: Sink, look: Look) -> Self {
-        Self { err, look, running: BTreeMap::new(), total: 0, started: 0, told: Duration::ZERO }
+        let (running, counts) = (BTreeMap::new(), BTreeMap::new());
+        Self { err, look, running, total: 0, started: 0, counts, told: Duration::ZERO }
     }
 
     fn line(&self, text: &str) {
@@ -93,7 +98,15 @@ impl Terminal {
         }
     }
 
-    fn ended(&mut self, step: StepId, target: &str, words: &str, result: &StepResult, elapsed_ms: u64) {
+    fn ended(
+        &mut self,
+        step: StepId,
+        target: &str,
+        words: &'static str,
+        result: &StepResult,
+        elapsed_ms: u64,
+    ) {
+        *self.counts.entry(counted(words, result)).or_default() += 1;
         let (head, folded) = match self.running.remove(&step) {
             Some((mut running, bar)) => {
                 if let Some(bar) = bar {
@@ -134,18 +147,41 @@ impl Terminal {
             self.line(&workflow::command("endgroup", &[], ""));
         }
         let s = &self.look.styles;
-        let words = match result {
-            RunResult::Ok => s.create("Done"),
-            RunResult::Failed => s.error("Failed"),
-            RunResult::Interrupted => s.update("Interrupted"),
-            RunResult::TimedOut => s.update("Out of time"),
+        let (sign, words) = match result {
+            RunResult::Ok => (s.create("✓"), ""),
+            // How many, the counts say.
+            RunResult::Failed => (s.error("✗"), ""),
+            RunResult::Interrupted => (s.update("■"), "interrupted"),
+            RunResult::TimedOut => (s.update("■"), "out of time"),
         };
+        // In the order of their words: created, deleted, failed …
+        let mut counts: Vec<String> = self.counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        counts.extend(counts.is_empty().then(|| "nothing to do".to_owned()));
         let calls = match self.look.verbose {
             true => format!(", {reads} reads and {writes} writes"),
             false => String::new(),
         };
-        let seconds = elapsed_ms as f64 / 1000.0;
-        self.line(&format!("{words} in {seconds:.1} s{calls} ({})", self.look.place));
+        let time = Duration::from_millis(elapsed_ms);
+        let time = match time.as_secs() {
+            0..10 => format!("{:.1} s", time.as_secs_f64()),
+            seconds @ 10..60 => format!("{seconds} s"),
+            _ => clock(time),
+        };
+        let after = if result == RunResult::Ok { "in" } else { "after" };
+        let words = if words.is_empty() { String::new() } else { format!("{words}, ") };
+        let (title, place, counts) = (&self.look.title, &self.look.place, counts.join(", "));
+        self.line(&format!("{sign} {title} ({place}): {words}{counts} {after} {time}{calls}"));
+    }
+}
+
+/// What a step that ended so is counted as.
+fn counted(words: &'static str, result: &StepResult) -> &'static str {
+    match result {
+        StepResult::Ok => words,
+        StepResult::Failed { .. } => "failed",
+        StepResult::Skipped { .. } => "skipped",
+        StepResult::Unfinished { .. } => "unfinished",
+        StepResult::NotStarted => "not started",
     }
 }
 

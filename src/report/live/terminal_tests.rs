@@ -28,6 +28,7 @@ impl Watch {
             clock: Box::new(move || *clock.lock().unwrap()),
             verbose,
             github,
+            title: "digits / dev".to_owned(),
             place: "SANDBOX, us-east-1".to_owned(),
         };
         let sink: Sink = Box::new(move |line| *sink.lock().unwrap() += &format!("{line}\n"));
@@ -128,7 +129,7 @@ fn a_pipe_has_one_timed_line_for_each_change_and_a_heartbeat() {
            1:11  [2/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
            1:15  [2/3] training/numbers  created in 1:15
            1:15  [3/3] model/numbers  created
-        Done in 75.4 s (SANDBOX, us-east-1)
+        ✓ digits / dev (SANDBOX, us-east-1): 3 created in 1:15
     "#]]);
 }
 
@@ -146,7 +147,7 @@ fn a_failure_is_short_here_and_shows_what_the_installer_said() {
             training/numbers | Collecting numpy==2.2
            1:15  [2/3] training/numbers  failed[E204] after 1:15
            1:15  [3/3] model/numbers  skipped: training/numbers failed
-        Failed in 75.4 s (SANDBOX, us-east-1)
+        ✗ digits / dev (SANDBOX, us-east-1): 1 created, 1 failed, 1 skipped after 1:15
     "#]]);
 }
 
@@ -166,7 +167,7 @@ fn github_folds_the_run_and_verbose_shows_all() {
            1:15  [2/3] training/numbers  created in 1:15
            1:15  [3/3] model/numbers  created
         ::endgroup::
-        Done in 75.4 s, 12 reads and 3 writes (SANDBOX, us-east-1)
+        ✓ digits / dev (SANDBOX, us-east-1): 3 created in 1:15, 12 reads and 3 writes
     "#]]);
 }
 

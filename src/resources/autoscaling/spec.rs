@@ -5,7 +5,8 @@ use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{
-    Action, Diagnostic, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, action, changes, codes,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, action, changes,
+    codes,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
@@ -219,6 +220,11 @@ impl Kind for Autoscaling {
 
     fn summary(want: &Spec) -> String {
         format!("{} to {} instances, {} invocations per instance per minute", want.min, want.max, want.target)
+    }
+
+    fn facts(seen: &State) -> Facts {
+        let target = seen.policy.as_ref().map(|policy| policy.target);
+        Facts { min: Some(seen.min), max: Some(seen.max), target, ..Facts::default() }
     }
 
     fn calls() -> &'static [Action] {

@@ -5,8 +5,8 @@ use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::{
-    Action, Diagnostic, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb, action,
-    changes, codes,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb,
+    action, changes, codes,
 };
 use crate::limits::{self, Bound};
 use crate::resources::function::Function;
@@ -123,6 +123,10 @@ impl Kind for Concurrency {
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
         (verb != Verb::Delete).then_some(HumanDuration::minutes(2))
+    }
+
+    fn facts(seen: &State) -> Facts {
+        Facts { warm: Some(seen.requested), ..Facts::default() }
     }
 
     fn calls() -> &'static [Action] {

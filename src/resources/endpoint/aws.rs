@@ -19,17 +19,6 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Looks during which an accepted update may not show in the status yet.
 const GRACE: u32 = 4;
 
-/// The live count beside the state: auto scaling changes it.
-fn with_count(status: Status, instances: Option<i32>) -> Status {
-    match instances {
-        Some(count) if status.phase == Phase::Ready && status.reason.is_none() => {
-            let plural = if count == 1 { "" } else { "s" };
-            status.because(Some(format!("{count} instance{plural}")))
-        }
-        _ => status,
-    }
-}
-
 impl Driver for Endpoint {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         Ok(list_owned!(cx, list_endpoints, action::sagemaker::ListEndpoints, endpoints, endpoint_name))
@@ -47,10 +36,11 @@ impl Driver for Endpoint {
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
         let owner = sagemaker::owner(cx, &tags);
-        let status = with_count(status(&found), count);
+        let status = status(&found);
         let state = State {
             config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
+            instances: count,
         };
         Ok(Some(Seen { owner, status, state }))
     }

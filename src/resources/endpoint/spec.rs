@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{Action, FieldChange, HumanDuration, KindName, Needs, Verb, action, changes};
+use crate::domain::{Action, Facts, FieldChange, HumanDuration, KindName, Needs, Verb, action, changes};
 use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::log_group::LogGroup;
@@ -22,6 +22,9 @@ pub struct State {
     pub config: String,
     /// Of the live configuration; unknown when somebody deleted that.
     pub instance_type: Option<String>,
+    /// How many serve now: autoscaling changes it.
+    #[serde(default)]
+    pub instances: Option<i32>,
 }
 
 impl Kind for Endpoint {
@@ -46,7 +49,11 @@ impl Kind for Endpoint {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { config: want.config.clone(), instance_type: Some(want.instance_type.clone()) }
+        State {
+            config: want.config.clone(),
+            instance_type: Some(want.instance_type.clone()),
+            instances: None,
+        }
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -55,6 +62,11 @@ impl Kind for Endpoint {
             .field("configuration", &seen.config, &want.config, Needs::Update)
             .field("instance_type", live, &want.instance_type, Needs::Detach)
             .done()
+    }
+
+    fn facts(seen: &State) -> Facts {
+        let (instances, instance_type) = (seen.instances, seen.instance_type.clone());
+        Facts { instances, instance_type, ..Facts::default() }
     }
 
     fn usual(verb: Verb) -> Option<HumanDuration> {

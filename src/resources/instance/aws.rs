@@ -86,6 +86,18 @@ impl Driver for Instance {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
+        self.stop(cx, job).await?;
+        match bucket(cx) {
+            Some(bucket) => empty::empty(cx, bucket, &format!("{}/{job}/", Instance::OUTPUT)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
+        Ok(()) // found by our tags and in our bucket, so it is ours
+    }
+
+    async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         // One that was started a moment ago may not show yet; it must not outlive its job.
         let lag = cx.pace.lag();
         let shown = cx.wait("instance visible", EVERY, lag * 2, || async {
@@ -110,14 +122,7 @@ impl Driver for Instance {
             })
             .await?;
         }
-        match bucket(cx) {
-            Some(bucket) => empty::empty(cx, bucket, &format!("{}/{job}/", Instance::OUTPUT)).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
-        Ok(()) // found by our tags and in our bucket, so it is ours
+        Ok(())
     }
 }
 

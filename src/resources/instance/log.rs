@@ -60,3 +60,19 @@ async fn object(cx: &OpCx<'_>, bucket: &str, key: &str, from: usize) -> OpResult
     let body = body.map_err(|error| OpError::local("reading the log", error))?;
     Ok(Some(body.into_bytes().to_vec()))
 }
+
+/// The last lines of a whole log. `None`: there is none.
+///
+/// # Errors
+/// What AWS said.
+pub async fn tail(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Option<String>> {
+    const MUCH: usize = 256 * 1024;
+    let head = cx.aws.s3.head_object().bucket(bucket).key(key).send().await;
+    let length = head.op(action::s3::GetObject).found()?.and_then(|head| head.content_length());
+    let Some(length) = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0)
+    else {
+        return Ok(None);
+    };
+    let end = object(cx, bucket, key, length.saturating_sub(MUCH)).await?;
+    Ok(end.map(|end| String::from_utf8_lossy(&end).into_owned()))
+}

@@ -110,6 +110,7 @@ impl Kind for Instance {
     const NAME: KindName = KindName::Instance;
     const SECTION: Option<&'static str> = Some("training");
     const FINGERPRINTED: bool = true;
+    const STOPS: bool = true;
     type Section = job::Section;
     type Spec = Spec;
     type State = State;
@@ -185,6 +186,10 @@ impl Kind for Instance {
 
     fn took(seen: &State) -> Option<HumanDuration> {
         seen.took_s.map(HumanDuration::seconds)
+    }
+
+    fn console_name(_: &str, seen: &State) -> Option<String> {
+        seen.instance_id.clone()
     }
 
     fn log(physical: &str) -> Option<Log> {

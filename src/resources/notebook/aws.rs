@@ -179,6 +179,18 @@ impl Driver for Notebook {
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &of_type(notebook)).await
     }
+
+    async fn stop(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
+        stop(cx, notebook).await
+    }
+
+    async fn start(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
+        start(cx, notebook).await
+    }
+
+    async fn link(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
+        url(cx, notebook).await.map(Some)
+    }
 }
 
 /// Stops the notebook, unless it is stopped, and waits for it. Nobody starts it again unasked.

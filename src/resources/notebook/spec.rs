@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action,
+    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action,
     changes, codes,
 };
 use crate::limits::Bound;
@@ -134,6 +134,8 @@ impl Notebook {
 impl Kind for Notebook {
     const NAME: KindName = KindName::Notebook;
     const SECTION: Option<&'static str> = Some("notebook");
+    const STOPS: bool = true;
+    const STARTS: bool = true;
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;
@@ -229,6 +231,10 @@ impl Kind for Notebook {
     fn log(physical: &str) -> Option<Log> {
         let group = "/aws/sagemaker/NotebookInstances".into();
         Some(Log::Streams { group, prefix: Some(format!("{physical}/")) })
+    }
+
+    fn facts(seen: &State) -> Facts {
+        Facts { instance_type: Some(seen.instance_type.clone()), ..Facts::default() }
     }
 
     fn calls() -> &'static [Action] {

@@ -94,27 +94,11 @@ impl Driver for Training {
     }
 
     async fn delete(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
-        let ended = |found: &DescribeTrainingJobOutput| status(found).phase != Phase::Busy;
         let Some(found) = describe(cx, job).await? else { return Ok(()) };
         if status(&found).phase == Phase::Leaving {
             return Ok(());
         }
-        if !ended(&found) {
-            let stop = cx.aws.sagemaker.stop_training_job().training_job_name(job).send().await;
-            match stop.op(action::sagemaker::StopTrainingJob) {
-                // "rejected because the training job is in status Completed": it ended by itself meanwhile.
-                Err(error) if error.kind == OpErrorKind::Invalid => {}
-                other => other.ignore_not_found()?,
-            }
-            let minutes = Duration::from_secs(20 * 60);
-            cx.wait("training job stopped", Duration::from_secs(15), minutes, || async {
-                Ok(match describe(cx, job).await? {
-                    Some(found) if !ended(&found) => Probe::Pending(status(&found).word),
-                    _ => Probe::Ready(()),
-                })
-            })
-            .await?;
-        }
+        halt(cx, job, &found).await?;
         sagemaker::delete_streams(cx, Training::LOG_GROUP, &format!("{job}/")).await?;
         let delete = cx.aws.sagemaker.delete_training_job().training_job_name(job).send().await;
         match delete.op(action::sagemaker::DeleteTrainingJob) {
@@ -130,6 +114,35 @@ impl Driver for Training {
     async fn adopt(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &format!("training-job/{job}")).await
     }
+
+    async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
+        match describe(cx, job).await? {
+            Some(found) => halt(cx, job, &found).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Stops a job that has not ended, and waits for its end.
+async fn halt(cx: &OpCx<'_>, job: &str, found: &DescribeTrainingJobOutput) -> OpResult<()> {
+    let ended = |found: &DescribeTrainingJobOutput| status(found).phase != Phase::Busy;
+    if ended(found) {
+        return Ok(());
+    }
+    let stop = cx.aws.sagemaker.stop_training_job().training_job_name(job).send().await;
+    match stop.op(action::sagemaker::StopTrainingJob) {
+        // "rejected because the training job is in status Completed": it ended by itself meanwhile.
+        Err(error) if error.kind == OpErrorKind::Invalid => {}
+        other => other.ignore_not_found()?,
+    }
+    let minutes = Duration::from_secs(20 * 60);
+    cx.wait("training job stopped", Duration::from_secs(15), minutes, || async {
+        Ok(match describe(cx, job).await? {
+            Some(found) if !ended(&found) => Probe::Pending(status(&found).word),
+            _ => Probe::Ready(()),
+        })
+    })
+    .await
 }
 
 async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJobOutput>> {
@@ -274,7 +287,7 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
             let message = format!(
                 "{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model"
             );
-            Err(OpError::new("training job completed", OpErrorKind::BadState, message))
+            Err(OpError::ended(OpErrorKind::BadState, message))
         }
         other => other,
     }

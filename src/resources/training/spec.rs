@@ -93,6 +93,7 @@ impl Kind for Training {
     const NAME: KindName = KindName::Training;
     const SECTION: Option<&'static str> = Some("training");
     const FINGERPRINTED: bool = true;
+    const STOPS: bool = true;
     type Section = job::Section;
     type Spec = Spec;
     type State = State;

@@ -167,6 +167,7 @@ impl Account {
                 .collect(),
             unread: Vec::new(),
             contents: self.contents.clone(),
+            created: BTreeMap::new(),
         }
     }
 

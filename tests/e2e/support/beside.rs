@@ -16,9 +16,21 @@ pub struct Beside {
 impl Beside {
     /// Serves the sandbox of `world` until dropped: its runs find it.
     pub fn start(world: &World, faults: &[&str]) -> Self {
-        let runtime = Runtime::new().expect("a runtime starts");
         let mut options = SandboxOptions::new(world.sandbox_folder());
         options.runs = false;
+        Self::with_options(options, faults)
+    }
+
+    /// The same, whose jobs really run.
+    pub fn running(world: &World) -> Self {
+        let mut options = SandboxOptions::new(world.sandbox_folder());
+        // Environments are made once for all tests.
+        options.cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache").into();
+        Self::with_options(options, &[])
+    }
+
+    fn with_options(mut options: SandboxOptions, faults: &[&str]) -> Self {
+        let runtime = Runtime::new().expect("a runtime starts");
         options.announce = true;
         let sandbox = runtime.block_on(Sandbox::start(options)).expect("the sandbox starts");
         let beside = Self { runtime, sandbox: Some(sandbox) };

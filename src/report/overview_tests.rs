@@ -1,0 +1,214 @@
+//! A project as people see it, at the widths that terminals have, and as programs read it.
+
+use expect_test::expect;
+
+use super::*;
+use crate::domain::{HumanDuration, ResourceId, Status};
+use crate::plan::Leftover;
+
+fn row(id: &str, physical: &str, status: Status) -> Row {
+    Row {
+        id: id.parse().unwrap(),
+        physical: physical.to_owned(),
+        status,
+        owner: Some(Owner::Ours),
+        is_readable: true,
+        age: Some(Duration::from_secs(7_300)),
+        metrics: Vec::new(),
+        took: None,
+        facts: Facts::default(),
+        page: None,
+    }
+}
+
+fn overview() -> Overview {
+    let mut training = row("training/numbers", "digits-dev-numbers-0e9d75e0f6", Status::ready("Completed"));
+    training.metrics = vec![("test:accuracy".to_owned(), 0.9814), ("train:loss".to_owned(), 0.009)];
+    training.took = Some(HumanDuration::seconds(312));
+    let mut endpoint = row("endpoint/numbers", "digits-dev-numbers", Status::ready("InService"));
+    endpoint.facts.instances = Some(2);
+    endpoint.facts.instance_type = Some("ml.m5.large".to_owned());
+    endpoint.page = Some("https://us-east-1.console.aws.amazon.com/sagemaker/…".to_owned());
+    let mut autoscaling = row(
+        "autoscaling/numbers",
+        "endpoint/digits-dev-numbers/variant/AllTraffic",
+        Status::ready("Registered"),
+    );
+    autoscaling.facts = Facts { min: Some(1), max: Some(4), target: Some(600.0), ..Facts::default() };
+    autoscaling.age = None;
+    let failed =
+        Status::new("Failed", Phase::Failed).because(Some("Traceback\nValueError: \u{1b}[31mbad".into()));
+    let mut other = row("instance/plain", "digits-dev-plain-1234567890", failed);
+    other.owner = Some(Owner::Nobody);
+    let leftover = Leftover {
+        id: ResourceId::new(KindName::Model, "digits-dev-numbers-aaaaaaaaaa"),
+        physical: "digits-dev-numbers-aaaaaaaaaa".to_owned(),
+        adopted: false,
+    };
+    Overview { rows: vec![training, endpoint, autoscaling, other], leftovers: vec![leftover] }
+}
+
+#[test]
+fn names_are_whole_at_every_width() {
+    let mut text = String::new();
+    for width in [None, Some(80), Some(40)] {
+        let shown = human(&overview(), width, &Styles::plain());
+        assert!(shown.lines().all(|line| line == line.trim_end()), "{shown}");
+        text += &format!("{width:?}\n{shown}\n");
+    }
+    expect![[r#"
+        None
+        RESOURCE             STATE                               AGE  NAME IN AWS
+        training/numbers     Completed                           2h   digits-dev-numbers-0e9d75e0f6
+          test:accuracy 0.981 · train:loss 0.009 · took 5m
+        endpoint/numbers     InService                           2h   digits-dev-numbers
+          2 × ml.m5.large
+          https://us-east-1.console.aws.amazon.com/sagemaker/…
+        autoscaling/numbers  Registered                               endpoint/digits-dev-numbers/variant/AllTraffic
+          scales 1–4 · 600 invocations per instance per minute
+        instance/plain       Failed, not this project's: nobody  2h   digits-dev-plain-1234567890
+          ValueError: \u{1b}[31mbad
+        model                not in the config                        digits-dev-numbers-aaaaaaaaaa
+
+        Some(80)
+        RESOURCE             STATE                               AGE
+        training/numbers     Completed                           2h
+          digits-dev-numbers-0e9d75e0f6
+          test:accuracy 0.981 · train:loss 0.009 · took 5m
+        endpoint/numbers     InService                           2h
+          digits-dev-numbers
+          2 × ml.m5.large
+          https://us-east-1.console.aws.amazon.com/sagemaker/…
+        autoscaling/numbers  Registered
+          endpoint/digits-dev-numbers/variant/AllTraffic
+          scales 1–4 · 600 invocations per instance per minute
+        instance/plain       Failed, not this project's: nobody  2h
+          digits-dev-plain-1234567890
+          ValueError: \u{1b}[31mbad
+        model                not in the config
+          digits-dev-numbers-aaaaaaaaaa
+
+        Some(40)
+        training/numbers
+          Completed  2h
+          digits-dev-numbers-0e9d75e0f6
+          test:accuracy 0.981 · train:loss 0.009 · took 5m
+        endpoint/numbers
+          InService  2h
+          digits-dev-numbers
+          2 × ml.m5.large
+          https://us-east-1.console.aws.amazon.com/sagemaker/…
+        autoscaling/numbers
+          Registered
+          endpoint/digits-dev-numbers/variant/AllTraffic
+          scales 1–4 · 600 invocations per instance per minute
+        instance/plain
+          Failed, not this project's: nobody  2h
+          digits-dev-plain-1234567890
+          ValueError: \u{1b}[31mbad
+        model
+          not in the config
+          digits-dev-numbers-aaaaaaaaaa
+
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn programs_read_the_same_facts() {
+    let scope = Scope::new("digits", "dev", "123456789012", "us-east-1");
+    expect![[r#"
+        {
+          "format": 1,
+          "leftovers": [
+            {
+              "adopted": false,
+              "id": "model/digits-dev-numbers-aaaaaaaaaa",
+              "physical": "digits-dev-numbers-aaaaaaaaaa"
+            }
+          ],
+          "resources": [
+            {
+              "age_s": 7300,
+              "kind": "training",
+              "metrics": {
+                "test:accuracy": 0.9814,
+                "train:loss": 0.009
+              },
+              "name": "numbers",
+              "ours": true,
+              "owner": "this project",
+              "page": null,
+              "physical": "digits-dev-numbers-0e9d75e0f6",
+              "ready": true,
+              "reason": null,
+              "state": "Completed",
+              "took_s": 312
+            },
+            {
+              "age_s": 7300,
+              "instance_type": "ml.m5.large",
+              "instances": 2,
+              "kind": "endpoint",
+              "metrics": {},
+              "name": "numbers",
+              "ours": true,
+              "owner": "this project",
+              "page": "https://us-east-1.console.aws.amazon.com/sagemaker/…",
+              "physical": "digits-dev-numbers",
+              "ready": true,
+              "reason": null,
+              "state": "InService",
+              "took_s": null
+            },
+            {
+              "age_s": null,
+              "kind": "autoscaling",
+              "max": 4,
+              "metrics": {},
+              "min": 1,
+              "name": "numbers",
+              "ours": true,
+              "owner": "this project",
+              "page": null,
+              "physical": "endpoint/digits-dev-numbers/variant/AllTraffic",
+              "ready": true,
+              "reason": null,
+              "state": "Registered",
+              "target": 600.0,
+              "took_s": null
+            },
+            {
+              "age_s": 7300,
+              "kind": "instance",
+              "metrics": {},
+              "name": "plain",
+              "ours": false,
+              "owner": "nobody",
+              "page": null,
+              "physical": "digits-dev-plain-1234567890",
+              "ready": false,
+              "reason": "Traceback\nValueError: \u001b[31mbad",
+              "state": "Failed",
+              "took_s": null
+            }
+          ]
+        }
+    "#]]
+    .assert_eq(&format!("{:#}\n", json(&overview(), &scope, "account 123456789012, us-east-1")));
+}
+
+#[test]
+fn a_run_ends_with_what_it_made() {
+    let overview = overview();
+    let whole = |row: &Row| match row.id.kind {
+        KindName::Endpoint => row.facts.clone().and(overview.rows[2].facts.clone()),
+        _ => row.facts.clone(),
+    };
+    let rows: Vec<(&Row, Facts)> = overview.rows.iter().take(2).map(|row| (row, whole(row))).collect();
+    expect![[r#"
+          training/numbers  test:accuracy 0.981 · train:loss 0.009 · took 5m
+          endpoint/numbers  InService · 2 × ml.m5.large · scales 1–4 · 600 invocations per instance per minute
+                            https://us-east-1.console.aws.amazon.com/sagemaker/…
+    "#]]
+    .assert_eq(&summary(&rows));
+}

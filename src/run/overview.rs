@@ -1,0 +1,121 @@
+//! What there is of a project: each resource with its state, its age, what it measured, and its page in the
+//! console.
+
+use std::time::{Duration, SystemTime};
+
+use super::Session;
+use crate::desired::{AnySeen, Desired, Log, Node};
+use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status, console};
+use crate::engine::OpCx;
+use crate::plan::{Leftover, Observation, Observed};
+use crate::resources::instance::{Instance, log};
+use crate::resources::training::metrics::Metrics;
+
+/// A project as it was seen.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// In the order of dependency.
+    pub rows: Vec<Row>,
+    pub leftovers: Vec<Leftover>,
+}
+
+/// A resource of the config, its state in AWS, and whose it is there.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: ResourceId,
+    pub physical: String,
+    pub status: Status,
+    pub owner: Option<Owner>,
+    /// Whether AWS could be asked.
+    pub is_readable: bool,
+    pub age: Option<Duration>,
+    /// The last value of each metric.
+    pub metrics: Vec<(String, f64)>,
+    pub took: Option<HumanDuration>,
+    pub facts: Facts,
+    /// Its page in AWS's console. In the sandbox there is none.
+    pub page: Option<String>,
+}
+
+impl Row {
+    /// Whether it is complete, and this project's.
+    pub fn is_ready(&self) -> bool {
+        self.status.phase == Phase::Ready && self.owner.as_ref().is_none_or(Owner::is_managed)
+    }
+}
+
+impl Overview {
+    /// Of these nodes. What EC2 jobs measured is read from the ends of their logs.
+    pub async fn of(session: &Session, desired: &Desired, have: &Observed) -> Self {
+        let mut rows = Vec::new();
+        for node in &desired.nodes {
+            rows.push(row(session, node, have).await);
+        }
+        Self { rows, leftovers: have.leftovers.clone() }
+    }
+
+    /// A resource with what its parts know: an endpoint with how it scales.
+    pub fn whole(&self, session: &Session, row: &Row) -> Facts {
+        let is_part = |part: &&Row| {
+            session.kind(part.id.kind).part_of() == Some(row.id.kind) && part.id.name == row.id.name
+        };
+        self.rows.iter().filter(is_part).fold(row.facts.clone(), |facts, part| facts.and(part.facts.clone()))
+    }
+}
+
+async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
+    let (status, seen) = match have.observations.get(&node.id) {
+        Some(Observation::Present(seen)) => (seen.status().clone(), Some(seen)),
+        Some(Observation::Unreadable(why, _)) => {
+            (Status::new("unreadable", Phase::Failed).because(Some(why.clone())), None)
+        }
+        Some(Observation::Absent | Observation::Taken(_)) | None => {
+            (Status::new("absent", Phase::Stopped), None)
+        }
+    };
+    // A part is its whole's.
+    let with = session.kind(node.id.kind).owned_with();
+    let whole = node.needs.iter().find(|need| Some(need.kind) == with);
+    let whole = whole.and_then(|whole| match have.observations.get(whole) {
+        Some(Observation::Present(seen)) => Some(seen.owner()).filter(|owner| !owner.is_managed()),
+        _ => None,
+    });
+    let is_readable = !matches!(have.observations.get(&node.id), Some(Observation::Unreadable(..)));
+    let created = have.created.get(&(node.id.kind, node.physical.clone())).filter(|_| seen.is_some());
+    let page = seen.filter(|_| session.is_aws).and_then(|seen| {
+        console::page(node.id.kind, &seen.console_name(&node.physical)?, &session.context.scope.region)
+    });
+    Row {
+        id: node.id.clone(),
+        physical: node.physical.clone(),
+        status,
+        owner: seen.map(|seen| whole.unwrap_or(seen.owner()).clone()),
+        is_readable,
+        age: created.and_then(|created| age(*created)),
+        metrics: measured(session, node, seen).await,
+        took: seen.and_then(AnySeen::took),
+        facts: seen.map(AnySeen::facts).unwrap_or_default(),
+        page,
+    }
+}
+
+/// Since then (seconds since 1970), by this machine's clock; what is in the future is new.
+fn age(created: i64) -> Option<Duration> {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(created).ok()?);
+    Some(SystemTime::now().duration_since(then).unwrap_or_default())
+}
+
+/// What AWS keeps of a job's metrics; of one on EC2 the log is all there is.
+async fn measured(session: &Session, node: &Node, seen: Option<&AnySeen>) -> Vec<(String, f64)> {
+    let Some(seen) = seen else { return Vec::new() };
+    let Some(spec) = node.spec_as::<Instance>().filter(|spec| !spec.metrics.is_empty()) else {
+        return seen.measured();
+    };
+    let Some(Log::Object { key, .. }) = session.kind(node.id.kind).log(&node.physical) else {
+        return Vec::new();
+    };
+    let cx = OpCx { context: &session.context, step: 0, target: node.id.clone() };
+    // Without its log the job is as good as with it.
+    let tail = log::tail(&cx, session.bucket(), &key).await.ok().flatten().unwrap_or_default();
+    Metrics::of(&spec.metrics, &spec.hyperparameters).last(&tail)
+}

@@ -1,0 +1,109 @@
+//! What a person reads and types around a run: its last lines, the status, names, and what stops, starts and
+//! opens.
+
+use expect_test::expect;
+use rustix::process::Signal;
+
+use crate::support::{Beside, World};
+
+const CONFIG: &str = r#"
+[project]
+name = "person"
+region = "us-east-1"
+[notebook.lab]
+[notebook.other]
+[training.lab]
+source = "code"
+max_runtime = "1h"
+"#;
+
+fn world(script: &str) -> World {
+    let world = World::with_config(CONFIG).sandbox();
+    world.write("code/train.py", script);
+    world
+}
+
+/// The lines from one that begins so.
+fn from(text: &str, beginning: &str) -> String {
+    let lines = text.lines().skip_while(|line| !line.starts_with(beginning));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_run_ends_with_what_it_made_and_names_are_found() {
+    let world = world("print('hello')\n");
+    let beside = Beside::start(&world, &[]);
+    let ran = world.run(["deploy", "--yes"]).success();
+    let end = from(&ran.stderr, "✓ ");
+    let (first, rest) = end.split_once('\n').expect("lines");
+    assert!(first.starts_with("✓ person / dev (SANDBOX, us-east-1): 7 created in "), "{ran}");
+    // How long the job took is nobody's to say.
+    let rest: String =
+        rest.lines().map(|line| line.split(" · took ").next().unwrap().to_owned() + "\n").collect();
+    expect![[r#"
+
+          training/lab    Completed
+          notebook/lab    InService · ml.t3.xlarge
+          notebook/other  InService · ml.t3.xlarge
+
+          work in it  `opsctl --sandbox open notebook/lab`
+          look        `opsctl --sandbox status`
+    "#]]
+    .assert_eq(&rest);
+    assert!(!ran.stderr.contains(" reads and "), "{ran}");
+    // In a pipe nothing is colored, also not what opsctl does in detail.
+    let detailed = world.run(["status", "-v"]).success();
+    assert!(detailed.stderr.contains("DEBUG") && !detailed.stderr.contains('\u{1b}'), "{detailed}");
+    let status = world.run(["status"]).success();
+    assert!(status.stdout.starts_with("person / dev  SANDBOX, us-east-1\n\nRESOURCE"), "{status}");
+    assert!(status.stdout.lines().all(|line| line == line.trim_end()), "{status}");
+
+    for (command, exit, message, help) in [
+        ("logs", 64, "several resources are named `lab`", "training/lab or notebook/lab?"),
+        ("stop", 64, "several resources are named `lab`", "training/lab or notebook/lab?"),
+    ] {
+        world.run([command, "lab"]).ended(exit).says(message).says(help);
+    }
+    world.run(["logs", "training/labb"]).ended(64).says("did you mean `training/lab`?");
+    world.run(["stop", "othr"]).ended(64).says("did you mean `notebook/other`?");
+    world.run(["stop", "bucket/main"]).ended(64).says("`bucket/main` is none that can be stopped");
+    world.run(["start", "training/lab"]).ended(64).says("what can be started: notebook");
+    world.run(["open", "training/lab"]).ended(1).says("person").says("not in AWS");
+
+    world.run(["stop", "training/lab"]).success().says("training/lab has ended already.");
+    world.run(["stop", "other"]).success().says("notebook/other is stopped.");
+    world.run(["open", "other"]).ended(1).says("`opsctl --sandbox start notebook/other` starts it");
+    world.run(["start", "other"]).success().says("notebook/other is running.");
+    let opened = world.run(["open", "notebook/other"]).success();
+    assert!(opened.stdout.starts_with("https://") && opened.stderr.is_empty(), "{opened}");
+    drop(beside);
+}
+
+/// Interrupted is not failed: what runs on is said with what stops it, and that works while nobody holds the
+/// lease.
+#[test]
+fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
+    let world = world("import time\nprint('begun', flush=True)\ntime.sleep(900)\n");
+    let _beside = Beside::running(&world);
+    let ran = world.signal_when(["train", "--yes"], Signal::INT, |_| {
+        world.run(["logs", "training/lab"]).stdout.contains("begun")
+    });
+    assert_eq!(ran.code, Some(130), "{ran}");
+    let running = "training/lab: still running in AWS; it ends by itself after 1h. To stop it: `opsctl --sandbox stop training/lab`";
+    assert!(ran.stderr.contains(running) && !ran.stderr.contains("error"), "{ran}");
+    let log = world.run(["logs", "training/lab"]).success();
+    assert_eq!(log.stdout, "begun\n");
+    world.run(["stop", "training/lab"]).success().says("training/lab is stopped.");
+    let status = world.run(["status"]).success();
+    assert!(status.stdout.contains("Stopped"), "{status}");
+}
+
+#[test]
+fn github_marks_the_lines_of_the_file() {
+    let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\nnmae = 1\n")
+        .env("GITHUB_ACTIONS", "true");
+    let ran = world.run(["check"]).ended(3);
+    let marked =
+        "::error file=opsctl.toml,line=4,col=1,title=C002::unknown key `nmae`%0Adid you mean `name`?";
+    assert!(ran.stderr.lines().any(|line| line.starts_with(marked)), "{ran}");
+}
