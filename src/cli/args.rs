@@ -26,6 +26,7 @@ pub enum Color {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Read this config file instead of the nearest opsctl.toml
     #[arg(short, long, global = true, env = "OPSCTL_CONFIG", value_name = "FILE")]

@@ -57,6 +57,7 @@ const CLI: [&str; 18] = [
     "files",
     "exit",
     "args",
+    "examples",
     "hints",
     "ui",
     "error",

@@ -69,6 +69,24 @@ fn every_command_in_the_documents_is_one() {
     }
 }
 
+/// Every command has examples, and they are command lines that opsctl can read.
+#[test]
+fn every_example_of_a_command_is_one() {
+    let without = ["bucket", "schema", "help"];
+    for command in
+        Cli::command().get_subcommands().filter(|c| !c.is_hide_set() && !without.contains(&c.get_name()))
+    {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().skip_while(|line| *line != "Examples:").skip(1).collect();
+        assert!(!lines.is_empty(), "{} has no examples", command.get_name());
+        for line in lines {
+            let line = line.split(" > ").next().expect("the command").trim();
+            let parsed = Cli::try_parse_from(arguments(line).expect("it begins with opsctl"));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("just seen"));
+        }
+    }
+}
+
 #[test]
 fn commands_are_found_in_shell_blocks() {
     let text = "opsctl no\n```sh\n$ opsctl -c 'my file.toml' plan # looks\nAWS_REGION=eu-west-1 opsctl deploy \\\n  --yes && opsctl status | head\ncargo run -- --sandbox check\n```\n";

@@ -47,57 +47,80 @@ use upload::UploadArgs;
 use super::CommandResult;
 use super::args::{DryRun, Global};
 use super::environment::Environment;
+use super::examples;
 use super::ui::Ui;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write a commented config and a starter project
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Validate the config without calling AWS
+    #[command(after_help = examples::CHECK)]
     Check,
     /// Show what deploy would do, and why
+    #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
     /// Create or update everything in the config
+    #[command(after_help = examples::DEPLOY)]
     Deploy(DeployArgs),
     /// Create the bucket
     Bucket(DryRun),
     /// Upload data sets
+    #[command(after_help = examples::UPLOAD)]
     Upload(UploadArgs),
     /// Download data sets
+    #[command(after_help = examples::DATA)]
     Data(DataArgs),
     /// Download trained models
+    #[command(after_help = examples::MODEL)]
     Model(ModelArgs),
     /// Run training jobs
+    #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
     /// Create, start, stop or open the notebook
+    #[command(after_help = examples::NOTEBOOK)]
     Notebook(NotebookArgs),
     /// Change autoscaling and provisioned concurrency of deployed resources
+    #[command(after_help = examples::SCALE)]
     Scale(ScaleArgs),
     /// Send a payload through the function, or straight to the endpoint
+    #[command(after_help = examples::INVOKE)]
     Invoke(InvokeArgs),
     /// List deployed resources, their states and what they measured
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// Show the log of a job, endpoint, function or notebook
+    #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
     /// Stop a training job, an EC2 job or a notebook, and delete nothing
+    #[command(after_help = examples::STOP)]
     Stop(TargetArgs),
     /// Start a stopped notebook
+    #[command(after_help = examples::START)]
     Start(TargetArgs),
     /// Open a notebook, or a resource's page in AWS's console, in the browser
+    #[command(after_help = examples::OPEN)]
     Open(OpenArgs),
     /// Delete everything of this project and environment
+    #[command(after_help = examples::DESTROY)]
     Destroy(DestroyArgs),
     /// Show who holds the lease of this project and environment, or break it
+    #[command(after_help = examples::LEASE)]
     Lease(LeaseArgs),
     /// Audit the account's IAM roles, or a saved dump of them
+    #[command(after_help = examples::AUDIT_IAM)]
     AuditIam(Box<AuditArgs>),
     /// Serve, inspect or reset the local AWS
+    #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the config file
     Schema,
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Explain an error or warning code
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
 }
 
