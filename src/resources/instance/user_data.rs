@@ -27,9 +27,16 @@ pub fn script(job: &str, spec: &Spec, region: &str) -> String {
         ("region", region.to_owned()),
         ("deadline", spec.max_runtime_s.to_string()),
     ];
-    values.iter().fold(TEMPLATE.to_owned(), |script, (name, value)| {
+    values.iter().fold(without_comments(TEMPLATE), |script, (name, value)| {
         script.replace(&format!("={{{{{name}}}}}\n"), &format!("={}\n", quoted(value)))
     })
+}
+
+/// The template without its whole-line comments: they are for whoever reads it here, and would take from
+/// [`LIMIT`] what channels, hyperparameters and environment need.
+fn without_comments(template: &str) -> String {
+    let is_comment = |line: &str| line.trim_start().starts_with("# ") || line.trim() == "#";
+    template.split_inclusive('\n').filter(|line| !is_comment(line)).collect()
 }
 
 /// A word of the shell, whatever is in it.
