@@ -104,8 +104,8 @@ async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
 fn next(rows: &[(&Row, Facts)], intent: &Intent) -> Vec<(&'static str, String)> {
     let of = |kind: KindName| rows.iter().map(|(row, _)| &row.id).filter(move |id| id.kind == kind);
     let mut next = Vec::new();
-    // Of several, `invoke` must be told which.
-    if of(KindName::Function).count() == 1 {
+    // Of several, `invoke` must be told which; without a function it asks the endpoint.
+    if matches!((of(KindName::Function).count(), of(KindName::Endpoint).count()), (1, _) | (0, 1)) {
         next.push(("ask it", "`opsctl invoke`".to_owned()));
     }
     if let Some(notebook) = of(KindName::Notebook).next() {

@@ -57,6 +57,7 @@ fn the_first_commands_of_readme_do_what_it_says() {
         })
         .collect();
     let of = |word: &str| &said.iter().find(|(command, _)| command.contains(word)).expect(word).1;
+    assert!(of(" deploy").contains("ask it      `opsctl"), "what comes next is said\n{}", of(" deploy"));
     assert!(of(" invoke").contains("\n7 ("), "{}", of(" invoke"));
     assert!(of(" status").contains("InService"), "{}", of(" status"));
     assert!(of(" destroy").contains("Nothing is left"), "{}", of(" destroy"));
