@@ -53,7 +53,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 18] = [
+const CLI: [&str; 20] = [
     "files",
     "exit",
     "args",
