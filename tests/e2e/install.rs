@@ -35,6 +35,10 @@ fn install(home: &Path, releases: &Path, path: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8(text).unwrap().replace(&*home.to_string_lossy(), "~"))
 }
 
+fn path() -> String {
+    std::env::var_os("PATH").unwrap_or_default().into_string().unwrap()
+}
+
 fn installed(home: &Path) -> Option<String> {
     fs::read_to_string(home.join(".local/bin/opsctl")).ok()
 }
@@ -42,7 +46,7 @@ fn installed(home: &Path) -> Option<String> {
 #[test]
 fn the_installer_installs_what_it_has_checked() {
     let (home, releases) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (home, releases, path) = (home.path(), releases.path(), std::env::var("PATH").unwrap());
+    let (home, releases, path) = (home.path(), releases.path(), path());
     release(releases, "1.0.0");
     let said = "Installed opsctl 1.0.0 in ~/.local/bin/opsctl\n\
                 It is not on your PATH yet: export PATH=\"~/.local/bin:$PATH\"\n\
@@ -81,7 +85,7 @@ fn a_machine_without_a_binary_is_told_so() {
     let uname = bin.join("uname");
     fs::write(&uname, "#!/bin/sh\n[ \"$1\" = -s ] && echo FreeBSD || echo riscv64\n").unwrap();
     assert!(Command::new("chmod").arg("+x").arg(&uname).status().unwrap().success());
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", bin.display(), path());
     let said = "opsctl was not installed: there is no binary for FreeBSD on riscv64; build it from source, \
                 as the README tells\n";
     assert_eq!(install(home.path(), home.path(), &path), (false, said.to_owned()));
