@@ -163,7 +163,10 @@ mod tests {
         for (stderr, cause) in [
             (traceback("ValueError: bad thing"), "ValueError: bad thing"),
             (traceback("ValueError: unknown name \"x\""), "ValueError: unknown name \"x\""),
-            (traceback("ValueError: Command \"git status\" failed"), "ValueError: Command \"git status\" failed"),
+            (
+                traceback("ValueError: Command \"git status\" failed"),
+                "ValueError: Command \"git status\" failed",
+            ),
             (traceback(cuda), cuda_said),
             (cuda.to_owned(), cuda_said),
             (traceback(pydantic), pydantic_said),

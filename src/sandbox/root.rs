@@ -173,8 +173,8 @@ impl SandboxRoot {
             .into_iter()
             .filter(|name| ![MARKER, LOCK].contains(&name.as_str()))
             .collect();
-        // In one step, so that a kill leaves no lock without its marker. A mount cannot be moved: then an empty
-        // sandbox stays, which does no harm.
+        // In one step, so that a kill leaves no lock without its marker. A mount cannot be moved: then an
+        // empty sandbox stays, which does no harm.
         let gone = self.root.with_extension(format!("reset-{}", std::process::id()));
         if left.is_empty() && std::fs::rename(&self.root, &gone).is_ok() {
             remove(&gone).map_err(at(&gone))?;
@@ -206,8 +206,8 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     })
 }
 
-/// Removes a file, a link (never what it points at), or a folder with all that is in it: also what a training has
-/// closed to its own user.
+/// Removes a file, a link (never what it points at), or a folder with all that is in it: also what a training
+/// has closed to its own user.
 pub fn remove(path: &Path) -> io::Result<()> {
     let removed = match std::fs::symlink_metadata(path) {
         Ok(about) if about.is_dir() => match std::fs::remove_dir_all(path) {
@@ -226,8 +226,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets the user into every folder below, and change it. One that is not theirs stays, and is told of by whoever
-/// tries to remove it.
+/// Lets the user into every folder below, and change it. One that is not theirs stays, and is told of by
+/// whoever tries to remove it.
 fn open_folders(path: &Path) {
     let mut waiting = vec![path.to_owned()];
     while let Some(folder) = waiting.pop() {

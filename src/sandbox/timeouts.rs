@@ -18,8 +18,8 @@ pub const HEAD: Duration = Duration::from_secs(120);
 /// Between two pieces of a body. S3 itself waits 20 s; a laptop that trains a model is slower.
 pub const PIECE: Duration = Duration::from_secs(60);
 
-/// What must come in every second of waiting, over as many as [`PIECE`] has. Whoever sends a byte a minute holds
-/// memory and a connection that others cannot have.
+/// What must come in every second of waiting, over as many as [`PIECE`] has. Whoever sends a byte a minute
+/// holds memory and a connection that others cannot have.
 const SLOWEST: u64 = 4 << 10;
 
 /// Why a body ended: what was waited for did not come in time.

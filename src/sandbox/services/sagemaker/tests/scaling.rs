@@ -233,12 +233,15 @@ async fn measurements_come_in_answers_of_a_bounded_size() {
     let datum = |minute: u64| json!({"MetricName": "m", "Value": minute, "Timestamp": start + minute * 60});
     let data: Vec<Value> = (0..5).map(datum).collect();
     ask("PutMetricData", json!({"Namespace": "N", "MetricData": data})).await.unwrap();
-    let query = |id: &str, metric: &str| json!({"Id": id, "MetricStat": {"Metric": {"Namespace": "N", "MetricName": metric}, "Period": 60, "Stat": "Sum"}});
+    let query = |id: &str, metric: &str| {
+        let metric = json!({"Namespace": "N", "MetricName": metric});
+        json!({"Id": id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}})
+    };
     let queries = json!([query("a", "m"), query("none", "of that name"), query("b", "m")]);
     let (mut token, mut pages) = (Value::Null, Vec::new());
     loop {
-        let mut input = json!({"MetricDataQueries": queries, "StartTime": start, "EndTime": now, "MaxDatapoints": 3,
-            "ScanBy": "TimestampAscending"});
+        let mut input = json!({"MetricDataQueries": queries, "StartTime": start, "EndTime": now,
+            "MaxDatapoints": 3, "ScanBy": "TimestampAscending"});
         if !token.is_null() {
             input["NextToken"] = token;
         }
@@ -269,8 +272,8 @@ async fn measurements_come_in_answers_of_a_bounded_size() {
     }
 
     let statistics = |minutes: u64| {
-        json!({"Namespace": "N", "MetricName": "m", "StartTime": now - minutes * 60, "EndTime": now, "Period": 60,
-            "Statistics": ["Sum"]})
+        json!({"Namespace": "N", "MetricName": "m", "StartTime": now - minutes * 60, "EndTime": now,
+            "Period": 60, "Statistics": ["Sum"]})
     };
     assert_eq!(
         ask("GetMetricStatistics", statistics(1_440)).await.unwrap()["Datapoints"].as_array().unwrap().len(),
