@@ -118,6 +118,8 @@ fn programs_read_the_same_facts() {
     let scope = Scope::new("digits", "dev", "123456789012", "us-east-1");
     expect![[r#"
         {
+          "account": "123456789012",
+          "environment": "dev",
           "format": 1,
           "leftovers": [
             {
@@ -126,6 +128,8 @@ fn programs_read_the_same_facts() {
               "physical": "digits-dev-numbers-aaaaaaaaaa"
             }
           ],
+          "project": "digits",
+          "region": "us-east-1",
           "resources": [
             {
               "age_s": 7300,
@@ -191,7 +195,8 @@ fn programs_read_the_same_facts() {
               "state": "Failed",
               "took_s": null
             }
-          ]
+          ],
+          "target": "account 123456789012, us-east-1"
         }
     "#]]
     .assert_eq(&format!("{:#}\n", json(&overview(), &scope, "account 123456789012, us-east-1")));
@@ -206,9 +211,10 @@ fn a_run_ends_with_what_it_made() {
     };
     let rows: Vec<(&Row, Facts)> = overview.rows.iter().take(2).map(|row| (row, whole(row))).collect();
     expect![[r#"
+        the run:
           training/numbers  test:accuracy 0.981 · train:loss 0.009 · took 5m
           endpoint/numbers  InService · 2 × ml.m5.large · scales 1–4 · 600 invocations per instance per minute
                             https://us-east-1.console.aws.amazon.com/sagemaker/…
     "#]]
-    .assert_eq(&summary(&rows));
+    .assert_eq(&format!("the run:\n{}", summary(&rows)));
 }
