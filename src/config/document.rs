@@ -17,6 +17,11 @@ pub struct Document {
     pub text: String,
     values: Map<String, Value>,
     spans: BTreeMap<KeyPath, Place>,
+    /// Values that are no table and no list, and keys: all of the file, in their order.
+    leaves: Vec<Range<usize>>,
+    keys: Vec<Range<usize>>,
+    /// Numbers that JSON does not have, which stay text.
+    not_json: Vec<KeyPath>,
 }
 
 /// What is said of a file with a mark of UTF-16, or whose first character has a byte that is zero.
@@ -47,12 +52,14 @@ impl Document {
     /// assert_eq!(problem.code.as_str(), "C001");
     /// ```
     pub fn parse(file: &Path, text: String) -> Result<Self, Box<(Self, Diagnostic)>> {
-        let mut document = Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
+        let mut document = Self::of(file, text);
         // The parsed table borrows the text, so it is read from a copy of it.
         let text = document.text.clone();
         match DeTable::parse(&text) {
             Ok(table) => {
                 document.values = document.table(table.get_ref(), &KeyPath::default());
+                document.leaves.sort_by_key(|place| place.start);
+                document.keys.sort_by_key(|place| place.start);
                 Ok(document)
             }
             Err(error) => {
@@ -91,13 +98,25 @@ impl Document {
         Err(Self::not_utf8(file, text, start..start + '\u{fffd}'.len_utf8(), (&message, help)))
     }
 
+    fn of(file: &Path, text: String) -> Self {
+        Self {
+            file: file.to_owned(),
+            text,
+            values: Map::new(),
+            spans: BTreeMap::new(),
+            leaves: Vec::new(),
+            keys: Vec::new(),
+            not_json: Vec::new(),
+        }
+    }
+
     fn not_utf8(
         file: &Path,
         text: String,
         span: Range<usize>,
         (message, help): (&str, &str),
     ) -> Box<(Self, Diagnostic)> {
-        let mut document = Self { file: file.to_owned(), text, values: Map::new(), spans: BTreeMap::new() };
+        let mut document = Self::of(file, text);
         let at = KeyPath::of([""]);
         document.spans.insert(at.clone(), Place { key: span.clone(), value: span });
         Box::new((document, Diagnostic::error(codes::SYNTAX, at, message, help)))
@@ -108,6 +127,7 @@ impl Document {
         for (key, value) in table {
             let path = at.join(key.get_ref().to_string());
             let converted = self.value(value, &path);
+            self.keys.push(key.span());
             self.spans.insert(path, Place { key: key.span(), value: value.span() });
             map.insert(key.get_ref().to_string(), converted);
         }
@@ -115,14 +135,29 @@ impl Document {
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, at: &KeyPath) -> Value {
+        if !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_)) {
+            self.leaves.push(value.span());
+        }
+        let mut not_json = || self.not_json.push(at.clone());
         match value.get_ref() {
             DeValue::String(text) => Value::from(text.as_ref()),
             // Numbers that JSON cannot hold stay text, and are refused as text where a number is wanted.
-            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
-                .map_or_else(|_| Value::from(n.to_string()), Value::from),
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).map_or_else(
+                |_| {
+                    not_json();
+                    Value::from(n.to_string())
+                },
+                Value::from,
+            ),
             DeValue::Float(n) => {
                 let number = n.as_str().parse::<f64>().ok().filter(|n| n.is_finite());
-                number.map_or_else(|| Value::from(n.as_str()), Value::from)
+                number.map_or_else(
+                    || {
+                        not_json();
+                        Value::from(n.as_str())
+                    },
+                    Value::from,
+                )
             }
             DeValue::Boolean(b) => Value::from(*b),
             DeValue::Datetime(when) => Value::from(when.to_string()),
@@ -194,9 +229,24 @@ impl Document {
         table.insert(last.clone(), value);
     }
 
-    /// Every key that is in the file, with the bytes of its value.
-    pub(super) fn value_spans(&self) -> impl Iterator<Item = (&KeyPath, Range<usize>)> {
-        self.spans.iter().map(|(path, place)| (path, place.value.clone()))
+    /// The values in these bytes that are no table and no list.
+    pub(super) fn leaves(&self, within: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        overlapping(&self.leaves, within).cloned()
+    }
+
+    /// Where the last key in these bytes ends.
+    pub(super) fn keys_end(&self, within: &Range<usize>) -> Option<usize> {
+        overlapping(&self.keys, within).last().map(|key| key.end)
+    }
+
+    /// The keys of numbers that JSON does not have: nan, inf, and whole ones beyond 64 bits.
+    pub fn not_json(&self) -> impl Iterator<Item = &KeyPath> {
+        self.not_json.iter()
+    }
+
+    /// Bytes of the value at `at`, if that is in the file.
+    pub(super) fn exact_value_span(&self, at: &KeyPath) -> Option<Range<usize>> {
+        self.spans.get(at).map(|place| place.value.clone())
     }
 
     /// Bytes of the value at `at`, or of the nearest enclosing key that is in the file.
@@ -226,6 +276,15 @@ impl Document {
     pub fn folder(&self) -> &Path {
         self.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
+}
+
+/// Of places in their order, none within another, those that share a byte with `within`.
+fn overlapping<'p>(
+    places: &'p [Range<usize>],
+    within: &Range<usize>,
+) -> impl Iterator<Item = &'p Range<usize>> {
+    let (first, end) = (places.partition_point(|place| place.end <= within.start), within.end);
+    places[first..].iter().take_while(move |place| place.start < end)
 }
 
 /// The reader gives no place for what is nested too deeply: it is the line with the most dots and brackets.

@@ -115,6 +115,15 @@ impl Config {
                 problems.push(Diagnostic::error(codes::UNKNOWN_KEY, KeyPath::of([key]), text, help));
             }
         }
+        for (key, value) in merged.values() {
+            refuse_nul(value, &KeyPath::of([key]), &mut problems);
+        }
+        for at in merged.not_json().filter(|at| at.0.iter().any(|key| key == "hyperparameters")) {
+            let text =
+                format!("JSON, which hyperparameters are sent as, has no such number as `{}`", at.last());
+            let help = "write it in quotes: it arrives as that text";
+            problems.push(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help));
+        }
         let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
         let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
         let stand_in =
@@ -137,6 +146,27 @@ impl Config {
     /// The raw values of a section.
     pub fn section(&self, key: &str) -> Option<&Value> {
         self.document.values().get(key)
+    }
+}
+
+/// No file has a NUL in its name, no process has one in a variable or an argument, and AWS takes none.
+fn refuse_nul(value: &Value, at: &KeyPath, problems: &mut Diagnostics) {
+    let mut refuse = |at: &KeyPath| {
+        let text = format!("{:?} has a NUL in it, and neither AWS nor any process takes one", at.last());
+        problems.push(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, "leave it out"));
+    };
+    if at.last().contains('\0') || value.as_str().is_some_and(|text| text.contains('\0')) {
+        refuse(at);
+    }
+    match value {
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(i, item)| refuse_nul(item, &at.join(i.to_string()), problems));
+        }
+        Value::Object(map) => map.iter().for_each(|(key, item)| refuse_nul(item, &at.join(key), problems)),
+        _ => {}
     }
 }
 

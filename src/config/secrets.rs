@@ -1,100 +1,126 @@
-//! The text of a config without the values of `environment`: a problem is shown with its line, in CI logs
-//! too, and people do put secrets there.
+//! Lines of a config as they may be shown. A problem is shown with its line, in CI logs too, and people do
+//! put secrets into `environment`, and beside it. So of the values in a line only the one that the problem is
+//! about is shown, and that one only where it is at a key of opsctl's that is not `environment`.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use serde_json::Value;
 
 use super::{Document, section};
-use crate::domain::KeyPath;
+use crate::domain::{Diagnostic, KeyPath, codes};
 
 /// Under a name that is near to it too: who mistypes it is told so, with the line.
 const TABLE: &str = "environment";
+/// The sections that are one table; others have a table for each name, and values below that.
+const SINGLE: [&str; 4] = ["project", "audit", "lint", "bucket"];
+
+/// The keys of all sections.
+static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../config/opsctl.schema.json"));
+    let mut keys = BTreeSet::from([TABLE.to_owned()]);
+    collect_keys(&schema.unwrap_or_default(), &mut keys);
+    keys
+});
+
+fn collect_keys(schema: &Value, keys: &mut BTreeSet<String>) {
+    for (key, value) in schema.as_object().into_iter().flatten() {
+        if key == "properties" {
+            keys.extend(value.as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+        }
+        collect_keys(value, keys);
+    }
+}
 
 fn is_table(key: &str) -> bool {
     section::nearest(&key.to_lowercase(), [TABLE, "env", "variables"]).is_some()
 }
 
+/// Whether a value at this place is one that opsctl reads, and none of an environment.
+pub(super) fn may_be_shown(at: &KeyPath) -> bool {
+    let at = &at.0[..];
+    let at = match at {
+        [first, _, rest @ ..] if first == "env" => rest,
+        _ => at,
+    };
+    let is_read = match at {
+        [section, _] => SINGLE.contains(&section.as_str()),
+        _ => at.len() > 2,
+    };
+    is_read && !at.iter().skip(1).take(2).any(|key| is_table(key))
+}
+
 impl Document {
-    /// The text as it may be shown: of the same length, with an asterisk for each byte of such a value.
-    pub fn shown(&self) -> String {
-        let mut text = self.text.clone().into_bytes();
-        match self.values().is_empty() {
+    /// A line of the text as it may be shown with a problem: without a comment, and with an asterisk for each
+    /// byte of what is not shown.
+    pub fn shown(&self, line: Range<usize>, problem: &Diagnostic) -> String {
+        let mut text = self.text.as_bytes()[line.clone()].to_vec();
+        if self.values().is_empty() {
             // It could not be read, so nobody knows where a value begins and ends.
-            true => lines(&self.text, |range| hide(&mut text, range)),
-            false => {
-                let mut spans = self.value_spans().peekable();
-                while let Some((path, place)) = spans.next() {
-                    // A table or a list is hidden value by value.
-                    let is_leaf = !spans.peek().is_some_and(|(next, _)| next.0.starts_with(&path.0));
-                    if is_leaf && is_secret(path, &self.text[place.clone()]) {
-                        hide(&mut text, place);
-                    }
+            hide_unread(&mut text);
+        } else {
+            let about = (problem.code != codes::UNKNOWN_KEY && may_be_shown(&problem.at))
+                .then(|| self.exact_value_span(&problem.at))
+                .flatten();
+            // What follows the last key and the last value may be a comment.
+            let mut end = self.keys_end(&line).unwrap_or(line.start);
+            for place in self.leaves(&line) {
+                end = end.max(place.end.min(line.end));
+                if Some(&place) != about.as_ref() {
+                    let clipped = place.start.max(line.start)..place.end.min(line.end);
+                    let whole = clipped == place;
+                    hide_value(&mut text[clipped.start - line.start..clipped.end - line.start], whole);
                 }
             }
+            let rest = end - line.start;
+            if let Some(at) = text[rest..].iter().position(|byte| *byte == b'#') {
+                text.truncate(rest + at);
+                text.truncate(text.trim_ascii_end().len());
+            }
         }
-        String::from_utf8(text).expect("an asterisk is a character of its own")
+        String::from_utf8(text)
+            .expect("an asterisk is a character of its own, and all bytes of one are hidden")
     }
 }
 
-/// Whether the value at a key is one of `environment`, or stands in its place.
-pub(super) fn is_secret(at: &KeyPath, value: &str) -> bool {
-    match place(at) {
-        None => false,
-        // A table is hidden value by value.
-        Some(0) => value.starts_with(['"', '\'']),
-        Some(_) => true,
-    }
-}
-
-/// How far a key is below `environment`: of `SECTION.NAME` or of a section, or the same of `env.NAME`.
-pub(super) fn place(at: &KeyPath) -> Option<usize> {
-    let at = &at.0[..];
-    let at = if at.first().is_some_and(|first| first == "env") { at.get(2..)? } else { at };
-    let table = at.iter().skip(1).take(2).position(|key| is_table(key))?;
-    Some(at.len() - table - 2)
-}
-
-fn hide(text: &mut [u8], range: Range<usize>) {
+/// The quotes around a value stay.
+fn hide_value(value: &mut [u8], whole: bool) {
     let quotes = |byte: &u8| [b'"', b'\''].contains(byte);
-    let value = &mut text[range];
-    let quoted = value.len() > 1 && value.first().is_some_and(quotes) && value.first() == value.last();
-    let inner = if quoted { 1..value.len() - 1 } else { 0..value.len() };
-    value[inner].iter_mut().filter(|byte| !b"\r\n".contains(byte)).for_each(|byte| *byte = b'*');
+    let quoted = value.first().is_some_and(quotes) && value.len() > 1;
+    let last = value.len() - usize::from(quoted && whole && value.first() == value.last());
+    hide(&mut value[usize::from(quoted)..last]);
 }
 
-/// The same of a text that is no TOML: what follows the `=` of each line in such a table, and rather too
-/// much.
-fn lines(text: &str, mut hide: impl FnMut(Range<usize>)) {
-    let named = |keys: &str| keys.split('.').any(|key| is_table(key.trim().trim_matches(['"', '\''])));
-    // What stands before a `=`, back to what it follows.
-    let after_table = |line: &str| line.rsplit(['{', ',', '=']).next().is_some_and(named);
-    let depth = |text: &str| text.matches('{').count() as i64 - text.matches('}').count() as i64;
-    // In such a table; in a value of more than one line; in so many braces; in a text of more than one line.
-    let (mut inside, mut open, mut braces, mut long) = (false, false, 0, false);
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let (begin, end) = (start, start + line.trim_end().len());
-        start += line.len();
-        let code = line.trim();
-        if code.starts_with('[') && !code.contains(['=', ',']) {
-            let header = code.split('#').next().unwrap_or_default();
-            (inside, open, braces, long) = (named(header.trim_matches(['[', ']', ' '])), false, 0, false);
+fn hide(text: &mut [u8]) {
+    text.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
+}
+
+/// Of a text that is no TOML only the key at its beginning, the keys of a header and the punctuation are
+/// shown.
+fn hide_unread(line: &mut [u8]) {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let start = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let mut may_be_key = true;
+    let is_header = line.get(start) == Some(&b'[');
+    let mut at = start;
+    while at < line.len() {
+        let length = line[at..].iter().take_while(|byte| is_word(**byte)).count();
+        if length > 0 {
+            let word = std::str::from_utf8(&line[at..at + length]).unwrap_or_default();
+            if !(may_be_key && KEYS.contains(word)) {
+                line[at..at + length].fill(b'*');
+            }
+            at += length;
+            may_be_key = may_be_key && is_header;
             continue;
         }
-        match line.match_indices('=').map(|(at, _)| at).find(|at| inside || after_table(&line[..*at])) {
-            _ if long => hide(begin..end),
-            _ if braces > 0 => {
-                hide(begin..end);
-                braces += depth(line);
-            }
-            Some(at) => {
-                hide((begin + at + 1).min(end)..end);
-                (open, braces) = (true, depth(&line[at..]));
-                long = line.contains("\"\"\"") || line.contains("'''");
-            }
-            None if line.contains('=') => open = false,
-            None if inside || open => hide(begin..end),
-            None => {}
+        match line[at] {
+            b'[' | b']' | b'.' | b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' => {}
+            b'{' | b'}' | b'=' | b',' | b':' | b'#' => may_be_key = false,
+            _ => line[at] = b'*',
         }
+        at += 1;
     }
 }
 
@@ -104,65 +130,40 @@ mod tests {
 
     use super::*;
 
-    fn shown(text: &str) -> String {
-        let shown = text_of(text);
-        assert_eq!(shown.len(), text.len(), "places are those of the file");
+    /// The line with the text `marked`, as it is shown with a problem at `at`.
+    fn shown(text: &str, marked: &str, at: &[&str]) -> String {
+        let document = match Document::parse(Path::new("x.toml"), text.into()) {
+            Ok(document) => document,
+            Err(failed) => failed.0,
+        };
+        let place = text.find(marked).unwrap();
+        let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
+        let line = start..text[place..].find('\n').map_or(text.len(), |at| place + at);
+        let problem = Diagnostic::error(codes::BAD_VALUE, KeyPath::of(at), "", "");
+        let shown = document.shown(line.clone(), &problem);
         shown
     }
 
-    fn text_of(text: &str) -> String {
-        match Document::parse(Path::new("x.toml"), text.into()) {
-            Ok(document) => document.shown(),
-            Err(failed) => failed.0.shown(),
-        }
+    #[test]
+    fn only_the_value_that_is_meant_is_shown() {
+        let text = "[training]\nt = { source = \"é\", entry = 'b.py' } # why\n[audit]\ngrace = \"1d\"\n";
+        assert_eq!(shown(text, "é", &["training", "t", "source"]), "t = { source = \"é\", entry = '****' }");
+        assert_eq!(shown(text, "é", &["training", "t"]), "t = { source = \"**\", entry = '****' }");
+        assert_eq!(shown(text, "grace", &["audit", "grace"]), "grace = \"1d\"");
+        let text = "[training.t]\nenvironment.A = \"sécret\"\nB = '''\nse\ncret'''\n[env]\nC = \"x\"\n";
+        assert_eq!(shown(text, "sé", &["training", "t", "environment", "A"]), "environment.A = \"*******\"");
+        assert_eq!(shown(text, "cret'''", &["training", "t"]), "*******");
+        assert_eq!(shown(text, "C", &["env", "C"]), "C = \"*\"");
     }
 
     #[test]
-    fn only_values_of_the_environment_are_hidden() {
-        let text = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"sécret\"\n[env.p.function.f.environment]\nB = '''\nse\ncret'''\nC = 5\n";
-        let hidden = "[training.t]\nentry = \"é\" # seen\nenvironment.A = \"*******\"\n[env.p.function.f.environment]\nB = '**\n**\n******'\nC = *\n";
-        assert_eq!(shown(text), hidden);
-    }
-
-    #[test]
-    fn a_mistyped_environment_is_hidden_too() {
-        let places = [("[training.t]\n", ""), ("[bucket]\n", ""), ("[env.p.training]\nt = { ", " }")];
-        for key in ["environments", "Environment", "env", "variables", "environment"] {
-            for (before, after) in places {
-                let text = format!("{before}{key} = {{ TOKEN = \"secret\" }}{after}\n");
-                assert_eq!(shown(&text), text.replace("secret", "******"), "{text}");
-            }
-            let text = format!("[training.t]\n{key}.TOKEN = \"secret\"\n");
-            assert_eq!(shown(&text), text.replace("secret", "******"), "{text}");
-        }
-        for text in [
-            "[env.prod.training.t]\nepochs = 4\n[env.prod]\n",
-            "[training.t]\nentry = \"a.py\"\nmax_runtime = \"1h\"\ndata = [\"d\"]\n",
-        ] {
-            assert_eq!(shown(text), text);
-        }
-    }
-
-    #[test]
-    fn a_table_within_a_line_that_is_no_toml_is_hidden() {
-        for text in [
-            "[training]\nu={source=\"src\",environment={TOKEN=\"secret\"}\n[a]\nb = 1\n",
-            "[training]\nu = { environment = {\n  A = \"secret\",\n  B = \"secret\"\n}, x = \n[a]\nb = 1\n",
-        ] {
-            let shown = shown(text);
-            assert!(!shown.contains("secret"), "{shown}");
-            assert!(shown.starts_with("[training]\nu") && shown.ends_with("[a]\nb = 1\n"), "{shown}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_toml_hides_rather_too_much() {
-        let text = "[a.b]\nx = \"seen\n[a.b.environment] # seen\nA = \"secret\nsecret\n[c]\ny = 1\nenvironment = { A = \"secret\"\nsecret }\nz = 2\n";
-        let hidden = "[a.b]\nx = \"seen\n[a.b.environment] # seen\nA =********\n******\n[c]\ny = 1\nenvironment =***************\n********\nz = 2\n";
-        assert_eq!(shown(text), hidden);
-        assert_eq!(
-            shown("[a.environment]\nA = \"\"\"\nsecret\ns=ecret"),
-            "[a.environment]\nA =****\n******\n*******"
-        );
+    fn of_what_is_no_toml_only_keys_are_shown() {
+        let text =
+            "[training.shop.environment] # a=b\nTOKEN = a b\n entry = x.py\nexport data=s\n\"spot\" é\n[x\n";
+        assert_eq!(shown(text, "shop", &[""]), "[training.****.environment] # *=*");
+        assert_eq!(shown(text, "TOKEN", &[""]), "***** = * *");
+        assert_eq!(shown(text, "entry", &[""]), " entry = *.**");
+        assert_eq!(shown(text, "export", &[""]), "****** ****=*");
+        assert_eq!(shown(text, "spot", &[""]), "\"spot\" **");
     }
 }

@@ -137,11 +137,11 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
         Some(_) => "write a smaller number".to_owned(),
         None => help,
     };
-    // What is in an environment is not said, only what kind of thing it is.
+    // Of what may be a secret is said only what kind of thing it is.
     let whole = KeyPath([&[section.to_owned()], &at.0[..]].concat());
-    let got = match secrets::place(&whole) {
-        Some(_) => got.split(['`', '"']).next().unwrap_or_default().trim_end(),
-        None => got,
+    let got = match secrets::may_be_shown(&whole) {
+        false => got.split(['`', '"']).next().unwrap_or_default().trim_end(),
+        true => got,
     };
     let text = match ["invalid type: ", "invalid value: "].iter().find_map(|kind| got.strip_prefix(kind)) {
         Some(got) => format!("`{key}` cannot be {}", ours(got)),

@@ -163,10 +163,7 @@ mod tests {
         for (stderr, cause) in [
             (traceback("ValueError: bad thing"), "ValueError: bad thing"),
             (traceback("ValueError: unknown name \"x\""), "ValueError: unknown name \"x\""),
-            (
-                traceback("ValueError: Command \"git status\" failed"),
-                "ValueError: Command \"git status\" failed",
-            ),
+            (traceback("OSError: Command \"git\" failed"), "OSError: Command \"git\" failed"),
             (traceback(cuda), cuda_said),
             (cuda.to_owned(), cuda_said),
             (traceback(pydantic), pydantic_said),

@@ -13,8 +13,9 @@ use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown, workflow};
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
     let mut sorted: Vec<&Diagnostic> = problems.0.iter().collect();
     sorted.sort_by_key(|d| (d.severity, span(document, d).start));
-    let source = document.shown();
-    let mut text: String = sorted.iter().map(|d| one(document, &source, d, styles) + "\n\n").collect();
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(document.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let mut text: String = sorted.iter().map(|d| one(document, &starts, d, styles) + "\n\n").collect();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let counts = match (errors, warnings) {
@@ -27,7 +28,8 @@ pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> St
     text
 }
 
-fn one(document: &Document, text: &str, problem: &Diagnostic, styles: &Styles) -> String {
+/// `starts` has the place of every line, so that a problem costs no more than its own.
+fn one(document: &Document, starts: &[usize], problem: &Diagnostic, styles: &Styles) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -36,15 +38,24 @@ fn one(document: &Document, text: &str, problem: &Diagnostic, styles: &Styles) -
     let (file, message, help) =
         (shown::line(&file), shown::text(&problem.message), shown::text(&problem.help));
     let title = level.primary_title(&*message).id(problem.code.as_str());
-    let (text, span) = visible(text, span(document, problem));
-    let snippet = Snippet::source(&*text).path(&*file).annotation(AnnotationKind::Primary.span(span));
+    let span = span(document, problem);
+    let number = starts.partition_point(|start| *start <= span.start);
+    let start = starts[number - 1];
+    let line = start..starts.get(number).map_or(document.text.len(), |next| next - 1);
+    let line = document.shown(line, problem);
+    let at = |byte: usize| (byte - start).min(line.len());
+    let (text, span) = visible(&line, at(span.start)..at(span.end));
+    let snippet = Snippet::source(&*text)
+        .line_start(number)
+        .path(&*file)
+        .annotation(AnnotationKind::Primary.span(span));
     let help = Level::HELP.message(&*help);
     let report: &[Group<'_>] = &[title.element(snippet).element(help)];
     let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
     renderer.render(report)
 }
 
-/// The text of a file as it can be shown, and where the span is in that.
+/// The line of a file as it can be shown, and where the span is in that.
 fn visible(text: &str, span: Range<usize>) -> (String, Range<usize>) {
     let (before, marked) = (shown::text(&text[..span.start]), shown::text(&text[span.clone()]));
     let span_shown = before.len()..before.len() + marked.len();

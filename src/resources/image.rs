@@ -36,12 +36,9 @@ pub struct Refused {
 /// The registry URI of a short name (`pytorch-2.6`), or the URI itself, if SageMaker could run it there.
 pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
     let gpu = limits::has_gpu(instance_type);
-    let own = match limits::processor(instance_type) {
-        Processor::X86 => None,
-        Processor::Graviton => Some(("Graviton, which is Arm", ["graviton", "arm64"])),
-        Processor::Neuron => Some(("AWS's Neuron accelerators", ["neuron", "neuronx"])),
-    };
-    if let (false, Some((has, words))) = (image.contains('/'), own) {
+    let own = limits::processor(instance_type);
+    let (has, words) = described(own);
+    if !image.contains('/') && own != Processor::X86 {
         let message = format!("`{image}` is an image for x86-64, and {instance_type} has {has}");
         let help =
             format!("write the URI of an image made for it ({}), or another instance type", words.join(", "));
@@ -78,10 +75,20 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         return Err(Refused { code: codes::IMAGE_MISMATCH, message: message.into(), help: help.into() });
     }
     let made_for = |word: &str| parts.rest.split(['-', ':']).any(|part| part == word);
-    if let Some((has, words)) = own.filter(|(_, words)| of_aws && !words.iter().any(|word| made_for(word))) {
-        let message = format!("the image is made for x86-64, and {instance_type} has {has}");
-        let help =
-            format!("take one that has {} in its name or tag, or another instance type", words.join(" or "));
+    let named = |processor: &Processor| described(*processor).1.iter().any(|word| made_for(word));
+    let made = [Processor::Graviton, Processor::Neuron].into_iter().find(named).unwrap_or(Processor::X86);
+    if of_aws && made != own {
+        let message = format!("the image is made for {}, and {instance_type} has {has}", described(made).0);
+        let help = match words {
+            [] => format!(
+                "take one without {} in its name, or another instance type",
+                described(made).1.join(" or ")
+            ),
+            _ => format!(
+                "take one that has {} in its name or tag, or another instance type",
+                words.join(" or ")
+            ),
+        };
         return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
     }
     let (wrong, right) = match gpu {
@@ -100,6 +107,15 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
     };
     let help = format!("take the image whose tag has \"-{right}-\", or another instance type");
     Err(Refused { code: codes::IMAGE_DEVICE, message, help })
+}
+
+/// What it is called, and which words AWS's images for it have in their names; those of x86-64 have none.
+fn described(processor: Processor) -> (&'static str, &'static [&'static str]) {
+    match processor {
+        Processor::X86 => ("x86-64", &[]),
+        Processor::Graviton => ("Graviton, which is Arm", &["graviton", "arm64"]),
+        Processor::Neuron => ("AWS's Neuron accelerators", &["neuron", "neuronx"]),
+    }
 }
 
 /// A URI of an ECR registry.
@@ -250,6 +266,23 @@ mod tests {
             codes::IMAGE_DEVICE
         );
         assert!(training(&image("gpu"), "ml.p3.2xlarge", "us-east-1").is_ok());
+    }
+
+    #[test]
+    fn an_image_of_aws_is_for_the_processor_of_the_instance() {
+        let image = |rest: &str| format!("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-{rest}");
+        for (rest, right, wrong) in [
+            ("training-graviton:2.4.0-cpu-py311", "ml.c7g.large", "ml.m5.large"),
+            ("training-arm64:2.6.0-cpu-py312", "ml.c7g.large", "ml.m5.large"),
+            ("training-neuronx:2.1.2-neuronx-py310", "ml.trn1.2xlarge", "ml.m5.xlarge"),
+            ("training-neuronx:2.1.2-neuronx-py310", "ml.inf2.xlarge", "ml.g5.xlarge"),
+            ("training-neuronx:2.1.2-neuronx-py310", "ml.trn1.2xlarge", "ml.c7g.large"),
+            ("training:2.3.0-cpu-py311", "ml.m5.large", "ml.c7g.large"),
+        ] {
+            assert!(training(&image(rest), right, "us-east-1").is_ok(), "{rest} {right}");
+            let refused = training(&image(rest), wrong, "us-east-1").unwrap_err();
+            assert_eq!(refused.code, codes::IMAGE_DEVICE, "{rest} {wrong}");
+        }
     }
 
     #[test]

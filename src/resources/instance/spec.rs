@@ -247,6 +247,17 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     Some((spec, common.needs))
 }
 
+/// Whether the image behind a parameter is for Arm, where its name has a word for a processor: Amazon Linux,
+/// the Deep Learning AMIs and Canonical's have, each at another place
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters-ami.html>).
+fn made_for_arm(parameter: &str) -> Option<bool> {
+    parameter.split(['/', '-']).find_map(|word| match word {
+        "arm64" | "aarch64" => Some(true),
+        "x86_64" | "amd64" => Some(false),
+        _ => None,
+    })
+}
+
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
     draft.hold::<Instance>(at);
@@ -271,7 +282,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     let image = item.image.as_deref().unwrap_or(IMAGE);
     let (arm, key) = (limits::processor(instance_type) == Processor::Graviton, at.join("instance_type"));
-    if arm && image.ends_with("x86_64") || !arm && image.ends_with("arm64") {
+    if made_for_arm(image).is_some_and(|made| made != arm) {
         let (has, right) = if arm { ("Arm", IMAGE_ARM) } else { ("x86-64", IMAGE) };
         let text = format!("`{instance_type}` has an {has} processor, and the image is made for another");
         let help = format!("write image = \"{right}\", or take another instance type");
@@ -292,5 +303,39 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     for (key, _) in only_sagemaker.iter().filter(|(_, used)| *used) {
         let text = format!("`{key}` has no meaning with `on = \"ec2\"`");
         draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or train with `on = \"sagemaker\"`");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_image_says_its_processor() {
+        for (parameter, arm) in [
+            (
+                "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+                Some(true),
+            ),
+            (
+                "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+                Some(false),
+            ),
+            (
+                "/aws/service/deeplearning/ami/arm64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
+                Some(true),
+            ),
+            (
+                "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id",
+                Some(false),
+            ),
+            ("/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2", Some(true)),
+            (IMAGE, Some(false)),
+            (IMAGE_ARM, Some(true)),
+            ("ami-0123456789abcdef0", None),
+            ("/our/own/image", None),
+        ] {
+            assert_eq!(made_for_arm(parameter), arm, "{parameter}");
+        }
     }
 }

@@ -29,19 +29,6 @@ impl Hyperparameter {
         self.0.as_str().map_or_else(|| self.0.to_string(), str::to_owned)
     }
 
-    /// Whether a text in it has a NUL.
-    pub fn has_nul(&self) -> bool {
-        fn inside(value: &Value) -> bool {
-            match value {
-                Value::String(text) => text.contains('\0'),
-                Value::Array(items) => items.iter().any(inside),
-                Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || inside(value)),
-                _ => false,
-            }
-        }
-        inside(&self.0)
-    }
-
     /// The text that a value of the config is sent as.
     pub fn sent(value: &Value) -> Option<String> {
         Some(Self(value.clone()).to_string())
@@ -59,6 +46,7 @@ impl fmt::Display for Hyperparameter {
                 (None, Some(number)) if number.fract() == 0.0 && number.abs() < 1e16 => {
                     write!(f, "{number:.1}")
                 }
+                (None, Some(number)) if number.abs() >= 1e16 => write!(f, "{number:e}"),
                 (None, number) => write!(f, "{}", number.unwrap_or_default()),
             },
             other => write!(f, "{other}"),
@@ -177,6 +165,8 @@ mod tests {
         assert_eq!(sent(json!(1.0)), "1.0");
         assert_eq!(sent(json!(-1e3)), "-1000.0");
         assert_eq!(sent(json!(1e-7)), "0.0000001");
+        assert_eq!(sent(json!(1e16)), "1e16");
+        assert_eq!(sent(json!(-1.5e22)), "-1.5e22");
         assert_eq!(sent(json!(true)), "true");
         assert_eq!(sent(json!([64, 64])), "[64,64]");
         assert_eq!(sent(json!({"a": 1, "b": "x y"})), r#"{"a":1,"b":"x y"}"#);

@@ -135,10 +135,9 @@ const INSTANCE: &[&str] = &[
     "TRAINING_JOB_NAME",
 ];
 
-/// Refuses what no process can be given: a name that is none of a variable, and a NUL.
+/// Refuses names that no variable can have, and those that are one variable to the script.
 fn refuse_unpassable(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    let nul = "has a NUL in it, and no process can be given one";
-    for (name, value) in &item.environment {
+    for name in item.environment.keys() {
         let at = at.join("environment").join(name);
         let first = |c: char| c.is_ascii_alphabetic() || c == '_';
         let is_name = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
@@ -146,13 +145,19 @@ fn refuse_unpassable(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         if item.on == Platform::Ec2 && !is_name {
             let text = format!("{name:?} is not a name of an environment variable");
             draft.error(codes::BAD_NAME, at, text, "use letters, digits and `_`, not beginning with a digit");
-        } else if value.contains('\0') {
-            draft.error(codes::BAD_VALUE, at, format!("`{name}` {nul}"), "leave it out");
         }
     }
-    for (name, _) in item.hyperparameters.iter().filter(|(_, value)| value.has_nul()) {
+    let mut variables = BTreeMap::new();
+    for name in item.hyperparameters.keys() {
         let at = at.join("hyperparameters").join(name);
-        draft.error(codes::BAD_VALUE, at, format!("`{name}` {nul}"), "leave it out");
+        let variable = format!("SM_HP_{}", name.to_uppercase());
+        if name.is_empty() || name.contains('=') {
+            let text = format!("{name:?} cannot be the name of a hyperparameter: it becomes {variable:?}");
+            draft.error(codes::BAD_NAME, at, text, "use letters, digits, `_` and `-`");
+        } else if let Some(other) = variables.insert(variable.clone(), name) {
+            let text = format!("`{other}` and `{name}` are both {variable} to the script");
+            draft.error(codes::BAD_VALUE, at, text, "rename one of them");
+        }
     }
 }
 

@@ -47,7 +47,7 @@ fn keys_that_are_too_deep_have_a_place() {
 #[test]
 fn what_a_terminal_obeys_is_shown_and_not_done() {
     for (text, shown) in [
-        ("[project]\nname = \"a\"\nnam\u{9b}31m\n", "nam\\u{9b}31m"),
+        ("[project]\nname = \"a\"\nnam\u{9b}31m\n", "| ********\n"),
         ("[project]\nname = \"a\"\n\"k\u{9b}2J\" = 1\n", "unknown key `k\\u{9b}2J`"),
         ("[project]\nname = \"\u{202e}a\"\n", "\\u{202e}a"),
         ("[project]\nname = \"##[error]a\"\n", "\\u{23}#[error]a"),

@@ -3,6 +3,7 @@
 
 mod encodings;
 mod links;
+mod secrets;
 mod shipped;
 
 use std::collections::BTreeSet;
