@@ -35,16 +35,19 @@ impl Output {
         };
         let Some(place) = place else { return Self::through(file) };
         let old = match fs::metadata(&place) {
-            Ok(about) if about.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(about) if !about.is_file() => return Self::through(file),
-            Ok(about) => Some(about),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Ok(about) if !about.is_file() && !about.is_dir() => return Self::through(file),
+            Ok(about) => {
+                // A rename would not ask.
+                OpenOptions::new().write(true).open(&place)?;
+                Some(about)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The folder's own error, without the name of a temporary file.
+                fs::metadata(folder(&place))?;
+                None
+            }
             Err(error) => return Err(error),
         };
-        if old.is_some() {
-            // A rename would not ask.
-            OpenOptions::new().write(true).open(&place)?;
-        }
         let content = match beside(&place) {
             Err(error) if old.is_some() && error.kind() == io::ErrorKind::PermissionDenied => {
                 return Self::through(file);
@@ -110,8 +113,11 @@ pub fn write(file: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
 
 /// Readable as any new file is; without it a temporary file is for its owner alone.
 fn beside(file: &Path) -> io::Result<NamedTempFile> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder(file))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether nobody sees that the one was put in the place of the other.
@@ -125,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn folder() -> tempfile::TempDir {
+    fn tempdir() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
     }
 
@@ -138,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_link_stays_and_what_it_leads_to_is_written() {
-        let folder = folder();
+        let folder = tempdir();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("real"), "old").unwrap();
         fs::set_permissions(path("real"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_device_and_a_pipe_stay_what_they_are() {
-        let folder = folder();
+        let folder = tempdir();
         let path = |name: &str| folder.path().join(name);
         // By way of links, so that a fault does not harm the machine.
         symlink("/dev/null", path("null")).unwrap();
@@ -180,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finished_leaves_the_old_file() {
-        let folder = folder();
+        let folder = tempdir();
         let file = folder.path().join("plan.json");
         write(&file, "old, and longer").unwrap();
         for output in [Output::named(&file), Output::inside(&file)] {
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_file_of_two_names_keeps_both() {
-        let folder = folder();
+        let folder = tempdir();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("a"), "old").unwrap();
         fs::hard_link(path("a"), path("b")).unwrap();
