@@ -66,7 +66,7 @@ fn a_run_ends_with_what_it_made_and_names_are_found() {
         world.run([command, "lab"]).ended(exit).says(message).says(help);
     }
     world.run(["logs", "training/labb"]).ended(64).says("did you mean `training/lab`?");
-    world.run(["stop", "othr"]).ended(64).says("did you mean `notebook/other`?");
+    world.run(["stop", "other2"]).ended(64).says("did you mean `notebook/other`?");
     world.run(["stop", "bucket/main"]).ended(64).says("`bucket/main` is none that can be stopped");
     world.run(["start", "training/lab"]).ended(64).says("what can be started: notebook");
     world.run(["open", "training/lab"]).ended(1).says("is not in AWS, so");
@@ -101,10 +101,10 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
 
 #[test]
 fn github_marks_the_lines_of_the_file() {
-    let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\nnmae = 1\n")
+    let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\nname2 = 1\n")
         .env("GITHUB_ACTIONS", "true");
     let ran = world.run(["check"]).ended(3);
     let marked =
-        "::error file=opsctl.toml,line=4,col=1,title=C002::unknown key `nmae`%0Adid you mean `name`?";
+        "::error file=opsctl.toml,line=4,col=1,title=C002::unknown key `name2`%0Adid you mean `name`?";
     assert!(ran.stderr.lines().any(|line| line.starts_with(marked)), "{ran}");
 }

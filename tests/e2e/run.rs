@@ -103,7 +103,11 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     let sandbox = sandbox(folder.path()).await;
     let project = Project::open(&sandbox).await;
     project.succeed(DEPLOY).await;
-    let renamed = |text: String| text.replace("# name = \"digits-files\"", "name = \"digits-dev-files\"");
+    let renamed = |text: String| {
+        let from = "# name = \"my-files\"";
+        assert!(text.contains(from));
+        text.replace(from, "name = \"digits-dev-files\"")
+    };
     let other = elsewhere(&sandbox, folder.path(), renamed).await;
     let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
     assert!(plan.steps.iter().any(|step| step.target.kind == KindName::Bucket), "the old one is to go");

@@ -31,7 +31,7 @@ const THEIR_KEYS: [&str; 4] = [
 /// The shipped project in a bucket that somebody else has made.
 async fn in_their_bucket(sandbox: &Sandbox) -> Project {
     Project::edited(sandbox, |text| {
-        let from = "# name = \"digits-files\"";
+        let from = "# name = \"my-files\"";
         assert!(text.contains(from));
         text.replace(from, &format!("name = \"{THEIRS}\""))
     })

@@ -193,7 +193,7 @@ def main():
         Dimensions=[{"Name": "EndpointName", "Value": NAME}, {"Name": "VariantName", "Value": "main"}],
         StartTime=endpoint["CreationTime"],
         EndTime=endpoint["CreationTime"].replace(year=endpoint["CreationTime"].year + 1),
-        Period=60,
+        Period=86_400,
         Statistics=["Sum"],
     )
     report["invoked"] = sum(point["Sum"] for point in statistics["Datapoints"])
