@@ -140,8 +140,7 @@ mod tests {
         let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
         let line = start..text[place..].find('\n').map_or(text.len(), |at| place + at);
         let problem = Diagnostic::error(codes::BAD_VALUE, KeyPath::of(at), "", "");
-        let shown = document.shown(line.clone(), &problem);
-        shown
+        document.shown(line.clone(), &problem)
     }
 
     #[test]
