@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::project::DEFAULT_ENVIRONMENT;
-use crate::domain::HumanDuration;
+use crate::domain::{HumanDuration, KindName};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -86,6 +86,17 @@ fn checked_endpoint(text: &str) -> Result<String, &'static str> {
     match endpoint(text) {
         Err(_) if !text.contains('@') => Err("write http://HOST:PORT or https://HOST"),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// A resource as it is shown, or its name alone. What can be none needs no look at AWS.
+pub fn target(text: &str) -> Result<String, String> {
+    let (kind, name) = text.split_once('/').map_or((None, text), |(kind, name)| (Some(kind), name));
+    kind.map_or(Ok(()), |kind| kind.parse::<KindName>().map(drop))?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match !name.is_empty() && name.chars().all(is_name) {
+        true => Ok(text.to_owned()),
+        false => Err("write KIND/NAME, such as training/numbers, or a name alone".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::aws::OpResult;
 use crate::cli::CommandResult;
-use crate::cli::args::Global;
+use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -24,7 +24,7 @@ use crate::run::{self, Folders, Session};
 pub struct LogsArgs {
     /// Resource whose log to show: training/breeds, endpoint/breeds, function/classify, notebook/lab; or the
     /// name alone if only one of them has it
-    #[arg(value_name = "KIND/NAME")]
+    #[arg(value_name = "KIND/NAME", value_parser = args::target)]
     pub target: String,
     /// Keep printing new lines
     #[arg(short, long)]

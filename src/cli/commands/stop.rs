@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::aws::OpErrorKind;
 use crate::cli::CommandResult;
-use crate::cli::args::Global;
+use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -22,7 +22,7 @@ use crate::run::{self, Folders, Session};
 pub struct TargetArgs {
     /// Resource as `opsctl status` shows it: training/numbers, notebook/lab; or the name alone if only one
     /// has it
-    #[arg(value_name = "KIND/NAME")]
+    #[arg(value_name = "KIND/NAME", value_parser = args::target)]
     pub target: String,
 }
 
