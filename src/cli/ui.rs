@@ -126,7 +126,7 @@ impl Ui {
     /// Shows a page in the place of the last one
     /// (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>).
     pub fn repaint(&self, page: &str) {
-        self.out(&format!("\u{1b}[H\u{1b}[2J\u{1b}[3J{page}"));
+        self.out(&format!("\u{1b}[H\u{1b}[2J{page}"));
     }
 
     /// Columns of the terminal that stderr is, or as many as a terminal usually has.

@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::hints::quoted;
 use crate::cli::ui::Ui;
 use crate::config::Name;
-use crate::domain::codes;
+use crate::domain::{codes, shown};
 use crate::resources::{kinds, schema};
 
 #[derive(Debug, Args)]
@@ -127,7 +127,7 @@ const NEXT: [(&str, &str); 4] = [
 fn next(folder: &Path, whole: bool) -> String {
     let mut lines = vec!["Next:".to_owned()];
     if folder.canonicalize().ok() != std::env::current_dir().and_then(|here| here.canonicalize()).ok() {
-        lines.push(format!("  cd {}", quoted(&folder.display().to_string())));
+        lines.push(format!("  cd {}", quoted(&shown::line(&folder.display().to_string()))));
     }
     if !whole {
         lines.push("  edit opsctl.toml: `path`, `source` and `code` are your folders".to_owned());
