@@ -17,6 +17,7 @@ mod faults;
 mod folders;
 mod following;
 mod hostile;
+mod init;
 mod install;
 mod library;
 mod lost;
