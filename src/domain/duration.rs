@@ -80,7 +80,7 @@ impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Days stay days: humantime would write 90 days as "2months 29days …".
         let secs = self.0.as_secs();
-        if secs > 0 && secs.is_multiple_of(86_400) {
+        if secs > 0 && self.0 == Duration::from_secs(secs) && secs.is_multiple_of(86_400) {
             write!(f, "{}d", secs / 86_400)
         } else {
             write!(f, "{}", humantime::format_duration(self.0).to_string().replace(' ', ""))
@@ -131,5 +131,19 @@ impl JsonSchema for HumanDuration {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": r"^(\d+(\.\d+)? ?[a-zA-Z]+ ?)+$",
             "examples": ["30s", "15m", "12h", "90d"] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the fuzz target `words`.
+    #[test]
+    fn what_is_shown_is_read_as_the_same() {
+        for text in ["19d", "19d 1ms", "48h", "90m", "1500ms", "0s", "1ns", "86400s 1ns"] {
+            let read: HumanDuration = text.parse().unwrap();
+            assert_eq!(read.to_string().parse(), Ok(read), "{text}");
+        }
     }
 }
