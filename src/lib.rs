@@ -37,6 +37,7 @@
 pub mod archive;
 pub mod audit;
 pub mod config;
+pub mod cost;
 pub mod desired;
 pub mod domain;
 pub mod inputs;

@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
-use crate::domain::{Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Verb};
+use crate::domain::{
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Usage, Verb,
+};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -130,6 +132,16 @@ pub trait Kind: Send + Sync + 'static {
     /// How long one that has ended well took, so that its successor can be expected to take as long.
     fn took(_seen: &Self::State) -> Option<HumanDuration> {
         None
+    }
+
+    /// What AWS bills of it when it is as wanted: of a whole without its parts, of a part what it adds.
+    fn usage(_want: &Self::Spec) -> Usage {
+        Usage::default()
+    }
+
+    /// What AWS bills of it now.
+    fn used(_seen: &Seen<Self::State>) -> Usage {
+        Usage::default()
     }
 
     /// What the job measured last, in the order of the names.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{Facts, HumanDuration, KindName, Owner, Status};
+use crate::domain::{Facts, HumanDuration, KindName, Owner, Status, Usage};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,11 @@ impl AnySeen {
         self.0.console_name(physical)
     }
 
+    /// What AWS bills of it now ([`Kind::used`]).
+    pub fn used(&self) -> Usage {
+        self.0.used()
+    }
+
     /// [`Kind::measured`].
     pub fn measured(&self) -> Vec<(String, f64)> {
         self.0.measured()
@@ -126,6 +131,7 @@ trait Erased: Send + Sync {
     fn facts(&self) -> Facts;
     fn console_name(&self, physical: &str) -> Option<String>;
     fn took(&self) -> Option<HumanDuration>;
+    fn used(&self) -> Usage;
     fn measured(&self) -> Vec<(String, f64)>;
 }
 
@@ -180,6 +186,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn took(&self) -> Option<HumanDuration> {
         K::took(&self.0.state)
+    }
+
+    fn used(&self) -> Usage {
+        K::used(&self.0)
     }
 
     fn measured(&self) -> Vec<(String, f64)> {

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::{AnySeen, Kind, Seen};
-use crate::domain::{FieldChange, KindName, Needs, Owner};
+use crate::domain::{FieldChange, KindName, Needs, Owner, Usage};
 
 /// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
 #[derive(Clone)]
@@ -53,6 +53,11 @@ impl AnySpec {
     pub fn summary(&self) -> String {
         self.0.summary()
     }
+
+    /// What AWS bills of it ([`Kind::usage`]).
+    pub fn usage(&self) -> Usage {
+        self.0.usage()
+    }
 }
 
 impl PartialEq for AnySpec {
@@ -88,6 +93,7 @@ trait Erased: Send + Sync {
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn summary(&self) -> String;
+    fn usage(&self) -> Usage;
     fn debug(&self) -> &dyn Debug;
 }
 
@@ -132,6 +138,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn summary(&self) -> String {
         K::summary(&self.0)
+    }
+
+    fn usage(&self) -> Usage {
+        K::usage(&self.0)
     }
 
     fn debug(&self) -> &dyn Debug {

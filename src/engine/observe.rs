@@ -86,7 +86,7 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
                         Err(error) => return Ok(Some(Err((id, error.to_string(), error.code())))),
                     }
                     let adopted = *seen.owner() == Owner::Adopted;
-                    Ok(Some(Ok(Leftover { id, physical: found.physical.clone(), adopted })))
+                    Ok(Some(Ok((Leftover { id, physical: found.physical.clone(), adopted }, seen))))
                 }
                 Ok(_) => Ok(None),
                 Err(error) if fatal(&error) => Err(error),
@@ -97,10 +97,13 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     );
     let (previous_generations, found) = join(previous_generations, leftovers).await;
     let previous_generations = previous_generations.into_iter().flatten().collect();
-    let (mut leftovers, mut unread) = (Vec::new(), Vec::new());
+    let (mut leftovers, mut seen_leftovers, mut unread) = (Vec::new(), BTreeMap::new(), Vec::new());
     for found in found {
         match found? {
-            Some(Ok(leftover)) => leftovers.push(leftover),
+            Some(Ok((leftover, seen))) => {
+                seen_leftovers.insert(leftover.id.clone(), seen);
+                leftovers.push(leftover);
+            }
             Some(Err(unreadable)) => unread.push(unreadable),
             None => {}
         }
@@ -108,7 +111,8 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
     let dated = dated.filter(|(_, found)| found.created > 0);
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
-    Ok(Observed { observations, previous_generations, leftovers, created, unread, contents: BTreeMap::new() })
+    let contents = BTreeMap::new();
+    Ok(Observed { observations, previous_generations, leftovers, seen_leftovers, created, unread, contents })
 }
 
 /// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.

@@ -153,6 +153,8 @@ pub struct Observed {
     /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
     pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
+    /// What was seen of them.
+    pub seen_leftovers: BTreeMap<ResourceId, AnySeen>,
     /// When what is ours was made, in seconds since 1970, where AWS says it with the list.
     pub created: BTreeMap<(KindName, String), i64>,
     /// What may be a leftover and could not be looked at, why, and the code of that.

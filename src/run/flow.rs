@@ -182,6 +182,7 @@ impl<'a> Run<'a> {
             let mut have = observe(self.desired, self.registry, self.context).await?;
             if !self.whole {
                 have.leftovers.clear();
+                have.seen_leftovers.clear();
                 have.unread.clear();
             }
             count(self.desired, &mut have, self.mode, self.registry, self.context).await?;

@@ -7,7 +7,7 @@ use opsctl::domain::codes;
 use regex_lite::Regex;
 
 /// Each area may name those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "domain",
     "archive",
     "limits",
@@ -17,6 +17,7 @@ const ORDER: [&str; 15] = [
     "audit",
     "desired",
     "plan",
+    "cost",
     "engine",
     "transfer",
     "resources",

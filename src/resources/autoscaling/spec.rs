@@ -4,9 +4,10 @@ use super::section;
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
+use crate::domain::usage::counted;
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, action, changes,
-    codes,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, Usage, action,
+    changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
@@ -225,6 +226,14 @@ impl Kind for Autoscaling {
     fn facts(seen: &State) -> Facts {
         let target = seen.policy.as_ref().map(|policy| policy.target);
         Facts { min: Some(seen.min), max: Some(seen.max), target, ..Facts::default() }
+    }
+
+    fn usage(want: &Spec) -> Usage {
+        Usage { scaled: Some((counted(want.min), counted(want.max))), ..Usage::default() }
+    }
+
+    fn used(Seen { state, .. }: &Seen<State>) -> Usage {
+        Usage { scaled: Some((counted(state.min), counted(state.max))), ..Usage::default() }
     }
 
     fn calls() -> &'static [Action] {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::Keys;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes,
+    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb, action,
+    changes, codes,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -121,6 +122,9 @@ fn tls_only(sid: &str, resources: &[String]) -> Value {
     })
 }
 
+/// Its data sets have a size of their own.
+const KEPT: &str = "what jobs leave in the bucket";
+
 impl Kind for Bucket {
     const NAME: KindName = KindName::Bucket;
     const SECTION: Option<&'static str> = Some("bucket");
@@ -232,6 +236,14 @@ impl Kind for Bucket {
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
         (verb == Verb::Create).then_some(HumanDuration::seconds(2))
+    }
+
+    fn usage(_want: &Spec) -> Usage {
+        Usage::by_use(KEPT)
+    }
+
+    fn used(seen: &Seen<State>) -> Usage {
+        if seen.status.phase == Phase::Leaving { Usage::default() } else { Usage::by_use(KEPT) }
     }
 
     fn calls() -> &'static [Action] {

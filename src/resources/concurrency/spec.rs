@@ -4,8 +4,9 @@ use serde_json::json;
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
+use crate::domain::usage::counted;
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Usage, Verb,
     action, changes, codes,
 };
 use crate::limits::{self, Bound};
@@ -127,6 +128,14 @@ impl Kind for Concurrency {
 
     fn facts(seen: &State) -> Facts {
         Facts { warm: Some(seen.requested), ..Facts::default() }
+    }
+
+    fn usage(want: &Spec) -> Usage {
+        Usage { environments: Some(counted(want.requested)), ..Usage::default() }
+    }
+
+    fn used(Seen { state, .. }: &Seen<State>) -> Usage {
+        Self::usage(state)
     }
 
     fn calls() -> &'static [Action] {

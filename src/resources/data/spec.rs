@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Bandwidth;
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, action, bytes, changes, codes};
+use crate::domain::usage::Storage;
+use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, Usage, action, bytes, changes, codes};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 
@@ -204,6 +205,14 @@ impl Kind for Data {
         let help =
             "move or delete that; a data set holds what its folder has, and what opsctl uploaded before";
         seen.mixed.as_ref().map(|what| (format!("holds {what}"), help))
+    }
+
+    fn usage(want: &Spec) -> Usage {
+        Usage { stored: vec![(Storage::S3, want.bytes)], ..Usage::default() }
+    }
+
+    fn used(Seen { state, .. }: &Seen<State>) -> Usage {
+        Usage { stored: vec![(Storage::S3, state.bytes)], ..Usage::default() }
     }
 
     fn summary(want: &Spec) -> String {

@@ -142,7 +142,8 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let config_name = format!("{physical}-{}", fingerprint::suffix(&config));
     let config = draft.add::<EndpointConfig>(name, config_name.clone(), config, [model.clone()], at.clone());
 
-    let spec = Spec { config: config_name, instance_type: item.instance_type.clone() };
+    let instance_type = item.instance_type.clone();
+    let spec = Spec { config: config_name, instance_type, instance_count };
     let needs = [config, model, role, log_group];
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
 

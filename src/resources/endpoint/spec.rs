@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
-use crate::domain::{Action, Facts, FieldChange, HumanDuration, KindName, Needs, Verb, action, changes};
+use crate::domain::usage::{Instances, Purpose, counted};
+use crate::domain::{
+    Action, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Usage, Verb, action, changes,
+};
 use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::log_group::LogGroup;
@@ -14,6 +17,9 @@ pub struct Spec {
     /// Physical name of the endpoint configuration.
     pub config: String,
     pub instance_type: String,
+    /// Instances at the first start. The endpoint configuration carries it to AWS.
+    #[serde(skip)]
+    pub instance_count: i32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +75,19 @@ impl Kind for Endpoint {
         Facts { instances, instance_type, ..Facts::default() }
     }
 
+    fn usage(want: &Spec) -> Usage {
+        hosts(&want.instance_type, want.instance_count)
+    }
+
+    fn used(Seen { status, state, .. }: &Seen<State>) -> Usage {
+        match (&state.instance_type, state.instances) {
+            (Some(instance_type), Some(count)) => hosts(instance_type, count),
+            // One that failed, or that is being made, has no instances yet.
+            _ if status.phase != Phase::Ready => Usage::default(),
+            _ => Usage { unknown: Some("its instances"), ..Usage::default() },
+        }
+    }
+
     fn usual(verb: Verb) -> Option<HumanDuration> {
         Some(match verb {
             Verb::Create => HumanDuration::minutes(5),
@@ -94,4 +113,10 @@ impl Kind for Endpoint {
             action::autoscaling::DeregisterScalableTarget,
         ]
     }
+}
+
+fn hosts(instance_type: &str, count: i32) -> Usage {
+    let instance_type = instance_type.to_owned();
+    let instances = Instances { purpose: Purpose::Hosting, instance_type, count: counted(count) };
+    Usage { instances: Some(instances), by_use: vec!["data in and out"], ..Usage::default() }
 }

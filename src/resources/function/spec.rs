@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::usage::{Memory, counted};
 use crate::domain::{
-    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Verb, action, changes, codes,
+    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Usage, Verb, action, changes,
+    codes,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
@@ -108,6 +110,13 @@ pub struct Live {
     pub more: BTreeMap<String, String>,
 }
 
+impl Configuration {
+    fn usage(&self) -> Usage {
+        let memory = Memory { mb: counted(self.memory_mb), is_arm: self.architecture == "arm64" };
+        Usage { memory: Some(memory), ..Usage::by_use("requests") }
+    }
+}
+
 impl Function {
     /// The alias that callers invoke and that provisioned concurrency sits on.
     pub const ALIAS: &'static str = "live";
@@ -166,6 +175,14 @@ impl Kind for Function {
             more: BTreeMap::new(),
         };
         State { live: Some(live.clone()), latest: Some(live), reserved: None, weighted: false }
+    }
+
+    fn usage(want: &Spec) -> Usage {
+        want.config.usage()
+    }
+
+    fn used(Seen { state, .. }: &Seen<State>) -> Usage {
+        state.live.as_ref().map_or_else(Usage::default, |live| live.config.usage())
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::user_data;
 use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Verb, action, changes, codes,
-    fingerprint,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Usage, Verb, action,
+    changes, codes, fingerprint,
 };
 use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
@@ -99,6 +100,17 @@ impl Record {
             attempt: String::new(),
         }
     }
+
+    fn usage(&self) -> Usage {
+        let (purpose, instance_type) = (Purpose::Ec2, self.instance_type.clone());
+        let at_most = HumanDuration::seconds(counted(self.max_runtime_s));
+        Usage {
+            instances: Some(Instances { purpose, instance_type, count: 1 }),
+            runs: Runs::Once { at_most, spot: false },
+            stored: vec![(Storage::Ebs, counted(self.volume_gb) << 30)],
+            ..Usage::default()
+        }
+    }
 }
 
 impl Instance {
@@ -146,6 +158,15 @@ impl Kind for Instance {
 
     fn wanted(want: &Spec) -> State {
         State { instance_id: None, record: Some(Record::of(want)), output: true, took_s: None }
+    }
+
+    fn usage(want: &Spec) -> Usage {
+        Record::of(want).usage()
+    }
+
+    fn used(Seen { status, state, .. }: &Seen<State>) -> Usage {
+        let record = state.record.as_ref().filter(|_| status.phase == Phase::Busy);
+        record.map_or_else(Usage::default, Record::usage)
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {

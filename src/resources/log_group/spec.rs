@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, ResourceId, action, changes};
+use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Usage, action, changes};
 
 pub struct LogGroup;
 
@@ -72,6 +72,14 @@ impl Kind for LogGroup {
     // (docs/aws/cloudwatch-logs.md#groups-that-come-back).
     fn made_by_aws(seen: &State) -> bool {
         seen.bare
+    }
+
+    fn usage(_want: &Spec) -> Usage {
+        Usage::by_use("logs")
+    }
+
+    fn used(_seen: &Seen<State>) -> Usage {
+        Usage::by_use("logs")
     }
 
     fn calls() -> &'static [Action] {

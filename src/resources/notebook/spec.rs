@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Verb, action,
-    changes, codes,
+    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Usage, Verb,
+    action, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -193,6 +194,21 @@ impl Kind for Notebook {
         }
     }
 
+    fn usage(want: &Spec) -> Usage {
+        bills(&want.instance_type, 1, want.volume_gb, &want.on_start)
+    }
+
+    fn used(Seen { status, state, .. }: &Seen<State>) -> Usage {
+        // A stopped one keeps its disk alone; of one that is gone a script may be left, which is free.
+        let count = match status.phase {
+            Phase::Ready | Phase::Busy => 1,
+            Phase::Stopped | Phase::Failed => 0,
+            Phase::Leaving => return Usage::default(),
+        };
+        let script = state.on_start.as_deref().filter(|_| state.attached).unwrap_or_default();
+        bills(&state.instance_type, count, state.volume_gb, script)
+    }
+
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         // AWS grows a volume, never shrinks it.
         let volume = if want.volume_gb < seen.volume_gb { Needs::Replace } else { Needs::Update };
@@ -266,6 +282,17 @@ pub const RESTART: &str = "restart";
 
 /// The first line of every script that opsctl writes.
 const OURS: &str = "#!/bin/bash\n# opsctl: ";
+
+fn bills(instance_type: &str, count: u64, volume_gb: i32, script: &str) -> Usage {
+    let (purpose, instance_type) = (Purpose::Notebook, instance_type.to_owned());
+    let stops_itself = script.starts_with(OURS) && script != on_start(Idle::Never);
+    Usage {
+        instances: Some(Instances { purpose, instance_type, count }),
+        runs: if stops_itself { Runs::UntilIdle } else { Runs::Always },
+        stored: vec![(Storage::MlVolume, counted(volume_gb) << 30)],
+        ..Usage::default()
+    }
+}
 
 /// The lifecycle script of this idle time; AWS runs it as root at each start, for at most five minutes.
 fn on_start(idle: Idle) -> String {

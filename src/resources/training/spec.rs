@@ -7,13 +7,14 @@ use super::job::{self, Channel, Code, Item, Platform};
 use super::lint;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
+use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Verb, action, changes, codes,
-    fingerprint,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
+    codes, fingerprint,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
-use crate::resources::image::{self, Purpose};
+use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
 
 pub struct Training;
@@ -74,6 +75,20 @@ pub struct State {
     /// The last value of each metric, of a job that ended.
     #[serde(default)]
     pub measured: BTreeMap<String, f64>,
+}
+
+impl State {
+    fn usage(&self) -> Usage {
+        let count = counted(self.instance_count);
+        let instance_type = self.instance_type.clone();
+        let at_most = HumanDuration::seconds(counted(self.max_runtime_s));
+        Usage {
+            instances: Some(Instances { purpose: Purpose::Training, instance_type, count }),
+            runs: Runs::Once { at_most, spot: self.spot },
+            stored: vec![(Storage::MlVolume, (counted(self.volume_gb) * count) << 30)],
+            ..Usage::default()
+        }
+    }
 }
 
 impl Training {
@@ -180,6 +195,15 @@ impl Kind for Training {
         }
     }
 
+    fn usage(want: &Spec) -> Usage {
+        let wanted = Self::wanted(want);
+        wanted.usage()
+    }
+
+    fn used(Seen { status, state, .. }: &Seen<State>) -> Usage {
+        if status.phase == Phase::Busy { state.usage() } else { Usage::default() }
+    }
+
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let want = Self::wanted(want);
         let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
@@ -271,7 +295,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let common = job::common(item, at, draft);
     let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
     let image = item.image.as_deref().unwrap_or("pytorch-2.6");
-    let image = image::uri(image, Purpose::Training, instance_type, draft.scope).map_err(|refused| {
+    let image = image::uri(image, ImagePurpose::Training, instance_type, draft.scope).map_err(|refused| {
         draft.error(refused.code, at.join("image"), refused.message, refused.help);
     });
     let image = image.ok()?;

@@ -155,10 +155,14 @@ impl Account {
         let unwanted = self.things.iter().filter(|(key, (_, seen))| {
             !wanted.contains(key) && ["ours", "adopted"].iter().any(|o| seen["owner"] == *o)
         });
+        let unwanted: Vec<_> = unwanted.collect();
+        let id = |key: &(KindName, String)| ResourceId::new(key.0, key.1.clone());
         Observed {
+            seen_leftovers: unwanted.iter().map(|(key, (_, seen))| (id(key), typed(key.0, seen))).collect(),
             observations: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
             previous_generations: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
             leftovers: unwanted
+                .iter()
                 .map(|((kind, name), (_, seen))| Leftover {
                     id: ResourceId::new(*kind, name.clone()),
                     physical: name.clone(),

@@ -1,0 +1,232 @@
+//! From what is billed and its prices to sums.
+
+use serde::Serialize;
+
+use super::{Item, Prices};
+use crate::domain::usage::{Instances, Runs};
+use crate::domain::{HumanDuration, Money, ResourceId, Usage};
+
+/// As AWS's own calculator counts (365 × 24 / 12).
+pub const HOURS_A_MONTH: u64 = 730;
+
+/// What is billed for standing there: some of it by the hour, some by the month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rate {
+    hourly: Money,
+    monthly: Money,
+}
+
+impl Rate {
+    pub const ZERO: Self = Self { hourly: Money::ZERO, monthly: Money::ZERO };
+
+    pub fn hourly(price: Money) -> Self {
+        Self { hourly: price, monthly: Money::ZERO }
+    }
+
+    pub fn monthly(price: Money) -> Self {
+        Self { hourly: Money::ZERO, monthly: price }
+    }
+
+    pub fn per_hour(self) -> Money {
+        self.hourly + self.monthly.part(1, HOURS_A_MONTH)
+    }
+
+    pub fn per_month(self) -> Money {
+        self.hourly * HOURS_A_MONTH + self.monthly
+    }
+
+    pub fn is_zero(self) -> bool {
+        self == Self::ZERO
+    }
+}
+
+impl std::ops::Add for Rate {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { hourly: self.hourly + other.hourly, monthly: self.monthly + other.monthly }
+    }
+}
+
+impl std::iter::Sum for Rate {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::ZERO, std::ops::Add::add)
+    }
+}
+
+/// `{"hour": 0.23, "month": 167.9}`
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown {
+            hour: Money,
+            month: Money,
+        }
+        Shown { hour: self.per_hour(), month: self.per_month() }.serialize(s)
+    }
+}
+
+/// What one run of a job costs. Jobs are billed by the second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// All its instances and their disks.
+    pub per_hour: Money,
+    /// How long the last one took.
+    pub usual: Option<HumanDuration>,
+    /// It is stopped after that long.
+    pub at_most: HumanDuration,
+    /// Spot instances cost less than that, and nobody knows in advance how much less.
+    pub spot: bool,
+}
+
+impl Run {
+    fn lasting(&self, time: HumanDuration) -> Money {
+        self.per_hour.part(time.as_secs(), 3_600)
+    }
+
+    /// What one costs that takes as long as the last.
+    pub fn usual_price(&self) -> Option<Money> {
+        self.usual.map(|usual| self.lasting(usual))
+    }
+
+    /// What one costs that is stopped for taking too long.
+    pub fn highest_price(&self) -> Money {
+        self.lasting(self.at_most)
+    }
+}
+
+/// What one resource costs, with its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    pub id: ResourceId,
+    /// `2 × ml.m5.large`
+    pub what: String,
+    /// With what runs now; of what is planned, with what it starts with.
+    pub now: Rate,
+    /// When nobody uses it.
+    pub idle: Rate,
+    /// When all of it runs, as far as it may scale.
+    pub most: Rate,
+    /// Of a job.
+    pub run: Option<Run>,
+    /// What has no known price. It is in no sum.
+    pub unknown: Vec<String>,
+    /// What is billed by what is done with it. It is in no sum.
+    pub by_use: Vec<&'static str>,
+}
+
+impl Estimate {
+    /// `usual`: how long the last run took.
+    pub fn of(id: ResourceId, usage: &Usage, usual: Option<HumanDuration>, prices: &Prices) -> Self {
+        let (now, idle, most) = (Rate::ZERO, Rate::ZERO, Rate::ZERO);
+        let unknown = usage.unknown.iter().map(|what| (*what).to_owned()).collect();
+        let what = what(usage);
+        let by_use = usage.by_use.clone();
+        let mut estimate = Self { id, what, now, idle, most, run: None, unknown, by_use };
+        let stored: Money = usage
+            .stored
+            .iter()
+            .map(|(storage, bytes)| {
+                let price = estimate.price(&Item::Stored(*storage), *bytes > 0, prices);
+                price.part(*bytes, 1 << 30)
+            })
+            .sum();
+        let hour = usage.instances.as_ref().map(|instances| {
+            let item = Item::Instance(instances.purpose, instances.instance_type.clone());
+            (estimate.price(&item, true, prices), instances.count)
+        });
+        match (usage.runs, hour) {
+            (Runs::Once { at_most, spot }, Some((price, count))) => {
+                let per_hour = price * count + stored.part(1, HOURS_A_MONTH);
+                estimate.now = Rate::hourly(per_hour);
+                estimate.run = Some(Run { per_hour, usual, at_most, spot });
+                return estimate;
+            }
+            (Runs::UntilIdle, Some((price, count))) => {
+                estimate.now = Rate::hourly(price * count);
+                estimate.most = Rate::hourly(price * count.max(1));
+            }
+            (_, Some((price, count))) => {
+                let (min, max) = usage.scaled.unwrap_or((count, count));
+                estimate.now = Rate::hourly(price * count);
+                estimate.idle = Rate::hourly(price * min);
+                estimate.most = Rate::hourly(price * max);
+            }
+            (_, None) => {}
+        }
+        let mut always = Rate::monthly(stored);
+        if let (Some(memory), Some(environments)) = (usage.memory, usage.environments) {
+            let item = Item::Provisioned { is_arm: memory.is_arm };
+            let second = estimate.price(&item, environments > 0, prices);
+            always = always + Rate::hourly((second * environments * 3_600).part(memory.mb, 1_024));
+        }
+        estimate.now = estimate.now + always;
+        estimate.idle = estimate.idle + always;
+        estimate.most = estimate.most + always;
+        estimate
+    }
+
+    /// The price of what is used; what has none is noted.
+    fn price(&mut self, item: &Item, is_used: bool, prices: &Prices) -> Money {
+        let price = prices.price(item);
+        if price.is_none() && is_used {
+            self.unknown.push(item.words());
+        }
+        price.unwrap_or_default()
+    }
+}
+
+fn what(usage: &Usage) -> String {
+    let instances =
+        usage.instances.as_ref().map(|Instances { instance_type, count, .. }| match usage.scaled {
+            Some((min, max)) if min != max => format!("{min}–{max} × {instance_type}"),
+            Some((min, _)) => format!("{min} × {instance_type}"),
+            None => format!("{count} × {instance_type}"),
+        });
+    let environments = usage.environments.zip(usage.memory);
+    let environments = environments.map(|(n, memory)| format!("{n} × {} MB initialized", memory.mb));
+    [instances, environments].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What several resources cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bill(pub Vec<Estimate>);
+
+impl Bill {
+    pub fn now(&self) -> Rate {
+        self.0.iter().map(|estimate| estimate.now).sum()
+    }
+
+    pub fn idle(&self) -> Rate {
+        self.0.iter().map(|estimate| estimate.idle).sum()
+    }
+
+    pub fn most(&self) -> Rate {
+        self.0.iter().map(|estimate| estimate.most).sum()
+    }
+
+    /// What has no known price, each once.
+    pub fn unknown(&self) -> Vec<&str> {
+        let mut all: Vec<&str> =
+            self.0.iter().flat_map(|estimate| &estimate.unknown).map(String::as_str).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// What is billed by use, each once.
+    pub fn by_use(&self) -> Vec<&'static str> {
+        let mut all: Vec<&str> = self.0.iter().flat_map(|estimate| &estimate.by_use).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub fn of(&self, id: &ResourceId) -> Option<&Estimate> {
+        self.0.iter().find(|estimate| estimate.id == *id)
+    }
+
+    /// Whether nothing of it bills, is billed by use, or has an unknown price.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,124 @@
+//! What a project costs before and after a plan, and now.
+
+use super::{Bill, Estimate, Prices};
+use crate::desired::{AnyKind, Desired, Node};
+use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage, Verb};
+use crate::plan::{Observation, Observed, Plan};
+
+/// What a plan changes in what is billed.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    pub prices: Prices,
+    /// What is there.
+    pub before: Bill,
+    /// What will be there.
+    pub after: Bill,
+    /// The jobs that the plan runs: they are in `after`, with what a run costs.
+    pub runs: Vec<ResourceId>,
+}
+
+impl Cost {
+    pub fn of(
+        plan: &Plan,
+        want: &Desired,
+        have: &Observed,
+        kinds: &[Box<dyn AnyKind>],
+        prices: Prices,
+    ) -> Self {
+        let runs = |node: &&Node| steps(plan, &node.id).any(|verb| verb == Verb::Create);
+        let after = bill(&after(plan, want, have), have, kinds, &prices);
+        let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
+        let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
+        let runs = runs.into_iter().filter(is_job).collect();
+        Self { before: live(want, have, kinds, &prices), after, runs, prices }
+    }
+
+    /// The most that the first month after the plan can cost, as far as it is known beforehand: all that may
+    /// scale at its maximum for the whole month, and each job that the plan runs for as long as it may take.
+    ///
+    /// # Errors
+    /// What has no known price.
+    pub fn highest_month(&self) -> Result<Money, Vec<String>> {
+        let runs = self.runs.iter().filter_map(|id| self.after.of(id)?.run.as_ref());
+        match self.after.unknown() {
+            unknown if unknown.is_empty() => {
+                Ok(self.after.most().per_month() + runs.map(super::Run::highest_price).sum())
+            }
+            unknown => Err(unknown.into_iter().map(str::to_owned).collect()),
+        }
+    }
+}
+
+/// What there is costs that.
+pub fn live(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Prices) -> Bill {
+    let present = want.nodes.iter().filter_map(|node| {
+        let Some(Observation::Present(seen)) = have.observations.get(&node.id) else { return None };
+        Some(Used { id: node.id.clone(), physical: node.physical.clone(), usage: seen.used() })
+            .filter(|_| seen.owner().is_managed())
+    });
+    let used: Vec<Used> = present.chain(leftovers(have, |_| true)).collect();
+    bill(&used, have, kinds, prices)
+}
+
+struct Used {
+    id: ResourceId,
+    physical: String,
+    usage: Usage,
+}
+
+fn steps<'p>(plan: &'p Plan, id: &'p ResourceId) -> impl Iterator<Item = Verb> + 'p {
+    plan.steps.iter().filter(move |step| step.target == *id).map(|step| step.op.verb())
+}
+
+/// What is there when the plan is carried out: all that it makes, and all that it leaves.
+fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
+    let stays = |node: &&Node| {
+        let mut verbs = steps(plan, &node.id).peekable();
+        match (verbs.peek(), have.observations.get(&node.id)) {
+            (None, Some(Observation::Present(seen))) => seen.owner().is_managed(),
+            (None, _) => false,
+            (Some(_), _) => verbs.any(|verb| !verb.removes()),
+        }
+    };
+    let nodes = want.nodes.iter().filter(stays).map(|node| {
+        let (id, physical, usage) = (node.id.clone(), node.physical.clone(), node.spec.usage());
+        Used { id, physical, usage }
+    });
+    nodes.chain(leftovers(have, |id| steps(plan, id).next().is_none())).collect()
+}
+
+fn leftovers(have: &Observed, stays: impl Fn(&ResourceId) -> bool) -> impl Iterator<Item = Used> {
+    have.seen_leftovers.iter().filter(move |(id, _)| stays(id)).map(|(id, seen)| {
+        // A leftover goes by its physical name.
+        Used { id: id.clone(), physical: id.name.clone(), usage: seen.used() }
+    })
+}
+
+/// Parts are billed with their wholes.
+fn bill(used: &[Used], have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Prices) -> Bill {
+    let whole_of = |part: &Used| -> Option<(KindName, String)> {
+        let kind = kinds.iter().find(|kind| kind.name() == part.id.kind)?;
+        Some((kind.part_of()?, kind.whole_of(&part.physical)?.to_owned()))
+    };
+    let parts: Vec<_> = used.iter().filter_map(|part| Some((whole_of(part)?, part))).collect();
+    let wholes = used.iter().filter(|whole| whole_of(whole).is_none());
+    let estimates = wholes.filter_map(|whole| {
+        let is_on = |(on, _): &&((KindName, String), &Used)| *on == (whole.id.kind, whole.physical.clone());
+        let own = parts.iter().filter(is_on).map(|(_, part)| part.usage.clone());
+        let usage = own.fold(whole.usage.clone(), Usage::and);
+        if usage.is_free() {
+            return None;
+        }
+        Some(Estimate::of(whole.id.clone(), &usage, took(&whole.id, have), prices))
+    });
+    Bill(estimates.collect())
+}
+
+/// How long a job took the last time that it ended well.
+fn took(id: &ResourceId, have: &Observed) -> Option<HumanDuration> {
+    let last = match have.observations.get(id) {
+        Some(Observation::Present(seen)) => seen.took(),
+        _ => None,
+    };
+    last.or_else(|| have.previous_generations.get(id)?.took())
+}
