@@ -8,27 +8,27 @@ use serde::Deserialize;
 use crate::domain::{Days, Diagnostics, KeyPath};
 use crate::limits;
 
-/// `[audit]`; every key has a default.
+/// `[audit]`: how `opsctl audit-iam` judges the roles of an account. The whole table may be left out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
-    /// Report roles unused for longer than this.
+    /// Roles unused for longer than this are stale.
     pub stale_after: Days,
-    /// Do not judge roles younger than this by their use.
+    /// Roles younger than this are not judged by their use.
     pub grace: Days,
-    /// A role older than this needs the tag `opsctl:reviewed`.
+    /// Roles older than this need the tag `opsctl:reviewed`, whose value is a date.
     pub old_after: Days,
-    /// Names of roles that are rightly idle for most of the year, with wildcards.
+    /// Names of roles that are rightly idle for most of the year, with wildcards: `"yearly-*"`.
     pub rarely_used: Vec<String>,
     /// The key of the tag on roles that are kept for emergencies.
     pub break_glass_tag: String,
-    /// Regions where we work; use of a role elsewhere is odd. Empty: anywhere.
+    /// The regions you work in; a role used elsewhere is reported. Empty: anywhere.
     pub regions: Vec<String>,
-    /// Accounts of ours: trust in them is not foreign.
+    /// More accounts of yours: trusting them is not foreign.
     pub own_accounts: Vec<String>,
-    /// Foreign accounts that are known and wanted: account id = name.
+    /// Foreign accounts that are known and wanted: account ID = a name for it.
     pub known_accounts: BTreeMap<String, String>,
-    /// Tags that every role must carry.
+    /// Tags that every role must have.
     pub required_tags: Vec<String>,
     /// Whether every role must have a permissions boundary.
     pub require_boundary: bool,

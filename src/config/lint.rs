@@ -4,20 +4,20 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes};
 
-/// `[lint]`: warnings of `check`, `plan` and `deploy`.
+/// `[lint]`: which warnings of `check`, `plan` and `deploy` are silenced.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lint {
-    /// Codes of warnings that are not given, such as "C101". Errors cannot be allowed.
+    /// Codes of the warnings to silence, such as `"C101"`. Errors cannot be silenced.
     allow: Vec<LintCode>,
 }
 
 /// The code of a warning; [`Lint::check`] refuses others.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct LintCode(String);
 
 impl JsonSchema for LintCode {

@@ -11,15 +11,16 @@ use super::{Document, Lint, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 use crate::limits;
 
-/// The project: what every physical name begins with, and where it is deployed.
+/// `[project]`: what every AWS name begins with, and where it is deployed.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Project {
-    /// Becomes part of every AWS name and of the ownership tags.
+    /// Becomes part of every AWS name and of the ownership tags. Another name is another project: nothing is
+    /// renamed.
     pub name: Name,
-    /// AWS region. `--region` and `AWS_REGION` come first.
+    /// The AWS region. `--region` and `AWS_REGION` come before this key, the profile after it. Default none.
     pub region: Option<String>,
-    /// Twelve digits. opsctl refuses credentials of any other account.
+    /// Twelve digits: credentials for any other account are refused. Default any account.
     pub account: Option<String>,
 }
 

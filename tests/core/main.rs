@@ -8,6 +8,7 @@ mod archives;
 mod audit;
 mod citations;
 mod config;
+mod config_page;
 mod docs;
 mod inputs;
 mod kinds;

@@ -10,22 +10,23 @@ use crate::desired::Draft;
 use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, ResourceId, codes};
 use crate::limits::{self, Bound};
 
-/// `[endpoint.NAME.autoscaling]`: target tracking on invocations per instance.
+/// `[endpoint.NAME.autoscaling]`: target tracking on `SageMakerVariantInvocationsPerInstance`. Not for
+/// burstable instance types.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Scaling")]
 pub struct Section {
     /// Keep at least this many instances.
     min: i32,
-    /// Keep at most this many instances.
+    /// Keep at most this many instances; not below `min`.
     max: i32,
-    /// Average invocations per instance per MINUTE that scaling aims at: 10 is one every six seconds.
+    /// The invocations per instance per MINUTE that scaling aims at, on average: 10 is one every six seconds.
     #[serde(default = "ten")]
     target_invocations_per_instance: f64,
-    /// How long after a scale-in the next one may begin.
+    /// How long after a scale-in the next one may begin. At most one hour.
     #[serde(default = "cooldown")]
     scale_in_cooldown: HumanDuration,
-    /// How long after a scale-out the next one may begin.
+    /// How long after a scale-out the next one may begin. At most one hour.
     #[serde(default = "cooldown")]
     scale_out_cooldown: HumanDuration,
 }

@@ -15,16 +15,18 @@ use opsctl_iam as iam;
 
 pub struct Bucket;
 
-/// `[bucket]`: one per project and environment; every key has a default.
+/// `[bucket]`: the bucket for data, code and models, one per project and environment. The whole table may be
+/// left out.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Bucket")]
 pub struct Section {
-    /// Its name; the default is `<project>-<environment>-<account>-<region>`, which nobody else has.
+    /// Its name. Default `<project>-<environment>-<account>-<region>`. Bucket names are global, so choose one
+    /// that nobody else has.
     name: Option<String>,
-    /// How long overwritten and deleted objects are kept.
+    /// How long overwritten and deleted objects are kept. At least one day.
     keep_old_versions: Days,
-    /// When parts of interrupted uploads are thrown away; they are billed until then.
+    /// When the parts of interrupted uploads are deleted; until then they are billed. At least one day.
     abort_uploads_after: Days,
 }
 

@@ -14,28 +14,28 @@ use crate::resources::bucket::Bucket;
 
 pub struct Data;
 
-/// `[data.NAME]`: a folder that training reads as the channel NAME.
+/// `[data.NAME]`: a local folder, uploaded to the bucket, which training reads as the channel NAME.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Data")]
 pub struct Item {
-    /// The folder, relative to the config file. `.opsctlignore` files in it are honored.
+    /// The folder, relative to the config file. `.opsctlignore` files in it count.
     path: PathBuf,
-    /// Only files that match one of these patterns (gitignore syntax); without any, all files.
+    /// Upload only files that match one of these patterns (gitignore syntax). Empty: all files.
     #[serde(default)]
     include: Vec<String>,
     /// Files to leave out (gitignore syntax).
     #[serde(default)]
     exclude: Vec<String>,
-    /// Delete from the bucket what is no longer in the folder. Without it, such files stay, and training
-    /// reads them.
+    /// Delete from the bucket what is no longer in the folder. Without it such files stay, and training reads
+    /// them.
     #[serde(default)]
     delete: bool,
     /// At most this many requests at the same time.
     #[serde(default = "Item::usual_concurrency")]
     #[schemars(range(min = 1, max = 1024))]
     max_concurrency: u16,
-    /// At most this much per second, such as "20MB/s".
+    /// At most this much per second, such as `"20MB/s"`. Default unlimited.
     bandwidth: Option<Bandwidth>,
 }
 

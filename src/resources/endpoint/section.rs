@@ -33,21 +33,22 @@ pub type Section = BTreeMap<Name, Item>;
 pub struct Item {
     /// The training that makes the model: a name under `[training]`.
     pub(super) model: Name,
-    /// A folder with `inference.py` (and `requirements.txt`), packed into the model's archive as `code/`.
+    /// A folder with `inference.py` and its `requirements.txt`, packed into the model's archive as `code/`.
+    /// Without it the archive brings its own code. Default none.
     pub(super) code: Option<PathBuf>,
-    /// `pytorch-2.6` or a registry URI.
+    /// `pytorch-2.3` to `pytorch-2.6`, or a full registry URI.
     #[serde(default = "pytorch")]
     pub(super) image: String,
-    /// Burstable types (`ml.t2.*`) cannot be scaled.
+    /// Begins with `ml.`. Burstable types (`ml.t2.*`) cannot be scaled.
     #[serde(default = "large")]
     pub(super) instance_type: String,
-    /// Instances at the first start. Later counts are the business of `autoscaling`, whose minimum is reached
-    /// at once.
+    /// Instances at the first start. After that `autoscaling` decides, and reaches its minimum at once.
     #[serde(default = "one")]
     pub(super) instance_count: i32,
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
+    /// Without it the number of instances stays as it is. Default none.
     pub(super) autoscaling: Option<autoscaling::Section>,
 }
 

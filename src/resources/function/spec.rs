@@ -20,29 +20,32 @@ use crate::resources::role::{Assumer, Role, policy};
 
 pub struct Function;
 
-/// `[function.NAME]`: a Lambda function that calls an endpoint.
+/// `[function.NAME]`: a Lambda function in front of an endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Function")]
 pub struct Item {
-    /// A name under `[endpoint]`; the function learns it as ENDPOINT_NAME and may invoke only it.
+    /// A name under `[endpoint]`. The function has it in `ENDPOINT_NAME` and may invoke no other.
     endpoint: Name,
-    /// A folder with your own code; without it opsctl's handler is used.
+    /// A folder with your own code; without it opsctl's own handler runs. Lambda installs no
+    /// `requirements.txt`: packages must be in the folder. Default none.
     source: Option<PathBuf>,
     /// `<file>.<function>` within `source`.
     #[serde(default = "template_handler")]
     handler: String,
+    /// `python3.11` to `python3.14`.
     #[serde(default = "python")]
     runtime: String,
-    /// Its processor: `x86_64`, or `arm64`, which costs less. Compiled packages in `source` must be for it.
+    /// `x86_64`, or `arm64`, which costs less. Compiled packages in `source` must be built for it.
     #[serde(default = "intel")]
     architecture: String,
+    /// Memory in MB; CPU time grows with it.
     #[serde(default = "smallest")]
     memory_mb: i32,
-    /// Longer than the endpoint's 60 s, and than our handler's own 75 s.
+    /// When Lambda ends a call. An endpoint may take 60 s, and opsctl's handler waits 75 s for it.
     #[serde(default = "ninety_seconds")]
     timeout: HumanDuration,
-    /// Environments that are always initialized, on the alias `live`; 0: none.
+    /// How many environments of the alias `live` are always warm, and billed. 0: none.
     #[serde(default = "two")]
     provisioned_concurrency: i32,
     /// Environment variables. No secrets.

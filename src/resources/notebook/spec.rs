@@ -17,19 +17,21 @@ use crate::resources::role::{Assumer, Role, policy};
 
 pub struct Notebook;
 
-/// `[notebook.NAME]`: a notebook instance that may read the project's bucket.
+/// `[notebook.NAME]`: a SageMaker notebook instance that may read the project's bucket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Notebook")]
 pub struct Item {
+    /// Begins with `ml.`. The 4 GiB of `ml.t3.medium` are too little for image data sets.
     #[serde(default = "xlarge")]
     instance_type: String,
-    /// GiB; grows in place, shrinks only by a new notebook.
+    /// Disk, in GiB. It grows in place; to shrink it, make a new notebook.
     #[serde(default = "five")]
     volume_gb: i32,
+    /// The operating system and JupyterLab version.
     #[serde(default = "al2023")]
     platform: String,
-    /// Stopped after that long without a busy kernel; `"never"` keeps it running, and billed.
+    /// Stopped after this long without a busy kernel, at least 60 s. `"never"` keeps it running, and billed.
     #[serde(default = "one_hour")]
     idle_stop: Idle,
 }

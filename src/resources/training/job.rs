@@ -23,50 +23,54 @@ pub enum Platform {
     Ec2,
 }
 
-/// `[training.NAME]`: a script, what it reads, and what it runs on.
+/// `[training.NAME]`: a script, the data it reads, and the machine it runs on.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Training")]
 pub struct Item {
+    /// Where it runs: a SageMaker training job, or an EC2 instance that terminates itself.
     #[serde(default)]
     pub on: Platform,
-    /// The folder that is packed and unpacked where the script runs; a `requirements.txt` in it is installed.
+    /// The folder with the script. It is packed, and unpacked where the script runs; its `requirements.txt`
+    /// is installed there.
     pub source: PathBuf,
     /// The script, within `source`. One that does not end in `.py` is run by a shell.
     #[serde(default = "train_py")]
     pub entry: String,
-    /// SageMaker: `pytorch-2.6` or a registry URI. EC2: an AMI id or the name of a public SSM parameter.
+    /// Default `pytorch-2.6`, on EC2 the newest Amazon Linux 2023. SageMaker takes `pytorch-2.3` to
+    /// `pytorch-2.8` or a full registry URI, EC2 an AMI ID or the name of a public SSM parameter.
     pub image: Option<String>,
-    /// Default `ml.m5.xlarge`, on EC2 `t2.xlarge`.
+    /// Default `ml.m5.xlarge`, on EC2 `t2.xlarge`. Those of SageMaker begin with `ml.`.
     pub instance_type: Option<String>,
-    /// SageMaker only.
+    /// How many instances train together. SageMaker only.
     #[serde(default = "one")]
     pub instance_count: i32,
-    /// Disk, in GiB.
+    /// Disk, in GiB. On EC2 it must hold the image.
     #[serde(default = "thirty")]
     pub volume_gb: i32,
-    /// Names of data sets; each is a channel of that name.
+    /// Names under `[data]`; each is a channel of that name.
     #[serde(default)]
     pub data: Vec<ChannelName>,
-    /// The script has them in SM_HPS (JSON) and SM_HP_NAME, and on SageMaker as arguments `--name value`.
+    /// Passed to the script as `--name value` (SageMaker), and as `SM_HPS` (JSON) and `SM_HP_NAME` (both).
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
-    /// Metric name → regular expression with one group, matched against the log.
+    /// Name of a metric = regular expression with exactly one group, matched against the log.
     #[serde(default)]
     pub metrics: BTreeMap<String, String>,
-    /// Environment variables of the script. No secrets: AWS shows them to whoever may describe the job.
+    /// Environment variables of the script. No secrets: AWS shows them to anyone who may describe the job.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// The job is stopped after that long.
+    /// The job is stopped after this long.
     #[serde(default = "one_day")]
     pub max_runtime: HumanDuration,
     /// Cheaper instances that AWS may take back. SageMaker only.
     #[serde(default)]
     pub spot: bool,
-    /// How long to wait for spot instances in all; at least `max_runtime`.
+    /// How long waiting and running may take together; only with `spot`, and at least `max_runtime`.
+    /// Default `max_runtime`.
     pub max_wait: Option<HumanDuration>,
-    /// Keep /opt/ml/checkpoints in the bucket, and restore it when this very job starts again: after a spot
-    /// interruption, or when it failed and is made again. Another recipe starts from nothing. SageMaker only.
+    /// Keep `/opt/ml/checkpoints` in the bucket, and restore it when the same job starts again: after a spot
+    /// interruption or a failure. Other code, data or settings start from scratch. SageMaker only.
     #[serde(default)]
     pub checkpoints: bool,
 }
