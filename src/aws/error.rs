@@ -65,6 +65,8 @@ pub struct OpError {
     pub kind: OpErrorKind,
     pub message: String,
     pub request_id: Option<String>,
+    /// The run was stopped while AWS still refused the call: nothing was made.
+    pub refused: bool,
 }
 
 pub type OpResult<T> = Result<T, OpError>;
@@ -80,7 +82,7 @@ impl OpError {
     }
 
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
-        Self { action: action.into(), kind, message: message.into(), request_id: None }
+        Self { action: action.into(), kind, message: message.into(), request_id: None, refused: false }
     }
 
     /// What ended otherwise than it should: AWS's words alone say it.
@@ -218,7 +220,7 @@ where
                 .iter()
                 .find_map(|header| e.raw().headers().get(*header))
                 .map(str::to_owned);
-            OpError { action: action.into(), kind, message, request_id }
+            OpError { action: action.into(), kind, message, request_id, refused: false }
         }
         SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
         SdkError::DispatchFailure(e) => {

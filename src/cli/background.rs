@@ -31,36 +31,39 @@ pub fn this_program() -> String {
 
 /// The address of a sandbox that stays: the one there is, or a new one. `None`: it cannot be had here, and
 /// the command needs one of its own.
+///
+/// # Errors
+/// Who has it, and neither answers nor ends.
 pub async fn find_or_start(
     root: &Path,
     idle: HumanDuration,
     quiet: bool,
     env: &Environment,
-) -> Option<String> {
+) -> Result<Option<String>, Holder> {
     /// Another command may be starting or ending one at this moment.
     const TRIES: usize = 3;
     replace_other_build(root).await;
     for _ in 0..TRIES {
         match Holder::of(root).await {
-            Some(holder) if holder.endpoint.is_none() => return None,
+            Some(holder) if holder.endpoint.is_none() => return Ok(None),
             Some(holder) if holder.answers().await => {
                 let address = holder.endpoint.clone();
                 keep_awake(holder);
-                return address;
+                return Ok(address);
             }
             // It is ending.
-            Some(_) => Holder::gone(root).await.ok()?,
+            Some(holder) => Holder::gone(root).await.map_err(|_| holder)?,
             None => match start(root, idle, quiet, env).await {
                 // The next look finds it, or the one that was faster.
                 Ok(()) => {}
                 Err(error) => {
                     tracing::debug!(%error, "no sandbox can be started in the background");
-                    return None;
+                    return Ok(None);
                 }
             },
         }
     }
-    None
+    Ok(None)
 }
 
 /// Ends a sandbox that another build has left in the background: this one may understand its state otherwise.

@@ -49,7 +49,8 @@ pub async fn attach(
     hide(&root);
     let idle = idle(env)?.filter(|_| lifetime == Lifetime::Stays);
     if let Some(idle) = idle
-        && let Some(address) = background::find_or_start(&root, idle, quiet, env).await
+        && let Some(address) =
+            background::find_or_start(&root, idle, quiet, env).await.map_err(|holder| silent(&holder))?
     {
         return Ok((None, Some(address)));
     }
@@ -59,8 +60,8 @@ pub async fn attach(
     let started = match Sandbox::start(options.clone()).await {
         // It is ending: nobody had needed it until now.
         Err(SandboxError::Held { holder, .. }) if holder.background && !holder.answers().await => {
-            let gone = Holder::gone(&root).await;
-            tracing::debug!(?gone, "a sandbox in the background was ending");
+            // A command that asked one which is suspended would wait for each answer, and again for each retry.
+            Holder::gone(&root).await.map_err(|_| silent(&holder))?;
             Sandbox::start(options).await
         }
         started => started,
@@ -117,6 +118,13 @@ pub fn warn_of_lost_state(sandbox: &Sandbox, env: &Environment) {
     if let Some(more) = lost.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
         env.screen.write(&format!("sandbox: and {more} more: `opsctl sandbox status` has them.\n"));
     }
+}
+
+fn silent(holder: &Holder) -> Failure {
+    let pid = holder.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let message = format!("the sandbox in the background{pid} does not answer");
+    let help = "is it suspended? continue that process, or kill it: what is in the sandbox is kept";
+    Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, help)
 }
 
 pub fn refused(error: &SandboxError) -> Failure {

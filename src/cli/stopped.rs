@@ -10,9 +10,12 @@ use crate::run::Session;
 /// A line for each thing that runs on in AWS, and what comes next.
 pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     let mut text = String::new();
-    // What runs in this process ends with it.
-    let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
-    for step in unfinished.filter(|_| !session.is_all_here) {
+    let goes_on = |step: &&Step| {
+        let was_made = outcome.unfinished.contains(&step.id) && !outcome.refused.contains(&step.id);
+        // What runs in this process ends with it.
+        was_made && !session.is_all_here
+    };
+    for step in plan.steps.iter().filter(goes_on) {
         let target = &step.target;
         let stops = session.kind(target.kind).stops();
         text += &match step.op.verb() {
@@ -21,6 +24,11 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
                 let limit = limit(step).map(|limit| format!("; it ends by itself after {limit}"));
                 let limit = limit.unwrap_or_default();
                 format!("{target}: still running in AWS{limit}. To stop it: `opsctl stop {target}`\n")
+            }
+            Verb::Update if target.kind == KindName::Endpoint => {
+                format!(
+                    "{target}: AWS continues the update; the instances of before answer until it is done.\n"
+                )
             }
             _ if target.kind == KindName::Endpoint => {
                 format!("{target}: AWS is still creating it, and bills it. To delete all: `opsctl destroy`\n")

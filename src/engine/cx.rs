@@ -178,8 +178,8 @@ impl OpCx<'_> {
                         action: action.name,
                         reason: error.message,
                     });
-                    self.pause(action.name, self.pace.interval(Duration::from_secs(5), start.elapsed()))
-                        .await?;
+                    let interval = self.pace.interval(Duration::from_secs(5), start.elapsed());
+                    self.pause(action.name, interval).await.map_err(still_refused)?;
                     self.confirm_lease().await?;
                 }
                 result => return result,
@@ -222,4 +222,9 @@ impl OpCx<'_> {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// The error of a run that was stopped before a call succeeded.
+pub(super) fn still_refused(error: OpError) -> OpError {
+    OpError { refused: true, ..error }
 }

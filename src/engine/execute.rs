@@ -19,6 +19,8 @@ pub struct RunOutcome {
     pub failed: Vec<(ResourceId, OpError)>,
     /// Steps that had started when the run was stopped and are not known to be finished, by number.
     pub unfinished: Vec<StepId>,
+    /// Those of them that AWS still refused: nothing of them was made.
+    pub refused: Vec<StepId>,
     /// Steps whose turn did not come because the run was stopped.
     pub not_started: usize,
     /// The lease was lost, or may have been: nothing more was written.
@@ -91,8 +93,10 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
                 Standing::Ready
             }
             Err(error) if context.cancel.caused(&error) => {
-                finish(context, step, StepResult::Unfinished { reason: error.message }, elapsed);
+                let reason = error.message;
+                finish(context, step, StepResult::Unfinished { reason }, elapsed);
                 outcome.unfinished.push(step.id);
+                outcome.refused.extend(error.refused.then_some(step.id));
                 Standing::Stopped
             }
             Err(error) => {

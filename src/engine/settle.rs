@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cx::still_refused;
 use super::{Driver, Event, OpCx, Probe};
 use crate::aws::{OpErrorKind, OpResult};
 use crate::domain::{Action, Owner, Phase};
@@ -48,7 +49,7 @@ where
         }
         let (step, target) = (cx.step, cx.target.clone());
         cx.events.send(Event::StepRetrying { step, target, action: action.name, reason });
-        cx.pause(action.name, cx.pace.interval(EVERY, start.elapsed())).await?;
+        cx.pause(action.name, cx.pace.interval(EVERY, start.elapsed())).await.map_err(still_refused)?;
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -16,6 +16,8 @@ use super::{SandboxError, holder_of};
 /// Says that a sandbox made the folder that it is in.
 const MARKER: &str = "opsctl-sandbox";
 const MARK: &str = "The state of an opsctl sandbox. `opsctl sandbox reset` removes it.\n";
+/// Begins the marker's line that says which folder it was written in.
+const FOLDER: &str = "folder ";
 
 const LOCK: &str = "lock";
 
@@ -42,6 +44,9 @@ const MADE: &[&str] = &[
 
 /// Those of them that are folders.
 const FOLDERS: &[&str] = &["cache", "containers", "ec2", "lambda", "logs", "metrics", "run", "s3", "state"];
+
+/// How deep below them lies what is a sandbox's own: `containers/training/us-east-1/NAME`.
+const DEEPEST: usize = 3;
 
 /// A sandbox's folder, held by this process until dropped.
 #[derive(Debug)]
@@ -78,18 +83,21 @@ impl SandboxRoot {
             Ownership::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
             Ownership::Ours | Ownership::Empty => {}
         }
-        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here.
-        let is_link = |name: &&&str| root.join(name).symlink_metadata().is_ok_and(|about| about.is_symlink());
-        if let Some(link) = MADE.iter().find(is_link) {
-            return Err(SandboxError::Foreign { root: root.to_owned(), found: format!("{link} (a link)") });
+        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here. One that
+        // was made here has none deeper down, and is not searched each time.
+        let mark = mark_of(root).map_err(failed)?;
+        let marker = root.join(MARKER);
+        let depth =
+            if std::fs::read_to_string(&marker).is_ok_and(|found| found == mark) { 0 } else { DEEPEST };
+        if let Some(link) = link_below(root, depth) {
+            let found = format!("{} (a link)", link.display());
+            return Err(SandboxError::Foreign { root: root.to_owned(), found });
         }
         // Older sandboxes left it open to others, with the environment values of functions and trainings in
         // it.
         keep_private(root);
-        let marker = root.join(MARKER);
-        if !marker.exists() {
-            std::fs::write(&marker, MARK)
-                .map_err(|source| SandboxError::Root { path: marker.clone(), source })?;
+        if depth > 0 {
+            write_marker(&marker, &mark).map_err(|source| SandboxError::Root { path: marker, source })?;
         }
         Self::locked(root)
     }
@@ -194,6 +202,36 @@ fn claim(root: &Path) -> io::Result<Ownership> {
     // What no sandbox has says most.
     let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
     Ok(strange.or(names.first()).map_or(Ownership::Empty, |found| Ownership::Foreign(found.clone())))
+}
+
+/// What the marker says in this folder. A copy of it, or a clone of a repository that has one, is another.
+fn mark_of(root: &Path) -> io::Result<String> {
+    let about = std::fs::metadata(root)?;
+    Ok(format!("{MARK}{FOLDER}{} {}\n", about.dev(), about.ino()))
+}
+
+/// Never into what a link of that name points at.
+fn write_marker(marker: &Path, mark: &str) -> io::Result<()> {
+    let mut open = File::options();
+    open.create(true).truncate(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    open.open(marker)?.write_all(mark.as_bytes())
+}
+
+/// The first link in the place of what a sandbox makes, `depth` folders below that. What a training or a
+/// function has written lies deeper, and may hold links.
+fn link_below(root: &Path, depth: usize) -> Option<PathBuf> {
+    let mut waiting: Vec<(PathBuf, usize)> = MADE.iter().map(|name| (PathBuf::from(name), 0)).collect();
+    while let Some((path, level)) = waiting.pop() {
+        let Ok(about) = root.join(&path).symlink_metadata() else { continue };
+        if about.is_symlink() {
+            return Some(path);
+        }
+        if about.is_dir() && level < depth {
+            let entries = std::fs::read_dir(root.join(&path)).into_iter().flatten().flatten();
+            waiting.extend(entries.map(|entry| (path.join(entry.file_name()), level + 1)));
+        }
+    }
+    None
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -360,6 +398,30 @@ mod tests {
             assert!(SandboxRoot::find(&root).unwrap().unwrap().reset().unwrap().is_empty());
             assert!(!root.exists());
             assert_eq!(std::fs::read_to_string(outside.join("t/a.json")).unwrap(), "theirs");
+        }
+    }
+
+    /// A repository that was cloned has a marker, but not one of this folder.
+    #[test]
+    fn a_link_deeper_in_a_folder_from_elsewhere_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for link in ["lambda/code", "s3/objects", "s3/objects/bucket", "containers/training/us-east-1"] {
+            let root = home.path().join("cloned");
+            let link_path = root.join(link);
+            std::fs::create_dir_all(link_path.parent().unwrap()).unwrap();
+            std::fs::write(root.join(MARKER), MARK).unwrap();
+            std::os::unix::fs::symlink("../../../precious", &link_path).unwrap();
+            assert_eq!(foreign(&root), format!("{link} (a link)"));
+            std::fs::remove_file(&link_path).unwrap();
+            drop(SandboxRoot::take(&root).unwrap());
+            // From now on it is one of this place. A copy of it is not.
+            let copy = home.path().join("copy");
+            std::fs::create_dir_all(copy.join("lambda")).unwrap();
+            std::fs::copy(root.join(MARKER), copy.join(MARKER)).unwrap();
+            std::os::unix::fs::symlink(home.path(), copy.join("lambda/code")).unwrap();
+            assert_eq!(foreign(&copy), "lambda/code (a link)");
+            std::fs::remove_dir_all(root).unwrap();
+            std::fs::remove_dir_all(copy).unwrap();
         }
     }
 
