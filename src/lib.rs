@@ -43,6 +43,7 @@ pub mod domain;
 pub mod inputs;
 pub mod limits;
 pub mod plan;
+pub mod policy;
 pub mod report;
 pub mod resources;
 

@@ -142,7 +142,16 @@ pub async fn run_plan(
     if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, ui).await?) {
         return Ok(Exit::Done);
     }
-    let leased = run.begin(plan, have, &session.who, shown).await.map_err(refuse)?;
+    // It also says whom a run waits for that has no lease yet.
+    let display = start_display(events, session, ui);
+    let leased = match run.begin(plan, have, &session.who, shown).await {
+        Ok(leased) => leased,
+        Err(refusal) => {
+            let failure = refuse(refusal);
+            finish_display(session, display).await;
+            return Err(failure);
+        }
+    };
     if !shown {
         show(session, intent, &leased.plan, &leased.have, DryRun::default(), ui);
         if ui.is_broken() {
@@ -158,7 +167,6 @@ pub async fn run_plan(
             return Ok(Exit::Failed);
         }
     }
-    let display = start_display(events, session, ui);
     let done = leased.carry_out().await;
     finish_display(session, display).await;
     Ok(done::report(&done, session, intent, ui).await)

@@ -67,6 +67,9 @@ pub struct Global {
     /// working)
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<HumanDuration>,
+    /// Wait while another run holds the lease, at most this long; without a duration until --timeout
+    #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
+    pub wait: Option<Option<HumanDuration>>,
 }
 
 /// What is wrong with the URL of an endpoint. The SDK would tell only with the first call, and show the whole

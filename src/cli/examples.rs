@@ -16,11 +16,13 @@ examples! {
     PLAN:
         "opsctl plan",
         "opsctl plan --why",
+        "opsctl plan --format markdown",
         "opsctl --env prod plan --out plan.bin --detailed-exitcode";
     DEPLOY:
         "opsctl deploy",
         "opsctl --sandbox deploy --yes",
-        "opsctl --env prod deploy --plan plan.bin";
+        "opsctl --env prod deploy --plan plan.bin",
+        "opsctl deploy --yes --wait=30m";
     UPLOAD:
         "opsctl upload",
         "opsctl upload digits --dry-run";
@@ -64,6 +66,13 @@ examples! {
         "opsctl audit-iam --fail-on high",
         "opsctl audit-iam --input roles.json --format sarif",
         "opsctl audit-iam explain deployer s3:GetObject arn:aws:s3:::bucket/key";
+    SCHEMA:
+        "opsctl schema",
+        "opsctl schema events";
+    POLICY:
+        "opsctl policy deployer --account 123456789012",
+        "opsctl policy planner --any-name",
+        "opsctl policy github-trust --repository me/digits --environment prod";
     SANDBOX:
         "opsctl sandbox serve --speed 60",
         "opsctl sandbox reset";

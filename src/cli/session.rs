@@ -1,10 +1,11 @@
 //! What most commands begin with: the config file, the target, and a session that is closed on every path.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_smithy_http_client::tls::TlsContext;
 
-use super::args::{Global, endpoint, is_region};
+use super::args::{Format, Global, endpoint, is_region};
 use super::environment::{Environment, Lifetime, find_config, home};
 use super::error::Failure;
 use super::exit::Exit;
@@ -15,7 +16,8 @@ use super::sandbox;
 use crate::aws::{self, Clients, PollPace, Target, TargetOptions};
 use crate::config::project::Config;
 use crate::config::{Document, section};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes, places};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes, places, shown};
+use crate::engine::Patience;
 use crate::limits;
 use crate::run::{Connection, Folders, Project, Session};
 
@@ -75,6 +77,7 @@ async fn with_target<T>(
             who: env.who.clone(),
             cancel: env.cancel.clone(),
             timeout: global.timeout.map(|t| t.0),
+            patience: patience(global, env),
             warning,
         };
         work(connection).await
@@ -84,6 +87,18 @@ async fn with_target<T>(
         sandbox.stop().await;
     }
     done
+}
+
+/// Whether the lease is waited for, and how a person hears of it.
+fn patience(global: &Global, env: &Environment) -> Option<Patience> {
+    let limit = global.wait.as_ref()?.map(|limit| limit.0);
+    let (screen, is_told) = (env.screen.clone(), !global.quiet && global.output == Format::Human);
+    let tell = move |holder: &str| {
+        if is_told {
+            screen.write(&format!("Waiting for the lease, which {} holds.\n", shown::line(holder)));
+        }
+    };
+    Some(Patience { limit, tell: Arc::new(tell) })
 }
 
 /// Where that is. The problem is a region that may be newer than opsctl.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
-use crate::domain::{Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, Scale, Verb};
+use crate::domain::{Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, Scale, Scope, Verb};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -40,6 +40,7 @@ pub trait AnyKind: Send + Sync {
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
     fn log(&self, physical: &str) -> Option<Log>;
     fn artifact(&self, physical: &str) -> Option<String>;
+    fn arns(&self, scope: &Scope, physical: &str) -> Vec<String>;
     fn calls(&self) -> &'static [Action];
     /// Reads back an observation that was serialized.
     ///
@@ -138,6 +139,10 @@ impl<K: Kind> AnyKind for K {
 
     fn artifact(&self, physical: &str) -> Option<String> {
         <K as Kind>::artifact(physical)
+    }
+
+    fn arns(&self, scope: &Scope, physical: &str) -> Vec<String> {
+        <K as Kind>::arns(scope, physical)
     }
 
     fn calls(&self) -> &'static [Action] {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Usage, Verb,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage, Verb,
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
@@ -177,6 +177,10 @@ pub trait Kind: Send + Sync + 'static {
     fn artifact(_physical: &str) -> Option<String> {
         None
     }
+
+    /// The ARNs of what its calls are about, besides the bucket and the logs of [`Self::log`]: what a policy
+    /// names for whoever may make them. `physical` may have wildcards in it.
+    fn arns(scope: &Scope, physical: &str) -> Vec<String>;
 
     /// The calls that its verbs make. What permissions they need follows ([`Action::needs`]).
     fn calls() -> &'static [Action];

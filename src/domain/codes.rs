@@ -44,6 +44,17 @@ impl serde::Serialize for Code {
     }
 }
 
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let description = "A stable code; `opsctl explain CODE` says what it means";
+        let pattern = "^[A-Z]+[0-9]{3}$";
+        schemars::json_schema!({ "type": "string", "description": description, "pattern": pattern })
+    }
+}
+
 /// What `opsctl explain` says about a code.
 #[derive(Debug)]
 pub struct Explained {

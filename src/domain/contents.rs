@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes;
 
 /// Objects and their size. Old versions are left by overwriting and deleting; they take up space too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     pub objects: u64,
     pub old_versions: u64,
@@ -35,7 +36,7 @@ impl fmt::Display for Tally {
 }
 
 /// Whose the content is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Contents {
     /// What opsctl, or what it runs, has put there.
     pub ours: Tally,

@@ -1,8 +1,10 @@
 //! The identity of a resource, and its owner.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::places;
@@ -44,6 +46,15 @@ impl Serialize for ResourceId {
 impl<'de> Deserialize<'de> for ResourceId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for ResourceId {
+    fn schema_name() -> Cow<'static, str> {
+        "ResourceId".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "KIND/NAME", "pattern": "^[a-z-]+/." })
     }
 }
 

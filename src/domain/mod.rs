@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fingerprint;
 pub mod id;
 pub mod kind;
+pub mod markdown;
 pub mod money;
 pub mod object;
 pub mod places;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -29,6 +30,17 @@ pub struct RunContext {
     pub lag: Duration,
     /// Upper bound of any one wait (`--timeout`).
     pub timeout: Option<Duration>,
+    /// Whether, and how long, the lease is waited for.
+    pub patience: Option<Patience>,
+}
+
+/// How the lease is waited for while another run holds it.
+#[derive(Clone)]
+pub struct Patience {
+    /// `None`: until something ends the command.
+    pub limit: Option<Duration>,
+    /// Hears once of each holder.
+    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 /// One step's view of the world.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -11,9 +12,13 @@ use crate::domain::{Code, Contents, ResourceId};
 use crate::plan::{StepId, Verb};
 
 /// One thing that happened. Field names are part of the JSON output: append-only.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// Another run holds the lease, and it is waited for (`--wait`). Sent once for each holder.
+    LeaseWaiting {
+        holder: String,
+    },
     RunStarted {
         steps: usize,
     },
@@ -90,7 +95,7 @@ pub enum Event {
 }
 
 /// An error as programs read it, the same in events and where it ends a command.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunError {
     pub code: Code,
     pub message: String,
@@ -100,7 +105,7 @@ pub struct RunError {
 }
 
 /// How far an upload or download is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Progress {
     /// Bytes.
     pub done: u64,
@@ -117,7 +122,7 @@ pub struct Progress {
 }
 
 /// How a step ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum StepResult {
     Ok,
@@ -139,7 +144,7 @@ pub enum StepResult {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunResult {
     Ok,

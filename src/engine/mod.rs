@@ -11,7 +11,7 @@ mod registry;
 mod settle;
 
 pub use cancel::{Cancel, Cause, GRACE};
-pub use cx::{OpCx, Probe, RunContext};
+pub use cx::{OpCx, Patience, Probe, RunContext};
 pub use driver::{Driver, Found};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
 pub use execute::{RunOutcome, execute};

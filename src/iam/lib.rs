@@ -8,7 +8,7 @@
 //! condition.rs  how much a condition holds back caller.rs     what who calls decides of it
 //! catalogue.rs  every action of AWS             action_set.rs sets of them
 //! grant.rs      a document, compiled            effective.rs  all policies of somebody together
-//! decide.rs     one action on one resource
+//! decide.rs     one action on one resource      request.rs    the same with all its keys known
 //! managed.rs    AWS's own policies              data/         both, and how they are made
 //! ```
 
@@ -25,6 +25,7 @@ mod json;
 pub mod managed;
 pub mod pattern;
 pub mod policy;
+pub mod request;
 mod statements;
 pub mod time;
 

@@ -1,4 +1,6 @@
-//! A plan, for people and as JSON.
+//! A plan, for people, as Markdown and as JSON.
+
+pub mod markdown;
 
 use std::fmt::Write;
 
@@ -80,20 +82,7 @@ fn one_step(
         Verb::Release => styles.update(&format!("< {target}")),
     };
     let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
-    let kind = kinds.iter().find(|k| k.name() == step.target.kind);
-    let summary = match &step.op {
-        Op::Create { spec } => spec.summary(),
-        _ => String::new(),
-    };
-    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= HumanDuration::minutes(1));
-    let usual = match plan.took.get(&step.target) {
-        Some(took) => Some(format!("{took} the last time")),
-        None => usual.map(|t| format!("about {t}")),
-    };
-    // A leftover goes by its physical name already.
-    let physical = (step.target.name != step.physical).then(|| step.physical.clone());
-    let notes: Vec<String> =
-        [physical, Some(summary), usual].into_iter().flatten().filter(|n| !n.is_empty()).collect();
+    let notes = notes(step, plan, kinds);
     // AWS's words, and others' in them.
     let line = format!("  {sign}{pad}{}", styles.faint(&shown::line(&notes.join("  "))));
     let _ = writeln!(text, "{}", line.trim_end());
@@ -107,6 +96,23 @@ fn one_step(
             let _ = writeln!(text, "      … and {} more (--why shows all)", step.why.len() - shown);
         }
     }
+}
+
+/// Its name in AWS, what it is made with, and how long that takes.
+fn notes(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
+    let kind = kinds.iter().find(|k| k.name() == step.target.kind);
+    let summary = match &step.op {
+        Op::Create { spec } => spec.summary(),
+        _ => String::new(),
+    };
+    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= HumanDuration::minutes(1));
+    let usual = match plan.took.get(&step.target) {
+        Some(took) => Some(format!("{took} the last time")),
+        None => usual.map(|t| format!("about {t}")),
+    };
+    // A leftover goes by its physical name already.
+    let physical = (step.target.name != step.physical).then(|| step.physical.clone());
+    [physical, Some(summary), usual].into_iter().flatten().filter(|n| !n.is_empty()).collect()
 }
 
 /// What goes with a resource and what stays, so that a yes is a yes to all of it.

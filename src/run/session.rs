@@ -11,7 +11,7 @@ use crate::config::{Config, Document};
 use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action};
 use crate::engine::lease::LeaseHolder;
-use crate::engine::{Cancel, Event, Events, Registry, RunContext};
+use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
 use crate::inputs::{self, Inputs};
 use crate::resources::{kinds, registry};
 
@@ -71,6 +71,12 @@ impl Project {
         }
         Ok(Self { config, kinds, inputs, folders, cache })
     }
+
+    /// What should exist in an account and region that nobody has asked AWS for.
+    pub fn desired_in(&self, account: &str, region: &str) -> Desired {
+        let scope = Scope::new(&self.config.project.name, &self.config.environment, account, region);
+        desired::build(&self.config, &scope, &self.inputs, &self.kinds).0
+    }
 }
 
 /// The target of a session, and who runs it.
@@ -85,6 +91,8 @@ pub struct Connection {
     pub cancel: Cancel,
     /// Upper bound of any one wait.
     pub timeout: Option<std::time::Duration>,
+    /// Whether the lease is waited for.
+    pub patience: Option<Patience>,
     /// A warning about the target.
     pub warning: Option<Diagnostic>,
 }
@@ -92,9 +100,9 @@ pub struct Connection {
 impl Connection {
     /// To this target, for a program that neither interrupts nor limits it.
     pub fn to(target: Target) -> Self {
-        let (sandbox, profile, timeout, warning) = (None, None, None, None);
+        let (sandbox, profile, timeout, patience, warning) = (None, None, None, None, None);
         let (who, cancel) = (LeaseHolder::default(), Cancel::default());
-        Self { target, sandbox, profile, who, cancel, timeout, warning }
+        Self { target, sandbox, profile, who, cancel, timeout, patience, warning }
     }
 }
 
@@ -196,6 +204,7 @@ impl Session {
             pace: target.pace,
             lag: target.pace.lag(),
             timeout: connection.timeout,
+            patience: connection.patience,
         };
         Ok(Self {
             config,

@@ -7,7 +7,7 @@ use opsctl::domain::codes;
 use regex_lite::Regex;
 
 /// Each area may name those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "domain",
     "archive",
     "limits",
@@ -21,6 +21,7 @@ const ORDER: [&str; 16] = [
     "engine",
     "transfer",
     "resources",
+    "policy",
     "run",
     "report",
     "cli",

@@ -65,3 +65,12 @@ pub fn valid(file: &Path, environment: &str) -> Project {
     assert!(!project.problems.has_errors(), "{said}");
     project
 }
+
+/// What the shipped project wants in an account and region.
+pub fn shipped_in(account: &str, region: &str) -> Desired {
+    let project = valid(Path::new("config/opsctl.toml"), "dev");
+    let kinds = kinds();
+    let (config, _) = Config::read(&project.document, "dev", &sections(&kinds));
+    let inputs = Inputs::walk(config.document.folder(), desired::sources(&config, &kinds));
+    desired::build(&config, &Scope::new(&config.project.name, "dev", account, region), &inputs, &kinds).0
+}

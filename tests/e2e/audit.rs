@@ -12,7 +12,7 @@ use opsctl_sandbox::faults::FaultRule;
 use serde_json::{Value, json};
 
 use crate::support::World;
-use crate::support::inside::sandbox;
+use crate::support::inside::{post, sandbox};
 use crate::support::python::environment;
 
 const ACCOUNT: &str = "123456789012";
@@ -62,23 +62,7 @@ impl Iam {
         let last = used.iter().map(|(_, day)| *day).max();
         let past =
             json!({"role": name, "created": "2024-01-01T00:00:00Z", "last_used": last, "services": services});
-        self.post("iam", &past).await;
-    }
-
-    /// Tells the sandbox's control plane something.
-    async fn post(&self, path: &str, body: &Value) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let host = self.sandbox.endpoint_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let mut stream = tokio::net::TcpStream::connect(&host).await.expect("it listens");
-        let body = body.to_string();
-        let request = format!(
-            "POST /_sandbox/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.expect("it takes it");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("it answers");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        post(&self.sandbox, "iam", &past).await;
     }
 
     fn strike(&self, rules: &[&str]) {

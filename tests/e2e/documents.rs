@@ -36,6 +36,12 @@ fn the_command_reference_is_fresh() {
     expect_file!["../../docs/commands.md"].assert_eq(&document);
 }
 
+#[test]
+fn the_schema_of_events_is_fresh() {
+    let schema = opsctl::report::live::schema::schema();
+    expect_file!["../../docs/events.schema.json"].assert_eq(&format!("{schema:#}\n"));
+}
+
 /// Every `opsctl …` in a `sh` block of README.md and docs/ is a command line that opsctl can read.
 #[test]
 fn every_command_in_the_documents_is_one() {
@@ -72,7 +78,7 @@ fn every_command_in_the_documents_is_one() {
 /// Every command has examples, and they are command lines that opsctl can read.
 #[test]
 fn every_example_of_a_command_is_one() {
-    let without = ["bucket", "schema", "help"];
+    let without = ["bucket", "help"];
     for command in
         Cli::command().get_subcommands().filter(|c| !c.is_hide_set() && !without.contains(&c.get_name()))
     {

@@ -2,6 +2,8 @@
 //! everything it prints compared. `support` has what the tests stand on; each other file is one thing that
 //! opsctl must show.
 
+mod action;
+mod allowed;
 mod audit;
 mod audit_pages;
 mod behind;
@@ -37,4 +39,5 @@ mod stops;
 mod strangers;
 mod support;
 mod upload;
+mod waits;
 mod wire;

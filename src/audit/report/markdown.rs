@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::counted;
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
+use crate::domain::markdown;
 
 const NAMED: usize = 5;
 
@@ -66,32 +67,11 @@ pub(super) fn render(audit: &Audit) -> String {
     out
 }
 
-/// Text within a table: no break-out by what people name their policies, no links, no mentions. GitHub looks
-/// for mentions and addresses in the text that it shows, so an escape is not enough: a comment parts it.
-/// <https://github.github.com/gfm/#autolinks-extension->
+/// Text within a table, on one line.
 fn cell(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(' '),
-            '@' | '#' => {
-                let _ = write!(out, "&#{};<!-- -->", u32::from(c));
-            }
-            '|' | '`' | '<' | '>' | '&' | '[' | ']' | '!' | '*' | '_' | '~' | '\\' | '$' => {
-                let _ = write!(out, "&#{};", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    // `://` and `www.` are links by themselves.
-    out.replace("://", ":<!-- -->//").replace("www.", "www<!-- -->.")
+    markdown::text(&text.replace('\n', " "))
 }
 
-/// A name as code. What IAM allows in one needs no escape, and a table knows none within code.
 fn code(name: &str) -> String {
-    if name.is_empty() {
-        return "(no name)".to_owned();
-    }
-    let name = name.replace('`', "\\u{60}").replace('|', "\\u{7c}").replace('\n', " ");
-    format!("`{name}`")
+    markdown::code(&name.replace('\n', " "))
 }

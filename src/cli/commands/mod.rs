@@ -15,6 +15,7 @@ mod logs;
 mod model;
 mod notebook;
 mod plan;
+mod policy;
 mod sandbox;
 mod scale;
 mod schema;
@@ -37,8 +38,10 @@ use logs::LogsArgs;
 use model::{ModelArgs, ModelCommand};
 use notebook::NotebookArgs;
 use plan::PlanArgs;
+use policy::PolicyArgs;
 use sandbox::SandboxArgs;
 use scale::ScaleArgs;
+use schema::SchemaArgs;
 use status::StatusArgs;
 use stop::{OpenArgs, TargetArgs};
 use train::TrainArgs;
@@ -111,11 +114,15 @@ pub enum Command {
     /// Audit the account's IAM roles, or a saved dump of them
     #[command(after_help = examples::AUDIT_IAM)]
     AuditIam(Box<AuditArgs>),
+    /// Print the IAM policies that deploying, planning or a pipeline needs
+    #[command(after_help = examples::POLICY)]
+    Policy(PolicyArgs),
     /// Serve, inspect or reset the local AWS
     #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the config file
-    Schema,
+    /// Print the JSON Schema of the config file, or of the events of `-o json`
+    #[command(after_help = examples::SCHEMA)]
+    Schema(SchemaArgs),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -165,8 +172,9 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Open(args) => stop::open(args, global, ui, env).await,
         Command::Logs(args) => logs::run(args, global, ui, env).await,
         Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,
+        Command::Policy(args) => policy::run(args, global, ui, env).await,
         Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,
-        Command::Schema => schema::run(ui),
+        Command::Schema(args) => schema::run(args, ui),
         Command::Completions(args) => completions::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
     }

@@ -8,12 +8,14 @@ use crate::cli::CommandResult;
 use crate::cli::act::{print_left, print_lints, print_unread, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::hints::quoted;
 use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
+use crate::domain::codes;
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Session};
@@ -23,6 +25,9 @@ pub struct PlanArgs {
     /// Show all reasons for every step
     #[arg(long)]
     pub why: bool,
+    /// How the plan is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: PlanFormat,
     /// Save the plan for `deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -33,7 +38,24 @@ pub struct PlanArgs {
     pub changes: ChangeArgs,
 }
 
+/// How a plan is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For a job's summary
+    Markdown,
+    /// For the one comment on a pull request that a pipeline keeps up to date: a marker, and the steps folded
+    Github,
+}
+
 pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+    if ui.json() && args.format != PlanFormat::Text {
+        let help = "leave out one of --output and --format";
+        let message = "a plan is either JSON or Markdown";
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
+    }
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
@@ -46,6 +68,12 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
 fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> CommandResult {
     if ui.json() {
         ui.out_json(&render::json(plan, &session.place));
+    } else if args.format != PlanFormat::Text {
+        let (place, warnings) = (&session.place, &session.warnings.0);
+        let folded = args.format == PlanFormat::Github;
+        let text = render::markdown::render(plan, &session.kinds, place, have, warnings, folded);
+        ui.out(&ui.suggest(&text));
+        print_unread(have, ui);
     } else {
         print_lints(session, ui);
         let text = render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out());

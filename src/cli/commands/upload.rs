@@ -84,8 +84,14 @@ fn compare(session: &mut Session, sets: &[DataSet], ui: &Ui) -> Result<(), Failu
 }
 
 async fn send(session: &mut Session, todo: Vec<DataSet>, ui: &Ui) -> CommandResult {
-    let upload = Upload::begin(session, todo).await.map_err(not_begun)?;
     let display = start_display(session.events.take(), session, ui);
+    let upload = match Upload::begin(session, todo).await {
+        Ok(upload) => upload,
+        Err(why) => {
+            finish_display(session, display).await;
+            return Err(not_begun(why));
+        }
+    };
     let uploaded = upload.send(session).await;
     finish_display(session, display).await;
     let Some((target, error)) = uploaded.failed else { return Ok(Exit::Done) };

@@ -4,6 +4,7 @@
 
 mod claim;
 mod proof;
+mod wait;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -70,8 +71,8 @@ pub struct Lease {
     proof: Option<Proof>,
 }
 
-/// Takes the lease of the bucket, also over from a holder that stopped renewing it. The error names the
-/// holder.
+/// Takes the lease of the bucket, also over from a holder that stopped renewing it, and waits for one who has
+/// not as long as the run has patience. The error names the holder.
 ///
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`] if somebody else has it, [`OpErrorKind::NotFound`] if there is no bucket.
@@ -90,7 +91,8 @@ pub async fn acquire(
     // Before the first call: whoever is killed in it leaves a lease too.
     let proof = Proof::of(&context.cache, &claim.token);
     let place = Place::of(&context.aws, bucket);
-    let (etag, sent) = take(&place, &claim, &context.cache).await?;
+    let taken = wait::patiently(context, &place, async || take(&place, &claim, &context.cache).await);
+    let (etag, sent) = taken.await?;
     let fence = context.aws.fence.clone();
     let life = terms.life.saturating_sub(terms.margin);
     fence.hold(Hold { since: sent, life, fresh: terms.fresh });
@@ -118,13 +120,15 @@ pub async fn read(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
 /// # Errors
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
 pub async fn ensure_free(context: &RunContext, bucket: &str) -> OpResult<()> {
-    match read(&context.aws, bucket).await? {
+    let place = Place::of(&context.aws, bucket);
+    let look = async || match place.read().await? {
         Some(found) if !found.left().is_zero() && !proof::is_dead(&context.cache, &found.claim.token) => {
             let message = format!("held by {found}, in the bucket {bucket}");
             Err(OpError::new("lease", OpErrorKind::LeaseHeld, message))
         }
         _ => Ok(()),
-    }
+    };
+    wait::patiently(context, &place, look).await
 }
 
 /// Takes the lease away from the holder that was looked at, and from nobody else.

@@ -2,6 +2,7 @@
 
 mod noise;
 mod running;
+pub mod schema;
 mod terminal;
 
 use std::time::Duration;
@@ -57,17 +58,21 @@ pub type Sink = Box<dyn Fn(&str) + Send>;
 /// One JSON document per line; the first says the version.
 pub struct Ndjson {
     out: Sink,
+    begun: bool,
 }
 
 impl Ndjson {
     pub fn new(out: Sink) -> Self {
-        out(&json!({ "event": "version", "format": 1 }).to_string());
-        Self { out }
+        Self { out, begun: false }
     }
 }
 
 impl Reader for Ndjson {
     fn read(&mut self, event: &Event) {
+        // A run that is refused before anything happens is one document, its error.
+        if !std::mem::replace(&mut self.begun, true) {
+            (self.out)(&json!({ "event": "version", "format": 1 }).to_string());
+        }
         let line = serde_json::to_string(event).expect("an event is plain data");
         (self.out)(&line);
     }

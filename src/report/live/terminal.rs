@@ -238,8 +238,8 @@ impl Reader for Terminal {
             Event::StepFinished { step, target, op, result, elapsed_ms } => {
                 self.ended(*step, &target.to_string(), done(*op), result, *elapsed_ms);
             }
-            // Told with the last words.
-            Event::Error { .. } => {}
+            // Told with the last words; and before there was anything to show.
+            Event::Error { .. } | Event::LeaseWaiting { .. } => {}
             Event::Cancelling { reason } => self.tell(reason),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 self.finished(*result, calls.reads, calls.writes, *elapsed_ms);

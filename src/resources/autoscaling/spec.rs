@@ -6,8 +6,8 @@ use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::usage::counted;
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, Usage, action,
-    changes, codes,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, Scope, Usage,
+    action, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint::Endpoint;
@@ -87,6 +87,9 @@ impl Autoscaling {
     /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
     #[cfg(feature = "sdk")]
     pub(super) const AWS_COOLDOWN_S: i32 = 300;
+
+    /// Who scales, by its service-linked role.
+    pub const SERVICE: &'static str = "sagemaker.application-autoscaling.amazonaws.com";
 
     /// What the target is of.
     pub(super) const METRIC: &'static str = "SageMakerVariantInvocationsPerInstance";
@@ -234,6 +237,18 @@ impl Kind for Autoscaling {
 
     fn used(Seen { state, .. }: &Seen<State>) -> Usage {
         Usage { scaled: Some((counted(state.min), counted(state.max))), ..Usage::default() }
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let Some(endpoint) = Self::whole_of(physical) else { return Vec::new() };
+        let Scope { partition, account, .. } = scope;
+        let mut arns = Endpoint::arns(scope, endpoint);
+        // https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html
+        arns.push(format!(
+            "arn:{partition}:iam::{account}:role/aws-service-role/{}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+            Self::SERVICE
+        ));
+        arns
     }
 
     fn calls() -> &'static [Action] {

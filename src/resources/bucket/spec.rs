@@ -248,6 +248,11 @@ impl Kind for Bucket {
         if seen.status.phase == Phase::Leaving { Usage::default() } else { Usage::by_use(KEPT) }
     }
 
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let arn = format!("arn:{}:s3:::{physical}", scope.partition);
+        vec![format!("{arn}/*"), arn]
+    }
+
     fn calls() -> &'static [Action] {
         &[
             action::s3::ListAllMyBuckets,

@@ -6,8 +6,8 @@ use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::usage::counted;
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Usage, Verb,
-    action, changes, codes,
+    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, ResourceId, Scope,
+    Usage, Verb, action, changes, codes,
 };
 use crate::limits::{self, Bound};
 use crate::resources::function::Function;
@@ -136,6 +136,10 @@ impl Kind for Concurrency {
 
     fn used(Seen { state, .. }: &Seen<State>) -> Usage {
         Self::usage(state)
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        vec![scope.arn("lambda", physical)]
     }
 
     fn calls() -> &'static [Action] {

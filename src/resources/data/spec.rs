@@ -8,7 +8,9 @@ use super::Bandwidth;
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::usage::Storage;
-use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, Usage, action, bytes, changes, codes};
+use crate::domain::{
+    Action, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, bytes, changes, codes,
+};
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
 
@@ -217,6 +219,10 @@ impl Kind for Data {
 
     fn summary(want: &Spec) -> String {
         format!("{} files, {}", want.files, bytes(want.bytes))
+    }
+
+    fn arns(_: &Scope, _: &str) -> Vec<String> {
+        Vec::new() // all of it is in the bucket
     }
 
     fn calls() -> &'static [Action] {

@@ -4,7 +4,7 @@ use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Usage, Verb, action, changes,
+    Action, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
@@ -98,6 +98,17 @@ impl Kind for Endpoint {
 
     fn log(physical: &str) -> Option<Log> {
         Some(Log::Streams { group: format!("{}{physical}", LogGroup::ENDPOINTS), prefix: None })
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let alarms = format!("alarm:TargetTracking-endpoint/{physical}/*");
+        vec![
+            scope.arn("sagemaker", &format!("endpoint/{physical}")),
+            // Whichever it runs.
+            scope.arn("sagemaker", &format!("endpoint-config/{physical}-*")),
+            scope.arn("application-autoscaling", "scalable-target/*"),
+            scope.arn("cloudwatch", &alarms),
+        ]
     }
 
     fn calls() -> &'static [Action] {

@@ -9,8 +9,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Memory, counted};
 use crate::domain::{
-    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Usage, Verb, action, changes,
-    codes,
+    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage, Verb, action,
+    changes, codes,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
@@ -245,6 +245,11 @@ impl Kind for Function {
 
     fn log(physical: &str) -> Option<Log> {
         Some(Log::Streams { group: format!("{}{physical}", LogGroup::FUNCTIONS), prefix: None })
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let arn = scope.arn("lambda", &format!("function:{physical}"));
+        vec![format!("{arn}:*"), arn]
     }
 
     fn calls() -> &'static [Action] {

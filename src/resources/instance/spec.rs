@@ -6,8 +6,8 @@ use super::user_data;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Usage, Verb, action,
-    changes, codes, fingerprint,
+    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Scope, Usage, Verb,
+    action, changes, codes, fingerprint,
 };
 use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
@@ -220,6 +220,16 @@ impl Kind for Instance {
 
     fn artifact(physical: &str) -> Option<String> {
         Some(job::model_key(Self::OUTPUT, physical))
+    }
+
+    fn arns(scope: &Scope, _: &str) -> Vec<String> {
+        // What the instance is made of has no names before it is there, and the image is AWS's.
+        let made = ["instance", "network-interface", "security-group", "subnet", "volume"];
+        let mut arns: Vec<String> = made.iter().map(|it| scope.arn("ec2", &format!("{it}/*"))).collect();
+        let Scope { partition, region, .. } = scope;
+        arns.push(format!("arn:{partition}:ec2:{region}::image/*"));
+        arns.push(format!("arn:{partition}:ssm:{region}::parameter/aws/service/*"));
+        arns
     }
 
     fn calls() -> &'static [Action] {

@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
-use crate::domain::{Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Usage, action, changes};
+use crate::domain::{
+    Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Usage, action, changes,
+};
 
 pub struct LogGroup;
 
@@ -80,6 +82,13 @@ impl Kind for LogGroup {
 
     fn used(_seen: &Seen<State>) -> Usage {
         Usage::by_use("logs")
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        // Without the end to tag it, with it for all else
+        // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html).
+        let arn = scope.arn("logs", &format!("log-group:{physical}"));
+        vec![format!("{arn}:*"), arn]
     }
 
     fn calls() -> &'static [Action] {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{Action, FieldChange, KindName, Needs, action, changes};
+use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes};
 
 pub struct Model;
 
@@ -107,6 +107,10 @@ impl Kind for Model {
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
         let again = if want.code.is_some() { "packed again" } else { "trained again" };
         changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        vec![scope.arn("sagemaker", &format!("model/{physical}"))]
     }
 
     fn calls() -> &'static [Action] {

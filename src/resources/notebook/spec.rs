@@ -8,8 +8,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Status, Usage, Verb,
-    action, changes, codes,
+    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Scope, Status, Usage,
+    Verb, action, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -253,6 +253,11 @@ impl Kind for Notebook {
 
     fn facts(seen: &State) -> Facts {
         Facts { instance_type: Some(seen.instance_type.clone()), ..Facts::default() }
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let of = |what: &str| scope.arn("sagemaker", &format!("{what}/{physical}"));
+        vec![of("notebook-instance"), of("notebook-instance-lifecycle-config")]
     }
 
     fn calls() -> &'static [Action] {

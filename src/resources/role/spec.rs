@@ -51,6 +51,11 @@ impl Spec {
         statement["Sid"] = Role::SID.into();
         statement
     }
+
+    /// The service that assumes it.
+    pub fn assumed_by(&self) -> Option<&str> {
+        self.trust["Statement"][0]["Principal"]["Service"].as_str()
+    }
 }
 
 /// Who assumes a role.
@@ -240,6 +245,12 @@ impl Kind for Role {
         let session = seen.longest_session.filter(|seconds| *seconds != Self::USUAL_SESSION);
         let session = session.map(|seconds| format!("maximum session duration {seconds} s"));
         boundary.into_iter().chain(session).collect()
+    }
+
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        let Scope { partition, account, .. } = scope;
+        let of = |what| format!("arn:{partition}:iam::{account}:{what}{}{physical}", scope.iam_path());
+        vec![of("role"), of("instance-profile")]
     }
 
     fn calls() -> &'static [Action] {

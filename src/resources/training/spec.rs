@@ -265,6 +265,10 @@ impl Kind for Training {
         Some(job::model_key(Self::OUTPUT, physical))
     }
 
+    fn arns(scope: &Scope, physical: &str) -> Vec<String> {
+        vec![scope.arn("sagemaker", &format!("training-job/{physical}"))]
+    }
+
     fn calls() -> &'static [Action] {
         &[
             action::sagemaker::ListTrainingJobs,

@@ -12,6 +12,7 @@ use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Mode, Observed, Op, Plan, Step};
 use opsctl::resources::{kinds, registry};
 use opsctl_sandbox::{Sandbox, SandboxOptions};
+use serde_json::Value;
 
 pub const DEPLOY: Mode = Mode::Deploy { prune: false, adopt: false };
 pub const DESTROY: Mode = Mode::Destroy { adopted: false };
@@ -21,6 +22,22 @@ pub async fn sandbox(root: &Path) -> Sandbox {
     let mut options = SandboxOptions::new(root);
     options.runs = false;
     Sandbox::start(options).await.expect("the sandbox starts")
+}
+
+/// Tells the sandbox's control plane something.
+pub async fn post(sandbox: &Sandbox, path: &str, body: &Value) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let host = sandbox.endpoint_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&host).await.expect("it listens");
+    let body = body.to_string();
+    let request = format!(
+        "POST /_sandbox/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("it takes it");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 /// The shipped project, read and connected.
@@ -79,6 +96,7 @@ impl Project {
             pace: target.pace,
             lag: std::time::Duration::from_secs(2),
             timeout: None,
+            patience: None,
         };
         Self { kinds, registry: registry(), desired, world }
     }

@@ -1,10 +1,12 @@
 //! What the tests stand on: a folder and an environment ([`World`]), what a run left ([`Ran`]), servers that
 //! never outlive the tests ([`Server`], [`Served`]), and the emulators and clients of others ([`python`]).
 
+pub mod asked;
 mod beside;
 pub mod inside;
 pub mod python;
 mod ran;
+pub mod schema;
 mod served;
 mod server;
 pub mod sweep;

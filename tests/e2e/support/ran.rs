@@ -3,9 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::LazyLock;
 
+use opsctl::report::live::schema as events;
 use regex_lite::Regex;
 use serde_json::Value;
+
+use super::schema;
 
 /// A run that ended. Every check that fails shows the whole run.
 pub struct Ran {
@@ -20,9 +24,11 @@ pub struct Ran {
 impl Ran {
     pub fn new(command: String, output: Output, folder: &Path) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("opsctl writes UTF-8");
+        let stdout = text(output.stdout);
+        described(&stdout, &command);
         Self {
             command,
-            stdout: text(output.stdout),
+            stdout,
             stderr: text(output.stderr),
             code: output.status.code(),
             folder: folder.to_owned(),
@@ -112,6 +118,18 @@ impl Ran {
         .fold(text.to_owned(), |text, (pattern, instead)| {
             Regex::new(pattern).expect("a valid pattern").replace_all(&text, *instead).into_owned()
         })
+    }
+}
+
+/// Every event of every run is one that docs/events.schema.json describes.
+fn described(stdout: &str, command: &str) {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(events::schema);
+    // The last line of a run that was killed may be cut off.
+    let lines = stdout.lines().filter(|line| line.starts_with('{') && line.contains("\"event\":"));
+    let documents = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for event in documents.filter(|document| document["event"].is_string()) {
+        let faults = schema::faults(&SCHEMA, &event);
+        assert!(faults.is_empty(), "{command}: {faults:#?}\n{event:#}");
     }
 }
 

@@ -1,0 +1,282 @@
+//! The least-privilege IAM documents of whoever runs opsctl, from the config. Pure: what is allowed follows
+//! from the calls of the kinds ([`crate::desired::Kind::calls`]), the ARNs of the resources and AWS's
+//! catalogue of actions.
+
+mod statements;
+pub mod trust;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::desired::{AnyKind, Desired, Kind, Log, Node};
+use crate::domain::{Action, KindName, LEASE_KEY, Scope, action};
+use crate::resources::autoscaling::Autoscaling;
+use crate::resources::bucket::Bucket;
+use crate::resources::data::Manifest;
+use crate::resources::instance::Instance;
+use crate::resources::model::Model;
+use crate::resources::role::Role;
+use crate::resources::training::Training;
+use crate::resources::training::job::model_key;
+use opsctl_iam::catalogue::{Catalogue, Level};
+
+use statements::Grants;
+pub use statements::LARGEST;
+
+/// Who is to be allowed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Runs every command.
+    Deployer,
+    /// Runs `plan`, `status`, `logs` and `audit-iam`, and changes nothing.
+    Planner,
+}
+
+/// Which names the documents allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those of the config as it is now.
+    Exact,
+    /// All that begin with the project's and the environment's, so that the config can change.
+    OfProject,
+}
+
+/// What `opsctl audit-iam` calls, on any role and policy of the account.
+const AUDIT: &[Action] = &[
+    action::iam::GetAccountAuthorizationDetails,
+    action::iam::ListRoles,
+    action::iam::ListEntitiesForPolicy,
+    action::iam::ListOpenIDConnectProviders,
+    action::iam::ListSAMLProviders,
+    action::iam::GenerateServiceLastAccessedDetails,
+    action::iam::GetServiceLastAccessedDetails,
+];
+
+/// What `opsctl logs` calls.
+const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
+
+/// Functions of which a version or the alias is meant, and what ends the ARN then.
+const QUALIFIED: &[&str] = &["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"];
+
+/// The documents, each of a size that a managed policy may have.
+pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, names: Names) -> Vec<Value> {
+    let mut writer = Writer { scope: &desired.scope, whom, names, grants: Grants::default() };
+    let bucket = desired.nodes.iter().find(|node| node.id.kind == KindName::Bucket);
+    for kind in kinds {
+        let of_kind = |node: &&Node| node.id.kind == kind.name();
+        for node in desired.nodes.iter().filter(of_kind) {
+            writer.node(kind.as_ref(), node, bucket);
+        }
+    }
+    for role in desired.nodes.iter().filter(|node| node.id.kind == KindName::Role) {
+        writer.pass(role);
+    }
+    writer.audit();
+    writer.grants.documents()
+}
+
+struct Writer<'a> {
+    scope: &'a Scope,
+    whom: Whom,
+    names: Names,
+    grants: Grants,
+}
+
+impl Writer<'_> {
+    /// What the verbs of its kind, `logs` and `invoke` need of one resource.
+    fn node(&mut self, kind: &dyn AnyKind, node: &Node, bucket: Option<&Node>) {
+        let physical = match (kind.fingerprinted(), node.physical.rsplit_once('-')) {
+            // The next one has another.
+            (true, Some((name, suffix))) => format!("{name}-{}", "?".repeat(suffix.len())),
+            _ => node.physical.clone(),
+        };
+        let mut arns = kind.arns(self.scope, &physical);
+        if node.spec_as::<Role>().is_some_and(|role| !role.instance_profile) {
+            arns.retain(|arn| !arn.contains(":instance-profile/"));
+        }
+        let log = kind.log(&physical);
+        if let Some(Log::Streams { group, prefix }) = &log {
+            let group = self.scope.arn("logs", &format!("log-group:{group}"));
+            arns.push(format!("{group}:log-stream:{}*", prefix.as_deref().unwrap_or_default()));
+            arns.push(format!("{group}:*"));
+            self.calls(LOGS, &arns);
+        }
+        let objects = self.objects(node.id.kind, &physical);
+        let of_the_bucket =
+            bucket.map_or_else(Vec::new, |it| <Bucket as Kind>::arns(self.scope, &it.physical));
+        if self.whom == Whom::Planner {
+            let in_it = of_the_bucket.first().map(|arn| arn.trim_end_matches('*').to_owned());
+            let named = in_it.iter().flat_map(|root| objects.iter().map(move |key| format!("{root}{key}")));
+            let bare = of_the_bucket.iter().filter(|arn| !arn.ends_with("/*")).cloned();
+            arns.extend(named.chain(bare).collect::<Vec<_>>());
+        } else {
+            arns.extend(of_the_bucket);
+        }
+        self.calls(kind.calls(), &arns);
+        if self.whom == Whom::Deployer {
+            match node.id.kind {
+                KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns),
+                KindName::Endpoint => self.calls(&[action::sagemaker::InvokeEndpoint], &arns),
+                _ => {}
+            }
+        }
+    }
+
+    /// The objects of the bucket that a plan and its like read. What was trained is only looked for, which is
+    /// the same permission.
+    fn objects(&self, kind: KindName, physical: &str) -> Vec<String> {
+        match kind {
+            KindName::Bucket => vec![LEASE_KEY.to_owned()],
+            KindName::Data if self.names == Names::OfProject => vec![Manifest::key("data/*")],
+            KindName::Data => {
+                let key = physical.splitn(4, '/').nth(3).unwrap_or_default();
+                vec![Manifest::key(key)]
+            }
+            KindName::Training => vec![model_key(Training::OUTPUT, physical)],
+            KindName::Instance => vec![format!("{}/{physical}/*", Instance::OUTPUT)],
+            KindName::Model => vec![Model::key(physical)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Calls that are about these.
+    fn calls(&mut self, calls: &[Action], arns: &[String]) {
+        let all: BTreeSet<&str> = calls.iter().flat_map(|call| call.needs()).collect();
+        // Whom a role is passed to depends on the role.
+        let pass = action::iam::PassRole.name;
+        for permission in all.into_iter().filter(|permission| *permission != pass) {
+            if self.whom == Whom::Planner && !is_reading(permission) {
+                continue;
+            }
+            let fitting = fitting(permission, arns);
+            if fitting == ["*"] {
+                self.allow(permission, "*");
+                continue;
+            }
+            fitting.iter().for_each(|arn| self.allow(permission, arn));
+        }
+    }
+
+    /// Passing a role to the service that assumes it.
+    fn pass(&mut self, node: &Node) {
+        let service = node.spec_as::<Role>().and_then(|spec| spec.assumed_by());
+        let (Some(service), Whom::Deployer) = (service, self.whom) else { return };
+        let arn = <Role as Kind>::arns(self.scope, &node.physical).swap_remove(0);
+        let condition = json!({ "StringEquals": { "iam:PassedToService": service } });
+        self.grants.add(action::iam::PassRole.name, self.shown(&arn), condition);
+    }
+
+    fn audit(&mut self) {
+        let Scope { partition, account, .. } = self.scope;
+        let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
+        let aws = format!("arn:{partition}:iam::aws:policy/*");
+        for permission in AUDIT.iter().flat_map(|call| call.needs()) {
+            let arns = fitting(permission, &[of("role"), of("policy"), aws.clone()]);
+            arns.into_iter().for_each(|arn| self.grants.add(permission, arn, Value::Null));
+        }
+    }
+
+    fn allow(&mut self, permission: &str, arn: &str) {
+        let condition = condition(self.scope, permission, arn);
+        self.grants.add(permission, self.shown(arn), condition);
+    }
+
+    /// The ARN, or that of all names of the project and environment.
+    fn shown(&self, arn: &str) -> String {
+        let cut = |prefix: &str| arn.find(prefix).map(|at| format!("{}*", &arn[..at + prefix.len()]));
+        match self.names {
+            Names::Exact => None,
+            // The bucket itself is one.
+            Names::OfProject if arn.contains(":s3:") => cut(&format!("/{}", self.scope.prefix())),
+            Names::OfProject => cut(&self.scope.iam_path()).or_else(|| cut(&self.scope.prefix())),
+        }
+        .unwrap_or_else(|| arn.to_owned())
+    }
+}
+
+/// Whether AWS counts an action among those that only read.
+fn is_reading(permission: &str) -> bool {
+    let catalogue = Catalogue::embedded();
+    let has = |level| catalogue.find(permission).is_some_and(|id| catalogue.has_level(id, level));
+    !has(Level::Write) && !has(Level::Tagging) && !has(Level::Permissions)
+}
+
+/// Those of the ARNs that are of a type which the action takes, `*` for an action that takes none.
+fn fitting(permission: &str, arns: &[String]) -> Vec<String> {
+    let catalogue = Catalogue::embedded();
+    let templates: Vec<&str> =
+        catalogue.find(permission).map_or_else(Vec::new, |id| catalogue.resource_templates(id).collect());
+    if templates.is_empty() {
+        return vec!["*".to_owned()];
+    }
+    let is_tagging = permission.to_ascii_lowercase().contains("tag");
+    let fits = |arn: &&String| {
+        // Tags are for what is made by a run, and a lifecycle configuration has none.
+        if permission == "ec2:CreateTags" && !is_made_with_tags(arn) {
+            return false;
+        }
+        if is_tagging && arn.contains("-lifecycle-config/") {
+            return false;
+        }
+        let group = arn.contains(":log-group:") && !arn.contains(":log-stream:");
+        let bare = if group { arn.trim_end_matches(":*") } else { arn };
+        let qualified = bare.strip_suffix(":*").filter(|_| bare.contains(":function:"));
+        // Of a log group: without the end to tag it, with it for all else.
+        let right_end = !group || (bare.len() == arn.len()) == is_tagging;
+        let bare = qualified.filter(|_| QUALIFIED.contains(&permission)).unwrap_or(bare);
+        right_end && templates.iter().any(|template| is_of_type(template, bare))
+    };
+    let only_qualified = permission == "lambda:InvokeFunction";
+    arns.iter().filter(fits).filter(|arn| !only_qualified || arn.ends_with(":*")).cloned().collect()
+}
+
+/// Whether an ARN, which may have wildcards, is of the type of a template such as
+/// `arn:${Partition}:s3:::${BucketName}/${ObjectName}`.
+fn is_of_type(template: &str, arn: &str) -> bool {
+    let fields = |text: &str| {
+        let mut fields = text.splitn(6, ':').map(str::to_owned);
+        let service = fields.nth(2);
+        service.zip(fields.nth(2))
+    };
+    let (Some((service, typed)), Some((of, name))) = (fields(template), fields(arn)) else { return false };
+    let mut literals = typed.split("${").map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+    let first = literals.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first).filter(|_| service == of) else { return false };
+    for literal in literals.filter(|literal| !literal.is_empty()) {
+        let Some((_, after)) = rest.split_once(literal) else { return false };
+        rest = after;
+    }
+    // What is left is one name: that of a bucket has no slash, none but a stream's has a colon.
+    !rest.contains(':') && !(first.is_empty() && !typed.contains('/') && rest.contains('/'))
+        || typed.contains(":log-stream:")
+}
+
+/// What an instance is made with that has tags from the beginning.
+fn is_made_with_tags(arn: &str) -> bool {
+    arn.contains(":instance/") || arn.contains(":volume/")
+}
+
+/// What a statement says beside the resource, where IAM has a key for it.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
+fn condition(scope: &Scope, permission: &str, arn: &str) -> Value {
+    let tags = |key: &str| {
+        json!({ "StringEquals": {
+            format!("{key}/{}", Scope::PROJECT_TAG): scope.project,
+            format!("{key}/{}", Scope::ENVIRONMENT_TAG): scope.environment,
+        } })
+    };
+    match permission {
+        "iam:CreateServiceLinkedRole" => {
+            json!({ "StringEquals": { "iam:AWSServiceName": Autoscaling::SERVICE } })
+        }
+        "ec2:CreateTags" => json!({ "StringEquals": { "ec2:CreateAction": "RunInstances" } }),
+        "ec2:RunInstances" if is_made_with_tags(arn) => tags("aws:RequestTag"),
+        "ec2:TerminateInstances" => tags("aws:ResourceTag"),
+        _ if permission.starts_with("application-autoscaling:") && arn != "*" => json!({ "StringEquals": {
+            "application-autoscaling:service-namespace": "sagemaker",
+            "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+        } }),
+        _ => Value::Null,
+    }
+}

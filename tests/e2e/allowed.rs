@@ -1,0 +1,273 @@
+//! The documents of `opsctl policy` against what opsctl really asks: each call is allowed, and nothing is that
+//! no call needs.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTargetAction, ServiceNamespace};
+use opsctl::domain::KindName;
+use opsctl::plan::Mode;
+use opsctl::policy::{self, Names, Whom};
+use opsctl_iam::policy::{Document, Policy, Selector};
+use opsctl_iam::request::{Request, Verdict};
+use opsctl_sandbox::Sandbox;
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::asked::{self, Asked, Place};
+use crate::support::inside::{DEPLOY, DESTROY, Project, post, sandbox};
+use crate::support::tap::Tap;
+
+const PLACE: Place = Place { project: "digits", environment: "dev" };
+
+fn policies(documents: &[Value]) -> Vec<Policy> {
+    let read = |document: &Value| Document::read(document.clone()).policy().cloned().expect("it is a policy");
+    documents.iter().map(read).collect()
+}
+
+fn verdict(asked: &Asked, policies: &[Policy]) -> Verdict {
+    let Asked { action, resource, context } = asked;
+    let policies: Vec<&Policy> = policies.iter().collect();
+    Request { action, resource, context }.verdict(&policies)
+}
+
+fn refused<'a>(asked: &'a BTreeSet<Asked>, policies: &[Policy]) -> Vec<&'a Asked> {
+    asked.iter().filter(|asked| verdict(asked, policies) != Verdict::Allowed).collect()
+}
+
+/// Statements with one action or resource fewer, and what was taken away.
+fn fewer(documents: &[Value], member: &str) -> Vec<(String, Vec<Value>)> {
+    let mut all = Vec::new();
+    for (d, document) in documents.iter().enumerate() {
+        for (s, statement) in document["Statement"].as_array().expect("a list").iter().enumerate() {
+            for (i, one) in statement[member].as_array().expect("a list").iter().enumerate() {
+                let mut documents = documents.to_vec();
+                documents[d]["Statement"][s][member].as_array_mut().expect("a list").remove(i);
+                let of = statement["Action"][0].as_str().expect("a text");
+                all.push((format!("{} of {of}", one.as_str().expect("a text")), documents));
+            }
+        }
+    }
+    all
+}
+
+/// What can be taken away without a call being refused.
+fn idle(documents: &[Value], asked: &BTreeSet<Asked>) -> BTreeSet<String> {
+    let without = |member| fewer(documents, member).into_iter();
+    let all = without("Action").chain(without("Resource"));
+    let idle = all.filter(|(_, fewer)| {
+        // An empty list is no policy, and allows nothing.
+        let left = policies_of_whole(fewer);
+        refused(asked, &left).is_empty()
+    });
+    idle.map(|(what, _)| what).collect()
+}
+
+fn policies_of_whole(documents: &[Value]) -> Vec<Policy> {
+    let mut read = policies(documents);
+    for policy in &mut read {
+        let is_whole = |list: &Selector| !list.patterns().is_empty();
+        policy.statements.retain(|s| is_whole(&s.actions) && s.resources.as_ref().is_some_and(is_whole));
+    }
+    read
+}
+
+/// What people type.
+fn run(world: &World, url: &str, commands: &[&str]) {
+    for command in commands {
+        let arguments = ["--endpoint-url", url, "-c", "config/opsctl.toml"];
+        let ran = world.run(arguments.into_iter().chain(command.split(' ')));
+        assert!(!ran.stderr.contains("panicked at"), "{ran}");
+        assert_ne!(ran.code, Some(64), "{ran}");
+    }
+}
+
+/// They only look.
+const LOOKS: &[&str] = &[
+    "plan",
+    "status",
+    "logs training/numbers",
+    "logs training/numbers-on-ec2",
+    "logs endpoint/numbers",
+    "logs function/classify",
+    "logs notebook/lab",
+    "lease show",
+    "audit-iam",
+    "audit-iam --usage-from-aws",
+];
+
+const CHANGES: &[&str] = &[
+    "upload --verify --yes",
+    "invoke --payload 1",
+    "invoke --endpoint numbers --payload 1",
+    "scale numbers --min 2 --max 3 --target 500 --yes",
+    "scale classify --provisioned-concurrency 1 --yes",
+    "notebook stop --yes",
+    "notebook start --yes",
+    "notebook url",
+    "data pull --to pulled",
+    "model pull numbers --to model.tar.gz",
+    "deploy --yes",
+];
+
+/// Needed where something is as no run of this test finds it: a job that still runs, what was adopted, what
+/// was cut off half-way. What makes these calls is tested in `behind`, `contract`, `stops` and `upload`.
+const RARE: &[&str] = &[
+    "arn:aws:iam::123456789012:policy/* of iam:ListEntitiesForPolicy",
+    "arn:aws:iam::aws:policy/* of iam:ListEntitiesForPolicy",
+    "arn:aws:iam::123456789012:role/* of iam:GenerateServiceLastAccessedDetails",
+    "iam:ListEntitiesForPolicy of iam:ListEntitiesForPolicy",
+    "arn:aws:ec2:us-east-1:123456789012:instance/* of ec2:TerminateInstances",
+    "ec2:TerminateInstances of ec2:TerminateInstances",
+    "iam:UntagRole of iam:CreateRole",
+    "logs:UntagResource of logs:ListTagsForResource",
+    "s3:AbortMultipartUpload of s3:AbortMultipartUpload",
+    "s3:DeleteBucketPolicy of s3:CreateBucket",
+    "s3:ListMultipartUploadParts of s3:AbortMultipartUpload",
+    "s3:PutBucketTagging of s3:CreateBucket",
+    "sagemaker:StopTrainingJob of sagemaker:CreateTrainingJob",
+];
+
+/// Others were here, and the jobs wrote lines.
+async fn meddle(sandbox: &Sandbox, project: &Project) {
+    let aws = &project.world.aws;
+    let name = |kind| {
+        let node = project.desired.nodes.iter().find(|node| node.id.kind == kind);
+        node.expect("the shipped project has one").physical.clone()
+    };
+    let training = name(KindName::Training);
+    for (group, stream) in [
+        ("/aws/sagemaker/TrainingJobs".to_owned(), format!("{training}/algo-1")),
+        ("/aws/sagemaker/NotebookInstances".to_owned(), "digits-dev-lab/jupyter.log".to_owned()),
+        ("/aws/sagemaker/Endpoints/digits-dev-numbers".to_owned(), "AllTraffic/i-1".to_owned()),
+        ("/aws/lambda/digits-dev-classify".to_owned(), "2026/11/28/[$LATEST]1".to_owned()),
+    ] {
+        // Some are there already.
+        let _ = aws.logs.create_log_group().log_group_name(&group).send().await;
+        let stream = aws.logs.create_log_stream().log_group_name(&group).log_stream_name(&stream);
+        let _ = stream.send().await;
+    }
+    let role = "digits-dev-function-classify-us-east-1";
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    aws.iam.attach_role_policy().role_name(role).policy_arn(admin).send().await.expect("it is there");
+    let trust = |principal: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRoleWithWebIdentity",
+               "Condition":{{"StringEquals":{{"token.actions.githubusercontent.com:sub":"repo:a/b:ref:refs/heads/main"}}}}}}]}}"#
+        )
+    };
+    let oidc = "oidc-provider/token.actions.githubusercontent.com";
+    let federated = trust(&format!(r#"{{"Federated":"arn:aws:iam::123456789012:{oidc}"}}"#));
+    let saml = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:saml-provider/corp"},"Action":"sts:AssumeRoleWithSAML"}]}"#;
+    let own =
+        aws.iam.create_policy().policy_name("own").policy_document(OWN).send().await.expect("it is new");
+    let own = own.policy().and_then(|policy| policy.arn()).expect("it has one").to_owned();
+    for (name, trust, policy) in [("pipeline", &*federated, admin), ("people", saml, &*own)] {
+        let made = aws.iam.create_role().role_name(name).assume_role_policy_document(trust);
+        made.permissions_boundary(policy).send().await.expect("it is new");
+        for policy in [admin, &own] {
+            aws.iam
+                .attach_role_policy()
+                .role_name(name)
+                .policy_arn(policy)
+                .send()
+                .await
+                .expect("it is there");
+        }
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let past = json!({ "role": name, "created": "2024-01-01T00:00:00Z", "last_used": now });
+        post(sandbox, "iam", &past).await;
+    }
+    let update = aws.iam.update_assume_role_policy().role_name("digits-dev-training-numbers-us-east-1");
+    update.policy_document(saml).send().await.expect("it is there");
+    let reserve = aws.lambda.put_function_concurrency().function_name("digits-dev-classify");
+    reserve.reserved_concurrent_executions(5).send().await.expect("it is there");
+    let scheduled = aws.autoscaling.put_scheduled_action().service_namespace(ServiceNamespace::Sagemaker);
+    let scheduled = scheduled.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
+    let action = ScalableTargetAction::builder().min_capacity(1).max_capacity(2).build();
+    let scheduled = scheduled.resource_id("endpoint/digits-dev-numbers/variant/AllTraffic");
+    let scheduled = scheduled.scheduled_action_name("night").schedule("rate(1 day)");
+    scheduled.scalable_target_action(action).send().await.expect("it is there");
+}
+
+const OWN: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_is_allowed_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let tap = Tap::on(sandbox.endpoint_url());
+    let project = Project::through(&sandbox, &tap.url, |text| text).await;
+    let document = |whom, names| policy::documents(&project.desired, &project.kinds, whom, names);
+    project.succeed(DEPLOY).await;
+    let plain = Project::open(&sandbox).await;
+    meddle(&sandbox, &plain).await;
+    let world = World::shipped().credentials();
+    let deployed = tap.sent().len();
+    let url = tap.url.clone();
+    let world = tokio::task::spawn_blocking(move || {
+        run(&world, &url, LOOKS);
+        world
+    });
+    let world = world.await.expect("they run");
+    let looked = asked::all(&tap.sent()[deployed..], PLACE);
+
+    let url = tap.url.clone();
+    let changes = move || {
+        let handler = "def lambda_handler(event, context):\n    return {}\n";
+        world.write("config/function/handler.py", handler);
+        world.edit("config/opsctl.toml", "# source                = \"function\"", "source = \"function\"");
+        run(&world, &url, CHANGES);
+    };
+    tokio::task::spawn_blocking(changes).await.expect("they run");
+    let other = Project::through(&sandbox, &tap.url, |text| {
+        let text = text
+            .replace("memory_mb               = 128", "memory_mb = 256")
+            .replace("epochs = ", "spare = \"1.10\"\nepochs = ");
+        let text = text
+            .replace("\"ml.m5.large\"", "\"ml.c5.large\"")
+            .replace("volume_gb     = 5 ", "volume_gb = 6 ");
+        text.replace("keep_old_versions   = \"30d\"", "keep_old_versions = \"31d\"")
+            .replace("max = 4", "max = 5")
+    });
+    other.await.succeed(Mode::Deploy { prune: true, adopt: false }).await;
+    project.succeed(DESTROY).await;
+    let all = asked::all(&tap.sent(), PLACE);
+    assert!(all.len() > 200, "{}", all.len());
+
+    for names in [Names::Exact, Names::OfProject] {
+        let documents = document(Whom::Deployer, names);
+        assert_eq!(refused(&all, &policies(&documents)), [] as [&Asked; 0], "{names:?}");
+        let documents = document(Whom::Planner, names);
+        assert_eq!(refused(&looked, &policies(&documents)), [] as [&Asked; 0], "{names:?}");
+    }
+    let rare: BTreeSet<String> = RARE.iter().map(|what| (*what).to_owned()).collect();
+    assert_eq!(
+        idle(&document(Whom::Deployer, Names::Exact), &all),
+        rare,
+        "no call of the deployer needs these"
+    );
+    let planner = document(Whom::Planner, Names::Exact);
+    let rare: BTreeSet<String> = rare
+        .into_iter()
+        .filter(|what| [":ListEntities", ":GenerateService"].iter().any(|call| what.contains(call)))
+        .collect();
+    assert_eq!(idle(&planner, &looked), rare, "no call of the planner needs these");
+    // Somebody else's are refused.
+    let documents = policies(&document(Whom::Deployer, Names::OfProject));
+    for (action, resource) in [
+        ("s3:GetObject", "arn:aws:s3:::another/key"),
+        ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/admin"),
+        ("sagemaker:DeleteEndpoint", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/theirs"),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::123456789012:role/opsctl/digits/dev/digits-dev-training-numbers-us-east-1",
+        ),
+        ("ec2:TerminateInstances", "arn:aws:ec2:us-east-1:123456789012:instance/i-1"),
+    ] {
+        let asked = Asked { action: action.into(), resource: resource.into(), context: Vec::new() };
+        assert_eq!(verdict(&asked, &documents), Verdict::ImplicitDeny, "{action}");
+    }
+    sandbox.stop().await;
+}
