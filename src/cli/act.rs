@@ -1,11 +1,15 @@
 //! Commands that change something: what they show, what they ask, and how they end.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::CommandResult;
 use super::args::{DryRun, Global};
+use super::budget;
 use super::done;
 use super::environment::Environment;
 use super::error::{Failure, help_of};
@@ -13,7 +17,7 @@ use super::exit::Exit;
 use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, codes, shown};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, Money, codes, shown};
 use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
@@ -31,7 +35,7 @@ pub async fn deploy_subset(
 ) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let intent = subset(session, kinds, names)?;
-        run_plan(session, &intent, preview, None, global, ui).await
+        run_plan(session, &intent, preview, Allowed::default(), global, ui).await
     })
     .await
 }
@@ -111,16 +115,26 @@ fn print_problems(session: &Session, problems: &Diagnostics, ui: &Ui) {
     }
 }
 
+/// What a plan may be and cost.
+#[derive(Default)]
+pub struct Allowed {
+    /// Exactly this.
+    pub saved: Option<Saved>,
+    /// So much a month, in the place of the config's budget.
+    pub monthly: Option<Money>,
+}
+
 /// Plans and shows the plan; where there is something to do, asks, takes the lease, plans again, executes,
 /// verifies, and releases the lease.
 pub async fn run_plan(
     session: &mut Session,
     intent: &Intent,
     preview: DryRun,
-    saved: Option<Saved>,
+    allowed: Allowed,
     global: &Global,
     ui: &Ui,
 ) -> CommandResult {
+    let Allowed { saved, monthly } = allowed;
     let events = session.events.take();
     let asks = !global.yes && saved.is_none();
     let run = session.run(intent);
@@ -135,6 +149,7 @@ pub async fn run_plan(
     if shown {
         show(session, intent, &plan, &have, preview, ui);
     }
+    budget::gate(session, intent, &plan, &have, monthly)?;
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
         return Ok(Exit::Failed);
@@ -189,7 +204,7 @@ pub async fn confirm(question: &str, cancel: &Cancel, ui: &Ui) -> Result<bool, F
 fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {
     if ui.json() {
         if preview.dry_run {
-            ui.out_json(&render::json(plan, &session.place));
+            ui.out_json(&plan_json(session, intent, plan, have));
         }
         return;
     }
@@ -198,8 +213,29 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
         false => print_warnings(session, ui),
     }
     ui.out(&ui.suggest(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out())));
+    print_cost(session, intent, plan, have, false, ui);
     print_unread(have, ui);
     print_left(have, ui);
+}
+
+/// What the plan costs, below it; an empty plan changes nothing of that, and `status` has it.
+pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, why: bool, ui: &Ui) {
+    if !plan.is_empty() {
+        let cost = budget::of(session, intent, plan, have);
+        let text = budget::text(session, &cost, why, ui);
+        let space = if text.is_empty() { "" } else { "\n" };
+        ui.out(&ui.suggest(&format!("{space}{text}")));
+    }
+}
+
+/// A plan with what it costs.
+pub fn plan_json(session: &Session, intent: &Intent, plan: &Plan, have: &Observed) -> Value {
+    let mut document = render::json(plan, &session.place);
+    document["cost"] = crate::report::cost::json(&budget::of(session, intent, plan, have));
+    document["reasons"] = json!(
+        session.desired.reasons.iter().map(|(id, why)| (id.to_string(), why)).collect::<BTreeMap<_, _>>()
+    );
+    document
 }
 
 /// What may be ours and could not be looked at.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::project::DEFAULT_ENVIRONMENT;
-use crate::domain::{HumanDuration, KindName};
+use crate::domain::{HumanDuration, KindName, Money};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -126,6 +126,10 @@ pub struct ChangeArgs {
     /// Use existing buckets, roles and log groups that have the planned names; destroy will leave them
     #[arg(long)]
     pub adopt: bool,
+    /// Refuse with exit code 9 when a month could cost more than USD at AWS's list prices, with everything
+    /// at its maximum; takes the place of [budget]
+    #[arg(long, value_name = "USD")]
+    pub max_monthly: Option<Money>,
 }
 
 /// Options of every command that changes something.

@@ -8,6 +8,7 @@ use crate::aws::OpErrorKind;
 use crate::domain::{Facts, KindName, ResourceId, codes, shown};
 use crate::engine::RunResult;
 use crate::plan::{Mode, Op};
+use crate::report::cost;
 use crate::report::overview::summary;
 use crate::run::overview::{Overview, Row};
 use crate::run::{Done, Intent, Session, Verified, logs, unverified};
@@ -94,6 +95,9 @@ async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         return;
     }
     let mut text = format!("\n{}\n", summary(&rows));
+    if let Some(cost) = cost::short(&overview.bill) {
+        text += &format!("  {:<10}  {cost}\n", "costs");
+    }
     for (what, command) in next(&rows, intent) {
         text += &format!("  {what:<10}  {command}\n");
     }

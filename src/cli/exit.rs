@@ -16,7 +16,7 @@ pub enum Exit {
     RolledBack = 6,
     /// Timed out; AWS keeps working.
     TimedOut = 8,
-    /// A quota was exceeded.
+    /// A quota or a budget was exceeded.
     Gate = 9,
     /// Something could not be read, so the answer is incomplete.
     Incomplete = 10,
@@ -37,7 +37,7 @@ pub const MEANINGS: &[(Exit, &str)] = &[
     (Exit::LeaseHeld, "another deploy holds the lease, or took it over"),
     (Exit::RolledBack, "the endpoint rolled back to its old configuration"),
     (Exit::TimedOut, "timed out, AWS keeps working"),
-    (Exit::Gate, "a quota was exceeded"),
+    (Exit::Gate, "a quota was exceeded, or a budget would be"),
     (Exit::Incomplete, "incomplete: something could not be read"),
     (Exit::Usage, "the command line cannot be read, or consent is missing"),
     (Exit::Bug, "a bug in opsctl"),

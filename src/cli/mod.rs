@@ -4,6 +4,7 @@ mod act;
 mod args;
 #[cfg(feature = "sandbox")]
 mod background;
+mod budget;
 mod commands;
 mod done;
 mod environment;

@@ -1,6 +1,7 @@
 //! From the text of `opsctl.toml` to one checked project: every problem at once, each with its place.
 
 pub mod audit;
+mod budget;
 pub mod document;
 mod lint;
 pub mod names;
@@ -8,6 +9,7 @@ pub mod project;
 mod secrets;
 pub mod section;
 
+pub use budget::Budget;
 pub use document::Document;
 pub use lint::Lint;
 pub use names::{ChannelName, Name};

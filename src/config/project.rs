@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::audit::Audit;
 use super::section;
-use super::{Document, Lint, Name};
+use super::{Budget, Document, Lint, Name};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 use crate::limits;
 
@@ -31,12 +31,13 @@ pub struct Config {
     pub environment: String,
     pub project: Project,
     pub audit: Audit,
+    pub budget: Budget,
     pub lint: Lint,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 4] = ["project", "audit", "lint", "env"];
+const SHARED_KEYS: [&str; 5] = ["project", "audit", "budget", "lint", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -139,9 +140,11 @@ impl Config {
         }
         let audit: Audit = shared(&merged, "audit", &mut problems);
         audit.lint(&mut problems);
+        let budget: Budget = shared(&merged, "budget", &mut problems);
         let lint: Lint = shared(&merged, "lint", &mut problems);
         lint.check(&mut problems);
-        (Self { document: merged, environment: environment.to_owned(), project, audit, lint }, problems)
+        let environment = environment.to_owned();
+        (Self { document: merged, environment, project, audit, budget, lint }, problems)
     }
 
     /// The raw values of a section.

@@ -38,6 +38,11 @@ impl Rate {
     pub fn is_zero(self) -> bool {
         self == Self::ZERO
     }
+
+    /// Whether some of it is billed by the hour, and not only what is stored.
+    pub fn runs(self) -> bool {
+        !self.hourly.is_zero()
+    }
 }
 
 impl std::ops::Add for Rate {
@@ -108,20 +113,28 @@ pub struct Estimate {
     pub most: Rate,
     /// Of a job.
     pub run: Option<Run>,
-    /// What has no known price. It is in no sum.
+    /// What is not known, such as a price. It is in no sum.
     pub unknown: Vec<String>,
     /// What is billed by what is done with it. It is in no sum.
     pub by_use: Vec<&'static str>,
+    /// The command that ends it, without its global options.
+    pub ended_by: String,
 }
 
 impl Estimate {
     /// `usual`: how long the last run took.
-    pub fn of(id: ResourceId, usage: &Usage, usual: Option<HumanDuration>, prices: &Prices) -> Self {
+    pub fn of(
+        id: ResourceId,
+        usage: &Usage,
+        usual: Option<HumanDuration>,
+        prices: &Prices,
+        ended_by: String,
+    ) -> Self {
         let (now, idle, most) = (Rate::ZERO, Rate::ZERO, Rate::ZERO);
         let unknown = usage.unknown.iter().map(|what| (*what).to_owned()).collect();
         let what = what(usage);
         let by_use = usage.by_use.clone();
-        let mut estimate = Self { id, what, now, idle, most, run: None, unknown, by_use };
+        let mut estimate = Self { id, what, now, idle, most, run: None, unknown, by_use, ended_by };
         let stored: Money = usage
             .stored
             .iter()
@@ -169,7 +182,7 @@ impl Estimate {
     fn price(&mut self, item: &Item, is_used: bool, prices: &Prices) -> Money {
         let price = prices.price(item);
         if price.is_none() && is_used {
-            self.unknown.push(item.words());
+            self.unknown.push(format!("price of {}", item.words()));
         }
         price.unwrap_or_default()
     }
@@ -178,7 +191,7 @@ impl Estimate {
 fn what(usage: &Usage) -> String {
     let instances =
         usage.instances.as_ref().map(|Instances { instance_type, count, .. }| match usage.scaled {
-            Some((min, max)) if min != max => format!("{min}–{max} × {instance_type}"),
+            Some((min, max)) if min != max => format!("{instance_type}, {min}–{max} instances"),
             Some((min, _)) => format!("{min} × {instance_type}"),
             None => format!("{count} × {instance_type}"),
         });
@@ -204,7 +217,7 @@ impl Bill {
         self.0.iter().map(|estimate| estimate.most).sum()
     }
 
-    /// What has no known price, each once.
+    /// What is not known, each once.
     pub fn unknown(&self) -> Vec<&str> {
         let mut all: Vec<&str> =
             self.0.iter().flat_map(|estimate| &estimate.unknown).map(String::as_str).collect();

@@ -1,9 +1,9 @@
 //! What a project costs before and after a plan, and now.
 
-use super::{Bill, Estimate, Prices};
+use super::{Bill, Estimate, Prices, Rate};
 use crate::desired::{AnyKind, Desired, Node};
-use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage, Verb};
-use crate::plan::{Observation, Observed, Plan};
+use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage};
+use crate::plan::{Observation, Observed, Op, Plan, Step};
 
 /// What a plan changes in what is billed.
 #[derive(Clone, Debug)]
@@ -25,8 +25,12 @@ impl Cost {
         kinds: &[Box<dyn AnyKind>],
         prices: Prices,
     ) -> Self {
-        let runs = |node: &&Node| steps(plan, &node.id).any(|verb| verb == Verb::Create);
-        let after = bill(&after(plan, want, have), have, kinds, &prices);
+        let runs = |node: &&Node| steps(plan, &node.id).any(|step| matches!(step.op, Op::Create { .. }));
+        let mut after = bill(&after(plan, want, have), have, kinds, &prices);
+        // A job that has ended, or is yet to run, costs by the run.
+        for job in after.0.iter_mut().filter(|estimate| estimate.run.is_some()) {
+            job.now = Rate::ZERO;
+        }
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
         let runs = runs.into_iter().filter(is_job).collect();
@@ -37,7 +41,7 @@ impl Cost {
     /// scale at its maximum for the whole month, and each job that the plan runs for as long as it may take.
     ///
     /// # Errors
-    /// What has no known price.
+    /// What is not known.
     pub fn highest_month(&self) -> Result<Money, Vec<String>> {
         let runs = self.runs.iter().filter_map(|id| self.after.of(id)?.run.as_ref());
         match self.after.unknown() {
@@ -66,23 +70,28 @@ struct Used {
     usage: Usage,
 }
 
-fn steps<'p>(plan: &'p Plan, id: &'p ResourceId) -> impl Iterator<Item = Verb> + 'p {
-    plan.steps.iter().filter(move |step| step.target == *id).map(|step| step.op.verb())
+fn steps<'p>(plan: &'p Plan, id: &'p ResourceId) -> impl Iterator<Item = &'p Step> {
+    plan.steps.iter().filter(move |step| step.target == *id)
 }
 
-/// What is there when the plan is carried out: all that it makes, and all that it leaves.
+/// What is there when the plan is carried out: all that it makes, all that it leaves, and what was not looked
+/// at as the config says.
 fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
-    let stays = |node: &&Node| {
-        let mut verbs = steps(plan, &node.id).peekable();
-        match (verbs.peek(), have.observations.get(&node.id)) {
-            (None, Some(Observation::Present(seen))) => seen.owner().is_managed(),
-            (None, _) => false,
-            (Some(_), _) => verbs.any(|verb| !verb.removes()),
+    let usage = |node: &Node| {
+        let mut steps = steps(plan, &node.id).peekable();
+        match (steps.peek(), have.observations.get(&node.id)) {
+            (None, None) => Some(node.spec.usage()),
+            (None, Some(Observation::Present(seen))) => seen.owner().is_managed().then(|| node.spec.usage()),
+            (None, Some(_)) => None,
+            // The spec of the step: `scale` has its own numbers.
+            (Some(_), _) => steps.find_map(|step| match &step.op {
+                Op::Create { spec } | Op::Update { spec, .. } => Some(spec.usage()),
+                Op::Delete | Op::Release | Op::DeleteWhole { .. } => None,
+            }),
         }
     };
-    let nodes = want.nodes.iter().filter(stays).map(|node| {
-        let (id, physical, usage) = (node.id.clone(), node.physical.clone(), node.spec.usage());
-        Used { id, physical, usage }
+    let nodes = want.nodes.iter().filter_map(|node| {
+        Some(Used { id: node.id.clone(), physical: node.physical.clone(), usage: usage(node)? })
     });
     nodes.chain(leftovers(have, |id| steps(plan, id).next().is_none())).collect()
 }
@@ -109,7 +118,12 @@ fn bill(used: &[Used], have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Pri
         if usage.is_free() {
             return None;
         }
-        Some(Estimate::of(whole.id.clone(), &usage, took(&whole.id, have), prices))
+        let ended_by = match kinds.iter().find(|kind| kind.name() == whole.id.kind) {
+            _ if have.seen_leftovers.contains_key(&whole.id) => "opsctl deploy --prune".to_owned(),
+            Some(kind) if kind.stops() => format!("opsctl stop {}", whole.id),
+            _ => "opsctl destroy".to_owned(),
+        };
+        Some(Estimate::of(whole.id.clone(), &usage, took(&whole.id, have), prices, ended_by))
     });
     Bill(estimates.collect())
 }

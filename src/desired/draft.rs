@@ -23,6 +23,7 @@ pub struct Draft<'a> {
     /// Where each node stands among `nodes`.
     places: BTreeMap<KindName, HashMap<String, usize>>,
     origin: BTreeMap<ResourceId, KeyPath>,
+    reasons: BTreeMap<ResourceId, String>,
 }
 
 impl<'a> Draft<'a> {
@@ -35,11 +36,13 @@ impl<'a> Draft<'a> {
             nodes: vec![],
             places: BTreeMap::new(),
             origin: BTreeMap::new(),
+            reasons: BTreeMap::new(),
         }
     }
 
     pub(super) fn finish(self) -> (Desired, Diagnostics) {
-        (Desired::new(self.scope.clone(), self.nodes, self.origin), self.problems)
+        let desired = Desired::new(self.scope.clone(), self.nodes, self.origin);
+        (Desired { reasons: self.reasons, ..desired }, self.problems)
     }
 
     /// Adds a resource. Needs that are not in the graph were already reported by [`Draft::find`].
@@ -71,6 +74,13 @@ impl<'a> Draft<'a> {
         let spec = AnySpec::new::<K>(spec);
         self.nodes.push(Node { id: id.clone(), physical, spec, needs });
         id
+    }
+
+    /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.
+    pub fn reason(&mut self, id: &ResourceId, why: Option<&str>) {
+        if let Some(why) = why.map(str::trim).filter(|why| !why.is_empty()) {
+            self.reasons.insert(id.clone(), why.to_owned());
+        }
     }
 
     pub fn node(&self, kind: KindName, name: &str) -> Option<&Node> {

@@ -45,6 +45,8 @@ pub struct Desired {
     pub nodes: Vec<Node>,
     /// The key of the config that each node comes from.
     pub origin: BTreeMap<ResourceId, KeyPath>,
+    /// Why a resource has its size, in the user's own words: `why` of its section.
+    pub reasons: BTreeMap<ResourceId, String>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -52,12 +54,13 @@ pub struct Desired {
 impl Desired {
     fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
         let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
-        Self { scope, nodes, origin, places }
+        Self { scope, nodes, origin, places, reasons: BTreeMap::new() }
     }
 
     /// Other nodes of the same place.
     pub(crate) fn with(&self, nodes: Vec<Node>) -> Self {
-        Self::new(self.scope.clone(), nodes, self.origin.clone())
+        let desired = Self::new(self.scope.clone(), nodes, self.origin.clone());
+        Self { reasons: self.reasons.clone(), ..desired }
     }
 
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {
@@ -81,7 +84,7 @@ impl Desired {
             n.needs.retain(|need| keep.contains(need));
             n
         });
-        Self::new(self.scope.clone(), nodes.collect(), self.origin.clone())
+        self.with(nodes.collect())
     }
 }
 

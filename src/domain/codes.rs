@@ -228,6 +228,10 @@ codes! {
         "The endpoint answers, but not in AWS's language: a web server, a proxy's login page, another program on that port. Check --endpoint-url, AWS_ENDPOINT_URL and the proxy variables.";
     NO_GOOD_ANSWER "E237" "AWS failed to answer"
         "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com reports outages.";
+    OVER_BUDGET "E243" "It could cost more than it may"
+        "`[budget] monthly` or --max-monthly says what a month may cost, and the plan could cost more: with everything that scales at its maximum for the whole month, and with each training that the plan runs as long as its `max_runtime`, at AWS's list prices. Nothing was done. Lower `autoscaling.max`, an instance type or `max_runtime`, or raise the budget.";
+    COST_UNKNOWN "E244" "What it could cost is unknown"
+        "`[budget] monthly` or --max-monthly says what a month may cost, but something in the plan has no price in the table that opsctl carries (docs/cost.md), so nobody knows whether it keeps to the budget. Nothing was done. Use an instance type and a region that the table has, or leave the budget out and watch the cost yourself.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -48,15 +48,28 @@ impl Money {
         if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest:0decimals$}") }
     }
 
-    /// A price of an hour or a run: two decimals, and two more where the first are not all of it.
+    /// A price of an hour or a run: two to four decimals.
     pub fn fine(self) -> String {
+        if self.is_zero() {
+            return "0".to_owned();
+        }
         let text = self.rounded(4);
-        text.strip_suffix("00").map_or(text.clone(), str::to_owned)
+        let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+        format!("{whole}.{:0<2}", rest.trim_end_matches('0'))
+    }
+
+    /// To the cent.
+    pub fn cents(self) -> String {
+        self.rounded(2)
     }
 
     /// A price of a month: cents up to ten dollars, dollars from there on.
     pub fn coarse(self) -> String {
-        if self.pico.abs() < 10 * DOLLAR { self.rounded(2) } else { self.rounded(0) }
+        match self.pico.abs() {
+            0 => "0".to_owned(),
+            small if small < 10 * DOLLAR => self.rounded(2),
+            _ => self.rounded(0),
+        }
     }
 }
 

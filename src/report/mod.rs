@@ -1,6 +1,7 @@
 //! Renders data for people and programs. Nothing here decides or calls.
 
 pub mod answer;
+pub mod cost;
 pub mod diagnostics;
 #[cfg(feature = "sdk")]
 pub mod live;

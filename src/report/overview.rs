@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::cost;
 use super::style::Styles;
+use crate::cost::Bill;
 use crate::domain::{Facts, KindName, Owner, Phase, Scope, figure, shown};
 use crate::run::overview::{Overview, Row};
 
@@ -16,7 +18,8 @@ pub fn title(project: &str, environment: &str, place: &str, styles: &Styles) -> 
 /// A line each, and below it what else is known. In fewer than `width` columns a line is broken between
 /// columns, never inside one. `None`: there is no terminal, and lines may be long.
 pub fn human(overview: &Overview, width: Option<usize>, styles: &Styles) -> String {
-    let lines: Vec<Line> = overview.rows.iter().map(Line::of).chain(leftovers(overview)).collect();
+    let lines: Vec<Line> =
+        overview.rows.iter().map(|row| Line::of(row, &overview.bill)).chain(leftovers(overview)).collect();
     let head = ["RESOURCE", "STATE", "AGE", "NAME IN AWS"];
     let widest = |column: usize| {
         let cells = lines.iter().map(|line| line.cells[column].chars().count());
@@ -46,6 +49,7 @@ pub fn human(overview: &Overview, width: Option<usize>, styles: &Styles) -> Stri
             below.push(line.cells[3].clone());
         }
         below.extend(line.details.iter().cloned());
+        below.extend(line.cost.clone());
         for detail in below.iter().filter(|detail| !detail.is_empty()) {
             text += &format!("  {detail}\n");
         }
@@ -58,10 +62,12 @@ struct Line {
     cells: [String; 4],
     phase: Phase,
     details: Vec<String>,
+    /// What it costs now.
+    cost: Option<String>,
 }
 
 impl Line {
-    fn of(row: &Row) -> Self {
+    fn of(row: &Row, bill: &Bill) -> Self {
         let foreign = row.owner.as_ref().filter(|owner| !owner.is_managed());
         let foreign = foreign
             .map(|owner| format!(", not this project's: {}", shown::line(&owner.to_string())))
@@ -76,7 +82,10 @@ impl Line {
         let reason = row.status.cause();
         let known = known(&row.metrics, &row.facts, row.took.map(|took| took.0));
         let details = [reason, Some(known), row.page.clone()].into_iter().flatten();
-        Self { cells, phase: row.status.phase, details: details.filter(|d| !d.is_empty()).collect() }
+        let details = details.filter(|d| !d.is_empty()).collect();
+        let cost = bill.of(&row.id).filter(|of| of.now.runs());
+        let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
+        Self { cells, phase: row.status.phase, details, cost }
     }
 }
 
@@ -84,7 +93,9 @@ fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
     overview.leftovers.iter().map(|leftover| {
         let name = shown::line(&leftover.physical).into_owned();
         let cells = [leftover.id.kind.to_string(), "not in the config".to_owned(), String::new(), name];
-        Line { cells, phase: Phase::Stopped, details: Vec::new() }
+        let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
+        let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
+        Line { cells, phase: Phase::Stopped, details: Vec::new(), cost }
     })
 }
 
@@ -158,6 +169,7 @@ pub fn json(overview: &Overview, scope: &Scope, place: &str) -> Value {
         "format": 1, "project": scope.project, "environment": scope.environment, "account": scope.account,
         "region": scope.region, "target": place,
         "resources": resources.collect::<Vec<_>>(), "leftovers": overview.leftovers,
+        "cost": cost::json_now(&overview.bill, &overview.prices),
     })
 }
 

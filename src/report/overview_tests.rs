@@ -3,7 +3,9 @@
 use expect_test::expect;
 
 use super::*;
-use crate::domain::{HumanDuration, ResourceId, Status};
+use crate::cost::{Estimate, Prices};
+use crate::domain::usage::{Instances, Purpose};
+use crate::domain::{HumanDuration, Money, ResourceId, Status, Usage};
 use crate::plan::Leftover;
 
 fn row(id: &str, physical: &str, status: Status) -> Row {
@@ -45,7 +47,13 @@ fn overview() -> Overview {
         physical: "digits-dev-numbers-aaaaaaaaaa".to_owned(),
         adopted: false,
     };
-    Overview { rows: vec![training, endpoint, autoscaling, other], leftovers: vec![leftover] }
+    let prices = Prices::given("us-east-1", "2026-10-05", [("hosting/ml.m5.large", Money::dollars(1))]);
+    let (purpose, instance_type) = (Purpose::Hosting, "ml.m5.large".to_owned());
+    let instances = Some(Instances { purpose, instance_type, count: 2 });
+    let usage = Usage { instances, scaled: Some((1, 4)), ..Usage::default() };
+    let ended_by = "opsctl destroy".to_owned();
+    let bill = Bill(vec![Estimate::of(endpoint.id.clone(), &usage, None, &prices, ended_by)]);
+    Overview { rows: vec![training, endpoint, autoscaling, other], leftovers: vec![leftover], bill, prices }
 }
 
 #[test]
@@ -64,6 +72,7 @@ fn names_are_whole_at_every_width() {
         endpoint/numbers     InService                           2h   digits-dev-numbers
           2 × ml.m5.large
           https://us-east-1.console.aws.amazon.com/sagemaker/…
+          2.00 USD/h
         autoscaling/numbers  Registered                               endpoint/digits-dev-numbers/variant/AllTraffic
           scales 1–4 · 600 invocations per instance per minute
         instance/plain       Failed, not this project's: nobody  2h   digits-dev-plain-1234567890
@@ -79,6 +88,7 @@ fn names_are_whole_at_every_width() {
           digits-dev-numbers
           2 × ml.m5.large
           https://us-east-1.console.aws.amazon.com/sagemaker/…
+          2.00 USD/h
         autoscaling/numbers  Registered
           endpoint/digits-dev-numbers/variant/AllTraffic
           scales 1–4 · 600 invocations per instance per minute
@@ -98,6 +108,7 @@ fn names_are_whole_at_every_width() {
           digits-dev-numbers
           2 × ml.m5.large
           https://us-east-1.console.aws.amazon.com/sagemaker/…
+          2.00 USD/h
         autoscaling/numbers
           Registered
           endpoint/digits-dev-numbers/variant/AllTraffic
@@ -119,6 +130,51 @@ fn programs_read_the_same_facts() {
     expect![[r#"
         {
           "account": "123456789012",
+          "cost": {
+            "currency": "USD",
+            "live": {
+              "idle": {
+                "hour": 1.0,
+                "month": 730.0
+              },
+              "most": {
+                "hour": 4.0,
+                "month": 2920.0
+              },
+              "now": {
+                "hour": 2.0,
+                "month": 1460.0
+              },
+              "resources": [
+                {
+                  "by_use": [],
+                  "ended_by": "opsctl destroy",
+                  "idle": {
+                    "hour": 1.0,
+                    "month": 730.0
+                  },
+                  "most": {
+                    "hour": 4.0,
+                    "month": 2920.0
+                  },
+                  "now": {
+                    "hour": 2.0,
+                    "month": 1460.0
+                  },
+                  "run": null,
+                  "target": "endpoint/numbers",
+                  "unknown": [],
+                  "what": "1–4 × ml.m5.large"
+                }
+              ],
+              "unknown": []
+            },
+            "prices": {
+              "date": "2026-10-05",
+              "region": "us-east-1",
+              "source": "table"
+            }
+          },
           "environment": "dev",
           "format": 1,
           "leftovers": [

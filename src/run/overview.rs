@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Session;
+use crate::cost::{self, Bill, Prices};
 use crate::desired::{AnySeen, Desired, Log, Node};
 use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status, console};
 use crate::engine::OpCx;
@@ -17,6 +18,9 @@ pub struct Overview {
     /// In the order of dependency.
     pub rows: Vec<Row>,
     pub leftovers: Vec<Leftover>,
+    /// What it costs.
+    pub bill: Bill,
+    pub prices: Prices,
 }
 
 /// A resource of the config, its state in AWS, and whose it is there.
@@ -51,7 +55,9 @@ impl Overview {
         for node in &desired.nodes {
             rows.push(row(session, node, have).await);
         }
-        Self { rows, leftovers: have.leftovers.clone() }
+        let prices = Prices::of(&desired.scope.region);
+        let bill = cost::live(desired, have, &session.kinds, &prices);
+        Self { rows, leftovers: have.leftovers.clone(), bill, prices }
     }
 
     /// A resource with what its parts know: an endpoint with how it scales.

@@ -55,7 +55,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 20] = [
+const CLI: [&str; 21] = [
     "files",
     "exit",
     "args",
@@ -72,6 +72,7 @@ const CLI: [&str; 20] = [
     "stopped",
     "saved",
     "wrote",
+    "budget",
     "done",
     "act",
     "commands",

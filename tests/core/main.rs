@@ -9,6 +9,7 @@ mod audit;
 mod citations;
 mod config;
 mod config_page;
+mod cost;
 mod docs;
 mod inputs;
 mod kinds;

@@ -11,6 +11,7 @@ mod broken;
 mod cli;
 mod clients;
 mod contract;
+mod cost;
 mod documents;
 mod drift;
 mod emulators;

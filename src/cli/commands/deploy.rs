@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::run_plan;
+use crate::cli::act::{Allowed, run_plan};
 use crate::cli::args::{ChangeArgs, DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::saved::Saved;
@@ -28,7 +28,8 @@ pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment)
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     with_session(global, env, Folders::Read, async |session| {
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
-        run_plan(session, &intent, args.preview, saved, global, ui).await
+        let allowed = Allowed { saved, monthly: args.changes.max_monthly };
+        run_plan(session, &intent, args.preview, allowed, global, ui).await
     })
     .await
 }

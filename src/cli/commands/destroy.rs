@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::run_plan;
+use crate::cli::act::{Allowed, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::{Environment, find_config};
 use crate::cli::exit::Exit;
@@ -24,7 +24,7 @@ pub struct DestroyArgs {
 pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let done = with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::destroy(session, args.adopted);
-        run_plan(session, &intent, args.preview, None, global, ui).await
+        run_plan(session, &intent, args.preview, Allowed::default(), global, ui).await
     })
     .await;
     if global.sandbox && !args.preview.dry_run && matches!(done, Ok(Exit::Done)) {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{print_left, print_lints, print_unread, refused};
+use crate::cli::act::{plan_json, print_cost, print_left, print_lints, print_unread, refused};
 use crate::cli::args::{ChangeArgs, Global};
+use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -60,26 +61,43 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
-        print(session, &plan, &have, args, ui)
+        print(session, &intent, &plan, &have, args, ui)
     })
     .await
 }
 
-fn print(session: &Session, plan: &Plan, have: &Observed, args: &PlanArgs, ui: &Ui) -> CommandResult {
+fn print(
+    session: &Session,
+    intent: &Intent,
+    plan: &Plan,
+    have: &Observed,
+    args: &PlanArgs,
+    ui: &Ui,
+) -> CommandResult {
+    let allowed = budget::gate(session, intent, plan, have, args.changes.max_monthly);
     if ui.json() {
-        ui.out_json(&render::json(plan, &session.place));
+        // A command writes one document: of a plan that costs too much, why.
+        allowed?;
+        ui.out_json(&plan_json(session, intent, plan, have));
     } else if args.format != PlanFormat::Text {
         let (place, warnings) = (&session.place, &session.warnings.0);
         let folded = args.format == PlanFormat::Github;
         let text = render::markdown::render(plan, &session.kinds, place, have, warnings, folded);
         ui.out(&ui.suggest(&text));
+        if !plan.is_empty() {
+            let cost = budget::text(session, &budget::of(session, intent, plan, have), args.why, ui);
+            ui.out(&ui.suggest(&format!("\n```text\n{}\n```\n", cost.trim_end())));
+        }
         print_unread(have, ui);
+        allowed?;
     } else {
         print_lints(session, ui);
         let text = render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out());
         ui.out(&ui.suggest(&text));
+        print_cost(session, intent, plan, have, args.why, ui);
         print_unread(have, ui);
         print_left(have, ui);
+        allowed?;
     }
     if let Some(file) = &args.out {
         saved::save(plan, &session.place, file)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{on_command_line, run_plan};
+use crate::cli::act::{Allowed, on_command_line, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::session::with_session;
@@ -50,7 +50,7 @@ pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) 
                 ),
             });
         }
-        run_plan(session, &intent, args.preview, None, global, ui).await
+        run_plan(session, &intent, args.preview, Allowed::default(), global, ui).await
     })
     .await
 }

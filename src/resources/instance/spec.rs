@@ -143,7 +143,8 @@ impl Kind for Instance {
                 draft.error(codes::TOO_LARGE, at.clone(), text, help);
             }
             needs.push(Role::id(&user(name)));
-            draft.add::<Self>(name, physical, spec, needs, at);
+            let job = draft.add::<Self>(name, physical, spec, needs, at);
+            draft.reason(&job, item.why.as_deref());
         }
     }
 

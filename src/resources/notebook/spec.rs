@@ -25,6 +25,8 @@ pub struct Item {
     /// Begins with `ml.`. The 4 GiB of `ml.t3.medium` are too little for image data sets.
     #[serde(default = "xlarge")]
     instance_type: String,
+    /// Why this instance type: `opsctl plan --why` and the report repeat it. Nothing else is done with it.
+    why: Option<String>,
     /// Disk, in GiB. It grows in place; to shrink it, make a new notebook.
     #[serde(default = "five")]
     volume_gb: i32,
@@ -168,7 +170,8 @@ impl Kind for Notebook {
                 platform: item.platform.clone(),
                 on_start: on_start(item.idle_stop),
             };
-            draft.add::<Self>(name, physical, spec, [role, Bucket::id(Bucket::MAIN)], at);
+            let notebook = draft.add::<Self>(name, physical, spec, [role, Bucket::id(Bucket::MAIN)], at);
+            draft.reason(&notebook, item.why.as_deref());
         }
     }
 

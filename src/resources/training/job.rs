@@ -42,6 +42,8 @@ pub struct Item {
     pub image: Option<String>,
     /// Default `ml.m5.xlarge`, on EC2 `t2.xlarge`. Those of SageMaker begin with `ml.`.
     pub instance_type: Option<String>,
+    /// Why this instance type: `opsctl plan --why` and the report repeat it. Nothing else is done with it.
+    pub why: Option<String>,
     /// How many instances train together. SageMaker only.
     #[serde(default = "one")]
     pub instance_count: i32,

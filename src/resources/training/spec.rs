@@ -129,7 +129,8 @@ impl Kind for Training {
             let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
             needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
-            draft.add::<Self>(name, physical, spec, needs, at);
+            let job = draft.add::<Self>(name, physical, spec, needs, at);
+            draft.reason(&job, item.why.as_deref());
         }
     }
 

@@ -20,7 +20,15 @@ fn names_the_only_one(at: &KeyPath, value: &Value, sections: &Map<String, Value>
 }
 
 /// Leaves that say how a command works, not what is to be there.
-const HOW: [&str; 3] = ["data.digits.bandwidth", "data.digits.delete", "data.digits.max_concurrency"];
+const HOW: [&str; 7] = [
+    "data.digits.bandwidth",
+    "data.digits.delete",
+    "data.digits.max_concurrency",
+    "endpoint.numbers.why",
+    "notebook.lab.why",
+    "training.numbers.why",
+    "training.numbers-on-ec2.why",
+];
 
 /// Another possible value of a leaf that has words, and what must change with it.
 fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {

@@ -2,6 +2,7 @@
 
 mod breakages;
 mod changes;
+mod cost;
 mod growth;
 mod leaves;
 mod mutants;

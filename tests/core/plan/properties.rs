@@ -176,7 +176,10 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 13] = [
+    ("training.why", "words for people"),
+    ("endpoint.why", "words for people"),
+    ("notebook.why", "words for people"),
     ("bucket.name", "growth.rs: another name is another bucket, with everything in it"),
     ("data.include", "leaves.rs; beside `exclude` it may change nothing"),
     ("data.bandwidth", "how an upload works, not what is there"),

@@ -43,6 +43,10 @@ impl Files {
         self.text = self.text.replace(from, to);
     }
 
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn rewrite(&mut self, text: String) {
         self.text = text;
     }

@@ -1,0 +1,204 @@
+//! What a project costs, for people and as JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::style::Styles;
+use crate::cost::{Bill, Cost, Estimate, Prices, Rate, Run};
+use crate::domain::{Money, ResourceId, shown};
+
+/// What a plan changes in what is billed, or nothing where nothing is. In fewer than `width` columns lines
+/// are folded between words. With reasons, the user's own why of each instance type.
+pub fn human(
+    cost: &Cost,
+    reasons: Option<&BTreeMap<ResourceId, String>>,
+    width: Option<usize>,
+    styles: &Styles,
+) -> String {
+    let (before, after) = (&cost.before, &cost.after);
+    let runs: Vec<(&Estimate, &Run)> =
+        cost.runs.iter().filter_map(|id| after.of(id)).filter_map(|e| Some((e, e.run.as_ref()?))).collect();
+    let rates = [before.idle(), before.most(), after.idle(), after.most()];
+    if rates.iter().all(|rate| rate.is_zero()) && runs.is_empty() && after.unknown().is_empty() {
+        return String::new();
+    }
+    let mut page = Page::new(&cost.prices, width, styles);
+    page.line("idle", &changed(before.idle(), after.idle()));
+    page.line("at most", &changed(before.most(), after.most()));
+    for (estimate, run) in runs {
+        page.line("a run", &format!("{} {}", estimate.id, of_a_run(run)));
+    }
+    page.bills(after, |estimate| estimate.idle, ", also idle");
+    page.rest(after);
+    for (id, why) in reasons.into_iter().flatten().filter(|(id, _)| after.of(id).is_some()) {
+        page.line("why", &format!("{id}: {}", shown::line(why)));
+    }
+    page.text
+}
+
+/// What there is costs that now.
+pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) -> String {
+    if [bill.now(), bill.idle(), bill.most()].iter().all(|rate| rate.is_zero()) && bill.unknown().is_empty() {
+        return String::new();
+    }
+    let mut page = Page::new(prices, width, styles);
+    page.line("now", &rate(bill.now()));
+    page.line("idle", &rate(bill.idle()));
+    page.line("at most", &rate(bill.most()));
+    page.bills(bill, |estimate| estimate.now, " now");
+    page.rest(bill);
+    page.text
+}
+
+/// One line for the end of a run: ``0.23 USD/h now, at most 0.92; `opsctl destroy` ends it``. `None`: only
+/// what is stored is billed.
+pub fn short(bill: &Bill) -> Option<String> {
+    let (now, most) = (bill.now(), bill.most().per_hour());
+    let unknown = bill.unknown();
+    if !now.runs() && unknown.is_empty() {
+        return None;
+    }
+    let mut text = format!("{} USD/h now", now.per_hour().fine());
+    if most > now.per_hour() {
+        text += &format!(", at most {}", most.fine());
+    }
+    if !unknown.is_empty() {
+        text += &format!(", {} unknown", unknown.join(", "));
+    }
+    let running = bill.0.iter().filter(|estimate| estimate.now.runs());
+    let commands: BTreeSet<&str> = running.map(|estimate| estimate.ended_by.as_str()).collect();
+    text += &match commands.iter().collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [one] => format!("; `{one}` ends it"),
+        [one, other] if !commands.contains(DESTROY) => format!("; `{one}` and `{other}` end it"),
+        _ => format!("; `{DESTROY}` ends it"),
+    };
+    Some(text)
+}
+
+/// It ends all that a project bills.
+const DESTROY: &str = "opsctl destroy";
+
+fn rate(rate: Rate) -> String {
+    format!("{} USD a month ({} an hour)", rate.per_month().coarse(), rate.per_hour().fine())
+}
+
+fn changed(before: Rate, after: Rate) -> String {
+    if before == after {
+        return rate(after);
+    }
+    let month = format!("{} → {} USD a month", before.per_month().coarse(), after.per_month().coarse());
+    format!("{month} ({} → {} an hour)", before.per_hour().fine(), after.per_hour().fine())
+}
+
+/// `about 0.04 USD (10m as the last), at most 5.66`
+fn of_a_run(run: &Run) -> String {
+    let most = run.highest_price().fine();
+    let spot = if run.spot { "; spot instances cost less" } else { "" };
+    match (run.usual, run.usual_price()) {
+        (Some(usual), Some(price)) => {
+            format!("about {} USD ({usual} as the last), at most {most}{spot}", price.fine())
+        }
+        _ => format!("{} USD an hour, at most {most}{spot}", run.per_hour.fine()),
+    }
+}
+
+/// The page under construction.
+struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// Columns of the words before each line.
+    const MARGIN: usize = 9;
+
+    fn new(prices: &Prices, width: Option<usize>, styles: &Styles) -> Self {
+        let title = format!("Cost on AWS, list prices of {}", prices.date());
+        let text = format!("{}\n", styles.strong(&title));
+        Self { text, width: width.unwrap_or(usize::MAX) }
+    }
+
+    fn line(&mut self, name: &str, rest: &str) {
+        let blank = " ".repeat(Self::MARGIN + 2);
+        let mut line = format!("  {name:<margin$}", margin = Self::MARGIN);
+        let mut is_new = true;
+        for word in rest.split(' ') {
+            if !is_new && line.chars().count() + 1 + word.chars().count() > self.width {
+                self.text += &format!("{line}\n");
+                line.clone_from(&blank);
+                is_new = true;
+            }
+            if !is_new {
+                line.push(' ');
+            }
+            line += word;
+            is_new = false;
+        }
+        self.text += &format!("{line}\n");
+    }
+
+    /// What the sums leave out.
+    fn rest(&mut self, bill: &Bill) {
+        if !bill.unknown().is_empty() {
+            self.line("unknown", &format!("{}; in no sum", bill.unknown().join(", ")));
+        }
+        if !bill.by_use().is_empty() {
+            self.line("without", &bill.by_use().join(", "));
+        }
+    }
+
+    /// What is billed by the hour, by the command that ends it.
+    fn bills(&mut self, bill: &Bill, of: fn(&Estimate) -> Rate, when: &str) {
+        let mut by_command: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for estimate in bill.0.iter().filter(|estimate| of(estimate).runs()) {
+            let text = format!("{} {} ({})", estimate.id, of(estimate).per_hour().fine(), estimate.what);
+            by_command.entry(&estimate.ended_by).or_default().push(shown::line(&text).into_owned());
+        }
+        for (command, all) in by_command {
+            self.line("bills", &format!("an hour{when}, until `{command}`: {}", all.join(", ")));
+        }
+    }
+}
+
+/// The shape of docs/events.md#cost: what is there, what will be, and what the first month can cost at most.
+pub fn json(cost: &Cost) -> Value {
+    let most = cost.highest_month().ok();
+    json!({
+        "currency": "USD", "prices": prices(&cost.prices),
+        "before": bill(&cost.before), "after": bill(&cost.after), "runs": cost.runs, "highest_month": most,
+    })
+}
+
+/// What there is.
+pub fn json_now(live: &Bill, of: &Prices) -> Value {
+    json!({ "currency": "USD", "prices": prices(of), "live": bill(live) })
+}
+
+fn prices(prices: &Prices) -> Value {
+    json!({ "source": "table", "date": prices.date(), "region": prices.region() })
+}
+
+fn bill(bill: &Bill) -> Value {
+    json!({
+        "now": bill.now(), "idle": bill.idle(), "most": bill.most(), "unknown": bill.unknown(),
+        "resources": bill.0.iter().map(estimate).collect::<Vec<_>>(),
+    })
+}
+
+fn estimate(estimate: &Estimate) -> Value {
+    let Estimate { id, what, now, idle, most, run, unknown, by_use, ended_by } = estimate;
+    json!({
+        "target": id, "what": what, "now": now, "idle": idle, "most": most,
+        "run": run.as_ref().map(run_json), "unknown": unknown, "by_use": by_use, "ended_by": ended_by,
+    })
+}
+
+fn run_json(run: &Run) -> Value {
+    let usual: Option<Money> = run.usual_price();
+    json!({
+        "hour": run.per_hour, "usual": usual, "usual_s": run.usual.map(|usual| usual.as_secs()),
+        "most": run.highest_price(), "most_s": run.at_most.as_secs(), "spot": run.spot,
+    })
+}
