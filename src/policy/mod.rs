@@ -248,8 +248,9 @@ fn is_of_type(template: &str, arn: &str) -> bool {
         rest = after;
     }
     // What is left is one name: that of a bucket has no slash, none but a stream's has a colon.
-    !rest.contains(':') && !(first.is_empty() && !typed.contains('/') && rest.contains('/'))
-        || typed.contains(":log-stream:")
+    let is_bucket = first.is_empty() && !typed.contains('/');
+    let has_more = rest.contains(':') || (is_bucket && rest.contains('/'));
+    !has_more || typed.contains(":log-stream:")
 }
 
 /// What an instance is made with that has tags from the beginning.

@@ -269,7 +269,7 @@ impl Reader {
             return self.ask(call, resource);
         }
         let name =
-            parts.get(2).map_or_else(|| body["FunctionName"].as_str().unwrap_or_default(), |name| name);
+            parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
         let bare = function(name.rsplit(":function:").next().unwrap_or_default());
         let qualifier = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier="));
         let resource = qualifier.map_or_else(|| bare.clone(), |qualifier| format!("{bare}:{qualifier}"));
