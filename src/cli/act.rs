@@ -22,6 +22,7 @@ use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
+use crate::run::doctor::{self, Check};
 use crate::run::{Folders, Intent, Refusal, Session, UnknownName, few};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
@@ -150,6 +151,14 @@ pub async fn run_plan(
         show(session, intent, &plan, &have, preview, ui);
     }
     budget::gate(session, intent, &plan, &have, monthly)?;
+    if matches!(intent.mode, Mode::Deploy { .. }) && !preview.dry_run {
+        let look = async { Ok(doctor::before(session, &plan).await) };
+        let wrong = session.context.cancel.reading("looking", look).await?;
+        if let Some(Check { message, fix, .. }) = wrong.into_iter().next() {
+            let message = format!("{message}; nothing was changed");
+            return Err(Failure::new(codes::NOT_POSSIBLE, Exit::Gate, message, fix.unwrap_or_default()));
+        }
+    }
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
         return Ok(Exit::Failed);

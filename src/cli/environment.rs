@@ -22,6 +22,8 @@ pub struct Environment {
     pub profiles_endpoint: bool,
     /// The profile that the SDK will use.
     pub profile: Option<String>,
+    /// Where the SDK will find credentials, as far as variables say.
+    pub credentials: &'static str,
     pub no_color: bool,
     /// The terminal cannot rewrite lines.
     pub dumb: bool,
@@ -83,6 +85,16 @@ impl Environment {
                     url => Some((name, endpoint(url).err()?)),
                 }
             }),
+            credentials: [
+                ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
+                ("AWS_PROFILE", "AWS_PROFILE"),
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+                ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "the role of the container"),
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the role of the container"),
+            ]
+            .iter()
+            .find(|(name, _)| get(name).is_some())
+            .map_or("the default profile, or the role of this machine", |(_, words)| words),
             // Keys in the environment come before it.
             profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),

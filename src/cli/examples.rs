@@ -69,6 +69,9 @@ examples! {
     SCHEMA:
         "opsctl schema",
         "opsctl schema events";
+    DOCTOR:
+        "opsctl doctor",
+        "opsctl --env prod doctor -o json";
     POLICY:
         "opsctl policy deployer --account 123456789012",
         "opsctl policy planner --any-name",

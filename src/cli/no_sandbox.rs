@@ -34,3 +34,8 @@ pub fn left_out() -> Failure {
     let help = "install opsctl with its default features: `cargo install opsctl`";
     Failure::new(codes::USAGE, Exit::Usage, "this opsctl was built without the sandbox", help)
 }
+
+/// There is nothing that would run scripts.
+pub async fn python() -> Result<String, String> {
+    Err("this opsctl was built without a sandbox".to_owned())
+}

@@ -173,3 +173,8 @@ fn folder_help(cause: ErrorKind) -> &'static str {
         _ => "`opsctl sandbox reset` starts over; OPSCTL_SANDBOX names another folder",
     }
 }
+
+/// The Python that the sandbox runs scripts with, or why there is none.
+pub async fn python() -> Result<String, String> {
+    opsctl_sandbox::python().await
+}

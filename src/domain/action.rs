@@ -120,6 +120,7 @@ actions! {
     ec2 "ec2" {
         CreateTags;
         DescribeInstances;
+        DescribeVpcs;
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
         RunInstances + [ec2::CreateTags, iam::PassRole];
         TerminateInstances;
@@ -158,6 +159,7 @@ actions! {
         PassRole;
         PutRolePolicy;
         RemoveRoleFromInstanceProfile;
+        SimulatePrincipalPolicy;
         TagInstanceProfile;
         TagRole;
         UntagRole;
@@ -170,6 +172,7 @@ actions! {
         DeleteFunction;
         DeleteFunctionConcurrency;
         DeleteProvisionedConcurrencyConfig;
+        GetAccountSettings;
         GetAlias;
         // "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags"
         GetFunction + [lambda::ListTags];

@@ -232,6 +232,8 @@ codes! {
         "`[budget] monthly` or --max-monthly says what a month may cost, and the plan could cost more: with everything that scales at its maximum for the whole month, and with each training that the plan runs as long as its `max_runtime`, at AWS's list prices. Nothing was done. Lower `autoscaling.max`, an instance type or `max_runtime`, or raise the budget.";
     COST_UNKNOWN "E244" "What it could cost is unknown"
         "`[budget] monthly` or --max-monthly says what a month may cost, but something in the plan has no price in the table that opsctl carries (docs/cost.md), so nobody knows whether it keeps to the budget. Nothing was done. Use an instance type and a region that the table has, or leave the budget out and watch the cost yourself.";
+    NOT_POSSIBLE "E250" "The account cannot do what the plan needs"
+        "Before the first write opsctl looks at what the account allows: whether Lambda's limit of concurrent executions has room for `provisioned_concurrency`, and whether there is a default VPC for EC2 jobs. The message says what is missing, and nothing was changed. `opsctl doctor` looks at more: permissions, images, the clock.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -53,8 +53,15 @@ const AUDIT: &[Action] = &[
     action::iam::GetServiceLastAccessedDetails,
 ];
 
+/// What `opsctl doctor` calls, of whoever runs it.
+const DOCTOR: &[Action] = &[action::iam::SimulatePrincipalPolicy];
+
 /// What `opsctl logs` calls.
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
+
+/// Reads that only a change makes.
+const OF_CHANGES: &[&str] =
+    &["iam:ListInstanceProfilesForRole", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts"];
 
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
 const QUALIFIED: &[&str] = &["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"];
@@ -146,10 +153,15 @@ impl Writer<'_> {
         // Whom a role is passed to depends on the role.
         let pass = action::iam::PassRole.name;
         for permission in all.into_iter().filter(|permission| *permission != pass) {
-            if self.whom == Whom::Planner && !is_reading(permission) {
+            let plans = self.whom == Whom::Planner;
+            if plans && (!is_reading(permission) || OF_CHANGES.contains(&permission)) {
                 continue;
             }
-            let fitting = fitting(permission, arns);
+            let mut fitting = fitting(permission, arns);
+            // A plan asks for the alias.
+            if plans && QUALIFIED.contains(&permission) {
+                fitting.retain(|arn| arn.ends_with(":*"));
+            }
             if fitting == ["*"] {
                 self.allow(permission, "*");
                 continue;
@@ -171,6 +183,11 @@ impl Writer<'_> {
         let Scope { partition, account, .. } = self.scope;
         let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
         let aws = format!("arn:{partition}:iam::aws:policy/*");
+        for permission in DOCTOR.iter().flat_map(|call| call.needs()) {
+            for arn in fitting(permission, &[of("role"), of("user")]) {
+                self.grants.add(permission, arn, Value::Null);
+            }
+        }
         for permission in AUDIT.iter().flat_map(|call| call.needs()) {
             let arns = fitting(permission, &[of("role"), of("policy"), aws.clone()]);
             arns.into_iter().for_each(|arn| self.grants.add(permission, arn, Value::Null));

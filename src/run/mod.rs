@@ -36,6 +36,7 @@
 //! # });
 //! ```
 
+pub mod doctor;
 mod done;
 mod flow;
 mod intent;

@@ -295,6 +295,16 @@ fn is_ours(url: &str) -> bool {
     address.is_some_and(|address| address.ip().is_loopback())
 }
 
+/// The Python that scripts run with: where it is, and its version.
+///
+/// # Errors
+/// What is missing, and how to install it.
+pub async fn python() -> Result<String, String> {
+    let python = runners::python::Python::find(None, None).await.map_err(|error| error.to_string())?;
+    let (major, minor, patch) = python.version;
+    Ok(format!("{} ({major}.{minor}.{patch})", python.executable.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,7 +48,7 @@ fn a_kind_lists_every_call_of_its_folder() {
 #[test]
 fn what_is_listed_is_called() {
     let mut folders: Vec<PathBuf> =
-        ["resources", "engine", "engine/lease", "run", "transfer", "cli/commands", "audit"]
+        ["resources", "engine", "engine/lease", "run", "run/doctor", "transfer", "cli/commands", "audit"]
             .map(|folder| Path::new("src").join(folder))
             .into();
     for kind in kinds() {
@@ -83,13 +83,17 @@ fn what_a_call_implies_is_needed_too() {
 }
 
 /// Calls beside those of the kinds, and where they are made.
-const BESIDE: [(&str, &[&str]); 4] = [
+const BESIDE: [(&str, &[&str]); 5] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
     (
         "`opsctl logs`",
         &["src/run/logs.rs", "src/resources/training/logs.rs", "src/resources/instance/log.rs"],
     ),
     ("`opsctl invoke`", &["src/cli/commands/invoke.rs"]),
+    (
+        "`opsctl doctor`",
+        &["src/run/doctor/mod.rs", "src/run/doctor/account.rs", "src/run/doctor/permissions.rs"],
+    ),
     ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];
 

@@ -87,7 +87,7 @@ impl Job {
 fn a_pull_request_has_one_comment_that_is_kept_up_to_date() {
     let job = Job::new();
     // What somebody else wrote stays, whatever it begins with.
-    let marker = "<!-- opsctl plan of digits/dev -->";
+    let marker = "<!-- opsctl:plan digits/dev -->";
     let theirs =
         format!("[{{\"id\": 1, \"user\": {{\"login\": \"mallory\"}}, \"body\": \"{marker} mine\"}}]");
     fs::write(job.temp.join("comments.json"), theirs).expect("the folder is ours");

@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod contract;
 mod cost;
+mod doctor;
 mod documents;
 mod drift;
 mod emulators;

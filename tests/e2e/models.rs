@@ -134,6 +134,7 @@ fn commands(url: &str) {
         "audit-iam",
         "audit-iam --usage-from-aws",
         "lease show",
+        "doctor",
         "destroy --yes",
     ] {
         let arguments = ["--endpoint-url", url, "-c", "config/opsctl.toml"];

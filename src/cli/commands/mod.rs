@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod deploy;
 mod destroy;
+mod doctor;
 mod explain;
 mod init;
 mod invoke;
@@ -111,6 +112,9 @@ pub enum Command {
     /// Show who holds the lease of this project and environment, or break it
     #[command(after_help = examples::LEASE)]
     Lease(LeaseArgs),
+    /// Look whether a deploy can succeed: credentials, permissions, limits of the account
+    #[command(after_help = examples::DOCTOR)]
+    Doctor,
     /// Audit the account's IAM roles, or a saved dump of them
     #[command(after_help = examples::AUDIT_IAM)]
     AuditIam(Box<AuditArgs>),
@@ -171,6 +175,7 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Start(args) => stop::start(args, global, ui, env).await,
         Command::Open(args) => stop::open(args, global, ui, env).await,
         Command::Logs(args) => logs::run(args, global, ui, env).await,
+        Command::Doctor => doctor::run(global, ui, env).await,
         Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,
         Command::Policy(args) => policy::run(args, global, ui, env).await,
         Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,

@@ -19,7 +19,7 @@ const LISTED: usize = 20;
 
 /// The comment by which a pipeline finds what it wrote before, and nobody sees.
 pub fn marker(project: &str, environment: &str) -> String {
-    format!("<!-- opsctl plan of {project}/{environment} -->")
+    format!("<!-- opsctl:plan {project}/{environment} -->")
 }
 
 /// What will be done, in which `place`, and why. `folded` is for a comment: with a marker, and with the steps

@@ -144,6 +144,7 @@ impl Kind for Concurrency {
 
     fn calls() -> &'static [Action] {
         &[
+            action::lambda::GetAccountSettings,
             action::lambda::GetAlias,
             action::lambda::GetProvisionedConcurrencyConfig,
             action::lambda::PutProvisionedConcurrencyConfig,

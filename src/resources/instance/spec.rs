@@ -236,6 +236,7 @@ impl Kind for Instance {
     fn calls() -> &'static [Action] {
         &[
             action::ec2::DescribeInstances,
+            action::ec2::DescribeVpcs,
             action::ec2::RunInstances,
             action::ec2::TerminateInstances,
             action::ssm::GetParameter,

@@ -215,6 +215,7 @@ impl Reader {
             }
             "ListOpenIDConnectProviders" | "ListSAMLProviders" => self.ask(&call, "*"),
             "ListEntitiesForPolicy" => self.ask(&call, form.text("PolicyArn")),
+            "SimulatePrincipalPolicy" => self.ask(&call, form.text("PolicySourceArn")),
             "GenerateServiceLastAccessedDetails" => self.ask(&call, form.text("Arn")),
             _ if !profile.is_empty() => {
                 let profile = self.place.iam("instance-profile", profile);
@@ -237,7 +238,7 @@ impl Reader {
 
     fn ec2(&mut self, form: &Form) {
         match form.text("Action") {
-            "DescribeInstances" => self.ask("ec2:DescribeInstances", "*"),
+            "DescribeInstances" | "DescribeVpcs" => self.ask(&format!("ec2:{}", form.text("Action")), "*"),
             "TerminateInstances" => {
                 let resource = arn("ec2", &format!("instance/{}", form.text("InstanceId.1")));
                 let tags = self.place.tags("aws:ResourceTag");
@@ -268,8 +269,10 @@ impl Reader {
             let call = if method == "GET" { "lambda:ListTags" } else { "lambda:TagResource" };
             return self.ask(call, resource);
         }
-        let name =
-            parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
+        if path.ends_with("/account-settings") {
+            return self.ask("lambda:GetAccountSettings", "*");
+        }
+        let name = parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
         let bare = function(name.rsplit(":function:").next().unwrap_or_default());
         let qualifier = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier="));
         let resource = qualifier.map_or_else(|| bare.clone(), |qualifier| format!("{bare}:{qualifier}"));

@@ -1,16 +1,19 @@
-//! `POST /_sandbox/iam`: gives a role a past, which no API of AWS can.
+//! `POST /_sandbox/iam`: gives a role a past, which no API of AWS can; or the sandbox's user policies, which
+//! only the simulator goes by.
 //!
 //! ```json
 //! {"role": "old-trainer", "created": "2025-01-31T00:00:00Z", "last_used": "2026-06-01T00:00:00Z", "region": "eu-west-1",
 //!  "services": {"s3": {"last": "2026-06-01T00:00:00Z", "region": "eu-west-1", "actions": {"GetObject": null}}}}
+//! {"user_policies": [{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}]}
 //! ```
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ROLES, roles, stamp};
+use super::{ROLES, roles, simulate, stamp};
 use crate::call::Answer;
 use crate::fault::Fault;
+use crate::services::sts::CALLER;
 use crate::state::SandboxState;
 use crate::store::merge;
 
@@ -28,6 +31,11 @@ struct RoleHistory {
 /// Carries out the request; answers with the role.
 pub(crate) fn post(shared: &SandboxState, posted: Value) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
+    if let Some(policies) = posted.get("user_policies") {
+        let user = json!({simulate::POLICIES: policies});
+        shared.global(simulate::USER).put(CALLER, user.clone())?;
+        return Ok(user);
+    }
     let past: RoleHistory = serde_json::from_value(posted).map_err(|error| bad(error.to_string()))?;
     let mut patch = json!({});
     let whole_seconds = |text: &str| {

@@ -14,6 +14,7 @@ mod policies;
 mod profiles;
 mod roles;
 mod service_linked;
+mod simulate;
 mod tagging;
 #[cfg(test)]
 mod tests;
@@ -98,6 +99,7 @@ pub const API: Api = Api {
         op("CreateServiceLinkedRole", &[], service_linked::create),
         op("DeleteServiceLinkedRole", &[], service_linked::delete),
         op("GetServiceLinkedRoleDeletionStatus", &[], service_linked::deletion_status),
+        op("SimulatePrincipalPolicy", &[], simulate::simulate),
         op("GetAccountAuthorizationDetails", &[], account::get_account_authorization_details),
         op("GetAccountSummary", &[], account::get_account_summary),
         op("ListOpenIDConnectProviders", &[], account::list_oidc_providers),

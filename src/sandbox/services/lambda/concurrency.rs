@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
+use crate::services::quotas;
 use crate::state::SandboxState;
 
 /// What an account has after some use; new ones have less (10 was seen, docs/aws/lambda.md#limits).
@@ -19,6 +20,9 @@ const USUAL_LIMIT: u64 = 1_000;
 /// AWS keeps this much for functions that reserve nothing; all of it in accounts that have less
 /// (docs/aws/lambda.md#concurrency).
 const LEAST_UNRESERVED: u64 = 100;
+
+/// What Service Quotas calls that.
+const QUOTA: &str = "L-B99A9384";
 
 const ACCOUNT: &str = "lambda.account";
 
@@ -43,7 +47,10 @@ impl Budget {
     /// Without what `except` takes.
     fn of(lambda: &LambdaRegion, except: Claimant<'_>) -> Self {
         let limit = lambda.shared.table(ACCOUNT, &lambda.region).get("limit");
-        let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or(USUAL_LIMIT);
+        // What was set for the region, else what Service Quotas says of the account.
+        let quota =
+            || quotas::applied(&lambda.shared, "lambda", QUOTA).map_or(USUAL_LIMIT, |quota| quota as u64);
+        let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or_else(quota);
         let mut budget = Self { limit, reserved: 0, provisioned: 0 };
         for (name, document) in lambda.functions().list("") {
             match document["Reserved"].as_u64() {

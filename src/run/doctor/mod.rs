@@ -1,0 +1,123 @@
+//! ○ What must hold for a plan to succeed, looked at before the first write: who asks, what that may do, and
+//! what the account allows. Each answer is one of three: what could not be asked is unknown, never a yes.
+
+mod account;
+mod permissions;
+
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use serde::Serialize;
+
+use super::Session;
+use crate::aws::{AnswerDate, OpError, SdkResultExt};
+use crate::domain::{KindName, Verb, action};
+use crate::plan::Plan;
+
+/// The answer to one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Ok,
+    Fails,
+    /// It could not be asked.
+    Unknown,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about, in a word or two.
+    pub check: &'static str,
+    pub result: Answer,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Check {
+    pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self { check, result: Answer::Ok, message: message.into(), fix: None }
+    }
+
+    pub fn fails(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, result: Answer::Fails, message: message.into(), fix: Some(fix.into()) }
+    }
+
+    pub fn unknown(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, result: Answer::Unknown, message: message.into(), fix: Some(fix.into()) }
+    }
+
+    /// The call that would have told was refused, or got no answer.
+    fn unread(check: &'static str, error: &OpError) -> Self {
+        let fix = format!("allow {}, or look in the console", error.action);
+        Self::unknown(check, error.to_string(), fix)
+    }
+}
+
+/// Looks at everything that the config needs. `found_by` says how the credentials were found.
+pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
+    let (who, clock) = identity(session, found_by).await;
+    let region = Check::ok("region", format!("{} ({})", session.context.scope.region, session.place));
+    let mut checks = vec![who, region, clock];
+    let looks = futures_util::join!(
+        permissions::allowed(session),
+        account::concurrency(session),
+        account::default_vpc(session),
+        account::images(session),
+    );
+    checks.push(looks.0);
+    checks.extend(looks.1);
+    checks.extend(looks.2);
+    checks.extend(looks.3);
+    checks
+}
+
+/// What of the account certainly keeps a plan from succeeding.
+pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
+    let makes = |kind: KindName| {
+        let makes = |verb| matches!(verb, Verb::Create | Verb::Update);
+        plan.steps.iter().any(|step| step.target.kind == kind && makes(step.op.verb()))
+    };
+    let mut checks = Vec::new();
+    if makes(KindName::Concurrency) {
+        checks.extend(account::concurrency(session).await);
+    }
+    if makes(KindName::Instance) {
+        checks.extend(account::default_vpc(session).await);
+    }
+    checks.retain(|check| check.result == Answer::Fails);
+    checks
+}
+
+/// Who the credentials are of, and whether this machine's clock is right: a request that is signed more than
+/// five minutes off is refused (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html).
+async fn identity(session: &Session, found_by: &str) -> (Check, Check) {
+    const OFF: i64 = 240;
+    let date = AnswerDate::default();
+    let call = session.context.aws.sts.get_caller_identity();
+    let answer = call.customize().interceptor(date.clone()).send().await.op(action::sts::GetCallerIdentity);
+    let who = match &answer {
+        Ok(identity) => {
+            Check::ok("identity", format!("{}, by {found_by}", identity.arn().unwrap_or_default()))
+        }
+        Err(error) => Check::unread("identity", error),
+    };
+    let now = DateTime::from(SystemTime::now()).secs();
+    let clock = match date.get().map(|theirs| now - theirs.secs()) {
+        None => {
+            Check::unknown("clock", "AWS did not say what time it is", "compare it with https://time.gov")
+        }
+        Some(off) if off.abs() > OFF => {
+            let message = format!(
+                "this machine's clock is {} s {}",
+                off.abs(),
+                if off > 0 { "ahead" } else { "behind" }
+            );
+            Check::fails("clock", message, "set it by NTP: AWS refuses what is signed five minutes off")
+        }
+        Some(_) => Check::ok("clock", "right within a few minutes"),
+    };
+    (who, clock)
+}
