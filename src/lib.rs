@@ -40,6 +40,7 @@ pub mod config;
 pub mod cost;
 pub mod desired;
 pub mod domain;
+pub mod evidence;
 pub mod inputs;
 pub mod limits;
 pub mod plan;

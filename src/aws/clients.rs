@@ -1,6 +1,7 @@
 //! One client per service, all counting their calls.
 
 use super::Target;
+use super::cloudwatch::CloudWatch;
 use super::http::ReadTimeouts;
 use super::rates::{NameOperation, RateLimitedClient, RateLimiter, retries};
 use crate::aws::{CallCounter, Fence, PollPace};
@@ -8,13 +9,14 @@ use crate::aws::{CallCounter, Fence, PollPace};
 macro_rules! clients {
     ($($field:ident $crate_name:ident $id:literal;)*) => {
         /// The services' names as the SDK's settings know them.
-        pub(super) const SERVICES: &[&str] = &[$($id,)* S3];
+        pub(super) const SERVICES: &[&str] = &[$($id,)* S3, super::cloudwatch::SERVICE];
 
         /// The clients of a run. Cheap to make: connections open with the first call.
         #[derive(Clone, Debug)]
         pub struct Clients {
             $(pub $field: $crate_name::Client,)*
             pub s3: aws_sdk_s3::Client,
+            pub cloudwatch: CloudWatch,
             pub calls: CallCounter,
             /// Stops what changes something once the run's lease is lost.
             pub fence: Fence,
@@ -44,6 +46,7 @@ macro_rules! clients {
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
+                let cloudwatch = CloudWatch::new(target, gated(false), &retries, &fence, &calls);
                 let s3 = s3(target)
                     .http_client(gated(true))
                     .retry_config(retries)
@@ -52,7 +55,7 @@ macro_rules! clients {
                     .interceptor(calls.clone())
                     .interceptor(ReadTimeouts);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-                Self { $($field,)* s3, calls, fence, target: target.clone() }
+                Self { $($field,)* s3, cloudwatch, calls, fence, target: target.clone() }
             }
 
             /// For the lease itself, on which the fence depends.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod clients;
+mod cloudwatch;
 mod date;
 mod error;
 mod fence;
@@ -15,6 +16,7 @@ mod words;
 pub use calls::{CallCounter, Calls};
 pub use clients::Clients;
 pub(crate) use clients::s3;
+pub use cloudwatch::{CloudWatch, Metric, MetricQuery, MetricSeries, MetricTime};
 pub use date::AnswerDate;
 pub use error::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
 pub use fence::{Fence, LeaseLost};

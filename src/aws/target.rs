@@ -199,7 +199,7 @@ fn retries(sdk: &SdkConfig) -> Result<RetryConfig, String> {
 
 /// The endpoint of a service by the environment and the profile, as its client finds it
 /// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
-fn configured(sdk: &SdkConfig, id: &str) -> Option<String> {
+pub(super) fn configured(sdk: &SdkConfig, id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let key = key.build().expect("all three are given");
     let own = sdk.service_config().and_then(|config| config.load_config(key));

@@ -45,6 +45,10 @@ examples! {
     STATUS:
         "opsctl status",
         "opsctl --env prod status -o json";
+    REPORT:
+        "opsctl report",
+        "opsctl report --invoke --out report.html",
+        "opsctl --env prod report --out report.md --since 7d --audit account";
     STOP:
         "opsctl stop training/numbers",
         "opsctl stop notebook/lab";

@@ -96,6 +96,7 @@ actions! {
         DeleteScheduledAction;
         DeregisterScalableTarget + [cloudwatch::DeleteAlarms];
         DescribeScalableTargets;
+        DescribeScalingActivities;
         // It shows the alarms of a policy.
         DescribeScalingPolicies + [cloudwatch::DescribeAlarms];
         DescribeScheduledActions;
@@ -114,6 +115,7 @@ actions! {
     cloudwatch "cloudwatch" {
         DeleteAlarms;
         DescribeAlarms;
+        GetMetricData;
         PutMetricAlarm;
         PutMetricData;
     }
@@ -180,6 +182,7 @@ actions! {
         GetProvisionedConcurrencyConfig;
         InvokeFunction;
         ListTags;
+        ListVersionsByFunction;
         PublishVersion;
         PutProvisionedConcurrencyConfig;
         TagResource;

@@ -7,6 +7,7 @@ pub mod diagnostics;
 pub mod live;
 #[cfg(feature = "sdk")]
 pub mod overview;
+pub mod page;
 pub mod plan;
 pub mod style;
 

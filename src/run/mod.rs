@@ -36,10 +36,13 @@
 //! # });
 //! ```
 
+pub mod audit;
 pub mod doctor;
 mod done;
+pub mod evidence;
 mod flow;
 mod intent;
+pub mod invoke;
 pub mod jobs;
 pub mod logs;
 pub mod named;

@@ -7,7 +7,7 @@ use opsctl::domain::codes;
 use regex_lite::Regex;
 
 /// Each area may name those before it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "domain",
     "archive",
     "limits",
@@ -15,6 +15,7 @@ const ORDER: [&str; 17] = [
     "config",
     "aws",
     "audit",
+    "evidence",
     "desired",
     "plan",
     "cost",

@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod project;
 mod pull_request;
+mod report;
 mod upload;
 mod user_data;
 mod words;

@@ -47,10 +47,19 @@ fn a_kind_lists_every_call_of_its_folder() {
 
 #[test]
 fn what_is_listed_is_called() {
-    let mut folders: Vec<PathBuf> =
-        ["resources", "engine", "engine/lease", "run", "run/doctor", "transfer", "cli/commands", "audit"]
-            .map(|folder| Path::new("src").join(folder))
-            .into();
+    let mut folders: Vec<PathBuf> = [
+        "resources",
+        "engine",
+        "engine/lease",
+        "run",
+        "run/doctor",
+        "run/evidence",
+        "transfer",
+        "cli/commands",
+        "audit",
+    ]
+    .map(|folder| Path::new("src").join(folder))
+    .into();
     for kind in kinds() {
         folders.push(Path::new("src/resources").join(kind.name().as_str().replace('-', "_")));
     }
@@ -83,16 +92,25 @@ fn what_a_call_implies_is_needed_too() {
 }
 
 /// Calls beside those of the kinds, and where they are made.
-const BESIDE: [(&str, &[&str]); 5] = [
+const BESIDE: [(&str, &[&str]); 6] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
     (
         "`opsctl logs`",
         &["src/run/logs.rs", "src/resources/training/logs.rs", "src/resources/instance/log.rs"],
     ),
-    ("`opsctl invoke`", &["src/cli/commands/invoke.rs"]),
+    ("`opsctl invoke`", &["src/run/invoke.rs"]),
     (
         "`opsctl doctor`",
         &["src/run/doctor/mod.rs", "src/run/doctor/account.rs", "src/run/doctor/permissions.rs"],
+    ),
+    (
+        "`opsctl report`, beside the reads of what it shows and the audit",
+        &[
+            "src/aws/cloudwatch.rs",
+            "src/run/evidence/history.rs",
+            "src/run/evidence/jobs.rs",
+            "src/run/evidence/traffic.rs",
+        ],
     ),
     ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];

@@ -32,6 +32,7 @@ mod one_instance;
 mod person;
 mod races;
 mod readme;
+mod report;
 mod retrain;
 mod run;
 mod sandbox;

@@ -135,6 +135,7 @@ fn the_shipped_project_really_lives() {
     world.run(["audit-iam", "--fail-on", "medium"]).ended(0);
     world.run(["logs", "training/numbers"]).success().says("final test_accuracy=0.98");
 
+    the_report_shows_it(&world);
     changes_do_what_the_plan_says(&world);
 
     world.run(["destroy", "--yes"]).success();
@@ -142,6 +143,39 @@ fn the_shipped_project_really_lives() {
     let resources = gone["resources"].as_array().expect("a list");
     assert!(resources.iter().all(|resource| resource["state"] == "absent"), "{gone}");
     assert_eq!(gone["leftovers"], json!([]));
+}
+
+/// What was trained, served and asked here is in the report.
+fn the_report_shows_it(world: &World) {
+    let ran = world.run(["report", "--invoke", "--out", "report.html"]).success();
+    assert_eq!(ran.stdout, "report.html\n");
+    let page = world.read("report.html");
+    for said in [
+        "7 (over 99.9 %)",
+        "All 18 resources of the config are deployed and ready",
+        "test:accuracy by measurement",
+        "Invocations of the endpoint",
+        "ml.t3.xlarge",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    let report = world.run(["report", "-o", "json", "--audit", "none"]).success().json();
+    assert_eq!(
+        (&report["gaps"], &report["invocation"], &report["audit"]),
+        (&json!([]), &Value::Null, &Value::Null)
+    );
+    let jobs = report["jobs"].as_array().expect("a list");
+    assert!(jobs.iter().all(|job| job["artifact"]["bytes"].as_u64() > Some(1_000)), "{jobs:?}");
+    let metrics = jobs[0]["metrics"].as_array().expect("a list");
+    let loss = metrics.iter().find(|metric| metric["name"] == "train:loss").expect("it was measured");
+    assert_eq!(loss["points"].as_array().map(Vec::len), Some(40), "a point for each epoch: {loss}");
+    let asked = report["endpoints"][0]["invocations"]["points"].as_array().expect("a list");
+    assert!(asked.iter().filter_map(|point| point[1].as_f64()).sum::<f64>() >= 4.0, "{asked:?}");
+    let markdown = world.run(["report", "--out", "-", "--format", "markdown"]).success();
+    assert!(markdown.stdout.starts_with("# digits / dev\n"), "{markdown}");
+    world.run(["report", "--out", "report.pdf"]).ended(64).says("not as `.pdf`");
+    let failed = world.run(["report", "--invoke", "--payload", "{}", "--out", "failed.html"]).ended(1);
+    assert!(world.read("failed.html").contains("Test invocation"), "{failed}");
 }
 
 /// Each change of the file or the sources, the steps that follow, and that nothing is left to do afterwards.

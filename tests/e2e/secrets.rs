@@ -80,6 +80,9 @@ fn a_whole_life_says_and_keeps_no_secret() {
         &["lease", "show", "-vv"],
         &["upload", "--yes", "-vv"],
         &["audit-iam", "-vv", "--save", "audit.json"],
+        &["report", "-vv", "--out", "report.html"],
+        &["report", "-vv", "--out", "-", "--format", "markdown"],
+        &["report", "-o", "json"],
     ] {
         let _ = run(command).success();
     }

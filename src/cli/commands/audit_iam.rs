@@ -1,6 +1,6 @@
 //! `opsctl audit-iam`: the account's roles, or a saved dump of them, against the rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::audit::account::{Role, plain_text};
 use crate::audit::collect::{self, Collected};
 use crate::audit::evaluate::Engine;
-use crate::audit::expected::{Expected, ExpectedRole};
+use crate::audit::expected::Expected;
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::report::{self, Emphasis, Format, Options};
 use crate::audit::role_view::RoleKind;
@@ -31,8 +31,7 @@ use crate::domain::{Days, Scope, action, codes, shown};
 use crate::inputs::{self, Inputs};
 use crate::report::style::Styles;
 use crate::resources::kinds;
-use crate::resources::role;
-use crate::run::sections;
+use crate::run::{self, sections};
 use opsctl_iam::decide::Decision;
 
 #[derive(Debug, Args)]
@@ -358,23 +357,13 @@ fn settings(args: &AuditArgs, config: Option<&Config>, clock: Instant) -> Result
         })?,
         None => clock,
     };
-    let said = config.map(|c| c.audit.clone()).unwrap_or_default();
-    let days = |days: crate::domain::Days| i64::try_from(days.count()).unwrap_or(i64::MAX);
-    let mut own_accounts = said.own_accounts;
-    own_accounts.extend(args.own_account.iter().cloned());
-    Ok(Settings {
-        stale_after_days: days(args.stale_after.unwrap_or(said.stale_after)),
-        grace_days: days(args.grace.unwrap_or(said.grace)),
-        old_after_days: Some(days(args.old_after.unwrap_or(said.old_after))),
-        rarely_used: said.rarely_used,
-        break_glass_tag: said.break_glass_tag,
-        regions: Some(said.regions).filter(|regions| !regions.is_empty()),
-        own_accounts,
-        known_accounts: said.known_accounts,
-        required_tags: said.required_tags,
-        require_boundary: said.require_boundary,
-        ..Settings::at(now)
-    })
+    let mut settings = run::audit::settings(config, now);
+    let days = |days: Days| i64::try_from(days.count()).unwrap_or(i64::MAX);
+    settings.stale_after_days = args.stale_after.map_or(settings.stale_after_days, days);
+    settings.grace_days = args.grace.map_or(settings.grace_days, days);
+    settings.old_after_days = args.old_after.map(days).or(settings.old_after_days);
+    settings.own_accounts.extend(args.own_account.iter().cloned());
+    Ok(settings)
 }
 
 /// The roles that the config makes, as they should be; `None` where they were never deployed. A dump may be
@@ -385,24 +374,7 @@ fn expected(config: &Config, global: &Global, env: &Environment, account: &Accou
     let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref())?;
     let scope = Scope::new(&config.project.name, &config.environment, &account.id, region);
     let (graph, _) = desired::build(config, &scope, &inputs, &kinds);
-    let claim = [(Scope::PROJECT_TAG, &scope.project), (Scope::ENVIRONMENT_TAG, &scope.environment)];
-    let claim = claim.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-    let mut expected = Expected { claim, ..Expected::default() };
-    for node in &graph.nodes {
-        let Some(spec) = node.spec_as::<role::Role>() else { continue };
-        let role = ExpectedRole {
-            trust: Expected::policy(spec.trust.clone()).ok(),
-            inline: BTreeMap::from([(
-                role::Role::POLICY.to_owned(),
-                Expected::policy(spec.policy.clone()).ok()?,
-            )]),
-            tags: scope.tags(&node.id),
-            ..ExpectedRole::default()
-        };
-        expected.roles.insert(node.physical.clone(), role);
-    }
-    let deployed = account.roles.iter().any(|role| expected.roles.contains_key(&role.name));
-    deployed.then_some(expected)
+    run::audit::expected(&graph, account)
 }
 
 /// A saved dump. JSON of another shape has no roles, and would pass as a clean account.

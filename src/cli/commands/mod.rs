@@ -17,6 +17,7 @@ mod model;
 mod notebook;
 mod plan;
 mod policy;
+mod report;
 mod sandbox;
 mod scale;
 mod schema;
@@ -40,6 +41,7 @@ use model::{ModelArgs, ModelCommand};
 use notebook::NotebookArgs;
 use plan::PlanArgs;
 use policy::PolicyArgs;
+use report::ReportArgs;
 use sandbox::SandboxArgs;
 use scale::ScaleArgs;
 use schema::SchemaArgs;
@@ -94,6 +96,9 @@ pub enum Command {
     /// List deployed resources, their states and what they measured
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Write a report of everything deployed: states, metrics, scaling, a test, roles, cost
+    #[command(after_help = examples::REPORT)]
+    Report(Box<ReportArgs>),
     /// Show the log of a job, endpoint, function or notebook
     #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
@@ -143,6 +148,7 @@ impl Command {
             Self::Logs(_) => None,
             Self::Status(args) if args.watch => None,
             Self::Stop(_) | Self::Start(_) => Some("AWS keeps working on what it was asked to do."),
+            Self::Report(args) if args.invoke.is_some() => Some("The test invocation may still run."),
             Self::Invoke(_) | Self::Notebook(_) => Some("AWS keeps working on what it was asked to do."),
             _ => Some("Nothing was changed."),
         }
@@ -171,6 +177,7 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Notebook(args) => notebook::run(args, global, ui, env).await,
         Command::Invoke(args) => invoke::run(args, global, ui, env).await,
         Command::Status(args) => status::run(args, global, ui, env).await,
+        Command::Report(args) => report::run(args, global, ui, env).await,
         Command::Stop(args) => stop::stop(args, global, ui, env).await,
         Command::Start(args) => stop::start(args, global, ui, env).await,
         Command::Open(args) => stop::open(args, global, ui, env).await,

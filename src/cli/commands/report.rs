@@ -1,0 +1,203 @@
+//! `opsctl report`: what is deployed and what shows that it works, as one file.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::invoke;
+use crate::aws::{OpError, OpErrorKind};
+use crate::cli::CommandResult;
+use crate::cli::act::print_warnings;
+use crate::cli::args::Global;
+use crate::cli::environment::Environment;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::with_session;
+use crate::cli::ui::Ui;
+use crate::cli::wrote::record_written_file;
+use crate::domain::{HumanDuration, ResourceId, codes};
+use crate::evidence::{Evidence, Gap, Invocation, Outcome};
+use crate::inputs;
+use crate::report::{answer, page};
+use crate::run::evidence::{AuditOf, Wanted, gather};
+use crate::run::invoke::{InvokeError, Start};
+use crate::run::{Folders, Session};
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Write to this file, or - for stdout (default: PROJECT-ENVIRONMENT-report.html, or .md)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How it is written (default: as the name of the file says, else html)
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PageFormat>,
+    /// Plot what endpoints and functions were asked since this long ago
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub since: HumanDuration,
+    /// Whose IAM roles are audited
+    #[arg(long, value_enum, value_name = "WHOSE", default_value = "project")]
+    pub audit: Audited,
+    /// Make a test invocation of the function (default: the only one): it runs your code, and AWS bills it
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub invoke: Option<String>,
+    /// The payload of the test, as JSON text
+    #[arg(long, value_name = "JSON", requires = "invoke", conflicts_with = "file")]
+    pub payload: Option<String>,
+    /// Read the payload of the test from a file, or - for stdin (default: sample.json, as `opsctl invoke`)
+    #[arg(long, value_name = "FILE", requires = "invoke")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PageFormat {
+    Html,
+    #[value(alias = "md")]
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Audited {
+    /// Those of this project
+    Project,
+    /// All of the account
+    Account,
+    /// None
+    None,
+}
+
+pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+    let format = format(args)?;
+    with_session(global, env, Folders::Spared, async |session| {
+        print_warnings(session, ui);
+        // What cannot be sent is refused before anything is asked.
+        let test = test(args, session)?;
+        let audit = match args.audit {
+            Audited::Project => AuditOf::Project,
+            Audited::Account => AuditOf::Account,
+            Audited::None => AuditOf::Nobody,
+        };
+        // Before the rest is read, so that the metrics may have it.
+        let invocation = match test {
+            Some((through, payload)) => Some(invoked(session, through, payload).await?),
+            None => None,
+        };
+        let wanted = Wanted { since: args.since, audit };
+        let gathered = session.context.cancel.reading("reading", gather(session, wanted)).await;
+        let mut evidence = gathered.map_err(Failure::Unread)?;
+        evidence.invocation = invocation;
+        write(&evidence, format, args, session, ui)?;
+        Ok(exit(&evidence))
+    })
+    .await
+}
+
+fn exit(evidence: &Evidence) -> Exit {
+    match &evidence.invocation {
+        Some(invocation) if !invocation.outcome.is_ok() => Exit::Failed,
+        _ if !evidence.is_complete() => Exit::Incomplete,
+        _ => Exit::Done,
+    }
+}
+
+/// As it is said, or as the name of the file says. A name that says something else is no guess of ours.
+fn format(args: &ReportArgs) -> Result<PageFormat, Failure> {
+    if let Some(format) = args.format {
+        return Ok(format);
+    }
+    let file = args.out.as_deref().unwrap_or(Path::new("-"));
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
+        None | Some("html" | "htm") => Ok(PageFormat::Html),
+        Some("md" | "markdown") => Ok(PageFormat::Markdown),
+        Some(other) => {
+            let message = format!("a report is written as HTML or Markdown, not as `.{other}`");
+            let help = "name the file .html or .md, or say which with --format";
+            Err(Failure::new(codes::USAGE, Exit::Usage, message, help))
+        }
+    }
+}
+
+/// What is to be invoked, and with what.
+fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Vec<u8>)>, Failure> {
+    let Some(name) = &args.invoke else { return Ok(None) };
+    let name = Some(name.as_str()).filter(|name| !name.is_empty());
+    let through = invoke::through(session, name, None)?;
+    let file = &session.config.document.file;
+    Ok(Some((through, invoke::payload(args.payload.as_deref(), args.file.as_deref(), file)?)))
+}
+
+async fn invoked(session: &Session, through: ResourceId, payload: Vec<u8>) -> Result<Invocation, Failure> {
+    let sent = serde_json::from_slice(&payload).unwrap_or(Value::Null);
+    let ends = |error: &OpError| matches!(error.kind, OpErrorKind::Cancelled | OpErrorKind::Credentials);
+    let outcome = match invoke::sent(session, &through, payload).await {
+        Ok(response) => Outcome::Answered {
+            status: response.status,
+            latency_ms: (response.latency_ms * 10.0).round() / 10.0,
+            cold_start: response.start.map(|start| matches!(start, Start::Cold(_))),
+            init_ms: response.start.and_then(|start| match start {
+                Start::Warm => None,
+                Start::Cold(ms) => Some(ms),
+            }),
+            answer: answer::decoded(&response.body),
+            response: response.body,
+        },
+        Err(InvokeError::Op(error)) if ends(&error) => return Err(error.into()),
+        // That it failed is what the test shows.
+        Err(InvokeError::Op(error)) => {
+            Outcome::Failed { code: error.code().to_string(), error: error.to_string() }
+        }
+        Err(InvokeError::Failed { code, message, .. }) => {
+            Outcome::Failed { code: code.to_string(), error: message }
+        }
+    };
+    Ok(Invocation { through, payload: sent, outcome })
+}
+
+fn write(
+    evidence: &Evidence,
+    format: PageFormat,
+    args: &ReportArgs,
+    session: &Session,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let page = || match format {
+        PageFormat::Html => page::html(evidence, &|text| ui.suggest(text)),
+        PageFormat::Markdown => page::markdown(evidence, &|text| ui.suggest(text)),
+    };
+    let ending = if format == PageFormat::Html { "html" } else { "md" };
+    let usual = || PathBuf::from(format!("{}-{}-report.{ending}", evidence.project, evidence.environment));
+    let file = match &args.out {
+        // With `-o json` the document on stdout is the report.
+        Some(file) if file == Path::new("-") => {
+            if !ui.json() {
+                ui.out(&page());
+            }
+            None
+        }
+        Some(file) => Some(file.clone()),
+        None if ui.json() => None,
+        None => Some(usual()),
+    };
+    if let Some(file) = &file {
+        inputs::write(file, page()).map_err(|error| {
+            let message = format!("{} cannot be written: {error}", file.display());
+            Failure::new(
+                codes::LOCAL_IO,
+                Exit::Failed,
+                message,
+                "check the folder, or write elsewhere with --out",
+            )
+        })?;
+        record_written_file(session, ui, file);
+    }
+    if ui.json() {
+        ui.out_json(&serde_json::to_value(evidence).expect("a report is plain data"));
+    } else if let Some(file) = &file {
+        ui.out(&format!("{}\n", file.display()));
+    }
+    for Gap { what, why } in &evidence.gaps {
+        ui.say(&format!("incomplete: {what}: {why}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What trained, where, and what it measured.
+
+use super::{MOST, facts};
+use crate::domain::KindName;
+use crate::evidence::{Axis, Evidence, Job, Resource};
+use crate::report::page::blocks::{Block, Figure, Form, Line, Section, Text};
+
+pub fn on_sagemaker(evidence: &Evidence) -> Option<Section> {
+    section(evidence, KindName::Training, "training", "Training on SageMaker")
+}
+
+/// The instance ends itself, so what proves it is the record that it left, its log and the saved model.
+pub fn on_ec2(evidence: &Evidence) -> Option<Section> {
+    section(evidence, KindName::Instance, "ec2", "Training on EC2: the instance and the model it saved")
+}
+
+fn section(evidence: &Evidence, kind: KindName, anchor: &'static str, title: &str) -> Option<Section> {
+    let blocks: Vec<Block> = evidence
+        .of_kind(kind)
+        .flat_map(|resource| of_job(resource, evidence.jobs.iter().find(|job| job.id == resource.id)))
+        .collect();
+    (!blocks.is_empty()).then(|| Section { anchor, title: title.to_owned(), blocks })
+}
+
+fn of_job(resource: &Resource, job: Option<&Job>) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading(resource.id.name.clone()), facts(resource)];
+    let Some(job) = job else { return blocks };
+    if let Some(artifact) = &job.artifact {
+        let size =
+            artifact.bytes.map(|bytes| format!(", {}", crate::domain::bytes(bytes))).unwrap_or_default();
+        let when = artifact.written_at.map(|at| format!(", written {at}")).unwrap_or_default();
+        blocks.push(Block::Paragraph(vec![
+            Text::Strong("Saved model:".into()),
+            Text::plain(" "),
+            Text::code(artifact.uri.clone()),
+            Text::plain(format!("{size}{when}.")),
+        ]));
+    }
+    let measured: Vec<_> = job.metrics.iter().filter(|metric| !metric.is_empty()).collect();
+    for metric in measured.iter().take(MOST) {
+        let over = match &job.axis {
+            Axis::Time => "over time".to_owned(),
+            Axis::Counted(what) => format!("over {what}"),
+            Axis::Measurement => "by measurement".to_owned(),
+        };
+        let line = Line { name: metric.name.clone(), form: Form::Line((*metric).clone()) };
+        blocks.push(Block::Plot(Box::new(Figure {
+            caption: format!("{} {over}", metric.name),
+            axis: job.axis.clone(),
+            lines: vec![line],
+            from_zero: false,
+            percent: false,
+        })));
+    }
+    if !job.last_lines.is_empty() {
+        blocks.push(Block::Output {
+            name: format!("The last lines that {} printed", resource.id),
+            text: job.last_lines.join("\n"),
+        });
+    }
+    blocks
+}

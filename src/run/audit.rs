@@ -1,0 +1,49 @@
+//! What an audit of roles goes by: the config's settings, and the roles that the config makes.
+
+use std::collections::BTreeMap;
+
+use crate::audit::expected::{Expected, ExpectedRole};
+use crate::audit::{Account, Instant, Settings};
+use crate::config::Config;
+use crate::desired::Desired;
+use crate::domain::{Days, Scope};
+use crate::resources::role::Role;
+
+/// By `[audit]` of the config; without a config, the usual.
+pub fn settings(config: Option<&Config>, now: Instant) -> Settings {
+    let said = config.map(|config| config.audit.clone()).unwrap_or_default();
+    let days = |days: Days| i64::try_from(days.count()).unwrap_or(i64::MAX);
+    Settings {
+        stale_after_days: days(said.stale_after),
+        grace_days: days(said.grace),
+        old_after_days: Some(days(said.old_after)),
+        rarely_used: said.rarely_used,
+        break_glass_tag: said.break_glass_tag,
+        regions: Some(said.regions).filter(|regions| !regions.is_empty()),
+        own_accounts: said.own_accounts,
+        known_accounts: said.known_accounts,
+        required_tags: said.required_tags,
+        require_boundary: said.require_boundary,
+        ..Settings::at(now)
+    }
+}
+
+/// The roles that the config makes, as they should be; `None` where they were never deployed.
+pub fn expected(desired: &Desired, account: &Account) -> Option<Expected> {
+    let scope = &desired.scope;
+    let claim = [(Scope::PROJECT_TAG, &scope.project), (Scope::ENVIRONMENT_TAG, &scope.environment)];
+    let claim = claim.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    let mut expected = Expected { claim, ..Expected::default() };
+    for node in &desired.nodes {
+        let Some(spec) = node.spec_as::<Role>() else { continue };
+        let role = ExpectedRole {
+            trust: Expected::policy(spec.trust.clone()).ok(),
+            inline: BTreeMap::from([(Role::POLICY.to_owned(), Expected::policy(spec.policy.clone()).ok()?)]),
+            tags: scope.tags(&node.id),
+            ..ExpectedRole::default()
+        };
+        expected.roles.insert(node.physical.clone(), role);
+    }
+    let deployed = account.roles.iter().any(|role| expected.roles.contains_key(&role.name));
+    deployed.then_some(expected)
+}

@@ -1,0 +1,178 @@
+//! Sends a payload through a function, or straight to an endpoint: with it the user's code runs.
+
+use aws_sdk_lambda::primitives::Blob as LambdaBlob;
+use aws_sdk_lambda::types::LogType;
+use aws_sdk_sagemakerruntime::primitives::Blob as RuntimeBlob;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Session, whose};
+use crate::aws::{OpError, OpErrorKind, SdkResultExt};
+use crate::desired::Kind as _;
+use crate::domain::{Code, action, codes};
+use crate::resources::endpoint::Endpoint;
+use crate::resources::function::Function;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Response {
+    /// The `statusCode` of the function's answer, or the endpoint's HTTP status.
+    pub status: i64,
+    pub body: Value,
+    pub latency_ms: f64,
+    /// What the function did before it could answer.
+    pub start: Option<Start>,
+}
+
+/// How an invocation of a function began, by its log.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    Warm,
+    /// A new environment was initialized first, in that many milliseconds.
+    Cold(f64),
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub enum InvokeError {
+    Op(OpError),
+    /// What was invoked failed, or is not there; and what a person can do.
+    Failed {
+        code: Code,
+        message: String,
+        help: String,
+    },
+}
+
+impl InvokeError {
+    fn failed(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Failed { code, message: message.into(), help: help.into() }
+    }
+}
+
+impl From<OpError> for InvokeError {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+/// The last line of an invocation's log tells whether its environment was new: only then it has an `Init
+/// Duration` (<https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html>).
+fn start_of(log_result: Option<&str>) -> Option<Start> {
+    let log = BASE64_STANDARD.decode(log_result?).ok()?;
+    let log = String::from_utf8_lossy(&log).into_owned();
+    let report = log.lines().rev().find(|line| line.starts_with("REPORT "))?;
+    let duration = report.split_once("Init Duration: ").and_then(|(_, rest)| rest.split(' ').next());
+    Some(match duration {
+        None => Start::Warm,
+        Some(ms) => Start::Cold(ms.parse().ok()?),
+    })
+}
+
+/// Invokes the alias of a function of the config.
+///
+/// # Errors
+/// See [`InvokeError`].
+pub async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
+    let physical = session.context.scope.physical(name);
+    whose::ours(session, &Function::id(name), &physical).await?;
+    // What answers is behind it.
+    if let Some(endpoint) = endpoint_of(session, name) {
+        whose::ours(session, &Endpoint::id(endpoint), &session.context.scope.physical(endpoint)).await?;
+    }
+    let start = Instant::now();
+    // The alias, because provisioned concurrency is there and never on $LATEST.
+    let call = session.context.aws.lambda.invoke().function_name(&physical).qualifier(Function::ALIAS);
+    let call = call.log_type(LogType::Tail).payload(LambdaBlob::new(payload));
+    let answer = call.send().await.op(action::lambda::InvokeFunction);
+    let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
+    let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let body = answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default();
+    let response = parsed(&body);
+    if let Some(kind) = answer.function_error() {
+        let text = response["errorMessage"].as_str().unwrap_or("it gives no message");
+        let frames = response["stackTrace"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let place = place_of(frames.collect()).map(|l| format!("\n  at {l}")).unwrap_or_default();
+        let kind = response["errorType"].as_str().unwrap_or(kind);
+        let message = format!("function/{name} failed: {kind}: {text}{place}");
+        // opsctl's own handler raises this for what went wrong behind it.
+        let behind = (kind == "EndpointError").then(|| endpoint_of(session, name)).flatten();
+        let help = match behind {
+            Some(endpoint) => format!("the model's log: `opsctl logs endpoint/{endpoint}`"),
+            None => format!("the whole log: `opsctl logs function/{name}`"),
+        };
+        return Err(InvokeError::failed(codes::MODEL_ERROR, message, help));
+    }
+    let status = response["statusCode"].as_i64().unwrap_or(200);
+    Ok(Response { status, body: response, latency_ms, start: start_of(answer.log_result()) })
+}
+
+/// Where the user's own code stood: the last frame in it. What it called (botocore, say) is elsewhere.
+fn place_of(frames: Vec<&str>) -> Option<&str> {
+    let is_own = |frame: &&&str| frame.contains("/var/task/") && !frame.contains("/site-packages/");
+    frames.iter().rfind(is_own).or(frames.last()).map(|frame| frame.trim())
+}
+
+/// The endpoint that a function of the config calls.
+fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
+    session.config.section("function")?.get(function)?.get("endpoint")?.as_str()
+}
+
+/// Invokes an endpoint of the config.
+///
+/// # Errors
+/// See [`InvokeError`].
+pub async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
+    let physical = session.context.scope.physical(name);
+    whose::ours(session, &Endpoint::id(name), &physical).await?;
+    let start = Instant::now();
+    let call = session
+        .context
+        .aws
+        .runtime
+        .invoke_endpoint()
+        .endpoint_name(&physical)
+        .content_type("application/json");
+    let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
+    let answer = answer.op(action::sagemaker::InvokeEndpoint);
+    let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
+    let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let response = parsed(answer.body().map(|b| b.as_ref()).unwrap_or_default());
+    Ok(Response { status: 200, body: response, latency_ms, start: None })
+}
+
+fn not_deployed(error: OpError, resource: &str) -> InvokeError {
+    let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
+    if error.message.starts_with("ModelError") {
+        let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");
+        return InvokeError::failed(codes::MODEL_ERROR, error.to_string(), help);
+    }
+    if missing {
+        let message = format!("{resource} is not deployed");
+        return InvokeError::failed(codes::NOT_DEPLOYED, message, "run `opsctl deploy` first");
+    }
+    error.into()
+}
+
+/// JSON where it is JSON, text where not.
+fn parsed(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_in_the_users_code() {
+        let own = "  File \"/var/task/app.py\", line 9, in handler\n";
+        let library =
+            "  File \"/var/lang/lib/python3.12/site-packages/botocore/client.py\", line 1, in _api_call\n";
+        let place = Some("File \"/var/task/app.py\", line 9, in handler");
+        assert_eq!(place_of(vec![own, library, library]), place);
+        assert_eq!(place_of(vec![library]), Some(library.trim()));
+        assert_eq!(place_of(Vec::new()), None);
+    }
+}
