@@ -55,7 +55,7 @@ pub fn gate(
                 let price = run.map_or(estimate.most.per_month(), |run| run.highest_price());
                 parts.push((price, format!("{} {}", estimate.id, price.coarse())));
             }
-            parts.sort_by(|a, b| b.0.cmp(&a.0));
+            parts.sort_by_key(|part| std::cmp::Reverse(part.0));
             let parts: Vec<String> = parts.into_iter().take(3).map(|(_, text)| text).collect();
             let help = format!(
                 "that is everything at its maximum all month, and each training of this plan as long as \

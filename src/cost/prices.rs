@@ -60,11 +60,14 @@ pub struct Prices {
     of: BTreeMap<String, Money>,
 }
 
-static TABLE: LazyLock<(String, BTreeMap<String, BTreeMap<String, Money>>)> = LazyLock::new(|| read(DATA));
+/// The prices of each region, by the words of their items.
+type Regions = BTreeMap<String, BTreeMap<String, Money>>;
+
+static TABLE: LazyLock<(String, Regions)> = LazyLock::new(|| read(DATA));
 
 /// The day of a table and its rows, by region. `build.py` describes the form; a test reads the whole table.
-fn read(text: &str) -> (String, BTreeMap<String, BTreeMap<String, Money>>) {
-    let (mut date, mut rows) = (String::new(), BTreeMap::<String, BTreeMap<String, Money>>::new());
+fn read(text: &str) -> (String, Regions) {
+    let (mut date, mut rows) = (String::new(), Regions::new());
     for line in text.lines() {
         match line.split('\t').collect::<Vec<_>>()[..] {
             ["d", day] => date = day.to_owned(),
