@@ -121,12 +121,14 @@ async fn ask(session: &Session, principal: &str, question: &Question) -> OpResul
         let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
         entry.context_key_type(ContextKeyTypeEnum::String).build()
     };
+    // An empty list is no list to IAM's protocol.
+    let context: Vec<ContextEntry> = question.context.iter().map(entry).collect();
     let call = session.context.aws.iam.simulate_principal_policy();
     let call = call
         .policy_source_arn(principal)
         .set_action_names(Some(question.actions.clone()))
         .set_resource_arns(Some(question.resources.clone()))
-        .set_context_entries(Some(question.context.iter().map(entry).collect()));
+        .set_context_entries(Some(context).filter(|context| !context.is_empty()));
     let mut pages = call.into_paginator().send();
     let mut denied = Vec::new();
     while let Some(page) = pages.next().await {
