@@ -155,6 +155,7 @@ fn the_report_shows_it(world: &World) {
         "All 18 resources of the config are deployed and ready",
         "test:accuracy by measurement",
         "Invocations of the endpoint",
+        "4 vCPU without a GPU",
         "ml.t3.xlarge",
     ] {
         assert!(page.contains(said), "{said}");

@@ -12,9 +12,9 @@ use std::time::SystemTime;
 use super::Session;
 use super::overview::{Overview, Row};
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::cost::{Bill, Estimate, Prices, Rate, live};
+use crate::cost::{Estimate, Rate};
 use crate::desired::Node;
-use crate::domain::{HumanDuration, KindName, Owner, Phase};
+use crate::domain::{HumanDuration, Owner, Phase};
 use crate::engine;
 use crate::evidence::{
     Advice, Billed, Cost, Evidence, Gap, KindWord, Leftover, Price, Resource, RunPrice, Time,
@@ -101,7 +101,7 @@ pub async fn gather(session: &Session, wanted: Wanted) -> OpResult<Evidence> {
         invocation: None,
         roles,
         audit,
-        cost: cost(session, &have),
+        cost: cost(&overview),
         history,
         gaps: gaps.0,
     })
@@ -139,7 +139,7 @@ fn resource(session: &Session, row: &Row, node: &Node, have: &Observed) -> Resou
         needs: node.needs.iter().cloned().collect(),
         facts: row.facts.clone(),
         attributes: seen.map(|seen| attributes::of(node, seen)).unwrap_or_default(),
-        why: why(session, node),
+        why: session.desired.reasons.get(&node.id).cloned(),
         page: row.page.clone(),
     }
 }
@@ -149,23 +149,9 @@ fn is_stopped(row: &Row) -> bool {
     row.status.phase == Phase::Stopped && row.owner.as_ref().is_some_and(Owner::is_managed)
 }
 
-/// The reason that the config gives.
-fn why(session: &Session, node: &Node) -> Option<String> {
-    let section = match node.id.kind {
-        KindName::Training | KindName::Instance => "training",
-        KindName::Endpoint => "endpoint",
-        KindName::Notebook => "notebook",
-        KindName::Function => "function",
-        _ => return None,
-    };
-    let why = session.config.section(section)?.get(&node.id.name)?.get("why")?.as_str()?;
-    Some(why.to_owned())
-}
-
 /// By the table that opsctl carries.
-fn cost(session: &Session, have: &Observed) -> Cost {
-    let prices = Prices::of(&session.context.scope.region);
-    let bill: Bill = live(&session.desired, have, &session.kinds, &prices);
+fn cost(overview: &Overview) -> Cost {
+    let Overview { bill, prices, .. } = overview;
     let price = |rate: Rate| Price { hour: rate.per_hour(), month: rate.per_month() };
     let billed = |estimate: &Estimate| Billed {
         id: estimate.id.clone(),
