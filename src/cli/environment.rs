@@ -117,6 +117,29 @@ impl Environment {
     }
 }
 
+/// The little that completions need of the environment.
+pub struct Asked {
+    pub config: Option<PathBuf>,
+    pub environment: Option<String>,
+    /// AWS's files of profiles.
+    pub profiles: [PathBuf; 2],
+}
+
+impl Asked {
+    pub fn read() -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = path("HOME").unwrap_or_default();
+        Self {
+            config: path("OPSCTL_CONFIG"),
+            environment: path("OPSCTL_ENV").map(|name| name.to_string_lossy().into_owned()),
+            profiles: [
+                path("AWS_CONFIG_FILE").unwrap_or_else(|| home.join(".aws/config")),
+                path("AWS_SHARED_CREDENTIALS_FILE").unwrap_or_else(|| home.join(".aws/credentials")),
+            ],
+        }
+    }
+}
+
 /// Whether a variable is there and holds nothing.
 pub fn is_empty_variable(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| value.is_empty())

@@ -85,6 +85,8 @@ examples! {
         "opsctl sandbox reset";
     COMPLETIONS:
         "opsctl completions bash > ~/.local/share/bash-completion/completions/opsctl";
+    MAN:
+        "opsctl man ~/.local/share/man/man1";
     EXPLAIN:
         "opsctl explain E203",
         "opsctl explain IAM306";

@@ -6,6 +6,7 @@ mod args;
 mod background;
 mod budget;
 mod commands;
+mod complete;
 mod done;
 mod environment;
 mod error;
@@ -70,6 +71,9 @@ type CommandResult = Result<Exit, Failure>;
 
 /// Parses, runs, prints the failure, and gives the exit code.
 pub fn main() -> ExitCode {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(error),

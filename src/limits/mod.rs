@@ -12,4 +12,4 @@ mod places;
 pub use bound::{Bound, check};
 pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
 pub use model::{DATE, Member, members};
-pub use places::{Processor, account, has_gpu, processor, region, registry};
+pub use places::{Processor, account, has_gpu, processor, region, regions, registry};

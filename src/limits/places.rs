@@ -7,7 +7,7 @@ use crate::domain::{Diagnostic, KeyPath, codes};
 
 /// What is wrong with a region's name; a warning when it may have been opened since the data was made.
 pub fn region(name: &str, at: &KeyPath) -> Option<Diagnostic> {
-    let known: Vec<String> = records("r").map(|fields| fields[1].to_owned()).collect();
+    let known: Vec<String> = regions().map(str::to_owned).collect();
     if known.iter().any(|region| region == name) {
         return None;
     }
@@ -18,6 +18,11 @@ pub fn region(name: &str, at: &KeyPath) -> Option<Diagnostic> {
         return Some(Diagnostic::warning(codes::NEWER, at.clone(), message, help));
     }
     Some(Diagnostic::error(codes::UNKNOWN_REGION, at.clone(), message, did_you_mean(name, &known)))
+}
+
+/// Every region that AWS had opened when the data was made.
+pub fn regions() -> impl Iterator<Item = &'static str> {
+    records("r").map(|fields| fields[1])
 }
 
 /// What is wrong with the id of an account.

@@ -65,6 +65,7 @@ const CLI: [&str; 21] = [
     "ui",
     "error",
     "environment",
+    "complete",
     "hidden",
     "background",
     "sandbox",

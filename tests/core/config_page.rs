@@ -17,9 +17,11 @@ const SHIPPED: &str = "config/opsctl.toml";
 /// What the page says before the sections.
 const HEAD: &str = r#"# The config file
 
-One TOML file says what AWS runs of a project. This page has every key. It is written from the types in `src` that
-read the file and from the limits that AWS publishes: `UPDATE_EXPECT=1 cargo test --no-default-features --test core
-config_page` regenerates it.
+<!-- Written from the types in src that read the file, and from the limits that AWS publishes:
+UPDATE_EXPECT=1 cargo test --no-default-features --test core config_page -->
+
+One TOML file says what AWS runs of a project. This page has every section and key of it, with type, default and
+limits.
 
 The shortest file names a project:
 

@@ -11,9 +11,9 @@ mod exit;
 fn the_page_of_codes_is_fresh() {
     let mut page = String::from(
         "# Codes\n\n\
-         Every problem that opsctl reports has a code; `opsctl explain CODE` prints its text. Codes are append-only, so\n\
-         scripts may match on them. This page is written from `src/domain/codes.rs`: `UPDATE_EXPECT=1 cargo test\n\
-         --no-default-features --test core docs` regenerates it.\n",
+         <!-- Written from src/domain/codes.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
+         Every problem that opsctl reports has a code, and `opsctl explain CODE` prints what is here. A code never\n\
+         changes its meaning, so scripts may match on it. Those of the audit (`IAM…`) are explained by the same command.\n",
     );
     let parts = [
         ("C0", "Errors in the config"),
@@ -35,8 +35,9 @@ fn the_page_of_codes_is_fresh() {
 fn the_page_of_exit_codes_is_fresh() {
     let mut page = String::from(
         "# Exit codes\n\n\
-         Append-only. With several problems the first that stopped the run decides. This page is written from\n\
-         `src/cli/exit.rs`: `UPDATE_EXPECT=1 cargo test --no-default-features --test core docs` regenerates it.\n\n\
+         <!-- Written from src/cli/exit.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
+         What a script learns from how opsctl ends. A number never changes its meaning; new ones may come. With several\n\
+         problems, the first that stopped the run decides.\n\n\
          | Code | Meaning |\n|---:|---|\n",
     );
     for (exit, meaning) in exit::MEANINGS {

@@ -21,6 +21,7 @@ mod policy;
 mod project;
 mod pull_request;
 mod report;
+mod site;
 mod upload;
 mod user_data;
 mod words;

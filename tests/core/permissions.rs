@@ -119,9 +119,10 @@ const BESIDE: [(&str, &[&str]); 6] = [
 fn the_page_of_permissions_is_fresh() {
     let mut page = String::from(
         "# Permissions\n\n\
-         What whoever runs opsctl needs to be allowed, by what the config has. This page is written from\n\
-         `src/domain/action.rs` and the lists of the kinds: `UPDATE_EXPECT=1 cargo test --no-default-features --test core\n\
-         permissions` regenerates it. A call that is refused names what it needs.\n",
+         <!-- Written from src/domain/action.rs and the lists of the kinds:\n\
+         UPDATE_EXPECT=1 cargo test --no-default-features --test core permissions -->\n\n\
+         The actions that whoever runs opsctl must be allowed, by what the config has, and all of them as one policy. A\n\
+         call that AWS denies (E202) names the action that it needs.\n",
     );
     let needs = |actions: &[Action]| -> BTreeSet<&str> { actions.iter().flat_map(|a| a.needs()).collect() };
     let mut all = BTreeSet::new();

@@ -11,7 +11,9 @@ use opsctl::cli::Cli;
 const HEAD: &str = "\
 # Commands
 
-This page is written from `src/cli/commands`: `UPDATE_EXPECT=1 cargo test --test e2e documents` regenerates it.
+<!-- Written from src/cli/commands: UPDATE_EXPECT=1 cargo test --test e2e documents -->
+
+Every command with its options, as `opsctl COMMAND --help` shows them. Options of all commands are listed once, here:
 ";
 
 #[test]

@@ -1,11 +1,13 @@
-//! `opsctl completions`: a completion script for a shell.
+//! `opsctl completions`: a completion script for a shell. It calls opsctl for what it offers ([`complete`]).
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
+use crate::aws::OpError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, CommandResult};
+use crate::cli::{CommandResult, complete};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -15,7 +17,12 @@ pub struct CompletionsArgs {
 
 pub fn run(args: &CompletionsArgs, ui: &Ui) -> CommandResult {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "opsctl", &mut script);
+    let shells = Shells::builtins();
+    let shell = shells.completer(&args.shell.to_string()).expect("clap has the same shells in both lists");
+    // Whichever opsctl is on the path when it is used.
+    shell
+        .write_registration(complete::VARIABLE, "opsctl", "opsctl", "opsctl", &mut script)
+        .map_err(|error| OpError::local("writing a script", error))?;
     ui.out(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

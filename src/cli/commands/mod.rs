@@ -13,6 +13,7 @@ mod init;
 mod invoke;
 mod lease;
 mod logs;
+mod man;
 mod model;
 mod notebook;
 mod plan;
@@ -37,6 +38,7 @@ use init::InitArgs;
 use invoke::InvokeArgs;
 use lease::LeaseArgs;
 use logs::LogsArgs;
+use man::ManArgs;
 use model::{ModelArgs, ModelCommand};
 use notebook::NotebookArgs;
 use plan::PlanArgs;
@@ -135,6 +137,9 @@ pub enum Command {
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
     /// Explain an error or warning code
     #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
@@ -188,6 +193,7 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Sandbox(args) => sandbox::run(args, global, ui, env).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Completions(args) => completions::run(args, ui),
+        Command::Man(args) => man::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
     }
 }

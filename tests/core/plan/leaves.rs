@@ -67,9 +67,10 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         "endpoint.numbers.model" => word("numbers-on-ec2"),
         "endpoint.numbers.code" => word("dog-breeds/serving"),
         "function.classify.runtime" => word("python3.12"),
-        "function.classify.handler" => {
-            Some((json!("train.main"), vec![("function.classify.source", json!("dog-breeds/training"))]))
-        }
+        "function.classify.handler" => Some((
+            json!("train.main"),
+            vec![("function.classify.source", json!("../tests/core/config/files/training"))],
+        )),
         _ if leaf.contains(".environment.") => word("another"),
         _ => None,
     }

@@ -1,0 +1,92 @@
+//! `opsctl man`: manual pages, from the same texts as `--help`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory};
+use clap_mangen::Man;
+use serde_json::json;
+
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
+use crate::cli::{Cli, CommandResult};
+use crate::domain::codes;
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write a page for every command into this folder, such as ~/.local/share/man/man1 (default: print the
+    /// page of opsctl)
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
+    let mut whole = Cli::command().disable_help_subcommand(true);
+    whole.build();
+    let Some(folder) = &args.folder else {
+        ui.out(&page(whole, "opsctl")?);
+        return Ok(Exit::Done);
+    };
+    let written = pages(whole)?;
+    std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
+    for (name, text) in &written {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map_err(|error| unwritten(&file, &error))?;
+    }
+    if ui.json() {
+        let names: Vec<&String> = written.iter().map(|(name, _)| name).collect();
+        ui.out_json(&json!({ "format": 1, "written": names }));
+    } else {
+        ui.say(&format!("Wrote {} pages.", written.len()));
+    }
+    Ok(Exit::Done)
+}
+
+/// The files, with their texts.
+fn pages(whole: Command) -> Result<Vec<(String, String)>, Failure> {
+    let shared: Vec<String> = whole.get_arguments().map(|it| it.get_id().to_string()).collect();
+    let mut level = vec![("opsctl".to_owned(), whole)];
+    let mut pages = Vec::new();
+    while let Some((name, command)) = level.pop() {
+        let inner = command.get_subcommands().filter(|it| !it.is_hide_set());
+        level.extend(inner.map(|it| (format!("{name}-{}", it.get_name()), it.clone())));
+        // The options of every command are on the page of opsctl.
+        let own = match name == "opsctl" {
+            true => command,
+            false => command.mut_args(|it| {
+                let of_all = shared.iter().any(|id| it.get_id() == id.as_str());
+                it.hide(of_all)
+            }),
+        };
+        pages.push((format!("{name}.1"), page(own, &name)?));
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// One page, in the language of `man`.
+fn page(command: Command, name: &str) -> Result<String, Failure> {
+    // What the environment holds is nothing for a page.
+    let command = command.mut_args(|it| it.hide_env_values(true));
+    let mut text = Vec::new();
+    let version = concat!("opsctl ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command).title(name.to_uppercase()).source(version).manual("opsctl").date("");
+    man.render(&mut text).map_err(|error| unwritten(Path::new(name), &error))?;
+    Ok(with_examples(&String::from_utf8_lossy(&text)))
+}
+
+/// What help shows at its end stands under EXTRA, filled like prose. It is lines to copy.
+fn with_examples(page: &str) -> String {
+    let Some((before, rest)) = page.split_once(".SH EXTRA\n") else { return page.to_owned() };
+    let (lines, after) = rest.split_once("\n.SH ").unwrap_or((rest, ""));
+    let (heading, lines) = match lines.strip_prefix("Examples:\n") {
+        Some(lines) => ("EXAMPLES", lines),
+        None => ("NOTES", lines),
+    };
+    format!("{before}.SH {heading}\n.nf\n{lines}\n.fi\n.SH {after}")
+}
+
+fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "name another folder")
+}

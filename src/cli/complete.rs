@@ -1,0 +1,207 @@
+//! What a shell offers while a command line is typed: besides commands and options the names of the config,
+//! its environments, profiles and codes. The script of `opsctl completions` calls opsctl for it, with
+//! [`VARIABLE`] set.
+//!
+//! It reads the config and nothing else: no AWS, no sources. A file that cannot be read offers nothing, and
+//! nothing is said: a message would stand in the middle of what is typed.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Command, CommandFactory};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+
+use super::environment::{self, Asked};
+use super::{Cli, files};
+use crate::audit::report::Format as AuditFormat;
+use crate::audit::{self, Severity};
+use crate::config::Document;
+use crate::config::project::DEFAULT_ENVIRONMENT;
+use crate::domain::codes;
+use crate::limits;
+
+/// Holds the name of the shell that asks.
+pub const VARIABLE: &str = "OPSCTL_COMPLETE";
+
+/// Whether a shell asked, and has its answer.
+pub fn answered() -> bool {
+    let here = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(command).var(VARIABLE);
+    asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(true)
+}
+
+/// A value to offer, and what it means.
+type Offer = (String, Option<&'static str>);
+
+/// Which values belong to an argument.
+struct Answer {
+    /// The words of the command; none for options of all commands.
+    command: &'static [&'static str],
+    argument: &'static str,
+    offers: fn() -> Vec<Offer>,
+}
+
+const fn to(command: &'static [&'static str], argument: &'static str, offers: fn() -> Vec<Offer>) -> Answer {
+    Answer { command, argument, offers }
+}
+
+const ANSWERS: &[Answer] = &[
+    to(&[], "env", environments),
+    to(&[], "profile", profiles),
+    to(&[], "region", regions),
+    to(&["upload"], "names", || names(&["data"])),
+    to(&["data", "pull"], "name", || names(&["data"])),
+    to(&["model", "pull"], "name", || names(&["training"])),
+    to(&["train"], "names", || names(&["training"])),
+    to(&["notebook"], "name", || names(&["notebook"])),
+    to(&["scale"], "names", || names(&["endpoint", "function"])),
+    to(&["invoke"], "function", || names(&["function"])),
+    to(&["invoke"], "endpoint", || names(&["endpoint"])),
+    to(&["logs"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
+    to(&["stop"], "target", || resources(&["training", "notebook"])),
+    to(&["start"], "target", || resources(&["notebook"])),
+    to(&["open"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
+    to(&["explain"], "code", explained),
+    to(&["audit-iam"], "fail_on", severities),
+    to(&["audit-iam"], "format", || AuditFormat::ALL.iter().map(|(word, _)| plain(word)).collect()),
+];
+
+/// The command line with all that is offered.
+fn command() -> Command {
+    ANSWERS.iter().fold(Cli::command(), |whole, Answer { command, argument, offers }| {
+        let candidate = |(value, help): Offer| CompletionCandidate::new(value).help(help.map(Into::into));
+        let offers = ArgValueCandidates::new(move || offers().into_iter().map(candidate).collect());
+        with(whole, command, argument, offers)
+    })
+}
+
+fn with(command: Command, words: &[&str], argument: &'static str, offers: ArgValueCandidates) -> Command {
+    match words {
+        [] => command.mut_arg(argument, |it| it.add(offers)),
+        [first, rest @ ..] => command.mut_subcommand(first, |inner| with(inner, rest, argument, offers)),
+    }
+}
+
+fn plain(value: &str) -> Offer {
+    (value.to_owned(), None)
+}
+
+fn environments() -> Vec<Offer> {
+    let mut names = BTreeSet::from([DEFAULT_ENVIRONMENT.to_owned()]);
+    names.extend(document().iter().flat_map(Document::environments).map(str::to_owned));
+    names.iter().map(|name| plain(name)).collect()
+}
+
+fn regions() -> Vec<Offer> {
+    limits::regions().map(plain).collect()
+}
+
+/// The sections of AWS's configuration files
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>).
+fn profiles() -> Vec<Offer> {
+    let mut names = BTreeSet::new();
+    for file in Asked::read().profiles {
+        let bytes = files::read(&file, files::SMALL).unwrap_or_default();
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let Some(header) = line.trim().strip_prefix('[').and_then(|rest| rest.split(']').next()) else {
+                continue;
+            };
+            if !["sso-session ", "services "].iter().any(|other| header.starts_with(other)) {
+                names.insert(header.strip_prefix("profile ").unwrap_or(header).trim().to_owned());
+            }
+        }
+    }
+    names.iter().map(|name| plain(name)).collect()
+}
+
+/// The names below sections of the config.
+fn names(sections: &[&str]) -> Vec<Offer> {
+    found(sections).into_iter().map(|(_, name)| (name, None)).collect()
+}
+
+/// The same as KIND/NAME.
+fn resources(sections: &[&str]) -> Vec<Offer> {
+    found(sections).into_iter().map(|(kind, name)| (format!("{kind}/{name}"), None)).collect()
+}
+
+/// Kinds and names below sections of the config.
+fn found(sections: &[&str]) -> Vec<(String, String)> {
+    let Some(document) = document() else { return Vec::new() };
+    let typed = value_of(&typed(), "-e", "--env").map(|it| it.to_string_lossy().into_owned());
+    let environment = typed.or_else(|| Asked::read().environment);
+    let environment = environment.as_deref().unwrap_or(DEFAULT_ENVIRONMENT);
+    let merged = document.environment(environment);
+    let mut found = Vec::new();
+    for section in sections {
+        let items = merged.values().get(*section).and_then(serde_json::Value::as_object);
+        for (name, item) in items.into_iter().flatten() {
+            // A training on EC2 is an instance.
+            let kind = if *section == "training" && item["on"] == "ec2" { "instance" } else { section };
+            found.push((kind.to_owned(), name.clone()));
+        }
+    }
+    found
+}
+
+/// The config file that the command line means, as far as it is typed.
+fn document() -> Option<Document> {
+    let typed = value_of(&typed(), "-c", "--config").map(PathBuf::from);
+    let file = environment::find_config(typed.or_else(|| Asked::read().config).as_deref()).ok()?;
+    Document::read(&file, files::read(&file, files::SMALL).ok()?).ok()
+}
+
+/// The words that are typed so far: the shell's script puts them behind `--`.
+fn typed() -> Vec<OsString> {
+    std::env::args_os().skip_while(|word| word != "--").skip(1).collect()
+}
+
+/// The value of an option, in the ways that clap reads it.
+fn value_of(words: &[OsString], short: &str, long: &str) -> Option<OsString> {
+    words.iter().enumerate().find_map(|(i, word)| {
+        let text = word.to_string_lossy();
+        if text == short || text == long {
+            return words.get(i + 1).filter(|value| !value.is_empty()).cloned();
+        }
+        let rest = text.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+        let rest = rest.or_else(|| text.strip_prefix(short).filter(|_| !text.starts_with("--")));
+        rest.map(|rest| rest.trim_start_matches('=')).filter(|rest| !rest.is_empty()).map(OsString::from)
+    })
+}
+
+fn explained() -> Vec<Offer> {
+    let codes = codes::ALL.iter().map(|it| (it.code.to_owned(), Some(it.title)));
+    codes.chain(audit::rules::all().map(|rule| (rule.id.to_owned(), Some(rule.title)))).collect()
+}
+
+fn severities() -> Vec<Offer> {
+    Severity::ALL.iter().map(|severity| severity.word()).chain(["none"]).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_argument_that_is_answered_is_there() {
+        command().build();
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_found_in_all_its_forms() {
+        for line in [
+            "opsctl -c a.toml logs",
+            "opsctl logs --config a.toml",
+            "opsctl --config=a.toml",
+            "opsctl -ca.toml",
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(value_of(&words, "-c", "--config"), Some("a.toml".into()), "{line}");
+        }
+        for line in ["opsctl -c", "opsctl --color always", "opsctl logs"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(value_of(&words, "-c", "--config"), None, "{line}");
+        }
+    }
+}
