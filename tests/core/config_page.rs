@@ -146,11 +146,7 @@ impl Page<'_> {
                 let anchor: String = format!("{path}{key}").to_lowercase().replace('.', "");
                 let said = description(of_key);
                 let said = format!("[A table of its own](#{anchor}). {}", without_default(&said));
-                let default = default_said(&description(of_key)).unwrap_or_else(|| {
-                    panic!(
-                        "say in the description of {path}.{key} what leaving it out means: \"Default none.\""
-                    )
-                });
+                let default = default_said(&description(of_key)).unwrap_or_else(|| "none".to_owned());
                 text.push_str(&format!("| `{key}` | table | {default} | {} |\n", said.trim_end()));
                 continue;
             }
@@ -187,6 +183,8 @@ impl Page<'_> {
         match &of_key["default"] {
             // A table that may be left out has none of its own.
             Value::Null if self.resolve(of_key)["additionalProperties"].is_object() => "empty".to_owned(),
+            // What may be left out and has no default is not there then.
+            Value::Null if of_key.to_string().contains("\"null\"") => "none".to_owned(),
             Value::Null => {
                 panic!("say in the description of {path}.{key} what leaving it out means: \"Default none.\"")
             }

@@ -14,7 +14,8 @@ const PARTS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("Change data and code", "tasks/change-data-and-code.md"),
             ("Roll back", "tasks/roll-back.md"),
-            ("Costs", "tasks/costs.md"),
+            ("Keep costs down", "tasks/costs.md"),
+            ("Prices and budgets", "cost.md"),
             ("Several environments", "tasks/environments.md"),
             ("In a pipeline", "ci.md"),
             ("Company accounts", "tasks/company-accounts.md"),
