@@ -11,6 +11,7 @@
 mod activity;
 pub mod call;
 pub mod clock;
+pub mod constraint;
 mod control;
 pub mod counters;
 pub mod effect;
@@ -211,7 +212,8 @@ impl Sandbox {
             .await
             .map_err(|source| SandboxError::Listen { port, source })?;
         let address = listener.local_addr().map_err(|source| SandboxError::Listen { port, source })?;
-        let shared = Arc::new(SandboxState::open(options, format!("http://{address}")).map_err(failed)?);
+        let opened = SandboxState::open(options, format!("http://{address}"), services::has_bytes);
+        let shared = Arc::new(opened.map_err(failed)?);
         work::plug(&shared).map_err(failed)?;
         services::resume(&shared);
         if announce {

@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::call::Call;
+use super::constraint::Constraint;
 use super::fault::Fault;
-use super::protocol::constraint::Constraint;
 
 /// One row of a service's table: the operation's name, its constraints, its function.
 #[derive(Debug)]

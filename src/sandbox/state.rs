@@ -22,7 +22,7 @@ use super::faults::{FaultCodes, Faults, Strike};
 use super::memory::Memory;
 use super::progress::ProgressSink;
 use super::rules::AwsRule;
-use super::store::{ScopedTable, Store, TimelineBuilder};
+use super::store::{HasBytes, ScopedTable, Store, TimelineBuilder};
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]
@@ -58,10 +58,10 @@ pub struct SandboxState {
 }
 
 impl SandboxState {
-    pub(super) fn open(options: SandboxOptions, endpoint: String) -> io::Result<Self> {
+    pub(super) fn open(options: SandboxOptions, endpoint: String, has_bytes: HasBytes) -> io::Result<Self> {
         let clock = Arc::new(Clock::open(&options.root, options.speed));
         Ok(Self {
-            store: Store::open(&options.root, Arc::clone(&clock))?,
+            store: Store::open(&options.root, Arc::clone(&clock), has_bytes)?,
             clock,
             faults: Faults::new(options.faults),
             calls: CallLog::default(),

@@ -18,7 +18,10 @@ use super::clock::{Clock, LAST, Millis, StatePace};
 use super::fault::Fault;
 use super::files::{self, file_name, write_atomically};
 use super::root::SetAside;
-use super::services::s3;
+
+/// Whether the bytes that a document names are in the root: of which root, which table, which key, what
+/// document. A service that keeps bytes beside its documents answers.
+pub type HasBytes = fn(&Path, &str, &str, &Value) -> bool;
 
 /// What is stored under a key: the document and its future changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -189,7 +192,7 @@ impl Store {
     /// Loads `<root>/state`, one directory per table. What is no document (any more: power was lost, the disk
     /// was full, somebody wrote it) is moved out of the way: one resource is lost, and the others are not
     /// lost with it. All who read documents rely on this one look.
-    pub fn open(root: &Path, clock: Arc<Clock>) -> io::Result<Self> {
+    pub fn open(root: &Path, clock: Arc<Clock>, has_bytes: HasBytes) -> io::Result<Self> {
         let dir = root.join("state");
         let mut tables = BTreeMap::new();
         let mut set_aside = SetAside::in_place_of_folders(root)?;
@@ -208,7 +211,7 @@ impl Store {
                 }
                 continue;
             }
-            let loaded = load_table(root, &name, &table.path(), &mut aside)?;
+            let loaded = load_table(root, &name, &table.path(), has_bytes, &mut aside)?;
             tables.insert(name, loaded);
         }
         Ok(Self { dir, clock, tables: Mutex::new(tables), set_aside })
@@ -439,6 +442,7 @@ fn load_table(
     root: &Path,
     name: &str,
     dir: &Path,
+    has_bytes: HasBytes,
     set_aside: &mut dyn FnMut(&Path, &str) -> io::Result<()>,
 ) -> io::Result<Table> {
     let mut table = Table::new();
@@ -446,7 +450,7 @@ fn load_table(
         let path = file?.path();
         // What does not end in .json is a temporary file of a process that was killed.
         if path.extension().is_some_and(|ending| ending == "json") {
-            match load(root, name, &path) {
+            match load(root, name, &path, has_bytes) {
                 Ok(kept) => drop(table.insert(kept.key, kept.entry)),
                 Err(why) => set_aside(&path, &why)?,
             }
@@ -456,7 +460,7 @@ fn load_table(
 }
 
 /// One document, as the sandbox has written it.
-fn load(root: &Path, table: &str, path: &Path) -> Result<Kept<Entry>, String> {
+fn load(root: &Path, table: &str, path: &Path, has_bytes: HasBytes) -> Result<Kept<Entry>, String> {
     if !path.is_file() {
         return Err("it is not a file".to_owned());
     }
@@ -468,7 +472,7 @@ fn load(root: &Path, table: &str, path: &Path) -> Result<Kept<Entry>, String> {
     if kept.sum().map_err(|error| error.to_string())? != kept.checksum {
         return Err("somebody changed it, or another version of opsctl wrote it".to_owned());
     }
-    if !s3::has_bytes(root, table, &kept.key, &kept.entry.doc) {
+    if !has_bytes(root, table, &kept.key, &kept.entry.doc) {
         return Err("its bytes are gone".to_owned());
     }
     Ok(kept)

@@ -8,7 +8,7 @@ use super::*;
 
 fn open(root: &Path) -> (Store, Arc<Clock>) {
     let clock = Arc::new(Clock::open(root, 1.0));
-    (Store::open(root, Arc::clone(&clock)).unwrap(), clock)
+    (Store::open(root, Arc::clone(&clock), |_, _, _, _| true).unwrap(), clock)
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl<B> TimedBody<B> {
         Self { body, limit, waited: Duration::ZERO, received: 0, patience: None }
     }
 
-    /// Whether what came while it was waited for is enough; then it is counted anew.
+    /// Whether what came while it was waited for is enough; then counting starts again.
     fn is_fast_enough(&mut self) -> bool {
         let waited = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
         let least = waited.saturating_mul(SLOWEST) / 1_000;
@@ -135,7 +135,7 @@ mod tests {
             if let Err(error) = body.frame().await.unwrap() {
                 break error;
             }
-            assert!(body.received < 1_000, "no piece came too late, and it goes on for ever");
+            assert!(body.received < 1_000, "no piece came too late, and it never ends");
         };
         assert!(error.is::<BodyTimeout>());
     }
@@ -153,7 +153,7 @@ mod tests {
         let mut pieces = 0;
         while body.frame().await.unwrap().is_ok() {
             pieces += 1;
-            assert!(pieces < 1_000, "it goes on for ever");
+            assert!(pieces < 1_000, "it never ends");
         }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Kind, Member, Service, Shape};
 #[cfg(test)]
-use crate::protocol::constraint::Constraint;
-use crate::protocol::constraint::{Limits, Violation, Violations, cut, join, lower_first};
+use crate::constraint::Constraint;
+use crate::constraint::{Limits, Violation, Violations, cut, join, lower_first};
 use crate::rules::AwsRule;
 use crate::state::SandboxState;
 

@@ -2,7 +2,7 @@
 //! `requests.txt` is made of botocore by `build.py`, for every operation in
 //! docs/inside/sandbox-operations.md.
 //!
-//! An operation's table of rules ([`super::protocol::constraint`]) is for what AWS refuses beyond its model.
+//! An operation's table of rules ([`super::constraint`]) is for what AWS refuses beyond its model.
 
 mod check;
 
@@ -153,7 +153,7 @@ pub fn enum_values(service: &str, shape: &str) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::constraint::is_pattern;
+    use crate::constraint::is_pattern;
 
     #[test]
     fn every_shape_is_there_and_every_pattern_can_be_matched() {

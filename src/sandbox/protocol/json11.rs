@@ -6,11 +6,9 @@ use futures_util::future::BoxFuture;
 use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
-use super::{
-    Decoded, MISTYPED, Request, Response, Service, collect, constraint, header, inflated, json_object,
-    respond,
-};
+use super::{Decoded, MISTYPED, Request, Response, Service, collect, header, inflated, json_object, respond};
 use crate::call::Answer;
+use crate::constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::model::Form;

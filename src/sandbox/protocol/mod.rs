@@ -1,7 +1,6 @@
 //! AWS's wire protocols. Each module offers an `Api`: a service's name, its codes, and its table of
 //! operations.
 
-pub mod constraint;
 pub mod json11;
 pub mod query;
 pub mod rest_json;
@@ -27,7 +26,7 @@ use super::model::{self, Form};
 use super::operation::{Operation, Run};
 use super::rules::AwsRule;
 use super::state::SandboxState;
-use constraint::{Constraint, Violation, Violations};
+use crate::constraint::{Constraint, Violation, Violations};
 use scope::CredentialScope;
 
 /// Why a body could not be read to its end.

@@ -15,9 +15,9 @@ use percent_encoding::percent_decode;
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
-use super::constraint::{self, Constraint, Shown, Violation};
 use super::{Decoded, Request, Response, Service, collect, respond};
 use crate::call::Answer;
+use crate::constraint::{self, Constraint, Shown, Violation};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;

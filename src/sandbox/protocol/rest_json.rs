@@ -13,8 +13,9 @@ use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Decoded, MISTYPED, Request, Response, Service, collect, constraint, full, json_object, respond};
+use super::{Decoded, MISTYPED, Request, Response, Service, collect, full, json_object, respond};
 use crate::call::Call;
+use crate::constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::model::Form;

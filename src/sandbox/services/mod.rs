@@ -3,7 +3,6 @@
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod ec2;
-mod glob;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
@@ -16,7 +15,10 @@ pub mod ssm;
 pub mod sts;
 pub mod tagging;
 
+use std::path::Path;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::protocol::Service;
 use super::state::SandboxState;
@@ -31,6 +33,11 @@ pub(super) fn resume(shared: &Arc<SandboxState>) {
             tracing::warn!(instance = id, error = fault.message, "an instance stays");
         }
     }
+}
+
+/// Whether the bytes that a document names are there. Only S3 keeps bytes beside its documents.
+pub(super) fn has_bytes(root: &Path, table: &str, key: &str, doc: &Value) -> bool {
+    s3::has_bytes(root, table, key, doc)
 }
 
 /// Every service of the sandbox: one line each.
@@ -127,8 +134,8 @@ mod tests {
                 waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
                 continue;
             }
-            let (text, shown) =
-                (std::fs::read_to_string(&path).unwrap(), path.to_string_lossy().into_owned());
+            let text = std::fs::read_to_string(&path).unwrap();
+            let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_string_lossy();
             for (service, folder) in folders {
                 let table = regex_lite::Regex::new(&format!("\"{service}\\.[a-z-]+\"")).unwrap();
                 let is_own = shown.contains(&format!("services/{folder}")) || shown.contains("tests");

@@ -10,10 +10,10 @@ use super::sagemaker::backend::{self, Invocation, model_error};
 use super::sagemaker::{Endpoint, Traffic, Variant};
 use crate::call::Call;
 use crate::clock::real_sleep;
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op_async;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, Reply, raw_route};
 use crate::rules::AwsRule;
 

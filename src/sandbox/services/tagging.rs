@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::ec2;
 use crate::call::{Answer, Call};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::tags::{self, Tags};
 

@@ -15,10 +15,10 @@ pub use watch::watch;
 use target::{INSTANCES, Kind, SERVERLESS};
 
 use crate::call::{Answer, Call};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::rules::AwsRule;
 use crate::services::{iam, sagemaker};

@@ -15,10 +15,10 @@ pub use series::{MINUTE, MetricId, Statistics};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::state::SandboxState;
 use series::Metrics;

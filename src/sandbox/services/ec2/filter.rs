@@ -1,10 +1,10 @@
 //! `Filter.1.Name=tag:project`, `Filter.1.Value.1=dog*`: all filters must hold, by any of their values.
 
+use opsctl_iam::pattern;
 use serde_json::Value;
 
 use crate::call::Call;
 use crate::fault::Fault;
-use crate::services::glob;
 
 /// The filters of a call.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl<'a> Filters<'a> {
     pub(super) fn admit(&self, values: impl Fn(&str) -> Vec<String>) -> bool {
         self.0.iter().all(|(name, wanted)| {
             let has = values(name);
-            wanted.iter().any(|pattern| has.iter().any(|value| glob::matches(pattern, value)))
+            wanted.iter().any(|pattern| has.iter().any(|value| pattern::matches(pattern, value)))
         })
     }
 }

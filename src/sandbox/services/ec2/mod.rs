@@ -17,11 +17,11 @@ mod tests;
 use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::query::{Api, Flavor};
 use crate::state::SandboxState;
 use crate::tags;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use opsctl_iam::pattern;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +10,6 @@ use serde_json::Value;
 use super::ROLES;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::services::glob;
 use crate::services::sts::CALLER;
 use crate::state::SandboxState;
 
@@ -219,7 +219,7 @@ impl Statement {
             .action
             .iter()
             .flat_map(OneOrMany::iter)
-            .any(|action| glob::matches(&action.to_ascii_lowercase(), "sts:assumerole"));
+            .any(|action| pattern::matches_ignoring_case(action, "sts:AssumeRole"));
         let named = match &self.principal {
             Some(Principal::Everyone(star)) => star == "*",
             Some(Principal::Named(named)) => named

@@ -25,11 +25,11 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
 use crate::clock::{LAST, Millis};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::query::{Api, Flavor};
 use crate::state::SandboxState;
 use crate::tags::{self, Tags};

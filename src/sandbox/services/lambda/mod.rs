@@ -26,9 +26,9 @@ pub use provisioned::{provision, provisioned};
 
 use region::LambdaRegion;
 
+use crate::constraint::Constraint;
 use crate::faults::FaultCodes;
 use crate::operation::{op, op_async};
-use crate::protocol::constraint::Constraint;
 use crate::protocol::rest_json::{Api, raw_route, route};
 use crate::state::SandboxState;
 

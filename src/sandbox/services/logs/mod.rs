@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 use crate::state::SandboxState;
 use events::Event;

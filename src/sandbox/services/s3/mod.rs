@@ -42,12 +42,12 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 pub use self::whole::has_bytes;
 use self::wire::Wire;
+use crate::constraint::Constraint;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::guard;
 use crate::model;
-use crate::protocol::constraint::Constraint;
 use crate::protocol::{self, BodyError, Request, Response};
 use crate::rules::AwsRule;
 use crate::state::SandboxState;

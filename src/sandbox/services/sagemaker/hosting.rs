@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, backend, roles};
 use crate::call::{Answer, Call};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
-use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 
 pub async fn create_model(call: Call) -> Answer {

@@ -26,10 +26,10 @@ pub use traffic::{Traffic, close_minute};
 
 use resource::{INVALID, Kind, invalid};
 
+use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::{op, op_async};
-use crate::protocol::constraint::Constraint;
 use crate::protocol::json11::Api;
 
 const MODEL_NAME: Constraint =

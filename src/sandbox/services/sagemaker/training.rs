@@ -12,8 +12,8 @@ use super::job::{Job, transition};
 use super::resource::invalid;
 use super::{backend, roles};
 use crate::call::{Answer, Call};
+use crate::constraint::Constraint;
 use crate::fault::Fault;
-use crate::protocol::constraint::Constraint;
 use crate::rules::AwsRule;
 use crate::services::quotas::Use;
 

@@ -546,7 +546,7 @@ mod tests {
         static LONG: [&str; 400] = ["an-enum-as-long-as-that-of-all-instance-types"; 400];
         const ENUM: &[Constraint] = &[Constraint::ANY.at("Types[]").one_of(&LONG)];
         let found = Violations::of(ENUM, &json!({"Types": ["x", "y", "z", "x", "y", "z", "x", "y", "z"]}));
-        assert_eq!(found.told().len(), 4, "a long list of values is not repeated for ever");
+        assert_eq!(found.told().len(), 4, "a long list of values is not repeated forever");
     }
 
     #[test]
