@@ -248,9 +248,9 @@ fn previous_generation(
 /// The other generations of a resource: names that differ from the wanted one only in their fingerprint.
 pub fn previous_generations(node: &Node, found: &[Found], scope: &Scope) -> Vec<Found> {
     let stem = format!("{}-", scope.physical(&node.id.name));
-    let is_elder = |f: &&Found| {
+    let is_earlier = |f: &&Found| {
         let suffix = f.physical.strip_prefix(&stem).filter(|_| f.physical != node.physical);
         suffix.is_some_and(crate::domain::fingerprint::is_suffix)
     };
-    found.iter().filter(is_elder).cloned().collect()
+    found.iter().filter(is_earlier).cloned().collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scale::Scaled;
+use super::unread::unreadable;
 use super::{Foreign, Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
@@ -379,10 +380,10 @@ impl<'a> Planner<'a> {
     }
 
     fn why_new(&self, node: &Node) -> Vec<String> {
-        let Some(elder) = self.have.previous_generations.get(&node.id) else {
+        let Some(earlier) = self.have.previous_generations.get(&node.id) else {
             return vec!["not there yet".into()];
         };
-        let changes = node.spec.diff(elder);
+        let changes = node.spec.diff(earlier);
         if changes.is_empty() {
             return vec!["an earlier one exists under the name of another fingerprint".into()];
         }
@@ -496,16 +497,6 @@ impl<'a> Planner<'a> {
             steps: order::sorted(self.steps.list),
         })
     }
-}
-
-/// That something could not be read.
-pub(super) fn unreadable(want: &Desired, id: &ResourceId, why: &str, code: Code) -> Diagnostic {
-    let help = match code {
-        codes::DENIED => "nothing was changed; allow the call and run it again",
-        _ => "nothing was changed; run it again in a moment",
-    };
-    let at = want.origin.get(id).cloned().unwrap_or_default();
-    Diagnostic::error(code, at, format!("{id} could not be read: {why}"), help)
 }
 
 /// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.

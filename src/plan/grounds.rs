@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::Predecessors;
+use super::predecessors::Predecessors;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId, Verb};
@@ -178,8 +178,8 @@ impl Reasons<'_> {
 
     /// A new generation of what there was says in what it differs.
     fn names_previous_generation(&self, node: &Node, why: &[String]) -> bool {
-        let Some(elder) = self.have.previous_generations.get(&node.id) else { return true };
-        let changes = node.spec.diff(elder);
+        let Some(earlier) = self.have.previous_generations.get(&node.id) else { return true };
+        let changes = node.spec.diff(earlier);
         changes.is_empty() || texts(&changes) == why
     }
 

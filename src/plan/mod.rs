@@ -4,7 +4,9 @@ mod build;
 pub mod check;
 mod grounds;
 mod order;
+mod predecessors;
 mod scale;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 

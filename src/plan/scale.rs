@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::build::unreadable;
+use super::unread::unreadable;
 use super::{Mode, Observation, Observed, Plan};
 use crate::desired::{AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, ResourceId, Scale, codes};

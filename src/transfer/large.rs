@@ -68,7 +68,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp,
         let (file, stamp) = opened.await.map_err(|error| route.local(path, &error))?;
         if stamp.size == 0 {
             // Emptied since it was looked at: there are no parts of nothing.
-            let etag = super::small::put(route, &route.key(path), Bytes::new(), Crc64::EMPTY).await?;
+            let etag = route.put(&route.key(path), Bytes::new(), Crc64::EMPTY).await?;
             return Ok((stamp, Stored { size: 0, crc: Crc64::EMPTY, etag }));
         }
         let file = Arc::new(file);

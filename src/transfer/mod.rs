@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -26,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 pub use download::{Object, Ranges, download, output};
 pub use journal::Journal;
 
-use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::domain::{Action, ResourceId, Stored};
+use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
+use crate::domain::{Action, Crc64, ResourceId, Stored, action};
 use crate::engine::{Event, Events, OpCx};
 use crate::inputs::{Entry, FileStamp};
 use crate::plan::StepId;
@@ -133,6 +135,16 @@ impl Route {
 
     async fn enter(&self, bytes: u64) -> OpResult<(Slot, OwnedSemaphorePermit)> {
         self.gate.enter(bytes, &self.drain).await.ok_or_else(interrupted)
+    }
+
+    /// A PUT through the SDK, whose errors are worth telling.
+    async fn put(&self, key: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
+        let call = self.s3.put_object().bucket(&self.bucket).key(key).checksum_crc64_nvme(crc.to_string());
+        let call = call.body(ByteStream::from(body)).customize();
+        // TLS protects the body; over plain HTTP the signature must.
+        let call = if self.lane.over_tls { call.disable_payload_signing() } else { call };
+        let done = call.send().await;
+        Ok(done.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
     }
 
     fn again(&self, action: Action, reason: &str) {

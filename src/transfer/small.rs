@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 use super::buffers::Buffers;
 use super::gate::Slot;
 use super::{DAMAGED, LARGE, Route, interrupted, large, panicked, undamaged};
-use crate::aws::{OpResult, SdkResultExt};
+use crate::aws::OpResult;
 use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, read_whole};
 
@@ -114,7 +113,7 @@ async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
         Some(done) => done,
         None => {
             let crc = Crc64::of(&body);
-            let put = || put(route, &key, body.clone(), crc);
+            let put = || route.put(&key, body.clone(), crc);
             let etag = Box::pin(undamaged(put, || route.again(action::s3::PutObject, DAMAGED))).await?;
             route.again(action::s3::PutObject, "it could not be sent at first");
             (crc, etag)
@@ -123,16 +122,6 @@ async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
     route.tally.add(size);
     route.bytes.fetch_add(size, Ordering::Relaxed);
     Ok(Stored { size, crc, etag })
-}
-
-/// A PUT through the SDK, whose errors are worth telling.
-pub(super) async fn put(route: &Route, key: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
-    let call = route.s3.put_object().bucket(&route.bucket).key(key).checksum_crc64_nvme(crc.to_string());
-    let call = call.body(ByteStream::from(body)).customize();
-    // TLS protects the body; over plain HTTP the signature must.
-    let call = if route.lane.over_tls { call.disable_payload_signing() } else { call };
-    let done = call.send().await;
-    Ok(done.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
 }
 
 #[cfg(test)]
