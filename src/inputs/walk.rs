@@ -3,12 +3,12 @@
 use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ignore::WalkBuilder;
-use ignore::gitignore::GitignoreBuilder;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder};
 
 use super::written;
 use super::{Entry, FileStamp, Source, Tree, UseAs, read_whole, since_epoch};
@@ -23,63 +23,11 @@ const LINKS_TO_ITSELF: &str = "filesystem loop or indirection limit (e.g. symlin
 const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
 
 pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
-    let root = folder.join(&source.path);
     let seen_at = since_epoch(SystemTime::now());
-    let refuse =
-        |code: Code, message: String, help: &str| Diagnostic::error(code, source.at.clone(), message, help);
-    let io = |path: &Path, error: &dyn std::fmt::Display| {
-        refuse(
-            codes::LOCAL_IO,
-            format!("{} cannot be read: {error}", path.display()),
-            "check its permissions",
-        )
-    };
-    let written = source.path.to_string_lossy();
-    if written.is_empty() {
-        let help = "write \".\" for the folder of the config file";
-        return Err(refuse(codes::NO_SUCH_PATH, "the path is empty".to_owned(), help));
-    }
-    if written.contains("://") {
-        let message = format!("{written} is no folder of this machine");
-        let help =
-            "opsctl uploads folders; fetch it first, for example by `aws s3 sync`, and name the folder";
-        return Err(refuse(codes::NO_SUCH_PATH, message, help));
-    }
-    if root.is_file() {
-        let message = format!("{} is a file, and a folder is needed", root.display());
-        return Err(refuse(codes::NO_SUCH_PATH, message, "name the folder that it is in"));
-    }
-    if !root.is_dir() {
-        let message = format!("there is no folder {}", root.display());
-        return Err(refuse(codes::NO_SUCH_PATH, message, "paths are relative to the config file's folder"));
-    }
-    let home = root.canonicalize().map_err(|e| io(&root, &e))?;
-    let is_code = source.use_as == UseAs::Code;
-    let bad = |at: KeyPath, e: ignore::Error| {
-        let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
-        Diagnostic { at, ..refuse(codes::BAD_PATTERN, e.to_string(), help) }
-    };
-    let at = |key: &str, i: usize| source.at.parent().unwrap_or_default().join(key).join(i.to_string());
-    let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&root));
-    excluded.add_line(None, OURS).expect("our own pattern is good");
-    match &source.use_as {
-        UseAs::Code => {
-            for pattern in CACHES {
-                excluded.add_line(None, pattern).expect("our own patterns are good");
-            }
-        }
-        UseAs::Data { include, exclude } => {
-            for (i, pattern) in include.iter().enumerate() {
-                kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
-            }
-            for (i, pattern) in exclude.iter().enumerate() {
-                excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
-            }
-        }
-    }
-    let kept = kept.build().map_err(|e| bad(source.at.clone(), e))?;
-    let excluded = excluded.build().map_err(|e| bad(source.at.clone(), e))?;
-    let walk = WalkBuilder::new(&root)
+    let walk = Walk::of(folder, source)?;
+    let (kept, excluded) = walk.patterns()?;
+    let is_code = walk.is_code();
+    let found = WalkBuilder::new(&walk.root)
         .standard_filters(false)
         .git_ignore(is_code)
         .parents(is_code)
@@ -90,37 +38,17 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
             !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
         })
         .build();
-    let leave_out = match is_code {
-        true => "leave it out with a line in .opsctlignore",
-        false => "leave it out with `exclude`",
-    };
     let ours = written::written(folder);
     let mut entries = Vec::new();
-    for found in walk {
-        let found = found.map_err(|e| {
-            // What is not found is where a link leads to.
-            let unreadable = e.io_error().is_some_and(|e| {
-                e.kind() != io::ErrorKind::NotFound && e.kind().to_string() != LINKS_TO_ITSELF
-            });
-            let (code, help) = match unreadable {
-                true => (codes::LOCAL_IO, "check its permissions"),
-                false => (codes::SYMLINK, "remove the link, or put a copy there"),
-            };
-            refuse(code, format!("in {}: {e}", root.display()), help)
-        })?;
-        let path = found.path();
-        if found.path_is_symlink() && found.depth() > 0 {
-            let target = path.canonicalize().map_err(|e| io(path, &e))?;
-            if !target.starts_with(&home) {
-                let message = format!("{} leads out of its folder, to {}", path.display(), target.display());
-                return Err(refuse(codes::SYMLINK, message, "remove the link, or put a copy there"));
-            }
-        }
+    for found in found {
+        let found = found.map_err(|error| walk.lost(&error))?;
+        walk.stays_inside(&found)?;
         let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { continue };
         if found.file_name() == ".opsctlignore" {
             continue;
         }
-        let relative = path.strip_prefix(&root).unwrap_or(path);
+        let path = found.path();
+        let relative = path.strip_prefix(&walk.root).unwrap_or(path);
         // Not as overrides of the walk: those outrank .opsctlignore.
         if !kept.is_empty() && !kept.matched_path_or_any_parents(relative, false).is_ignore() {
             continue;
@@ -128,29 +56,147 @@ pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
         if !kind.is_file() {
             let message =
                 format!("{} is {}, and only files can be packed or sent", path.display(), what(kind));
-            return Err(refuse(codes::LOCAL_IO, message, leave_out));
+            return Err(walk.refuse(codes::LOCAL_IO, message, walk.leave_out()));
         }
-        if let Some(known) = ours.get(&home.join(relative)) {
-            let now = path.metadata().map_err(|e| io(path, &e))?;
+        if let Some(known) = ours.get(&walk.home.join(relative)) {
+            let now = path.metadata().map_err(|e| walk.unread(path, &e))?;
             if *known == FileStamp::from(&now) {
                 continue;
             }
         }
+        let name = walk.name(path, relative)?;
+        entries.push(entry(path, name.into(), is_code).map_err(|e| walk.unread(path, &e))?);
+    }
+    entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
+    Ok(Tree { root: walk.root, entries, seen_at })
+}
+
+/// The folder of a source, and what is wrong with it or in it.
+struct Walk<'a> {
+    source: &'a Source,
+    root: PathBuf,
+    /// The same without links.
+    home: PathBuf,
+}
+
+impl<'a> Walk<'a> {
+    /// The folder that the source names, if it is one.
+    fn of(folder: &Path, source: &'a Source) -> Result<Self, Diagnostic> {
+        let root = folder.join(&source.path);
+        let mut walk = Self { source, home: root.clone(), root };
+        let no_path = |message: String, help: &str| Err(walk.refuse(codes::NO_SUCH_PATH, message, help));
+        let written = source.path.to_string_lossy();
+        if written.is_empty() {
+            let help = "write \".\" for the folder of the config file";
+            return no_path("the path is empty".to_owned(), help);
+        }
+        if written.contains("://") {
+            let help =
+                "opsctl uploads folders; fetch it first, for example by `aws s3 sync`, and name the folder";
+            return no_path(format!("{written} is no folder of this machine"), help);
+        }
+        let shown = walk.root.display();
+        if walk.root.is_file() {
+            let message = format!("{shown} is a file, and a folder is needed");
+            return no_path(message, "name the folder that it is in");
+        }
+        if !walk.root.is_dir() {
+            let message = format!("there is no folder {shown}");
+            return no_path(message, "paths are relative to the config file's folder");
+        }
+        walk.home = walk.root.canonicalize().map_err(|e| walk.unread(&walk.root, &e))?;
+        Ok(walk)
+    }
+
+    fn is_code(&self) -> bool {
+        self.source.use_as == UseAs::Code
+    }
+
+    /// What alone is kept (of nothing: everything), and what is left out.
+    fn patterns(&self) -> Result<(Gitignore, Gitignore), Diagnostic> {
+        let bad = |at: KeyPath, e: ignore::Error| {
+            let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
+            Diagnostic { at, ..self.refuse(codes::BAD_PATTERN, e.to_string(), help) }
+        };
+        let section = self.source.at.parent().unwrap_or_default();
+        let at = |key: &str, i: usize| section.join(key).join(i.to_string());
+        let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&self.root));
+        excluded.add_line(None, OURS).expect("our own pattern is good");
+        match &self.source.use_as {
+            UseAs::Code => {
+                for pattern in CACHES {
+                    excluded.add_line(None, pattern).expect("our own patterns are good");
+                }
+            }
+            UseAs::Data { include, exclude } => {
+                for (i, pattern) in include.iter().enumerate() {
+                    kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
+                }
+                for (i, pattern) in exclude.iter().enumerate() {
+                    excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
+                }
+            }
+        }
+        let built = |patterns: GitignoreBuilder| patterns.build().map_err(|e| bad(self.source.at.clone(), e));
+        Ok((built(kept)?, built(excluded)?))
+    }
+
+    fn stays_inside(&self, found: &DirEntry) -> Result<(), Diagnostic> {
+        let path = found.path();
+        if found.path_is_symlink() && found.depth() > 0 {
+            let target = path.canonicalize().map_err(|e| self.unread(path, &e))?;
+            if !target.starts_with(&self.home) {
+                let message = format!("{} leads out of its folder, to {}", path.display(), target.display());
+                return Err(self.refuse(codes::SYMLINK, message, "remove the link, or put a copy there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A file's name as S3 and archives have it.
+    fn name(&self, path: &Path, relative: &Path) -> Result<String, Diagnostic> {
         let Some(name) = relative.to_str() else {
             let message =
                 format!("the name of {} is not Unicode; S3 keys and archives need UTF-8", path.display());
-            return Err(refuse(codes::LOCAL_IO, message, "rename the file"));
+            return Err(self.refuse(codes::LOCAL_IO, message, "rename the file"));
         };
         if let Some(hidden) = name.chars().find(|c| !is_char_of_xml(*c)) {
             let message =
                 format!("the name {name:?} has the character {hidden:?}, which S3's listings cannot tell");
-            return Err(refuse(codes::LOCAL_IO, message, &format!("rename the file, or {leave_out}")));
+            let help = format!("rename the file, or {}", self.leave_out());
+            return Err(self.refuse(codes::LOCAL_IO, message, &help));
         }
-        let name = name.replace(std::path::MAIN_SEPARATOR, "/");
-        entries.push(entry(path, name.into(), is_code).map_err(|e| io(path, &e))?);
+        Ok(name.replace(std::path::MAIN_SEPARATOR, "/"))
     }
-    entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
-    Ok(Tree { root, entries, seen_at })
+
+    fn leave_out(&self) -> &'static str {
+        match self.is_code() {
+            true => "leave it out with a line in .opsctlignore",
+            false => "leave it out with `exclude`",
+        }
+    }
+
+    fn refuse(&self, code: Code, message: String, help: &str) -> Diagnostic {
+        Diagnostic::error(code, self.source.at.clone(), message, help)
+    }
+
+    fn unread(&self, path: &Path, error: &io::Error) -> Diagnostic {
+        let message = format!("{} cannot be read: {error}", path.display());
+        self.refuse(codes::LOCAL_IO, message, "check its permissions")
+    }
+
+    /// What the walk could not enter.
+    fn lost(&self, error: &ignore::Error) -> Diagnostic {
+        // What is not found is where a link leads to.
+        let unreadable = error
+            .io_error()
+            .is_some_and(|e| e.kind() != io::ErrorKind::NotFound && e.kind().to_string() != LINKS_TO_ITSELF);
+        let (code, help) = match unreadable {
+            true => (codes::LOCAL_IO, "check its permissions"),
+            false => (codes::SYMLINK, "remove the link, or put a copy there"),
+        };
+        self.refuse(code, format!("in {}: {error}", self.root.display()), help)
+    }
 }
 
 /// What something is that is neither a file nor a folder.
