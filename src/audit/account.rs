@@ -310,15 +310,6 @@ impl Account {
         }
     }
 
-    /// Adds what only `ListRoles` returns: the maximum session duration of a role, in seconds.
-    pub fn absorb_session(&mut self, sessions: &HashMap<String, u32>) {
-        for role in &mut self.roles {
-            if let Some(&seconds) = sessions.get(&role.arn) {
-                role.max_session_duration = Some(seconds);
-            }
-        }
-    }
-
     /// The partition, from the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
     pub fn partition(&self) -> &str {
         self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")

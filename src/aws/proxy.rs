@@ -56,11 +56,14 @@ impl Proxies {
         let (timeout, io, user, other) =
             (error.is_timeout(), error.is_io(), error.is_user(), error.as_other());
         let through = Box::new(Through { proxy, error });
-        match () {
-            () if timeout => ConnectorError::timeout(through),
-            () if io => ConnectorError::io(through),
-            () if user => ConnectorError::user(through),
-            () => ConnectorError::other(through, other),
+        if timeout {
+            ConnectorError::timeout(through)
+        } else if io {
+            ConnectorError::io(through)
+        } else if user {
+            ConnectorError::user(through)
+        } else {
+            ConnectorError::other(through, other)
         }
     }
 }

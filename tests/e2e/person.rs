@@ -3,6 +3,7 @@
 
 use expect_test::expect;
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::{Beside, World};
 
@@ -78,7 +79,22 @@ fn a_run_ends_with_what_it_made_and_names_are_found() {
     world.run(["start", "other"]).success().says("notebook/other is running.");
     let opened = world.run(["open", "notebook/other"]).success();
     assert!(opened.stdout.starts_with("https://") && opened.stderr.is_empty(), "{opened}");
+
+    // A program gets one document of each; a person who names the notebook gets the same as without.
+    for (command, key, value) in [
+        (["stop", "training/lab"].as_slice(), "state", "ended"),
+        (&["notebook", "stop", "--name", "other"], "state", "stopped"),
+        (&["notebook", "start", "--name", "other"], "state", "running"),
+        (&["notebook", "url", "--name", "other"], "address", "https://"),
+    ] {
+        let document = world.run(command.iter().copied().chain(["-o", "json"])).success().json();
+        assert_eq!(document["format"], 1, "{document}");
+        assert!(document[key].as_str().unwrap().starts_with(value), "{document}");
+    }
+    world.run(["notebook", "stop", "--name", "other"]).success().says("notebook/other is stopped.");
+    world.run(["notebook", "url", "--name", "other"]).ended(1).says("start notebook/other` starts it");
     drop(beside);
+    assert_eq!(world.run(["sandbox", "reset", "--yes", "-o", "json"]).success().json()["left"], json!([]));
 }
 
 /// Interrupted is not failed: what runs on is said with what stops it, and that works while nobody holds the

@@ -1,7 +1,7 @@
 //! What a rule is, what it may look at, and what it sees.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audit::account::Account;
 use crate::audit::evaluate::Engine;
@@ -94,7 +94,7 @@ impl Hit {
 }
 
 /// The resources by rule, reason, and whether the data was optional.
-type Unknowns = BTreeMap<(&'static str, String, bool), Vec<String>>;
+type Unknowns = BTreeMap<(&'static str, String, bool), BTreeSet<String>>;
 
 /// Everything a rule may look at besides the role.
 pub struct Context<'a> {
@@ -142,13 +142,15 @@ impl<'a> Context<'a> {
         let mut unknowns = self.unknowns.borrow_mut();
         let resources = unknowns.entry((rule, reason, optional)).or_default();
         if !resource.is_empty() {
-            resources.push(resource.to_owned());
+            resources.insert(resource.to_owned());
         }
     }
 
     pub(in crate::audit) fn not_evaluated(self) -> Vec<NotEvaluated> {
-        let entry =
-            |((rule, reason, optional), resources)| NotEvaluated { rule, reason, optional, resources };
+        let entry = |((rule, reason, optional), resources): (_, BTreeSet<_>)| {
+            let resources = resources.into_iter().collect();
+            NotEvaluated { rule, reason, optional, resources }
+        };
         self.unknowns.into_inner().into_iter().map(entry).collect()
     }
 

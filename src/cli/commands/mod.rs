@@ -152,10 +152,22 @@ impl Command {
         match self {
             Self::Logs(_) => None,
             Self::Status(args) if args.watch => None,
-            Self::Stop(_) | Self::Start(_) => Some("AWS keeps working on what it was asked to do."),
             Self::Report(args) if args.invoke.is_some() => Some("The test invocation may still run."),
-            Self::Invoke(_) | Self::Notebook(_) => Some("AWS keeps working on what it was asked to do."),
-            _ => Some("Nothing was changed."),
+            // These read, or call `cancel.commit()` before they write.
+            Self::Init(_)
+            | Self::Check
+            | Self::Plan(_)
+            | Self::Deploy(_)
+            | Self::Destroy(_)
+            | Self::Scale(_) => Some("Nothing was changed."),
+            Self::Bucket(_) | Self::Upload(_) | Self::Data(_) | Self::Model(_) | Self::Train(_) => {
+                Some("Nothing was changed.")
+            }
+            Self::Report(_) | Self::Policy(_) | Self::Doctor(_) => Some("Nothing was changed."),
+            Self::Status(_) | Self::Open(_) | Self::Lease(_) | Self::AuditIam(_) | Self::Sandbox(_) => {
+                Some("Nothing was changed.")
+            }
+            _ => Some("AWS keeps working on what it was asked to do."),
         }
     }
 }

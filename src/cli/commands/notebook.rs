@@ -1,20 +1,20 @@
 //! `opsctl notebook`: creates, starts, stops or opens a notebook instance.
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
-use crate::aws::{OpError, OpErrorKind};
+use super::stop;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::{CommandResult, act};
 use crate::desired::Kind;
-use crate::domain::{KindName, codes};
-use crate::engine::OpCx;
-use crate::resources::notebook::{Notebook, aws};
-use crate::run::{self, Folders, Session};
+use crate::domain::KindName;
+use crate::resources::notebook::Notebook;
+use crate::run::jobs::Job;
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct NotebookArgs {
@@ -41,49 +41,24 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let names: Vec<String> = args.name.iter().cloned().collect();
         return act::deploy_subset(&[KindName::Notebook], &names, args.preview, global, ui, env).await;
     };
-    with_session(global, env, Folders::Unneeded, async |session| act_on(session, args, verb, ui).await).await
+    with_session(global, env, Folders::Unneeded, async |session| {
+        let name = only(session, "notebook", args.name.as_deref())?;
+        let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
+        match verb {
+            NotebookVerb::Start => stop::change_to_running(session, &job, ui).await,
+            NotebookVerb::Stop => stop::change_to_stopped(session, &job, ui).await,
+            NotebookVerb::Url => url(session, &job, ui).await,
+        }
+    })
+    .await
 }
 
-async fn act_on(session: &Session, args: &NotebookArgs, verb: NotebookVerb, ui: &Ui) -> CommandResult {
-    let name = only(session, "notebook", args.name.as_deref())?;
-    let physical = session.context.scope.physical(name);
-    let cx = OpCx { context: &session.context, step: 0, target: Notebook::id(name) };
-    run::ours(session, &cx.target, &physical).await?;
-    // A link changes nothing; all else keeps out of the way of a deploy.
-    let lease = match verb {
-        NotebookVerb::Url => None,
-        NotebookVerb::Start | NotebookVerb::Stop => {
-            session.context.cancel.commit()?;
-            let take = run::leased(&session.context, &session.who);
-            session.context.cancel.briefly("lease", take).await?
-        }
-    };
-    let act = async {
-        match verb {
-            NotebookVerb::Start => aws::start(&cx, &physical).await.map(|()| "running".to_owned()),
-            NotebookVerb::Stop => aws::stop(&cx, &physical).await.map(|()| "stopped".to_owned()),
-            NotebookVerb::Url => aws::url(&cx, &physical).await,
-        }
-    };
-    let done = session.context.cancel.writing("notebook", act).await;
-    let lost = run::release(&session.context, lease).await;
-    let done = done.and_then(|text| lost.map_or(Ok(text), |lost| Err(OpError::lost(&lost))));
-    let text = done.map_err(|error| match error.kind {
-        OpErrorKind::NotFound => {
-            let message = format!("notebook/{name} is not deployed");
-            Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl notebook` creates it")
-        }
-        OpErrorKind::Invalid | OpErrorKind::Conflict if verb == NotebookVerb::Url => {
-            let message = format!("notebook/{name} is not running");
-            Failure::new(codes::FAILED, Exit::Failed, message, "`opsctl notebook start` starts it")
-        }
-        _ => error.into(),
-    })?;
-    if verb == NotebookVerb::Url {
-        // The link is a credential for five minutes: it is the result, and goes nowhere else.
-        ui.out(&format!("{text}\n"));
-    } else {
-        ui.say(&format!("notebook/{name} is {text}."));
+async fn url(session: &Session, job: &Job, ui: &Ui) -> CommandResult {
+    // The link is a credential for five minutes: it is the result, and goes nowhere else.
+    let (address, _) = stop::address(session, job).await?;
+    match ui.json() {
+        true => ui.out_line(&json!({ "format": 1, "target": job.id, "address": address })),
+        false => ui.out(&format!("{address}\n")),
     }
     Ok(Exit::Done)
 }

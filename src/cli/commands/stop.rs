@@ -40,8 +40,7 @@ pub async fn stop(args: &TargetArgs, global: &Global, ui: &Ui, env: &Environment
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be stopped", kinds: &|kind| session.kind(kind).stops() };
         let job = named(session, &args.target, &among).await?;
-        let driver = session.registry.of(job.id.kind);
-        change(session, &job, "stopped", ui, async |cx| driver.stop(cx, &job.physical).await).await
+        change_to_stopped(session, &job, ui).await
     })
     .await
 }
@@ -51,10 +50,19 @@ pub async fn start(args: &TargetArgs, global: &Global, ui: &Ui, env: &Environmen
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be started", kinds: &|kind| session.kind(kind).starts() };
         let job = named(session, &args.target, &among).await?;
-        let driver = session.registry.of(job.id.kind);
-        change(session, &job, "running", ui, async |cx| driver.start(cx, &job.physical).await).await
+        change_to_running(session, &job, ui).await
     })
     .await
+}
+
+pub async fn change_to_stopped(session: &Session, job: &Job, ui: &Ui) -> CommandResult {
+    let driver = session.registry.of(job.id.kind);
+    change(session, job, "stopped", ui, async |cx| driver.stop(cx, &job.physical).await).await
+}
+
+pub async fn change_to_running(session: &Session, job: &Job, ui: &Ui) -> CommandResult {
+    let driver = session.registry.of(job.id.kind);
+    change(session, job, "running", ui, async |cx| driver.start(cx, &job.physical).await).await
 }
 
 /// What runs on its own is changed without the lease: a deploy that waits for it sees its end.
@@ -69,7 +77,7 @@ async fn change(
     let seen = seen(session, job).await?;
     let starts = session.kind(job.id.kind).starts();
     if matches!(seen, Phase::Ready | Phase::Failed) && !starts {
-        ui.say(&format!("{} has ended already.", job.id));
+        tell(job, "ended", &format!("{} has ended already.", job.id), ui);
         return Ok(Exit::Done);
     }
     session.context.cancel.commit()?;
@@ -87,12 +95,17 @@ async fn change(
     if let Some(lost) = lost {
         return Err(crate::aws::OpError::lost(&lost).into());
     }
+    tell(job, done, &format!("{} is {done}.", job.id), ui);
+    Ok(Exit::Done)
+}
+
+/// How it is now: a document for a program, a sentence for a person.
+fn tell(job: &Job, state: &str, sentence: &str, ui: &Ui) {
     match ui.json() {
         true => ui.out_line(&serde_json::json!({ "format": 1, "target": job.id, "physical": job.physical,
-            "state": done })),
-        false => ui.say(&format!("{} is {done}.", job.id)),
+            "state": state })),
+        false => ui.say(sentence),
     }
-    Ok(Exit::Done)
 }
 
 /// How a resource is; refuses what is not there, and what is not ours.
@@ -134,7 +147,7 @@ pub async fn open(args: &OpenArgs, global: &Global, ui: &Ui, env: &Environment) 
 }
 
 /// Where it is, and whether whoever has the address may use it.
-async fn address(session: &Session, job: &Job) -> Result<(String, bool), Failure> {
+pub async fn address(session: &Session, job: &Job) -> Result<(String, bool), Failure> {
     run::ours(session, &job.id, &job.physical).await?;
     let driver = session.registry.of(job.id.kind);
     let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };

@@ -126,6 +126,9 @@ fn a_dump_that_does_not_tell_is_not_clean() {
     let audit = audit(&account, &Usage::default(), &Settings::at(now()));
     assert!(audit.is_incomplete());
     assert!(audit.not_evaluated.iter().any(|n| n.rule == "IAM401" && n.resources == [role_arn("a")]));
+    for untold in audit.not_evaluated.iter().filter(|untold| !untold.resources.is_empty()) {
+        assert_eq!(untold.resources, [role_arn("a")], "{} counts a role twice", untold.rule);
+    }
 }
 
 #[test]

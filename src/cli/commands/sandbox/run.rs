@@ -206,21 +206,32 @@ async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> Comm
     }
     let place = taken(root)?.map_err(|holder| in_use(root, &holder, "end it first"))?;
     let Some(place) = place else {
-        ui.say("The sandbox is empty.");
-        return Ok(Exit::Done);
+        return Ok(emptied(root, &[], ui));
     };
     let contents = place.contents();
-    let (documents, megabytes) = (contents.documents, contents.bytes as f64 / 1e6);
-    ui.say(&format!("{} holds {documents} documents, {megabytes:.1} MB.", root.display()));
+    let documents = match contents.documents {
+        1 => "1 document".to_owned(),
+        more => format!("{more} documents"),
+    };
+    ui.say(&format!("{} holds {documents}, {}.", root.display(), crate::domain::bytes(contents.bytes)));
     if !global.yes && !confirm("Delete all this?", &env.cancel, ui).await? {
         return Ok(Exit::Done);
     }
     env.cancel.commit()?;
     let left = place.reset().map_err(|error| refused(&error))?;
+    Ok(emptied(root, &left, ui))
+}
+
+/// Says that nothing is in it any more, and which files are not its own to delete.
+fn emptied(root: &Path, left: &[String], ui: &Ui) -> Exit {
+    if ui.json() {
+        ui.out_json(&json!({ "format": 1, "root": root.display().to_string(), "left": left }));
+        return Exit::Done;
+    }
     ui.say("The sandbox is empty.");
     if !left.is_empty() {
         let (root, left) = (root.display(), left.join(", "));
         ui.say(&format!("Left in {root}, because the sandbox did not make it: {left}"));
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
