@@ -77,25 +77,6 @@ impl RunContext {
     pub fn wanted(&self, kind: KindName) -> impl Iterator<Item = &str> {
         self.wanted.iter().filter(move |(k, _)| *k == kind).map(|(_, name)| name.as_str())
     }
-}
-
-impl OpCx<'_> {
-    /// The ownership tags of this step's resource (docs/decisions/0021).
-    pub fn tags(&self) -> BTreeMap<String, String> {
-        self.scope.tags(&self.target)
-    }
-
-    /// The tags that make this step's resource this project's, when it has those of `owner`: what opsctl made
-    /// gets back what it has lost, anything else was made by somebody else.
-    pub fn tags_back(&self, owner: &Owner) -> BTreeMap<String, String> {
-        if owner.is_made() { self.tags() } else { self.scope.adopted_tags(&self.target) }
-    }
-
-    /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the
-    /// search.
-    pub fn may_be_ours(&self, physical: &str) -> bool {
-        physical.starts_with(&self.scope.prefix())
-    }
 
     /// Polls every `every` until ready, failed, past `limit`, or canceled. `every` and `limit` are those of
     /// AWS's own waiter; what is not visible yet has a limit of its own.
@@ -104,7 +85,23 @@ impl OpCx<'_> {
         what: &'static str,
         every: Duration,
         limit: Duration,
+        probe: F,
+    ) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<Probe<T>>>,
+    {
+        self.poll(what, every, limit, probe, |_, _| ()).await
+    }
+
+    /// [`Self::wait`]; `pending` hears the status of each look, and for how long it is waited.
+    async fn poll<T, F, Fut>(
+        &self,
+        what: &'static str,
+        every: Duration,
+        limit: Duration,
         mut probe: F,
+        pending: impl Fn(&str, Duration),
     ) -> OpResult<T>
     where
         F: FnMut() -> Fut,
@@ -149,13 +146,7 @@ impl OpCx<'_> {
                     return Err(OpError::ended(OpErrorKind::BadState, message));
                 }
             };
-            self.events.send(Event::StepWaiting {
-                step: self.step,
-                target: self.target.clone(),
-                what,
-                status: status.clone(),
-                elapsed_ms: ms(start.elapsed()),
-            });
+            pending(&status, start.elapsed());
             if start.elapsed() > limit {
                 let message = format!("still {status} after {}", humantime::format_duration(limit));
                 return Err(OpError::ended(OpErrorKind::TimedOut, message));
@@ -164,6 +155,65 @@ impl OpCx<'_> {
             pause.map_err(|error| left(error, Some(&status)))?;
             last = Some(status);
         }
+    }
+
+    /// After a wait: much can have happened, so the lease must still be ours.
+    async fn confirm_lease(&self) -> OpResult<()> {
+        self.aws.fence.ready().await.map_err(|lost| {
+            self.cancel.stop(Cause::LeaseLost);
+            OpError::lost(&lost)
+        })
+    }
+
+    pub(super) async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
+        // A pause is a wait for a cancellation that usually does not come.
+        match timeout(interval, self.cancel.drain.cancelled()).await {
+            Ok(()) => Err(self.cancel.stopped(what)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl OpCx<'_> {
+    /// The ownership tags of this step's resource (docs/decisions/0021).
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        self.scope.tags(&self.target)
+    }
+
+    /// The tags that make this step's resource this project's, when it has those of `owner`: what opsctl made
+    /// gets back what it has lost, anything else was made by somebody else.
+    pub fn tags_back(&self, owner: &Owner) -> BTreeMap<String, String> {
+        if owner.is_made() { self.tags() } else { self.scope.adopted_tags(&self.target) }
+    }
+
+    /// Whether a physical name can be of this project and environment. Tags decide; names only narrow the
+    /// search.
+    pub fn may_be_ours(&self, physical: &str) -> bool {
+        physical.starts_with(&self.scope.prefix())
+    }
+
+    /// As [`RunContext::wait`], and says at each look what is awaited.
+    pub async fn wait<T, F, Fut>(
+        &self,
+        what: &'static str,
+        every: Duration,
+        limit: Duration,
+        probe: F,
+    ) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<Probe<T>>>,
+    {
+        let pending = |status: &str, elapsed| {
+            self.events.send(Event::StepWaiting {
+                step: self.step,
+                target: self.target.clone(),
+                what,
+                status: status.to_owned(),
+                elapsed_ms: ms(elapsed),
+            });
+        };
+        self.poll(what, every, limit, probe, pending).await
     }
 
     /// Repeats one call while it fails with one documented inconsistency
@@ -217,22 +267,6 @@ impl OpCx<'_> {
         Fut: Future<Output = OpResult<T>>,
     {
         self.retry(action, Duration::from_secs(300), |kind| *kind == OpErrorKind::Conflict, call).await
-    }
-
-    /// After a wait: much can have happened, so the lease must still be ours.
-    async fn confirm_lease(&self) -> OpResult<()> {
-        self.aws.fence.ready().await.map_err(|lost| {
-            self.cancel.stop(Cause::LeaseLost);
-            OpError::lost(&lost)
-        })
-    }
-
-    pub(super) async fn pause(&self, what: &'static str, interval: Duration) -> OpResult<()> {
-        // A pause is a wait for a cancellation that usually does not come.
-        match timeout(interval, self.cancel.drain.cancelled()).await {
-            Ok(()) => Err(self.cancel.stopped(what)),
-            Err(_) => Ok(()),
-        }
     }
 }
 

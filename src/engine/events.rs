@@ -79,6 +79,11 @@ pub enum Event {
         result: StepResult,
         elapsed_ms: u64,
     },
+    /// All steps have ended, and AWS does not show all of it yet: it is looked at again, up to a minute.
+    Verifying {
+        /// What a plan would still do, as `KIND/NAME: why`.
+        differs: Vec<String>,
+    },
     /// The run is being stopped.
     Cancelling {
         reason: String,

@@ -274,13 +274,12 @@ impl<'a> Run<'a> {
 
     /// [`Self::verify`], and what was seen last.
     async fn look_again(&self, done: &Plan) -> (Verified, Option<Observed>) {
-        let cx = OpCx { context: self.context, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
         let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
         let (last, have) = (Mutex::new(Verified::AsWanted), Mutex::new(None));
         // What comes back by itself is looked at twice: the last lines of a log are written a moment after
         // its writer is gone, and recreate its log group.
         let quiet = AtomicBool::new(!done.steps.iter().any(comes_back));
-        let looked = cx.wait("everything as configured", every, limit, || async {
+        let looked = self.context.wait("everything as configured", every, limit, || async {
             let again = self.delete_again(done).await?;
             let (verified, settled) = match self.plan().await {
                 Err(Refusal::Op(error)) => return Err(error),
@@ -293,7 +292,12 @@ impl<'a> Run<'a> {
                     let failed = |step: &Step| step.op.verb() == Verb::Delete && !self.mode.destroys();
                     let words = |step: &Step| format!("{}: {}", step.target, step.why.join(", "));
                     let settled = plan.steps.iter().any(failed);
-                    (Verified::Unlike(plan.steps.iter().map(words).collect()), settled)
+                    let differs: Vec<String> = plan.steps.iter().map(words).collect();
+                    let known = matches!(&*last.lock().await, Verified::Unlike(known) if *known == differs);
+                    if !settled && !known {
+                        self.context.events.send(Event::Verifying { differs: differs.clone() });
+                    }
+                    (Verified::Unlike(differs), settled)
                 }
             };
             *last.lock().await = verified;

@@ -163,7 +163,7 @@ impl Command {
             Self::Bucket(_) | Self::Upload(_) | Self::Data(_) | Self::Model(_) | Self::Train(_) => {
                 Some("Nothing was changed.")
             }
-            Self::Report(_) | Self::Policy(_) | Self::Doctor(_) => Some("Nothing was changed."),
+            Self::Report(_) | Self::Policy(_) | Self::Doctor => Some("Nothing was changed."),
             Self::Status(_) | Self::Open(_) | Self::Lease(_) | Self::AuditIam(_) | Self::Sandbox(_) => {
                 Some("Nothing was changed.")
             }

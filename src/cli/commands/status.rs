@@ -14,8 +14,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::{KindName, ResourceId};
-use crate::engine::{self, OpCx, Probe};
+use crate::engine::{self, Probe};
 use crate::plan::Observed;
 use crate::report::cost;
 use crate::report::overview::{human, json, title};
@@ -55,9 +54,8 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
 
 /// Shows what there is until somebody has seen enough.
 async fn watch(session: &Session, ui: &Ui) -> CommandResult {
-    let cx = OpCx { context: &session.context, step: 0, target: ResourceId::new(KindName::Bucket, "*") };
     let last = Mutex::new(Value::Null);
-    let watched = cx.wait("changes", EVERY, FOREVER, || async {
+    let watched = session.context.wait("changes", EVERY, FOREVER, || async {
         let (overview, _) = look_quietly(session).await?;
         let now = ageless(document(session, &overview));
         let changed = std::mem::replace(&mut *last.lock().await, now.clone()) != now;

@@ -240,6 +240,8 @@ impl Reader for Terminal {
             }
             // Told with the last words; and before there was anything to show.
             Event::Error { .. } | Event::LeaseWaiting { .. } => {}
+            // Said at the end if it stays so.
+            Event::Verifying { .. } => {}
             Event::Cancelling { reason } => self.tell(reason),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 self.finished(*result, calls.reads, calls.writes, *elapsed_ms);

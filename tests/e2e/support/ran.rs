@@ -1,5 +1,6 @@
 //! What a run left: both streams and the exit code.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -59,7 +60,14 @@ impl Ran {
     pub fn events(&self) -> Vec<Value> {
         let parse =
             |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("not JSON: {e}: {line}\n{self}"));
-        self.stdout.lines().map(parse).collect()
+        let events: Vec<Value> = self.stdout.lines().map(parse).collect();
+        // A step's number is that of one resource.
+        let mut targets = BTreeMap::new();
+        for event in events.iter().filter(|event| event["step"].is_u64()) {
+            let target = targets.entry(event["step"].as_u64()).or_insert(&event["target"]);
+            assert_eq!(*target, &event["target"], "of step {}\n{self}", event["step"]);
+        }
+        events
     }
 
     /// The last word of a run with `-o json`.
