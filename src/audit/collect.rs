@@ -23,7 +23,7 @@ use crate::domain::{Action, action};
 
 /// IAM's largest page.
 pub(super) const PAGE: i32 = 1000;
-/// IAM's rates are low and shared by the whole account, so refused calls are tried again, ever slower.
+/// IAM's rates are low and shared by the whole account, so refused calls are repeated with backoff.
 const ATTEMPTS: u32 = 8;
 
 /// What was read, and what could not be.

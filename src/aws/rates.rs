@@ -3,7 +3,7 @@
 //!
 //! Rates are AWS's own where it documents them, else what others have measured, or a cautious guess. A burst
 //! is at least what a plan of the shipped project asks at once: small projects wait for nobody. What AWS
-//! refuses all the same, because others are at it too, the SDK repeats ever slower.
+//! refuses all the same, because others call it too, the SDK repeats with backoff.
 
 use std::collections::BTreeMap;
 use std::future::pending;

@@ -131,7 +131,7 @@ codes! {
     BAD_PATTERN "C018" "A pattern that cannot be read"
         "Metric patterns are regular expressions with one group, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
     LIMIT "C019" "A value that AWS refuses"
-        "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl checks the config against them (src/limits/data/SOURCES.md names the version), because AWS itself would refuse only in the middle of a deploy.";
+        "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl checks the config against those that it was built with, because AWS itself would refuse only in the middle of a deploy. If AWS has raised a limit since, a newer opsctl knows it.";
     ENTRY_NAME "C020" "A name of an entry that AWS refuses"
         "Environment variables, hyperparameters and metrics have names of their own. Variables are letters, digits and underscores on SageMaker and Lambda; Lambda wants at least two of them, and keeps some names for itself (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).";
     UNKNOWN_REGION "C021" "AWS has no such region"
@@ -246,7 +246,7 @@ codes! {
     EXISTS "U304" "The file is already there"
         "`opsctl init` never overwrites.";
     SANDBOX_BUSY "U305" "The sandbox is in use"
-        "One opsctl at a time uses a sandbox folder, unless `opsctl sandbox serve` is running: then all share it.";
+        "One opsctl at a time uses a sandbox folder. Where `opsctl sandbox serve` is running, or the sandbox that `opsctl --sandbox invoke` leaves in the background for five minutes, all share that one; `opsctl sandbox status` says whose it is, and `opsctl sandbox stop` ends it.";
     NOT_A_SANDBOX "U310" "The folder is not a sandbox"
         "OPSCTL_SANDBOX names a folder with other things in it. A sandbox keeps its state in a folder of its own, which it marks with the file `opsctl-sandbox`, and it touches no other: name an empty folder or one that is not there yet. `opsctl sandbox reset` removes only what a sandbox made.";
 }

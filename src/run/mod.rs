@@ -27,11 +27,11 @@
 //! let deploy = Intent::deploy(&session, false, false);
 //! let (plan, _) = session.run(&deploy).plan().await.expect("everything can be read");
 //! assert_eq!(plan.steps[0].why, ["not there yet"]);
-//! let done = session.run(&deploy).carry_out(&who).await.expect("nobody else is at it");
+//! let done = session.run(&deploy).carry_out(&who).await.expect("nobody else holds the lease");
 //! assert!(done.is_ok());
 //!
 //! let destroy = Intent::destroy(&session, false);
-//! assert!(session.run(&destroy).carry_out(&who).await.expect("nobody else is at it").is_ok());
+//! assert!(session.run(&destroy).carry_out(&who).await.expect("nobody else holds the lease").is_ok());
 //! # sandbox.stop().await;
 //! # });
 //! ```

@@ -233,6 +233,51 @@ fn the_files_that_pages_name_are_there() {
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
 }
 
+/// A page about the inside of a folder names that folder's files without it (`walk.rs`), and those of others with
+/// theirs (`iam/policy.rs`), also in its diagrams.
+#[test]
+fn the_files_in_diagrams_are_there() {
+    let file = Regex::new(r"[\w/]+\.rs\b").unwrap();
+    let texts = texts();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for page in texts.iter().filter(|t| t.is_page() && t.path.starts_with("docs/inside/")) {
+        let stem = Path::new(&page.path).file_stem().unwrap().to_str().unwrap();
+        for found in file.find_iter(&page.text).map(|found| found.as_str()) {
+            count += 1;
+            let here = |path: &str| path.starts_with(&format!("src/{stem}/")) || path.starts_with("tests/");
+            let named =
+                |t: &&Text| Path::new(&t.path).ends_with(found) && (here(&t.path) || found.contains('/'));
+            if texts.iter().all(|t| !named(&t)) {
+                wrong.push(format!("{}: {found}", page.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "files that diagrams name moved or went:\n{}", wrong.join("\n"));
+    assert!(count > 30, "only {count} names were found");
+}
+
+/// What docs/messages.md says nowhere: a page, a comment, a message.
+#[test]
+fn the_words_that_are_never_used_are_not() {
+    let texts = texts();
+    let style = texts.iter().find(|t| t.path == "docs/messages.md").unwrap();
+    let table =
+        style.text.split("| Never | But |\n|---|---|\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let phrases: Vec<&str> =
+        table.lines().flat_map(|row| row.split('|').nth(1).unwrap().split(',')).map(str::trim).collect();
+    assert!(phrases.len() > 5, "{phrases:?}");
+    let never = Regex::new(&format!(r"(?i)\b(?:{})\b", phrases.join("|"))).unwrap();
+    let quoted = Regex::new("`[^`]*`").unwrap();
+    let mut wrong = Vec::new();
+    for text in texts.iter().filter(|t| t.path != style.path && !t.path.starts_with("tests/")) {
+        // What is quoted is somebody else's.
+        let said =
+            if text.is_page() { quoted.replace_all(&text.text, "") } else { text.text.as_str().into() };
+        wrong.extend(never.find_iter(&said).map(|found| format!("{}: {}", text.path, found.as_str())));
+    }
+    assert!(wrong.is_empty(), "words that {} does not use:\n{}", style.path, wrong.join("\n"));
+}
+
 /// The pages about the code use its names: `store::Entry`, `OpCx::wait`, `RoleView`.
 #[test]
 fn the_names_that_pages_use_are_those_of_the_code() {

@@ -40,7 +40,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
         let among = Among { what: "has a log", kinds: &|kind| logs::has_log(session, kind) };
         let job = named(session, &args.target, &among).await?;
         if LogReader::new(session, &job, &job.physical).is_in_bucket() {
-            run::bucket_is_ours(session).await?; // it lies there
+            run::bucket_is_ours(session).await?; // the log is there
         }
         logs::group_is_ours(session, &job).await?;
         show(session, &job, args.follow, ui).await

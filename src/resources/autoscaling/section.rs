@@ -149,14 +149,14 @@ impl Spec {
         refused
     }
 
-    /// What is wrong with numbers of the command line, laid over what lives: the first of what
+    /// What is wrong with numbers of the command line, laid over what is deployed: the first of what
     /// [`Section::lint`] refuses.
     pub(super) fn wrong(&self) -> Option<Diagnostic> {
         let sent = json!({ "min": self.min, "max": self.max });
         let by_model = limits::check(BOUND, &sent, &KeyPath::default()).into_iter().next();
         by_model.map(|problem| Diagnostic { at: KeyPath::default(), ..problem }).or_else(|| {
             let Refused { code, text, help, .. } = self.refused().into_iter().next()?;
-            // Half of a range may be from what lives.
+            // Half of a range may be from what is deployed.
             let help = if code == codes::BAD_RANGE { "give --min and --max together" } else { help };
             Some(Diagnostic::error(code, KeyPath::default(), text, help))
         })

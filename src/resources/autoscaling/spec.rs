@@ -51,7 +51,7 @@ pub struct Policy {
 }
 
 impl Spec {
-    /// What lives outranks the config: what was not given becomes as it is. The words say what that is.
+    /// What is deployed outranks the config: what was not given becomes as it is. The words say what that is.
     fn keep(&mut self, seen: &State, to: &Scale) -> Vec<String> {
         let file = self.clone();
         (self.min, self.max) = (seen.min, seen.max);
