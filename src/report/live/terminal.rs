@@ -219,6 +219,8 @@ impl Reader for Terminal {
             Event::StepRetrying { step, reason, .. } => {
                 self.phase(*step, format!("trying again: {}", shown::line(reason)));
             }
+            // Said at the end if it stays so.
+            Event::Verifying { .. } => {}
             Event::StepProgress { step, progress, .. } => {
                 if let Some((running, _)) = self.running.get_mut(step) {
                     running.advance(progress);
@@ -240,8 +242,6 @@ impl Reader for Terminal {
             }
             // Told with the last words; and before there was anything to show.
             Event::Error { .. } | Event::LeaseWaiting { .. } => {}
-            // Said at the end if it stays so.
-            Event::Verifying { .. } => {}
             Event::Cancelling { reason } => self.tell(reason),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 self.finished(*result, calls.reads, calls.writes, *elapsed_ms);
