@@ -13,7 +13,9 @@ use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
-use crate::engine::{OpCx, Probe, Registry, RunContext, RunResult, count, execute, look_closer, observe};
+use crate::engine::{
+    Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute, look_closer, observe,
+};
 use crate::plan::{self, Mode, Observation, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
 
