@@ -56,7 +56,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 21] = [
+const CLI: [&str; 22] = [
     "files",
     "exit",
     "args",
