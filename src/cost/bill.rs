@@ -117,7 +117,7 @@ pub struct Estimate {
     pub unknown: Vec<String>,
     /// What is billed by what is done with it. It is in no sum.
     pub by_use: Vec<&'static str>,
-    /// The command that ends it, without its global options.
+    /// The command that ends it, between backticks: whoever shows it puts the global options in.
     pub ended_by: String,
 }
 

@@ -119,9 +119,9 @@ fn bill(used: &[Used], have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Pri
             return None;
         }
         let ended_by = match kinds.iter().find(|kind| kind.name() == whole.id.kind) {
-            _ if have.seen_leftovers.contains_key(&whole.id) => "opsctl deploy --prune".to_owned(),
-            Some(kind) if kind.stops() => format!("opsctl stop {}", whole.id),
-            _ => "opsctl destroy".to_owned(),
+            _ if have.seen_leftovers.contains_key(&whole.id) => "`opsctl deploy --prune`".to_owned(),
+            Some(kind) if kind.stops() => format!("`opsctl stop {}`", whole.id),
+            _ => "`opsctl destroy`".to_owned(),
         };
         Some(Estimate::of(whole.id.clone(), &usage, took(&whole.id, have), prices, ended_by))
     });

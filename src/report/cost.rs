@@ -70,15 +70,15 @@ pub fn short(bill: &Bill) -> Option<String> {
     let commands: BTreeSet<&str> = running.map(|estimate| estimate.ended_by.as_str()).collect();
     text += &match commands.iter().collect::<Vec<_>>()[..] {
         [] => String::new(),
-        [one] => format!("; `{one}` ends it"),
-        [one, other] if !commands.contains(DESTROY) => format!("; `{one}` and `{other}` end it"),
-        _ => format!("; `{DESTROY}` ends it"),
+        [one] => format!("; {one} ends it"),
+        [one, other] if !commands.contains(DESTROY) => format!("; {one} and {other} end it"),
+        _ => format!("; {DESTROY} ends it"),
     };
     Some(text)
 }
 
 /// It ends all that a project bills.
-const DESTROY: &str = "opsctl destroy";
+const DESTROY: &str = "`opsctl destroy`";
 
 fn rate(rate: Rate) -> String {
     format!("{} USD a month ({} an hour)", rate.per_month().coarse(), rate.per_hour().fine())
@@ -157,7 +157,7 @@ impl Page {
             by_command.entry(&estimate.ended_by).or_default().push(shown::line(&text).into_owned());
         }
         for (command, all) in by_command {
-            self.line("bills", &format!("an hour{when}, until `{command}`: {}", all.join(", ")));
+            self.line("bills", &format!("an hour{when}, until {command}: {}", all.join(", ")));
         }
     }
 }
@@ -191,7 +191,8 @@ fn estimate(estimate: &Estimate) -> Value {
     let Estimate { id, what, now, idle, most, run, unknown, by_use, ended_by } = estimate;
     json!({
         "target": id, "what": what, "now": now, "idle": idle, "most": most,
-        "run": run.as_ref().map(run_json), "unknown": unknown, "by_use": by_use, "ended_by": ended_by,
+        "run": run.as_ref().map(run_json), "unknown": unknown, "by_use": by_use,
+        "ended_by": ended_by.trim_matches('`').trim_start_matches("opsctl "),
     })
 }
 

@@ -51,7 +51,7 @@ fn overview() -> Overview {
     let (purpose, instance_type) = (Purpose::Hosting, "ml.m5.large".to_owned());
     let instances = Some(Instances { purpose, instance_type, count: 2 });
     let usage = Usage { instances, scaled: Some((1, 4)), ..Usage::default() };
-    let ended_by = "opsctl destroy".to_owned();
+    let ended_by = "`opsctl destroy`".to_owned();
     let bill = Bill(vec![Estimate::of(endpoint.id.clone(), &usage, None, &prices, ended_by)]);
     Overview { rows: vec![training, endpoint, autoscaling, other], leftovers: vec![leftover], bill, prices }
 }
@@ -148,7 +148,7 @@ fn programs_read_the_same_facts() {
               "resources": [
                 {
                   "by_use": [],
-                  "ended_by": "opsctl destroy",
+                  "ended_by": "destroy",
                   "idle": {
                     "hour": 1.0,
                     "month": 730.0

@@ -83,7 +83,7 @@ fn instances(purpose: Purpose, instance_type: &str, count: u64) -> Option<Instan
 
 fn estimate(usage: &Usage, usual: Option<HumanDuration>) -> Estimate {
     let id: ResourceId = "endpoint/numbers".parse().unwrap();
-    Estimate::of(id, usage, usual, &prices(), "opsctl destroy".to_owned())
+    Estimate::of(id, usage, usual, &prices(), "`opsctl destroy`".to_owned())
 }
 
 fn shown(rates: [Rate; 3]) -> [String; 3] {

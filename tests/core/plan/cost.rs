@@ -141,7 +141,7 @@ fn what_the_config_lost_costs_until_it_is_pruned() {
     assert_eq!(kept.after.idle().per_month().fine(), "88.0875");
     assert_eq!(kept.after.now().per_hour().fine(), "0.5507");
     let ended: Vec<_> = kept.after.0.iter().filter(|e| e.idle.runs()).map(|e| e.ended_by.clone()).collect();
-    assert_eq!(ended, ["opsctl deploy --prune", "opsctl deploy --prune"]);
+    assert_eq!(ended, ["`opsctl deploy --prune`", "`opsctl deploy --prune`"]);
     let pruned = cost(&account, &want, PRUNE);
     assert_eq!((pruned.before.now(), pruned.after.idle().runs()), (kept.before.now(), false));
 }
