@@ -89,6 +89,7 @@ clients! {
     lambda aws_sdk_lambda "Lambda";
     ec2 aws_sdk_ec2 "EC2";
     ssm aws_sdk_ssm "SSM";
+    quotas aws_sdk_servicequotas "Service Quotas";
     logs aws_sdk_cloudwatchlogs "CloudWatch Logs";
     tagging aws_sdk_resourcegroupstagging "Resource Groups Tagging API";
 }

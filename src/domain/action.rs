@@ -285,6 +285,10 @@ actions! {
         UpdateNotebookInstance + [iam::PassRole];
         UpdateNotebookInstanceLifecycleConfig;
     }
+    servicequotas "servicequotas" {
+        ListAWSDefaultServiceQuotas;
+        ListServiceQuotas;
+    }
     ssm "ssm" {
         GetParameter;
     }

@@ -54,7 +54,11 @@ const AUDIT: &[Action] = &[
 ];
 
 /// What `opsctl doctor` calls, of whoever runs it.
-const DOCTOR: &[Action] = &[action::iam::SimulatePrincipalPolicy];
+const DOCTOR: &[Action] = &[
+    action::iam::SimulatePrincipalPolicy,
+    action::servicequotas::ListServiceQuotas,
+    action::servicequotas::ListAWSDefaultServiceQuotas,
+];
 
 /// What `opsctl logs` calls.
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];

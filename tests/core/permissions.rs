@@ -101,7 +101,12 @@ const BESIDE: [(&str, &[&str]); 6] = [
     ("`opsctl invoke`", &["src/run/invoke.rs"]),
     (
         "`opsctl doctor`",
-        &["src/run/doctor/mod.rs", "src/run/doctor/account.rs", "src/run/doctor/permissions.rs"],
+        &[
+            "src/run/doctor/mod.rs",
+            "src/run/doctor/account.rs",
+            "src/run/doctor/permissions.rs",
+            "src/run/doctor/quotas.rs",
+        ],
     ),
     (
         "`opsctl report`, beside the reads of what it shows and the audit",

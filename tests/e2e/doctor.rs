@@ -35,7 +35,8 @@ async fn what_is_in_the_way_is_said_before_anything_is_made() {
     let url = sandbox.endpoint_url().to_owned();
     let doctor = ["doctor", "-o", "json"];
     let found = answers(&run(&url, &doctor).await.success());
-    for check in ["identity", "region", "clock", "permissions", "lambda concurrency", "default VPC", "image"]
+    for check in
+        ["identity", "region", "clock", "permissions", "lambda concurrency", "default VPC", "image", "quota"]
     {
         assert!(is(&found, check, "ok"), "{check}: {found:?}");
     }
@@ -66,6 +67,10 @@ async fn what_is_in_the_way_is_said_before_anything_is_made() {
     post(&sandbox, "quotas", &json!({ "L-B99A9384": 10 })).await;
     let found = answers(&run(&url, &doctor).await.ended(1));
     assert!(is(&found, "lambda concurrency", "fails"), "{found:?}");
+    post(&sandbox, "quotas", &json!({ "account": "fresh" })).await;
+    let ran = run(&url, &["doctor"]).await.ended(1);
+    ran.says("ml.m5.xlarge for training job usage: the config needs 1, the account may have 0")
+        .says("L-CCE2AFA6");
     run(&url, &["deploy", "--yes"])
         .await
         .ended(9)

@@ -3,6 +3,7 @@
 
 mod account;
 mod permissions;
+mod quotas;
 
 use std::time::SystemTime;
 
@@ -66,11 +67,13 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
         account::concurrency(session),
         account::default_vpc(session),
         account::images(session),
+        quotas::instances(session),
     );
     checks.push(looks.0);
     checks.extend(looks.1);
     checks.extend(looks.2);
     checks.extend(looks.3);
+    checks.extend(looks.4);
     checks
 }
 

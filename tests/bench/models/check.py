@@ -22,7 +22,9 @@ import botocore.model
 import regex
 
 # The name in a credential scope, where it is not the model's.
-SIGNED_AS = {"tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
+SIGNED_AS = {
+    "monitoring": "cloudwatch", "servicequotas": "service-quotas", "tagging": "resourcegroupstaggingapi",
+}
 # Of every request: the SDK's own, HTTP's, and the signature's.
 COMMON = {
     "accept", "accept-encoding", "amz-sdk-invocation-id", "amz-sdk-request", "authorization", "connection",

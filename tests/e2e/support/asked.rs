@@ -93,6 +93,7 @@ impl Reader {
                 let name = json()["Name"].as_str().unwrap_or_default().to_owned();
                 self.ask("ssm:GetParameter", format!("arn:aws:ssm:{REGION}::parameter{name}"));
             }
+            (Some((_, operation)), "servicequotas") => self.ask(&format!("servicequotas:{operation}"), "*"),
             (Some((_, "GetResources")), "tagging") => self.ask("tag:GetResources", "*"),
             (None, "iam") => self.iam(&form(&text)),
             (None, "ec2") => self.ec2(&form(&text)),
