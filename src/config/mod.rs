@@ -4,6 +4,7 @@ pub mod audit;
 mod budget;
 pub mod document;
 mod lint;
+mod misspelled;
 pub mod names;
 pub mod project;
 mod secrets;

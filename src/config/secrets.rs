@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::{Document, section};
+use super::Document;
+use super::misspelled::nearest;
 use crate::domain::{Diagnostic, KeyPath, codes};
 
 /// Under a name that is near to it too: who mistypes it is told so, with the line.
@@ -34,7 +35,7 @@ fn collect_keys(schema: &Value, keys: &mut BTreeSet<String>) {
 }
 
 fn is_table(key: &str) -> bool {
-    section::nearest(&key.to_lowercase(), [TABLE, "env", "variables"]).is_some()
+    nearest(&key.to_lowercase(), [TABLE, "env", "variables"]).is_some()
 }
 
 /// Whether a value at this place is one that opsctl reads, and none of an environment.

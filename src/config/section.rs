@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use super::misspelled::nearest;
 use super::{Name, secrets};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 
@@ -171,16 +172,6 @@ fn ours(theirs: &str) -> &str {
         }
         _ => theirs,
     }
-}
-
-/// The known word that `word` is most likely a misspelling of.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 fn pointer(path: &KeyPath) -> String {
