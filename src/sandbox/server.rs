@@ -233,10 +233,15 @@ mod tests {
         assert!(told.starts_with(b"HTTP/1.1 200 OK"));
     }
 
+    fn state(root: &std::path::Path) -> Arc<SandboxState> {
+        let options = SandboxOptions::new(root);
+        Arc::new(SandboxState::open(options, String::new(), crate::services::has_bytes).unwrap())
+    }
+
     #[tokio::test]
     async fn the_account_is_unknown_in_other_partitions() {
         let root = tempfile::tempdir().unwrap();
-        let shared = Arc::new(SandboxState::open(SandboxOptions::new(root.path()), String::new()).unwrap());
+        let shared = state(root.path());
         let services = crate::services::all(&shared);
         for (region, is_known) in [("eu-west-1", true), ("cn-north-1", false), ("us-isob-east-1", false)] {
             let signed =
@@ -256,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn more_connections_than_there_are_seats_wait_for_one() {
         let root = tempfile::tempdir().unwrap();
-        let shared = Arc::new(SandboxState::open(SandboxOptions::new(root.path()), String::new()).unwrap());
+        let shared = state(root.path());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         shared.spawn(serve_at_most(2, Arc::clone(&shared), listener));
