@@ -21,6 +21,7 @@ const PARTS: &[(&str, &[(&str, &str)])] = &[
             ("Company accounts", "tasks/company-accounts.md"),
             ("Move from the console", "tasks/adopt.md"),
             ("Remove everything", "tasks/remove.md"),
+            ("Make a report", "report.md"),
             ("Upload data", "upload.md"),
             ("The IAM audit", "audit.md"),
             ("The sandbox", "sandbox.md"),
