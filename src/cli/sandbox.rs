@@ -60,7 +60,7 @@ pub async fn attach(
     let started = match Sandbox::start(options.clone()).await {
         // It is ending: nobody had needed it until now.
         Err(SandboxError::Held { holder, .. }) if holder.background && !holder.answers().await => {
-            // A command that asked one which is suspended would wait for each answer, and again for each retry.
+            // A command that asked one which is suspended would wait for each answer, and for each retry.
             Holder::gone(&root).await.map_err(|_| silent(&holder))?;
             Sandbox::start(options).await
         }

@@ -83,8 +83,8 @@ impl SandboxRoot {
             Ownership::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
             Ownership::Ours | Ownership::Empty => {}
         }
-        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here. One that
-        // was made here has none deeper down, and is not searched each time.
+        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here. One
+        // that was made here has none deeper down, and is not searched each time.
         let mark = mark_of(root).map_err(failed)?;
         let marker = root.join(MARKER);
         let depth =
