@@ -173,6 +173,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ls", "status"),
     ("ps", "status"),
     ("show", "status"),
+    // Nothing of ours does that, though a command reads nearly the same.
+    ("restore", ""),
 ];
 
 /// A command that is none is suggested another that means the same, or that reads nearly the same; clap's own
@@ -190,9 +192,11 @@ fn suggest(error: &mut clap::Error) {
     };
     let is_top =
         error.get(ContextKind::Usage).is_none_or(|usage| usage.to_string().contains("opsctl [OPTIONS] "));
-    let same =
-        ELSEWHERE.iter().find(|(other, _)| is_top && *other == word).map(|(_, ours)| (*ours).to_owned());
-    let same = same.filter(|ours| known.contains(ours));
+    let same = ELSEWHERE.iter().find(|(other, _)| is_top && *other == word).map(|(_, ours)| *ours);
+    if same == Some("") {
+        return;
+    }
+    let same = same.map(str::to_owned).filter(|ours| known.contains(ours));
     let best = same.or_else(|| section::nearest(&word, near.iter().map(String::as_str)).map(str::to_owned));
     if let Some(best) = best {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(best));

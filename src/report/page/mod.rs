@@ -1,4 +1,4 @@
-//! The report as a page: [`content`] says what is on it, once, and [`html()`] and [`markdown()`] write that
+//! The report as a page: `content` says what is on it, once, and [`html()`] and [`markdown()`] write that
 //! down. Every text on it may come from outside; both write it so that it stays text.
 
 mod blocks;
