@@ -164,7 +164,7 @@ fn programs_read_the_same_facts() {
                   "run": null,
                   "target": "endpoint/numbers",
                   "unknown": [],
-                  "what": "1–4 × ml.m5.large"
+                  "what": "ml.m5.large, 1–4 instances"
                 }
               ],
               "unknown": []
