@@ -47,7 +47,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
         job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
     let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
         let message = format!("there is no model of {} at s3://{bucket}/{}", job.id, key(&job.physical));
-        let help = "`opsctl status` shows whether it has ended and saved one; `opsctl train` trains it";
+        let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
     if is_earlier {

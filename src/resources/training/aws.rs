@@ -21,11 +21,6 @@ use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
-/// The note on a job that completed without a model. AWS itself tells no such job from one whose archive was
-/// deleted later: both have an address where nothing lies
-/// (<https://github.com/aws/sagemaker-training-toolkit/issues/82>).
-const SAVED_NOTHING: &str = "opsctl:saved-nothing";
-
 impl Driver for Training {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         Ok(list_owned!(
@@ -42,17 +37,11 @@ impl Driver for Training {
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else {
             return Ok(None);
         };
-        let mut status = status(&found);
         let output = match artifacts(&found) {
-            _ if status.phase != Phase::Ready => true,
+            _ if status(&found).phase != Phase::Ready => true,
             Some(uri) => exists(cx, uri).await?,
-            None => false,
+            None => false, // it completed, and saved nothing
         };
-        let noted = tags.iter().any(|tag| tag.key() == Some(SAVED_NOTHING));
-        if !output && noted {
-            status.phase = Phase::Failed;
-            status = status.because(Some("it saved nothing to SM_MODEL_DIR".into()));
-        }
         let algorithm = found.algorithm_specification();
         let resources = found.resource_config();
         let mut hyperparameters: BTreeMap<String, String> =
@@ -63,6 +52,7 @@ impl Driver for Training {
         let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
         let owner = sagemaker::owner(cx, &tags);
+        let status = status(&found);
         let state = State {
             image: algorithm.and_then(|a| a.training_image()).unwrap_or_default().to_owned(),
             instance_type: resources.and_then(|r| r.instance_type()).map_or("", |t| t.as_str()).to_owned(),
@@ -293,8 +283,6 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
     });
     match looked.await {
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            // What a later look says depends on the note; what is wrong is said now, with it or without.
-            let _ = sagemaker::note(cx, &format!("training-job/{job}"), SAVED_NOTHING).await;
             let entry = &spec.code.entry;
             let message = format!(
                 "{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model"
