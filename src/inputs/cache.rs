@@ -39,19 +39,24 @@ fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
 /// never end. What is not a file was never ours to keep, and holds nothing. Through a link it would be
 /// somebody else's: neither the cache nor the folder that it is in may be one.
 pub fn clear_of_pipes(cache: &Path) {
-    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|about| about.is_dir());
-    if !is_folder(cache) || !cache.parent().is_none_or(is_folder) {
+    if !is_ours(cache) {
         return;
     }
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
         let path = entry.path();
         let about = path.metadata();
-        if is_folder(&path) {
+        if path.symlink_metadata().is_ok_and(|about| about.is_dir()) {
             clear_of_pipes(&path);
         } else if about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
             let _ = std::fs::remove_file(&path);
         }
     }
+}
+
+/// Whether a cache is in the folder that it seems to be in.
+fn is_ours(cache: &Path) -> bool {
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|about| about.is_dir());
+    is_folder(cache) && cache.parent().is_none_or(is_folder)
 }
 
 fn is_older(stamp: FileStamp, seen_at: i64) -> bool {
@@ -75,7 +80,7 @@ pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
 pub(super) fn remember(tree: &Tree, use_as: &UseAs, cache: &Path) {
     let write = || -> Option<()> {
         let file = file_of(tree, use_as, cache)?;
-        std::fs::create_dir_all(cache).ok()?;
+        std::fs::create_dir_all(cache).ok().filter(|()| is_ours(cache))?;
         let files = tree.entries.iter().filter_map(|e| Some((&*e.path, (e.stamp, e.crc?))));
         let files: BTreeMap<_, _> = files.collect();
         replace_json(&file, &Known { format: FORMAT, seen_at: tree.seen_at, files }).ok()
