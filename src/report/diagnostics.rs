@@ -11,11 +11,12 @@ use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown, workflow};
 
 /// All problems with their lines, warnings first, and a count.
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
-    let mut sorted: Vec<&Diagnostic> = problems.0.iter().collect();
-    sorted.sort_by_key(|d| (d.severity, span(document, d).start));
+    let mut sorted: Vec<_> = problems.0.iter().zip(places(document, problems)).collect();
+    sorted.sort_by_key(|(d, place)| (d.severity, *place));
     let starts: Vec<usize> =
         std::iter::once(0).chain(document.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let mut text: String = sorted.iter().map(|d| one(document, &starts, d, styles) + "\n\n").collect();
+    let mut text: String =
+        sorted.iter().map(|(d, place)| one(document, &starts, d, *place, styles) + "\n\n").collect();
     let (errors, warnings) = (problems.count(Severity::Error), problems.count(Severity::Warning));
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let counts = match (errors, warnings) {
@@ -29,7 +30,13 @@ pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> St
 }
 
 /// `starts` has the place of every line, so that a problem costs no more than its own.
-fn one(document: &Document, starts: &[usize], problem: &Diagnostic, styles: &Styles) -> String {
+fn one(
+    document: &Document,
+    starts: &[usize],
+    problem: &Diagnostic,
+    (number, column): (usize, usize),
+    styles: &Styles,
+) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -39,20 +46,58 @@ fn one(document: &Document, starts: &[usize], problem: &Diagnostic, styles: &Sty
         (shown::line(&file), shown::text(&problem.message), shown::text(&problem.help));
     let title = level.primary_title(&*message).id(problem.code.as_str());
     let span = span(document, problem);
-    let number = starts.partition_point(|start| *start <= span.start);
     let start = starts[number - 1];
     let line = start..starts.get(number).map_or(document.text.len(), |next| next - 1);
-    let line = document.shown(line, problem);
-    let at = |byte: usize| (byte - start).min(line.len());
-    let (text, span) = visible(&line, at(span.start)..at(span.end));
+    let window = window(document, line, &span);
+    let shown_from = window.start;
+    let line = document.shown(window, problem);
+    let at = |byte: usize| (byte - shown_from).min(line.len());
+    let (text, shown_span) = visible(&line, at(span.start)..at(span.end));
+    let shown_column = text[..shown_span.start].chars().count() + 1;
     let snippet = Snippet::source(&*text)
         .line_start(number)
         .path(&*file)
-        .annotation(AnnotationKind::Primary.span(span));
+        .annotation(AnnotationKind::Primary.span(shown_span));
     let help = Level::HELP.message(&*help);
     let report: &[Group<'_>] = &[title.element(snippet).element(help)];
     let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(report)
+    let report = renderer.render(report).to_string();
+    if shown_column == column {
+        return report;
+    }
+    // The renderer counts in what is shown, where the beginning may be cut off, and bytes are hidden one by one.
+    let place = |column: usize| format!("{file}:{number}:{column}");
+    report.replacen(&place(shown_column), &place(column), 1)
+}
+
+/// As much of a line as is shown: all of it, or of a very long one what is around the problem. A generated
+/// file may be one line of thousands of problems.
+fn window(document: &Document, line: Range<usize>, span: &Range<usize>) -> Range<usize> {
+    const LONG: usize = 1_000;
+    const AROUND: usize = 200;
+    if line.len() <= LONG || document.values().is_empty() {
+        return line;
+    }
+    let text = &document.text;
+    let start = text.floor_char_boundary(span.start.saturating_sub(AROUND).max(line.start));
+    let end = text.ceil_char_boundary((span.end.min(span.start + LONG) + AROUND).min(line.end));
+    start..end
+}
+
+/// Line and column of each problem, found in one walk through the file.
+fn places(document: &Document, problems: &Diagnostics) -> Vec<(usize, usize)> {
+    let starts: Vec<usize> = problems.0.iter().map(|d| span(document, d).start).collect();
+    let mut order: Vec<usize> = (0..starts.len()).collect();
+    order.sort_by_key(|i| starts[*i]);
+    let (mut places, mut done, mut line, mut column) = (vec![(1, 1); starts.len()], 0, 1, 1);
+    for i in order {
+        for c in document.text[done..starts[i]].chars() {
+            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        done = starts[i];
+        places[i] = (line, column);
+    }
+    places
 }
 
 /// The line of a file as it can be shown, and where the span is in that.
@@ -83,8 +128,7 @@ fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
 
 /// The same as annotations of GitHub Actions, which shows them beside the lines.
 pub fn github(document: &Document, problems: &Diagnostics) -> String {
-    let one = |d: &Diagnostic| {
-        let (line, column) = document.line_column(span(document, d).start);
+    let one = |(d, (line, column)): (&Diagnostic, (usize, usize))| {
         let name = match d.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -93,17 +137,16 @@ pub fn github(document: &Document, problems: &Diagnostics) -> String {
         let properties = [("file", &*file), ("line", &line), ("col", &column), ("title", d.code.as_str())];
         workflow::command(name, &properties, &format!("{}\n{}", d.message, d.help)) + "\n"
     };
-    problems.0.iter().map(one).collect()
+    problems.0.iter().zip(places(document, problems)).map(one).collect()
 }
 
 /// `[{"code","severity","file","line","column","key","message","help"}]`.
 pub fn json(document: &Document, problems: &Diagnostics) -> Value {
-    let item = |d: &Diagnostic| {
-        let (line, column) = document.line_column(span(document, d).start);
+    let item = |(d, (line, column)): (&Diagnostic, (usize, usize))| {
         json!({
             "code": d.code, "severity": d.severity, "file": document.file, "line": line, "column": column,
             "key": d.at.to_string(), "message": d.message, "help": d.help,
         })
     };
-    problems.0.iter().map(item).collect()
+    problems.0.iter().zip(places(document, problems)).map(item).collect()
 }

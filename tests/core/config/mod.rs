@@ -3,6 +3,7 @@
 
 mod encodings;
 mod links;
+mod long_line;
 mod secrets;
 mod shipped;
 
