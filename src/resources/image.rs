@@ -91,6 +91,15 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         };
         return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
     }
+    // Neuron for the first Inferentia, NeuronX for all after it
+    // (https://github.com/aws/deep-learning-containers/blob/master/available_images.md).
+    let first = instance_type.trim_start_matches("ml.").starts_with("inf1.");
+    let (wrong, right) = if first { ("neuronx", "neuron") } else { ("neuron", "neuronx") };
+    if of_aws && own == Processor::Neuron && made_for(wrong) {
+        let message = format!("an image with \"{wrong}\" in its name does not run on {instance_type}");
+        let help = format!("take one with \"{right}\", or another instance type");
+        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
+    }
     let (wrong, right) = match gpu {
         Some(true) if made_for("cpu") => ("cpu", "gpu"),
         Some(false) if made_for("gpu") => ("gpu", "cpu"),
