@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::http::SandboxEnded;
 use super::proxy::Through;
 use super::words::shortened;
 use crate::aws::LeaseLost;
@@ -29,6 +30,8 @@ pub enum OpErrorKind {
     Invalid,
     /// It ended in a state that is not the wanted one.
     BadState,
+    /// The script of a job ended well and left no model: it would do so again.
+    SavedNothing,
     /// In service, but on the old configuration (docs/decisions/0023).
     RolledBack,
     TimedOut,
@@ -42,6 +45,8 @@ pub enum OpErrorKind {
     ChangedMeanwhile,
     Cancelled,
     Network,
+    /// It was served by a process that has ended.
+    SandboxEnded,
     /// The bytes arrived, but are not those that their checksum says.
     Damaged,
     NotOffered,
@@ -108,12 +113,14 @@ impl OpError {
             OpErrorKind::Quota => codes::QUOTA,
             OpErrorKind::Invalid => codes::REFUSED,
             OpErrorKind::BadState => codes::FAILED,
+            OpErrorKind::SavedNothing => codes::SAVED_NOTHING,
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
             OpErrorKind::LeaseHeld => codes::LEASE_HELD,
             OpErrorKind::LeaseLost => codes::LEASE_LOST,
             OpErrorKind::ChangedMeanwhile => codes::CHANGED_MEANWHILE,
             OpErrorKind::Cancelled => codes::INTERRUPTED,
             OpErrorKind::Network | OpErrorKind::Damaged => codes::NETWORK,
+            OpErrorKind::SandboxEnded => codes::SANDBOX_ENDED,
             OpErrorKind::NotOffered => codes::NOT_OFFERED,
             OpErrorKind::NotSent => codes::NOT_SENT,
             OpErrorKind::NotAws => codes::NOT_AWS,
@@ -136,6 +143,7 @@ impl OpError {
                 | OpErrorKind::LeaseLost
                 | OpErrorKind::Cancelled
                 | OpErrorKind::Network
+                | OpErrorKind::SandboxEnded
                 | OpErrorKind::Damaged
                 | OpErrorKind::Unavailable
         )
@@ -192,8 +200,11 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let service = action.service();
-    if let Some(lost) = refused_by_the_fence(error) {
+    if let Some(lost) = cause::<LeaseLost>(error) {
         return OpError::new(action, OpErrorKind::LeaseLost, lost.to_string());
+    }
+    if cause::<SandboxEnded>(error).is_some() {
+        return OpError::ended(OpErrorKind::SandboxEnded, SandboxEnded.to_string());
     }
     match error {
         SdkError::ServiceError(e) => {
@@ -231,8 +242,10 @@ where
             } else {
                 OpErrorKind::Network
             };
-            let text = if kind == OpErrorKind::Network { on_the_way(error) } else { text };
-            OpError::new(action, kind, text)
+            match kind {
+                OpErrorKind::Credentials => OpError::ended(kind, no_credentials(error, &text)),
+                _ => OpError::new(action, kind, on_the_way(error)),
+            }
         }
         SdkError::ResponseError(e) => {
             let status = e.raw().status().as_u16();
@@ -256,12 +269,12 @@ where
     }
 }
 
-/// A request that never left: the run has no lease any more.
-fn refused_by_the_fence(error: &dyn Error) -> Option<&LeaseLost> {
+/// A cause that opsctl itself has put there, such as why a request never left.
+fn cause<C: Error + 'static>(error: &dyn Error) -> Option<&C> {
     let mut next = error.source();
     while let Some(cause) = next {
-        if let Some(lost) = cause.downcast_ref() {
-            return Some(lost);
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
         }
         next = cause.source();
     }
@@ -312,6 +325,18 @@ fn on_the_way(error: &dyn Error) -> String {
         None => cause.to_owned(),
     };
     proxy.map_or_else(|| cause.clone(), |proxy| format!("{proxy}: {cause}"))
+}
+
+/// Why there are no credentials. `all` has all the causes; the last place that is tried, the metadata of an
+/// instance, is what the SDK blames when there are none anywhere.
+fn no_credentials(error: &dyn Error, all: &str) -> String {
+    let cause = root(error);
+    match ["IMDS", "no providers in chain"].iter().any(|last| all.contains(last)) {
+        true => "no AWS credentials were found: not in the environment, not in a profile, and not in the metadata of a \
+                 container or an instance"
+            .to_owned(),
+        false => format!("the AWS credentials cannot be used: {cause}"),
+    }
 }
 
 /// The causes from the second on: the first only says "dispatch failure".

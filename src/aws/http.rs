@@ -2,6 +2,8 @@
 //! SDK's clients and the fast lane of uploads share them.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -19,6 +21,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
@@ -99,12 +102,14 @@ pub struct Connections {
     /// Certificates to trust beside the system's.
     trust: Option<TlsContext>,
     proxies: Proxies,
+    /// They lead to a sandbox: where nobody listens any more, it has ended.
+    is_sandbox: bool,
     routes: Arc<Mutex<HashMap<Limits, Arc<Routes>>>>,
 }
 
 impl Connections {
-    pub(super) fn new(trust: Option<TlsContext>, proxies: Proxies) -> Self {
-        Self { trust, proxies, routes: Arc::default() }
+    pub(super) fn new(trust: Option<TlsContext>, proxies: Proxies, is_sandbox: bool) -> Self {
+        Self { trust, proxies, is_sandbox, routes: Arc::default() }
     }
 
     /// What connects within these limits.
@@ -113,6 +118,7 @@ impl Connections {
         let new = || Routes {
             trust: self.trust.clone(),
             proxies: self.proxies.clone(),
+            is_sandbox: self.is_sandbox,
             limits: limits.clone(),
             ..Routes::default()
         };
@@ -136,6 +142,7 @@ impl HttpClient for Connections {
 pub(crate) struct Routes {
     trust: Option<TlsContext>,
     proxies: Proxies,
+    is_sandbox: bool,
     limits: HttpConnectorSettings,
     by_environment: OnceLock<Connector>,
     direct: OnceLock<Connector>,
@@ -158,13 +165,35 @@ impl Routes {
     /// Sends a request.
     pub fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if host(request.uri()).is_some_and(is_near) {
-            return self.direct.get_or_init(|| self.connector(ProxyConfig::disabled())).call(request);
+            let way = self.direct.get_or_init(|| self.connector(ProxyConfig::disabled()));
+            let answer = way.call(request);
+            return match self.is_sandbox {
+                true => HttpConnectorFuture::new(async move { answer.await.map_err(sandbox_ended) }),
+                false => answer,
+            };
         }
         let way = self.by_environment.get_or_init(|| self.connector(ProxyConfig::from_env()));
         let (url, proxies) = (request.uri().to_owned(), self.proxies.clone());
         let answer = way.call(request);
         HttpConnectorFuture::new(async move { answer.await.map_err(|error| proxies.named(&url, error)) })
     }
+}
+
+/// Why nobody listens at the address of a sandbox.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox has ended: another command ended it, or its process was killed")]
+pub(super) struct SandboxEnded;
+
+fn sandbox_ended(error: ConnectorError) -> ConnectorError {
+    let mut next: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(cause) = next {
+        let io = cause.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused) {
+            return ConnectorError::io(Box::new(SandboxEnded));
+        }
+        next = cause.source();
+    }
+    error
 }
 
 #[derive(Debug)]

@@ -111,7 +111,7 @@ pub async fn profiles(selected: Option<&str>) -> Result<Profiles, String> {
 /// Builds the SDK configuration. Makes no call: credentials are looked up with the first one.
 pub async fn connect(choice: &TargetOptions) -> Target {
     let endpoint = choice.sandbox.as_ref().or(choice.endpoint_url.as_ref());
-    let wire = Connections::new(choice.trust.clone(), choice.proxies.clone());
+    let wire = Connections::new(choice.trust.clone(), choice.proxies.clone(), choice.sandbox.is_some());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(wire.clone())
         .timeout_config(http::limits())

@@ -14,12 +14,14 @@ use super::done;
 use super::environment::Environment;
 use super::error::{Failure, help_of};
 use super::exit::Exit;
+use super::sandbox;
 use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, Money, codes, shown};
+use crate::config::project::DEFAULT_ENVIRONMENT;
+use crate::domain::{Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, shown};
 use crate::engine::{Cancel, Event, Events};
-use crate::plan::{Mode, Observation, Observed, Plan, Step, Verb};
+use crate::plan::{Mode, Observation, Observed, Op, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::doctor::{self, Check};
@@ -46,9 +48,7 @@ pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result
     Intent::subset(session, kinds, names).map_err(|unknown| {
         let words = kinds[0].words();
         let (message, help) = match unknown {
-            UnknownName::Name { name, known } => {
-                (format!("there is no {words} `{name}`"), format!("the config has: {}", known.join(", ")))
-            }
+            UnknownName::Name { name, help } => (format!("there is no {words} `{name}`"), help),
             UnknownName::Kind => {
                 let help = "the file that `opsctl init --template digits DIR` writes shows how to add one";
                 (format!("the config has no {words}"), help.to_owned())
@@ -163,8 +163,11 @@ pub async fn run_plan(
     if ui.is_broken() {
         return Ok(Exit::Failed);
     }
-    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, ui).await?) {
+    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, &plan, ui).await?) {
         return Ok(Exit::Done);
+    }
+    if session.is_sandbox {
+        sandbox::can_run(&plan).await?;
     }
     // It also says whom a run waits for that has no lease yet.
     let display = start_display(events, session, ui);
@@ -196,18 +199,59 @@ pub async fn run_plan(
     Ok(done::report(&done, session, intent, ui).await)
 }
 
-/// Asks before anything is changed.
-pub async fn consents(session: &Session, mode: Mode, ui: &Ui) -> Result<bool, Failure> {
-    let verb = if mode.destroys() { "Delete all this" } else { "Go ahead" };
-    confirm(&format!("{verb} in {}?", session.place), &session.context.cancel, ui).await
+/// Asks before anything is changed, and says again what is at stake.
+async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result<bool, Failure> {
+    let scope = &session.context.scope;
+    let of = format!("{} / {}", scope.project, scope.environment);
+    let number = |verb: Verb| plan.steps.iter().filter(|step| step.op.verb() == verb).count();
+    if !mode.destroys() {
+        let words = [
+            (Verb::Create, "create", "creates"),
+            (Verb::Update, "update", "updates"),
+            (Verb::Delete, "delete", "deletes"),
+            (Verb::Release, "release", "releases"),
+        ];
+        let some = words.into_iter().filter_map(|(verb, one, many)| match number(verb) {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            n => Some(format!("{n} {many}")),
+        });
+        let some = some.collect::<Vec<_>>().join(", ");
+        return confirm(
+            &format!("{some} for {of} in {}: go ahead?", session.place),
+            &session.context.cancel,
+            ui,
+        )
+        .await;
+    }
+    let mut goes = Tally::default();
+    for step in plan.steps.iter().filter(|step| step.op.verb() == Verb::Delete) {
+        let Some(Contents { ours, others, .. }) = plan.contents.get(&step.target) else { continue };
+        let whole = matches!(step.op, Op::DeleteWhole { .. });
+        for tally in [Some(ours), Some(others).filter(|_| whole)].into_iter().flatten() {
+            goes.objects += tally.objects;
+            goes.old_versions += tally.old_versions;
+            goes.bytes += tally.bytes;
+        }
+    }
+    let with = if goes.is_empty() { String::new() } else { format!(", with {goes}") };
+    let n = plan.steps.len();
+    let resources = if n == 1 { "resource" } else { "resources" };
+    let question = format!("Delete {n} {resources} of {of} in {}{with}?", session.place);
+    // What others may live on is not deleted by a slip of a finger.
+    let typed = (scope.environment != DEFAULT_ENVIRONMENT && !goes.is_empty()).then(|| of.replace(' ', ""));
+    let consent = ui.confirm_by(&question, typed.as_deref(), &session.context.cancel).await;
+    consent.ok_or_else(nobody_to_ask)
 }
 
 /// Asks for a yes.
 pub async fn confirm(question: &str, cancel: &Cancel, ui: &Ui) -> Result<bool, Failure> {
-    ui.confirm(question, cancel).await.ok_or_else(|| {
-        let (message, help) = ("there is no terminal to ask for confirmation", "add --yes to go ahead");
-        Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help)
-    })
+    ui.confirm(question, cancel).await.ok_or_else(nobody_to_ask)
+}
+
+fn nobody_to_ask() -> Failure {
+    let (message, help) = ("there is no terminal to ask for confirmation", "add --yes to go ahead");
+    Failure::new(codes::NEEDS_CONSENT, Exit::Usage, message, help)
 }
 
 fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, preview: DryRun, ui: &Ui) {

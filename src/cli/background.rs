@@ -48,7 +48,7 @@ pub async fn find_or_start(
             Some(holder) if holder.endpoint.is_none() => return Ok(None),
             Some(holder) if holder.answers().await => {
                 let address = holder.endpoint.clone();
-                keep_awake(holder);
+                use_it(holder, env).await;
                 return Ok(address);
             }
             // It is ending.
@@ -69,7 +69,9 @@ pub async fn find_or_start(
 /// Ends a sandbox that another build has left in the background: this one may understand its state otherwise.
 pub async fn replace_other_build(root: &Path) {
     let other = |holder: &Holder| holder.background && holder.program != this_program();
-    if let Some(holder) = at_once(root).filter(other) {
+    if let Some(holder) = at_once(root).filter(other)
+        && holder.others().await.is_empty()
+    {
         let ended = holder.end(root).await;
         tracing::debug!(?ended, "a sandbox of another build");
     }
@@ -83,11 +85,11 @@ pub fn at_once(root: &Path) -> Option<Holder> {
     }
 }
 
-/// Keeps it there until this process ends.
-pub fn keep_awake(holder: Holder) {
-    if holder.background {
-        tokio::spawn(async move { holder.keep_awake().await });
-    }
+/// Says that this command uses it, and keeps it there until this process ends.
+pub async fn use_it(holder: Holder, env: &Environment) {
+    let command = env.command.clone();
+    holder.note_use(&command).await;
+    tokio::spawn(async move { holder.keep_awake(&command).await });
 }
 
 /// Starts one, and waits until it serves or has ended, most likely because another was faster.

@@ -5,13 +5,13 @@ use super::exit::Exit;
 use super::stopped;
 use super::ui::Ui;
 use crate::aws::OpErrorKind;
-use crate::domain::{Facts, KindName, ResourceId, codes, shown};
+use crate::domain::{Facts, KindName, ResourceId, codes, console, shown};
 use crate::engine::RunResult;
 use crate::plan::{Mode, Op};
 use crate::report::cost;
 use crate::report::overview::summary;
 use crate::run::overview::{Overview, Row};
-use crate::run::{Done, Intent, Session, Verified, logs, unverified};
+use crate::run::{Done, Intent, Session, Verified, help_of_unverified, logs, unverified};
 
 /// Prints the summary, and returns the exit code.
 pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
@@ -35,9 +35,16 @@ pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) ->
 fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     for (resource, error) in &done.outcome.failed {
         let code = error.code();
-        let has_log = matches!(error.kind, OpErrorKind::BadState | OpErrorKind::RolledBack);
+        let has_log =
+            matches!(error.kind, OpErrorKind::BadState | OpErrorKind::SavedNothing | OpErrorKind::RolledBack);
         let help = match logs::writer(session, resource).filter(|_| has_log) {
             Some(writer) => help_with_log(code, &writer),
+            None if error.kind == OpErrorKind::Quota => {
+                let service = error.action.split(':').next().unwrap_or_default();
+                let page = console::quotas(service, &session.context.scope.region);
+                let page = page.filter(|_| session.is_aws).map(|page| format!(" Its page: {page}"));
+                format!("{}{}", help_of(code), page.unwrap_or_default())
+            }
             None => help_of(code).to_owned(),
         };
         let place = place(session, resource);
@@ -58,7 +65,7 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         }
         Verified::Unread(why) if why.is_of_a_stop(&session.context) => ui.err(&unverified(why)),
         Verified::Unread(why) => {
-            ui.error(codes::NOT_VERIFIED, &unverified(why), help_of(codes::NOT_VERIFIED));
+            ui.error(codes::NOT_VERIFIED, &unverified(why), &help_of_unverified(why));
         }
         // Only what was verified is said.
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {

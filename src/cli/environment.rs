@@ -39,6 +39,9 @@ pub struct Environment {
     /// How long a sandbox stays after the command that started it, as it was written.
     #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to stay"))]
     pub sandbox_idle: Option<String>,
+    /// The command that runs, by its name.
+    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "nobody asks who uses it"))]
+    pub command: String,
     /// The user's folder for what can be made again: the sandbox's Python environments.
     pub cache: Option<PathBuf>,
     /// A PEM file of certificates to trust: a proxy's, a private cloud's.
@@ -108,6 +111,7 @@ impl Environment {
             },
             sandbox: path("OPSCTL_SANDBOX"),
             sandbox_idle: get("OPSCTL_SANDBOX_IDLE"),
+            command: String::new(),
             cache: path("OPSCTL_CACHE")
                 .or_else(|| path("XDG_CACHE_HOME").map(|folder| folder.join("opsctl")))
                 .or_else(|| path("HOME").map(|home| home.join(".cache/opsctl"))),

@@ -50,7 +50,10 @@ impl Failure {
                     Exit::Failed
                 } else if LATER.into_iter().any(has) {
                     Exit::Incomplete
-                } else if [codes::FAILED, codes::NOT_OFFERED, codes::REFUSED].into_iter().any(has) {
+                } else if [codes::FAILED, codes::SAVED_NOTHING, codes::NOT_OFFERED, codes::REFUSED]
+                    .into_iter()
+                    .any(has)
+                {
                     // A problem of AWS, not of the file.
                     Exit::Failed
                 } else {

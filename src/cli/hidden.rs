@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Makes the folder where it is missing.
 #[cfg(feature = "sandbox")]
@@ -20,9 +21,28 @@ pub fn keep(folder: &Path) {
     }
     // On a file system without modes the folder works all the same.
     let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    remove_old_pages(folder);
     let file = folder.join(".gitignore");
     if !file.exists() {
         // Nice to have, as cargo does with `target`: without it everything still works.
         let _ = std::fs::write(file, "*\n");
+    }
+}
+
+/// How pages begin that lead a browser somewhere.
+pub const PAGE: &str = "open-";
+
+/// A notebook's address counts for five minutes
+/// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePresignedNotebookInstanceUrl.html>).
+fn remove_old_pages(folder: &Path) {
+    const COUNTS: Duration = Duration::from_secs(5 * 60);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_page = name.to_str().is_some_and(|name| name.starts_with(PAGE) && name.ends_with(".html"));
+        let age =
+            entry.metadata().and_then(|about| about.modified()).ok().and_then(|then| then.elapsed().ok());
+        if is_page && age.is_some_and(|age| age > COUNTS) {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }

@@ -79,6 +79,7 @@ pub fn main() -> ExitCode {
         Err(error) => return unparsed(error),
     };
     let mut environment = Environment::read();
+    environment.command = command_word();
     let ui = Ui::new(
         cli.global.output,
         cli.global.color,
@@ -122,6 +123,13 @@ pub fn main() -> ExitCode {
         (Exit::Interrupted, Some(Cause::Deadline(_))) => ExitCode::from(Exit::TimedOut as u8),
         _ => ExitCode::from(exit as u8),
     }
+}
+
+/// The command of this process, as it was typed.
+fn command_word() -> String {
+    let known = Cli::command();
+    let mut words = std::env::args_os().filter_map(|word| word.into_string().ok()).skip(1);
+    words.find(|word| known.find_subcommand(word).is_some()).unwrap_or_default()
 }
 
 /// Help and version, and what is wrong with a command line. clap's own code for the latter is 2, which is

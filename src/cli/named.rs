@@ -21,22 +21,20 @@ pub async fn named(session: &Session, given: &str, among: &Among<'_>) -> Result<
         Err(unnamed) => unnamed,
     };
     let (message, help) = match unnamed {
-        Unnamed::Unknown { near: Some(near) } => {
-            (format!("there is no `{given}`"), format!("did you mean `{near}`?"))
-        }
-        Unnamed::Unknown { near: None } => {
-            (format!("there is no `{given}`"), "`opsctl status` lists all".to_owned())
-        }
+        Unnamed::Unknown { help } => (format!("there is no `{given}`"), help),
         Unnamed::Several(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             let (last, others) = ids.split_last().expect("several are some");
             (format!("several resources are named `{given}`"), format!("{} or {last}?", others.join(", ")))
         }
-        Unnamed::OtherKind(id) => {
-            let kinds: Vec<&str> =
-                KindName::ALL.iter().filter(|kind| (among.kinds)(**kind)).map(|kind| kind.as_str()).collect();
-            let help = format!("what {}: {}", among.what, kinds.join(", "));
-            (format!("`{id}` is none that {}", among.what), help)
+        Unnamed::OtherKind { known } => {
+            let message = format!("`{given}` is nothing that {}", among.what);
+            let ids = known.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let help = match ids.is_empty() {
+                true => format!("the config has nothing that {}", among.what),
+                false => format!("what {}: {ids}", among.what),
+            };
+            (message, help)
         }
     };
     Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help))

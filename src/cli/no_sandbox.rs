@@ -6,6 +6,7 @@ use super::environment::{Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use crate::domain::codes;
+use crate::plan::Plan;
 
 /// There is none, so nobody has one.
 pub enum Sandbox {}
@@ -29,6 +30,11 @@ pub async fn attach(
 
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn end_background(_config: Option<&Path>, _env: &Environment) {}
+
+#[expect(clippy::unused_async, reason = "the sandbox's own signature")]
+pub async fn can_run(_plan: &Plan) -> Result<(), Failure> {
+    Ok(())
+}
 
 pub fn left_out() -> Failure {
     let help = "install opsctl with its default features: `cargo install opsctl`";

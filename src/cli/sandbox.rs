@@ -8,7 +8,9 @@ use super::environment::{self, Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
-use crate::domain::{HumanDuration, codes};
+use crate::domain::{HumanDuration, KindName, codes};
+use crate::plan::{Plan, Step};
+use opsctl_sandbox::runners::python::Python;
 use opsctl_sandbox::{Holder, ProgressSink, SandboxError, SandboxOptions};
 
 pub use opsctl_sandbox::Sandbox;
@@ -74,7 +76,7 @@ pub async fn attach(
         }
         Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => {
             let address = holder.endpoint.clone();
-            background::keep_awake(holder);
+            background::use_it(holder, env).await;
             Ok((None, address))
         }
         Err(error) => Err(refused(&error)),
@@ -91,13 +93,29 @@ fn idle(env: &Environment) -> Result<Option<HumanDuration>, Failure> {
     Ok(Some(idle).filter(|idle| idle.as_secs() > 0))
 }
 
-/// Ends the sandbox that stays, if there is one: what was in it is gone.
+/// Ends the sandbox that stays, if there is one that nobody else uses: what was in it is gone.
 pub async fn end_background(config: Option<&Path>, env: &Environment) {
     let root = root(config, env);
-    if let Some(holder) = background::at_once(&root).filter(|holder| holder.background) {
+    if let Some(holder) = background::at_once(&root).filter(|holder| holder.background)
+        && holder.others().await.is_empty()
+    {
         let ended = holder.end(&root).await;
         tracing::debug!(?ended, "the sandbox in the background");
     }
+}
+
+/// Whether this machine can run what a plan makes: the sandbox runs the user's code with its Python.
+pub async fn can_run(plan: &Plan) -> Result<(), Failure> {
+    let runs = [KindName::Training, KindName::Instance, KindName::Endpoint, KindName::Function];
+    let makes = |step: &Step| !step.op.verb().removes() && runs.contains(&step.target.kind);
+    if !plan.steps.iter().any(makes) {
+        return Ok(());
+    }
+    Python::find(None, None).await.map(drop).map_err(|error| {
+        let text = error.to_string();
+        let (message, help) = text.rsplit_once(". ").unwrap_or((&text, ""));
+        Failure::new(codes::NO_PYTHON, Exit::Failed, message, help)
+    })
 }
 
 /// Keeps the state out of the user's repository.

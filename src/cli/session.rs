@@ -267,6 +267,9 @@ fn names<'a>(session: &'a Session, section: &str) -> Vec<&'a str> {
 /// The one name that is meant: the given one, or the only one there is.
 pub fn only<'a>(session: &'a Session, section: &str, given: Option<&'a str>) -> Result<&'a str, Failure> {
     let names = names(session, section);
+    // `opsctl status` shows KIND/NAME.
+    let given =
+        given.map(|name| name.strip_prefix(section).and_then(|n| n.strip_prefix('/')).unwrap_or(name));
     let help = if names.is_empty() {
         format!("the config has no [{section}.NAME]")
     } else {

@@ -10,20 +10,28 @@ use crate::run::Session;
 /// A line for each thing that runs on in AWS, and what comes next.
 pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     let mut text = String::new();
-    let goes_on = |step: &&Step| {
-        let was_made = outcome.unfinished.contains(&step.id) && !outcome.refused.contains(&step.id);
-        // What runs in this process ends with it.
-        was_made && !session.is_all_here
+    let runs = match (session.is_aws, session.is_sandbox) {
+        (true, _) => "still running in AWS, which bills it",
+        (false, true) => "still running in the sandbox",
+        (false, false) => "still running",
     };
-    for step in plan.steps.iter().filter(goes_on) {
+    let was_made =
+        |step: &&Step| outcome.unfinished.contains(&step.id) && !outcome.refused.contains(&step.id);
+    for step in plan.steps.iter().filter(was_made) {
         let target = &step.target;
         let stops = session.kind(target.kind).stops();
         text += &match step.op.verb() {
+            // What runs in this process ends with it.
+            Verb::Create | Verb::Update if session.is_all_here && stops => format!(
+                "{target}: it ended with this command, because the sandbox did. The next command in the sandbox \
+                 begins it again; `opsctl sandbox serve` in another terminal outlives them.\n"
+            ),
+            _ if session.is_all_here => continue,
             Verb::Delete => format!("{target}: AWS may still be deleting it.\n"),
             _ if stops => {
                 let limit = limit(step).map(|limit| format!("; it ends by itself after {limit}"));
                 let limit = limit.unwrap_or_default();
-                format!("{target}: still running in AWS{limit}. To stop it: `opsctl stop {target}`\n")
+                format!("{target}: {runs}{limit}. To stop it: `opsctl stop {target}`\n")
             }
             Verb::Update if target.kind == KindName::Endpoint => {
                 format!(

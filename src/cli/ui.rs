@@ -274,10 +274,16 @@ impl Ui {
 
     /// Asks for a yes, and says so when the answer is no. `None`: there is nobody to ask.
     pub async fn confirm(&self, question: &str, cancel: &Cancel) -> Option<bool> {
+        self.confirm_by(question, None, cancel).await
+    }
+
+    /// The same, where a yes is not enough: the answer is to be `typed`.
+    pub async fn confirm_by(&self, question: &str, typed: Option<&str>, cancel: &Cancel) -> Option<bool> {
         if !self.interactive || self.json() {
             return None;
         }
-        let _ = write!(io::stderr().lock(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+        let how = typed.map_or_else(|| "[y/N]".to_owned(), |typed| format!("Type {typed} to confirm:"));
+        let _ = write!(io::stderr().lock(), "{question} {how} ").and_then(|()| io::stderr().flush());
         self.asking.store(true, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         // Nothing takes back a read from a terminal: whoever is stopped meanwhile leaves this thread behind.
@@ -289,7 +295,10 @@ impl Ui {
         let answer = cancel.asking(answer).await.unwrap_or_default();
         // At the end of the input (Ctrl-D) the cursor stays where it is.
         self.asking.store(!answer.ends_with('\n'), Ordering::Relaxed);
-        let yes = ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str());
+        let yes = match typed {
+            Some(typed) => answer.trim() == typed,
+            None => ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()),
+        };
         if !yes {
             self.say("Nothing was changed.");
         }

@@ -94,6 +94,11 @@ pub trait Kind: Send + Sync + 'static {
         false
     }
 
+    /// Whether it ended well and left nothing: made again from the same, it would end the same way.
+    fn saved_nothing(_seen: &Self::State) -> bool {
+        false
+    }
+
     /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind
     /// it is adopted without being asked for.
     fn made_by_aws(_seen: &Self::State) -> bool {

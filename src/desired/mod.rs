@@ -9,8 +9,8 @@ mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Config;
-use crate::domain::{Diagnostics, KeyPath, ResourceId, Scope};
+use crate::config::{Config, section};
+use crate::domain::{Diagnostics, KeyPath, KindName, ResourceId, Scope};
 use crate::inputs::{Inputs, Source};
 
 pub use draft::Draft;
@@ -32,6 +32,24 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether a person means it: by `KIND/NAME`, its name alone, or its name in AWS. A training that runs on
+    /// EC2 is `training/NAME` to the config and `instance/NAME` to `opsctl status`.
+    pub fn is_named(&self, given: &str) -> bool {
+        let is_name = |name: &str| name == self.id.name || name == self.physical;
+        let (kind, name) = match given.split_once('/') {
+            Some((kind, name)) => (kind.parse::<KindName>().ok(), name),
+            None => (None, given),
+        };
+        // Names of log groups and data sets have slashes.
+        is_name(given)
+            || match kind {
+                Some(KindName::Training) => {
+                    matches!(self.id.kind, KindName::Training | KindName::Instance) && is_name(name)
+                }
+                kind => kind == Some(self.id.kind) && is_name(name),
+            }
+    }
+
     /// Its spec as its kind `K` knows it; `None` for a node of another kind.
     pub fn spec_as<K: Kind>(&self) -> Option<&K::Spec> {
         self.spec.of::<K>()
@@ -86,6 +104,42 @@ impl Desired {
         });
         self.with(nodes.collect())
     }
+}
+
+/// What to say of a name that none of these nodes has. What is suggested means one of them.
+pub fn did_you_mean(given: &str, known: &[&Node]) -> String {
+    let ids = || known.iter().map(|node| node.id.to_string());
+    let names = known.iter().map(|node| node.id.name.as_str());
+    let near = match given.contains('/') {
+        true => {
+            let ids: Vec<String> = ids().collect();
+            section::nearest(given, ids.iter().map(String::as_str)).map(str::to_owned)
+        }
+        false => section::nearest(given, names).map(str::to_owned),
+    };
+    let near: Vec<String> = match &near {
+        Some(near) => {
+            let meant = known.iter().filter(|node| node.is_named(near));
+            meant.map(|node| format!("`{}`", node.id)).collect()
+        }
+        None => Vec::new(),
+    };
+    match (near.split_last(), known) {
+        (Some((one, [])), _) => format!("did you mean {one}?"),
+        (Some((last, others)), _) => format!("did you mean {} or {last}?", others.join(", ")),
+        (None, []) => "`opsctl status` lists all".to_owned(),
+        (None, _) => format!("there is: {}", few(ids())),
+    }
+}
+
+/// The first of many names.
+fn few(names: impl Iterator<Item = String>) -> String {
+    const SHOWN: usize = 8;
+    let mut names: Vec<String> = names.collect();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let text = names.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 /// The folders that the config names, for [`Inputs::read`].

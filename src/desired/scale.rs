@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnyKind, Desired, Kind, Node, Seen};
+use super::{AnyKind, Desired, Kind, Node, Seen, did_you_mean};
 use crate::domain::{Diagnostic, KeyPath, Scale, codes};
 
 /// The numbers that a part is scaled from and to.
@@ -40,12 +40,13 @@ impl Desired {
             |code, message: String, help: &str| Diagnostic::error(code, KeyPath::default(), message, help);
         let scaled = || kinds.iter().filter(|kind| kind.is_scaled());
         let wholes = || self.nodes.iter().filter(|node| scaled().any(|k| k.part_of() == Some(node.id.kind)));
-        if let Some(name) = names.iter().find(|name| wholes().all(|node| node.id.name != **name)) {
+        if let Some(name) = names.iter().find(|name| !wholes().any(|node| node.is_named(name))) {
             let kinds: Vec<_> = scaled().filter_map(|k| k.part_of()).map(|kind| kind.words()).collect();
             let message = format!("there is no {} `{name}`", kinds.join(" or "));
-            return Err(error(codes::UNKNOWN_NAME, message, "`opsctl status` lists them"));
+            let known: Vec<&Node> = wholes().collect();
+            return Err(error(codes::UNKNOWN_NAME, message, &did_you_mean(name, &known)));
         }
-        let named = |node: &&Node| names.is_empty() || names.contains(&node.id.name);
+        let named = |node: &&Node| names.is_empty() || names.iter().any(|name| node.is_named(name));
         let (mut nodes, mut origin) = (Vec::new(), self.origin.clone());
         for kind in scaled() {
             for whole in wholes().filter(|node| kind.part_of() == Some(node.id.kind)).filter(named) {

@@ -60,6 +60,11 @@ impl AnySeen {
         self.0.output_is_gone()
     }
 
+    /// [`Kind::saved_nothing`].
+    pub fn saved_nothing(&self) -> bool {
+        self.0.saved_nothing()
+    }
+
     /// [`Kind::made_by_aws`].
     pub fn made_by_aws(&self) -> bool {
         self.0.made_by_aws()
@@ -125,6 +130,7 @@ trait Erased: Send + Sync {
     fn owner(&self) -> &Owner;
     fn status(&self) -> &Status;
     fn output_is_gone(&self) -> bool;
+    fn saved_nothing(&self) -> bool;
     fn made_by_aws(&self) -> bool;
     fn mixed(&self) -> Option<(String, &'static str)>;
     fn left(&self) -> Vec<String>;
@@ -162,6 +168,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn output_is_gone(&self) -> bool {
         K::output_is_gone(&self.0.state)
+    }
+
+    fn saved_nothing(&self) -> bool {
+        K::saved_nothing(&self.0.state)
     }
 
     fn made_by_aws(&self) -> bool {

@@ -228,6 +228,12 @@ codes! {
         "The endpoint answers, but not in AWS's language: a web server, a proxy's login page, another program on that port. Check --endpoint-url, AWS_ENDPOINT_URL and the proxy variables.";
     NO_GOOD_ANSWER "E237" "AWS failed to answer"
         "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com reports outages.";
+    SAVED_NOTHING "E240" "The training saved nothing"
+        "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. The same code, data and settings would end the same way for the same money, so they are not trained again. Save the model there: what has changed is trained.";
+    SANDBOX_ENDED "E241" "The sandbox has ended"
+        "The sandbox was served by another process, and that has ended: by `opsctl sandbox stop --force`, by Ctrl-C in the terminal of `opsctl sandbox serve`, or because it was killed. Its state is kept, and what ran in it has ended with it. Run the same command again: it starts a sandbox of that state, which begins its unfinished trainings again.";
+    NO_PYTHON "E242" "There is no Python for the sandbox"
+        "The sandbox runs the training's, the model's and the function's code with a Python of this machine, 3.9 or newer, that can make virtual environments. Nothing was created. Install one and run the same command again.";
     OVER_BUDGET "E243" "It could cost more than it may"
         "`[budget] monthly` or --max-monthly says what a month may cost, and the plan could cost more: with everything that scales at its maximum for the whole month, and with each training that the plan runs as long as its `max_runtime`, at AWS's list prices. Nothing was done. Lower `autoscaling.max`, an instance type or `max_runtime`, or raise the budget.";
     COST_UNKNOWN "E244" "What it could cost is unknown"
@@ -249,4 +255,6 @@ codes! {
         "One opsctl at a time uses a sandbox folder. Where `opsctl sandbox serve` is running, or the sandbox that `opsctl --sandbox invoke` leaves in the background for five minutes, all share that one; `opsctl sandbox status` says whose it is, and `opsctl sandbox stop` ends it.";
     NOT_A_SANDBOX "U310" "The folder is not a sandbox"
         "OPSCTL_SANDBOX names a folder with other things in it. A sandbox keeps its state in a folder of its own, which it marks with the file `opsctl-sandbox`, and it touches no other: name an empty folder or one that is not there yet. `opsctl sandbox reset` removes only what a sandbox made.";
+    SANDBOX_USED "U311" "Another command uses the sandbox"
+        "Ending a sandbox ends what runs in it, such as the training that a deploy in another terminal waits for. The message says who uses it. `opsctl sandbox stop --force` ends it all the same.";
 }

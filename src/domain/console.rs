@@ -5,12 +5,7 @@ use super::{KindName, places};
 /// The page of a resource. `None`: it has none, or its partition's console has addresses that are not
 /// published.
 pub fn page(kind: KindName, physical: &str, region: &str) -> Option<String> {
-    let host = match places::partition(region).0 {
-        "aws" => format!("{region}.console.aws.amazon.com"),
-        "aws-cn" => format!("{region}.console.amazonaws.cn"),
-        "aws-us-gov" => format!("{region}.console.amazonaws-us-gov.com"),
-        _ => return None,
-    };
+    let host = host(region)?;
     let sagemaker = |list: &str| format!("sagemaker/home?region={region}#/{list}/{physical}");
     let path = match kind {
         KindName::Bucket => format!("s3/buckets/{physical}?region={region}"),
@@ -35,6 +30,21 @@ pub fn page(kind: KindName, physical: &str, region: &str) -> Option<String> {
         KindName::Autoscaling | KindName::Concurrency => return None,
     };
     Some(format!("https://{host}/{path}"))
+}
+
+fn host(region: &str) -> Option<String> {
+    Some(match places::partition(region).0 {
+        "aws" => format!("{region}.console.aws.amazon.com"),
+        "aws-cn" => format!("{region}.console.amazonaws.cn"),
+        "aws-us-gov" => format!("{region}.console.amazonaws-us-gov.com"),
+        _ => return None,
+    })
+}
+
+/// The page where an account asks for higher quotas of a service, by the prefix of its actions
+/// (<https://docs.aws.amazon.com/servicequotas/latest/userguide/request-quota-increase.html>).
+pub fn quotas(service: &str, region: &str) -> Option<String> {
+    Some(format!("https://{}/servicequotas/home/services/{service}/quotas", host(region)?))
 }
 
 #[cfg(test)]

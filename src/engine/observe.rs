@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{Desired, Node};
-use crate::domain::{KindName, Owner, ResourceId, Scope};
+use crate::domain::{KindName, Owner, Phase, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
 use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 
@@ -86,7 +86,12 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
                         Err(error) => return Ok(Some(Err((id, error.to_string(), error.code())))),
                     }
                     let adopted = *seen.owner() == Owner::Adopted;
-                    Ok(Some(Ok((Leftover { id, physical: found.physical.clone(), adopted }, seen))))
+                    let status = seen.status();
+                    let runs =
+                        status.phase == Phase::Busy || (driver.starts() && status.phase == Phase::Ready);
+                    let runs = (driver.stops() && runs).then(|| status.word.clone());
+                    let leftover = Leftover { id, physical: found.physical.clone(), adopted, runs };
+                    Ok(Some(Ok((leftover, seen))))
                 }
                 Ok(_) => Ok(None),
                 Err(error) if fatal(&error) => Err(error),
@@ -232,7 +237,10 @@ async fn of_each_kind<I, T>(
 
 /// Errors that no other look can be better than.
 fn fatal(error: &OpError) -> bool {
-    matches!(error.kind, OpErrorKind::Credentials | OpErrorKind::Network | OpErrorKind::Cancelled)
+    matches!(
+        error.kind,
+        OpErrorKind::Credentials | OpErrorKind::Network | OpErrorKind::SandboxEnded | OpErrorKind::Cancelled
+    )
 }
 
 /// The newest owned resource that differs from the wanted name only in its fingerprint.

@@ -332,6 +332,13 @@ impl<'a> Planner<'a> {
             self.problem(codes::FOREIGN, &node.id, text, help);
             return Decision::Keep;
         }
+        if owner.is_managed() && seen.saved_nothing() {
+            let cause = status.cause().unwrap_or_else(|| "it saved nothing".into());
+            let text = format!("{} is not trained again from the same: {cause}", node.id);
+            let help = "save the model there; changed code, data or settings are trained";
+            self.problem(codes::SAVED_NOTHING, &node.id, text, help);
+            return Decision::Keep;
+        }
         let (to, needs) = match status.phase {
             Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
             Phase::Failed => ("re-created", Some(Needs::Replace)),

@@ -192,6 +192,9 @@ impl Reasons<'_> {
     ) -> Option<String> {
         let (id, kind) = (&node.id, self.kind(node.id.kind));
         let (owner, phase) = (seen.owner().clone(), seen.status().phase);
+        if owner.is_managed() && seen.saved_nothing() && (made.is_some() || gone.is_some()) {
+            return Some(format!("{id} saved nothing, and would do so again"));
+        }
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
         let changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };

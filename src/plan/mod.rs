@@ -135,6 +135,9 @@ pub struct Leftover {
     pub physical: String,
     /// Somebody else made it: it is released, not deleted.
     pub adopted: bool,
+    /// AWS's word for one that runs, and so costs money, and that `opsctl stop` stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<String>,
 }
 
 /// What AWS answered about one resource. "Access denied" is not "does not exist".

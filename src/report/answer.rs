@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::shown;
+use crate::domain::{Phase, Status, shown};
 
 /// The answer itself: what is in the `body` of a response made for API Gateway, else the whole.
 ///
@@ -84,4 +84,27 @@ fn scores(numbers: &[Value]) -> Option<String> {
     };
     let shown: Vec<String> = shown.iter().map(|number| format!("{number:.4}")).collect();
     Some(format!("[{}{more}]; the largest is number {}: {largest:.4}", shown.join(", "), at + 1))
+}
+
+/// What SageMaker says of a container that failed (`Received server error (500) from primary with message
+/// "…". See <console> for more information`), with the sentence that matters first and the end of the
+/// traceback.
+pub fn model_error(said: &str) -> String {
+    /// The deepest frame and its exception, usually.
+    const LINES: usize = 5;
+    let Some((received, rest)) = said.split_once(" from primary with message \"") else {
+        return said.to_owned();
+    };
+    let text = rest.rsplit_once("\". See ").map_or(rest, |(text, _)| text);
+    let status = Status::new("Failed", Phase::Failed).because(Some(text.to_owned()));
+    let cause = status.cause().unwrap_or_else(|| received.to_owned());
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // A text of a few words is said already.
+    if lines.len() < 2 {
+        return cause;
+    }
+    let end = lines.split_off(lines.len().saturating_sub(LINES));
+    let end: String = end.iter().map(|line| format!("\n  {line}")).collect();
+    let more = if lines.is_empty() { String::new() } else { "\n  …".to_owned() };
+    format!("{cause}{more}{end}")
 }

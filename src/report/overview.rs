@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::cost;
+use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
 use crate::domain::{Facts, KindName, Owner, Phase, Scope, figure, shown};
@@ -92,10 +93,16 @@ impl Line {
 fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
     overview.leftovers.iter().map(|leftover| {
         let name = shown::line(&leftover.physical).into_owned();
-        let cells = [leftover.id.kind.to_string(), "not in the config".to_owned(), String::new(), name];
+        let kind = leftover.id.kind.to_string();
+        let details = leftover
+            .runs
+            .as_ref()
+            .map(|word| format!("{}: {}", shown::line(word), still_bills(&format!("{kind}/{name}"))));
+        let phase = if details.is_some() { Phase::Busy } else { Phase::Stopped };
+        let cells = [kind, "not in the config".to_owned(), String::new(), name];
         let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
         let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
-        Line { cells, phase: Phase::Stopped, details: Vec::new(), cost }
+        Line { cells, phase, details: details.into_iter().collect(), cost }
     })
 }
 

@@ -43,6 +43,7 @@ fn overview() -> Overview {
     let mut other = row("instance/plain", "digits-dev-plain-1234567890", failed);
     other.owner = Some(Owner::Nobody);
     let leftover = Leftover {
+        runs: None,
         id: ResourceId::new(KindName::Model, "digits-dev-numbers-aaaaaaaaaa"),
         physical: "digits-dev-numbers-aaaaaaaaaa".to_owned(),
         adopted: false,

@@ -44,7 +44,14 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
     if !plan.leftovers.is_empty() {
         let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
         for leftover in &plan.leftovers {
-            let _ = writeln!(text, "  {}", styles.faint(&shown::line(&leftover.id.to_string())));
+            let id = leftover.id.to_string();
+            let id = shown::line(&id);
+            match &leftover.runs {
+                None => drop(writeln!(text, "  {}", styles.faint(&id))),
+                Some(word) => {
+                    let _ = writeln!(text, "  {id}  {}: {}", shown::line(word), still_bills(&id));
+                }
+            }
         }
     }
     if !plan.foreign.is_empty() {
@@ -55,6 +62,11 @@ pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, st
         }
     }
     text
+}
+
+/// What is said of something that nobody wants any more, and that costs money.
+pub fn still_bills(id: &str) -> String {
+    format!("it still runs, and AWS bills it; `opsctl stop {id}` stops it")
 }
 
 fn as_the_config_says(resources: usize) -> String {

@@ -46,7 +46,12 @@ impl Done {
                     error(codes::FAILED, format!("still differs from the config: {difference}"));
                 }
             }
-            Verified::Unread(why) => error(codes::NOT_VERIFIED, unverified(why)),
+            Verified::Unread(why) => {
+                let (code, help) = (codes::NOT_VERIFIED, help_of_unverified(why));
+                let error =
+                    RunError { code, message: unverified(why), help, resource: None, retryable: true };
+                context.events.send(Event::Error { error });
+            }
         }
         let result = match (self.outcome.result(), &self.verified) {
             (RunResult::Ok, Verified::AsWanted) => RunResult::Ok,
@@ -85,6 +90,19 @@ pub fn unverified(why: &Refusal) -> String {
     format!("every step succeeded, but the result could not be verified: {why}")
 }
 
+/// What to do about it: what the first problem says, where there is one (a bucket that lost its tags meanwhile
+/// is no call that could be allowed).
+pub fn help_of_unverified(why: &Refusal) -> String {
+    let own = match why {
+        Refusal::Problems(problems) => {
+            problems.0.iter().map(|problem| problem.help.as_str()).find(|h| !h.is_empty())
+        }
+        _ => None,
+    };
+    let general = || codes::explained(codes::NOT_VERIFIED.as_str()).map_or("", |e| e.text);
+    own.unwrap_or_else(general).to_owned()
+}
+
 /// The first of many.
 pub fn few(all: &[String]) -> String {
     const SHOWN: usize = 8;
@@ -93,4 +111,19 @@ pub fn few(all: &[String]) -> String {
         text += &format!("; and {} more", all.len() - SHOWN);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Diagnostic, Diagnostics, KeyPath};
+
+    #[test]
+    fn the_help_is_about_what_went_wrong() {
+        let help = "use --adopt: its tags were lost";
+        let lost = Diagnostic::error(codes::FOREIGN, KeyPath::default(), "not this project's", help);
+        assert_eq!(help_of_unverified(&Refusal::Problems(Diagnostics(vec![lost]))), help);
+        let denied = help_of_unverified(&Refusal::Op(crate::aws::OpError::local("reading", "denied")));
+        assert!(denied.contains("Allow the call"), "{denied}");
+    }
 }

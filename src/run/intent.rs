@@ -1,7 +1,7 @@
 //! The intent of a run: which resources, and in which mode.
 
 use super::Session;
-use crate::desired::{Desired, Node};
+use crate::desired::{Desired, Node, did_you_mean};
 use crate::domain::{Diagnostic, KindName, Scale};
 use crate::plan::Mode;
 
@@ -17,8 +17,8 @@ pub struct Intent {
 /// A name that the config does not have.
 #[derive(Debug)]
 pub enum UnknownName {
-    /// Nothing of these kinds has this name; the names that exist.
-    Name { name: String, known: Vec<String> },
+    /// Nothing of these kinds has this name; which were meant, or exist.
+    Name { name: String, help: String },
     /// There is nothing of these kinds.
     Kind,
 }
@@ -51,13 +51,12 @@ impl Intent {
     /// A name, or all, may be missing in the config.
     pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Self, UnknownName> {
         let of_kinds = || session.desired.nodes.iter().filter(|node| kinds.contains(&node.id.kind));
-        if let Some(name) = names.iter().find(|name| of_kinds().all(|node| node.id.name != **name)) {
-            let known = of_kinds().map(|node| node.id.name.clone()).collect();
-            return Err(UnknownName::Name { name: name.clone(), known });
+        if let Some(name) = names.iter().find(|name| !of_kinds().any(|node| node.is_named(name))) {
+            let known: Vec<&Node> = of_kinds().collect();
+            return Err(UnknownName::Name { name: name.clone(), help: did_you_mean(name, &known) });
         }
-        let chosen = |node: &Node| {
-            kinds.contains(&node.id.kind) && (names.is_empty() || names.contains(&node.id.name))
-        };
+        let named = |node: &Node| names.is_empty() || names.iter().any(|name| node.is_named(name));
+        let chosen = |node: &Node| kinds.contains(&node.id.kind) && named(node);
         let desired = session.desired.only(chosen, true);
         if desired.nodes.is_empty() {
             return Err(UnknownName::Kind);

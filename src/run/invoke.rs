@@ -38,6 +38,12 @@ pub enum Start {
 #[derive(Debug)]
 pub enum InvokeError {
     Op(OpError),
+    /// The container failed: in which resource, what it said, and the same as a whole message.
+    Model {
+        resource: String,
+        said: String,
+        whole: String,
+    },
     /// What was invoked failed, or is not there; and what a person can do.
     Failed {
         code: Code,
@@ -145,9 +151,9 @@ pub async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result
 
 fn not_deployed(error: OpError, resource: &str) -> InvokeError {
     let missing = error.kind == OpErrorKind::NotFound || error.message.contains("not found");
-    if error.message.starts_with("ModelError") {
-        let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");
-        return InvokeError::failed(codes::MODEL_ERROR, error.to_string(), help);
+    if let Some(said) = error.message.strip_prefix("ModelError: ") {
+        let (resource, said) = (resource.to_owned(), said.to_owned());
+        return InvokeError::Model { resource, said, whole: error.to_string() };
     }
     if missing {
         let message = format!("{resource} is not deployed");

@@ -25,27 +25,6 @@ pub struct Newest<T> {
 }
 
 impl Job {
-    /// The job that a name means, of any kind that leaves an artifact: that of the config, or a name in AWS
-    /// as `opsctl status` shows it.
-    ///
-    /// # Errors
-    /// What AWS said.
-    pub async fn named(session: &Session, name: &str) -> OpResult<Option<Self>> {
-        let leaves = |kind| session.kind(kind).artifact(name).is_some();
-        let mut nodes = session.desired.nodes.iter().filter(|node| leaves(node.id.kind));
-        if let Some(node) = nodes.find(|node| node.id.name == name || node.physical == name) {
-            return Ok(Some(Self { id: node.id.clone(), physical: node.physical.clone() }));
-        }
-        for kind in session.kinds.iter().map(|kind| kind.name()).filter(|kind| leaves(*kind)) {
-            let id = ResourceId::new(kind, name);
-            let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
-            if session.registry.of(kind).owned(&cx).await?.iter().any(|found| found.physical == name) {
-                return Ok(Some(Self { id, physical: name.to_owned() }));
-            }
-        }
-        Ok(None)
-    }
-
     /// Where one of its jobs leaves its artifact: a key of the project's bucket.
     pub fn artifact(&self, session: &Session, physical: &str) -> String {
         session.kind(self.id.kind).artifact(physical).unwrap_or_default()

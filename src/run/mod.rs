@@ -51,7 +51,7 @@ mod session;
 pub mod upload;
 mod whose;
 
-pub use done::{Done, few, unverified};
+pub use done::{Done, few, help_of_unverified, unverified};
 pub use flow::{LeasedRun, Refusal, Run, Verified, differences, leased, release};
 pub use intent::{Intent, UnknownName};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};

@@ -153,6 +153,8 @@ pub struct Session {
     pub endpoint: Option<String>,
     /// The sandbox is in this process, and ends with it.
     pub is_all_here: bool,
+    /// It is a sandbox, in this process or in another one of this machine.
+    pub is_sandbox: bool,
     /// It is AWS itself, and not the sandbox or another endpoint.
     pub is_aws: bool,
 }
@@ -219,6 +221,7 @@ impl Session {
             profile: connection.profile,
             endpoint: target.endpoint,
             is_all_here: connection.sandbox == Some(true),
+            is_sandbox: connection.sandbox.is_some(),
             is_aws,
         })
     }

@@ -7,6 +7,7 @@
 //! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
 //! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
 //! | `POST iam {"role": …}`, `POST quotas {"account": "fresh"}` | a role's past; what the account may have |
+//! | `GET users`, `POST users {"pid": n, "command": …}` | commands that use it; one more |
 //! | `POST stop` | ends `sandbox serve`, also one in the background |
 //! | `POST interrupt {"job": …}` | takes the instance of a running spot job away |
 
@@ -67,6 +68,12 @@ async fn carry_out(shared: &Arc<SandboxState>, method: &str, path: &str, body: B
             })?;
             shared.clock.advance(Duration::from_millis(by));
             Ok(clock(shared))
+        }
+        ("GET", "users") => Ok(json!(shared.users.living())),
+        ("POST", "users") => {
+            let user = serde_json::from_value(posted()?).map_err(|error| bad(error.to_string()))?;
+            shared.users.note(user);
+            Ok(json!({}))
         }
         ("POST", "stop") => {
             shared.asked_to_stop.cancel();

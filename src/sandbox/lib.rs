@@ -38,6 +38,7 @@ pub mod state;
 pub mod store;
 pub mod tags;
 mod timeouts;
+mod users;
 #[cfg(test)]
 mod wire_tests;
 mod work;
@@ -57,6 +58,7 @@ pub use root::{SandboxRoot, SetAside, keep_private, make_private};
 pub use rules::AwsRule;
 pub use served::{inherit_nothing, leave_terminal};
 pub use state::SandboxState;
+pub use users::User;
 
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
 #[derive(Clone, Debug)]

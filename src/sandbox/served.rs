@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::clock::real_sleep;
-use super::{Holder, SandboxError, SandboxRoot};
+use super::{Holder, SandboxError, SandboxRoot, User};
 
 /// What its own paths need at most, on a busy machine.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ fn close_on_exec(number: RawFd) {
 impl Holder {
     /// Whether it answers. From then on it is not idle for as long as it waits for requests.
     pub async fn answers(&self) -> bool {
-        self.ask("GET", "health").await.is_ok()
+        self.ask("GET", "health", "").await.is_ok()
     }
 
     /// Asks it to end, and waits until nobody holds its root.
@@ -60,11 +60,11 @@ impl Holder {
     /// It is still there after a while.
     pub async fn end(&self, root: &Path) -> io::Result<()> {
         // It may have ended before its answer was sent.
-        let asked = self.ask("POST", "stop").await;
+        let asked = self.ask("POST", "stop", "").await;
         match (Self::gone(root).await, asked) {
             (Ok(()), _) => Ok(()),
             (Err(_), Err(error)) => Err(error),
-            (Err(late), Ok(())) => Err(late),
+            (Err(late), Ok(_)) => Err(late),
         }
     }
 
@@ -99,16 +99,32 @@ impl Holder {
         timeout(END, gone).await.map_err(io::Error::from)
     }
 
+    /// Says that this process uses it, for a command of this name.
+    pub async fn note_use(&self, command: &str) {
+        let user = User { pid: std::process::id(), command: command.to_owned() };
+        let user = serde_json::to_string(&user).expect("plain data");
+        // One of an older build has no list of them.
+        let _ = self.ask("POST", "users", &user).await;
+    }
+
+    /// The commands of other processes that use it. One that does not answer is used by nobody.
+    pub async fn others(&self) -> Vec<User> {
+        let users = self.ask("GET", "users", "").await.unwrap_or_default();
+        let users: Vec<User> = serde_json::from_str(&users).unwrap_or_default();
+        users.into_iter().filter(|user| user.pid != std::process::id()).collect()
+    }
+
     /// Keeps it from ending as one that nobody needs, for as long as this is awaited: at a prompt, a command
     /// asks for nothing.
-    pub async fn keep_awake(&self) {
+    pub async fn keep_awake(&self, command: &str) {
         loop {
             real_sleep(BETWEEN_SIGNS).await;
-            let _ = self.answers().await;
+            self.note_use(command).await;
         }
     }
 
-    async fn ask(&self, method: &str, path: &str) -> io::Result<()> {
+    /// The body of its answer.
+    async fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
         let address = self.endpoint.as_deref().and_then(|url| url.strip_prefix("http://"));
         let address: SocketAddr = address
             .and_then(|address| address.parse().ok())
@@ -116,13 +132,17 @@ impl Holder {
         let answer = async {
             let mut stream = TcpStream::connect(address).await?;
             let request = format!(
-                "{method} /_sandbox/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                "{method} /_sandbox/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
             );
             stream.write_all(request.as_bytes()).await?;
             let mut answer = Vec::new();
             stream.take(1 << 16).read_to_end(&mut answer).await?;
             match answer.starts_with(b"HTTP/1.1 200 ") {
-                true => Ok(()),
+                true => Ok(String::from_utf8_lossy(&answer)
+                    .split_once("\r\n\r\n")
+                    .map(|(_, body)| body.to_owned())
+                    .unwrap_or_default()),
                 false => Err(io::Error::other("it does not answer as a sandbox does")),
             }
         };

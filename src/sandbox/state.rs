@@ -23,6 +23,7 @@ use super::memory::Memory;
 use super::progress::ProgressSink;
 use super::rules::AwsRule;
 use super::store::{HasBytes, ScopedTable, Store, TimelineBuilder};
+use super::users::Users;
 
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub struct SandboxState {
     pub progress: ProgressSink,
     pub(super) activity: Arc<Activity>,
     pub(super) asked_to_stop: CancellationToken,
+    pub(super) users: Users,
     pub(super) memory: Memory,
     lingers: Duration,
     rules_off: BTreeSet<AwsRule>,
@@ -77,6 +79,7 @@ impl SandboxState {
             progress: options.progress,
             activity: Arc::default(),
             asked_to_stop: CancellationToken::new(),
+            users: Users::default(),
             memory: Memory::default(),
             lingers: options.lingers,
             rules_off: options.rules_off,

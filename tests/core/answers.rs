@@ -1,6 +1,6 @@
 //! What `invoke` prints of a model's answer.
 
-use opsctl::report::answer::{decoded, human};
+use opsctl::report::answer::{decoded, human, model_error};
 use serde_json::{Value, json};
 
 #[test]
@@ -57,4 +57,22 @@ fn an_answer_cannot_write_to_the_terminal() {
         assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
         assert!(!said.lines().any(|line| line.starts_with("::")), "{said:?}");
     }
+}
+
+#[test]
+fn of_a_failed_model_the_sentence_that_matters_comes_first() {
+    let frames: String = (0..9).map(|n| format!("  File \"m.py\", line {n}, in f{n}\n    f()\n")).collect();
+    let said = format!(
+        "Received server error (500) from primary with message \"Traceback (most recent call last):\n{frames}\
+         KeyError: 'instances'\n\". See https://us-east-1.console.aws.amazon.com/cloudwatch/home in account 123 \
+         for more information."
+    );
+    let shown = model_error(&said);
+    assert!(shown.starts_with("KeyError: 'instances'\n  …\n"), "{shown}");
+    assert!(shown.ends_with("  KeyError: 'instances'") && shown.lines().count() == 7, "{shown}");
+    assert!(!shown.contains("console"), "{shown}");
+    let short =
+        "Received client error (415) from primary with message \"no such type\". See https://x for more.";
+    assert_eq!(model_error(short), "no such type");
+    assert_eq!(model_error("something else"), "something else");
 }

@@ -9,6 +9,7 @@ name = "follow"
 region = "us-east-1"
 [training.cloud]
 source = "code"
+instance_count = 2
 max_runtime = "5m"
 [training.plain]
 on = "ec2"
@@ -47,6 +48,8 @@ fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
         let log = world.run(["logs", "-f", training]).success();
         assert!(log.stdout.contains("the first script runs"), "{log}");
         assert!(!log.stderr.contains("the job before it"), "{log}");
+        let several = log.stdout.contains("opsctl sandbox: 1 of 2 instances runs here");
+        assert_eq!(several, training == "training/cloud", "{log}");
     }
     world.edit("code/train.py", "first script", "second script");
     for (training, kind) in [("cloud", "training"), ("plain", "instance")] {
@@ -75,15 +78,28 @@ fn a_training_that_saves_nothing_says_so_when_it_ends() {
     let ran = world.run(["train", "--yes"]).ended(1);
     let said = ran.stderr.matches("train.py ended well, but wrote nothing to SM_MODEL_DIR").count();
     assert!(said >= 2, "one of each place\n{ran}");
-    // And again: it is no resource that is missing.
-    world.write("code/inference.py", "def model_fn(folder):\n    return folder\n");
-    let endpoint = "[endpoint.e]\nmodel = \"cloud\"\ncode = \"code\"\ninstance_type = \"ml.m5.large\"\n";
-    world.write("opsctl.toml", &format!("{CONFIG}{endpoint}"));
-    for _ in 0..2 {
-        let ran = world.run(["deploy", "--yes"]).ended(1);
-        assert!(ran.stderr.contains("training/cloud  failed[E204]"), "{ran}");
-        assert!(!ran.stderr.contains("E212"), "{ran}");
+    // All say the same, and nothing is trained again for nothing.
+    let status = world.run(["status", "-o", "json"]).success().json();
+    let jobs: Vec<_> =
+        status["resources"].as_array().expect("a list").iter().filter(|r| r["kind"] != "role").collect();
+    let jobs: Vec<_> =
+        jobs.into_iter().filter(|r| r["kind"] == "training" || r["kind"] == "instance").collect();
+    assert_eq!(jobs.len(), 2, "{status}");
+    for job in jobs {
+        assert_eq!(job["ready"], false, "{status}");
+        assert!(job["reason"].as_str().is_some_and(|why| why.contains("wrote nothing")), "{status}");
     }
+    for command in [&["plan", "--detailed-exitcode"][..], &["deploy", "--yes"], &["train", "--yes"]] {
+        let ran = world.run(command.iter().copied()).ended(1);
+        let said = ran.stderr.matches("error[E240]").count();
+        assert_eq!(said, 2, "{ran}");
+    }
+    for name in ["cloud", "plain"] {
+        world.run(["model", "pull", name]).ended(1).says("E240").says("wrote nothing to SM_MODEL_DIR");
+    }
+    // Changed code is trained, and what it saved and somebody deleted is trained again.
+    world.write("code/train.py", SCRIPT);
+    let _ = world.run(["train", "--yes"]).success();
 }
 
 /// The job that is made again waits for the end of the one that failed.

@@ -69,8 +69,11 @@ fn a_run_ends_with_what_it_made_and_names_are_found() {
     }
     world.run(["logs", "training/labb"]).ended(64).says("did you mean `training/lab`?");
     world.run(["stop", "other2"]).ended(64).says("did you mean `notebook/other`?");
-    world.run(["stop", "bucket/main"]).ended(64).says("`bucket/main` is none that can be stopped");
-    world.run(["start", "training/lab"]).ended(64).says("what can be started: notebook");
+    world.run(["stop", "bucket/main"]).ended(64).says("`bucket/main` is nothing that can be stopped");
+    world.run(["start", "training/lab"]).ended(64).says("what can be started: notebook/lab, notebook/other");
+    world.run(["invoke", "lab", "--payload", "1"]).ended(64).says("`lab` is nothing that can be invoked");
+    world.run(["model", "pull", "labb"]).ended(64).says("did you mean `training/lab`?");
+    world.run(["logs", "labb"]).ended(64).says("did you mean `training/lab` or `notebook/lab`?");
     world.run(["open", "training/lab"]).ended(1).says("is not in AWS, so");
 
     world.run(["stop", "training/lab"]).success().says("training/lab has ended already.");
@@ -97,6 +100,52 @@ fn a_run_ends_with_what_it_made_and_names_are_found() {
     assert_eq!(world.run(["sandbox", "reset", "--yes", "-o", "json"]).success().json()["left"], json!([]));
 }
 
+/// A page that is looked at again is written when something has changed, and not before.
+#[test]
+fn a_watch_tells_each_change_once() {
+    let world = world("print('hello')\n");
+    let beside = Beside::start(&world, &[]);
+    let looks = || beside.count("sagemaker:ListNotebookInstances");
+    let mut deployed_at = None;
+    let ran = world.signal_when(["status", "--watch", "-o", "json"], Signal::INT, |_| match deployed_at {
+        None if looks() > 2 => {
+            let _ = world.run(["bucket", "--yes"]).success();
+            deployed_at = Some(looks());
+            false
+        }
+        None => false,
+        Some(then) => looks() > then + 3,
+    });
+    assert_eq!(ran.code, Some(130), "{ran}");
+    let states: Vec<String> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a document a line"))
+        .map(|page| page["resources"][0]["state"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert!(states.first().is_some_and(|state| state == "absent"), "{ran}");
+    assert!(states.last().is_some_and(|state| state != "absent") && states.len() <= 4, "{ran}");
+}
+
+/// Before anything is made, and before anybody is asked to look for the error of a script.
+#[test]
+fn a_machine_without_python_is_told_before_anything_is_made() {
+    let world = world("print('hello')\n").env("PATH", "/nonexistent");
+    world
+        .run(["deploy", "--yes"])
+        .ended(1)
+        .says("E242")
+        .says("no Python 3.9 or newer was found")
+        .says("apt install");
+    let status = world.run(["status", "-o", "json"]).success().json();
+    assert!(
+        status["resources"].as_array().expect("a list").iter().all(|r| r["state"] == "absent"),
+        "{status}"
+    );
+    // What runs nothing needs none.
+    world.run(["bucket", "--yes"]).success();
+}
+
 /// Interrupted is not failed: what runs on is said with what stops it, and that works while nobody holds the
 /// lease.
 #[test]
@@ -107,7 +156,7 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
         world.run(["logs", "training/lab"]).stdout.contains("begun")
     });
     assert_eq!(ran.code, Some(130), "{ran}");
-    let running = "training/lab: still running in AWS; it ends by itself after 1h. To stop it: `opsctl --sandbox stop training/lab`";
+    let running = "training/lab: still running in the sandbox; it ends by itself after 1h. To stop it: `opsctl --sandbox stop training/lab`";
     assert!(ran.stderr.contains(running) && !ran.stderr.contains("error"), "{ran}");
     let log = world.run(["logs", "training/lab"]).success();
     assert_eq!(log.stdout, "begun\n");

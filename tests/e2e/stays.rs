@@ -156,6 +156,29 @@ fn another_build_does_not_use_it() {
     assert_ne!(world.process(), process);
 }
 
+/// Whoever ends it is told whose work would end with it, and that work is told what has ended.
+#[test]
+fn a_sandbox_that_others_use_is_not_ended_under_them() {
+    let world = world("10m");
+    world.0.write("src/train.py", "import time\nprint('begun', flush=True)\ntime.sleep(900)\n");
+    world.ask();
+    std::thread::scope(|all| {
+        let train = all.spawn(|| world.0.run(["train", "--yes"]));
+        while !world.0.run(["logs", "t"]).stdout.contains("begun") {
+            pause(Duration::from_millis(50));
+        }
+        for verb in [&["stop"][..], &["reset", "--yes"]] {
+            let refused = world.0.run([&["sandbox"], verb].concat()).ended(1);
+            refused.says("U311").says("in use by opsctl train (process ").says("--force`");
+        }
+        world.0.run(["sandbox", "stop", "--force"]).success().says("has ended");
+        let train = train.join().expect("it ends");
+        let train = train.ended(1);
+        assert!(train.stderr.contains("E241]: training/t failed: the sandbox has ended"), "{train}");
+        assert!(!train.stderr.contains("the proxy"), "{train}");
+    });
+}
+
 #[test]
 fn one_that_is_not_to_stay_does_not() {
     let none = world("0s");

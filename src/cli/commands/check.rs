@@ -32,14 +32,18 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let (mut problems, mut resources) = (Diagnostics::default(), 0);
     // A region from the command line or the environment has no place in the file.
     let newer = region.and_then(|region| limits::region(region, &KeyPath::default()));
-    let (mut allowed, mut used) = (BTreeMap::new(), BTreeSet::new());
+    let (mut allowed, mut used, mut silent) = (BTreeMap::new(), BTreeSet::new(), 0);
     for environment in environments(&document, chosen) {
         let (count, lint, mut found) = check(&document, environment, region, &kinds);
         if environment == chosen {
             found.extend(newer.clone());
         }
         let written = |at: KeyPath| document.written(environment, &at);
+        let before = found.0.len();
         used.extend(lint.silence(&mut found).into_iter().map(written));
+        if environment == chosen {
+            silent = before - found.0.len();
+        }
         allowed.extend(lint.allowed().map(|(at, code)| (written(at), code.to_owned())));
         if environment == chosen {
             resources = count;
@@ -60,7 +64,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
         problems.extend(unused.map(|(at, code)| Lint::unused(at, &code)));
     }
     if ui.json() && !problems.has_errors() {
-        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources,
+        ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "allowed": silent,
             "problems": diagnostics::json(&document, &problems) }));
         return Ok(Exit::Done);
     }
@@ -68,7 +72,12 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
         return Err(Failure::config(document, problems));
     }
     ui.problems(&document, &problems);
-    ui.out(&format!("{}: valid, {resources} resources\n", document.file.display()));
+    let silent = match silent {
+        0 => String::new(),
+        1 => ", 1 warning allowed".to_owned(),
+        n => format!(", {n} warnings allowed"),
+    };
+    ui.out(&format!("{}: valid, {resources} resources{silent}\n", document.file.display()));
     Ok(Exit::Done)
 }
 

@@ -11,20 +11,23 @@ use crate::cli::environment::{Environment, Lifetime};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::files;
+use crate::cli::named::{Among, named};
 use crate::cli::session::{only, with_session_in};
 use crate::cli::ui::Ui;
 use crate::domain::{KindName, ResourceId, codes, shown};
 use crate::report::answer;
 use crate::run::invoke::{self, InvokeError, Response, Start};
+use crate::run::jobs::Job;
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
-    /// The function (default: the only one; without any, the only endpoint)
-    #[arg(value_name = "FUNCTION")]
-    pub function: Option<String>,
+    /// The function, or the endpoint if no function has this name (default: the only function; without any,
+    /// the only endpoint)
+    #[arg(value_name = "NAME")]
+    pub target: Option<String>,
     /// Call this endpoint directly
-    #[arg(long, value_name = "NAME", conflicts_with = "function")]
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
     pub endpoint: Option<String>,
     /// The payload, as JSON text
     #[arg(long, value_name = "JSON", conflicts_with = "file")]
@@ -41,10 +44,38 @@ pub struct InvokeArgs {
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
         let payload = payload(args.payload.as_deref(), args.file.as_deref(), &session.config.document.file)?;
-        let through = through(session, args.function.as_deref(), args.endpoint.as_deref())?;
-        Ok(show(&sent(session, &through, payload).await?, args.raw, ui))
+        let job = target(session, args).await?;
+        let response = sent(session, &job.id, payload).await.map_err(|error| match error {
+            InvokeError::Model { resource, said, .. } if !ui.verbose => {
+                let help = format!("the whole of it with -v, and in its log: `opsctl logs {resource}`");
+                let message = format!("{resource} failed: {}", answer::model_error(&said));
+                Failure::new(codes::MODEL_ERROR, Exit::Failed, message, help)
+            }
+            error => error.into(),
+        })?;
+        Ok(show(&response, args.raw, ui))
     })
     .await
+}
+
+/// What is invoked.
+async fn target(session: &Session, args: &InvokeArgs) -> Result<Job, Failure> {
+    const FUNCTION: &[KindName] = &[KindName::Function];
+    const ENDPOINT: &[KindName] = &[KindName::Endpoint];
+    let is_function = |given: &str| {
+        session.desired.nodes.iter().any(|n| n.id.kind == KindName::Function && n.is_named(given))
+    };
+    let (given, kinds) = match (&args.endpoint, &args.target) {
+        (Some(endpoint), _) => (endpoint.as_str(), ENDPOINT),
+        // Of a function and an endpoint of one name, the function is meant.
+        (None, Some(given)) if is_function(given) => (given.as_str(), FUNCTION),
+        (None, Some(given)) => (given.as_str(), &[KindName::Function, KindName::Endpoint][..]),
+        (None, None) if session.config.section("function").is_none() => {
+            (only(session, "endpoint", None)?, ENDPOINT)
+        }
+        (None, None) => (only(session, "function", None)?, FUNCTION),
+    };
+    named(session, given, &Among { what: "can be invoked", kinds: &|kind| kinds.contains(&kind) }).await
 }
 
 /// What is invoked: the function that is named or the only one; without any, the only endpoint.
@@ -77,6 +108,10 @@ impl From<InvokeError> for Failure {
     fn from(error: InvokeError) -> Self {
         match error {
             InvokeError::Op(error) => error.into(),
+            InvokeError::Model { resource, whole, .. } => {
+                let help = format!("these are the container's own words; its log: `opsctl logs {resource}`");
+                Self::new(codes::MODEL_ERROR, Exit::Failed, whole, help)
+            }
             InvokeError::Failed { code, message, help } => Self::new(code, Exit::Failed, message, help),
         }
     }
@@ -137,6 +172,8 @@ pub(super) fn payload(text: Option<&str>, file: Option<&Path>, config: &Path) ->
             return Err(Failure::new(codes::USAGE, Exit::Usage, "there is no payload", help));
         }
     };
+    // Editors on Windows begin a file with it; JSON has none (RFC 8259, section 8.1).
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).map(<[u8]>::to_vec).unwrap_or(bytes);
     match serde_json::from_slice::<Value>(&bytes) {
         Ok(_) => Ok(bytes),
         Err(error) => {

@@ -10,10 +10,11 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::named::{Among, named};
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
-use crate::domain::{bytes, codes};
+use crate::domain::{Phase, bytes, codes};
 use crate::engine::OpCx;
 use crate::inputs::Output;
 use crate::run::jobs::{Job, Newest};
@@ -46,9 +47,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let found =
         job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
     let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
-        let message = format!("there is no model of {} at s3://{bucket}/{}", job.id, key(&job.physical));
-        let help = "`opsctl train` trains it; `opsctl status` shows how far it is";
-        return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
+        return Err(no_model(session, &job).await);
     };
     if is_earlier {
         ui.err(&job.is_of_earlier("model", &physical));
@@ -72,13 +71,47 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
 
 /// The job that is meant: the named one, or that of the only training.
 async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
-    // `opsctl status` shows KIND/NAME.
-    let given = args.name.as_deref().map(|given| given.rsplit_once('/').map_or(given, |(_, name)| name));
-    if let Some(name) = given
-        && let Some(job) = Job::named(session, name).await?
-    {
-        return Ok(job);
+    let given = match &args.name {
+        Some(given) => given.as_str(),
+        None => only(session, "training", None)?,
+    };
+    let leaves = |kind| session.kind(kind).artifact("").is_some();
+    named(session, given, &Among { what: "leaves a model", kinds: &leaves }).await
+}
+
+/// Why a job has left no model, as `opsctl status` and a deploy say it.
+async fn no_model(session: &Session, job: &Job) -> Failure {
+    let id = &job.id;
+    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+    let look = session.registry.of(id.kind).observe(&cx, &job.physical);
+    let seen = match session.context.cancel.reading("looking", look).await {
+        Ok(seen) => seen,
+        Err(error) => return error.into(),
+    };
+    let said = |code, message: String, help: String| Failure::new(code, Exit::Failed, message, help);
+    let Some(seen) = seen else {
+        let help = "`opsctl train` trains it";
+        return said(codes::NOT_DEPLOYED, format!("{id} is not trained yet"), help.to_owned());
+    };
+    let status = seen.status();
+    let cause = status.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let log = format!("its log: `opsctl logs {id}`");
+    match status.phase {
+        _ if seen.saved_nothing() => {
+            let help = format!("save the model there and run `opsctl train` again; {log}");
+            said(codes::SAVED_NOTHING, format!("there is no model of {id}{cause}"), help)
+        }
+        Phase::Failed | Phase::Leaving => {
+            said(codes::FAILED, format!("{id} has left no model; it is {}{cause}", status.word), log)
+        }
+        Phase::Busy => {
+            let help = format!("`opsctl logs -f {id}` follows it to its end");
+            said(codes::NOT_DEPLOYED, format!("{id} is still being trained ({})", status.word), help)
+        }
+        Phase::Ready | Phase::Stopped => {
+            let uri = format!("s3://{}/{}", session.bucket(), job.artifact(session, &job.physical));
+            let help = "`opsctl train` trains it again";
+            said(codes::NOT_DEPLOYED, format!("{id} is {}, and {uri} is not there", status.word), help.into())
+        }
     }
-    let name = only(session, "training", given)?;
-    Ok(Job::named(session, name).await?.expect("the config has it"))
 }

@@ -147,6 +147,9 @@ async fn invoked(session: &Session, through: ResourceId, payload: Vec<u8>) -> Re
         Err(InvokeError::Op(error)) => {
             Outcome::Failed { code: error.code().to_string(), error: error.to_string() }
         }
+        Err(InvokeError::Model { whole, .. }) => {
+            Outcome::Failed { code: codes::MODEL_ERROR.to_string(), error: whole }
+        }
         Err(InvokeError::Failed { code, message, .. }) => {
             Outcome::Failed { code: code.to_string(), error: message }
         }

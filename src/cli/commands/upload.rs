@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::CommandResult;
-use crate::cli::act::{consents, deploy_subset, finish_display, print_warnings, start_display, subset};
+use crate::cli::act::{confirm, deploy_subset, finish_display, print_warnings, start_display, subset};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::{Failure, exit_of, help_of};
@@ -65,7 +65,10 @@ async fn upload(
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes && !todo.is_empty() && !consents(session, intent.mode, ui).await? {
+    if !global.yes
+        && !todo.is_empty()
+        && !confirm(&format!("Go ahead in {}?", session.place), &session.context.cancel, ui).await?
+    {
         return Ok(Some(Exit::Done));
     }
     send(session, todo, ui).await.map(Some)

@@ -12,7 +12,7 @@ const FOLDED: usize = 40;
 /// What is known of a step that has started.
 #[derive(Debug)]
 pub(super) struct Running {
-    /// Which of how many.
+    /// How many steps have ended, of how many.
     pub number: (usize, usize),
     pub target: ResourceId,
     verb: Verb,

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::noise::is_installers;
 use super::running::{Running, done};
 use super::{Reader, Sink};
-use crate::domain::{clock, shown, workflow};
+use crate::domain::{clock, grouped, shown, workflow};
 use crate::engine::{Event, RunResult, StepResult};
 use crate::plan::StepId;
 use crate::report::style::Styles;
@@ -17,6 +17,9 @@ use crate::report::style::Styles;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// So many of the steps under way are told in a heartbeat.
 const TOLD: usize = 5;
+
+/// So much of a line that somebody else wrote is shown.
+const LONGEST: usize = 500;
 
 /// What the reader may do, and how it looks.
 pub struct Look {
@@ -43,7 +46,8 @@ pub struct Terminal {
     look: Look,
     running: BTreeMap<StepId, (Running, Option<ProgressBar>)>,
     total: usize,
-    started: usize,
+    /// How many steps have ended.
+    ended: usize,
     /// How many steps ended how, in the words of a sentence.
     counts: BTreeMap<&'static str, usize>,
     /// When the last line was written.
@@ -54,7 +58,7 @@ impl Terminal {
     /// What `err` writes goes above the live lines.
     pub fn new(err: Sink, look: Look) -> Self {
         let (running, counts) = (BTreeMap::new(), BTreeMap::new());
-        Self { err, look, running, total: 0, started: 0, counts, told: Duration::ZERO }
+        Self { err, look, running, total: 0, ended: 0, counts, told: Duration::ZERO }
     }
 
     fn line(&self, text: &str) {
@@ -72,7 +76,16 @@ impl Terminal {
 
     /// A line that somebody else wrote.
     fn pass_on(&self, target: &str, line: &str) {
-        self.line(&self.look.styles.faint(&format!("    {target} | {}", shown::line(line))));
+        let line = shown::line(line);
+        let end = line.char_indices().nth(LONGEST).filter(|_| !self.look.verbose).map(|(end, _)| end);
+        let line = match end {
+            Some(end) => {
+                let more = grouped(line[end..].chars().count());
+                format!("{}… (and {more} characters more, in its log)", &line[..end]).into()
+            }
+            None => line,
+        };
+        self.line(&self.look.styles.faint(&format!("    {target} | {line}")));
     }
 
     fn refresh(&self, step: StepId) {
@@ -107,17 +120,16 @@ impl Terminal {
         elapsed_ms: u64,
     ) {
         *self.counts.entry(counted(words, result)).or_default() += 1;
+        self.ended += 1;
         let (head, folded) = match self.running.remove(&step) {
             Some((mut running, bar)) => {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
+                running.number.0 = self.ended;
                 (running.head(), running.folded().collect::<Vec<_>>())
             }
-            None => {
-                self.started += 1;
-                (format!("[{}/{}] {}", self.started, self.total, shown::line(target)), Vec::new())
-            }
+            None => (format!("[{}/{}] {}", self.ended, self.total, shown::line(target)), Vec::new()),
         };
         let took = Duration::from_millis(elapsed_ms);
         let took = if took < Duration::from_secs(1) { String::new() } else { clock(took) };
@@ -140,6 +152,7 @@ impl Terminal {
             StepResult::NotStarted => return,
         };
         self.tell(&join(&head, &text));
+        self.running.values_mut().for_each(|(running, _)| running.number.0 = self.ended);
     }
 
     fn finished(&self, result: RunResult, reads: u64, writes: u64, elapsed_ms: u64) {
@@ -200,14 +213,13 @@ impl Reader for Terminal {
                 }
             }
             Event::StepStarted { step, target, op, usual_ms, .. } => {
-                self.started += 1;
                 let bar = self.look.bars.as_ref().map(|bars| {
                     let style = ProgressStyle::with_template("  {spinner} {msg}").expect("a valid template");
                     let bar = bars.add(ProgressBar::new_spinner().with_style(style));
                     bar.enable_steady_tick(Duration::from_millis(120));
                     bar
                 });
-                let (number, now) = ((self.started, self.total), (self.look.clock)());
+                let (number, now) = ((self.ended, self.total), (self.look.clock)());
                 let usual = usual_ms.map(Duration::from_millis);
                 let running = Running::new(number, target.clone(), *op, now, usual);
                 self.running.insert(*step, (running, bar));

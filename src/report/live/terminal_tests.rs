@@ -122,11 +122,11 @@ fn a_pipe_has_one_timed_line_for_each_change_and_a_heartbeat() {
     run(&mut watch, true);
     watch.said(expect![[r#"
            0:00  [1/3] bucket/main  created
-           0:03  [2/3] training/numbers  Starting
-           0:33  [2/3] training/numbers  Starting  0:33 of about 4m
-           0:40  [2/3] training/numbers  Training
+           0:03  [1/3] training/numbers  Starting
+           0:33  [1/3] training/numbers  Starting  0:33 of about 4m
+           0:40  [1/3] training/numbers  Training
             training/numbers | epoch=12 test_accuracy=0.9814 \u{1b}[31m::error::x
-           1:11  [2/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
+           1:11  [1/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
            1:15  [2/3] training/numbers  created in 1:15
            1:15  [3/3] model/numbers  created
         ✓ digits / dev (SANDBOX, us-east-1): 3 created in 1:15
@@ -139,11 +139,11 @@ fn a_failure_is_short_here_and_shows_what_the_installer_said() {
     run(&mut watch, false);
     watch.said(expect![[r#"
            0:00  [1/3] bucket/main  created
-           0:03  [2/3] training/numbers  Starting
-           0:33  [2/3] training/numbers  Starting  0:33 of about 4m
-           0:40  [2/3] training/numbers  Training
+           0:03  [1/3] training/numbers  Starting
+           0:33  [1/3] training/numbers  Starting  0:33 of about 4m
+           0:40  [1/3] training/numbers  Training
             training/numbers | epoch=12 test_accuracy=0.9814 \u{1b}[31m::error::x
-           1:11  [2/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
+           1:11  [1/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
             training/numbers | Collecting numpy==2.2
            1:15  [2/3] training/numbers  failed[E204] after 1:15
            1:15  [3/3] model/numbers  skipped: training/numbers failed
@@ -158,12 +158,12 @@ fn github_folds_the_run_and_verbose_shows_all() {
     watch.said(expect![[r#"
         ::group::3 steps in SANDBOX, us-east-1
            0:00  [1/3] bucket/main  created
-           0:03  [2/3] training/numbers  Starting
-           0:33  [2/3] training/numbers  Starting  0:33 of about 4m
-           0:40  [2/3] training/numbers  Training
+           0:03  [1/3] training/numbers  Starting
+           0:33  [1/3] training/numbers  Starting  0:33 of about 4m
+           0:40  [1/3] training/numbers  Training
             training/numbers | Collecting numpy==2.2
             training/numbers | epoch=12 test_accuracy=0.9814 \u{1b}[31m::error::x
-           1:11  [2/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
+           1:11  [1/3] training/numbers  Training  epoch 12/40 · test:accuracy 0.981  1:11 of about 4m
            1:15  [2/3] training/numbers  created in 1:15
            1:15  [3/3] model/numbers  created
         ::endgroup::

@@ -20,7 +20,7 @@ use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, 
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
 use crate::resources::data::exists;
-use crate::resources::training::job::model_uri;
+use crate::resources::training::job::{self, model_uri};
 use crate::resources::training::metrics::Metrics;
 use crate::resources::training::source;
 
@@ -58,9 +58,10 @@ impl Driver for Instance {
             _ => true,
         };
         let took_s = observed.took().filter(|_| status.phase == Phase::Ready).map(|took| took.as_secs());
+        let saved_nothing = observed.saved_nothing();
         let instance_id = observed.instance.and_then(|i| i.instance_id);
         let record = observed.record.and_then(|(record, _)| record.ok());
-        let state = State { instance_id, record, output, took_s };
+        let state = State { instance_id, record, output, saved_nothing, took_s };
         Ok(Some(Seen { owner: Owner::Ours, status, state }))
     }
 
@@ -200,6 +201,10 @@ impl ObservedJob {
         self.record.as_ref().is_some_and(|(_, old)| old.is_none_or(|old| old < age))
     }
 
+    fn saved_nothing(&self) -> bool {
+        matches!(&self.outcome, Some(Ok(outcome)) if outcome.saved_nothing())
+    }
+
     /// From the writing of the record to that of the result.
     fn took(&self) -> Option<Duration> {
         let (Ok(_), Some(begun)) = self.record.as_ref()? else { return None };
@@ -212,6 +217,10 @@ impl ObservedJob {
         match (&self.outcome, &self.instance) {
             (Some(Err(garbled)), _) => failed(garbled.clone()),
             (Some(Ok(Outcome { exit_code: 0, .. })), _) => Status::ready("Completed"),
+            (Some(Ok(outcome)), _) if outcome.saved_nothing() => {
+                let record = self.record.as_ref().and_then(|(record, _)| record.as_ref().ok());
+                failed(job::saved_nothing(record.map_or("the script", |record| &record.entry)))
+            }
             (Some(Ok(Outcome { exit_code, message, .. })), _) if message.is_empty() => {
                 failed(format!("exit code {exit_code}"))
             }
@@ -382,6 +391,10 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         Ok(match status.phase {
             Phase::Ready | Phase::Stopped => Probe::Ready(()),
             Phase::Busy => Probe::Pending(status.word),
+            Phase::Failed if observed.saved_nothing() => {
+                let why = status.cause().unwrap_or(status.word);
+                return Err(OpError::ended(OpErrorKind::SavedNothing, why));
+            }
             Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
         })
     })

@@ -54,6 +54,13 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
+impl Outcome {
+    /// Whether the script ended well and left no model, in the words of `user_data.sh`.
+    pub fn saved_nothing(&self) -> bool {
+        self.exit_code != 0 && self.message.contains("ended well, but wrote nothing to SM_MODEL_DIR")
+    }
+}
+
 /// A job as the bucket and EC2 record it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -62,6 +69,9 @@ pub struct State {
     pub record: Option<Record>,
     /// Whether the archive of a job that completed is there.
     pub output: bool,
+    /// Whether its script ended well and left none.
+    #[serde(default)]
+    pub saved_nothing: bool,
     /// From the writing of its record to that of its result, of a job that completed.
     #[serde(default)]
     pub took_s: Option<u64>,
@@ -158,7 +168,13 @@ impl Kind for Instance {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { instance_id: None, record: Some(Record::of(want)), output: true, took_s: None }
+        State {
+            instance_id: None,
+            record: Some(Record::of(want)),
+            output: true,
+            saved_nothing: false,
+            took_s: None,
+        }
     }
 
     fn usage(want: &Spec) -> Usage {
@@ -196,6 +212,10 @@ impl Kind for Instance {
 
     fn output_is_gone(seen: &State) -> bool {
         !seen.output
+    }
+
+    fn saved_nothing(seen: &State) -> bool {
+        seen.saved_nothing
     }
 
     fn summary(want: &Spec) -> String {
@@ -319,6 +339,19 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let (has, right) = if arm { ("Arm", IMAGE_ARM) } else { ("x86-64", IMAGE) };
         let text = format!("`{instance_type}` has an {has} processor, and the image is made for another");
         let help = format!("write image = \"{right}\", or take another instance type");
+        draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
+    }
+    // The default image has no driver
+    // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/install-nvidia-driver.html).
+    if item.image.is_none() && limits::has_gpu(instance_type) == Some(true) {
+        let processor = if arm { "arm64" } else { "x86_64" };
+        let text = format!(
+            "the default image has no driver for the GPU of {instance_type}, which would be paid for and not used"
+        );
+        let help = format!(
+            "write image = \"/aws/service/deeplearning/ami/{processor}/base-oss-nvidia-driver-gpu-amazon-linux-2023/\
+             latest/ami-id\" and volume_gb = 100 (it alone has 75 GiB), or take another instance type"
+        );
         draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
     }
     if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {

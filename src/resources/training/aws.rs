@@ -9,7 +9,7 @@ use aws_sdk_sagemaker::types::{
 };
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
-use super::job::model_key;
+use super::job::{self, model_key};
 use super::logs::Follower;
 use super::metrics::Metrics;
 use super::source;
@@ -53,6 +53,14 @@ impl Driver for Training {
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
         let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
+        let saved_nothing = !output && sagemaker::tag(&tags, Training::SAVED_NOTHING_TAG).is_some();
+        let status = match (output, saved_nothing) {
+            (true, _) => status,
+            (false, true) => {
+                Status::new(status.word, Phase::Failed).because(Some(job::saved_nothing(&entry)))
+            }
+            (false, false) => status.because(Some("its model.tar.gz is not in the bucket".into())),
+        };
         let state = State {
             image: algorithm.and_then(|a| a.training_image()).unwrap_or_default().to_owned(),
             instance_type: resources.and_then(|r| r.instance_type()).map_or("", |t| t.as_str()).to_owned(),
@@ -75,6 +83,7 @@ impl Driver for Training {
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
             output,
+            saved_nothing,
             took_s: took(&found),
             measured: measured(&found),
         };
@@ -283,11 +292,14 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
     });
     match looked.await {
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            let entry = &spec.code.entry;
-            let message = format!(
-                "{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model"
-            );
-            Err(OpError::ended(OpErrorKind::BadState, message))
+            let resource = format!("training-job/{job}");
+            // Later nobody could tell it from one whose archive was deleted. If it cannot be noted, it is
+            // trained once more, so that is no second failure.
+            if let Err(error) = sagemaker::note(cx, &resource, Training::SAVED_NOTHING_TAG).await {
+                tracing::debug!(%error, "a job that saved nothing is not marked");
+            }
+            let message = job::saved_nothing(&spec.code.entry);
+            Err(OpError::ended(OpErrorKind::SavedNothing, message))
         }
         other => other,
     }

@@ -163,6 +163,11 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     Some(Common { bucket, code, channels, reads, needs })
 }
 
+/// What is said of a script that left no model.
+pub fn saved_nothing(entry: &str) -> String {
+    format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model")
+}
+
 /// Where a job's archive lies, wherever it ran (docs/decisions/0030):
 /// `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
 pub fn model_uri(bucket: &str, root: &str, job: &str) -> String {

@@ -69,6 +69,9 @@ pub struct State {
     pub checkpoints: bool,
     /// Whether the archive that a completed job has left is still in the bucket.
     pub output: bool,
+    /// Whether opsctl saw it complete without one.
+    #[serde(default)]
+    pub saved_nothing: bool,
     /// From its creation to its end, of a job that completed.
     #[serde(default)]
     pub took_s: Option<u64>,
@@ -102,6 +105,9 @@ impl Training {
     const CHECKPOINTS: &'static str = "checkpoints";
     /// The tag prefix under which a job remembers what its data was.
     pub const DATA_TAG: &'static str = "opsctl:data/";
+    /// The tag of a job that completed without a model. Without it, an archive that is not there was deleted
+    /// later, or the job ended while nobody looked.
+    pub const SAVED_NOTHING_TAG: &'static str = "opsctl:saved-nothing";
 }
 
 impl Kind for Training {
@@ -191,6 +197,7 @@ impl Kind for Training {
             spot: want.max_wait_s.is_some(),
             checkpoints: want.checkpoints.is_some(),
             output: true,
+            saved_nothing: false,
             took_s: None,
             measured: BTreeMap::new(),
         }
@@ -239,6 +246,10 @@ impl Kind for Training {
 
     fn output_is_gone(seen: &State) -> bool {
         !seen.output
+    }
+
+    fn saved_nothing(seen: &State) -> bool {
+        seen.saved_nothing
     }
 
     fn summary(want: &Spec) -> String {

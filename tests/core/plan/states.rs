@@ -382,6 +382,32 @@ fn a_lost_output_is_made_again_when_it_is_needed() {
     );
 }
 
+/// The same again would end the same way, for money: the code, the data or a setting is to be changed.
+#[test]
+fn what_saved_nothing_is_not_trained_again() {
+    let files = Files::new();
+    let want = files.desired();
+    let mut account = Account::with(&want);
+    account.remove(&want, "model/numbers");
+    let job = account.seen(&want, "training/numbers");
+    (job["output"], job["saved_nothing"]) = (json!(false), json!(true));
+    job["status"] = json!({ "word": "Completed", "phase": "failed", "reason": "it wrote nothing" });
+    let refused = account.refused(&want, DEPLOY);
+    assert_eq!(
+        refused,
+        ["E240: training/numbers is not trained again from the same: it wrote nothing \
+          (save the model there; changed code, data or settings are trained)"]
+    );
+    files.write("data/digits/0.csv", "9,9,9\n");
+    let edited = files.desired();
+    assert!(
+        steps(&account.clone().deploy(&edited, DEPLOY))
+            .iter()
+            .any(|s| s.starts_with("create training/numbers"))
+    );
+    assert!(!account.plan(&want, DESTROY).is_empty());
+}
+
 /// What opsctl puts into an adopted whole must not be there already, made by somebody else.
 #[test]
 fn what_others_have_under_a_name_of_ours_is_not_overwritten() {

@@ -168,6 +168,7 @@ impl Account {
             leftovers: unwanted
                 .iter()
                 .map(|((kind, name), (_, seen))| Leftover {
+                    runs: None,
                     id: ResourceId::new(*kind, name.clone()),
                     physical: name.clone(),
                     adopted: seen["owner"] == "adopted",

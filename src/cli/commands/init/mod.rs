@@ -83,13 +83,18 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
         return Ok(Exit::Done);
     }
     ui.say(&match new.as_slice() {
-        [] => "Everything is there already.".to_owned(),
+        [] if whole => "Everything is there already.".to_owned(),
+        [] => format!("{CONFIG} is there already."),
         few if few.len() < 3 => {
             format!("Wrote {}.", few.iter().map(|file| file.path).collect::<Vec<_>>().join(" and "))
         }
         many => format!("Wrote {} files.", many.len()),
     });
-    if !whole && !new.is_empty() {
+    let called = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
+    if args.name.is_none() && called.is_some_and(|called| called != *name) {
+        ui.say(&format!("The project is called `{name}`, by its folder; --name gives it another name."));
+    }
+    if !whole {
         ui.say(&format!(
             "The folder has files of its own ({}), so the template's code and data were left out:\n{}`opsctl init {}` adds them.",
             few(&others),
@@ -143,6 +148,11 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Failure> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            let message = format!("{} is a file", folder.display());
+            let help = "name a folder, which need not be there yet: `opsctl init DIR`";
+            return Err(Failure::new(codes::EXISTS, Exit::Usage, message, help));
+        }
         Err(error) => return Err(unusable(folder, "read", &error)),
     };
     let names: Result<Vec<String>, _> =

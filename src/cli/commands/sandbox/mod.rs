@@ -15,6 +15,13 @@ pub struct SandboxArgs {
     pub command: SandboxCommand,
 }
 
+#[derive(Debug, Args)]
+pub struct ForceArgs {
+    /// Also while other commands use it: what they wait for ends with it
+    #[arg(long)]
+    pub force: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum SandboxCommand {
     /// Serve the sandbox to other clients until interrupted
@@ -38,7 +45,7 @@ pub enum SandboxCommand {
     /// Show where its state is, and who uses it
     Status,
     /// End the one that is served, or that stays for the next command
-    Stop,
+    Stop(ForceArgs),
     /// Delete its state
-    Reset,
+    Reset(ForceArgs),
 }

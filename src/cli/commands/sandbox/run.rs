@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use opsctl_sandbox::faults::FaultRule;
-use opsctl_sandbox::{Holder, Sandbox, SandboxError, SandboxOptions, SandboxRoot, SetAside, StatePace};
+use opsctl_sandbox::{Holder, Sandbox, SandboxError, SandboxOptions, SandboxRoot, SetAside, StatePace, User};
 use serde_json::json;
 
-use super::{SandboxArgs, SandboxCommand};
+use super::{ForceArgs, SandboxArgs, SandboxCommand};
 use crate::cli::CommandResult;
 use crate::cli::act::confirm;
 use crate::cli::args::Global;
@@ -17,7 +17,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::sandbox::{hide, options, progress, refused, root, warn_of_lost_state};
 use crate::cli::ui::Ui;
-use crate::domain::{HumanDuration, codes};
+use crate::domain::{HumanDuration, codes, shown};
 use crate::engine::Cause;
 
 pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -39,8 +39,8 @@ pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment
             }
         }
         SandboxCommand::Status => status(&root, ui),
-        SandboxCommand::Stop => stop(&root, ui).await,
-        SandboxCommand::Reset => reset(&root, global, ui, env).await,
+        SandboxCommand::Stop(args) => stop(&root, args, ui).await,
+        SandboxCommand::Reset(args) => reset(&root, args, global, ui, env).await,
     }
 }
 
@@ -134,7 +134,7 @@ async fn end(sandbox: Sandbox, env: &Environment) -> CommandResult {
     })
 }
 
-async fn stop(root: &Path, ui: &Ui) -> CommandResult {
+async fn stop(root: &Path, args: &ForceArgs, ui: &Ui) -> CommandResult {
     let Err(holder) = taken(root)? else {
         ui.say("No sandbox is running.");
         return Ok(Exit::Done);
@@ -142,12 +142,21 @@ async fn stop(root: &Path, ui: &Ui) -> CommandResult {
     if holder.endpoint.is_none() {
         return Err(in_use(root, &holder, "it ends with its command"));
     }
-    end_served(root, &holder).await?;
+    end_served(root, &holder, "stop", args).await?;
     ui.say("The sandbox has ended; its state is kept.");
     Ok(Exit::Done)
 }
 
-async fn end_served(root: &Path, holder: &Holder) -> Result<(), Failure> {
+/// Ends it, unless somebody would lose what they wait for.
+async fn end_served(root: &Path, holder: &Holder, verb: &str, args: &ForceArgs) -> Result<(), Failure> {
+    let users = if args.force { Vec::new() } else { holder.others().await };
+    if !users.is_empty() {
+        let user = |user: &User| format!("opsctl {} (process {})", shown::line(&user.command), user.pid);
+        let users = users.iter().map(user).collect::<Vec<_>>().join(" and ");
+        let message = format!("the sandbox is in use by {users}");
+        let help = format!("wait for its end, or end it; `opsctl sandbox {verb} --force` does not wait");
+        return Err(Failure::new(codes::SANDBOX_USED, Exit::Failed, message, help));
+    }
     holder.end(root).await.map_err(|_| in_use(root, holder, "it does not end: kill it"))
 }
 
@@ -200,9 +209,9 @@ fn status(root: &Path, ui: &Ui) -> CommandResult {
     Ok(Exit::Done)
 }
 
-async fn reset(root: &Path, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+async fn reset(root: &Path, args: &ForceArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     if let Some(holder) = background::at_once(root).filter(|holder| holder.background) {
-        end_served(root, &holder).await?;
+        end_served(root, &holder, "reset", args).await?;
     }
     let place = taken(root)?.map_err(|holder| in_use(root, &holder, "end it first"))?;
     let Some(place) = place else {
