@@ -65,7 +65,8 @@ fn one(
     if shown_column == column {
         return report;
     }
-    // The renderer counts in what is shown, where the beginning may be cut off, and bytes are hidden one by one.
+    // The renderer counts in what is shown, where the beginning may be cut off, and bytes are hidden one by
+    // one.
     let place = |column: usize| format!("{file}:{number}:{column}");
     report.replacen(&place(shown_column), &place(column), 1)
 }

@@ -90,8 +90,8 @@ pub fn unverified(why: &Refusal) -> String {
     format!("every step succeeded, but the result could not be verified: {why}")
 }
 
-/// What to do about it: what the first problem says, where there is one (a bucket that lost its tags meanwhile
-/// is no call that could be allowed).
+/// What to do about it: what the first problem says, where there is one (a bucket that lost its tags
+/// meanwhile is no call that could be allowed).
 pub fn help_of_unverified(why: &Refusal) -> String {
     let own = match why {
         Refusal::Problems(problems) => {
