@@ -40,7 +40,6 @@ pub struct Environment {
     #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "there is none to stay"))]
     pub sandbox_idle: Option<String>,
     /// The command that runs, by its name.
-    #[cfg_attr(not(feature = "sandbox"), expect(dead_code, reason = "nobody asks who uses it"))]
     pub command: String,
     /// The user's folder for what can be made again: the sandbox's Python environments.
     pub cache: Option<PathBuf>,
