@@ -57,7 +57,7 @@ const ANSWERS: &[Answer] = &[
     to(&["train"], "names", || names(&["training"])),
     to(&["notebook"], "name", || names(&["notebook"])),
     to(&["scale"], "names", || names(&["endpoint", "function"])),
-    to(&["invoke"], "function", || names(&["function"])),
+    to(&["invoke"], "target", || names(&["function", "endpoint"])),
     to(&["invoke"], "endpoint", || names(&["endpoint"])),
     to(&["logs"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
     to(&["stop"], "target", || resources(&["training", "notebook"])),

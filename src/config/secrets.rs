@@ -74,7 +74,8 @@ impl Document {
                     hide_value(&mut text[clipped.start - line.start..clipped.end - line.start], whole);
                 }
             }
-            let rest = end - line.start;
+            // A very long line is shown in part, and its keys may end outside of that.
+            let rest = end.clamp(line.start, line.end) - line.start;
             if let Some(at) = text[rest..].iter().position(|byte| *byte == b'#') {
                 text.truncate(rest + at);
                 text.truncate(text.trim_ascii_end().len());

@@ -48,7 +48,7 @@ mod tests {
     fn nothing_from_outside_is_markup() {
         assert_eq!(
             text("a|b @me #1 <img> [x](y)\n::error"),
-            "a&#124;b &#64;<!-- -->me &#35;<!-- -->1 &#60;img&#62; &#91;x&#93;(y)&#92;n::error"
+            "a&#124;b &#64;<!-- -->me &#35;<!-- -->1 &#60;img&#62; &#91;x&#93;(y)&#92;n&#92;u{3a}:error"
         );
         assert_eq!(text("see https://www.x.example"), "see https:<!-- -->//www<!-- -->.x.example");
         assert_eq!(code("a`|\n"), "`a\\u{60}\\u{7c}\\n`");

@@ -278,7 +278,7 @@ fn a_wrong_command_line_is_64() {
 fn the_shipped_projects_are_valid() {
     let world = World::shipped();
     let shipped = world.run(["check"]).success();
-    assert_eq!(shipped.stdout, "config/opsctl.toml: valid, 18 resources\n");
+    assert_eq!(shipped.stdout, "config/opsctl.toml: valid, 18 resources, 3 warnings allowed\n");
     // The case's own numbers: accepted, and what is doubtful about them is said.
     expect_file!["expected/dog-breeds.txt"]
         .assert_eq(&world.run(["-c", "config/dog-breeds.toml", "check"]).to_string());
@@ -327,7 +327,7 @@ fn warnings_are_given_where_the_config_is_judged_and_can_be_silenced() {
     }
     let allow = |codes: &str| world.write("opsctl.toml", &format!("{WARNED}[lint]\nallow = {codes}\n"));
     allow(r#"["C101", "C105"]"#);
-    world.run(["check"]).success().does_not_say("warning");
+    world.run(["check"]).success().does_not_say("warning[").says("2 warnings allowed");
     world.run(["plan"]).success().does_not_say("warning");
     // It silences something in one environment, or nothing in any.
     allow("[\"C101\"]\n[env.prod.lint]\nallow = [\"C105\", \"C106\"]");

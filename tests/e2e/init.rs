@@ -53,7 +53,7 @@ fn init_puts_nothing_beside_what_is_there_unless_it_is_asked_to() {
         .says("\n  training/ (2 files)\n")
         .says("`opsctl init --all mine`");
     assert_eq!(names(&world, "mine"), ["mine.py", "opsctl.schema.json", "opsctl.toml"]);
-    world.run(["init", "mine"]).success().says("Everything is there already");
+    world.run(["init", "mine"]).success().says("opsctl.toml is there already");
     // Asked, it adds the rest, but not between the files of others, and then not even in part.
     world.write("mine/training/mine.py", "mine");
     assert_eq!(world.run(["init", "mine", "--all", "-o", "json"]).ended(1).error_code(), "U304");
