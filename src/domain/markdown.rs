@@ -26,7 +26,7 @@ pub fn text(text: &str) -> String {
 
 /// A name as code. What AWS allows in one needs no escape, and a table knows none within code.
 pub fn code(name: &str) -> String {
-    if name.is_empty() {
+    if name.trim().is_empty() {
         return "(no name)".to_owned();
     }
     format!("`{}`", shown::line(name).replace('`', "\\u{60}").replace('|', "\\u{7c}"))
