@@ -1,13 +1,22 @@
-//! What an audit of roles goes by: the config's settings, and the roles that the config makes.
+//! An audit of roles: what is audited, the config's settings, the roles that the config makes, and what is
+//! proposed.
+
+mod account;
+mod proposals;
 
 use std::collections::BTreeMap;
 
 use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::{Account, Instant, Settings};
 use crate::config::Config;
-use crate::desired::Desired;
+use crate::desired::{self, Desired};
 use crate::domain::{Days, Scope};
+use crate::inputs::Inputs;
+use crate::resources::kinds;
 use crate::resources::role::Role;
+
+pub use account::{Endpoint, LiveAccount, Used, cache, doubt_usage, dump, used};
+pub use proposals::{Proposals, Proposed, Unwritten, propose};
 
 /// By `[audit]` of the config; without a config, the usual.
 pub fn settings(config: Option<&Config>, now: Instant) -> Settings {
@@ -46,4 +55,13 @@ pub fn expected(desired: &Desired, account: &Account) -> Option<Expected> {
     }
     let deployed = account.roles.iter().any(|role| expected.roles.contains_key(&role.name));
     deployed.then_some(expected)
+}
+
+/// The same of a config in this region, for whoever has no session.
+pub fn expected_by(config: &Config, region: &str, account: &Account) -> Option<Expected> {
+    let kinds = kinds();
+    let inputs = Inputs::read(config.document.folder(), desired::sources(config, &kinds));
+    let scope = Scope::new(&config.project.name, &config.environment, &account.id, region);
+    let (graph, _) = desired::build(config, &scope, &inputs, &kinds);
+    expected(&graph, account)
 }

@@ -1,0 +1,57 @@
+//! `opsctl audit-iam explain`: why a role may, or may not, do something.
+
+use serde_json::json;
+
+use crate::audit::explain;
+use crate::audit::{Account, Instant};
+use crate::cli::CommandResult;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
+use crate::domain::{codes, shown};
+use opsctl_iam::decide::Decision;
+
+pub fn run(
+    account: &Account,
+    role: &str,
+    action: &str,
+    resource: Option<&str>,
+    now: Instant,
+    ui: &Ui,
+) -> CommandResult {
+    // A question about a pattern has as many answers as it has actions.
+    let named = action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    if !named || action.contains(['*', '?']) {
+        let message = format!("`{action}` is not an action");
+        let help = "name one, such as s3:GetObject; for everything that a role may do, run the audit";
+        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
+    }
+    let Some(answer) = explain::explain(account, role, action, resource, now) else {
+        let message = format!("the account has no role `{role}`");
+        return Err(Failure::new(
+            codes::UNKNOWN_NAME,
+            Exit::Usage,
+            message,
+            "give its name or its whole ARN",
+        ));
+    };
+    if ui.json() {
+        ui.out_json(&json!({
+            "format": 1, "role": answer.role, "action": answer.action, "resource": answer.resource,
+            "decision": answer.decision.words(), "because": answer.lines,
+        }));
+    } else {
+        let lines: String = answer.lines.iter().map(|line| format!("  {}\n", shown::line(line))).collect();
+        ui.out(&format!(
+            "{} {} on {}: {}\n{lines}",
+            shown::line(&answer.role),
+            shown::line(&answer.action),
+            shown::line(&answer.resource),
+            answer.decision.words()
+        ));
+    }
+    Ok(match answer.decision {
+        Decision::Unknown => Exit::Incomplete,
+        _ => Exit::Done,
+    })
+}
