@@ -4,6 +4,7 @@ mod act;
 mod args;
 #[cfg(feature = "sandbox")]
 mod background;
+mod browser;
 mod budget;
 mod commands;
 mod complete;
@@ -16,6 +17,7 @@ mod files;
 mod hidden;
 mod hints;
 mod named;
+mod payload;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;

@@ -4,6 +4,8 @@ pub mod answer;
 pub mod cost;
 pub mod diagnostics;
 #[cfg(feature = "sdk")]
+pub mod invocation;
+#[cfg(feature = "sdk")]
 pub mod live;
 #[cfg(feature = "sdk")]
 pub mod overview;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Session, whose};
 use crate::aws::{OpError, OpErrorKind, SdkResultExt};
 use crate::desired::Kind as _;
-use crate::domain::{Code, action, codes};
+use crate::domain::{Code, KindName, ResourceId, action, codes};
 use crate::resources::endpoint::Endpoint;
 use crate::resources::function::Function;
 
@@ -64,6 +64,34 @@ impl From<OpError> for InvokeError {
     }
 }
 
+/// The kinds of which `given` may be a name. Of a function and an endpoint of one name, the function is meant.
+pub fn kinds(session: &Session, given: &str) -> &'static [KindName] {
+    const FUNCTIONS: &[KindName] = &[KindName::Function];
+    const BOTH: &[KindName] = &[KindName::Function, KindName::Endpoint];
+    let mut nodes = session.desired.nodes.iter();
+    let is_function = nodes.any(|node| node.id.kind == KindName::Function && node.is_named(given));
+    if is_function { FUNCTIONS } else { BOTH }
+}
+
+/// The kind that is invoked when nothing is named: a function, or an endpoint where the config has none.
+pub fn usual(session: &Session) -> KindName {
+    match session.config.section("function") {
+        Some(_) => KindName::Function,
+        None => KindName::Endpoint,
+    }
+}
+
+/// Sends a payload to a function or an endpoint of the config.
+///
+/// # Errors
+/// See [`InvokeError`].
+pub async fn send(session: &Session, to: &ResourceId, payload: Vec<u8>) -> Result<Response, InvokeError> {
+    match to.kind {
+        KindName::Function => function(session, &to.name, payload).await,
+        _ => endpoint(session, &to.name, payload).await,
+    }
+}
+
 /// The last line of an invocation's log tells whether its environment was new: only then it has an `Init
 /// Duration` (<https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html>).
 fn start_of(log_result: Option<&str>) -> Option<Start> {
@@ -77,11 +105,8 @@ fn start_of(log_result: Option<&str>) -> Option<Start> {
     })
 }
 
-/// Invokes the alias of a function of the config.
-///
-/// # Errors
-/// See [`InvokeError`].
-pub async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
+/// Invokes the alias of a function.
+async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
     let physical = session.context.scope.physical(name);
     whose::ours(session, &Function::id(name), &physical).await?;
     // What answers is behind it.
@@ -126,11 +151,7 @@ fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
     session.config.section("function")?.get(function)?.get("endpoint")?.as_str()
 }
 
-/// Invokes an endpoint of the config.
-///
-/// # Errors
-/// See [`InvokeError`].
-pub async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
+async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
     let physical = session.context.scope.physical(name);
     whose::ours(session, &Endpoint::id(name), &physical).await?;
     let start = Instant::now();

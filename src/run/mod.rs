@@ -36,6 +36,7 @@
 //! # });
 //! ```
 
+pub mod address;
 pub mod audit;
 pub mod doctor;
 mod done;
@@ -48,6 +49,7 @@ pub mod logs;
 pub mod named;
 pub mod overview;
 mod session;
+pub mod stop;
 pub mod upload;
 mod whose;
 

@@ -56,7 +56,7 @@ const AUDIT: [&str; 23] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 22] = [
+const CLI: [&str; 24] = [
     "files",
     "exit",
     "args",
@@ -67,10 +67,12 @@ const CLI: [&str; 22] = [
     "environment",
     "complete",
     "hidden",
+    "browser",
     "background",
     "sandbox",
     "session",
     "named",
+    "payload",
     "stopped",
     "saved",
     "wrote",

@@ -16,6 +16,7 @@ mod logs;
 mod man;
 mod model;
 mod notebook;
+mod open;
 mod plan;
 mod policy;
 mod report;
@@ -41,6 +42,7 @@ use logs::LogsArgs;
 use man::ManArgs;
 use model::{ModelArgs, ModelCommand};
 use notebook::NotebookArgs;
+use open::OpenArgs;
 use plan::PlanArgs;
 use policy::PolicyArgs;
 use report::ReportArgs;
@@ -48,7 +50,7 @@ use sandbox::SandboxArgs;
 use scale::ScaleArgs;
 use schema::SchemaArgs;
 use status::StatusArgs;
-use stop::{OpenArgs, TargetArgs};
+use stop::TargetArgs;
 use train::TrainArgs;
 use upload::UploadArgs;
 
@@ -197,7 +199,7 @@ pub async fn run(command: &Command, global: &Global, ui: &Ui, env: &Environment)
         Command::Report(args) => report::run(args, global, ui, env).await,
         Command::Stop(args) => stop::stop(args, global, ui, env).await,
         Command::Start(args) => stop::start(args, global, ui, env).await,
-        Command::Open(args) => stop::open(args, global, ui, env).await,
+        Command::Open(args) => open::run(args, global, ui, env).await,
         Command::Logs(args) => logs::run(args, global, ui, env).await,
         Command::Doctor => doctor::run(global, ui, env).await,
         Command::AuditIam(args) => audit_iam::run(args, global, ui, env).await,

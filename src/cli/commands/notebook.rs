@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::stop;
+use super::{open, stop};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
@@ -14,6 +14,7 @@ use crate::desired::Kind;
 use crate::domain::KindName;
 use crate::resources::notebook::Notebook;
 use crate::run::jobs::Job;
+use crate::run::stop::Change;
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -45,8 +46,8 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let name = only(session, "notebook", args.name.as_deref())?;
         let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
         match verb {
-            NotebookVerb::Start => stop::change_to_running(session, &job, ui).await,
-            NotebookVerb::Stop => stop::change_to_stopped(session, &job, ui).await,
+            NotebookVerb::Start => stop::change(session, &job, Change::Start, ui).await,
+            NotebookVerb::Stop => stop::change(session, &job, Change::Stop, ui).await,
             NotebookVerb::Url => url(session, &job, ui).await,
         }
     })
@@ -55,7 +56,7 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
 
 async fn url(session: &Session, job: &Job, ui: &Ui) -> CommandResult {
     // The link is a credential for five minutes: it is the result, and goes nowhere else.
-    let (address, _) = stop::address(session, job).await?;
+    let address = open::address(session, job).await?.url;
     match ui.json() {
         true => ui.out_line(&json!({ "format": 1, "target": job.id, "address": address })),
         false => ui.out(&format!("{address}\n")),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::invoke;
+use super::invoke::through;
 use crate::aws::{OpError, OpErrorKind};
 use crate::cli::CommandResult;
 use crate::cli::act::print_warnings;
@@ -13,6 +13,7 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::payload::payload;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
@@ -21,7 +22,7 @@ use crate::evidence::{Evidence, Gap, Invocation, Outcome};
 use crate::inputs;
 use crate::report::{answer, page};
 use crate::run::evidence::{AuditOf, Wanted, gather};
-use crate::run::invoke::{InvokeError, Start};
+use crate::run::invoke::{self, InvokeError, Start};
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -122,15 +123,15 @@ fn format(args: &ReportArgs) -> Result<PageFormat, Failure> {
 fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Vec<u8>)>, Failure> {
     let Some(name) = &args.invoke else { return Ok(None) };
     let name = Some(name.as_str()).filter(|name| !name.is_empty());
-    let through = invoke::through(session, name, None)?;
+    let through = through(session, name)?;
     let file = &session.config.document.file;
-    Ok(Some((through, invoke::payload(args.payload.as_deref(), args.file.as_deref(), file)?)))
+    Ok(Some((through, payload(args.payload.as_deref(), args.file.as_deref(), file)?)))
 }
 
 async fn invoked(session: &Session, through: ResourceId, payload: Vec<u8>) -> Result<Invocation, Failure> {
     let sent = serde_json::from_slice(&payload).unwrap_or(Value::Null);
     let ends = |error: &OpError| matches!(error.kind, OpErrorKind::Cancelled | OpErrorKind::Credentials);
-    let outcome = match invoke::sent(session, &through, payload).await {
+    let outcome = match invoke::send(session, &through, payload).await {
         Ok(response) => Outcome::Answered {
             status: response.status,
             latency_ms: (response.latency_ms * 10.0).round() / 10.0,
