@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::stopped;
 use super::ui::Ui;
 use crate::aws::OpErrorKind;
-use crate::domain::{Facts, KindName, ResourceId, codes, console, shown};
+use crate::domain::{Facts, ResourceId, codes, console, shown};
 use crate::engine::RunResult;
 use crate::plan::{Mode, Op};
 use crate::report::cost;
@@ -105,28 +105,26 @@ async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     if let Some(cost) = cost::short(&overview.bill) {
         text += &format!("  {:<10}  {cost}\n", "costs");
     }
-    for (what, command) in next(&rows, intent) {
+    for (what, command) in next(&rows, session, intent) {
         text += &format!("  {what:<10}  {command}\n");
     }
     ui.say(&text);
 }
 
 /// What one does next, as it is typed.
-fn next(rows: &[(&Row, Facts)], intent: &Intent) -> Vec<(&'static str, String)> {
-    let of = |kind: KindName| rows.iter().map(|(row, _)| &row.id).filter(move |id| id.kind == kind);
+fn next(rows: &[(&Row, Facts)], session: &Session, intent: &Intent) -> Vec<(&'static str, String)> {
+    let ids = || rows.iter().map(|(row, _)| &row.id);
     let mut next = Vec::new();
     // Of several, `invoke` must be told which; without a function it asks the endpoint.
-    if matches!((of(KindName::Function).count(), of(KindName::Endpoint).count()), (1, _) | (0, 1)) {
+    let invoked = session.kinds.iter().rev().filter(|kind| kind.invoked());
+    let mut counts = invoked.map(|kind| ids().filter(|id| id.kind == kind.name()).count());
+    if counts.find(|count| *count > 0) == Some(1) {
         next.push(("ask it", "`opsctl invoke`".to_owned()));
     }
-    if let Some(notebook) = of(KindName::Notebook).next() {
-        next.push(("work in it", format!("`opsctl open {notebook}`")));
-    }
+    next.extend(ids().find_map(|id| session.kind(id.kind).next(id)));
     next.push(("look", "`opsctl status`".to_owned()));
     let keeps = matches!(intent.mode, Mode::Deploy { prune: false, .. });
-    if keeps && of(KindName::Endpoint).next().is_some() {
-        let how = "revert the commit, then `opsctl deploy`: earlier models are kept";
-        next.push(("roll back", how.to_owned()));
-    }
+    let way_back = ids().find_map(|id| session.kind(id.kind).way_back()).filter(|_| keeps);
+    next.extend(way_back.map(|how| ("roll back", how.to_owned())));
     next
 }

@@ -1,10 +1,9 @@
 //! The summary of a run that a signal or `--timeout` stopped: what continues in AWS, and how to stop that.
 
-use crate::domain::{HumanDuration, KindName, Verb};
+use crate::domain::usage::Runs;
+use crate::domain::{HumanDuration, Verb};
 use crate::engine::RunOutcome;
 use crate::plan::{Op, Plan, Step};
-use crate::resources::instance::Instance;
-use crate::resources::training::Training;
 use crate::run::Session;
 
 /// A line for each thing that runs on in AWS, and what comes next.
@@ -19,7 +18,8 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
         |step: &&Step| outcome.unfinished.contains(&step.id) && !outcome.refused.contains(&step.id);
     for step in plan.steps.iter().filter(was_made) {
         let target = &step.target;
-        let stops = session.kind(target.kind).stops();
+        let kind = session.kind(target.kind);
+        let stops = kind.stops();
         text += &match step.op.verb() {
             // What runs in this process ends with it.
             Verb::Create | Verb::Update if session.is_all_here && stops => format!(
@@ -33,15 +33,10 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
                 let limit = limit.unwrap_or_default();
                 format!("{target}: {runs}{limit}. To stop it: `opsctl stop {target}`\n")
             }
-            Verb::Update if target.kind == KindName::Endpoint => {
-                format!(
-                    "{target}: AWS continues the update; the instances of before answer until it is done.\n"
-                )
-            }
-            _ if target.kind == KindName::Endpoint => {
-                format!("{target}: AWS is still creating it, and bills it. To delete all: `opsctl destroy`\n")
-            }
-            _ => continue,
+            verb => match kind.continues(verb) {
+                Some(sentence) => format!("{target}: {sentence}\n"),
+                None => continue,
+            },
         };
     }
     let rest = match outcome.not_started {
@@ -55,7 +50,8 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
 /// How long a job may run.
 fn limit(step: &Step) -> Option<HumanDuration> {
     let (Op::Create { spec } | Op::Update { spec, .. }) = &step.op else { return None };
-    let training = spec.of::<Training>().map(|spec| spec.max_runtime_s);
-    let seconds = training.or_else(|| spec.of::<Instance>().map(|spec| spec.max_runtime_s))?;
-    Some(HumanDuration::seconds(u64::from(seconds.unsigned_abs())))
+    match spec.usage().runs {
+        Runs::Once { at_most, .. } => Some(at_most),
+        Runs::Always | Runs::UntilIdle => None,
+    }
 }

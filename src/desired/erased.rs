@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
-use crate::domain::{Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, Scale, Scope, Verb};
+use crate::domain::{
+    Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scale, Scope, Verb,
+};
 use crate::inputs::Source;
 use crate::limits::Bound;
 
@@ -28,6 +30,12 @@ pub trait AnyKind: Send + Sync {
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
     fn stops(&self) -> bool;
     fn starts(&self) -> bool;
+    fn invoked(&self) -> bool;
+    /// Whether it is of this kind, or called so in the config ([`Kind::ALSO_CALLED`]).
+    fn is_called(&self, kind: KindName) -> bool;
+    fn next(&self, id: &ResourceId) -> Option<(&'static str, String)>;
+    fn way_back(&self) -> Option<&'static str>;
+    fn continues(&self, verb: Verb) -> Option<&'static str>;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -112,6 +120,26 @@ impl<K: Kind> AnyKind for K {
 
     fn starts(&self) -> bool {
         K::STARTS
+    }
+
+    fn invoked(&self) -> bool {
+        K::INVOKED
+    }
+
+    fn is_called(&self, kind: KindName) -> bool {
+        K::NAME == kind || K::ALSO_CALLED == Some(kind)
+    }
+
+    fn next(&self, id: &ResourceId) -> Option<(&'static str, String)> {
+        <K as Kind>::next(id)
+    }
+
+    fn way_back(&self) -> Option<&'static str> {
+        <K as Kind>::way_back()
+    }
+
+    fn continues(&self, verb: Verb) -> Option<&'static str> {
+        <K as Kind>::continues(verb)
     }
 
     fn is_scaled(&self) -> bool {

@@ -47,6 +47,11 @@ pub trait Kind: Send + Sync + 'static {
     const STOPS: bool = false;
     /// What was stopped can be started again.
     const STARTS: bool = false;
+    /// `opsctl invoke` sends it a payload. Where nothing is named, the kind that is registered last is meant:
+    /// it stands before the others.
+    const INVOKED: bool = false;
+    /// The kind whose word the config has for it too: a training that runs on EC2 is `training/NAME` there.
+    const ALSO_CALLED: Option<KindName> = None;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
     const USUAL_IS_AWSS: bool = false;
 
@@ -159,9 +164,25 @@ pub trait Kind: Send + Sync + 'static {
         Facts::default()
     }
 
-    /// Its name on the page of AWS's console; `None`: it is not there now.
-    fn console_name(physical: &str, _seen: &Self::State) -> Option<String> {
-        Some(physical.to_owned())
+    /// Its page in AWS's console, as a path on the console's host; `None`: it has none, or not now.
+    fn console_path(_physical: &str, _seen: &Self::State, _region: &str) -> Option<String> {
+        None
+    }
+
+    /// What a person does with one that is there, in two or three words, and the command for it.
+    fn next(_id: &ResourceId) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// How a person gets back what was there before a deploy.
+    fn way_back() -> Option<&'static str> {
+        None
+    }
+
+    /// What AWS does with it by itself when a run ends in the midst of this verb, as a sentence. Nothing need
+    /// be said of what ends soon, or of what [`Self::STOPS`].
+    fn continues(_verb: Verb) -> Option<&'static str> {
+        None
     }
 
     /// A part with other numbers. What is not given stays as it is; what is not there yet becomes as the

@@ -41,13 +41,7 @@ impl Node {
             None => (None, given),
         };
         // Names of log groups and data sets have slashes.
-        is_name(given)
-            || match kind {
-                Some(KindName::Training) => {
-                    matches!(self.id.kind, KindName::Training | KindName::Instance) && is_name(name)
-                }
-                kind => kind == Some(self.id.kind) && is_name(name),
-            }
+        is_name(given) || kind.is_some_and(|kind| self.spec.is_called(kind)) && is_name(name)
     }
 
     /// Its spec as its kind `K` knows it; `None` for a node of another kind.

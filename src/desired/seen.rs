@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{Facts, HumanDuration, KindName, Owner, Status, Usage};
+use crate::domain::{Facts, HumanDuration, KindName, Owner, Status, Usage, console};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,9 +90,9 @@ impl AnySeen {
         self.0.facts()
     }
 
-    /// [`Kind::console_name`].
-    pub fn console_name(&self, physical: &str) -> Option<String> {
-        self.0.console_name(physical)
+    /// The address of its page in AWS's console ([`Kind::console_path`]).
+    pub fn console_page(&self, physical: &str, region: &str) -> Option<String> {
+        console::page(&self.0.console_path(physical, region)?, region)
     }
 
     /// What AWS bills of it now ([`Kind::used`]).
@@ -135,7 +135,7 @@ trait Erased: Send + Sync {
     fn mixed(&self) -> Option<(String, &'static str)>;
     fn left(&self) -> Vec<String>;
     fn facts(&self) -> Facts;
-    fn console_name(&self, physical: &str) -> Option<String>;
+    fn console_path(&self, physical: &str, region: &str) -> Option<String>;
     fn took(&self) -> Option<HumanDuration>;
     fn used(&self) -> Usage;
     fn measured(&self) -> Vec<(String, f64)>;
@@ -190,8 +190,8 @@ impl<K: Kind> Erased for Of<K> {
         K::facts(&self.0.state)
     }
 
-    fn console_name(&self, physical: &str) -> Option<String> {
-        K::console_name(physical, &self.0.state)
+    fn console_path(&self, physical: &str, region: &str) -> Option<String> {
+        K::console_path(physical, &self.0.state, region)
     }
 
     fn took(&self) -> Option<HumanDuration> {

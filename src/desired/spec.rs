@@ -24,6 +24,11 @@ impl AnySpec {
         self.0.kind()
     }
 
+    /// Whether it is of this kind, or called so in the config ([`Kind::ALSO_CALLED`]).
+    pub fn is_called(&self, kind: KindName) -> bool {
+        self.0.is_called(kind)
+    }
+
     /// The spec as its kind `K` knows it; `None` for one of another kind.
     pub fn of<K: Kind>(&self) -> Option<&K::Spec> {
         self.0.as_any().downcast_ref::<Of<K>>().map(|Of(spec)| spec)
@@ -85,6 +90,7 @@ struct Of<K: Kind>(K::Spec);
 
 trait Erased: Send + Sync {
     fn kind(&self) -> KindName;
+    fn is_called(&self, kind: KindName) -> bool;
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
     fn json(&self) -> serde_json::Result<Value>;
@@ -106,6 +112,10 @@ fn another_kind<K: Kind>(seen: &AnySeen) -> Vec<FieldChange> {
 impl<K: Kind> Erased for Of<K> {
     fn kind(&self) -> KindName {
         K::NAME
+    }
+
+    fn is_called(&self, kind: KindName) -> bool {
+        K::NAME == kind || K::ALSO_CALLED == Some(kind)
     }
 
     fn as_any(&self) -> &dyn Any {

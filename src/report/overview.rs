@@ -8,7 +8,7 @@ use super::cost;
 use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
-use crate::domain::{Facts, KindName, Owner, Phase, Scope, figure, shown};
+use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
 use crate::run::overview::{Overview, Row};
 
 /// The title of all that shows a project: `digits / dev  SANDBOX, us-east-1`.
@@ -189,9 +189,8 @@ pub fn summary(rows: &[(&Row, Facts)]) -> String {
     let mut text = String::new();
     for (row, facts) in rows.iter().take(MOST) {
         // Of a job that ended well its values say more than its state.
-        let is_job = matches!(row.id.kind, KindName::Training | KindName::Instance);
         let state = Some(shown::line(&row.status.word).into_owned())
-            .filter(|_| !(is_job && row.status.phase == Phase::Ready && !row.metrics.is_empty()));
+            .filter(|_| !(row.status.phase == Phase::Ready && !row.metrics.is_empty()));
         let known = known(&row.metrics, facts, row.took.map(|took| took.0));
         let line = [state.unwrap_or_default(), known];
         let line: Vec<String> = line.into_iter().filter(|part| !part.is_empty()).collect();

@@ -3,7 +3,6 @@
 use super::jobs::Job;
 use super::{Session, whose};
 use crate::aws::{OpError, OpErrorKind};
-use crate::domain::console;
 use crate::engine::OpCx;
 
 /// The address of a page.
@@ -49,9 +48,6 @@ pub async fn of(session: &Session, job: &Job) -> Result<Address, AddressError> {
     if let Some(url) = link {
         return Ok(Address { url, is_secret: true });
     }
-    let page = found
-        .console_name(&job.physical)
-        .filter(|_| session.is_aws)
-        .and_then(|name| console::page(job.id.kind, &name, &session.context.scope.region));
-    page.map(|url| Address { url, is_secret: false }).ok_or(AddressError::NoPage)
+    let page = found.console_page(&job.physical, &session.context.scope.region);
+    page.filter(|_| session.is_aws).map(|url| Address { url, is_secret: false }).ok_or(AddressError::NoPage)
 }

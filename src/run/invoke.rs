@@ -64,21 +64,30 @@ impl From<OpError> for InvokeError {
     }
 }
 
-/// The kinds of which `given` may be a name. Of a function and an endpoint of one name, the function is meant.
-pub fn kinds(session: &Session, given: &str) -> &'static [KindName] {
-    const FUNCTIONS: &[KindName] = &[KindName::Function];
-    const BOTH: &[KindName] = &[KindName::Function, KindName::Endpoint];
-    let mut nodes = session.desired.nodes.iter();
-    let is_function = nodes.any(|node| node.id.kind == KindName::Function && node.is_named(given));
-    if is_function { FUNCTIONS } else { BOTH }
+/// The kinds of which `given` may be a name. Of a function and an endpoint of one name, the function is
+/// meant.
+pub fn kinds(session: &Session, given: &str) -> Vec<KindName> {
+    let nodes = || session.desired.nodes.iter();
+    let is_named = |kind: &KindName| nodes().any(|node| node.id.kind == *kind && node.is_named(given));
+    match invoked(session).find(is_named) {
+        Some(kind) => vec![kind],
+        None => invoked(session).collect(),
+    }
+}
+
+/// What can be invoked, and what stands before others first.
+fn invoked(session: &Session) -> impl Iterator<Item = KindName> {
+    session.kinds.iter().rev().filter(|kind| kind.invoked()).map(|kind| kind.name())
 }
 
 /// The kind that is invoked when nothing is named: a function, or an endpoint where the config has none.
 pub fn usual(session: &Session) -> KindName {
-    match session.config.section("function") {
-        Some(_) => KindName::Function,
-        None => KindName::Endpoint,
-    }
+    let has_section = |kind: &KindName| {
+        session.kind(*kind).section().is_some_and(|section| session.config.section(section).is_some())
+    };
+    let mut first = invoked(session);
+    let last = invoked(session).last().expect("an endpoint can be invoked");
+    first.find(has_section).unwrap_or(last)
 }
 
 /// Sends a payload to a function or an endpoint of the config.

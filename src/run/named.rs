@@ -42,16 +42,13 @@ pub async fn resource(
         Some((kind, name)) => (kind.parse::<KindName>().ok(), name),
         None => (None, given),
     };
-    let other_kind = kind.is_some_and(|kind| !kinds(kind)) && kind != Some(KindName::Training);
+    let is_meant = |kind: KindName| session.kinds.iter().any(|k| kinds(k.name()) && k.is_called(kind));
+    let other_kind = kind.is_some_and(|kind| !is_meant(kind));
     if other_kind || nodes().any(|node| node.is_named(given)) {
         let known = known.iter().map(|node| node.id.clone()).collect();
         return Ok(Err(Unnamed::OtherKind { known }));
     }
-    let of_kind = |id: &ResourceId| match kind {
-        None => true,
-        Some(KindName::Training) => matches!(id.kind, KindName::Training | KindName::Instance),
-        Some(kind) => id.kind == kind,
-    };
+    let of_kind = |id: &ResourceId| kind.is_none_or(|kind| session.kind(id.kind).is_called(kind));
     // What left the config has no other name than that in AWS.
     let is_name = kind.is_some() || !given.contains('/');
     if is_name && name.starts_with(&session.context.scope.prefix()) {

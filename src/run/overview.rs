@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Session;
 use crate::cost::{self, Bill, Prices};
 use crate::desired::{AnySeen, Desired, Log, Node};
-use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status, console};
+use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status};
 use crate::engine::OpCx;
 use crate::plan::{Leftover, Observation, Observed};
 use crate::resources::instance::{Instance, log};
@@ -88,9 +88,8 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     });
     let is_readable = !matches!(have.observations.get(&node.id), Some(Observation::Unreadable(..)));
     let created = have.created.get(&(node.id.kind, node.physical.clone())).filter(|_| seen.is_some());
-    let page = seen.filter(|_| session.is_aws).and_then(|seen| {
-        console::page(node.id.kind, &seen.console_name(&node.physical)?, &session.context.scope.region)
-    });
+    let page = seen.filter(|_| session.is_aws);
+    let page = page.and_then(|seen| seen.console_page(&node.physical, &session.context.scope.region));
     Row {
         id: node.id.clone(),
         physical: node.physical.clone(),

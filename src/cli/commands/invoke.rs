@@ -60,9 +60,9 @@ pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment)
 async fn target(session: &Session, args: &InvokeArgs) -> Result<Job, Failure> {
     let usual = invoke::usual(session);
     let (given, kinds) = match (&args.endpoint, &args.target) {
-        (Some(endpoint), _) => (endpoint.as_str(), &[KindName::Endpoint][..]),
+        (Some(endpoint), _) => (endpoint.as_str(), vec![KindName::Endpoint]),
         (None, Some(given)) => (given.as_str(), invoke::kinds(session, given)),
-        (None, None) => (only(session, section(session, usual), None)?, std::slice::from_ref(&usual)),
+        (None, None) => (only(session, section(session, usual), None)?, vec![usual]),
     };
     named(session, given, &Among { what: "can be invoked", kinds: &|kind| kinds.contains(&kind) }).await
 }

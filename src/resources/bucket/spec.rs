@@ -248,6 +248,10 @@ impl Kind for Bucket {
         if seen.status.phase == Phase::Leaving { Usage::default() } else { Usage::by_use(KEPT) }
     }
 
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(format!("s3/buckets/{physical}?region={region}"))
+    }
+
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let arn = format!("arn:{}:s3:::{physical}", scope.partition);
         vec![format!("{arn}/*"), arn]

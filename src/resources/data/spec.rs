@@ -221,6 +221,11 @@ impl Kind for Data {
         format!("{} files, {}", want.files, bytes(want.bytes))
     }
 
+    fn console_path(uri: &str, _: &State, region: &str) -> Option<String> {
+        let (bucket, prefix) = uri.strip_prefix("s3://")?.split_once('/')?;
+        Some(format!("s3/buckets/{bucket}?region={region}&prefix={prefix}"))
+    }
+
     fn arns(_: &Scope, _: &str) -> Vec<String> {
         Vec::new() // all of it is in the bucket
     }

@@ -5,6 +5,7 @@ use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, counted};
 use crate::domain::{
     Action, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
+    console,
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
@@ -36,6 +37,7 @@ pub struct State {
 impl Kind for Endpoint {
     const NAME: KindName = KindName::Endpoint;
     const SECTION: Option<&'static str> = Some("endpoint");
+    const INVOKED: bool = true;
     type Section = section::Section;
     type Spec = Spec;
     type State = State;
@@ -93,6 +95,21 @@ impl Kind for Endpoint {
             Verb::Create => HumanDuration::minutes(5),
             Verb::Update => HumanDuration::minutes(8),
             Verb::Delete | Verb::Release => HumanDuration::minutes(2),
+        })
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(console::sagemaker("endpoints", physical, region))
+    }
+
+    fn way_back() -> Option<&'static str> {
+        Some("revert the commit, then `opsctl deploy`: earlier models are kept")
+    }
+
+    fn continues(verb: Verb) -> Option<&'static str> {
+        Some(match verb {
+            Verb::Update => "AWS continues the update; the instances of before answer until it is done.",
+            _ => "AWS is still creating it, and bills it. To delete all: `opsctl destroy`",
         })
     }
 

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes};
+use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes, console};
 
 pub struct EndpointConfig;
 
@@ -45,6 +45,10 @@ impl Kind for EndpointConfig {
 
     fn summary(want: &Spec) -> String {
         format!("{} × {}", want.instance_type, want.instance_count)
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(console::sagemaker("endpointConfig", physical, region))
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

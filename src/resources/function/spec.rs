@@ -138,6 +138,7 @@ const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 impl Kind for Function {
     const NAME: KindName = KindName::Function;
     const SECTION: Option<&'static str> = Some("function");
+    const INVOKED: bool = true;
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;
@@ -241,6 +242,10 @@ impl Kind for Function {
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
         (verb != Verb::Delete).then_some(HumanDuration::seconds(15))
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(format!("lambda/home?region={region}#/functions/{physical}"))
     }
 
     fn log(physical: &str) -> Option<Log> {

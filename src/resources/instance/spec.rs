@@ -130,6 +130,7 @@ impl Instance {
 
 impl Kind for Instance {
     const NAME: KindName = KindName::Instance;
+    const ALSO_CALLED: Option<KindName> = Some(KindName::Training);
     const SECTION: Option<&'static str> = Some("training");
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
@@ -230,8 +231,10 @@ impl Kind for Instance {
         seen.took_s.map(HumanDuration::seconds)
     }
 
-    fn console_name(_: &str, seen: &State) -> Option<String> {
-        seen.instance_id.clone()
+    fn console_path(_: &str, seen: &State, region: &str) -> Option<String> {
+        // By its id, which is AWS's.
+        let id = seen.instance_id.as_ref()?;
+        Some(format!("ec2/home?region={region}#InstanceDetails:instanceId={id}"))
     }
 
     fn log(physical: &str) -> Option<Log> {

@@ -84,6 +84,12 @@ impl Kind for LogGroup {
         Usage::by_use("logs")
     }
 
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        // Slashes of the name are escaped twice, the sign of the escape as `$`.
+        let name = physical.replace('/', "$252F");
+        Some(format!("cloudwatch/home?region={region}#logsV2:log-groups/log-group/{name}"))
+    }
+
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         // Without the end to tag it, with it for all else
         // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html).

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes};
+use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes, console};
 
 pub struct Model;
 
@@ -107,6 +107,10 @@ impl Kind for Model {
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
         let again = if want.code.is_some() { "packed again" } else { "trained again" };
         changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(console::sagemaker("models", physical, region))
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

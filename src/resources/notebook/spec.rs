@@ -8,8 +8,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, Scope, Status, Usage,
-    Verb, action, changes, codes,
+    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId, Scope,
+    Status, Usage, Verb, action, changes, codes, console,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -247,6 +247,14 @@ impl Kind for Notebook {
             Verb::Update => HumanDuration::minutes(7),
             Verb::Delete | Verb::Release => HumanDuration::minutes(3),
         })
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(console::sagemaker("notebook-instances", physical, region))
+    }
+
+    fn next(id: &ResourceId) -> Option<(&'static str, String)> {
+        Some(("work in it", format!("`opsctl open {id}`")))
     }
 
     fn log(physical: &str) -> Option<Log> {

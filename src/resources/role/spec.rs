@@ -247,6 +247,10 @@ impl Kind for Role {
         boundary.into_iter().chain(session).collect()
     }
 
+    fn console_path(physical: &str, _: &State, _: &str) -> Option<String> {
+        Some(format!("iam/home#/roles/details/{physical}"))
+    }
+
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let Scope { partition, account, .. } = scope;
         let of = |what| format!("arn:{partition}:iam::{account}:{what}{}{physical}", scope.iam_path());

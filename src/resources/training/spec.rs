@@ -10,7 +10,7 @@ use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
-    codes, fingerprint,
+    codes, console, fingerprint,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
@@ -267,6 +267,10 @@ impl Kind for Training {
 
     fn measured(seen: &State) -> Vec<(String, f64)> {
         seen.measured.clone().into_iter().collect()
+    }
+
+    fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
+        Some(console::sagemaker("jobs", physical, region))
     }
 
     fn log(physical: &str) -> Option<Log> {

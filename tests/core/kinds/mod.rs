@@ -1,8 +1,10 @@
 //! Tests of each kind, in a module of its name: `cargo test --no-default-features --test core kinds::endpoint`.
 //! What holds for every kind is elsewhere, and runs over all of them.
 
-use opsctl::domain::KindName;
+use expect_test::expect_file;
+use opsctl::domain::{KindName, ResourceId};
 use opsctl::plan::Verb;
+use opsctl::resources::kinds;
 use serde_json::Value;
 
 use crate::plan::world::{Account, DEPLOY, Files, shown};
@@ -52,6 +54,30 @@ fn put_right<const N: usize>(cases: [(&str, &str, Value, &str); N]) {
         assert_eq!((step.target.to_string().as_str(), step.op.verb()), (id, Verb::Update));
         assert!(said.contains(&format!("      {why}\n")), "{id} {at}: {said}");
     }
+}
+
+/// What each says of itself to code that knows no kind by name.
+#[test]
+fn every_kind_answers_for_itself() {
+    let want = Files::new().desired();
+    let mut said = String::new();
+    for kind in kinds() {
+        let node = want.nodes.iter().find(|node| node.id.kind == kind.name());
+        let seen = node.map(|node| (node, node.spec.wanted()));
+        let page = seen.and_then(|(node, seen)| seen.console_page(&node.physical, "cn-north-1"));
+        let id = ResourceId::new(kind.name(), "x");
+        let next = kind.next(&id).map(|(what, command)| format!("{what}: {command}"));
+        let continues = |verb| kind.continues(verb).map(|said| format!("{verb:?}: {said}"));
+        let answers = [page, next, kind.way_back().map(str::to_owned), continues(Verb::Create)];
+        said += &format!("{}\n", kind.name());
+        let answers = answers.into_iter().chain([continues(Verb::Update)]).flatten();
+        said.extend(answers.map(|answer| format!("  {answer}\n")));
+        let is = [("stops", kind.stops()), ("starts", kind.starts()), ("invoked", kind.invoked())];
+        said.extend(is.iter().filter(|(_, is)| *is).map(|(word, _)| format!("  {word}\n")));
+        let called = KindName::ALL.iter().filter(|other| **other != kind.name() && kind.is_called(**other));
+        said.extend(called.map(|other| format!("  also called {other}\n")));
+    }
+    expect_file!["answers.txt"].assert_eq(&said);
 }
 
 #[test]
