@@ -14,13 +14,18 @@ pub mod function;
 pub mod image;
 pub mod instance;
 pub mod log_group;
+pub mod manifest;
 pub mod model;
 pub mod notebook;
+#[cfg(feature = "sdk")]
+mod objects;
 pub mod role;
 #[cfg(feature = "sdk")]
 mod sagemaker;
 mod schema;
 pub mod training;
+#[cfg(feature = "sdk")]
+mod uploads;
 
 use crate::desired::AnyKind;
 use crate::domain::KindName;

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use opsctl::domain::{Crc64, KeyPath, Stored, codes};
 use opsctl::inputs::{Inputs, Source, Tree, UseAs};
-use opsctl::resources::data::{Bandwidth, Difference, Manifest, SendReason};
+use opsctl::resources::data::{Bandwidth, Difference, SendReason};
+use opsctl::resources::manifest::Manifest;
 use tempfile::TempDir;
 
 const ALL: UseAs = UseAs::Data { include: Vec::new(), exclude: Vec::new() };

@@ -17,7 +17,8 @@ use crate::cli::ui::Ui;
 use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
 use crate::engine::OpCx;
 use crate::inputs::Output;
-use crate::resources::data::{Data, Manifest, Spec, sync};
+use crate::resources::data::{Data, Spec, sync};
+use crate::resources::manifest::Manifest;
 use crate::run::{self, Folders, Session};
 use crate::transfer::{Object, Ranges, download, output};
 

@@ -11,7 +11,7 @@ use layout::topo::layout::VisualGraph;
 use maud::{Markup, html};
 
 use super::blocks::{Graph, Node};
-use super::html::{class, line};
+use super::style::{class, line};
 
 /// More than that nobody reads as a picture; the table has all.
 pub const MOST: usize = 40;

@@ -1,10 +1,9 @@
 //! The page as HTML. maud escapes all that it writes; what is hidden in a text is made visible first.
 
-use std::borrow::Cow;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::blocks::{Block, Figure, Look, Node, Page, Section, Table, Text, Tile};
+use super::style::{class, line};
 use super::{graph, plot};
 use crate::domain::{Phase, shown};
 
@@ -13,21 +12,6 @@ const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const WIDE: (u32, u32) = (560, 220);
 const NARROW: (u32, u32) = (340, 220);
-
-/// Text that may hold anything, in one line.
-pub fn line(text: &str) -> Cow<'_, str> {
-    shown::line(text)
-}
-
-/// The class of a phase in the style sheet.
-pub fn class(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Ready => "ready",
-        Phase::Busy | Phase::Leaving => "busy",
-        Phase::Failed => "failed",
-        Phase::Stopped => "stopped",
-    }
-}
 
 pub fn render(page: &Page) -> String {
     let page = html! {

@@ -7,6 +7,7 @@ mod graph;
 mod html;
 mod markdown;
 mod plot;
+mod style;
 
 use crate::evidence::Evidence;
 

@@ -10,7 +10,6 @@ use crate::domain::{
     action, changes, codes,
 };
 use crate::limits::Bound;
-use crate::resources::endpoint::Endpoint;
 use crate::resources::endpoint_config::EndpointConfig;
 
 pub struct Autoscaling;
@@ -103,6 +102,17 @@ impl Autoscaling {
         instance_type.starts_with("ml.t").then(text)
     }
 
+    /// The ARNs that the calls of an endpoint and of what scales it are about.
+    pub fn arns_on(scope: &Scope, endpoint: &str) -> Vec<String> {
+        vec![
+            scope.arn("sagemaker", &format!("endpoint/{endpoint}")),
+            // Whichever it runs.
+            scope.arn("sagemaker", &format!("endpoint-config/{endpoint}-*")),
+            scope.arn("application-autoscaling", "scalable-target/*"),
+            scope.arn("cloudwatch", &format!("alarm:TargetTracking-endpoint/{endpoint}/*")),
+        ]
+    }
+
     /// `endpoint/<endpoint>/variant/<variant>` (docs/aws/autoscaling.md#identifiers).
     pub fn resource_id(endpoint: &str) -> String {
         format!("endpoint/{endpoint}/variant/{}", EndpointConfig::VARIANT)
@@ -137,8 +147,8 @@ impl Kind for Autoscaling {
                 scale_out_cooldown_s: Self::COOLDOWN_S,
             },
         };
-        let endpoint = whole.spec_as::<Endpoint>();
-        if let Some(text) = endpoint.and_then(|endpoint| Self::unsupported_on(&endpoint.instance_type)) {
+        let instances = whole.spec.usage().instances;
+        if let Some(text) = instances.and_then(|instances| Self::unsupported_on(&instances.instance_type)) {
             let help = "use another `instance_type`";
             return Some(Err(Diagnostic::error(codes::BURSTABLE_SCALING, KeyPath::default(), text, help)));
         }
@@ -242,7 +252,7 @@ impl Kind for Autoscaling {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let Some(endpoint) = Self::whole_of(physical) else { return Vec::new() };
         let Scope { partition, account, .. } = scope;
-        let mut arns = Endpoint::arns(scope, endpoint);
+        let mut arns = Self::arns_on(scope, endpoint);
         // https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html
         arns.push(format!(
             "arn:{partition}:iam::{account}:role/aws-service-role/{}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",

@@ -18,7 +18,7 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action};
 use crate::engine::{Driver, Found, OpCx, make};
-use crate::resources::data;
+use crate::resources::uploads;
 use opsctl_iam as iam;
 
 impl Driver for Bucket {
@@ -246,7 +246,7 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
         let names = page.contents().iter().filter_map(|object| Keys::data_set_of(object.key()?));
         for name in names.filter(|name| !keys.data_sets.contains(*name)) {
             let prefix = format!("data/{name}/");
-            let paths = data::uploaded(cx, &format!("s3://{bucket}/{prefix}")).await?;
+            let paths = uploads::uploaded(cx, &format!("s3://{bucket}/{prefix}")).await?;
             keys.uploaded.extend(paths.into_iter().map(|path| format!("{prefix}{path}")));
         }
     }

@@ -9,7 +9,6 @@ use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe};
-use crate::resources::function::Function;
 
 impl Driver for Concurrency {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
@@ -26,7 +25,7 @@ impl Driver for Concurrency {
     async fn observe(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<Option<Seen<State>>> {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(Self::function(resource));
         let found = call
-            .qualifier(Function::ALIAS)
+            .qualifier(Concurrency::ALIAS)
             .send()
             .await
             .op(action::lambda::GetProvisionedConcurrencyConfig)
@@ -56,7 +55,7 @@ impl Driver for Concurrency {
     async fn delete(&self, cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
         let call =
             cx.aws.lambda.delete_provisioned_concurrency_config().function_name(Self::function(resource));
-        call.qualifier(Function::ALIAS)
+        call.qualifier(Concurrency::ALIAS)
             .send()
             .await
             .op(action::lambda::DeleteProvisionedConcurrencyConfig)
@@ -73,7 +72,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     unweighted(cx, function).await?;
     cx.retry_busy(action::lambda::PutProvisionedConcurrencyConfig, || async {
         let call = cx.aws.lambda.put_provisioned_concurrency_config().function_name(function);
-        let call = call.qualifier(Function::ALIAS).provisioned_concurrent_executions(spec.requested);
+        let call = call.qualifier(Concurrency::ALIAS).provisioned_concurrent_executions(spec.requested);
         call.send().await.op(action::lambda::PutProvisionedConcurrencyConfig).map(drop)
     })
     .await?;
@@ -85,7 +84,7 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
 /// others left.
 async fn unweighted(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
     cx.wait("alias moved", Duration::from_secs(5), Duration::from_secs(900), || async {
-        let call = cx.aws.lambda.get_alias().function_name(function).name(Function::ALIAS);
+        let call = cx.aws.lambda.get_alias().function_name(function).name(Concurrency::ALIAS);
         let Some(alias) = call.send().await.op(action::lambda::GetAlias).found()? else {
             return Ok(Probe::Absent);
         };
@@ -113,7 +112,7 @@ async fn until_ready(
     // (docs/aws/lambda.md#provisioned-concurrency).
     cx.wait("provisioned concurrency ready", Duration::from_secs(5), Duration::from_secs(900), || async {
         let call = cx.aws.lambda.get_provisioned_concurrency_config().function_name(function);
-        let found = call.qualifier(Function::ALIAS).send().await;
+        let found = call.qualifier(Concurrency::ALIAS).send().await;
         let Some(found) = found.op(action::lambda::GetProvisionedConcurrencyConfig).found()? else {
             return Ok(absent());
         };

@@ -10,7 +10,6 @@ use crate::domain::{
     Usage, Verb, action, changes, codes,
 };
 use crate::limits::{self, Bound};
-use crate::resources::function::Function;
 
 pub struct Concurrency;
 
@@ -23,9 +22,12 @@ pub struct Spec {
 pub type State = Spec;
 
 impl Concurrency {
+    /// The alias that it sits on, and that callers invoke.
+    pub const ALIAS: &'static str = "live";
+
     /// `function:<name>:<alias>`, as Application Auto Scaling writes it.
     pub fn resource_id(function: &str) -> String {
-        format!("function:{function}:{}", Function::ALIAS)
+        format!("function:{function}:{}", Self::ALIAS)
     }
 
     /// The function of a resource id.

@@ -2,7 +2,7 @@ use super::spec::State;
 use super::sync::{self, RemoteState, few};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Event, Found, OpCx};
@@ -84,29 +84,6 @@ async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<
     let (files, bytes, stray) = (manifest.files.len(), manifest.bytes(), manifest.stray);
     let state = State { digest, files, bytes, stray, ..State::default() };
     Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
-}
-
-/// Whether there is an object of this URI. Without s3:ListBucket S3 answers "forbidden" for what is absent,
-/// which is an error here: absent and unreadable are two answers.
-pub(crate) async fn exists(cx: &OpCx<'_>, uri: &str) -> OpResult<bool> {
-    let (bucket, key) = split(uri)?;
-    Ok(cx
-        .aws
-        .s3
-        .head_object()
-        .bucket(bucket)
-        .key(key)
-        .send()
-        .await
-        .op(action::s3::GetObject)
-        .found()?
-        .is_some())
-}
-
-/// `s3://bucket/key` → bucket and key.
-pub(crate) fn split(uri: &str) -> OpResult<(&str, &str)> {
-    let parts = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
-    parts.ok_or_else(|| OpError::new("s3", OpErrorKind::Invalid, format!("{uri} is not an s3:// URI")))
 }
 
 /// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was

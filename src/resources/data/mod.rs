@@ -9,18 +9,12 @@
 mod aws;
 mod bandwidth;
 pub mod difference;
-mod manifest;
 mod spec;
 #[cfg(feature = "sdk")]
 pub mod sync;
 #[cfg(feature = "sdk")]
 mod withdraw;
 
-#[cfg(feature = "sdk")]
-pub(crate) use aws::{exists, split};
 pub use bandwidth::Bandwidth;
 pub use difference::{Difference, SendReason};
-pub use manifest::Manifest;
 pub use spec::{Data, Spec};
-#[cfg(feature = "sdk")]
-pub(crate) use withdraw::uploaded;

@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::{Difference, Manifest, Spec};
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, PollPace, SdkResultExt, classify};
+use super::{Difference, Spec};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::domain::{Owner, Stored, action, bytes, grouped, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::resources::bucket::owner;
+use crate::resources::manifest::Manifest;
+use crate::resources::objects::split;
+use crate::resources::uploads::{journal_of, local_file};
 use crate::transfer::{self, Journal, Object, TransferOptions};
 
 /// What is in the bucket, as far as its manifest says.
@@ -70,20 +73,6 @@ struct CachedManifest<'a> {
     manifest: Cow<'a, Manifest>,
 }
 
-fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
-    // The port of a sandbox changes from command to command; what it holds does not.
-    let place = match (cx.pace, &cx.aws.target.endpoint) {
-        (PollPace::Local, _) => "local",
-        (PollPace::Declared, endpoint) => endpoint.as_deref().unwrap_or_default(),
-    };
-    let name = blake3::hash(format!("{uri}\0{place}").as_bytes());
-    cx.cache.join(format!("{what}-{}.json", &name.to_hex()[..16]))
-}
-
-pub(super) fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
-    local_file(cx, "journal", uri)
-}
-
 /// Whether an upload from this machine did not come to its end, so that the manifest does not say what is
 /// there.
 pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
@@ -92,7 +81,7 @@ pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
 
 /// Reads the manifest, in one request: nothing but its ETag comes when it is the one we saw last.
 pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteState> {
-    let (bucket, prefix) = super::split(spec_uri)?;
+    let (bucket, prefix) = split(spec_uri)?;
     let file = local_file(cx, "manifest", spec_uri);
     let copy: Option<CachedManifest<'static>> =
         std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -131,7 +120,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
 /// A key under the prefix of a data set that has no manifest, in a bucket that opsctl did not make. Somebody
 /// else has put it there, and an upload would replace it, a destroy delete it.
 pub async fn foreign(cx: &OpCx<'_>, uri: &str) -> OpResult<Option<String>> {
-    let (bucket, prefix) = super::split(uri)?;
+    let (bucket, prefix) = split(uri)?;
     // The console's "folder" is an object of the prefix's own name.
     let page = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(2).send().await;
     let Some(page) = page.op(action::s3::ListBucket).found()? else { return Ok(None) };

@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
+use crate::resources::autoscaling::Autoscaling;
 use crate::resources::log_group::LogGroup;
 
 pub struct Endpoint;
@@ -118,14 +119,8 @@ impl Kind for Endpoint {
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
-        let alarms = format!("alarm:TargetTracking-endpoint/{physical}/*");
-        vec![
-            scope.arn("sagemaker", &format!("endpoint/{physical}")),
-            // Whichever it runs.
-            scope.arn("sagemaker", &format!("endpoint-config/{physical}-*")),
-            scope.arn("application-autoscaling", "scalable-target/*"),
-            scope.arn("cloudwatch", &alarms),
-        ]
+        // Its deletion ends its scaling.
+        Autoscaling::arns_on(scope, physical)
     }
 
     fn calls() -> &'static [Action] {

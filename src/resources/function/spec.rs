@@ -122,7 +122,7 @@ impl Configuration {
 
 impl Function {
     /// The alias that callers invoke and that provisioned concurrency sits on.
-    pub const ALIAS: &'static str = "live";
+    pub const ALIAS: &'static str = Concurrency::ALIAS;
     /// Lambda's own default.
     pub(super) const USUAL_ARCHITECTURE: &'static str = "x86_64";
     pub(super) const RESERVED: &'static str = "reserved concurrency";

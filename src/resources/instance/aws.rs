@@ -19,7 +19,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
-use crate::resources::data::exists;
+use crate::resources::objects::exists;
 use crate::resources::training::job::{self, model_uri};
 use crate::resources::training::metrics::Metrics;
 use crate::resources::training::source;

@@ -9,7 +9,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
-use crate::resources::data::exists;
+use crate::resources::objects::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Model {

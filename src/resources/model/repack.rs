@@ -14,7 +14,7 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
 use crate::inputs::Tree;
-use crate::resources::data::split;
+use crate::resources::objects::split;
 
 /// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in
 /// memory. Always: what lies under its name may have been put there by somebody else.

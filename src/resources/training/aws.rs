@@ -18,7 +18,7 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
-use crate::resources::data::exists;
+use crate::resources::objects::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Training {

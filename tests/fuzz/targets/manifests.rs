@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use opsctl::resources::data::Manifest;
+use opsctl::resources::manifest::Manifest;
 
 fuzz_target!(|bytes: &[u8]| {
     let manifest = Manifest::parse(bytes);
