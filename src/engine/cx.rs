@@ -43,11 +43,36 @@ pub struct Patience {
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-/// One step's view of the world.
+/// One step's view of the world; or that of a look, which is no step of a plan.
 pub struct OpCx<'a> {
     pub context: &'a RunContext,
-    pub step: StepId,
+    step: Option<StepId>,
     pub target: ResourceId,
+}
+
+impl<'a> OpCx<'a> {
+    /// Beside all steps: what happens is no event of one.
+    pub fn new(context: &'a RunContext, target: ResourceId) -> Self {
+        Self { context, step: None, target }
+    }
+
+    /// The same in a step of the plan, whose events it sends.
+    #[must_use]
+    pub fn in_step(self, step: StepId) -> Self {
+        Self { step: Some(step), ..self }
+    }
+
+    /// The step that it is in.
+    pub fn step(&self) -> Option<StepId> {
+        self.step
+    }
+
+    /// Sends an event of the step, if this is in one.
+    pub fn tell(&self, event: impl FnOnce(StepId, ResourceId) -> Event) {
+        if let Some(step) = self.step {
+            self.events.send(event(step, self.target.clone()));
+        }
+    }
 }
 
 impl std::ops::Deref for OpCx<'_> {
@@ -205,13 +230,8 @@ impl OpCx<'_> {
         Fut: Future<Output = OpResult<Probe<T>>>,
     {
         let pending = |status: &str, elapsed| {
-            self.events.send(Event::StepWaiting {
-                step: self.step,
-                target: self.target.clone(),
-                what,
-                status: status.to_owned(),
-                elapsed_ms: ms(elapsed),
-            });
+            let (status, elapsed_ms) = (status.to_owned(), ms(elapsed));
+            self.tell(|step, target| Event::StepWaiting { step, target, what, status, elapsed_ms });
         };
         self.poll(what, every, limit, probe, pending).await
     }
@@ -234,12 +254,8 @@ impl OpCx<'_> {
         loop {
             match self.cancel.writing(action.name, call()).await {
                 Err(error) if again(&error.kind) && start.elapsed() < limit => {
-                    self.events.send(Event::StepRetrying {
-                        step: self.step,
-                        target: self.target.clone(),
-                        action: action.name,
-                        reason: error.message,
-                    });
+                    let (called, reason) = (action.name, error.message);
+                    self.tell(|step, target| Event::StepRetrying { step, target, action: called, reason });
                     let interval = self.pace.interval(Duration::from_secs(5), start.elapsed());
                     self.pause(action.name, interval).await.map_err(still_refused)?;
                     self.confirm_lease().await?;

@@ -143,7 +143,7 @@ async fn perform<'a>(
     let usual = plan.took.get(&target).copied().filter(|_| op == Verb::Create).or_else(awss);
     let usual_ms = usual.map(|usual| ms(usual.0));
     context.events.send(Event::StepStarted { step: step.id, target, op, physical, contents, usual_ms });
-    let cx = OpCx { context, step: step.id, target: step.target.clone() };
+    let cx = OpCx::new(context, step.target.clone()).in_step(step.id);
     let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
     let result = async {
         if adopts {

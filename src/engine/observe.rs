@@ -15,7 +15,7 @@ use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
 /// generation of what is absent, to be able to say why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) -> Result<Observed, OpError> {
-    let cx = |target: &ResourceId| OpCx { context, step: 0, target: target.clone() };
+    let cx = |target: &ResourceId| OpCx::new(context, target.clone());
     let observations = of_each_kind(
         &want.nodes,
         |node| node.id.kind,
@@ -59,7 +59,7 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
         &previous_generations,
         |(node, _)| node.id.kind,
         async |(node, previous_generation): &(&Node, String)| {
-            let cx = OpCx { context, step: 0, target: node.id.clone() };
+            let cx = OpCx::new(context, node.id.clone());
             let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
             Some((node.id.clone(), seen))
         },
@@ -76,7 +76,7 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
         async |(kind, found): &(KindName, &Found)| {
             let id = ResourceId::new(*kind, found.physical.clone());
             let driver = registry.of(*kind);
-            let cx = OpCx { context, step: 0, target: id.clone() };
+            let cx = OpCx::new(context, id.clone());
             match driver.observe(&cx, &found.physical).await {
                 Ok(Some(seen)) if seen.owner().is_managed() => {
                     match whole_is_ours(driver, &found.physical, registry, context).await {
@@ -130,7 +130,7 @@ async fn whole_is_ours(
     let (Some(kind), Some(whole)) = (driver.owned_with(), driver.whole_of(physical)) else {
         return Ok(true);
     };
-    let cx = OpCx { context, step: 0, target: ResourceId::new(kind, whole) };
+    let cx = OpCx::new(context, ResourceId::new(kind, whole));
     let seen = registry.of(kind).observe(&cx, whole).await?;
     Ok(seen.is_none_or(|seen| seen.owner().is_managed()))
 }
@@ -154,7 +154,7 @@ pub async fn count(
     let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, owner(l)));
     let managed = wanted.chain(leftovers).filter(|(.., owner)| owner.is_managed());
     let counts = join_all(managed.map(|(id, physical, owner)| async move {
-        let cx = OpCx { context, step: 0, target: id.clone() };
+        let cx = OpCx::new(context, id.clone());
         let contents = registry.of(id.kind).contents(&cx, physical, &owner).await?;
         Ok::<_, OpError>((id.clone(), contents))
     }));
@@ -189,7 +189,7 @@ pub async fn look_closer(
         &nodes,
         |node| node.id.kind,
         async |node: &&Node| {
-            let cx = OpCx { context, step: 0, target: node.id.clone() };
+            let cx = OpCx::new(context, node.id.clone());
             let seen = registry.of(node.id.kind).observe_closely(&cx, &node.physical, &node.spec).await;
             let look = match seen {
                 Ok(None) => return Ok(None),

@@ -47,8 +47,7 @@ where
         if start.elapsed() > cx.timeout.unwrap_or(limit).min(limit) {
             return Err(taken);
         }
-        let (step, target) = (cx.step, cx.target.clone());
-        cx.events.send(Event::StepRetrying { step, target, action: action.name, reason });
+        cx.tell(|step, target| Event::StepRetrying { step, target, action: action.name, reason });
         cx.pause(action.name, cx.pace.interval(EVERY, start.elapsed())).await.map_err(still_refused)?;
     }
 }

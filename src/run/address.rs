@@ -37,7 +37,7 @@ impl From<OpError> for AddressError {
 pub async fn of(session: &Session, job: &Job) -> Result<Address, AddressError> {
     whose::ours(session, &job.id, &job.physical).await?;
     let driver = session.registry.of(job.id.kind);
-    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
+    let cx = OpCx::new(&session.context, job.id.clone());
     let found = session.context.cancel.reading("looking", driver.observe(&cx, &job.physical)).await?;
     let found = found.ok_or(AddressError::Absent)?;
     let link = session.context.cancel.reading("looking", driver.link(&cx, &job.physical)).await;

@@ -213,9 +213,10 @@ impl<'a> Run<'a> {
     /// [`OpErrorKind::LeaseHeld`], or what AWS said.
     pub async fn lease(&self, plan: &Plan, have: &Observed, who: &LeaseHolder) -> OpResult<Option<Lease>> {
         let Some(name) = self.context.wanted(KindName::Bucket).next() else { return Ok(None) };
-        let cx = OpCx { context: self.context, step: 0, target: Bucket::id(Bucket::MAIN) };
+        let cx = OpCx::new(self.context, Bucket::id(Bucket::MAIN));
         let step = plan.steps.iter().find(|step| step.target == cx.target);
-        if step.is_some_and(|step| step.op.verb() == Verb::Create) {
+        if let Some(step) = step.filter(|step| step.op.verb() == Verb::Create) {
+            let cx = cx.in_step(step.id);
             bucket::found(&cx, name).await?;
             // A new bucket may be unknown for a moment where the next call arrives.
             let take = || lease::acquire(self.context, name, who, LeaseTiming::default());
@@ -256,7 +257,7 @@ impl<'a> Run<'a> {
     async fn delete_again(&self, done: &Plan) -> OpResult<bool> {
         let mut again = false;
         for step in done.steps.iter().filter(|step| self.mode.destroys() && comes_back(step)) {
-            let cx = OpCx { context: self.context, step: step.id, target: step.target.clone() };
+            let cx = OpCx::new(self.context, step.target.clone()).in_step(step.id);
             let driver = self.registry.of(step.target.kind);
             let seen = driver.observe(&cx, &step.physical).await?;
             if seen.is_some_and(|seen| *seen.owner() == Owner::Nobody) {
@@ -327,7 +328,7 @@ impl<'a> Run<'a> {
 /// [`OpErrorKind::LeaseHeld`], or what AWS said.
 pub async fn leased(context: &RunContext, who: &LeaseHolder) -> OpResult<Option<Lease>> {
     let Some(name) = context.wanted(KindName::Bucket).next() else { return Ok(None) };
-    let cx = OpCx { context, step: 0, target: Bucket::id(Bucket::MAIN) };
+    let cx = OpCx::new(context, Bucket::id(Bucket::MAIN));
     match bucket::owner(&cx, name).await? {
         Some(owner) if holds_lease(&owner) => {
             lease::acquire(context, name, who, LeaseTiming::default()).await.map(Some)

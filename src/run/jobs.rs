@@ -36,7 +36,7 @@ impl Job {
         let Some(node) = node.filter(|_| session.kind(self.id.kind).fingerprinted()) else {
             return Ok(Vec::new());
         };
-        let cx = OpCx { context: &session.context, step: 0, target: self.id.clone() };
+        let cx = OpCx::new(&session.context, self.id.clone());
         let owned = session.registry.of(self.id.kind).owned(&cx).await?;
         let mut found = previous_generations(node, &owned, &session.context.scope);
         found.sort_by_key(|job| Reverse(job.created));
@@ -84,7 +84,7 @@ impl Job {
             return Ok(true);
         }
         let driver = session.registry.of(self.id.kind);
-        let cx = OpCx { context: &session.context, step: 0, target: self.id.clone() };
+        let cx = OpCx::new(&session.context, self.id.clone());
         let seen = driver.observe(&cx, physical).await?;
         Ok(seen.is_some_and(|seen| seen.status().phase == Phase::Busy))
     }

@@ -57,7 +57,7 @@ pub async fn resource(
             if !of_kind(&id) {
                 continue;
             }
-            let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+            let cx = OpCx::new(&session.context, id.clone());
             let look = driver.owned(&cx);
             let owned = session.context.cancel.reading("looking", look).await?;
             if owned.iter().any(|found| found.physical == name) {

@@ -119,7 +119,7 @@ async fn measured(session: &Session, node: &Node, seen: Option<&AnySeen>) -> Vec
     let Some(Log::Object { key, .. }) = session.kind(node.id.kind).log(&node.physical) else {
         return Vec::new();
     };
-    let cx = OpCx { context: &session.context, step: 0, target: node.id.clone() };
+    let cx = OpCx::new(&session.context, node.id.clone());
     // Without its log the job is as good as with it.
     let tail = log::tail(&cx, session.bucket(), &key).await.ok().flatten().unwrap_or_default();
     Metrics::of(&spec.metrics, &spec.hyperparameters).last(&tail)

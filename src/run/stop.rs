@@ -46,7 +46,7 @@ pub async fn change(
     held: impl FnOnce(&str),
 ) -> Result<Changed, ChangeError> {
     let driver = session.registry.of(job.id.kind);
-    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
+    let cx = OpCx::new(&session.context, job.id.clone());
     whose::ours(session, &job.id, &job.physical).await?;
     let look = driver.observe(&cx, &job.physical);
     let seen = session.context.cancel.reading("looking", look).await?.ok_or(ChangeError::Absent)?;

@@ -65,11 +65,11 @@ pub async fn read_manifests(
     let nodes = intent.desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
     // Whatever a manifest says: what has lost its tags, or never had them, gets no data.
     let owner = async {
-        let cx = OpCx { context: &session.context, step: 0, target: Bucket::id(Bucket::MAIN) };
+        let cx = OpCx::new(&session.context, Bucket::id(Bucket::MAIN));
         bucket::owner(&cx, session.bucket()).await
     };
     let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
-        let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+        let cx = OpCx::new(&session.context, id.clone());
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
         // What an interrupted run changed is not in the manifest.
         let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
@@ -223,7 +223,7 @@ async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<Stri
     let (path, use_as) = (&set.spec.path, set.spec.use_as());
     let mut tree = session.context.inputs.take(path, &use_as).expect("the session has read it");
     let ended = {
-        let cx = OpCx { context: &session.context, step, target: set.id.clone() };
+        let cx = OpCx::new(&session.context, set.id.clone()).in_step(step);
         let sent = sync::run(&cx, &set.spec, &mut tree, set.there);
         session.context.cancel.writing("waiting for an answer", sent).await
     };
@@ -233,7 +233,7 @@ async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<Stri
 
 async fn unchanged(session: &Session, sets: &[DataSet]) -> Result<(), UploadRefusal> {
     try_join_all(sets.iter().map(|set| async move {
-        let cx = OpCx { context: &session.context, step: 0, target: set.id.clone() };
+        let cx = OpCx::new(&session.context, set.id.clone());
         match sync::read_manifest(&cx, &set.spec.uri()).await {
             Ok(now) if now.etag == set.there.etag => Ok(()),
             Ok(_) => Err(UploadRefusal::Changed(set.id.clone())),

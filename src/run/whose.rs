@@ -12,7 +12,7 @@ use crate::resources::bucket::{self, Bucket};
 /// # Errors
 /// [`OpErrorKind::AlreadyExists`], or what AWS said.
 pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResult<()> {
-    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+    let cx = OpCx::new(&session.context, id.clone());
     let look = session.registry.of(id.kind).observe(&cx, physical);
     let seen = session.context.cancel.reading("looking", look).await?;
     match seen.map(|seen| seen.owner().clone()) {
@@ -31,7 +31,7 @@ pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResul
 /// As [`ours`].
 pub async fn bucket_is_ours(session: &Session) -> OpResult<()> {
     let (id, name) = (Bucket::id(Bucket::MAIN), session.bucket());
-    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+    let cx = OpCx::new(&session.context, id.clone());
     let look = async {
         match bucket::owner(&cx, name).await? {
             // A bucket without tags is somebody's.

@@ -79,7 +79,7 @@ struct Route {
     prefix: String,
     root: PathBuf,
     events: Events,
-    step: StepId,
+    step: Option<StepId>,
     target: ResourceId,
     drain: CancellationToken,
     again: AtomicUsize,
@@ -149,8 +149,10 @@ impl Route {
 
     fn again(&self, action: Action, reason: &str) {
         self.again.fetch_add(1, Ordering::Relaxed);
-        let (step, target, reason) = (self.step, self.target.clone(), reason.to_owned());
-        self.events.send(Event::StepRetrying { step, target, action: action.name, reason });
+        if let Some(step) = self.step {
+            let (target, reason) = (self.target.clone(), reason.to_owned());
+            self.events.send(Event::StepRetrying { step, target, action: action.name, reason });
+        }
     }
 
     fn local(&self, path: &str, error: &io::Error) -> OpError {
@@ -217,7 +219,7 @@ async fn send(
         prefix: order.prefix.to_owned(),
         root: order.root.to_owned(),
         events: cx.events.clone(),
-        step: cx.step,
+        step: cx.step(),
         target: cx.target.clone(),
         // A fatal error ends the others, too.
         drain: cx.cancel.drain.child_token(),

@@ -66,8 +66,7 @@ impl Tally {
         let every = Duration::from_millis(500);
         loop {
             let ended = timeout(every, stop.cancelled()).await.is_ok();
-            let (step, target) = (cx.step, cx.target.clone());
-            cx.events.send(Event::StepProgress { step, target, progress: self.progress() });
+            cx.tell(|step, target| Event::StepProgress { step, target, progress: self.progress() });
             if ended {
                 return;
             }

@@ -40,7 +40,7 @@ fn readers(table: &str) -> &'static [KindName] {
 async fn is_seen(project: &Project, base: &Observed, table: &str) -> bool {
     let mut have = base.clone();
     for node in project.desired.nodes.iter().filter(|node| readers(table).contains(&node.id.kind)) {
-        let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
+        let cx = OpCx::new(&project.world, node.id.clone());
         let look = match project.registry.of(node.id.kind).observe(&cx, &node.physical).await {
             Ok(Some(seen)) => Observation::Present(seen),
             Ok(None) => Observation::Absent,

@@ -36,7 +36,7 @@ async fn each_kind_keeps_the_contract() {
 
     for node in &project.desired.nodes {
         let driver = project.registry.of(node.id.kind);
-        let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
+        let cx = OpCx::new(&project.world, node.id.clone());
 
         // What a look gives is ours and ready, and reads as a type.
         let seen = driver.observe(&cx, &node.physical).await.expect("readable").expect("there");

@@ -52,7 +52,7 @@ async fn what_is_still_being_deleted_is_made_again_when_it_is_gone() {
         }
         // To its end: then nothing is seen of it.
         perform(&project, node, Op::Delete).await.expect("it can be deleted");
-        let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
+        let cx = OpCx::new(&project.world, node.id.clone());
         let left = project.registry.of(node.id.kind).observe(&cx, &node.physical).await.expect("readable");
         assert!(left.is_none(), "{} is left: {left:?}", node.id);
         project.succeed(DEPLOY).await;
@@ -100,7 +100,7 @@ async fn a_lifecycle_configuration_that_was_left_goes_or_is_used_again() {
     let leave = async || {
         let name = "digits-dev-lab";
         sagemaker.stop_notebook_instance().notebook_instance_name(name).send().await.expect("stopped");
-        let cx = OpCx { context: &project.world, step: 0, target: project.desired.nodes[0].id.clone() };
+        let cx = OpCx::new(&project.world, project.desired.nodes[0].id.clone());
         let (every, limit) = (Duration::from_secs(1), Duration::from_secs(60));
         cx.wait("gone", every, limit, || async {
             let deleted = sagemaker.delete_notebook_instance().notebook_instance_name(name).send().await;

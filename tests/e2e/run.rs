@@ -248,7 +248,7 @@ async fn a_broken_lease_stops_the_next_step() {
     waits.world.aws.fence.ready().await.expect("ours for a minute still");
     sandbox.state().faults.clear();
     break_lease(&waits).await;
-    let cx = OpCx { context: &waits.world, step: 0, target: plan.steps[0].target.clone() };
+    let cx = OpCx::new(&waits.world, plan.steps[0].target.clone());
     let second = Duration::from_secs(1);
     let waited = cx.wait("it", second, second, async || Ok(Probe::Ready(()))).await;
     let error = waited.expect_err("the lease is gone");

@@ -58,7 +58,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let id = ResourceId::new(KindName::Data, &name);
     let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
     let spec = node.expect("the config has it");
-    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+    let cx = OpCx::new(&session.context, id.clone());
     run::bucket_is_ours(session).await?;
     let manifest = manifest(&cx, spec).await?;
     // It ends by itself, and keeps what it has.

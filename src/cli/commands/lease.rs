@@ -44,7 +44,7 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
 /// The lease in the project's bucket, if there is such a bucket, and it is ours.
 async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
     let Some(name) = session.context.wanted(KindName::Bucket).next() else { return Ok(None) };
-    let cx = OpCx { context: &session.context, step: 0, target: Bucket::id(Bucket::MAIN) };
+    let cx = OpCx::new(&session.context, Bucket::id(Bucket::MAIN));
     match bucket::owner(&cx, name).await? {
         Some(Owner::Other(_)) => Ok(None),
         // One that has lost its tags is no less held.

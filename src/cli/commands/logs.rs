@@ -49,7 +49,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
 }
 
 async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandResult {
-    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
+    let cx = OpCx::new(&session.context, job.id.clone());
     let found = job.newest_with(session, async |physical| {
         let mut reader = LogReader::new(session, job, physical);
         let text = reader.more(&cx, session.bucket()).await?;

@@ -43,7 +43,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     run::bucket_is_ours(session).await?;
     let job = job(session, args).await?;
     let (bucket, key) = (session.bucket(), |physical: &str| job.artifact(session, physical));
-    let cx = OpCx { context: &session.context, step: 0, target: job.id.clone() };
+    let cx = OpCx::new(&session.context, job.id.clone());
     let found =
         job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
     let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
@@ -82,7 +82,7 @@ async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
 /// Why a job has left no model, as `opsctl status` and a deploy say it.
 async fn no_model(session: &Session, job: &Job) -> Failure {
     let id = &job.id;
-    let cx = OpCx { context: &session.context, step: 0, target: id.clone() };
+    let cx = OpCx::new(&session.context, id.clone());
     let look = session.registry.of(id.kind).observe(&cx, &job.physical);
     let seen = match session.context.cancel.reading("looking", look).await {
         Ok(seen) => seen,

@@ -18,7 +18,7 @@ pub(super) async fn patiently<T>(
     place: &Place,
     take: impl AsyncFn() -> OpResult<T>,
 ) -> OpResult<T> {
-    let cx = OpCx { context, step: 0, target: ResourceId::new(KindName::Bucket, "main") };
+    let cx = OpCx::new(context, ResourceId::new(KindName::Bucket, "main"));
     let (began, mut told) = (Instant::now(), None);
     loop {
         let held = match take().await {

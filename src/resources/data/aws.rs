@@ -98,8 +98,7 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult
         there = sync::verify(cx, spec, &tree, there).await?;
     }
     let report = sync::run(cx, spec, &mut tree, there).await?;
-    let (step, target) = (cx.step, cx.target.clone());
-    cx.events.send(Event::StepLog { step, target, line: report.to_string() });
+    cx.tell(|step, target| Event::StepLog { step, target, line: report.to_string() });
     if tree.digest().as_ref() == Some(&spec.digest) {
         return Ok(());
     }

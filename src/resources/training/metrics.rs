@@ -50,11 +50,11 @@ impl Metrics {
 
     /// Sends a line of the log as an event, and what it measures.
     pub fn tell(&self, cx: &OpCx<'_>, line: &str) {
-        let (step, line) = (cx.step, line.trim_end());
-        cx.events.send(Event::StepLog { step, target: cx.target.clone(), line: line.to_owned() });
+        let line = line.trim_end();
+        cx.tell(|step, target| Event::StepLog { step, target, line: line.to_owned() });
         for (name, value, of) in self.values(line) {
-            let (target, name) = (cx.target.clone(), name.to_owned());
-            cx.events.send(Event::StepMetric { step, target, name, value, of });
+            let name = name.to_owned();
+            cx.tell(|step, target| Event::StepMetric { step, target, name, value, of });
         }
     }
 }

@@ -65,7 +65,7 @@ fn of_node(node: &Node) -> Metrics {
 
 /// What it printed, as far as it is read, and whether that is all. Of a job whose log is not there, nothing.
 async fn log(session: &Session, node: &Node) -> OpResult<(String, bool)> {
-    let cx = OpCx { context: &session.context, step: 0, target: node.id.clone() };
+    let cx = OpCx::new(&session.context, node.id.clone());
     match session.kind(node.id.kind).log(&node.physical) {
         Some(Log::Streams { group, prefix }) => streams(&cx, &group, prefix.as_deref()).await,
         Some(Log::Object { key, parts }) => {

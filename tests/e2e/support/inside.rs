@@ -149,7 +149,7 @@ impl Project {
 
 /// One verb on one resource, as a step of a plan does it.
 pub async fn perform(project: &Project, node: &Node, op: Op) -> Result<(), OpError> {
-    let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
+    let cx = OpCx::new(&project.world, node.id.clone());
     let (target, physical) = (node.id.clone(), node.physical.clone());
     let step = Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() };
     project.registry.of(node.id.kind).perform(&cx, &step).await
