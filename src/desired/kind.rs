@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::desired::{Draft, Scaled, Scaling, Seen};
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage, Verb,
+    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage,
+    Verb,
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
@@ -162,6 +163,11 @@ pub trait Kind: Send + Sync + 'static {
     /// What is worth knowing beside the state.
     fn facts(_seen: &Self::State) -> Facts {
         Facts::default()
+    }
+
+    /// What a person would look for on its page. Values of environment variables are on none.
+    fn attributes(_seen: &Self::State) -> Attributes {
+        Attributes::new()
     }
 
     /// Its page in AWS's console, as a path on the console's host; `None`: it has none, or not now.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{Facts, HumanDuration, KindName, Owner, Status, Usage, console};
+use crate::domain::{Attributes, Facts, HumanDuration, KindName, Owner, Status, Usage, console};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,11 @@ impl AnySeen {
         self.0.facts()
     }
 
+    /// [`Kind::attributes`].
+    pub fn attributes(&self) -> Attributes {
+        self.0.attributes()
+    }
+
     /// The address of its page in AWS's console ([`Kind::console_path`]).
     pub fn console_page(&self, physical: &str, region: &str) -> Option<String> {
         console::page(&self.0.console_path(physical, region)?, region)
@@ -135,6 +140,7 @@ trait Erased: Send + Sync {
     fn mixed(&self) -> Option<(String, &'static str)>;
     fn left(&self) -> Vec<String>;
     fn facts(&self) -> Facts;
+    fn attributes(&self) -> Attributes;
     fn console_path(&self, physical: &str, region: &str) -> Option<String>;
     fn took(&self) -> Option<HumanDuration>;
     fn used(&self) -> Usage;
@@ -188,6 +194,10 @@ impl<K: Kind> Erased for Of<K> {
 
     fn facts(&self) -> Facts {
         K::facts(&self.0.state)
+    }
+
+    fn attributes(&self) -> Attributes {
+        K::attributes(&self.0.state)
     }
 
     fn console_path(&self, physical: &str, region: &str) -> Option<String> {

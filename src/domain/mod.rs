@@ -1,6 +1,7 @@
 //! The words everything else is written in: ids, changes, diagnostics, codes. No I/O.
 
 pub mod action;
+pub mod attributes;
 pub mod change;
 pub mod codes;
 pub mod console;
@@ -24,6 +25,7 @@ pub mod usage;
 pub mod workflow;
 
 pub use action::Action;
+pub use attributes::Attributes;
 pub use change::{Changes, FieldChange, Needs, Verb, changes};
 pub use codes::Code;
 pub use contents::{Contents, Tally};

@@ -6,8 +6,8 @@ use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
 use crate::domain::usage::counted;
 use crate::domain::{
-    Action, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale, Scope, Usage,
-    action, changes, codes,
+    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale,
+    Scope, Usage, action, attributes, changes, codes,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint_config::EndpointConfig;
@@ -259,6 +259,25 @@ impl Kind for Autoscaling {
             Self::SERVICE
         ));
         arns
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        let policy = state.policy.as_ref();
+        let (inward, outward) = policy
+            .map(|policy| {
+                (
+                    attributes::seconds(policy.scale_in_cooldown_s),
+                    attributes::seconds(policy.scale_out_cooldown_s),
+                )
+            })
+            .unwrap_or_default();
+        attributes::listed([
+            ("Instances", format!("{} to {}", state.min, state.max)),
+            ("Target", policy.map(|policy| policy.target.to_string()).unwrap_or_default()),
+            ("Cooldown before scaling in", inward),
+            ("Cooldown before scaling out", outward),
+            ("Suspended", attributes::yes(state.suspended)),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::Keys;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb, action,
-    changes, codes,
+    Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage,
+    Verb, action, attributes, changes, codes,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -255,6 +255,14 @@ impl Kind for Bucket {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let arn = format!("arn:{}:s3:::{physical}", scope.partition);
         vec![format!("{arn}/*"), arn]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            ("Public access blocked", attributes::yes(state.public_access_blocked)),
+            ("Encryption", state.encryption.clone().unwrap_or_else(|| "none".into())),
+            ("Versioning", attributes::yes(state.versioning)),
+        ])
     }
 
     fn calls() -> &'static [Action] {

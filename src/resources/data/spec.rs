@@ -9,7 +9,8 @@ use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::usage::Storage;
 use crate::domain::{
-    Action, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, bytes, changes, codes,
+    Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
+    changes, codes, grouped,
 };
 use crate::inputs::{Source, Tree, UseAs};
 use crate::resources::bucket::Bucket;
@@ -228,6 +229,18 @@ impl Kind for Data {
 
     fn arns(_: &Scope, _: &str) -> Vec<String> {
         Vec::new() // all of it is in the bucket
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            ("Files", grouped(state.files)),
+            ("Size", bytes(state.bytes)),
+            ("Digest", attributes::digest(&state.digest)),
+            (
+                "Files that are not in the folder",
+                if state.stray > 0 { grouped(state.stray) } else { String::new() },
+            ),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -4,8 +4,8 @@ use super::section;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
-    console,
+    Action, Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Phase, Scope, Usage, Verb,
+    action, attributes, changes, console,
 };
 use crate::inputs::Source;
 use crate::limits::Bound;
@@ -121,6 +121,14 @@ impl Kind for Endpoint {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         // Its deletion ends its scaling.
         Autoscaling::arns_on(scope, physical)
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            (attributes::INSTANCE_TYPE, state.instance_type.clone().unwrap_or_default()),
+            ("Instances now", state.instances.map(|count| count.to_string()).unwrap_or_default()),
+            ("Configuration", state.config.clone()),
+        ])
     }
 
     fn calls() -> &'static [Action] {

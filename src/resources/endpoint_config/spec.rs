@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes, console};
+use crate::domain::{
+    Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
+};
 
 pub struct EndpointConfig;
 
@@ -53,6 +55,13 @@ impl Kind for EndpointConfig {
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         vec![scope.arn("sagemaker", &format!("endpoint-config/{physical}"))]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            ("Model", state.model.clone()),
+            ("Instances at the first start", state.instance_count.to_string()),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -9,8 +9,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Memory, counted};
 use crate::domain::{
-    Action, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage, Verb, action,
-    changes, codes,
+    Action, Attributes, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage, Verb,
+    action, attributes, changes, codes,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
@@ -255,6 +255,19 @@ impl Kind for Function {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let arn = scope.arn("lambda", &format!("function:{physical}"));
         vec![format!("{arn}:*"), arn]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        let Some(live) = &state.live else { return Vec::new() };
+        let config = &live.config;
+        attributes::listed([
+            ("Runtime", format!("{}, {}", config.runtime, config.architecture)),
+            ("Handler", config.handler.clone()),
+            ("Memory", format!("{} MB", config.memory_mb)),
+            ("Timeout", attributes::seconds(config.timeout_s)),
+            ("Calls", config.environment.get("ENDPOINT_NAME").cloned().unwrap_or_default()),
+            ("Reserved concurrency", state.reserved.map(|count| count.to_string()).unwrap_or_default()),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -6,8 +6,8 @@ use super::user_data;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Scope, Usage, Verb,
-    action, changes, codes, fingerprint,
+    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Scope,
+    Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
@@ -254,6 +254,22 @@ impl Kind for Instance {
         arns.push(format!("arn:{partition}:ec2:{region}::image/*"));
         arns.push(format!("arn:{partition}:ssm:{region}::parameter/aws/service/*"));
         arns
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        let id = state.instance_id.clone().unwrap_or_else(|| "ended and gone from EC2's list".into());
+        let Some(record) = &state.record else { return attributes::listed([("Instance", id)]) };
+        attributes::listed([
+            ("Instance", id),
+            (attributes::INSTANCE_TYPE, record.instance_type.clone()),
+            ("Disk", format!("{} GB", record.volume_gb)),
+            ("Image", record.image.clone()),
+            ("Script", record.entry.clone()),
+            ("Code", attributes::digest(&record.code)),
+            ("Data", attributes::digests(&record.data)),
+            ("Hyperparameters", attributes::pairs(&record.hyperparameters)),
+            ("Stopped after", attributes::seconds(record.max_runtime_s)),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Seen};
-use crate::domain::{Action, FieldChange, KindName, Needs, Scope, action, changes, console};
+use crate::domain::{
+    Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
+};
 
 pub struct Model;
 
@@ -115,6 +117,14 @@ impl Kind for Model {
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         vec![scope.arn("sagemaker", &format!("model/{physical}"))]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            ("Image", state.image.clone()),
+            ("Trained by", state.trained.clone()),
+            ("Archive is there", attributes::yes(state.archive)),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -8,8 +8,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId, Scope,
-    Status, Usage, Verb, action, changes, codes, console,
+    Action, Attributes, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase,
+    ResourceId, Scope, Status, Usage, Verb, action, attributes, changes, codes, console,
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -269,6 +269,14 @@ impl Kind for Notebook {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let of = |what: &str| scope.arn("sagemaker", &format!("{what}/{physical}"));
         vec![of("notebook-instance"), of("notebook-instance-lifecycle-config")]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            (attributes::INSTANCE_TYPE, state.instance_type.clone()),
+            ("Disk", format!("{} GB", state.volume_gb)),
+            ("Platform", state.platform.clone().unwrap_or_default()),
+        ])
     }
 
     fn calls() -> &'static [Action] {

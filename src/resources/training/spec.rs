@@ -9,8 +9,8 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb, action, changes,
-    codes, console, fingerprint,
+    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb,
+    action, attributes, changes, codes, console, fingerprint,
 };
 use crate::inputs::{Source, UseAs};
 use crate::limits::Bound;
@@ -283,6 +283,20 @@ impl Kind for Training {
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         vec![scope.arn("sagemaker", &format!("training-job/{physical}"))]
+    }
+
+    fn attributes(state: &State) -> Attributes {
+        attributes::listed([
+            (attributes::INSTANCE_TYPE, format!("{} × {}", state.instance_count, state.instance_type)),
+            ("Disk", format!("{} GB", state.volume_gb)),
+            ("Image", state.image.clone()),
+            ("Script", state.entry.clone()),
+            ("Code", attributes::digest(&state.code)),
+            ("Data", attributes::digests(&state.data)),
+            ("Hyperparameters", attributes::pairs(&state.hyperparameters)),
+            ("Spot", attributes::yes(state.spot)),
+            ("Stopped after", attributes::seconds(state.max_runtime_s)),
+        ])
     }
 
     fn calls() -> &'static [Action] {

@@ -6,26 +6,24 @@ use std::time::SystemTime;
 use super::{Gaps, Session};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::AnySeen;
-use crate::domain::{KindName, action};
+use crate::domain::{KindName, ResourceId, action};
 use crate::evidence::{KindWord, Past, Time};
 use crate::plan::{Observation, Observed};
 use crate::resources::endpoint_config::EndpointConfig;
 use crate::resources::function::Function;
 use crate::resources::model::Model;
 
-/// What has generations: a change makes a new one beside the old.
-const KEPT: [KindName; 4] =
-    [KindName::Training, KindName::Instance, KindName::Model, KindName::EndpointConfig];
-
 /// The newest first.
 pub async fn all(session: &Session, have: &Observed, gaps: &mut Gaps) -> OpResult<Vec<Past>> {
     let mut all: Vec<Past> = Vec::new();
-    for node in session.desired.nodes.iter().filter(|node| KEPT.contains(&node.id.kind)) {
+    // What has generations: a change makes a new one beside the old.
+    let kept = |id: &ResourceId| session.kind(id.kind).fingerprinted();
+    for node in session.desired.nodes.iter().filter(|node| kept(&node.id)) {
         if let Some(Observation::Present(seen)) = have.observations.get(&node.id) {
             all.push(past(node.id.kind, &node.physical, seen, true, have));
         }
     }
-    let left = have.seen_leftovers.iter().filter(|(id, _)| KEPT.contains(&id.kind));
+    let left = have.seen_leftovers.iter().filter(|(id, _)| kept(id));
     all.extend(left.map(|(id, seen)| past(id.kind, &id.name, seen, false, have)));
     for node in session.desired.nodes.iter().filter(|node| node.id.kind == KindName::Function) {
         let seen = have.observations.get(&node.id);

@@ -3,7 +3,7 @@
 use super::{Gaps, Session};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::{Log, Node};
-use crate::domain::{KindName, action, bytes};
+use crate::domain::{action, bytes};
 use crate::engine::OpCx;
 use crate::evidence::{Artifact, Axis, Gap, Job, Series, Time};
 use crate::plan::{Observation, Observed};
@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 64 << 20;
 pub async fn all(session: &Session, have: &Observed, gaps: &mut Gaps) -> OpResult<Vec<Job>> {
     let mut all = Vec::new();
     for node in &session.desired.nodes {
-        let is_job = matches!(node.id.kind, KindName::Training | KindName::Instance);
+        let is_job = session.kind(node.id.kind).artifact("").is_some();
         let seen = match have.observations.get(&node.id) {
             Some(Observation::Present(seen)) if is_job && seen.owner().is_managed() => seen,
             _ => continue,
