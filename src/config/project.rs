@@ -68,76 +68,11 @@ impl Config {
     /// reported together with its own.
     pub fn read(document: &Document, environment: &str, sections: &[&'static str]) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::default();
-        if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
-            let known: Vec<_> = document.environments().into_iter().collect();
-            problems.push(Diagnostic::error(
-                codes::UNKNOWN_ENVIRONMENT,
-                KeyPath::of(["env"]),
-                format!("there is no environment \"{environment}\" in the file"),
-                match (section::nearest(environment, known.iter().copied()), environment.parse::<Name>()) {
-                    (Some(near), _) => format!("did you mean \"{near}\"?"),
-                    (None, Ok(_)) => format!("add a table [env.{environment}] (it may be empty)"),
-                    (None, Err(text)) => {
-                        format!(
-                            "use {}",
-                            text.split_once(", expected ").map_or("another name", |(_, name)| name)
-                        )
-                    }
-                },
-            ));
-        }
-        if document.values().get("env").is_some_and(|env| !env.is_object()) {
-            let text = "`env` is not a table";
-            problems.push(Diagnostic::error(
-                codes::BAD_VALUE,
-                KeyPath::of(["env"]),
-                text,
-                "write [env.NAME]",
-            ));
-        }
-        for (name, is_table) in document.environment_tables() {
-            let at = KeyPath::of(["env", name]);
-            if let Err(text) = name.parse::<Name>() {
-                let (text, expected) = text.split_once(", expected ").unwrap_or((&text, "another name"));
-                problems.push(Diagnostic::error(codes::BAD_NAME, at, text, format!("use {expected}")));
-            } else if !is_table {
-                let text = format!("`env.{name}` is not a table");
-                problems.push(Diagnostic::error(codes::BAD_VALUE, at, text, format!("write [env.{name}]")));
-            }
-        }
+        check_environments(document, environment, &mut problems);
         let merged = document.environment(environment);
-        for key in merged.values().keys().filter(|k| !SHARED_KEYS.contains(&k.as_str())) {
-            if !sections.contains(&key.as_str()) {
-                let known = sections.iter().copied().chain(SHARED_KEYS);
-                let help = match section::nearest(key, known.clone()) {
-                    Some(near) => format!("did you mean [{near}]?"),
-                    None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
-                };
-                let text = format!("unknown section `{key}`");
-                problems.push(Diagnostic::error(codes::UNKNOWN_KEY, KeyPath::of([key]), text, help));
-            }
-        }
-        for (key, value) in merged.values() {
-            refuse_nul(value, &KeyPath::of([key]), &mut problems);
-        }
-        for at in merged.not_json().filter(|at| at.0.iter().any(|key| key == "hyperparameters")) {
-            let text =
-                format!("JSON, which hyperparameters are sent as, has no such number as `{}`", at.last());
-            let help = "write it in quotes: it arrives as that text";
-            problems.push(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help));
-        }
-        let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
-        let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
-        let stand_in =
-            || Project { name: Name::stand_in(), region: written("region"), account: written("account") };
-        let read: Option<Project> = section::read(&project, &KeyPath::of(["project"]), &mut problems);
-        let project = read.unwrap_or_else(stand_in);
-        if let Some(account) = &project.account {
-            problems.extend(limits::account(account, &KeyPath::of(["project", "account"])));
-        }
-        if let Some(region) = &project.region {
-            problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
-        }
+        check_sections(&merged, sections, &mut problems);
+        check_values(&merged, &mut problems);
+        let project = Project::read(&merged, &mut problems);
         let audit: Audit = shared(&merged, "audit", &mut problems);
         audit.lint(&mut problems);
         let budget: Budget = shared(&merged, "budget", &mut problems);
@@ -150,6 +85,85 @@ impl Config {
     /// The raw values of a section.
     pub fn section(&self, key: &str) -> Option<&Value> {
         self.document.values().get(key)
+    }
+}
+
+/// The environment that is meant, and all that the file has.
+fn check_environments(document: &Document, environment: &str, problems: &mut Diagnostics) {
+    if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
+        let known: Vec<_> = document.environments().into_iter().collect();
+        problems.push(Diagnostic::error(
+            codes::UNKNOWN_ENVIRONMENT,
+            KeyPath::of(["env"]),
+            format!("there is no environment \"{environment}\" in the file"),
+            match (section::nearest(environment, known.iter().copied()), environment.parse::<Name>()) {
+                (Some(near), _) => format!("did you mean \"{near}\"?"),
+                (None, Ok(_)) => format!("add a table [env.{environment}] (it may be empty)"),
+                (None, Err(text)) => {
+                    format!("use {}", text.split_once(", expected ").map_or("another name", |(_, name)| name))
+                }
+            },
+        ));
+    }
+    if document.values().get("env").is_some_and(|env| !env.is_object()) {
+        let text = "`env` is not a table";
+        problems.push(Diagnostic::error(codes::BAD_VALUE, KeyPath::of(["env"]), text, "write [env.NAME]"));
+    }
+    for (name, is_table) in document.environment_tables() {
+        let at = KeyPath::of(["env", name]);
+        if let Err(text) = name.parse::<Name>() {
+            let (text, expected) = text.split_once(", expected ").unwrap_or((&text, "another name"));
+            problems.push(Diagnostic::error(codes::BAD_NAME, at, text, format!("use {expected}")));
+        } else if !is_table {
+            let text = format!("`env.{name}` is not a table");
+            problems.push(Diagnostic::error(codes::BAD_VALUE, at, text, format!("write [env.{name}]")));
+        }
+    }
+}
+
+/// Top-level keys that are nobody's.
+fn check_sections(merged: &Document, sections: &[&'static str], problems: &mut Diagnostics) {
+    for key in merged.values().keys().filter(|k| !SHARED_KEYS.contains(&k.as_str())) {
+        if !sections.contains(&key.as_str()) {
+            let known = sections.iter().copied().chain(SHARED_KEYS);
+            let help = match section::nearest(key, known.clone()) {
+                Some(near) => format!("did you mean [{near}]?"),
+                None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
+            };
+            let text = format!("unknown section `{key}`");
+            problems.push(Diagnostic::error(codes::UNKNOWN_KEY, KeyPath::of([key]), text, help));
+        }
+    }
+}
+
+/// Values that nothing takes, whatever their key.
+fn check_values(merged: &Document, problems: &mut Diagnostics) {
+    for (key, value) in merged.values() {
+        refuse_nul(value, &KeyPath::of([key]), problems);
+    }
+    for at in merged.not_json().filter(|at| at.0.iter().any(|key| key == "hyperparameters")) {
+        let text = format!("JSON, which hyperparameters are sent as, has no such number as `{}`", at.last());
+        let help = "write it in quotes: it arrives as that text";
+        problems.push(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help));
+    }
+}
+
+impl Project {
+    /// Its section, or a stand-in for one that cannot be read.
+    fn read(merged: &Document, problems: &mut Diagnostics) -> Self {
+        let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
+        let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
+        let stand_in =
+            || Self { name: Name::stand_in(), region: written("region"), account: written("account") };
+        let read: Option<Self> = section::read(&project, &KeyPath::of(["project"]), problems);
+        let project = read.unwrap_or_else(stand_in);
+        if let Some(account) = &project.account {
+            problems.extend(limits::account(account, &KeyPath::of(["project", "account"])));
+        }
+        if let Some(region) = &project.region {
+            problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
+        }
+        project
     }
 }
 

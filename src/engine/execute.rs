@@ -69,49 +69,20 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
                 break;
             }
             for step in now {
-                let culprit = step.after.iter().find_map(|after| match &ended[after] {
-                    Standing::Failed(culprit) => Some(culprit.clone()),
-                    _ => None,
-                });
-                let gone = step.after.iter().any(|after| matches!(ended[after], Standing::Stopped));
-                if let Some(because_of) = culprit {
-                    finish(context, step, StepResult::Skipped { because_of: because_of.clone() }, 0);
-                    ended.insert(step.id, Standing::Failed(because_of));
-                } else if drained || gone {
-                    outcome.not_started += 1;
-                    finish(context, step, StepResult::NotStarted, 0);
-                    ended.insert(step.id, Standing::Stopped);
-                } else {
-                    running.push(perform(step, plan, registry, context));
+                match not_begun(step, &ended, drained) {
+                    None => running.push(perform(step, plan, registry, context)),
+                    Some((result, standing)) => {
+                        outcome.not_started += usize::from(matches!(standing, Standing::Stopped));
+                        finish(context, step, result, 0);
+                        ended.insert(step.id, standing);
+                    }
                 }
             }
         }
         let Some((step, result, elapsed)) = running.next().await else { break };
-        let ground = match result {
-            Ok(()) => {
-                finish(context, step, StepResult::Ok, elapsed);
-                Standing::Ready
-            }
-            Err(error) if context.cancel.caused(&error) => {
-                let reason = error.message;
-                finish(context, step, StepResult::Unfinished { reason }, elapsed);
-                outcome.unfinished.push(step.id);
-                outcome.refused.extend(error.refused.then_some(step.id));
-                Standing::Stopped
-            }
-            Err(error) => {
-                let (code, retryable) = (error.code().as_str(), error.retryable());
-                finish(
-                    context,
-                    step,
-                    StepResult::Failed { error: error.to_string(), code, retryable },
-                    elapsed,
-                );
-                outcome.failed.push((step.target.clone(), error));
-                Standing::Failed(step.target.clone())
-            }
-        };
-        ended.insert(step.id, ground);
+        let (result, standing) = outcome.ended(step, result, context);
+        finish(context, step, result, elapsed);
+        ended.insert(step.id, standing);
     }
     outcome.lost = context.aws.fence.lost();
     // Stopped after the last step: then nothing was left out.
@@ -125,6 +96,49 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
         });
     }
     outcome
+}
+
+/// Why a step is not begun whose turn it is, and what that means for those after it.
+fn not_begun(
+    step: &Step,
+    ended: &BTreeMap<StepId, Standing>,
+    drained: bool,
+) -> Option<(StepResult, Standing)> {
+    let needed = || step.after.iter().map(|after| &ended[after]);
+    let culprit = needed().find_map(|standing| match standing {
+        Standing::Failed(culprit) => Some(culprit.clone()),
+        _ => None,
+    });
+    if let Some(because_of) = culprit {
+        return Some((StepResult::Skipped { because_of: because_of.clone() }, Standing::Failed(because_of)));
+    }
+    let stopped = drained || needed().any(|standing| matches!(standing, Standing::Stopped));
+    stopped.then_some((StepResult::NotStarted, Standing::Stopped))
+}
+
+impl RunOutcome {
+    /// Counts the end of a step that was begun.
+    fn ended(
+        &mut self,
+        step: &Step,
+        result: Result<(), OpError>,
+        context: &RunContext,
+    ) -> (StepResult, Standing) {
+        match result {
+            Ok(()) => (StepResult::Ok, Standing::Ready),
+            Err(error) if context.cancel.caused(&error) => {
+                self.unfinished.push(step.id);
+                self.refused.extend(error.refused.then_some(step.id));
+                (StepResult::Unfinished { reason: error.message }, Standing::Stopped)
+            }
+            Err(error) => {
+                let (code, retryable) = (error.code().as_str(), error.retryable());
+                let result = StepResult::Failed { error: error.to_string(), code, retryable };
+                self.failed.push((step.target.clone(), error));
+                (result, Standing::Failed(step.target.clone()))
+            }
+        }
+    }
 }
 
 async fn perform<'a>(

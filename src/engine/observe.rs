@@ -7,46 +7,20 @@ use futures_util::{StreamExt, stream};
 
 use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
-use crate::desired::{Desired, Node};
-use crate::domain::{KindName, Owner, Phase, ResourceId, Scope};
+use crate::desired::{AnySeen, Desired, Node};
+use crate::domain::{Code, KindName, Owner, Phase, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
 use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
 /// generation of what is absent, to be able to say why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) -> Result<Observed, OpError> {
-    let cx = |target: &ResourceId| OpCx::new(context, target.clone());
     let observations = of_each_kind(
         &want.nodes,
         |node| node.id.kind,
-        async |node: &Node| {
-            let (driver, cx) = (registry.of(node.id.kind), cx(&node.id));
-            let look = async {
-                Ok(match driver.observe(&cx, &node.physical).await? {
-                    Some(seen) => Observation::Present(seen),
-                    None => match driver.in_the_way(&cx, &node.physical).await? {
-                        Some(what) => Observation::Taken(what),
-                        None => Observation::Absent,
-                    },
-                })
-            };
-            let look = match look.await {
-                Ok(look) => look,
-                Err(error) if fatal(&error) => return Err(error),
-                Err(error) => Observation::Unreadable(error.to_string(), error.code()),
-            };
-            Ok((node.id.clone(), look))
-        },
+        async |node: &Node| Ok::<_, OpError>((node.id.clone(), look(node, registry, context).await?)),
     );
-    let lists = join_all(registry.0.iter().map(|driver| async {
-        let target = ResourceId::new(driver.name(), "*");
-        let found = match driver.owned(&cx(&target)).await {
-            // What a service does not offer, it does not hold either.
-            Err(error) if error.kind == OpErrorKind::NotOffered => Vec::new(),
-            found => found?,
-        };
-        Ok::<_, OpError>((driver.name(), found))
-    }));
+    let lists = join_all(registry.0.iter().map(|driver| owned(driver.as_ref(), context)));
     let (observations, lists) = join(observations, lists).await;
     let observations: BTreeMap<ResourceId, Observation> =
         observations.into_iter().collect::<Result<_, _>>()?;
@@ -66,51 +40,26 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     );
     let wanted: BTreeSet<(KindName, &str)> =
         want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
-    let unwanted = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
-    let unwanted: Vec<_> =
-        unwanted.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str()))).collect();
+    let others = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
+    let others: Vec<_> =
+        others.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str()))).collect();
     // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
     let leftovers = of_each_kind(
-        &unwanted,
+        &others,
         |(kind, _)| *kind,
-        async |(kind, found): &(KindName, &Found)| {
-            let id = ResourceId::new(*kind, found.physical.clone());
-            let driver = registry.of(*kind);
-            let cx = OpCx::new(context, id.clone());
-            match driver.observe(&cx, &found.physical).await {
-                Ok(Some(seen)) if seen.owner().is_managed() => {
-                    match whole_is_ours(driver, &found.physical, registry, context).await {
-                        Ok(true) => {}
-                        Ok(false) => return Ok(None),
-                        Err(error) if fatal(&error) => return Err(error),
-                        Err(error) => return Ok(Some(Err((id, error.to_string(), error.code())))),
-                    }
-                    let adopted = *seen.owner() == Owner::Adopted;
-                    let status = seen.status();
-                    let runs =
-                        status.phase == Phase::Busy || (driver.starts() && status.phase == Phase::Ready);
-                    let runs = (driver.stops() && runs).then(|| status.word.clone());
-                    let leftover = Leftover { id, physical: found.physical.clone(), adopted, runs };
-                    Ok(Some(Ok((leftover, seen))))
-                }
-                Ok(_) => Ok(None),
-                Err(error) if fatal(&error) => Err(error),
-                // It may be ours.
-                Err(error) => Ok(Some(Err((id, error.to_string(), error.code())))),
-            }
-        },
+        async |(kind, found): &(KindName, &Found)| unwanted(*kind, found, registry, context).await,
     );
     let (previous_generations, found) = join(previous_generations, leftovers).await;
     let previous_generations = previous_generations.into_iter().flatten().collect();
     let (mut leftovers, mut seen_leftovers, mut unread) = (Vec::new(), BTreeMap::new(), Vec::new());
     for found in found {
         match found? {
-            Some(Ok((leftover, seen))) => {
+            Unwanted::Ours(leftover, seen) => {
                 seen_leftovers.insert(leftover.id.clone(), seen);
                 leftovers.push(leftover);
             }
-            Some(Err(unreadable)) => unread.push(unreadable),
-            None => {}
+            Unwanted::Unread(id, why, code) => unread.push((id, why, code)),
+            Unwanted::NotOurs => {}
         }
     }
     let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
@@ -118,6 +67,70 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
     let contents = BTreeMap::new();
     Ok(Observed { observations, previous_generations, leftovers, seen_leftovers, created, unread, contents })
+}
+
+/// What is there of a wanted resource.
+async fn look(node: &Node, registry: &Registry, context: &RunContext) -> Result<Observation, OpError> {
+    let (driver, cx) = (registry.of(node.id.kind), OpCx::new(context, node.id.clone()));
+    let look = async {
+        Ok(match driver.observe(&cx, &node.physical).await? {
+            Some(seen) => Observation::Present(seen),
+            None => match driver.in_the_way(&cx, &node.physical).await? {
+                Some(what) => Observation::Taken(what),
+                None => Observation::Absent,
+            },
+        })
+    };
+    match look.await {
+        Err(error) if fatal(&error) => Err(error),
+        Err(error) => Ok(Observation::Unreadable(error.to_string(), error.code())),
+        look => look,
+    }
+}
+
+/// All of a kind that may be ours.
+async fn owned(driver: &dyn AnyDriver, context: &RunContext) -> Result<(KindName, Vec<Found>), OpError> {
+    let cx = OpCx::new(context, ResourceId::new(driver.name(), "*"));
+    let found = match driver.owned(&cx).await {
+        // What a service does not offer, it does not hold either.
+        Err(error) if error.kind == OpErrorKind::NotOffered => Vec::new(),
+        found => found?,
+    };
+    Ok((driver.name(), found))
+}
+
+/// What is there under a name that nobody wants.
+enum Unwanted {
+    Ours(Leftover, AnySeen),
+    NotOurs,
+    /// It may be ours: why it could not be read.
+    Unread(ResourceId, String, Code),
+}
+
+async fn unwanted(
+    kind: KindName,
+    found: &Found,
+    registry: &Registry,
+    context: &RunContext,
+) -> Result<Unwanted, OpError> {
+    let id = ResourceId::new(kind, found.physical.clone());
+    let (driver, cx) = (registry.of(kind), OpCx::new(context, id.clone()));
+    let look = async {
+        let Some(seen) = driver.observe(&cx, &found.physical).await? else { return Ok(None) };
+        let is_ours =
+            seen.owner().is_managed() && whole_is_ours(driver, &found.physical, registry, context).await?;
+        Ok(is_ours.then_some(seen))
+    };
+    let seen = match look.await {
+        Ok(Some(seen)) => seen,
+        Ok(None) => return Ok(Unwanted::NotOurs),
+        Err(error) if fatal(&error) => return Err(error),
+        Err(error) => return Ok(Unwanted::Unread(id, error.to_string(), error.code())),
+    };
+    let (adopted, status) = (*seen.owner() == Owner::Adopted, seen.status());
+    let runs = status.phase == Phase::Busy || (driver.starts() && status.phase == Phase::Ready);
+    let runs = (driver.stops() && runs).then(|| status.word.clone());
+    Ok(Unwanted::Ours(Leftover { id, physical: found.physical.clone(), adopted, runs }, seen))
 }
 
 /// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.

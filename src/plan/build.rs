@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dependents::{Dependents, kind, whole};
 use super::scale::Scaled;
 use super::unread::unreadable;
 use super::{Foreign, Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
-    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, codes,
+    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, Status,
+    codes,
 };
 
 /// What the plan is for.
@@ -123,45 +125,17 @@ impl Steps {
     }
 }
 
-/// What stands on a resource, looked up instead of searched: projects may have thousands of them.
-struct Dependents<'a> {
-    /// The nodes that need it.
-    users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
-    /// The wanted parts of a whole.
-    parts: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
-    /// Parts that nobody wants, by the kind and the physical name of their whole.
-    leftover_parts: BTreeMap<(KindName, &'a str), Vec<&'a Leftover>>,
-}
-
-impl<'a> Dependents<'a> {
-    fn new(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> Self {
-        let mut on = Self { users: BTreeMap::new(), parts: BTreeMap::new(), leftover_parts: BTreeMap::new() };
-        for node in &want.nodes {
-            for need in &node.needs {
-                on.users.entry(need).or_default().push(&node.id);
-            }
-            if let Some(whole) = whole(node, kinds) {
-                on.parts.entry(whole).or_default().push(&node.id);
-            }
-        }
-        for part in &have.leftovers {
-            let kind = kind(kinds, part.id.kind);
-            if let (Some(whole), Some(name)) = (kind.part_of(), kind.whole_of(&part.physical)) {
-                on.leftover_parts.entry((whole, name)).or_default().push(part);
-            }
-        }
-        on
-    }
-}
-
-fn kind(kinds: &[Box<dyn AnyKind>], name: KindName) -> &dyn AnyKind {
-    kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
-}
-
-/// The node that `node` is a part of.
-fn whole<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
-    let of = kind(kinds, node.id.kind).part_of()?;
-    node.needs.iter().find(|need| need.kind == of)
+/// What has to become of a resource that is not ready.
+fn of_status(status: &Status) -> Option<FieldChange> {
+    let (to, needs) = match status.phase {
+        Phase::Ready | Phase::Stopped | Phase::Leaving => return None,
+        Phase::Failed => ("re-created", Needs::Replace),
+        // docs/decisions/0022: what is being made is adopted and awaited, never made again.
+        Phase::Busy => ("ready", Needs::Wait),
+    };
+    let reason = status.cause().map(|r| format!(" ({r})")).unwrap_or_default();
+    let from = format!("{}{reason}", status.word);
+    Some(FieldChange { path: "status".into(), from, to: to.into(), needs })
 }
 
 struct Planner<'a> {
@@ -281,22 +255,10 @@ impl<'a> Planner<'a> {
     }
 
     fn decide(&mut self, node: &Node, adopt: bool, decided: &BTreeMap<&ResourceId, Decision>) -> Decision {
-        let seen = match self.observed(&node.id) {
-            Observation::Present(seen) => seen,
-            Observation::Absent => return Decision::Create(self.why_new(node)),
-            Observation::Taken(what) => {
-                let (words, name) = (node.id.kind.words(), &node.physical);
-                let text = format!("{words} `{name}` cannot be made: {what} is somebody else's");
-                let help = "rename or delete that, or rename yours; opsctl overwrites nothing of others";
-                self.problem(codes::FOREIGN, &node.id, text, help);
-                return Decision::Keep;
-            }
-            Observation::Unreadable(why, code) => {
-                self.unreadable(&node.id, why, *code);
-                return Decision::Keep;
-            }
+        let seen = match self.present(node) {
+            Ok(seen) => seen,
+            Err(decision) => return decision,
         };
-        let kind = self.kind(node.id.kind);
         let (owner, status) = (seen.owner(), seen.status());
         if status.phase == Phase::Leaving {
             return Decision::Create(vec![format!(
@@ -309,47 +271,87 @@ impl<'a> Planner<'a> {
             return Decision::Keep;
         }
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
-        let right = kind.fingerprinted() && *owner == Owner::Ours;
+        let right = self.kind(node.id.kind).fingerprinted() && *owner == Owner::Ours;
         let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
         if !owner.is_managed() {
-            let adopt = adopt || (kind.adoptable() && *owner == Owner::Nobody && seen.made_by_aws());
-            if let Err((text, help)) = may_adopt(kind, node, seen, &changes, adopt) {
-                self.problem(codes::FOREIGN, &node.id, text, help);
-                return Decision::Keep;
+            match self.adoption(node, seen, &changes, adopt) {
+                Some(change) => changes.insert(0, change),
+                None => return Decision::Keep,
             }
-            let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
-            let to = match kind.adoptable() && !owner.is_made() {
-                true => format!("{to} (adopted: destroy will not delete it)"),
-                false => to,
-            };
-            changes.insert(
-                0,
-                FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update },
-            );
         }
+        if self.is_spoiled(node, seen) {
+            return Decision::Keep;
+        }
+        changes.extend(of_status(status));
+        self.by_changes(node, owner, changes, decided)
+    }
+
+    /// What is there of a node; else what is done without.
+    fn present(&mut self, node: &Node) -> Result<&'a AnySeen, Decision> {
+        match self.observed(&node.id) {
+            Observation::Present(seen) => Ok(seen),
+            Observation::Absent => Err(Decision::Create(self.why_new(node))),
+            Observation::Taken(what) => {
+                let (words, name) = (node.id.kind.words(), &node.physical);
+                let text = format!("{words} `{name}` cannot be made: {what} is somebody else's");
+                let help = "rename or delete that, or rename yours; opsctl overwrites nothing of others";
+                self.problem(codes::FOREIGN, &node.id, text, help);
+                Err(Decision::Keep)
+            }
+            Observation::Unreadable(why, code) => {
+                self.unreadable(&node.id, why, *code);
+                Err(Decision::Keep)
+            }
+        }
+    }
+
+    /// The change of owner that makes a resource ours; `None`, and a problem: it may not become that.
+    fn adoption(
+        &mut self,
+        node: &Node,
+        seen: &AnySeen,
+        changes: &[FieldChange],
+        adopt: bool,
+    ) -> Option<FieldChange> {
+        let (kind, owner) = (self.kind(node.id.kind), seen.owner());
+        let adopt = adopt || (kind.adoptable() && *owner == Owner::Nobody && seen.made_by_aws());
+        if let Err((text, help)) = may_adopt(kind, node, seen, changes, adopt) {
+            self.problem(codes::FOREIGN, &node.id, text, help);
+            return None;
+        }
+        let to = format!("{}/{}", self.want.scope.project, self.want.scope.environment);
+        let to = match kind.adoptable() && !owner.is_made() {
+            true => format!("{to} (adopted: destroy will not delete it)"),
+            false => to,
+        };
+        Some(FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update })
+    }
+
+    /// Whether nothing may be made of it as it is, which is a problem then.
+    fn is_spoiled(&mut self, node: &Node, seen: &AnySeen) -> bool {
         if let Some((what, help)) = seen.mixed() {
             let text = format!("{} `{}` {what}", node.id.kind.words(), node.physical);
             self.problem(codes::FOREIGN, &node.id, text, help);
-            return Decision::Keep;
+            return true;
         }
-        if owner.is_managed() && seen.saved_nothing() {
-            let cause = status.cause().unwrap_or_else(|| "it saved nothing".into());
+        if seen.owner().is_managed() && seen.saved_nothing() {
+            let cause = seen.status().cause().unwrap_or_else(|| "it saved nothing".into());
             let text = format!("{} is not trained again from the same: {cause}", node.id);
             let help = "save the model there; changed code, data or settings are trained";
             self.problem(codes::SAVED_NOTHING, &node.id, text, help);
-            return Decision::Keep;
+            return true;
         }
-        let (to, needs) = match status.phase {
-            Phase::Ready | Phase::Stopped | Phase::Leaving => ("", None),
-            Phase::Failed => ("re-created", Some(Needs::Replace)),
-            // docs/decisions/0022: what is being made is adopted and awaited, never made again.
-            Phase::Busy => ("ready", Some(Needs::Wait)),
-        };
-        if let Some(needs) = needs {
-            let reason = status.cause().map(|r| format!(" ({r})")).unwrap_or_default();
-            let from = format!("{}{reason}", status.word);
-            changes.push(FieldChange { path: "status".into(), from, to: to.into(), needs });
-        }
+        false
+    }
+
+    /// What is done about what differs, and about what happens to that of which it is a part.
+    fn by_changes(
+        &mut self,
+        node: &Node,
+        owner: &Owner,
+        changes: Vec<FieldChange>,
+        decided: &BTreeMap<&ResourceId, Decision>,
+    ) -> Decision {
         let mut why: Vec<String> = changes.iter().map(ToString::to_string).collect();
         if let Some(whole) = whole(node, self.kinds) {
             match decided.get(whole) {

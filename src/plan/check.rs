@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::predecessors::Predecessors;
 use super::scale::Scaled;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, grounds};
-use crate::desired::{AnyKind, AnySpec, Desired};
+use crate::desired::{AnyKind, AnySpec, Desired, Node};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -27,6 +27,33 @@ pub fn check(
             Err(id) => vec![format!("the plan does not say what {id} keeps")],
         };
     }
+    let wrong = misnumbered(plan);
+    if !wrong.is_empty() {
+        return wrong; // the rest would follow edges that lead nowhere
+    }
+    let before = Predecessors::of(plan);
+    let steps = Steps::of(plan);
+    let unchanged: BTreeSet<&ResourceId> = plan.unchanged.iter().collect();
+    let mut wrong = Vec::new();
+    for node in &want.nodes {
+        if !mode.destroys() && steps.of_target(&node.id).0.is_empty() && !unchanged.contains(&node.id) {
+            wrong.push(format!("{} is neither made nor unchanged", node.id));
+        }
+        wrong.extend(out_of_order(node, have, mode, (&before, &steps)));
+    }
+    wrong.extend(behind_the_bucket(plan, want, &before).filter(|_| mode.destroys()));
+    wrong.extend(under_parts(plan, want, have, kinds, (&before, &steps)));
+    let leftovers: BTreeMap<_, _> = have.leftovers.iter().map(|l| (&l.id, l)).collect();
+    let foreign =
+        |step: &Step| touches_foreign(step, have, leftovers.get(&step.target).copied(), kinds, mode);
+    wrong.extend(plan.steps.iter().filter_map(foreign));
+    wrong.extend(on_foreign(plan, want, have, kinds));
+    // A plan that breaks a rule has grounds that nobody needs to read.
+    if wrong.is_empty() { grounds::check(plan, want, have, kinds, mode, &before) } else { wrong }
+}
+
+/// Steps that are not where their number says, or wait for one that comes later.
+fn misnumbered(plan: &Plan) -> Vec<String> {
     let mut wrong = Vec::new();
     for (position, step) in plan.steps.iter().enumerate() {
         if step.id != position {
@@ -36,62 +63,56 @@ pub fn check(
             wrong.push(format!("{} waits for step {late}, which is not before it", step.target));
         }
     }
-    if !wrong.is_empty() {
-        return wrong; // the rest would follow edges that lead nowhere
+    wrong
+}
+
+/// Steps of a node that are too many, or before those that they need.
+fn out_of_order(
+    node: &Node,
+    have: &Observed,
+    mode: Mode,
+    (before, steps): (&Predecessors, &Steps<'_>),
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (made, gone) = steps.of_target(&node.id);
+    if made.len() > 1 || gone.len() > 1 {
+        wrong.push(format!("{} has the same verb twice", node.id));
     }
-    let before = Predecessors::of(plan);
-    let steps = Steps::of(plan);
-    let making = |id: &ResourceId| steps.of_target(id).0;
-    let deleting = |id: &ResourceId| steps.of_target(id).1;
-    let unchanged: BTreeSet<&ResourceId> = plan.unchanged.iter().collect();
-    for node in &want.nodes {
-        let (made, gone) = steps.of_target(&node.id);
-        if made.len() > 1 || gone.len() > 1 {
-            wrong.push(format!("{} has the same verb twice", node.id));
-        }
-        if !mode.destroys() && made.is_empty() && !unchanged.contains(&node.id) {
-            wrong.push(format!("{} is neither made nor unchanged", node.id));
-        }
-        if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
-            wrong.push(format!("{} is re-created before the old one is gone", node.id));
-        }
-        let mixed = |need: &&ResourceId| match have.observations.get(*need) {
-            Some(Observation::Present(seen)) => !made.is_empty() && seen.mixed().is_some(),
-            _ => false,
-        };
-        wrong.extend(
-            node.needs
-                .iter()
-                .filter(mixed)
-                .map(|need| format!("{} reads what others put into {need}", node.id)),
-        );
-        for need in &node.needs {
-            if made.iter().any(|user| making(need).iter().any(|used| !before.holds(*used, *user))) {
-                wrong.push(format!("{} does not wait for {need}", node.id));
+    if made.iter().any(|made| gone.iter().any(|gone| !before.holds(*gone, *made))) {
+        wrong.push(format!("{} is re-created before the old one is gone", node.id));
+    }
+    for need in &node.needs {
+        let (making, deleting) = steps.of_target(need);
+        match have.observations.get(need) {
+            Some(Observation::Present(seen)) if !made.is_empty() && seen.mixed().is_some() => {
+                wrong.push(format!("{} reads what others put into {need}", node.id));
             }
-            let early = |user: &StepId| deleting(need).iter().any(|used| !before.holds(*user, *used));
-            if mode.destroys() && gone.iter().any(early) {
-                wrong.push(format!("{need} is deleted before {}, which needs it", node.id));
-            }
+            _ => {}
+        }
+        if made.iter().any(|user| making.iter().any(|used| !before.holds(*used, *user))) {
+            wrong.push(format!("{} does not wait for {need}", node.id));
+        }
+        let early = |user: &StepId| deleting.iter().any(|used| !before.holds(*user, *used));
+        if mode.destroys() && gone.iter().any(early) {
+            wrong.push(format!("{need} is deleted before {}, which needs it", node.id));
         }
     }
-    // The lease is in the bucket: others may begin as soon as it is gone.
-    let buckets =
-        plan.steps.iter().filter(|s| s.target.kind == KindName::Bucket && want.node(&s.target).is_some());
-    for bucket in buckets.filter(|_| mode.destroys()) {
-        let others = plan.steps.iter().filter(|s| s.target.kind != KindName::Bucket);
-        for early in others.filter(|s| !before.holds(s.id, bucket.id)) {
-            wrong.push(format!("{} is deleted before {}", bucket.target, early.target));
-        }
-    }
-    wrong.extend(under_parts(plan, want, have, kinds, (&before, &steps)));
-    let leftovers: BTreeMap<_, _> = have.leftovers.iter().map(|l| (&l.id, l)).collect();
-    let foreign =
-        |step: &Step| touches_foreign(step, have, leftovers.get(&step.target).copied(), kinds, mode);
-    wrong.extend(plan.steps.iter().filter_map(foreign));
-    wrong.extend(on_foreign(plan, want, have, kinds));
-    // A plan that breaks a rule has grounds that nobody needs to read.
-    if wrong.is_empty() { grounds::check(plan, want, have, kinds, mode, &before) } else { wrong }
+    wrong
+}
+
+/// What a destroy deletes after the bucket. The lease is in it: others may begin as soon as it is gone.
+fn behind_the_bucket<'p>(
+    plan: &'p Plan,
+    want: &'p Desired,
+    before: &'p Predecessors,
+) -> impl Iterator<Item = String> + 'p {
+    let is_bucket = |step: &&Step| step.target.kind == KindName::Bucket;
+    let buckets = plan.steps.iter().filter(is_bucket).filter(|step| want.node(&step.target).is_some());
+    buckets.flat_map(move |bucket| {
+        let others = plan.steps.iter().filter(move |step| !is_bucket(step));
+        let early = others.filter(move |step| !before.holds(step.id, bucket.id));
+        early.map(move |step| format!("{} is deleted before {}", bucket.target, step.target))
+    })
 }
 
 /// A whole that is deleted, or changed as it may not be under its parts (`Needs::Detach`), while one is still

@@ -2,6 +2,7 @@
 
 mod build;
 pub mod check;
+mod dependents;
 mod grounds;
 mod order;
 mod predecessors;

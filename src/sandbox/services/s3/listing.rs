@@ -272,6 +272,44 @@ struct Shown {
     entry: Result<dto::ObjectVersion, dto::DeleteMarkerEntry>,
 }
 
+impl Shown {
+    fn of(
+        version: &super::object::Version,
+        key: &str,
+        is_latest: bool,
+        coding: &Coding,
+        owner: &dto::Owner,
+    ) -> Self {
+        let (is_latest, owner, version_id) = (Some(is_latest), Some(owner.clone()), Some(version.id.clone()));
+        let entry = match &version.content {
+            Some(content) => {
+                let object = show_object(coding, key, version.modified, content);
+                Ok(dto::ObjectVersion {
+                    checksum_algorithm: object.checksum_algorithm,
+                    checksum_type: object.checksum_type,
+                    e_tag: object.e_tag,
+                    is_latest,
+                    key: object.key,
+                    last_modified: object.last_modified,
+                    owner,
+                    size: object.size,
+                    storage_class: object.storage_class.map(|class| class.as_str().to_owned().into()),
+                    version_id,
+                    ..Default::default()
+                })
+            }
+            None => Err(dto::DeleteMarkerEntry {
+                is_latest,
+                key: coding.of(key),
+                last_modified: Some(moment(version.modified)),
+                owner,
+                version_id,
+            }),
+        };
+        Self { id: version.id.clone(), entry }
+    }
+}
+
 pub async fn list_versions(
     cx: Cx,
     input: dto::ListObjectVersionsInput,
@@ -300,37 +338,8 @@ pub async fn list_versions(
             .filter(|_| key == after)
             .and_then(|marker| versions.iter().position(|version| version.id == marker))
             .map_or(0, |index| index + 1);
-        let show = |(index, version): (usize, &super::object::Version)| {
-            let (is_latest, owner) = (Some(index == 0), Some(owner.clone()));
-            let version_id = Some(version.id.clone());
-            let entry = match &version.content {
-                Some(content) => {
-                    let object = show_object(&coding, key, version.modified, content);
-                    Ok(dto::ObjectVersion {
-                        checksum_algorithm: object.checksum_algorithm,
-                        checksum_type: object.checksum_type,
-                        e_tag: object.e_tag,
-                        is_latest,
-                        key: object.key,
-                        last_modified: object.last_modified,
-                        owner,
-                        size: object.size,
-                        storage_class: object.storage_class.map(|class| class.as_str().to_owned().into()),
-                        version_id,
-                        ..Default::default()
-                    })
-                }
-                None => Err(dto::DeleteMarkerEntry {
-                    is_latest,
-                    key: coding.of(key),
-                    last_modified: Some(moment(version.modified)),
-                    owner,
-                    version_id,
-                }),
-            };
-            Shown { id: version.id.clone(), entry }
-        };
-        Ok(versions.iter().enumerate().skip(seen).map(show).collect())
+        let shown = versions.iter().enumerate().skip(seen);
+        Ok(shown.map(|(index, version)| Shown::of(version, key, index == 0, &coding, &owner)).collect())
     })?;
     let next_version = page.items.last().map(|shown| shown.id.clone());
     let is_prefix = page.next.is_some() && page.next.as_ref() == page.prefixes.last();
