@@ -64,6 +64,7 @@ pub enum Lifetime {
 }
 
 impl Environment {
+    /// All that a command wants to know of its surroundings, once.
     pub fn read() -> Self {
         // What is no text is not taken for unset: whoever reads the value finds it wrong.
         let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
@@ -129,6 +130,7 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Only what completions need: they must be quick, and say nothing.
     pub fn read() -> Self {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = path("HOME").unwrap_or_default();

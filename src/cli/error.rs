@@ -31,14 +31,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// A failure in words of one's own. The help says what a person does next.
     pub fn new(code: Code, exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Message { code, exit, message: message.into(), help: help.into() }
     }
 
+    /// Problems of a config, shown at their lines.
     pub fn config(document: Document, problems: Diagnostics) -> Self {
         Self::Config(Box::new((document, problems)))
     }
 
+    /// The exit code. Of many problems the one that a person must solve first counts.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(problem) => {

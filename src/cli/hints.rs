@@ -14,6 +14,7 @@ pub struct Hints {
 }
 
 impl Hints {
+    /// What has to stand in every suggested command for it to reach the same place.
     pub fn of(global: &Global) -> Self {
         let mut hints = Self::default();
         let option = |text: &mut String, name: &str, value: &str| {

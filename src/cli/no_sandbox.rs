@@ -12,12 +12,14 @@ use crate::plan::Plan;
 pub enum Sandbox {}
 
 impl Sandbox {
+    /// Never called: there is no value of this type.
     #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
     pub async fn stop(self) {
         match self {}
     }
 }
 
+/// Always an error.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn attach(
     _config: Option<&Path>,
@@ -28,14 +30,17 @@ pub async fn attach(
     Err(left_out())
 }
 
+/// Nothing runs.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn end_background(_config: Option<&Path>, _env: &Environment) {}
 
+/// Nothing is asked of this machine.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn can_run(_plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How a person gets a program with it.
 pub fn left_out() -> Failure {
     let help = "install opsctl with its default features: `cargo install opsctl`";
     Failure::new(codes::USAGE, Exit::Usage, "this opsctl was built without the sandbox", help)

@@ -145,6 +145,7 @@ fn silent(holder: &Holder) -> Failure {
     Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, help)
 }
 
+/// Why a sandbox was not started, with the exit code and what to do about it.
 pub fn refused(error: &SandboxError) -> Failure {
     let (code, exit, help) = match error {
         SandboxError::Held { holder, .. } => {

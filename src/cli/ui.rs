@@ -144,14 +144,17 @@ impl Ui {
         self.hints.fill(text)
     }
 
+    /// Whether stdout is for a program: then all talk is on stderr.
     pub fn json(&self) -> bool {
         self.format == Format::Json
     }
 
+    /// The styles of stdout, which may be a pipe while stderr is a terminal.
     pub fn styled_out(&self) -> &Styles {
         &self.out
     }
 
+    /// The styles of stderr.
     pub fn styled_err(&self) -> &Styles {
         &self.err
     }
@@ -198,6 +201,7 @@ impl Ui {
         }
     }
 
+    /// The result as a document, over several lines.
     pub fn out_json(&self, value: &Value) {
         self.out(&shown::json(&format!("{value:#}\n")));
     }
@@ -253,6 +257,7 @@ impl Ui {
         self.screen.write(&format!("{before}{text}{newline}"));
     }
 
+    /// An error that is about no line of a file.
     pub fn error(&self, code: Code, message: &str, help: &str) {
         self.error_at(None, code, message, help);
     }

@@ -23,6 +23,7 @@ impl Verb {
         matches!(self, Self::Delete | Self::Release)
     }
 
+    /// The word in plans and events: `create`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -113,6 +114,7 @@ impl Changes {
         self
     }
 
+    /// The fields that differ, in the order in which they were compared.
     pub fn done(self) -> Vec<FieldChange> {
         self.0
     }

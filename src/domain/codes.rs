@@ -7,6 +7,7 @@ use std::fmt;
 pub struct Code(&'static str);
 
 impl Code {
+    /// As it is printed: `E202`.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -21,6 +22,7 @@ impl Code {
         self == SMALL_ACCOUNT
     }
 
+    /// What it means, in a few words.
     pub fn title(self) -> &'static str {
         explained(self.0).map_or("", |e| e.title)
     }

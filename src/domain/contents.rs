@@ -17,6 +17,7 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Whether nothing was counted, old versions included.
     pub fn is_empty(&self) -> bool {
         self.objects == 0 && self.old_versions == 0
     }

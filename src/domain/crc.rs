@@ -19,6 +19,7 @@ impl Crc64 {
     /// Of no bytes at all; the neutral element of [`Crc64::then`].
     pub const EMPTY: Self = Self(0);
 
+    /// Of bytes that are in memory as a whole.
     pub fn of(bytes: &[u8]) -> Self {
         Self(checksum(CrcAlgorithm::Crc64Nvme, bytes))
     }
@@ -39,10 +40,12 @@ impl Default for Crc64Hasher {
 }
 
 impl Crc64Hasher {
+    /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
+    /// Of all bytes so far; more may follow.
     pub fn finish(&self) -> Crc64 {
         Crc64(self.0.finalize())
     }

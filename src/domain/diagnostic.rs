@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Code;
 
+/// Whether a problem refuses the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -19,20 +20,24 @@ pub enum Severity {
 pub struct KeyPath(pub Vec<String>);
 
 impl KeyPath {
+    /// From the top of the file down.
     pub fn of<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -> Self {
         Self(segments.into_iter().map(|s| s.as_ref().to_owned()).collect())
     }
 
+    /// The path of a key in the table at this one.
     pub fn join(&self, segment: impl Into<String>) -> Self {
         let mut path = self.0.clone();
         path.push(segment.into());
         Self(path)
     }
 
+    /// The table that the key is in. `None`: this is the whole file.
     pub fn parent(&self) -> Option<Self> {
         (!self.0.is_empty()).then(|| Self(self.0[..self.0.len() - 1].to_vec()))
     }
 
+    /// The key itself; empty for the whole file.
     pub fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
@@ -56,11 +61,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// A problem that refuses the config. Very long texts are cut.
     pub fn error(code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) -> Self {
         let (message, help) = (bounded(message.into()), bounded(help.into()));
         Self { code, severity: Severity::Error, at, message, help }
     }
 
+    /// A problem that a person may allow (`[lint]`).
     pub fn warning(code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, at, message, help) }
     }
@@ -87,12 +94,14 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Adds a problem, unless the same is there already: several kinds may find it.
     pub fn push(&mut self, problem: Diagnostic) {
         if !self.0.contains(&problem) {
             self.0.push(problem);
         }
     }
 
+    /// [`Self::push`] for each.
     pub fn extend(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
         problems.into_iter().for_each(|p| self.push(p));
     }
@@ -104,10 +113,12 @@ impl Diagnostics {
         }
     }
 
+    /// Whether the config is refused.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// How many there are of one severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.0.iter().filter(|d| d.severity == severity).count()
     }

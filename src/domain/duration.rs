@@ -15,18 +15,23 @@ pub struct HumanDuration(pub Duration);
 const LIKE: &str = "a duration like \"30s\", \"15m\", \"12h\" or \"90d\"";
 
 impl HumanDuration {
+    /// So many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
+    /// So many minutes.
     pub const fn minutes(minutes: u64) -> Self {
         Self::seconds(minutes * 60)
     }
+    /// So many hours.
     pub const fn hours(hours: u64) -> Self {
         Self::minutes(hours * 60)
     }
+    /// So many days of 24 hours.
     pub const fn days(days: u64) -> Self {
         Self::hours(days * 24)
     }
+    /// AWS takes most durations in seconds.
     pub const fn as_secs(self) -> u64 {
         self.0.as_secs()
     }
@@ -41,9 +46,11 @@ impl HumanDuration {
 pub struct Days(pub HumanDuration);
 
 impl Days {
+    /// So many whole days.
     pub const fn new(days: u64) -> Self {
         Self(HumanDuration::days(days))
     }
+    /// How many days.
     pub const fn count(self) -> u64 {
         self.0.as_days()
     }

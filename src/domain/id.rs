@@ -18,6 +18,7 @@ pub struct ResourceId {
 }
 
 impl ResourceId {
+    /// The name is the one in the config, or the physical one of what is in no config.
     pub fn new(kind: KindName, name: impl Into<String>) -> Self {
         Self { kind, name: name.into() }
     }
@@ -73,14 +74,18 @@ pub struct Scope {
 impl Scope {
     /// The account that offline commands compute names with: as long as a real one.
     pub const NO_ACCOUNT: &'static str = "000000000000";
+    /// Names the project on all that is its own.
     pub const PROJECT_TAG: &'static str = "opsctl:project";
+    /// Names the environment beside it.
     pub const ENVIRONMENT_TAG: &'static str = "opsctl:environment";
+    /// Names the resource, as `KIND/NAME`.
     pub const RESOURCE_TAG: &'static str = "opsctl:resource";
     /// Beside the others on what somebody else made and this project uses.
     pub const ADOPTED_TAG: &'static str = "opsctl:adopted";
     /// With it begins the value of [`Self::RESOURCE_TAG`] there.
     const ADOPTED_RESOURCE: &'static str = "adopted ";
 
+    /// The partition follows from the region.
     pub fn new(project: &str, environment: &str, account: &str, region: &str) -> Self {
         Self {
             project: project.into(),
@@ -162,6 +167,7 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// By the tags of a resource: who may change it.
     pub fn of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>, scope: &Scope) -> Self {
         let (mut project, mut environment, mut resource, mut adopted) = (None, None, false, false);
         for (key, value) in tags {

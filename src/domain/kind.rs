@@ -7,6 +7,7 @@ macro_rules! kinds {
         pub enum KindName { $($variant),* }
 
         impl KindName {
+            /// In the order of dependency.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The word the user types: `endpoint`.

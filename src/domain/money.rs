@@ -21,12 +21,15 @@ const DECIMALS: usize = 12;
 const DOLLAR: i128 = 10_i128.pow(DECIMALS as u32);
 
 impl Money {
+    /// Nothing to pay.
     pub const ZERO: Self = Self { pico: 0 };
 
+    /// Whole US dollars.
     pub const fn dollars(dollars: i64) -> Self {
         Self { pico: dollars as i128 * DOLLAR }
     }
 
+    /// Exactly nothing, not a rounded nothing.
     pub fn is_zero(self) -> bool {
         self.pico == 0
     }

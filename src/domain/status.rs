@@ -30,10 +30,12 @@ pub struct Status {
 }
 
 impl Status {
+    /// In AWS's own word, with what it means for a run.
     pub fn new(word: impl Into<String>, phase: Phase) -> Self {
         Self { word: word.into(), phase, reason: None }
     }
 
+    /// Complete, in AWS's own word.
     pub fn ready(word: impl Into<String>) -> Self {
         Self::new(word, Phase::Ready)
     }
@@ -51,6 +53,7 @@ impl Status {
         Some(shown::line(&cause).into_owned())
     }
 
+    /// With AWS's reason, if it gives one.
     pub fn because(mut self, reason: Option<String>) -> Self {
         self.reason = reason.filter(|r| !r.is_empty());
         self

@@ -1,8 +1,10 @@
 //! Pages that are written from the code's own tables.
 
-use opsctl::domain::codes;
+use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
+use opsctl::domain::codes;
+use regex_lite::Regex;
 
 #[path = "../../src/cli/exit.rs"]
 mod exit;
@@ -77,4 +79,68 @@ fn the_page_of_environment_variables_has_all_that_are_read() {
         }
     }
     assert!(count > 12, "only {count} variables were found");
+}
+
+/// Of a hundred public items of these areas, so many have a docstring at least. What a command line reads is
+/// not counted: its words are the help.
+#[test]
+fn public_items_say_what_they_are_for() {
+    const AT_LEAST: [(&str, usize); 12] = [
+        ("audit", 97),
+        ("aws", 85),
+        ("cli", 97),
+        ("config", 90),
+        ("desired", 85),
+        ("domain", 97),
+        ("engine", 90),
+        ("iam", 95),
+        ("inputs", 88),
+        ("limits", 95),
+        ("report", 97),
+        ("run", 95),
+    ];
+    let item = Regex::new(r"^\s*pub (?:const |async )*(?:fn|struct|enum|trait|const|static|type) [A-Za-z_]+")
+        .unwrap();
+    let read_from_the_command_line =
+        Regex::new(r"derive\(.*\b(?:Args|Parser|Subcommand|ValueEnum)\b").unwrap();
+    for (area, least) in AT_LEAST {
+        let (mut all, mut bare) = (0, Vec::new());
+        for file in rust_files(Path::new("src").join(area).as_path()) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            let tests =
+                lines.windows(2).position(|two| two[0] == "#[cfg(test)]" && two[1].starts_with("mod "));
+            for (n, line) in lines.iter().enumerate().take(tests.unwrap_or(lines.len())) {
+                let before = lines[..n].iter().rev().map(|line| line.trim_start());
+                let attributes = before.clone().take_while(|line| line.starts_with("#[")).count();
+                if !item.is_match(line)
+                    || before.clone().take(attributes).any(|line| read_from_the_command_line.is_match(line))
+                {
+                    continue;
+                }
+                all += 1;
+                if !before.clone().nth(attributes).is_some_and(|line| line.starts_with("///")) {
+                    bare.push(format!("{}:{}", file.display(), n + 1));
+                }
+            }
+        }
+        assert!(all > 10, "{area} has only {all} items");
+        let share = (all - bare.len()) * 100 / all;
+        assert!(share >= least, "{share} of 100 in {area}, not {least}: {bare:#?}");
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "tests") {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.to_string_lossy().ends_with("tests.rs")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
 }

@@ -24,6 +24,7 @@ use crate::run::sections;
 /// Stands in for a region that only AWS's configuration knows; as long as most.
 const SOME_REGION: &str = "us-east-1";
 
+/// Prints the problems of every environment; an error in any exits with 3.
 pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let kinds = kinds();
     let document = session::document(global)?;

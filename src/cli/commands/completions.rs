@@ -15,6 +15,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
+/// Prints a script that asks opsctl itself for every word, so that names of the config are among them.
 pub fn run(args: &CompletionsArgs, ui: &Ui) -> CommandResult {
     let mut script = Vec::new();
     let shells = Shells::builtins();

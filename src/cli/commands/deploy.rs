@@ -24,6 +24,7 @@ pub struct DeployArgs {
     pub preview: DryRun,
 }
 
+/// Plans, asks, and does it; with `--plan` exactly what was saved, or nothing.
 pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     with_session(global, env, Folders::Read, async |session| {

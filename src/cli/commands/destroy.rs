@@ -21,6 +21,7 @@ pub struct DestroyArgs {
     pub preview: DryRun,
 }
 
+/// Deletes what is this project's, also when the folders of the config are gone.
 pub async fn run(args: &DestroyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let done = with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::destroy(session, args.adopted);

@@ -13,6 +13,7 @@ use crate::domain::shown;
 use crate::run::doctor::{self, Answer, Check};
 use crate::run::{Folders, Session};
 
+/// Prints each check with its fix. One that fails exits with 1; one that is unknown does not.
 pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let found_by = match &global.profile {
         _ if global.sandbox => "the sandbox".to_owned(),

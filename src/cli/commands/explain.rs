@@ -16,6 +16,7 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
+/// Prints what a code or a rule of the audit means; without one, the list of codes.
 pub fn run(args: &ExplainArgs, ui: &Ui) -> CommandResult {
     let Some(code) = &args.code else {
         let lines: String = codes::ALL.iter().map(|e| format!("{}  {}\n", e.code, e.title)).collect();

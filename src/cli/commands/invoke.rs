@@ -40,6 +40,7 @@ pub struct InvokeArgs {
     pub raw: bool,
 }
 
+/// Prints the model's answer. One with a status of 400 or more exits with 1.
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
         let payload = payload(args.payload.as_deref(), args.file.as_deref(), &session.config.document.file)?;

@@ -33,6 +33,7 @@ pub enum LeaseCommand {
     Break,
 }
 
+/// Shows who holds the lease of this environment, or takes it away from them.
 pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Unneeded, async |session| match args.command {
         LeaseCommand::Show => show(session, ui).await,

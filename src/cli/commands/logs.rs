@@ -35,6 +35,7 @@ pub struct LogsArgs {
 const EVERY: Duration = Duration::from_secs(2);
 const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
+/// Prints the log of the newest job that has one; with `--follow`, until the job ends.
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "has a log", kinds: &|kind| logs::has_log(session, kind) };

@@ -20,6 +20,7 @@ pub struct ManArgs {
     pub folder: Option<PathBuf>,
 }
 
+/// Writes one page per command into the folder, or the whole to stdout.
 pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
     let mut whole = Cli::command().disable_help_subcommand(true);
     whole.build();

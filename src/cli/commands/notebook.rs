@@ -37,6 +37,7 @@ pub enum NotebookVerb {
     Url,
 }
 
+/// Without a verb a deploy of the notebook; with one, of what is deployed already.
 pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let Some(verb) = args.verb else {
         let names: Vec<String> = args.name.iter().cloned().collect();

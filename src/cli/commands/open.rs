@@ -27,6 +27,7 @@ pub struct OpenArgs {
     pub print: bool,
 }
 
+/// Opens the page, or prints its address where there is no browser to open it.
 pub async fn run(args: &OpenArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "has a page", kinds: &|_| true };

@@ -51,6 +51,7 @@ pub enum PlanFormat {
     Github,
 }
 
+/// Prints the plan in the chosen form. It takes no lease and writes nothing to AWS.
 pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     if ui.json() && args.format != PlanFormat::Text {
         let help = "leave out one of --output and --format";

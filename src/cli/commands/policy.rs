@@ -76,6 +76,7 @@ fn account(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Prints a policy document, for whoever grants the rights; opsctl grants none.
 pub async fn run(args: &PolicyArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     match &args.command {
         PolicyCommand::Deployer(args) => print(Whom::Deployer, args, global, ui, env).await,

@@ -67,6 +67,7 @@ pub enum Audited {
     None,
 }
 
+/// Writes the report. What could not be read is in it as a gap, and exits with 10.
 pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let format = format(args)?;
     with_session(global, env, Folders::Spared, async |session| {

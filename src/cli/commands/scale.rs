@@ -33,6 +33,7 @@ pub struct ScaleArgs {
     pub preview: DryRun,
 }
 
+/// Changes the numbers in AWS alone, and says that the next deploy brings back those of the file.
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let ScaleArgs { min, max, target, provisioned_concurrency, .. } = *args;
     let to = Scale { min, max, target, provisioned_concurrency };

@@ -25,6 +25,7 @@ pub struct SchemaArgs {
     pub subject: Subject,
 }
 
+/// Prints the JSON Schema of the config, which editors read, or of the events.
 pub fn run(args: &SchemaArgs, ui: &Ui) -> CommandResult {
     let schema = match args.subject {
         Subject::Config => resources::schema(&kinds()),

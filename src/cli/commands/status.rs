@@ -32,6 +32,7 @@ pub struct StatusArgs {
 const EVERY: Duration = Duration::from_secs(5);
 const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
+/// Prints every resource with its state; with `--watch`, again and again.
 pub async fn run(args: &StatusArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Spared, async |session| {
         print_warnings(session, ui);

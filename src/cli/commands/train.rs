@@ -27,6 +27,7 @@ pub enum TrainOn {
     Ec2,
 }
 
+/// A deploy of trainings and of what they need. One whose inputs have not changed is not run again.
 pub async fn run(args: &TrainArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let kinds: &[KindName] = match args.on {
         None => &[KindName::Training, KindName::Instance],

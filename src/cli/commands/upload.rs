@@ -29,6 +29,7 @@ pub struct UploadArgs {
     pub preview: DryRun,
 }
 
+/// Sends what differs. Where there is no bucket yet it is a deploy of the data sets.
 pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let uploaded =
         with_session(global, env, Folders::Listed, async |session| upload(session, args, global, ui).await);

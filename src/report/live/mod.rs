@@ -62,6 +62,7 @@ pub struct Ndjson {
 }
 
 impl Ndjson {
+    /// Writes each line to `out`.
     pub fn new(out: Sink) -> Self {
         Self { out, begun: false }
     }

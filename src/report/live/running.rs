@@ -28,6 +28,7 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// A step that begins. `number` is how many have finished before it, and how many there are.
     pub fn new(
         number: (usize, usize),
         target: ResourceId,
@@ -50,6 +51,7 @@ impl Running {
         }
     }
 
+    /// Keeps how far an upload or download is, for the next line.
     pub fn advance(&mut self, progress: &Progress) {
         self.progress = Some(progress.clone());
     }

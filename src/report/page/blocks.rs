@@ -3,6 +3,7 @@
 use crate::domain::{Phase, figure};
 use crate::evidence::{Axis, Series, Step, Time};
 
+/// All that is on a report, before it is HTML or Markdown.
 pub struct Page {
     /// `digits / dev`.
     pub title: String,
@@ -22,6 +23,7 @@ pub struct Tile {
     pub look: Look,
 }
 
+/// How a tile stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     Plain,
@@ -29,6 +31,7 @@ pub enum Look {
     Bad,
 }
 
+/// A part of the page that the navigation leads to.
 pub struct Section {
     /// Of the link to it.
     pub anchor: &'static str,
@@ -36,6 +39,7 @@ pub struct Section {
     pub blocks: Vec<Block>,
 }
 
+/// What sections are made of. Each has a form in HTML and one in Markdown.
 pub enum Block {
     /// A heading below the section's.
     Heading(String),
@@ -70,15 +74,18 @@ pub enum Text {
 }
 
 impl Text {
+    /// Text that may hold anything: what writes it escapes it.
     pub fn plain(text: impl Into<String>) -> Self {
         Self::Plain(text.into())
     }
 
+    /// What is typed, or the name of something in AWS.
     pub fn code(text: impl Into<String>) -> Self {
         Self::Code(text.into())
     }
 }
 
+/// Rows of cells. The first column names the row.
 pub struct Table {
     pub caption: String,
     pub head: Vec<&'static str>,
@@ -102,6 +109,7 @@ impl Table {
         Self { caption: caption.into(), head: head.to_vec(), rows, numbers: Vec::new(), of }
     }
 
+    /// With these columns aligned as numbers.
     pub fn numbers(self, columns: &[usize]) -> Self {
         Self { numbers: columns.to_vec(), ..self }
     }
@@ -118,11 +126,13 @@ pub struct Figure {
     pub percent: bool,
 }
 
+/// One of the things that a figure plots.
 pub struct Line {
     pub name: String,
     pub form: Form,
 }
 
+/// How it is drawn.
 pub enum Form {
     Line(Series),
     /// A line with what is below it filled.
@@ -156,12 +166,14 @@ impl Form {
     }
 }
 
+/// Resources, and what needs what.
 pub struct Graph {
     pub nodes: Vec<Node>,
     /// From what is needed to what needs it, by the places in `nodes`.
     pub edges: Vec<(usize, usize)>,
 }
 
+/// A resource of a graph or of a lineage.
 #[derive(Clone)]
 pub struct Node {
     pub kind: String,

@@ -13,6 +13,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 const WIDE: (u32, u32) = (560, 220);
 const NARROW: (u32, u32) = (340, 220);
 
+/// One document that fetches nothing.
 pub fn render(page: &Page) -> String {
     let page = html! {
         (DOCTYPE)

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::blocks::{Block, Figure, Form, Look, Page, Table, Text};
 use crate::domain::{figure, markdown, shown};
 
+/// The same page in GitHub's Markdown: plots are tables, the graph is a list.
 pub fn render(page: &Page) -> String {
     let mut out = format!("# {}\n\n{}\n", markdown::text(&page.title), texts(&page.lead));
     if !page.gaps.is_empty() {

@@ -11,6 +11,7 @@ use crate::cli::ui::Ui;
 use crate::domain::{codes, shown};
 use opsctl_iam::decide::Decision;
 
+/// Prints the decision and what it rests on. What cannot be decided exits with 10.
 pub fn run(
     account: &Account,
     role: &str,

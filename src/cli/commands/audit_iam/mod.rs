@@ -116,6 +116,7 @@ pub enum AuditCommand {
     },
 }
 
+/// Audits, or explains. Findings at or above `--fail-on` exit with 2, gaps with 10.
 pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let format = options::format(args, ui)?;
     let fail_on = options::fail_on(args)?;

@@ -46,6 +46,7 @@ const IGNORED: &str = ".opsctl/\n__pycache__/\n";
 /// What a repository has before anything is in it, besides what is hidden. What is there of it stays.
 const NO_FILES: [&str; 3] = ["readme", "licen", "copying"];
 
+/// Writes the chosen template. What is there already is never overwritten.
 pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     let folder = &args.folder;
     let name = project_name(args)?;

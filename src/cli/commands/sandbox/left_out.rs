@@ -7,6 +7,7 @@ use crate::cli::environment::Environment;
 use crate::cli::sandbox::left_out;
 use crate::cli::ui::Ui;
 
+/// Says that there is none in this program.
 pub async fn run(_args: &SandboxArgs, _global: &Global, _ui: &Ui, _env: &Environment) -> CommandResult {
     Err(left_out())
 }

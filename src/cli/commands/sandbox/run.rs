@@ -20,6 +20,7 @@ use crate::cli::ui::Ui;
 use crate::domain::{HumanDuration, codes, shown};
 use crate::engine::Cause;
 
+/// Serves the sandbox, or does something with one that is served or lies in its folder.
 pub async fn run(args: &SandboxArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let config = find_config(global.config.as_deref()).ok();
     let root = root(config.as_deref(), env);

@@ -5,6 +5,7 @@ use crate::domain::Money;
 use crate::evidence::{Billed, Evidence, Price};
 use crate::report::page::blocks::{Block, Section, Table, Text};
 
+/// What is billed, and by which price. `None`: nothing has a price.
 pub fn section(evidence: &Evidence) -> Option<Section> {
     let cost = &evidence.cost;
     if cost.resources.is_empty() && cost.unknown.is_empty() {

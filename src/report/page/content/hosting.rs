@@ -7,6 +7,7 @@ use crate::report::answer;
 use crate::report::page::Suggest;
 use crate::report::page::blocks::{Block, Figure, Form, Line, Section, Table, Text};
 
+/// Endpoints with their scaling and their traffic. `None`: there is none.
 pub fn endpoints(evidence: &Evidence) -> Option<Section> {
     let mut blocks = Vec::new();
     for endpoint in evidence.of_kind(KindName::Endpoint) {
@@ -123,6 +124,7 @@ fn plot(caption: &str, lines: Vec<Line>, percent: bool) -> Block {
     Block::Plot(Box::new(Figure { caption, axis, lines, from_zero: true, percent }))
 }
 
+/// Functions, what keeps them warm, and the test invocation. `None`: there is neither.
 pub fn functions(evidence: &Evidence, suggest: Suggest<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
     for function in evidence.of_kind(KindName::Function) {

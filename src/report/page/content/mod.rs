@@ -14,6 +14,7 @@ use crate::evidence::{Evidence, Outcome, Past, Resource};
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;
 
+/// The whole page. A section without anything in it is left out.
 pub fn page(evidence: &Evidence, suggest: Suggest<'_>) -> Page {
     let (ready, all) = evidence.ready();
     let is_stopped = |resource: &&Resource| resource.ready && resource.status.phase == Phase::Stopped;

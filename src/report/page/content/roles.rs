@@ -7,6 +7,7 @@ use crate::evidence::{Audit, Evidence, Grant, Role};
 use crate::report::page::Suggest;
 use crate::report::page::blocks::{Block, Section, Table, Text};
 
+/// What each role may do and who may take it, with the findings of the audit.
 pub fn section(evidence: &Evidence, suggest: Suggest<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
     for role in &evidence.roles {

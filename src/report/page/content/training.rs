@@ -5,6 +5,7 @@ use crate::domain::KindName;
 use crate::evidence::{Axis, Evidence, Job, Resource};
 use crate::report::page::blocks::{Block, Figure, Form, Line, Section, Text};
 
+/// Jobs of SageMaker with what they measured. `None`: there is none.
 pub fn on_sagemaker(evidence: &Evidence) -> Option<Section> {
     section(evidence, KindName::Training, "training", "Training on SageMaker")
 }
