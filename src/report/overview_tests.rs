@@ -126,6 +126,7 @@ fn names_are_whole_at_every_width() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a document")]
 fn programs_read_the_same_facts() {
     let scope = Scope::new("digits", "dev", "123456789012", "us-east-1");
     expect![[r#"

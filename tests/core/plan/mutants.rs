@@ -77,6 +77,7 @@ fn fake() -> FieldChange {
 }
 
 /// All that can be wrong at some places of the plan.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     let mut add = |what: String, plan: Plan| mutants.push((what, plan));

@@ -36,6 +36,7 @@ fn with(mut resource: Resource, attributes: &[(&str, &str)], why: Option<&str>) 
     resource
 }
 
+#[expect(clippy::too_many_lines, reason = "a document")]
 fn resources() -> Vec<Resource> {
     let bucket = "digits-dev-123456789012-us-east-1";
     let mut endpoint = with(
@@ -233,6 +234,7 @@ fn price(hour: &str, month: &str) -> Price {
     Price { hour: hour.parse::<Money>().unwrap(), month: month.parse().unwrap() }
 }
 
+#[expect(clippy::too_many_lines, reason = "a document")]
 pub fn whole() -> Evidence {
     let calls = Series::new("invocations", per_minute());
     let past = |at: i64, kind: KindName, physical: &str, state: &str, current: bool| Past {
