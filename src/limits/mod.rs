@@ -6,6 +6,7 @@
 
 mod bound;
 mod hard;
+pub mod images;
 mod model;
 mod places;
 

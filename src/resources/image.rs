@@ -1,26 +1,15 @@
-//! AWS Deep Learning Containers by short name (docs/aws/sagemaker.md#framework-images;
+//! AWS's images by short name, and what is wrong with one by its URI (docs/aws/sagemaker.md#framework-images;
 //! <https://github.com/aws/deep-learning-containers/blob/master/available_images.md>).
 
+use crate::config::section;
 use crate::domain::{Code, Scope, codes};
+use crate::limits::images::{self, Device, Image, Missing};
 use crate::limits::{self, Processor};
 
-/// What a container is for: training and hosting images are in different repositories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    Training,
-    Hosting,
-}
+pub use crate::limits::images::Purpose;
 
-/// Short name, tag. AWS stopped making PyTorch inference images after 2.6.
-const PYTORCH: &[(&str, &str)] = &[
-    ("2.3", "2.3.0-cpu-py311-ubuntu20.04-sagemaker"),
-    ("2.4", "2.4.0-cpu-py311-ubuntu22.04-sagemaker"),
-    ("2.5", "2.5.1-cpu-py311-ubuntu22.04-sagemaker"),
-    ("2.6", "2.6.0-cpu-py312-ubuntu22.04-sagemaker"),
-    ("2.7", "2.7.1-cpu-py312-ubuntu22.04-sagemaker"),
-    ("2.8", "2.8.0-cpu-py312-ubuntu22.04-sagemaker"),
-];
-const LAST_HOSTING: &str = "2.6";
+/// What a script runs in when nothing is said.
+pub const DEFAULT: &str = "pytorch-2.6";
 
 /// Stands in where the region is not known either, which has been reported then.
 const COMMON_ACCOUNT: &str = "763104351884";
@@ -38,19 +27,13 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
     let gpu = limits::has_gpu(instance_type);
     let own = limits::processor(instance_type);
     let (has, words) = described(own);
-    if !image.contains('/') && own != Processor::X86 {
-        let message = format!("`{image}` is an image for x86-64, and {instance_type} has {has}");
-        let help =
-            format!("write the URI of an image made for it ({}), or another instance type", words.join(", "));
-        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
-    }
     if !image.contains('/') {
-        return by_name(image, purpose, gpu == Some(true), scope);
+        return by_name(image, purpose, instance_type, scope);
     }
     let example = format!("<account>.dkr.ecr.{}.{}/<repository>:<tag>", scope.region, scope.dns_suffix());
     let Some(parts) = Uri::parse(image) else {
         let message = format!("\"{image}\" is in no registry that SageMaker pulls from");
-        let help = format!("write a short name (one of {}), or {example}", known(purpose).join(", "));
+        let help = format!("write a short name, as pytorch-2.6 or sklearn-1.2, or {example}");
         return Err(Refused { code: codes::UNKNOWN_IMAGE, message, help });
     };
     if parts.region != scope.region {
@@ -58,9 +41,11 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
             "the image is in the registry of {}, and this project is in {}",
             parts.region, scope.region
         );
-        // AWS's own images are in every region, in a registry of that region.
-        let theirs = limits::registry(parts.region) == Some(parts.account);
-        let help = match limits::registry(&scope.region).filter(|_| theirs) {
+        // AWS's own images are in most regions, in a registry of each.
+        let theirs = images::is_publisher(parts.account, parts.region);
+        let repository = parts.rest.split(':').next().unwrap_or_default();
+        let here = images::account_of(repository, &scope.region).or_else(|| limits::registry(&scope.region));
+        let help = match here.filter(|_| theirs) {
             Some(account) => {
                 format!("write \"{account}.dkr.ecr.{}.{}/{}\"", scope.region, scope.dns_suffix(), parts.rest)
             }
@@ -68,7 +53,7 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         };
         return Err(Refused { code: codes::IMAGE_PLACE, message, help });
     }
-    let of_aws = limits::registry(&scope.region) == Some(parts.account);
+    let of_aws = images::is_publisher(parts.account, &scope.region);
     if of_aws && purpose == Purpose::Training && parts.rest.contains("-inference") {
         let message = "an inference image serves models and runs no training script, so the job would fail";
         let help = "name the training image of the same version";
@@ -152,37 +137,160 @@ impl<'i> Uri<'i> {
     }
 }
 
-fn known(purpose: Purpose) -> Vec<String> {
-    let known = PYTORCH.iter().filter(|(v, _)| purpose == Purpose::Training || *v <= LAST_HOSTING);
-    known.map(|(v, _)| format!("pytorch-{v}")).collect()
+/// What a short name stands for, on an instance type and in a region.
+fn by_name(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
+    let refused = |code, message, help| Err(Refused { code, message, help });
+    let device = match limits::processor(instance_type) {
+        Processor::Graviton => Device::Graviton,
+        Processor::X86 if limits::has_gpu(instance_type) == Some(true) => Device::Gpu,
+        Processor::X86 => Device::Cpu,
+        Processor::Neuron => {
+            let message = format!(
+                "`{image}` is an image for x86-64, and {instance_type} has AWS's Neuron accelerators"
+            );
+            let help = "write the URI of an image made for it (neuron, neuronx), or another instance type";
+            return refused(codes::IMAGE_DEVICE, message, help.to_owned());
+        }
+    };
+    let missing = match images::framework(image, purpose, device) {
+        Ok(found) => return uri_of(found, image, scope),
+        Err(missing) => missing,
+    };
+    let does = match purpose {
+        Purpose::Training => "trains",
+        Purpose::Hosting => "serves",
+    };
+    match missing {
+        Missing::Family if images::algorithm(image).is_some() => refused(
+            codes::UNKNOWN_IMAGE,
+            format!("`{image}` is a built-in algorithm, and runs no script"),
+            format!("write `algorithm = \"{image}\"`, without `image` and `source`"),
+        ),
+        Missing::Family => refused(
+            codes::UNKNOWN_IMAGE,
+            format!("\"{image}\" is not an image opsctl knows"),
+            format!(
+                "write a framework and its version ({}), as pytorch-2.6, or a full registry URI",
+                images::frameworks().join(", ")
+            ),
+        ),
+        Missing::Version { family } => refused(
+            codes::UNKNOWN_IMAGE,
+            format!("AWS has no image \"{image}\" in opsctl's list of {}", *limits::DATE),
+            format!("one that {does}: {}; or a full registry URI", newest(family, purpose)),
+        ),
+        Missing::Purpose { family } => refused(
+            codes::UNKNOWN_IMAGE,
+            format!("\"{image}\" is not an image that {does}"),
+            format!("one that {does}: {}; or a full registry URI", newest(family, purpose)),
+        ),
+        Missing::Device { made_for } => refused(
+            codes::IMAGE_DEVICE,
+            format!(
+                "AWS has `{image}` for {} only, and {instance_type} has {}",
+                listed(&made_for),
+                has(device)
+            ),
+            "take another instance type, another version, or the URI of an image made for it".to_owned(),
+        ),
+    }
 }
 
-fn by_name(image: &str, purpose: Purpose, gpu: bool, scope: &Scope) -> Result<String, Refused> {
-    let known = known(purpose);
-    let version = image.strip_prefix("pytorch-").filter(|_| known.iter().any(|name| name == image));
-    let Some((_, tag)) = version.and_then(|v| PYTORCH.iter().find(|(short, _)| *short == v)) else {
-        let message = match purpose {
-            Purpose::Training => format!("\"{image}\" is not an image opsctl knows"),
-            Purpose::Hosting => format!("\"{image}\" is not an image that serves"),
+/// The URI of one of AWS's images in the project's region.
+fn uri_of(image: &Image, name: &str, scope: &Scope) -> Result<String, Refused> {
+    let known = limits::regions().any(|region| region == scope.region);
+    let account = match image.account(&scope.region) {
+        Some(account) => account,
+        // A region that is not known was reported as such.
+        None if !known => COMMON_ACCOUNT,
+        None => {
+            let message = format!("AWS does not publish `{name}` in {}", scope.region);
+            let help =
+                format!("copy the image {} into a registry of your own there, and write its URI", image.path);
+            return Err(Refused { code: codes::IMAGE_PLACE, message, help });
+        }
+    };
+    Ok(format!("{account}.dkr.ecr.{}.{}/{}", scope.region, scope.dns_suffix(), image.path))
+}
+
+/// The image that serves what was trained in another one: of the same framework and version. An image that
+/// is not AWS's is taken to do both, as Amazon's SageMaker SDK takes it.
+///
+/// # Errors
+/// AWS has none of that version that serves.
+pub fn that_serves(trained_in: &str, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
+    let Some(parts) = Uri::parse(trained_in) else {
+        return uri(DEFAULT, Purpose::Hosting, instance_type, scope);
+    };
+    if let Some(image) = images::of_path(parts.rest) {
+        return match image.is_algorithm() {
+            true => algorithm(image.family, instance_type, scope),
+            false => by_name(
+                &format!("{}-{}", image.family, image.version),
+                Purpose::Hosting,
+                instance_type,
+                scope,
+            )
+            .map_err(|refused| Refused {
+                message: format!("{}, and the model was trained in it", refused.message),
+                ..refused
+            }),
         };
-        let help = format!("one of {}, or a full registry URI", known.join(", "));
-        let help = match purpose {
-            Purpose::Training => help,
-            Purpose::Hosting => format!("{help}; AWS has no newer PyTorch image for hosting"),
+    }
+    match images::is_publisher(parts.account, parts.region) {
+        true => uri(DEFAULT, Purpose::Hosting, instance_type, scope),
+        false => uri(trained_in, Purpose::Hosting, instance_type, scope),
+    }
+}
+
+/// The URI of a built-in algorithm, which trains and serves.
+///
+/// # Errors
+/// The algorithm is not one of AWS's, is not in the region, or does not run on the instance type.
+pub fn algorithm(name: &str, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
+    let Some(image) = images::algorithm(name) else {
+        let known = images::algorithms();
+        let code = codes::UNKNOWN_IMAGE;
+        let message = format!("\"{name}\" is not a built-in algorithm of Amazon SageMaker");
+        let help = match section::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("one of {}", known.join(", ")),
         };
-        return Err(Refused { code: codes::UNKNOWN_IMAGE, message, help });
+        return Err(Refused { code, message, help });
     };
-    let repository = match purpose {
-        Purpose::Training => "pytorch-training",
-        Purpose::Hosting => "pytorch-inference",
+    let own = limits::processor(instance_type);
+    if own != Processor::X86 {
+        let message = format!("`{name}` is made for x86-64, and {instance_type} has {}", described(own).0);
+        let help = "take another instance type".to_owned();
+        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
+    }
+    uri_of(image, name, scope)
+}
+
+/// The last dozen of a framework's short names.
+fn newest(family: &str, purpose: Purpose) -> String {
+    let names = images::names(family, purpose);
+    let from = names.len().saturating_sub(12);
+    let older = if from > 0 { "older ones, " } else { "" };
+    format!("{older}{}", names[from..].join(", "))
+}
+
+fn listed(made_for: &[&str]) -> String {
+    let word = |device: &&str| match *device {
+        "gpu" => "GPUs",
+        "graviton" => "Graviton",
+        _ => "CPUs of x86-64",
     };
-    // The tag that Amazon's SageMaker SDK uses: `2.6.0-gpu-py312`; its CUDA follows from the version.
-    let tag = match gpu {
-        true => tag.replace("-cpu-", "-gpu-").split("-ubuntu").next().unwrap_or(tag).to_owned(),
-        false => (*tag).to_owned(),
-    };
-    let account = limits::registry(&scope.region).unwrap_or(COMMON_ACCOUNT);
-    Ok(format!("{account}.dkr.ecr.{}.{}/{repository}:{tag}", scope.region, scope.dns_suffix()))
+    made_for.iter().map(word).collect::<Vec<_>>().join(" and ")
+}
+
+/// What an instance type has, as the end of a sentence.
+fn has(device: Device) -> &'static str {
+    match device {
+        Device::Cpu => "no GPU",
+        Device::Gpu => "a GPU",
+        Device::Graviton => "Graviton, which is Arm",
+    }
 }
 
 type Version = (u32, u32);
@@ -215,10 +323,7 @@ mod tests {
     #[test]
     fn a_short_name_follows_the_instance_type_and_the_region() {
         let cpu = training("pytorch-2.6", "ml.m5.xlarge", "eu-south-1").unwrap();
-        assert_eq!(
-            cpu,
-            "692866216735.dkr.ecr.eu-south-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"
-        );
+        assert_eq!(cpu, "692866216735.dkr.ecr.eu-south-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312");
         let gpu = training("pytorch-2.6", "ml.g4dn.xlarge", "cn-north-1").unwrap();
         assert_eq!(gpu, "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-training:2.6.0-gpu-py312");
         assert_eq!(

@@ -225,6 +225,7 @@ impl Page<'_> {
             (Some("Idle"), ..) => "duration or `\"never\"`".to_owned(),
             (Some(named @ ("Duration" | "Days" | "Bandwidth")), ..) => named.to_lowercase(),
             (Some("Hyperparameter"), ..) => "values".to_owned(),
+            (Some("Channels"), ..) => "list of names, or table of them".to_owned(),
             (_, _, Some("array")) => {
                 format!("list of {}s", self.type_of(&resolved["items"])).replace("texts", "text")
             }

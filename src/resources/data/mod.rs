@@ -9,6 +9,7 @@
 mod aws;
 mod bandwidth;
 pub mod difference;
+mod reading;
 mod spec;
 #[cfg(feature = "sdk")]
 pub mod sync;
@@ -17,4 +18,5 @@ mod withdraw;
 
 pub use bandwidth::Bandwidth;
 pub use difference::{Difference, SendReason};
+pub use reading::{Distribution, InputMode, Reading};
 pub use spec::{Data, Spec};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Bandwidth;
+use super::{Bandwidth, Distribution, InputMode, Reading};
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::usage::Storage;
@@ -13,6 +13,7 @@ use crate::domain::{
     changes, codes, grouped,
 };
 use crate::inputs::{Source, Tree, UseAs};
+use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 
 pub struct Data;
@@ -40,6 +41,18 @@ pub struct Item {
     max_concurrency: u16,
     /// At most this much per second, such as `"20MB/s"`. Default unlimited.
     bandwidth: Option<Bandwidth>,
+    /// The channel that a training reads it as: `SM_CHANNEL_<channel>`, in capitals. Default its NAME.
+    channel: Option<ChannelName>,
+    /// What the files are, for a built-in algorithm: `text/csv`, `text/libsvm`,
+    /// `application/x-recordio-protobuf`. Default none: each algorithm then takes what is its usual one.
+    content_type: Option<String>,
+    /// `file`: all files are copied before the script starts. `fastfile`: they are fetched when they are
+    /// opened. `pipe`: they are streamed through a named pipe.
+    #[serde(default)]
+    input_mode: InputMode,
+    /// With several instances: `replicated` gives each one all files, `sharded` its share of them.
+    #[serde(default)]
+    distribution: Distribution,
 }
 
 impl Item {
@@ -50,6 +63,15 @@ impl Item {
 
     fn use_as(&self) -> UseAs {
         UseAs::Data { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            channel: self.channel.clone(),
+            content_type: self.content_type.clone(),
+            input_mode: self.input_mode,
+            distribution: self.distribution,
+        }
     }
 }
 
@@ -68,6 +90,9 @@ pub struct Spec {
     pub delete: bool,
     pub max_concurrency: u16,
     pub bandwidth: Option<Bandwidth>,
+    /// For the jobs that read it; the data set is the same.
+    #[serde(skip)]
+    pub reading: Reading,
 }
 
 impl Spec {
@@ -146,7 +171,9 @@ impl Kind for Data {
                 let text = format!("max_concurrency is {}, it can be 1 to 1024", item.max_concurrency);
                 draft.error(codes::BAD_VALUE, at.join("max_concurrency"), text, "leave it out, or try 128");
             }
+            draft.hold::<Self>(&at);
             let spec = Spec {
+                reading: item.reading(),
                 bucket: bucket.clone(),
                 prefix,
                 digest: tree.and_then(Tree::digest).unwrap_or_default(),
@@ -160,6 +187,15 @@ impl Kind for Data {
                 bandwidth: item.bandwidth,
             };
             draft.add::<Self>(name, spec.uri(), spec, [Bucket::id(Bucket::MAIN)], at);
+        }
+    }
+
+    fn bound() -> &'static [Bound] {
+        const {
+            &[
+                Bound::value("content_type", "sagemaker:CreateTrainingJob.InputDataConfig.*.ContentType"),
+                Bound::value("channel", "sagemaker:CreateTrainingJob.InputDataConfig.*.ChannelName"),
+            ]
         }
     }
 

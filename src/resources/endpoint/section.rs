@@ -33,12 +33,14 @@ pub type Section = BTreeMap<Name, Item>;
 pub struct Item {
     /// The training that makes the model: a name under `[training]`.
     pub(super) model: Name,
-    /// A folder with `inference.py` and its `requirements.txt`, packed into the model's archive as `code/`.
-    /// Without it the archive brings its own code. Default none.
+    /// A folder with the serving script and its `requirements.txt`, packed into the model's archive as
+    /// `code/`. Without it the archive brings its own code. Default none.
     pub(super) code: Option<PathBuf>,
-    /// `pytorch-2.3` to `pytorch-2.6`, or a full registry URI.
-    #[serde(default = "pytorch")]
-    pub(super) image: String,
+    /// The serving script: within `code`, or within the archive's own `code/`. Default `inference.py`.
+    pub(super) entry: Option<String>,
+    /// A framework and its version (`pytorch-2.6`, `sklearn-1.2`; the GPU image where the instance type has
+    /// one), or a full registry URI. Default that of the training, and `pytorch-2.6` where it ran on EC2.
+    pub(super) image: Option<String>,
     /// Begins with `ml.`. Burstable types (`ml.t2.*`) cannot be scaled.
     #[serde(default = "large")]
     pub(super) instance_type: String,
@@ -56,9 +58,6 @@ pub struct Item {
 
 fn one() -> i32 {
     1
-}
-fn pytorch() -> String {
-    "pytorch-2.6".into()
 }
 fn large() -> String {
     "ml.m5.large".into()
@@ -89,16 +88,24 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let user = format!("endpoint-{name}");
     let physical = draft.scope.physical(name);
 
-    let image = image::uri(&item.image, Purpose::Hosting, &item.instance_type, draft.scope);
-    let image =
-        image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
+    let entry = item.entry.as_deref().unwrap_or(INFERENCE);
     let code = item.code.as_ref().map(|path| {
-        let tree = draft.code(path, INFERENCE, &at.join("code"))?;
-        Some(Serving { path: path.clone(), entry: INFERENCE.into(), digest: tree.code_digest() })
+        let key = if item.entry.is_some() { "entry" } else { "code" };
+        let tree = draft.code(path, entry, &at.join(key))?;
+        Some(Serving { path: path.clone(), entry: entry.into(), digest: tree.code_digest() })
     });
     let trained =
         draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
+    let made_in = trained.as_ref().and_then(|node| node.spec_as::<Training>()).map(|spec| &*spec.image);
+    let image = match (&item.image, made_in) {
+        (Some(image), _) => image::uri(image, Purpose::Hosting, &item.instance_type, draft.scope),
+        (None, Some(uri)) => image::that_serves(uri, &item.instance_type, draft.scope),
+        (None, None) => image::uri(image::DEFAULT, Purpose::Hosting, &item.instance_type, draft.scope),
+    };
+    let image =
+        image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
     let (Ok(image), Some(trained)) = (image, trained) else { return };
+    lint_entry(item, &image, &at, draft);
     let code = match code {
         Some(None) => return,
         Some(code) => code,
@@ -121,8 +128,8 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
 
     let mut environment = item.environment.clone();
-    if code.is_some() {
-        environment.insert("SAGEMAKER_PROGRAM".into(), INFERENCE.into());
+    if code.is_some() || item.entry.is_some() {
+        environment.insert("SAGEMAKER_PROGRAM".into(), entry.into());
         environment.insert("SAGEMAKER_SUBMIT_DIRECTORY".into(), "/opt/ml/model/code".into());
     }
     environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
@@ -194,23 +201,36 @@ pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
     section.iter().filter_map(source).collect()
 }
 
+/// Containers that look for one script only, whatever they are told
+/// (<https://github.com/aws/sagemaker-tensorflow-serving-container#prepost-processing>).
+const OF_ONE_SCRIPT: &[&str] = &["/tensorflow-inference", "/sagemaker-tensorflow-serving"];
+
+fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
+    let Some(entry) = item.entry.as_ref().filter(|entry| *entry != INFERENCE) else { return };
+    if !entry.ends_with(".py") {
+        let text = format!("`{entry}` is no Python script, and the container imports it as a module");
+        draft.error(codes::BAD_VALUE, at.join("entry"), text, "name a file that ends in .py");
+    } else if OF_ONE_SCRIPT.iter().any(|repository| image.contains(repository)) {
+        let text = format!("TensorFlow's container runs `{INFERENCE}` only");
+        draft.error(codes::BAD_VALUE, at.join("entry"), text, format!("rename it to {INFERENCE}"));
+    }
+}
+
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Endpoint>(at);
     let needs_code = |name: &str| TOOLKIT[..2].contains(&name);
     for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {
-        if needs_code(name) && item.code.is_none() {
+        if needs_code(name) && item.code.is_none() && item.entry.is_none() {
             continue; // an archive with code of its own says itself what to run
         }
         let help = match needs_code(name) {
-            true => {
-                format!("the script is `{INFERENCE}` in the folder `code`: rename it, or import it there")
-            }
-            false => "remove it".to_owned(),
+            true => "name the script by `entry`, and its folder by `code`",
+            false => "remove it",
         };
         let text = format!("opsctl itself sets {name}");
         draft.error(codes::SET_BY_OPSCTL, at.join("environment").join(name), text, help);
     }
-    if item.image.contains("-training") {
+    if item.image.as_ref().is_some_and(|image| image.contains("-training")) {
         let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
         draft.error(
             codes::IMAGE_MISMATCH,

@@ -308,13 +308,14 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         image: item.image.clone().unwrap_or_else(|| IMAGE.into()),
         instance_type: item.instance_type.clone().unwrap_or_else(|| INSTANCE_TYPE.into()),
         volume_gb: item.volume_gb,
-        channels: common.channels,
+        // All files are copied, whatever they are.
+        channels: common.channels.into_iter().map(Channel::copied).collect(),
         hyperparameters: item.hyperparameters.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
         environment: item.environment.clone(),
         output: format!("s3://{bucket}/{}", Instance::OUTPUT),
         max_runtime_s: i32::try_from(item.max_runtime.as_secs()).unwrap_or(i32::MAX),
         metrics: item.metrics.clone(),
-        code: common.code,
+        code: common.code?,
     };
     Some((spec, common.needs))
 }
@@ -380,6 +381,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         draft.warn(codes::CPU_CREDITS, key, text, help);
     }
     let only_sagemaker = [
+        ("algorithm", item.algorithm.is_some()),
         ("spot", item.spot),
         ("checkpoints", item.checkpoints),
         ("max_wait", item.max_wait.is_some()),

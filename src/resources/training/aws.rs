@@ -9,7 +9,7 @@ use aws_sdk_sagemaker::types::{
 };
 
 use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
-use super::job::{self, model_key};
+use super::job::{self, Access, model_key};
 use super::logs::Follower;
 use super::metrics::Metrics;
 use super::source;
@@ -18,6 +18,7 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
+use crate::resources::data::{Distribution, InputMode};
 use crate::resources::objects::exists;
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -50,6 +51,8 @@ impl Driver for Training {
         let archive = hyperparameters.get(SUBMIT_DIRECTORY).cloned().unwrap_or_default();
         hyperparameters.retain(|key, _| !TOOLKIT.contains(&key.as_str()));
         let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
+        let channels: Vec<(&str, Access)> =
+            found.input_data_config().iter().filter_map(|c| Some((c.channel_name()?, access(c)))).collect();
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
         let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
@@ -71,6 +74,7 @@ impl Driver for Training {
             code: archive.rsplit('/').nth(1).unwrap_or_default().to_owned(),
             entry,
             data: data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect(),
+            access: job::access(channels.iter().map(|(name, access)| (*name, access))),
             hyperparameters,
             metrics: algorithm
                 .map(|a| a.metric_definitions().iter().filter_map(metric).collect())
@@ -91,7 +95,9 @@ impl Driver for Training {
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
-        source::upload(cx, &spec.code).await?;
+        if let Some(code) = &spec.code {
+            source::upload(cx, code).await?;
+        }
         let action = action::sagemaker::CreateTrainingJob;
         make(self, cx, job, action, || cx.retry_new_role(action, || start(cx, job, spec))).await?;
         finished(cx, job, spec).await
@@ -159,6 +165,24 @@ async fn describe(cx: &OpCx<'_>, job: &str) -> OpResult<Option<DescribeTrainingJ
     call.send().await.op(action::sagemaker::DescribeTrainingJob).found()
 }
 
+/// How a channel brings its files, as AWS answers.
+fn access(channel: &Channel) -> Access {
+    let source = channel.data_source().and_then(|source| source.s3_data_source());
+    let sharded = Some(&S3DataDistribution::ShardedByS3Key);
+    Access {
+        content_type: channel.content_type().filter(|text| !text.is_empty()).map(str::to_owned),
+        input_mode: match channel.input_mode() {
+            Some(TrainingInputMode::Pipe) => InputMode::Pipe,
+            Some(TrainingInputMode::Fastfile) => InputMode::FastFile,
+            _ => InputMode::File,
+        },
+        distribution: match source.and_then(|s| s.s3_data_distribution_type()) == sharded {
+            true => Distribution::Sharded,
+            false => Distribution::Replicated,
+        },
+    }
+}
+
 /// How long a job that completed took, with everything that came before the script.
 fn took(found: &DescribeTrainingJobOutput) -> Option<u64> {
     let (begun, ended) = (found.creation_time()?.secs(), found.training_end_time()?.secs());
@@ -203,11 +227,18 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let channels = spec.channels.iter().map(|channel| {
         let source = S3DataSource::builder()
             .s3_data_type(S3DataType::S3Prefix)
-            .s3_data_distribution_type(S3DataDistribution::FullyReplicated)
+            .s3_data_distribution_type(channel.access.distribution.word().into())
             .s3_uri(&channel.uri)
             .build();
         let source = DataSource::builder().s3_data_source(source).build();
-        Channel::builder().channel_name(&channel.name).data_source(source).build()
+        let access = &channel.access;
+        let mode = (access.input_mode != InputMode::File).then(|| access.input_mode.word().into());
+        Channel::builder()
+            .channel_name(&channel.name)
+            .data_source(source)
+            .set_content_type(access.content_type.clone())
+            .set_input_mode(mode)
+            .build()
     });
     let channels: Vec<Channel> = channels.collect();
     let resources = ResourceConfig::builder()
@@ -219,8 +250,10 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .max_runtime_in_seconds(spec.max_runtime_s)
         .set_max_wait_time_in_seconds(spec.max_wait_s)
         .build();
-    let toolkit = [spec.code.entry.clone(), spec.code.uri(), cx.scope.region.clone(), "20".to_owned()];
-    let toolkit = TOOLKIT.into_iter().zip(toolkit);
+    let toolkit = spec.code.iter().flat_map(|code| {
+        let values = [code.entry.clone(), code.uri(), cx.scope.region.clone(), "20".to_owned()];
+        TOOLKIT.into_iter().zip(values)
+    });
     let hyperparameters: HashMap<String, String> = spec
         .hyperparameters
         .clone()
@@ -283,7 +316,7 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
         cx.aws
             .s3
             .head_object()
-            .bucket(&spec.code.bucket)
+            .bucket(spec.bucket())
             .key(&key)
             .send()
             .await
@@ -298,7 +331,7 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
             if let Err(error) = sagemaker::note(cx, &resource, Training::SAVED_NOTHING_TAG).await {
                 tracing::debug!(%error, "a job that saved nothing is not marked");
             }
-            let message = job::saved_nothing(&spec.code.entry);
+            let message = job::saved_nothing(spec.code.as_ref().map_or("the job", |code| &code.entry));
             Err(OpError::ended(OpErrorKind::SavedNothing, message))
         }
         other => other,

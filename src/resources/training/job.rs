@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::channels::{self, Channels};
 use super::hyperparameter::Hyperparameter;
-use crate::config::{ChannelName, Name};
+use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId};
+use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, codes};
 use crate::inputs::Tree;
 use crate::resources::bucket::Bucket;
-use crate::resources::data::Data;
+use crate::resources::data::{Data, Distribution, InputMode};
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,13 +33,17 @@ pub struct Item {
     #[serde(default)]
     pub on: Platform,
     /// The folder with the script. It is packed, and unpacked where the script runs; its `requirements.txt`
-    /// is installed there.
-    pub source: PathBuf,
-    /// The script, within `source`. One that does not end in `.py` is run by a shell.
-    #[serde(default = "train_py")]
-    pub entry: String,
-    /// Default `pytorch-2.6`, on EC2 the newest Amazon Linux 2023. SageMaker takes `pytorch-2.3` to
-    /// `pytorch-2.8` or a full registry URI, EC2 an AMI ID or the name of a public SSM parameter.
+    /// is installed there. Needed unless there is an `algorithm`.
+    pub source: Option<PathBuf>,
+    /// The script, within `source`. One that does not end in `.py` is run by a shell. Default `train.py`.
+    pub entry: Option<String>,
+    /// A built-in algorithm of SageMaker in place of a script: `linear-learner`, `xgboost-1.7`. It reads its
+    /// channels by their `content_type`, and its hyperparameters are AWS's.
+    pub algorithm: Option<String>,
+    /// Default `pytorch-2.6`, on EC2 the newest Amazon Linux 2023. SageMaker takes a framework and its
+    /// version (`pytorch-1.13`, `tensorflow-2.19`, `sklearn-1.2`, `huggingface-4.49`; the GPU image
+    /// where the instance type has one) or a full registry URI, EC2 an AMI ID or the name of a public SSM
+    /// parameter.
     pub image: Option<String>,
     /// Default `ml.m5.xlarge`, on EC2 `t2.xlarge`. Those of SageMaker begin with `ml.`.
     pub instance_type: Option<String>,
@@ -50,9 +55,10 @@ pub struct Item {
     /// Disk, in GiB. On EC2 it must hold the image.
     #[serde(default = "thirty")]
     pub volume_gb: i32,
-    /// Names under `[data]`; each is a channel of that name.
+    /// Names under `[data]`: a list, each for its own channel, or a table from channels to names, so that
+    /// one data set can be read as several (`{ train = "digits", test = "digits" }`).
     #[serde(default)]
-    pub data: Vec<ChannelName>,
+    pub data: Channels,
     /// Passed to the script as `--name value` (SageMaker), and as `SM_HPS` (JSON) and `SM_HP_NAME` (both).
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
@@ -77,9 +83,6 @@ pub struct Item {
     pub checkpoints: bool,
 }
 
-fn train_py() -> String {
-    "train.py".into()
-}
 fn one() -> i32 {
     1
 }
@@ -88,6 +91,13 @@ fn thirty() -> i32 {
 }
 fn one_day() -> HumanDuration {
     HumanDuration::days(1)
+}
+
+impl Item {
+    /// The script within `source`.
+    pub fn entry(&self) -> &str {
+        self.entry.as_deref().unwrap_or("train.py")
+    }
 }
 
 /// The section of `Training` and `Instance`.
@@ -99,6 +109,47 @@ pub struct Channel {
     pub name: String,
     pub uri: String,
     pub digest: String,
+    /// Left out where they are AWS's defaults, so that a job keeps the name that it had before these keys.
+    #[serde(flatten)]
+    pub access: Access,
+}
+
+impl Channel {
+    /// The same where all files are copied before the script starts.
+    pub fn copied(self) -> Self {
+        Self { access: Access::default(), ..self }
+    }
+}
+
+/// How a channel brings its files, besides from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub input_mode: InputMode,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub distribution: Distribution,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Access {
+    /// What differs from AWS's defaults, in words; empty of nothing.
+    pub fn words(&self) -> String {
+        let mode = (self.input_mode != InputMode::File).then(|| self.input_mode.word());
+        let sharded = (self.distribution == Distribution::Sharded).then(|| self.distribution.word());
+        let words = self.content_type.as_deref().into_iter().chain(mode).chain(sharded);
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What the channels of a job have that is not AWS's default, in words.
+pub fn access<'c>(channels: impl Iterator<Item = (&'c str, &'c Access)>) -> BTreeMap<String, String> {
+    let words = channels.map(|(name, access)| (name.to_owned(), access.words()));
+    words.filter(|(_, words)| !words.is_empty()).collect()
 }
 
 /// The packed source folder.
@@ -133,7 +184,8 @@ impl Code {
 #[derive(Debug)]
 pub struct Common {
     pub bucket: String,
-    pub code: Code,
+    /// `None` of a built-in algorithm.
+    pub code: Option<Code>,
     pub channels: Vec<Channel>,
     /// The prefixes that the job reads: its code and its data.
     pub reads: Vec<String>,
@@ -143,24 +195,51 @@ pub struct Common {
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
     let bucket = Bucket::name(draft);
-    let tree = draft.code(&item.source, &item.entry, &at.join("entry"));
-    let mut needs = vec![Bucket::id(Bucket::MAIN)];
-    let mut channels = Vec::new();
-    let mut reads = Vec::new();
-    for (i, name) in item.data.iter().enumerate() {
-        let at = at.join("data").join(i.to_string());
-        let Some(node) = draft.find(&[KindName::Data], name, "data", at) else { continue };
-        let Some(data) = node.spec_as::<Data>() else { continue };
-        channels.push(Channel { name: name.to_string(), uri: data.uri(), digest: data.digest.clone() });
-        reads.push(data.prefix.clone());
-        needs.push(node.id);
-    }
-    if channels.len() < item.data.len() {
+    let tree = item.source.as_ref().map(|source| draft.code(source, item.entry(), &at.join("entry")));
+    if item.source.is_none() && item.algorithm.is_none() {
+        let text = "there is neither a script nor an algorithm";
+        let help =
+            "add `source = \"…\"`, the folder of the script, or `algorithm = \"xgboost-1.7\"`, for example";
+        draft.error(codes::MISSING_KEY, at.clone(), text, help);
         return None;
     }
-    let code = Code::new(&bucket, &item.source, &item.entry, tree?);
-    reads.push(Code::FOLDER.into());
-    Some(Common { bucket, code, channels, reads, needs })
+    let mut needs = vec![Bucket::id(Bucket::MAIN)];
+    let mut found = Vec::new();
+    let mut reads = Vec::new();
+    for entry in item.data.entries() {
+        let at = at.join("data").join(&entry.key);
+        let Some(node) = draft.find(&[KindName::Data], entry.data, "data", at.clone()) else { continue };
+        let Some(data) = node.spec_as::<Data>() else { continue };
+        let reading = &data.reading;
+        let name = entry.channel.or(reading.channel.as_ref()).unwrap_or(entry.data).to_string();
+        let others: Vec<&str> = found.iter().map(|c: &Channel| &*c.name).collect();
+        channels::refuse_twice(&name, entry.data, &others, &at, draft);
+        let access = Access {
+            content_type: reading.content_type.clone(),
+            input_mode: reading.input_mode,
+            distribution: reading.distribution,
+        };
+        if item.on == Platform::Ec2 && access.input_mode == InputMode::Pipe {
+            let text = format!("`{}` is streamed through a pipe, which an EC2 instance has not", entry.data);
+            draft.error(codes::BAD_VALUE, at, text, "write `input_mode = \"file\"` there");
+        }
+        found.push(Channel { name, uri: data.uri(), digest: data.digest.clone(), access });
+        if !reads.contains(&data.prefix) {
+            reads.push(data.prefix.clone());
+            needs.push(node.id);
+        }
+    }
+    if found.len() < item.data.entries().count() {
+        return None;
+    }
+    let code = match (&item.source, tree) {
+        (Some(source), Some(tree)) => Some(Code::new(&bucket, source, item.entry(), tree?)),
+        _ => None,
+    };
+    if code.is_some() {
+        reads.push(Code::FOLDER.into());
+    }
+    Some(Common { bucket, code, channels: found, reads, needs })
 }
 
 /// What is said of a script that left no model.

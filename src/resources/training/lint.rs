@@ -13,36 +13,33 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_variables(item, at, draft);
     refuse_unpassable(item, at, draft);
     refuse_patterns(item, at, draft);
-    let mut channels = BTreeMap::new();
-    for (i, name) in item.data.iter().enumerate() {
-        // A script finds a channel by SM_CHANNEL_<NAME>, in capitals.
-        if let Some(other) = channels.insert(name.to_uppercase(), name) {
-            let text = match other == name {
-                true => format!("`{name}` is named twice"),
-                false => format!(
-                    "`{name}` and `{other}` are both SM_CHANNEL_{} to the script",
-                    name.to_uppercase()
-                ),
-            };
-            draft.error(
-                codes::BAD_VALUE,
-                at.join("data").join(i.to_string()),
-                text,
-                "name each channel once",
-            );
-        }
-    }
     // The toolkit refuses others, because it builds a command of a shell from it
     // (https://github.com/aws/sagemaker-training-toolkit/pull/243).
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/".contains(c);
-    if !item.entry.ends_with(".py") && !item.entry.chars().all(plain) {
-        let text = format!("`{}` is run by a shell, and has characters that a shell reads", item.entry);
+    let entry = item.entry();
+    if !entry.ends_with(".py") && !entry.chars().all(plain) {
+        let text = format!("`{entry}` is run by a shell, and has characters that a shell reads");
         draft.error(
             codes::BAD_VALUE,
             at.join("entry"),
             text,
             "rename it: letters, digits, `.`, `_`, `+` and `-`",
         );
+    }
+}
+
+/// An algorithm brings its own program, image and metrics
+/// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AlgorithmSpecification.html>).
+pub fn of_algorithm(algorithm: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let given = [
+        ("source", item.source.is_some()),
+        ("entry", item.entry.is_some()),
+        ("image", item.image.is_some()),
+        ("metrics", !item.metrics.is_empty()),
+    ];
+    for (key, _) in given.iter().filter(|(_, given)| *given) {
+        let text = format!("`{key}` has no meaning beside `algorithm`: {algorithm} brings its own");
+        draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or remove `algorithm`");
     }
 }
 
@@ -166,8 +163,11 @@ fn refuse_variables(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         Platform::Sagemaker => (CONTAINER, "the container"),
         Platform::Ec2 => (INSTANCE, "opsctl"),
     };
-    let of_channel =
-        |name: &str| item.data.iter().any(|c| name == format!("SM_CHANNEL_{}", c.to_uppercase()));
+    let of_channel = |name: &str| {
+        item.data
+            .entries()
+            .any(|c| name == format!("SM_CHANNEL_{}", c.channel.unwrap_or(c.data).to_uppercase()))
+    };
     let of_value =
         |name: &str| item.hyperparameters.keys().any(|h| name == format!("SM_HP_{}", h.to_uppercase()));
     for name in item.environment.keys() {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+pub mod channels;
 pub mod hyperparameter;
 pub mod job;
 pub mod lint;

@@ -26,7 +26,8 @@ pub struct Spec {
     pub instance_type: String,
     pub instance_count: i32,
     pub volume_gb: i32,
-    pub code: Code,
+    /// `None` of a built-in algorithm.
+    pub code: Option<Code>,
     pub channels: Vec<Channel>,
     /// The user's own, as text.
     pub hyperparameters: BTreeMap<String, String>,
@@ -42,6 +43,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The bucket that it writes to.
+    pub fn bucket(&self) -> &str {
+        let path = self.output.trim_start_matches("s3://");
+        path.split_once('/').map_or(path, |(bucket, _)| bucket)
+    }
+
     /// Where this very job keeps its checkpoints. The name is its fingerprint: a job of the same recipe (a
     /// spot restart, one that failed and is made again) resumes from them, one of another recipe finds none.
     pub fn checkpoints_of(&self, job: &str) -> Option<String> {
@@ -61,6 +68,9 @@ pub struct State {
     pub entry: String,
     /// Channel → digest of its data, from the tags.
     pub data: BTreeMap<String, String>,
+    /// Channel → [`super::job::Access::words`], of those that have some.
+    #[serde(default)]
+    pub access: BTreeMap<String, String>,
     pub hyperparameters: BTreeMap<String, String>,
     pub metrics: BTreeMap<String, String>,
     pub environment: BTreeMap<String, String>,
@@ -120,12 +130,11 @@ impl Kind for Training {
     type State = State;
 
     fn sources(section: &Self::Section) -> Vec<Source> {
-        let source = |(name, item): (&Name, &Item)| Source {
-            path: item.source.clone(),
-            use_as: UseAs::Code,
-            at: KeyPath::of(["training", name, "source"]),
+        let source = |(name, item): (&Name, &Item)| {
+            let at = KeyPath::of(["training", name, "source"]);
+            Some(Source { path: item.source.clone()?, use_as: UseAs::Code, at })
         };
-        section.iter().map(source).collect()
+        section.iter().filter_map(source).collect()
     }
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
@@ -187,9 +196,10 @@ impl Kind for Training {
             instance_count: want.instance_count,
             volume_gb: want.volume_gb,
             role_arn: want.role_arn.clone(),
-            code: want.code.digest.clone(),
-            entry: want.code.entry.clone(),
+            code: want.code.as_ref().map(|code| code.digest.clone()).unwrap_or_default(),
+            entry: want.code.as_ref().map(|code| code.entry.clone()).unwrap_or_default(),
             data: want.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
+            access: job::access(want.channels.iter().map(|c| (&*c.name, &c.access))),
             hyperparameters: want.hyperparameters.clone(),
             metrics: want.metrics.clone(),
             environment: want.environment.clone(),
@@ -239,6 +249,7 @@ impl Kind for Training {
                 Needs::Replace,
             )
             .map_field("data", &seen.data, &want.data, |digest| short(digest))
+            .map_field("channels", &seen.access, &want.access, Clone::clone)
             .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
             .map_field("metrics", &seen.metrics, &want.metrics, Clone::clone)
             .done()
@@ -328,12 +339,18 @@ type Parts = (Spec, Vec<serde_json::Value>, Vec<crate::domain::ResourceId>);
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Parts> {
     let common = job::common(item, at, draft);
     let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
-    let image = item.image.as_deref().unwrap_or("pytorch-2.6");
-    let image = image::uri(image, ImagePurpose::Training, instance_type, draft.scope).map_err(|refused| {
-        draft.error(refused.code, at.join("image"), refused.message, refused.help);
+    let (image, key) = match &item.algorithm {
+        Some(name) => (image::algorithm(name, instance_type, draft.scope), "algorithm"),
+        None => {
+            let name = item.image.as_deref().unwrap_or(image::DEFAULT);
+            (image::uri(name, ImagePurpose::Training, instance_type, draft.scope), "image")
+        }
+    };
+    let image = image.map_err(|refused| {
+        draft.error(refused.code, at.join(key), refused.message, refused.help);
     });
     let image = image.ok()?;
-    if image::splits_arguments(&image) {
+    if item.algorithm.is_none() && image::splits_arguments(&image) {
         lint::warn_of_spaces(item, at, draft);
     }
     let common = common?;
@@ -361,7 +378,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         instance_count: item.instance_count,
         volume_gb: item.volume_gb,
         channels: common.channels,
-        hyperparameters: item.hyperparameters.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
+        hyperparameters: item.hyperparameters.iter().map(|(k, v)| (k.clone(), sent(item, v))).collect(),
         metrics: item.metrics.clone(),
         environment: item.environment.clone(),
         output: format!("s3://{bucket}/{}", Training::OUTPUT),
@@ -373,9 +390,20 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     Some((spec, statements, common.needs))
 }
 
+/// A script's toolkit decodes JSON; an algorithm takes the text as it is.
+fn sent(item: &Item, value: &Hyperparameter) -> String {
+    match item.algorithm {
+        Some(_) => value.plain(),
+        None => value.to_string(),
+    }
+}
+
 fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Training>(at);
     lint::common(item, at, draft);
+    if let Some(algorithm) = &item.algorithm {
+        lint::of_algorithm(algorithm, item, at, draft);
+    }
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");
         if !item.spot {

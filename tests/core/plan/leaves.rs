@@ -64,6 +64,11 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         | "endpoint.numbers.instance_type"
         | "notebook.lab.instance_type" => word("ml.m5.2xlarge"),
         "notebook.lab.platform" => word("notebook-al2023-v2"),
+        "data.digits.input_mode" => word("fastfile"),
+        "data.digits.distribution" => word("sharded"),
+        "endpoint.numbers.entry" => {
+            Some((json!("train.py"), vec![("endpoint.numbers.code", json!("training"))]))
+        }
         "endpoint.numbers.model" => word("numbers-on-ec2"),
         "endpoint.numbers.code" => word("dog-breeds/serving"),
         "function.classify.runtime" => word("python3.12"),

@@ -2,6 +2,7 @@
 
 mod breakages;
 mod changes;
+mod channels;
 mod cost;
 mod growth;
 mod leaves;

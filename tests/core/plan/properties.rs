@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 18] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),
@@ -185,7 +185,12 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("data.bandwidth", "how an upload works, not what is there"),
     ("data.delete", "how an upload works, not what is there"),
     ("data.max_concurrency", "how an upload works, not what is there"),
+    ("data.channel", "channels.rs: it is the training's"),
+    ("data.content_type", "channels.rs: it is the training's"),
+    ("data.input_mode", "channels.rs: it is the training's"),
+    ("data.distribution", "channels.rs: it is the training's"),
     ("training.data", "what a recipe refers to"),
+    ("training.algorithm", "channels.rs: it stands in place of `source`"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
     ("endpoint.model", "what a recipe refers to"),
     ("endpoint.autoscaling", "a sort of its own"),

@@ -64,7 +64,7 @@ const SORTS: &[Sort] = &[
         fixed: "source = \"training\"\n",
         leaves: &[
             leaf("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Training, "*")]),
-            leaf("image", &["", "\"pytorch-2.5\"", "\"pytorch-2.8\""], &[(Training, "*")]),
+            leaf("image", &["", "\"pytorch-2.5\"", "\"pytorch-1.13\""], &[(Training, "*")]),
             leaf("instance_type", &["", "\"ml.c5.xlarge\"", "\"ml.m5.2xlarge\""], &[(Training, "*")]),
             leaf("instance_count", &["", "2"], &[(Training, "*")]),
             leaf("volume_gb", &["", "31", "500"], &[(Training, "*")]),
@@ -105,6 +105,7 @@ const SORTS: &[Sort] = &[
                 &[(EndpointConfig, "*"), (Endpoint, "*")],
             ),
             leaf("instance_count", &["", "2"], &[(EndpointConfig, "*")]),
+            leaf("entry", &["", "\"other.py\""], &[(Model, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Model, "*")]),
         ],
     },
@@ -156,6 +157,7 @@ const SORTS: &[Sort] = &[
 const FILES: &[(&str, &[(KindName, &str)])] = &[
     ("training/train.py", &[(Training, "numbers"), (Training, "words"), (Instance, "numbers-on-ec2")]),
     ("serving/inference.py", &[(Model, "numbers"), (Model, "words")]),
+    ("serving/other.py", &[(Model, "numbers"), (Model, "words")]),
     ("function/handler.py", &[(Function, "classify"), (Function, "read")]),
     ("data/digits/0.csv", &[(Data, "digits"), (Data, "letters")]),
 ];
