@@ -121,8 +121,14 @@ impl<'a> Draft<'a> {
     }
 
     /// A code folder that must hold `entry`.
-    pub fn code(&mut self, path: &Path, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
-        let tree = self.tree(path, &UseAs::Code)?;
+    pub fn code(&mut self, path: &Path, use_as: &UseAs, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
+        let tree = self.tree(path, use_as)?;
+        if tree.entry(entry).is_none() && tree.root.join(entry).is_file() {
+            let message = format!("`{entry}` is left out of what is packed of {}", path.display());
+            let help = "name it by `include`, or take it out of `exclude`, .opsctlignore or .gitignore";
+            self.error(codes::NOT_IN_SOURCE, at.clone(), message, help);
+            return None;
+        }
         if tree.entry(entry).is_none() {
             let near = section::nearest(entry, tree.entries.iter().map(|e| &*e.path));
             let help = near.map_or_else(
@@ -175,8 +181,10 @@ impl<'a> Draft<'a> {
                 "the data set in {data} ({size}) is packed with the code, and a change of it is one of the code"
             );
             let help = match folder.is_empty() {
-                true => "keep code and data in folders of their own".to_owned(),
-                false => format!("leave it out: write `/{folder}` into {}/.opsctlignore", code.display()),
+                true => {
+                    "keep code and data in folders of their own, or say by `include` what is code".to_owned()
+                }
+                false => format!("leave it out: exclude = [\"/{folder}\"]"),
             };
             self.warn(codes::DATA_IN_SOURCE, at.clone(), message, help);
         }

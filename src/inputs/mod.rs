@@ -30,11 +30,21 @@ pub struct Source {
 /// What a folder is read for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UseAs {
-    /// Packed into an archive: contents are kept, `.gitignore` is honored, caches are left out.
-    Code,
+    /// Packed into an archive: contents are kept, `.gitignore` is honored, and what is no code is left out
+    /// ([`walk`]). `.opsctlignore` and the patterns (gitignore syntax) count too.
+    Code { include: Vec<String>, exclude: Vec<String> },
     /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders
     /// usually are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
     Data { include: Vec<String>, exclude: Vec<String> },
+}
+
+impl UseAs {
+    /// All that is code in a folder.
+    pub const ALL_CODE: Self = Self::Code { include: Vec::new(), exclude: Vec::new() };
+
+    pub fn is_code(&self) -> bool {
+        matches!(self, Self::Code { .. })
+    }
 }
 
 /// One file of a [`Tree`].
@@ -45,7 +55,7 @@ pub struct Entry {
     pub stamp: FileStamp,
     /// Unknown until the file is read; [`Tree::hash`].
     pub crc: Option<Crc64>,
-    /// For [`UseAs::Code`] only; empty for data.
+    /// For [`UseAs::Code`] alone; empty for data.
     pub content: Vec<u8>,
 }
 
@@ -144,18 +154,21 @@ impl Inputs {
     /// Reads code, and looks at data files without opening them.
     pub fn walk(folder: &Path, sources: impl IntoIterator<Item = Source>) -> Self {
         let mut inputs = Self::default();
+        let sources: Vec<Source> = sources.into_iter().collect();
+        let data = sources.iter().filter(|source| !source.use_as.is_code());
+        let data: Vec<PathBuf> = data.map(|source| source.path.clone()).collect();
         for source in sources {
             inputs
                 .0
                 .entry((source.path.clone(), source.use_as.clone()))
-                .or_insert_with(|| (source.at.clone(), walk::walk(folder, &source)));
+                .or_insert_with(|| (source.at.clone(), walk::walk(folder, &source, &data)));
         }
         inputs
     }
 
     /// Takes the checksums that a cache folder has of unchanged files.
     pub fn recall(&mut self, cache: &Path) {
-        for ((_, use_as), (_, tree)) in self.0.iter_mut().filter(|((_, use_as), _)| *use_as != UseAs::Code) {
+        for ((_, use_as), (_, tree)) in self.0.iter_mut().filter(|((_, use_as), _)| !use_as.is_code()) {
             if let Ok(tree) = tree {
                 cache::recall(tree, use_as, cache);
             }
@@ -164,7 +177,7 @@ impl Inputs {
 
     /// Keeps the checksums for the next run. A cache that cannot be written only costs time.
     pub fn remember(&self, cache: &Path) {
-        for ((_, use_as), (_, tree)) in self.0.iter().filter(|((_, use_as), _)| *use_as != UseAs::Code) {
+        for ((_, use_as), (_, tree)) in self.0.iter().filter(|((_, use_as), _)| !use_as.is_code()) {
             if let Ok(tree) = tree {
                 cache::remember(tree, use_as, cache);
             }
@@ -209,11 +222,11 @@ impl Inputs {
 
     /// The folders of data, as they are named.
     pub fn data_folders(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().filter(|(_, use_as)| *use_as != UseAs::Code).map(|(path, _)| path.as_path())
+        self.0.keys().filter(|(_, use_as)| !use_as.is_code()).map(|(path, _)| path.as_path())
     }
 
-    /// A code folder that planning has already accepted.
-    pub fn code(&self, path: &Path) -> Option<&Tree> {
-        self.tree(path, &UseAs::Code)?.as_ref().ok()
+    /// A folder that planning has already accepted.
+    pub fn accepted(&self, path: &Path, use_as: &UseAs) -> Option<&Tree> {
+        self.tree(path, use_as)?.as_ref().ok()
     }
 }

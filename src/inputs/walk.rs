@@ -20,12 +20,49 @@ const OURS: &str = ".opsctl";
 const LARGEST: u64 = 4 << 30;
 /// [`io::ErrorKind::FilesystemLoop`], which has no stable name yet.
 const LINKS_TO_ITSELF: &str = "filesystem loop or indirection limit (e.g. symlink loop)";
-const CACHES: [&str; 4] = ["__pycache__", ".ipynb_checkpoints", ".git", ".DS_Store"];
+/// What tools keep beside code, and no script reads.
+const CACHES: [&str; 14] = [
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".git",
+    ".DS_Store",
+    ".venv/",
+    "venv/",
+    "node_modules/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".tox/",
+    ".github/",
+    ".idea/",
+    ".vscode/",
+];
+/// What lies at the top of a project beside its code: `source = "."` is that folder, and an edit of the
+/// README is no other program.
+const DOCUMENTS: [&str; 13] = [
+    "/opsctl.toml",
+    "/opsctl.schema.json",
+    "/.gitignore",
+    "/.gitattributes",
+    "/*.md",
+    "/*.rst",
+    "/LICENSE*",
+    "/*.ipynb",
+    "/*.log",
+    "/*.png",
+    "/*.jpg",
+    "/*.gif",
+    "/*.pdf",
+];
+/// A package is built from its documents too.
+const PACKAGES: [&str; 2] = ["setup.py", "pyproject.toml"];
 
-pub(super) fn walk(folder: &Path, source: &Source) -> Result<Tree, Diagnostic> {
+/// The files of a source. Of code, what tools keep beside it, the project's documents, and `data` (paths of
+/// data sets, relative to `folder`) are left out, unless `include` says what is packed.
+pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<Tree, Diagnostic> {
     let seen_at = since_epoch(SystemTime::now());
     let walk = Walk::of(folder, source)?;
-    let (kept, excluded) = walk.patterns()?;
+    let (kept, excluded) = walk.patterns(&walk.no_code(folder, data))?;
     let is_code = walk.is_code();
     let found = WalkBuilder::new(&walk.root)
         .standard_filters(false)
@@ -109,11 +146,33 @@ impl<'a> Walk<'a> {
     }
 
     fn is_code(&self) -> bool {
-        self.source.use_as == UseAs::Code
+        self.source.use_as.is_code()
+    }
+
+    /// Patterns of what is no code in the folder.
+    fn no_code(&self, folder: &Path, data: &[PathBuf]) -> Vec<String> {
+        let UseAs::Code { include, .. } = &self.source.use_as else { return Vec::new() };
+        let mut patterns: Vec<String> = CACHES.map(str::to_owned).to_vec();
+        if !include.is_empty() {
+            return patterns;
+        }
+        let inside = data.iter().filter_map(|data| {
+            let data = folder.join(data).canonicalize().ok()?;
+            let inside = data.strip_prefix(&self.home).ok()?.to_str()?.to_owned();
+            // Pattern characters in a path stand for themselves.
+            let plain = inside.replace(['*', '?', '[', ']', '\\'], "?");
+            (!inside.is_empty()).then(|| format!("/{plain}"))
+        });
+        patterns.extend(inside);
+        let is_project = folder.canonicalize().is_ok_and(|folder| folder == self.home);
+        if is_project && !PACKAGES.iter().any(|file| self.home.join(file).is_file()) {
+            patterns.extend(DOCUMENTS.map(str::to_owned));
+        }
+        patterns
     }
 
     /// What alone is kept (of nothing: everything), and what is left out.
-    fn patterns(&self) -> Result<(Gitignore, Gitignore), Diagnostic> {
+    fn patterns(&self, no_code: &[String]) -> Result<(Gitignore, Gitignore), Diagnostic> {
         let bad = |at: KeyPath, e: ignore::Error| {
             let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
             Diagnostic { at, ..self.refuse(codes::BAD_PATTERN, e.to_string(), help) }
@@ -122,20 +181,15 @@ impl<'a> Walk<'a> {
         let at = |key: &str, i: usize| section.join(key).join(i.to_string());
         let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&self.root));
         excluded.add_line(None, OURS).expect("our own pattern is good");
-        match &self.source.use_as {
-            UseAs::Code => {
-                for pattern in CACHES {
-                    excluded.add_line(None, pattern).expect("our own patterns are good");
-                }
-            }
-            UseAs::Data { include, exclude } => {
-                for (i, pattern) in include.iter().enumerate() {
-                    kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
-                }
-                for (i, pattern) in exclude.iter().enumerate() {
-                    excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
-                }
-            }
+        for pattern in no_code {
+            excluded.add_line(None, pattern).expect("our own patterns are good");
+        }
+        let (UseAs::Code { include, exclude } | UseAs::Data { include, exclude }) = &self.source.use_as;
+        for (i, pattern) in include.iter().enumerate() {
+            kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
+        }
+        for (i, pattern) in exclude.iter().enumerate() {
+            excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
         }
         let built = |patterns: GitignoreBuilder| patterns.build().map_err(|e| bad(self.source.at.clone(), e));
         Ok((built(kept)?, built(excluded)?))
@@ -170,10 +224,7 @@ impl<'a> Walk<'a> {
     }
 
     fn leave_out(&self) -> &'static str {
-        match self.is_code() {
-            true => "leave it out with a line in .opsctlignore",
-            false => "leave it out with `exclude`",
-        }
+        "leave it out with `exclude`"
     }
 
     fn refuse(&self, code: Code, message: String, help: &str) -> Diagnostic {

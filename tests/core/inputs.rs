@@ -37,7 +37,7 @@ fn data(include: &[&str], exclude: &[&str]) -> UseAs {
 #[test]
 fn gitignore_counts_for_code_and_not_for_data() {
     let folder = folder(&[(".gitignore", "*.csv\n"), ("train.py", ""), ("big.csv", "1")]);
-    assert_eq!(files(&folder, UseAs::Code), [".gitignore", "train.py"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), [".gitignore", "train.py"]);
     assert_eq!(files(&folder, data(&[], &[])), [".gitignore", "big.csv", "train.py"]);
 }
 
@@ -45,7 +45,7 @@ fn gitignore_counts_for_code_and_not_for_data() {
 fn a_gitignore_above_counts_for_code() {
     let folder = folder(&[("train.py", ""), ("weights.bin", "1")]);
     std::fs::write(folder.path().join(".gitignore"), "*.bin\n").unwrap();
-    assert_eq!(files(&folder, UseAs::Code), ["train.py"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), ["train.py"]);
     assert_eq!(files(&folder, data(&[], &[])), ["train.py", "weights.bin"]);
 }
 
@@ -72,7 +72,7 @@ fn what_opsctl_keeps_for_itself_is_not_sent() {
 fn opsctlignore_counts_for_both_and_is_not_sent() {
     let folder =
         folder(&[(".opsctlignore", "*.tmp\n!keep.tmp\n"), ("a.tmp", ""), ("keep.tmp", ""), ("b.csv", "")]);
-    assert_eq!(files(&folder, UseAs::Code), ["b.csv", "keep.tmp"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), ["b.csv", "keep.tmp"]);
     assert_eq!(files(&folder, data(&[], &[])), ["b.csv", "keep.tmp"]);
 }
 
@@ -87,7 +87,58 @@ fn caches_are_no_code() {
         (".DS_Store", ""),
         (".hidden/settings", ""),
     ]);
-    assert_eq!(files(&folder, UseAs::Code), [".hidden/settings", "train.py"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), [".hidden/settings", "train.py"]);
+}
+
+/// What is packed of a project that names its own folder as `source`.
+#[track_caller]
+fn packed(project: &tempfile::TempDir, use_as: UseAs) -> Vec<String> {
+    let source = |path: &str, use_as: &UseAs| Source {
+        path: path.into(),
+        use_as: use_as.clone(),
+        at: KeyPath::of(["training", "it", "source"]),
+    };
+    let sources =
+        [source(".", &use_as), source("data/faces", &data(&[], &[])), source("weights.bin", &data(&[], &[]))];
+    let inputs = Inputs::read(project.path(), sources);
+    let tree = inputs.accepted(Path::new("."), &use_as).unwrap();
+    tree.entries.iter().map(|e| e.path.as_ref().into()).collect()
+}
+
+#[test]
+fn at_the_top_of_a_project_documents_and_data_are_no_code() {
+    let project = tempfile::tempdir().unwrap();
+    let files = [
+        "README.md",
+        "opsctl.toml",
+        "shot.png",
+        "run.log",
+        "try.ipynb",
+        "train.py",
+        "lib/notes.md",
+        "lib/logo.png",
+        "data/faces/1.jpg",
+        "data/names.txt",
+        ".venv/bin/python",
+        "weights.bin",
+    ];
+    for file in files {
+        let path = project.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file).unwrap();
+    }
+    let code = ["data/names.txt", "lib/logo.png", "lib/notes.md", "train.py"];
+    assert_eq!(packed(&project, UseAs::ALL_CODE), code);
+    let chosen = |include: &[&str], exclude: &[&str]| {
+        let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect();
+        packed(&project, UseAs::Code { include: owned(include), exclude: owned(exclude) })
+    };
+    assert_eq!(chosen(&[], &["lib/", "*.txt"]), ["train.py"]);
+    // What is named is packed, whatever it is.
+    assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), ["README.md", "train.py", "weights.bin"]);
+    // The build of a package reads its README.
+    std::fs::write(project.path().join("setup.py"), "").unwrap();
+    assert!(packed(&project, UseAs::ALL_CODE).contains(&"README.md".to_owned()));
 }
 
 #[test]
@@ -138,7 +189,7 @@ fn the_digest_is_of_names_and_contents() {
 #[test]
 fn contents_are_kept_for_code_alone() {
     let folder = folder(&[("a.py", "print(1)")]);
-    let (code, data) = (tree(&folder, UseAs::Code), tree(&folder, data(&[], &[])));
+    let (code, data) = (tree(&folder, UseAs::ALL_CODE), tree(&folder, data(&[], &[])));
     assert_eq!(
         (code.entries[0].content.as_slice(), data.entries[0].content.as_slice()),
         (&b"print(1)"[..], &b""[..])
@@ -150,10 +201,10 @@ fn contents_are_kept_for_code_alone() {
 #[test]
 fn a_source_named_twice_is_read_once() {
     let folder = folder(&[("a", "")]);
-    let source = |key: &str| Source { path: "it".into(), use_as: UseAs::Code, at: KeyPath::of([key]) };
+    let source = |key: &str| Source { path: "it".into(), use_as: UseAs::ALL_CODE, at: KeyPath::of([key]) };
     let inputs = Inputs::read(folder.path(), [source("one"), source("two")]);
-    assert!(inputs.code(Path::new("it")).is_some());
-    assert!(inputs.code(Path::new("other")).is_none());
+    assert!(inputs.accepted(Path::new("it"), &UseAs::ALL_CODE).is_some());
+    assert!(inputs.accepted(Path::new("other"), &UseAs::ALL_CODE).is_none());
 }
 
 /// Why the folder cannot be read.
@@ -176,7 +227,7 @@ fn what_is_neither_file_nor_folder_is_not_left_out_without_a_word() {
         format!("E215: {} is a named pipe, and only files can be packed or sent ({help})", pipe.display())
     };
     assert_eq!(refused(&folder, data(&[], &[])), said("leave it out with `exclude`"));
-    assert_eq!(refused(&folder, UseAs::Code), said("leave it out with a line in .opsctlignore"));
+    assert_eq!(refused(&folder, UseAs::ALL_CODE), said("leave it out with `exclude`"));
     for (include, exclude) in [(&[][..], &["pipe"][..]), (&["*.csv"], &[])] {
         assert_eq!(files(&folder, data(include, exclude)), ["a.csv"]);
     }
@@ -211,16 +262,16 @@ fn a_cache_is_cleared_of_pipes_but_nothing_behind_a_link() {
 fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_it() {
     let folder = folder(&[("train.py", ""), ("model.tar.gz", "weights"), ("sub/plan.json", "{}")]);
     let all = ["model.tar.gz", "sub/plan.json", "train.py"];
-    assert_eq!(files(&folder, UseAs::Code), all, "written by somebody else");
+    assert_eq!(files(&folder, UseAs::ALL_CODE), all, "written by somebody else");
     for file in ["it/model.tar.gz", "it/sub/plan.json"] {
         opsctl::inputs::note_written(folder.path(), &folder.path().join(file));
     }
-    assert_eq!(files(&folder, UseAs::Code), ["train.py"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), ["train.py"]);
     assert_eq!(files(&folder, data(&[], &[])), ["train.py"]);
     // Edited to the same size, with its old time put back.
     let file = folder.path().join("it/model.tar.gz");
     let before = file.metadata().unwrap().modified().unwrap();
     std::fs::write(&file, "weighty").unwrap();
     std::fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
-    assert_eq!(files(&folder, UseAs::Code), ["model.tar.gz", "train.py"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), ["model.tar.gz", "train.py"]);
 }

@@ -36,6 +36,13 @@ pub struct Item {
     /// A folder with the serving script and its `requirements.txt`, packed into the model's archive as
     /// `code/`. Without it the archive brings its own code. Default none.
     pub(super) code: Option<PathBuf>,
+    /// Pack only files of `code` that match one of these patterns (gitignore syntax). Empty: all but data
+    /// sets and, at the top of the project, its documents and configuration.
+    #[serde(default)]
+    pub(super) include: Vec<String>,
+    /// Files of `code` to leave out (gitignore syntax).
+    #[serde(default)]
+    pub(super) exclude: Vec<String>,
     /// The serving script: within `code`, or within the archive's own `code/`. Default `inference.py`.
     pub(super) entry: Option<String>,
     /// A framework and its version (`pytorch-2.6`, `sklearn-1.2`; the GPU image where the instance type has
@@ -54,6 +61,12 @@ pub struct Item {
     pub(super) environment: BTreeMap<String, String>,
     /// Without it the number of instances stays as it is. Default none.
     pub(super) autoscaling: Option<autoscaling::Section>,
+}
+
+impl Item {
+    fn use_as(&self) -> UseAs {
+        UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
 }
 
 fn one() -> i32 {
@@ -91,8 +104,9 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let entry = item.entry.as_deref().unwrap_or(INFERENCE);
     let code = item.code.as_ref().map(|path| {
         let key = if item.entry.is_some() { "entry" } else { "code" };
-        let tree = draft.code(path, entry, &at.join(key))?;
-        Some(Serving { path: path.clone(), entry: entry.into(), digest: tree.code_digest() })
+        let use_as = item.use_as();
+        let tree = draft.code(path, &use_as, entry, &at.join(key))?;
+        Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest: tree.code_digest() })
     });
     let trained =
         draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
@@ -196,7 +210,7 @@ fn output_of(trained: &Node) -> &'static str {
 pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
     let source = |(name, item): (&Name, &Item)| {
         let at = KeyPath::of(["endpoint", name, "code"]);
-        Some(crate::inputs::Source { path: item.code.clone()?, use_as: UseAs::Code, at })
+        Some(crate::inputs::Source { path: item.code.clone()?, use_as: item.use_as(), at })
     };
     section.iter().filter_map(source).collect()
 }
@@ -218,6 +232,12 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Endpoint>(at);
+    for (key, patterns) in [("include", &item.include), ("exclude", &item.exclude)] {
+        if item.code.is_none() && !patterns.is_empty() {
+            let text = format!("`{key}` chooses files of `code`, and there is none");
+            draft.error(codes::BAD_VALUE, at.join(key), text, "add `code`, or remove it");
+        }
+    }
     let needs_code = |name: &str| TOOLKIT[..2].contains(&name);
     for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {
         if needs_code(name) && item.code.is_none() && item.entry.is_none() {

@@ -173,7 +173,7 @@ impl Driver for Function {
     }
 
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
-        let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
+        let zip = Blob::new(code::of_spec(spec.source.as_deref(), &spec.use_as, &cx.inputs));
         let tags: HashMap<String, String> = cx.tags().into_iter().collect();
         let action = action::lambda::CreateFunction;
         let create = || async {
@@ -216,7 +216,7 @@ impl Driver for Function {
         // The architecture goes with the code.
         let architecture = &spec.config.architecture;
         if have.code_sha256 != spec.code_sha256 || have.config.architecture != *architecture {
-            let zip = Blob::new(code::of_spec(spec.source.as_deref(), &cx.inputs));
+            let zip = Blob::new(code::of_spec(spec.source.as_deref(), &spec.use_as, &cx.inputs));
             cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
                 let call = lambda.update_function_code().function_name(function).zip_file(zip.clone());
                 call.architectures(architecture.as_str().into())

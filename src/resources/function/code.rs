@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::archive;
-use crate::inputs::{Inputs, Tree};
+use crate::inputs::{Inputs, Tree, UseAs};
 
 /// Our own: passes the event to the endpoint and answers in the shape of the original case
 /// (config/dog-breeds.toml).
@@ -27,8 +27,8 @@ pub fn zip(tree: Option<&Tree>) -> Vec<u8> {
 }
 
 /// The zip that a spec means.
-pub fn of_spec(source: Option<&Path>, inputs: &Inputs) -> Vec<u8> {
-    zip(source.and_then(|path| inputs.code(path)))
+pub fn of_spec(source: Option<&Path>, use_as: &UseAs, inputs: &Inputs) -> Vec<u8> {
+    zip(source.and_then(|path| inputs.accepted(path, use_as)))
 }
 
 /// Lambda's own digest of a zip, by which it detects changed code: base64 of SHA-256.

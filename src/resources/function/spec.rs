@@ -30,6 +30,13 @@ pub struct Item {
     /// A folder with your own code; without it opsctl's own handler runs. Lambda installs no
     /// `requirements.txt`: packages must be in the folder. Default none.
     source: Option<PathBuf>,
+    /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
+    /// sets and, at the top of the project, its documents and configuration.
+    #[serde(default)]
+    include: Vec<String>,
+    /// Files of `source` to leave out (gitignore syntax).
+    #[serde(default)]
+    exclude: Vec<String>,
     /// `<file>.<function>` within `source`.
     #[serde(default = "template_handler")]
     handler: String,
@@ -51,6 +58,12 @@ pub struct Item {
     /// Environment variables. No secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
+}
+
+impl Item {
+    fn use_as(&self) -> UseAs {
+        UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
 }
 
 fn template_handler() -> String {
@@ -76,6 +89,9 @@ fn ninety_seconds() -> HumanDuration {
 pub struct Spec {
     pub role_arn: String,
     pub source: Option<PathBuf>,
+    /// What of it is packed; the checksum is of that.
+    #[serde(skip)]
+    pub use_as: UseAs,
     /// Base64 of the zip's SHA-256, as Lambda computes it.
     pub code_sha256: String,
     pub config: Configuration,
@@ -146,7 +162,7 @@ impl Kind for Function {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| {
             let at = KeyPath::of(["function", name, "source"]);
-            Some(Source { path: item.source.clone()?, use_as: UseAs::Code, at })
+            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at })
         };
         section.iter().filter_map(source).collect()
     }
@@ -291,7 +307,7 @@ impl Kind for Function {
 }
 
 /// Size and digest of the zips, by their source.
-type Zips = BTreeMap<Option<PathBuf>, (usize, String)>;
+type Zips = BTreeMap<(Option<PathBuf>, UseAs), (usize, String)>;
 
 /// Adds the function, its role and log group, and its provisioned concurrency.
 fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
@@ -303,7 +319,8 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         Some(path) => {
             // `handler.lambda_handler` is in `handler.py`.
             let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
-            draft.code(path, &format!("{}.py", file.replace('.', "/")), &at.join("handler")).map(Some)
+            let file = format!("{}.py", file.replace('.', "/"));
+            draft.code(path, &item.use_as(), &file, &at.join("handler")).map(Some)
         }
     };
     let (Some(endpoint), Some(tree)) = (endpoint, tree) else { return };
@@ -320,14 +337,14 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         }
     }
     // Many functions are of one folder, most of none.
-    let packed = zips.entry(item.source.clone()).or_insert_with(|| {
+    let packed = zips.entry((item.source.clone(), item.use_as())).or_insert_with(|| {
         let zip = code::zip(tree);
         (zip.len(), code::sha256(&zip))
     });
     let (size, code_sha256) = packed.clone();
     if size > 50_000_000 {
         let text = format!("the zip has {} MB, Lambda takes 50 MB directly", size / 1_000_000);
-        draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with .opsctlignore");
+        draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with `exclude`");
     }
     let scope = draft.scope;
     let physical = scope.physical(name);
@@ -352,6 +369,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let spec = Spec {
         role_arn: Role::arn(draft.scope, &user),
         source: item.source.clone(),
+        use_as: item.use_as(),
         code_sha256,
         config: Configuration {
             handler: item.handler.clone(),
@@ -394,6 +412,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let text =
             format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
         draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");
+    }
+    for (key, patterns) in [("include", &item.include), ("exclude", &item.exclude)] {
+        if item.source.is_none() && !patterns.is_empty() {
+            let text = format!("`{key}` chooses files of `source`, and there is none");
+            draft.error(codes::BAD_VALUE, at.join(key), text, "add `source`, or remove it");
+        }
     }
     for name in item.environment.keys() {
         let key = at.join("environment").join(name);

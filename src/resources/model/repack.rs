@@ -20,7 +20,7 @@ use crate::resources::objects::split;
 /// memory. Always: what lies under its name may have been put there by somebody else.
 pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     let Some(code) = &spec.code else { return Ok(()) };
-    let Some(tree) = cx.inputs.code(&code.path).cloned() else {
+    let Some(tree) = cx.inputs.accepted(&code.path, &code.use_as).cloned() else {
         return Err(OpError::local(
             "packing the model",
             format!("{} was not read for this run", code.path.display()),

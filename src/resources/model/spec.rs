@@ -8,6 +8,7 @@ use crate::desired::{Kind, Seen};
 use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
 };
+use crate::inputs::UseAs;
 
 pub struct Model;
 
@@ -15,8 +16,15 @@ pub struct Model;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Serving {
     pub path: PathBuf,
+    /// What of it is packed; the digest is of that.
+    #[serde(skip, default = "all_code")]
+    pub use_as: UseAs,
     pub entry: String,
     pub digest: String,
+}
+
+fn all_code() -> UseAs {
+    UseAs::ALL_CODE
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -11,7 +11,7 @@ use super::hyperparameter::Hyperparameter;
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
 use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, codes};
-use crate::inputs::Tree;
+use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode};
 
@@ -35,6 +35,13 @@ pub struct Item {
     /// The folder with the script. It is packed, and unpacked where the script runs; its `requirements.txt`
     /// is installed there. Needed unless there is an `algorithm`.
     pub source: Option<PathBuf>,
+    /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
+    /// sets and, at the top of the project, its documents and configuration.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Files of `source` to leave out (gitignore syntax).
+    #[serde(default)]
+    pub exclude: Vec<String>,
     /// The script, within `source`. One that does not end in `.py` is run by a shell. Default `train.py`.
     pub entry: Option<String>,
     /// A built-in algorithm of SageMaker in place of a script: `linear-learner`, `xgboost-1.7`. It reads its
@@ -94,6 +101,10 @@ fn one_day() -> HumanDuration {
 }
 
 impl Item {
+    pub fn use_as(&self) -> UseAs {
+        UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
+
     /// The script within `source`.
     pub fn entry(&self) -> &str {
         self.entry.as_deref().unwrap_or("train.py")
@@ -160,7 +171,14 @@ pub struct Code {
     pub key: String,
     pub digest: String,
     pub path: PathBuf,
+    /// What of it is packed; the digest is of that.
+    #[serde(skip, default = "all_code")]
+    pub use_as: UseAs,
     pub entry: String,
+}
+
+fn all_code() -> UseAs {
+    UseAs::ALL_CODE
 }
 
 impl Code {
@@ -168,11 +186,11 @@ impl Code {
     /// would have to change, and the change to spread, with each edit of the script.
     const FOLDER: &str = "code/";
 
-    pub fn new(bucket: &str, path: &Path, entry: &str, tree: &Tree) -> Self {
+    fn new(bucket: &str, path: &Path, item: &Item, tree: &Tree) -> Self {
         let digest = tree.code_digest();
         let key = format!("{}{}/sourcedir.tar.gz", Self::FOLDER, &digest[..16]);
-        let (path, entry) = (path.to_owned(), entry.to_owned());
-        Self { bucket: bucket.to_owned(), key, digest, path, entry }
+        let (path, use_as, entry) = (path.to_owned(), item.use_as(), item.entry().to_owned());
+        Self { bucket: bucket.to_owned(), key, digest, path, use_as, entry }
     }
 
     pub fn uri(&self) -> String {
@@ -195,7 +213,9 @@ pub struct Common {
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
     let bucket = Bucket::name(draft);
-    let tree = item.source.as_ref().map(|source| draft.code(source, item.entry(), &at.join("entry")));
+    let use_as = item.use_as();
+    let source = item.source.as_ref();
+    let tree = source.map(|source| draft.code(source, &use_as, item.entry(), &at.join("entry")));
     if item.source.is_none() && item.algorithm.is_none() {
         let text = "there is neither a script nor an algorithm";
         let help =
@@ -233,7 +253,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         return None;
     }
     let code = match (&item.source, tree) {
-        (Some(source), Some(tree)) => Some(Code::new(&bucket, source, item.entry(), tree?)),
+        (Some(source), Some(tree)) => Some(Code::new(&bucket, source, item, tree?)),
         _ => None,
     };
     if code.is_some() {

@@ -34,6 +34,8 @@ pub fn of_algorithm(algorithm: &str, item: &Item, at: &KeyPath, draft: &mut Draf
     let given = [
         ("source", item.source.is_some()),
         ("entry", item.entry.is_some()),
+        ("include", !item.include.is_empty()),
+        ("exclude", !item.exclude.is_empty()),
         ("image", item.image.is_some()),
         ("metrics", !item.metrics.is_empty()),
     ];

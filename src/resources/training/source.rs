@@ -10,7 +10,7 @@ use crate::engine::OpCx;
 
 /// Uploads the packed source. Always: what lies under its name may have been put there by somebody else.
 pub async fn upload(cx: &OpCx<'_>, code: &Code) -> OpResult<()> {
-    let Some(tree) = cx.inputs.code(&code.path) else {
+    let Some(tree) = cx.inputs.accepted(&code.path, &code.use_as) else {
         return Err(OpError::local(
             "packing the source",
             format!("{} was not read for this run", code.path.display()),

@@ -12,7 +12,7 @@ use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb,
     action, attributes, changes, codes, console, fingerprint,
 };
-use crate::inputs::{Source, UseAs};
+use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
@@ -132,7 +132,7 @@ impl Kind for Training {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| {
             let at = KeyPath::of(["training", name, "source"]);
-            Some(Source { path: item.source.clone()?, use_as: UseAs::Code, at })
+            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at })
         };
         section.iter().filter_map(source).collect()
     }

@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 24] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),
@@ -189,6 +189,12 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("data.content_type", "channels.rs: it is the training's"),
     ("data.input_mode", "channels.rs: it is the training's"),
     ("data.distribution", "channels.rs: it is the training's"),
+    ("training.include", "inputs.rs: which files there are"),
+    ("training.exclude", "inputs.rs: which files there are"),
+    ("endpoint.include", "inputs.rs: which files there are"),
+    ("endpoint.exclude", "inputs.rs: which files there are"),
+    ("function.include", "inputs.rs: which files there are"),
+    ("function.exclude", "inputs.rs: which files there are"),
     ("training.data", "what a recipe refers to"),
     ("training.algorithm", "channels.rs: it stands in place of `source`"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
