@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::desired::{Draft, Scaled, Scaling, Seen};
+use crate::desired::{Draft, Mixed, Scaled, Scaling, Seen};
 use crate::domain::{
     Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage,
     Verb,
@@ -118,9 +118,9 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What others have put into it that whoever reads it would take for a part of it, as the end of a
-    /// sentence that begins with its name; and what to do about it.
-    fn mixed(_seen: &Self::State) -> Option<(String, &'static str)> {
+    /// What others have put into it, or in the place of what it made, that whoever reads it would take for a
+    /// part of it.
+    fn mixed(_seen: &Self::State) -> Option<Mixed> {
         None
     }
 

@@ -17,7 +17,7 @@ pub use draft::Draft;
 pub use erased::AnyKind;
 pub use kind::{Kind, Log};
 pub use scale::{Scaled, Scaling};
-pub use seen::{AnySeen, Seen};
+pub use seen::{AnySeen, Mixed, Seen};
 pub use spec::AnySpec;
 
 /// A resource as it should be.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::desired::Kind;
-use crate::domain::{Attributes, Facts, HumanDuration, KindName, Owner, Status, Usage, console};
+use crate::domain::{Attributes, Code, Facts, HumanDuration, KindName, Owner, Status, Usage, console};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,15 @@ impl<S> Seen<S> {
     pub fn ready(owner: Owner, word: &str, state: S) -> Self {
         Self { owner, status: Status::ready(word), state }
     }
+}
+
+/// What others have put into something that is about to be read ([`Kind::mixed`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mixed {
+    pub code: Code,
+    /// The end of a sentence that begins with the name of the resource.
+    pub what: String,
+    pub help: &'static str,
 }
 
 /// A resource of some kind as it is.
@@ -71,7 +80,7 @@ impl AnySeen {
     }
 
     /// [`Kind::mixed`].
-    pub fn mixed(&self) -> Option<(String, &'static str)> {
+    pub fn mixed(&self) -> Option<Mixed> {
         self.0.mixed()
     }
 
@@ -137,7 +146,7 @@ trait Erased: Send + Sync {
     fn output_is_gone(&self) -> bool;
     fn saved_nothing(&self) -> bool;
     fn made_by_aws(&self) -> bool;
-    fn mixed(&self) -> Option<(String, &'static str)>;
+    fn mixed(&self) -> Option<Mixed>;
     fn left(&self) -> Vec<String>;
     fn facts(&self) -> Facts;
     fn attributes(&self) -> Attributes;
@@ -184,7 +193,7 @@ impl<K: Kind> Erased for Of<K> {
         K::made_by_aws(&self.0.state)
     }
 
-    fn mixed(&self) -> Option<(String, &'static str)> {
+    fn mixed(&self) -> Option<Mixed> {
         K::mixed(&self.0.state)
     }
 

@@ -329,9 +329,9 @@ impl<'a> Planner<'a> {
 
     /// Whether nothing may be made of it as it is, which is a problem then.
     fn is_spoiled(&mut self, node: &Node, seen: &AnySeen) -> bool {
-        if let Some((what, help)) = seen.mixed() {
-            let text = format!("{} `{}` {what}", node.id.kind.words(), node.physical);
-            self.problem(codes::FOREIGN, &node.id, text, help);
+        if let Some(mixed) = seen.mixed() {
+            let text = format!("{} `{}` {}", node.id.kind.words(), node.physical, mixed.what);
+            self.problem(mixed.code, &node.id, text, mixed.help);
             return true;
         }
         if seen.owner().is_managed() && seen.saved_nothing() {

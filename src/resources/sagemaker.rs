@@ -65,9 +65,9 @@ pub async fn remove_ownership_tags(cx: &OpCx<'_>, resource: &str) -> OpResult<()
     call.send().await.op(action::sagemaker::DeleteTags).map(drop)
 }
 
-/// Notes something on `<resource type>/<name>`, for the next run if this one is killed.
-pub async fn note(cx: &OpCx<'_>, resource: &str, key: &str) -> OpResult<()> {
-    let tag = Tag::builder().key(key).value("true").build();
+/// Notes something on `<resource type>/<name>`, for the runs to come.
+pub async fn note(cx: &OpCx<'_>, resource: &str, key: &str, value: &str) -> OpResult<()> {
+    let tag = Tag::builder().key(key).value(value).build();
     let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).tags(tag);
     call.send().await.op(action::sagemaker::AddTags).map(drop)
 }

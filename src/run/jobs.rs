@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Session, whose};
 use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::desired::AnySeen;
 use crate::domain::{Phase, ResourceId};
 use crate::engine::{OpCx, previous_generations};
 
@@ -21,6 +22,8 @@ pub struct Newest<T> {
     pub physical: String,
     /// It is not that of the job which the config asks for now, but of one before it.
     pub is_earlier: bool,
+    /// What AWS says of that job, if it knows it still.
+    pub seen: Option<AnySeen>,
     pub found: T,
 }
 
@@ -53,18 +56,18 @@ impl Job {
         session: &Session,
         look: impl AsyncFn(&str) -> OpResult<Option<T>>,
     ) -> OpResult<Option<Newest<T>>> {
-        whose::ours(session, &self.id, &self.physical).await?;
+        let seen = whose::ours(session, &self.id, &self.physical).await?;
         if let Some(found) = look(&self.physical).await? {
-            return Ok(Some(Newest { physical: self.physical.clone(), is_earlier: false, found }));
+            return Ok(Some(Newest { physical: self.physical.clone(), is_earlier: false, seen, found }));
         }
         for physical in self.earlier(session).await? {
-            match whose::ours(session, &self.id, &physical).await {
+            let seen = match whose::ours(session, &self.id, &physical).await {
                 // Its name only begins like ours.
                 Err(error) if error.kind == OpErrorKind::AlreadyExists => continue,
                 other => other?,
-            }
+            };
             if let Some(found) = look(&physical).await? {
-                return Ok(Some(Newest { physical, is_earlier: true, found }));
+                return Ok(Some(Newest { physical, is_earlier: true, seen, found }));
             }
         }
         Ok(None)

@@ -36,7 +36,7 @@ pub async fn group_is_ours(session: &Session, job: &Job) -> OpResult<()> {
     };
     let mut nodes = session.desired.nodes.iter();
     match nodes.find(|node| node.id.kind == KindName::LogGroup && node.physical == group) {
-        Some(node) => whose::ours(session, &node.id, &group).await,
+        Some(node) => whose::ours(session, &node.id, &group).await.map(drop),
         None => Ok(()),
     }
 }

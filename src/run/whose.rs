@@ -2,26 +2,27 @@
 
 use super::Session;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
-use crate::desired::Kind as _;
+use crate::desired::{AnySeen, Kind as _};
 use crate::domain::{Owner, ResourceId, action};
 use crate::engine::OpCx;
 use crate::resources::bucket::{self, Bucket};
 
-/// Refuses what exists and is not this project's. What does not exist is for the caller to say.
+/// Refuses what exists and is not this project's, and gives what was seen of it. What does not exist is for
+/// the caller to say.
 ///
 /// # Errors
 /// [`OpErrorKind::AlreadyExists`], or what AWS said.
-pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResult<()> {
+pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResult<Option<AnySeen>> {
     let cx = OpCx::new(&session.context, id.clone());
     let look = session.registry.of(id.kind).observe(&cx, physical);
     let seen = session.context.cancel.reading("looking", look).await?;
-    match seen.map(|seen| seen.owner().clone()) {
+    match seen.as_ref().map(AnySeen::owner) {
         Some(owner) if !owner.is_managed() => {
             let message =
                 format!("{} `{physical}` is not this project's: its tags name {owner}", id.kind.words());
             Err(OpError::new(id.to_string(), OpErrorKind::AlreadyExists, message))
         }
-        _ => Ok(()),
+        _ => Ok(seen),
     }
 }
 

@@ -33,6 +33,7 @@ mod pages;
 mod person;
 mod races;
 mod readme;
+mod replaced;
 mod report;
 mod retrain;
 mod run;

@@ -58,7 +58,7 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
         let begun = text.is_none() && follows && job.is_running(session, physical).await?;
         Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
     });
-    let Some(Newest { physical, is_earlier, found: (text, reader) }) = found.await? else {
+    let Some(Newest { physical, is_earlier, found: (text, reader), .. }) = found.await? else {
         let message = format!("{} has no log yet", job.id);
         let help = "it begins with the first line of output";
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));

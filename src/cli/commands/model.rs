@@ -46,9 +46,14 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let cx = OpCx::new(&session.context, job.id.clone());
     let found =
         job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
-    let Some(Newest { physical, found: object, is_earlier }) = found.await? else {
+    let Some(Newest { physical, found: object, is_earlier, seen }) = found.await? else {
         return Err(no_model(session, &job).await);
     };
+    // Whose weights these are, nobody knows.
+    if let Some(mixed) = seen.and_then(|seen| seen.mixed()) {
+        let message = format!("{} `{physical}` {}", job.id.kind.words(), mixed.what);
+        return Err(Failure::new(mixed.code, Exit::Failed, message, mixed.help));
+    }
     if is_earlier {
         ui.err(&job.is_of_earlier("model", &physical));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bandwidth, Distribution, InputMode, Reading};
 use crate::config::ChannelName;
-use crate::desired::{Draft, Kind, Seen};
+use crate::desired::{Draft, Kind, Mixed, Seen};
 use crate::domain::usage::Storage;
 use crate::domain::{
     Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
@@ -240,10 +240,11 @@ impl Kind for Data {
             .done()
     }
 
-    fn mixed(seen: &State) -> Option<(String, &'static str)> {
+    fn mixed(seen: &State) -> Option<Mixed> {
         let help =
             "move or delete that; a data set holds what its folder has, and what opsctl uploaded before";
-        seen.mixed.as_ref().map(|what| (format!("holds {what}"), help))
+        let what = format!("holds {}", seen.mixed.as_ref()?);
+        Some(Mixed { code: codes::FOREIGN, what, help })
     }
 
     fn usage(want: &Spec) -> Usage {

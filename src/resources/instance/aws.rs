@@ -19,7 +19,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::empty;
-use crate::resources::objects::exists;
+use crate::resources::objects::{etag, is_replaced};
 use crate::resources::training::job::{self, model_uri};
 use crate::resources::training::metrics::Metrics;
 use crate::resources::training::source;
@@ -51,17 +51,20 @@ impl Driver for Instance {
             return Ok(None);
         }
         let status = observed.status();
-        let output = match bucket(cx) {
+        let (output, replaced) = match bucket(cx) {
             Some(bucket) if status.phase == Phase::Ready => {
-                exists(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?
+                let there = etag(cx, &model_uri(bucket, Instance::OUTPUT, job)).await?;
+                let noted = observed.content().and_then(|record| record.model_etag.as_deref());
+                (there.is_some(), is_replaced(noted, there.as_deref()))
             }
-            _ => true,
+            _ => (true, false),
         };
+        let status = if replaced { status.because(Some(job::REPLACED.into())) } else { status };
         let took_s = observed.took().filter(|_| status.phase == Phase::Ready).map(|took| took.as_secs());
         let saved_nothing = observed.saved_nothing();
         let instance_id = observed.instance.and_then(|i| i.instance_id);
         let record = observed.record.and_then(|(record, _)| record.ok());
-        let state = State { instance_id, record, output, saved_nothing, took_s };
+        let state = State { instance_id, record, output, saved_nothing, replaced, took_s };
         Ok(Some(Seen { owner: Owner::Ours, status, state }))
     }
 
@@ -205,9 +208,18 @@ impl ObservedJob {
         matches!(&self.outcome, Some(Ok(outcome)) if outcome.saved_nothing())
     }
 
-    /// From the writing of the record to that of the result.
+    /// What the record says, if it can be read.
+    fn content(&self) -> Option<&Record> {
+        self.record.as_ref().and_then(|(record, _)| record.as_ref().ok())
+    }
+
+    /// From the first writing of the record to that of the result.
     fn took(&self) -> Option<Duration> {
-        let (Ok(_), Some(begun)) = self.record.as_ref()? else { return None };
+        if let Some(seconds) = self.content()?.took_s {
+            return Some(Duration::from_secs(seconds));
+        }
+        let (_, begun) = self.record.as_ref()?;
+        let begun = (*begun)?;
         begun.checked_sub(self.ended?)
     }
 
@@ -307,12 +319,25 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
 async fn begin(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let attempt = fingerprint::suffix(&(job, now.as_nanos().to_string()));
-    let record = Record { attempt: attempt.clone(), ..Record::of(spec) };
-    let record = serde_json::to_vec(&record).expect("a record is plain data");
+    write(cx, job, spec, &Record { attempt: attempt.clone(), ..Record::of(spec) }).await?;
+    Ok(attempt)
+}
+
+async fn write(cx: &OpCx<'_>, job: &str, spec: &Spec, record: &Record) -> OpResult<()> {
+    let record = serde_json::to_vec(record).expect("a record is plain data");
     let key = format!("{}/{job}/job.json", Instance::OUTPUT);
     let call = cx.aws.s3.put_object().bucket(&spec.code.bucket).key(key).body(record.into());
-    call.send().await.op(action::s3::PutObject)?;
-    Ok(attempt)
+    call.send().await.op(action::s3::PutObject).map(drop)
+}
+
+/// Notes in the record which archive the job has left, so that another one in its place is seen. That changes
+/// when the record was written, so how long the job took is noted, too.
+async fn note(cx: &OpCx<'_>, job: &str, spec: &Spec, observed: &ObservedJob) -> OpResult<()> {
+    let Some(record) = observed.content() else { return Ok(()) };
+    let archive = etag(cx, &model_uri(&spec.code.bucket, Instance::OUTPUT, job)).await?;
+    let Some(archive) = archive.filter(|etag| !etag.is_empty()) else { return Ok(()) };
+    let took_s = observed.took().map(|took| took.as_secs());
+    write(cx, job, spec, &Record { model_etag: Some(archive), took_s, ..record.clone() }).await
 }
 
 /// EC2 answers a client token that it knows with the old instance, even when that is terminated: so a new
@@ -379,7 +404,7 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let folder = format!("{}/{job}", Instance::OUTPUT);
     let log = PartedLog::new(&format!("{folder}/output/train.log"), &format!("{folder}/log/"));
     let log = Mutex::new(log);
-    cx.wait("EC2 training finished", EVERY, limit, || async {
+    let ended = cx.wait("EC2 training finished", EVERY, limit, || async {
         let observed = ObservedJob::at(cx, job).await?;
         // In this order: what was written before the end is read after it.
         let lines = log.lock().await.more(cx, &spec.code.bucket).await?;
@@ -389,7 +414,7 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         }
         let status = observed.status();
         Ok(match status.phase {
-            Phase::Ready | Phase::Stopped => Probe::Ready(()),
+            Phase::Ready | Phase::Stopped => Probe::Ready(observed),
             Phase::Busy => Probe::Pending(status.word),
             Phase::Failed if observed.saved_nothing() => {
                 let why = status.cause().unwrap_or(status.word);
@@ -397,6 +422,11 @@ async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
             }
             Phase::Failed | Phase::Leaving => Probe::Failed { status: status.word, reason: status.reason },
         })
-    })
-    .await
+    });
+    let ended = ended.await?;
+    // If it cannot be noted, it is as of a job that ended while nobody looked.
+    if let Err(error) = note(cx, job, spec, &ended).await {
+        tracing::debug!(%error, "the archive of a job is not noted");
+    }
+    Ok(())
 }

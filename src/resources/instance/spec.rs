@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::user_data;
-use crate::desired::{Draft, Kind, Log, Seen};
+use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Scope,
@@ -72,6 +72,9 @@ pub struct State {
     /// Whether its script ended well and left none.
     #[serde(default)]
     pub saved_nothing: bool,
+    /// Whether the archive that is there is another one than the job has left.
+    #[serde(default)]
+    pub replaced: bool,
     /// From the writing of its record to that of its result, of a job that completed.
     #[serde(default)]
     pub took_s: Option<u64>,
@@ -93,6 +96,12 @@ pub struct Record {
     /// Differs each time the job is started again, and stays when a killed run is repeated.
     #[serde(default)]
     pub attempt: String,
+    /// Noted when it has completed: the entity tag of the archive that it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_etag: Option<String>,
+    /// From the first writing of this record to that of the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_s: Option<u64>,
 }
 
 impl Record {
@@ -108,6 +117,8 @@ impl Record {
             environment: fingerprint::suffix(&spec.environment),
             max_runtime_s: spec.max_runtime_s,
             attempt: String::new(),
+            model_etag: None,
+            took_s: None,
         }
     }
 
@@ -174,6 +185,7 @@ impl Kind for Instance {
             record: Some(Record::of(want)),
             output: true,
             saved_nothing: false,
+            replaced: false,
             took_s: None,
         }
     }
@@ -217,6 +229,10 @@ impl Kind for Instance {
 
     fn saved_nothing(seen: &State) -> bool {
         seen.saved_nothing
+    }
+
+    fn mixed(seen: &State) -> Option<Mixed> {
+        seen.replaced.then(job::replaced)
     }
 
     fn summary(want: &Spec) -> String {

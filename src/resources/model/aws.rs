@@ -9,7 +9,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
-use crate::resources::objects::exists;
+use crate::resources::objects::{etag, is_replaced};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Model {
@@ -26,13 +26,16 @@ impl Driver for Model {
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let container = found.primary_container();
         let archive = match container.and_then(|c| c.model_data_url()) {
-            Some(uri) => exists(cx, uri).await?,
-            None => true,
+            Some(uri) => Some(etag(cx, uri).await?),
+            None => None,
         };
+        let there = archive.as_ref().and_then(Option::as_deref);
+        let replaced = is_replaced(sagemaker::tag(&tags, Model::ARCHIVE_TAG), there);
         let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
         let owner = sagemaker::owner(cx, &tags);
         let state = State {
-            archive,
+            archive: archive.is_none_or(|there| there.is_some()),
+            replaced,
             role_arn: found.execution_role_arn().unwrap_or_default().to_owned(),
             image: container.and_then(|c| c.image()).unwrap_or_default().to_owned(),
             trained: tag(Model::TRAINED_TAG),
@@ -46,7 +49,7 @@ impl Driver for Model {
     }
 
     async fn create(&self, cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
-        repack(cx, model, spec).await?;
+        let packed = repack(cx, model, spec).await?;
         let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();
         let container = ContainerDefinition::builder()
             .image(&spec.image)
@@ -54,7 +57,9 @@ impl Driver for Model {
             .set_environment(Some(environment))
             .build();
         let trained = (Model::TRAINED_TAG.to_owned(), spec.trained.as_str());
-        let made_of = [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())];
+        let archive = packed.as_deref().map(|etag| (Model::ARCHIVE_TAG.to_owned(), etag));
+        let made_of: Vec<_> =
+            [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())].into_iter().chain(archive).collect();
         let action = action::sagemaker::CreateModel;
         let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
@@ -67,7 +72,10 @@ impl Driver for Model {
 
     async fn update(&self, cx: &OpCx<'_>, model: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         // The model itself is immutable; its archive may have to be put back.
-        repack(cx, model, spec).await
+        match repack(cx, model, spec).await? {
+            Some(etag) => sagemaker::note(cx, &format!("model/{model}"), Model::ARCHIVE_TAG, &etag).await,
+            None => Ok(()),
+        }
     }
 
     async fn delete(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {

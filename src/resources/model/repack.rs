@@ -14,12 +14,12 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
 use crate::inputs::Tree;
-use crate::resources::objects::split;
+use crate::resources::objects::{bare, split};
 
-/// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder; nothing is held in
-/// memory. Always: what lies under its name may have been put there by somebody else.
-pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
-    let Some(code) = &spec.code else { return Ok(()) };
+/// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder, and gives its entity tag;
+/// nothing is held in memory. Always: what lies under its name may have been put there by somebody else.
+pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<String>> {
+    let Some(code) = &spec.code else { return Ok(None) };
     let Some(tree) = cx.inputs.accepted(&code.path, &code.use_as).cloned() else {
         return Err(OpError::local(
             "packing the model",
@@ -40,7 +40,8 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
     packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;
     let body = ByteStream::from_path(&packed).await.map_err(|e| OpError::local("packing the model", e))?;
     let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Model::key(model)).body(body);
-    call.send().await.op(action::s3::PutObject).map(drop)
+    let put = call.send().await.op(action::s3::PutObject)?;
+    Ok(Some(bare(put.e_tag())))
 }
 
 /// Streams an object into a file.

@@ -66,6 +66,8 @@ impl Model {
     /// The tags that record what a model was made from.
     pub const TRAINED_TAG: &'static str = "opsctl:trained";
     pub const CODE_TAG: &'static str = "opsctl:code";
+    /// The tag with the entity tag of its own archive, as opsctl put it.
+    pub const ARCHIVE_TAG: &'static str = "opsctl:archive-etag";
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +79,9 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     /// Whether the archive that it loads is in the bucket.
     pub archive: bool,
+    /// Whether that is another one than opsctl has packed.
+    #[serde(default)]
+    pub replaced: bool,
 }
 
 impl Kind for Model {
@@ -94,6 +99,7 @@ impl Kind for Model {
             code: want.code_tag().to_owned(),
             environment: want.environment.clone(),
             archive: true,
+            replaced: false,
         }
     }
 
@@ -116,7 +122,11 @@ impl Kind for Model {
 
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
         let again = if want.code.is_some() { "packed again" } else { "trained again" };
-        changes().when(!seen.archive, "archive", "gone", again, Needs::Update).done()
+        let other = seen.archive && seen.replaced;
+        changes()
+            .when(!seen.archive, "archive", "gone", again, Needs::Update)
+            .when(other, "archive", "replaced by somebody", again, Needs::Update)
+            .done()
     }
 
     fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {

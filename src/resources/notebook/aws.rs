@@ -123,7 +123,7 @@ impl Driver for Notebook {
         }
         let running = seen.state.interrupted || seen.status.phase == Phase::Ready;
         if running && !seen.state.interrupted {
-            sagemaker::note(cx, &of_type(notebook), RESTART).await?;
+            sagemaker::note(cx, &of_type(notebook), RESTART, "true").await?;
         }
         halt(cx, notebook).await?;
         let updated = cx.retry_new_role(action::sagemaker::UpdateNotebookInstance, || async {

@@ -2,9 +2,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config::section::NoSection;
-use crate::desired::{Draft, Kind, Seen};
+use crate::desired::{Draft, Kind, Mixed, Seen};
 use crate::domain::{
     Action, FieldChange, KeyPath, KindName, Needs, Owner, Phase, ResourceId, Scope, Status, action, changes,
+    codes,
 };
 use opsctl_iam as iam;
 
@@ -220,10 +221,10 @@ impl Kind for Role {
             .done()
     }
 
-    fn mixed(seen: &State) -> Option<(String, &'static str)> {
+    fn mixed(seen: &State) -> Option<Mixed> {
         let help = "rename or delete that; an instance would run with whatever role it holds";
-        let text = "has an instance profile of its name that is not this project's by its tags";
-        seen.profile_is_foreign.then(|| (text.to_owned(), help))
+        let what = "has an instance profile of its name that is not this project's by its tags";
+        seen.profile_is_foreign.then(|| Mixed { code: codes::FOREIGN, what: what.to_owned(), help })
     }
 
     fn taken(want: &Spec, seen: &State) -> Vec<String> {

@@ -19,7 +19,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::{Distribution, InputMode};
-use crate::resources::objects::exists;
+use crate::resources::objects::{bare, etag, is_replaced};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Training {
@@ -38,10 +38,14 @@ impl Driver for Training {
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else {
             return Ok(None);
         };
-        let output = match artifacts(&found) {
-            _ if status(&found).phase != Phase::Ready => true,
-            Some(uri) => exists(cx, uri).await?,
-            None => false, // it completed, and saved nothing
+        let (output, replaced) = match artifacts(&found) {
+            _ if status(&found).phase != Phase::Ready => (true, false),
+            Some(uri) => {
+                let noted = sagemaker::tag(&tags, Training::MODEL_TAG);
+                let there = etag(cx, uri).await?;
+                (there.is_some(), is_replaced(noted, there.as_deref()))
+            }
+            None => (false, false), // it completed, and saved nothing
         };
         let algorithm = found.algorithm_specification();
         let resources = found.resource_config();
@@ -58,6 +62,7 @@ impl Driver for Training {
         let status = status(&found);
         let saved_nothing = !output && sagemaker::tag(&tags, Training::SAVED_NOTHING_TAG).is_some();
         let status = match (output, saved_nothing) {
+            (true, _) if replaced => status.because(Some(job::REPLACED.into())),
             (true, _) => status,
             (false, true) => {
                 Status::new(status.word, Phase::Failed).because(Some(job::saved_nothing(&entry)))
@@ -88,6 +93,7 @@ impl Driver for Training {
             checkpoints: found.checkpoint_config().is_some(),
             output,
             saved_nothing,
+            replaced,
             took_s: took(&found),
             measured: measured(&found),
         };
@@ -321,19 +327,27 @@ async fn saved(cx: &OpCx<'_>, job: &str, spec: &Spec, found: &DescribeTrainingJo
             .send()
             .await
             .op(action::s3::GetObject)
-            .map(drop)
+            .map(|head| bare(head.e_tag()))
     });
+    let resource = format!("training-job/{job}");
     match looked.await {
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            let resource = format!("training-job/{job}");
             // Later nobody could tell it from one whose archive was deleted. If it cannot be noted, it is
             // trained once more, so that is no second failure.
-            if let Err(error) = sagemaker::note(cx, &resource, Training::SAVED_NOTHING_TAG).await {
+            if let Err(error) = sagemaker::note(cx, &resource, Training::SAVED_NOTHING_TAG, "true").await {
                 tracing::debug!(%error, "a job that saved nothing is not marked");
             }
             let message = job::saved_nothing(spec.code.as_ref().map_or("the job", |code| &code.entry));
             Err(OpError::ended(OpErrorKind::SavedNothing, message))
         }
-        other => other,
+        Ok(etag) if etag.is_empty() => Ok(()),
+        Ok(etag) => {
+            // If it cannot be noted, it is as of a job that ended while nobody looked.
+            if let Err(error) = sagemaker::note(cx, &resource, Training::MODEL_TAG, &etag).await {
+                tracing::debug!(%error, "the archive of a job is not noted");
+            }
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }

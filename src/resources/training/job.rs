@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::channels::{self, Channels};
 use super::hyperparameter::Hyperparameter;
 use crate::config::Name;
-use crate::desired::{Draft, Kind};
+use crate::desired::{Draft, Kind, Mixed};
 use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
@@ -266,6 +266,20 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
 pub fn saved_nothing(entry: &str) -> String {
     format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model")
 }
+
+/// What is said of a job whose archive is another one now. Nobody but the job writes it, so whose weights
+/// these are, nobody knows; and what others put there is not overwritten by training again.
+pub fn replaced() -> Mixed {
+    Mixed {
+        code: codes::REPLACED,
+        what: format!("has left another archive than the one in the bucket: {REPLACED}"),
+        help: "bring back the version that the job saved, or delete the object: then it is trained again when \
+               something needs it",
+    }
+}
+
+/// In the words of a status.
+pub const REPLACED: &str = "somebody has replaced its model.tar.gz";
 
 /// Where a job's archive lies, wherever it ran (docs/decisions/0030):
 /// `s3://<bucket>/<root>/<job>/output/model.tar.gz`.

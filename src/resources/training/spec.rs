@@ -6,7 +6,7 @@ use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, Platform};
 use super::lint;
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Log, Seen};
+use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb,
@@ -82,6 +82,9 @@ pub struct State {
     /// Whether opsctl saw it complete without one.
     #[serde(default)]
     pub saved_nothing: bool,
+    /// Whether the archive that is there is another one than the job has left.
+    #[serde(default)]
+    pub replaced: bool,
     /// From its creation to its end, of a job that completed.
     #[serde(default)]
     pub took_s: Option<u64>,
@@ -118,6 +121,9 @@ impl Training {
     /// The tag of a job that completed without a model. Without it, an archive that is not there was deleted
     /// later, or the job ended while nobody looked.
     pub const SAVED_NOTHING_TAG: &'static str = "opsctl:saved-nothing";
+    /// The tag with the entity tag of the archive that opsctl saw when the job had completed. Without it, one
+    /// archive is as good as another.
+    pub const MODEL_TAG: &'static str = "opsctl:model-etag";
 }
 
 impl Kind for Training {
@@ -208,6 +214,7 @@ impl Kind for Training {
             checkpoints: want.checkpoints.is_some(),
             output: true,
             saved_nothing: false,
+            replaced: false,
             took_s: None,
             measured: BTreeMap::new(),
         }
@@ -261,6 +268,10 @@ impl Kind for Training {
 
     fn saved_nothing(seen: &State) -> bool {
         seen.saved_nothing
+    }
+
+    fn mixed(seen: &State) -> Option<Mixed> {
+        seen.replaced.then(job::replaced)
     }
 
     fn summary(want: &Spec) -> String {

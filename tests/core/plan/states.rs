@@ -382,6 +382,23 @@ fn a_lost_output_is_made_again_when_it_is_needed() {
     );
 }
 
+/// Whose weights are in it, nobody knows: it is neither read nor overwritten. What opsctl has packed itself, it
+/// packs again.
+#[test]
+fn a_replaced_archive_is_not_read() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.seen(&want, "model/numbers")["replaced"] = json!(true);
+    assert_eq!(
+        steps(&account.clone().deploy(&want, DEPLOY)),
+        ["update model/numbers: archive: replaced by somebody -> packed again"]
+    );
+    account.seen(&want, "training/numbers")["replaced"] = json!(true);
+    let refused = account.refused(&want, DEPLOY);
+    assert!(refused[0].starts_with("E245: training job `"), "{refused:?}");
+    assert!(!account.plan(&want, DESTROY).is_empty());
+}
+
 /// The same again would end the same way, for money: the code, the data or a setting is to be changed.
 #[test]
 fn what_saved_nothing_is_not_trained_again() {
