@@ -123,6 +123,35 @@ async fn an_instance_whose_folder_was_emptied_is_found_and_destroyed() {
 }
 
 /// Whoever may write to the bucket can spoil a file in it: that costs one job at most, and is no dead end.
+/// Whoever takes the tags off takes nothing from AWS's bill: the instance is found by its token, awaited and
+/// ended, and no second one is started beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_without_its_tags_is_found_and_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = realistic(folder.path(), 0.01).await;
+    let project = killed_at_the_start(&sandbox).await;
+    // It shows, and does not run yet.
+    sandbox.state().clock.advance(Duration::from_secs(5));
+    let ec2 = &project.world.aws.ec2;
+    let found = ec2.describe_instances().send().await.expect("a list");
+    let id = found.reservations()[0].instances()[0].instance_id().expect("an id").to_owned();
+    ec2.delete_tags().resources(&id).send().await.expect("untagged");
+    let left = ec2.describe_instances().instance_ids(&id).send().await.expect("there");
+    assert!(left.reservations()[0].instances()[0].tags().is_empty());
+    let plan = project.plan(DEPLOY).await.expect("planned");
+    let why: Vec<&str> = plan.steps.iter().flat_map(|step| &step.why).map(String::as_str).collect();
+    assert_eq!(why, ["status: pending -> ready"]);
+    let ended = async {
+        while sandbox.state().calls.of("ec2:TerminateInstances") == 0 {
+            tokio::task::yield_now().await;
+        }
+        sandbox.state().clock.advance(Duration::from_secs(300));
+    };
+    join!(project.succeed(Mode::Destroy { adopted: false }), ended);
+    assert_eq!(instances(&project).await, [InstanceStateName::Terminated]);
+    sandbox.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_spoiled_is_named_and_holds_nothing_up() {
     let folder = tempfile::tempdir().expect("a folder");

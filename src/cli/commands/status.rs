@@ -86,7 +86,8 @@ fn page(session: &Session, overview: &Overview, ui: &Ui) -> String {
     let title = title(&scope.project, &scope.environment, &session.place, styles);
     let cost = cost::now(&overview.bill, &overview.prices, ui.width_out(), styles);
     let space = if cost.is_empty() { "" } else { "\n" };
-    format!("{title}\n\n{}{space}{}", human(overview, ui.width_out(), styles), ui.suggest(&cost))
+    let resources = human(overview, ui.width_out(), styles);
+    format!("{title}\n\n{}", ui.suggest(&format!("{resources}{space}{cost}")))
 }
 
 fn document(session: &Session, overview: &Overview) -> Value {

@@ -119,7 +119,7 @@ impl Driver for Instance {
             call.send().await.op(action::ec2::TerminateInstances).ignore_not_found()?;
             let limit = Duration::from_secs(600);
             cx.wait("instance terminated", EVERY, limit, || async {
-                Ok(match instances(cx, job).await?.into_iter().find(is_living) {
+                Ok(match instances(cx, "instance-id", &id).await?.into_iter().find(is_living) {
                     Some(instance) => Probe::Pending(state(&instance).as_str().to_owned()),
                     None => Probe::Ready(()),
                 })
@@ -182,9 +182,15 @@ impl ObservedJob {
     async fn at(cx: &OpCx<'_>, job: &str) -> OpResult<Self> {
         let outcome = read::<Outcome>(cx, job, "output/result.json");
         let record = read::<Record>(cx, job, "job.json");
-        let (instances, outcome, record) = futures_util::try_join!(instances(cx, job), outcome, record)?;
+        let by_job = format!("tag:{JOB_TAG}");
+        let tagged = instances(cx, &by_job, job);
+        let (mut instances, outcome, record) = futures_util::try_join!(tagged, outcome, record)?;
         let attempt = record.as_ref().and_then(|(record, _)| Some(&record.as_ref().ok()?.attempt));
         let token = attempt.map(|attempt| token(job, attempt));
+        // Tags can be taken off, and the instance runs on: its token stays.
+        if let (Some(token), None, true) = (&token, &outcome, instances.is_empty()) {
+            instances = self::instances(cx, "client-token", token).await?;
+        }
         let of_attempt = |i: &&Ec2Instance| token.is_some() && i.client_token() == token.as_deref();
         let instance =
             instances.iter().find(|i| is_living(i)).or_else(|| instances.iter().find(of_attempt)).cloned();
@@ -255,9 +261,9 @@ impl ObservedJob {
     }
 }
 
-/// The job's instances, those that have ended too.
-async fn instances(cx: &OpCx<'_>, job: &str) -> OpResult<Vec<Ec2Instance>> {
-    described(cx, vec![Filter::builder().name(format!("tag:{JOB_TAG}")).values(job).build()]).await
+/// Those that a filter finds, those that have ended too.
+async fn instances(cx: &OpCx<'_>, filter: &str, value: &str) -> OpResult<Vec<Ec2Instance>> {
+    described(cx, vec![Filter::builder().name(filter).values(value).build()]).await
 }
 
 async fn described(cx: &OpCx<'_>, filters: Vec<Filter>) -> OpResult<Vec<Ec2Instance>> {
