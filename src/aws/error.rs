@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::http::SandboxEnded;
 use super::proxy::Through;
-use super::words::shortened;
+use super::words::{shortened, without_stderr};
 use crate::aws::LeaseLost;
 use crate::domain::{Action, Code, codes};
 
@@ -27,6 +27,8 @@ pub enum OpErrorKind {
     /// (docs/aws/errors-and-retries.md#eventual-consistency).
     NotYetConsistent,
     Quota,
+    /// AWS has no such machine to spare now.
+    NoCapacity,
     Invalid,
     /// It ended in a state that is not the wanted one.
     BadState,
@@ -111,6 +113,7 @@ impl OpError {
             OpErrorKind::NotYetConsistent | OpErrorKind::TimedOut => codes::TIMED_OUT,
             OpErrorKind::Missing => codes::MISSING,
             OpErrorKind::Quota => codes::QUOTA,
+            OpErrorKind::NoCapacity => codes::NO_CAPACITY,
             OpErrorKind::Invalid => codes::REFUSED,
             OpErrorKind::BadState => codes::FAILED,
             OpErrorKind::SavedNothing => codes::SAVED_NOTHING,
@@ -136,6 +139,7 @@ impl OpError {
             self.kind,
             OpErrorKind::Conflict
                 | OpErrorKind::Throttled
+                | OpErrorKind::NoCapacity
                 | OpErrorKind::NotYetConsistent
                 | OpErrorKind::TimedOut
                 | OpErrorKind::Missing
@@ -301,7 +305,7 @@ fn root(error: &dyn Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    without_stderr(cause.to_string())
 }
 
 /// What kept a request from its answer, in a person's words: the first cause, and the proxy.
@@ -350,7 +354,7 @@ fn chain(error: &dyn Error) -> String {
         }
         next = error.source();
     }
-    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+    without_stderr(if texts.is_empty() { error.to_string() } else { texts.join(": ") })
 }
 
 /// One error of AWS in our terms. Codes come from docs/aws/errors-and-retries.md, docs/aws/iam.md#limits,
@@ -419,6 +423,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
             _,
             "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure",
         ) => Credentials,
+        // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+        ("ec2", c) if c.starts_with("Insufficient") && c.ends_with("Capacity") => NoCapacity,
         (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
         (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
         (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,

@@ -32,9 +32,32 @@ pub(super) fn shortened(message: &str) -> String {
     }
 }
 
+/// Without what the program of a profile's `credential_process` wrote to stderr, which the SDK hands on: it
+/// may name a token or a password.
+pub(super) fn without_stderr(text: String) -> String {
+    match text.split_once(" Stderr: ") {
+        Some((before, _)) => format!(
+            "{before} Run the command that `credential_process` names by itself: what it writes to stderr, which may \
+             hold secrets, is not shown here"
+        ),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_program_for_credentials_says_is_not_repeated() {
+        let sdk = "Error retrieving credentials: external process exited with code exit status: 3. Stderr: bad token planted";
+        let told = without_stderr(sdk.to_owned());
+        assert!(told.starts_with(
+            "Error retrieving credentials: external process exited with code exit status: 3. Run"
+        ));
+        assert!(!told.contains("planted"), "{told}");
+        assert_eq!(without_stderr("no route".to_owned()), "no route");
+    }
 
     #[test]
     fn a_list_of_everything_becomes_the_nearest() {

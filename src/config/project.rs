@@ -88,6 +88,14 @@ impl Config {
     }
 }
 
+/// The hyperparameter, and the place in it: `weights[2]`.
+fn member(at: &KeyPath) -> String {
+    let mut keys = at.0.iter().skip_while(|key| *key != "hyperparameters").skip(1);
+    let name = keys.next().cloned().unwrap_or_default();
+    keys.fold(name, |name, key| match key.parse::<usize>() {
+        Ok(place) => format!("{name}[{place}]"),
+        Err(_) => format!("{name}.{key}"),
+    })
 /// The environment that is meant, and all that the file has.
 fn check_environments(document: &Document, environment: &str, problems: &mut Diagnostics) {
     if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
@@ -142,7 +150,10 @@ fn check_values(merged: &Document, problems: &mut Diagnostics) {
         refuse_nul(value, &KeyPath::of([key]), problems);
     }
     for at in merged.not_json().filter(|at| at.0.iter().any(|key| key == "hyperparameters")) {
-        let text = format!("JSON, which hyperparameters are sent as, has no such number as `{}`", at.last());
+        let text = format!(
+            "`{}` is a number that JSON, which hyperparameters are sent as, does not have",
+            member(at)
+        );
         let help = "write it in quotes: it arrives as that text";
         problems.push(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help));
     }

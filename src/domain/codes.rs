@@ -85,6 +85,7 @@ pub const LINTS: &[Code] = &[
     NEWER,
     DATA_IN_SOURCE,
     UNUSED_ALLOW,
+    FOREIGN_LIBRARY,
 ];
 
 macro_rules! codes {
@@ -182,6 +183,9 @@ codes! {
     UNUSED_ALLOW "C117" "A warning is allowed that nothing gives"
         "`[lint] allow` names a code that silences nothing in any environment of the file: what it was for has been changed. Remove it, so that the warning is heard when the cause comes back.";
 
+    FOREIGN_LIBRARY "C118" "A library for another machine"
+        "Compiled libraries (`.so`) run only on the processor and system that they are made for, and pip brings those of the machine that it runs on. Lambda runs Linux, on x86_64 or, with `architecture = \"arm64\"`, on Arm: any other library fails when it is imported, at the first call of the function. pip fetches others with `--platform manylinux2014_x86_64` or `manylinux2014_aarch64` and `--only-binary=:all:` (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html#python-package-native-libraries).";
+
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
     DENIED "E202" "AWS denied the call"
@@ -233,7 +237,7 @@ codes! {
     SAVED_NOTHING "E240" "The training saved nothing"
         "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. The same code, data and settings would end the same way for the same money, so they are not trained again. Save the model there: what has changed is trained.";
     SANDBOX_ENDED "E241" "The sandbox has ended"
-        "The sandbox was served by another process, and that has ended: by `opsctl sandbox stop --force`, by Ctrl-C in the terminal of `opsctl sandbox serve`, or because it was killed. Its state is kept, and what ran in it has ended with it. Run the same command again: it starts a sandbox of that state, which begins its unfinished trainings again.";
+        "The sandbox was served by another process, and that has ended: by `opsctl sandbox stop --force`, by Ctrl-C in the terminal of `opsctl sandbox serve`, because it was killed, or because its folder was moved or renamed. Its state is kept, and what ran in it has ended with it. Run the same command again: it starts a sandbox of that state, which begins its unfinished trainings again.";
     NO_PYTHON "E242" "There is no Python for the sandbox"
         "The sandbox runs the training's, the model's and the function's code with a Python of this machine, 3.9 or newer, that can make virtual environments. Nothing was created. Install one and run the same command again.";
     OVER_BUDGET "E243" "It could cost more than it may"
@@ -242,6 +246,8 @@ codes! {
         "`[budget] monthly` or --max-monthly says what a month may cost, but something in the plan has no price in the table that opsctl carries (docs/cost.md), so nobody knows whether it keeps to the budget. Nothing was done. Use an instance type and a region that the table has, or leave the budget out and watch the cost yourself.";
     REPLACED "E245" "A model archive was replaced"
         "When a training has ended, opsctl notes the entity tag (ETag) of the model.tar.gz that it left: as the tag `opsctl:model-etag` of a SageMaker job, in the job's record on EC2. Now another object lies there, so nobody knows whose weights it holds: it is neither packed, served nor fetched, and not overwritten. Bring back the version that the job saved, where the bucket keeps versions, or delete the object: then it is trained again when something needs it. If the new one is meant to be used, take the tag off the job.";
+    NO_CAPACITY "E246" "AWS has no such machine to spare"
+        "EC2 has too few instances of that type in this region at the moment; it is no quota, and nothing is wrong with the config. Run the same command again later, or take another instance type or region.";
     NOT_POSSIBLE "E250" "The account cannot do what the plan needs"
         "Before the first write opsctl looks at what the account allows: whether Lambda's limit of concurrent executions has room for `provisioned_concurrency`, and whether there is a default VPC for EC2 jobs. The message says what is missing, and nothing was changed. `opsctl doctor` looks at more: permissions, images, the clock.";
     BUG "E299" "A bug in opsctl"

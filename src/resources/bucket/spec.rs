@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Keys;
+use crate::config::Name;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage,
@@ -305,6 +306,8 @@ fn lint(section: &Section, name: &str, draft: &mut Draft<'_>) {
             }
             // What is wrong with its length or with the region is reported elsewhere.
             None if name.len() > 63 || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') => {}
+            // So is an environment that is no name.
+            None if draft.scope.environment.parse::<Name>().is_err() => {}
             None => {
                 let help =
                     format!("set `name` in [bucket], or rename the project; see {}", limits::BUCKET_NAMES);

@@ -8,6 +8,7 @@
 #[cfg(feature = "sdk")]
 mod aws;
 pub mod code;
+mod machine;
 mod spec;
 
 pub use spec::{Function, Spec, State};

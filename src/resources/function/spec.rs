@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::code;
+use super::{code, machine};
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Memory, counted};
@@ -335,6 +335,9 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             let help = format!("pip install -r {folder}/requirements.txt -t {folder}, or remove the file");
             draft.error(codes::NOT_INSTALLED, at.join("source"), text, help);
         }
+    }
+    if let (Some(tree), Some(path)) = (tree, &item.source) {
+        machine::warn_of_foreign(tree, path, &item.architecture, &at.join("source"), draft);
     }
     // Many functions are of one folder, most of none.
     let packed = zips.entry((item.source.clone(), item.use_as())).or_insert_with(|| {

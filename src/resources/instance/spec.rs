@@ -377,6 +377,16 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help = format!("write image = \"{right}\", or take another instance type");
         draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
     }
+    if item.image.is_none() && limits::processor(instance_type) == Processor::Neuron {
+        let text = format!(
+            "the default image has no driver for the accelerator of {instance_type}, which would be paid for and \
+             not used"
+        );
+        let help = "write the AMI id of a Neuron DLAMI for Amazon Linux 2023 as `image` \
+                    (https://awsdocs-neuron.readthedocs-hosted.com/en/latest/dlami/index.html), or take another \
+                    instance type";
+        draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
+    }
     // The default image has no driver
     // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/install-nvidia-driver.html).
     if item.image.is_none() && limits::has_gpu(instance_type) == Some(true) {
