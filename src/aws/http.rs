@@ -181,7 +181,7 @@ impl Routes {
 
 /// Why nobody listens at the address of a sandbox.
 #[derive(Debug, thiserror::Error)]
-#[error("the sandbox has ended: another command ended it, or its process was killed")]
+#[error("the sandbox has ended: another command ended it, its process was killed, or its folder was moved")]
 pub(super) struct SandboxEnded;
 
 fn sandbox_ended(error: ConnectorError) -> ConnectorError {
@@ -261,6 +261,14 @@ mod tests {
         ] {
             assert!(!is_loopback(url) && !host(url).is_some_and(is_near), "{url}");
         }
+    }
+
+    #[test]
+    fn no_call_hangs_for_ever() {
+        let limits = limits();
+        assert_eq!((limits.connect_timeout(), limits.read_timeout()), (Some(CONNECT), Some(ANSWER)));
+        let large = for_large_bodies();
+        assert_eq!((large.connect_timeout(), large.read_timeout()), (Some(CONNECT), Some(LARGE_BODY)));
     }
 
     #[test]

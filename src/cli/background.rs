@@ -46,7 +46,7 @@ pub async fn find_or_start(
     for _ in 0..TRIES {
         match Holder::of(root).await {
             Some(holder) if holder.endpoint.is_none() => return Ok(None),
-            Some(holder) if holder.answers().await => {
+            Some(holder) if holder.is_of(root) && holder.answers().await => {
                 let address = holder.endpoint.clone();
                 use_it(holder, env).await;
                 return Ok(address);

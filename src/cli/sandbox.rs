@@ -61,7 +61,9 @@ pub async fn attach(
     let options = SandboxOptions { progress, ..options(&root, env) };
     let started = match Sandbox::start(options.clone()).await {
         // It is ending: nobody had needed it until now.
-        Err(SandboxError::Held { holder, .. }) if holder.background && !holder.answers().await => {
+        Err(SandboxError::Held { holder, .. })
+            if holder.background && !(holder.is_of(&root) && holder.answers().await) =>
+        {
             // A command that asked one which is suspended would wait for each answer, and for each retry.
             Holder::gone(&root).await.map_err(|_| silent(&holder))?;
             Sandbox::start(options).await
@@ -150,8 +152,11 @@ pub fn refused(error: &SandboxError) -> Failure {
     let (code, exit, help) = match error {
         SandboxError::Held { holder, .. } => {
             let help = match holder.endpoint {
+                Some(_) if holder.background => {
+                    "`opsctl --sandbox COMMAND` uses the one in the background; `opsctl sandbox stop` ends it"
+                }
                 Some(_) => {
-                    "`opsctl --sandbox COMMAND` uses the one that is served; end that to serve another"
+                    "`opsctl --sandbox COMMAND` uses the one that is served; `opsctl sandbox stop` ends it"
                 }
                 None => {
                     "wait until the other opsctl has ended; `opsctl sandbox serve`, started before, is shared by all"

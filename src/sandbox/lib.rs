@@ -153,6 +153,8 @@ pub struct Holder {
     pub background: bool,
     /// See [`SandboxOptions::program`].
     pub program: String,
+    /// Where its state was when it began.
+    pub root: Option<PathBuf>,
 }
 
 fn describe(holder: &Holder) -> String {
@@ -220,7 +222,8 @@ impl Sandbox {
         services::resume(&shared);
         if announce {
             let endpoint = Some(shared.endpoint_url().to_owned());
-            let holder = Holder { pid: Some(std::process::id()), endpoint, background, program };
+            let root = std::fs::canonicalize(&root).ok();
+            let holder = Holder { pid: Some(std::process::id()), endpoint, background, program, root };
             let text = serde_json::to_vec(&holder).map_err(|error| failed(error.into()))?;
             files::write_atomically(&announcement, &text).map_err(failed)?;
         }
@@ -281,15 +284,16 @@ impl Drop for Sandbox {
     }
 }
 
-/// Reads who holds `root`, without touching it: what a client needs to use a sandbox that is already served.
-pub fn holder_of(root: &Path) -> Holder {
+/// Reads who holds the root at `place`, without touching it: what a client needs to use a sandbox that is
+/// already served.
+pub fn holder_of(place: &Path) -> Holder {
     let announced: Option<Holder> =
-        files::read(&root.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let pid = files::read_text(&root.join("lock")).and_then(|text| text.trim().parse().ok());
-    let Holder { endpoint, background, program, .. } =
+        files::read(&place.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let pid = files::read_text(&place.join("lock")).and_then(|text| text.trim().parse().ok());
+    let Holder { endpoint, background, program, root, .. } =
         announced.filter(|holder| holder.pid == pid).unwrap_or_default();
     let endpoint = endpoint.filter(|url| is_ours(url));
-    Holder { pid, background: background && endpoint.is_some(), endpoint, program }
+    Holder { pid, background: background && endpoint.is_some(), endpoint, program, root }
 }
 
 /// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes
@@ -346,5 +350,19 @@ mod tests {
         first.stop().await;
         assert_eq!(holder_of(root.path()).endpoint, None);
         Sandbox::start(options).await.unwrap().stop().await;
+    }
+
+    /// Its lock and its announcement move with its folder; it does not, and will end.
+    #[tokio::test]
+    async fn one_whose_folder_was_moved_is_no_longer_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        let options = SandboxOptions { announce: true, ..SandboxOptions::new(&old) };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        assert!(holder_of(&old).is_of(&old));
+        std::fs::rename(&old, &new).unwrap();
+        let holder = holder_of(&new);
+        assert!(holder.answers().await && !holder.is_of(&new) && !sandbox.is_announced());
+        sandbox.stop().await;
     }
 }

@@ -54,6 +54,12 @@ impl Holder {
         self.ask("GET", "health", "").await.is_ok()
     }
 
+    /// Whether its state is at this place: folders can be moved, and then it ends.
+    pub fn is_of(&self, root: &Path) -> bool {
+        let began = self.root.as_ref();
+        began.is_none_or(|began| std::fs::canonicalize(root).is_ok_and(|root| root == *began))
+    }
+
     /// Asks it to end, and waits until nobody holds its root.
     ///
     /// # Errors

@@ -119,6 +119,21 @@ fn it_ends_when_nobody_needs_it_or_can_find_it() {
     wait_for_end(process);
 }
 
+/// A project is renamed while its sandbox stays: the next command does not use what is about to end.
+#[test]
+fn one_whose_folder_was_renamed_is_not_used() {
+    let mut kept = world("10m");
+    kept.ask();
+    let process = kept.process();
+    let (before, now) = (kept.0.sandbox_folder(), kept.0.path("renamed"));
+    fs::rename(before, &now).expect("renamed");
+    let world = std::mem::replace(&mut kept.0, World::empty());
+    kept.0 = world.env("OPSCTL_SANDBOX", now.display());
+    kept.ask();
+    assert!(!lives(process));
+    assert_ne!(kept.process(), process);
+}
+
 /// A lock of whoever runs opsctl, such as a step of a pipeline, must not be held for minutes.
 #[test]
 fn it_keeps_nothing_open_that_its_command_has_inherited() {

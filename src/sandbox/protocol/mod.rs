@@ -69,7 +69,18 @@ pub trait Service: Send + Sync {
 pub async fn collect(shared: &SandboxState, body: Body, largest: usize) -> Result<Bytes, Fault> {
     let (mut body, mut bytes) = (Limited::new(body, largest), BytesMut::new());
     let mut room = Ok(shared.memory.room());
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = match &room {
+            Ok(held) => match held.next(body.frame()).await {
+                Ok(frame) => frame,
+                Err(fault) => {
+                    (room, bytes) = (Err(fault), BytesMut::new());
+                    continue;
+                }
+            },
+            Err(_) => body.frame().await,
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| match error {
             error if error.is::<http_body_util::LengthLimitError>() => too_large(largest),
             error if is_idle(error.as_ref()) => idle(),

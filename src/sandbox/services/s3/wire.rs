@@ -102,7 +102,13 @@ pub async fn prepare(shared: &SandboxState, request: Request) -> Result<(s3s::Ht
     // What `s3s` reads whole waits in memory; what it hands over goes to the disk.
     let room = is_document(&head).then(|| shared.memory.room());
     let plain = stream::try_unfold((Box::pin(plain), room), |(mut plain, mut room)| async {
-        let Some(bytes) = plain.try_next().await? else { return Ok(None) };
+        let next = match &room {
+            Some(room) => {
+                room.next(plain.try_next()).await.map_err(|fault| io::Error::other(fault.message))?
+            }
+            None => plain.try_next().await,
+        };
+        let Some(bytes) = next? else { return Ok(None) };
         if let Some(room) = &mut room {
             room.grow(bytes.len()).await.map_err(|fault| io::Error::other(fault.message))?;
         }
