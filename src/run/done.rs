@@ -116,7 +116,30 @@ pub fn few(all: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Diagnostic, Diagnostics, KeyPath};
+    use std::collections::BTreeMap;
+
+    use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope};
+
+    #[test]
+    fn what_was_not_seen_is_no_success() {
+        let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
+        let plan = Plan {
+            scope,
+            steps: Vec::new(),
+            unchanged: Vec::new(),
+            leftovers: Vec::new(),
+            contents: BTreeMap::new(),
+            foreign: Vec::new(),
+            took: BTreeMap::new(),
+        };
+        let unread = || Verified::Unread(Refusal::Op(crate::aws::OpError::local("reading", "denied")));
+        for (verified, ok) in
+            [(Verified::AsWanted, true), (Verified::Unlike(vec!["role".into()]), false), (unread(), false)]
+        {
+            let (plan, outcome) = (plan.clone(), RunOutcome::default());
+            assert_eq!(Done { plan, outcome, verified, have: None }.is_ok(), ok);
+        }
+    }
 
     #[test]
     fn the_help_is_about_what_went_wrong() {
