@@ -96,6 +96,8 @@ fn member(at: &KeyPath) -> String {
         Ok(place) => format!("{name}[{place}]"),
         Err(_) => format!("{name}.{key}"),
     })
+}
+
 /// The environment that is meant, and all that the file has.
 fn check_environments(document: &Document, environment: &str, problems: &mut Diagnostics) {
     if environment != DEFAULT_ENVIRONMENT && !document.environments().contains(environment) {
