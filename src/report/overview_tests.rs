@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::*;
 use crate::cost::{Estimate, Prices};
 use crate::domain::usage::{Instances, Purpose};
-use crate::domain::{HumanDuration, Money, ResourceId, Status, Usage};
+use crate::domain::{HumanDuration, KindName, Money, ResourceId, Status, Usage};
 use crate::plan::Leftover;
 
 fn row(id: &str, physical: &str, status: Status) -> Row {
