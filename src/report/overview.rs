@@ -190,7 +190,7 @@ pub fn summary(rows: &[(&Row, Facts)]) -> String {
     for (row, facts) in rows.iter().take(MOST) {
         // Of a job that ended well its values say more than its state.
         let state = Some(shown::line(&row.status.word).into_owned())
-            .filter(|_| !(row.status.phase == Phase::Ready && !row.metrics.is_empty()));
+            .filter(|_| row.status.phase != Phase::Ready || row.metrics.is_empty());
         let known = known(&row.metrics, facts, row.took.map(|took| took.0));
         let line = [state.unwrap_or_default(), known];
         let line: Vec<String> = line.into_iter().filter(|part| !part.is_empty()).collect();
