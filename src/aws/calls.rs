@@ -55,7 +55,9 @@ impl CallCounter {
 /// resource.
 pub(super) fn reads(operation: &str) -> bool {
     let name = operation.rsplit(':').next().unwrap_or(operation);
-    ["Get", "List", "Describe", "Head", "Filter", "Invoke"].iter().any(|verb| name.starts_with(verb))
+    ["Get", "List", "Describe", "Head", "Filter", "Invoke", "Simulate", "BatchGet"]
+        .iter()
+        .any(|verb| name.starts_with(verb))
 }
 
 #[dyn_dispatch_hint]

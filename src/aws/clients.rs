@@ -2,14 +2,17 @@
 
 use super::Target;
 use super::cloudwatch::CloudWatch;
+use super::ecr::Ecr;
 use super::http::ReadTimeouts;
+use super::json::Shared;
 use super::rates::{NameOperation, RateLimitedClient, RateLimiter, retries};
 use crate::aws::{CallCounter, Fence, PollPace};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident $id:literal;)*) => {
         /// The services' names as the SDK's settings know them.
-        pub(super) const SERVICES: &[&str] = &[$($id,)* S3, super::cloudwatch::SERVICE];
+        pub(super) const SERVICES: &[&str] =
+            &[$($id,)* S3, super::cloudwatch::CALL.service, super::ecr::CALL.service];
 
         /// The clients of a run. Cheap to make: connections open with the first call.
         #[derive(Clone, Debug)]
@@ -17,6 +20,7 @@ macro_rules! clients {
             $(pub $field: $crate_name::Client,)*
             pub s3: aws_sdk_s3::Client,
             pub cloudwatch: CloudWatch,
+            pub ecr: Ecr,
             pub calls: CallCounter,
             /// Stops what changes something once the run's lease is lost.
             pub fence: Fence,
@@ -27,10 +31,10 @@ macro_rules! clients {
         impl Clients {
             pub fn new(target: &Target) -> Self {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
-                let shared = target.pace == PollPace::Declared;
-                let retries = retries(target.sdk.retry_config(), shared);
+                let is_shared = target.pace == PollPace::Declared;
+                let retries = retries(target.sdk.retry_config(), is_shared);
                 let gated = |bulk| {
-                    let limiter = RateLimiter::new(shared, bulk);
+                    let limiter = RateLimiter::new(is_shared, bulk);
                     RateLimitedClient::new(target.wire.clone(), limiter, fence.clone())
                 };
                 $(
@@ -46,7 +50,9 @@ macro_rules! clients {
                     }
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
-                let cloudwatch = CloudWatch::new(target, gated(false), &retries, &fence, &calls);
+                let shared = Shared { target, retries: &retries, fence: &fence, calls: &calls };
+                let cloudwatch = CloudWatch::new(&shared, gated(false));
+                let ecr = Ecr::new(&shared, gated(false));
                 let s3 = s3(target)
                     .http_client(gated(true))
                     .retry_config(retries)
@@ -55,7 +61,20 @@ macro_rules! clients {
                     .interceptor(calls.clone())
                     .interceptor(ReadTimeouts);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-                Self { $($field,)* s3, cloudwatch, calls, fence, target: target.clone() }
+                Self { $($field,)* s3, cloudwatch, ecr, calls, fence, target: target.clone() }
+            }
+
+            /// EC2 in another region.
+            pub fn ec2_in(&self, region: &'static str) -> aws_sdk_ec2::Client {
+                let config = aws_sdk_ec2::config::Builder::from(&self.target.sdk)
+                    .region(aws_config::Region::from_static(region))
+                    .interceptor(self.calls.clone())
+                    .interceptor(ReadTimeouts);
+                let config = match &self.target.endpoint {
+                    Some(endpoint) => config.endpoint_url(endpoint),
+                    None => config,
+                };
+                aws_sdk_ec2::Client::from_conf(config.build())
             }
 
             /// For the lease itself, on which the fence depends.

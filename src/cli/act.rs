@@ -154,9 +154,8 @@ pub async fn run_plan(
     if matches!(intent.mode, Mode::Deploy { .. }) && !preview.dry_run {
         let look = async { Ok(doctor::before(session, &plan).await) };
         let wrong = session.context.cancel.reading("looking", look).await?;
-        if let Some(Check { message, fix, .. }) = wrong.into_iter().next() {
-            let message = format!("{message}; nothing was changed");
-            return Err(Failure::new(codes::NOT_POSSIBLE, Exit::Gate, message, fix.unwrap_or_default()));
+        if !wrong.is_empty() {
+            return Err(not_possible(&wrong));
         }
     }
     // Nobody has seen it, so nobody wanted it.
@@ -197,6 +196,18 @@ pub async fn run_plan(
     let done = leased.carry_out().await;
     finish_display(session, display).await;
     Ok(done::report(&done, session, intent, ui).await)
+}
+
+/// All that is in the way, so that one question to whoever runs the account is enough.
+fn not_possible(wrong: &[Check]) -> Failure {
+    let messages: Vec<&str> = wrong.iter().map(|check| check.message.as_str()).collect();
+    let mut fixes: Vec<&str> = wrong.iter().filter_map(|check| check.fix.as_deref()).collect();
+    fixes.dedup();
+    let (code, exit) = match wrong.iter().all(Check::is_about_permissions) {
+        true => (codes::NOT_ALLOWED, Exit::Denied),
+        false => (codes::NOT_POSSIBLE, Exit::Gate),
+    };
+    Failure::new(code, exit, format!("{}; nothing was changed", messages.join("; ")), fixes.join("; "))
 }
 
 /// Asks before anything is changed, and says again what is at stake.

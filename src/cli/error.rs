@@ -158,6 +158,10 @@ impl From<OpenError> for Failure {
                 let help = "use another profile, or change `[project] account`";
                 Self::new(codes::WRONG_ACCOUNT, Exit::Denied, message, help)
             }
+            OpenError::RegionOff { region, error } => {
+                let message = format!("the account has not enabled the region {region} ({})", error.message);
+                Self::new(codes::REGION_OFF, Exit::Denied, message, help_of(codes::REGION_OFF))
+            }
             OpenError::Op(error) => Self::Op(error),
         }
     }

@@ -121,7 +121,9 @@ actions! {
     }
     ec2 "ec2" {
         CreateTags;
+        DescribeInstanceTypes;
         DescribeInstances;
+        DescribeRegions;
         DescribeVpcs;
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
         RunInstances + [ec2::CreateTags, iam::PassRole];
@@ -286,6 +288,8 @@ actions! {
         UpdateNotebookInstanceLifecycleConfig;
     }
     servicequotas "servicequotas" {
+        GetAWSDefaultServiceQuota;
+        GetServiceQuota;
         ListAWSDefaultServiceQuotas;
         ListServiceQuotas;
     }

@@ -51,5 +51,12 @@ mod tests {
             assert_eq!(page(&sagemaker("endpoints", "e", region), region).as_deref(), Some(url));
         }
         assert_eq!(page("iam/home", "us-iso-east-1"), None);
+        for (region, url) in [
+            ("eu-west-1", "https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/ec2/quotas"),
+            ("cn-north-1", "https://cn-north-1.console.amazonaws.cn/servicequotas/home/services/ec2/quotas"),
+        ] {
+            assert_eq!(quotas("ec2", region).as_deref(), Some(url));
+        }
+        assert_eq!(quotas("ec2", "us-iso-east-1"), None);
     }
 }

@@ -2,6 +2,8 @@
 //! false.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+use std::collections::BTreeSet;
+
 use crate::condition::{Operator, admits};
 use crate::pattern;
 use crate::policy::{Condition, Policy, Statement};
@@ -66,11 +68,23 @@ impl Request<'_> {
         }
     }
 
+    /// The keys that these policies' conditions on it are about, and that it does not have.
+    pub fn missing<'p>(&self, policies: &[&'p Policy]) -> BTreeSet<&'p str> {
+        let statements = policies.iter().flat_map(|policy| &policy.statements).map(AsRef::as_ref);
+        let about = statements.filter(|s: &&'p Statement| self.is_named(s));
+        let keys = about.flat_map(|s| &s.conditions).map(|condition| condition.key.as_str());
+        keys.filter(|key| !self.context.iter().any(|(known, _)| known.eq_ignore_ascii_case(key))).collect()
+    }
+
     /// Whether a statement is about it. `undecided`: what a condition counts as that this does not decide.
     fn meets(&self, statement: &Statement, undecided: bool) -> bool {
+        self.is_named(statement) && statement.conditions.iter().all(|c| self.holds(c).unwrap_or(undecided))
+    }
+
+    /// Whether a statement names the action and the resource.
+    fn is_named(&self, statement: &Statement) -> bool {
         let named = statement.actions.covers(self.action, pattern::matches_ignoring_case);
-        let reached = statement.resources.as_ref().is_some_and(|r| r.covers(self.resource, pattern::matches));
-        named && reached && statement.conditions.iter().all(|c| self.holds(c).unwrap_or(undecided))
+        named && statement.resources.as_ref().is_some_and(|r| r.covers(self.resource, pattern::matches))
     }
 
     /// Whether a condition holds; `None` for one on numbers, times or addresses.
@@ -123,5 +137,8 @@ mod tests {
         assert_eq!(verdict("s3:GetObject", "arn:aws:s3:::c/k", &session), Verdict::ImplicitDeny);
         let age = ("aws:MultiFactorAuthAge", "5");
         assert_eq!(verdict("iam:TagRole", "*", &[age]), Verdict::ImplicitDeny, "numbers are not decided");
+        let context = [("AWS:TagKeys".to_owned(), "opsctl:a".to_owned())];
+        let request = Request { action: "iam:TagRole", resource: "*", context: &context };
+        assert_eq!(request.missing(&[&policy]).into_iter().collect::<Vec<_>>(), ["aws:MultiFactorAuthAge"]);
     }
 }

@@ -2,6 +2,7 @@
 //! from the calls of the kinds ([`crate::desired::Kind::calls`]), the ARNs of the resources and AWS's
 //! catalogue of actions.
 
+mod questions;
 mod statements;
 pub mod trust;
 
@@ -13,6 +14,7 @@ use crate::desired::{AnyKind, Desired, Kind, Log, Node};
 use crate::domain::{Action, KindName, LEASE_KEY, Scope, action};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
+use crate::resources::image::Reference;
 use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::Model;
@@ -21,6 +23,7 @@ use crate::resources::training::Training;
 use crate::resources::training::job::model_key;
 use opsctl_iam::catalogue::{Catalogue, Level};
 
+pub use questions::{Question, Work, questions};
 use statements::Grants;
 pub use statements::LARGEST;
 
@@ -53,11 +56,16 @@ const AUDIT: &[Action] = &[
     action::iam::GetServiceLastAccessedDetails,
 ];
 
-/// What `opsctl doctor` calls, of whoever runs it.
+/// What `opsctl doctor` calls, and a deploy before its first write: of whoever runs it, and of the account.
 const DOCTOR: &[Action] = &[
+    action::cloudwatch::GetMetricData,
+    action::ec2::DescribeInstanceTypes,
+    action::ec2::DescribeRegions,
     action::iam::SimulatePrincipalPolicy,
-    action::servicequotas::ListServiceQuotas,
+    action::servicequotas::GetAWSDefaultServiceQuota,
+    action::servicequotas::GetServiceQuota,
     action::servicequotas::ListAWSDefaultServiceQuotas,
+    action::servicequotas::ListServiceQuotas,
 ];
 
 /// What `opsctl logs` calls.
@@ -83,6 +91,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     for role in desired.nodes.iter().filter(|node| node.id.kind == KindName::Role) {
         writer.pass(role);
     }
+    writer.images(desired);
     writer.audit();
     writer.grants.documents()
 }
@@ -183,14 +192,24 @@ impl Writer<'_> {
         self.grants.add(action::iam::PassRole.name, self.shown(&arn), condition);
     }
 
+    /// Whether images are in their registries.
+    fn images(&mut self, desired: &Desired) {
+        for image in images(&desired.nodes) {
+            for permission in action::ecr::BatchGetImage.needs() {
+                self.grants.add(permission, image.arn(&self.scope.partition), Value::Null);
+            }
+        }
+    }
+
     fn audit(&mut self) {
         let Scope { partition, account, .. } = self.scope;
         let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
         let aws = format!("arn:{partition}:iam::aws:policy/*");
         for permission in DOCTOR.iter().flat_map(|call| call.needs()) {
-            for arn in fitting(permission, &[of("role"), of("user")]) {
-                self.grants.add(permission, arn, Value::Null);
-            }
+            let arns = fitting(permission, &[of("role"), of("user")]);
+            // Of what is not the project's, such as a quota, only reads are asked for.
+            let arns = if arns.is_empty() { vec!["*".to_owned()] } else { arns };
+            arns.into_iter().for_each(|arn| self.grants.add(permission, arn, Value::Null));
         }
         for permission in AUDIT.iter().flat_map(|call| call.needs()) {
             let arns = fitting(permission, &[of("role"), of("policy"), aws.clone()]);
@@ -214,6 +233,15 @@ impl Writer<'_> {
         }
         .unwrap_or_else(|| arn.to_owned())
     }
+}
+
+/// The images that SageMaker runs of these.
+pub fn images<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> BTreeSet<Reference> {
+    let image = |node: &'n Node| {
+        let trains = node.spec_as::<Training>().map(|spec| spec.image.as_str());
+        Reference::parse(trains.or_else(|| node.spec_as::<Model>().map(|spec| spec.image.as_str()))?)
+    };
+    nodes.into_iter().filter_map(image).collect()
 }
 
 /// Whether AWS counts an action among those that only read.

@@ -1,6 +1,8 @@
 //! AWS's images by short name, and what is wrong with one by its URI (docs/aws/sagemaker.md#framework-images;
 //! <https://github.com/aws/deep-learning-containers/blob/master/available_images.md>).
 
+use std::fmt;
+
 use crate::config::section;
 use crate::domain::{Code, Scope, codes};
 use crate::limits::images::{self, Device, Image, Missing};
@@ -134,6 +136,48 @@ impl<'i> Uri<'i> {
             account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && suffix.contains('.');
         let named = rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         (whole && named).then_some(Self { account, region, rest })
+    }
+}
+
+/// An image in a registry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    pub account: String,
+    pub region: String,
+    pub repository: String,
+    /// Its digest (`sha256:…`), else its tag.
+    pub version: String,
+}
+
+impl Reference {
+    /// What a URI names; without a tag that is `latest`.
+    pub fn parse(uri: &str) -> Option<Self> {
+        let Uri { account, region, rest } = Uri::parse(uri)?;
+        let (repository, version) = match rest.split_once('@') {
+            Some((named, digest)) => (named.split(':').next().unwrap_or(named), digest),
+            None => rest.split_once(':').unwrap_or((rest, "latest")),
+        };
+        let [account, region, repository, version] =
+            [account, region, repository, version].map(str::to_owned);
+        Some(Self { account, region, repository, version })
+    }
+
+    /// Whether its version is a digest.
+    pub fn is_by_digest(&self) -> bool {
+        self.version.contains(':')
+    }
+
+    /// The repository's ARN.
+    pub fn arn(&self, partition: &str) -> String {
+        let Self { account, region, repository, .. } = self;
+        format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}")
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let between = if self.is_by_digest() { '@' } else { ':' };
+        write!(f, "{}{between}{} of registry {}", self.repository, self.version, self.account)
     }
 }
 
@@ -397,6 +441,20 @@ mod tests {
             let refused = training(&image(rest), wrong, "us-east-1").unwrap_err();
             assert_eq!(refused.code, codes::IMAGE_DEVICE, "{rest} {wrong}");
         }
+    }
+
+    #[test]
+    fn a_uri_names_a_repository_and_a_version() {
+        let of = |rest: &str| {
+            let named = Reference::parse(&format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/{rest}"));
+            let named = named.unwrap();
+            assert_eq!(named.arn("aws"), "arn:aws:ecr:us-east-1:123456789012:repository/team/tools");
+            (named.is_by_digest(), named.version)
+        };
+        assert_eq!(of("team/tools:1"), (false, "1".to_owned()));
+        assert_eq!(of("team/tools"), (false, "latest".to_owned()));
+        assert_eq!(of("team/tools@sha256:ab"), (true, "sha256:ab".to_owned()));
+        assert_eq!(of("team/tools:1@sha256:ab"), (true, "sha256:ab".to_owned()));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 
+use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Intent, Run};
-use crate::aws::{Clients, OpError, SdkResultExt, Target};
+use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::desired::{self, AnyKind, Desired};
-use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action};
+use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action, places};
 use crate::engine::lease::LeaseHolder;
 use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
 use crate::inputs::{self, Inputs};
@@ -118,6 +119,11 @@ pub enum OpenError {
         /// That of the config.
         wanted: String,
     },
+    /// The account has not enabled it, so nothing there knows its keys: what was said of them.
+    RegionOff {
+        region: String,
+        error: OpError,
+    },
     Op(OpError),
 }
 
@@ -171,7 +177,13 @@ impl Session {
             return Err(OpenError::NoRegion);
         };
         let aws = Clients::new(&target);
-        let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?;
+        let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity);
+        let identity = match identity {
+            Err(error) if error.kind == OpErrorKind::Credentials && is_off(&aws, &region).await => {
+                return Err(OpenError::RegionOff { region, error });
+            }
+            other => other?,
+        };
         let account = identity.account().unwrap_or_default().to_owned();
         let wanted = config.project.account.as_ref().filter(|wanted| **wanted != account);
         if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {
@@ -240,6 +252,23 @@ impl Session {
     pub fn bucket(&self) -> &str {
         self.context.wanted(KindName::Bucket).next().unwrap_or_default()
     }
+}
+
+/// Whether the account has not enabled the region: asked where every account is known. Only the partition
+/// `aws` has such regions
+/// (<https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html>).
+async fn is_off(aws: &Clients, region: &str) -> bool {
+    const EVERYWHERE: &str = "us-east-1";
+    if region == EVERYWHERE || places::partition(region).0 != "aws" {
+        return false;
+    }
+    let call = aws.ec2_in(EVERYWHERE).describe_regions().all_regions(true).region_names(region);
+    let found = call.send().await.op(action::ec2::DescribeRegions);
+    let status = |found: &DescribeRegionsOutput| {
+        let region = found.regions().first()?;
+        region.opt_in_status().map(str::to_owned)
+    };
+    found.is_ok_and(|found| status(&found).as_deref() == Some("not-opted-in"))
 }
 
 /// The sections that some kind reads.

@@ -7,6 +7,7 @@
 //! | `GET faults`, `POST faults`, `DELETE faults` | rules with their hits; add rules; remove all |
 //! | `GET clock`, `POST clock {"advance_ms": n}` | sandbox time; move it forward |
 //! | `POST iam {"role": …}`, `POST quotas {"account": "fresh"}` | a role's past; what the account may have |
+//! | `POST regions {"off": ["me-south-1"]}`, `POST ecr {"missing": ["team/x:1"]}` | regions that are not enabled; images that are not there |
 //! | `GET users`, `POST users {"pid": n, "command": …}` | commands that use it; one more |
 //! | `POST stop` | ends `sandbox serve`, also one in the background |
 //! | `POST interrupt {"job": …}` | takes the instance of a running spot job away |
@@ -21,7 +22,8 @@ use super::call::Answer;
 use super::clock::iso8601;
 use super::fault::Fault;
 use super::protocol::{Body, Response, collect, json11, respond};
-use super::services::{iam, quotas};
+use super::regions;
+use super::services::{ecr, iam, quotas};
 use super::state::SandboxState;
 use super::work;
 
@@ -80,6 +82,8 @@ async fn carry_out(shared: &Arc<SandboxState>, method: &str, path: &str, body: B
             Ok(json!({}))
         }
         ("POST", "iam") => iam::control::post(shared, posted()?),
+        ("POST", "regions") => regions::post(shared, &posted()?),
+        ("POST", "ecr") => ecr::post(shared, &posted()?),
         ("POST", "interrupt") => work::interrupt(shared, &posted()?),
         ("POST", "quotas") => quotas::post(shared, posted()?),
         _ => Err(Fault::new(404, "NotFound", format!("no {method} /_sandbox/{path}"))),

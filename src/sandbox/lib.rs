@@ -28,6 +28,7 @@ pub mod paging;
 mod policy_form;
 pub mod progress;
 pub mod protocol;
+mod regions;
 mod root;
 pub mod rules;
 pub mod runners;

@@ -84,7 +84,7 @@ const CLI: [&str; 24] = [
 ];
 
 /// The same inside the sandbox.
-const SANDBOX: [&str; 33] = [
+const SANDBOX: [&str; 34] = [
     "activity",
     "effect",
     "extensions",
@@ -106,6 +106,7 @@ const SANDBOX: [&str; 33] = [
     "timeouts",
     "counters",
     "state",
+    "regions",
     "call",
     "policy_form",
     "tags",

@@ -100,8 +100,11 @@ const BESIDE: [(&str, &[&str]); 6] = [
     ),
     ("`opsctl invoke`", &["src/run/invoke.rs"]),
     (
-        "`opsctl doctor`",
+        "`opsctl doctor`, and what a deploy asks before its first write",
         &[
+            "src/aws/cloudwatch.rs",
+            "src/aws/ecr.rs",
+            "src/run/session.rs",
             "src/run/doctor/mod.rs",
             "src/run/doctor/account.rs",
             "src/run/doctor/permissions.rs",

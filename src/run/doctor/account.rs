@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::Filter;
+use futures_util::future::join_all;
 
-use super::Check;
+use super::{Check, quotas};
 use crate::aws::{OpErrorKind, SdkResultExt};
+use crate::desired::Node;
 use crate::domain::action;
+use crate::policy;
 use crate::resources::concurrency::Concurrency;
 use crate::resources::instance::Instance;
 use crate::run::Session;
@@ -35,14 +38,13 @@ pub(super) async fn concurrency(session: &Session) -> Option<Check> {
     if wanted <= room {
         return Some(Check::ok(CHECK, format!("{wanted} of {room} that the limit of {all} leaves")));
     }
-    let region = &session.context.scope.region;
     let message = format!(
         "provisioned_concurrency asks for {wanted}, and of the account's limit of {all} concurrent executions \
          {room} can be provisioned"
     );
     let fix = format!(
-        "ask for more at https://{region}.console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384, \
-         or set `provisioned_concurrency = 0`"
+        "ask for more at {}, or set `provisioned_concurrency = 0`",
+        quotas::page(session, "lambda", "L-B99A9384")
     );
     Some(Check::fails(CHECK, message, fix))
 }
@@ -88,4 +90,21 @@ pub(super) async fn images(session: &Session) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// Whether the images that SageMaker runs are in their registries.
+pub(super) async fn registries(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
+    const CHECK: &str = "image";
+    let images = policy::images(session.desired.nodes.iter().filter(|node| is_meant(node)));
+    let looks = images.into_iter().map(async |image| {
+        match session.context.aws.ecr.has(&image.account, &image.repository, &image.version).await {
+            Ok(true) => Check::ok(CHECK, image.to_string()),
+            Ok(false) => {
+                let message = format!("there is no image {image} in {}", session.context.scope.region);
+                Check::fails(CHECK, message, "name another `image`, or push it there")
+            }
+            Err(error) => Check::unread(CHECK, &error),
+        }
+    });
+    join_all(looks).await
 }

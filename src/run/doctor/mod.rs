@@ -5,15 +5,19 @@ mod account;
 mod permissions;
 mod quotas;
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::Session;
 use crate::aws::{AnswerDate, OpError, SdkResultExt};
-use crate::domain::{KindName, Verb, action};
+use crate::desired::Node;
+use crate::domain::{KindName, ResourceId, Verb, action};
 use crate::plan::Plan;
+use crate::policy::Work;
 
 /// The answer to one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +54,11 @@ impl Check {
         Self { check, result: Answer::Unknown, message: message.into(), fix: Some(fix.into()) }
     }
 
+    /// Whether it is about what the caller may do.
+    pub fn is_about_permissions(&self) -> bool {
+        self.check == permissions::CHECK
+    }
+
     /// The call that would have told was refused, or got no answer.
     fn unread(check: &'static str, error: &OpError) -> Self {
         let fix = format!("allow {}, or look in the console", error.action);
@@ -63,10 +72,11 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     let region = Check::ok("region", format!("{} ({})", session.context.scope.region, session.place));
     let mut checks = vec![who, region, clock];
     let looks = futures_util::join!(
-        permissions::allowed(session),
+        permissions::allowed(session, |_| Some(Work::Any)),
         account::concurrency(session),
         account::default_vpc(session),
         account::images(session),
+        account::registries(session, |_| true),
         quotas::instances(session),
     );
     checks.push(looks.0);
@@ -74,24 +84,49 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     checks.extend(looks.2);
     checks.extend(looks.3);
     checks.extend(looks.4);
+    checks.extend(looks.5);
     checks
 }
 
-/// What of the account certainly keeps a plan from succeeding.
+/// So long a look may take before a deploy: what has not been answered by then is unknown, and the deploy
+/// goes on without it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that
+/// is not there, Lambda's limit, no network, a right that is denied. All are looked at at the same time, and
+/// only for what the plan makes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
-    let makes = |kind: KindName| {
-        let makes = |verb| matches!(verb, Verb::Create | Verb::Update);
-        plan.steps.iter().any(|step| step.target.kind == kind && makes(step.op.verb()))
+    let is = |kind: KindName, verbs: &[Verb]| {
+        plan.steps.iter().any(|step| step.target.kind == kind && verbs.contains(&step.op.verb()))
     };
-    let mut checks = Vec::new();
-    if makes(KindName::Concurrency) {
-        checks.extend(account::concurrency(session).await);
-    }
-    if makes(KindName::Instance) {
-        checks.extend(account::default_vpc(session).await);
-    }
-    checks.retain(|check| check.result == Answer::Fails);
-    checks
+    let made: BTreeSet<&ResourceId> =
+        plan.steps.iter().filter(|step| step.op.verb() == Verb::Create).map(|step| &step.target).collect();
+    let is_made = |node: &Node| made.contains(&node.id);
+    let concurrency = async {
+        match is(KindName::Concurrency, &[Verb::Create, Verb::Update]) {
+            true => account::concurrency(session).await,
+            false => None,
+        }
+    };
+    let network = async {
+        if is(KindName::Instance, &[Verb::Create]) { account::default_vpc(session).await } else { None }
+    };
+    let allowed = async {
+        if made.is_empty() {
+            return None;
+        }
+        Some(permissions::allowed(session, |node| is_made(node).then_some(Work::Making)).await)
+    };
+    let looks = futures_util::join!(
+        timeout(PATIENCE, allowed),
+        timeout(PATIENCE, concurrency),
+        timeout(PATIENCE, network),
+        timeout(PATIENCE, account::registries(session, is_made)),
+        timeout(PATIENCE, quotas::too_small(session, is_made)),
+    );
+    let single = [looks.0, looks.1, looks.2].into_iter().flatten().flatten();
+    let lists = [looks.3, looks.4].into_iter().flatten().flatten();
+    single.chain(lists).filter(|check| check.result == Answer::Fails).collect()
 }
 
 /// Who the credentials are of, and whether this machine's clock is right: a request that is signed more than

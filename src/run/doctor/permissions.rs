@@ -1,32 +1,36 @@
-//! Whether the caller may do all that the deployer's documents allow, asked of IAM's simulator.
+//! Whether the caller may do what is to be done, asked of IAM's simulator.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use std::collections::BTreeSet;
+
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
 
 use super::Check;
-use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
+use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
+use crate::desired::Node;
 use crate::domain::action;
-use crate::policy::{self, Names, Whom};
+use crate::policy::{self, Question, Work};
 use crate::run::Session;
 
-const CHECK: &str = "permissions";
-const AT_ONCE: usize = 4;
+pub(super) const CHECK: &str = "permissions";
+const AT_ONCE: usize = 8;
 /// So many denied ones are named.
 const NAMED: usize = 5;
+const FIX: &str = "allow iam:SimulatePrincipalPolicy, or compare with what `opsctl policy deployer` prints";
 
-/// What one statement of the deployer's documents asks for.
-struct Question {
-    actions: Vec<String>,
-    resources: Vec<String>,
-    context: Vec<(String, String)>,
+/// What the simulator says of some questions.
+#[derive(Default)]
+struct Answers {
+    denied: Vec<String>,
+    /// What is denied unless keys have values that the simulator was not told: which keys.
+    depends: Vec<(String, BTreeSet<String>)>,
+    unasked: Option<OpError>,
 }
 
-/// Whether every permission that the config needs is there.
-pub(super) async fn allowed(session: &Session) -> Check {
-    const FIX: &str =
-        "allow iam:SimulatePrincipalPolicy, or compare with what `opsctl policy deployer` prints";
+/// Whether every permission that this work needs is there.
+pub(super) async fn allowed(session: &Session, work: impl Fn(&Node) -> Option<Work>) -> Check {
+    let questions = policy::questions(&session.desired, &session.kinds, work);
     let principal = match principal(session).await {
         Ok(Principal::Of(arn)) => arn,
         Ok(Principal::Root) => {
@@ -37,28 +41,68 @@ pub(super) async fn allowed(session: &Session) -> Check {
         }
         Err(error) => return Check::unknown(CHECK, error.to_string(), FIX),
     };
-    let documents = policy::documents(&session.desired, &session.kinds, Whom::Deployer, Names::Exact);
-    let questions: Vec<Question> = documents.iter().flat_map(questions).collect();
     let asked = stream::iter(&questions).map(|question| ask(session, &principal, question));
-    let answers: Vec<OpResult<Vec<String>>> = asked.buffered(AT_ONCE).collect().await;
-    let count: usize = questions.iter().map(|question| question.actions.len()).sum();
-    let (mut denied, mut unasked) = (Vec::new(), None);
-    for answer in answers {
+    let mut asked = asked.buffered(AT_ONCE);
+    let mut answers = Answers::default();
+    while let Some(answer) = asked.next().await {
         match answer {
-            Ok(more) => denied.extend(more),
-            Err(error) => unasked = unasked.or(Some(error)),
+            Ok(results) => results.iter().for_each(|result| answers.take(result)),
+            Err(error) => answers.unasked = answers.unasked.or(Some(error)),
         }
     }
-    if !denied.is_empty() {
-        let named = denied.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        let more = denied.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!("{principal} may not {named}{more}");
+    let actions: BTreeSet<&String> = questions.iter().flat_map(|question| &question.actions).collect();
+    judge(&principal, &answers, actions.len())
+}
+
+fn judge(principal: &str, answers: &Answers, count: usize) -> Check {
+    let few = |names: &[String]| {
+        let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        match names.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    };
+    if !answers.denied.is_empty() {
+        let message = format!("{principal} may not {}", few(&answers.denied));
         return Check::fails(CHECK, message, "attach what `opsctl policy deployer` prints");
     }
-    match unasked {
-        Some(error) => Check::unknown(CHECK, error.to_string(), FIX),
-        None => Check::ok(CHECK, format!("all {count} that the config needs, by IAM's simulator")),
+    if let Some(error) = &answers.unasked {
+        return Check::unknown(CHECK, error.to_string(), FIX);
+    }
+    if !answers.depends.is_empty() {
+        let names: Vec<String> = answers.depends.iter().map(|(name, _)| name.clone()).collect();
+        let keys: BTreeSet<&String> = answers.depends.iter().flat_map(|(_, keys)| keys).collect();
+        let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+        let message = format!("whether {principal} may {} depends on {}", few(&names), keys.join(", "));
+        return Check::unknown(CHECK, message, "IAM's simulator does not know these of a later call: try it");
+    }
+    Check::ok(CHECK, format!("all {count} that the config needs, by IAM's simulator"))
+}
+
+impl Answers {
+    /// One action: AWS answers for each resource, and for all of them together
+    /// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html>).
+    fn take(&mut self, result: &EvaluationResult) {
+        let action = result.eval_action_name();
+        if result.resource_specific_results().is_empty() {
+            let on = result.eval_resource_name().unwrap_or("*");
+            self.note(action, on, result.eval_decision(), result.missing_context_values());
+        }
+        for each in result.resource_specific_results() {
+            let decision = each.eval_resource_decision();
+            self.note(action, each.eval_resource_name(), decision, each.missing_context_values());
+        }
+    }
+
+    fn note(&mut self, action: &str, on: &str, decision: &PolicyEvaluationDecisionType, missing: &[String]) {
+        if *decision == PolicyEvaluationDecisionType::Allowed {
+            return;
+        }
+        let name = if on == "*" { action.to_owned() } else { format!("{action} on {on}") };
+        match missing.is_empty() {
+            true => self.denied.push(name),
+            false => self.depends.push((name, missing.iter().cloned().collect())),
+        }
     }
 }
 
@@ -92,31 +136,7 @@ async fn principal(session: &Session) -> OpResult<Principal> {
     }
 }
 
-/// The statements of a document as questions about things that could be.
-fn questions(document: &Value) -> Vec<Question> {
-    let texts = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let statements = document["Statement"].as_array().into_iter().flatten();
-    let question = |statement: &Value| {
-        let equals = statement.pointer("/Condition/StringEquals").and_then(Value::as_object);
-        let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-        Question {
-            actions: texts(&statement["Action"]),
-            resources: texts(&statement["Resource"]).iter().map(|arn| example(arn)).collect(),
-            context: equals.into_iter().flatten().filter_map(pair).collect(),
-        }
-    };
-    statements.map(question).collect()
-}
-
-/// One of the names that a pattern stands for.
-fn example(arn: &str) -> String {
-    if arn == "*" { arn.to_owned() } else { arn.replace('?', "0").replace('*', "x") }
-}
-
-/// What of it is denied.
-async fn ask(session: &Session, principal: &str, question: &Question) -> OpResult<Vec<String>> {
+async fn ask(session: &Session, principal: &str, question: &Question) -> OpResult<Vec<EvaluationResult>> {
     let entry = |(key, value): &(String, String)| {
         let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
         entry.context_key_type(ContextKeyTypeEnum::String).build()
@@ -130,31 +150,44 @@ async fn ask(session: &Session, principal: &str, question: &Question) -> OpResul
         .set_resource_arns(Some(question.resources.clone()))
         .set_context_entries(Some(context).filter(|context| !context.is_empty()));
     let mut pages = call.into_paginator().send();
-    let mut denied = Vec::new();
+    let mut results = Vec::new();
     while let Some(page) = pages.next().await {
-        for result in page.op(action::iam::SimulatePrincipalPolicy)?.evaluation_results() {
-            if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
-                let on = result.eval_resource_name().filter(|name| *name != "*");
-                let on = on.map(|name| format!(" on {name}")).unwrap_or_default();
-                denied.push(format!("{}{on}", result.eval_action_name()));
-            }
-        }
+        results.extend(page.op(action::iam::SimulatePrincipalPolicy)?.evaluation_results.unwrap_or_default());
     }
-    Ok(denied)
+    Ok(results)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_iam::types::ResourceSpecificResult;
+
     use super::*;
 
+    fn on(name: &str, decision: PolicyEvaluationDecisionType, missing: &[&str]) -> ResourceSpecificResult {
+        let result =
+            ResourceSpecificResult::builder().eval_resource_name(name).eval_resource_decision(decision);
+        let missing = missing.iter().map(|key| (*key).to_owned()).collect();
+        result.set_missing_context_values(Some(missing)).build().expect("all is given")
+    }
+
     #[test]
-    fn a_statement_is_asked_about_with_names_that_could_be() {
-        let document = serde_json::json!({ "Statement": [{
-            "Action": ["iam:PassRole"], "Resource": ["arn:aws:s3:::b/*", "*", "a-??"],
-            "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } }
-        }] });
-        let asked = questions(&document);
-        assert_eq!(asked[0].resources, ["arn:aws:s3:::b/x", "*", "a-00"]);
-        assert_eq!(asked[0].context, [("iam:PassedToService".to_owned(), "lambda.amazonaws.com".to_owned())]);
+    fn a_denial_is_of_one_resource_and_one_that_depends_on_more_is_none() {
+        use PolicyEvaluationDecisionType::{Allowed, ExplicitDeny, ImplicitDeny};
+        let result = EvaluationResult::builder().eval_action_name("s3:PutObject").eval_decision(ExplicitDeny);
+        let result = result
+            .resource_specific_results(on("a", Allowed, &[]))
+            .resource_specific_results(on("b", ImplicitDeny, &[]))
+            .resource_specific_results(on("c", ExplicitDeny, &["aws:MultiFactorAuthPresent"]));
+        let mut answers = Answers::default();
+        answers.take(&result.build().expect("all is given"));
+        assert_eq!(answers.denied, ["s3:PutObject on b"]);
+        assert!(judge("me", &answers, 1).message.contains("me may not s3:PutObject on b"));
+        answers.denied.clear();
+        let check = judge("me", &answers, 1);
+        assert_eq!(check.result, super::super::Answer::Unknown);
+        assert!(
+            check.message.ends_with("s3:PutObject on c depends on aws:MultiFactorAuthPresent"),
+            "{check:?}"
+        );
     }
 }

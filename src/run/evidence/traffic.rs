@@ -109,11 +109,14 @@ const OF_FUNCTION: usize = 5;
 /// <https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html>
 fn of_endpoint(endpoint: &str) -> [Metric; OF_ENDPOINT] {
     let variant = EndpointConfig::VARIANT.to_owned();
-    let metric = |name, statistic| Metric {
-        namespace: "AWS/SageMaker",
-        name,
-        dimensions: vec![("EndpointName", endpoint.to_owned()), ("VariantName", variant.clone())],
-        statistic,
+    let metric = |name: &'static str, statistic: &'static str| Metric {
+        namespace: "AWS/SageMaker".into(),
+        name: name.into(),
+        dimensions: vec![
+            ("EndpointName".into(), endpoint.to_owned()),
+            ("VariantName".into(), variant.clone()),
+        ],
+        statistic: statistic.into(),
     };
     [
         metric("Invocations", "Sum"),
@@ -127,15 +130,15 @@ fn of_endpoint(endpoint: &str) -> [Metric; OF_ENDPOINT] {
 /// The first three of all calls, also of `$LATEST`; provisioned concurrency is the alias's
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>).
 fn of_function(function: &str) -> [Metric; OF_FUNCTION] {
-    let metric = |name, statistic| Metric {
-        namespace: "AWS/Lambda",
-        name,
-        dimensions: vec![("FunctionName", function.to_owned())],
-        statistic,
+    let metric = |name: &'static str, statistic: &'static str| Metric {
+        namespace: "AWS/Lambda".into(),
+        name: name.into(),
+        dimensions: vec![("FunctionName".into(), function.to_owned())],
+        statistic: statistic.into(),
     };
     let of_alias = |name, statistic| {
         let mut metric = metric(name, statistic);
-        metric.dimensions.push(("Resource", format!("{function}:{}", Function::ALIAS)));
+        metric.dimensions.push(("Resource".into(), format!("{function}:{}", Function::ALIAS)));
         metric
     };
     [

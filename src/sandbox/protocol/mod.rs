@@ -24,6 +24,7 @@ use super::faults::FaultCodes;
 use super::guard;
 use super::model::{self, Form};
 use super::operation::{Operation, Run};
+use super::regions;
 use super::rules::AwsRule;
 use super::state::SandboxState;
 use crate::constraint::{Constraint, Violation, Violations};
@@ -177,11 +178,13 @@ impl<T> Decoded<'_, T> {
             return Err((self.refuse)(violations.told()));
         }
         let scope = CredentialScope::of(self.head).unwrap_or_default();
+        let region = scope.region.unwrap_or_else(|| self.shared.region.clone());
+        regions::check(self.shared, &region)?;
         let call = Call {
             shared: Arc::clone(self.shared),
             service: self.service,
             operation: row.name,
-            region: scope.region.unwrap_or_else(|| self.shared.region.clone()),
+            region,
             access_key: scope.access_key,
             request_id: exchange.id.clone(),
             input: self.input,

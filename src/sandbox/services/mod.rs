@@ -3,6 +3,7 @@
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod ec2;
+pub mod ecr;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
@@ -46,6 +47,7 @@ pub(super) fn all(shared: &Arc<SandboxState>) -> Vec<Box<dyn Service>> {
         Box::new(autoscaling::API),
         Box::new(cloudwatch::API),
         Box::new(ec2::API),
+        Box::new(ecr::API),
         Box::new(iam::API),
         Box::new(lambda::API),
         Box::new(logs::API),
@@ -120,6 +122,7 @@ mod tests {
             ("application-autoscaling", "autoscaling"),
             ("cloudwatch", "cloudwatch"),
             ("ec2", "ec2"),
+            ("ecr", "ecr.rs"),
             ("iam", "iam"),
             ("lambda", "lambda"),
             ("logs", "logs"),

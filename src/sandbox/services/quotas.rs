@@ -12,6 +12,7 @@ use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
+use crate::services::{ec2, sagemaker};
 use crate::state::SandboxState;
 use crate::store::merge;
 
@@ -53,6 +54,17 @@ impl Use {
             Self::Processing => "processing job usage",
         }
     }
+
+    /// As its metric names it.
+    const fn resource(self) -> &'static str {
+        match self {
+            Self::Endpoint => "endpoint",
+            Self::Training => "training-job",
+            Self::SpotTraining => "spot-training-job",
+            Self::Notebook => "notebook-instance",
+            Self::Processing => "processing-job",
+        }
+    }
 }
 
 /// Defaults by instance type, in the order of [`Use::ALL`]: docs/aws/sagemaker.md#quotas. `None`: not offered
@@ -84,12 +96,15 @@ const CODES: &[(&str, &str)] = &[
     ("ml.t3.xlarge for notebook instance usage", "L-E5884D25"),
 ];
 
-/// Quotas of other services that the sandbox enforces or shows: service, code, name, default, granted.
-const OTHERS: &[(&str, &str, &str, f64, f64)] = &[
-    ("ec2", "L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5.0, 32.0),
-    ("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0.0, 0.0),
-    ("ec2", "L-417A185B", "Running On-Demand P instances", 0.0, 0.0),
-    ("lambda", "L-B99A9384", "Concurrent executions", 1_000.0, 1_000.0),
+/// Quotas of other services that the sandbox enforces or shows: service, code, name, default, granted, and
+/// the class of its metric.
+type Other = (&'static str, &'static str, &'static str, f64, f64, &'static str);
+const STANDARD: &str = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances";
+const OTHERS: &[Other] = &[
+    ("ec2", "L-1216C47A", STANDARD, 5.0, 32.0, "Standard/OnDemand"),
+    ("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0.0, 0.0, "G/OnDemand"),
+    ("ec2", "L-417A185B", "Running On-Demand P instances", 0.0, 0.0, "P/OnDemand"),
+    ("lambda", "L-B99A9384", "Concurrent executions", 1_000.0, 1_000.0, ""),
 ];
 
 /// Instances that the sandbox's account was granted for each use of each type that AWS offers.
@@ -123,7 +138,7 @@ impl Quota {
             let offered = Use::ALL.into_iter().zip(defaults);
             offered.filter_map(|(usage, fresh)| Some(Self::of_sagemaker(instance_type, usage, (*fresh)?)))
         });
-        let others = OTHERS.iter().map(|(service, code, name, fresh, granted)| Self {
+        let others = OTHERS.iter().map(|(service, code, name, fresh, granted, _)| Self {
             service,
             code: (*code).to_owned(),
             name: (*name).to_owned(),
@@ -155,8 +170,64 @@ impl Quota {
             "Adjustable": true,
             "GlobalQuota": false,
             "QuotaAppliedAtLevel": "ACCOUNT",
+            "UsageMetric": self.metric().map(|(service, resource, class)| json!({
+                "MetricNamespace": USAGE,
+                "MetricName": RESOURCES,
+                "MetricDimensions": {
+                    "Type": "Resource", "Service": service, "Resource": resource, "Class": class,
+                },
+                "MetricStatisticRecommendation": "Maximum",
+            })),
         })
     }
+
+    /// Service, resource and class of the metric of what is in use.
+    fn metric(&self) -> Option<(&'static str, String, &'static str)> {
+        match self.service {
+            "sagemaker" => {
+                let (instance_type, usage) = self.name.split_once(" for ")?;
+                let usage = Use::ALL.into_iter().find(|known| known.words() == usage)?;
+                Some(("SageMaker", format!("{}/{instance_type}", usage.resource()), "None"))
+            }
+            "ec2" => {
+                let class = OTHERS.iter().find(|(_, code, ..)| *code == self.code)?.5;
+                Some(("EC2", "vCPU".to_owned(), class))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The namespace and the name of the metrics of what is in use
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Service-Quota-Integration.html>).
+const USAGE: &str = "AWS/Usage";
+const RESOURCES: &str = "ResourceCount";
+
+/// What is in use now, by the name of its metric; `None`: no such metric. AWS publishes none where nothing is
+/// in use.
+pub fn in_use(
+    shared: &SandboxState,
+    region: &str,
+    namespace: &str,
+    metric: &str,
+    dimensions: &[(&str, String)],
+) -> Option<f64> {
+    let of =
+        |name: &str| dimensions.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+    if (namespace, metric, of("Type")) != (USAGE, RESOURCES, Some("Resource")) {
+        return None;
+    }
+    let wanted = (of("Service")?, of("Resource")?.to_owned(), of("Class")?);
+    let quota = Quota::all().find(|quota| quota.metric().as_ref() == Some(&wanted))?;
+    let used = match quota.service {
+        "ec2" => ec2::vcpus_in_use(shared, region, &quota.code),
+        _ => {
+            let (instance_type, usage) = quota.name.split_once(" for ")?;
+            let usage = Use::ALL.into_iter().find(|known| known.words() == usage)?;
+            sagemaker::instances::in_use(shared, region, usage).get(instance_type).copied().unwrap_or(0)
+        }
+    };
+    (used > 0).then_some(used as f64)
 }
 
 fn settings(shared: &SandboxState) -> Value {

@@ -94,6 +94,13 @@ impl Reader {
                 self.ask("ssm:GetParameter", format!("arn:aws:ssm:{REGION}::parameter{name}"));
             }
             (Some((_, operation)), "servicequotas") => self.ask(&format!("servicequotas:{operation}"), "*"),
+            (Some((_, operation)), "monitoring") => self.ask(&format!("cloudwatch:{operation}"), "*"),
+            (Some((_, operation)), "ecr") => {
+                let text = |member: &str| json()[member].as_str().unwrap_or_default().to_owned();
+                let (registry, name) = (text("registryId"), text("repositoryName"));
+                let repository = format!("arn:aws:ecr:{REGION}:{registry}:repository/{name}");
+                self.ask(&format!("ecr:{operation}"), repository);
+            }
             (Some((_, "GetResources")), "tagging") => self.ask("tag:GetResources", "*"),
             (None, "iam") => self.iam(&form(&text)),
             (None, "ec2") => self.ec2(&form(&text)),
@@ -239,7 +246,9 @@ impl Reader {
 
     fn ec2(&mut self, form: &Form) {
         match form.text("Action") {
-            "DescribeInstances" | "DescribeVpcs" => self.ask(&format!("ec2:{}", form.text("Action")), "*"),
+            "DescribeInstances" | "DescribeInstanceTypes" | "DescribeRegions" | "DescribeVpcs" => {
+                self.ask(&format!("ec2:{}", form.text("Action")), "*")
+            }
             "TerminateInstances" => {
                 let resource = arn("ec2", &format!("instance/{}", form.text("InstanceId.1")));
                 let tags = self.place.tags("aws:ResourceTag");

@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::json11::Api;
+use crate::services::quotas;
 use crate::state::SandboxState;
 use series::Metrics;
 
@@ -215,8 +216,15 @@ fn get_metric_data(call: &Call) -> Answer {
         if !STATISTICS.contains(&statistic) {
             return Err(not_implemented(&format!("the statistic {statistic}")));
         }
-        let (_, periods) =
-            metrics.read(&call.shared, &call.region, &measure, from, to, period(&stat["Period"])?);
+        let period = period(&stat["Period"])?;
+        let (_, mut periods) = metrics.read(&call.shared, &call.region, &measure, from, to, period);
+        let MetricId { namespace, metric: name, .. } = measure;
+        // Only the present is known of it.
+        if let Some(used) = quotas::in_use(&call.shared, &call.region, namespace, name, &dimensions)
+            && (from..to).contains(&call.now())
+        {
+            periods.insert(call.now() - call.now() % period, Statistics::one(used));
+        }
         let mut points: Vec<(Value, f64)> = periods
             .iter()
             .filter_map(|(start, statistics)| Some((epoch_seconds(*start), statistics.named(statistic)?)))

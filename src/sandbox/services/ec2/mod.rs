@@ -8,6 +8,7 @@ mod console;
 mod filter;
 mod instance_types;
 mod instances;
+mod regions;
 mod run;
 mod state;
 mod tagging;
@@ -29,6 +30,7 @@ use crate::tags;
 pub use backend::{Backend, BootedInstance, resume};
 pub use console::write_console;
 pub use instance_types::InstanceType;
+pub use run::vcpus_in_use;
 pub use state::{fail, shut_down};
 pub(super) use tagging::forget_gone;
 
@@ -69,6 +71,7 @@ pub const API: Api = Api {
         op("DescribeTags", &[MAX_RESULTS], tagging::describe_tags),
         op("DescribeImages", &[], catalog::describe_images),
         op("DescribeInstanceTypes", &[], instance_types::describe_instance_types),
+        op("DescribeRegions", &[], regions::describe_regions),
         op("DescribeVpcs", &[], catalog::describe_vpcs),
         op("DescribeSubnets", &[], catalog::describe_subnets),
         op("DescribeSecurityGroups", &[], catalog::describe_security_groups),

@@ -16,6 +16,7 @@ use crate::rules::AwsRule;
 use crate::services::iam::{self, Profile};
 use crate::services::quotas;
 use crate::services::ssm::Image;
+use crate::state::SandboxState;
 use crate::store::{Entry, merge};
 use crate::tags::{self, Tags};
 
@@ -82,6 +83,17 @@ fn id(prefix: &str, seed: &str, index: u64) -> String {
     format!("{prefix}-0{}", &hash[..16])
 }
 
+/// vCPUs of the running instances that a quota counts, by its code.
+pub fn vcpus_in_use(shared: &SandboxState, region: &str, quota: &str) -> u64 {
+    let counted = |instance: &Value| {
+        let offer = InstanceType::named(instance["Shown"]["instanceType"].as_str()?).ok()?;
+        let counts = offer.quota() == quota && State::of(instance).takes_capacity();
+        counts.then_some(u64::from(offer.vcpus))
+    };
+    let all = shared.table(INSTANCES, region).list("");
+    all.iter().filter_map(|(_, instance)| counted(instance)).sum()
+}
+
 impl Launch {
     fn checked(call: &Call) -> Result<Self, Fault> {
         let named = call.text("ImageId");
@@ -135,13 +147,7 @@ impl Launch {
         if !call.shared.enforces(AwsRule::VcpuLimit) && self.count <= MOST_INSTANCES {
             return Ok(());
         }
-        let counted = |instance: &Value| {
-            let offer = InstanceType::named(instance["Shown"]["instanceType"].as_str()?).ok()?;
-            let counts = offer.quota() == self.offer.quota() && State::of(instance).takes_capacity();
-            counts.then_some(u64::from(offer.vcpus))
-        };
-        let all = call.table(INSTANCES).list("");
-        let taken: u64 = all.iter().filter_map(|(_, instance)| counted(instance)).sum();
+        let taken = vcpus_in_use(&call.shared, &call.region, self.offer.quota());
         let limit = quotas::applied(&call.shared, "ec2", self.offer.quota()).unwrap_or(0.0);
         let wanted = taken.saturating_add(self.count.saturating_mul(u64::from(self.offer.vcpus)));
         if wanted as f64 <= limit && self.count <= MOST_INSTANCES {

@@ -2,6 +2,12 @@
 //!
 //! The sandbox takes any call of its user, who counts as an administrator here too, unless a test has given
 //! the user policies ([`super::control`]). A role has what is attached to it, within its boundary.
+//!
+//! One result for each action, with the most restrictive decision of all resources, and the decision of each
+//! resource in it
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html>).
+
+use std::collections::BTreeSet;
 
 use opsctl_iam::policy::{Document, Policy};
 use opsctl_iam::request::{Request, Verdict};
@@ -55,21 +61,38 @@ pub(super) fn simulate(call: &Call) -> Answer {
         if action.split_once(':').is_none_or(|(service, name)| service.is_empty() || name.is_empty()) {
             return Err(Fault::new(400, "InvalidInput", format!("Invalid Action Name: {action}")));
         }
-        for resource in &resources {
+        let asked = |resource: &String| {
             let request = Request { action: &action, resource, context: &context };
-            let verdict = held.verdict(&request);
-            let shown = json!({
-                "EvalActionName": action, "EvalResourceName": resource, "EvalDecision": verdict.as_str(),
-                "MatchedStatements": [], "MissingContextValues": [],
-            });
-            results.push((format!("{action} {resource}"), shown));
-        }
+            (held.verdict(&request), held.missing(&request))
+        };
+        let answers: Vec<(Verdict, BTreeSet<String>)> = resources.iter().map(asked).collect();
+        let each = resources.iter().zip(&answers).map(|(resource, (verdict, missing))| {
+            json!({
+                "EvalResourceName": resource, "EvalResourceDecision": verdict.as_str(),
+                "MatchedStatements": [], "MissingContextValues": missing,
+            })
+        });
+        let has = |wanted: Verdict| answers.iter().any(|(verdict, _)| *verdict == wanted);
+        let denied = [Verdict::ExplicitDeny, Verdict::ImplicitDeny].into_iter().find(|verdict| has(*verdict));
+        let missing: BTreeSet<&String> = answers.iter().flat_map(|(_, missing)| missing).collect();
+        let shown = json!({
+            "EvalActionName": action, "EvalDecision": denied.unwrap_or(Verdict::Allowed).as_str(),
+            "MatchedStatements": [], "MissingContextValues": missing,
+            "ResourceSpecificResults": each.collect::<Vec<_>>(),
+        });
+        results.push((action.clone(), shown));
     }
     let page = page(call, results)?;
     Ok(json!({"EvaluationResults": page.items, "IsTruncated": page.next.is_some(), "Marker": page.next}))
 }
 
 impl Held {
+    /// Keys of conditions that the question does not have.
+    fn missing(&self, request: &Request<'_>) -> BTreeSet<String> {
+        let all: Vec<&Policy> = self.policies.iter().chain(self.boundary.iter().flatten()).collect();
+        request.missing(&all).into_iter().map(str::to_owned).collect()
+    }
+
     fn verdict(&self, request: &Request<'_>) -> Verdict {
         let of = |policies: &[Policy]| request.verdict(&policies.iter().collect::<Vec<_>>());
         match (of(&self.policies), self.boundary.as_deref().map(of)) {

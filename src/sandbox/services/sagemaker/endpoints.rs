@@ -202,6 +202,11 @@ pub fn delete(call: &Call) -> Answer {
 /// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it
 /// serves; a change of capacities is not a new fleet.
 pub(super) fn check_quota(shared: &SandboxState, region: &str, more: &Count) -> Result<(), Fault> {
+    within_quota(shared, Use::Endpoint, &in_use(shared, region), more)
+}
+
+/// What the endpoints have.
+pub(super) fn in_use(shared: &SandboxState, region: &str) -> Count {
     let mut used = Count::new();
     for (_, doc) in shared.table(ENDPOINT.table, region).list("") {
         let coming = wanted(&doc).map(|wanted| instances_of(&wanted.variants));
@@ -211,5 +216,5 @@ pub(super) fn check_quota(shared: &SandboxState, region: &str, more: &Count) -> 
             *used.entry(instance_type).or_default() += count;
         }
     }
-    within_quota(shared, Use::Endpoint, &used, more)
+    used
 }

@@ -106,14 +106,19 @@ fn rename(doc: &mut Value, from: &str, to: &str) {
 }
 
 fn check_quota(call: &Call, instance_type: &str) -> Result<(), Fault> {
+    let more = Count::from([(instance_type.to_owned(), 1)]);
+    within_quota(&call.shared, Use::Notebook, &in_use(&call.shared, &call.region), &more)
+}
+
+/// What the notebooks have that run.
+pub(super) fn in_use(shared: &SandboxState, region: &str) -> Count {
     let mut used = Count::new();
-    for (_, doc) in call.table(NOTEBOOK.table).list("") {
+    for (_, doc) in shared.table(NOTEBOOK.table, region).list("") {
         if matches!(doc["NotebookInstanceStatus"].as_str(), Some("Pending" | "InService" | "Stopping")) {
             *used.entry(doc["InstanceType"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
         }
     }
-    let more = Count::from([(instance_type.to_owned(), 1)]);
-    within_quota(&call.shared, Use::Notebook, &used, &more)
+    used
 }
 
 /// What a verb asks for: the states that it is allowed in, the state that it begins, how long that lasts, and

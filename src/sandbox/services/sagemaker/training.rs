@@ -16,6 +16,7 @@ use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::quotas::Use;
+use crate::state::SandboxState;
 
 /// The newest model requires less, for serverless jobs; an ordinary job still needs all of these
 /// (docs/aws/sagemaker-training.md#creating-a-job).
@@ -128,22 +129,33 @@ fn check_spot(call: &Call) -> Result<(), Fault> {
 
 /// Every job that has instances counts.
 fn check_quota(call: &Call) -> Result<(), Fault> {
-    let use_of = |doc: &Value| {
-        let resources = &doc["ResourceConfig"];
-        let instance_type = resources["InstanceType"].as_str().unwrap_or_default().to_owned();
-        (instance_type, resources["InstanceCount"].as_u64().unwrap_or(0))
-    };
-    let spot = |doc: &Value| doc["EnableManagedSpotTraining"] == true;
+    let is_spot = is_spot(&call.input);
+    let usage = if is_spot { Use::SpotTraining } else { Use::Training };
+    let used = in_use(&call.shared, &call.region, is_spot);
+    within_quota(&call.shared, usage, &used, &Count::from([use_of(&call.input)]))
+}
+
+fn is_spot(doc: &Value) -> bool {
+    doc["EnableManagedSpotTraining"] == true
+}
+
+fn use_of(doc: &Value) -> (String, u64) {
+    let resources = &doc["ResourceConfig"];
+    let instance_type = resources["InstanceType"].as_str().unwrap_or_default().to_owned();
+    (instance_type, resources["InstanceCount"].as_u64().unwrap_or(0))
+}
+
+/// What the jobs have that run, on spot instances or on others.
+pub(super) fn in_use(shared: &SandboxState, region: &str, spot: bool) -> Count {
     let mut used = Count::new();
-    for (_, job) in call.table(TRAINING_JOB.table).list("") {
+    for (_, job) in shared.table(TRAINING_JOB.table, region).list("") {
         let running = job["TrainingJobStatus"] == "InProgress" || job["TrainingJobStatus"] == "Stopping";
-        if running && spot(&job) == spot(&call.input) {
+        if running && is_spot(&job) == spot {
             let (instance_type, count) = use_of(&job);
             *used.entry(instance_type).or_default() += count;
         }
     }
-    let usage = if spot(&call.input) { Use::SpotTraining } else { Use::Training };
-    within_quota(&call.shared, usage, &used, &Count::from([use_of(&call.input)]))
+    used
 }
 
 pub fn stop(call: &Call) -> Answer {
