@@ -63,13 +63,15 @@ plan() {
   run plan --format github --detailed-exitcode --out "$file" "${more[@]}" >"$markdown"
   case $code in
     0) output changes false ;;
-    2) output changes true ;;
+    # 9: a budget refuses it. Whoever reviews it sees the plan, what it costs, and why.
+    2 | 9) output changes true ;;
     *) exit "$code" ;;
   esac
-  output plan-file "$file"
+  [ "$code" = 9 ] || output plan-file "$file"
   output markdown-file "$markdown"
   summarize "$markdown"
   [ "${IN_COMMENT:-}" != true ] || comment "$markdown"
+  [ "$code" != 9 ] || exit "$code"
 }
 
 deploy() {

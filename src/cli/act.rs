@@ -276,7 +276,14 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
         true => print_lints(session, ui),
         false => print_warnings(session, ui),
     }
-    ui.out(&ui.suggest(&render::human(plan, &session.kinds, &session.place, false, ui.styled_out())));
+    ui.out(&ui.suggest(&render::human(
+        plan,
+        &session.kinds,
+        &session.place,
+        false,
+        ui.width_out(),
+        ui.styled_out(),
+    )));
     print_cost(session, intent, plan, have, false, ui);
     print_unread(have, ui);
     print_left(have, ui);

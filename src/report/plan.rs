@@ -11,14 +11,22 @@ use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, HumanDuration, shown};
 use crate::plan::{Op, Plan, Step, Verb};
 
-/// What will be done, in which `place`, and why; `why` also shows long reasons in full.
-pub fn human(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str, why: bool, styles: &Styles) -> String {
+/// What will be done, in which `place`, and why; `why` also shows long reasons in full. In fewer than `width`
+/// columns what is said beside a resource is below it. `None`: there is no terminal, and lines may be long.
+pub fn human(
+    plan: &Plan,
+    kinds: &[Box<dyn AnyKind>],
+    place: &str,
+    why: bool,
+    width: Option<usize>,
+    styles: &Styles,
+) -> String {
     let mut text = String::new();
     let scope = &plan.scope;
     let title = format!("{} / {}", scope.project, scope.environment);
     let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(place));
     for step in &plan.steps {
-        one_step(&mut text, step, plan, kinds, why, styles);
+        one_step(&mut text, step, plan, kinds, why, width, styles);
         for line in inside(step, plan.contents.get(&step.target)) {
             let _ = writeln!(text, "      {line}");
         }
@@ -83,6 +91,7 @@ fn one_step(
     plan: &Plan,
     kinds: &[Box<dyn AnyKind>],
     why: bool,
+    width: Option<usize>,
     styles: &Styles,
 ) {
     let target = step.target.to_string();
@@ -96,8 +105,20 @@ fn one_step(
     let pad = " ".repeat(34_usize.saturating_sub(target.len() + 2).max(2));
     let notes = notes(step, plan, kinds);
     // AWS's words, and others' in them.
-    let line = format!("  {sign}{pad}{}", styles.faint(&shown::line(&notes.join("  "))));
-    let _ = writeln!(text, "{}", line.trim_end());
+    let beside = notes.join("  ");
+    let columns = 2 + 2 + target.chars().count() + pad.len() + beside.chars().count();
+    match width.is_some_and(|width| columns > width) {
+        false => {
+            let line = format!("  {sign}{pad}{}", styles.faint(&shown::line(&beside)));
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        true => {
+            let _ = writeln!(text, "  {sign}");
+            for note in &notes {
+                let _ = writeln!(text, "      {}", styles.faint(&shown::line(note)));
+            }
+        }
+    }
     let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
     let shown = if why { step.why.len() } else { 4 };
     if !trivial || why {

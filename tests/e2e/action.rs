@@ -111,6 +111,23 @@ fn a_pull_request_has_one_comment_that_is_kept_up_to_date() {
     fs::write(job.temp.join("denied"), "").expect("the folder is ours");
     let text = job.run(&[], 0);
     assert!(text.contains("::warning title=opsctl::"), "{text}");
+    fs::remove_file(job.temp.join("denied")).expect("it is there");
+
+    // What a budget refuses is shown to whoever reviews it, with the reason, and then the job fails.
+    job.world.edit("config/opsctl.toml", "# monthly = 200", "monthly = 12.5");
+    let text = job.run(&[], 9);
+    assert!(text.contains("::error") && text.contains("E243"), "{text}");
+    let comments = job.comments();
+    let body = comments[1]["body"].as_str().expect("a text");
+    assert!(body.contains("to create") && body.contains("**Refused** (E243): a month could cost"), "{body}");
+    assert!(job.read("summary").ends_with(body), "the summary has it too");
+    let outputs = job.outputs();
+    assert!(
+        outputs.last().is_some_and(|last| last.starts_with("markdown-file=")),
+        "no plan file: {outputs:?}"
+    );
+    job.world.edit("config/opsctl.toml", "monthly = 12.5", "# monthly = 200");
+
     // On a branch there is nothing to comment on, and nobody is asked.
     fs::remove_file(job.temp.join("asked")).expect("it is there");
     job.run(&[("GITHUB_REF", "refs/heads/main")], 0);

@@ -16,7 +16,7 @@ use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
-use crate::domain::codes;
+use crate::domain::{codes, markdown};
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
 use crate::run::{Folders, Intent, Session};
@@ -90,10 +90,17 @@ fn print(
             ui.out(&ui.suggest(&format!("\n```text\n{}\n```\n", cost.trim_end())));
         }
         print_unread(have, ui);
+        if let Err(Failure::Message { code, message, help, .. }) = &allowed {
+            // Where the plan is read, as in a comment, the error on stderr is not.
+            let (message, help) = (markdown::text(message), markdown::text(help));
+            let reason = format!("\n> **Refused** ({}): {message}. To go on: {help}.\n", code.as_str());
+            ui.out(&ui.suggest(&reason));
+        }
         allowed?;
     } else {
         print_lints(session, ui);
-        let text = render::human(plan, &session.kinds, &session.place, args.why, ui.styled_out());
+        let text =
+            render::human(plan, &session.kinds, &session.place, args.why, ui.width_out(), ui.styled_out());
         ui.out(&ui.suggest(&text));
         print_cost(session, intent, plan, have, args.why, ui);
         print_unread(have, ui);

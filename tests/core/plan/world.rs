@@ -319,7 +319,7 @@ fn adopt(seen: &mut Value, spec: &Value) {
 /// only what is about the plan changes the text.
 pub fn shown(plan: &Plan) -> String {
     let mut text =
-        report::plan::human(plan, &kinds(), "account 000000000000, us-east-1", true, &Styles::plain());
+        report::plan::human(plan, &kinds(), "account 000000000000, us-east-1", true, None, &Styles::plain());
     text.push_str("\nOrder\n");
     for step in &plan.steps {
         let after: Vec<_> = step.after.iter().map(ToString::to_string).collect();

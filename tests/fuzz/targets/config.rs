@@ -55,6 +55,6 @@ fuzz_target!(|text: &str| {
         let (have, mode) = (Observed::default(), Mode::Deploy { prune: false, adopt: false });
         let plan = plan::build(&want, &have, &KINDS, mode).expect("nothing is there");
         assert_eq!(check::check(&plan, &want, &have, &KINDS, mode), [] as [&str; 0]);
-        plain(&report::plan::human(&plan, &KINDS, "nowhere", true, &Styles::plain()));
+        plain(&report::plan::human(&plan, &KINDS, "nowhere", true, None, &Styles::plain()));
     }
 });
