@@ -1,4 +1,4 @@
-//! The command blocks of the tutorial and of the guides by task are run, one after the other, as a reader runs them.
+//! The command blocks of the tutorial, of the guides by task and of some references are run, one after the other, as a reader runs them.
 //!
 //! `opsctl --sandbox` is what it is for the reader. Without it, AWS is a sandbox whose jobs only go through their
 //! states. Comments in a page, which no reader sees, say what a reader does between the commands:
@@ -58,7 +58,8 @@ fn blocks(page: &str) -> Vec<Block> {
 fn pages() -> Vec<PathBuf> {
     let tasks = fs::read_dir(Path::new(ROOT).join("docs/tasks")).expect("the guides by task");
     let mut pages: Vec<PathBuf> = tasks.map(|entry| entry.expect("it is there").path()).collect();
-    pages.push(Path::new(ROOT).join("docs/tutorial.md"));
+    let others = ["tutorial.md", "audit.md", "ci.md", "report.md", "sandbox.md", "upload.md"];
+    pages.extend(others.map(|name| Path::new(ROOT).join("docs").join(name)));
     pages.sort();
     pages
 }
@@ -107,6 +108,7 @@ impl Reader {
             // Environments with their packages are made once for all tests, and nothing outlives its test.
             .env("OPSCTL_CACHE", CACHE)
             .env("OPSCTL_SANDBOX_IDLE", "0s")
+            .env("GITHUB_STEP_SUMMARY", self.folder.path().join("summary.md"))
             .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Reader")))
             .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "reader@example.com")))
             .output()
@@ -206,6 +208,11 @@ macro_rules! pages {
 
 pages! {
     the_tutorial: "tutorial.md"
+    auditing: "audit.md"
+    in_a_pipeline: "ci.md"
+    the_report: "report.md"
+    the_sandbox: "sandbox.md"
+    uploading: "upload.md"
     adopting: "tasks/adopt.md"
     changing_data_and_code: "tasks/change-data-and-code.md"
     costs: "tasks/costs.md"
@@ -242,6 +249,9 @@ fn few_blocks_are_not_run() {
         }
     }
     expect![[r#"
+        ci.md: the tutorial does the same
+        sandbox.md: serves until Ctrl-C
+        sandbox.md: takes two terminals
         adopt.md: there is no such bucket
         company-accounts.md: needs a browser and an account
         tutorial.md: downloads 1.1 GB
