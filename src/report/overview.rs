@@ -99,7 +99,15 @@ fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
             .as_ref()
             .map(|word| format!("{}: {}", shown::line(word), still_bills(&format!("{kind}/{name}"))));
         let phase = if details.is_some() { Phase::Busy } else { Phase::Stopped };
-        let cells = [kind, "not in the config".to_owned(), String::new(), name];
+        // What an edit has replaced differs in the fingerprint only.
+        let stem = |physical: &str| physical.rsplit_once('-').map(|(stem, _)| stem.to_owned());
+        let is_successor =
+            |row: &&Row| row.id.kind == leftover.id.kind && stem(&row.physical) == stem(&leftover.physical);
+        let (resource, state) = match overview.rows.iter().find(is_successor) {
+            Some(row) => (row.id.to_string(), "earlier version"),
+            None => (kind, "not in the config"),
+        };
+        let cells = [resource, state.to_owned(), String::new(), name];
         let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
         let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
         Line { cells, phase, details: details.into_iter().collect(), cost }

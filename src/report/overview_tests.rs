@@ -48,13 +48,24 @@ fn overview() -> Overview {
         physical: "digits-dev-numbers-aaaaaaaaaa".to_owned(),
         adopted: false,
     };
+    let replaced = Leftover {
+        runs: None,
+        id: ResourceId::new(KindName::Training, "digits-dev-numbers-bbbbbbbbbb"),
+        physical: "digits-dev-numbers-bbbbbbbbbb".to_owned(),
+        adopted: false,
+    };
     let prices = Prices::given("us-east-1", "2026-10-05", [("hosting/ml.m5.large", Money::dollars(1))]);
     let (purpose, instance_type) = (Purpose::Hosting, "ml.m5.large".to_owned());
     let instances = Some(Instances { purpose, instance_type, count: 2 });
     let usage = Usage { instances, scaled: Some((1, 4)), ..Usage::default() };
     let ended_by = "`opsctl destroy`".to_owned();
     let bill = Bill(vec![Estimate::of(endpoint.id.clone(), &usage, None, &prices, ended_by)]);
-    Overview { rows: vec![training, endpoint, autoscaling, other], leftovers: vec![leftover], bill, prices }
+    Overview {
+        rows: vec![training, endpoint, autoscaling, other],
+        leftovers: vec![leftover, replaced],
+        bill,
+        prices,
+    }
 }
 
 #[test]

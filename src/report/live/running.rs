@@ -9,6 +9,9 @@ use crate::engine::Progress;
 /// So many of an installer's last lines are kept, for the case that it fails.
 const FOLDED: usize = 40;
 
+/// So much of a name says which it is.
+const NAMED: usize = 12;
+
 /// What is known of a step that has started.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -104,6 +107,12 @@ impl Running {
                     }
                 }
             }
+        }
+        // In a narrow terminal the phase stays: of the lines above, none says it.
+        let room = width.saturating_sub(columns(&phase) + columns(&elapsed) + 4);
+        let target = shown::line(&self.target.to_string()).into_owned();
+        if bar.is_none() && room >= NAMED {
+            return join(&[cut(&target, room), phase, elapsed]);
         }
         let room = width.saturating_sub(columns(&elapsed) + 2);
         join(&[cut(&head, room), elapsed]).chars().take(width).collect()

@@ -171,6 +171,19 @@ fn github_folds_the_run_and_verbose_shows_all() {
     "#]]);
 }
 
+/// Somebody may print a whole file.
+#[test]
+fn a_long_line_of_a_log_is_cut_unless_all_is_asked_for() {
+    for verbose in [false, true] {
+        let mut watch = Watch::new(verbose, false);
+        watch.start(1, "training/numbers", None);
+        watch.log(1, &"ä".repeat(100_000));
+        let said = watch.said.lock().unwrap().clone();
+        assert_eq!(said.contains("… (and 99,500 characters more, in its log)"), !verbose, "{verbose}");
+        assert_eq!(said.chars().filter(|c| *c == 'ä').count(), if verbose { 100_000 } else { 500 });
+    }
+}
+
 #[test]
 fn the_live_line_fits_every_width() {
     let steps = || {
@@ -202,7 +215,7 @@ fn the_live_line_fits_every_width() {
         [training, data, endpoint]
     };
     let mut text = String::new();
-    for width in [120, 80, 40, 24] {
+    for width in [120, 80, 40, 35, 24] {
         for step in steps() {
             let line = step.line(Duration::from_secs(132), width);
             assert!(line.chars().count() <= width, "{width}: {line}");

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -185,8 +185,15 @@ impl Environments {
         if directory.exists() {
             std::fs::remove_dir_all(&directory).map_err(at(&directory))?; // a build that was interrupted
         }
+        let began = Instant::now();
         self.build(&venv, wanted, progress).await?;
         File::create(&complete).map_err(at(&complete))?;
+        // On AWS an image has it; here it would be taken for the time of the user's code.
+        let text = format!(
+            "opsctl sandbox: making the Python environment took {} s of this; the next run has it already",
+            began.elapsed().as_secs()
+        );
+        progress(Line { at: SystemTime::now(), text });
         Ok(venv)
     }
 
