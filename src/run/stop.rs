@@ -4,7 +4,7 @@ use super::jobs::Job;
 use super::{Session, leased, release, whose};
 use crate::aws::{OpError, OpErrorKind};
 use crate::domain::Phase;
-use crate::engine::{OpCx, lease};
+use crate::engine::OpCx;
 
 /// What is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Changed {
 #[derive(Debug)]
 pub enum ChangeError {
     Op(OpError),
+    /// By another run, which may be waiting for it.
+    Held(OpError),
     Absent,
 }
 
@@ -34,8 +36,8 @@ impl From<OpError> for ChangeError {
     }
 }
 
-/// Stops or starts it. What runs on its own is changed without the lease: a deploy that waits for it sees its
-/// end, and `held` is told who that is.
+/// Stops or starts it, under the lease: a deploy changes the settings of a notebook, and waits for a job. With
+/// `force` a job is stopped also while another run holds the lease, and `held` is told who that is.
 ///
 /// # Errors
 /// See [`ChangeError`].
@@ -43,6 +45,7 @@ pub async fn change(
     session: &Session,
     job: &Job,
     change: Change,
+    force: bool,
     held: impl FnOnce(&str),
 ) -> Result<Changed, ChangeError> {
     let driver = session.registry.of(job.id.kind);
@@ -55,22 +58,17 @@ pub async fn change(
         return Ok(Changed::AlreadyEnded);
     }
     session.context.cancel.commit()?;
-    // A notebook has settings that a deploy changes.
-    let lease = match starts {
-        true => {
-            let take = leased(&session.context, &session.who);
-            session.context.cancel.briefly("lease", take).await?
-        }
-        // A job is stopped also while a deploy waits for it, which may be why.
-        false => {
-            let look = lease::ensure_free(&session.context, session.bucket());
-            match session.context.cancel.briefly("lease", look).await {
-                Err(error) if error.kind == OpErrorKind::LeaseHeld => held(&error.message),
-                // Who may not look stops it all the same.
-                _ => {}
-            }
+    let take = leased(&session.context, &session.who);
+    let lease = match session.context.cancel.briefly("lease", take).await {
+        Err(error) if starts => return Err(error.into()),
+        Err(error) if error.kind == OpErrorKind::LeaseHeld && force => {
+            held(&error.message);
             None
         }
+        Err(error) if error.kind == OpErrorKind::LeaseHeld => return Err(ChangeError::Held(error)),
+        // What costs money is stopped also by whoever may not read the bucket.
+        Err(error) if error.kind == OpErrorKind::Denied => None,
+        taken => taken?,
     };
     let act = async {
         match change {

@@ -25,9 +25,9 @@ fn a_project_starts_with_init() {
         // What a comment says of names is true of this one's.
         let text = world.read(&config);
         assert!(!text.contains("digits-dev") && !text.contains("dog-breeds"), "{text}");
-        world
-            .run(["-c", &config, "init", template, "--name", "other-name", "--template", template])
-            .success();
+        // Again it has nothing to do, and nothing there is said to be somebody's.
+        let again = ["-c", &config, "init", template, "--name", "other-name", "--template", template];
+        world.run(again).success().says("Everything is there already.").does_not_say("files of its own");
     }
     assert!(world.read("digits/opsctl.toml").contains("begins every AWS name: other-name-dev-…"));
     world.run(["init", "a folder whose name is much longer than AWS takes it"]).success();
@@ -53,7 +53,9 @@ fn init_puts_nothing_beside_what_is_there_unless_it_is_asked_to() {
         .says("\n  training/ (2 files)\n")
         .says("`opsctl init --all mine`");
     assert_eq!(names(&world, "mine"), ["mine.py", "opsctl.schema.json", "opsctl.toml"]);
-    world.run(["init", "mine"]).success().says("opsctl.toml is there already");
+    let again = world.run(["init", "mine"]).success();
+    // What an `init` before this wrote is nobody else's.
+    again.says("opsctl.toml is there already").says("files of its own (mine.py)");
     // Asked, it adds the rest, but not between the files of others, and then not even in part.
     world.write("mine/training/mine.py", "mine");
     assert_eq!(world.run(["init", "mine", "--all", "-o", "json"]).ended(1).error_code(), "U304");
@@ -75,4 +77,30 @@ fn init_puts_nothing_beside_what_is_there_unless_it_is_asked_to() {
     assert_eq!(written["left_out"], json!([]));
     assert!(world.path("new/training/train.py").exists());
     assert_eq!(world.read("new/README.md") + &world.read("new/.gitignore"), "minemine");
+}
+
+/// What a person does first, and wrongly.
+#[test]
+fn a_file_is_no_folder_and_a_changed_name_is_said() {
+    let world = World::empty();
+    world.write("file1", "mine");
+    world.run(["init", "file1"]).ended(64).says("U304").says("file1 is a file").says("`opsctl init DIR`");
+    assert_eq!(world.read("file1"), "mine");
+    for (folder, name) in [("a.txt", "a-txt"), ("UPPER Case", "upper-case")] {
+        world
+            .run(["init", folder])
+            .success()
+            .says(&format!("The project is called `{name}`, by its folder;"));
+        assert_eq!(world.toml(&format!("{folder}/opsctl.toml"))["project"]["name"], name);
+    }
+    // Beside files of one's own the config comes first: until it names them, `check` refuses it.
+    world.write("own/mine.py", "mine");
+    let ran = world.run(["init", "own"]).success();
+    let place = |words: &str| {
+        ran.stderr.find(words).or_else(|| ran.stdout.find(words)).unwrap_or_else(|| panic!("{words}: {ran}"))
+    };
+    assert!(place("edit opsctl.toml") < place("opsctl check"), "{ran}");
+    // A line start or an escape code in a folder's name is shown, not done.
+    let ran = world.run(["init", "g\u{1b}[31mvil\n::error::q"]).success();
+    assert!(!ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'), "{ran}");
 }

@@ -153,7 +153,13 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
     let world = world("import time\nprint('begun', flush=True)\ntime.sleep(900)\n");
     let _beside = Beside::running(&world);
     let ran = world.signal_when(["train", "--yes"], Signal::INT, |_| {
-        world.run(["logs", "training/lab"]).stdout.contains("begun")
+        let begun = world.run(["logs", "training/lab"]).stdout.contains("begun");
+        if begun {
+            // Whoever waits for it, perhaps elsewhere, is not robbed of it by a slip.
+            let ran = world.run(["stop", "training/lab"]).ended(5).says("E211").says("may be waiting for");
+            ran.says("`opsctl --sandbox stop --force training/lab` stops the job all the same");
+        }
+        begun
     });
     assert_eq!(ran.code, Some(130), "{ran}");
     let running = "training/lab: still running in the sandbox; it ends by itself after 1h. To stop it: `opsctl --sandbox stop training/lab`";
@@ -163,6 +169,25 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
     world.run(["stop", "training/lab"]).success().says("training/lab is stopped.");
     let status = world.run(["status"]).success();
     assert!(status.stdout.contains("Stopped"), "{status}");
+
+    world.write("code/train.py", "import time\nprint('again', flush=True)\ntime.sleep(900)\n");
+    let ran = world.signal_when(["train", "--yes"], Signal::INT, |_| {
+        let begun = world.run(["logs", "training/lab"]).stdout.contains("again");
+        if begun {
+            let ran = world.run(["stop", "--force", "training/lab"]).success();
+            ran.says("what waits there for training/lab ends as failed").says("training/lab is stopped.");
+        }
+        begun
+    });
+    assert_ne!(ran.code, Some(0), "{ran}");
+}
+
+/// In the sandbox there is no page of AWS's to ask for more on.
+#[test]
+fn a_quota_that_is_full_in_the_middle_is_told_as_one() {
+    let world = world("print('hello')\n");
+    let _beside = Beside::start(&world, &["fail=ResourceLimitExceeded@sagemaker:CreateTrainingJob#1x0"]);
+    world.run(["train", "--yes"]).ended(9).says("error[E206]: training/lab failed").does_not_say("Its page");
 }
 
 #[test]

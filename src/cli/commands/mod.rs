@@ -50,7 +50,7 @@ use sandbox::SandboxArgs;
 use scale::ScaleArgs;
 use schema::SchemaArgs;
 use status::StatusArgs;
-use stop::TargetArgs;
+use stop::{StopArgs, TargetArgs};
 use train::TrainArgs;
 use upload::UploadArgs;
 
@@ -108,7 +108,7 @@ pub enum Command {
     Logs(LogsArgs),
     /// Stop a training job, an EC2 job or a notebook, and delete nothing
     #[command(after_help = examples::STOP)]
-    Stop(TargetArgs),
+    Stop(StopArgs),
     /// Start a stopped notebook
     #[command(after_help = examples::START)]
     Start(TargetArgs),

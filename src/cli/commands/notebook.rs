@@ -47,8 +47,8 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let name = only(session, "notebook", args.name.as_deref())?;
         let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
         match verb {
-            NotebookVerb::Start => stop::change(session, &job, Change::Start, ui).await,
-            NotebookVerb::Stop => stop::change(session, &job, Change::Stop, ui).await,
+            NotebookVerb::Start => stop::change(session, &job, Change::Start, false, ui).await,
+            NotebookVerb::Stop => stop::change(session, &job, Change::Stop, false, ui).await,
             NotebookVerb::Url => url(session, &job, ui).await,
         }
     })

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::aws::OpError;
 use crate::cli::CommandResult;
 use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
@@ -24,12 +25,21 @@ pub struct TargetArgs {
     pub target: String,
 }
 
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    #[command(flatten)]
+    pub resource: TargetArgs,
+    /// Stop a job also while another run holds the lease; what waits there for the job fails
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Stops a job, an instance or a notebook.
-pub async fn stop(args: &TargetArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+pub async fn stop(args: &StopArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be stopped", kinds: &|kind| session.kind(kind).stops() };
-        let job = named(session, &args.target, &among).await?;
-        change(session, &job, Change::Stop, ui).await
+        let job = named(session, &args.resource.target, &among).await?;
+        change(session, &job, Change::Stop, args.force, ui).await
     })
     .await
 }
@@ -39,18 +49,19 @@ pub async fn start(args: &TargetArgs, global: &Global, ui: &Ui, env: &Environmen
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be started", kinds: &|kind| session.kind(kind).starts() };
         let job = named(session, &args.target, &among).await?;
-        change(session, &job, Change::Start, ui).await
+        change(session, &job, Change::Start, false, ui).await
     })
     .await
 }
 
 /// Changes it, and says how it is then: a document for a program, a sentence for a person.
-pub(super) async fn change(session: &Session, job: &Job, to: Change, ui: &Ui) -> CommandResult {
+pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool, ui: &Ui) -> CommandResult {
     let held = |who: &str| {
         ui.say(&format!("The lease is {who}: what waits there for {} ends as failed.", job.id));
     };
-    let changed = stop::change(session, job, to, held).await.map_err(|error| match error {
+    let changed = stop::change(session, job, to, force, held).await.map_err(|error| match error {
         ChangeError::Op(error) => error.into(),
+        ChangeError::Held(error) => lease_is_held(job, &error),
         ChangeError::Absent => absent(job),
     })?;
     let (state, sentence) = match (changed, to) {
@@ -65,6 +76,17 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, ui: &Ui) ->
         false => ui.say(&sentence),
     }
     Ok(Exit::Done)
+}
+
+/// Another run may be waiting for the job, perhaps on another machine.
+fn lease_is_held(job: &Job, error: &OpError) -> Failure {
+    let message = format!("the lease is {}, and that run may be waiting for {}", error.message, job.id);
+    let help = format!(
+        "end that run first, or wait for it with --wait; `opsctl stop --force {}` stops the job all the same, and \
+         what waits for it there fails",
+        job.id
+    );
+    Failure::new(error.code(), Exit::LeaseHeld, message, help)
 }
 
 pub(super) fn absent(job: &Job) -> Failure {

@@ -50,7 +50,6 @@ const NO_FILES: [&str; 3] = ["readme", "licen", "copying"];
 pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     let folder = &args.folder;
     let name = project_name(args)?;
-    let others = other_files(folder)?;
     let schema = format!("{:#}\n", schema(&kinds()));
     let config = args.template.config(&name);
     let mut files = vec![
@@ -58,6 +57,8 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
         Starter { path: SCHEMA, content: schema.into_bytes() },
     ];
     let starters = args.template.starters(&name);
+    let mut others = other_files(folder)?;
+    others.retain(|name| !is_of_template(folder, Path::new(name), files.iter().chain(&starters)));
     let whole = args.all || others.is_empty();
     // All or nothing: what is there already stops it before the first file is written.
     let mut left_out = Vec::new();
@@ -166,6 +167,20 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Failure> {
     names.retain(counts);
     names.sort();
     Ok(names)
+}
+
+/// Whether a file, or all that is in a folder, is just what the template writes there: of an `init` before
+/// this.
+fn is_of_template<'s>(folder: &Path, path: &Path, files: impl Iterator<Item = &'s Starter> + Clone) -> bool {
+    let Ok(entries) = fs::read_dir(folder.join(path)) else {
+        let mut here = files.filter(|file| Path::new(file.path) == path);
+        return here.any(|file| fs::read(folder.join(path)).is_ok_and(|there| there == file.content));
+    };
+    let counts = |name: &str| !name.starts_with('.') && name != "__pycache__";
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let inner: Vec<PathBuf> =
+        names.filter(|name| counts(&name.to_string_lossy())).map(|name| path.join(name)).collect();
+    !inner.is_empty() && inner.iter().all(|path| is_of_template(folder, path, files.clone()))
 }
 
 /// Refuses to put files between those of others: folders of the template hold nothing else.
