@@ -8,6 +8,7 @@ mod audit;
 mod audit_pages;
 mod behind;
 mod broken;
+mod captures;
 mod cli;
 mod clients;
 mod contract;

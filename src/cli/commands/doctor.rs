@@ -50,15 +50,28 @@ fn print(session: &Session, checks: &[Check], ui: &Ui) {
     let (s, scope) = (ui.styled_out(), &session.context.scope);
     let title = s.strong(&format!("{} / {}", scope.project, scope.environment));
     let mut text = format!("{title}  {}\n\n", s.faint(&session.place));
+    /// Columns before a message, where it stands beside what it is about.
+    const BESIDE: usize = 29;
+    let room = ui.width_out().unwrap_or(usize::MAX);
+    // A message in fewer columns than these would be a column of words.
+    let (indent, is_below) = if room < 2 * BESIDE { (2, true) } else { (BESIDE, false) };
     for Check { check, result, message, fix } in checks {
         let word = match result {
             Answer::Ok => s.create("ok     "),
             Answer::Fails => s.error("fails  "),
             Answer::Unknown => s.update("unknown"),
         };
-        text += &format!("{word}  {check:18}  {}\n", shown::line(message));
-        if let Some(fix) = fix {
-            text += &format!("{:9}{:18}  {}\n", "", "", s.help(&format!("fix: {}", shown::line(fix))));
+        let mut lines = wrapped(&shown::line(message), room.saturating_sub(indent));
+        let fix = fix
+            .iter()
+            .flat_map(|fix| wrapped(&format!("fix: {}", shown::line(fix)), room.saturating_sub(indent)));
+        let fix: Vec<String> = fix.map(|line| s.help(&line)).collect();
+        text += &match is_below {
+            true => format!("{word}  {check}\n"),
+            false => format!("{word}  {check:18}  {}\n", lines.remove(0)),
+        };
+        for line in lines.iter().chain(&fix) {
+            text += &format!("{:indent$}{line}\n", "");
         }
     }
     ui.out(&ui.suggest(&text));
@@ -67,4 +80,22 @@ fn print(session: &Session, checks: &[Check], ui: &Ui) {
         (0, unknown) => ui.say(&format!("Nothing is known to be in the way of a deploy; {unknown} unknown.")),
         (fails, unknown) => ui.say(&format!("{fails} in the way of a deploy, {unknown} unknown.")),
     }
+}
+
+/// A text in lines of at most so many columns, broken at blanks; a longer word stays whole. There is one line
+/// at least.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
 }

@@ -1,18 +1,25 @@
 """Runs a program at a terminal of its own, types when it asks, and writes what was seen, and how it ended, as JSON.
 
 python3 terminal.py QUESTION KEYS PROGRAM ARGUMENT...    (KEYS as a Python literal: '\x03' is Ctrl-C)
+
+TERMINAL_COLUMNS is how wide it is.
 """
 
 import ast
+import fcntl
 import json
 import os
 import pty
 import select
+import struct
 import sys
+import termios
 
 question, keys, program = sys.argv[1].encode(), ast.literal_eval(f'b"{sys.argv[2]}"'), sys.argv[3:]
 child, terminal = pty.fork()
 if child == 0:
+    columns = int(os.environ.get("TERMINAL_COLUMNS", 0))
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
     os.execvp(program[0], program)
 seen, typed = b"", False
 while True:
