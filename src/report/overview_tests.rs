@@ -90,6 +90,7 @@ fn names_are_whole_at_every_width() {
         instance/plain       Failed, not this project's: nobody  2h   digits-dev-plain-1234567890
           ValueError: \u{1b}[31mbad
         model                not in the config                        digits-dev-numbers-aaaaaaaaaa
+        training/numbers     earlier version                          digits-dev-numbers-bbbbbbbbbb
 
         Some(80)
         RESOURCE             STATE                               AGE
@@ -109,6 +110,8 @@ fn names_are_whole_at_every_width() {
           ValueError: \u{1b}[31mbad
         model                not in the config
           digits-dev-numbers-aaaaaaaaaa
+        training/numbers     earlier version
+          digits-dev-numbers-bbbbbbbbbb
 
         Some(40)
         training/numbers
@@ -132,6 +135,9 @@ fn names_are_whole_at_every_width() {
         model
           not in the config
           digits-dev-numbers-aaaaaaaaaa
+        training/numbers
+          earlier version
+          digits-dev-numbers-bbbbbbbbbb
 
     "#]].assert_eq(&text);
 }
@@ -195,6 +201,11 @@ fn programs_read_the_same_facts() {
               "adopted": false,
               "id": "model/digits-dev-numbers-aaaaaaaaaa",
               "physical": "digits-dev-numbers-aaaaaaaaaa"
+            },
+            {
+              "adopted": false,
+              "id": "training/digits-dev-numbers-bbbbbbbbbb",
+              "physical": "digits-dev-numbers-bbbbbbbbbb"
             }
           ],
           "project": "digits",

@@ -122,7 +122,7 @@ mod tests {
             ("application-autoscaling", "autoscaling"),
             ("cloudwatch", "cloudwatch"),
             ("ec2", "ec2"),
-            ("ecr", "ecr.rs"),
+            ("ecr", "ecr"),
             ("iam", "iam"),
             ("lambda", "lambda"),
             ("logs", "logs"),
