@@ -8,11 +8,12 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Deserialize;
 
 use super::lenient::Lenient;
+use super::surroundings::Surroundings;
 use opsctl_iam::policy::Document;
 use opsctl_iam::time::Instant;
 
 /// The account under audit.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Account {
     /// The twelve digits, when known from the caller or from an ARN.
     pub id: String,
@@ -23,6 +24,8 @@ pub struct Account {
     /// ARNs of the providers of OIDC and of SAML; `None` when nobody listed them.
     pub oidc_providers: Option<BTreeSet<String>>,
     pub saml_providers: Option<BTreeSet<String>>,
+    /// Policies of resources and of the organization, where they are given.
+    pub surroundings: Surroundings,
     /// What could not be read, in words. Reported as IAM901 and IAM903, never as "clean".
     pub problems: Vec<Problem>,
 }
@@ -103,6 +106,7 @@ pub struct User {
     #[serde(rename = "AttachedManagedPolicies")]
     pub attached: Vec<Attachment>,
     pub permissions_boundary: Option<Boundary>,
+    pub tags: Vec<Tag>,
 }
 
 /// A group.
@@ -238,7 +242,7 @@ impl Account {
         Ok(account)
     }
 
-    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are one
+    /// Notes what is odd about a dump as a whole: one file may hold anything, where pages of IAM are an
     /// account's.
     pub fn doubt(&mut self) {
         if self.roles.is_empty() {
@@ -256,20 +260,46 @@ impl Account {
         for arn in nobodys {
             self.problem(&arn, "its ARN names no account: what is foreign to it cannot be told");
         }
+    }
+
+    /// The accounts that a dump of several holds, each by itself; none when it is of one. What AWS has for
+    /// all, each of its partition has.
+    pub fn parts(&self) -> Vec<Self> {
         let of = |arn: &str| Some((arn.split(':').nth(1)?.to_owned(), account_of(arn)?.to_owned()));
         let arns = self.roles.iter().map(|r| &r.arn).chain(self.users.iter().map(|u| &u.arn));
         let accounts: BTreeSet<_> = arns.filter_map(|arn| of(arn)).collect();
-        if accounts.len() > 1 {
-            let named: Vec<String> =
-                accounts.into_iter().map(|(partition, id)| format!("{id} ({partition})")).collect();
-            let reason = format!(
-                "the dump is of {} accounts, {}, and all was judged as of {}: audit them one by one",
-                named.len(),
-                named.join(", "),
-                self.id
-            );
-            self.problem("", &reason);
+        if accounts.len() < 2 {
+            return Vec::new();
         }
+        let part = |(n, (partition, id)): (usize, (String, String))| {
+            // What names no account is told once, with the first.
+            let is_own = |arn: &str| of(arn).map_or(n == 0, |of| of.0 == partition && of.1 == id);
+            let is_there =
+                |arn: &str| is_own(arn) || (is_aws_owned(arn) && arn.split(':').nth(1) == Some(&partition));
+            let providers = |all: &Option<BTreeSet<String>>| {
+                all.as_ref().map(|all| all.iter().filter(|arn| is_own(arn)).cloned().collect())
+            };
+            Self {
+                roles: self.roles.iter().filter(|role| is_own(&role.arn)).cloned().collect(),
+                users: self.users.iter().filter(|user| is_own(&user.arn)).cloned().collect(),
+                groups: self.groups.iter().filter(|group| is_own(&group.arn)).cloned().collect(),
+                policies: self.policies.iter().filter(|policy| is_there(&policy.arn)).cloned().collect(),
+                oidc_providers: providers(&self.oidc_providers),
+                saml_providers: providers(&self.saml_providers),
+                surroundings: self.surroundings.of(&id, n == 0),
+                problems: self.problems.iter().filter(|problem| is_own(&problem.resource)).cloned().collect(),
+                id,
+            }
+        };
+        accounts.into_iter().enumerate().map(part).collect()
+    }
+
+    /// Takes in policies of resources and of the organization. What of them cannot be read is told.
+    pub fn surround(&mut self, surroundings: Surroundings) {
+        for (of, why) in surroundings.malformed() {
+            self.problems.push(Problem { rule: "IAM901", resource: of.into(), reason: why.into() });
+        }
+        self.surroundings = surroundings;
     }
 
     /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled.
@@ -432,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_of_nothing_or_of_two_accounts_is_doubted() {
+    fn a_dump_of_nothing_is_doubted_and_one_of_two_accounts_is_two() {
         let doubts = |text: &str| {
             let mut account = Account::from_json(text.as_bytes()).expect("a dump");
             account.doubt();
@@ -442,10 +472,19 @@ mod tests {
         let role = |arn: &str| format!(r#"{{"RoleName": "a", "Arn": "{arn}"}}"#);
         let one = role("arn:aws:iam::111122223333:role/a");
         for other in ["arn:aws:iam::999988887777:role/a", "arn:aws-cn:iam::111122223333:role/a"] {
-            let found = doubts(&format!(r#"{{"RoleDetailList": [{one}, {}]}}"#, role(other)));
-            assert!(found[0].reason.contains("2 accounts"), "{found:?}");
+            let text = format!(
+                r#"{{"RoleDetailList": [{one}, {}], "Policies": [{{"Arn": "arn:aws:iam::aws:policy/X"}}]}}"#,
+                role(other)
+            );
+            assert!(doubts(&text).is_empty());
+            let parts = Account::from_json(text.as_bytes()).expect("a dump").parts();
+            let held: Vec<_> = parts.iter().map(|p| (p.roles[0].arn.as_str(), p.policies.len())).collect();
+            let shared = usize::from(!other.contains("aws-cn"));
+            assert_eq!(held, [("arn:aws:iam::111122223333:role/a", 1), (other, shared)]);
         }
-        assert!(doubts(&format!(r#"{{"RoleDetailList": [{one}]}}"#)).is_empty());
+        let alone = format!(r#"{{"RoleDetailList": [{one}]}}"#);
+        assert!(doubts(&alone).is_empty());
+        assert!(Account::from_json(alone.as_bytes()).expect("a dump").parts().is_empty());
         let nobodys = doubts(r#"{"RoleDetailList": [{"RoleName": "a", "Arn": "a"}]}"#);
         assert!(nobodys[0].resource == "a" && nobodys[0].reason.contains("account"), "{nobodys:?}");
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::account::{Account, Role};
+use super::compliance::requirements;
 use super::evaluate::Engine;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
@@ -72,6 +73,54 @@ pub struct Summary {
 /// assert!(audit.findings.iter().any(|finding| finding.rule == "IAM301"));
 /// ```
 pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
+    let parts = account.parts();
+    if parts.is_empty() {
+        return of_one(account, usage, settings);
+    }
+    // Whoever has the dumps of several has them all: trust among them is not foreign.
+    let mut settings = settings.clone();
+    settings.own_accounts.extend(parts.iter().map(|part| part.id.clone()));
+    merged(parts.iter().map(|part| of_one(part, usage, &settings)).collect())
+}
+
+/// The audits of several accounts as one: what is found names its account in its ARN.
+fn merged(audits: Vec<Audit>) -> Audit {
+    let mut audits = audits.into_iter();
+    let mut all = audits.next().unwrap_or_else(|| unreachable!("a dump of several has accounts"));
+    for audit in audits {
+        all.account = format!("{}, {}", all.account, audit.account);
+        all.summary.roles += audit.summary.roles;
+        all.summary.service_linked += audit.summary.service_linked;
+        all.findings.extend(audit.findings);
+        all.muted.extend(audit.muted);
+        for entry in audit.not_evaluated {
+            let same = |known: &&mut NotEvaluated| {
+                (known.rule, &known.reason, known.optional) == (entry.rule, &entry.reason, entry.optional)
+            };
+            match all.not_evaluated.iter_mut().find(same) {
+                Some(known) => known.resources.extend(entry.resources),
+                None => all.not_evaluated.push(entry),
+            }
+        }
+    }
+    [&mut all.findings, &mut all.muted].into_iter().for_each(|list| sort(list));
+    all.count();
+    all
+}
+
+/// The worst first, and what has one cause together.
+fn sort(list: &mut [Finding]) {
+    list.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.rule.cmp(b.rule))
+            .then_with(|| a.cause.cmp(&b.cause))
+            .then_with(|| a.title.cmp(&b.title))
+            .then_with(|| a.resource.cmp(&b.resource))
+    });
+}
+
+fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let engine = Engine::at(account, settings.now);
     let graph = Graph::build(&engine);
     let cx = Context::new(&engine, &graph, usage, settings);
@@ -82,9 +131,15 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         if view.kind != RoleKind::ServiceLinked {
             rules::honesty::of_role(&cx, &view);
         }
+        let mut escalates = false;
         for rule in rules::all().filter(|rule| rule.applies_to(&cx, &view)) {
             if let Some(hit) = rule.check(&cx, &view) {
-                let finding = finding(rule, hit, &view, settings);
+                let mut finding = finding(rule, hit, &view, settings);
+                escalates |= rule.id.starts_with("IAM2") && finding.severity > Severity::Info;
+                // What nobody uses and is a way up is first to go.
+                if escalates && ["IAM401", "IAM402"].contains(&rule.id) {
+                    finding.severity = finding.severity.max(Severity::High);
+                }
                 if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
             }
         }
@@ -100,16 +155,7 @@ pub fn audit(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
             if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
         }
     }
-    for list in [&mut findings, &mut muted] {
-        list.sort_by(|a: &Finding, b: &Finding| {
-            b.severity
-                .cmp(&a.severity)
-                .then_with(|| a.rule.cmp(b.rule))
-                .then_with(|| a.cause.cmp(&b.cause))
-                .then_with(|| a.title.cmp(&b.title))
-                .then_with(|| a.resource.cmp(&b.resource))
-        });
-    }
+    [&mut findings, &mut muted].into_iter().for_each(|list| sort(list));
     let mut audit = Audit {
         format: 1,
         account: account.id.clone(),
@@ -163,6 +209,7 @@ fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
         fingerprint: fingerprint(rule.id, &resource, &hit.cause),
         status: Status::New,
         cause: hit.cause,
+        compliance: requirements(rule.id),
         muted: None,
         resource,
     }

@@ -11,6 +11,8 @@
 //! owner = "data platform"
 //! expires = "2027-01-31"
 //! ```
+//!
+//! Without a fingerprint, rule and resource are patterns: `IAM1*` on `arn:aws:iam::*:role/legacy-*`.
 
 use std::collections::HashMap;
 
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Audit;
 use super::finding::{Finding, Status};
+use opsctl_iam::pattern;
 use opsctl_iam::time::Instant;
 
 /// A baseline file.
@@ -28,10 +31,12 @@ pub struct Baseline {
     pub accepted: Vec<Entry>,
 }
 
-/// One accepted finding. Rule and resource are for the reader; the fingerprint decides.
+/// One accepted finding. Rule and resource are for the reader; the fingerprint decides. Without one they
+/// decide, with wildcards.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
     pub rule: String,
     pub resource: String,
@@ -42,6 +47,23 @@ pub struct Entry {
     /// The day after which the finding counts again, `YYYY-MM-DD`. Absent: no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+}
+
+impl Entry {
+    fn is_pattern(&self) -> bool {
+        self.fingerprint.is_empty()
+    }
+
+    /// Whether it accepts a finding.
+    fn accepts(&self, finding: &Finding) -> bool {
+        match self.is_pattern() {
+            true => {
+                pattern::matches_ignoring_case(&self.rule, finding.rule)
+                    && pattern::matches(&self.resource, &finding.resource)
+            }
+            false => self.fingerprint == finding.fingerprint,
+        }
+    }
 }
 
 /// Why a baseline cannot be used.
@@ -77,7 +99,9 @@ impl Baseline {
         let known: HashMap<&str, &Entry> =
             self.accepted.iter().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
         for finding in &mut audit.findings {
-            let Some(entry) = known.get(finding.fingerprint.as_str()) else { continue };
+            let by_pattern = || self.patterns().find(|entry| entry.accepts(finding));
+            let exact = known.get(finding.fingerprint.as_str()).copied();
+            let Some(entry) = exact.or_else(by_pattern) else { continue };
             match entry.expires.as_deref().and_then(Instant::parse) {
                 Some(end) if end.days_until(now) > 0 => {
                     finding.evidence.push(format!(
@@ -96,16 +120,21 @@ impl Baseline {
                 }
             }
         }
-        let occurs = |entry: &&Entry| {
-            !audit.findings.iter().chain(&audit.muted).any(|f| f.fingerprint == entry.fingerprint)
-        };
+        let occurs =
+            |entry: &&Entry| !audit.findings.iter().chain(&audit.muted).any(|finding| entry.accepts(finding));
         audit.fixed = self
             .accepted
             .iter()
             .filter(occurs)
-            .map(|entry| format!("{} {} {}", entry.fingerprint, entry.rule, entry.resource))
+            .map(|entry| {
+                format!("{} {} {}", entry.fingerprint, entry.rule, entry.resource).trim_start().to_owned()
+            })
             .collect();
         audit.count();
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &Entry> {
+        self.accepted.iter().filter(|entry| entry.is_pattern())
     }
 
     /// The baseline that accepts what the audit found now; what was said about known entries is kept, and
@@ -123,7 +152,11 @@ impl Baseline {
                 ..Entry::default()
             },
         };
-        let mut accepted: Vec<Entry> = audit.findings.iter().map(entry).collect();
+        let by_pattern = |f: &&Finding| self.patterns().any(|entry| entry.accepts(f));
+        let single = audit.findings.iter().filter(|f| !by_pattern(f));
+        let mut accepted: Vec<Entry> = single.map(entry).collect();
+        let used = |entry: &&Entry| audit.findings.iter().any(|finding| entry.accepts(finding));
+        accepted.extend(self.patterns().filter(used).cloned());
         accepted.sort_by(|a, b| {
             (&a.resource, &a.rule, &a.fingerprint).cmp(&(&b.resource, &b.rule, &b.fingerprint))
         });

@@ -1,10 +1,11 @@
 //! Escalation paths, from a few actions to somebody else's permissions, as tables.
 //!
 //! The union of what Prowler, Cloudsplaining, Parliament and pathfinding.cloud (Apache-2.0) list, supersets
-//! dropped. Paths that pass a role also need `iam:PassRole` to the service.
+//! dropped. Those that pass a role are the rows of `services.rs`.
 
 use std::sync::LazyLock;
 
+use super::services::PASSING;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::Catalogue;
 
@@ -27,66 +28,6 @@ impl EscalationPath {
         names.join(" + ")
     }
 }
-
-/// Make something new that runs with a role passed to it: service, then all actions needed besides
-/// `iam:PassRole`. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
-const PASSING: &[(&str, &str)] = &[
-    ("ec2", "ec2:RunInstances"),
-    ("ec2", "ec2:RequestSpotInstances"),
-    ("ec2", "autoscaling:CreateLaunchConfiguration autoscaling:CreateAutoScalingGroup"),
-    ("ec2", "autoscaling:CreateLaunchConfiguration autoscaling:UpdateAutoScalingGroup"),
-    ("ec2", "ec2:AssociateIamInstanceProfile ssm:StartSession"),
-    ("ec2", "ec2:AssociateIamInstanceProfile ssm:SendCommand"),
-    ("ec2", "elasticmapreduce:RunJobFlow"),
-    (
-        "ec2",
-        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
-    ),
-    ("lambda", "lambda:CreateFunction lambda:InvokeFunction"),
-    ("lambda", "lambda:CreateFunction lambda:AddPermission"),
-    ("lambda", "lambda:CreateFunction lambda:CreateEventSourceMapping"),
-    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:CreateService"),
-    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:RunTask"),
-    ("ecs-tasks", "ecs:RegisterTaskDefinition ecs:StartTask"),
-    ("ecs-tasks", "ecs:RunTask"),
-    ("ecs-tasks", "batch:RegisterJobDefinition batch:SubmitJob"),
-    ("glue", "glue:CreateDevEndpoint"),
-    ("glue", "glue:CreateJob glue:StartJobRun"),
-    ("glue", "glue:CreateJob glue:CreateTrigger"),
-    ("glue", "glue:UpdateJob glue:StartJobRun"),
-    ("glue", "glue:UpdateJob glue:CreateTrigger"),
-    ("glue", "glue:CreateSession glue:RunStatement"),
-    ("cloudformation", "cloudformation:CreateStack"),
-    ("cloudformation", "cloudformation:CreateStackSet cloudformation:CreateStackInstances"),
-    ("cloudformation", "cloudformation:UpdateStackSet"),
-    ("datapipeline", "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition"),
-    ("codebuild", "codebuild:CreateProject codebuild:StartBuild"),
-    ("codebuild", "codebuild:CreateProject codebuild:StartBuildBatch"),
-    ("codestar", "codestar:CreateProject"),
-    ("sagemaker", "sagemaker:CreateNotebookInstance"),
-    ("sagemaker", "sagemaker:CreateTrainingJob"),
-    ("sagemaker", "sagemaker:CreateProcessingJob"),
-    ("tasks.apprunner", "apprunner:CreateService"),
-    ("braket", "braket:CreateJob"),
-    ("emr-serverless", "emr-serverless:CreateApplication emr-serverless:StartJobRun"),
-    ("gamelift", "gamelift:CreateBuild gamelift:CreateFleet gamelift:RequestUploadCredentials"),
-    ("kinesisanalytics", "kinesisanalytics:CreateApplication kinesisanalytics:StartApplication"),
-    ("omics", "omics:CreateWorkflow omics:StartRun"),
-    ("scheduler", "scheduler:CreateSchedule"),
-    ("ssm", "ssm:CreateDocument ssm:StartAutomationExecution"),
-    ("states", "states:CreateStateMachine states:StartExecution"),
-    ("cognito-identity", "cognito-identity:SetIdentityPoolRoles"),
-    (
-        "bedrock-agentcore",
-        "bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
-    ),
-    ("bedrock-agentcore", "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntime"),
-    ("bedrock-agentcore", "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntimeCommand"),
-    (
-        "bedrock-agentcore",
-        "bedrock-agentcore:CreateBrowser bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
-    ),
-];
 
 /// Change or enter something that already runs with a role: the service whose role it is, then all actions
 /// needed.
@@ -161,7 +102,7 @@ pub const USER_WAYS: &[&str] = &[
 pub static PASSING_WAYS: LazyLock<Vec<(String, EscalationPath)>> = LazyLock::new(|| {
     PASSING
         .iter()
-        .map(|(service, actions)| (format!("{service}.amazonaws.com"), way(service, actions)))
+        .map(|(service, actions, _)| (format!("{service}.amazonaws.com"), way(service, actions)))
         .collect()
 });
 
@@ -191,7 +132,7 @@ mod tests {
         let c = Catalogue::embedded();
         let lists = PASSING
             .iter()
-            .map(|(_, actions)| *actions)
+            .map(|(_, actions, _)| *actions)
             .chain(EXISTING.iter().map(|(_, actions)| *actions))
             .chain(IDENTITY_CENTER.iter().chain(USER_WAYS).copied());
         let missing: Vec<_> =

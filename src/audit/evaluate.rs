@@ -1,8 +1,9 @@
 //! What a role may really do: the policies that an account gives it, compiled and evaluated.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::caller::Caller;
@@ -10,10 +11,11 @@ use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Compiler, Grant, Source, Sourced};
 use opsctl_iam::managed;
-use opsctl_iam::policy::Document;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Document, Policy, Selector, Statement};
 use opsctl_iam::time::Instant;
 
-use super::account::{Account, Attachment, Boundary, InlinePolicy, ManagedPolicy, Role, User};
+use super::account::{Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User};
 
 /// The policies of one account, each managed one compiled once.
 pub struct Engine<'a> {
@@ -25,6 +27,8 @@ pub struct Engine<'a> {
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
+    admin_policies: OnceCell<Vec<String>>,
+    beside: OnceCell<Vec<Beside>>,
 }
 
 impl<'a> Engine<'a> {
@@ -39,6 +43,8 @@ impl<'a> Engine<'a> {
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
             compiled: RefCell::default(),
+            admin_policies: OnceCell::new(),
+            beside: OnceCell::new(),
         }
     }
 
@@ -54,26 +60,159 @@ impl<'a> Engine<'a> {
 
     /// The effective permissions of a role.
     pub fn role(&self, role: &Role) -> Effective {
-        let mut collected = Collected::of(self.caller(&role.arn, None));
-        collected.inline(self, &role.inline);
-        collected.attached(self, &role.attached);
-        self.effective(collected, role.permissions_boundary.as_ref())
+        let mut written = Written::default();
+        written.inline(self, &role.inline);
+        written.attached(self, &role.attached);
+        let sessions = || {
+            let tags = |s: &Statement| s.allow && covers_action(s, "sts:TagSession");
+            role.trust.policy().is_some_and(|policy| policy.statements.iter().any(|s| tags(s)))
+        };
+        self.of_caller(&role.arn, None, &role.tags, role.permissions_boundary.as_ref(), written, sessions)
     }
 
-    fn caller<'c>(&'c self, arn: &'c str, user: Option<&'c str>) -> Caller<'c> {
-        Caller { arn, account: &self.account.id, user, now: self.now }
+    /// What is written, as it reads for one caller.
+    fn of_caller(
+        &self,
+        arn: &str,
+        user: Option<&str>,
+        tags: &[Tag],
+        boundary: Option<&Boundary>,
+        written: Written,
+        sessions: impl Fn() -> bool,
+    ) -> Effective {
+        let mut written = written;
+        self.add_beside(arn, &mut written);
+        let all = || written.grants.iter().map(|(_, grant)| grant);
+        let asks = |key: &str| {
+            let on_key = |c: &Condition| c.key.get(..key.len()).is_some_and(|k| k.eq_ignore_ascii_case(key));
+            all().any(|grant| grant.depends && grant.statement.conditions.iter().any(on_key))
+        };
+        let tags: Vec<(&str, &str)> = tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
+        let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(all()));
+        let mut makes_admin = Vec::new();
+        if asks("iam:PolicyARN") {
+            makes_admin = [self.admin_policies(), &makeable(all())].concat();
+        }
+        let caller = Caller {
+            arn,
+            account: &self.account.id,
+            user,
+            now: self.now,
+            tags: &tags,
+            tags_may_change,
+            admin_policies: &makes_admin,
+        };
+        let mut collected = Collected::default();
+        for (source, grant) in &written.grants {
+            collected.add(source, grant, caller);
+        }
+        let Collected { allows, denies, void } = collected;
+        Effective::of(allows, denies, self.ceiling(boundary, caller), void, written.unreadable)
+    }
+
+    /// What policies of resources and of the organization say of a principal.
+    fn add_beside(&self, arn: &str, written: &mut Written) {
+        if arn.is_empty() || arn.contains(":role/aws-service-role/") {
+            return;
+        }
+        for beside in self.beside.get_or_init(|| self.surroundings()) {
+            if beside.is_about(arn, &self.account.id) {
+                written.grants.push((Rc::clone(&beside.source), beside.grant.clone()));
+            }
+        }
+    }
+
+    fn surroundings(&self) -> Vec<Beside> {
+        let around = &self.account.surroundings;
+        let mut all = Vec::new();
+        for (of, document) in &around.resource_policies {
+            let Some(policy) = document.policy() else { continue };
+            let statements = policy.statements.iter().map(|statement| {
+                let mut own = Statement::clone(statement);
+                // `*` is all of what the policy is on.
+                let is_all = |scope: &Selector| scope.patterns().iter().any(|p| pattern::is_everything(p));
+                if own.resources.as_ref().is_none_or(is_all) {
+                    own.resources = Some(Selector::Only(vec![of.clone(), format!("{of}/*")]));
+                }
+                Arc::new(own)
+            });
+            let policy = Policy { statements: statements.collect(), ..policy.clone() };
+            self.push_beside(&mut all, &format!("of {of}"), policy);
+        }
+        for (name, document) in &around.service_control_policies {
+            if let Some(policy) = document.policy() {
+                let denies = policy.statements.iter().filter(|s| !s.allow).cloned().collect();
+                self.push_beside(
+                    &mut all,
+                    &format!("{name} (SCP)"),
+                    Policy { statements: denies, ..policy.clone() },
+                );
+            }
+        }
+        if let Some(limit) = allow_list(&around.service_control_policies) {
+            self.push_beside(&mut all, "of the organization (SCP)", limit);
+        }
+        for (name, document) in &around.resource_control_policies {
+            if let Some(policy) = document.policy() {
+                let denies = policy.statements.iter().filter(|s| !s.allow).cloned().collect();
+                self.push_beside(
+                    &mut all,
+                    &format!("{name} (RCP)"),
+                    Policy { statements: denies, ..policy.clone() },
+                );
+            }
+        }
+        all
+    }
+
+    fn push_beside(&self, all: &mut Vec<Beside>, name: &str, policy: Policy) {
+        let source = Rc::new(Source { name: name.to_owned(), arn: format!("{BESIDE}{name}") });
+        let grants = self.compile(&Document::Parsed(policy));
+        let grants = grants.iter().flat_map(|grants| grants.iter().cloned());
+        all.extend(grants.map(|grant| Beside { source: Rc::clone(&source), grant }));
+    }
+
+    /// The customer's policies that make an administrator.
+    fn admin_policies(&self) -> &[String] {
+        self.admin_policies.get_or_init(|| {
+            let own = self.account.policies.iter().filter(|policy| !policy.is_aws_owned());
+            let makes = |policy: &&ManagedPolicy| {
+                self.managed(&policy.arn).is_some_and(|grants| self.is_admin(&grants))
+            };
+            own.filter(makes).map(|policy| policy.arn.clone()).collect()
+        })
+    }
+
+    /// Whether statements alone make an administrator.
+    pub fn is_admin(&self, grants: &[Grant]) -> bool {
+        let source = Rc::new(Source { name: String::new(), arn: String::new() });
+        let of = |allow: bool| -> Vec<Sourced> {
+            let all = grants.iter().filter(|grant| grant.statement.allow == allow);
+            all.map(|grant| Sourced { source: Rc::clone(&source), grant: grant.clone() }).collect()
+        };
+        let alone = Effective::of(of(true), of(false), Ceiling::None, Vec::new(), Vec::new());
+        opsctl_iam::effective::is_admin(&alone.open, self.catalogue)
     }
 
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
-        let mut collected = Collected::of(self.caller(&user.arn, Some(&user.name)));
-        collected.inline(self, &user.inline);
-        collected.attached(self, &user.attached);
+        let mut written = Written::default();
+        written.inline(self, &user.inline);
+        written.attached(self, &user.attached);
         for group in self.account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
-            collected.inline(self, &group.inline);
-            collected.attached(self, &group.attached);
+            written.inline(self, &group.inline);
+            written.attached(self, &group.attached);
         }
-        self.effective(collected, user.permissions_boundary.as_ref())
+        let boundary = user.permissions_boundary.as_ref();
+        self.of_caller(&user.arn, Some(&user.name), &user.tags, boundary, written, || false)
+    }
+
+    /// What a group gives whoever joins it.
+    pub fn group(&self, group: &Group) -> Effective {
+        let mut written = Written::default();
+        written.inline(self, &group.inline);
+        written.attached(self, &group.attached);
+        self.of_caller("", Some(""), &[], None, written, || false)
     }
 
     fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>) -> Ceiling {
@@ -114,11 +253,6 @@ impl<'a> Engine<'a> {
         cache.entry(arn.to_owned()).or_insert_with(|| find().map(|policy| Rc::new(policy.document()))).clone()
     }
 
-    fn effective(&self, collected: Collected<'_>, boundary: Option<&Boundary>) -> Effective {
-        let Collected { caller, allows, denies, void, unreadable } = collected;
-        Effective::of(allows, denies, self.ceiling(boundary, caller), void, unreadable)
-    }
-
     /// Compiles a document; `None` when it is malformed.
     pub fn compile(&self, document: &Document) -> Option<Rc<[Grant]>> {
         self.compiler.compile(document)
@@ -130,20 +264,70 @@ impl<'a> Engine<'a> {
     }
 }
 
-struct Collected<'c> {
-    caller: Caller<'c>,
-    allows: Vec<Sourced>,
-    denies: Vec<Sourced>,
-    void: Vec<Sourced>,
+/// What the ARN of a source begins with that is no policy of the principal itself.
+pub const BESIDE: &str = "beside:";
+
+/// A statement of a resource's or the organization's.
+struct Beside {
+    source: Rc<Source>,
+    grant: Grant,
+}
+
+impl Beside {
+    /// Whether the statement is about a principal of the account. One that allows the account as a whole
+    /// leaves it to the account's own policies; one that denies it denies everybody there.
+    fn is_about(&self, arn: &str, account: &str) -> bool {
+        let statement = &self.grant.statement;
+        // A statement of the organization names nobody: it is about all.
+        let Some(principals) = &statement.principals else { return true };
+        let root = format!("arn:aws:iam::{account}:root");
+        let is_it = |(kind, value): &(String, String)| {
+            value == "*"
+                || (kind.eq_ignore_ascii_case("AWS")
+                    && (value == arn || (!statement.allow && (value == account || *value == root))))
+        };
+        principals.listed.iter().any(is_it) != principals.negated
+    }
+}
+
+/// What service control policies that list what is allowed leave out, as a Deny; `None` when one allows
+/// everything.
+fn allow_list(policies: &BTreeMap<String, Document>) -> Option<Policy> {
+    let statements = || policies.values().filter_map(Document::policy).flat_map(|policy| &policy.statements);
+    let allows: Vec<&Arc<Statement>> = statements().filter(|s| s.allow).collect();
+    let mut listed = Vec::new();
+    for statement in &allows {
+        match &statement.actions {
+            Selector::Only(patterns) if statement.conditions.is_empty() => {
+                listed.extend(patterns.iter().cloned())
+            }
+            // Under a condition it may be everything.
+            _ => return None,
+        }
+    }
+    let everything = listed.iter().any(|p| pattern::is_everything(p) || p == "*:*");
+    (!allows.is_empty() && !everything).then(|| Policy {
+        version: None,
+        statements: vec![Arc::new(Statement {
+            sid: None,
+            allow: false,
+            actions: Selector::Except(listed),
+            resources: Some(Selector::Only(vec!["*".into()])),
+            principals: None,
+            conditions: Vec::new(),
+        })],
+        size: 0,
+    })
+}
+
+/// The compiled statements of a principal, as its policies have them.
+#[derive(Default)]
+struct Written {
+    grants: Vec<(Rc<Source>, Grant)>,
     unreadable: Vec<(String, String)>,
 }
 
-impl<'c> Collected<'c> {
-    fn of(caller: Caller<'c>) -> Self {
-        let (allows, denies, void, unreadable) = Default::default();
-        Self { caller, allows, denies, void, unreadable }
-    }
-
+impl Written {
     fn inline(&mut self, engine: &Engine<'_>, policies: &[InlinePolicy]) {
         for policy in policies {
             let source = Source { name: policy.name.clone(), arn: String::new() };
@@ -166,15 +350,56 @@ impl<'c> Collected<'c> {
 
     fn add<'g>(&mut self, source: Source, grants: impl Iterator<Item = &'g Grant>) {
         let source = Rc::new(source);
-        for grant in grants {
-            let source = Rc::clone(&source);
-            match grant.of(self.caller) {
-                Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
-                Some(grant) => self.denies.push(Sourced { source, grant }),
-                None => self.void.push(Sourced { source, grant: grant.clone() }),
-            }
+        self.grants.extend(grants.map(|grant| (Rc::clone(&source), grant.clone())));
+    }
+}
+
+/// The statements as they read for one caller.
+#[derive(Default)]
+struct Collected {
+    allows: Vec<Sourced>,
+    denies: Vec<Sourced>,
+    void: Vec<Sourced>,
+}
+
+impl Collected {
+    fn add(&mut self, source: &Rc<Source>, grant: &Grant, caller: Caller<'_>) {
+        let source = Rc::clone(source);
+        match grant.of(caller) {
+            Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
+            Some(grant) => self.denies.push(Sourced { source, grant }),
+            None => self.void.push(Sourced { source, grant: grant.clone() }),
         }
     }
+}
+
+fn covers_action(statement: &Statement, action: &str) -> bool {
+    statement.actions.covers(action, pattern::matches_ignoring_case)
+}
+
+/// Whether a principal may change its own tags, by a statement that does not itself ask for one.
+fn tags_itself<'g>(mut grants: impl Iterator<Item = &'g Grant>) -> bool {
+    let by_tag = |grant: &Grant| {
+        grant.statement.conditions.iter().any(|c| c.key.to_ascii_lowercase().starts_with("aws:principaltag/"))
+    };
+    grants.any(|grant| {
+        grant.statement.allow && !by_tag(grant) && (grant.names("iam:TagRole") || grant.names("iam:TagUser"))
+    })
+}
+
+/// The customer's policies that a principal may make or rewrite, one ARN for each pattern that lets it.
+fn makeable<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<String> {
+    let makes = |grant: &&Grant| {
+        grant.statement.allow
+            && grant.restriction.is_open()
+            && (grant.names("iam:CreatePolicy") || grant.names("iam:CreatePolicyVersion"))
+    };
+    let patterns = grants.filter(makes).filter_map(|grant| match &grant.statement.resources {
+        Some(Selector::Only(patterns)) => Some(patterns),
+        _ => None,
+    });
+    let named = patterns.flatten().filter(|pattern| pattern.contains(":policy/"));
+    named.map(|pattern| pattern.replace(['*', '?'], "x")).collect()
 }
 
 fn unreadable_reason(engine: &Engine<'_>, arn: &str) -> String {

@@ -29,6 +29,10 @@ pub fn explain(
     resource: Option<&str>,
     now: Instant,
 ) -> Option<Explanation> {
+    let parts = account.parts();
+    if let Some(part) = parts.iter().find(|part| part.roles.iter().any(|r| r.arn == role || r.name == role)) {
+        return explain(part, role, action, resource, now);
+    }
     let role = account.roles.iter().find(|r| r.arn == role || r.name == role)?;
     let engine = Engine::at(account, now);
     let effective = engine.role(role);

@@ -77,6 +77,9 @@ pub struct Finding {
     /// What findings with one remedy share, such as the policy that gives too much. Reports group by it.
     #[serde(skip)]
     pub cause: String,
+    /// What auditors' frameworks call it; empty for most.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub compliance: &'static [&'static str],
     /// Why the finding is set aside: a tag on the role, or a platform that manages it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub muted: Option<String>,

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::account::{InlinePolicy, Role, name_of};
-use super::evaluate::Engine;
+use super::evaluate::{BESIDE, Engine};
 use super::settings::Settings;
 use super::usage::ServiceUse;
 use crate::domain::shown;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::Effective;
+use opsctl_iam::grant::Sourced;
 use opsctl_iam::policy::{Document, Selector, Statement};
 
 /// A smaller policy for a role.
@@ -66,7 +67,7 @@ pub fn propose(
     let used: Vec<&ServiceUse> = used.iter().filter(recent).collect();
     let mut kept = Vec::new();
     let all: Vec<&Statement> =
-        effective.allows.iter().chain(&effective.denies).map(|s| &*s.grant.statement).collect();
+        own(effective.allows.iter().chain(&effective.denies)).map(|s| &*s.grant.statement).collect();
     for statement in &all {
         if !statement.allow {
             kept.push((*statement).clone());
@@ -109,6 +110,11 @@ pub fn propose(
         notes,
         nothing_allowed,
     })
+}
+
+/// The statements of the role's own policies.
+fn own<'s>(all: impl Iterator<Item = &'s Sourced>) -> impl Iterator<Item = &'s Sourced> {
+    all.filter(|s| !s.source.arn.starts_with(BESIDE))
 }
 
 /// How many actions the first holds and the second does not, on some and on all resources.

@@ -6,12 +6,16 @@
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! trust.rs     who may become it         role_view.rs  a role with all that
-//! escalate.rs  ways up, as tables        graph.rs      who can become whom
+//! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
+//! graph/       who can become whom, and what one can become by rewriting it
 //! rules/       a table row and a function each
 //! audit.rs     rules over roles -> findings
-//! baseline.rs  what was accepted         report/       six forms of the result
+//! baseline.rs  what was accepted         filter.rs     which findings are shown
+//! report/      forms of the result
 //! explain.rs   why a role may, or not    least.rs      a smaller policy, with proof
 //! expected.rs  what the configuration says
+//! surroundings.rs policies of resources and of the organization
+//! planned/      what is not deployed yet  against.rs   whether a change gives new access
 //! dump.rs      the account, written again
 //! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers
 //! ```
@@ -19,6 +23,7 @@
 //! Documents, conditions, wildcards and AWS's catalogue are in the crate `opsctl_iam`.
 
 pub mod account;
+pub mod against;
 #[cfg(feature = "sdk")]
 mod answers;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]
@@ -27,21 +32,26 @@ pub mod baseline;
 mod circles;
 #[cfg(feature = "sdk")]
 pub mod collect;
+pub mod compliance;
 pub mod dump;
 pub mod escalate;
 pub mod evaluate;
 pub mod expected;
 pub mod explain;
+pub mod filter;
 pub mod finding;
 pub mod graph;
 #[cfg(feature = "sdk")]
 pub mod last_accessed;
 pub mod least;
 pub mod lenient;
+pub mod planned;
 pub mod report;
 pub mod role_view;
 pub mod rules;
+pub mod services;
 mod settings;
+pub mod surroundings;
 pub mod trust;
 pub mod usage;
 pub mod variables;

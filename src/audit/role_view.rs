@@ -27,8 +27,16 @@ pub const PLATFORM_NAMES: &[&str] = &[
     "stacksets-exec-*",
     "AWSCloudFormationStackSet*",
     "AWSAFT*",
+    "AWSAccelerator*",
+    "AWSLandingZone*",
+    "AWSQuickSetup*",
+    "AWS-QuickSetup-*",
+    "AWS-SystemsManager-Automation*Role",
     "cdk-*-cfn-exec-role-*",
     "cdk-*-deploy-role-*",
+    "cdk-*-file-publishing-role-*",
+    "cdk-*-image-publishing-role-*",
+    "cdk-*-lookup-role-*",
 ];
 
 impl RoleKind {
@@ -66,7 +74,8 @@ pub struct RoleView<'a> {
     pub effective: Effective,
     pub admissions: Vec<Admission<'a>>,
     pub admin: Admin,
-    /// Whether the role may do anything of IAM at all; most may not, which spares them many questions.
+    /// Whether a statement allows the role anything of IAM at all; most may not, which spares them many
+    /// questions.
     pub touches_iam: bool,
 }
 
@@ -74,8 +83,8 @@ impl<'a> RoleView<'a> {
     pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
         let effective = engine.role(role);
         let admin = Admin::of(&effective, engine.catalogue);
-        let mut iam = engine.catalogue.service("iam").unwrap_or(0..0);
-        let touches_iam = iam.any(|id| effective.some.contains(id) || effective.held.contains(id));
+        let iam = engine.catalogue.service("iam").unwrap_or(0..0);
+        let touches_iam = effective.allows.iter().any(|s| iam.clone().any(|id| s.grant.actions.contains(id)));
         Self {
             role,
             index,

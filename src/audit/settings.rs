@@ -54,9 +54,12 @@ impl Settings {
     }
 
     /// Whether a role is kept for emergencies. Tag keys are compared as people write them: `break-glass`,
-    /// `BreakGlass`, `break_glass`.
+    /// `BreakGlass`, `break_glass`, `opsctl:break-glass`.
     pub fn is_break_glass(&self, role: &Role) -> bool {
-        let is_it = |key: &str| plain_letters(key).eq(plain_letters(&self.break_glass_tag));
+        // Our other tags begin so, and this one may.
+        let own =
+            |key: &'_ str| key.get(..7).filter(|p| p.eq_ignore_ascii_case("opsctl:")).map_or(0, str::len);
+        let is_it = |key: &str| plain_letters(&key[own(key)..]).eq(plain_letters(&self.break_glass_tag));
         role.tags.iter().any(|tag| is_it(&tag.key) && !tag.value.eq_ignore_ascii_case("false"))
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::account::{Role, account_of};
 use opsctl_iam::caller::in_time;
-use opsctl_iam::condition::{self, Operator, Restriction};
+use opsctl_iam::condition::{self, Operator, Restriction, opposite};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Statement};
 use opsctl_iam::time::Instant;
@@ -121,14 +121,15 @@ pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
                 .iter()
                 .filter(|c| fixes(c, &statement.conditions))
                 .for_each(|c| admission.narrow(c));
-            let stands = denials.iter().all(|deny| admission.less(deny));
+            let stands = denials.iter().all(|deny| admission.less(deny)) && admission.fits_anybody();
             admission.restriction = condition::restriction(&admission.statement);
             stands.then_some(admission)
         })
         .collect()
 }
 
-fn named(statement: &Statement) -> Vec<Principal<'_>> {
+/// The principals of a statement.
+pub fn named(statement: &Statement) -> Vec<Principal<'_>> {
     let listed = statement.principals.iter().flat_map(|principals| &principals.listed);
     listed.map(|(kind, value)| Principal::parse(kind, value)).collect()
 }
@@ -150,6 +151,38 @@ impl<'a> Admission<'a> {
             self.principals.remove(place);
             self.principals.extend(accounts.into_iter().map(Principal::Account));
         }
+    }
+
+    /// Leaves out the principals that the statement's own conditions exclude; whether anybody is left. One on
+    /// the tokens of another issuer excludes everybody.
+    fn fits_anybody(&mut self) -> bool {
+        let conditions = self.statement.conditions.clone();
+        if conditions.iter().any(|c| is_of_other_issuer(c, &self.statement)) {
+            return false;
+        }
+        for c in conditions.iter().filter(|c| fixes(c, &conditions)) {
+            let of_account = |account: &str, value: &String| match c.key.to_ascii_lowercase().as_str() {
+                "aws:principalaccount" => pattern::matches(value, account) || value.contains("${"),
+                "aws:principalarn" => {
+                    let theirs = value.split(':').nth(4).unwrap_or("*");
+                    pattern::matches(theirs, account) || value.contains("${") || !value.starts_with("arn:")
+                }
+                _ => true,
+            };
+            let may = |p: &Principal<'_>| match *p {
+                Principal::Account(account) | Principal::KnownActions { account, .. } => {
+                    c.values.iter().any(|value| of_account(account, value))
+                }
+                _ => true,
+            };
+            if !self.negated && !self.principals.is_empty() {
+                self.principals.retain(may);
+                if self.principals.is_empty() {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as
@@ -243,42 +276,11 @@ fn holds_for_people(c: &Condition) -> bool {
         && c.values.iter().all(|v| v.eq_ignore_ascii_case("false"))
 }
 
-/// What must hold for a Deny under a condition not to apply; `None` when that is no condition of its own.
-fn opposite(c: &Condition) -> Option<Condition> {
-    const PAIRS: [(&str, &str); 7] = [
-        ("StringNotEquals", "StringEquals"),
-        ("StringNotEqualsIgnoreCase", "StringEqualsIgnoreCase"),
-        ("StringNotLike", "StringLike"),
-        ("ArnNotEquals", "ArnEquals"),
-        ("ArnNotLike", "ArnLike"),
-        ("NotIpAddress", "IpAddress"),
-        ("BoolIfExists", "Bool"),
-    ];
-    let operator = Operator::parse(&c.operator);
-    let made = |operator: &str, values: Vec<String>| Condition {
-        operator: operator.to_owned(),
-        key: c.key.clone(),
-        values,
-    };
-    let flipped = |wanted: &str| c.values.iter().all(|v| v.eq_ignore_ascii_case(wanted));
-    if operator.base.eq_ignore_ascii_case("Bool") {
-        // A plain Bool lets pass those who do not have the key.
-        return (operator.if_exists && flipped("false")).then(|| made("Bool", vec!["true".into()]));
-    }
-    if operator.base.eq_ignore_ascii_case("Null") {
-        return flipped("true").then(|| made("Null", vec!["false".into()]));
-    }
-    let (_, positive) = PAIRS.iter().find(|(negative, _)| operator.base.eq_ignore_ascii_case(negative))?;
-    match (operator.for_all, operator.for_any) {
-        (_, true) => None,
-        (true, _) => Some(made(&format!("ForAnyValue:{positive}"), c.values.clone())),
-        _ => Some(made(positive, c.values.clone())),
-    }
-}
-
 fn fixes(c: &Condition, all: &[Condition]) -> bool {
     let operator = Operator::parse(&c.operator);
-    let absent_passes = operator.if_exists || (operator.for_all && !c.key.ends_with(":sub"));
+    // Every token has a subject and an audience.
+    let in_every_token = c.key.ends_with(":sub") || c.key.ends_with(":aud");
+    let absent_passes = (operator.if_exists || operator.for_all) && !in_every_token;
     let bool_false = operator.base.eq_ignore_ascii_case("Bool")
         && !c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
     operator.is_known()
@@ -289,49 +291,96 @@ fn fixes(c: &Condition, all: &[Condition]) -> bool {
         && condition::restriction_of(c, all) != Restriction::Void
 }
 
+/// Whether a condition is on a claim of another issuer than the statement's, which no token has.
+pub fn is_of_other_issuer(c: &Condition, statement: &Statement) -> bool {
+    let operator = Operator::parse(&c.operator);
+    let Some((issuer, _)) = c.key.rsplit_once(':').filter(|(issuer, _)| issuer.contains('.')) else {
+        return false;
+    };
+    let is_other = |p: &Principal<'_>| match *p {
+        Principal::Oidc { host, .. } => {
+            !host.trim_end_matches('/').eq_ignore_ascii_case(issuer.trim_end_matches('/'))
+        }
+        _ => false,
+    };
+    let principals = named(statement);
+    let passes = operator.is_negated() || operator.if_exists || operator.for_all;
+    let is_null = operator.base.eq_ignore_ascii_case("Null");
+    !passes && !is_null && !principals.is_empty() && principals.iter().all(is_other)
+}
+
 /// Who of the own account may become the role, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Entry<'a> {
-    /// Everybody in the account whose own policies allow it.
-    Account,
-    /// Those of them whose ARN matches (a condition on `aws:PrincipalArn`).
-    AccountIf(Vec<&'a str>),
-    /// This principal, even without a policy of its own.
-    Named(&'a str),
+    /// Everybody in the account whose own policies allow it, and who meets conditions on the caller.
+    Account(Vec<&'a Condition>),
+    /// This principal, even without a policy of its own, if it meets them.
+    Named(&'a str, Vec<&'a Condition>),
     /// An AWS service, if somebody passes it the role.
     Service(&'a str),
+}
+
+/// Whether a condition is about who calls: an ARN, a name, a tag that the principal carries.
+fn is_of_caller(c: &Condition) -> bool {
+    let key = c.key.to_ascii_lowercase();
+    key == "aws:principalarn" || key == "aws:username" || key.starts_with("aws:principaltag/")
 }
 
 /// The entries open to principals of `account` and to services, without a condition that holds them back.
 pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     for admission in admissions.iter().filter(|a| !a.negated && a.by("sts:AssumeRole")) {
-        let by_arn: Vec<&Condition> = admission.fixing("aws:PrincipalArn").collect();
         let all = &admission.statement.conditions;
         // The source account and the external id are the caller's or the service's own to give.
-        let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId", "aws:PrincipalArn"];
-        let others = all.iter().filter(|c| !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)));
+        let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId"];
+        let others = all
+            .iter()
+            .filter(|c| !is_of_caller(c) && !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)));
         if !others.into_iter().all(|c| condition::restriction_of(c, all).is_open()) {
             continue;
         }
-        let arns = || by_arn.iter().flat_map(|c| c.values.iter().map(String::as_str)).collect::<Vec<_>>();
+        let asks = || -> Vec<&Condition> {
+            let restricts = |c: &&Condition| is_of_caller(c) && !condition::restriction_of(c, all).is_open();
+            all.iter().filter(restricts).collect()
+        };
         for principal in &admission.principals {
             match *principal {
                 Principal::Service(name) => entries.push(Entry::Service(name)),
                 Principal::KnownActions { account: theirs, arn } if theirs == account => {
-                    entries.push(Entry::Named(arn))
+                    entries.push(Entry::Named(arn, asks()))
                 }
-                Principal::Account(theirs) if theirs == account && by_arn.is_empty() => {
-                    entries.push(Entry::Account)
-                }
-                Principal::Anyone if by_arn.is_empty() => entries.push(Entry::Account),
-                Principal::Account(theirs) if theirs == account => entries.push(Entry::AccountIf(arns())),
-                Principal::Anyone => entries.push(Entry::AccountIf(arns())),
+                Principal::Account(theirs) if theirs == account => entries.push(Entry::Account(asks())),
+                Principal::Anyone => entries.push(Entry::Account(asks())),
                 _ => {}
             }
         }
     }
     entries
+}
+
+/// A service principal as most policies write it: without a region, and as outside of China.
+/// `states.eu-west-1.amazonaws.com` is `states.amazonaws.com`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services>
+pub fn plain_service(name: &str) -> Cow<'_, str> {
+    let Some(service) =
+        name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))
+    else {
+        return name.into();
+    };
+    // `eu-west-1`, `us-gov-east-1`: words, and a number at the end.
+    let is_region = |label: &str| {
+        let parts: Vec<&str> = label.split('-').collect();
+        let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+        parts.len() >= 3
+            && parts[0].len() == 2
+            && parts[..parts.len() - 1].iter().all(letters)
+            && parts[parts.len() - 1].bytes().all(|b| b.is_ascii_digit())
+    };
+    if !service.contains('-') && name.ends_with(".com") {
+        return name.into();
+    }
+    let kept: Vec<&str> = service.split('.').filter(|label| !is_region(label)).collect();
+    format!("{}.amazonaws.com", kept.join(".")).into()
 }
 
 #[cfg(test)]
@@ -355,5 +404,21 @@ mod tests {
             Principal::Oidc { host: "token.actions.githubusercontent.com", .. }
         ));
         assert!(matches!(Principal::parse("Federated", "accounts.google.com"), Principal::Public(_)));
+    }
+
+    #[test]
+    fn services_of_a_region() {
+        for (written, plain) in [
+            ("states.eu-west-1.amazonaws.com", "states.amazonaws.com"),
+            ("states.us-gov-east-1.amazonaws.com", "states.amazonaws.com"),
+            ("ec2.amazonaws.com.cn", "ec2.amazonaws.com"),
+            ("ecs-tasks.amazonaws.com", "ecs-tasks.amazonaws.com"),
+            (
+                "member.org.stacksets.cloudformation.amazonaws.com",
+                "member.org.stacksets.cloudformation.amazonaws.com",
+            ),
+        ] {
+            assert_eq!(plain_service(written), plain);
+        }
     }
 }

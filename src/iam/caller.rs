@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Operator, admits, is_always_present};
+use crate::condition::{Operator, Restriction, admits, is_always_present};
 use crate::pattern;
-use crate::policy::{Condition, Statement};
+use crate::policy::{Condition, Selector, Statement};
 use crate::time::Instant;
 
 /// Who calls.
@@ -19,11 +19,39 @@ pub struct Caller<'a> {
     pub user: Option<&'a str>,
     /// The day; `None`: limits in time are left undecided.
     pub now: Option<Instant>,
+    /// The tags that it carries.
+    pub tags: &'a [(&'a str, &'a str)],
+    /// Whether it may carry others at times: of its session, or because it may tag itself.
+    pub tags_may_change: bool,
+    /// Managed policies that make an administrator of whoever they are attached to, besides AWS's.
+    pub admin_policies: &'a [String],
 }
 
 /// Keys whose value follows from who calls.
-const PERSONAL: [&str; 4] = ["aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:username"];
+const PERSONAL: [&str; 8] = [
+    "aws:principalarn",
+    "aws:principalaccount",
+    "aws:principaltype",
+    "aws:username",
+    "aws:tokenissuetime",
+    "aws:resourceaccount",
+    "kms:calleraccount",
+    "iam:policyarn",
+];
 const CLOCKS: [&str; 2] = ["aws:currenttime", "aws:epochtime"];
+const OWN_TAG: &str = "aws:principaltag/";
+/// No session of a role lives longer.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+const LONGEST_SESSION: i64 = 12 * 3_600;
+
+/// Whether a variable in a resource may stand for something that the caller decides.
+pub fn has_own_variables(statement: &Statement) -> bool {
+    let mut patterns = statement.resources.iter().flat_map(Selector::patterns);
+    patterns.any(|pattern| {
+        let lower = pattern.to_ascii_lowercase();
+        lower.contains("${aws:principaltag/") || lower.contains("${aws:username}")
+    })
+}
 
 /// Whether the caller or the day may decide a condition of the statement.
 pub fn depends(statement: &Statement) -> bool {
@@ -31,6 +59,7 @@ pub fn depends(statement: &Statement) -> bool {
         let key = c.key.to_ascii_lowercase();
         PERSONAL.contains(&key.as_str())
             || CLOCKS.contains(&key.as_str())
+            || key.starts_with(OWN_TAG)
             || c.values.is_empty()
             || Operator::parse(&c.operator).base.eq_ignore_ascii_case("Null")
     }) || contradiction(&statement.conditions).is_some()
@@ -48,13 +77,64 @@ impl Caller<'_> {
             match self.decides(condition) {
                 Some(true) => {}
                 Some(false) => return None,
+                None if self.makes_admin(statement, condition) => {
+                    left.push(Condition { known: Some(Restriction::Weak), ..condition.clone() });
+                }
                 None => left.push(condition.clone()),
             }
         }
-        Some(match left.len() == statement.conditions.len() {
+        Some(match left == statement.conditions {
             true => Arc::clone(statement),
             false => Arc::new(Statement { conditions: left, ..Statement::clone(statement) }),
         })
+    }
+
+    /// Whether a limit on the policies that may be attached admits one that makes an administrator.
+    fn makes_admin(&self, statement: &Statement, c: &Condition) -> bool {
+        statement.allow
+            && c.key.eq_ignore_ascii_case("iam:PolicyARN")
+            && self.admin_policies.iter().any(|arn| admits(c, arn) == Some(true))
+    }
+
+    /// A pattern with the caller's name and tags put in; `None` when it has no such variable.
+    pub fn put_in(&self, pattern: &str) -> Option<String> {
+        let (mut filled, mut rest, mut any) = (String::new(), pattern, false);
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((variable, after)) = after.split_once('}') else { break };
+            let lower = variable.to_ascii_lowercase();
+            let value = match lower.strip_prefix(OWN_TAG) {
+                Some(tag) => self.tag(tag),
+                None => self.user.filter(|_| lower == "aws:username"),
+            };
+            filled.push_str(before);
+            match value {
+                Some(value) => filled.push_str(value),
+                None => filled.push_str(&rest[before.len()..rest.len() - after.len()]),
+            }
+            any |= value.is_some();
+            rest = after;
+        }
+        any.then(|| filled + rest)
+    }
+
+    /// What a tag of the caller says; keys are compared whatever the case.
+    fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|(own, _)| own.eq_ignore_ascii_case(key)).map(|(_, value)| *value)
+    }
+
+    /// Whether a condition on the caller's own tag holds.
+    fn decides_tag(&self, c: &Condition, tag: &str, operator: Operator<'_>) -> Option<bool> {
+        let value = self.tag(tag);
+        let holds = match value {
+            _ if operator.base.eq_ignore_ascii_case("Null") => {
+                Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none())
+            }
+            _ if c.values.iter().any(|v| v.contains("${")) => None,
+            Some(value) => admits(c, value),
+            None => Some(operator.is_negated() || operator.if_exists || operator.for_all),
+        };
+        // What it carries now helps it now; what it does not carry may come with a session.
+        holds.filter(|holds| *holds || !self.tags_may_change)
     }
 
     /// Whether a condition holds for every request of the caller, or for none; `None` when that depends.
@@ -67,6 +147,13 @@ impl Caller<'_> {
         if c.values.is_empty() && !operator.for_all {
             return Some(operator.is_negated());
         }
+        if let Some(tag) = key.strip_prefix(OWN_TAG) {
+            return self.decides_tag(c, tag, operator);
+        }
+        let is_session = self.user.is_none() && !self.arn.is_empty();
+        if is_session && key == "aws:tokenissuetime" && operator.base.eq_ignore_ascii_case("Null") {
+            return Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("false")));
+        }
         if operator.base.eq_ignore_ascii_case("Null") {
             let must_be_absent = c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
             return is_always_present(&key).then_some(!must_be_absent);
@@ -74,9 +161,20 @@ impl Caller<'_> {
         if CLOCKS.contains(&key.as_str()) {
             return self.now.and_then(|now| in_time(c, now));
         }
+        if key == "aws:tokenissuetime" {
+            return self.now.filter(|_| is_session).and_then(|now| issued(c, now));
+        }
+        // Whatever is not of this account is not what this account can lose.
+        if key == "aws:resourceaccount" {
+            let foreign = |v: &String| {
+                v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit()) && v.as_str() != self.account
+            };
+            let all = !self.account.is_empty() && c.values.iter().all(foreign);
+            return (all && !operator.if_exists && !operator.for_all).then(|| operator.is_negated());
+        }
         let value = match key.as_str() {
             "aws:principalarn" => self.arn,
-            "aws:principalaccount" => self.account,
+            "aws:principalaccount" | "kms:calleraccount" => self.account,
             "aws:principaltype" if self.user.is_some() => "User",
             "aws:principaltype" => "AssumedRole",
             "aws:username" => match self.user {
@@ -89,6 +187,22 @@ impl Caller<'_> {
             return None;
         }
         admits(c, value)
+    }
+}
+
+/// Whether a condition on when a session began holds for every session of today, or for none.
+fn issued(c: &Condition, now: Instant) -> Option<bool> {
+    let base = Operator::parse(&c.operator).base.to_ascii_lowercase();
+    let times: Vec<Instant> = c.values.iter().map(|v| Instant::parse(v)).collect::<Option<_>>()?;
+    let oldest = Instant(now.0 - LONGEST_SESSION);
+    if base.contains("lessthan") {
+        let over = times.iter().all(|end| *end < oldest);
+        over.then_some(false).or_else(|| times.iter().any(|end| *end > now).then_some(true))
+    } else if base.contains("greaterthan") {
+        let begun = times.iter().any(|start| *start < oldest);
+        begun.then_some(true).or_else(|| times.iter().all(|start| *start > now).then_some(false))
+    } else {
+        None
     }
 }
 
@@ -157,11 +271,7 @@ mod tests {
     use super::*;
 
     fn condition(operator: &str, key: &str, values: &[&str]) -> Condition {
-        Condition {
-            operator: operator.into(),
-            key: key.into(),
-            values: values.iter().map(|v| (*v).to_owned()).collect(),
-        }
+        Condition::new(operator, key, values.iter().map(|v| (*v).to_owned()).collect())
     }
 
     #[test]
@@ -171,6 +281,9 @@ mod tests {
             account: "111122223333",
             user: None,
             now: Instant::parse("2026-11-01"),
+            tags: &[("Team", "x")],
+            tags_may_change: false,
+            admin_policies: &[],
         };
         for (operator, key, value, expected) in [
             ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/app", Some(true)),
@@ -188,6 +301,20 @@ mod tests {
             ("Null", "aws:PrincipalArn", "false", Some(true)),
             ("Null", "aws:MultiFactorAuthAge", "true", None),
             ("Bool", "aws:MultiFactorAuthPresent", "true", None),
+            ("Null", "aws:TokenIssueTime", "true", Some(false)),
+            ("Null", "aws:TokenIssueTime", "false", Some(true)),
+            ("DateGreaterThan", "aws:TokenIssueTime", "2026-01-01T00:00:00Z", Some(true)),
+            ("DateLessThan", "aws:TokenIssueTime", "2026-01-01T00:00:00Z", Some(false)),
+            ("DateLessThan", "aws:TokenIssueTime", "2026-10-31T20:00:00Z", None),
+            ("StringEquals", "aws:PrincipalTag/team", "x", Some(true)),
+            ("StringEquals", "aws:PrincipalTag/team", "y", Some(false)),
+            ("StringNotEquals", "aws:PrincipalTag/team", "y", Some(true)),
+            ("StringEquals", "aws:PrincipalTag/cost", "x", Some(false)),
+            ("Null", "aws:PrincipalTag/cost", "true", Some(true)),
+            ("StringEquals", "aws:ResourceAccount", "999988887777", Some(false)),
+            ("StringNotEquals", "aws:ResourceAccount", "999988887777", Some(true)),
+            ("StringEquals", "aws:ResourceAccount", "111122223333", None),
+            ("StringEquals", "kms:CallerAccount", "111122223333", Some(true)),
         ] {
             assert_eq!(
                 caller.decides(&condition(operator, key, &[value])),
@@ -196,6 +323,13 @@ mod tests {
             );
         }
         assert_eq!(caller.decides(&condition("StringEquals", "s3:prefix", &[])), Some(false));
+        assert_eq!(
+            caller.put_in("b/${aws:PrincipalTag/team}/${aws:userid}").as_deref(),
+            Some("b/x/${aws:userid}")
+        );
+        let tagged = Caller { tags_may_change: true, ..caller };
+        assert_eq!(tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["x"])), Some(true));
+        assert_eq!(tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["y"])), None);
     }
 
     #[test]

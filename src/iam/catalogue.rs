@@ -277,6 +277,26 @@ impl Catalogue {
         set
     }
 
+    /// The actions that take a resource whose ARN names a service.
+    pub fn on_resources_of(&self, service: &str) -> ActionSet {
+        let templates = self.templates_by_arn_service.get(service).into_iter().flatten();
+        // A template may leave the service open.
+        let open = self.templates_by_arn_service.iter().filter(|(name, _)| name.contains(['$', '*']));
+        let all = templates.chain(open.flat_map(|(_, templates)| templates));
+        all.flat_map(|&template| self.takers[usize::from(template)].iter().copied()).collect()
+    }
+
+    /// The actions on objects and buckets for which patterns leave nothing but access points, which few
+    /// accounts have. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points.html>
+    pub fn covered_but_access_points(&self, patterns: &[String], home: AccountRef<'_>) -> ActionSet {
+        let of_s3 = patterns.iter().filter(|p| p.contains(":s3:") && pattern::is_wild(p));
+        let covered: HashSet<u16> = of_s3.flat_map(|pattern| self.covered(pattern, home)).collect();
+        let is_left =
+            |t: &u16| !covered.contains(t) && !self.templates[usize::from(*t)].contains("accesspoint");
+        let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
+        takers.filter(|&id| !self.actions[usize::from(id)].types.iter().any(|t| is_left(t))).collect()
+    }
+
     fn without_resources(&self, resource: &str) -> ActionSet {
         match pattern::matches(resource, "*") {
             true => self.unscoped.iter().copied().collect(),

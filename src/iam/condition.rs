@@ -229,6 +229,9 @@ pub fn restriction(statement: &Statement) -> Restriction {
 /// How much one condition holds back. `all` are the conditions of its statement: a `Null: false` beside a
 /// `ForAllValues` makes the key required.
 pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
+    if let Some(known) = condition.known {
+        return known;
+    }
     let operator = Operator::parse(&condition.operator);
     let fact = fact(&condition.key);
     if !operator.is_known() || (fact == KeyKind::Unknown && !is_everything(condition)) {
@@ -254,7 +257,7 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
     {
         return Restriction::Weak;
     }
-    if condition.values.iter().any(|v| v == "0.0.0.0/0" || v == "::/0") && operator.is("IpAddress") {
+    if operator.is("IpAddress") && is_every_address(&condition.values) {
         return Restriction::Void;
     }
     let asks_for = |value: &str| condition.values.iter().any(|v| v.eq_ignore_ascii_case(value));
@@ -263,7 +266,7 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
         // True for all but a few values, and for requests without the key.
         _ if operator.is_negated() => Restriction::Weak,
         // "MFA is absent", "not through a service": everybody can arrange that.
-        _ if operator.is("Bool") && !asks_for("true") => Restriction::Weak,
+        _ if operator.is("Bool") && (!asks_for("true") || asks_for("false")) => Restriction::Weak,
         _ => Restriction::Strong,
     }
 }
@@ -313,6 +316,43 @@ pub fn is_avoidable(condition: &Condition) -> bool {
     by_time_or_tls || fact(&key) == KeyKind::Chosen
 }
 
+/// What must hold for a Deny under a condition not to apply; `None` when that is no condition of its own.
+pub fn opposite(c: &Condition) -> Option<Condition> {
+    const PAIRS: [(&str, &str); 7] = [
+        ("StringNotEquals", "StringEquals"),
+        ("StringNotEqualsIgnoreCase", "StringEqualsIgnoreCase"),
+        ("StringNotLike", "StringLike"),
+        ("ArnNotEquals", "ArnEquals"),
+        ("ArnNotLike", "ArnLike"),
+        ("NotIpAddress", "IpAddress"),
+        ("BoolIfExists", "Bool"),
+    ];
+    let operator = Operator::parse(&c.operator);
+    let made = |operator: &str, values: Vec<String>| Condition::new(operator, &*c.key, values);
+    let flipped = |wanted: &str| c.values.iter().all(|v| v.eq_ignore_ascii_case(wanted));
+    if operator.base.eq_ignore_ascii_case("Bool") {
+        // A plain Bool lets pass those who do not have the key.
+        return (operator.if_exists && flipped("false")).then(|| made("Bool", vec!["true".into()]));
+    }
+    if operator.base.eq_ignore_ascii_case("Null") {
+        return flipped("true").then(|| made("Null", vec!["false".into()]));
+    }
+    let (_, positive) = PAIRS.iter().find(|(negative, _)| operator.base.eq_ignore_ascii_case(negative))?;
+    match (operator.for_all, operator.for_any) {
+        (_, true) => None,
+        (true, _) => Some(made(&format!("ForAnyValue:{positive}"), c.values.clone())),
+        _ => Some(made(positive, c.values.clone())),
+    }
+}
+
+/// Whether a Deny under conditions leaves only what a strong condition would allow: "denied unless with MFA"
+/// allows as much as "allowed with MFA".
+pub fn is_guard(deny: &Statement) -> bool {
+    let strong =
+        |c: &Condition| opposite(c).is_some_and(|c| !restriction_of(&c, std::slice::from_ref(&c)).is_open());
+    !deny.allow && !deny.conditions.is_empty() && deny.conditions.iter().all(strong)
+}
+
 /// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
 /// whole grant still stands, at the right moment.
 const CIRCUMSTANCES: &[&str] = &[
@@ -336,6 +376,11 @@ pub fn is_circumstance(statement: &Statement) -> bool {
     all.iter().all(|c| restriction_of(c, all).is_open() || by_circumstance(c))
 }
 
+/// Whether what a guarding Deny asks for is a circumstance; see [`is_guard`].
+pub fn guards_by_circumstance(deny: &Statement) -> bool {
+    deny.conditions.iter().any(|c| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str()))
+}
+
 /// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
 pub fn is_circumstance_but_service(statement: &Statement) -> bool {
     let all = &statement.conditions;
@@ -346,7 +391,62 @@ pub fn is_circumstance_but_service(statement: &Statement) -> bool {
     all.iter().all(|c| restriction_of(c, all).is_open() || set_aside(c))
 }
 
-/// How the conditions of a statement read when a role is passed to a given service.
+/// What is known of a request besides who makes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The service that a role is passed to.
+    pub service: Option<&'a str>,
+    pub tags: Tags<'a>,
+}
+
+impl<'a> From<Option<&'a str>> for Asked<'a> {
+    fn from(service: Option<&'a str>) -> Self {
+        Self { service, tags: Tags::Untold }
+    }
+}
+
+/// The tags of what is acted upon.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Tags<'a> {
+    #[default]
+    Untold,
+    /// All of them.
+    Told(&'a [(String, String)]),
+    /// Whoever asks may set them first, so that they are whatever helps.
+    Settable,
+}
+
+impl Asked<'_> {
+    /// Whether a condition holds, as far as this decides it.
+    fn decides(self, c: &Condition, allow: bool) -> Option<bool> {
+        if let Some(service) = self.service.filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService")) {
+            return admits(c, service);
+        }
+        let (prefix, tag) = c.key.split_once('/')?;
+        let on_tags =
+            ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix));
+        if !on_tags || c.values.iter().any(|v| v.contains("${")) {
+            return None;
+        }
+        match self.tags {
+            Tags::Untold => None,
+            Tags::Settable => Some(allow),
+            Tags::Told(tags) => {
+                let operator = Operator::parse(&c.operator);
+                let value = tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag)).map(|(_, v)| v);
+                match value {
+                    _ if operator.is("Null") => {
+                        Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none())
+                    }
+                    Some(value) => admits(c, value),
+                    None => Some(operator.is_negated() || operator.if_exists || operator.for_all),
+                }
+            }
+        }
+    }
+}
+
+/// How the conditions of a statement read for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionResult {
     /// They hold, or everybody can meet them.
@@ -357,15 +457,12 @@ pub enum ConditionResult {
     Never,
 }
 
-/// Reads a statement's conditions; `service` is the one that a role is passed to, if that is the question.
-pub fn read(statement: &Statement, service: Option<&str>) -> ConditionResult {
-    let all = &statement.conditions;
+/// Reads a statement's conditions for a request.
+pub fn read<'a>(statement: &Statement, asked: impl Into<Asked<'a>>) -> ConditionResult {
+    let (all, asked) = (&statement.conditions, asked.into());
     let mut reading = ConditionResult::Open;
     for c in all {
-        match service
-            .filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService"))
-            .and_then(|name| admits(c, name))
-        {
+        match asked.decides(c, statement.allow) {
             Some(true) => {}
             Some(false) => return ConditionResult::Never,
             None if restriction_of(c, all).is_open() => {}
@@ -373,6 +470,31 @@ pub fn read(statement: &Statement, service: Option<&str>) -> ConditionResult {
         }
     }
     reading
+}
+
+/// Whether every condition of a statement is decided by what is known of a request.
+pub fn is_decided(statement: &Statement, asked: Asked<'_>) -> bool {
+    statement.conditions.iter().all(|c| asked.decides(c, statement.allow).is_some())
+}
+
+/// Whether ranges of addresses leave none of IPv4, or none of IPv6, out: both halves are the whole.
+fn is_every_address(ranges: &[String]) -> bool {
+    let mut covered: Vec<(u64, u64)> = Vec::new();
+    for range in ranges {
+        let (address, bits) = range.split_once('/').unwrap_or((range, "32"));
+        let Ok(bits) = bits.parse::<u32>() else { continue };
+        match address.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V6(_)) if bits == 0 => return true,
+            Ok(std::net::IpAddr::V4(v4)) if bits <= 32 => {
+                let size = 1u64 << (32 - bits);
+                let start = u64::from(u32::from(v4)) / size * size;
+                covered.push((start, start + size));
+            }
+            _ => {}
+        }
+    }
+    covered.sort_unstable();
+    covered.iter().fold(0, |end, &(from, to)| if from <= end { end.max(to) } else { end }) >= 1 << 32
 }
 
 /// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.
@@ -427,7 +549,7 @@ mod tests {
     use super::*;
 
     fn class(operator: &str, key: &str, value: &str) -> Restriction {
-        let condition = Condition { operator: operator.into(), key: key.into(), values: vec![value.into()] };
+        let condition = Condition::new(operator, key, vec![value.into()]);
         restriction_of(&condition, std::slice::from_ref(&condition))
     }
 

@@ -1,7 +1,7 @@
 //! Whether a role may perform one action on one resource, decided statement by statement; the sets of
 //! `effective` are about all resources at once.
 
-use crate::condition::{self, ConditionResult};
+use crate::condition::{self, Asked, ConditionResult};
 use crate::effective::{Ceiling, Effective};
 use crate::grant::Grant;
 
@@ -39,22 +39,24 @@ impl Effective {
         self.decide_for(action, resource, None)
     }
 
-    /// As [`Self::decide`], for `iam:PassRole` to a given service.
-    pub fn decide_for(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
+    /// As [`Self::decide`], with what else is known: the service that a role is passed to, the tags of the
+    /// resource.
+    pub fn decide_for<'a>(&self, action: &str, resource: &str, asked: impl Into<Asked<'a>>) -> Decision {
+        let asked = asked.into();
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
         let (mut open, mut found) = (false, false);
         for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
-            let reading = condition::read(&allow.grant.statement, service);
+            let reading = condition::read(&allow.grant.statement, asked);
             open |= reading == ConditionResult::Open;
             found |= reading != ConditionResult::Never;
         }
-        match self.denial(action, resource, service) {
+        match self.denial(action, resource, asked) {
             Some(ConditionResult::Open) => return Decision::DeniedExplicitly,
             _ if !found => return Decision::NotAllowed,
             Some(_) => open = false,
             None => {}
         }
-        match self.within_ceiling(action, resource, service) {
+        match self.within_ceiling(action, resource, asked) {
             Decision::Allowed if open => Decision::Allowed,
             Decision::Allowed => Decision::Conditional,
             limited => limited,
@@ -62,17 +64,18 @@ impl Effective {
     }
 
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
-    fn denial(&self, action: &str, resource: &str, service: Option<&str>) -> Option<ConditionResult> {
+    fn denial(&self, action: &str, resource: &str, asked: Asked<'_>) -> Option<ConditionResult> {
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
         let denies = self.denies.iter().map(|s| &s.grant);
         denies
             .filter(|g| applies(g))
-            .filter_map(|g| read_deny(g, service))
+            .filter_map(|g| read_deny(g, asked))
             .min_by_key(|reading| *reading != ConditionResult::Open)
     }
 
     /// What the boundary alone says: `Allowed` when there is none.
-    pub fn within_ceiling(&self, action: &str, resource: &str, service: Option<&str>) -> Decision {
+    pub fn within_ceiling<'a>(&self, action: &str, resource: &str, asked: impl Into<Asked<'a>>) -> Decision {
+        let asked = asked.into();
         let grants = match &self.ceiling {
             Ceiling::None => return Decision::Allowed,
             Ceiling::Missing { .. } => return Decision::Unknown,
@@ -81,14 +84,14 @@ impl Effective {
         let mut best = Decision::OutsideBoundary;
         for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
             if !grant.statement.allow {
-                match read_deny(grant, service) {
+                match read_deny(grant, asked) {
                     Some(ConditionResult::Open) => return Decision::DeniedExplicitly,
                     Some(_) => best = Decision::Conditional,
                     None => {}
                 }
                 continue;
             }
-            match condition::read(&grant.statement, service) {
+            match condition::read(&grant.statement, asked) {
                 ConditionResult::Open => best = Decision::Allowed,
                 ConditionResult::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
                 _ => {}
@@ -100,11 +103,10 @@ impl Effective {
 
 /// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose
 /// every condition is decided for sure always holds.
-fn read_deny(deny: &Grant, service: Option<&str>) -> Option<ConditionResult> {
+fn read_deny(deny: &Grant, asked: Asked<'_>) -> Option<ConditionResult> {
     let conditions = &deny.statement.conditions;
-    let decided =
-        service.is_some() && conditions.iter().all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
-    match condition::read(&deny.statement, service) {
+    let decided = condition::is_decided(&deny.statement, asked);
+    match condition::read(&deny.statement, asked) {
         ConditionResult::Never => None,
         _ if conditions.iter().any(condition::is_avoidable) => None,
         _ if conditions.is_empty() || decided => Some(ConditionResult::Open),

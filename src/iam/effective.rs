@@ -64,6 +64,20 @@ impl Reach {
     }
 }
 
+/// What a Deny leaves on some resources only, or under a strong condition only.
+fn confined<'g>(denies: impl Iterator<Item = &'g Grant>) -> (ActionSet, ActionSet) {
+    let (mut by_resource, mut by_condition) = (ActionSet::default(), ActionSet::default());
+    for deny in denies {
+        if deny.statement.conditions.is_empty() {
+            by_resource.union(&deny.confines);
+        } else if condition::is_guard(&deny.statement) {
+            by_condition.union(&deny.unlimited);
+            by_condition.union(&deny.confines);
+        }
+    }
+    (by_resource, by_condition)
+}
+
 /// What is denied whatever the resource and the circumstances. A Deny under a condition takes nothing away
 /// for sure, not even under one that everybody can meet: they can also not meet it.
 fn everywhere<'g>(denies: impl Iterator<Item = &'g Grant>) -> ActionSet {
@@ -86,12 +100,22 @@ impl Effective {
         let (mut open, mut held, mut some) = (allowed.open, allowed.held, allowed.some);
         let identity = held.clone();
         [&mut open, &mut held, &mut some].into_iter().for_each(|set| set.subtract(&denied));
+        let (by_resource, by_condition) = confined(denies.iter().map(|s| &s.grant));
+        [&mut open, &mut held].into_iter().for_each(|set| set.subtract(&by_resource));
+        [&mut open, &mut some].into_iter().for_each(|set| set.subtract(&by_condition));
+        // What nobody can read may leave nothing: that is unknown, and told as such.
+        if let Ceiling::Missing { .. } = &ceiling {
+            [&mut open, &mut held, &mut some].into_iter().for_each(|set| *set = ActionSet::default());
+        }
         if let Ceiling::Known { grants, .. } = &ceiling {
             let mut limit = Reach::of(grants.iter().filter(|g| g.statement.allow));
             let denied = everywhere(grants.iter().filter(|g| !g.statement.allow));
             [&mut limit.open, &mut limit.held, &mut limit.some]
                 .into_iter()
                 .for_each(|set| set.subtract(&denied));
+            let (by_resource, by_condition) = confined(grants.iter().filter(|g| !g.statement.allow));
+            [&mut limit.open, &mut limit.held].into_iter().for_each(|set| set.subtract(&by_resource));
+            [&mut limit.open, &mut limit.some].into_iter().for_each(|set| set.subtract(&by_condition));
             open.intersect(&limit.open);
             held.intersect(&limit.held);
             some.intersect(&limit.some);
@@ -105,7 +129,14 @@ impl Effective {
         let at_times = |s: &&Sourced| {
             s.grant.unlimited.contains(action) && condition::is_circumstance(&s.grant.statement)
         };
-        self.held.contains(action) && self.allowing(action).any(|s| at_times(&s))
+        let guards = self
+            .denies
+            .iter()
+            .map(|s| &s.grant)
+            .filter(|deny| deny.unlimited.contains(action) && condition::is_guard(&deny.statement));
+        self.held.contains(action)
+            && self.allowing(action).any(|s| at_times(&s))
+            && guards.into_iter().all(|deny| condition::guards_by_circumstance(&deny.statement))
     }
 
     /// The allowing statements that name a catalogued action.

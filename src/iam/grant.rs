@@ -33,6 +33,9 @@ pub struct Grant {
     pub actions: Rc<ActionSet>,
     /// Those of them it names without leaving out a resource.
     pub unlimited: Rc<ActionSet>,
+    /// Of a Deny that spares some resources: the actions that it leaves on those only, so that they are no
+    /// longer allowed on all.
+    pub confines: Rc<ActionSet>,
     pub restriction: Restriction,
     /// Whether the caller or the time may decide one of its conditions.
     pub depends: bool,
@@ -72,7 +75,16 @@ impl Grant {
         if !self.depends {
             return Some(self.clone());
         }
-        let statement = caller.read(&self.statement)?;
+        let mut statement = caller.read(&self.statement)?;
+        if self.has_variables && caller::has_own_variables(&statement) {
+            let mut filled = Statement::clone(&statement);
+            for pattern in filled.resources.iter_mut().flat_map(Selector::patterns_mut) {
+                if let Some(known) = caller.put_in(pattern) {
+                    *pattern = known;
+                }
+            }
+            statement = Arc::new(filled);
+        }
         let restriction = condition::restriction(&statement);
         Some(Self { statement, restriction, depends: false, ..self.clone() })
     }
@@ -177,7 +189,12 @@ impl<'a> Compiler<'a> {
             let mut patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
             knows_variables && patterns.any(|pattern| pattern.contains("${"))
         };
-        Some(compiled.map(|grant| Grant { has_variables: named(&grant), ..grant }).collect())
+        let marked = compiled.map(|grant| {
+            let has_variables = named(&grant);
+            let depends = grant.depends || (has_variables && caller::has_own_variables(&grant.statement));
+            Grant { has_variables, depends, ..grant }
+        });
+        Some(marked.collect())
     }
 
     /// The statement with the variables put in that are the same for everybody in the account.
@@ -208,6 +225,7 @@ impl<'a> Compiler<'a> {
             actions = rest;
         }
         let actions = Rc::new(actions);
+        let mut confines = Rc::default();
         let unlimited = match &statement.resources {
             None => Rc::default(),
             Some(Selector::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
@@ -219,10 +237,23 @@ impl<'a> Compiler<'a> {
                     all.union(&self.unlimited_by(pattern, statement.allow));
                 }
                 all.intersect(&actions);
+                if !statement.allow {
+                    let mut left = self.catalogue.covered_but_access_points(patterns, self.home);
+                    left.intersect(&actions);
+                    confines = Rc::new(left);
+                }
                 Rc::new(all)
             }
-            // What is left out may be all that matters: a Deny of this form takes nothing away for sure.
-            Some(Selector::Except(_)) if !statement.allow => Rc::default(),
+            // What is left out may be all that matters: only actions on other kinds of things are gone.
+            Some(Selector::Except(spared)) if !statement.allow => {
+                let mut left = ActionSet::clone(&actions);
+                spared.iter().for_each(|pattern| left.subtract(&self.unlimited_by(pattern, false)));
+                left.subtract(&self.catalogue.covered_but_access_points(spared, self.home));
+                let mut gone = left.clone();
+                spared.iter().for_each(|pattern| gone.subtract(&self.touched_by(pattern)));
+                confines = Rc::new(left);
+                Rc::new(gone)
+            }
             Some(Selector::Except(patterns)) => {
                 let mut rest = ActionSet::clone(&actions);
                 patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
@@ -234,9 +265,20 @@ impl<'a> Compiler<'a> {
             index,
             actions,
             unlimited,
+            confines,
             restriction: condition::restriction(statement),
             depends: caller::depends(statement),
             has_variables: false,
+        }
+    }
+
+    /// The actions on any resource that a pattern may match, told by the service in its ARN.
+    fn touched_by(&self, pattern: &str) -> ActionSet {
+        match pattern.split(':').nth(2) {
+            Some(service) if !pattern::is_wild(service) && !service.contains('$') => {
+                self.catalogue.on_resources_of(service)
+            }
+            _ => self.whole().clone(),
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::condition::Restriction;
+
 /// A policy document as found in a dump: understood, or not. What is not understood is never "clean":
 /// it becomes IAM901.
 #[derive(Clone, Debug)]
@@ -184,6 +186,16 @@ pub struct Condition {
     pub operator: String,
     pub key: String,
     pub values: Vec<String>,
+    /// How much it holds back, where the account tells more than the condition itself: whom a policy that it
+    /// admits makes an administrator, say.
+    pub known: Option<Restriction>,
+}
+
+impl Condition {
+    /// A condition of which nothing is known but what it says.
+    pub fn new(operator: impl Into<String>, key: impl Into<String>, values: Vec<String>) -> Self {
+        Self { operator: operator.into(), key: key.into(), values, known: None }
+    }
 }
 
 impl std::fmt::Display for Condition {
@@ -292,7 +304,7 @@ fn conditions(value: Value) -> Result<Vec<Condition>, String> {
         };
         for (key, values) in keys {
             let values = texts(values, &key)?;
-            all.push(Condition { operator: operator.clone(), key, values });
+            all.push(Condition::new(operator.clone(), key, values));
         }
     }
     Ok(all)

@@ -1,20 +1,39 @@
-//! For a terminal: grouped by cause, worst first.
+//! For a terminal: the summary, then the worst first. A few findings are told in full, many a line each.
 
 use std::fmt::Write;
 
-use super::{Emphasis, Paint, counted};
+use super::lines::{known, named, painted, title, wrapped};
+use super::{Emphasis, Look, Paint, brief, counted};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
-use crate::audit::finding::{Finding, Severity, Status};
-use crate::audit::rules::{self, Rule};
+use crate::audit::finding::{Finding, Status};
+use crate::audit::rules::Rule;
 use opsctl_iam::time::Instant;
 
-/// How many resources of a group are named.
-const NAMED: usize = 5;
 /// Days after which the catalogue of AWS's actions is worth a word.
 const OLD: i64 = 90;
 
-pub(super) fn render(audit: &Audit, paint: Paint) -> String {
+/// With more findings than this, each is a line, unless somebody asks for more.
+const FEW: usize = 25;
+
+pub(super) fn render(audit: &Audit, paint: Paint, look: Look) -> String {
+    let mut out = summary(audit, paint);
+    if look.details.unwrap_or(audit.findings.len() <= FEW) {
+        audit.groups().iter().for_each(|group| in_full(group, paint, look.width, &mut out));
+    } else {
+        brief::findings(audit, paint, look, &mut out);
+    }
+    muted(audit, look, &mut out);
+    not_evaluated(audit, look.width, &mut out);
+    if !audit.findings.is_empty() {
+        let more = "`opsctl explain RULE` says what a rule means; --format json lists every role.";
+        let _ = writeln!(out, "\n{}", wrapped(more, look.width, 0));
+    }
+    out
+}
+
+/// What there is, and how much of it, before anything else.
+fn summary(audit: &Audit, paint: Paint) -> String {
     let mut out = String::new();
     let s = &audit.summary;
     let _ = writeln!(
@@ -25,50 +44,15 @@ pub(super) fn render(audit: &Audit, paint: Paint) -> String {
         s.service_linked,
         audit.catalogue_date
     );
-    let made = Instant::parse(audit.catalogue_date);
-    if let Some(age) = made.map(|day| day.days_until(audit.at)).filter(|age| *age > OLD) {
-        let _ = writeln!(
-            out,
-            "The catalogue is {age} days old: newer actions and policies of AWS are not in it."
-        );
-    }
-    for group in audit.groups() {
-        let first = group.first();
-        let severity = format!("{:<8}", first.severity.word());
-        let severity = match first.severity {
-            Severity::Critical | Severity::High => paint(Emphasis::Severe, &severity),
-            Severity::Medium => paint(Emphasis::Doubtful, &severity),
-            Severity::Low | Severity::Info => paint(Emphasis::Minor, &severity),
-        };
-        let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(&group)));
-        let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
-        let more = group.findings.len() - names.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let statuses: Vec<Status> = group.findings.iter().map(|f| f.status).collect();
-        let _ = writeln!(out, "         on {}{more}{}", names.join(", "), known(&statuses));
-        // What is said of the first need not be true of the others word by word.
-        let example = |alike: bool| match alike {
-            true => String::new(),
-            false => format!(" for {}", name_of(&first.resource)),
-        };
-        let alike = group.findings.iter().all(|f| unnamed(f) == unnamed(first));
-        if !alike {
-            let _ = writeln!(out, "         as seen{}:", example(false));
-        }
-        for line in &first.evidence {
-            let _ = writeln!(out, "         - {line}");
-        }
-        let example = example(group.findings.iter().all(|f| f.fix == first.fix));
-        let fix = first.fix.replace('\n', "\n              ");
-        let _ = writeln!(out, "         {}{example}: {fix}", paint(Emphasis::Advice, "fix"));
-    }
-    muted(audit, &mut out);
-    not_evaluated(audit, &mut out);
     let _ = writeln!(
         out,
-        "\n{} critical, {} high, {} medium, {} low, {} info; {} new, {} known, {} fixed, {} muted",
+        "{} critical, {} high, {} medium, {} low, {} info; {} new, {} known, {} fixed, {} muted",
         s.critical, s.high, s.medium, s.low, s.info, s.new, s.unchanged, s.fixed, s.muted
     );
+    let all = s.critical + s.high + s.medium + s.low + s.info;
+    if audit.findings.len() < all {
+        let _ = writeln!(out, "Shown: {} of {all} findings.", audit.findings.len());
+    }
     if s.incomplete {
         let _ = writeln!(
             out,
@@ -76,18 +60,42 @@ pub(super) fn render(audit: &Audit, paint: Paint) -> String {
             paint(Emphasis::Severe, "The audit is incomplete")
         );
     }
-    if !audit.findings.is_empty() {
-        out.push_str("`opsctl explain RULE` says what a rule means; --format json lists every role.\n");
+    let made = Instant::parse(audit.catalogue_date);
+    if let Some(age) = made.map(|day| day.days_until(audit.at)).filter(|age| *age > OLD) {
+        let _ = writeln!(
+            out,
+            "The catalogue is {age} days old: newer actions and policies of AWS are not in it."
+        );
     }
     out
 }
 
-/// The title of all; the rule's own where they count differently.
-fn title(group: &Group<'_>) -> String {
+/// A group with all evidence of its first finding and what mends it.
+fn in_full(group: &Group<'_>, paint: Paint, width: Option<usize>, out: &mut String) {
     let first = group.first();
-    let alike = group.findings.iter().all(|f| f.title == first.title);
-    let of_rule = rules::find(first.rule).filter(|_| !alike).map(|rule| rule.title.to_owned());
-    of_rule.unwrap_or_else(|| first.title.clone())
+    let severity = painted(first.severity, paint);
+    let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(group)));
+    let names = named(group);
+    let statuses: Vec<Status> = group.findings.iter().map(|f| f.status).collect();
+    let _ = writeln!(out, "         {}", wrapped(&format!("on {names}{}", known(&statuses)), width, 12));
+    // What is said of the first need not be true of the others word by word.
+    let example = |alike: bool| match alike {
+        true => String::new(),
+        false => format!(" for {}", name_of(&first.resource)),
+    };
+    let alike = group.findings.iter().all(|f| unnamed(f) == unnamed(first));
+    if !alike {
+        let _ = writeln!(out, "         as seen{}:", example(false));
+    }
+    for line in &first.evidence {
+        let _ = writeln!(out, "         - {}", wrapped(line, width, 11));
+    }
+    let example = example(group.findings.iter().all(|f| f.fix == first.fix));
+    // Commands are lines of their own, and stay whole.
+    let mut fix = first.fix.lines();
+    let start = wrapped(fix.next().unwrap_or_default(), width, 14);
+    let rest: String = fix.map(|line| format!("\n              {line}")).collect();
+    let _ = writeln!(out, "         {}{example}: {start}{rest}", paint(Emphasis::Advice, "fix"));
 }
 
 /// Evidence without the resource's own name, to tell whether two findings say the same.
@@ -95,19 +103,13 @@ fn unnamed(finding: &Finding) -> Vec<String> {
     finding.evidence.iter().map(|line| line.replace(&finding.resource, "")).collect()
 }
 
-fn known(statuses: &[Status]) -> String {
-    match statuses.iter().filter(|status| **status == Status::Unchanged).count() {
-        0 => String::new(),
-        n if n == statuses.len() => " (in the baseline)".into(),
-        n => format!(" ({n} in the baseline)"),
-    }
-}
-
-fn muted(audit: &Audit, out: &mut String) {
+fn muted(audit: &Audit, look: Look, out: &mut String) {
     if !audit.muted.is_empty() {
         out.push_str("\nSet aside:\n");
     }
-    for finding in &audit.muted {
+    let shown = if look.details == Some(true) { audit.muted.len() } else { FEW.min(audit.muted.len()) };
+    let more = audit.muted.len() - shown;
+    for finding in &audit.muted[..shown] {
         let why = finding.muted.as_deref().unwrap_or_default();
         let _ = writeln!(
             out,
@@ -117,9 +119,12 @@ fn muted(audit: &Audit, out: &mut String) {
             name_of(&finding.resource)
         );
     }
+    if more > 0 {
+        let _ = writeln!(out, "  and {more} more; --format json lists them");
+    }
 }
 
-fn not_evaluated(audit: &Audit, out: &mut String) {
+fn not_evaluated(audit: &Audit, width: Option<usize>, out: &mut String) {
     if !audit.not_evaluated.is_empty() {
         out.push_str("\nNot evaluated:\n");
     }
@@ -138,7 +143,7 @@ fn not_evaluated(audit: &Audit, out: &mut String) {
         }
     }
     for (rules, said) in lines {
-        let _ = writeln!(out, "  {}{said}", rules.join(", "));
+        let _ = writeln!(out, "  {}", wrapped(&format!("{}{said}", rules.join(", ")), width, 4));
     }
 }
 

@@ -1,9 +1,15 @@
-//! The audit as text, in six forms. Nothing here prints.
+//! The audit as text, in ten forms. Nothing here prints.
 
+mod asff;
+mod brief;
+mod csv;
 mod github;
+mod html;
 mod human;
 mod junit;
+mod lines;
 mod markdown;
+mod ocsf;
 mod sarif;
 
 use super::audit::Audit;
@@ -24,17 +30,29 @@ pub enum Format {
     Markdown,
     /// Workflow commands of GitHub Actions: `::error …::`.
     Github,
+    /// One self-contained page.
+    Html,
+    /// A sheet for triage.
+    Csv,
+    /// OCSF, an event a line.
+    Ocsf,
+    /// What Security Hub imports.
+    Asff,
 }
 
 impl Format {
     /// Every form, by the word that picks it.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 10] = [
         ("human", Self::Human),
         ("json", Self::Json),
         ("sarif", Self::Sarif),
         ("junit", Self::Junit),
         ("markdown", Self::Markdown),
         ("github", Self::Github),
+        ("html", Self::Html),
+        ("csv", Self::Csv),
+        ("ocsf", Self::Ocsf),
+        ("asff", Self::Asff),
     ];
 }
 
@@ -62,6 +80,24 @@ pub struct Options<'a> {
     pub paint: Paint,
 }
 
+/// How the form for people looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Columns to break lines at; `None`: lines are as long as what they say.
+    pub width: Option<usize>,
+    /// All evidence of every finding; `None`: of few findings only.
+    pub details: Option<bool>,
+    pub group_by: GroupBy,
+}
+
+/// What the lines of many findings are put together by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupBy {
+    #[default]
+    Rule,
+    Role,
+}
+
 /// What a piece of text is, for whoever gives it a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emphasis {
@@ -82,13 +118,22 @@ pub fn plain(_: Emphasis, text: &str) -> String {
 
 /// Renders an audit. Whole lines; for GitHub none when there is nothing to report.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
+    render_as(audit, form, options, Look::default())
+}
+
+/// As [`render`], with a look for people.
+pub fn render_as(audit: &Audit, form: Format, options: Options<'_>, look: Look) -> String {
     match form {
         Format::Json => shown::json(&json(audit)).into_owned(),
         Format::Sarif => shown::json(&sarif::render(audit, options)).into_owned(),
-        Format::Human => human::render(&visible(audit), options.paint),
+        Format::Human => human::render(&visible(audit), options.paint, look),
         Format::Junit => junit::render(&visible(audit), options),
         Format::Markdown => markdown::render(&visible(audit)),
         Format::Github => github::render(&visible(audit), options),
+        Format::Html => html::render(&visible(audit)),
+        Format::Csv => csv::render(&visible(audit)),
+        Format::Ocsf => shown::json(&ocsf::render(audit)).into_owned(),
+        Format::Asff => shown::json(&asff::render(audit)).into_owned(),
     }
 }
 

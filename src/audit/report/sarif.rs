@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use crate::audit::audit::Audit;
+use crate::audit::compliance::requirements;
 use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::rules::{self, Rule};
 
@@ -70,6 +71,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
 }
 
 fn describe(rule: &Rule) -> Value {
+    let tags: Vec<&str> = ["security", "iam"].iter().chain(requirements(rule.id)).copied().collect();
     json!({
         "id": rule.id,
         "name": rule.slug,
@@ -84,7 +86,7 @@ fn describe(rule: &Rule) -> Value {
         "defaultConfiguration": {"level": level(rule.severity)},
         // What GitHub sorts by:
         // https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
-        "properties": {"security-severity": score(rule.severity), "tags": ["security", "iam"]},
+        "properties": {"security-severity": score(rule.severity), "tags": tags},
     })
 }
 

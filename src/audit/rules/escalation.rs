@@ -2,15 +2,18 @@
 //!
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
+use super::found::{Found, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Check, Context, Hit, Rule};
-use crate::audit::account::{is_aws_owned, name_of};
-use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS, USER_WAYS};
+use super::takeover::principal_access;
+use crate::audit::account::{User, is_aws_owned, name_of};
+use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
-use opsctl_iam::action_set::ActionId;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Ceiling;
+use opsctl_iam::grant::Sourced;
+use opsctl_iam::policy::Selector;
 
 const PASS_ROLE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html";
 const DELEGATION: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate";
@@ -36,8 +39,8 @@ pub const RULES: &[Rule] = &[
         severity: Severity::High,
         title: "The role can take over other principals",
         what: "The role may make keys or passwords for users, give users rights, or rewrite who may become a role.",
-        why: "It can act as whoever has the most rights in the account.",
-        fix: "Drop the action, or limit it to the user or role it is for.",
+        why: "It can act as whoever has the most rights in the account, or give anybody more.",
+        fix: "Drop one of the calls, or limit them to principals with a permissions boundary, by the condition iam:PermissionsBoundary.",
         page: MANAGE,
         check: Check::Role(principal_access),
     },
@@ -129,88 +132,18 @@ pub const RULES: &[Rule] = &[
         page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining",
         check: Check::Account(role_cycles),
     },
+    Rule {
+        id: "IAM211",
+        slug: "user-reaches-admin",
+        severity: Severity::Critical,
+        title: "A user can become an administrator",
+        what: "Calls that the user may make, by policies of its own or of its groups, end with an administrator.",
+        why: "Users have keys that do not expire: whoever finds one controls the account.",
+        fix: "Cut the chain at its last link, or take the calls from the user or the group that has them.",
+        page: ASSUME,
+        check: Check::Account(user_reaches_admin),
+    },
 ];
-
-/// How an action is held, strongest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Held {
-    No,
-    /// On all resources, but only at the right moment (MFA, network).
-    AtTimes,
-    Everywhere,
-}
-
-fn held(view: &RoleView<'_>, action: ActionId) -> Held {
-    if view.effective.open.contains(action) {
-        Held::Everywhere
-    } else if view.effective.allows_at_times(action) {
-        Held::AtTimes
-    } else {
-        Held::No
-    }
-}
-
-/// What was found of a family of ways; the worst severity counts.
-#[derive(Default)]
-struct Found {
-    severity: Option<Severity>,
-    evidence: Vec<String>,
-    causes: Vec<String>,
-    /// The actions whose statements are in the evidence already: many paths share one.
-    told: Vec<ActionId>,
-}
-
-impl Found {
-    fn add(&mut self, severity: Severity, line: String) {
-        self.severity = self.severity.max(Some(severity));
-        self.evidence.push(line);
-    }
-
-    /// The statements that give an action, as evidence and as cause.
-    fn because(&mut self, cx: &Context<'_>, view: &RoleView<'_>, action: ActionId) {
-        if self.told.contains(&action) {
-            return;
-        }
-        self.told.push(action);
-        for line in view.effective.evidence(cx.catalogue, action, 2) {
-            if !self.evidence.contains(&line) {
-                self.evidence.push(line);
-            }
-        }
-        self.causes.extend(
-            view.effective
-                .allowing(action)
-                .take(1)
-                .map(|s| format!("{} in {}", cx.catalogue.name(action), s.source.label())),
-        );
-    }
-
-    fn hit(mut self, view: &RoleView<'_>) -> Option<Hit> {
-        let severity = self.severity?;
-        // What is reached first, what is only possible next, then the statements that give it.
-        self.evidence.sort_by_key(|line| (!line.starts_with("REACHABLE"), !line.starts_with("CAPABLE")));
-        const SHOWN: usize = 8;
-        let capable = self.evidence.iter().filter(|line| line.starts_with("CAPABLE")).count();
-        if capable > SHOWN {
-            let start = self.evidence.iter().position(|line| line.starts_with("CAPABLE")).unwrap_or(0);
-            self.evidence.drain(start + SHOWN..start + capable);
-            self.evidence.insert(start + SHOWN, format!("CAPABLE: {} ways more", capable - SHOWN));
-        }
-        self.causes.sort();
-        self.causes.dedup();
-        self.evidence.extend(view.effective.limits());
-        Some(Hit::new(self.causes.join(", "), self.evidence).severity(severity))
-    }
-}
-
-/// Literal administrators need no list of what an administrator may do: IAM103 and IAM201 speak for all.
-fn says_it_all(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
-    view.is_everything(cx) || matches!(view.effective.ceiling, Ceiling::Missing { .. })
-}
-
-fn lowered_if(at_times: bool, severity: Severity) -> Severity {
-    if at_times { severity.lowered() } else { severity }
-}
 
 fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !view.touches_iam {
@@ -257,83 +190,6 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         }
     }
     found.hit(view)
-}
-
-fn times(at_times: bool) -> &'static str {
-    if at_times { ", while its condition holds" } else { "" }
-}
-
-fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.touches_iam || says_it_all(cx, view) {
-        return None;
-    }
-    let mut found = Found::default();
-    for name in USER_WAYS {
-        let Some(action) = cx.catalogue.find(name) else { continue };
-        let target =
-            cx.graph.admin_users.iter().find(|user| view.effective.decide(name, user) == Decision::Allowed);
-        match (held(view, action), target) {
-            (_, Some(user)) => {
-                found.add(Severity::Critical, format!("REACHABLE: {name} on {user}, an administrator"))
-            }
-            (Held::No, None) => continue,
-            (held, None) => {
-                let at_times = held == Held::AtTimes;
-                found.add(
-                    lowered_if(at_times, Severity::High),
-                    format!("CAPABLE: {name} on all resources{}", times(at_times)),
-                );
-            }
-        }
-        found.because(cx, view, action);
-    }
-    if let Some(action) = cx.catalogue.find("iam:UpdateAssumeRolePolicy") {
-        let (_, target) = if view.effective.some.contains(action) {
-            cx.graph.judge(&view.effective, action, Via::Rewrite, view.index)
-        } else {
-            (false, None)
-        };
-        let held = held(view, action);
-        match target {
-            Some(role) => found.add(
-                Severity::Critical,
-                format!("REACHABLE: iam:UpdateAssumeRolePolicy on {role}, which leads to an administrator"),
-            ),
-            None if held != Held::No => {
-                let at_times = held == Held::AtTimes;
-                found.add(
-                    lowered_if(at_times, Severity::High),
-                    format!("CAPABLE: iam:UpdateAssumeRolePolicy on all roles{}", times(at_times)),
-                );
-            }
-            None => {}
-        }
-        if target.is_some() || held != Held::No {
-            found.because(cx, view, action);
-        }
-    }
-    rewrite_and_assume(cx, view, &mut found);
-    found.hit(view)
-}
-
-/// Put or attach a policy to a role that this one can assume: as good as doing it to oneself.
-fn rewrite_and_assume(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
-    for name in ["iam:PutRolePolicy", "iam:AttachRolePolicy"] {
-        let Some(action) = cx
-            .catalogue
-            .find(name)
-            .filter(|&id| view.effective.some.contains(id) && !view.effective.open.contains(id))
-        else {
-            continue;
-        };
-        let assumable = cx.graph.assumable(view.index);
-        let writable =
-            |arn: &&str| *arn != view.role.arn && view.effective.decide(name, arn) == Decision::Allowed;
-        if let Some(role) = assumable.into_iter().find(writable) {
-            found.add(Severity::Critical, format!("REACHABLE: {name} on {role}, which the role can assume"));
-            found.because(cx, view, action);
-        }
-    }
 }
 
 fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -409,7 +265,14 @@ fn ways_everywhere(
 
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    let pass = cx.catalogue.find("iam:PassRole");
     let machines = |way: &EscalationPath| {
+        // The role of what exists can be exchanged, too.
+        let passes = PASSING_WAYS.iter().position(|(_, passing)| passing.actions == way.actions);
+        let passed = passes.zip(pass).and_then(|(index, pass)| cx.graph.passes(view, pass, index).admin);
+        if let Some(role) = passed {
+            return Some((Severity::Critical, format!("what is there, with {role} passed to it")));
+        }
         let role =
             (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
         Some((Severity::High, format!("machines of {role}, which leads to an administrator")))
@@ -428,7 +291,7 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let action = cx.catalogue.find("sts:AssumeRole")?;
     let held = held(view, action);
     if held == Held::No {
-        return None;
+        return assume_abroad(view);
     }
     let at_times = held == Held::AtTimes;
     let (any, admin) = cx.graph.judge(&view.effective, action, Via::Assume, view.index);
@@ -449,6 +312,37 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     found.because(cx, view, action);
     found.hit(view)
+}
+
+/// Roles of any account by their name alone: whoever makes one of that name is trusted with what is sent to
+/// it.
+fn assume_abroad(view: &RoleView<'_>) -> Option<Hit> {
+    let any_account =
+        |arn: &&String| arn.contains(":role/") && arn.split(':').nth(4).is_some_and(|a| a.contains('*'));
+    let told = |s: &&Sourced| {
+        s.grant.statement.conditions.iter().any(|c| c.key.to_ascii_lowercase().starts_with("aws:resource"))
+    };
+    let allows = view
+        .effective
+        .allows
+        .iter()
+        .filter(|s| s.grant.names("sts:AssumeRole") && !told(s) && !is_aws_owned(&s.source.arn));
+    let found = allows.filter_map(|s| match &s.grant.statement.resources {
+        Some(Selector::Only(patterns)) => Some((s, patterns.iter().find(any_account)?)),
+        _ => None,
+    });
+    let evidence: Vec<(String, String)> = found
+        .map(|(s, arn)| {
+            (format!("sts:AssumeRole on {arn} in {}", s.source.label()), s.evidence("sts:AssumeRole"))
+        })
+        .collect();
+    let (causes, evidence): (Vec<_>, Vec<_>) = evidence.into_iter().unzip();
+    (!causes.is_empty()).then(|| {
+        Hit::new(causes.join(", "), evidence)
+            .severity(Severity::Low)
+            .title("The role can assume roles of any account, by their name")
+            .fix("Put the account into the ARN, or add the condition aws:ResourceAccount or aws:ResourceOrgID.")
+    })
 }
 
 fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -526,6 +420,21 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut evidence = vec![format!("REACHABLE: {chain}")];
     evidence.extend(view.effective.limits());
     Some(Hit::new(cause, evidence))
+}
+
+/// The users themselves are not judged, but what leads from them is.
+fn user_reaches_admin(cx: &Context<'_>) -> Vec<Hit> {
+    let users = cx.account.users.iter().enumerate();
+    let hit = |(place, user): (usize, &User)| {
+        let chain = cx.graph.chain(cx.account.roles.len() + place)?;
+        let mut evidence = vec![format!("REACHABLE: {chain}")];
+        if !user.groups.is_empty() {
+            evidence.push(format!("the user is in {}", opsctl_iam::grant::shorten(&user.groups)));
+        }
+        let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
+        Some(Hit::new(cause, evidence).on(&*user.arn))
+    };
+    users.filter_map(hit).collect()
 }
 
 fn role_cycles(cx: &Context<'_>) -> Vec<Hit> {

@@ -253,7 +253,9 @@ static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
     let c = Catalogue::embedded();
     let writes = |&id: &ActionId| {
         let name = c.name(id).to_ascii_lowercase();
-        (c.has_level(id, Level::Write) || c.has_level(id, Level::Tagging))
+        // AWS lists some under two levels, and others under the wrong one.
+        ![":Get", ":List", ":Describe", ":AccessDSData"].iter().any(|verb| c.name(id).contains(verb))
+            && (c.has_level(id, Level::Write) || c.has_level(id, Level::Tagging))
             && c.resource_templates(id).next().is_some()
             && !OF_WORKLOADS.iter().any(|prefix| name.starts_with(prefix))
     };
@@ -267,9 +269,9 @@ static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
     let exposes = |&id: &ActionId| {
         let (service, name) = c.name(id).split_once(':').unwrap_or_default();
         let elsewhere = ["iam", "sso", "organizations"].contains(&service);
-        let looks = ["Describe", "List", "Get", "Accept"].iter().any(|verb| name.starts_with(verb));
-        !elsewhere
-            && !looks
+        let looks =
+            ["Describe", "List", "Get", "Accept", "AccessDSData"].iter().any(|verb| name.starts_with(verb));
+        !(elsewhere || looks)
             && c.has_level(id, Level::Permissions)
             && c.resource_templates(id).next().is_some()
     };
@@ -534,11 +536,10 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     for sourced in &view.effective.allows {
         let statement = &sourced.grant.statement;
         let key = |prefix: &str| {
-            statement
-                .conditions
-                .iter()
-                .find(|c| c.key.to_ascii_lowercase().contains(prefix))
-                .map(|c| c.key.as_str())
+            // Nobody but AWS sets tags whose own name begins with `aws:`.
+            let fits = |key: &String| key.contains(prefix) && !key.contains("tag/aws:");
+            let found = statement.conditions.iter().find(|c| fits(&c.key.to_ascii_lowercase()));
+            found.map(|c| c.key.as_str())
         };
         if sourced.grant.restriction.is_open() {
             continue;
@@ -578,9 +579,7 @@ fn tagging_action(cx: &Context<'_>, view: &RoleView<'_>, granted: &ActionSet) ->
             .filter(|&id| cx.catalogue.has_level(id, Level::Tagging) && open.contains(id));
         let adds = |id: &ActionId| {
             let name = cx.catalogue.name(*id).rsplit(':').next().unwrap_or_default();
-            name.starts_with("Tag")
-                || name.starts_with("CreateTag")
-                || name.starts_with("AddTag")
+            ["Tag", "CreateTag", "AddTag"].iter().any(|verb| name.starts_with(verb))
                 || name.contains("Tagging")
         };
         actions.find(adds).map(|id| cx.catalogue.name(id).to_owned())

@@ -104,8 +104,11 @@ struct Subject<'a> {
 impl Subject<'_> {
     /// For evidence: the value that reaches farthest.
     fn shown(&self) -> &str {
-        let values = self.fixed.iter().min_by_key(|values| widest_of(values)).into_iter().flatten();
-        values.max_by_key(|&&(value, wild)| width(value, wild)).map_or("any", |(value, _)| value)
+        let values =
+            self.fixed.iter().min_by_key(|values| widest_of(self.host, values)).into_iter().flatten();
+        values
+            .max_by_key(|&&(value, wild)| width_at(self.host, value, wild))
+            .map_or("any", |(value, _)| value)
     }
 }
 
@@ -129,7 +132,6 @@ fn subjects<'a>(a: &'a Admission<'a>) -> impl Iterator<Item = Subject<'a>> + 'a 
             is_subject(&c.key)
                 && operator.is_known()
                 && !operator.is_negated()
-                && !operator.if_exists
                 && !operator.base.eq_ignore_ascii_case("Null")
         });
         let fixed = fixing.map(|c| {
@@ -198,6 +200,56 @@ enum Width {
     Strangers,
 }
 
+/// Providers whose one address serves many customers, and what in a subject names one of them. Without that,
+/// the subject is anybody's: each customer decides what its own subjects look like.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html>
+const SHARED: &[(&str, &[&str])] = &[
+    (
+        "token.actions.githubusercontent.com",
+        &[
+            "repo",
+            "repository",
+            "repository_owner",
+            "repository_owner_id",
+            "repository_id",
+            "job_workflow_ref",
+            "workflow_ref",
+            "enterprise",
+            "enterprise_id",
+        ],
+    ),
+    ("gitlab.com", &["project_path", "project_id", "namespace_path", "namespace_id"]),
+    ("app.terraform.io", &["organization"]),
+    ("agent.buildkite.com", &["organization"]),
+    ("oidc.codefresh.io", &["account"]),
+    ("api.pulumi.com/oidc", &["pulumi"]),
+    ("app.env0.com", &["organizationId"]),
+];
+
+fn is_shared(host: &str) -> bool {
+    SHARED.iter().any(|(shared, _)| host.eq_ignore_ascii_case(shared))
+}
+
+/// Whether a subject of a provider with many customers names one of them.
+fn names_owner(host: &str, value: &str) -> bool {
+    let Some((_, claims)) = SHARED.iter().find(|(shared, _)| host.eq_ignore_ascii_case(shared)) else {
+        return true;
+    };
+    // `environment:prod:repository_owner:ORG` as well as `repo:ORG/REPO:environment:prod`.
+    let parts: Vec<&str> = value.split(':').collect();
+    parts.windows(2).any(|pair| {
+        let owner = pair[1].split('/').next().unwrap_or_default();
+        claims.contains(&pair[0]) && !owner.is_empty() && !pattern::is_wild(owner)
+    })
+}
+
+fn width_at(host: &str, value: &str, wild: bool) -> Width {
+    match names_owner(host, value) {
+        true => width(value, wild),
+        false => Width::Strangers,
+    }
+}
+
 fn width(value: &str, wild: bool) -> Width {
     // Whoever may propose a change runs with the role, before any review.
     if value.ends_with(":pull_request") {
@@ -253,18 +305,32 @@ fn pins_ref(value: &str) -> bool {
     tail.is_some_and(|tail| !tail.is_empty() && !pattern::is_wild(tail))
 }
 
-fn widest_of(values: &[(&str, bool)]) -> Width {
-    values.iter().map(|&(value, wild)| width(value, wild)).max().unwrap_or(Width::Strangers)
+fn widest_of(host: &str, values: &[(&str, bool)]) -> Width {
+    values.iter().map(|&(value, wild)| width_at(host, value, wild)).max().unwrap_or(Width::Strangers)
+}
+
+/// Whether subjects are service accounts of Kubernetes, whose providers have any address.
+fn is_of_cluster(s: &Subject<'_>) -> bool {
+    let mut values = s.fixed.iter().flatten();
+    is_eks(s.host) || values.any(|(value, _)| value.starts_with("system:serviceaccount:"))
+}
+
+/// Whether a provider is one's own, and its tokens are for one application: who comes is a colleague.
+fn is_for_colleagues(a: &Admission<'_>, host: &str) -> bool {
+    let audience = format!("{}:aud", host.to_ascii_lowercase());
+    !is_shared(host) && a.fixes_any(|key| key == audience)
 }
 
 fn widest(subject: &Subject<'_>) -> Width {
-    subject.fixed.iter().map(|values| widest_of(values)).min().unwrap_or(Width::Strangers)
+    subject.fixed.iter().map(|values| widest_of(subject.host, values)).min().unwrap_or(Width::Strangers)
 }
 
 pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
-        let open =
-            |s: &Subject<'_>| !is_eks(s.host) && !is_own_tenant(s.host) && widest(s) == Width::Strangers;
+        let open = |s: &Subject<'_>| {
+            let own = is_own_tenant(s.host) || is_for_colleagues(a, s.host);
+            !is_of_cluster(s) && !own && widest(s) == Width::Strangers
+        };
         let consumer = a.principals.iter().find_map(|p| match *p {
             Principal::Public(host) if CONSUMER.contains(&host) && !a.negated => Some(host),
             _ => None,
@@ -298,16 +364,27 @@ fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let hit = objections(view, |a| {
         let open = |s: &Subject<'_>| {
             let width = widest(s);
-            let tenant = is_own_tenant(s.host) && !is_eks(s.host) && width == Width::Strangers;
+            let own = is_own_tenant(s.host) || is_for_colleagues(a, s.host);
+            let tenant = own && width == Width::Strangers;
             tenant || width == Width::AnyRef || width == Width::AnyRepository
         };
         let pinned = a.fixes_any(|key| {
             [":ref", ":environment", ":job_workflow_ref"].iter().any(|claim| key.ends_with(claim))
         });
-        let subject = subjects(a).filter(|s| !is_eks(s.host)).find(open).filter(|_| !pinned)?;
+        let subject = subjects(a).filter(|s| !is_of_cluster(s)).find(open).filter(|_| !pinned)?;
         Some(format!("{} with subject {}", subject.host, subject.shown()))
     })?;
-    Some(hit.severity(severity))
+    let hit = hit.severity(severity);
+    let colleagues =
+        |s: &Subject<'_>| !is_shared(s.host) && widest(s) == Width::Strangers && !is_of_cluster(s);
+    match view.admissions.iter().flat_map(subjects).find(colleagues) {
+        Some(subject) => {
+            Some(hit.title("Whoever has an account at the identity provider may assume the role").fix(
+                format!("Fix {}:sub, or a claim for the group of people that the role is for.", subject.host),
+            ))
+        }
+        None => Some(hit),
+    }
 }
 
 fn oidc_audience(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -363,7 +440,7 @@ fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         view.admin == Admin::Yes
             || view.effective.some.iter().any(|id| cx.catalogue.has_level(id, Level::Write))
     };
-    objections(view, |a| {
+    let hit = objections(view, |a| {
         if !a.principals.contains(&Principal::Public("cognito-identity.amazonaws.com")) {
             return None;
         }
@@ -371,17 +448,24 @@ fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             return Some("any identity pool of any account".into());
         }
         let mut amr = a.statement.conditions_on("cognito-identity.amazonaws.com:amr").flat_map(|c| &c.values);
-        (amr.any(|value| pattern::matches(value, "unauthenticated")) && writes())
-            .then(|| "guests, into a role that may write".into())
-    })
+        if amr.any(|value| pattern::matches(value, "unauthenticated")) && writes() {
+            return Some("guests, into a role that may write".into());
+        }
+        (!a.fixes("cognito-identity.amazonaws.com:amr") && writes()).then(|| GUESTS.into())
+    })?;
+    // Whether the pool has guests is not in the data.
+    let only_guests = hit.cause == GUESTS;
+    Some(if only_guests { hit.severity(Severity::Medium) } else { hit })
 }
 
+const GUESTS: &str = "guests, too, where the pool lets them in, and into a role that may write";
+
 fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    objections(view, |a| {
-        let open = |s: &Subject<'_>| {
-            let wide = |values: &Vec<_>| values.iter().any(|&(v, wild)| eks_is_wide(v, wild));
-            is_eks(s.host) && s.fixed.iter().all(wide)
-        };
+    let open = |s: &Subject<'_>| {
+        let wide = |values: &Vec<_>| values.iter().any(|&(v, wild)| eks_is_wide(v, wild));
+        is_of_cluster(s) && s.fixed.iter().all(wide)
+    };
+    let hit = objections(view, |a| {
         if let Some(subject) = subjects(a).find(open) {
             return Some(format!("{} with subject {}", subject.host, subject.shown()));
         }
@@ -391,6 +475,17 @@ fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         });
         (pods && !told && cx.is_privileged(view))
             .then(|| "any pod identity association, on a privileged role".into())
+    })?;
+    // `system:serviceaccount:team-*:app` is not any pod.
+    let named = |s: Subject<'_>| {
+        let rest = s.shown().strip_prefix("system:serviceaccount:").unwrap_or_default();
+        !pattern::literal_prefix(rest).is_empty()
+            || rest.split(':').nth(1).is_some_and(|name| !pattern::is_wild(name))
+    };
+    let mut wide = view.admissions.iter().flat_map(subjects).filter(open).peekable();
+    Some(match wide.peek().is_some() && wide.all(named) {
+        true => hit.title("Pods of several namespaces may assume the role").severity(Severity::Medium),
+        false => hit,
     })
 }
 

@@ -4,11 +4,14 @@ mod drift;
 mod escalation;
 mod exposure;
 mod federation;
+mod found;
 pub(super) mod honesty;
 mod hygiene;
 mod objection;
 mod permissions;
+mod resources;
 mod rule;
+mod takeover;
 mod trust;
 mod usage;
 mod validity;
@@ -28,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
             escalation::RULES,
             trust::RULES,
             federation::RULES,
+            resources::RULES,
             usage::RULES,
             hygiene::RULES,
             validity::RULES,

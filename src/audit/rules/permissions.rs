@@ -138,6 +138,9 @@ fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         evidence.push(match (&grants, services.is_empty(), left.is_empty()) {
             (None, ..) => format!("policy {name} is attached; its document is not known"),
             (_, true, _) => format!("policy {name} is attached; it gives no service as a whole"),
+            (_, _, true) if matches!(view.effective.ceiling, Ceiling::Missing { .. }) => {
+                format!("policy {name} is attached; what the boundary leaves of it is not known")
+            }
             (_, _, true) => format!(
                 "policy {name} is attached; boundary or Deny take away the whole of {}",
                 shorten(&services)

@@ -5,9 +5,11 @@ use super::objection::objections;
 use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
-use crate::audit::trust::{ASSUME, Admission, Principal};
+use crate::audit::trust::{ASSUME, Admission, Principal, plain_service};
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::condition::Operator;
 use opsctl_iam::pattern;
+use opsctl_iam::policy::Condition;
 
 const PRINCIPAL: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html";
@@ -170,26 +172,51 @@ fn is_identity_key(key: &str) -> bool {
 
 /// Whether the statement tells whose principals may come, of all there are. A tag or a name does not: anybody
 /// can make a role of that name, with that tag, in an account of their own.
-fn identifies_account(a: &Admission<'_>) -> bool {
+pub(super) fn identifies_account(a: &Admission<'_>) -> bool {
     let all = &a.statement.conditions;
     all.iter().any(|c| {
         let key = c.key.to_ascii_lowercase();
-        let by_arn = ["aws:principalarn", "aws:sourcearn"].contains(&key.as_str());
-        IDENTITY.contains(&key.as_str())
-            && a.fixes_by(c)
-            && (!by_arn || c.values.iter().all(|arn| names_account(arn)))
+        let wild = Operator::parse(&c.operator).takes_wildcards();
+        let tells = |value: &String| match key.as_str() {
+            "aws:principalarn" | "aws:sourcearn" => names_account(value),
+            // `AROAEXAMPLE:session`: an id, which is nobody else's, and what its caller chooses.
+            "aws:userid" => !value.contains("${") && (!wild || pattern::literal_prefix(value).len() >= 16),
+            "aws:sourceip" | "aws:vpcsourceip" => true,
+            _ => is_literal(value, wild),
+        };
+        IDENTITY.contains(&key.as_str()) && a.fixes_by(c) && c.values.iter().all(tells)
     })
+}
+
+/// A value that is one, and not the caller's own: a variable of the role's account is one, too.
+fn is_literal(value: &str, wild: bool) -> bool {
+    let own = ["${aws:resourceaccount}", "${aws:resourceorgid}"];
+    let value = value.to_ascii_lowercase();
+    own.contains(&value.as_str()) || !(value.contains("${") || (wild && pattern::is_wild(&value)))
 }
 
 /// Whether an ARN, perhaps with wildcards, is of one account.
 fn names_account(arn: &str) -> bool {
-    arn.split(':').nth(4).is_some_and(|account| !account.is_empty() && !pattern::is_wild(account))
-        || arn.contains("${aws:")
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    !account.is_empty() && is_literal(account, true)
+        // The variable has a colon of its own.
+        || arn.to_ascii_lowercase().contains(":${aws:resourceaccount}:")
+}
+
+/// Whether the statement is limited to one organization, or to several that are named.
+pub(super) fn fixes_organization(a: &Admission<'_>) -> bool {
+    a.statement.conditions.iter().any(|c| {
+        let wild = Operator::parse(&c.operator).takes_wildcards();
+        let one = |value: &String| is_literal(value.split('/').next().unwrap_or_default(), wild);
+        ORGANIZATION.iter().any(|key| c.key.eq_ignore_ascii_case(key))
+            && a.fixes_by(c)
+            && c.values.iter().all(one)
+    })
 }
 
 fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |a: &Admission<'_>| {
-        let told = identifies_account(a) || a.fixes_any(|key| ORGANIZATION.contains(&key));
+        let told = identifies_account(a) || fixes_organization(a);
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
         allows_anyone(a) && !told && !by_token
@@ -208,9 +235,7 @@ pub(super) fn allows_outsiders(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
 
 fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
-        let wide = allows_anyone(a)
-            && a.fixes_any(|key| ORGANIZATION.contains(&key))
-            && !a.fixes_any(is_identity_key);
+        let wide = allows_anyone(a) && fixes_organization(a) && !a.fixes_any(is_identity_key);
         wide.then(|| "every principal of the organization".into())
     })
 }
@@ -240,7 +265,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             // A foreign role of people who bring MFA is not a third party acting for many customers.
             .filter(|(_, p)| !(matches!(p, Principal::KnownActions { .. }) && a.asks_for_mfa()))
             .collect();
-        let ours = a.fixes_any(|key| ORGANIZATION.contains(&key));
+        let ours = fixes_organization(a);
         if foreign.is_empty() || a.fixes("sts:ExternalId") || ours {
             return None;
         }
@@ -253,14 +278,18 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 
 fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
-        let told = a.fixes("aws:PrincipalArn") || a.fixes_any(|key| ORGANIZATION.contains(&key));
+        let told = fixes_organization(a);
         let roots: Vec<_> = foreign(cx, a)
             .into_iter()
             .filter(|(account, p)| {
                 // Parties that document their whole account, with an external id, mean it.
                 let documented =
                     a.fixes("sts:ExternalId") && cx.settings.known_accounts.contains_key(*account);
-                matches!(p, Principal::Account(_)) && !documented
+                // `role/*` is all of the account under another name.
+                let any = format!("arn:aws:iam::{account}:role/\u{1}");
+                let some = |c: &Condition| c.values.iter().all(|v| !pattern::matches(v, &any));
+                let by_arn = a.fixing("aws:PrincipalArn").any(some);
+                matches!(p, Principal::Account(_)) && !documented && !by_arn
             })
             .map(|(account, _)| called(cx, account))
             .collect();
@@ -279,15 +308,19 @@ const SENDS_SOURCE: &[&str] =
 fn confused_deputy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let told = a.negated
-            || a.fixes_any(|key| key == "aws:sourceaccount" || ORGANIZATION.contains(&key))
+            || a.fixes_any(|key| key == "aws:sourceaccount")
+            || fixes_organization(a)
             || a.fixing("aws:SourceArn").any(|c| c.values.iter().all(|arn| names_account(arn)));
         let deputies = a.principals.iter().filter_map(|p| match p {
-            Principal::Service(name) => name.strip_suffix(".amazonaws.com"),
+            Principal::Service(name) => Some((*name, plain_service(name))),
             _ => None,
         });
+        let sends = |plain: &str| {
+            plain.strip_suffix(".amazonaws.com").is_some_and(|service| SENDS_SOURCE.contains(&service))
+        };
         deputies
-            .filter(|s| SENDS_SOURCE.contains(s) && !told)
-            .map(|s| format!("{s}.amazonaws.com for any account"))
+            .filter(|(_, plain)| sends(plain) && !told)
+            .map(|(name, _)| format!("{name} for any account"))
             .next()
     })
 }
@@ -414,6 +447,7 @@ const MORE_SERVICES: &[&str] = &[
     "channels.lex",
     "lexv2",
     "guardduty",
+    "macie",
 ];
 
 fn misspelled(name: &str) -> Option<String> {

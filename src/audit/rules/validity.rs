@@ -3,6 +3,7 @@
 use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
+use crate::audit::trust::is_of_other_issuer;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Operator, Restriction, restriction_of};
@@ -160,6 +161,10 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
         let action = catalogue.find(name)?;
         let mut templates = catalogue.resource_templates(action).peekable();
         if templates.peek().is_none() {
+            // `s3:ListAllMyBuckets` on `arn:aws:s3:::*` stands in AWS's own policies, and works.
+            if resources.iter().any(|resource| is_all_of(resource, catalogue.service_of(action))) {
+                return None;
+            }
             return Some(format!("{name} takes no resources, so that only `*` matches it"));
         }
         (!templates.any(&mut fits)).then(|| {
@@ -168,6 +173,12 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
         })
     };
     actions.iter().filter_map(fact).collect()
+}
+
+/// Whether a pattern is all that a service has: `arn:aws:s3:::*`, `arn:aws:sns:*:*:*`.
+fn is_all_of(resource: &str, service: &str) -> bool {
+    let fields: Vec<&str> = resource.splitn(6, ':').collect();
+    fields.len() == 6 && fields[0] == "arn" && fields[2] == service && pattern::is_everything(fields[5])
 }
 
 /// How the ARNs of a type look.
@@ -263,7 +274,9 @@ fn mismatch(c: &Condition) -> Option<String> {
     let key = c.key.to_ascii_lowercase();
     if let Some((_, kind)) = TYPED.iter().find(|(name, _)| *name == key) {
         let fits = base.contains(kind) || (*kind == "date" && base.starts_with("numeric"));
-        return (!fits).then(|| format!("{} does not fit {}", c.operator, c.key));
+        if !fits {
+            return Some(format!("{} does not fit {}", c.operator, c.key));
+        }
     }
     let value = |test: &dyn Fn(&str) -> bool| c.values.iter().find(|v| !v.contains("${") && test(v)).cloned();
     let wrong = if base.starts_with("numeric") {
@@ -289,6 +302,8 @@ fn void_conditions(statement: &Statement) -> Vec<String> {
             && !Operator::parse(&c.operator).for_all
     };
     let mut facts: Vec<String> = all.iter().filter(void).map(|c| format!("{c} holds back nobody")).collect();
+    let never = all.iter().filter(|c| is_of_other_issuer(c, statement));
+    facts.extend(never.map(|c| format!("{c} never holds: it is of another issuer's tokens")));
     facts.extend(contradiction(all).map(|(a, b)| format!("{a} and {b} never hold together")));
     facts
 }
@@ -320,6 +335,8 @@ pub(super) fn inline(
         let facts = policy.document.policy().map(|document| look(cx, document)).unwrap_or_default();
         evidence.extend(facts.into_iter().map(|fact| format!("inline policy {}, {fact}", policy.name)));
     }
+    let trust = view.role.trust.policy().map(|document| look(cx, document)).unwrap_or_default();
+    evidence.extend(trust.into_iter().map(|fact| format!("trust policy, {fact}")));
     (!evidence.is_empty()).then(|| Hit::new(evidence.join("; "), evidence))
 }
 

@@ -73,9 +73,45 @@ fn check(audit: &Audit) {
             Format::Markdown => markdown(&text),
             Format::Json => drop(serde_json::from_str::<Value>(&text).expect("JSON")),
             Format::Sarif => sarif(&text),
+            Format::Asff => drop(serde_json::from_str::<Vec<Value>>(&text).expect("JSON")),
+            Format::Ocsf => {
+                text.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).expect("JSON")))
+            }
+            Format::Html => html(&text),
+            Format::Csv => csv(&text),
         }
         if form == Format::Junit {
             junit(&text);
+        }
+    }
+}
+
+/// One page without a script, in which nothing of a dump is a tag.
+fn html(text: &str) {
+    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains(" onerror"), "{text}");
+    let opened =
+        |tag: &str| (text.matches(&format!("<{tag}")).count(), text.matches(&format!("</{tag}>")).count());
+    for tag in ["details", "ul", "html", "body", "style"] {
+        let (open, closed) = opened(tag);
+        assert_eq!(open, closed, "{tag}");
+    }
+}
+
+/// A sheet in which nothing is a formula, and every row has all columns.
+fn csv(text: &str) {
+    let (mut quoted, mut columns, mut start) = (false, 1, true);
+    let columns_of_head = text.lines().next().unwrap_or_default().split(',').count();
+    for c in text.chars() {
+        assert!(quoted || !start || !"=+-@".contains(c), "{text}");
+        start = false;
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => (columns, start) = (columns + 1, true),
+            '\n' if !quoted => {
+                assert_eq!(columns, columns_of_head, "{text}");
+                (columns, start) = (1, true);
+            }
+            _ => {}
         }
     }
 }

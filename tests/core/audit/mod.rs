@@ -1,6 +1,8 @@
 //! The IAM audit, from dump to findings.
 
+mod agree;
 mod card;
+mod cases;
 mod differential;
 mod drift;
 mod engine;
@@ -9,6 +11,8 @@ mod generate;
 mod hostile;
 mod hygiene;
 mod outputs;
+mod planned;
+mod surroundings;
 mod tolerance;
 mod trust;
 mod truth;

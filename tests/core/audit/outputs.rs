@@ -95,6 +95,23 @@ fn hostile_names_break_nothing_out() {
 }
 
 #[test]
+fn a_baseline_accepts_by_pattern() {
+    let entry = |rule: &str, resource: &str| {
+        format!("[[accepted]]\nrule = \"{rule}\"\nresource = \"{resource}\"\nreason = \"going\"\n")
+    };
+    let status = |text: &str| {
+        let mut audit = world().audit();
+        let baseline = Baseline::parse(text).expect("a baseline");
+        baseline.apply(&mut audit, now());
+        let etl = audit.findings.iter().find(|f| f.rule == "IAM101").expect("the policy").status;
+        (etl, audit.fixed.len(), baseline.updated(&audit).accepted.len() < audit.findings.len())
+    };
+    assert_eq!(status(&entry("IAM1*", "arn:aws:iam::*:role/e*")), (Status::Unchanged, 0, true));
+    assert_eq!(status(&entry("IAM1*", "arn:aws:iam::*:role/web*")).0, Status::New);
+    assert_eq!(status(&entry("IAM2*", "arn:aws:iam::*:role/nobody")), (Status::New, 1, false));
+}
+
+#[test]
 fn a_baseline_accepts_until_it_expires() {
     let mut audit = world().audit();
     assert!(audit.fails(Severity::High));

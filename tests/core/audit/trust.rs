@@ -84,7 +84,7 @@ fn web_identity() {
         (github("StringLike", "*"), vec!["IAM305"]),
         (github("StringLike", "repo:*/app:ref:refs/heads/main"), vec!["IAM305"]),
         (github("StringLike", "repo:org*"), vec!["IAM305"]),
-        (github("StringLikeIfExists", "repo:org/app:ref:refs/heads/main"), vec!["IAM305"]),
+        (github("StringLikeIfExists", "repo:org/app:ref:refs/heads/main"), vec![]),
         (when(web(GITHUB), "StringEquals", &format!("{GITHUB}:aud"), "sts.amazonaws.com"), vec!["IAM305"]),
         (
             when(web(GITHUB), "StringLike", &format!("{GITHUB}:sub"), "repo:org/app:environment:prod"),

@@ -46,8 +46,10 @@ fn rules_are_told_apart_and_explained() {
 #[test]
 fn every_rule_is_planted_or_has_its_own_test() {
     let planted: Vec<&str> = archetypes().flat_map(|a| a.must).copied().collect();
-    let tests: String = std::fs::read_dir("tests/core/audit")
-        .unwrap()
+    let folders = ["tests/core/audit", "tests/core/audit/cases"];
+    let tests: String = folders
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
         .map(|path| std::fs::read_to_string(path).unwrap())

@@ -123,6 +123,25 @@ impl RoleMaker {
     }
 }
 
+pub fn user_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user/{name}")
+}
+
+/// A user with one inline policy, or none.
+pub fn user(name: &str, statements: &[Value]) -> Value {
+    let inline = json!({"PolicyName": "inline", "PolicyDocument": document(statements.to_vec())});
+    let policies = if statements.is_empty() { json!([]) } else { json!([inline]) };
+    json!({"UserName": name, "UserId": format!("AIDA{name}"), "Arn": user_arn(name), "Path": "/",
+        "GroupList": [], "UserPolicyList": policies, "AttachedManagedPolicies": []})
+}
+
+/// A group with one inline policy, or none.
+pub fn group(name: &str, statements: &[Value]) -> Value {
+    let policies = user(name, statements)["UserPolicyList"].clone();
+    json!({"GroupName": name, "Arn": format!("arn:aws:iam::{ACCOUNT}:group/{name}"), "Path": "/",
+        "GroupPolicyList": policies, "AttachedManagedPolicies": []})
+}
+
 /// A customer policy, as the dump lists it.
 pub fn customer_policy(name: &str, statements: impl Into<Value>) -> Value {
     json!({
@@ -140,6 +159,7 @@ pub fn customer_policy(name: &str, statements: impl Into<Value>) -> Value {
 pub struct World {
     roles: Vec<Value>,
     users: Vec<Value>,
+    groups: Vec<Value>,
     policies: Vec<Value>,
     providers: Option<Vec<String>>,
 }
@@ -156,6 +176,11 @@ impl World {
 
     pub fn user(mut self, user: Value) -> Self {
         self.users.push(user);
+        self
+    }
+
+    pub fn group(mut self, group: Value) -> Self {
+        self.groups.push(group);
         self
     }
 
@@ -194,7 +219,7 @@ impl World {
 
     pub fn json(&self) -> Vec<u8> {
         let mut dump = json!({"RoleDetailList": self.roles, "UserDetailList": self.users,
-            "GroupDetailList": [], "Policies": self.policies});
+            "GroupDetailList": self.groups, "Policies": self.policies});
         if let Some(arns) = &self.providers {
             let list = |kind: &str| -> Value {
                 arns.iter().filter(|arn| arn.contains(kind)).map(|arn| json!({"Arn": arn})).collect()

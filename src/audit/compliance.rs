@@ -1,0 +1,65 @@
+//! What a finding is called in the frameworks that auditors go by, as AWS Security Hub maps them.
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html>,
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html>
+//!
+//! Only where one of their requirements is about the same fault: most of what an audit finds, none of them
+//! asks for.
+
+/// The requirements that a rule is about, such as `FSBP IAM.1` or `NIST 800-53 r5 AC-6`.
+pub fn requirements(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "IAM103" | "IAM104" => &[
+            "CIS AWS Foundations v1.4.0 1.16",
+            "CIS AWS Foundations v3.0.0 1.16",
+            "FSBP IAM.1",
+            "NIST 800-53 r5 AC-2",
+            "NIST 800-53 r5 AC-2(1)",
+            "NIST 800-53 r5 AC-3",
+            "NIST 800-53 r5 AC-3(7)",
+            "NIST 800-53 r5 AC-3(15)",
+            "NIST 800-53 r5 AC-5",
+            "NIST 800-53 r5 AC-6",
+            "NIST 800-53 r5 AC-6(2)",
+            "NIST 800-53 r5 AC-6(3)",
+            "NIST 800-53 r5 AC-6(10)",
+            "PCI DSS v3.2.1 7.2.1",
+        ],
+        "IAM102" => &[
+            "FSBP IAM.21",
+            "NIST 800-53 r5 AC-2",
+            "NIST 800-53 r5 AC-2(1)",
+            "NIST 800-53 r5 AC-3",
+            "NIST 800-53 r5 AC-3(7)",
+            "NIST 800-53 r5 AC-3(15)",
+            "NIST 800-53 r5 AC-5",
+            "NIST 800-53 r5 AC-6",
+            "NIST 800-53 r5 AC-6(2)",
+            "NIST 800-53 r5 AC-6(3)",
+            "NIST 800-53 r5 AC-6(10)",
+        ],
+        "IAM115" => &[
+            "FSBP KMS.1",
+            "FSBP KMS.2",
+            "NIST 800-53 r5 AC-2",
+            "NIST 800-53 r5 AC-2(1)",
+            "NIST 800-53 r5 AC-3",
+            "NIST 800-53 r5 AC-3(7)",
+            "NIST 800-53 r5 AC-3(15)",
+            "NIST 800-53 r5 AC-5",
+            "NIST 800-53 r5 AC-6",
+            "NIST 800-53 r5 AC-6(3)",
+        ],
+        "IAM117" => &["CIS AWS Foundations v3.0.0 1.22"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_rule_of_the_table_is_one() {
+        for rule in ["IAM102", "IAM103", "IAM104", "IAM115", "IAM117"] {
+            assert!(crate::audit::rules::find(rule).is_some() && !super::requirements(rule).is_empty());
+        }
+    }
+}

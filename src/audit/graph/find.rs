@@ -1,0 +1,189 @@
+//! Ways through the graph: the shortest to an administrator, and what an action reaches.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Graph, Passing, Takeover, Target, Via};
+use crate::audit::account::name_of;
+use crate::audit::role_view::RoleView;
+use opsctl_iam::action_set::ActionId;
+use opsctl_iam::condition::{self, ConditionResult};
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::Grant;
+
+impl Graph {
+    /// Breadth-first from the administrators backwards: the shortest way of each role to one of them.
+    pub(super) fn find_ways(&mut self, sources: Vec<usize>) {
+        let mut back: Vec<Vec<usize>> = vec![Vec::new(); self.edges.len()];
+        for (from, edges) in self.edges.iter().enumerate() {
+            edges.iter().for_each(|&(to, _)| back[to].push(from));
+        }
+        self.way = vec![None; self.edges.len()];
+        let mut queue: VecDeque<usize> = sources.iter().copied().collect();
+        sources.iter().for_each(|&role| self.way[role] = Some((0, role)));
+        while let Some(node) = queue.pop_front() {
+            let steps = self.way[node].map_or(0, |(steps, _)| steps);
+            for &from in &back[node] {
+                if self.way[from].is_none() {
+                    self.way[from] = Some((steps + 1, node));
+                    queue.push_back(from);
+                }
+            }
+        }
+    }
+
+    /// Whether a role is, or can make itself, or can become an administrator.
+    pub fn reaches_admin(&self, role: usize) -> bool {
+        self.way.get(role).is_some_and(Option::is_some)
+    }
+
+    /// The chain from a role to an administrator, as words; empty when the role is one itself.
+    pub fn chain(&self, from: usize) -> Option<String> {
+        let mut words = String::new();
+        let mut node = from;
+        while let Some((steps, next)) = self.way.get(node).copied().flatten()
+            && steps > 0
+        {
+            if let Some(&(_, via)) = self.edges[node].iter().find(|&&(to, _)| to == next)
+                && node < self.nodes.len()
+            {
+                words.push_str(&format!(" {} ", via.words()));
+            }
+            if let Some(reached) = self.nodes.get(next) {
+                words.push_str(name_of(&reached.arn));
+                words.push(',');
+            }
+            node = next;
+        }
+        if let Some(takeover) = self.takeovers.get(&node).filter(|t| t.becomes_admin) {
+            words.push_str(if node == from { " calls " } else { " which calls " });
+            words.push_str(&takeover.in_order());
+        }
+        let who = if from < self.roles { "role" } else { "user" };
+        (!words.is_empty()).then(|| format!("the {who}{}", words.trim_end_matches(',')))
+    }
+
+    /// What a principal becomes an administrator by, or can give others, though nobody is one yet.
+    pub fn takeover(&self, node: usize) -> Option<&Takeover> {
+        self.takeovers.get(&node)
+    }
+
+    /// The principals that one can become, nearest first, each with the node before it and how.
+    pub(in crate::audit) fn within_reach(&self, from: usize) -> Vec<(usize, usize, Via)> {
+        let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
+        let mut queue = VecDeque::from([from]);
+        let mut found = Vec::new();
+        while let Some(node) = queue.pop_front() {
+            for &(to, via) in &self.edges[node] {
+                if to == from || before.contains_key(&to) {
+                    continue;
+                }
+                // Patterns are no principals: what is behind them is one step from where they begin.
+                let origin = match node < self.nodes.len() {
+                    true => (node, via),
+                    false => before[&node],
+                };
+                before.insert(to, origin);
+                if to < self.nodes.len() {
+                    found.push((to, origin.0, origin.1));
+                }
+                queue.push_back(to);
+            }
+        }
+        found
+    }
+
+    /// The ARN of a principal.
+    pub fn arn(&self, node: usize) -> &str {
+        &self.nodes[node].arn
+    }
+
+    /// Whether the policies of a principal can be changed by IAM's calls.
+    pub(in crate::audit) fn is_rewritable(&self, node: usize) -> bool {
+        self.nodes[node].rewritable
+    }
+
+    /// How many of the nodes are roles; users follow.
+    pub fn role_count(&self) -> usize {
+        self.roles
+    }
+
+    /// Of the roles that an action reaches, whether there is any, and one that leads to an administrator.
+    pub fn judge(
+        &self,
+        effective: &Effective,
+        action: ActionId,
+        via: Via,
+        this: usize,
+    ) -> (bool, Option<&str>) {
+        let mut any = false;
+        for target in self.targets(effective, action, via) {
+            let node = match target {
+                Target::Role(role) => Some(role),
+                Target::Pattern(pattern) => self.patterns.get(&(via.representative(), pattern)).copied(),
+            };
+            let Some(node) = node else { continue };
+            any |= node < self.nodes.len() || !self.edges[node].is_empty();
+            if node != this
+                && let Some((_, next)) = self.way[node]
+            {
+                let role = if node < self.nodes.len() { node } else { next };
+                if role != this {
+                    return (true, self.nodes.get(role).map(|node| node.arn.as_str()));
+                }
+            }
+        }
+        (any, None)
+    }
+
+    /// What passing a role by a way reaches: whether any role may be passed, and one that leads to an
+    /// administrator.
+    pub fn passes(&self, view: &RoleView<'_>, pass: ActionId, way: usize) -> Passing<'_> {
+        let via = Via::Pass(way);
+        let service = via.service();
+        let gives = |grant: &Grant| grant.unlimited.contains(pass);
+        let read = |grant: &Grant| condition::read(&grant.statement, service);
+        let within = match &view.effective.ceiling {
+            Ceiling::None => true,
+            Ceiling::Missing { .. } => false,
+            Ceiling::Known { grants, .. } => {
+                grants.iter().any(|g| g.statement.allow && gives(g) && read(g) == ConditionResult::Open)
+            }
+        };
+        let denied = view.effective.denies.iter().any(|deny| {
+            let always = deny
+                .grant
+                .statement
+                .conditions
+                .iter()
+                .all(|c| c.key.eq_ignore_ascii_case("iam:PassedToService"));
+            gives(&deny.grant) && always && read(&deny.grant) != ConditionResult::Never
+        });
+        let allows =
+            || view.effective.allows.iter().map(|s| &s.grant).filter(|g| gives(g) && within && !denied);
+        let unlimited = allows().any(|g| read(g) == ConditionResult::Open);
+        let at_times = !unlimited
+            && allows().any(|g| {
+                read(g) == ConditionResult::Held && condition::is_circumstance_but_service(&g.statement)
+            });
+        let (_, admin) = self.judge(&view.effective, pass, via, view.index);
+        Passing { unlimited: unlimited || at_times, at_times: at_times && admin.is_none(), admin }
+    }
+
+    /// The ARNs of the roles that a role can assume now.
+    pub fn assumable(&self, role: usize) -> Vec<&str> {
+        let mut arns = Vec::new();
+        for &(to, via) in self.edges[role].iter().filter(|(_, via)| *via == Via::Assume) {
+            if let Some(node) = self.nodes.get(to) {
+                arns.push(node.arn.as_str());
+            } else {
+                arns.extend(
+                    self.edges[to]
+                        .iter()
+                        .filter(|(_, v)| *v == via)
+                        .map(|&(role, _)| self.nodes[role].arn.as_str()),
+                );
+            }
+        }
+        arns
+    }
+}

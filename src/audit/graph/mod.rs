@@ -1,0 +1,567 @@
+//! Which principal can become which: by assuming a role, by passing it to a service, by rewriting its trust,
+//! by making a key of a user.
+//!
+//! Linear in the size of the account: roles that share a pattern such as `role/app-*` share one node for it,
+//! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
+
+mod find;
+mod takeover;
+
+use std::collections::{HashMap, HashSet};
+
+use super::account::{Role, Tag, name_of};
+use super::escalate::PASSING_WAYS;
+use super::evaluate::Engine;
+use super::role_view::{Admin, RoleKind, RoleView};
+use super::trust::{self, Entry};
+use opsctl_iam::action_set::ActionId;
+use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+use opsctl_iam::grant::Grant;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Selector};
+
+pub use takeover::Takeover;
+
+/// How one principal becomes another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// `sts:AssumeRole`
+    Assume,
+    /// `iam:PassRole` to a service, and what starts it; an index into the ways.
+    Pass(usize),
+    /// `iam:UpdateAssumeRolePolicy`, then `sts:AssumeRole`.
+    Rewrite,
+    /// A key or password of a user; an index into [`KEYS`].
+    Key(usize),
+}
+
+/// What makes credentials of a user for whoever calls.
+pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
+
+impl Via {
+    /// The action whose resource is the other principal.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Assume => "sts:AssumeRole",
+            Self::Pass(_) => "iam:PassRole",
+            Self::Rewrite => "iam:UpdateAssumeRolePolicy",
+            Self::Key(way) => KEYS[way],
+        }
+    }
+
+    /// The service that the role is passed to.
+    pub fn service(self) -> Option<&'static str> {
+        match self {
+            Self::Pass(way) => Some(&PASSING_WAYS[way].0),
+            _ => None,
+        }
+    }
+
+    /// Ways of passing to one service reach the same roles, and all keys the same users: the first of them
+    /// stands for all.
+    fn representative(self) -> Self {
+        match self {
+            Self::Pass(way) => {
+                let first = PASSING_WAYS.iter().position(|(service, _)| *service == PASSING_WAYS[way].0);
+                Self::Pass(first.unwrap_or(way))
+            }
+            Self::Key(_) => Self::Key(0),
+            other => other,
+        }
+    }
+
+    /// The calls that take the way to a principal, in order.
+    pub fn calls(self, arn: &str) -> String {
+        match self {
+            Self::Assume | Self::Key(_) => format!("{} on {arn}", self.action()),
+            Self::Pass(way) => {
+                let (service, way) = &PASSING_WAYS[way];
+                format!("iam:PassRole of {arn} to {service} with {}", way.name())
+            }
+            Self::Rewrite => format!("iam:UpdateAssumeRolePolicy on {arn}"),
+        }
+    }
+
+    /// For a chain: `assumes`, `passes to lambda`.
+    pub fn words(self) -> String {
+        match self {
+            Self::Assume => "assumes".into(),
+            Self::Pass(way) => {
+                format!("passes to {} ({})", PASSING_WAYS[way].1.service, PASSING_WAYS[way].1.name())
+            }
+            Self::Rewrite => "rewrites the trust of".into(),
+            Self::Key(way) => format!("by {} becomes", KEYS[way]),
+        }
+    }
+}
+
+/// What an action of a role is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// All roles that this pattern matches.
+    Pattern(String),
+    Role(usize),
+}
+
+/// The graph of an account's roles and users.
+pub struct Graph {
+    /// Roles, then users.
+    nodes: Vec<Node>,
+    roles: usize,
+    arns: HashMap<String, usize>,
+    /// The roles, and the users, by ARN.
+    sorted: Vec<(String, usize)>,
+    sorted_users: Vec<(String, usize)>,
+    trusting: HashMap<String, Vec<usize>>,
+    /// Roles by the ARN that their trust names.
+    naming: HashMap<String, Vec<usize>>,
+    /// Roles by the ARN of who meets the conditions of their trust in the account.
+    asking: HashMap<String, Vec<usize>>,
+    patterns: HashMap<(Via, String), usize>,
+    /// Edges by node; the first nodes are the principals, the others patterns.
+    edges: Vec<Vec<(usize, Via)>>,
+    /// Steps to an administrator, and the next node on the way.
+    way: Vec<Option<(u32, usize)>>,
+    /// What principals become administrators by, though none is there yet.
+    takeovers: HashMap<usize, Takeover>,
+    /// ARNs of users who are administrators.
+    pub admin_users: Vec<String>,
+    users: HashSet<String>,
+}
+
+/// See [`Graph::passes`].
+pub struct Passing<'g> {
+    pub unlimited: bool,
+    /// Only while a circumstance such as MFA holds.
+    pub at_times: bool,
+    pub admin: Option<&'g str>,
+}
+
+struct Node {
+    arn: String,
+    tags: Vec<(String, String)>,
+    entries_account: bool,
+    admin: bool,
+    rewritable: bool,
+    /// In an instance profile, and trusted by EC2: machines may have it.
+    of_machines: bool,
+}
+
+impl Node {
+    fn new(arn: &str, tags: &[Tag]) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            tags: tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+            entries_account: false,
+            admin: false,
+            rewritable: true,
+            of_machines: false,
+        }
+    }
+
+    /// Whether the principal is as a condition on the caller asks.
+    fn meets(&self, c: &Condition) -> bool {
+        let operator = condition::Operator::parse(&c.operator);
+        let key = c.key.to_ascii_lowercase();
+        let value = match key.strip_prefix("aws:principaltag/") {
+            Some(tag) => {
+                self.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag)).map(|(_, v)| v.as_str())
+            }
+            None if key == "aws:principalarn" => Some(self.arn.as_str()),
+            None => self.arn.contains(":user/").then(|| name_of(&self.arn)),
+        };
+        if operator.base.eq_ignore_ascii_case("Null") {
+            return c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none();
+        }
+        match value {
+            Some(value) => condition::admits(c, value) == Some(true),
+            None => operator.is_negated() || operator.if_exists,
+        }
+    }
+}
+
+/// A role that lets principals of the account in who are as its conditions ask.
+struct Asking {
+    /// The one principal that it names.
+    named: Option<String>,
+    conditions: Vec<Condition>,
+    role: usize,
+}
+
+impl Graph {
+    /// Works out who can become whom.
+    pub fn build(engine: &Engine<'_>) -> Self {
+        let account = engine.account;
+        let mut graph = Self {
+            nodes: Vec::new(),
+            roles: account.roles.len(),
+            arns: HashMap::new(),
+            sorted: Vec::new(),
+            sorted_users: Vec::new(),
+            trusting: HashMap::new(),
+            naming: HashMap::new(),
+            asking: HashMap::new(),
+            patterns: HashMap::new(),
+            edges: vec![Vec::new(); account.roles.len() + account.users.len()],
+            way: Vec::new(),
+            takeovers: HashMap::new(),
+            admin_users: Vec::new(),
+            users: account.users.iter().map(|user| user.arn.clone()).collect(),
+        };
+        let mut asking = Vec::new();
+        for (index, role) in account.roles.iter().enumerate() {
+            graph.add_role(index, role, engine, &mut asking);
+        }
+        for user in &account.users {
+            graph.nodes.push(Node::new(&user.arn, &user.tags));
+        }
+        let sorted = |range: std::ops::Range<usize>| {
+            let mut sorted: Vec<_> = range.map(|index| (graph.nodes[index].arn.clone(), index)).collect();
+            sorted.sort();
+            sorted
+        };
+        (graph.sorted, graph.sorted_users) = (sorted(0..graph.roles), sorted(graph.roles..graph.nodes.len()));
+        graph.find_asked(asking);
+        let mut sources = Vec::new();
+        let mut writers = Vec::new();
+        for (index, role) in account.roles.iter().enumerate() {
+            if RoleKind::of(role) == RoleKind::ServiceLinked {
+                continue;
+            }
+            let view = RoleView::new(engine, role, index);
+            graph.nodes[index].admin = view.admin == Admin::Yes;
+            let has_arrived = graph.nodes[index].admin || view.rewrites_itself();
+            graph.add_edges(index, &view.effective, view.touches_iam, engine);
+            if has_arrived {
+                sources.push(index);
+            } else if view.touches_iam && takeover::may_write(&view.effective) {
+                writers.push((index, view.effective));
+            }
+        }
+        for (place, user) in account.users.iter().enumerate() {
+            let (index, effective) = (graph.roles + place, engine.user(user));
+            if is_admin(&effective.open, engine.catalogue) {
+                graph.admin_users.push(user.arn.clone());
+                graph.nodes[index].admin = true;
+                sources.push(index);
+                continue;
+            }
+            graph.add_edges(index, &effective, true, engine);
+            if takeover::may_write(&effective) {
+                writers.push((index, effective));
+            }
+        }
+        graph.takeovers = takeover::find(&graph, engine, &writers);
+        sources.extend(graph.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
+        sources.sort_unstable();
+        graph.find_ways(sources);
+        graph
+    }
+
+    fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>, asking: &mut Vec<Asking>) {
+        let account = &engine.account.id;
+        let kind = RoleKind::of(role);
+        let mut node = Node::new(&role.arn, &role.tags);
+        // Service-linked roles and those of Identity Center cannot be edited.
+        node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
+        for entry in trust::entries(&trust::admissions(role, engine.now), account) {
+            let owned = |all: Vec<&Condition>| all.into_iter().cloned().collect();
+            match entry {
+                Entry::Account(asks) if asks.is_empty() => node.entries_account = true,
+                Entry::Account(asks) => {
+                    asking.push(Asking { named: None, conditions: owned(asks), role: index })
+                }
+                Entry::Named(arn, asks) => {
+                    // A session is its role's: whoever starts one names it.
+                    let arn = match arn.split_once(":assumed-role/") {
+                        Some((_, session)) => role_of_session(engine, session),
+                        None => Some(arn),
+                    };
+                    let Some(arn) = arn else { continue };
+                    if asks.is_empty() {
+                        self.naming.entry(arn.to_owned()).or_default().push(index);
+                    } else {
+                        let named = Some(arn.to_owned());
+                        asking.push(Asking { named, conditions: owned(asks), role: index });
+                    }
+                }
+                Entry::Service(name) if kind != RoleKind::ServiceLinked => {
+                    let name = trust::plain_service(name);
+                    node.of_machines |= name == "ec2.amazonaws.com" && !role.instance_profiles.is_empty();
+                    let trusting = self.trusting.entry(name.into_owned()).or_default();
+                    if trusting.last() != Some(&index) {
+                        trusting.push(index);
+                    }
+                }
+                Entry::Service(_) => {}
+            }
+        }
+        self.arns.insert(role.arn.clone(), index);
+        self.nodes.push(node);
+    }
+
+    /// Finds the principals that roles ask for by conditions.
+    fn find_asked(&mut self, asking: Vec<Asking>) {
+        let mut known: HashMap<String, Vec<usize>> = HashMap::new();
+        for Asking { named, conditions, role } in asking {
+            let key = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let fitting = known.entry(key).or_insert_with(|| {
+                let nodes = self.nodes.iter().enumerate();
+                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c));
+                nodes.filter(fits).map(|(index, _)| index).collect()
+            });
+            let arns = fitting.iter().map(|&index| &self.nodes[index].arn);
+            match named {
+                Some(named) => {
+                    if arns.into_iter().any(|arn| *arn == named) {
+                        self.naming.entry(named).or_default().push(role);
+                    }
+                }
+                None => {
+                    for arn in arns {
+                        self.asking.entry(arn.clone()).or_default().push(role);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_edges(&mut self, index: usize, effective: &Effective, touches_iam: bool, engine: &Engine<'_>) {
+        if matches!(effective.ceiling, Ceiling::Missing { .. }) {
+            return;
+        }
+        let own = &self.nodes[index].arn;
+        for target in self.naming.get(own).cloned().unwrap_or_default() {
+            let arn = &self.nodes[target].arn;
+            let denied = effective.decide("sts:AssumeRole", arn) == Decision::DeniedExplicitly;
+            let asked = Asked::default();
+            if !denied && effective.within_ceiling("sts:AssumeRole", arn, asked) == Decision::Allowed {
+                self.edges[index].push((target, Via::Assume));
+            }
+        }
+        let own = &self.nodes[index].arn;
+        for target in self.asking.get(own).cloned().unwrap_or_default() {
+            if target != index && self.decided(effective, target, Via::Assume) {
+                self.edges[index].push((target, Via::Assume));
+            }
+        }
+        let open = |name: &str| engine.catalogue.find(name).filter(|&id| may(effective, id));
+        if let Some(assume) = open("sts:AssumeRole") {
+            self.connect(index, effective, assume, Via::Assume);
+        }
+        // An administrator has arrived; that roles go round is told by who assumes whom.
+        if !touches_iam || self.nodes[index].admin {
+            return;
+        }
+        if let Some(rewrite) = open("iam:UpdateAssumeRolePolicy") {
+            self.connect(index, effective, rewrite, Via::Rewrite);
+        }
+        for (way, name) in KEYS.iter().enumerate() {
+            if let Some(key) = open(name) {
+                self.connect(index, effective, key, Via::Key(way));
+            }
+        }
+        if let Some(pass) = open("iam:PassRole") {
+            for way in passable(effective) {
+                self.connect(index, effective, pass, Via::Pass(way));
+            }
+        }
+    }
+
+    fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
+        for target in self.targets(effective, action, via) {
+            let node = match target {
+                Target::Role(role) if role == from => continue,
+                Target::Role(role) => role,
+                Target::Pattern(pattern) => self.pattern_node(via, pattern),
+            };
+            self.edges[from].push((node, via));
+        }
+    }
+
+    fn pattern_node(&mut self, via: Via, pattern: String) -> usize {
+        let key = (via.representative(), pattern);
+        if let Some(&node) = self.patterns.get(&key) {
+            return node;
+        }
+        let pattern = &key.1;
+        let node = self.edges.len();
+        let fitting = self.aimed_at(via, pattern).filter(|&node| self.admits(node, via));
+        let edges = fitting.map(|node| (node, via)).collect();
+        self.edges.push(edges);
+        self.patterns.insert(key, node);
+        node
+    }
+
+    /// What an open action reaches by way of `via`.
+    pub fn targets(&self, effective: &Effective, action: ActionId, via: Via) -> Vec<Target> {
+        let service = via.service();
+        let names_action = |grant: &Grant| grant.actions.contains(action);
+        let opens = |grant: &Grant| {
+            names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
+        };
+        // By the tags of what is acted upon, which the dump has.
+        let by_tags = Asked { service, tags: Tags::Settable };
+        let opens_by_tags = |grant: &Grant| {
+            names_action(grant)
+                && grant.statement.allow
+                && condition::read(&grant.statement, by_tags) == ConditionResult::Open
+        };
+        let unlimited = match &effective.ceiling {
+            Ceiling::None => true,
+            Ceiling::Missing { .. } => return Vec::new(),
+            Ceiling::Known { grants, .. } => {
+                grants.iter().any(|g| g.statement.allow && g.unlimited.contains(action) && opens(g))
+                    && !grants.iter().any(|g| !g.statement.allow && names_action(g))
+            }
+        };
+        let exact = unlimited && !effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let mut targets = Vec::new();
+        let allowed = |&node: &usize| self.admits(node, via) && self.decided(effective, node, via);
+        for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
+            match &grant.statement.resources {
+                Some(Selector::Only(patterns)) if exact && opens(grant) => {
+                    targets.extend(patterns.iter().cloned().map(Target::Pattern))
+                }
+                Some(Selector::Only(patterns)) => {
+                    let aimed = patterns.iter().flat_map(|p| self.aimed_at(via, p));
+                    targets.extend(aimed.filter(allowed).map(Target::Role));
+                }
+                Some(Selector::Except(_)) => {
+                    targets.extend((0..self.nodes.len()).filter(allowed).map(Target::Role));
+                }
+                None => {}
+            }
+        }
+        targets
+    }
+
+    fn decided(&self, effective: &Effective, node: usize, via: Via) -> bool {
+        self.may_call(effective, via.action(), node, via.service())
+    }
+
+    /// Whether a principal may be acted upon, by what is known of its tags, or can be made so.
+    pub(super) fn may_call(
+        &self,
+        effective: &Effective,
+        action: &str,
+        node: usize,
+        service: Option<&str>,
+    ) -> bool {
+        let Node { arn, tags, .. } = &self.nodes[node];
+        let decide = |tags| effective.decide_for(action, arn, Asked { service, tags });
+        match decide(Tags::Told(tags)) {
+            Decision::Allowed => true,
+            Decision::DeniedExplicitly | Decision::Unknown => false,
+            _ => {
+                let tag = if node < self.roles { "iam:TagRole" } else { "iam:TagUser" };
+                decide(Tags::Settable) == Decision::Allowed && effective.decide(tag, arn) == Decision::Allowed
+            }
+        }
+    }
+
+    /// Whether the other's own side lets somebody in who has the permission.
+    fn admits(&self, index: usize, via: Via) -> bool {
+        let node = &self.nodes[index];
+        match via {
+            Via::Assume => node.entries_account,
+            Via::Rewrite => node.rewritable && index < self.roles,
+            Via::Pass(way) => self
+                .trusting
+                .get(&PASSING_WAYS[way].0)
+                .is_some_and(|roles| roles.binary_search(&index).is_ok()),
+            Via::Key(_) => index >= self.roles,
+        }
+    }
+
+    /// The principals of the kind that a way leads to that an ARN pattern matches.
+    fn aimed_at<'g>(&'g self, via: Via, pattern: &'g str) -> impl Iterator<Item = usize> + 'g {
+        let sorted = if matches!(via, Via::Key(_)) { &self.sorted_users } else { &self.sorted };
+        matching_in(sorted, pattern)
+    }
+
+    /// The roles, or the users, that an ARN pattern matches.
+    pub(super) fn principals<'g>(&'g self, pattern: &'g str) -> impl Iterator<Item = usize> + 'g {
+        matching_in(&self.sorted, pattern).chain(matching_in(&self.sorted_users, pattern))
+    }
+
+    /// The roles that trust a service.
+    pub fn trusting(&self, service: &str) -> &[usize] {
+        self.trusting.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an ARN is a role of the account.
+    pub fn has_role(&self, arn: &str) -> bool {
+        self.arns.contains_key(arn)
+    }
+
+    /// Whether an ARN is no user of the account; never so when the data tells of no users at all.
+    pub fn lacks_user(&self, arn: &str) -> bool {
+        !self.users.is_empty() && !self.users.contains(arn)
+    }
+
+    /// Whether a role that can become an administrator trusts any service.
+    pub fn service_reaches_admin(&self) -> Option<&str> {
+        let mut all: Vec<usize> =
+            self.trusting.values().flatten().copied().filter(|&role| self.reaches_admin(role)).collect();
+        all.sort_unstable();
+        all.first().map(|&role| self.nodes[role].arn.as_str())
+    }
+
+    /// A role besides `this` that machines may have and that leads to an administrator.
+    pub fn machine_role_reaching_admin(&self, this: usize) -> Option<&str> {
+        let mut nodes = self.nodes.iter().enumerate();
+        let leads =
+            |(index, node): &(usize, &Node)| *index != this && node.of_machines && self.reaches_admin(*index);
+        nodes.find(leads).map(|(_, node)| node.arn.as_str())
+    }
+
+    /// Groups of two and more roles that can assume each other in a circle, by index.
+    pub fn circles(&self) -> Vec<Vec<usize>> {
+        super::circles::circles(self.edges.len(), |node| {
+            self.edges[node].iter().filter(|(_, via)| *via == Via::Assume).map(|&(to, _)| to)
+        })
+        .into_iter()
+        .map(|circle| circle.into_iter().filter(|&node| node < self.roles).collect::<Vec<_>>())
+        .filter(|circle| circle.len() > 1)
+        .collect()
+    }
+}
+
+/// Whether any statement allows an action somewhere, perhaps under a condition.
+fn may(effective: &Effective, action: ActionId) -> bool {
+    effective.allowing(action).next().is_some()
+}
+
+/// The role of a session, by the `ROLE/SESSION` of its ARN.
+fn role_of_session<'a>(engine: &Engine<'a>, session: &str) -> Option<&'a str> {
+    let name = session.split('/').next()?;
+    engine.account.roles.iter().find(|role| role.name == name).map(|role| role.arn.as_str())
+}
+
+/// The entries of a sorted list that a pattern matches.
+pub(super) fn matching_in<'g>(
+    sorted: &'g [(String, usize)],
+    pattern: &'g str,
+) -> impl Iterator<Item = usize> + 'g {
+    let prefix = pattern::literal_prefix(pattern);
+    let from = sorted.partition_point(|(arn, _)| arn.as_str() < prefix);
+    sorted[from..]
+        .iter()
+        .take_while(move |(arn, _)| arn.starts_with(prefix))
+        .filter(move |(arn, _)| pattern::matches(pattern, arn))
+        .map(|&(_, index)| index)
+}
+
+/// The ways of passing a role whose actions a role has, one per service.
+pub fn passable(effective: &Effective) -> Vec<usize> {
+    let mut ways: Vec<usize> = Vec::new();
+    for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
+        if way.is_open(&effective.some) && ways.iter().all(|&known| PASSING_WAYS[known].0 != *service) {
+            ways.push(index);
+        }
+    }
+    ways
+}

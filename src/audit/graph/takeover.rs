@@ -1,0 +1,358 @@
+//! Becoming what one can rewrite: a principal that may give another any rights and then become it, or make a
+//! new one, is an administrator, though nobody in the account is one yet.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
+
+use std::collections::HashMap;
+
+use super::{Graph, Via, matching_in};
+use crate::audit::account::{Attachment, Boundary, Group, is_aws_owned};
+use crate::audit::evaluate::Engine;
+use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::catalogue::KnownActions;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::Selector;
+
+/// Calls that end with an administrator, or that make one of somebody else.
+#[derive(Clone, Debug)]
+pub struct Takeover {
+    /// In order; each with what it is about.
+    pub calls: Vec<String>,
+    /// Whether the caller ends as the administrator. If not, whoever is `of` does.
+    pub becomes_admin: bool,
+    /// The ARN of the principal that is rewritten; empty when it is made.
+    pub of: String,
+    /// Whether it rests on something that the data does not have, such as what a group may do.
+    pub depends: bool,
+}
+
+impl Takeover {
+    /// `A, then B, then C`
+    pub fn in_order(&self) -> String {
+        self.calls.join(", then ")
+    }
+
+    /// Whether it is a user who is given rights.
+    pub fn is_of_user(&self) -> bool {
+        self.of.contains(":user/")
+    }
+}
+
+/// What changes the rights of a principal, or makes one.
+static WRITES: KnownActions = KnownActions::new(&[
+    "iam:PutRolePolicy",
+    "iam:AttachRolePolicy",
+    "iam:CreatePolicyVersion",
+    "iam:SetDefaultPolicyVersion",
+    "iam:PutUserPolicy",
+    "iam:AttachUserPolicy",
+    "iam:PutGroupPolicy",
+    "iam:AttachGroupPolicy",
+    "iam:AddUserToGroup",
+    "iam:CreateRole",
+    "iam:CreateUser",
+]);
+
+/// Whether any statement lets a principal change somebody's rights; most have none.
+pub fn may_write(effective: &Effective) -> bool {
+    let allows = || effective.allows.iter().map(|s| &s.grant.actions);
+    !matches!(effective.ceiling, Ceiling::Missing { .. }) && allows().any(|actions| WRITES.any_in(actions))
+}
+
+/// What the writers among the principals can take over, by node.
+pub fn find(graph: &Graph, engine: &Engine<'_>, writers: &[(usize, Effective)]) -> HashMap<usize, Takeover> {
+    if writers.is_empty() {
+        return HashMap::new();
+    }
+    let finder = Finder::new(graph, engine);
+    let found =
+        writers.iter().filter_map(|(node, effective)| Some((*node, finder.takeover(*node, effective)?)));
+    found.collect()
+}
+
+/// What is looked up for every writer.
+struct Finder<'g> {
+    graph: &'g Graph,
+    engine: &'g Engine<'g>,
+    /// The principals that hold a customer's policy, and the members of a group, by its ARN.
+    holders: Vec<(String, usize)>,
+    members: Vec<(String, usize)>,
+    /// ARNs of the groups whose members are administrators.
+    admin_groups: Vec<&'g str>,
+}
+
+impl<'g> Finder<'g> {
+    fn new(graph: &'g Graph, engine: &'g Engine<'g>) -> Self {
+        let account = engine.account;
+        let of = |attached: &'g [Attachment], node: usize| {
+            attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(move |p| (p.arn.clone(), node))
+        };
+        let roles = account.roles.iter().enumerate().flat_map(|(node, role)| of(&role.attached, node));
+        let mut holders: Vec<_> = roles.collect();
+        let mut members = Vec::new();
+        for (place, user) in account.users.iter().enumerate() {
+            let node = graph.role_count() + place;
+            holders.extend(of(&user.attached, node));
+            for group in account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
+                holders.extend(of(&group.attached, node));
+                members.push((group.arn.clone(), node));
+            }
+        }
+        holders.sort();
+        members.sort();
+        let admin = |group: &&Group| is_admin(&engine.group(group).open, engine.catalogue);
+        let admin_groups = account.groups.iter().filter(admin).map(|group| group.arn.as_str()).collect();
+        Self { graph, engine, holders, members, admin_groups }
+    }
+
+    fn takeover(&self, from: usize, effective: &Effective) -> Option<Takeover> {
+        let reach = self.graph.within_reach(from);
+        let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
+        for &(node, prior, via) in &reach {
+            before.insert(node, (prior, via));
+            if let Some(mut takeover) = self.rewrite(effective, node) {
+                // The way to it, from its end.
+                let mut way = Vec::new();
+                let mut at = node;
+                while let Some(&(prior, via)) = before.get(&at) {
+                    way.push(via.calls(self.graph.arn(at)));
+                    at = prior;
+                }
+                takeover.calls.extend(way.into_iter().rev());
+                takeover.becomes_admin = !takeover.depends;
+                return Some(takeover);
+            }
+        }
+        self.make_new(effective).or_else(|| self.writable(from, effective))
+    }
+
+    /// The calls by which a principal would have any rights.
+    fn rewrite(&self, effective: &Effective, node: usize) -> Option<Takeover> {
+        let (graph, arn) = (self.graph, self.graph.arn(node));
+        let account = self.engine.account;
+        let (role, user) = match node.checked_sub(graph.role_count()) {
+            None => (Some(&account.roles[node]), None),
+            Some(place) => (None, Some(&account.users[place])),
+        };
+        let mut depends = false;
+        let of_itself: &[&str] = match role {
+            Some(_) if !graph.is_rewritable(node) => &[],
+            Some(_) => &["iam:PutRolePolicy", "iam:AttachRolePolicy"],
+            None => &["iam:PutUserPolicy", "iam:AttachUserPolicy"],
+        };
+        let direct = of_itself.iter().find(|action| graph.may_call(effective, action, node, None));
+        let mut call = direct.map(|action| format!("{action} on {arn}"));
+        let by_policy = |attached: &[Attachment]| {
+            let own = attached.iter().map(|policy| &policy.arn).filter(|arn| !is_aws_owned(arn));
+            own.into_iter().find_map(|policy| self.new_version(effective, policy))
+        };
+        if call.is_none() {
+            call = by_policy(
+                role.map_or_else(|| &user.unwrap_or_else(|| unreachable!()).attached, |r| &r.attached),
+            );
+        }
+        if let (None, Some(user)) = (&call, user) {
+            let groups = || account.groups.iter().filter(|group| user.groups.contains(&group.name));
+            let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+            let writes = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
+            call = groups().find_map(|group| {
+                let by = writes.iter().find(|action| allowed(action, &group.arn));
+                by.map(|action| format!("{action} on {}", group.arn)).or_else(|| by_policy(&group.attached))
+            });
+            if call.is_none() {
+                let (joined, unknown) = self.group_to_join(effective)?;
+                depends = unknown;
+                call = Some(format!("iam:AddUserToGroup of {} to {joined}", user.name));
+            }
+        }
+        let mut calls = vec![call?];
+        let boundary = role.map_or_else(
+            || user.and_then(|user| user.permissions_boundary.as_ref()),
+            |role| role.permissions_boundary.as_ref(),
+        );
+        if !self.may_be_admin(node, boundary) {
+            let kind = if role.is_some() { "Role" } else { "User" };
+            let lift = format!("iam:Delete{kind}PermissionsBoundary");
+            if boundary.is_none() || !graph.may_call(effective, &lift, node, None) {
+                return None;
+            }
+            calls.insert(0, format!("{lift} on {arn}"));
+        }
+        Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends })
+    }
+
+    /// Rewriting a policy, or going back to a version of it that makes an administrator.
+    fn new_version(&self, effective: &Effective, policy: &str) -> Option<String> {
+        if effective.decide("iam:CreatePolicyVersion", policy) == Decision::Allowed {
+            return Some(format!("iam:CreatePolicyVersion on {policy}"));
+        }
+        let known = self.engine.policy(policy)?;
+        let is_mighty =
+            |document| self.engine.compile(document).is_some_and(|grants| self.engine.is_admin(&grants));
+        let other =
+            known.versions.iter().find(|version| !version.is_default && is_mighty(&version.document))?;
+        (effective.decide("iam:SetDefaultPolicyVersion", policy) == Decision::Allowed)
+            .then(|| format!("iam:SetDefaultPolicyVersion to {} of {policy}", other.id))
+    }
+
+    /// A group that a user can be put into for its rights, and whether these are not known.
+    fn group_to_join(&self, effective: &Effective) -> Option<(String, bool)> {
+        let joins = |arn: &str| effective.decide("iam:AddUserToGroup", arn) == Decision::Allowed;
+        if let Some(group) = self.admin_groups.iter().find(|arn| joins(arn)) {
+            return Some(((*group).to_owned(), false));
+        }
+        let groups = &self.engine.account.groups;
+        let written = groups.iter().map(|group| &group.arn).find(|arn| {
+            let may = |action| effective.decide(action, arn) == Decision::Allowed;
+            joins(arn) && (may("iam:PutGroupPolicy") || may("iam:AttachGroupPolicy"))
+        });
+        if let Some(group) = written {
+            return Some((group.clone(), false));
+        }
+        // A group that a policy names and the data does not have.
+        let named = patterns(effective, "iam:AddUserToGroup").filter(|arn| arn.contains(":group/"));
+        let mut unknown =
+            named.filter(|arn| !pattern::is_wild(arn) && !groups.iter().any(|group| group.arn == **arn));
+        unknown.find(|arn| joins(arn)).map(|arn| (format!("{arn}, which is not in the data"), true))
+    }
+
+    /// Whether all rights given to a principal would be its own, or a boundary or a Deny leaves too little.
+    fn may_be_admin(&self, node: usize, boundary: Option<&Boundary>) -> bool {
+        let account = self.engine.account;
+        let now = match node.checked_sub(self.graph.role_count()) {
+            None => self.engine.role(&account.roles[node]),
+            Some(place) => self.engine.user(&account.users[place]),
+        };
+        if boundary.is_none() && now.denies.is_empty() {
+            return true;
+        }
+        let mut all: ActionSet = self.engine.catalogue.all().collect();
+        let always = |grant: &&opsctl_iam::grant::Grant| grant.statement.conditions.is_empty();
+        now.denies.iter().map(|s| &s.grant).filter(always).for_each(|deny| {
+            all.subtract(&deny.unlimited);
+            all.subtract(&deny.confines);
+        });
+        match &now.ceiling {
+            Ceiling::None => {}
+            Ceiling::Missing { .. } => return false,
+            Ceiling::Known { source, grants } => {
+                let limit = grants.iter().map(|grant| opsctl_iam::grant::Sourced {
+                    source: std::rc::Rc::clone(source),
+                    grant: grant.clone(),
+                });
+                let (allows, denies) = limit.partition(|s| s.grant.statement.allow);
+                let limit = Effective::of(allows, denies, Ceiling::None, Vec::new(), Vec::new());
+                all.intersect(&limit.open);
+            }
+        }
+        is_admin(&all, self.engine.catalogue)
+    }
+
+    /// A role or user of the caller's own making, with rights and credentials of its choice.
+    fn make_new(&self, effective: &Effective) -> Option<Takeover> {
+        let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+        let first =
+            |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
+        let makes = |create: &str, rights: &[&'static str], kind: &str| {
+            let candidates = self.names(effective, create, rights, kind);
+            candidates.into_iter().find(|arn| allowed(create, arn))
+        };
+        let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
+        let takeover = |calls| Takeover { calls, becomes_admin: true, of: String::new(), depends: false };
+        if let Some(role) = makes("iam:CreateRole", &rights, "role")
+            && let Some(right) = first(&rights, &role)
+        {
+            let calls = [
+                format!("iam:CreateRole on {role} or the like"),
+                format!("{right} on it"),
+                "sts:AssumeRole".into(),
+            ];
+            return Some(takeover(calls.into()));
+        }
+        let rights = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
+        let keys = ["iam:CreateAccessKey", "iam:CreateLoginProfile"];
+        let user = makes("iam:CreateUser", &[&rights[..], &keys].concat(), "user")?;
+        let key = first(&keys, &user)?;
+        let right = match first(&rights, &user) {
+            Some(right) => format!("{right} on it"),
+            None => {
+                let (group, _) = self.group_to_join(effective).filter(|(_, unknown)| !unknown)?;
+                format!("iam:AddUserToGroup of it to {group}")
+            }
+        };
+        Some(takeover(vec![format!("iam:CreateUser on {user} or the like"), right, format!("{key} on it")]))
+    }
+
+    /// Names that a new principal may have, one for each pattern of the statements, so that all actions may
+    /// be asked of them.
+    fn names(&self, effective: &Effective, create: &str, rights: &[&'static str], kind: &str) -> Vec<String> {
+        let account = self.engine.account;
+        let place = format!(":{kind}/");
+        let written =
+            std::iter::once(create).chain(rights.iter().copied()).flat_map(|a| patterns(effective, a));
+        let mut names: Vec<String> = written
+            .map(|p| match p.contains(&place) {
+                true => named_here(p, account.partition(), &account.id),
+                false => format!("arn:{}:iam::{}{place}x", account.partition(), account.id),
+            })
+            .collect();
+        // The names that leave the least open fit the most patterns.
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.dedup();
+        // What only AWS makes.
+        names.retain(|arn| !arn.contains(":role/aws-reserved/") && !arn.contains(":role/aws-service-role/"));
+        names.retain(|arn| rights.iter().any(|right| effective.decide(right, arn) == Decision::Allowed));
+        names
+    }
+
+    /// Somebody else whom the caller can make an administrator, without becoming it.
+    fn writable(&self, from: usize, effective: &Effective) -> Option<Takeover> {
+        let named = |list: &[(String, usize)], action: &str| -> Vec<usize> {
+            patterns(effective, action).flat_map(|p| matching_in(list, p).collect::<Vec<_>>()).collect()
+        };
+        let direct =
+            ["iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutUserPolicy", "iam:AttachUserPolicy"];
+        let mut nodes: Vec<usize> = direct
+            .iter()
+            .flat_map(|a| patterns(effective, a))
+            .flat_map(|p| self.graph.principals(p))
+            .collect();
+        for action in ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"] {
+            nodes.extend(named(&self.holders, action));
+        }
+        for action in ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"] {
+            nodes.extend(named(&self.members, action));
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        // Users first: a person may hold one already.
+        nodes.sort_by_key(|&node| (node < self.graph.role_count(), node));
+        nodes.into_iter().filter(|&node| node != from).find_map(|node| self.rewrite(effective, node))
+    }
+}
+
+/// One ARN of this account that a pattern of principals matches.
+fn named_here(pattern: &str, partition: &str, account: &str) -> String {
+    let fields: Vec<&str> = pattern.splitn(6, ':').collect();
+    match fields.as_slice() {
+        ["arn", of, "iam", "", id, rest] => {
+            let own = |field: &str, own: &str| {
+                if pattern::is_wild(field) { own.to_owned() } else { field.to_owned() }
+            };
+            let name = rest.replace(['*', '?'], "x");
+            format!("arn:{}:iam::{}:{name}", own(of, partition), own(id, account))
+        }
+        _ => pattern.replace(['*', '?'], "x"),
+    }
+}
+
+/// The resource patterns of the statements that allow an action.
+fn patterns<'e>(effective: &'e Effective, action: &str) -> impl Iterator<Item = &'e str> + use<'e> {
+    let action = action.to_owned();
+    let allows = effective.allows.iter().map(|s| &s.grant).filter(move |grant| grant.names(&action));
+    allows.flat_map(|grant| match &grant.statement.resources {
+        Some(Selector::Only(patterns)) => patterns.iter().map(String::as_str).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    })
+}

@@ -1,0 +1,161 @@
+//! What is not deployed yet: a plan of Terraform, a template of CloudFormation, or policies alone, as the
+//! account that they would make.
+
+mod cloudformation;
+mod policies;
+mod terraform;
+
+use serde_json::{Value, json};
+
+use super::account::{Account, Page};
+use opsctl_iam::time::Instant;
+
+pub use policies::of_policies;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What `aws iam get-account-authorization-details` writes.
+    Dump,
+    /// What `terraform show -json PLAN` writes.
+    TerraformPlan,
+    /// A template in JSON.
+    CloudFormation,
+    /// One policy document.
+    Policy,
+}
+
+impl Kind {
+    /// Told by the keys that only one of them has.
+    pub fn of(value: &Value) -> Option<Self> {
+        let has = |key: &str| value.get(key).is_some();
+        if value.get("RoleDetailList").is_some_and(Value::is_array) {
+            Some(Self::Dump)
+        } else if has("planned_values") || (has("terraform_version") && has("values")) {
+            Some(Self::TerraformPlan)
+        } else if has("Resources") && value["Resources"].is_object() {
+            Some(Self::CloudFormation)
+        } else if has("Statement") {
+            Some(Self::Policy)
+        } else {
+            None
+        }
+    }
+}
+
+/// The account that a plan or a template would make, as of a day: what it makes is new then.
+pub fn of_plan(value: &Value, kind: Kind, now: Instant) -> Account {
+    let mut built = match kind {
+        Kind::CloudFormation => cloudformation::read(value),
+        _ => terraform::read(value),
+    };
+    for role in built.roles.iter_mut() {
+        role["CreateDate"] = now.iso().into();
+    }
+    built.account()
+}
+
+/// The number of an account that a plan does not tell.
+const UNTOLD: &str = "000000000000";
+
+/// Entities in the shape of a dump, so that one reader reads both.
+#[derive(Default)]
+struct Built {
+    account: String,
+    roles: Vec<Value>,
+    users: Vec<Value>,
+    groups: Vec<Value>,
+    policies: Vec<Value>,
+    /// What could not be told, and of what.
+    problems: Vec<(String, String)>,
+}
+
+impl Built {
+    fn new(account: Option<String>) -> Self {
+        Self { account: account.unwrap_or_else(|| UNTOLD.to_owned()), ..Self::default() }
+    }
+
+    fn arn(&self, kind: &str, path: &str, name: &str) -> String {
+        let path = if path.starts_with('/') && path.ends_with('/') { path } else { "/" };
+        format!("arn:aws:iam::{}:{kind}{path}{name}", self.account)
+    }
+
+    /// The entity of a list whose name is this one.
+    fn named<'l>(list: &'l mut [Value], key: &str, name: &str) -> Option<&'l mut Value> {
+        list.iter_mut().find(|entity| entity[key] == name)
+    }
+
+    fn attach(&mut self, kind: Holder, name: &str, arn: &str) {
+        let policy = json!({"PolicyName": arn.rsplit('/').next().unwrap_or(arn), "PolicyArn": arn});
+        self.push(kind, name, "AttachedManagedPolicies", policy);
+    }
+
+    fn write(&mut self, kind: Holder, name: &str, policy: &str, document: Value) {
+        let list = match kind {
+            Holder::Role => "RolePolicyList",
+            Holder::User => "UserPolicyList",
+            Holder::Group => "GroupPolicyList",
+        };
+        self.push(kind, name, list, json!({"PolicyName": policy, "PolicyDocument": document}));
+    }
+
+    /// Adds to an entity that may be somebody else's: then what it holds besides is not known.
+    fn push(&mut self, kind: Holder, name: &str, list: &str, item: Value) {
+        let (entities, key, of) = match kind {
+            Holder::Role => (&mut self.roles, "RoleName", "role"),
+            Holder::User => (&mut self.users, "UserName", "user"),
+            Holder::Group => (&mut self.groups, "GroupName", "group"),
+        };
+        if Self::named(entities, key, name).is_none() {
+            let arn = format!("arn:aws:iam::{}:{of}/{name}", self.account);
+            let reason = "it is made elsewhere: what it holds and whom it trusts is not in the plan";
+            self.problems.push((arn.clone(), reason.into()));
+            entities.push(json!({key: name, "Arn": arn, "Path": "/",
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}));
+        }
+        let Some(entity) = Self::named(entities, key, name) else { return };
+        match entity[list].as_array_mut() {
+            Some(items) => items.push(item),
+            None => entity[list] = json!([item]),
+        }
+    }
+
+    fn join(&mut self, user: &str, group: &str) {
+        let entity = Self::named(&mut self.users, "UserName", user);
+        if let Some(entity) = entity {
+            match entity["GroupList"].as_array_mut() {
+                Some(groups) => groups.push(group.into()),
+                None => entity["GroupList"] = json!([group]),
+            }
+        }
+    }
+
+    fn add_policy(&mut self, name: &str, arn: &str, document: Value) {
+        self.policies.push(json!({"PolicyName": name, "Arn": arn, "DefaultVersionId": "v1",
+            "AttachmentCount": 1, "PolicyVersionList":
+            [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document}]}));
+    }
+
+    fn account(self) -> Account {
+        let page = json!({"RoleDetailList": self.roles, "UserDetailList": self.users,
+            "GroupDetailList": self.groups, "Policies": self.policies});
+        let mut account = Account::default();
+        match serde_json::from_value::<Page>(page) {
+            Ok(page) => account.absorb(page),
+            Err(error) => account.problem("", &format!("the plan could not be read: {error}")),
+        }
+        account.id = self.account;
+        for (resource, reason) in self.problems {
+            account.problem(&resource, &reason);
+        }
+        account
+    }
+}
+
+/// Who holds policies.
+#[derive(Clone, Copy)]
+enum Holder {
+    Role,
+    User,
+    Group,
+}

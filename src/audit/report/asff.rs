@@ -1,0 +1,67 @@
+//! The AWS Security Finding Format: what `aws securityhub batch-import-findings --findings file://…` takes.
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-syntax.html>
+
+use serde_json::{Value, json};
+
+use super::ocsf::kind;
+use crate::audit::account::account_of;
+use crate::audit::audit::Audit;
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::rules;
+
+/// IAM is global; Security Hub wants the region that its findings are imported in, and this is where IAM is.
+const REGION: &str = "us-east-1";
+
+pub(super) fn render(audit: &Audit) -> String {
+    let all = audit.findings.iter().chain(&audit.muted).map(|f| finding(audit, f));
+    let mut text =
+        serde_json::to_string_pretty(&all.collect::<Vec<_>>()).expect("findings are text and numbers");
+    text.push('\n');
+    text
+}
+
+fn finding(audit: &Audit, f: &Finding) -> Value {
+    let partition = f.resource.split(':').nth(1).unwrap_or("aws");
+    let account = account_of(&f.resource).unwrap_or(&audit.account);
+    let at = audit.at.iso();
+    let rule = rules::find(f.rule);
+    json!({
+        "SchemaVersion": "2018-10-08",
+        "Id": format!("opsctl/{account}/{}", f.fingerprint),
+        "ProductArn": format!("arn:{partition}:securityhub:{REGION}:{account}:product/{account}/default"),
+        "ProductName": "opsctl audit-iam",
+        "GeneratorId": format!("opsctl/{}", f.rule),
+        "AwsAccountId": account,
+        "Types": ["Software and Configuration Checks/AWS Security Best Practices"],
+        "CreatedAt": at, "UpdatedAt": at,
+        "Severity": {"Label": label(f.severity), "Original": f.severity.word()},
+        "Title": cut(&format!("{} {}", f.rule, f.title), 256),
+        "Description": cut(&f.evidence.join("\n"), 1_024),
+        "Remediation": {"Recommendation": {"Text": cut(&f.fix, 512), "Url": rule.map(|rule| rule.page)}},
+        "Resources": [
+            {"Type": kind(&f.resource), "Id": f.resource, "Partition": partition, "Region": REGION},
+        ],
+        "Compliance": {"Status": "FAILED", "RelatedRequirements": f.compliance},
+        "Workflow": {"Status": if f.muted.is_some() { "SUPPRESSED" } else { "NEW" }},
+        "RecordState": "ACTIVE",
+    })
+}
+
+fn label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "CRITICAL",
+        Severity::High => "HIGH",
+        Severity::Medium => "MEDIUM",
+        Severity::Low => "LOW",
+        Severity::Info => "INFORMATIONAL",
+    }
+}
+
+/// As many characters as the format allows.
+fn cut(text: &str, most: usize) -> String {
+    match text.chars().count() > most {
+        true => text.chars().take(most - 1).chain(['…']).collect(),
+        false if text.is_empty() => "-".to_owned(),
+        false => text.to_owned(),
+    }
+}

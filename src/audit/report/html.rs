@@ -1,0 +1,197 @@
+//! One self-contained page, without a script: the summary, the worst paths drawn, then a block per rule that
+//! opens. What is shown is chosen by severity, with the means of CSS.
+
+use std::collections::BTreeMap;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::counted;
+use crate::audit::account::name_of;
+use crate::audit::audit::{Audit, Group};
+use crate::audit::finding::{Finding, Severity};
+use crate::audit::rules;
+
+/// How many paths are drawn, and how many resources of a group are named.
+const DRAWN: usize = 12;
+const NAMED: usize = 30;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--line:#8886;--soft:#8882}\
+body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}\
+h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}\
+code,.ev{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
+nav{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px solid var(--line)}\
+nav label{margin-right:1rem;cursor:pointer}\
+details{border:1px solid var(--line);border-radius:6px;margin:.4rem 0;padding:.4rem .7rem}\
+summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}\
+.sev{display:inline-block;min-width:4.6rem;text-align:center;border-radius:4px;padding:0 .3rem;margin-right:.5rem;color:#fff}\
+.critical .sev,.sev.critical{background:#8b0a1a}.high .sev,.sev.high{background:#b3410e}\
+.medium .sev,.sev.medium{background:#806000}.low .sev,.sev.low{background:#2b5c8a}.info .sev,.sev.info{background:#555}\
+.path{display:flex;flex-wrap:wrap;list-style:none;padding:0;gap:.3rem;align-items:center}\
+.path li{border:1px solid var(--line);border-radius:6px;padding:.2rem .5rem;background:var(--soft)}\
+.path li+li::before{content:'\\2192';margin:0 .5rem 0 -.2rem}\
+.path li:last-child{border-color:#8b0a1a;border-width:2px}\
+.std{color:GrayText;font-size:.85rem}.no{color:#8b0a1a}\
+body:has(#s-critical:checked) details:not(.critical),\
+body:has(#s-high:checked) details:is(.medium,.low,.info),\
+body:has(#s-medium:checked) details:is(.low,.info){display:none}\
+@media print{nav{display:none}details{break-inside:avoid}}";
+
+pub(super) fn render(audit: &Audit) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "IAM audit of account " (audit.account) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (summary(audit))
+                (filter())
+                (paths(audit))
+                h2 { "Findings" }
+                @for (rule, groups) in blocks(audit) { (block(rule, &groups)) }
+                @if audit.findings.is_empty() { p { "Nothing was found." } }
+                (rest(audit))
+            }
+        }
+    };
+    page.into_string() + "\n"
+}
+
+fn summary(audit: &Audit) -> Markup {
+    let s = &audit.summary;
+    let counts = [
+        (Severity::Critical, s.critical),
+        (Severity::High, s.high),
+        (Severity::Medium, s.medium),
+        (Severity::Low, s.low),
+        (Severity::Info, s.info),
+    ];
+    html! {
+        h1 { "IAM audit of account " (audit.account) }
+        p {
+            (counted(s.roles, "role")) ", as of " (audit.at.day())
+            ", catalogue of " (audit.catalogue_date) ". "
+            (s.new) " new, " (s.unchanged) " known, " (s.fixed) " fixed, " (s.muted) " set aside."
+        }
+        p {
+            @for (severity, count) in counts {
+                span.sev class=(severity.word()) { (count) " " (severity.word()) }
+            }
+        }
+        @if s.incomplete { p.no { strong { "The audit is incomplete" } ": see what was not evaluated." } }
+    }
+}
+
+fn filter() -> Markup {
+    let choices = [
+        ("all", "all"),
+        ("critical", "critical"),
+        ("high", "high and worse"),
+        ("medium", "medium and worse"),
+    ];
+    html! {
+        nav { "Show " @for (id, text) in choices {
+            label { input type="radio" name="severity" id={ "s-" (id) } checked[id == "all"]; " " (text) }
+        } }
+    }
+}
+
+/// The ways to an administrator, a box for each step.
+fn paths(audit: &Audit) -> Markup {
+    let is_path = |f: &&Finding| ["IAM208", "IAM211"].contains(&f.rule);
+    let found: Vec<&Finding> = audit.findings.iter().filter(is_path).collect();
+    html! {
+        @if !found.is_empty() {
+            h2 { "Ways to an administrator (" (found.len()) ")" }
+            @for finding in found.iter().take(DRAWN) { (path(finding)) }
+            @if found.len() > DRAWN { p { (found.len() - DRAWN) " more are below, under their rule." } }
+        }
+    }
+}
+
+fn path(finding: &Finding) -> Markup {
+    let line = finding.evidence.first().map(String::as_str).unwrap_or_default();
+    let steps = line.trim_start_matches("REACHABLE: the role").trim_start_matches("REACHABLE: the user");
+    html! {
+        ol.path {
+            li { strong { (name_of(&finding.resource)) } }
+            @for step in steps.split(", ").filter(|step| !step.trim().is_empty()) {
+                li { (step.trim().trim_start_matches("then ").trim_start_matches("which ")) }
+            }
+        }
+    }
+}
+
+/// The groups of each rule, the worst first.
+fn blocks(audit: &Audit) -> Vec<(&'static str, Vec<Group<'_>>)> {
+    let mut blocks: BTreeMap<&'static str, Vec<Group<'_>>> = BTreeMap::new();
+    for group in audit.groups() {
+        blocks.entry(group.first().rule).or_default().push(group);
+    }
+    let mut blocks: Vec<_> = blocks.into_iter().collect();
+    // Groups come the worst first.
+    blocks.sort_by_key(|(rule, groups)| (std::cmp::Reverse(groups[0].first().severity), *rule));
+    blocks
+}
+
+fn block(rule: &str, groups: &[Group<'_>]) -> Markup {
+    let worst = groups[0].first();
+    let known = rules::find(rule);
+    let count: usize = groups.iter().map(|group| group.findings.len()).sum();
+    html! {
+        details class=(worst.severity.word()) {
+            summary {
+                span.sev { (worst.severity.word()) }
+                code { (rule) } " " (known.map_or(worst.title.as_str(), |rule| rule.title)) " (" (count) ")"
+            }
+            @if let Some(rule) = known {
+                p { (rule.why) " " strong { "Fix: " } (rule.fix) " " a href=(rule.page) { "AWS" } "." }
+            }
+            @if !worst.compliance.is_empty() { p.std { (worst.compliance.join(" · ")) } }
+            @for group in groups { (cause(group)) }
+        }
+    }
+}
+
+fn cause(group: &Group<'_>) -> Markup {
+    let first = group.first();
+    let names =
+        group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect::<Vec<_>>().join(", ");
+    let more = group.findings.len().saturating_sub(NAMED);
+    html! {
+        details class=(first.severity.word()) {
+            summary {
+                span.sev { (first.severity.word()) }
+                (names) @if more > 0 { " and " (more) " more" } ": " (first.title)
+            }
+            ul { @for line in &first.evidence { li.ev { (line) } } }
+            @if rules::find(first.rule).is_none_or(|rule| rule.fix != first.fix) { p.ev { (first.fix) } }
+        }
+    }
+}
+
+fn rest(audit: &Audit) -> Markup {
+    html! {
+        @if !audit.not_evaluated.is_empty() {
+            h2 { "Not evaluated" }
+            ul { @for entry in &audit.not_evaluated {
+                li { code { (entry.rule) } " " (entry.reason)
+                    @if !entry.resources.is_empty() {
+                        " (" (counted(entry.resources.len(), "resource")) ")"
+                    }
+                }
+            } }
+        }
+        @if !audit.muted.is_empty() {
+            h2 { "Set aside" }
+            ul { @for f in &audit.muted {
+                li { (f.severity.word()) " " code { (f.rule) } " " (name_of(&f.resource)) ": "
+                    (f.muted.as_deref().unwrap_or_default()) }
+            } }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Lines of the form for people: severities, names, and texts that fit the terminal.
+
+use super::{Emphasis, Paint};
+use crate::audit::account::name_of;
+use crate::audit::audit::Group;
+use crate::audit::finding::{Severity, Status};
+use crate::audit::rules;
+
+/// How many resources of a group are named.
+const NAMED: usize = 5;
+
+/// The severity in its color, eight characters wide.
+pub(super) fn painted(severity: Severity, paint: Paint) -> String {
+    let word = format!("{:<8}", severity.word());
+    match severity {
+        Severity::Critical | Severity::High => paint(Emphasis::Severe, &word),
+        Severity::Medium => paint(Emphasis::Doubtful, &word),
+        Severity::Low | Severity::Info => paint(Emphasis::Minor, &word),
+    }
+}
+
+/// The first few resources of a group, and how many more there are.
+pub(super) fn named(group: &Group<'_>) -> String {
+    let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
+    let more = group.findings.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", names.join(", "))
+}
+
+/// A text broken at spaces to fit a width, its further lines behind an indent; the first is behind that much,
+/// too.
+pub(super) fn wrapped(text: &str, width: Option<usize>, indent: usize) -> String {
+    let Some(width) = width.filter(|width| *width > indent + 20) else { return text.to_owned() };
+    let (mut out, mut at) = (String::new(), indent);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if at > indent && at + 1 + length > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            at = indent;
+        } else if at > indent {
+            out.push(' ');
+            at += 1;
+        }
+        out.push_str(word);
+        at += length;
+    }
+    out
+}
+
+/// The title of all; the rule's own where they count differently.
+pub(super) fn title(group: &Group<'_>) -> String {
+    let first = group.first();
+    let alike = group.findings.iter().all(|f| f.title == first.title);
+    let of_rule = rules::find(first.rule).filter(|_| !alike).map(|rule| rule.title.to_owned());
+    of_rule.unwrap_or_else(|| first.title.clone())
+}
+
+pub(super) fn known(statuses: &[Status]) -> String {
+    match statuses.iter().filter(|status| **status == Status::Unchanged).count() {
+        0 => String::new(),
+        n if n == statuses.len() => " (in the baseline)".into(),
+        n => format!(" ({n} in the baseline)"),
+    }
+}

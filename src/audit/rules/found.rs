@@ -1,0 +1,92 @@
+//! What the rules of escalation find, put together: tiers, evidence, causes.
+
+use super::rule::{Context, Hit};
+use crate::audit::finding::Severity;
+use crate::audit::role_view::RoleView;
+use opsctl_iam::action_set::ActionId;
+use opsctl_iam::effective::Ceiling;
+
+/// How an action is held, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Held {
+    No,
+    /// On all resources, but only at the right moment (MFA, network).
+    AtTimes,
+    Everywhere,
+}
+
+pub(super) fn held(view: &RoleView<'_>, action: ActionId) -> Held {
+    if view.effective.open.contains(action) {
+        Held::Everywhere
+    } else if view.effective.allows_at_times(action) {
+        Held::AtTimes
+    } else {
+        Held::No
+    }
+}
+
+/// What was found of a family of ways; the worst severity counts.
+#[derive(Default)]
+pub(super) struct Found {
+    pub severity: Option<Severity>,
+    pub evidence: Vec<String>,
+    pub causes: Vec<String>,
+    /// The actions whose statements are in the evidence already: many paths share one.
+    told: Vec<ActionId>,
+}
+
+impl Found {
+    pub fn add(&mut self, severity: Severity, line: String) {
+        self.severity = self.severity.max(Some(severity));
+        self.evidence.push(line);
+    }
+
+    /// The statements that give an action, as evidence and as cause.
+    pub fn because(&mut self, cx: &Context<'_>, view: &RoleView<'_>, action: ActionId) {
+        if self.told.contains(&action) {
+            return;
+        }
+        self.told.push(action);
+        for line in view.effective.evidence(cx.catalogue, action, 2) {
+            if !self.evidence.contains(&line) {
+                self.evidence.push(line);
+            }
+        }
+        self.causes.extend(
+            view.effective
+                .allowing(action)
+                .take(1)
+                .map(|s| format!("{} in {}", cx.catalogue.name(action), s.source.label())),
+        );
+    }
+
+    pub fn hit(mut self, view: &RoleView<'_>) -> Option<Hit> {
+        let severity = self.severity?;
+        // What is reached first, what is only possible next, then the statements that give it.
+        self.evidence.sort_by_key(|line| (!line.starts_with("REACHABLE"), !line.starts_with("CAPABLE")));
+        const SHOWN: usize = 8;
+        let capable = self.evidence.iter().filter(|line| line.starts_with("CAPABLE")).count();
+        if capable > SHOWN {
+            let start = self.evidence.iter().position(|line| line.starts_with("CAPABLE")).unwrap_or(0);
+            self.evidence.drain(start + SHOWN..start + capable);
+            self.evidence.insert(start + SHOWN, format!("CAPABLE: {} ways more", capable - SHOWN));
+        }
+        self.causes.sort();
+        self.causes.dedup();
+        self.evidence.extend(view.effective.limits());
+        Some(Hit::new(self.causes.join(", "), self.evidence).severity(severity))
+    }
+}
+
+/// Literal administrators need no list of what an administrator may do: IAM103 and IAM201 speak for all.
+pub(super) fn says_it_all(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
+    view.is_everything(cx) || matches!(view.effective.ceiling, Ceiling::Missing { .. })
+}
+
+pub(super) fn lowered_if(at_times: bool, severity: Severity) -> Severity {
+    if at_times { severity.lowered() } else { severity }
+}
+
+pub(super) fn times(at_times: bool) -> &'static str {
+    if at_times { ", while its condition holds" } else { "" }
+}

@@ -1,0 +1,93 @@
+//! IAM202: taking over users and roles, those included that are no administrators yet.
+
+use super::found::{Found, Held, held, lowered_if, says_it_all, times};
+use super::rule::{Context, Hit};
+use crate::audit::escalate::USER_WAYS;
+use crate::audit::finding::Severity;
+use crate::audit::graph::{KEYS, Via};
+use crate::audit::role_view::RoleView;
+use opsctl_iam::decide::Decision;
+
+pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if !view.touches_iam || says_it_all(cx, view) {
+        return None;
+    }
+    let mut found = Found::default();
+    for name in USER_WAYS {
+        let Some(action) = cx.catalogue.find(name) else { continue };
+        let key = KEYS.iter().position(|key| key == name).map(Via::Key);
+        let target = match key {
+            Some(via) => cx.graph.judge(&view.effective, action, via, view.index).1,
+            None => cx
+                .graph
+                .admin_users
+                .iter()
+                .map(String::as_str)
+                .find(|user| view.effective.decide(name, user) == Decision::Allowed),
+        };
+        match (held(view, action), target) {
+            (_, Some(user)) => found.add(
+                Severity::Critical,
+                format!("REACHABLE: {name} on {user}, which leads to an administrator"),
+            ),
+            (Held::No, None) => continue,
+            (held, None) => {
+                let at_times = held == Held::AtTimes;
+                found.add(
+                    lowered_if(at_times, Severity::High),
+                    format!("CAPABLE: {name} on all resources{}", times(at_times)),
+                );
+            }
+        }
+        found.because(cx, view, action);
+    }
+    if let Some(action) = cx.catalogue.find("iam:UpdateAssumeRolePolicy") {
+        let (_, target) = if view.effective.some.contains(action) {
+            cx.graph.judge(&view.effective, action, Via::Rewrite, view.index)
+        } else {
+            (false, None)
+        };
+        let held = held(view, action);
+        match target {
+            Some(role) => found.add(
+                Severity::Critical,
+                format!("REACHABLE: iam:UpdateAssumeRolePolicy on {role}, which leads to an administrator"),
+            ),
+            None if held != Held::No => {
+                let at_times = held == Held::AtTimes;
+                found.add(
+                    lowered_if(at_times, Severity::High),
+                    format!("CAPABLE: iam:UpdateAssumeRolePolicy on all roles{}", times(at_times)),
+                );
+            }
+            None => {}
+        }
+        if target.is_some() || held != Held::No {
+            found.because(cx, view, action);
+        }
+    }
+    rewritten(cx, view, &mut found);
+    found.hit(view)
+}
+
+/// Somebody who can be given any rights, and whether the role can then become it.
+fn rewritten(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
+    let Some(takeover) = cx.graph.takeover(view.index) else { return };
+    let calls = takeover.in_order();
+    let (severity, line) = match takeover.becomes_admin {
+        true => (Severity::Critical, format!("REACHABLE: {calls}: an administrator")),
+        false if takeover.depends => (Severity::Medium, format!("CAPABLE: {calls}")),
+        false => {
+            let whoever = format!("CAPABLE: {calls}: whoever has it is then an administrator");
+            (if takeover.is_of_user() { Severity::High } else { Severity::Medium }, whoever)
+        }
+    };
+    // What may be done to everybody has been said.
+    let action = |call: &String| cx.catalogue.find(call.split(' ').next().unwrap_or_default());
+    let actions: Vec<_> = takeover.calls.iter().filter_map(action).collect();
+    if !takeover.becomes_admin && actions.iter().all(|&id| held(view, id) != Held::No) {
+        return;
+    }
+    found.add(severity, line);
+    actions.into_iter().for_each(|id| found.because(cx, view, id));
+}

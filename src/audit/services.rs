@@ -1,0 +1,431 @@
+//! The services that run what a caller says with a role that the caller passes.
+//!
+//! A row for each way: the service's principal, all actions that it needs besides `iam:PassRole`, and the
+//! page of AWS that says so. Whether the way makes something new or gives a role to what exists is all the
+//! same: code or calls of the caller's choice have the rights of the role. Paths that Prowler,
+//! Cloudsplaining, Parliament, PMapper and pathfinding.cloud know are all here.
+
+/// The service's principal without `.amazonaws.com`, the actions, the page below
+/// <https://docs.aws.amazon.com/>.
+pub type Row = (&'static str, &'static str, &'static str);
+
+/// Every way, by service. Some services have more than one principal: `airflow-env`, say, beside `airflow`.
+pub const PASSING: &[Row] = &[
+    ("ec2", "ec2:RunInstances", "AWSEC2/latest/APIReference/API_RunInstances.html"),
+    ("ec2", "ec2:RequestSpotInstances", "AWSEC2/latest/APIReference/API_RequestSpotInstances.html"),
+    ("ec2", "ec2:RequestSpotFleet", "AWSEC2/latest/APIReference/API_RequestSpotFleet.html"),
+    ("ec2", "ec2:CreateLaunchTemplate ec2:CreateFleet", "AWSEC2/latest/APIReference/API_CreateFleet.html"),
+    (
+        "ec2",
+        "autoscaling:CreateLaunchConfiguration autoscaling:CreateAutoScalingGroup",
+        "autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html",
+    ),
+    (
+        "ec2",
+        "autoscaling:CreateLaunchConfiguration autoscaling:UpdateAutoScalingGroup",
+        "autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html",
+    ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplate autoscaling:CreateAutoScalingGroup",
+        "autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html",
+    ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplateVersion autoscaling:UpdateAutoScalingGroup",
+        "autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html",
+    ),
+    ("ec2", "ec2:AssociateIamInstanceProfile", "AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html"),
+    (
+        "ec2",
+        "ec2:ReplaceIamInstanceProfileAssociation",
+        "AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html",
+    ),
+    ("ec2", "iam:AddRoleToInstanceProfile", "IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"),
+    ("ec2", "elasticmapreduce:RunJobFlow", "emr/latest/APIReference/API_RunJobFlow.html"),
+    (
+        "ec2",
+        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
+        "imagebuilder/latest/APIReference/API_CreateInfrastructureConfiguration.html",
+    ),
+    (
+        "ec2",
+        "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:CreateEnvironment",
+        "elasticbeanstalk/latest/api/API_CreateEnvironment.html",
+    ),
+    (
+        "ec2",
+        "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:UpdateEnvironment",
+        "elasticbeanstalk/latest/api/API_UpdateEnvironment.html",
+    ),
+    ("lambda", "lambda:CreateFunction lambda:InvokeFunction", "lambda/latest/api/API_CreateFunction.html"),
+    ("lambda", "lambda:CreateFunction lambda:AddPermission", "lambda/latest/api/API_CreateFunction.html"),
+    (
+        "lambda",
+        "lambda:CreateFunction lambda:CreateEventSourceMapping",
+        "lambda/latest/api/API_CreateFunction.html",
+    ),
+    (
+        "lambda",
+        "lambda:CreateFunction lambda:CreateFunctionUrlConfig",
+        "lambda/latest/api/API_CreateFunctionUrlConfig.html",
+    ),
+    (
+        "lambda",
+        "lambda:CreateFunction lambda:InvokeFunctionUrl",
+        "lambda/latest/api/API_CreateFunctionUrlConfig.html",
+    ),
+    (
+        "lambda",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda/latest/api/API_UpdateFunctionConfiguration.html",
+    ),
+    (
+        "ecs-tasks",
+        "ecs:RegisterTaskDefinition ecs:CreateService",
+        "AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html",
+    ),
+    (
+        "ecs-tasks",
+        "ecs:RegisterTaskDefinition ecs:UpdateService",
+        "AmazonECS/latest/APIReference/API_UpdateService.html",
+    ),
+    (
+        "ecs-tasks",
+        "ecs:RegisterTaskDefinition ecs:RunTask",
+        "AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html",
+    ),
+    (
+        "ecs-tasks",
+        "ecs:RegisterTaskDefinition ecs:StartTask",
+        "AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html",
+    ),
+    ("ecs-tasks", "ecs:RunTask", "AmazonECS/latest/APIReference/API_TaskOverride.html"),
+    ("ecs-tasks", "ecs:StartTask", "AmazonECS/latest/APIReference/API_TaskOverride.html"),
+    (
+        "ecs-tasks",
+        "ecs:RegisterTaskDefinition ecs:CreateTaskSet",
+        "AmazonECS/latest/APIReference/API_CreateTaskSet.html",
+    ),
+    (
+        "ecs-tasks",
+        "batch:RegisterJobDefinition batch:SubmitJob",
+        "batch/latest/APIReference/API_RegisterJobDefinition.html",
+    ),
+    ("glue", "glue:CreateDevEndpoint", "glue/latest/dg/aws-glue-api-dev-endpoint.html"),
+    ("glue", "glue:CreateJob glue:StartJobRun", "glue/latest/dg/aws-glue-api-jobs-job.html"),
+    ("glue", "glue:CreateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
+    ("glue", "glue:UpdateJob glue:StartJobRun", "glue/latest/dg/aws-glue-api-jobs-job.html"),
+    ("glue", "glue:UpdateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
+    ("glue", "glue:CreateSession glue:RunStatement", "glue/latest/dg/aws-glue-api-interactive-sessions.html"),
+    (
+        "cloudformation",
+        "cloudformation:CreateStack",
+        "AWSCloudFormation/latest/APIReference/API_CreateStack.html",
+    ),
+    (
+        "cloudformation",
+        "cloudformation:UpdateStack",
+        "AWSCloudFormation/latest/APIReference/API_UpdateStack.html",
+    ),
+    (
+        "cloudformation",
+        "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet",
+        "AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
+    ),
+    (
+        "cloudformation",
+        "cloudformation:CreateStackSet cloudformation:CreateStackInstances",
+        "AWSCloudFormation/latest/APIReference/API_CreateStackSet.html",
+    ),
+    (
+        "cloudformation",
+        "cloudformation:UpdateStackSet",
+        "AWSCloudFormation/latest/APIReference/API_UpdateStackSet.html",
+    ),
+    (
+        "datapipeline",
+        "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition",
+        "datapipeline/latest/APIReference/API_PutPipelineDefinition.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:CreateProject codebuild:StartBuild",
+        "codebuild/latest/APIReference/API_CreateProject.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:CreateProject codebuild:StartBuildBatch",
+        "codebuild/latest/APIReference/API_CreateProject.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:UpdateProject codebuild:StartBuild",
+        "codebuild/latest/APIReference/API_UpdateProject.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:UpdateProject codebuild:StartBuildBatch",
+        "codebuild/latest/APIReference/API_UpdateProject.html",
+    ),
+    (
+        "codepipeline",
+        "codepipeline:CreatePipeline",
+        "codepipeline/latest/APIReference/API_CreatePipeline.html",
+    ),
+    (
+        "codepipeline",
+        "codepipeline:UpdatePipeline codepipeline:StartPipelineExecution",
+        "codepipeline/latest/APIReference/API_UpdatePipeline.html",
+    ),
+    ("codestar", "codestar:CreateProject", "IAM/latest/UserGuide/id_roles_use_passrole.html"),
+    (
+        "sagemaker",
+        "sagemaker:CreateNotebookInstance",
+        "sagemaker/latest/APIReference/API_CreateNotebookInstance.html",
+    ),
+    ("sagemaker", "sagemaker:CreateTrainingJob", "sagemaker/latest/APIReference/API_CreateTrainingJob.html"),
+    (
+        "sagemaker",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker/latest/APIReference/API_CreateProcessingJob.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateHyperParameterTuningJob",
+        "sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html",
+    ),
+    ("sagemaker", "sagemaker:CreateAutoMLJob", "sagemaker/latest/APIReference/API_CreateAutoMLJob.html"),
+    ("sagemaker", "sagemaker:CreateAutoMLJobV2", "sagemaker/latest/APIReference/API_CreateAutoMLJobV2.html"),
+    ("sagemaker", "sagemaker:CreateLabelingJob", "sagemaker/latest/APIReference/API_CreateLabelingJob.html"),
+    (
+        "sagemaker",
+        "sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
+        "sagemaker/latest/APIReference/API_UpdateNotebookInstance.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreatePipeline sagemaker:StartPipelineExecution",
+        "sagemaker/latest/APIReference/API_CreatePipeline.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:UpdatePipeline sagemaker:StartPipelineExecution",
+        "sagemaker/latest/APIReference/API_UpdatePipeline.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateModel sagemaker:CreateEndpointConfig sagemaker:CreateEndpoint",
+        "sagemaker/latest/APIReference/API_CreateModel.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateModel sagemaker:CreateEndpointConfig sagemaker:UpdateEndpoint",
+        "sagemaker/latest/APIReference/API_UpdateEndpoint.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateModel sagemaker:CreateTransformJob",
+        "sagemaker/latest/APIReference/API_CreateTransformJob.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateUserProfile sagemaker:CreatePresignedDomainUrl",
+        "sagemaker/latest/APIReference/API_CreateUserProfile.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:UpdateUserProfile sagemaker:CreatePresignedDomainUrl",
+        "sagemaker/latest/APIReference/API_UpdateUserProfile.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateDomain sagemaker:CreatePresignedDomainUrl",
+        "sagemaker/latest/APIReference/API_CreateDomain.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:UpdateDomain sagemaker:CreatePresignedDomainUrl",
+        "sagemaker/latest/APIReference/API_UpdateDomain.html",
+    ),
+    ("sagemaker", "sagemaker:CreateCluster", "sagemaker/latest/APIReference/API_CreateCluster.html"),
+    ("tasks.apprunner", "apprunner:CreateService", "apprunner/latest/api/API_CreateService.html"),
+    ("tasks.apprunner", "apprunner:UpdateService", "apprunner/latest/api/API_UpdateService.html"),
+    ("braket", "braket:CreateJob", "braket/latest/APIReference/API_CreateJob.html"),
+    (
+        "emr-serverless",
+        "emr-serverless:CreateApplication emr-serverless:StartJobRun",
+        "emr-serverless/latest/APIReference/API_StartJobRun.html",
+    ),
+    (
+        "emr-serverless",
+        "emr-serverless:StartJobRun",
+        "emr-serverless/latest/APIReference/API_StartJobRun.html",
+    ),
+    (
+        "gamelift",
+        "gamelift:CreateBuild gamelift:CreateFleet gamelift:RequestUploadCredentials",
+        "gamelift/latest/apireference/API_CreateFleet.html",
+    ),
+    (
+        "kinesisanalytics",
+        "kinesisanalytics:CreateApplication kinesisanalytics:StartApplication",
+        "managed-flink/latest/apiv2/API_CreateApplication.html",
+    ),
+    (
+        "kinesisanalytics",
+        "kinesisanalytics:UpdateApplication",
+        "managed-flink/latest/apiv2/API_UpdateApplication.html",
+    ),
+    ("omics", "omics:CreateWorkflow omics:StartRun", "omics/latest/api/API_StartRun.html"),
+    ("scheduler", "scheduler:CreateSchedule", "scheduler/latest/APIReference/API_CreateSchedule.html"),
+    ("scheduler", "scheduler:UpdateSchedule", "scheduler/latest/APIReference/API_UpdateSchedule.html"),
+    (
+        "ssm",
+        "ssm:CreateDocument ssm:StartAutomationExecution",
+        "systems-manager/latest/APIReference/API_StartAutomationExecution.html",
+    ),
+    (
+        "ssm",
+        "ssm:UpdateDocument ssm:StartAutomationExecution",
+        "systems-manager/latest/APIReference/API_StartAutomationExecution.html",
+    ),
+    (
+        "ssm",
+        "ssm:CreateDocument ssm:CreateAssociation",
+        "systems-manager/latest/APIReference/API_CreateAssociation.html",
+    ),
+    (
+        "states",
+        "states:CreateStateMachine states:StartExecution",
+        "step-functions/latest/apireference/API_CreateStateMachine.html",
+    ),
+    (
+        "states",
+        "states:CreateStateMachine states:StartSyncExecution",
+        "step-functions/latest/apireference/API_StartSyncExecution.html",
+    ),
+    (
+        "states",
+        "states:UpdateStateMachine states:StartExecution",
+        "step-functions/latest/apireference/API_UpdateStateMachine.html",
+    ),
+    (
+        "states",
+        "states:UpdateStateMachine states:StartSyncExecution",
+        "step-functions/latest/apireference/API_UpdateStateMachine.html",
+    ),
+    ("states", "states:TestState", "step-functions/latest/apireference/API_TestState.html"),
+    ("events", "events:PutRule events:PutTargets", "eventbridge/latest/APIReference/API_PutTargets.html"),
+    ("pipes", "pipes:CreatePipe", "eventbridge/latest/pipes-reference/API_CreatePipe.html"),
+    ("pipes", "pipes:UpdatePipe", "eventbridge/latest/pipes-reference/API_UpdatePipe.html"),
+    (
+        "cognito-identity",
+        "cognito-identity:SetIdentityPoolRoles",
+        "cognitoidentity/latest/APIReference/API_SetIdentityPoolRoles.html",
+    ),
+    (
+        "pods.eks",
+        "eks:CreatePodIdentityAssociation",
+        "eks/latest/APIReference/API_CreatePodIdentityAssociation.html",
+    ),
+    (
+        "pods.eks",
+        "eks:UpdatePodIdentityAssociation",
+        "eks/latest/APIReference/API_UpdatePodIdentityAssociation.html",
+    ),
+    (
+        "amplify",
+        "amplify:CreateApp amplify:CreateBranch amplify:StartJob",
+        "amplify/latest/APIReference/API_CreateApp.html",
+    ),
+    (
+        "amplify",
+        "amplify:CreateApp amplify:CreateBranch amplify:StartDeployment",
+        "amplify/latest/APIReference/API_CreateApp.html",
+    ),
+    ("amplify", "amplify:UpdateApp amplify:StartJob", "amplify/latest/APIReference/API_UpdateApp.html"),
+    ("airflow", "airflow:CreateEnvironment", "mwaa/latest/API/API_CreateEnvironment.html"),
+    ("airflow-env", "airflow:CreateEnvironment", "mwaa/latest/API/API_CreateEnvironment.html"),
+    ("airflow-env", "airflow:UpdateEnvironment", "mwaa/latest/API/API_UpdateEnvironment.html"),
+    ("credentials.iot", "iot:CreateRoleAlias", "iot/latest/apireference/API_CreateRoleAlias.html"),
+    ("credentials.iot", "iot:UpdateRoleAlias", "iot/latest/apireference/API_UpdateRoleAlias.html"),
+    (
+        "rolesanywhere",
+        "rolesanywhere:CreateTrustAnchor rolesanywhere:CreateProfile",
+        "rolesanywhere/latest/APIReference/API_CreateProfile.html",
+    ),
+    (
+        "rolesanywhere",
+        "rolesanywhere:CreateTrustAnchor rolesanywhere:UpdateProfile",
+        "rolesanywhere/latest/APIReference/API_UpdateProfile.html",
+    ),
+    (
+        "rolesanywhere",
+        "rolesanywhere:UpdateTrustAnchor rolesanywhere:CreateProfile",
+        "rolesanywhere/latest/APIReference/API_UpdateTrustAnchor.html",
+    ),
+    ("appsync", "appsync:CreateDataSource", "appsync/latest/APIReference/API_CreateDataSource.html"),
+    ("appsync", "appsync:UpdateDataSource", "appsync/latest/APIReference/API_UpdateDataSource.html"),
+    ("apigateway", "apigateway:PUT apigateway:POST", "apigateway/latest/api/API_PutIntegration.html"),
+    (
+        "fis",
+        "fis:CreateExperimentTemplate fis:StartExperiment",
+        "fis/latest/APIReference/API_CreateExperimentTemplate.html",
+    ),
+    (
+        "fis",
+        "fis:UpdateExperimentTemplate fis:StartExperiment",
+        "fis/latest/APIReference/API_UpdateExperimentTemplate.html",
+    ),
+    (
+        "proton",
+        "proton:CreateServiceTemplateVersion proton:CreateEnvironment",
+        "proton/latest/APIReference/API_CreateEnvironment.html",
+    ),
+    (
+        "servicecatalog",
+        "servicecatalog:CreateProvisioningArtifact servicecatalog:CreateConstraint servicecatalog:ProvisionProduct",
+        "servicecatalog/latest/dg/API_CreateConstraint.html",
+    ),
+    (
+        "appstream",
+        "appstream:CreateImageBuilder appstream:CreateImageBuilderStreamingURL",
+        "appstream2/latest/APIReference/API_CreateImageBuilder.html",
+    ),
+    (
+        "appstream",
+        "appstream:CreateFleet appstream:CreateStreamingURL",
+        "appstream2/latest/APIReference/API_CreateFleet.html",
+    ),
+    (
+        "credentials.deadline",
+        "deadline:CreateQueue deadline:AssumeQueueRoleForUser",
+        "deadline-cloud/latest/APIReference/API_CreateQueue.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",
+        "bedrock-agentcore-control/latest/APIReference/API_CreateCodeInterpreter.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntime",
+        "bedrock-agentcore-control/latest/APIReference/API_CreateAgentRuntime.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateAgentRuntime bedrock-agentcore:InvokeAgentRuntimeCommand",
+        "bedrock-agentcore-control/latest/APIReference/API_CreateAgentRuntime.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:UpdateAgentRuntime bedrock-agentcore:InvokeAgentRuntime",
+        "bedrock-agentcore-control/latest/APIReference/API_UpdateAgentRuntime.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateBrowser bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
+        "bedrock-agentcore-control/latest/APIReference/API_CreateBrowser.html",
+    ),
+];

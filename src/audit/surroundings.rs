@@ -1,0 +1,52 @@
+//! What stands around the policies of an account's principals: policies of resources, and those of the
+//! organization.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use opsctl_iam::policy::Document;
+
+/// The file of `--resources`, each policy by the ARN of its resource or by its own name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct Surroundings {
+    /// Of buckets, keys, queues, functions, secrets: by the ARN of what they are on.
+    pub resource_policies: BTreeMap<String, Document>,
+    /// What the organization lets the account's principals do at most, by name.
+    pub service_control_policies: BTreeMap<String, Document>,
+    /// What the organization lets anybody do to the account's resources at most, by name.
+    pub resource_control_policies: BTreeMap<String, Document>,
+}
+
+impl Surroundings {
+    /// Reads the file. A policy that is none is kept as such, so that it is told.
+    ///
+    /// # Errors
+    /// When it is no JSON of this shape.
+    pub fn from_value(value: Value) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(value)
+    }
+
+    /// What could not be read: whose, and why.
+    pub fn malformed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = [&self.resource_policies, &self.service_control_policies, &self.resource_control_policies];
+        all.into_iter().flatten().filter_map(|(of, document)| match document {
+            Document::Malformed(why) => Some((of.as_str(), why.as_str())),
+            Document::Parsed(_) => None,
+        })
+    }
+
+    /// The part that an account has: a resource that names another is another's.
+    pub(super) fn of(&self, account: &str, is_first: bool) -> Self {
+        let is_own = |arn: &String| account_of(arn).map_or(is_first, |of| of == account);
+        let mut own = self.clone();
+        own.resource_policies.retain(|arn, _| is_own(arn));
+        own
+    }
+}
+
+/// The account field of an ARN, when it has one.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| !account.is_empty())
+}

@@ -1,0 +1,144 @@
+//! Who is let in: subjects, variables, wildcards, and conditions that nobody meets.
+
+use super::*;
+
+const GITHUB: &str = "token.actions.githubusercontent.com";
+const AUD: (&str, &str, &str) = ("StringEquals", "aud", "sts.amazonaws.com");
+
+#[test]
+fn subjects_without_an_owner_are_anybodys() {
+    let subject = |host: &str, sub: &str| federated(host, &[("StringLike", "sub", sub), AUD]);
+    for (host, sub) in [
+        (GITHUB, "environment:prod"),
+        (GITHUB, "ref:refs/heads/main"),
+        (GITHUB, "workflow:deploy"),
+        (GITHUB, "environment:prod:ref:refs/heads/main"),
+        (GITHUB, "repository_owner:*:environment:prod"),
+        ("gitlab.com", "ref_type:branch:ref:main"),
+        ("gitlab.com", "user_login:somebody"),
+        ("app.terraform.io", "workspace:prod:run_phase:apply"),
+        ("agent.buildkite.com", "pipeline:deploy:ref:refs/heads/main"),
+    ] {
+        check(sub, subject(host, sub), &["IAM305:critical"], &[]);
+    }
+    for (host, sub) in [
+        (GITHUB, "repo:octo-org/app:environment:prod"),
+        (GITHUB, "repository_owner:octo-org:environment:prod"),
+        (GITHUB, "repository_id:1234:environment:prod"),
+        (GITHUB, "environment:prod:repository_owner_id:42"),
+        (GITHUB, "job_workflow_ref:octo-org/shared/.github/workflows/deploy.yml@refs/heads/main"),
+        ("gitlab.com", "project_path:group/project:ref_type:branch:ref:main"),
+        ("app.terraform.io", "organization:o:project:p:workspace:w:run_phase:apply"),
+        ("agent.buildkite.com", "organization:o:pipeline:deploy:ref:refs/heads/main:commit:*"),
+        ("git.corp.example", "environment:prod"),
+    ] {
+        check(sub, subject(host, sub), &[], &["IAM305"]);
+    }
+}
+
+#[test]
+fn every_token_has_a_subject() {
+    let sub = ("StringEqualsIfExists", "sub", "repo:octo-org/app:ref:refs/heads/main");
+    check("if it exists", federated(GITHUB, &[sub, AUD]), &[], &["IAM305"]);
+}
+
+#[test]
+fn ones_own_identity_provider_lets_in_colleagues() {
+    for host in ["sso.corp.example/realms/main", "acme.okta.com", "acme.eu.auth0.com/"] {
+        let aud = [("StringEquals", "aud", "client")];
+        check(host, federated(host, &aud), &["IAM306:medium"], &["IAM305"]);
+        check(host, federated(host, &[]), &["IAM305"], &[]);
+    }
+    check("a shared one", federated(GITHUB, &[AUD]), &["IAM305:critical"], &[]);
+}
+
+#[test]
+fn variables_of_the_caller_name_nobody() {
+    for (operator, key, value) in [
+        ("StringLike", "aws:PrincipalAccount", "4444*"),
+        ("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}"),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::${aws:PrincipalAccount}:role/deploy"),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/deploy"),
+        ("StringLike", "aws:PrincipalOrgID", "o-a*"),
+        ("StringLike", "aws:PrincipalOrgID", "o-??????????"),
+        ("StringEquals", "aws:PrincipalOrgID", "${aws:PrincipalOrgID}"),
+        ("StringLike", "aws:userId", "*:admin"),
+        ("StringLike", "aws:userId", "AROA*"),
+        ("StringLike", "aws:userId", "AROA*:admin"),
+    ] {
+        check(value, anyone_if(operator, key, value), &["IAM301"], &["IAM302"]);
+    }
+    let halves = json!(["0.0.0.0/1", "128.0.0.0/1"]);
+    check("both halves of the internet", anyone_if("IpAddress", "aws:SourceIp", halves), &["IAM301"], &[]);
+    for (operator, key, value) in [
+        ("StringEquals", "aws:PrincipalAccount", "444455556666"),
+        ("StringEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::444455556666:role/deploy"),
+        ("StringEquals", "aws:PrincipalOrgID", "o-abcdefghij"),
+        ("StringEquals", "aws:PrincipalOrgID", "${aws:ResourceOrgID}"),
+        ("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-abcdefghij/r-ab12/*"),
+        ("StringLike", "aws:userId", "AROAEXAMPLEEXAMPLEID:*"),
+        ("IpAddress", "aws:SourceIp", "192.0.2.0/24"),
+    ] {
+        check(value, anyone_if(operator, key, value), &[], &["IAM301"]);
+    }
+}
+
+#[test]
+fn a_whole_account_by_another_name() {
+    let root = |arn: &str| {
+        let statement = trust(json!({"AWS": "arn:aws:iam::444455556666:root"}));
+        let id = when(statement, "StringEquals", "sts:ExternalId", "secret-of-ours");
+        trusting(when(id, "ArnLike", "aws:PrincipalArn", arn))
+    };
+    check("all roles", root("arn:aws:iam::444455556666:role/*"), &["IAM304"], &[]);
+    check("one", root("arn:aws:iam::444455556666:role/deploy"), &[], &["IAM304"]);
+    check("of another account", root("arn:aws:iam::777788889999:role/x"), &[], &["IAM303", "IAM304"]);
+}
+
+#[test]
+fn guests_of_a_pool() {
+    let pool = |amr: Option<&str>, statement: Value| {
+        let aud = "cognito-identity.amazonaws.com:aud";
+        let trust = json!({"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        let mut trust = when(trust, "StringEquals", aud, "eu-west-1:11111111-2222-3333-4444-555555555555");
+        if let Some(amr) = amr {
+            trust = when(trust, "ForAnyValue:StringLike", "cognito-identity.amazonaws.com:amr", amr);
+        }
+        World::of([role("t").trusts(document(trust)).can(statement)])
+    };
+    let writes = || allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"]);
+    let reads = allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]);
+    check("not told", pool(None, writes()), &["IAM314:medium"], &[]);
+    check("told to be guests", pool(Some("unauthenticated"), writes()), &["IAM314:high"], &[]);
+    check("told to be none", pool(Some("authenticated"), writes()), &[], &["IAM314"]);
+    check("that read", pool(None, reads), &[], &["IAM314"]);
+}
+
+#[test]
+fn conditions_that_nobody_meets() {
+    const EKS: &str = "oidc.eks.eu-west-1.amazonaws.com/id/ABC";
+    let star = federated(EKS, &[("StringEquals", "sub", "system:serviceaccount:*:autoscaler"), AUD]);
+    check("a star taken literally", star, &["IAM604"], &["IAM316"]);
+    let statement = json!({"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}")}});
+    let aud = when(statement, "StringEquals", &format!("{GITHUB}:aud"), "sts.amazonaws.com");
+    let other = when(aud, "StringLike", &format!("{GITHUB}/octo:sub"), "repo:octo-org/app:*");
+    check("of another issuer", trusting(other), &["IAM605"], &["IAM305", "IAM306"]);
+}
+
+#[test]
+fn pods_by_the_beginning_of_their_namespace() {
+    const EKS: &str = "oidc.eks.eu-west-1.amazonaws.com/id/ABC";
+    let pods = |host: &str, sub: &str| federated(host, &[("StringLike", "sub", sub), AUD]);
+    check("some", pods(EKS, "system:serviceaccount:team-*:app"), &["IAM316:medium"], &[]);
+    check("all", pods(EKS, "system:serviceaccount:*:*"), &["IAM316:high"], &[]);
+    let kops = "oidc.kops.example/cluster";
+    check(
+        "of another cluster",
+        pods(kops, "system:serviceaccount:*"),
+        &["IAM316:high"],
+        &["IAM305", "IAM306"],
+    );
+}

@@ -1,0 +1,166 @@
+//! What is not deployed yet: plans, templates, policies alone; and what a change adds.
+
+use opsctl::audit::planned::{Kind, of_plan, of_policies};
+use opsctl::audit::{Account, Settings, Usage, against, audit};
+use serde_json::{Value, json};
+
+use super::world::*;
+
+fn found_in(account: &Account) -> Vec<(String, &'static str)> {
+    let result = audit(account, &Usage::default(), &Settings::at(now()));
+    let name = |arn: &str| arn.rsplit('/').next().unwrap().to_owned();
+    result.findings.iter().map(|f| (name(&f.resource), f.rule)).collect()
+}
+
+fn has(found: &[(String, &'static str)], role: &str, rule: &str) -> bool {
+    found.iter().any(|(name, id)| name == role && *id == rule)
+}
+
+fn plan_of(value: &Value) -> Account {
+    of_plan(value, Kind::of(value).expect("a known shape"), now())
+}
+
+/// As `terraform show -json` writes it: what is new has no ARN yet, and is followed by references.
+fn terraform() -> Value {
+    let everything = document(allow(&["*"], &["*"])).to_string();
+    let resource = |kind: &str, name: &str, values: Value| {
+        json!({"mode": "managed", "type": kind, "name": name,
+        "address": format!("{kind}.{name}"), "values": values})
+    };
+    let written = |kind: &str, name: &str, expressions: Value| {
+        json!({"mode": "managed", "type": kind,
+        "name": name, "address": format!("{kind}.{name}"), "expressions": expressions})
+    };
+    let role = |address: &str| json!({"references": [format!("{address}.name"), address]});
+    json!({
+        "format_version": "1.2", "terraform_version": "1.9.0",
+        "planned_values": {"root_module": {
+            "resources": [
+                resource("aws_iam_role", "app", json!({"name": "app", "path": "/",
+                    "assume_role_policy": trust_service("lambda.amazonaws.com").to_string()})),
+                resource("aws_iam_policy", "all", json!({"name": "all", "path": "/", "policy": everything})),
+                resource("aws_iam_role_policy_attachment", "app", json!({"role": "app"})),
+                resource("aws_iam_role", "late", json!({"name": "late"})),
+                resource("aws_iam_role_policy", "elsewhere",
+                    json!({"name": "p", "role": "made-before", "policy": everything})),
+            ],
+            "child_modules": [{"address": "module.job[0]", "resources": [
+                resource("aws_iam_role", "this", json!({"name": "job",
+                    "assume_role_policy": trust_service("glue.amazonaws.com").to_string(),
+                    "tags": {"team": "x"}})),
+                resource("aws_iam_role_policy", "this", json!({"name": "p", "policy": everything})),
+            ]}],
+        }},
+        "configuration": {"root_module": {
+            "resources": [
+                written("aws_iam_role_policy_attachment", "app",
+                    json!({"policy_arn": {"references": ["aws_iam_policy.all.arn", "aws_iam_policy.all"]}})),
+            ],
+            "module_calls": {"job": {"module": {"resources": [
+                written("aws_iam_role_policy", "this", json!({"role": role("aws_iam_role.this")})),
+            ]}}},
+        }},
+        "prior_state": {"values": {"root_module": {"resources": [
+            {"type": "aws_caller_identity", "values": {"arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")}}]}}},
+    })
+}
+
+#[test]
+fn a_plan_of_terraform_is_an_account() {
+    let account = plan_of(&terraform());
+    assert_eq!(account.id, ACCOUNT);
+    let found = found_in(&account);
+    assert!(has(&found, "app", "IAM103"), "by reference to a policy: {found:?}");
+    assert!(has(&found, "job", "IAM103"), "within a module: {found:?}");
+    assert!(has(&found, "made-before", "IAM103"), "a role that is there already: {found:?}");
+    assert!(!found.iter().any(|(_, rule)| rule.starts_with("IAM4")), "nothing is unused yet: {found:?}");
+    let told = |what: &str| account.problems.iter().any(|p| p.reason.contains(what));
+    assert!(
+        told("aws_iam_role.late.assume_role_policy is known only after it is applied"),
+        "{:?}",
+        account.problems
+    );
+    assert!(told("made elsewhere"), "{:?}", account.problems);
+}
+
+#[test]
+fn a_template_of_cloudformation_is_an_account() {
+    let template = json!({
+        "Parameters": {"Who": {"Type": "String", "Default": "ci"}},
+        "Resources": {
+            "App": {"Type": "AWS::IAM::Role", "Properties": {
+                "AssumeRolePolicyDocument": document(trust(json!({"AWS": {"Fn::Sub":
+                    "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}))),
+                "ManagedPolicyArns": [{"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"},
+                    ":iam::aws:policy/AdministratorAccess"]]}, {"Ref": "Own"}]}},
+            "Own": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+                "PolicyDocument": document(allow(&["iam:CreateAccessKey"], &["*"]))}},
+            "Job": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": {"Fn::Sub": "job-${Who}"},
+                "AssumeRolePolicyDocument": trust_service("glue.amazonaws.com")}},
+            "JobPolicy": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "p",
+                "PolicyDocument": document(allow(&["sts:AssumeRole"], &["*"])),
+                "Roles": [{"Ref": "Job"}]}},
+            "Mine": {"Type": "AWS::IAM::RolePolicy", "Properties": {"PolicyName": "q",
+                "RoleName": {"Ref": "Job"}, "PolicyDocument": document(json!({"Effect": "Allow",
+                    "Action": "s3:GetObject", "Resource": {"Fn::Sub": "${Bucket.Arn}/*"}}))}},
+            "Bucket": {"Type": "AWS::S3::Bucket"},
+        },
+    });
+    let account = plan_of(&template);
+    let found = found_in(&account);
+    assert!(has(&found, "App", "IAM103"), "{found:?}");
+    assert!(has(&found, "job-ci", "IAM208"), "App lets the account in: {found:?}");
+    assert!(!has(&found, "job-ci", "IAM110"), "one bucket of the template: {found:?}");
+    assert!(account.problems.is_empty(), "{:?}", account.problems);
+    let serverless = json!({"Resources": {"F": {"Type": "AWS::Serverless::Function"}}});
+    assert!(plan_of(&serverless).problems.iter().any(|p| p.reason.contains("AWS::Serverless")));
+}
+
+#[test]
+fn policies_alone_are_judged() {
+    let policy = document(allow(&["iam:PutRolePolicy"], &["arn:aws:iam::111122223333:role/*"]));
+    assert_eq!(Kind::of(&policy), Some(Kind::Policy));
+    let account = of_policies(vec![("deploy".into(), policy)], now());
+    assert_eq!(account.id, ACCOUNT);
+    assert!(has(&found_in(&account), "deploy", "IAM201"));
+    assert_eq!(Kind::of(&json!({"Roles": []})), None, "and a dump of another shape is none");
+}
+
+fn gains(old: &[RoleMaker], new: &[RoleMaker]) -> Vec<String> {
+    let account = |roles: &[RoleMaker]| World::of(roles.to_vec()).account();
+    let gains = against::new_access(&account(old), &account(new), now());
+    gains.into_iter().flat_map(|gain| gain.lines).collect()
+}
+
+#[test]
+fn a_change_that_gives_more_is_told_and_one_that_does_not_is_not() {
+    let reads = || allow(&["s3:GetObject", "s3:ListBucket"], &["arn:aws:s3:::b/*", "arn:aws:s3:::b"]);
+    let was = || role("a").can(reads());
+    let same = |new: RoleMaker| assert_eq!(gains(&[was()], &[new]), Vec::<String>::new());
+    let more = |new: RoleMaker, what: &str| {
+        let lines = gains(&[was()], &[new]);
+        assert!(lines.len() == 1 && lines[0].contains(what), "{what}: {lines:?}");
+    };
+    same(was());
+    same(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/data/*"])));
+    same(was().can(deny(&["s3:*"], &["*"])));
+    same(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"])).can(allow(&["s3:List*"], &[])));
+    more(was().can(allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"])), "may inline policy inline-2");
+    more(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::*"])), "arn:aws:s3:::*");
+    more(was().can(allow(&["made:Up"], &["arn:aws:s3:::b"])), "made:Up");
+    more(was().trusts(trust_own_account()), "may be assumed by arn:aws:iam::111122223333:root");
+    let guarded = was().can(deny(&["s3:GetObject"], &["arn:aws:s3:::b/secret"]));
+    let lines = gains(&[guarded], &[was()]);
+    assert!(lines.len() == 1 && lines[0].starts_with("no longer held back by"), "{lines:?}");
+    let bounded = was().boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+    let lines = gains(&[bounded], &[was()]);
+    assert!(lines.len() == 1 && lines[0].starts_with("no longer within the boundary"), "{lines:?}");
+    let apart = vec![
+        allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]),
+        allow(&["s3:GetObject"], &["arn:aws:s3:::b"]),
+        allow(&["s3:ListBucket"], &["arn:aws:s3:::b", "arn:aws:s3:::b/*"]),
+    ];
+    same(role("a").can(apart.clone()));
+    assert_eq!(gains(&[role("a").can(apart)], &[was()]), Vec::<String>::new(), "several cover one");
+    assert!(!gains(&[], &[was()]).is_empty(), "a new role is new access");
+}

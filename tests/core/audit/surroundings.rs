@@ -1,0 +1,89 @@
+//! Policies of resources and of the organization, where they are given.
+
+use opsctl::audit::surroundings::Surroundings;
+use opsctl::audit::{Audit, Settings, Usage, audit, explain};
+use opsctl_iam::decide::Decision;
+use serde_json::{Value, json};
+
+use super::world::*;
+
+const BUCKET: &str = "arn:aws:s3:::shared";
+
+fn audited(world: &World, around: Value) -> (Audit, opsctl::audit::Account) {
+    let mut account = world.account();
+    account.surround(Surroundings::from_value(around).expect("of this shape"));
+    (audit(&account, &Usage::default(), &Settings::at(now())), account)
+}
+
+fn on_bucket(statement: Value) -> Value {
+    json!({"ResourcePolicies": {BUCKET: document(statement)}})
+}
+
+fn lets(principal: Value) -> Value {
+    json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": format!("{BUCKET}/*")})
+}
+
+#[test]
+fn what_is_open_to_all_or_to_others_is_found() {
+    let world = World::of([role("a")]);
+    let rules = |statement: Value| -> Vec<&'static str> {
+        let found = audited(&world, on_bucket(statement)).0.findings;
+        found.iter().filter(|f| f.resource == BUCKET).map(|f| f.rule).collect()
+    };
+    assert_eq!(rules(lets("*".into())), ["IAM319"]);
+    assert_eq!(rules(lets(json!({"AWS": "arn:aws:iam::999988887777:root"}))), ["IAM320"]);
+    assert_eq!(rules(lets(json!({"AWS": role_arn("a")}))), [""; 0]);
+    for (operator, key, value) in [
+        ("StringEquals", "aws:PrincipalOrgID", "o-abcdefghij"),
+        ("StringEquals", "aws:SourceAccount", ACCOUNT),
+        ("ArnLike", "aws:SourceArn", "arn:aws:sns:eu-west-1:111122223333:t"),
+    ] {
+        assert_eq!(rules(when(lets("*".into()), operator, key, value)), [""; 0], "{key}");
+    }
+    assert_eq!(rules(when(lets("*".into()), "StringLike", "aws:PrincipalOrgID", "o-*")), ["IAM319"]);
+}
+
+#[test]
+fn they_give_and_take_what_a_role_may_do() {
+    let decide = |world: &World, around: Value, action: &str, on: &str| {
+        let (_, account) = audited(world, around);
+        explain::explain(&account, "a", action, Some(on), now()).expect("the role").decision
+    };
+    let plain = World::of([role("a")]);
+    let key = format!("{BUCKET}/k");
+    let own = on_bucket(lets(json!({"AWS": role_arn("a")})));
+    assert_eq!(decide(&plain, own, "s3:GetObject", &key), Decision::Allowed);
+    let delegated = on_bucket(lets(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")})));
+    assert_eq!(
+        decide(&plain, delegated, "s3:GetObject", &key),
+        Decision::NotAllowed,
+        "left to its own policies"
+    );
+    let admin = World::of([role("a").aws("AdministratorAccess")]);
+    let denied = on_bucket(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}));
+    assert_eq!(decide(&admin, denied, "s3:GetObject", &key), Decision::DeniedExplicitly);
+    let scp = json!({"ServiceControlPolicies": {"no-iam": document(deny(&["iam:*"], &["*"]))}});
+    assert_eq!(decide(&admin, scp, "iam:CreateUser", &user_arn("u")), Decision::DeniedExplicitly);
+    let list = json!({"ServiceControlPolicies": {"only-s3": document(allow(&["s3:*"], &["*"]))}});
+    assert_eq!(decide(&admin, list.clone(), "s3:GetObject", &key), Decision::Allowed);
+    assert_eq!(decide(&admin, list, "ec2:RunInstances", "*"), Decision::DeniedExplicitly);
+    let full = json!({"ServiceControlPolicies": {"FullAWSAccess": document(allow(&["*"], &["*"]))}});
+    assert_eq!(decide(&admin, full, "ec2:RunInstances", "*"), Decision::Allowed);
+}
+
+#[test]
+fn an_organization_that_denies_iam_has_no_administrators() {
+    let admin = World::of([role("a").aws("AdministratorAccess")]);
+    let scp = json!({"ServiceControlPolicies": {"no-iam":
+        document(deny(&["iam:*", "sts:*", "organizations:*"], &["*"]))}});
+    let (with, _) = audited(&admin, scp);
+    assert!(!rules_on(&with, "a").contains(&"IAM201"), "{:?}", rules_on(&with, "a"));
+    assert!(rules_on(&admin.audit(), "a").contains(&"IAM201"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let (audit, _) = audited(&World::of([role("a")]), json!({"ResourcePolicies": {BUCKET: "%7B"}}));
+    assert!(audit.is_incomplete());
+    assert!(Surroundings::from_value(json!({"Buckets": {}})).is_err());
+}
