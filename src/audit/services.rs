@@ -334,16 +334,7 @@ pub const PASSING: &[Row] = &[
         "eks:UpdatePodIdentityAssociation",
         "eks/latest/APIReference/API_UpdatePodIdentityAssociation.html",
     ),
-    (
-        "amplify",
-        "amplify:CreateApp amplify:CreateBranch amplify:StartJob",
-        "amplify/latest/APIReference/API_CreateApp.html",
-    ),
-    (
-        "amplify",
-        "amplify:CreateApp amplify:CreateBranch amplify:StartDeployment",
-        "amplify/latest/APIReference/API_CreateApp.html",
-    ),
+    ("amplify", "amplify:CreateApp", "amplify/latest/APIReference/API_CreateApp.html"),
     ("amplify", "amplify:UpdateApp amplify:StartJob", "amplify/latest/APIReference/API_UpdateApp.html"),
     ("airflow", "airflow:CreateEnvironment", "mwaa/latest/API/API_CreateEnvironment.html"),
     ("airflow-env", "airflow:CreateEnvironment", "mwaa/latest/API/API_CreateEnvironment.html"),
