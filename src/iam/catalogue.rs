@@ -294,7 +294,7 @@ impl Catalogue {
         let is_left =
             |t: &u16| !covered.contains(t) && !self.templates[usize::from(*t)].contains("accesspoint");
         let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
-        takers.filter(|&id| !self.actions[usize::from(id)].types.iter().any(|t| is_left(t))).collect()
+        takers.filter(|&id| !self.actions[usize::from(id)].types.iter().any(&is_left)).collect()
     }
 
     fn without_resources(&self, resource: &str) -> ActionSet {
