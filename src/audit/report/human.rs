@@ -70,7 +70,7 @@ fn summary(audit: &Audit, paint: Paint) -> String {
     out
 }
 
-/// A group with all evidence of its first finding and what mends it.
+/// A group with all evidence of its first finding and its remedy.
 fn in_full(group: &Group<'_>, paint: Paint, width: Option<usize>, out: &mut String) {
     let first = group.first();
     let severity = painted(first.severity, paint);
