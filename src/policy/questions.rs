@@ -8,8 +8,9 @@ use opsctl_iam::pattern;
 
 use crate::desired::{AnyKind, Desired, Kind, Log, Node};
 use crate::domain::{Action, KindName, LEASE_KEY, ResourceId, Scope, action};
-use crate::resources::data::{Data, Manifest};
+use crate::resources::data::Data;
 use crate::resources::instance::Instance;
+use crate::resources::manifest::Manifest;
 use crate::resources::model::Model;
 use crate::resources::role::Role;
 use crate::resources::training::Training;
@@ -198,7 +199,8 @@ fn objects(node: &Node) -> Vec<String> {
         return vec![format!("{}x", data.prefix), Manifest::key(&data.prefix)];
     }
     if let Some(spec) = node.spec_as::<Training>() {
-        return vec![spec.code.key.clone(), model_key(Training::OUTPUT, physical)];
+        let code = spec.code.iter().map(|code| code.key.clone());
+        return code.chain([model_key(Training::OUTPUT, physical)]).collect();
     }
     if let Some(spec) = node.spec_as::<Instance>() {
         return vec![spec.code.key.clone(), format!("{}/{physical}/output/result.json", Instance::OUTPUT)];

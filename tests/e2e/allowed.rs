@@ -286,7 +286,7 @@ async fn stopped() -> BTreeSet<Asked> {
         [(KindName::Training, "sagemaker:StopTrainingJob"), (KindName::Instance, "ec2:TerminateInstances")]
     {
         let node = project.desired.nodes.iter().find(|node| node.id.kind == kind).expect("it has one");
-        let cx = OpCx { context: &project.world, step: 0, target: node.id.clone() };
+        let cx = OpCx::new(&project.world, node.id.clone());
         let asked = async {
             while sandbox.state().calls.of(call) == 0 {
                 tokio::task::yield_now().await;

@@ -215,7 +215,7 @@ fn users_and_their_groups_are_where_paths_begin() {
         let audit = world.audit();
         audit.findings.into_iter().find(|f| f.rule == "IAM211" && f.resource == user_arn("u"))
     };
-    let own = on_user(World::of([adm()]).user(user("u", &[assume.clone()]))).expect("a path");
+    let own = on_user(World::of([adm()]).user(user("u", std::slice::from_ref(&assume)))).expect("a path");
     assert_eq!(own.evidence[0], "REACHABLE: the user assumes adm");
     let mut member = user("u", &[]);
     member["GroupList"] = json!(["ops"]);
