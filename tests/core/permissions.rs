@@ -91,6 +91,19 @@ fn what_a_call_implies_is_needed_too() {
     assert_eq!(action::s3::PutObject.needed(), "");
 }
 
+/// AWS checks more than the action that a call is named by: each of these was denied to somebody, or is in AWS's
+/// pages, which `src/domain/action.rs` names.
+#[test]
+fn what_aws_checks_beside_a_call_is_known() {
+    let implied = |action: &&Action| !action.needs().is_empty() && action.needs() != [action.name];
+    let told: Vec<String> = action::ALL
+        .iter()
+        .filter(implied)
+        .map(|action| format!("{}: {}\n", action.name, action.needs().join(", ")))
+        .collect();
+    expect_file!["./permissions.txt"].assert_eq(&told.concat());
+}
+
 /// Calls beside those of the kinds, and where they are made.
 const BESIDE: [(&str, &[&str]); 6] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
