@@ -11,7 +11,7 @@ use super::account::{InlinePolicy, Role, name_of};
 use super::evaluate::{BESIDE, Engine};
 use super::settings::Settings;
 use super::usage::ServiceUse;
-use crate::domain::shown;
+use crate::domain::{many, shown};
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::Effective;
@@ -95,7 +95,7 @@ pub fn propose(
         .to_string();
     let (removed, _) = difference(&effective, &smaller);
     let (added, _) = difference(&smaller, &effective);
-    let mut notes = vec![format!("removes {removed} actions, adds {added}")];
+    let mut notes = vec![format!("removes {}, adds {added}", many(removed, "action"))];
     if size > MANAGED_LIMIT {
         notes.push(format!("{size} characters: more than the {MANAGED_LIMIT} of one managed policy"));
     }

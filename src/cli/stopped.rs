@@ -1,7 +1,7 @@
 //! The summary of a run that a signal or `--timeout` stopped: what continues in AWS, and how to stop that.
 
 use crate::domain::usage::Runs;
-use crate::domain::{HumanDuration, Verb};
+use crate::domain::{HumanDuration, Verb, many};
 use crate::engine::RunOutcome;
 use crate::plan::{Op, Plan, Step};
 use crate::run::Session;
@@ -41,8 +41,7 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     }
     let rest = match outcome.not_started {
         0 => String::new(),
-        1 => "1 step was not started. ".to_owned(),
-        n => format!("{n} steps were not started. "),
+        n => format!("{} {} not started. ", many(n, "step"), if n == 1 { "was" } else { "were" }),
     };
     text + &format!("{rest}Run the same command again to resume.")
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Item, Prices};
 use crate::domain::usage::{Instances, Runs};
-use crate::domain::{HumanDuration, Money, ResourceId, Usage};
+use crate::domain::{HumanDuration, Money, ResourceId, Usage, many};
 
 /// As AWS's own calculator counts (365 × 24 / 12).
 pub const HOURS_A_MONTH: u64 = 730;
@@ -191,7 +191,7 @@ impl Estimate {
 fn what(usage: &Usage) -> String {
     let instances =
         usage.instances.as_ref().map(|Instances { instance_type, count, .. }| match usage.scaled {
-            Some((min, max)) if min != max => format!("{instance_type}, {min}–{max} instances"),
+            Some((min, max)) if min != max => format!("{instance_type}, {min}–{}", many(max, "instance")),
             Some((min, _)) => format!("{min} × {instance_type}"),
             None => format!("{count} × {instance_type}"),
         });

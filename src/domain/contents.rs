@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bytes;
+use super::{bytes, many};
 
 /// Objects and their size. Old versions are left by overwriting and deleting; they take up space too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,12 +25,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |n: u64| if n == 1 { "" } else { "s" };
-        let (objects, old) = (self.objects, self.old_versions);
-        match (objects, old) {
-            (_, 0) => write!(f, "{objects} object{}", plural(objects))?,
-            (0, _) => write!(f, "{old} old version{} of deleted objects", plural(old))?,
-            _ => write!(f, "{objects} object{} and {old} old version{}", plural(objects), plural(old))?,
+        let (objects, old) = (many(self.objects, "object"), many(self.old_versions, "old version"));
+        match (self.objects, self.old_versions) {
+            (_, 0) => f.write_str(&objects)?,
+            (0, _) => write!(f, "{old} of deleted objects")?,
+            _ => write!(f, "{objects} and {old}")?,
         }
         write!(f, " ({})", bytes(self.bytes))
     }

@@ -31,6 +31,11 @@ impl HumanDuration {
     pub const fn days(days: u64) -> Self {
         Self::hours(days * 24)
     }
+    /// Without the seconds, where it is longer than two minutes: for a time that is left.
+    pub fn in_minutes(self) -> Self {
+        if self.as_secs() < 120 { self } else { Self::minutes(self.as_secs() / 60) }
+    }
+
     /// AWS takes most durations in seconds.
     pub const fn as_secs(self) -> u64 {
         self.0.as_secs()

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{HumanDuration, many, many_of};
+
 /// Each fact is there when its kind has it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Facts {
@@ -22,6 +24,12 @@ pub struct Facts {
     /// Environments of a function that are initialized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm: Option<i32>,
+    /// When what bills ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<String>,
+    /// The same from now on.
+    #[serde(skip)]
+    pub ends_in: Option<HumanDuration>,
 }
 
 impl Facts {
@@ -34,6 +42,8 @@ impl Facts {
             max: self.max.or(part.max),
             target: self.target.or(part.target),
             warm: self.warm.or(part.warm),
+            ends_at: self.ends_at.or(part.ends_at),
+            ends_in: self.ends_in.or(part.ends_in),
         }
     }
 
@@ -41,13 +51,13 @@ impl Facts {
     pub fn words(&self) -> Vec<String> {
         let instances = match (self.instances, &self.instance_type) {
             (Some(count), Some(of)) => Some(format!("{count} × {of}")),
-            (Some(1), None) => Some("1 instance".to_owned()),
-            (Some(count), None) => Some(format!("{count} instances")),
+            (Some(count), None) => Some(many(count, "instance")),
             (None, of) => of.clone(),
         };
         let scales = self.min.zip(self.max).map(|(min, max)| format!("scales {min}–{max}"));
-        let target = self.target.map(|target| format!("{target} invocations per instance per minute"));
+        let target = self.target.map(|target| many_of(target, "invocation") + " per instance per minute");
         let warm = self.warm.map(|warm| format!("{warm} warm"));
-        [instances, scales, target, warm].into_iter().flatten().collect()
+        let ends = self.ends_in.map(|left| format!("ends in {}", left.in_minutes()));
+        [instances, scales, target, warm, ends].into_iter().flatten().collect()
     }
 }

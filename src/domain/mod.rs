@@ -38,6 +38,6 @@ pub use kind::KindName;
 pub use money::Money;
 pub use object::{LEASE_KEY, Stored};
 pub use scale::Scale;
-pub use size::{bytes, clock, figure, grouped};
+pub use size::{bytes, clock, figure, grouped, many, many_of};
 pub use status::{Phase, Status};
 pub use usage::Usage;

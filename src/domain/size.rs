@@ -27,6 +27,26 @@ pub fn grouped(n: usize) -> String {
     text
 }
 
+/// A number with the word that it counts, given in the singular: `1 file`, `8,351 files`, `2 policies`.
+pub fn many(n: impl TryInto<usize>, what: &str) -> String {
+    let n = n.try_into().unwrap_or_default();
+    counted(grouped(n), n == 1, what)
+}
+
+/// The same of what was measured.
+pub fn many_of(n: f64, what: &str) -> String {
+    counted(figure(n), n == 1.0, what)
+}
+
+fn counted(n: String, is_one: bool, what: &str) -> String {
+    let of_y = what.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match of_y {
+        _ if is_one => format!("{n} {what}"),
+        Some(stem) => format!("{n} {stem}ies"),
+        None => format!("{n} {what}s"),
+    }
+}
+
 /// A time that has passed, as a stopwatch shows it: `0:07`, `1:12`, `2:05:33`.
 pub fn clock(time: Duration) -> String {
     let seconds = time.as_secs();

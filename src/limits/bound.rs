@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::model::{self, DATE, Member};
-use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, codes};
+use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, codes, grouped, many};
 
 /// One line of a kind's table: the value of a key is sent as a member of a request.
 ///
@@ -179,8 +179,12 @@ impl Held<'_> {
             0 => String::new(),
             n => format!(", and opsctl adds {n}"),
         };
-        let text =
-            format!("`{}` has {entries} entries{sum}: {} takes at most {max}", at.last(), self.service);
+        let text = format!(
+            "`{}` has {}{sum}: {} takes at most {max}",
+            at.last(),
+            many(entries, "entry"),
+            self.service
+        );
         let help = format!("leave {} of them out", entries + ours - max);
         Some(Diagnostic::error(codes::LIMIT, at.clone(), text, help))
     }
@@ -236,13 +240,15 @@ impl Held<'_> {
     fn text(&self, text: &str, what: &str) -> Option<(String, String)> {
         let (length, service) = (text.chars().count(), self.service);
         let count = i64::try_from(length).unwrap_or(i64::MAX);
+        let length = many(length, "character");
         if let Some(max) = self.member.max.filter(|max| count > *max) {
-            let text = format!("{what} has {length} characters: {service} takes at most {max}");
+            let max = grouped(max.try_into().unwrap_or_default());
+            let text = format!("{what} has {length}: {service} takes at most {max}");
             return Some((text, "shorten it, or put it into a file".into()));
         }
         if let Some(min) = self.member.min.filter(|min| count < *min) {
             return Some((
-                format!("{what} has {length} characters: {service} takes at least {min}"),
+                format!("{what} has {length}: {service} takes at least {min}"),
                 "write more, or remove it".into(),
             ));
         }

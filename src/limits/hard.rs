@@ -1,5 +1,7 @@
 //! Limits that no model has: AWS says them on a page. Looked up in November 2026; each entry names its page.
 
+use crate::domain::many;
+
 /// A bound that is narrower than the model's.
 #[derive(Debug)]
 pub struct Limit {
@@ -64,7 +66,7 @@ pub const BUCKET_NAMES: &str = "https://docs.aws.amazon.com/AmazonS3/latest/user
 pub fn bucket_name(name: &str) -> Option<String> {
     let length = name.chars().count();
     if !(3..=63).contains(&length) {
-        return Some(format!("it has {length} characters, S3 takes 3 to 63"));
+        return Some(format!("it has {}, S3 takes 3 to 63", many(length, "character")));
     }
     if let Some(odd) =
         name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(*c)))

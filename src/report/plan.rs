@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::style::Styles;
 use crate::desired::AnyKind;
-use crate::domain::{Contents, FieldChange, HumanDuration, shown};
+use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
 use crate::plan::{Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full. In fewer than `width`
@@ -80,8 +80,7 @@ pub fn still_bills(id: &str) -> String {
 fn as_the_config_says(resources: usize) -> String {
     match resources {
         0 => String::new(),
-        1 => ": 1 resource matches the config".into(),
-        n => format!(": {n} resources match the config"),
+        n => format!(": {} {} the config", many(n, "resource"), if n == 1 { "matches" } else { "match" }),
     }
 }
 

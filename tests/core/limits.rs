@@ -131,10 +131,10 @@ fn lengths_are_those_of_what_is_sent() {
     let parameter = |text: &str| said_about_training(&format!("hyperparameters = {{ p = '{text}' }}\n"));
     assert_eq!(parameter(&"x".repeat(2500)), "");
     let said = parameter(&"x".repeat(2501));
-    assert!(said.contains("the value of `p` has 2501 characters: SageMaker takes at most 2500"), "{said}");
+    assert!(said.contains("the value of `p` has 2,501 characters: SageMaker takes at most 2,500"), "{said}");
     // Text that reads as a number is sent in quotes, which count.
     let said = parameter(&"1".repeat(2499));
-    assert!(said.contains("has 2501 characters"), "{said}");
+    assert!(said.contains("has 2,501 characters"), "{said}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod limits;
 mod managed;
 mod permissions;
 mod plan;
+mod plural;
 mod policy;
 mod project;
 mod pull_request;

@@ -1,7 +1,7 @@
 //! A plan as Markdown: complete, safe to post, and never too long.
 
 use expect_test::expect_file;
-use opsctl::domain::{Code, Diagnostic, KeyPath, codes};
+use opsctl::domain::{Code, Diagnostic, KeyPath, codes, many};
 use opsctl::plan::{self, Mode, Observed, Plan};
 use opsctl::report::plan::markdown::{LARGEST, marker, render};
 use opsctl::resources::kinds;
@@ -68,7 +68,7 @@ fn what_does_not_fit_is_counted_and_the_rest_is_whole() {
         assert!(text.len() <= 65_000 && text.chars().count() <= LARGEST + 500, "{}", text.len());
         let shown = text.lines().filter(|line| line.starts_with("| + create |")).count();
         let left_out = plan.steps.len() - shown;
-        assert!(text.contains(&format!("{left_out} more steps")), "{shown} of {}", plan.steps.len());
+        assert!(text.contains(&many(left_out, "more step")), "{shown} of {}", plan.steps.len());
         assert!(text.contains(&format!("**{} to create", plan.steps.len())));
         assert_eq!(text.contains("</details>"), folded);
         assert!(text.contains("and 480 more"));

@@ -40,7 +40,7 @@ fn summary(audit: &Audit, paint: Paint) -> String {
         out,
         "Account {}: {}, {} service-linked left alone (catalogue of {})",
         audit.account,
-        counted(s.roles, "role"),
+        many(s.roles, "role"),
         s.service_linked,
         audit.catalogue_date
     );
@@ -134,7 +134,7 @@ fn not_evaluated(audit: &Audit, width: Option<usize>, out: &mut String) {
         let where_ = match entry.resources.as_slice() {
             [] => String::new(),
             [one] => format!(" on {}", name_of(one)),
-            many => format!(" on {}", counted(many.len(), "role")),
+            several => format!(" on {}", many(several.len(), "role")),
         };
         let said = format!("{where_}: {}", entry.reason);
         match lines.iter_mut().find(|(_, known)| *known == said) {

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use super::counted;
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
-use crate::domain::markdown;
+use crate::domain::{many, markdown};
 
 const NAMED: usize = 5;
 
@@ -16,7 +15,7 @@ pub(super) fn render(audit: &Audit) -> String {
     let _ = writeln!(
         out,
         "{}: **{} critical, {} high, {} medium**, {} low, {} info.",
-        counted(s.roles, "role"),
+        many(s.roles, "role"),
         s.critical,
         s.high,
         s.medium,
@@ -48,7 +47,7 @@ pub(super) fn render(audit: &Audit) -> String {
         let _ = writeln!(
             out,
             "\n{} set aside by tags or because a platform manages the role.",
-            counted(audit.muted.len(), "finding")
+            many(audit.muted.len(), "finding")
         );
     }
     if !audit.not_evaluated.is_empty() {
@@ -59,7 +58,7 @@ pub(super) fn render(audit: &Audit) -> String {
                 "- {}: {} ({})",
                 entry.rule,
                 cell(&entry.reason),
-                counted(entry.resources.len(), "role")
+                many(entry.resources.len(), "role")
             );
         }
     }

@@ -169,8 +169,3 @@ fn json(audit: &Audit) -> String {
     text.push('\n');
     text
 }
-
-/// `1 role`, `300 roles`.
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}

@@ -8,6 +8,7 @@ use crate::audit::audit::Audit;
 use crate::audit::compliance::requirements;
 use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::rules::{self, Rule};
+use crate::domain::many;
 
 pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
     let ids: Vec<&str> = rules::all().map(|rule| rule.id).collect();
@@ -40,10 +41,10 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         .iter()
         .map(|entry| {
             let text = format!(
-                "{} not evaluated: {} ({} resources)",
+                "{} not evaluated: {} ({})",
                 entry.rule,
                 entry.reason,
-                entry.resources.len()
+                many(entry.resources.len(), "resource")
             );
             json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)},
                 "descriptor": {"id": entry.rule}})

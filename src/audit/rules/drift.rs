@@ -7,6 +7,7 @@ use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::account::{InlinePolicy, Role};
 use crate::audit::expected::ExpectedRole;
 use crate::audit::finding::Severity;
+use crate::domain::many;
 use opsctl_iam::effective::Effective;
 use opsctl_iam::grant::shorten;
 use opsctl_iam::policy::{Document, Policy};
@@ -183,7 +184,7 @@ fn extra_grant(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut evidence = Vec::new();
     let mut names: Vec<String> = more.iter().map(|id| cx.catalogue.name(id).to_owned()).collect();
     if !names.is_empty() {
-        evidence.push(format!("{} actions more than configured: {}", names.len(), shorten(&names)));
+        evidence.push(format!("{} more than configured: {}", many(names.len(), "action"), shorten(&names)));
     }
     // The same actions on more resources, or under fewer conditions: statements that no configured one
     // covers.

@@ -5,6 +5,7 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use crate::audit::trust::Principal;
 use crate::audit::usage::ServiceUse;
+use crate::domain::many;
 use opsctl_iam::time::Instant;
 
 const LAST_USED: &str =
@@ -157,17 +158,18 @@ fn severity(cx: &Context<'_>, view: &RoleView<'_>) -> Severity {
 fn stale(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let Use::At(used) = judged(cx, view, "IAM401")? else { return None };
     // In whole days: exactly the limit is not yet stale.
-    let days = used.days_until(cx.settings.now);
-    (days > cx.settings.stale_after_days).then(|| {
+    let age = used.days_until(cx.settings.now);
+    (age > cx.settings.stale_after_days).then(|| {
         let region = view
             .role
             .last_used
             .as_ref()
             .and_then(|used| used.region.as_deref())
             .map_or_else(String::new, |r| format!(" in {r}"));
-        Hit::new("unused", vec![format!("last used {}{region}, {days} days ago", used.day()), created(view)])
+        let days = many(age, "day");
+        Hit::new("unused", vec![format!("last used {}{region}, {days} ago", used.day()), created(view)])
             .severity(severity(cx, view))
-            .title(format!("Not used for {days} days"))
+            .title(format!("Not used for {days}"))
             .fix(removal(cx, view))
     })
 }
@@ -274,7 +276,11 @@ fn unused_services(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (!unused.is_empty()).then(|| {
         Hit::new(
             unused.join(", "),
-            vec![format!("not used within {} days: {}", cx.settings.stale_after_days, unused.join(", "))],
+            vec![format!(
+                "not used within {}: {}",
+                many(cx.settings.stale_after_days, "day"),
+                unused.join(", ")
+            )],
         )
         .severity(if sensitive { Severity::Medium } else { Severity::Low })
     })
@@ -303,7 +309,11 @@ fn unused_actions(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (!unused.is_empty()).then(|| {
         Hit::new(
             unused.join(", "),
-            vec![format!("not used within {} days: {}", cx.settings.stale_after_days, unused.join(", "))],
+            vec![format!(
+                "not used within {}: {}",
+                many(cx.settings.stale_after_days, "day"),
+                unused.join(", ")
+            )],
         )
     })
 }

@@ -14,7 +14,7 @@ use crate::cli::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::config::{Config, Document, Lint};
 use crate::desired::{self, AnyKind};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes, many};
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::report::diagnostics;
@@ -75,10 +75,10 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     ui.problems(&document, &problems);
     let silent = match silent {
         0 => String::new(),
-        1 => ", 1 warning allowed".to_owned(),
-        n => format!(", {n} warnings allowed"),
+        n => format!(", {} allowed", many(n, "warning")),
     };
-    ui.out(&format!("{}: valid, {resources} resources{silent}\n", document.file.display()));
+    let resources = many(resources, "resource");
+    ui.out(&format!("{}: valid, {resources}{silent}\n", document.file.display()));
     Ok(Exit::Done)
 }
 

@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::cli::{Cli, CommandResult};
-use crate::domain::codes;
+use crate::domain::{codes, many};
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
@@ -38,7 +38,7 @@ pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
         let names: Vec<&String> = written.iter().map(|(name, _)| name).collect();
         ui.out_json(&json!({ "format": 1, "written": names }));
     } else {
-        ui.say(&format!("Wrote {} pages.", written.len()));
+        ui.say(&format!("Wrote {}.", many(written.len(), "page")));
     }
     Ok(Exit::Done)
 }

@@ -12,7 +12,7 @@ use crate::cli::error::{Failure, exit_of, help_of};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::{Diagnostics, KindName, ResourceId, Verb, bytes, codes, grouped};
+use crate::domain::{Diagnostics, KindName, ResourceId, Verb, bytes, codes, grouped, many};
 use crate::resources::data::SendReason;
 use crate::run::upload::{DataSet, Upload, UploadRefusal, read_files, read_manifests};
 use crate::run::{Folders, Session};
@@ -123,8 +123,8 @@ fn show(session: &Session, todo: &[DataSet], done: &[DataSet], ui: &Ui) {
     let s = ui.styled_out();
     let mut text = String::new();
     for set in done {
-        let files = grouped(set.tree(session).entries.len());
-        text += &format!("{} is up to date: {files} files at {}\n", set.id, set.spec.uri());
+        let files = many(set.tree(session).entries.len(), "file");
+        text += &format!("{} is up to date: {files} at {}\n", set.id, set.spec.uri());
     }
     for set in todo {
         let (difference, id) = (set.difference(session), &set.id);

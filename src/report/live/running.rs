@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::domain::{ResourceId, Verb, bytes, clock, figure, grouped, shown};
+use crate::domain::{ResourceId, Verb, bytes, clock, figure, grouped, many, shown};
 use crate::engine::Progress;
 
 /// So many of an installer's last lines are kept, for the case that it fails.
@@ -161,7 +161,7 @@ fn far(p: &Progress) -> Vec<String> {
     let left = p.eta_ms.filter(|_| p.done < p.total);
     facts.extend(left.map(|ms| format!("{} left", about(Duration::from_millis(ms.max(1000))))));
     facts.push(format!("{} of {}", bytes(p.done), bytes(p.total)));
-    facts.push(format!("{} of {} files", grouped(p.files_done), grouped(p.files_total)));
+    facts.push(format!("{} of {}", grouped(p.files_done), many(p.files_total, "file")));
     facts.push(format!("{}/s", bytes(p.bytes_per_second)));
     facts.extend(p.slowest.as_deref().map(|path| shown::line(path).into_owned()));
     facts

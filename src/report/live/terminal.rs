@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::noise::is_installers;
 use super::running::{Running, done};
 use super::{Reader, Sink};
-use crate::domain::{clock, grouped, shown, workflow};
+use crate::domain::{clock, many, shown, workflow};
 use crate::engine::{Event, RunResult, StepResult};
 use crate::plan::StepId;
 use crate::report::style::Styles;
@@ -80,8 +80,8 @@ impl Terminal {
         let end = line.char_indices().nth(LONGEST).filter(|_| !self.look.verbose).map(|(end, _)| end);
         let line = match end {
             Some(end) => {
-                let more = grouped(line[end..].chars().count());
-                format!("{}… (and {more} characters more, in its log)", &line[..end]).into()
+                let more = many(line[end..].chars().count(), "character");
+                format!("{}… (and {more} more, in its log)", &line[..end]).into()
             }
             None => line,
         };
@@ -171,7 +171,7 @@ impl Terminal {
         let mut counts: Vec<String> = self.counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
         counts.extend(counts.is_empty().then(|| "nothing to do".to_owned()));
         let calls = match self.look.verbose {
-            true => format!(", {reads} reads and {writes} writes"),
+            true => format!(", {} and {}", many(reads, "read"), many(writes, "write")),
             false => String::new(),
         };
         let time = Duration::from_millis(elapsed_ms);
@@ -208,7 +208,7 @@ impl Reader for Terminal {
             Event::RunStarted { steps } => {
                 self.total = *steps;
                 if self.look.github && *steps > 0 {
-                    let title = format!("{steps} steps in {}", self.look.place);
+                    let title = format!("{} in {}", many(*steps, "step"), self.look.place);
                     self.line(&workflow::command("group", &[], &title));
                 }
             }

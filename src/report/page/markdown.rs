@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::blocks::{Block, Figure, Form, Look, Page, Table, Text};
-use crate::domain::{figure, markdown, shown};
+use crate::domain::{figure, many, markdown, shown};
 
 /// The same page in GitHub's Markdown: plots are tables, the graph is a list.
 pub fn render(page: &Page) -> String {
@@ -100,14 +100,14 @@ fn of_plot(plot: &Figure) -> String {
                 None => writeln!(out, "- {}: nothing measured", markdown::text(&line.name)),
                 Some((first, last)) => writeln!(
                     out,
-                    "- {} `{}` first {}, last {}, lowest {}, highest {}, {} points",
+                    "- {} `{}` first {}, last {}, lowest {}, highest {}, {}",
                     markdown::text(&line.name),
                     spark(&series.thinned(40).values().collect::<Vec<_>>()),
                     number(first),
                     number(last),
                     number(series.min().unwrap_or(first)),
                     number(series.max().unwrap_or(last)),
-                    series.points.len()
+                    many(series.points.len(), "point")
                 ),
             },
         };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{inside, longest, notes};
 use crate::desired::AnyKind;
-use crate::domain::{Diagnostic, Severity, markdown};
+use crate::domain::{Diagnostic, Severity, many, markdown};
 use crate::plan::{Observed, Plan, Step, Verb};
 
 /// What GitHub takes as one comment is 65,536 characters
@@ -54,8 +54,7 @@ pub fn render(
         let _ = writeln!(out, "- … and {left_out} more");
     }
     if !plan.steps.is_empty() {
-        let steps = plan.steps.len();
-        let title = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+        let title = many(plan.steps.len(), "step");
         if folded {
             let _ = write!(out, "\n<details><summary>{title}</summary>\n");
         }
@@ -66,7 +65,8 @@ pub fn render(
         if left_out > 0 {
             let _ = writeln!(
                 out,
-                "\nLeft out, because a comment has a limit: {left_out} more steps. `opsctl plan` shows all."
+                "\nLeft out, because a comment has a limit: {}. `opsctl plan` shows all.",
+                many(left_out, "more step")
             );
         }
         if folded {

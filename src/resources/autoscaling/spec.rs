@@ -7,7 +7,7 @@ use crate::domain::scale::count;
 use crate::domain::usage::counted;
 use crate::domain::{
     Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scale,
-    Scope, Usage, action, attributes, changes, codes,
+    Scope, Usage, action, attributes, changes, codes, many, many_of,
 };
 use crate::limits::Bound;
 use crate::resources::endpoint_config::EndpointConfig;
@@ -233,7 +233,8 @@ impl Kind for Autoscaling {
     }
 
     fn summary(want: &Spec) -> String {
-        format!("{} to {} instances, {} invocations per instance per minute", want.min, want.max, want.target)
+        let (most, target) = (many(want.max, "instance"), many_of(want.target, "invocation"));
+        format!("{} to {most}, {target} per instance per minute", want.min)
     }
 
     fn facts(seen: &State) -> Facts {

@@ -16,7 +16,7 @@ use super::spec::OwnRule;
 use super::{Bucket, Keys, Spec, State, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::uploads;
 use opsctl_iam as iam;
@@ -117,7 +117,8 @@ impl Driver for Bucket {
                 0 => Ok(()),
                 others => {
                     let message = format!(
-                        "others have put {others} objects into the bucket since it was planned to go"
+                        "others have put {} into the bucket since it was planned to go",
+                        many(others, "object")
                     );
                     Err(OpError::new(action::s3::DeleteBucket, OpErrorKind::ChangedMeanwhile, message))
                 }

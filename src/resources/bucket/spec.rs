@@ -9,7 +9,7 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage,
-    Verb, action, attributes, changes, codes,
+    Verb, action, attributes, changes, codes, many,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -191,7 +191,7 @@ impl Kind for Bucket {
                 .done();
         }
         let wanted = Self::wanted(want);
-        let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| format!("{d} days"));
+        let days = |days: Option<i32>| days.map_or_else(|| "forever".to_owned(), |d| many(d, "day"));
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         let rule = seen.rules.get(Self::RULE).filter(|rule| rule.prefix.is_empty());
         let policy = seen.policy.as_ref().is_some_and(|policy| iam::same(policy, &want.policy));

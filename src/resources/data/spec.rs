@@ -10,7 +10,7 @@ use crate::desired::{Draft, Kind, Mixed, Seen};
 use crate::domain::usage::Storage;
 use crate::domain::{
     Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
-    changes, codes, grouped,
+    changes, codes, grouped, many,
 };
 use crate::inputs::{Source, Tree, UseAs};
 use crate::limits::Bound;
@@ -206,7 +206,12 @@ impl Kind for Data {
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let size = |files, bytes, digest: &str| {
             // A manifest that cannot be read counts as an empty one, without a digest.
-            format!("{files} files, {bytes} bytes ({})", digest.get(..10).unwrap_or("unknown"))
+            format!(
+                "{}, {} ({})",
+                many(files, "file"),
+                many(bytes, "byte"),
+                digest.get(..10).unwrap_or("unknown")
+            )
         };
         changes()
             .when(
@@ -256,7 +261,7 @@ impl Kind for Data {
     }
 
     fn summary(want: &Spec) -> String {
-        format!("{} files, {}", want.files, bytes(want.bytes))
+        format!("{}, {}", many(want.files, "file"), bytes(want.bytes))
     }
 
     fn console_path(uri: &str, _: &State, region: &str) -> Option<String> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Difference, Spec};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
-use crate::domain::{Owner, Stored, action, bytes, grouped, shown};
+use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, replace_json};
 use crate::resources::bucket::owner;
@@ -310,17 +310,13 @@ impl Unlike {
     /// What is not as it was uploaded, and what others have put beside it.
     pub fn words(&self) -> (Option<String>, Option<String>) {
         let some = |paths: &[String], what: &str| {
-            (!paths.is_empty()).then(|| format!("{} {what}: {}", objects(paths.len()), few(paths)))
+            (!paths.is_empty()).then(|| format!("{} {what}: {}", many(paths.len(), "object"), few(paths)))
         };
         (
             some(&self.altered, "gone or replaced"),
             some(&self.strange, "that opsctl did not upload, and a training would read"),
         )
     }
-}
-
-fn objects(n: usize) -> String {
-    if n == 1 { "1 object".to_owned() } else { format!("{} objects", grouped(n)) }
 }
 
 /// The first of them.

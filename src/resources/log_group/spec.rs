@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Usage, action, changes,
+    Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Usage, action, changes, many,
 };
 
 pub struct LogGroup;
@@ -58,8 +58,7 @@ impl Kind for LogGroup {
         if !owner.is_made() {
             return Vec::new(); // a shorter retention would delete what others keep
         }
-        let days =
-            |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| format!("{d} days"));
+        let days = |days: Option<i32>| days.map_or_else(|| "never expires".to_owned(), |d| many(d, "day"));
         changes()
             .field(
                 Self::RETENTION,

@@ -15,6 +15,6 @@ fn what_was_changed_by_hand_is_put_right() {
         "data/digits",
         "/digest",
         json!(""),
-        "content: 1 files, 6 bytes (unknown) -> 1 files, 6 bytes (<1>)",
+        "content: 1 file, 6 bytes (unknown) -> 1 file, 6 bytes (<1>)",
     )]);
 }

@@ -17,7 +17,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::sandbox::{hide, options, progress, refused, root, warn_of_lost_state};
 use crate::cli::ui::Ui;
-use crate::domain::{HumanDuration, codes, shown};
+use crate::domain::{HumanDuration, bytes, codes, many, shown};
 use crate::engine::Cause;
 
 /// Serves the sandbox, or does something with one that is served or lies in its folder.
@@ -219,11 +219,8 @@ async fn reset(root: &Path, args: &ForceArgs, global: &Global, ui: &Ui, env: &En
         return Ok(emptied(root, &[], ui));
     };
     let contents = place.contents();
-    let documents = match contents.documents {
-        1 => "1 document".to_owned(),
-        more => format!("{more} documents"),
-    };
-    ui.say(&format!("{} holds {documents}, {}.", root.display(), crate::domain::bytes(contents.bytes)));
+    let (documents, size) = (many(contents.documents, "document"), bytes(contents.bytes));
+    ui.say(&format!("{} holds {documents}, {size}.", root.display()));
     if !global.yes && !confirm("Delete all this?", &env.cancel, ui).await? {
         return Ok(Exit::Done);
     }

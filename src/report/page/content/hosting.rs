@@ -1,7 +1,7 @@
 //! What serves: endpoints with their scaling, functions with a test.
 
 use super::{MOST, command, facts, settled};
-use crate::domain::{KindName, figure};
+use crate::domain::{KindName, figure, many, many_of};
 use crate::evidence::{Axis, Evidence, FunctionTraffic, Invocation, Outcome, Series, Traffic, Window};
 use crate::report::answer;
 use crate::report::page::Suggest;
@@ -25,14 +25,15 @@ pub fn endpoints(evidence: &Evidence) -> Option<Section> {
 fn scaling(traffic: &Traffic) -> Vec<Block> {
     let mut blocks = Vec::new();
     if let Some((target, (min, max))) = traffic.target.zip(traffic.min.zip(traffic.max)) {
-        let per_second = figure(target / 60.0);
         blocks.push(Block::Paragraph(vec![
             Text::Strong("Scales:".into()), Text::plain(" "),
             Text::plain(format!(
-                "{min} to {max} instances, to hold {} invocations per instance per minute, which is {per_second} requests \
+                "{min} to {}, to hold {} per instance per minute, which is {} \
                  a second. Target tracking adds instances after about three minutes above the target and removes one \
                  after about fifteen below it, whatever the cooldowns are.",
-                figure(target)
+                many(max, "instance"),
+                many_of(target, "invocation"),
+                many_of(target / 60.0, "request")
             )),
         ]));
     }
@@ -77,10 +78,7 @@ fn scaling(traffic: &Traffic) -> Vec<Block> {
 }
 
 fn invocations(series: &Series) -> String {
-    match series.sum() {
-        1.0 => "1 invocation".to_owned(),
-        sum => format!("{} invocations", figure(sum)),
-    }
+    many_of(series.sum(), "invocation")
 }
 
 /// CloudWatch's sums are of a period.
@@ -204,7 +202,9 @@ fn test(invocation: Option<&Invocation>, suggest: Suggest<'_>) -> Vec<Block> {
         let text = Some(format!("{value:#}")).filter(|text| text.lines().count() <= LINES);
         let text = text.unwrap_or_else(|| value.to_string());
         match text.char_indices().nth(LONGEST) {
-            Some((end, _)) => format!("{}\n… {} more characters", &text[..end], text[end..].chars().count()),
+            Some((end, _)) => {
+                format!("{}\n… {}", &text[..end], many(text[end..].chars().count(), "more character"))
+            }
             None => text,
         }
     };

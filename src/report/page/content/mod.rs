@@ -8,7 +8,7 @@ mod training;
 
 use super::Suggest;
 use super::blocks::{Block, Graph, Look, Node, Page, Section, Table, Text, Tile};
-use crate::domain::{HumanDuration, KindName, Phase, ResourceId, figure};
+use crate::domain::{HumanDuration, KindName, Phase, ResourceId, figure, many};
 use crate::evidence::{Evidence, Outcome, Past, Resource};
 
 /// Rows that a table shows of what may be many.
@@ -22,11 +22,12 @@ pub fn page(evidence: &Evidence, suggest: Suggest<'_>) -> Page {
         evidence.resources.iter().filter(is_stopped).map(|resource| resource.id.to_string()).collect();
     let verdict = match (ready == all, &stopped[..]) {
         _ if all == 0 => "The config has no resources.".to_owned(),
+        (true, []) if all == 1 => "The one resource of the config is deployed and ready.".to_owned(),
         (true, []) => format!("All {all} resources of the config are deployed and ready."),
         (true, stopped) => {
             format!("All {all} resources of the config are deployed, and all but {} run.", stopped.join(", "))
         }
-        (false, _) => format!("{ready} of {all} resources of the config are ready."),
+        (false, _) => format!("{ready} of {} of the config are ready.", many(all, "resource")),
     };
     let lead = vec![
         Text::Strong(verdict),

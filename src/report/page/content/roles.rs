@@ -2,7 +2,7 @@
 
 use super::{MOST, command};
 use crate::audit::Severity;
-use crate::domain::Phase;
+use crate::domain::{Phase, many};
 use crate::evidence::{Audit, Evidence, Grant, Role};
 use crate::report::page::Suggest;
 use crate::report::page::blocks::{Block, Section, Table, Text};
@@ -61,11 +61,11 @@ fn of_role(role: &Role) -> Vec<Block> {
 
 fn findings(audit: &Audit, suggest: Suggest<'_>) -> Vec<Block> {
     let whose = if audit.whole_account { "of the account" } else { "of this project" };
-    let mut said = format!("{} roles {whose} were audited: ", audit.roles);
+    let were = if audit.roles == 1 { "was" } else { "were" };
+    let mut said = format!("{} {whose} {were} audited: ", many(audit.roles, "role"));
     said += &match audit.findings.len() {
         0 => "no findings.".to_owned(),
-        1 => "1 finding.".to_owned(),
-        n => format!("{n} findings."),
+        n => format!("{}.", many(n, "finding")),
     };
     let mut blocks = vec![
         Block::Heading("Audit".into()),
