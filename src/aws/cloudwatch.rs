@@ -26,8 +26,9 @@ pub(super) const CALL: JsonCall = JsonCall {
 /// Queries of one call
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
 const MOST_QUERIES: usize = 500;
-/// Pages that are read of one answer: each holds up to 100,800 points.
-const MOST_PAGES: usize = 50;
+/// Pages that are read of one answer: each holds up to 100,800 points. What is behind them is not read, and
+/// whoever asked is told so.
+pub const MOST_PAGES: usize = 50;
 
 /// The client.
 #[derive(Clone, Debug)]
@@ -48,6 +49,16 @@ pub struct Metric {
 pub struct MetricQuery {
     pub metrics: Vec<Metric>,
     pub time: MetricTime,
+    /// Points of one page; without it as many as AWS sends.
+    pub page: Option<u32>,
+}
+
+/// What was measured, in the order of the query.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    pub series: Vec<MetricSeries>,
+    /// There was more than is read of one answer: the newest points of some metrics are missing.
+    pub is_cut: bool,
 }
 
 /// Seconds since 1970, and the seconds that one point is for.
@@ -66,36 +77,39 @@ impl CloudWatch {
         Self(JsonClient::new(&CALL, shared, client))
     }
 
-    /// The points of each metric, in the order of the query.
+    /// The points of each metric.
     ///
     /// # Errors
     /// What AWS said.
-    pub async fn read(&self, query: &MetricQuery) -> OpResult<Vec<MetricSeries>> {
-        let MetricQuery { metrics, time } = query;
+    pub async fn read(&self, query: &MetricQuery) -> OpResult<Measured> {
+        let MetricQuery { metrics, time, page } = query;
         let mut found: Vec<BTreeMap<i64, f64>> = vec![BTreeMap::new(); metrics.len()];
+        let mut is_cut = false;
         for (chunk, metrics) in metrics.chunks(MOST_QUERIES).enumerate() {
             let queries: Vec<Value> = metrics.iter().enumerate().map(|(i, m)| of_query(i, m, time)).collect();
             let mut token: Option<String> = None;
             for _ in 0..MOST_PAGES {
                 let input = json!({
                     "MetricDataQueries": queries, "StartTime": time.from, "EndTime": time.to,
-                    "ScanBy": "TimestampAscending", "NextToken": token,
+                    "ScanBy": "TimestampAscending", "NextToken": token, "MaxDatapoints": page,
                 });
-                let page = self.0.ask(input).await?;
-                for result in page["MetricDataResults"].as_array().into_iter().flatten() {
+                let answer = self.0.ask(input).await?;
+                for result in answer["MetricDataResults"].as_array().into_iter().flatten() {
                     let index = result["Id"].as_str().and_then(|id| id.strip_prefix('m')?.parse().ok());
                     let place = index.and_then(|index: usize| found.get_mut(chunk * MOST_QUERIES + index));
                     if let Some(series) = place {
                         series.extend(points(result));
                     }
                 }
-                token = page["NextToken"].as_str().map(str::to_owned);
+                token = answer["NextToken"].as_str().map(str::to_owned);
                 if token.is_none() {
                     break;
                 }
             }
+            is_cut |= token.is_some();
         }
-        Ok(found.into_iter().map(|series| series.into_iter().collect()).collect())
+        let series = found.into_iter().map(|series| series.into_iter().collect()).collect();
+        Ok(Measured { series, is_cut })
     }
 }
 

@@ -57,6 +57,13 @@ pub(super) struct Shared<'a> {
     pub calls: &'a CallCounter,
 }
 
+impl Shared<'_> {
+    /// The region of the run.
+    pub fn region(&self) -> Region {
+        self.target.sdk.region().cloned().unwrap_or(Region::from_static("us-east-1"))
+    }
+}
+
 /// The client of one operation.
 #[derive(Clone, Debug)]
 pub(super) struct JsonClient {
@@ -83,9 +90,19 @@ impl ProvideErrorMetadata for Refused {
 }
 
 impl JsonClient {
+    /// The operation in the region of the run.
     pub fn new(call: &'static JsonCall, shared: &Shared<'_>, client: RateLimitedClient) -> Self {
+        Self::in_region(call, shared, client, shared.region())
+    }
+
+    /// The operation in another region: of a service that is offered in a few.
+    pub fn in_region(
+        call: &'static JsonCall,
+        shared: &Shared<'_>,
+        client: RateLimitedClient,
+        region: Region,
+    ) -> Self {
         let sdk = &shared.target.sdk;
-        let region = sdk.region().cloned().unwrap_or(Region::from_static("us-east-1"));
         let endpoint = shared.target.endpoint.clone().or_else(|| configured(sdk, call.service));
         let endpoint = endpoint.unwrap_or_else(|| {
             let name = if sdk.use_fips() == Some(true) { call.fips_host } else { call.host };

@@ -19,7 +19,7 @@ mod words;
 pub use calls::{CallCounter, Calls};
 pub use clients::Clients;
 pub(crate) use clients::s3;
-pub use cloudwatch::{CloudWatch, Metric, MetricQuery, MetricSeries, MetricTime};
+pub use cloudwatch::{CloudWatch, MOST_PAGES, Measured, Metric, MetricQuery, MetricSeries, MetricTime};
 pub use connect::{Profiles, connect, profiles, trust};
 pub use date::AnswerDate;
 pub use ecr::Ecr;

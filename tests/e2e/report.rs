@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use opsctl::aws::{self, TargetOptions};
+use opsctl::aws::{self, Clients, TargetOptions};
 use opsctl::config::Document;
 use opsctl::domain::{HumanDuration, KindName};
 use opsctl::engine::lease::LeaseHolder;
@@ -122,6 +122,40 @@ async fn a_report_has_what_is_there_and_says_what_could_not_be_read() {
         assert!(!partly.is_complete() && partly.resources.len() == evidence.resources.len());
         assert!(page::html(&partly, &str::to_owned).contains("This report is incomplete"));
     }
+    sandbox.stop().await;
+}
+
+/// More than is read of one answer is said to be more.
+#[tokio::test(flavor = "multi_thread")]
+async fn measurements_behind_the_last_page_that_is_read_are_not_silently_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+    let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    let points = aws::MOST_PAGES as u64 + 1;
+    let dimensions = [("EndpointName", "numbers".to_owned())];
+    for minute in 1..=points {
+        let (namespace, metric) = ("AWS/SageMaker", "Invocations");
+        let measure = MetricId { namespace, metric, dimensions: &dimensions, unit: "None" };
+        record_at(sandbox.state(), "us-east-1", &measure, now - minute * MINUTE, 1.0);
+    }
+    let metric = aws::Metric {
+        namespace: "AWS/SageMaker",
+        name: "Invocations",
+        dimensions: dimensions.into(),
+        statistic: "Sum",
+    };
+    let now = (now / 1_000) as i64;
+    let time = aws::MetricTime { from: now - 2 * 60 * points as i64, to: now + 60, period: 60 };
+    let cloudwatch = Clients::new(&target).cloudwatch;
+    let read = async |page| {
+        let metrics = vec![metric.clone()];
+        let read = cloudwatch.read(&aws::MetricQuery { metrics, time, page }).await.expect("it can be read");
+        (read.series[0].len(), read.is_cut)
+    };
+    assert_eq!(read(Some(1)).await, (aws::MOST_PAGES, true));
+    assert_eq!(read(None).await, (points as usize, false));
     sandbox.stop().await;
 }
 

@@ -4,9 +4,11 @@
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalingActivity, ServiceNamespace};
 
 use super::{Gaps, Session};
-use crate::aws::{Metric, MetricQuery, MetricSeries, MetricTime, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{
+    MOST_PAGES, Metric, MetricQuery, MetricSeries, MetricTime, OpResult, OpResultExt, SdkResultExt,
+};
 use crate::domain::{HumanDuration, KindName, Owner, action};
-use crate::evidence::{Activity, FunctionTraffic, Series, Step, Time, Traffic, Window};
+use crate::evidence::{Activity, FunctionTraffic, Gap, Series, Step, Time, Traffic, Window};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::endpoint_config::EndpointConfig;
 use crate::resources::function::Function;
@@ -37,10 +39,13 @@ pub async fn all(
     let of_endpoints = endpoints.iter().flat_map(|row| of_endpoint(&row.physical));
     let metrics: Vec<Metric> =
         of_endpoints.chain(functions.iter().flat_map(|row| of_function(&row.physical))).collect();
-    let query = MetricQuery { metrics, time };
+    let query = MetricQuery { metrics, time, page: None };
     let read = session.context.aws.cloudwatch.read(&query).await;
     let read = gaps.read("the metrics of endpoints and functions", read)?;
-    let mut read = read.into_iter().chain(std::iter::repeat_with(Vec::new));
+    if read.is_cut {
+        gaps.0.push(cut());
+    }
+    let mut read = read.series.into_iter().chain(std::iter::repeat_with(Vec::new));
     let mut taken = |count: usize| read.by_ref().take(count).collect::<Vec<MetricSeries>>();
 
     let (mut traffic, mut calls) = (Vec::new(), Vec::new());
@@ -95,6 +100,14 @@ fn time(since: HumanDuration, now: Time, is_aws: bool) -> MetricTime {
     };
     let from = (now.0 - since).max(0);
     MetricTime { from: from - from % period, to: now.0 + if is_aws { period } else { AHEAD }, period }
+}
+
+/// What CloudWatch has, and is not read.
+fn cut() -> Gap {
+    let what = "the newest metrics of endpoints and functions".to_owned();
+    let why =
+        format!("there are more than {MOST_PAGES} pages of points; `--since` with a shorter time has all");
+    Gap { what, why }
 }
 
 /// What was measured ahead of this machine's clock is shown too.
