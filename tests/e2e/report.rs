@@ -64,7 +64,7 @@ async fn used(session: &Session, sandbox: &Sandbox) {
             [("Invocations", 30.0), ("InvocationsPerInstance", 15.0), ("ModelLatency", 8_000.0)]
         {
             let measure =
-                MetricId { namespace: "AWS/SageMaker", metric, dimensions: &dimensions, unit: "None" };
+                MetricId { namespace: "AWS/SageMaker".into(), metric, dimensions: &dimensions, unit: "None" };
             record_at(sandbox.state(), "us-east-1", &measure, at, value);
         }
     }
@@ -141,10 +141,10 @@ async fn measurements_behind_the_last_page_that_is_read_are_not_silently_missing
         record_at(sandbox.state(), "us-east-1", &measure, now - minute * MINUTE, 1.0);
     }
     let metric = aws::Metric {
-        namespace: "AWS/SageMaker",
-        name: "Invocations",
-        dimensions: dimensions.into(),
-        statistic: "Sum",
+        namespace: "AWS/SageMaker".into(),
+        name: "Invocations".into(),
+        dimensions: dimensions.map(|(name, value)| (name.into(), value)).into(),
+        statistic: "Sum".into(),
     };
     let now = (now / 1_000) as i64;
     let time = aws::MetricTime { from: now - 2 * 60 * points as i64, to: now + 60, period: 60 };

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::lines::{known, named, painted, wrapped};
-use super::{Emphasis, GroupBy, Look, Paint, counted};
+use super::{Emphasis, GroupBy, Look, Paint};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
+use crate::domain::many;
 
 /// How many causes a rule shows, by how bad it is.
 fn shown(severity: Severity) -> usize {
@@ -62,11 +63,8 @@ fn by_rule(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
         let rest = &groups[groups.len().min(shown(worst))..];
         if !rest.is_empty() {
             let more: usize = rest.iter().map(|g| g.findings.len()).sum();
-            let _ = writeln!(
-                out,
-                "  and {more} more, of {}; --format json lists all",
-                counted(rest.len(), "cause")
-            );
+            let _ =
+                writeln!(out, "  and {more} more, of {}; --format json lists all", many(rest.len(), "cause"));
         }
         if let Some(rule) = known_rule {
             let fix = wrapped(rule.fix, look.width, 7);

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::counted;
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
+use crate::domain::many;
 
 /// How many paths are drawn, and how many resources of a group are named.
 const DRAWN: usize = 12;
@@ -73,7 +73,7 @@ fn summary(audit: &Audit) -> Markup {
     html! {
         h1 { "IAM audit of account " (audit.account) }
         p {
-            (counted(s.roles, "role")) ", as of " (audit.at.day())
+            (many(s.roles, "role")) ", as of " (audit.at.day())
             ", catalogue of " (audit.catalogue_date) ". "
             (s.new) " new, " (s.unchanged) " known, " (s.fixed) " fixed, " (s.muted) " set aside."
         }
@@ -181,7 +181,7 @@ fn rest(audit: &Audit) -> Markup {
             ul { @for entry in &audit.not_evaluated {
                 li { code { (entry.rule) } " " (entry.reason)
                     @if !entry.resources.is_empty() {
-                        " (" (counted(entry.resources.len(), "resource")) ")"
+                        " (" (many(entry.resources.len(), "resource")) ")"
                     }
                 }
             } }

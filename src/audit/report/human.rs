@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use super::lines::{known, named, painted, title, wrapped};
-use super::{Emphasis, Look, Paint, brief, counted};
+use super::{Emphasis, Look, Paint, brief};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Status};
 use crate::audit::rules::Rule;
+use crate::domain::many;
 use opsctl_iam::time::Instant;
 
 /// Days after which the catalogue of AWS's actions is worth a word.

@@ -359,8 +359,8 @@ async fn in_use(session: &Session, known: &Quotas) -> OpResult<BTreeMap<Counted,
     let now = now - now % PERIOD;
     let to = now + if session.is_aws { PERIOD } else { AHEAD };
     let time = MetricTime { from: now - PERIODS * PERIOD, to, period: PERIOD };
-    let read = session.context.aws.cloudwatch.read(&MetricQuery { metrics, time }).await?;
-    let last = read.into_iter().map(|series| series.last().map_or(0.0, |(_, value)| *value));
+    let read = session.context.aws.cloudwatch.read(&MetricQuery { metrics, time, page: None }).await?;
+    let last = read.series.into_iter().map(|series| series.last().map_or(0.0, |(_, value)| *value));
     Ok(counted.into_iter().cloned().zip(last).collect())
 }
 
