@@ -36,8 +36,8 @@ impl From<OpError> for ChangeError {
     }
 }
 
-/// Stops or starts it, under the lease: a deploy changes the settings of a notebook, and waits for a job. With
-/// `force` a job is stopped also while another run holds the lease, and `held` is told who that is.
+/// Stops or starts it, under the lease: a deploy changes the settings of a notebook, and waits for a job.
+/// With `force` a job is stopped also while another run holds the lease, and `held` is told who that is.
 ///
 /// # Errors
 /// See [`ChangeError`].

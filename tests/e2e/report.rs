@@ -64,7 +64,7 @@ async fn used(session: &Session, sandbox: &Sandbox) {
             [("Invocations", 30.0), ("InvocationsPerInstance", 15.0), ("ModelLatency", 8_000.0)]
         {
             let measure =
-                MetricId { namespace: "AWS/SageMaker".into(), metric, dimensions: &dimensions, unit: "None" };
+                MetricId { namespace: "AWS/SageMaker", metric, dimensions: &dimensions, unit: "None" };
             record_at(sandbox.state(), "us-east-1", &measure, at, value);
         }
     }

@@ -52,7 +52,7 @@ fn summary(audit: &Audit, paint: Paint) -> String {
     );
     let all = s.critical + s.high + s.medium + s.low + s.info;
     if audit.findings.len() < all {
-        let _ = writeln!(out, "Shown: {} of {all} findings.", audit.findings.len());
+        let _ = writeln!(out, "Shown: {} of {}.", audit.findings.len(), many(all, "finding"));
     }
     if s.incomplete {
         let _ = writeln!(

@@ -3,6 +3,7 @@
 use super::rule::{Context, Hit};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
+use crate::domain::many;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::effective::Ceiling;
 
@@ -69,7 +70,7 @@ impl Found {
         if capable > SHOWN {
             let start = self.evidence.iter().position(|line| line.starts_with("CAPABLE")).unwrap_or(0);
             self.evidence.drain(start + SHOWN..start + capable);
-            self.evidence.insert(start + SHOWN, format!("CAPABLE: {} ways more", capable - SHOWN));
+            self.evidence.insert(start + SHOWN, format!("CAPABLE: {} more", many(capable - SHOWN, "way")));
         }
         self.causes.sort();
         self.causes.dedup();

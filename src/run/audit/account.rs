@@ -11,7 +11,7 @@ use crate::audit::collect::{self, Collected};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::{Account, Instant, Settings, Usage};
 use crate::aws::{Clients, OpResult, PollPace, SdkResultExt};
-use crate::domain::action;
+use crate::domain::{action, many};
 
 /// An account as IAM shows it.
 #[derive(Debug)]
@@ -114,9 +114,9 @@ pub fn doubt_usage(account: &mut Account, usage: &Usage, file: &Path) {
         return;
     }
     let message = format!(
-        "{} has the use of {} roles, and none of them is in the account: its keys are whole role ARNs",
+        "{} has the use of {}, and none of them is in the account: its keys are whole role ARNs",
         file.display(),
-        usage.roles.len()
+        many(usage.roles.len(), "role")
     );
     account.not_evaluated_because("IAM404", &message);
 }

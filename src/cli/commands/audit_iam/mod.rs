@@ -22,7 +22,7 @@ use crate::cli::files;
 use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::Config;
-use crate::domain::{Days, codes, shown};
+use crate::domain::{Days, codes, many, shown};
 use crate::inputs;
 use crate::report::style::Styles;
 use crate::resources::kinds;
@@ -203,11 +203,11 @@ fn say_used(used: &run::audit::Used, ui: &Ui) {
     }
     let fetched = &used.fetched;
     let aged = match used.kept_minutes {
-        Some(minutes) => format!(", {} kept from up to {minutes} minutes ago", fetched.cached),
+        Some(minutes) => format!(", {} kept from up to {} ago", fetched.cached, many(minutes, "minute")),
         None => String::new(),
     };
-    let (roles, asked) = (fetched.usage.roles.len(), fetched.asked);
-    ui.say(&format!("Use of {roles} roles: {asked} reports asked of IAM{aged}."));
+    let (roles, asked) = (many(fetched.usage.roles.len(), "role"), many(fetched.asked, "report"));
+    ui.say(&format!("Use of {roles}: {asked} asked of IAM{aged}."));
 }
 
 /// Where reports on use are kept: beside the project's other state, else in the user's cache.
@@ -276,14 +276,15 @@ fn propose(
     for role in &written {
         ui.say(&format!("{}: {}.", role.name, role.notes.join("; ")));
     }
-    let count = written.len();
-    ui.say(&format!("Wrote {count} proposals to {}; each only takes rights away.", folder.display()));
+    let count = many(written.len(), "proposal");
+    ui.say(&format!("Wrote {count} to {}; each only takes rights away.", folder.display()));
     if !unused.is_empty() {
         let (count, names) = (unused.len(), unused[..unused.len().min(5)].join(", "));
         let more = if count > 5 { ", …" } else { "" };
         ui.say(&format!(
-            "{count} roles used nothing that they may do, and a policy without statements is none: {}{more}. \
-             Delete them, or see IAM401 and IAM402.",
+            "{} used nothing of what is allowed, and a policy without statements is none: {}{more}. Delete what \
+             is not needed, or see IAM401 and IAM402.",
+            many(count, "role"),
             shown::line(&names)
         ));
     }
