@@ -35,7 +35,8 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
         async |(node, previous_generation): &(&Node, String)| {
             let cx = OpCx::new(context, node.id.clone());
             let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
-            Some((node.id.clone(), seen))
+            // As below: its name may only begin like ours.
+            seen.owner().is_managed().then(|| (node.id.clone(), seen))
         },
     );
     let wanted: BTreeSet<(KindName, &str)> =

@@ -11,7 +11,7 @@ use opsctl::domain::KindName;
 use opsctl::plan::{Mode, Op};
 use opsctl_sandbox::{Sandbox, SandboxOptions, StatePace};
 
-use crate::support::inside::{DEPLOY, Project, perform};
+use crate::support::inside::{self, DEPLOY, DESTROY, Project, perform};
 
 /// As `opsctl sandbox serve` has its times: an instance shows after two seconds of its clock, and runs after
 /// fifteen.
@@ -214,5 +214,49 @@ async fn an_instance_that_ends_without_a_result_has_failed() {
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
     let states = instances(&project).await;
     assert_eq!(states.len(), 2, "{states:?}");
+    sandbox.stop().await;
+}
+
+/// The project `digits` with the environment `dev` writes names that begin like those of `digits-dev`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_another_project_in_a_shared_bucket_is_left_alone() {
+    const BUCKET: &str = "shared-files";
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = inside::sandbox(folder.path()).await;
+    let shared = |text: String| {
+        let from = "# name = \"my-files\"";
+        assert!(text.contains(from));
+        text.replace(from, &format!("name = \"{BUCKET}\""))
+    };
+    let other = |text: String| shared(text.replacen("name = \"digits\"", "name = \"digits-dev\"", 1));
+    let (theirs, ours) = (Project::edited(&sandbox, other).await, Project::edited(&sandbox, shared).await);
+    theirs.succeed(DEPLOY).await;
+    let physical = job(&theirs).physical.clone();
+    assert!(physical.starts_with(&ours.world.scope.prefix()), "{physical}");
+    let leftovers = async |project: &Project| {
+        let have = project.observe().await.expect("observed");
+        assert_eq!(have.unread, []);
+        have.leftovers.into_iter().map(|leftover| leftover.physical).collect::<Vec<_>>()
+    };
+    assert_eq!(leftovers(&ours).await, Vec::<String>::new());
+    let removed = ours.steps(DESTROY).await;
+    assert!(removed.iter().all(|step| !step.contains("instance")), "{removed:?}");
+
+    // Records of older versions do not say whose they are; then the bucket does, once the instance is gone.
+    let (s3, key) = (&theirs.world.aws.s3, format!("instances/{physical}/job.json"));
+    let read = s3.get_object().bucket(BUCKET).key(&key).send().await.expect("a record");
+    let text = read.body.collect().await.expect("a body").to_vec();
+    let mut record: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    assert_eq!(record["scope"], serde_json::json!({"project": "digits-dev", "environment": "dev"}));
+    let fields = record.as_object_mut().expect("an object");
+    fields.retain(|field, _| !["scope", "attempt"].contains(&field.as_str()));
+    let body = record.to_string().into_bytes().into();
+    s3.put_object().bucket(BUCKET).key(&key).body(body).send().await.expect("written");
+    assert_eq!(leftovers(&ours).await, Vec::<String>::new());
+    // To their own project it is what it was.
+    assert_eq!(theirs.steps(DEPLOY).await, Vec::<String>::new());
+    let mut theirs = theirs;
+    theirs.desired = theirs.desired.only(|node| node.id.kind != KindName::Instance, true);
+    assert_eq!(leftovers(&theirs).await, [physical]);
     sandbox.stop().await;
 }

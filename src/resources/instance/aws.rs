@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::log::PartedLog;
-use super::spec::{Instance, Outcome, Record, Spec, State};
+use super::spec::{Instance, JobScope, Outcome, Record, Spec, State};
 use super::user_data;
 use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
-use crate::resources::bucket::empty;
+use crate::resources::bucket::{self, empty};
 use crate::resources::objects::{etag, is_replaced};
 use crate::resources::training::job::{self, model_uri};
 use crate::resources::training::metrics::Metrics;
@@ -36,7 +36,8 @@ const YOUNG: Duration = Duration::from_secs(10 * 60);
 
 impl Driver for Instance {
     /// Every job has a folder in the bucket, also long after its instance is gone; the first file in it is
-    /// its record. A living instance is found without: its folder may have been emptied by others.
+    /// its record. A living instance is found without: its folder may have been emptied by others. Whose job
+    /// it is, the name does not tell.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let (mut begun, living) = futures_util::try_join!(recorded(cx), living(cx))?;
         for (job, started) in living {
@@ -60,12 +61,13 @@ impl Driver for Instance {
             _ => (true, false),
         };
         let status = if replaced { status.because(Some(job::REPLACED.into())) } else { status };
+        let owner = observed.owner(cx).await?;
         let took_s = observed.took().filter(|_| status.phase == Phase::Ready).map(|took| took.as_secs());
         let saved_nothing = observed.saved_nothing();
         let instance_id = observed.instance.and_then(|i| i.instance_id);
         let record = observed.record.and_then(|(record, _)| record.ok());
         let state = State { instance_id, record, output, saved_nothing, replaced, took_s };
-        Ok(Some(Seen { owner: Owner::Ours, status, state }))
+        Ok(Some(Seen { owner, status, state }))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
@@ -98,7 +100,7 @@ impl Driver for Instance {
     }
 
     async fn adopt(&self, _: &OpCx<'_>, _: &str) -> OpResult<()> {
-        Ok(()) // found by our tags and in our bucket, so it is ours
+        Ok(()) // what does not say whose it is goes with its bucket, which is ours then
     }
 
     async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
@@ -219,6 +221,24 @@ impl ObservedJob {
         self.record.as_ref().and_then(|(record, _)| record.as_ref().ok())
     }
 
+    /// Whose it is: as its record says; those of older versions do not, then as the tags of its instance do.
+    /// One that has ended without either is of whoever has the bucket.
+    async fn owner(&self, cx: &OpCx<'_>) -> OpResult<Owner> {
+        if let Some(owner) = self.content().and_then(|record| record.owner(&cx.scope)) {
+            return Ok(owner);
+        }
+        let tags = self.instance.as_ref().map(Ec2Instance::tags).unwrap_or_default();
+        let tags = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?)));
+        match (Owner::of(tags, &cx.scope), bucket(cx)) {
+            (Owner::Nobody, Some(bucket)) => match bucket::owner(cx, bucket).await? {
+                // The job itself was made by opsctl, wherever it lies.
+                Some(Owner::Adopted) => Ok(Owner::Ours),
+                owner => Ok(owner.unwrap_or(Owner::Nobody)),
+            },
+            (owner, _) => Ok(owner),
+        }
+    }
+
     /// From the first writing of the record to that of the result.
     fn took(&self) -> Option<Duration> {
         if let Some(seconds) = self.content()?.took_s {
@@ -255,7 +275,7 @@ impl ObservedJob {
                 failed(format!("the instance is gone and has left no result{why}"))
             }
             (None, None) if let Some((Err(garbled), _)) = &self.record => failed(garbled.clone()),
-            (None, None) if self.is_younger_than(YOUNG) => Status::new("NotStarted", Phase::Busy),
+            (None, None) if self.is_younger_than(YOUNG) => Status::new(Instance::NOT_STARTED, Phase::Busy),
             (None, None) => failed("the instance is gone and has left no result".to_owned()),
         }
     }
@@ -325,7 +345,9 @@ async fn image(cx: &OpCx<'_>, image: &str) -> OpResult<String> {
 async fn begin(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let attempt = fingerprint::suffix(&(job, now.as_nanos().to_string()));
-    write(cx, job, spec, &Record { attempt: attempt.clone(), ..Record::of(spec) }).await?;
+    let made_for = JobScope { project: cx.scope.project.clone(), environment: cx.scope.environment.clone() };
+    let record = Record { attempt: attempt.clone(), scope: Some(made_for), ..Record::of(spec) };
+    write(cx, job, spec, &record).await?;
     Ok(attempt)
 }
 

@@ -6,8 +6,8 @@ use super::user_data;
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, ResourceId, Scope,
-    Usage, Verb, action, attributes, changes, codes, fingerprint,
+    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
+    Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
@@ -21,6 +21,8 @@ const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-defa
 /// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
 const INSTANCE_TYPE: &str = "t2.xlarge";
 
+/// What begins the names of Amazon Linux's own images, which have no drivers.
+const PLAIN: &str = "/aws/service/ami-amazon-linux-latest/";
 const IMAGE_ARM: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 /// GiB of the snapshot behind [`IMAGE`].
 const SNAPSHOT: i32 = 8;
@@ -96,12 +98,23 @@ pub struct Record {
     /// Differs each time the job is started again, and stays when a killed run is repeated.
     #[serde(default)]
     pub attempt: String,
+    /// Whose job it is: names alone do not tell, the project `a` with the environment `b-c` writes like `a-b`
+    /// with `c`. Older versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<JobScope>,
     /// Noted when it has completed: the entity tag of the archive that it left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_etag: Option<String>,
     /// From the first writing of this record to that of the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_s: Option<u64>,
+}
+
+/// The project and environment of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobScope {
+    pub project: String,
+    pub environment: String,
 }
 
 impl Record {
@@ -117,9 +130,17 @@ impl Record {
             environment: fingerprint::suffix(&spec.environment),
             max_runtime_s: spec.max_runtime_s,
             attempt: String::new(),
+            scope: None,
             model_etag: None,
             took_s: None,
         }
+    }
+
+    /// Whose it says it is.
+    pub fn owner(&self, scope: &Scope) -> Option<Owner> {
+        let JobScope { project, environment } = self.scope.as_ref()?;
+        let ours = *project == scope.project && *environment == scope.environment;
+        Some(if ours { Owner::Ours } else { Owner::Other(format!("{project}/{environment}")) })
     }
 
     fn usage(&self) -> Usage {
@@ -137,6 +158,8 @@ impl Record {
 impl Instance {
     /// The folder of the bucket that EC2 jobs write to.
     pub const OUTPUT: &'static str = "instances";
+    /// The word for one that was asked for, or is about to be, and that EC2 does not show.
+    pub const NOT_STARTED: &'static str = "NotStarted";
 }
 
 impl Kind for Instance {
@@ -295,6 +318,7 @@ impl Kind for Instance {
             action::ec2::RunInstances,
             action::ec2::TerminateInstances,
             action::ssm::GetParameter,
+            action::s3::GetBucketTagging,
             action::s3::GetObject,
             action::s3::PutObject,
             action::s3::ListBucket,
@@ -389,10 +413,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     // The default image has no driver
     // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/install-nvidia-driver.html).
-    if item.image.is_none() && limits::has_gpu(instance_type) == Some(true) {
+    let is_plain = image.starts_with(PLAIN);
+    if is_plain && limits::has_gpu(instance_type) == Some(true) {
         let processor = if arm { "arm64" } else { "x86_64" };
+        let which = if item.image.is_none() { "the default image" } else { "this image of Amazon Linux" };
         let text = format!(
-            "the default image has no driver for the GPU of {instance_type}, which would be paid for and not used"
+            "{which} has no driver for the GPU of {instance_type}, which would be paid for and not used"
         );
         let help = format!(
             "write image = \"/aws/service/deeplearning/ami/{processor}/base-oss-nvidia-driver-gpu-amazon-linux-2023/\
