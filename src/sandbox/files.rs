@@ -1,11 +1,12 @@
 //! Files: names for keys, and atomic writes.
 
-use std::fs::{File, metadata};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::fs::OFlags;
 
 /// Everything but these characters is escaped in file names.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -45,10 +46,12 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
 /// The sandbox's own documents are small.
 const LARGEST: u64 = 64 << 20;
 
-/// Reads a file of the sandbox's own. What is none is not opened: a pipe would be waited for, and a device
-/// has no end.
+/// Reads a file of the sandbox's own, and nothing else: a pipe would be waited for, a device has no end, and
+/// a link leads to somebody else's.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let about = metadata(path)?;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let about = file.metadata()?;
     if !about.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -56,7 +59,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is too large"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{SandboxError, holder_of};
+use super::{SandboxError, files, holder_of};
 
 /// Says that a sandbox made the folder that it is in.
 const MARKER: &str = "opsctl-sandbox";
@@ -48,6 +48,17 @@ const FOLDERS: &[&str] = &["cache", "containers", "ec2", "lambda", "logs", "metr
 /// How deep below them lies what is a sandbox's own: `containers/training/us-east-1/NAME`.
 const DEEPEST: usize = 3;
 
+/// How deep below one of them nothing but a sandbox writes, which makes no links: `logs/REGION/GROUP/STREAM`.
+fn own_depth(name: &str) -> usize {
+    match name {
+        "logs" | "s3" => 3,
+        "ec2" | "lambda" | "metrics" | "state" => 2,
+        // What scripts have written, and environments of Python, hold links of their own; and what was set aside
+        // may be one.
+        _ => 0,
+    }
+}
+
 /// A sandbox's folder, held by this process until dropped.
 #[derive(Debug)]
 pub struct SandboxRoot {
@@ -83,12 +94,15 @@ impl SandboxRoot {
             Ownership::Foreign(found) => return Err(SandboxError::Foreign { root: root.to_owned(), found }),
             Ownership::Ours | Ownership::Empty => {}
         }
-        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here. One
-        // that was made here has none deeper down, and is not searched each time.
+        // No sandbox makes a link: where it leads is somebody else's, whoever brought the folder here, or the
+        // link into it, as a `git checkout` does. What scripts of this place have made may be links.
         let mark = mark_of(root).map_err(failed)?;
         let marker = root.join(MARKER);
-        let depth =
-            if std::fs::read_to_string(&marker).is_ok_and(|found| found == mark) { 0 } else { DEEPEST };
+        let is_from_here = files::read_text(&marker).is_some_and(|found| found == mark);
+        let depth = |name: &str| match is_from_here || name == SET_ASIDE {
+            true => own_depth(name),
+            false => DEEPEST,
+        };
         if let Some(link) = link_below(root, depth) {
             let found = format!("{} (a link)", link.display());
             return Err(SandboxError::Foreign { root: root.to_owned(), found });
@@ -96,7 +110,7 @@ impl SandboxRoot {
         // Older sandboxes left it open to others, with the environment values of functions and trainings in
         // it.
         keep_private(root);
-        if depth > 0 {
+        if !is_from_here {
             write_marker(&marker, &mark).map_err(|source| SandboxError::Root { path: marker, source })?;
         }
         Self::locked(root)
@@ -129,7 +143,7 @@ impl SandboxRoot {
         let mut open = File::options();
         open.create(true).truncate(false).read(true).write(true).mode(0o600);
         // The process's number is written into it: never into what a link names.
-        open.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        open.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
         let mut lock = open.open(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -197,7 +211,10 @@ impl SandboxRoot {
 fn claim(root: &Path) -> io::Result<Ownership> {
     let names = names(root)?;
     if names.iter().any(|name| name == MARKER) {
-        return Ok(Ownership::Ours);
+        // A link or a pipe of its name was made by nobody's sandbox.
+        let is_file = root.join(MARKER).symlink_metadata()?.is_file();
+        let strange = || Ownership::Foreign(format!("{MARKER} (not a file)"));
+        return Ok(if is_file { Ownership::Ours } else { strange() });
     }
     // What no sandbox has says most.
     let strange = names.iter().find(|name| *name != LOCK && !MADE.contains(&name.as_str()));
@@ -213,22 +230,30 @@ fn mark_of(root: &Path) -> io::Result<String> {
 /// Never into what a link of that name points at.
 fn write_marker(marker: &Path, mark: &str) -> io::Result<()> {
     let mut open = File::options();
-    open.create(true).truncate(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    open.create(true).truncate(true).write(true).custom_flags(flags.bits().cast_signed());
     open.open(marker)?.write_all(mark.as_bytes())
 }
 
-/// The first link in the place of what a sandbox makes, `depth` folders below that. What a training or a
+/// The first link in the place of what a sandbox makes, `depth` folders below each. What a training or a
 /// function has written lies deeper, and may hold links.
-fn link_below(root: &Path, depth: usize) -> Option<PathBuf> {
-    let mut waiting: Vec<(PathBuf, usize)> = MADE.iter().map(|name| (PathBuf::from(name), 0)).collect();
-    while let Some((path, level)) = waiting.pop() {
-        let Ok(about) = root.join(&path).symlink_metadata() else { continue };
-        if about.is_symlink() {
-            return Some(path);
+fn link_below(root: &Path, depth: impl Fn(&str) -> usize) -> Option<PathBuf> {
+    let mut waiting: Vec<(PathBuf, usize)> = Vec::new();
+    for name in MADE {
+        match root.join(name).symlink_metadata() {
+            Ok(about) if about.is_symlink() => return Some(name.into()),
+            Ok(about) if about.is_dir() && depth(name) > 0 => waiting.push((name.into(), depth(name))),
+            _ => {}
         }
-        if about.is_dir() && level < depth {
-            let entries = std::fs::read_dir(root.join(&path)).into_iter().flatten().flatten();
-            waiting.extend(entries.map(|entry| (path.join(entry.file_name()), level + 1)));
+    }
+    while let Some((folder, deeper)) = waiting.pop() {
+        for entry in std::fs::read_dir(root.join(&folder)).into_iter().flatten().flatten() {
+            let path = folder.join(entry.file_name());
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => return Some(path),
+                Ok(kind) if kind.is_dir() && deeper > 1 => waiting.push((path, deeper - 1)),
+                _ => {}
+            }
         }
     }
     None
@@ -261,6 +286,16 @@ pub fn remove(path: &Path) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// As [`remove`], of something below `root`: never by way of a link, which leads to somebody else's.
+pub fn remove_own(root: &Path, path: &Path) -> io::Result<()> {
+    let is_link = |place: &&Path| place.symlink_metadata().is_ok_and(|about| about.is_symlink());
+    let above = path.ancestors().skip(1).take_while(|place| *place != root);
+    match above.filter(|place| place.starts_with(root)).find(is_link) {
+        Some(link) => Err(io::Error::other(format!("{} is a link", link.display()))),
+        None => remove(path),
     }
 }
 
@@ -422,6 +457,51 @@ mod tests {
             assert_eq!(foreign(&copy), "lambda/code (a link)");
             std::fs::remove_dir_all(root).unwrap();
             std::fs::remove_dir_all(copy).unwrap();
+        }
+    }
+
+    /// A branch that is checked out later has them, too.
+    #[test]
+    fn a_link_that_comes_later_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (root, precious) = (home.path().join("sandbox"), home.path().join("precious"));
+        std::fs::create_dir(&precious).unwrap();
+        std::fs::write(precious.join("thesis.pdf"), "thesis").unwrap();
+        for link in ["lambda/code", "s3/incoming", "s3/objects/bucket", "logs/us-east-1", "metrics/us-east-1"]
+        {
+            drop(SandboxRoot::take(&root).unwrap());
+            drop(SandboxRoot::take(&root).unwrap());
+            let path = root.join(link);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(&precious, &path).unwrap();
+            assert_eq!(foreign(&root), format!("{link} (a link)"));
+            // A sandbox that is running already does not go through it either.
+            assert!(remove_own(&root, &path.join("thesis.pdf")).is_err());
+            remove_own(&root, &path).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(precious.join("thesis.pdf")).unwrap(), "thesis");
+        // Scripts may link what they like.
+        let script = root.join("containers/training/us-east-1");
+        std::fs::create_dir_all(&script).unwrap();
+        std::os::unix::fs::symlink(&precious, script.join("job")).unwrap();
+        drop(SandboxRoot::take(&root).unwrap());
+    }
+
+    /// `/dev/zero` has no end, and a pipe is waited for.
+    #[test]
+    fn a_marker_that_is_no_file_is_not_read() {
+        let home = tempfile::tempdir().unwrap();
+        for link in [Some("/dev/zero"), None] {
+            let root = home.path().join("sandbox");
+            std::fs::create_dir(&root).unwrap();
+            let marker = root.join(MARKER);
+            match link {
+                Some(target) => std::os::unix::fs::symlink(target, &marker).unwrap(),
+                None => rustix::fs::mkfifoat(rustix::fs::CWD, &marker, rustix::fs::Mode::RWXU).unwrap(),
+            }
+            assert_eq!(foreign(&root), "opsctl-sandbox (not a file)");
+            assert!(files::read(&marker).is_err());
+            std::fs::remove_dir_all(root).unwrap();
         }
     }
 

@@ -16,6 +16,7 @@ use super::region::{invalid, not_found};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
+use crate::root::remove_own;
 use crate::rules::AwsRule;
 use crate::runners::archive::unzipped_size;
 use crate::services::objects::{ObjectName, Objects};
@@ -133,7 +134,7 @@ pub(super) fn sweep(shared: &SandboxState) {
     let files = std::fs::read_dir(shared.root.join(FOLDER)).into_iter().flatten().flatten();
     for path in files.map(|file| file.path()).filter(|path| !used.contains(path)) {
         // One that stays costs nothing but its space, and the next start tries again.
-        let _ = std::fs::remove_file(path);
+        let _ = remove_own(&shared.root, &path);
     }
 }
 

@@ -7,6 +7,7 @@ use super::{GROUPS, STREAMS, group_named, invalid, missing_group, missing_stream
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::root::remove_own;
 use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags::{self, Tags};
@@ -29,16 +30,9 @@ pub(super) fn delete_log_group(call: &Call) -> Answer {
     for (key, _) in call.table(STREAMS).list(&stream_key(name, "")) {
         call.table(STREAMS).remove(&key)?;
     }
-    remove_folder(&events::group_folder(&call.shared, &call.region, name))?;
+    remove_own(&call.shared.root, &events::group_folder(&call.shared, &call.region, name))?;
     tags::forget(&call.shared, &group_arn(&call.shared, &call.region, name))?;
     Ok(json!({}))
-}
-
-fn remove_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 pub(super) fn put_retention_policy(call: &Call) -> Answer {
@@ -98,10 +92,8 @@ pub(super) fn delete_log_stream(call: &Call) -> Answer {
         return Err(missing_group());
     }
     call.table(STREAMS).remove(&stream_key(group, stream))?.ok_or_else(missing_stream)?;
-    match std::fs::remove_file(events::stream_file(&call.shared, &call.region, group, stream)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(json!({})),
-    }
+    remove_own(&call.shared.root, &events::stream_file(&call.shared, &call.region, group, stream))?;
+    Ok(json!({}))
 }
 
 pub(super) fn describe_log_streams(call: &Call) -> Answer {

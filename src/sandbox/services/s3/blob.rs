@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::digest::{Claims, Digester, Digests, Wanted, incomplete};
 use crate::fault::Fault;
 use crate::protocol::{idle, is_idle};
+use crate::root::remove_own;
 use crate::state::SandboxState;
 
 /// Where bytes are while they come. What a killed sandbox left there is thrown away at the next start.
@@ -35,7 +36,7 @@ pub fn parts(root: &Path, upload: &str) -> PathBuf {
 
 /// Throws away what an earlier sandbox was receiving when it was killed.
 pub fn sweep(shared: &SandboxState) {
-    let _ = std::fs::remove_dir_all(shared.root.join(INCOMING));
+    let _ = remove_own(&shared.root, &shared.root.join(INCOMING));
 }
 
 /// Removes a file that no document names any more. One that stays only takes space.

@@ -12,6 +12,7 @@ use super::uploads::uploads_table;
 use super::{Cx, blob};
 use crate::clock::Millis;
 use crate::fault::Fault;
+use crate::root::remove_own;
 use crate::rules::AwsRule;
 use crate::state::SandboxState;
 use crate::store::{Entry, ScopedTable};
@@ -247,7 +248,7 @@ pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::Delete
     table(&cx.shared).remove(&bucket.name)?;
     tags::forget(&cx.shared, &bucket.arn())?;
     super::multipart::abort_all(&cx.shared, &uploads_table(&bucket.name))?;
-    let _ = std::fs::remove_dir_all(blob::objects(&cx.shared.root, &bucket.name));
+    let _ = remove_own(&cx.shared.root, &blob::objects(&cx.shared.root, &bucket.name));
     Ok(dto::DeleteBucketOutput {})
 }
 

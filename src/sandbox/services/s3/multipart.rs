@@ -13,6 +13,7 @@ use super::refusal::{invalid_argument, invalid_request, malformed_xml};
 use super::uploads::{self, PARTS, Part, Upload, part_name, upload_name, uploads_table};
 use super::{Cx, blob, tagging};
 use crate::fault::Fault;
+use crate::root::remove_own;
 use crate::rules::AwsRule;
 use crate::state::SandboxState;
 
@@ -128,7 +129,7 @@ fn keep(
     let (blob, digests) = received.keep(&folder)?;
     // It may have been aborted while the bytes came.
     if let Err(gone) = uploads::find(shared, bucket, &upload.key, &upload.id) {
-        let _ = std::fs::remove_dir_all(&folder);
+        let _ = remove_own(&shared.root, &folder);
         return Err(gone);
     }
     let etag = hex(&digests.md5);
@@ -365,6 +366,6 @@ fn remove(shared: &SandboxState, table: &str, upload: &Upload) -> Result<(), Fau
     for part in uploads::parts(shared, &upload.id)? {
         shared.store.remove(PARTS, &part_name(&upload.id, part.number))?;
     }
-    let _ = std::fs::remove_dir_all(blob::parts(&shared.root, &upload.id));
+    let _ = remove_own(&shared.root, &blob::parts(&shared.root, &upload.id));
     Ok(())
 }
