@@ -1,6 +1,7 @@
 //! `.opsctl` beside a config: what opsctl keeps between runs. Readable by its user only, and ignored by git.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -23,10 +24,9 @@ pub fn keep(folder: &Path) {
     let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
     remove_old_pages(folder);
     let file = folder.join(".gitignore");
-    if !file.exists() {
-        // Nice to have, as cargo does with `target`: without it everything still works.
-        let _ = std::fs::write(file, "*\n");
-    }
+    // Only a new one: what has its name stays, also a link that leads nowhere. Nice to have, as cargo does
+    // with `target`: without it everything still works.
+    let _ = File::create_new(file).and_then(|mut file| file.write_all(b"*\n"));
 }
 
 /// How pages begin that lead a browser somewhere.
@@ -44,5 +44,23 @@ fn remove_old_pages(folder: &Path) {
         if is_page && age.is_some_and(|age| age > COUNTS) {
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_link_names_is_not_made() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, elsewhere) = (home.path().join(".opsctl"), home.path().join("elsewhere"));
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join(".gitignore")).unwrap();
+        keep(&folder);
+        assert!(!elsewhere.exists());
+        std::fs::remove_file(folder.join(".gitignore")).unwrap();
+        keep(&folder);
+        assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileStamp, Tree, UseAs};
+use super::{FileStamp, Tree, UseAs, is_in_place, read_kept};
 use crate::domain::Crc64;
 
 #[derive(Serialize, Deserialize)]
@@ -39,7 +39,7 @@ fn file_of(tree: &Tree, use_as: &UseAs, cache: &Path) -> Option<PathBuf> {
 /// never end. What is not a file was never ours to keep, and holds nothing. Through a link it would be
 /// somebody else's: neither the cache nor the folder that it is in may be one.
 pub fn clear_of_pipes(cache: &Path) {
-    if !is_ours(cache) {
+    if !is_in_place(cache) {
         return;
     }
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
@@ -53,12 +53,6 @@ pub fn clear_of_pipes(cache: &Path) {
     }
 }
 
-/// Whether a cache is in the folder that it seems to be in.
-fn is_ours(cache: &Path) -> bool {
-    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|about| about.is_dir());
-    is_folder(cache) && cache.parent().is_none_or(is_folder)
-}
-
 fn is_older(stamp: FileStamp, seen_at: i64) -> bool {
     let slack = if stamp.modified % 1_000_000_000 == 0 { COARSE } else { TICK };
     stamp.modified.max(stamp.changed) < seen_at - slack
@@ -66,7 +60,7 @@ fn is_older(stamp: FileStamp, seen_at: i64) -> bool {
 
 pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
     let read = || -> Option<Known<HashMap<String, (FileStamp, Crc64)>>> {
-        serde_json::from_slice(&std::fs::read(file_of(tree, use_as, cache)?).ok()?).ok()
+        serde_json::from_slice(&read_kept(&file_of(tree, use_as, cache)?).ok()?).ok()
     };
     let Some(known) = read().filter(|known| known.format == FORMAT) else { return };
     for entry in tree.entries.iter_mut().filter(|e| e.crc.is_none()) {
@@ -80,7 +74,7 @@ pub(super) fn recall(tree: &mut Tree, use_as: &UseAs, cache: &Path) {
 pub(super) fn remember(tree: &Tree, use_as: &UseAs, cache: &Path) {
     let write = || -> Option<()> {
         let file = file_of(tree, use_as, cache)?;
-        std::fs::create_dir_all(cache).ok().filter(|()| is_ours(cache))?;
+        std::fs::create_dir_all(cache).ok().filter(|()| is_in_place(cache))?;
         let files = tree.entries.iter().filter_map(|e| Some((&*e.path, (e.stamp, e.crc?))));
         let files: BTreeMap<_, _> = files.collect();
         replace_json(&file, &Known { format: FORMAT, seen_at: tree.seen_at, files }).ok()

@@ -2,6 +2,7 @@
 
 mod cache;
 mod hash;
+mod kept;
 mod output;
 mod walk;
 mod written;
@@ -12,8 +13,9 @@ use std::sync::Arc;
 
 pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
+pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, write};
-pub use written::{home, note_written, source_of};
+pub use written::{home, is_as_written, note_written, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
 

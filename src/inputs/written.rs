@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{FileStamp, Source, replace_json};
+use super::{FileStamp, Source, read_kept, replace_json};
 
 /// The folder that holds `.opsctl`: the config's, or the one above its `config/`.
 pub fn home(folder: &Path) -> PathBuf {
@@ -21,8 +21,17 @@ fn record(folder: &Path) -> PathBuf {
 
 /// What was written, by its real path. `folder` is the config's.
 pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, FileStamp> {
-    let read = std::fs::read(record(folder)).ok();
+    let read = read_kept(&record(folder)).ok();
     read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// Whether opsctl wrote a file, and nobody has changed it since. `folder` is the config's.
+pub fn is_as_written(folder: &Path, file: &Path) -> bool {
+    let noted = || {
+        let file = file.canonicalize().ok()?;
+        Some(*written(folder).get(&file)? == FileStamp::from(&file.metadata().ok()?))
+    };
+    noted().unwrap_or(false)
 }
 
 /// The source that contains a file. `folder` is the config's.

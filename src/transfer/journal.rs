@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::Stored;
-use crate::inputs::FileStamp;
+use crate::inputs::{FileStamp, open_kept};
 
 const WHAT: &str = "keeping the journal of the upload";
 
@@ -64,7 +64,7 @@ impl Journal {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            OpenOptions::new().read(true).append(true).create(true).open(path)
+            open_kept(path, OpenOptions::new().read(true).append(true).create(true))
         };
         let local = |error: std::io::Error| OpError::local(WHAT, format!("{}: {error}", path.display()));
         let file = open().map_err(local)?;
@@ -105,7 +105,9 @@ impl Journal {
 
     /// What S3 confirmed to runs that did not come to their end; to look at, so without the lock.
     pub fn confirmed(path: &Path) -> HashMap<String, Stored> {
-        let lines = File::open(path).into_iter().flat_map(|file| BufReader::new(file).lines());
+        let lines = open_kept(path, OpenOptions::new().read(true))
+            .into_iter()
+            .flat_map(|file| BufReader::new(file).lines());
         let sent = lines.map_while(Result::ok).filter_map(|line| match serde_json::from_str(&line) {
             Ok(Line::Sent { path, stored, .. }) => Some((path, stored)),
             _ => None,

@@ -3,9 +3,11 @@
 //! shares the holder's folder; that it was locked under the same boot tells shared network folders apart,
 //! whose locks may be local to each machine.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use crate::inputs::{is_in_place, open_kept, read_kept};
 
 /// A locked file, for as long as this lives.
 #[derive(Debug)]
@@ -18,7 +20,8 @@ impl Proof {
     /// Without one (a folder that cannot be written), others have to wait for the lease to expire.
     pub(super) fn of(folder: &Path, token: &str) -> Option<Self> {
         let path = at(folder, token)?;
-        std::fs::create_dir_all(path.parent()?).ok()?;
+        let leases = path.parent()?;
+        std::fs::create_dir_all(leases).ok().filter(|()| is_in_place(folder) && is_in_place(leases))?;
         let mut file = File::create_new(&path).ok()?;
         file.try_lock().ok()?;
         file.write_all(boot()?.as_bytes()).ok()?;
@@ -34,8 +37,11 @@ impl Proof {
 /// Whether the holder of the lease with this token ran on this machine and is gone.
 pub(super) fn is_dead(folder: &Path, token: &str) -> bool {
     let Some((path, boot)) = at(folder, token).zip(boot()) else { return false };
-    let (Ok(file), Ok(written)) = (File::open(&path), std::fs::read_to_string(&path)) else { return false };
-    written == boot && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
+    let (Ok(file), Ok(written)) = (open_kept(&path, OpenOptions::new().read(true)), read_kept(&path)) else {
+        return false;
+    };
+    written == boot.as_bytes()
+        && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
 }
 
 /// The dead holder's lease was taken over. Until then the proof stays: taking over may fail, and be tried

@@ -14,7 +14,7 @@ use super::{Difference, Spec};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
 use crate::engine::OpCx;
-use crate::inputs::{Tree, replace_json};
+use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
@@ -84,7 +84,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     let (bucket, prefix) = split(spec_uri)?;
     let file = local_file(cx, "manifest", spec_uri);
     let copy: Option<CachedManifest<'static>> =
-        std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        read_kept(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let copy = copy.filter(|copy| copy.manifest.format == Manifest::FORMAT);
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
     // Bucket names can be guessed: a stranger's bucket of that name must not get our data.
@@ -151,8 +151,12 @@ async fn claim(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
 
 fn keep(file: &Path, etag: &str, manifest: &Manifest) {
     let copy = CachedManifest { etag: Cow::Borrowed(etag), manifest: Cow::Borrowed(manifest) };
-    let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = folder.and_then(|()| replace_json(file, &copy)) {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let kept = std::fs::create_dir_all(folder).and_then(|()| match is_in_place(folder) {
+        true => replace_json(file, &copy),
+        false => Err(std::io::Error::other("its folder is a link")),
+    });
+    if let Err(error) = kept {
         tracing::debug!(%error, "the copy of the manifest could not be kept");
     }
 }

@@ -12,6 +12,7 @@ use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::{Account, Instant, Settings, Usage};
 use crate::aws::{Clients, OpResult, PollPace, SdkResultExt};
 use crate::domain::{action, many};
+use crate::inputs::{read_kept, write_kept};
 
 /// An account as IAM shows it.
 #[derive(Debug)]
@@ -77,14 +78,14 @@ pub async fn used(
     (detail, now): (Detail, Instant),
     cache: Option<&Path>,
 ) -> Used {
-    let kept = cache.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    let kept = cache.and_then(|file| String::from_utf8(read_kept(file).ok()?).ok()).unwrap_or_default();
     let mut reports = Reports::read(&kept, now);
     let kept_minutes = reports.oldest().map(|day| (now.0 - day.0) / 60);
     let reporter = Reporter::new(&aws.iam, pace, detail, now);
     let fetched = reporter.fetch(account, settings, &mut reports).await;
     let not_kept = cache.filter(|_| fetched.asked > 0).and_then(|file| {
         let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
-        let written = folder.and_then(|()| fs::write(file, reports.to_text()));
+        let written = folder.and_then(|()| write_kept(file, reports.to_text().as_bytes()));
         written.err().map(|error| (file.to_owned(), error))
     });
     Used { kept_minutes: kept_minutes.filter(|_| fetched.cached > 0), fetched, not_kept }
