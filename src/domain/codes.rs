@@ -271,4 +271,6 @@ codes! {
         "OPSCTL_SANDBOX names a folder with other things in it. A sandbox keeps its state in a folder of its own, which it marks with the file `opsctl-sandbox`, and it touches no other: name an empty folder or one that is not there yet. `opsctl sandbox reset` removes only what a sandbox made.";
     SANDBOX_USED "U311" "Another command uses the sandbox"
         "Ending a sandbox ends what runs in it, such as the training that a deploy in another terminal waits for. The message says who uses it. `opsctl sandbox stop --force` ends it all the same.";
+    YOURS_IS_THERE "U315" "A file of yours is in the place"
+        "`model pull` and `data pull` put nothing in the place of a file that they have not written, or that was changed since: nothing was fetched. `--to PATH` writes elsewhere, and over what is at that path; `--force` replaces what is there.";
 }

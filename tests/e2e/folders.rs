@@ -52,6 +52,33 @@ fn what_takes_away_looks_or_fetches_needs_no_folder() {
     world.run(["destroy", "--yes"]).success().says("There was nothing");
 }
 
+/// Without --to the folder is ./things, which is the data set's own.
+#[test]
+fn a_file_that_was_edited_is_not_replaced() {
+    let world = world();
+    world.write("things/a", "edited");
+    let edited = || fs::read_to_string(world.path("things/a")).unwrap();
+    world.run(["data", "pull"]).ended(1).says("error[U315]: things/a is there").says("`--force` replaces");
+    assert_eq!(edited(), "edited");
+    world.run(["data", "pull", "--to", "copy"]).success().says("1 fetched");
+    world.run(["data", "pull", "--force"]).success().says("1 fetched");
+    assert_eq!(edited(), "");
+    world.run(["data", "pull"]).success().says("1 the same");
+}
+
+/// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.
+#[test]
+fn what_lies_in_dot_opsctl_and_is_no_file_is_not_read() {
+    let world = world();
+    let written = world.path(".opsctl/written.json");
+    let pipe = || rustix::fs::mkfifoat(rustix::fs::CWD, &written, rustix::fs::Mode::RWXU).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &written).unwrap();
+    world.run(["plan"]).success();
+    fs::remove_file(&written).unwrap();
+    pipe();
+    world.run(["plan"]).success();
+}
+
 #[test]
 fn a_name_that_cannot_be_sent_does_not_keep_anybody_from_destroying() {
     let world = world();

@@ -68,6 +68,12 @@ fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
             world.path("again.tar.gz").metadata().expect("it is there").len()
         );
     }
+    // Nothing of the user's is replaced, and what opsctl wrote itself is.
+    world.write("model.tar.gz", "mine");
+    world.run(["model", "pull", "plain"]).ended(1).says("error[U315]: model.tar.gz is there");
+    assert_eq!(std::fs::read_to_string(world.path("model.tar.gz")).expect("it is there"), "mine");
+    world.run(["model", "pull", "plain", "--force"]).success();
+    world.run(["model", "pull", "cloud"]).success();
     let unknown = world.run(["logs", "training/follow-dev-cloud-0000000000"]).ended(64);
     assert!(unknown.stderr.contains("U303"), "{unknown}");
 }

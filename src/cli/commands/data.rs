@@ -1,5 +1,6 @@
 //! `opsctl data pull`: downloads a data set from the bucket, and verifies it.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -39,13 +40,38 @@ pub struct PullArgs {
     /// Which one, when the config has several
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Write to this path
+    /// Write to this path, over what is there
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
+    /// Replace files that are there and differ
+    #[arg(long, conflicts_with = "to")]
+    pub force: bool,
 }
 
 /// Files at the same time.
 const AT_ONCE: usize = 16;
+
+impl PullArgs {
+    /// Whether the user said that something may be replaced.
+    pub fn may_replace(&self) -> bool {
+        self.force || self.to.is_some()
+    }
+}
+
+/// Refuses to replace what is the user's.
+pub fn in_the_way(files: &[String]) -> Failure {
+    const SHOWN: usize = 3;
+    let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let message = match files.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => {
+            format!("{shown} and {more} more are there, and differ from what is in the bucket")
+        }
+        _ if files.len() > 1 => format!("{shown} are there, and differ from what is in the bucket"),
+        _ => format!("{shown} is there, and differs from what is in the bucket"),
+    };
+    let help = "nothing was fetched: `--to PATH` writes elsewhere, `--force` replaces what is there";
+    Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
+}
 
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
 /// deleted.
@@ -61,9 +87,17 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let cx = OpCx::new(&session.context, id.clone());
     run::bucket_is_ours(session).await?;
     let manifest = manifest(&cx, spec).await?;
+    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
+    if !args.may_replace() {
+        let (wanted, folder) = (manifest.files.clone(), folder.clone());
+        let differ =
+            spawn_blocking(move || differing(&wanted, &folder)).await.expect("looking does not panic");
+        if !differ.is_empty() {
+            return Err(in_the_way(&differ));
+        }
+    }
     // It ends by itself, and keeps what it has.
     session.context.cancel.commit()?;
-    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
     let (fetched, size) = fetch(&cx, spec, &manifest, &folder).await?;
     let same = manifest.files.len() - fetched;
     if ui.json() {
@@ -132,8 +166,17 @@ fn inside(path: &str) -> OpResult<&Path> {
     Err(OpError::new("data pull", OpErrorKind::Invalid, message))
 }
 
+/// The files of a folder that are other than in the bucket.
+fn differing(wanted: &BTreeMap<String, Stored>, folder: &Path) -> Vec<String> {
+    // What leads out of the folder is refused before it is fetched.
+    let files = wanted.iter().filter_map(|(path, stored)| Some((folder.join(inside(path).ok()?), stored)));
+    let there = files.filter(|(file, _)| file.symlink_metadata().is_ok());
+    let differing = there.filter(|(file, stored)| !is_there(file, stored));
+    differing.map(|(file, _)| file.display().to_string()).collect()
+}
+
 /// Whether the file has these bytes already.
-fn is_there(file: &Path, stored: &Stored) -> bool {
+pub fn is_there(file: &Path, stored: &Stored) -> bool {
     let same = || -> std::io::Result<bool> {
         let about = std::fs::metadata(file)?;
         if !about.is_file() || about.len() != stored.size {

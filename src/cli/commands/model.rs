@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::data::PullArgs;
+use super::data::{PullArgs, in_the_way, is_there};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -14,9 +14,9 @@ use crate::cli::named::{Among, named};
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
-use crate::domain::{Phase, bytes, codes};
+use crate::domain::{Phase, Stored, bytes, codes};
 use crate::engine::OpCx;
-use crate::inputs::Output;
+use crate::inputs::{Output, is_as_written};
 use crate::run::jobs::{Job, Newest};
 use crate::run::{self, Folders, Session};
 use crate::transfer::{Object, Ranges, download, output};
@@ -57,8 +57,16 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     if is_earlier {
         ui.err(&job.is_of_earlier("model", &physical));
     }
-    session.context.cancel.commit()?;
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
+    let differs = file.symlink_metadata().is_ok()
+        && !is_as_written(session.config.document.folder(), &file)
+        && !object
+            .crc
+            .is_some_and(|crc| is_there(&file, &Stored { size: object.size, crc, etag: String::new() }));
+    if differs && !args.may_replace() {
+        return Err(in_the_way(&[file.display().to_string()]));
+    }
+    session.context.cancel.commit()?;
     let output = output(&file, Output::named)?;
     download(&cx, (bucket, &key(&physical)), &object, output, &Ranges::default()).await?;
     record_written_file(session, ui, &file);
