@@ -74,6 +74,8 @@ pub struct OpError {
     pub request_id: Option<String>,
     /// The run was stopped while AWS still refused the call: nothing was made.
     pub refused: bool,
+    /// The run was stopped before AWS answered the call of [`Self::action`]: it may have been carried out.
+    pub unanswered: bool,
 }
 
 pub type OpResult<T> = Result<T, OpError>;
@@ -89,7 +91,8 @@ impl OpError {
     }
 
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
-        Self { action: action.into(), kind, message: message.into(), request_id: None, refused: false }
+        let (action, message) = (action.into(), message.into());
+        Self { action, kind, message, request_id: None, refused: false, unanswered: false }
     }
 
     /// What ended otherwise than it should: AWS's words alone say it.
@@ -235,7 +238,7 @@ where
                 .iter()
                 .find_map(|header| e.raw().headers().get(*header))
                 .map(str::to_owned);
-            OpError { action: action.into(), kind, message, request_id, refused: false }
+            OpError { message, request_id, ..OpError::new(action, kind, "") }
         }
         SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
         SdkError::DispatchFailure(e) => {

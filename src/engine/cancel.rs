@@ -185,7 +185,7 @@ impl Cancel {
 
     fn unanswered(&self, what: &'static str) -> OpError {
         let error = self.stopped(what);
-        OpError { message: format!("{} before AWS answered", error.message), ..error }
+        OpError { message: format!("{} before AWS answered", error.message), unanswered: true, ..error }
     }
 
     /// The same error as it is called when `--timeout` was the cause.
@@ -238,6 +238,9 @@ mod tests {
         cancel.abort.cancel();
         assert!(cancel.briefly("lease", never()).await.is_err());
         assert!(cancel.writing("create", never()).await.is_err());
+        let nested = cancel.writing("waiting for an answer", cancel.writing("ec2:RunInstances", never()));
+        let error = nested.await.unwrap_err();
+        assert!(error.unanswered && error.action == "ec2:RunInstances", "{error}");
         // What was answered in time counts, whatever came meanwhile.
         assert!(cancel.writing("create", std::future::ready(Ok(()))).await.is_ok());
         assert_eq!(cancel.cause(), Some(Cause::Terminate));

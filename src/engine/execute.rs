@@ -21,6 +21,9 @@ pub struct RunOutcome {
     pub unfinished: Vec<StepId>,
     /// Those of them that AWS still refused: nothing of them was made.
     pub refused: Vec<StepId>,
+    /// Those of them whose last call has no answer, with its action; or with other words, where it was a call
+    /// that prepares the one that makes something.
+    pub unanswered: BTreeMap<StepId, String>,
     /// Steps whose turn did not come because the run was stopped.
     pub not_started: usize,
     /// The lease was lost, or may have been: nothing more was written.
@@ -129,6 +132,7 @@ impl RunOutcome {
             Err(error) if context.cancel.caused(&error) => {
                 self.unfinished.push(step.id);
                 self.refused.extend(error.refused.then_some(step.id));
+                self.unanswered.extend(error.unanswered.then(|| (step.id, error.action.to_string())));
                 (StepResult::Unfinished { reason: error.message }, Standing::Stopped)
             }
             Err(error) => {

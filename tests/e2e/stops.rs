@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opsctl::aws::OpErrorKind;
+use opsctl::domain::KindName;
 use opsctl::engine::{Cause, Event, Events, RunResult, StepResult};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -137,5 +138,36 @@ async fn interrupted_is_not_failed() {
     project.world.cancel.stop(Cause::Terminate);
     let look = project.world.cancel.reading("looking", project.observe()).await;
     assert_eq!(look.expect_err("it is dropped").kind, OpErrorKind::Cancelled);
+    sandbox.stop().await;
+}
+
+/// What a stopped step leaves is said by the call that had no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_an_answer_is_known_by_its_name() {
+    let folder = tempdir().expect("a folder");
+    let sandbox = inside::sandbox(folder.path()).await;
+    for (rule, left) in [
+        ("delay=60s@ssm:GetParameter", "waiting for an answer"),
+        ("delay=60s@ec2:RunInstances", "ec2:RunInstances"),
+        ("delay-after=60s@ec2:RunInstances", "ec2:RunInstances"),
+    ] {
+        let mut project = Project::open(&sandbox).await;
+        project.desired = project.desired.only(|node| node.id.kind == KindName::Instance, true);
+        let struck = sandbox.state().faults.hits();
+        sandbox.state().faults.extend(vec![rule.parse().expect("a rule")]);
+        let (cancel, counters) = (project.world.cancel.clone(), Arc::clone(sandbox.state()));
+        let stop = tokio::spawn(async move {
+            while counters.faults.hits() == struck {
+                tokio::task::yield_now().await;
+            }
+            cancel.stop(Cause::Interrupt);
+            cancel.abort.cancel();
+        });
+        let outcome = project.run(DEPLOY).await.expect("it can be planned");
+        stop.await.expect("it stops");
+        assert_eq!(outcome.unanswered.values().collect::<Vec<_>>(), [left], "{rule}");
+        assert!(outcome.refused.is_empty(), "{rule}");
+        sandbox.state().faults.clear();
+    }
     sandbox.stop().await;
 }
