@@ -51,6 +51,8 @@ pub async fn find_or_start(
                 use_it(holder, env).await;
                 return Ok(address);
             }
+            // It ends when its user wants it.
+            Some(holder) if !holder.background => return Err(holder),
             // It is ending.
             Some(holder) => Holder::gone(root).await.map_err(|_| holder)?,
             None => match start(root, idle, quiet, env).await {

@@ -77,6 +77,9 @@ pub async fn attach(
             Ok((Some(sandbox), Some(url)))
         }
         Err(SandboxError::Held { holder, .. }) if holder.endpoint.is_some() => {
+            if !holder.background && !holder.answers().await {
+                return Err(silent(&holder));
+            }
             let address = holder.endpoint.clone();
             background::use_it(holder, env).await;
             Ok((None, address))
@@ -113,7 +116,8 @@ pub async fn can_run(plan: &Plan) -> Result<(), Failure> {
     if !plan.steps.iter().any(makes) {
         return Ok(());
     }
-    Python::find(None, None).await.map(drop).map_err(|error| {
+    let found = Python::find(None, None).await;
+    found.and_then(|python| python.makes_environments()).map_err(|error| {
         let text = error.to_string();
         let (message, help) = text.rsplit_once(". ").unwrap_or((&text, ""));
         Failure::new(codes::NO_PYTHON, Exit::Failed, message, help)
@@ -142,7 +146,8 @@ pub fn warn_of_lost_state(sandbox: &Sandbox, env: &Environment) {
 
 fn silent(holder: &Holder) -> Failure {
     let pid = holder.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-    let message = format!("the sandbox in the background{pid} does not answer");
+    let what = if holder.background { "in the background" } else { "that is served in another terminal" };
+    let message = format!("the sandbox {what}{pid} does not answer");
     let help = "is it suspended? continue that process, or kill it: what is in the sandbox is kept";
     Failure::new(codes::SANDBOX_BUSY, Exit::Failed, message, help)
 }

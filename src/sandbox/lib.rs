@@ -309,7 +309,9 @@ fn is_ours(url: &str) -> bool {
 /// # Errors
 /// What is missing, and how to install it.
 pub async fn python() -> Result<String, String> {
-    let python = runners::python::Python::find(None, None).await.map_err(|error| error.to_string())?;
+    let found = runners::python::Python::find(None, None).await;
+    let usable = found.and_then(|python| python.makes_environments().map(|()| python));
+    let python = usable.map_err(|error| error.to_string())?;
     let (major, minor, patch) = python.version;
     Ok(format!("{} ({major}.{minor}.{patch})", python.executable.display()))
 }

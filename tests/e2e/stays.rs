@@ -202,3 +202,18 @@ fn one_that_is_not_to_stay_does_not() {
     let wrong = world("soon");
     wrong.0.run(["invoke", "--payload", "{}"]).ended(64).says("OPSCTL_SANDBOX_IDLE").says("\"0s\" for none");
 }
+
+/// As one whose terminal has got a Ctrl-Z: it holds the folder, takes connections, and answers none.
+#[test]
+fn a_served_sandbox_that_stands_still_is_not_waited_for() {
+    let world = World::shipped().sandbox();
+    let folder = world.sandbox_folder();
+    let _held = opsctl_sandbox::SandboxRoot::take(&folder).expect("a new folder");
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let announced = serde_json::json!({ "pid": std::process::id(), "endpoint": format!("http://{address}") });
+    std::fs::write(folder.join("serve.json"), announced.to_string()).expect("written");
+    let ran = world.run(["status"]).ended(1);
+    drop(ran.says("error[U305]").says("in another terminal").says("continue that process"));
+    world.run(["sandbox", "stop"]).ended(1).says("error[U305]").says("it does not answer");
+}

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::process::{Line, LineSink};
 
@@ -26,6 +28,9 @@ const OLDEST: (u32, u32) = (3, 9);
 const NAMES: &[&str] =
     &["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python"];
 
+/// A name on PATH may be a stub that waits for a person, or lie in a home that is not reachable.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A marker in a finished environment. Environments are built in place, under a lock, because the programs in
 /// their `bin` name their interpreter by its absolute path: a renamed environment has broken programs.
 const COMPLETE: &str = ".complete";
@@ -40,10 +45,10 @@ const PROBE: &str = "import importlib.util, json, platform, sys; print(json.dump
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {
     #[error(
-        "no Python 3.9 or newer was found (tried {tried}): the sandbox runs your scripts with it. \
+        "no Python 3.9 or newer was found (tried {tried}{silent}): the sandbox runs your scripts with it. \
          Install one: `apt install python3 python3-venv`, `dnf install python3`, `brew install python`"
     )]
-    Missing { tried: String },
+    Missing { tried: String, silent: String },
     #[error(
         "{python} cannot make virtual environments (its module `ensurepip` is missing). \
          Install it: `apt install python3-venv` (Debian and Ubuntu keep it apart)"
@@ -87,20 +92,44 @@ impl Python {
                 .map(PathBuf::from)
                 .collect(),
         };
+        // One that can make no environments serves where one is there already.
+        let (mut bare, mut silent) = (None, Vec::new());
         for name in &names {
-            if let Some(python) = Self::probe(name).await
-                && (python.version.0, python.version.1) >= OLDEST
-            {
-                return Ok(python);
+            match Self::probe(name, PATIENCE).await {
+                Ok(Some(python)) if (python.version.0, python.version.1) < OLDEST => {}
+                Ok(Some(python)) if python.ensurepip => return Ok(python),
+                Ok(Some(python)) => {
+                    bare.get_or_insert(python);
+                }
+                Ok(None) => {}
+                Err(_) => silent.push(name.display().to_string()),
             }
         }
         let tried = names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(", ");
-        Err(PythonError::Missing { tried })
+        let silent = match silent.as_slice() {
+            [] => String::new(),
+            names => format!("; {} did not answer within {} s", names.join(", "), PATIENCE.as_secs()),
+        };
+        bare.ok_or(PythonError::Missing { tried, silent })
     }
 
-    async fn probe(name: &Path) -> Option<Self> {
-        let output = Command::new(name).args(["-I", "-c", PROBE]).stdin(Stdio::null()).output().await.ok()?;
-        serde_json::from_slice(&output.stdout).ok()
+    /// `Err`: it runs, and does not answer.
+    async fn probe(name: &Path, patience: Duration) -> Result<Option<Self>, Elapsed> {
+        let mut command = Command::new(name);
+        command.args(["-I", "-c", PROBE]).stdin(Stdio::null()).kill_on_drop(true);
+        let output = timeout(patience, command.output()).await?;
+        Ok(output.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok()))
+    }
+
+    /// Whether it can make environments.
+    ///
+    /// # Errors
+    /// [`PythonError::NoVenv`] says what to install.
+    pub fn makes_environments(&self) -> Result<(), PythonError> {
+        match self.ensurepip {
+            true => Ok(()),
+            false => Err(PythonError::NoVenv { python: self.executable.clone() }),
+        }
     }
 }
 
@@ -214,9 +243,7 @@ impl Environments {
 
     async fn build(&self, venv: &Venv, wanted: &Wanted, progress: &LineSink) -> Result<(), PythonError> {
         let python = &self.python;
-        if !python.ensurepip {
-            return Err(PythonError::NoVenv { python: python.executable.clone() });
-        }
+        python.makes_environments()?;
         let tell = |text: String| progress(Line { at: SystemTime::now(), text });
         tell(format!(
             "making a Python {}.{} environment with {}",
@@ -373,6 +400,26 @@ async fn lock(path: PathBuf) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A stub that waits for somebody, or one whose home is not reachable; and Debian's, without
+    /// `python3-venv`.
+    #[tokio::test]
+    async fn a_python_that_does_not_answer_is_left_and_one_without_pip_is_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            file
+        };
+        let silent = script("silent", "exec tail -f /dev/null");
+        assert!(Python::probe(&silent, Duration::from_millis(50)).await.is_err());
+        let said = r#"{"executable":"python3","version":[3,12,0],"ensurepip":false,"manylinux":true}"#;
+        let bare = script("bare", &format!("echo '{said}'"));
+        let python = Python::find(Some(&bare), None).await.unwrap();
+        assert!(matches!(python.makes_environments(), Err(PythonError::NoVenv { .. })));
+    }
 
     #[test]
     fn credentials_of_an_index_are_not_repeated() {

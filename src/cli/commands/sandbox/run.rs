@@ -150,6 +150,11 @@ async fn stop(root: &Path, args: &ForceArgs, ui: &Ui) -> CommandResult {
 
 /// Ends it, unless somebody would lose what they wait for.
 async fn end_served(root: &Path, holder: &Holder, verb: &str, args: &ForceArgs) -> Result<(), Failure> {
+    if !holder.answers().await {
+        let help =
+            "it does not answer: is it suspended? continue it, or kill it: what is in the sandbox is kept";
+        return Err(in_use(root, holder, help));
+    }
     let users = if args.force { Vec::new() } else { holder.others().await };
     if !users.is_empty() {
         let user = |user: &User| format!("opsctl {} (process {})", shown::line(&user.command), user.pid);
