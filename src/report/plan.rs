@@ -74,7 +74,7 @@ pub fn human(
 
 /// What is said of something that nobody wants any more, and that costs money.
 pub fn still_bills(id: &str) -> String {
-    format!("it still runs, and AWS bills it; `opsctl stop {id}` stops it")
+    format!("it still runs, and costs money on AWS; `opsctl stop {id}` stops it")
 }
 
 fn as_the_config_says(resources: usize) -> String {

@@ -19,6 +19,8 @@ pub enum Changed {
     Done,
     /// It had ended before.
     AlreadyEnded,
+    /// It was about to begin, and nothing of it runs.
+    NeverRan,
 }
 
 /// Why nothing was changed.
@@ -79,8 +81,12 @@ pub async fn change(
     let acted = session.context.cancel.writing("waiting for an answer", act).await;
     let lost = release(&session.context, lease).await;
     acted?;
-    match lost {
-        Some(lost) => Err(OpError::lost(&lost).into()),
-        None => Ok(Changed::Done),
+    if let Some(lost) = lost {
+        return Err(OpError::lost(&lost).into());
     }
+    // A job that has been stopped has ended; one that was noted and never begun is as it was.
+    let is_as_before = change == Change::Stop
+        && !starts
+        && driver.observe(&cx, &job.physical).await?.is_some_and(|seen| seen.status().phase == Phase::Busy);
+    Ok(if is_as_before { Changed::NeverRan } else { Changed::Done })
 }

@@ -53,8 +53,8 @@ fn own_depth(name: &str) -> usize {
     match name {
         "logs" | "s3" => 3,
         "ec2" | "lambda" | "metrics" | "state" => 2,
-        // What scripts have written, and environments of Python, hold links of their own; and what was set aside
-        // may be one.
+        // What scripts have written, and environments of Python, hold links of their own; and what was set
+        // aside may be one.
         _ => 0,
     }
 }

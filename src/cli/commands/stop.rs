@@ -66,6 +66,7 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool
     })?;
     let (state, sentence) = match (changed, to) {
         (Changed::AlreadyEnded, _) => ("ended", format!("{} has ended already.", job.id)),
+        (Changed::NeverRan, _) => ("ended", format!("{} was not running: there is nothing to stop.", job.id)),
         (Changed::Done, Change::Stop) => ("stopped", format!("{} is stopped.", job.id)),
         (Changed::Done, Change::Start) => ("running", format!("{} is running.", job.id)),
     };

@@ -275,7 +275,7 @@ impl ObservedJob {
                 failed(format!("the instance is gone and has left no result{why}"))
             }
             (None, None) if let Some((Err(garbled), _)) = &self.record => failed(garbled.clone()),
-            (None, None) if self.is_younger_than(YOUNG) => Status::new(Instance::NOT_STARTED, Phase::Busy),
+            (None, None) if self.is_younger_than(YOUNG) => Status::new("NotStarted", Phase::Busy),
             (None, None) => failed("the instance is gone and has left no result".to_owned()),
         }
     }

@@ -158,8 +158,6 @@ impl Record {
 impl Instance {
     /// The folder of the bucket that EC2 jobs write to.
     pub const OUTPUT: &'static str = "instances";
-    /// The word for one that was asked for, or is about to be, and that EC2 does not show.
-    pub const NOT_STARTED: &'static str = "NotStarted";
 }
 
 impl Kind for Instance {

@@ -18,6 +18,7 @@ use crate::cli::hints::quoted;
 use crate::cli::ui::Ui;
 use crate::config::Name;
 use crate::domain::{codes, shown};
+use crate::inputs;
 use crate::resources::{kinds, schema};
 
 #[derive(Debug, Args)]
@@ -57,6 +58,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
         Starter { path: SCHEMA, content: schema.into_bytes() },
     ];
     let starters = args.template.starters(&name);
+    // What an earlier `init` has written, that a full disk or a signal may have ended, is nobody else's.
     let mut others = other_files(folder)?;
     others.retain(|name| !is_of_template(folder, Path::new(name), files.iter().chain(&starters)));
     let whole = args.all || others.is_empty();
@@ -180,7 +182,7 @@ fn is_of_template<'s>(folder: &Path, path: &Path, files: impl Iterator<Item = &'
     let names = entries.flatten().map(|entry| entry.file_name());
     let inner: Vec<PathBuf> =
         names.filter(|name| counts(&name.to_string_lossy())).map(|name| path.join(name)).collect();
-    !inner.is_empty() && inner.iter().all(|path| is_of_template(folder, path, files.clone()))
+    inner.iter().all(|path| is_of_template(folder, path, files.clone()))
 }
 
 /// Refuses to put files between those of others: folders of the template hold nothing else.
@@ -262,11 +264,43 @@ fn project_name(args: &InitArgs) -> Result<Name, Failure> {
 }
 
 fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, content));
+    let written =
+        file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| inputs::write(file, content));
     written.map_err(|error| unusable(file, "written", &error))
 }
 
 fn unusable(path: &Path, how: &str, error: &std::io::Error) -> Failure {
     let message = format!("{} cannot be {how}: {error}", path.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path and the folder's permissions")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a full disk, for example.
+    #[test]
+    fn an_init_that_was_cut_off_goes_on() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("shop");
+        let args = InitArgs { folder: folder.clone(), name: None, template: Template::Digits, all: false };
+        let name = project_name(&args).unwrap();
+        let starters = args.template.starters(&name);
+        let few: Vec<&Starter> =
+            starters.iter().filter(|starter| starter.path != "README.md").take(8).collect();
+        for starter in &few {
+            write(&folder.join(starter.path), &starter.content).unwrap();
+        }
+        let mine = |shipped: &[&Vec<Starter>]| {
+            let mut others = other_files(&folder).unwrap();
+            others.retain(|name| !is_as_shipped(&folder, Path::new(name), shipped));
+            others
+        };
+        assert!(few.iter().any(|starter| starter.path.contains('/')));
+        assert_eq!(mine(&[&starters]), Vec::<String>::new());
+        // What was edited, or put beside it, is the user's.
+        std::fs::write(folder.join("training/mine.py"), "").unwrap();
+        assert_eq!(mine(&[&starters]), ["training"]);
+        assert_eq!(mine(&[]).len(), other_files(&folder).unwrap().len());
+    }
 }
