@@ -293,7 +293,8 @@ mod tests {
         }
         let mine = |shipped: &[&Vec<Starter>]| {
             let mut others = other_files(&folder).unwrap();
-            others.retain(|name| !is_as_shipped(&folder, Path::new(name), shipped));
+            others
+                .retain(|name| !is_of_template(&folder, Path::new(name), shipped.iter().copied().flatten()));
             others
         };
         assert!(few.iter().any(|starter| starter.path.contains('/')));
