@@ -5,14 +5,20 @@ use super::cloudwatch::CloudWatch;
 use super::ecr::Ecr;
 use super::http::ReadTimeouts;
 use super::json::Shared;
+use super::pricing::Pricing;
 use super::rates::{NameOperation, RateLimitedClient, RateLimiter, retries};
 use crate::aws::{CallCounter, Fence, PollPace};
 
 macro_rules! clients {
     ($($field:ident $crate_name:ident $id:literal;)*) => {
         /// The services' names as the SDK's settings know them.
-        pub(super) const SERVICES: &[&str] =
-            &[$($id,)* S3, super::cloudwatch::CALL.service, super::ecr::CALL.service];
+        pub(super) const SERVICES: &[&str] = &[
+            $($id,)*
+            S3,
+            super::cloudwatch::CALL.service,
+            super::ecr::CALL.service,
+            super::pricing::CALL.service,
+        ];
 
         /// The clients of a run. Cheap to make: connections open with the first call.
         #[derive(Clone, Debug)]
@@ -21,6 +27,7 @@ macro_rules! clients {
             pub s3: aws_sdk_s3::Client,
             pub cloudwatch: CloudWatch,
             pub ecr: Ecr,
+            pub pricing: Pricing,
             pub calls: CallCounter,
             /// Stops what changes something once the run's lease is lost.
             pub fence: Fence,
@@ -53,6 +60,7 @@ macro_rules! clients {
                 let shared = Shared { target, retries: &retries, fence: &fence, calls: &calls };
                 let cloudwatch = CloudWatch::new(&shared, gated(false));
                 let ecr = Ecr::new(&shared, gated(false));
+                let pricing = Pricing::new(&shared, gated(false));
                 let s3 = s3(target)
                     .http_client(gated(true))
                     .retry_config(retries)
@@ -61,7 +69,7 @@ macro_rules! clients {
                     .interceptor(calls.clone())
                     .interceptor(ReadTimeouts);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-                Self { $($field,)* s3, cloudwatch, ecr, calls, fence, target: target.clone() }
+                Self { $($field,)* s3, cloudwatch, ecr, pricing, calls, fence, target: target.clone() }
             }
 
             /// EC2 in another region.
@@ -103,6 +111,7 @@ clients! {
     sts aws_sdk_sts "STS";
     iam aws_sdk_iam "IAM";
     sagemaker aws_sdk_sagemaker "SageMaker";
+    scheduler aws_sdk_scheduler "Scheduler";
     runtime aws_sdk_sagemakerruntime "SageMaker Runtime";
     autoscaling aws_sdk_applicationautoscaling "Application Auto Scaling";
     lambda aws_sdk_lambda "Lambda";

@@ -407,6 +407,10 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         ("application-autoscaling", "ValidationException") if says("No scalable target found") => NotFound,
         ("application-autoscaling", "FailedResourceAccessException") => NotYetConsistent,
         ("application-autoscaling", "ConcurrentUpdateException") => Conflict,
+        ("scheduler", "ConflictException") if says("already exist") => AlreadyExists,
+        ("scheduler", "ValidationException") if says("must allow AWS EventBridge Scheduler to assume") => {
+            NotYetConsistent
+        }
         ("iam", "MalformedPolicyDocument") if says("Invalid principal") => NotYetConsistent,
         ("iam", "InvalidInput") if says("has been taken") => AlreadyExists,
         ("iam", "ConcurrentModification" | "EntityTemporarilyUnmodifiable") => Conflict,

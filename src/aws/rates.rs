@@ -79,6 +79,8 @@ fn rate<'c>(service: &str, operation: &'c str) -> Option<(&'c str, Rate)> {
         ("SageMaker", _) => rate(operation, 10, 20),
         // Documented nowhere. IAM counts per call and account (hashicorp/terraform-provider-aws#44853).
         ("IAM", _) => rate(operation, 10, 20),
+        // https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html
+        ("Scheduler", _) => rate(operation, 10, 20),
         ("Application Auto Scaling", _) => rate(operation, 10, 20),
         ("Resource Groups Tagging API", _) => rate(operation, 5, 5),
         // S3 takes thousands per second and prefix, and transfers have a gate of their own; STS takes 600.

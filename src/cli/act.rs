@@ -25,7 +25,7 @@ use crate::plan::{Mode, Observation, Observed, Op, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::doctor::{self, Check};
-use crate::run::{Folders, Intent, Refusal, Session, UnknownName, few};
+use crate::run::{self, Folders, Intent, Refusal, Session, UnknownName, few};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
 pub async fn deploy_subset(
@@ -144,6 +144,7 @@ pub async fn run_plan(
     if let Some(saved) = &saved {
         saved.holds(&plan)?;
     }
+    run::prices::load(session, &have).await;
     // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
     // change.
     let shown = preview.dry_run || asks || saved.is_some() || plan.is_empty();

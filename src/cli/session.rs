@@ -79,6 +79,7 @@ async fn with_target<T>(
             timeout: global.timeout.map(|t| t.0),
             patience: patience(global, env),
             warning,
+            price_cache: env.cache.as_ref().map(|cache| cache.join("prices.json")),
         };
         work(connection).await
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::audit::Audit;
 use super::section;
 use super::{Budget, Document, Lint, Name};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, codes};
 use crate::limits;
 
 /// `[project]`: what every AWS name begins with, and where it is deployed.
@@ -22,6 +22,10 @@ pub struct Project {
     pub region: Option<String>,
     /// Twelve digits: credentials for any other account are refused. Default any account.
     pub account: Option<String>,
+    /// So long after a deploy, what bills by the hour is ended by EventBridge Scheduler, whether or not
+    /// this machine is on: endpoints and provisioned concurrency are deleted, notebooks stopped. Each deploy
+    /// renews it; `[env.NAME.project]` sets it for one environment. Default never.
+    pub ttl: Option<HumanDuration>,
 }
 
 /// One environment of a config file: `[env.NAME]` is already laid over the rest.
@@ -166,8 +170,10 @@ impl Project {
     fn read(merged: &Document, problems: &mut Diagnostics) -> Self {
         let project = merged.values().get("project").cloned().unwrap_or(Value::Object(Default::default()));
         let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
-        let stand_in =
-            || Self { name: Name::stand_in(), region: written("region"), account: written("account") };
+        let stand_in = || {
+            let (region, account) = (written("region"), written("account"));
+            Self { name: Name::stand_in(), region, account, ttl: None }
+        };
         let read: Option<Self> = section::read(&project, &KeyPath::of(["project"]), problems);
         let project = read.unwrap_or_else(stand_in);
         if let Some(account) = &project.account {
@@ -176,7 +182,25 @@ impl Project {
         if let Some(region) = &project.region {
             problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
         }
+        problems.extend(project.ttl.and_then(ttl));
         project
+    }
+}
+
+/// How long a project may live: longer than it takes to be made, and not so long that nobody knows any more.
+fn ttl(ttl: HumanDuration) -> Option<Diagnostic> {
+    const TIMES: std::ops::RangeInclusive<HumanDuration> =
+        HumanDuration::minutes(30)..=HumanDuration::days(365);
+    let at = KeyPath::of(["project", "ttl"]);
+    let refused = |text: String| {
+        let help =
+            format!("write {} to {}; without `ttl` nothing ends by itself", TIMES.start(), TIMES.end());
+        Some(Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help))
+    };
+    match TIMES.contains(&ttl) {
+        true if ttl.0.subsec_nanos() == 0 => None,
+        true => refused(format!("`ttl` is {ttl}, and schedules are of whole seconds")),
+        false => refused(format!("`ttl` is {ttl}")),
     }
 }
 

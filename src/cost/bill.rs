@@ -1,5 +1,7 @@
 //! From what is billed and its prices to sums.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Item, Prices};
@@ -117,6 +119,8 @@ pub struct Estimate {
     pub unknown: Vec<String>,
     /// What is billed by what is done with it. It is in no sum.
     pub by_use: Vec<&'static str>,
+    /// What its prices are of.
+    pub items: BTreeSet<Item>,
     /// The command that ends it, between backticks: whoever shows it puts the global options in.
     pub ended_by: String,
 }
@@ -134,7 +138,8 @@ impl Estimate {
         let unknown = usage.unknown.iter().map(|what| (*what).to_owned()).collect();
         let what = what(usage);
         let by_use = usage.by_use.clone();
-        let mut estimate = Self { id, what, now, idle, most, run: None, unknown, by_use, ended_by };
+        let mut estimate =
+            Self { id, what, now, idle, most, run: None, unknown, by_use, items: BTreeSet::new(), ended_by };
         let stored: Money = usage
             .stored
             .iter()
@@ -181,6 +186,9 @@ impl Estimate {
     /// The price of what is used; what has none is noted.
     fn price(&mut self, item: &Item, is_used: bool, prices: &Prices) -> Money {
         let price = prices.price(item);
+        if price.is_some() && is_used {
+            self.items.insert(item.clone());
+        }
         if price.is_none() && is_used {
             self.unknown.push(format!("price of {}", item.words()));
         }
@@ -224,6 +232,11 @@ impl Bill {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// What the prices are of that it is made with.
+    pub fn items(&self) -> BTreeSet<&Item> {
+        self.0.iter().flat_map(|estimate| &estimate.items).collect()
     }
 
     /// What is billed by use, each once.

@@ -4,9 +4,11 @@
 //! `bill` makes sums of them. Sums are exact; only what is shown is rounded.
 
 mod bill;
+mod list;
 mod plan;
 mod prices;
 
 pub use bill::{Bill, Estimate, HOURS_A_MONTH, Rate, Run};
+pub use list::{Question, items};
 pub use plan::{Cost, live};
-pub use prices::{Item, Prices};
+pub use prices::{Item, Listed, PRICE_LIST, Prices, Source, TABLE_OF_OPSCTL};

@@ -1,6 +1,8 @@
 //! What a project costs before and after a plan, and now.
 
-use super::{Bill, Estimate, Prices, Rate};
+use std::collections::BTreeSet;
+
+use super::{Bill, Estimate, Item, Prices, Rate};
 use crate::desired::{AnyKind, Desired, Node};
 use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage};
 use crate::plan::{Observation, Observed, Op, Plan, Step};
@@ -15,6 +17,8 @@ pub struct Cost {
     pub after: Bill,
     /// The jobs that the plan runs: they are in `after`, with what a run costs.
     pub runs: Vec<ResourceId>,
+    /// So long after the plan, what bills by the hour ends by itself.
+    pub ends_after: Option<HumanDuration>,
 }
 
 impl Cost {
@@ -34,7 +38,21 @@ impl Cost {
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
         let runs = runs.into_iter().filter(is_job).collect();
-        Self { before: live(want, have, kinds, &prices), after, runs, prices }
+        let ends_after = want.nodes.iter().find_map(|node| node.spec.usage().ends_after);
+        Self { before: live(want, have, kinds, &prices), after, runs, prices, ends_after }
+    }
+
+    /// The most that it can cost until it ends by itself: all at its maximum, and the jobs that the plan
+    /// runs.
+    pub fn until_end(&self) -> Option<Money> {
+        let most = self.after.most().per_hour().part(self.ends_after?.as_secs(), 3_600);
+        let runs = self.runs.iter().filter_map(|id| self.after.of(id)?.run.as_ref());
+        Some(most + runs.map(super::Run::highest_price).sum())
+    }
+
+    /// What the prices are of that it is made with.
+    pub fn items(&self) -> BTreeSet<&Item> {
+        self.before.items().into_iter().chain(self.after.items()).collect()
     }
 
     /// The most that the first month after the plan can cost, as far as it is known beforehand: all that may

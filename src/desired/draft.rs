@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::config::section;
 use crate::desired::{AnySpec, Desired, Kind, Node};
-use crate::domain::{Code, Diagnostic, Diagnostics, KeyPath, KindName, ResourceId, Scope, bytes, codes};
+use crate::domain::{
+    Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
+};
 use crate::inputs::{Entry, Inputs, Tree, UseAs};
 use crate::limits;
 
@@ -74,6 +76,25 @@ impl<'a> Draft<'a> {
         let spec = AnySpec::new::<K>(spec);
         self.nodes.push(Node { id: id.clone(), physical, spec, needs });
         id
+    }
+
+    /// Changes the spec of a node that was added.
+    pub fn amend<K: Kind>(&mut self, name: &str, change: impl FnOnce(&mut K::Spec))
+    where
+        K::Spec: Clone,
+    {
+        let place = self.places.get(&K::NAME).and_then(|places| places.get(name));
+        if let Some(node) = place.and_then(|place| self.nodes.get_mut(*place))
+            && let Some(mut spec) = node.spec_as::<K>().cloned()
+        {
+            change(&mut spec);
+            node.spec = AnySpec::new::<K>(spec);
+        }
+    }
+
+    /// How long after a deploy the project is to end.
+    pub fn ttl(&self) -> Option<HumanDuration> {
+        self.config.project.ttl
     }
 
     /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.

@@ -28,6 +28,8 @@ pub trait AnyKind: Send + Sync {
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::usual`], when AWS itself says it.
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
+    /// [`Kind::STAYS`].
+    fn stays(&self) -> bool;
     fn stops(&self) -> bool;
     fn starts(&self) -> bool;
     fn invoked(&self) -> bool;
@@ -112,6 +114,10 @@ impl<K: Kind> AnyKind for K {
 
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration> {
         K::USUAL_IS_AWSS.then(|| <K as Kind>::usual(verb)).flatten()
+    }
+
+    fn stays(&self) -> bool {
+        K::STAYS
     }
 
     fn stops(&self) -> bool {

@@ -42,6 +42,10 @@ pub trait Kind: Send + Sync + 'static {
     /// then look only at that. A resource of another kind is taken over only when it is already as wanted.
     const ADOPTABLE: bool = false;
 
+    /// It is left when the config no longer names it, until somebody prunes. What would act on what the
+    /// config still names goes with the next deploy.
+    const STAYS: bool = true;
+
     /// `opsctl scale` changes it: see [`Self::scaled`].
     const SCALED: bool = false;
     /// It costs money for as long as it runs, and can be stopped without being deleted.

@@ -210,6 +210,9 @@ actions! {
         TagResource;
         UntagResource;
     }
+    pricing "pricing" {
+        GetProducts;
+    }
     s3 "s3" {
         AbortMultipartUpload;
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
@@ -286,6 +289,19 @@ actions! {
         UpdateEndpointWeightsAndCapacities;
         UpdateNotebookInstance + [iam::PassRole];
         UpdateNotebookInstanceLifecycleConfig;
+    }
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridgescheduler.html
+    scheduler "scheduler" {
+        CreateSchedule + [iam::PassRole];
+        CreateScheduleGroup + [scheduler::TagResource];
+        DeleteSchedule;
+        DeleteScheduleGroup;
+        GetSchedule;
+        GetScheduleGroup;
+        ListSchedules;
+        ListTagsForResource;
+        TagResource;
+        UpdateSchedule + [iam::PassRole];
     }
     servicequotas "servicequotas" {
         GetAWSDefaultServiceQuota;

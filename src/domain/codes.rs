@@ -84,6 +84,7 @@ pub const LINTS: &[Code] = &[
     SPOT_WITHOUT_CHECKPOINTS,
     NEWER,
     DATA_IN_SOURCE,
+    OUTLIVES_TTL,
     UNUSED_ALLOW,
     FOREIGN_LIBRARY,
 ];
@@ -185,6 +186,8 @@ codes! {
 
     FOREIGN_LIBRARY "C118" "A library for another machine"
         "Compiled libraries (`.so`) run only on the processor and system that they are made for, and pip brings those of the machine that it runs on. Lambda runs Linux, on x86_64 or, with `architecture = \"arm64\"`, on Arm: any other library fails when it is imported, at the first call of the function. pip fetches others with `--platform manylinux2014_x86_64` or `manylinux2014_aarch64` and `--only-binary=:all:` (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html#python-package-native-libraries).";
+    OUTLIVES_TTL "C119" "A job may run longer than the project lives"
+        "The `ttl` of the project ends endpoints, provisioned concurrency and notebooks. A training ends itself at its `max_runtime`, whether or not anybody watches, and the `ttl` does not cut it short: with a longer `max_runtime` it may go on, and be billed, after everything else has ended.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -243,7 +246,7 @@ codes! {
     OVER_BUDGET "E243" "It could cost more than it may"
         "`[budget] monthly` or --max-monthly says what a month may cost, and the plan could cost more: with everything that scales at its maximum for the whole month, and with each training that the plan runs as long as its `max_runtime`, at AWS's list prices. Nothing was done. Lower `autoscaling.max`, an instance type or `max_runtime`, or raise the budget.";
     COST_UNKNOWN "E244" "What it could cost is unknown"
-        "`[budget] monthly` or --max-monthly says what a month may cost, but something in the plan has no price in the table that opsctl carries (docs/cost.md), so nobody knows whether it keeps to the budget. Nothing was done. Use an instance type and a region that the table has, or leave the budget out and watch the cost yourself.";
+        "`[budget] monthly` or --max-monthly says what a month may cost, but of something in the plan neither AWS's price list nor the table that opsctl carries has said a price (docs/cost.md), so nobody knows whether it keeps to the budget. Nothing was done. Allow `pricing:GetProducts`, which has the prices of all regions; where that does not help, use another instance type, or leave the budget out and watch the cost yourself.";
     REPLACED "E245" "A model archive was replaced"
         "When a training has ended, opsctl notes the entity tag (ETag) of the model.tar.gz that it left: as the tag `opsctl:model-etag` of a SageMaker job, in the job's record on EC2. Now another object lies there, so nobody knows whose weights it holds: it is neither packed, served nor fetched, and not overwritten. Bring back the version that the job saved, where the bucket keeps versions, or delete the object: then it is trained again when something needs it. If the new one is meant to be used, take the tag off the job.";
     NO_CAPACITY "E246" "AWS has no such machine to spare"

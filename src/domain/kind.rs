@@ -34,6 +34,7 @@ kinds! {
     Data { name: "data", words: "data set", longest: 1024 }
     LogGroup { name: "log-group", words: "log group", longest: 512 }
     Role { name: "role", words: "role", longest: 64 }
+    Schedule { name: "schedule", words: "schedule", longest: 64 }
     Training { name: "training", words: "training job", longest: 63 }
     Instance { name: "instance", words: "EC2 training job", longest: 63 }
     Model { name: "model", words: "model", longest: 63 }

@@ -59,6 +59,8 @@ pub struct Usage {
     pub unknown: Option<&'static str>,
     /// What is billed by what is done with it, and is therefore in no sum.
     pub by_use: Vec<&'static str>,
+    /// It ends what the project bills by the hour, so long after a deploy.
+    pub ends_after: Option<HumanDuration>,
 }
 
 /// The memory of a function, which Lambda prices by the GB and the processor.
@@ -85,13 +87,14 @@ impl Usage {
             memory: self.memory.or(part.memory),
             environments: self.environments.or(part.environments),
             unknown: self.unknown.or(part.unknown),
+            ends_after: self.ends_after.or(part.ends_after),
             ..self
         }
     }
 
     /// Whether nothing of it is billed.
     pub fn is_free(&self) -> bool {
-        *self == Self::default()
+        *self == Self { ends_after: self.ends_after, ..Self::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -32,6 +32,8 @@ pub struct RunContext {
     pub timeout: Option<Duration>,
     /// Whether, and how long, the lease is waited for.
     pub patience: Option<Patience>,
+    /// When this run first looked, by AWS's clock.
+    pub began: OnceLock<i64>,
 }
 
 /// How the lease is waited for while another run holds it.
@@ -101,6 +103,11 @@ impl RunContext {
     /// The wanted physical names of one kind.
     pub fn wanted(&self, kind: KindName) -> impl Iterator<Item = &str> {
         self.wanted.iter().filter(move |(k, _)| *k == kind).map(|(_, name)| name.as_str())
+    }
+
+    /// Seconds since 1970 at this run's first look, by AWS's clock, which now shows `now`.
+    pub fn clock(&self, now: i64) -> i64 {
+        *self.began.get_or_init(|| now)
     }
 
     /// Polls every `every` until ready, failed, past `limit`, or canceled. `every` and `limit` are those of

@@ -178,6 +178,7 @@ impl<'a> Planner<'a> {
         }
         self.make_lost_outputs(&mut decisions);
         self.detach_leftovers(&decisions);
+        self.remove_leftovers_that_act();
         // Parts step aside first: their deletes precede whatever happens to the whole.
         for node in self.want.nodes.iter().rev() {
             if let Some(Decision::Replace(why)) = decisions.get(&node.id) {
@@ -239,6 +240,15 @@ impl<'a> Planner<'a> {
                     self.steps.push(&part.id, &part.physical, Op::Delete, BTreeSet::new(), vec![why]);
                 }
             }
+        }
+    }
+
+    /// What is no longer in the config and would act on what is goes, pruned or not, and first.
+    fn remove_leftovers_that_act(&mut self) {
+        let (have, kinds) = (self.have, self.kinds);
+        for leftover in have.leftovers.iter().filter(|left| !kind(kinds, left.id.kind).stays()) {
+            let why = vec!["no longer in the config, and it would end what is".to_owned()];
+            self.steps.push(&leftover.id, &leftover.physical, Op::Delete, BTreeSet::new(), why);
         }
     }
 
@@ -390,13 +400,23 @@ impl<'a> Planner<'a> {
 
     fn why_new(&self, node: &Node) -> Vec<String> {
         let Some(earlier) = self.have.previous_generations.get(&node.id) else {
-            return vec!["not there yet".into()];
+            return vec![self.why_ended(node).unwrap_or_else(|| "not there yet".into())];
         };
         let changes = node.spec.diff(earlier);
         if changes.is_empty() {
             return vec!["an earlier one exists under the name of another fingerprint".into()];
         }
         changes.iter().map(ToString::to_string).collect()
+    }
+
+    /// That it was ended by what it needs.
+    fn why_ended(&self, node: &Node) -> Option<String> {
+        let ends = node.needs.iter().filter(|need| !self.kind(need.kind).stays());
+        ends.filter_map(|need| match self.observed(need) {
+            Observation::Present(seen) if seen.status().phase == Phase::Stopped => seen.status().cause(),
+            _ => None,
+        })
+        .next()
     }
 
     /// Whether what carries the tags for a node ([`crate::desired::Kind::OWNED_WITH`]) is there and not this

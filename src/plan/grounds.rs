@@ -268,8 +268,12 @@ impl Reasons<'_> {
         let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.detaches_parts(&n.id));
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
             [] if self.mode.deletes() => Some(format!("{id} is left")),
+            [] if !kind.stays() && !matches!(self.mode, Mode::Scale(_)) => {
+                Some(format!("{id} is left, and would act"))
+            }
             [] => None,
             [_] if in_the_way && !self.mode.destroys() => None,
+            [_] if !kind.stays() && !self.mode.destroys() => None,
             [gone] if self.mode.deletes() => {
                 self.early(gone).map(|user| format!("{id} is deleted before {user}, which may need it"))
             }

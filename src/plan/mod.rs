@@ -84,6 +84,15 @@ pub struct Plan {
     pub took: BTreeMap<ResourceId, HumanDuration>,
 }
 
+impl Plan {
+    /// One that changes nothing.
+    pub fn empty(scope: Scope) -> Self {
+        let (contents, took) = (BTreeMap::new(), BTreeMap::new());
+        let (steps, unchanged, leftovers, foreign) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { scope, steps, unchanged, leftovers, contents, foreign, took }
+    }
+}
+
 /// What has a name of this project, but not its tags.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Foreign {

@@ -68,6 +68,9 @@ const DOCTOR: &[Action] = &[
     action::servicequotas::ListServiceQuotas,
 ];
 
+/// What is asked wherever a cost is shown. Without it opsctl counts with the prices that it carries.
+const PRICES: &[Action] = &[action::pricing::GetProducts];
+
 /// What `opsctl logs` calls.
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
 
@@ -205,6 +208,7 @@ impl Writer<'_> {
         let Scope { partition, account, .. } = self.scope;
         let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
         let aws = format!("arn:{partition}:iam::aws:policy/*");
+        self.calls(PRICES, &[]);
         for permission in DOCTOR.iter().flat_map(|call| call.needs()) {
             let arns = fitting(permission, &[of("role"), of("user")]);
             // Of what is not the project's, such as a quota, only reads are asked for.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::style::Styles;
-use crate::cost::{Bill, Cost, Estimate, Prices, Rate, Run};
+use crate::cost::{Bill, Cost, Estimate, Item, Prices, Rate, Run, TABLE_OF_OPSCTL};
 use crate::domain::{Money, ResourceId, shown};
 
 /// What a plan changes in what is billed, or nothing where nothing is. In fewer than `width` columns lines
@@ -23,7 +23,7 @@ pub fn human(
     if rates.iter().all(|rate| rate.is_zero()) && runs.is_empty() && after.unknown().is_empty() {
         return String::new();
     }
-    let mut page = Page::new(&cost.prices, width, styles);
+    let mut page = Page::new(&cost.prices, cost.items(), width, styles);
     page.line("idle", &changed(before.idle(), after.idle()));
     page.line("at most", &changed(before.most(), after.most()));
     for (estimate, run) in runs {
@@ -31,6 +31,12 @@ pub fn human(
     }
     page.bills(after, |estimate| estimate.idle, ", also idle");
     page.rest(after);
+    if let Some((ttl, most)) = cost.ends_after.zip(cost.until_end()) {
+        page.line(
+            "ttl",
+            &format!("ends itself {ttl} after a deploy: at most {} USD until then", most.cents()),
+        );
+    }
     for (id, why) in reasons.into_iter().flatten().filter(|(id, _)| after.of(id).is_some()) {
         page.line("why", &format!("{id}: {}", shown::line(why)));
     }
@@ -42,7 +48,7 @@ pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) 
     if [bill.now(), bill.idle(), bill.most()].iter().all(|rate| rate.is_zero()) && bill.unknown().is_empty() {
         return String::new();
     }
-    let mut page = Page::new(prices, width, styles);
+    let mut page = Page::new(prices, bill.items(), width, styles);
     page.line("now", &rate(bill.now()));
     page.line("idle", &rate(bill.idle()));
     page.line("at most", &rate(bill.most()));
@@ -114,10 +120,22 @@ impl Page {
     /// Columns of the words before each line.
     const MARGIN: usize = 9;
 
-    fn new(prices: &Prices, width: Option<usize>, styles: &Styles) -> Self {
-        let title = format!("Cost on AWS, list prices of {}", prices.date());
-        let text = format!("{}\n", styles.strong(&title));
-        Self { text, width: width.unwrap_or(usize::MAX) }
+    fn new(prices: &Prices, items: BTreeSet<&Item>, width: Option<usize>, styles: &Styles) -> Self {
+        let sources = prices.sources(items);
+        let newest = sources.first().map_or(prices.date(), |source| &source.date);
+        let text = format!("{}\n", styles.strong(&format!("Cost on AWS, list prices of {newest}")));
+        let mut page = Self { text, width: width.unwrap_or(usize::MAX) };
+        for (index, source) in sources.iter().enumerate() {
+            let mut said = format!("{} of {}", source.words(), source.date);
+            if index > 0 {
+                said += &format!(": {}", source.items.join(", "));
+            }
+            page.line("prices", &said);
+        }
+        if let Some(note) = prices.note() {
+            page.line("note", &format!("AWS's price list was not read: {note}"));
+        }
+        page
     }
 
     fn line(&mut self, name: &str, rest: &str) {
@@ -166,18 +184,26 @@ impl Page {
 pub fn json(cost: &Cost) -> Value {
     let most = cost.highest_month().ok();
     json!({
-        "currency": "USD", "prices": prices(&cost.prices),
+        "currency": "USD", "prices": prices(&cost.prices, cost.items()),
         "before": bill(&cost.before), "after": bill(&cost.after), "runs": cost.runs, "highest_month": most,
+        "ends_after_s": cost.ends_after.map(|ttl| ttl.as_secs()), "until_end": cost.until_end(),
     })
 }
 
 /// What there is.
 pub fn json_now(live: &Bill, of: &Prices) -> Value {
-    json!({ "currency": "USD", "prices": prices(of), "live": bill(live) })
+    json!({ "currency": "USD", "prices": prices(of, live.items()), "live": bill(live) })
 }
 
-fn prices(prices: &Prices) -> Value {
-    json!({ "source": "table", "date": prices.date(), "region": prices.region() })
+/// Where the prices are from that a bill is made with, and of which day. The first source has the newest.
+fn prices(prices: &Prices, items: BTreeSet<&Item>) -> Value {
+    let sources = prices.sources(items);
+    let first = sources.first();
+    json!({
+        "source": first.map_or(TABLE_OF_OPSCTL, |source| source.name),
+        "date": first.map_or(prices.date(), |source| source.date.as_str()),
+        "region": prices.region(), "sources": sources, "note": prices.note(),
+    })
 }
 
 fn bill(bill: &Bill) -> Value {
@@ -188,7 +214,7 @@ fn bill(bill: &Bill) -> Value {
 }
 
 fn estimate(estimate: &Estimate) -> Value {
-    let Estimate { id, what, now, idle, most, run, unknown, by_use, ended_by } = estimate;
+    let Estimate { id, what, now, idle, most, run, unknown, by_use, ended_by, items: _ } = estimate;
     json!({
         "target": id, "what": what, "now": now, "idle": idle, "most": most,
         "run": run.as_ref().map(run_json), "unknown": unknown, "by_use": by_use,

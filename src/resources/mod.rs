@@ -22,6 +22,7 @@ mod objects;
 pub mod role;
 #[cfg(feature = "sdk")]
 mod sagemaker;
+pub mod schedule;
 mod schema;
 pub mod training;
 #[cfg(feature = "sdk")]
@@ -65,6 +66,7 @@ kinds! {
     data::Data
     log_group::LogGroup
     role::Role
+    schedule::Schedule
     training::Training
     instance::Instance
     model::Model

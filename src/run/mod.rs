@@ -48,6 +48,7 @@ pub mod jobs;
 pub mod logs;
 pub mod named;
 pub mod overview;
+pub mod prices;
 mod session;
 pub mod stop;
 pub mod upload;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Session;
+use super::{Session, prices};
 use crate::cost::{self, Bill, Prices};
 use crate::desired::{AnySeen, Desired, Log, Node};
 use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status};
@@ -55,7 +55,7 @@ impl Overview {
         for node in &desired.nodes {
             rows.push(row(session, node, have).await);
         }
-        let prices = Prices::of(&desired.scope.region);
+        let prices = prices::load(session, have).await;
         let bill = cost::live(desired, have, &session.kinds, &prices);
         Self { rows, leftovers: have.leftovers.clone(), bill, prices }
     }

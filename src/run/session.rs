@@ -2,6 +2,7 @@
 //! there.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -9,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{Intent, Run};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
+use crate::cost::Prices;
 use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action, places};
 use crate::engine::lease::LeaseHolder;
@@ -96,6 +98,8 @@ pub struct Connection {
     pub patience: Option<Patience>,
     /// A warning about the target.
     pub warning: Option<Diagnostic>,
+    /// The file in which AWS's prices are kept for some days.
+    pub price_cache: Option<PathBuf>,
 }
 
 impl Connection {
@@ -103,7 +107,7 @@ impl Connection {
     pub fn to(target: Target) -> Self {
         let (sandbox, profile, timeout, patience, warning) = (None, None, None, None, None);
         let (who, cancel) = (LeaseHolder::default(), Cancel::default());
-        Self { target, sandbox, profile, who, cancel, timeout, patience, warning }
+        Self { target, sandbox, profile, who, cancel, timeout, patience, warning, price_cache: None }
     }
 }
 
@@ -163,6 +167,10 @@ pub struct Session {
     pub is_sandbox: bool,
     /// It is AWS itself, and not the sandbox or another endpoint.
     pub is_aws: bool,
+    /// See [`Connection::price_cache`]; none for what is not AWS.
+    pub price_cache: Option<PathBuf>,
+    /// What [`super::prices::load`] has found.
+    pub(super) prices: OnceLock<Prices>,
 }
 
 impl Session {
@@ -219,6 +227,7 @@ impl Session {
             lag: target.pace.lag(),
             timeout: connection.timeout,
             patience: connection.patience,
+            began: OnceLock::new(),
         };
         Ok(Self {
             config,
@@ -235,12 +244,19 @@ impl Session {
             is_all_here: connection.sandbox == Some(true),
             is_sandbox: connection.sandbox.is_some(),
             is_aws,
+            price_cache: connection.price_cache.filter(|_| is_aws),
+            prices: OnceLock::new(),
         })
     }
 
     /// What can be done with this intent.
     pub fn run<'a>(&'a self, intent: &'a Intent) -> Run<'a> {
         Run::new(self, intent)
+    }
+
+    /// The prices that were looked up, else those that opsctl carries.
+    pub fn prices(&self) -> Prices {
+        self.prices.get().cloned().unwrap_or_else(|| Prices::of(&self.context.scope.region))
     }
 
     /// The kind of this name.

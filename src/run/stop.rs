@@ -1,10 +1,14 @@
 //! Stops and starts what runs, one resource at a time.
 
+use std::collections::BTreeSet;
+
 use super::jobs::Job;
 use super::{Session, leased, release, whose};
-use crate::aws::{OpError, OpErrorKind};
+use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::desired::Node;
 use crate::domain::Phase;
 use crate::engine::OpCx;
+use crate::plan::{Op, Step};
 
 /// What is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,21 @@ impl From<OpError> for ChangeError {
     fn from(error: OpError) -> Self {
         Self::Op(error)
     }
+}
+
+/// Puts off the end of a project that has one: what is started after it would run without an end.
+async fn renew(session: &Session) -> OpResult<()> {
+    let is_end = |node: &&Node| node.spec.usage().ends_after.is_some();
+    let Some(node) = session.desired.nodes.iter().find(is_end) else { return Ok(()) };
+    let cx = OpCx::new(&session.context, node.id.clone());
+    let driver = session.registry.of(node.id.kind);
+    if driver.observe(&cx, &node.physical).await?.is_none_or(|seen| !seen.owner().is_managed()) {
+        let message = format!("{}, which would end it, is not deployed: run `opsctl deploy` first", node.id);
+        return Err(OpError::new("start", OpErrorKind::NotFound, message));
+    }
+    let (target, physical, spec) = (node.id.clone(), node.physical.clone(), node.spec.clone());
+    let op = Op::Update { spec, changes: Vec::new() };
+    driver.perform(&cx, &Step { id: 0, target, physical, op, after: BTreeSet::new(), why: Vec::new() }).await
 }
 
 /// Stops or starts it, under the lease: a deploy changes the settings of a notebook, and waits for a job.
@@ -75,7 +94,10 @@ pub async fn change(
     let act = async {
         match change {
             Change::Stop => driver.stop(&cx, &job.physical).await,
-            Change::Start => driver.start(&cx, &job.physical).await,
+            Change::Start => {
+                renew(session).await?;
+                driver.start(&cx, &job.physical).await
+            }
         }
     };
     let acted = session.context.cancel.writing("waiting for an answer", act).await;

@@ -230,6 +230,7 @@ impl Sandbox {
         }
         shared.spawn(server::serve(Arc::clone(&shared), listener));
         shared.spawn(services::autoscaling::watch(Arc::clone(&shared)));
+        shared.spawn(services::scheduler::watch(Arc::clone(&shared)));
         Ok(Self { shared, address, announcement: announce.then_some(announcement), _place: place })
     }
 

@@ -1,9 +1,10 @@
 //! Money, the table of prices, and what one resource costs: by numbers that were computed by hand.
 
-use opsctl::cost::{Bill, Estimate, Item, Prices, Rate};
+use opsctl::cost::{Bill, Estimate, Item, Listed, Prices, Question, Rate};
 use opsctl::domain::usage::{Instances, Memory, Purpose, Runs, Storage};
 use opsctl::domain::{HumanDuration, Money, ResourceId, Usage};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 fn money(text: &str) -> Money {
     text.parse().unwrap()
@@ -58,6 +59,67 @@ fn the_table_is_read_whole() {
     assert_eq!(hosting("ml.m5.large"), Some(money("0.115")));
     assert_eq!(hosting("ml.nothing.large"), None);
     assert_eq!(Prices::of("eu-west-9").rows().count(), 0);
+}
+
+/// The sandbox answers as AWS's price list from a copy.
+#[test]
+fn the_sandbox_has_the_same_table() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read("src/cost/data/prices.txt"), read("src/sandbox/services/pricing/prices.txt"));
+}
+
+fn product(region: &str, usage: &str, unit: &str, price: &str) -> Value {
+    json!({
+        "product": { "attributes": { "regionCode": region, "usagetype": usage } },
+        "terms": { "OnDemand": { "a.b": { "priceDimensions": { "a.b.c": {
+            "beginRange": "0", "unit": unit, "pricePerUnit": { "USD": price },
+        } } } } },
+    })
+}
+
+/// What the price list says is of others until it is shown to be what was asked for.
+#[test]
+fn only_what_was_asked_for_is_a_price() {
+    let item = Item::Instance(Purpose::Hosting, "ml.m5.large".into());
+    let question = Question::of(&item, "eu-central-1");
+    assert_eq!(question.service, "AmazonSageMaker");
+    let said = |products: &[Value]| question.answered(products).map(|price| price.to_string());
+    let right = product("eu-central-1", "EUC1-Host:ml.m5.large", "Hrs", "0.1380000000");
+    assert_eq!(said(std::slice::from_ref(&right)).as_deref(), Some("0.138"));
+    for wrong in [
+        product("eu-west-1", "EUC1-Host:ml.m5.large", "Hrs", "0.138"),
+        product("eu-central-1", "EUC1-Train:ml.m5.large", "Hrs", "0.138"),
+        product("eu-central-1", "EUC1-AsyncInf-Host:ml.m5.large", "Hrs", "0.138"),
+        product("eu-central-1", "EUC1-Host:ml.m5.large", "Quantity", "0.138"),
+        product("eu-central-1", "EUC1-Host:ml.m5.large", "Hrs", "0.0000000000"),
+        product("eu-central-1", "EUC1-Host:ml.m5.large", "Hrs", "-1"),
+        product("eu-central-1", "EUC1-Host:ml.m5.large", "Hrs", "1e999"),
+        json!({ "product": 3, "terms": [] }),
+        json!(null),
+    ] {
+        assert_eq!(said(std::slice::from_ref(&wrong)), None, "{wrong}");
+        assert_eq!(said(&[wrong.clone(), right.clone()]).as_deref(), Some("0.138"), "{wrong}");
+    }
+    // Two prices of one thing are none.
+    assert_eq!(said(&[right, product("eu-central-1", "EUC1-Host:ml.m5.large", "Hrs", "0.2")]), None);
+}
+
+/// Each price says where it is from, and of which day.
+#[test]
+fn the_price_list_comes_before_the_table() {
+    let item = |of: &str| Item::Instance(Purpose::Hosting, of.to_owned());
+    let listed = Listed { price: money("0.2"), date: "2026-11-29".into() };
+    let prices = Prices::of("us-east-1").with([(item("ml.m5.large"), listed)], None);
+    assert_eq!(prices.price(&item("ml.m5.large")), Some(money("0.2")));
+    assert_eq!(prices.price(&item("ml.m5.xlarge")), Some(money("0.23")));
+    let all = [item("ml.m5.xlarge"), item("ml.m5.large"), item("ml.none")];
+    let sources = prices.sources(&all);
+    let said: Vec<_> = sources.iter().map(|s| (s.name, s.items.join(" "))).collect();
+    let expected =
+        [("price-list", "hosting/ml.m5.large".to_owned()), ("table", "hosting/ml.m5.xlarge".to_owned())];
+    assert_eq!(said, expected);
+    let days = format!("2026-11-29 (AWS's price list) and {} (opsctl's table)", prices.date());
+    assert_eq!(prices.days(&sources), days);
 }
 
 fn prices() -> Prices {

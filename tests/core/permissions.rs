@@ -105,7 +105,7 @@ fn what_aws_checks_beside_a_call_is_known() {
 }
 
 /// Calls beside those of the kinds, and where they are made.
-const BESIDE: [(&str, &[&str]); 6] = [
+const BESIDE: [(&str, &[&str]); 7] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
     (
         "`opsctl logs`",
@@ -132,6 +132,10 @@ const BESIDE: [(&str, &[&str]); 6] = [
             "src/run/evidence/jobs.rs",
             "src/run/evidence/traffic.rs",
         ],
+    ),
+    (
+        "What a project costs; without it opsctl counts with the prices that it carries",
+        &["src/aws/pricing.rs"],
     ),
     ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];

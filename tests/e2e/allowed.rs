@@ -18,7 +18,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::World;
 use crate::support::asked::{self, Asked, Place};
-use crate::support::inside::{DEPLOY, DESTROY, Project, post, sandbox};
+use crate::support::inside::{DEPLOY, DESTROY, Project, post, sandbox, with_ttl};
 use crate::support::tap::Tap;
 
 const PLACE: Place = Place { project: "digits", environment: "dev" };
@@ -308,12 +308,13 @@ async fn every_call_is_allowed_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
     let tap = Tap::on(sandbox.endpoint_url());
-    let project = Project::through(&sandbox, &tap.url, |text| text).await;
+    let project = Project::through(&sandbox, &tap.url, with_ttl).await;
     let document = |whom, names| policy::documents(&project.desired, &project.kinds, whom, names);
     project.succeed(DEPLOY).await;
-    let plain = Project::open(&sandbox).await;
+    let plain = Project::whole(&sandbox).await;
     meddle(&sandbox, &plain).await;
     let world = World::shipped().credentials();
+    world.edit("config/opsctl.toml", "# ttl  = ", "ttl  = ");
     let deployed = tap.sent().len();
     let url = tap.url.clone();
     let world = tokio::task::spawn_blocking(move || {
@@ -337,7 +338,7 @@ async fn every_call_is_allowed_and_nothing_else() {
     };
     tokio::task::spawn_blocking(changes).await.expect("they run");
     let other = Project::through(&sandbox, &tap.url, |text| {
-        let text = text
+        let text = with_ttl(text)
             .replace("memory_mb               = 128", "memory_mb = 256")
             .replace("epochs = ", "spare = \"1.10\"\nepochs = ");
         let text = text

@@ -29,6 +29,7 @@ fn readers(table: &str) -> &'static [KindName] {
         "lambda" => &[Function, Concurrency],
         "logs" => &[LogGroup],
         "s3" => &[Bucket, Data, Training, Instance, Model],
+        "scheduler" => &[Schedule],
         "sagemaker" if table.contains("notebook") => &[Notebook],
         "sagemaker" if table.ends_with("training-job") => &[Training],
         "sagemaker" => &[Model, EndpointConfig, Endpoint, Autoscaling],
@@ -127,7 +128,7 @@ fn unlike(list: &str, is: &BTreeSet<String>) -> Vec<String> {
 async fn every_attribute_that_is_changed_and_every_document_that_is_deleted_is_seen() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     let base = project.observe().await.expect("readable");
     assert!(!is_seen(&project, &base, "").await, "nothing has changed yet");
@@ -190,7 +191,7 @@ fn estrange(sandbox: &Sandbox, physical: &str) -> bool {
 async fn a_name_in_a_strangers_hands_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     let mut without_tags = Vec::new();
     for node in &project.desired.nodes {

@@ -19,7 +19,7 @@ async fn perform(project: &Project, node: &Node, op: Op) {
 async fn the_shipped_project_has_every_kind() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     let kinds: BTreeSet<KindName> = project.desired.nodes.iter().map(|n| n.id.kind).collect();
     assert_eq!(kinds, KindName::ALL.iter().copied().collect());
     sandbox.stop().await;
@@ -29,7 +29,7 @@ async fn the_shipped_project_has_every_kind() {
 async fn each_kind_keeps_the_contract() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
 
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new(), "a plan after a deploy is empty");
@@ -102,7 +102,7 @@ async fn what_left_the_config_is_pruned_only_on_demand() {
 async fn the_kinds_declare_every_action_they_use() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     project.succeed(DESTROY).await;
     // S3 names its actions differently from its operations

@@ -1,8 +1,15 @@
 //! What a project costs, in every place that says it, and the gates that refuse what costs too much.
 
+use std::path::Path;
+
+use opsctl::aws::{self, TargetOptions};
+use opsctl::config::Document;
+use opsctl::cost;
+use opsctl::plan::Observed;
+use opsctl::run::{Connection, Folders, Project, Session, prices};
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{World, copy, inside};
 
 fn shipped() -> World {
     World::shipped().sandbox().env("OPSCTL_CONFIG", "config/opsctl.toml")
@@ -27,7 +34,9 @@ fn a_plan_says_what_it_costs_and_status_what_there_is() {
     // The command that ends it goes where this one goes.
     assert!(plan.stdout.contains("until `opsctl --sandbox -c config/opsctl.toml destroy`"), "{plan}");
     let cost = world.run(["plan", "-o", "json"]).ended(0).json()["cost"].clone();
-    assert_eq!(cost["prices"]["source"], "table");
+    assert_eq!((&cost["prices"]["source"], &cost["prices"]["note"]), (&"price-list".into(), &Value::Null));
+    let sources = cost["prices"]["sources"].as_array().unwrap();
+    assert!(sources[0]["items"].as_array().unwrap().contains(&"hosting/ml.m5.large".into()), "{sources:?}");
     assert_eq!(cost["before"]["idle"]["month"], 0.0);
     assert_eq!(cost["after"]["unknown"], Value::Array(vec![]));
     let (most, highest) = (&cost["after"]["most"]["month"], &cost["highest_month"]);
@@ -55,13 +64,80 @@ fn what_could_cost_too_much_is_refused_before_anything_is_made() {
     world.run(["destroy", "--yes"]).ended(0);
 }
 
+/// AWS's price list is asked once a week, and nothing fails when it cannot be.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_price_list_the_table_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("project");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &project);
+    let sandbox = inside::sandbox(&folder.path().join("sandbox")).await;
+    let file = folder.path().join("cache/prices.json");
+    let open = async |region: &'static str, kept: bool| {
+        let config = project.join("opsctl.toml");
+        let text = std::fs::read_to_string(&config).expect("the project's config");
+        let read = Project::read(&Document::parse(&config, text).expect("TOML"), "dev", Folders::Read);
+        let (region, address) = (Some(region.into()), Some(sandbox.endpoint_url().to_owned()));
+        let target =
+            aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+        let mut session =
+            Session::open(read.expect("valid"), Connection::to(target)).await.expect("it answers");
+        session.price_cache = kept.then(|| file.clone());
+        session
+    };
+    let asked = || sandbox.state().calls.of("pricing:GetProducts");
+    let sources = async |session: &Session| {
+        let prices = prices::load(session, &Observed::default()).await;
+        let items = cost::items(&session.desired, &Observed::default());
+        let names: Vec<&str> = prices.sources(&items).iter().map(|source| source.name).collect();
+        (names, prices.note().map(str::to_owned))
+    };
+    assert_eq!(sources(&open("us-east-1", true).await).await, (vec!["price-list"], None));
+    let first = asked();
+    assert!(first >= 6, "one question for each: {first}");
+
+    let denied = "fail=AccessDeniedException@pricing:GetProducts#1x0";
+    sandbox.state().faults.extend(vec![denied.parse().expect("a rule")]);
+    let kept = sources(&open("us-east-1", true).await).await;
+    assert_eq!((kept, asked()), ((vec!["price-list"], None), first), "it is kept");
+    let (names, note) = sources(&open("us-east-1", false).await).await;
+    assert_eq!(names, ["table"]);
+    assert!(note.as_deref().is_some_and(|note| note.contains("AccessDenied")), "{note:?}");
+    // A region of which the table has nothing: unknown, and the refusal is not asked for again and again.
+    let (names, note) = sources(&open("eu-west-1", true).await).await;
+    assert!(names.is_empty() && note.is_some(), "{names:?} {note:?}");
+    let before = asked();
+    let (_, note) = sources(&open("eu-west-1", true).await).await;
+    assert_eq!((asked(), note.is_some()), (before, true), "left alone for an hour");
+    sandbox.stop().await;
+}
+
+/// What was stopped to save money is not started for more than there is.
+#[test]
+fn a_budget_holds_when_what_has_stopped_is_started() {
+    let world = shipped();
+    world.run(["notebook", "--yes"]).ended(0);
+    world.run(["stop", "notebook/lab"]).ended(0);
+    world.run(["start", "notebook/lab", "--max-monthly", "10"]).ended(9).says("error[E243]");
+    world.edit("config/opsctl.toml", "# monthly = 200", "monthly = 12.5");
+    for start in [&["start", "notebook/lab"][..], &["notebook", "start"]] {
+        world.run(start.iter().copied()).ended(9).says("[budget] monthly allows 12.50");
+    }
+    let status = world.run(["status", "-o", "json"]).ended(0).json();
+    let lab = status["resources"].as_array().unwrap().iter().find(|r| r["kind"] == "notebook").unwrap();
+    assert_eq!(lab["state"], "Stopped", "it was not started");
+    world.run(["start", "notebook/lab", "--max-monthly", "500"]).ended(0);
+    // What runs already costs no more.
+    world.run(["start", "notebook/lab"]).ended(0);
+}
+
 /// A sum that nobody knows is in no budget.
 #[test]
 fn what_has_no_price_passes_no_gate() {
     let world = shipped();
     let plan = world.run(["--region", "eu-west-1", "plan"]).ended(0);
     assert!(plan.stdout.contains("unknown  price of "), "{plan}");
-    world.run(["--region", "eu-west-1", "plan", "--max-monthly", "100000"]).ended(9).says("error[E244]");
+    let refused = world.run(["--region", "eu-west-1", "plan", "--max-monthly", "100000"]).ended(9);
+    refused.says("error[E244]").says("AWS's price list has none of them");
     world.run(["plan", "--max-monthly", "$5"]).ended(64).says("not a sum of US dollars");
     world.edit("config/opsctl.toml", "# monthly = 200", "monthly = \"much\"");
     world.run(["check"]).ended(3).says("C004");

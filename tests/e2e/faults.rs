@@ -59,7 +59,7 @@ async fn strike(sweep: &Sweep, cases: Vec<Case>) {
 async fn a_look_that_fails_says_how() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     for (fault, code) in [
         ("fail=AccessDenied@iam:GetRole#1x0", "E202"),
         ("throttle@iam:GetRole#1x0", "E207"),
@@ -80,7 +80,7 @@ async fn a_plan_reads_in_at_most_four_round_trips() {
     const LATENCY: std::time::Duration = std::time::Duration::from_millis(400);
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     let before = project.world.aws.calls.total();
     let rule: FaultRule = format!("delay={}ms@*#1x0", LATENCY.as_millis()).parse().expect("a rule");

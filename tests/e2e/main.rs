@@ -45,6 +45,7 @@ mod stays;
 mod stops;
 mod strangers;
 mod support;
+mod ttl;
 mod upload;
 mod waits;
 mod wire;

@@ -22,7 +22,7 @@ async fn lingering(root: &std::path::Path) -> Sandbox {
 
 /// Deletes, and is stopped as soon as AWS has been asked: what follows is not awaited.
 async fn delete_in_haste(sandbox: &Sandbox, node: &Node) -> Result<(), OpError> {
-    let project = Project::open(sandbox).await;
+    let project = Project::whole(sandbox).await;
     let asked = async {
         let ours = ["DeleteTrainingJob", "DeleteEndpoint", "DeleteNotebookInstance"];
         let is_asked = |call: &String| ours.iter().any(|name| call.ends_with(&format!(":{name}")));
@@ -42,7 +42,7 @@ async fn delete_in_haste(sandbox: &Sandbox, node: &Node) -> Result<(), OpError> 
 async fn what_is_still_being_deleted_is_made_again_when_it_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = lingering(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     let mut cut_short = Vec::new();
     for node in project.desired.nodes.iter().rev() {
@@ -94,7 +94,7 @@ async fn lifecycle_configs(project: &Project) -> Vec<String> {
 async fn a_lifecycle_configuration_that_was_left_goes_or_is_used_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::whole(&sandbox).await;
     project.succeed(DEPLOY).await;
     let sagemaker = &project.world.aws.sagemaker;
     let leave = async || {
@@ -134,7 +134,7 @@ async fn a_lifecycle_configuration_that_was_left_goes_or_is_used_again() {
 async fn a_stranger_s_resource_is_not_taken_for_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let mut project = Project::open(&sandbox).await;
+    let mut project = Project::whole(&sandbox).await;
     project.world.lag = Duration::from_millis(50);
     let group = project.desired.nodes.iter().find(|n| n.id.kind == KindName::LogGroup).expect("a log group");
     project.world.aws.logs.create_log_group().log_group_name(&group.physical).send().await.expect("made");
@@ -148,7 +148,7 @@ async fn a_stranger_s_resource_is_not_taken_for_ours() {
 async fn what_never_shows_does_not_exist() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let mut project = Project::open(&sandbox).await;
+    let mut project = Project::whole(&sandbox).await;
     project.world.lag = Duration::from_millis(50);
     let training =
         project.desired.nodes.iter().find(|n| n.id.kind == KindName::Training).expect("a training");

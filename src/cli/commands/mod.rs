@@ -50,7 +50,7 @@ use sandbox::SandboxArgs;
 use scale::ScaleArgs;
 use schema::SchemaArgs;
 use status::StatusArgs;
-use stop::{StopArgs, TargetArgs};
+use stop::{StartArgs, StopArgs};
 use train::TrainArgs;
 use upload::UploadArgs;
 
@@ -111,7 +111,7 @@ pub enum Command {
     Stop(StopArgs),
     /// Start a stopped notebook
     #[command(after_help = examples::START)]
-    Start(TargetArgs),
+    Start(StartArgs),
     /// Open a notebook, or a resource's page in AWS's console, in the browser
     #[command(after_help = examples::OPEN)]
     Open(OpenArgs),

@@ -43,11 +43,13 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
         let names: Vec<String> = args.name.iter().cloned().collect();
         return act::deploy_subset(&[KindName::Notebook], &names, args.preview, global, ui, env).await;
     };
-    with_session(global, env, Folders::Unneeded, async |session| {
+    // What a budget counts, it reads: also the data in the bucket.
+    let folders = if verb == NotebookVerb::Start { Folders::Listed } else { Folders::Unneeded };
+    with_session(global, env, folders, async |session| {
         let name = only(session, "notebook", args.name.as_deref())?;
         let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
         match verb {
-            NotebookVerb::Start => stop::change(session, &job, Change::Start, false, ui).await,
+            NotebookVerb::Start => stop::start_within(session, &job, None, ui).await,
             NotebookVerb::Stop => stop::change(session, &job, Change::Stop, false, ui).await,
             NotebookVerb::Url => url(session, &job, ui).await,
         }

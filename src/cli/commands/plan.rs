@@ -19,7 +19,7 @@ use crate::cli::wrote::record_written_file;
 use crate::domain::{codes, markdown};
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
-use crate::run::{Folders, Intent, Session};
+use crate::run::{self, Folders, Intent, Session};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -62,6 +62,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
+        run::prices::load(session, &have).await;
         print(session, &intent, &plan, &have, args, ui)
     })
     .await

@@ -6,16 +6,18 @@ use serde_json::json;
 use crate::aws::OpError;
 use crate::cli::CommandResult;
 use crate::cli::args::{self, Global};
+use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::codes;
+use crate::domain::{Money, Phase, codes};
+use crate::engine::{self, OpCx};
 use crate::run::jobs::Job;
 use crate::run::stop::{self, Change, ChangeError, Changed};
-use crate::run::{Folders, Session};
+use crate::run::{self, Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct TargetArgs {
@@ -34,6 +36,16 @@ pub struct StopArgs {
     pub force: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    #[command(flatten)]
+    pub resource: TargetArgs,
+    /// Refuse with exit code 9 when a month could cost more than USD at AWS's list prices, with everything
+    /// at its maximum; takes the place of [budget]
+    #[arg(long, value_name = "USD")]
+    pub max_monthly: Option<Money>,
+}
+
 /// Stops a job, an instance or a notebook.
 pub async fn stop(args: &StopArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
@@ -45,13 +57,35 @@ pub async fn stop(args: &StopArgs, global: &Global, ui: &Ui, env: &Environment) 
 }
 
 /// Starts a notebook.
-pub async fn start(args: &TargetArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+pub async fn start(args: &StartArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be started", kinds: &|kind| session.kind(kind).starts() };
-        let job = named(session, &args.target, &among).await?;
-        change(session, &job, Change::Start, false, ui).await
+        let job = named(session, &args.resource.target, &among).await?;
+        start_within(session, &job, args.max_monthly, ui).await
     })
     .await
+}
+
+/// A budget holds here too: what runs again is billed again.
+pub(super) async fn start_within(
+    session: &Session,
+    job: &Job,
+    monthly: Option<Money>,
+    ui: &Ui,
+) -> CommandResult {
+    if monthly.or(session.config.budget.monthly).is_some() {
+        let cx = OpCx::new(&session.context, job.id.clone());
+        let look = session.registry.of(job.id.kind).observe(&cx, &job.physical);
+        let seen = session.context.cancel.reading("looking", look).await?;
+        // What runs already costs no more.
+        if seen.is_none_or(|seen| seen.status().phase != Phase::Ready) {
+            let have = engine::observe(&session.desired, &session.registry, &session.context).await;
+            let have = have.map_err(Failure::Unread)?;
+            run::prices::load(session, &have).await;
+            budget::gate_start(session, &have, monthly)?;
+        }
+    }
+    change(session, job, Change::Start, false, ui).await
 }
 
 /// Changes it, and says how it is then: a document for a program, a sentence for a person.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the price table that opsctl embeds: AWS's list prices, each agreed on by two independent public sources.
 
-    python3 src/cost/data/build.py            # downloads the sources, writes prices.txt and SOURCES.md beside itself
+    python3 src/cost/data/build.py            # downloads the sources, writes prices.txt and SOURCES.md beside itself,
+                                              # and a copy for the sandbox's Price List
     python3 src/cost/data/build.py --from DIR # reads the sources from DIR instead, where each has its name below
 
 A source is pinned to a commit or a version. Those that read AWS's Price List API say so, with the day. A price is taken
@@ -177,7 +178,9 @@ def main():
         used |= {day for _, _, day in all_of_it}
         rows.append(f"p\t{REGION}\t{item}\t{shown(price)}")
     date = max(used)
-    (HERE / "prices.txt").write_text("\n".join([f"d\t{date}", *rows]) + "\n")
+    text = "\n".join([f"d\t{date}", *rows]) + "\n"
+    for place in (HERE, HERE.parents[1] / "sandbox/services/pricing"):
+        (place / "prices.txt").write_text(text)
     table = "| name | prices of | from | where |\n|---|---|---|---|\n"
     table += "".join(f"| {name} | {day} | AWS's {how} | {url} |\n" for name, url, day, how in SOURCES)
     quoted = "".join(f"- `{item}` {price} ({day}): the file that has `{phrase}`\n" for item, price, phrase, day in QUOTED)

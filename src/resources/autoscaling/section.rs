@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Autoscaling, Spec};
-use crate::desired::Draft;
-use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, ResourceId, codes};
+use crate::desired::{Draft, Kind as _};
+use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, ResourceId, action, codes};
 use crate::limits::{self, Bound};
+use crate::resources::schedule::Schedule;
 
 /// `[endpoint.NAME.autoscaling]`: target tracking on `SageMakerVariantInvocationsPerInstance`. Not for
 /// burstable instance types.
@@ -75,7 +76,28 @@ impl Section {
 
     /// Adds the part on an endpoint of this name, physical name and id.
     pub fn add(&self, name: &str, physical: &str, endpoint: ResourceId, at: KeyPath, draft: &mut Draft<'_>) {
-        draft.add::<Autoscaling>(name, Autoscaling::resource_id(physical), self.spec(), [endpoint], at);
+        let resource = Autoscaling::resource_id(physical);
+        // A target outlives its endpoint, and its alarms are billed.
+        let (id, scope) = (Autoscaling::id(name), draft.scope);
+        let input = json!({
+            "ServiceNamespace": "sagemaker", "ResourceId": resource,
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        });
+        let mut deregister = Schedule::grant(
+            &[action::autoscaling::DeregisterScalableTarget],
+            scope.arn("application-autoscaling", "scalable-target/*"),
+        );
+        // The id of a target is AWS's; the service that it is of is all that a policy can say.
+        deregister["Condition"] = json!({ "StringEquals": {
+            "application-autoscaling:service-namespace": "sagemaker",
+            "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+        } });
+        let alarms = scope.arn("cloudwatch", &format!("alarm:TargetTracking-{resource}-*"));
+        let grants = vec![deregister, Schedule::grant(&[action::cloudwatch::DeleteAlarms], alarms)];
+        let call = ("applicationautoscaling", "deregisterScalableTarget");
+        let ends = Schedule::ends(draft, &id, call, input, grants);
+        let needs = [endpoint].into_iter().chain(ends);
+        draft.add::<Autoscaling>(name, resource, self.spec(), needs, at);
     }
 
     /// Reports what is wrong with it on an endpoint whose table is at `at`.

@@ -10,6 +10,7 @@ use crate::domain::{
     Usage, Verb, action, changes, codes,
 };
 use crate::limits::{self, Bound};
+use crate::resources::schedule::Schedule;
 
 pub struct Concurrency;
 
@@ -44,8 +45,16 @@ impl Concurrency {
         at: &KeyPath,
         draft: &mut Draft<'_>,
     ) {
-        let (physical, spec) = (Self::resource_id(physical), Spec { requested });
-        draft.add::<Self>(name, physical, spec, [function], at.join(KEY));
+        let (resource, spec) = (Self::resource_id(physical), Spec { requested });
+        let grants = vec![Schedule::grant(
+            &[action::lambda::DeleteProvisionedConcurrencyConfig],
+            draft.scope.arn("lambda", &resource),
+        )];
+        let input = json!({ "FunctionName": physical, "Qualifier": Self::ALIAS });
+        let call = ("lambda", "deleteProvisionedConcurrencyConfig");
+        let ends = Schedule::ends(draft, &Self::id(name), call, input, grants);
+        let needs = [function].into_iter().chain(ends);
+        draft.add::<Self>(name, resource, spec, needs, at.join(KEY));
     }
 
     /// Reports what is wrong with the key of the function whose table is at `at`.

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Node};
-use crate::domain::{KeyPath, KindName, codes, fingerprint};
+use crate::domain::{KeyPath, KindName, action, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::Bound;
 use crate::resources::autoscaling;
@@ -19,6 +20,7 @@ use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::schedule::Schedule;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_uri;
 
@@ -168,7 +170,12 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
 
     let instance_type = item.instance_type.clone();
     let spec = Spec { config: config_name, instance_type, instance_count };
-    let needs = [config, model, role, log_group];
+    // What ends it is there before it.
+    let (id, arn) = (Endpoint::id(name), draft.scope.arn("sagemaker", &format!("endpoint/{physical}")));
+    let grants = vec![Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn)];
+    let input = json!({ "EndpointName": physical });
+    let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
+    let needs = [config, model, role, log_group].into_iter().chain(ends);
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
     draft.reason(&endpoint, item.why.as_deref());
 

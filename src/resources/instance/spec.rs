@@ -11,6 +11,7 @@ use crate::domain::{
 };
 use crate::limits::{self, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Code, Item, Platform};
 use crate::resources::training::lint as job_lint;
 
@@ -174,6 +175,7 @@ impl Kind for Instance {
         for (name, item) in section.iter().filter(|(_, item)| item.on == Platform::Ec2) {
             let at = KeyPath::of(["training", name]);
             lint(item, &at, draft);
+            Schedule::lint_job(item.max_runtime, &at, draft);
             let Some((spec, mut needs)) = spec(name, item, &at, draft) else { continue };
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
             let program = user_data::script(&physical, &spec, &draft.scope.region).len();

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Log, Seen};
@@ -14,6 +15,7 @@ use crate::domain::{
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::schedule::Schedule;
 
 pub struct Notebook;
 
@@ -160,7 +162,7 @@ impl Kind for Notebook {
             // For the idle stop, which runs on the notebook.
             statements.push(policy::one(
                 &[action::sagemaker::StopNotebookInstance, action::sagemaker::DescribeNotebookInstance],
-                itself,
+                itself.clone(),
             ));
             let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
             let spec = Spec {
@@ -170,7 +172,13 @@ impl Kind for Notebook {
                 platform: item.platform.clone(),
                 on_start: on_start(item.idle_stop),
             };
-            let notebook = draft.add::<Self>(name, physical, spec, [role, Bucket::id(Bucket::MAIN)], at);
+            // Its disk is kept: somebody's work may be on it.
+            let grants = vec![Schedule::grant(&[action::sagemaker::StopNotebookInstance], itself)];
+            let input = json!({ "NotebookInstanceName": physical });
+            let call = ("sagemaker", "stopNotebookInstance");
+            let ends = Schedule::ends(draft, &Self::id(name), call, input, grants);
+            let needs = [role, Bucket::id(Bucket::MAIN)].into_iter().chain(ends);
+            let notebook = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&notebook, item.why.as_deref());
         }
     }

@@ -60,32 +60,45 @@ impl Spec {
 }
 
 /// Who assumes a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assumer {
     SageMaker,
     Lambda,
     Ec2,
+    /// EventBridge Scheduler, for the schedules of one group.
+    Scheduler {
+        group: String,
+    },
 }
 
 impl Assumer {
-    fn service(self) -> &'static str {
+    fn service(&self) -> &'static str {
         match self {
             Self::SageMaker => "sagemaker.amazonaws.com",
             Self::Lambda => "lambda.amazonaws.com",
             Self::Ec2 => "ec2.amazonaws.com",
+            Self::Scheduler { .. } => "scheduler.amazonaws.com",
         }
     }
 
-    fn trust(self, account: &str) -> Value {
+    fn trust(&self, account: &str) -> Value {
         let mut statement = json!({
             "Effect": "Allow",
             "Principal": { "Service": self.service() },
             "Action": action::sts::AssumeRole
         });
-        if self == Self::SageMaker {
+        match self {
             // SageMaker documents the key; Lambda and EC2 do not send it when they assume a role.
             // https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
-            statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
+            Self::SageMaker => {
+                statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": account } });
+            }
+            // https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+            Self::Scheduler { group } => {
+                statement["Condition"] =
+                    json!({ "StringEquals": { "aws:SourceAccount": account, "aws:SourceArn": group } });
+            }
+            Self::Lambda | Self::Ec2 => {}
         }
         json!({ "Version": "2012-10-17", "Statement": [statement] })
     }

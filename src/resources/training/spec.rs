@@ -16,6 +16,7 @@ use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::schedule::Schedule;
 
 pub struct Training;
 
@@ -147,6 +148,7 @@ impl Kind for Training {
         for (name, item) in section.iter().filter(|(_, item)| item.on == Platform::Sagemaker) {
             let at = KeyPath::of(["training", name]);
             check(item, &at, draft);
+            Schedule::lint_job(item.max_runtime, &at, draft);
             let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
             needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));

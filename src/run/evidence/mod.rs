@@ -148,7 +148,7 @@ fn is_stopped(row: &Row) -> bool {
     row.status.phase == Phase::Stopped && row.owner.as_ref().is_some_and(Owner::is_managed)
 }
 
-/// By the table that opsctl carries.
+/// By the prices of the overview.
 fn cost(overview: &Overview) -> Cost {
     let Overview { bill, prices, .. } = overview;
     let price = |rate: Rate| Price { hour: rate.per_hour(), month: rate.per_month() };
@@ -162,7 +162,7 @@ fn cost(overview: &Overview) -> Cost {
     };
     let words = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect();
     Cost {
-        prices_of: prices.date().to_owned(),
+        prices_of: prices.days(&prices.sources(bill.items())),
         now: price(bill.now()),
         idle: price(bill.idle()),
         most: price(bill.most()),

@@ -8,10 +8,12 @@ pub mod iam;
 pub mod lambda;
 pub mod logs;
 pub mod objects;
+pub mod pricing;
 pub mod quotas;
 pub mod runtime;
 pub mod s3;
 pub mod sagemaker;
+pub mod scheduler;
 pub mod ssm;
 pub mod sts;
 pub mod tagging;
@@ -51,10 +53,12 @@ pub(super) fn all(shared: &Arc<SandboxState>) -> Vec<Box<dyn Service>> {
         Box::new(iam::API),
         Box::new(lambda::API),
         Box::new(logs::API),
+        Box::new(pricing::API),
         Box::new(quotas::API),
         Box::new(runtime::API),
         Box::new(s3::Service::new(shared)),
         Box::new(sagemaker::API),
+        Box::new(scheduler::API),
         Box::new(ssm::API),
         Box::new(sts::API),
         Box::new(tagging::API),
@@ -128,6 +132,7 @@ mod tests {
             ("logs", "logs"),
             ("s3", "s3"),
             ("sagemaker", "sagemaker"),
+            ("scheduler", "scheduler"),
             ("servicequotas", "quotas.rs"),
         ];
         let mut foreign = Vec::new();

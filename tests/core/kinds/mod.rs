@@ -21,6 +21,7 @@ mod log_group;
 mod model;
 mod notebook;
 mod role;
+mod schedule;
 mod training;
 
 /// A resource of the small project (`tests/core/plan/project`) that somebody has deleted is made again.

@@ -56,6 +56,7 @@ fn a_first_deploy_costs_what_it_makes() {
     let cost = cost(&Account::default(), &want, DEPLOY);
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
+          prices   opsctl's table of 2026-10-05
           idle     0 → 88 USD a month (0 → 0.1207 an hour)
           at most  0 → 486 USD a month (0 → 0.6657 an hour)
           a run    training/numbers 0.2358 USD an hour, at most 0.2358
@@ -73,6 +74,7 @@ fn forty_columns_read_well() {
     let page = page(&cost(&Account::default(), &want, DEPLOY), Some(40));
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
+          prices   opsctl's table of 2026-10-05
           idle     0 → 88 USD a month (0 →
                    0.1207 an hour)
           at most  0 → 486 USD a month (0 →
@@ -107,6 +109,7 @@ fn a_change_shows_what_it_was_and_what_it_will_be() {
     let cost = cost(&account, &want, DEPLOY);
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
+          prices   opsctl's table of 2026-10-05
           idle     88 → 172 USD a month (0.1207 → 0.2357 an hour)
           at most  486 → 1,158 USD a month (0.6657 → 1.5857 an hour)
           a run    training/numbers 0.2358 USD an hour, at most 0.2358
@@ -154,6 +157,7 @@ fn nothing_costs_after_a_destroy() {
     assert!(cost.after.idle().is_zero() && cost.after.most().is_zero() && cost.runs.is_empty());
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
+          prices   opsctl's table of 2026-10-05
           idle     88 → 0 USD a month (0.1207 → 0 an hour)
           at most  486 → 0 USD a month (0.6657 → 0 an hour)
     "#]]
@@ -173,6 +177,7 @@ fn what_runs_now_is_told_as_it_is() {
     assert_eq!(bill.now().per_hour().fine(), "0.5864");
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
+          prices   opsctl's table of 2026-10-05
           now      428 USD a month (0.5864 an hour)
           idle     88 USD a month (0.1207 an hour)
           at most  486 USD a month (0.6657 an hour)

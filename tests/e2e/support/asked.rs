@@ -101,11 +101,13 @@ impl Reader {
                 let repository = format!("arn:aws:ecr:{REGION}:{registry}:repository/{name}");
                 self.ask(&format!("ecr:{operation}"), repository);
             }
+            (Some((_, operation)), "pricing") => self.ask(&format!("pricing:{operation}"), "*"),
             (Some((_, "GetResources")), "tagging") => self.ask("tag:GetResources", "*"),
             (None, "iam") => self.iam(&form(&text)),
             (None, "ec2") => self.ec2(&form(&text)),
             // "No permissions are required to perform this operation."
             (None, "sts") => {}
+            (None, "scheduler") => self.scheduler(method, &path, query, &json()),
             (None, "lambda") => self.lambda(method, &path, query, &json()),
             (None, "sagemaker") => {
                 let name = path.split('/').nth(2).unwrap_or_default();
@@ -270,6 +272,35 @@ impl Reader {
             }
             other => panic!("nobody knows what ec2:{other} needs"),
         }
+    }
+
+    fn scheduler(&mut self, method: &str, path: &str, query: &str, body: &Value) {
+        let (kind, name) = path.trim_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
+        let in_query =
+            |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+        let group = body["GroupName"].as_str().or_else(|| in_query("groupName")).unwrap_or_default();
+        let schedule = arn("scheduler", &format!("schedule/{group}/{name}"));
+        let groups = arn("scheduler", &format!("schedule-group/{name}"));
+        let (call, resource) = match (method, kind) {
+            ("POST", "schedules") => ("CreateSchedule", schedule),
+            ("PUT", "schedules") => ("UpdateSchedule", schedule),
+            ("GET", "schedules") if name.is_empty() => ("ListSchedules", "*".to_owned()),
+            ("GET", "schedules") => ("GetSchedule", schedule),
+            ("DELETE", "schedules") => ("DeleteSchedule", schedule),
+            ("POST", "schedule-groups") => ("CreateScheduleGroup", groups),
+            ("GET", "schedule-groups") => ("GetScheduleGroup", groups),
+            ("DELETE", "schedule-groups") => ("DeleteScheduleGroup", groups),
+            ("GET", "tags") => ("ListTagsForResource", name.to_owned()),
+            ("POST", "tags") => ("TagResource", name.to_owned()),
+            other => panic!("nobody knows what Scheduler's {other:?} is: {path}"),
+        };
+        if call == "CreateScheduleGroup" && body["Tags"].is_array() {
+            self.ask("scheduler:TagResource", &resource);
+        }
+        if let Some(role) = body["Target"]["RoleArn"].as_str() {
+            self.pass(role, "scheduler.amazonaws.com");
+        }
+        self.ask(&format!("scheduler:{call}"), resource);
     }
 
     fn lambda(&mut self, method: &str, path: &str, query: &str, body: &Value) {

@@ -53,6 +53,11 @@ impl Project {
         Self::edited(sandbox, |text| text).await
     }
 
+    /// The shipped project with a `ttl`, and so with every kind.
+    pub async fn whole(sandbox: &Sandbox) -> Self {
+        Self::edited(sandbox, with_ttl).await
+    }
+
     /// The shipped project with its config text changed.
     pub async fn edited(sandbox: &Sandbox, edit: impl FnOnce(String) -> String) -> Self {
         Self::through(sandbox, sandbox.endpoint_url(), edit).await
@@ -97,6 +102,7 @@ impl Project {
             lag: std::time::Duration::from_secs(2),
             timeout: None,
             patience: None,
+            began: std::sync::OnceLock::new(),
         };
         Self { kinds, registry: registry(), desired, world }
     }
@@ -145,6 +151,13 @@ impl Project {
         let plan = self.plan(mode).await.expect("it can be planned");
         plan.steps.iter().map(|s| format!("{} {}", s.op.verb().as_str(), s.target)).collect()
     }
+}
+
+/// A config with the `ttl` that the shipped one only shows.
+pub fn with_ttl(text: String) -> String {
+    let with = text.replacen("# ttl  = ", "ttl  = ", 1);
+    assert_ne!(with, text);
+    with
 }
 
 /// One verb on one resource, as a step of a plan does it.

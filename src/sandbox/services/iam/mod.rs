@@ -37,6 +37,7 @@ use crate::tags::{self, Tags};
 pub use assume::{AssumeRoleError, assumable, note_use};
 pub use profiles::{Profile, instance_profile};
 pub use service_linked::ensure as ensure_service_linked_role;
+pub use simulate::may;
 
 /// Roles by name, with their inline policies (name to document) and attached policies (ARN to name).
 const ROLES: &str = "iam.role";

@@ -86,6 +86,21 @@ pub(super) fn simulate(call: &Call) -> Answer {
     Ok(json!({"EvaluationResults": page.items, "IsTruncated": page.next.is_some(), "Marker": page.next}))
 }
 
+/// Whether a role may do this: for services that act with one.
+///
+/// # Errors
+/// There is no such role.
+pub fn may(
+    shared: &SandboxState,
+    role: &str,
+    action: &str,
+    resource: &str,
+    context: &[(String, String)],
+) -> Result<bool, Fault> {
+    let request = Request { action, resource, context };
+    Ok(held(shared, role)?.verdict(&request) == Verdict::Allowed)
+}
+
 impl Held {
     /// Keys of conditions that the question does not have.
     fn missing(&self, request: &Request<'_>) -> BTreeSet<String> {
