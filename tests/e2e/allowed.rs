@@ -303,6 +303,24 @@ async fn stopped() -> BTreeSet<Asked> {
     asked
 }
 
+/// Somebody else's are refused.
+#[track_caller]
+fn strangers_are_refused(documents: &[Policy]) {
+    for (action, resource) in [
+        ("s3:GetObject", "arn:aws:s3:::another/key"),
+        ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/admin"),
+        ("sagemaker:DeleteEndpoint", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/theirs"),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::123456789012:role/opsctl/digits/dev/digits-dev-training-numbers-us-east-1",
+        ),
+        ("ec2:TerminateInstances", "arn:aws:ec2:us-east-1:123456789012:instance/i-1"),
+    ] {
+        let asked = Asked { action: action.into(), resource: resource.into(), context: Vec::new() };
+        assert_eq!(verdict(&asked, documents), Verdict::ImplicitDeny, "{action}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_is_allowed_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -374,20 +392,6 @@ async fn every_call_is_allowed_and_nothing_else() {
         .filter(|what| [":ListEntities", ":Simulate"].iter().any(|call| what.contains(call)))
         .collect();
     assert_eq!(idle(&planner, &looked), rare, "no call of the planner needs these");
-    // Somebody else's are refused.
-    let documents = policies(&document(Whom::Deployer, Names::OfProject));
-    for (action, resource) in [
-        ("s3:GetObject", "arn:aws:s3:::another/key"),
-        ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/admin"),
-        ("sagemaker:DeleteEndpoint", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/theirs"),
-        (
-            "iam:PassRole",
-            "arn:aws:iam::123456789012:role/opsctl/digits/dev/digits-dev-training-numbers-us-east-1",
-        ),
-        ("ec2:TerminateInstances", "arn:aws:ec2:us-east-1:123456789012:instance/i-1"),
-    ] {
-        let asked = Asked { action: action.into(), resource: resource.into(), context: Vec::new() };
-        assert_eq!(verdict(&asked, &documents), Verdict::ImplicitDeny, "{action}");
-    }
+    strangers_are_refused(&policies(&document(Whom::Deployer, Names::OfProject)));
     sandbox.stop().await;
 }
