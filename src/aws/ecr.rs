@@ -41,18 +41,14 @@ impl Ecr {
     /// Whether a registry has an image, by its digest (`sha256:…`) or its tag.
     ///
     /// # Errors
-    /// What AWS said.
+    /// What AWS said; [`OpErrorKind::NotFound`] of a repository that is not there.
     pub async fn has(&self, registry: &str, repository: &str, version: &str) -> OpResult<bool> {
         let member = if version.contains(':') { "imageDigest" } else { "imageTag" };
         let input = json!({
             "registryId": registry, "repositoryName": repository,
             "imageIds": [{ member: version }], "acceptedMediaTypes": MEDIA_TYPES,
         });
-        let answer = match self.0.ask(input).await {
-            // Nor is its repository.
-            Err(error) if error.kind == OpErrorKind::NotFound => return Ok(false),
-            other => other?,
-        };
+        let answer = self.0.ask(input).await?;
         let failure = &answer["failures"][0];
         match failure["failureCode"].as_str() {
             None => Ok(true),

@@ -1,6 +1,6 @@
 //! What opsctl keeps below `.opsctl`. That folder may come with a repository, so a name in it may be
-//! anybody's link, pipe or device: a link leads to somebody else's file, a pipe is waited for, and a device has
-//! no end.
+//! anybody's link, pipe or device: a link leads to somebody else's file, a pipe is waited for, and a device
+//! has no end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -277,7 +277,7 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
         run(&["--fail-on", limit]).ended(code);
     }
     let shown = run(&[]).ended(10);
-    for part in ["IAM101", "on etl", "Set aside:", "Not evaluated:", "incomplete"] {
+    for part in ["IAM101", "  etl: policy", "Set aside:", "Not evaluated:", "incomplete"] {
         assert!(shown.stdout.contains(part), "{part}\n{shown}");
     }
     run(&["--baseline", "known.toml"]).ended(1).says("--update-baseline writes one");
@@ -400,7 +400,7 @@ fn proposals_stay_in_their_folder() {
         "w/proposals",
     ];
     let told = world.run(input).success();
-    for part in ["etl: removes", "Wrote 9 proposals", "1 roles used nothing"] {
+    for part in ["etl: removes", "Wrote 9 proposals", "1 role used nothing"] {
         assert!(told.stderr.contains(part), "{part}: {told}");
     }
     assert!(!told.stderr.contains('\u{1b}'), "{told}");

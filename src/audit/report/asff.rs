@@ -29,7 +29,7 @@ fn finding(audit: &Audit, f: &Finding) -> Value {
         "SchemaVersion": "2018-10-08",
         "Id": format!("opsctl/{account}/{}", f.fingerprint),
         "ProductArn": format!("arn:{partition}:securityhub:{REGION}:{account}:product/{account}/default"),
-        "ProductName": "opsctl audit-iam",
+        "ProductName": "opsctl",
         "GeneratorId": format!("opsctl/{}", f.rule),
         "AwsAccountId": account,
         "Types": ["Software and Configuration Checks/AWS Security Best Practices"],

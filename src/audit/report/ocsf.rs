@@ -32,7 +32,7 @@ fn event(audit: &Audit, f: &Finding) -> Value {
         "cloud": {"provider": "AWS", "account": {"uid": account, "type": "AWS Account", "type_id": 10}},
         "finding_info": {"uid": f.fingerprint, "title": f.title, "desc": rule.map(|rule| rule.what),
             "types": [f.rule]},
-        "compliance": {"control": f.rule, "standards": ["opsctl audit-iam"],
+        "compliance": {"control": f.rule, "standards": ["opsctl"],
             "requirements": f.compliance, "status_id": 3, "status": "Fail"},
         "remediation": {"desc": f.fix, "references": rule.map(|rule| vec![rule.page])},
         "resources": [{"uid": f.resource, "type": kind(&f.resource), "cloud_partition":

@@ -40,7 +40,7 @@ import re
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[up]) for up in (0, 2)]
 from pinned import fetch, table  # noqa: E402
 
 import images  # noqa: E402

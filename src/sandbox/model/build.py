@@ -86,6 +86,8 @@ def record(model, name, protocol):
         more = values(body["enum"])
     kind = "document" if body.get("document") else body["type"]
     pattern = body.get("pattern", "-")
+    # Nothing here looks ahead for what must be there: one pattern of AWS's does, of a parameter for EventBridge.
+    pattern = "-" if pattern.startswith("(?=") else pattern
     fields = [kind, *(str(body.get(side, "-")) for side in ("min", "max")), pattern, *more]
     assert not any(re.search(r"[\t\n]", field) for field in fields), name
     return "\t".join(["t", name, *fields]), inner

@@ -9,7 +9,6 @@ mod tests;
 
 pub use fire::{fire_due, watch};
 
-use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
@@ -24,8 +23,6 @@ const EVENTS: &str = "scheduler.event";
 /// The group of a schedule that names none. Nobody made it, and nobody deletes it.
 const DEFAULT: &str = "default";
 
-const NAME: Constraint = Constraint::ANY.at("Name").required().length(1, 64).pattern("[0-9a-zA-Z-_.]+");
-
 pub const API: Api = Api {
     name: "scheduler",
     signing_name: "scheduler",
@@ -33,14 +30,14 @@ pub const API: Api = Api {
     faults: FaultCodes { throttle: (429, "ThrottlingException"), internal: (500, "InternalServerException") },
     public: &[],
     routes: &[
-        route("POST", "/schedule-groups/{Name}", op("CreateScheduleGroup", &[NAME], groups::create)),
-        route("GET", "/schedule-groups/{Name}", op("GetScheduleGroup", &[NAME], groups::get)),
-        route("DELETE", "/schedule-groups/{Name}", op("DeleteScheduleGroup", &[NAME], groups::delete)),
+        route("POST", "/schedule-groups/{Name}", op("CreateScheduleGroup", &[], groups::create)),
+        route("GET", "/schedule-groups/{Name}", op("GetScheduleGroup", &[], groups::get)),
+        route("DELETE", "/schedule-groups/{Name}", op("DeleteScheduleGroup", &[], groups::delete)),
         route("GET", "/schedule-groups", op("ListScheduleGroups", &[], groups::list)),
-        route("POST", "/schedules/{Name}", op("CreateSchedule", &[NAME], schedules::create)),
-        route("PUT", "/schedules/{Name}", op("UpdateSchedule", &[NAME], schedules::update)),
-        route("GET", "/schedules/{Name}", op("GetSchedule", &[NAME], schedules::get)),
-        route("DELETE", "/schedules/{Name}", op("DeleteSchedule", &[NAME], schedules::delete)),
+        route("POST", "/schedules/{Name}", op("CreateSchedule", &[], schedules::create)),
+        route("PUT", "/schedules/{Name}", op("UpdateSchedule", &[], schedules::update)),
+        route("GET", "/schedules/{Name}", op("GetSchedule", &[], schedules::get)),
+        route("DELETE", "/schedules/{Name}", op("DeleteSchedule", &[], schedules::delete)),
         route("GET", "/schedules", op("ListSchedules", &[], schedules::list)),
         route("POST", "/tags/{ResourceArn}", op("TagResource", &[], groups::tag)),
         route("DELETE", "/tags/{ResourceArn}", op("UntagResource", &[], groups::untag)),
