@@ -144,7 +144,8 @@ impl<'a> Draft<'a> {
     /// A code folder that must hold `entry`.
     pub fn code(&mut self, path: &Path, use_as: &UseAs, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
         let tree = self.tree(path, use_as)?;
-        if tree.entry(entry).is_none() && tree.root.join(entry).is_file() {
+        let is_inside = Path::new(entry).components().all(|part| matches!(part, Component::Normal(_)));
+        if tree.entry(entry).is_none() && is_inside && tree.root.join(entry).is_file() {
             let message = format!("`{entry}` is left out of what is packed of {}", path.display());
             let help = "name it by `include`, or take it out of `exclude`, .opsctlignore or .gitignore";
             self.error(codes::NOT_IN_SOURCE, at.clone(), message, help);

@@ -190,8 +190,18 @@ fn programs_read_the_same_facts() {
             },
             "prices": {
               "date": "2026-10-05",
+              "note": null,
               "region": "us-east-1",
-              "source": "table"
+              "source": "table",
+              "sources": [
+                {
+                  "date": "2026-10-05",
+                  "items": [
+                    "hosting/ml.m5.large"
+                  ],
+                  "name": "table"
+                }
+              ]
             }
           },
           "environment": "dev",

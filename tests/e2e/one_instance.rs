@@ -228,7 +228,7 @@ async fn a_job_of_another_project_in_a_shared_bucket_is_left_alone() {
         assert!(text.contains(from));
         text.replace(from, &format!("name = \"{BUCKET}\""))
     };
-    let other = |text: String| shared(text.replacen("name = \"digits\"", "name = \"digits-dev\"", 1));
+    let other = |text: String| shared(text.replacen("= \"digits\"", "= \"digits-dev\"", 1));
     let (theirs, ours) = (Project::edited(&sandbox, other).await, Project::edited(&sandbox, shared).await);
     theirs.succeed(DEPLOY).await;
     let physical = job(&theirs).physical.clone();

@@ -24,7 +24,7 @@ spot = true
 max_wait = "28d"
 checkpoints = true
 volume_gb = 16384
-image = "pytorch-2.8"
+image = "pytorch-2.6"
 data = [{data}]
 [training.{name}.hyperparameters]
 epochs = {epochs}
