@@ -119,7 +119,8 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// The folder that the source names, if it is one.
     fn of(folder: &Path, source: &'a Source) -> Result<Self, Diagnostic> {
-        let root = folder.join(&source.path);
+        // Without `.` in it: patterns that begin with `/` are matched against what is left of a path.
+        let root: PathBuf = folder.join(&source.path).components().collect();
         let mut walk = Self { source, home: root.clone(), root };
         let no_path = |message: String, help: &str| Err(walk.refuse(codes::NO_SUCH_PATH, message, help));
         let written = source.path.to_string_lossy();
