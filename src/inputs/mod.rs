@@ -33,7 +33,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UseAs {
     /// Packed into an archive: contents are kept, `.gitignore` is honored, and what is no code is left out
-    /// ([`walk`]). `.opsctlignore` and the patterns (gitignore syntax) count too.
+    /// (`walk.rs`). `.opsctlignore` and the patterns (gitignore syntax) count too.
     Code { include: Vec<String>, exclude: Vec<String> },
     /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders
     /// usually are in it; `.opsctlignore` and the patterns (gitignore syntax) do.

@@ -1,4 +1,4 @@
-//! EventBridge Scheduler: groups, which have tags, and schedules that call AWS once ([`fire`]). It is what
+//! EventBridge Scheduler: groups, which have tags, and schedules that call AWS once (`fire`). It is what
 //! ends a project by its `ttl` (docs/aws/scheduler.md).
 
 mod fire;
