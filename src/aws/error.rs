@@ -220,8 +220,11 @@ where
             let message = shortened(e.err().message().unwrap_or_default());
             let message = message.as_str();
             let answer = e.raw().body().bytes().unwrap_or_default();
-            if code.is_empty() && status < 500 && (service == "sts" || is_page(answer)) {
+            if code.is_empty() && is_never_aws(status, service == "sts" || is_page(answer)) {
                 return not_aws(action, status);
+            }
+            if code.is_empty() && is_page(answer) {
+                return no_answer_but_a_page(action, status);
             }
             let kind = classify(service, code, message, status);
             let message = match (code, message) {
@@ -261,8 +264,11 @@ where
             };
             let page = is_page(answer);
             // Emulators answer with a page for what they do not have.
-            if service == "sts" && status < 500 {
+            if service == "sts" && is_never_aws(status, true) {
                 return not_aws(action, status);
+            }
+            if page && status > 501 {
+                return no_answer_but_a_page(action, status);
             }
             let kind = if status == 501 || page { OpErrorKind::NotOffered } else { OpErrorKind::Unavailable };
             OpError::new(
@@ -293,6 +299,21 @@ fn cause<C: Error + 'static>(error: &dyn Error) -> Option<&C> {
 fn not_aws(action: Action, status: u16) -> OpError {
     let message = format!("HTTP {status}, but not in AWS's error format");
     OpError::new(action, OpErrorKind::NotAws, message)
+}
+
+/// Web servers of others answer 501 to a POST. The other statuses from 500 on may come from a load balancer of
+/// AWS's, which writes a page.
+fn is_never_aws(status: u16, is_odd: bool) -> bool {
+    is_odd && (status < 500 || status == 501)
+}
+
+/// Something on the way to AWS, or before it, is down.
+fn no_answer_but_a_page(action: Action, status: u16) -> OpError {
+    OpError::new(
+        action,
+        OpErrorKind::Unavailable,
+        format!("HTTP {status}, with a web page in place of an answer"),
+    )
 }
 
 fn is_page(answer: &[u8]) -> bool {

@@ -174,7 +174,12 @@ pub async fn run_plan(
     let leased = match run.begin(plan, have, &session.who, shown).await {
         Ok(leased) => leased,
         Err(refusal) => {
-            let failure = refuse(refusal);
+            let cancel = &session.context.cancel;
+            let failure = match refusal {
+                Refusal::Op(error) => Failure::not_begun(error, cancel, Failure::Unread),
+                Refusal::Lease(error) => Failure::not_begun(error, cancel, Failure::Op),
+                refusal => refuse(refusal),
+            };
             finish_display(session, display).await;
             return Err(failure);
         }
@@ -271,6 +276,9 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
         if preview.dry_run {
             ui.out_json(&plan_json(session, intent, plan, have));
         }
+        // A program has it in the document, and who reads the log of a deploy has it here.
+        print_unread(have, ui);
+        print_left(have, ui);
         return;
     }
     match intent.whole && !intent.mode.destroys() {
@@ -304,6 +312,8 @@ pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observ
 pub fn plan_json(session: &Session, intent: &Intent, plan: &Plan, have: &Observed) -> Value {
     let mut document = render::json(plan, &session.place);
     document["cost"] = crate::report::cost::json(&budget::of(session, intent, plan, have));
+    let unread = have.unread.iter().map(|(id, why, _)| json!({ "target": id, "reason": why }));
+    document["unread"] = unread.collect();
     document["reasons"] = json!(
         session.desired.reasons.iter().map(|(id, why)| (id.to_string(), why)).collect::<BTreeMap<_, _>>()
     );

@@ -53,6 +53,11 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     }
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
+        // Who has the lease now may want something else, and never look at it.
+        let running = stopped::running(session, &done.plan, &done.outcome);
+        if !running.is_empty() {
+            ui.err(running.trim_end());
+        }
     } else if done.is_stopped() {
         ui.err(&stopped::summary(session, &done.plan, &done.outcome));
     }

@@ -7,7 +7,7 @@ use super::ui::Ui;
 use crate::aws::{OpError, OpErrorKind};
 use crate::config::Document;
 use crate::domain::{Code, Diagnostics, ResourceId, Severity, codes};
-use crate::engine::Cause;
+use crate::engine::{Cancel, Cause};
 use crate::report::diagnostics;
 use crate::run::OpenError;
 
@@ -37,6 +37,21 @@ impl Failure {
     }
 
     /// Problems of a config, shown at their lines.
+    /// Of a run that did not begin. One that was stopped has changed nothing but, perhaps, the lease, which
+    /// lasts `engine::lease`'s 90 s when nobody renews it.
+    pub fn not_begun(error: OpError, cancel: &Cancel, otherwise: fn(OpError) -> Self) -> Self {
+        match cancel.cause().filter(|_| cancel.caused(&error)) {
+            Some(cause) if error.unanswered => Self::Stopped(
+                cause,
+                Some(
+                    "No step was begun. The lease may have been taken all the same: then it ends within 90 s.",
+                ),
+            ),
+            Some(cause) => Self::Stopped(cause, Some("No step was begun.")),
+            None => otherwise(error),
+        }
+    }
+
     pub fn config(document: Document, problems: Diagnostics) -> Self {
         Self::Config(Box::new((document, problems)))
     }

@@ -8,6 +8,15 @@ use crate::run::Session;
 
 /// A line for each thing that runs on in AWS, and what comes next.
 pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
+    let rest = match outcome.not_started {
+        0 => String::new(),
+        n => format!("{} {} not started. ", many(n, "step"), if n == 1 { "was" } else { "were" }),
+    };
+    running(session, plan, outcome) + &format!("{rest}Run the same command again to resume.")
+}
+
+/// A line for each thing that runs on in AWS, although nobody waits for it here.
+pub fn running(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
     let mut text = String::new();
     let (runs, place) = match (session.is_aws, session.is_sandbox) {
         (true, _) => ("still running in AWS, which bills it", " in AWS, which bills it"),
@@ -46,11 +55,7 @@ pub fn summary(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
             },
         };
     }
-    let rest = match outcome.not_started {
-        0 => String::new(),
-        n => format!("{} {} not started. ", many(n, "step"), if n == 1 { "was" } else { "were" }),
-    };
-    text + &format!("{rest}Run the same command again to resume.")
+    text
 }
 
 /// What is known of a step that a stop has left unfinished.

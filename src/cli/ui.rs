@@ -194,7 +194,7 @@ impl Ui {
             (io::ErrorKind::BrokenPipe, Exit::Done) => Exit::Pipe,
             (io::ErrorKind::BrokenPipe, _) => exit,
             _ => {
-                let help = "free space or write elsewhere; everything else that the command did is complete";
+                let help = "free space or write elsewhere; `opsctl status` shows what is there";
                 self.error(codes::LOCAL_IO, &format!("stdout cannot be written: {error}"), help);
                 if matches!(exit, Exit::Done | Exit::Changes) { Exit::Failed } else { exit }
             }

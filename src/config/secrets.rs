@@ -14,14 +14,20 @@ use crate::domain::{Diagnostic, KeyPath, codes};
 
 /// Under a name that is near to it too: who mistypes it is told so, with the line.
 const TABLE: &str = "environment";
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../config/opsctl.schema.json")).unwrap_or_default()
+});
+
 /// The sections that are one table; others have a table for each name, and values below that.
-const SINGLE: [&str; 4] = ["project", "audit", "lint", "bucket"];
+static SINGLE: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let sections = SCHEMA["properties"].as_object().into_iter().flatten();
+    sections.filter(|(_, section)| section.get("$ref").is_some()).map(|(name, _)| name.as_str()).collect()
+});
 
 /// The keys of all sections.
 static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let schema = serde_json::from_str(include_str!("../../config/opsctl.schema.json"));
     let mut keys = BTreeSet::from([TABLE.to_owned()]);
-    collect_keys(&schema.unwrap_or_default(), &mut keys);
+    collect_keys(&SCHEMA, &mut keys);
     keys
 });
 
@@ -46,7 +52,7 @@ pub(super) fn may_be_shown(at: &KeyPath) -> bool {
         _ => at,
     };
     let is_read = match at {
-        [section, _] => SINGLE.contains(&section.as_str()),
+        [section, _] => SINGLE.contains(section.as_str()),
         _ => at.len() > 2,
     };
     is_read && !at.iter().skip(1).take(2).any(|key| is_table(key))

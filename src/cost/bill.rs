@@ -11,30 +11,40 @@ use crate::domain::{HumanDuration, Money, ResourceId, Usage, many};
 /// As AWS's own calculator counts (365 × 24 / 12).
 pub const HOURS_A_MONTH: u64 = 730;
 
-/// What is billed for standing there: some of it by the hour, some by the month.
+/// What is billed for standing there: some of it by the hour, some by the month, some until a job ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
     hourly: Money,
     monthly: Money,
+    /// An hour of the jobs that run.
+    running: Money,
+    /// All of them, when each is stopped for taking too long.
+    runs: Money,
 }
 
 impl Rate {
-    pub const ZERO: Self = Self { hourly: Money::ZERO, monthly: Money::ZERO };
+    pub const ZERO: Self =
+        Self { hourly: Money::ZERO, monthly: Money::ZERO, running: Money::ZERO, runs: Money::ZERO };
 
     pub fn hourly(price: Money) -> Self {
-        Self { hourly: price, monthly: Money::ZERO }
+        Self { hourly: price, ..Self::ZERO }
     }
 
     pub fn monthly(price: Money) -> Self {
-        Self { hourly: Money::ZERO, monthly: price }
+        Self { monthly: price, ..Self::ZERO }
+    }
+
+    /// Of a job while it runs. It does so once, so a month has no more of it.
+    pub fn run(run: &Run) -> Self {
+        Self { running: run.per_hour, runs: run.highest_price(), ..Self::ZERO }
     }
 
     pub fn per_hour(self) -> Money {
-        self.hourly + self.monthly.part(1, HOURS_A_MONTH)
+        self.hourly + self.running + self.monthly.part(1, HOURS_A_MONTH)
     }
 
     pub fn per_month(self) -> Money {
-        self.hourly * HOURS_A_MONTH + self.monthly
+        self.hourly * HOURS_A_MONTH + self.monthly + self.runs
     }
 
     pub fn is_zero(self) -> bool {
@@ -43,14 +53,19 @@ impl Rate {
 
     /// Whether some of it is billed by the hour, and not only what is stored.
     pub fn runs(self) -> bool {
-        !self.hourly.is_zero()
+        !self.hourly.is_zero() || !self.running.is_zero()
     }
 }
 
 impl std::ops::Add for Rate {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { hourly: self.hourly + other.hourly, monthly: self.monthly + other.monthly }
+        Self {
+            hourly: self.hourly + other.hourly,
+            monthly: self.monthly + other.monthly,
+            running: self.running + other.running,
+            runs: self.runs + other.runs,
+        }
     }
 }
 
@@ -155,8 +170,9 @@ impl Estimate {
         match (usage.runs, hour) {
             (Runs::Once { at_most, spot }, Some((price, count))) => {
                 let per_hour = price * count + stored.part(1, HOURS_A_MONTH);
-                estimate.now = Rate::hourly(per_hour);
-                estimate.run = Some(Run { per_hour, usual, at_most, spot });
+                let run = Run { per_hour, usual, at_most, spot };
+                (estimate.now, estimate.most) = (Rate::run(&run), Rate::run(&run));
+                estimate.run = Some(run);
                 return estimate;
             }
             (Runs::UntilIdle, Some((price, count))) => {
@@ -181,6 +197,23 @@ impl Estimate {
         estimate.idle = estimate.idle + always;
         estimate.most = estimate.most + always;
         estimate
+    }
+
+    /// Of what AWS was asked about in vain.
+    pub fn unread(id: ResourceId) -> Self {
+        let unknown = vec![format!("what {id} costs (it could not be read)")];
+        Self {
+            id,
+            what: String::new(),
+            now: Rate::ZERO,
+            idle: Rate::ZERO,
+            most: Rate::ZERO,
+            run: None,
+            unknown,
+            by_use: Vec::new(),
+            items: BTreeSet::new(),
+            ended_by: String::new(),
+        }
     }
 
     /// The price of what is used; what has none is noted.

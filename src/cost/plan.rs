@@ -30,16 +30,21 @@ impl Cost {
         prices: Prices,
     ) -> Self {
         let runs = |node: &&Node| steps(plan, &node.id).any(|step| matches!(step.op, Op::Create { .. }));
+        let before = live(want, have, kinds, &prices);
         let mut after = bill(&after(plan, want, have), have, kinds, &prices);
+        let goes_on = |id: &ResourceId| before.of(id).is_some() && steps(plan, id).next().is_none();
         // A job that has ended, or is yet to run, costs by the run.
         for job in after.0.iter_mut().filter(|estimate| estimate.run.is_some()) {
-            job.now = Rate::ZERO;
+            if !goes_on(&job.id) {
+                (job.now, job.most) = (Rate::ZERO, Rate::ZERO);
+            }
         }
+        after.0.extend(unread(want, have, |id| steps(plan, id).next().is_none()));
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
         let runs = runs.into_iter().filter(is_job).collect();
         let ends_after = want.nodes.iter().find_map(|node| node.spec.usage().ends_after);
-        Self { before: live(want, have, kinds, &prices), after, runs, prices, ends_after }
+        Self { before, after, runs, prices, ends_after }
     }
 
     /// The most that it can cost until it ends by itself: all at its maximum, and the jobs that the plan
@@ -56,7 +61,8 @@ impl Cost {
     }
 
     /// The most that the first month after the plan can cost, as far as it is known beforehand: all that may
-    /// scale at its maximum for the whole month, and each job that the plan runs for as long as it may take.
+    /// scale at its maximum for the whole month, and each job that runs, or that the plan runs, for as long
+    /// as it may take.
     ///
     /// # Errors
     /// What is not known.
@@ -79,7 +85,16 @@ pub fn live(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], prices:
             .filter(|_| seen.owner().is_managed())
     });
     let used: Vec<Used> = present.chain(leftovers(have, |_| true)).collect();
-    bill(&used, have, kinds, prices)
+    let mut bill = bill(&used, have, kinds, prices);
+    bill.0.extend(unread(want, have, |_| true));
+    bill
+}
+
+/// What would be billed and could not be looked at: no sum is whole without it.
+fn unread(want: &Desired, have: &Observed, is_asked: impl Fn(&ResourceId) -> bool) -> Vec<Estimate> {
+    let is_unreadable = |id| matches!(have.observations.get(id), Some(Observation::Unreadable(..)));
+    let nodes = want.nodes.iter().filter(|node| is_unreadable(&node.id) && !node.spec.usage().is_free());
+    nodes.filter(|node| is_asked(&node.id)).map(|node| Estimate::unread(node.id.clone())).collect()
 }
 
 struct Used {

@@ -101,6 +101,11 @@ impl Scope {
         format!("{}-{}-", self.project, self.environment)
     }
 
+    /// `<project>/<environment>`: whose something is, as documents say it.
+    pub fn whose(&self) -> String {
+        format!("{}/{}", self.project, self.environment)
+    }
+
     /// `<project>-<environment>-<name>`.
     pub fn physical(&self, name: &str) -> String {
         format!("{}{name}", self.prefix())

@@ -142,8 +142,14 @@ impl Serialize for Money {
 /// A number of the config, as it is written there.
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(d)?;
-        number.to_string().parse().map_err(serde::de::Error::custom)
+        let value = serde_json::Value::deserialize(d)?;
+        let number = value.as_number().and_then(|number| number.to_string().parse().ok());
+        number.ok_or_else(|| {
+            let expected = "a sum of US dollars, such as 200 or 12.50";
+            // JSON has no number for what is none.
+            let value = if value.is_null() { "no number".to_owned() } else { format!("`{value}`") };
+            serde::de::Error::custom(format!("invalid value: {value}, expected {expected}"))
+        })
     }
 }
 

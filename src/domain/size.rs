@@ -59,6 +59,8 @@ pub fn clock(time: Duration) -> String {
 
 /// A measured value, with the three digits that tell it from others: `0.981`, `12`, `1.2e-5`.
 pub fn figure(value: f64) -> String {
+    // Nothing has no sign: the sum of no numbers is -0.
+    let value = value + 0.0;
     let size = value.abs();
     if value.fract() == 0.0 && size < 1e15 {
         return format!("{value:.0}");
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn values_and_times_are_short() {
-        let values = [0.0, 12.0, 0.9814, 0.5, 0.009, 0.000_012, 123.456, 1_234_567.8, -2.25, f64::NAN];
+        let values = [-0.0, 12.0, 0.9814, 0.5, 0.009, 0.000_012, 123.456, 1_234_567.8, -2.25, f64::NAN];
         let shown = ["0", "12", "0.981", "0.5", "0.009", "1.2e-5", "123.5", "1.23e6", "-2.25", "NaN"];
         assert_eq!(values.map(figure), shown);
         assert_eq!([7, 72, 7_533].map(|s| clock(Duration::from_secs(s))), ["0:07", "1:12", "2:05:33"]);

@@ -15,6 +15,38 @@ use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 /// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
 /// generation of what is absent, to be able to say why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) -> Result<Observed, OpError> {
+    let (have, unlisted) = observe_listed(want, registry, context).await?;
+    match unlisted.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(have),
+    }
+}
+
+/// As [`observe`], for those who only show what there is: a kind whose list is refused is one thing that could
+/// not be read, beside all others.
+pub async fn observe_readable(
+    want: &Desired,
+    registry: &Registry,
+    context: &RunContext,
+) -> Result<Observed, OpError> {
+    let (mut have, unlisted) = observe_listed(want, registry, context).await?;
+    let unlisted = unlisted.into_iter();
+    have.unread.extend(
+        unlisted.map(|(kind, error)| (ResourceId::new(kind, EVERY), error.to_string(), error.code())),
+    );
+    Ok(have)
+}
+
+/// In place of a name: all of a kind.
+const EVERY: &str = "*";
+
+type Unlisted = Vec<(KindName, OpError)>;
+
+async fn observe_listed(
+    want: &Desired,
+    registry: &Registry,
+    context: &RunContext,
+) -> Result<(Observed, Unlisted), OpError> {
     let observations = of_each_kind(
         &want.nodes,
         |node| node.id.kind,
@@ -24,7 +56,14 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     let (observations, lists) = join(observations, lists).await;
     let observations: BTreeMap<ResourceId, Observation> =
         observations.into_iter().collect::<Result<_, _>>()?;
-    let owned: BTreeMap<KindName, Vec<Found>> = lists.into_iter().collect::<Result<_, _>>()?;
+    let (mut owned, mut unlisted): (BTreeMap<KindName, Vec<Found>>, Unlisted) = Default::default();
+    for (kind, list) in lists {
+        match list {
+            Ok(found) => drop(owned.insert(kind, found)),
+            Err(error) if fatal(&error) => return Err(error),
+            Err(error) => unlisted.push((kind, error)),
+        }
+    }
 
     let absent = want.nodes.iter().filter(|n| matches!(observations.get(&n.id), Some(Observation::Absent)));
     let previous_generations: Vec<_> =
@@ -67,7 +106,9 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     let dated = dated.filter(|(_, found)| found.created > 0);
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
     let contents = BTreeMap::new();
-    Ok(Observed { observations, previous_generations, leftovers, seen_leftovers, created, unread, contents })
+    let have =
+        Observed { observations, previous_generations, leftovers, seen_leftovers, created, unread, contents };
+    Ok((have, unlisted))
 }
 
 /// What is there of a wanted resource.
@@ -90,14 +131,14 @@ async fn look(node: &Node, registry: &Registry, context: &RunContext) -> Result<
 }
 
 /// All of a kind that may be ours.
-async fn owned(driver: &dyn AnyDriver, context: &RunContext) -> Result<(KindName, Vec<Found>), OpError> {
-    let cx = OpCx::new(context, ResourceId::new(driver.name(), "*"));
+async fn owned(driver: &dyn AnyDriver, context: &RunContext) -> (KindName, Result<Vec<Found>, OpError>) {
+    let cx = OpCx::new(context, ResourceId::new(driver.name(), EVERY));
     let found = match driver.owned(&cx).await {
         // What a service does not offer, it does not hold either.
-        Err(error) if error.kind == OpErrorKind::NotOffered => Vec::new(),
-        found => found?,
+        Err(error) if error.kind == OpErrorKind::NotOffered => Ok(Vec::new()),
+        found => found,
     };
-    Ok((driver.name(), found))
+    (driver.name(), found)
 }
 
 /// What is there under a name that nobody wants.

@@ -70,8 +70,9 @@ impl Evidence {
         (self.resources.iter().filter(|resource| resource.ready).count(), self.resources.len())
     }
 
-    /// What leads from data to the function, in that order: a row for each resource at the end of it.
-    pub fn lineage(&self) -> Vec<Vec<&Resource>> {
+    /// What leads from data to the function, in that order: a row for each resource at the end of it. What
+    /// stands side by side, as two data sets of one training do, is one step of the row.
+    pub fn lineage(&self) -> Vec<Vec<Vec<&Resource>>> {
         const ALONG: [KindName; 6] = [
             KindName::Data,
             KindName::Training,
@@ -95,7 +96,8 @@ impl Evidence {
             let place = |resource: &&Resource| ALONG.iter().position(|kind| *kind == resource.id.kind);
             row.sort_by_key(|resource| (place(resource), resource.id.name.clone()));
             row.dedup_by_key(|resource| resource.id.clone());
-            rows.push(row);
+            let steps = row.chunk_by(|one, next| one.id.kind == next.id.kind).map(<[_]>::to_vec);
+            rows.push(steps.collect::<Vec<_>>());
         }
         // What has come furthest comes first.
         rows.sort_by_key(|row| std::cmp::Reverse(row.len()));
@@ -354,6 +356,8 @@ pub struct Billed {
     pub now: Price,
     pub idle: Price,
     pub most: Price,
+    /// What is in no sum, because nobody knows its price, or because it could not be read.
+    pub unknown: Vec<String>,
     /// Of a job: what the last one cost that ended well, and what one costs at most.
     pub run: Option<RunPrice>,
 }

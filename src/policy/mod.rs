@@ -32,7 +32,7 @@ pub use statements::LARGEST;
 pub enum Whom {
     /// Runs every command.
     Deployer,
-    /// Runs `plan`, `status`, `logs` and `audit-iam`, and changes nothing.
+    /// Runs `plan`, `status`, `logs`, `report` and `audit-iam`, and changes nothing.
     Planner,
 }
 
@@ -73,6 +73,15 @@ const PRICES: &[Action] = &[action::pricing::GetProducts];
 
 /// What `opsctl logs` calls.
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
+
+/// What `opsctl report` calls beside what every look does.
+fn of_report(kind: KindName) -> &'static [Action] {
+    match kind {
+        KindName::Endpoint => &[action::autoscaling::DescribeScalingActivities],
+        KindName::Function => &[action::lambda::ListVersionsByFunction],
+        _ => &[],
+    }
+}
 
 /// Reads that only a change makes.
 const OF_CHANGES: &[&str] =
@@ -137,6 +146,7 @@ impl Writer<'_> {
             arns.extend(of_the_bucket);
         }
         self.calls(kind.calls(), &arns);
+        self.calls(of_report(node.id.kind), &arns);
         if self.whom == Whom::Deployer {
             match node.id.kind {
                 KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns),

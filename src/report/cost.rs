@@ -24,8 +24,9 @@ pub fn human(
         return String::new();
     }
     let mut page = Page::new(&cost.prices, cost.items(), width, styles);
-    page.line("idle", &changed(before.idle(), after.idle()));
-    page.line("at most", &changed(before.most(), after.most()));
+    let is_whole = before.unknown().is_empty() && after.unknown().is_empty();
+    page.line("idle", &known(is_whole, changed(before.idle(), after.idle())));
+    page.line("at most", &known(is_whole, changed(before.most(), after.most())));
     for (estimate, run) in runs {
         page.line("a run", &format!("{} {}", estimate.id, of_a_run(run)));
     }
@@ -49,9 +50,10 @@ pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) 
         return String::new();
     }
     let mut page = Page::new(prices, bill.items(), width, styles);
-    page.line("now", &rate(bill.now()));
-    page.line("idle", &rate(bill.idle()));
-    page.line("at most", &rate(bill.most()));
+    let is_whole = bill.unknown().is_empty();
+    page.line("now", &known(is_whole, rate(bill.now())));
+    page.line("idle", &known(is_whole, rate(bill.idle())));
+    page.line("at most", &known(is_whole, rate(bill.most())));
     page.bills(bill, |estimate| estimate.now, " now");
     page.rest(bill);
     page.text
@@ -65,7 +67,7 @@ pub fn short(bill: &Bill) -> Option<String> {
     if !now.runs() && unknown.is_empty() {
         return None;
     }
-    let mut text = format!("{} USD/h now", now.per_hour().fine());
+    let mut text = known(unknown.is_empty(), format!("{} USD/h now", now.per_hour().fine()));
     if most > now.per_hour() {
         text += &format!(", at most {}", most.fine());
     }
@@ -85,6 +87,15 @@ pub fn short(bill: &Bill) -> Option<String> {
 
 /// It ends all that a project bills.
 const DESTROY: &str = "`opsctl destroy`";
+
+/// A sum that lacks what nobody knows says so, and a sum of nothing but that is no number.
+fn known(is_whole: bool, sum: String) -> String {
+    match is_whole {
+        true => sum,
+        false if sum.starts_with("0 USD") => "unknown".to_owned(),
+        false => format!("at least {sum}"),
+    }
+}
 
 fn rate(rate: Rate) -> String {
     format!("{} USD a month ({} an hour)", rate.per_month().coarse(), rate.per_hour().fine())

@@ -180,10 +180,12 @@ pub fn json(overview: &Overview, scope: &Scope, place: &str) -> Value {
         }
         resource
     });
+    let unread = overview.unread.iter().map(|(id, why)| json!({ "target": id, "reason": why }));
     json!({
         "format": 1, "project": scope.project, "environment": scope.environment, "account": scope.account,
         "region": scope.region, "target": place,
         "resources": resources.collect::<Vec<_>>(), "leftovers": overview.leftovers,
+        "unread": unread.collect::<Vec<_>>(),
         "cost": cost::json_now(&overview.bill, &overview.prices),
     })
 }

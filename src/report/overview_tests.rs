@@ -63,6 +63,7 @@ fn overview() -> Overview {
     Overview {
         rows: vec![training, endpoint, autoscaling, other],
         leftovers: vec![leftover, replaced],
+        unread: Vec::new(),
         bill,
         prices,
     }

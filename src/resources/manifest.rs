@@ -12,6 +12,9 @@ use crate::inputs::{self, Tree};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     pub format: u32,
+    /// Whose data set it is: `<project>/<environment>`. Empty in those that older versions wrote.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
     /// [`Tree::digest`] of the folder that was uploaded last. Files that are only in the bucket do not count.
     pub digest: String,
     /// How many of `files` were not in that folder.
@@ -45,11 +48,11 @@ impl Manifest {
     }
 
     /// Of these files, of which the folder's are those of `tree`.
-    pub fn of(tree: &Tree, files: BTreeMap<String, Stored>) -> Self {
+    pub fn of(owner: String, tree: &Tree, files: BTreeMap<String, Stored>) -> Self {
         let here = files.iter().filter(|(path, _)| tree.entry(path).is_some());
         let digest = inputs::digest(here.map(|(path, s)| (path.as_str(), s.size, s.crc)));
         let stray = files.keys().filter(|path| tree.entry(path).is_none()).count();
-        Self { format: Self::FORMAT, digest, stray, files }
+        Self { format: Self::FORMAT, owner, digest, stray, files }
     }
 
     /// Bytes.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::manifest::Manifest;
 use super::objects::split;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, PollPace, SdkResultExt};
-use crate::domain::action;
+use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::transfer::Journal;
 
@@ -37,15 +37,41 @@ pub async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Opti
     Ok(Some(serde_json::from_slice(&body.into_bytes()).unwrap_or_default()))
 }
 
-/// The paths below the prefix that opsctl has uploaded: those of the manifest, and those that an upload from
-/// this machine had sent when it was interrupted.
-pub async fn uploaded(cx: &OpCx<'_>, uri: &str) -> OpResult<HashSet<String>> {
+/// What of the objects below a prefix opsctl has uploaded.
+#[derive(Debug, Default)]
+pub struct Uploaded {
+    /// Whether the manifest is this project's.
+    pub manifest: bool,
+    /// Paths below the prefix. `None`: all, because an upload to a bucket that opsctl made did not come to its
+    /// end, and nobody wrote down how far it came.
+    pub paths: Option<HashSet<String>>,
+}
+
+impl Uploaded {
+    /// Whether an object of this path is one.
+    pub fn has(&self, path: &str) -> bool {
+        self.paths.as_ref().is_none_or(|paths| paths.contains(path))
+    }
+}
+
+/// What is below the prefix by this project's manifest, and by the journal of an upload from this machine
+/// that was interrupted. `bucket_owner`: whose the bucket is.
+pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResult<Uploaded> {
     let (bucket, prefix) = split(uri)?;
-    let manifest = written(cx, bucket, prefix).await?.unwrap_or_default();
-    let mut paths: HashSet<String> = manifest.files.into_keys().collect();
+    let is_made = *bucket_owner == Owner::Ours;
+    let manifest = written(cx, bucket, prefix).await?;
+    let own = manifest
+        .filter(|manifest| manifest.owner == cx.scope.whose() || (is_made && manifest.owner.is_empty()));
+    let is_claim = own.as_ref().is_some_and(|own| own.files.is_empty() && own.digest.is_empty());
     let journal = journal_of(cx, uri);
-    if Journal::is_unfinished(&journal) {
+    let is_unfinished = Journal::is_unfinished(&journal);
+    let manifest = own.is_some();
+    if is_made && (is_claim || is_unfinished) {
+        return Ok(Uploaded { manifest, paths: None });
+    }
+    let mut paths: HashSet<String> = own.map(|own| own.files.into_keys().collect()).unwrap_or_default();
+    if is_unfinished {
         paths.extend(Journal::open(&journal)?.sent.into_keys());
     }
-    Ok(paths)
+    Ok(Uploaded { manifest, paths: Some(paths) })
 }

@@ -18,6 +18,8 @@ pub struct Overview {
     /// In the order of dependency.
     pub rows: Vec<Row>,
     pub leftovers: Vec<Leftover>,
+    /// What may be of this project and could not be read, and why.
+    pub unread: Vec<(ResourceId, String)>,
     /// What it costs.
     pub bill: Bill,
     pub prices: Prices,
@@ -57,7 +59,8 @@ impl Overview {
         }
         let prices = prices::load(session, have).await;
         let bill = cost::live(desired, have, &session.kinds, &prices);
-        Self { rows, leftovers: have.leftovers.clone(), bill, prices }
+        let unread = have.unread.iter().map(|(id, why, _)| (id.clone(), why.clone())).collect();
+        Self { rows, leftovers: have.leftovers.clone(), unread, bill, prices }
     }
 
     /// A resource with what its parts know: an endpoint with how it scales.

@@ -188,7 +188,8 @@ fn a_job_costs_by_the_run_and_nothing_when_it_does_not_run() {
         ..Usage::default()
     };
     let of = estimate(&usage, Some(HumanDuration::minutes(30)));
-    assert!(of.idle.is_zero() && of.most.is_zero());
+    // While it runs, an hour is billed as an hour, and a month has no more than the whole run.
+    assert_eq!(shown([of.now, of.idle, of.most]), ["0.474 0.474", "0.00 0.00", "0.474 0.474"]);
     let run = of.run.unwrap();
     // 2 × 0.23, and 73 GB at 0.14 / 730 an hour.
     assert_eq!(run.per_hour.to_string(), "0.474");

@@ -110,7 +110,7 @@ fn a_fresh_checkout_is_the_same_folder() {
 fn the_manifest_has_the_digest_of_the_folder_whatever_else_is_there() {
     let folder = folder(&[("a", "1"), ("b", "2")]);
     let tree = read(&folder);
-    let manifest = Manifest::of(&tree, there(&[("a", "1"), ("b", "2"), ("stray", "3")]));
+    let manifest = Manifest::of("digits/dev".into(), &tree, there(&[("a", "1"), ("b", "2"), ("stray", "3")]));
     assert_eq!(Some(&manifest.digest), tree.digest().as_ref());
     assert_eq!((manifest.stray, manifest.bytes()), (1, 3));
     assert_eq!(Manifest::parse(&serde_json::to_vec(&manifest).unwrap()), manifest);

@@ -96,6 +96,7 @@ const LOOKS: &[&str] = &[
     "logs notebook/lab",
     "lease show",
     "destroy --dry-run",
+    "report --out report.html",
     "doctor",
     // It knows the quotas' codes now.
     "doctor",

@@ -112,6 +112,8 @@ async fn a_report_has_what_is_there_and_says_what_could_not_be_read() {
         ("fail=AccessDenied@logs:GetLogEvents#1x0", "the log of training/numbers"),
         ("fail=AccessDenied@iam:GetAccountAuthorizationDetails#1x0", "the audit of roles"),
         ("fail=AccessDenied@sagemaker:DescribeNotebookInstance#1x0", "notebook/lab"),
+        ("fail=AccessDenied@iam:ListRoles#1x0", "role *"),
+        ("fail=AccessDenied@sagemaker:ListTrainingJobs#1x0", "training *"),
     ] {
         sandbox.state().faults.extend(vec![fault.parse().expect("a rule")]);
         let partly = gather(&session, WANTED).await.expect("the rest can be read");
@@ -186,7 +188,8 @@ fn shows_all(evidence: &Evidence) {
     assert!(lambda.grants.iter().any(|grant| grant.actions.contains(&"sagemaker:InvokeEndpoint".to_owned())));
     let audit = evidence.audit.as_ref().expect("it was asked for");
     assert_eq!(audit.roles, evidence.roles.len(), "the project's roles, and no others");
-    let along: Vec<String> = evidence.lineage()[0].iter().map(|resource| resource.id.to_string()).collect();
+    let along: Vec<String> =
+        evidence.lineage()[0].iter().flatten().map(|resource| resource.id.to_string()).collect();
     let wanted =
         ["data/digits", "training/numbers", "model/numbers", "endpoint/numbers", "function/classify"];
     assert_eq!(along, wanted);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::cli::CommandResult;
-use crate::cli::act::{print_left, print_warnings};
+use crate::cli::act::{print_left, print_unread, print_warnings};
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
@@ -50,7 +50,9 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
             print_left(&have, ui);
         }
     }
-    Ok(if overview.rows.iter().all(|row| row.is_readable) { Exit::Done } else { Exit::Incomplete })
+    print_unread(&have, ui);
+    let is_whole = overview.rows.iter().all(|row| row.is_readable) && have.unread.is_empty();
+    Ok(if is_whole { Exit::Done } else { Exit::Incomplete })
 }
 
 /// Shows what there is until somebody has seen enough.
@@ -77,7 +79,7 @@ async fn look(session: &Session) -> Result<(Overview, Observed), Failure> {
 }
 
 async fn look_quietly(session: &Session) -> crate::aws::OpResult<(Overview, Observed)> {
-    let have = engine::observe(&session.desired, &session.registry, &session.context).await?;
+    let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await?;
     Ok((Overview::of(session, &session.desired, &have).await, have))
 }
 

@@ -93,7 +93,7 @@ async fn send(session: &mut Session, todo: Vec<DataSet>, ui: &Ui) -> CommandResu
         Ok(upload) => upload,
         Err(why) => {
             finish_display(session, display).await;
-            return Err(not_begun(why));
+            return Err(not_begun(why, session));
         }
     };
     let uploaded = upload.send(session).await;
@@ -106,9 +106,9 @@ async fn send(session: &mut Session, todo: Vec<DataSet>, ui: &Ui) -> CommandResu
     Ok(exit_of(&error.kind))
 }
 
-fn not_begun(why: UploadRefusal) -> Failure {
+fn not_begun(why: UploadRefusal, session: &Session) -> Failure {
     match why {
-        UploadRefusal::Op(error) => error.into(),
+        UploadRefusal::Op(error) => Failure::not_begun(error, &session.context.cancel, Failure::from),
         UploadRefusal::Changed(id) => {
             let message = format!("somebody else has just uploaded {id}; nothing was done");
             Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")

@@ -49,8 +49,8 @@ pub enum Block {
     Table(Table),
     Plot(Box<Figure>),
     Graph(Graph),
-    /// Rows of resources, each made from the one before it.
-    Lineage(Vec<Vec<Node>>),
+    /// Rows of steps, each made from all of the one before it.
+    Lineage(Vec<Vec<Vec<Node>>>),
     /// What a program wrote.
     Output {
         name: String,

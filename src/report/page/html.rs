@@ -131,13 +131,17 @@ fn of_block(block: &Block, id: &str) -> Markup {
     }
 }
 
-fn of_lineage(row: &[Node]) -> Markup {
+fn of_lineage(row: &[Vec<Node>]) -> Markup {
     html! {
-        ol class="lineage" { @for node in row {
-            li class=(class(node.phase)) {
-                span class="kind" { (line(&node.kind)) }
-                span class="id" { (line(&node.name)) }
-                (state(&node.state, node.phase))
+        ol class="lineage" { @for step in row {
+            // What is not ready stands out, whatever is beside it.
+            @let phase = step.iter().map(|node| node.phase).find(|phase| *phase != Phase::Ready);
+            li class=(class(phase.unwrap_or(Phase::Ready))) {
+                @for node in step {
+                    span class="kind" { (line(&node.kind)) }
+                    span class="id" { (line(&node.name)) }
+                    (state(&node.state, node.phase))
+                }
             }
         } }
     }
@@ -169,7 +173,13 @@ fn of_table(table: &Table, id: &str) -> Markup {
 
 fn of_plot(figure: &Figure, id: &str) -> Markup {
     let Some((wide, narrow)) = plot::svg(figure, WIDE).zip(plot::svg(figure, NARROW)) else {
-        return html! {};
+        // Numbers that no scale can hold are numbers all the same.
+        let is_empty = figure.lines.iter().all(|line| line.form.points().is_empty());
+        return if is_empty {
+            html! {}
+        } else {
+            of_table(&figure.table(), id)
+        };
     };
     html! {
         figure class="plot" {

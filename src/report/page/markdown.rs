@@ -50,12 +50,11 @@ fn of_block(block: &Block) -> String {
         // The table after it says the same.
         Block::Graph(_) => String::new(),
         Block::Lineage(rows) => {
-            let row = |row: &Vec<_>| {
-                let node = |node: &super::blocks::Node| {
-                    format!("{} {}", markdown::code(&node.name), markdown::text(&node.state))
-                };
-                format!("- {}\n", row.iter().map(node).collect::<Vec<_>>().join(" → "))
+            let node = |node: &super::blocks::Node| {
+                format!("{} {}", markdown::code(&node.name), markdown::text(&node.state))
             };
+            let step = |step: &Vec<_>| step.iter().map(node).collect::<Vec<_>>().join(", ");
+            let row = |row: &Vec<_>| format!("- {}\n", row.iter().map(step).collect::<Vec<_>>().join(" → "));
             rows.iter().map(row).collect()
         }
         Block::Output { name, text } => {

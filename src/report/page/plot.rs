@@ -31,6 +31,10 @@ pub fn svg(plot: &Figure, size: (u32, u32)) -> Option<String> {
     let y = range(lines.iter().flatten().map(|(_, y)| *y).chain(levels))?;
     let y = scale(y, plot.from_zero);
     let x = Ticks { range: widened(x, &plot.axis), is_time: plot.axis == Axis::Time };
+    // The numbers below the plot have what no scale can hold.
+    if [&x.range, &y].iter().any(|range| !(range.end - range.start).is_finite()) {
+        return None;
+    }
     let mut svg = String::new();
     drawn(plot, &lines, (x, y), size, &mut svg).ok()?;
     // The page says it in words.
@@ -223,6 +227,9 @@ mod tests {
             for points in [&[(5.0, 0.0)][..], &huge, &far, &[(0.0, 1e-300), (1.0, 0.0)]] {
                 let svg = svg(&plot(points, axis.clone()), (720, 220)).expect("a plot");
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            }
+            for points in [[(0.0, f64::MAX), (1.0, -f64::MAX)], [(f64::MAX, 0.0), (-f64::MAX, 1.0)]] {
+                assert_eq!(svg(&plot(&points, axis.clone()), (720, 220)), None);
             }
             assert_eq!(svg(&plot(&[], axis), (720, 220)), None);
         }

@@ -18,9 +18,14 @@ const MANIFEST: &str = ".opsctl-manifest.json";
 pub struct Keys {
     /// What the names of this project and environment begin with ([`Scope::prefix`]).
     pub prefix: String,
-    /// Data sets whose whole folder is opsctl's: those of the config, in a bucket that opsctl made.
+    /// Whether opsctl made the bucket.
+    pub is_made: bool,
+    /// Data sets of the config in a bucket that opsctl made: all that was ever below them is opsctl's, such as
+    /// versions of what an upload has deleted, but for the objects of `others`.
     pub data_sets: BTreeSet<String>,
-    /// Keys that the manifests of other data sets name.
+    /// Objects below these that opsctl did not upload.
+    pub others: HashSet<String>,
+    /// The manifests of this project's data sets, and what they name.
     pub uploaded: HashSet<String>,
 }
 
@@ -41,14 +46,15 @@ impl Keys {
             return name.and_then(|name| name.rsplit_once('-')).is_some_and(|(_, end)| is_suffix(end));
         }
         if let Some(code) = key.strip_prefix(CODE) {
-            let digest = code.strip_suffix("/sourcedir.tar.gz");
+            // Older versions put it there without the project's name.
+            let own = code.strip_prefix(&self.prefix).or(Some(code).filter(|_| self.is_made));
+            let digest = own.and_then(|code| code.strip_suffix("/sourcedir.tar.gz"));
             return digest.is_some_and(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()));
         }
         let Some(data) = key.strip_prefix(DATA) else { return false };
-        match data.split_once('/') {
-            Some((name, _)) => self.data_sets.contains(name),
-            None => data.ends_with(MANIFEST),
-        }
+        // Of a manifest that is gone, old versions are left.
+        let set = data.split_once('/').map(|(name, _)| name).or(data.strip_suffix(MANIFEST));
+        set.is_some_and(|name| self.data_sets.contains(name)) && !self.others.contains(key)
     }
 
     /// `data/dogs.opsctl-manifest.json` → `dogs`.

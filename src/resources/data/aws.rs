@@ -71,13 +71,13 @@ impl Driver for Data {
 
 /// What a manifest says of a data set.
 async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<Seen<State>>> {
-    let RemoteState { manifest, etag, bucket_is_missing } = there;
-    if etag.is_none() {
-        let foreign = if *bucket_is_missing { None } else { sync::foreign(cx, uri).await? };
-        return Ok(foreign.map(|key| {
-            let state = State { foreign: Some(key), ..State::default() };
-            Seen::ready(Owner::Nobody, "Foreign", state)
-        }));
+    if let Some((owner, key)) = sync::foreign(cx, uri, there).await? {
+        let state = State { foreign: Some(key), ..State::default() };
+        return Ok(Some(Seen::ready(owner, "Foreign", state)));
+    }
+    let manifest = &there.manifest;
+    if there.etag.is_none() {
+        return Ok(None);
     }
     // After an interrupted upload nobody knows without looking; the next one looks.
     let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest.clone() };

@@ -117,30 +117,45 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     Ok(RemoteState { manifest, etag, bucket_is_missing: false })
 }
 
-/// A key under the prefix of a data set that has no manifest, in a bucket that opsctl did not make. Somebody
-/// else has put it there, and an upload would replace it, a destroy delete it.
-pub async fn foreign(cx: &OpCx<'_>, uri: &str) -> OpResult<Option<String>> {
+/// Whose a data set is that is not this project's, and the key that tells: an upload would replace what is
+/// there, a destroy delete it. That is one whose manifest names another project or environment. In a bucket
+/// that opsctl did not make it is also what has a manifest that names nobody, or objects and no manifest.
+pub async fn foreign(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<(Owner, String)>> {
     let (bucket, prefix) = split(uri)?;
+    let whose = &there.manifest.owner;
+    if there.bucket_is_missing || *whose == cx.scope.whose() {
+        return Ok(None);
+    }
+    if !whose.is_empty() {
+        return Ok(Some((Owner::Other(whose.clone()), Manifest::key(prefix))));
+    }
+    if there.etag.is_some() {
+        let is_ours = owner(cx, bucket).await? == Some(Owner::Ours);
+        return Ok((!is_ours).then(|| (Owner::Nobody, Manifest::key(prefix))));
+    }
     // The console's "folder" is an object of the prefix's own name.
     let page = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(2).send().await;
     let Some(page) = page.op(action::s3::ListBucket).found()? else { return Ok(None) };
     let Some(key) = page.contents().iter().filter_map(|o| o.key()).find(|key| *key != prefix) else {
         return Ok(None);
     };
-    Ok((owner(cx, bucket).await? != Some(Owner::Ours)).then(|| key.to_owned()))
+    Ok((owner(cx, bucket).await? != Some(Owner::Ours)).then(|| (Owner::Nobody, key.to_owned())))
+}
+
+/// An upload into what is somebody else's is refused.
+async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpResult<()> {
+    let Some((_, key)) = foreign(cx, &spec.uri(), there).await? else { return Ok(()) };
+    let message = format!(
+        "{} is not this project's, and an upload would put its files beside {key}: rename the data set",
+        spec.uri()
+    );
+    Err(OpError::new("upload", OpErrorKind::AlreadyExists, message))
 }
 
 /// The prefix becomes ours by its manifest, before the first file: what a killed upload leaves is not taken
 /// for somebody else's.
 async fn claim(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
-    if let Some(key) = foreign(cx, &spec.uri()).await? {
-        let message = format!(
-            "{} is not this project's, and an upload would put its files beside {key}: rename the data set",
-            spec.uri()
-        );
-        return Err(OpError::new("upload", OpErrorKind::AlreadyExists, message));
-    }
-    let manifest = Manifest { format: Manifest::FORMAT, ..Manifest::default() };
+    let manifest = Manifest { format: Manifest::FORMAT, owner: cx.scope.whose(), ..Manifest::default() };
     match write(cx, spec, &manifest, None).await {
         Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), bucket_is_missing: false }),
         // Somebody else begins at this moment.
@@ -167,6 +182,7 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
 pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
+    refuse_foreign(cx, spec, &there).await?;
     let mut there = if there.etag.is_none() { claim(cx, spec).await? } else { there };
     let mut report = Report::default();
     for _ in 0..ROUNDS {
@@ -227,7 +243,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         files.append(
             &mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect(),
         );
-        let manifest = Manifest::of(tree, files);
+        let manifest = Manifest::of(cx.scope.whose(), tree, files);
         match write(cx, spec, &manifest, there.etag.as_deref()).await {
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
@@ -235,7 +251,10 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
                 return Ok(report);
             }
             // Somebody else finished an upload. The journal has what this round sent.
-            Err(error) if error.kind == OpErrorKind::Conflict => there = read_manifest(cx, &uri).await?,
+            Err(error) if error.kind == OpErrorKind::Conflict => {
+                there = read_manifest(cx, &uri).await?;
+                refuse_foreign(cx, spec, &there).await?;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -2,9 +2,9 @@
 //! under the same prefix, and in an adopted bucket they probably have.
 
 use crate::aws::{OpResult, SdkResultExt};
-use crate::domain::action;
+use crate::domain::{Owner, action};
 use crate::engine::OpCx;
-use crate::resources::bucket::empty;
+use crate::resources::bucket::{empty, owner};
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
 use crate::resources::uploads::{uploaded, written};
@@ -13,13 +13,14 @@ use crate::resources::uploads::{uploaded, written};
 /// that is killed here still knows what to delete.
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
-    let paths = uploaded(cx, uri).await?;
+    let bucket_owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
+    let paths = uploaded(cx, uri, &bucket_owner).await?;
     if let Some(manifest) = written(cx, bucket, prefix).await? {
         let body = Manifest { format: 0, ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
-    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| paths.contains(path));
+    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| paths.has(path));
     empty::remove(cx, bucket, prefix, ours).await?;
     empty::empty(cx, bucket, &Manifest::key(prefix)).await
 }

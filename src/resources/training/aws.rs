@@ -75,8 +75,13 @@ impl Driver for Training {
             instance_count: resources.and_then(|r| r.instance_count()).unwrap_or_default(),
             volume_gb: resources.and_then(|r| r.volume_size_in_gb()).unwrap_or_default(),
             role_arn: found.role_arn().unwrap_or_default().to_owned(),
-            // code/<digest>/sourcedir.tar.gz
-            code: archive.rsplit('/').nth(1).unwrap_or_default().to_owned(),
+            // code/<project>-<environment>-<digest>/sourcedir.tar.gz
+            code: archive
+                .rsplit('/')
+                .nth(1)
+                .and_then(|code| code.rsplit('-').next())
+                .unwrap_or_default()
+                .into(),
             entry,
             data: data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect(),
             access: job::access(channels.iter().map(|(name, access)| (*name, access))),

@@ -10,7 +10,7 @@ use super::channels::{self, Channels};
 use super::hyperparameter::Hyperparameter;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Mixed};
-use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, codes};
+use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode};
@@ -182,13 +182,16 @@ fn all_code() -> UseAs {
 }
 
 impl Code {
-    /// The folder of the bucket that holds all code. Jobs may read all of it: a role that named one digest
-    /// would have to change, and the change to spread, with each edit of the script.
-    const FOLDER: &str = "code/";
+    /// With this begin the keys of all code of the project: others may share the bucket. Jobs may read all of
+    /// it: a role that named one digest would have to change, and the change to spread, with each edit of the
+    /// script.
+    fn folder(scope: &Scope) -> String {
+        format!("code/{}", scope.prefix())
+    }
 
-    fn new(bucket: &str, path: &Path, item: &Item, tree: &Tree) -> Self {
+    fn new(bucket: &str, folder: &str, path: &Path, item: &Item, tree: &Tree) -> Self {
         let digest = tree.code_digest();
-        let key = format!("{}{}/sourcedir.tar.gz", Self::FOLDER, &digest[..16]);
+        let key = format!("{folder}{}/sourcedir.tar.gz", &digest[..16]);
         let (path, use_as, entry) = (path.to_owned(), item.use_as(), item.entry().to_owned());
         Self { bucket: bucket.to_owned(), key, digest, path, use_as, entry }
     }
@@ -252,12 +255,13 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     if found.len() < item.data.entries().count() {
         return None;
     }
+    let folder = Code::folder(draft.scope);
     let code = match (&item.source, tree) {
-        (Some(source), Some(tree)) => Some(Code::new(&bucket, source, item, tree?)),
+        (Some(source), Some(tree)) => Some(Code::new(&bucket, &folder, source, item, tree?)),
         _ => None,
     };
     if code.is_some() {
-        reads.push(Code::FOLDER.into());
+        reads.push(folder);
     }
     Some(Common { bucket, code, channels: found, reads, needs })
 }

@@ -64,7 +64,7 @@ fn ends(error: &OpError) -> bool {
 /// # Errors
 /// What AWS said where without it there is no report at all.
 pub async fn gather(session: &Session, wanted: Wanted) -> OpResult<Evidence> {
-    let have = engine::observe(&session.desired, &session.registry, &session.context).await?;
+    let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await?;
     let overview = Overview::of(session, &session.desired, &have).await;
     let mut gaps = Gaps::default();
     for (id, observation) in &have.observations {
@@ -158,6 +158,7 @@ fn cost(overview: &Overview) -> Cost {
         now: price(estimate.now),
         idle: price(estimate.idle),
         most: price(estimate.most),
+        unknown: estimate.unknown.clone(),
         run: estimate.run.as_ref().map(|run| RunPrice { last: run.usual_price(), most: run.highest_price() }),
     };
     let words = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect();

@@ -178,15 +178,44 @@ fn what_runs_now_is_told_as_it_is() {
     expect![[r#"
         Cost on AWS, list prices of 2026-10-05
           prices   opsctl's table of 2026-10-05
-          now      428 USD a month (0.5864 an hour)
+          now      256 USD a month (0.5864 an hour)
           idle     88 USD a month (0.1207 an hour)
-          at most  486 USD a month (0.6657 an hour)
+          at most  486 USD a month (0.9014 an hour)
           bills    an hour now, until `opsctl destroy`: endpoint/numbers 0.345 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
           bills    an hour now, until `opsctl stop training/numbers`: training/numbers 0.2358 (1 × ml.m5.xlarge)
           without  data in and out, logs, requests, what jobs leave in the bucket
     "#]].assert_eq(&render::now(&bill, &prices(), None, &Styles::plain()));
-    expect!["0.5864 USD/h now, at most 0.6657; `opsctl destroy` ends it"]
+    expect!["0.5864 USD/h now, at most 0.9014; `opsctl destroy` ends it"]
         .assert_eq(&render::short(&bill).unwrap());
+}
+
+/// Stopped for taking too long, it has cost 0.2358: that is in the budget, once, and no month of it.
+#[test]
+fn a_job_that_runs_is_in_the_budget() {
+    let want = Files::new().desired();
+    let mut account = deployed(&want, 1);
+    let idle = cost(&account, &want, DEPLOY).highest_month().unwrap();
+    account.seen(&want, "training/numbers")["status"] =
+        json!({ "word": "InProgress", "phase": "busy", "reason": null });
+    let runs = cost(&account, &want, DEPLOY);
+    assert_eq!((runs.highest_month().unwrap() - idle).fine(), "0.2358");
+    let bill = live(&want, &account.observe(&want), &kinds(), &prices());
+    assert!(bill.now().per_hour() <= bill.most().per_hour());
+}
+
+#[test]
+fn what_could_not_be_read_is_in_no_sum_and_every_sum_says_so() {
+    let want = Files::new().desired();
+    let mut account = deployed(&want, 1);
+    account.hide(&want, "endpoint/numbers", "AccessDenied");
+    let bill = live(&want, &account.observe(&want), &kinds(), &prices());
+    let page = render::now(&bill, &prices(), None, &Styles::plain());
+    assert!(page.contains("now      at least 150 USD a month"), "{page}");
+    assert!(
+        page.contains("unknown  what endpoint/numbers costs (it could not be read); in no sum"),
+        "{page}"
+    );
+    assert!(render::short(&bill).unwrap().starts_with("at least 0.2057 USD/h now"), "{page}");
 }
 
 #[test]

@@ -330,6 +330,7 @@ pub fn whole() -> Evidence {
                 now: price("0.345", "251.85"),
                 idle: price("0.115", "83.95"),
                 most: price("0.46", "335.8"),
+                unknown: Vec::new(),
                 run: None,
             }],
             unknown: Vec::new(),

@@ -11,13 +11,16 @@ pub fn section(evidence: &Evidence) -> Option<Section> {
     if cost.resources.is_empty() && cost.unknown.is_empty() {
         return None;
     }
+    let dollars = |price: Money, shown: fn(Money) -> String| dollars(price, shown, &cost.unknown);
     let mut blocks = vec![Block::Table(
         Table::new(
             "All together, in US dollars",
             &["When", "An hour", "A month"],
             [("Now", cost.now), ("Idle", cost.idle), ("At the maximum", cost.most)]
                 .map(|(when, price)| {
-                    vec![vec![Text::plain(when)], dollars(price.hour.fine()), dollars(price.month.coarse())]
+                    let (hour, month) =
+                        (dollars(price.hour, Money::fine), dollars(price.month, Money::coarse));
+                    vec![vec![Text::plain(when)], hour, month]
                 })
                 .into(),
             MOST,
@@ -47,12 +50,17 @@ pub fn section(evidence: &Evidence) -> Option<Section> {
     Some(Section { anchor: "cost", title: "Cost".into(), blocks })
 }
 
-fn dollars(text: String) -> Vec<Text> {
-    vec![Text::plain(text)]
+/// A sum that lacks what nobody knows is no more than a lower bound.
+fn dollars(price: Money, shown: fn(Money) -> String, unknown: &[String]) -> Vec<Text> {
+    vec![Text::plain(match (unknown.is_empty(), price.is_zero()) {
+        (true, _) => shown(price),
+        (false, true) => "unknown".to_owned(),
+        (false, false) => format!("at least {}", shown(price)),
+    })]
 }
 
 fn row(billed: &Billed) -> Vec<Vec<Text>> {
-    let hour = |price: Price| dollars(price.hour.fine());
+    let hour = |price: Price| dollars(price.hour, Money::fine, &billed.unknown);
     let run = billed.run.as_ref().map(|run| {
         let last = run.last.map(|last: Money| format!("the last {}, ", last.fine())).unwrap_or_default();
         format!("{last}at most {}", run.most.fine())

@@ -8,7 +8,7 @@ mod training;
 
 use super::Suggest;
 use super::blocks::{Block, Graph, Look, Node, Page, Section, Table, Text, Tile};
-use crate::domain::{HumanDuration, KindName, Phase, ResourceId, figure, many};
+use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
 use crate::evidence::{Evidence, Outcome, Past, Resource};
 
 /// Rows that a table shows of what may be many.
@@ -92,9 +92,13 @@ fn tiles(evidence: &Evidence) -> Vec<Tile> {
     }
     if !evidence.cost.resources.is_empty() {
         let cost = &evidence.cost;
-        let at_least = if cost.unknown.is_empty() { "" } else { "at least " };
-        let more = format!("US dollars; {at_least}{} when all has scaled out", cost.most.hour.fine());
-        tiles.push(tile("Cost an hour", format!("{at_least}{}", cost.now.hour.fine()), more, Look::Plain));
+        let sum = |price: Money| match (cost.unknown.is_empty(), price.is_zero()) {
+            (true, _) => price.fine(),
+            (false, true) => "unknown".to_owned(),
+            (false, false) => format!("at least {}", price.fine()),
+        };
+        let more = format!("US dollars; {} when all has scaled out", sum(cost.most.hour));
+        tiles.push(tile("Cost an hour", sum(cost.now.hour), more, Look::Plain));
     }
     if let Some(audit) = &evidence.audit {
         let look = if audit.findings.is_empty() { Look::Good } else { Look::Bad };
@@ -134,8 +138,9 @@ fn overview(evidence: &Evidence) -> Option<Section> {
             resource.needs.iter().filter_map(move |need| Some((place(need)?, to)))
         });
     let graph = Graph { edges: edges.collect(), nodes: evidence.resources.iter().map(node).collect() };
-    let lineage: Vec<Vec<Node>> =
-        evidence.lineage().iter().map(|row| row.iter().map(|resource| node(resource)).collect()).collect();
+    let step = |step: &Vec<&Resource>| step.iter().map(|resource| node(resource)).collect();
+    let lineage: Vec<Vec<Vec<Node>>> =
+        evidence.lineage().iter().map(|row| row.iter().map(&step).collect()).collect();
     let head = ["Resource", "State", "Age", "Name in AWS", "Needs"];
     let rows = evidence.resources.iter().map(|resource| {
         let needs = resource.needs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
