@@ -6,8 +6,6 @@ set -euo pipefail
 temp=${RUNNER_TEMP:?}
 options=(--env "${IN_ENVIRONMENT:-dev}")
 [ -z "${IN_CONFIG:-}" ] || options+=(--config "$IN_CONFIG")
-# What needs no AWS takes no other options.
-project=("${options[@]}")
 [ "${IN_SANDBOX:-}" != true ] || options+=(--sandbox)
 [ -z "${IN_TIMEOUT:-}" ] || options+=(--timeout "$IN_TIMEOUT")
 
@@ -105,13 +103,13 @@ scale() {
 }
 
 audit() {
-  local roles=$temp/opsctl-roles.json sarif=$temp/opsctl-audit.sarif markdown=$temp/opsctl-audit.md
-  run audit-iam --save "$roles" --format sarif --fail-on "${IN_FAIL_ON:-high}" >"$sarif"
+  local sarif=$temp/opsctl-audit.sarif markdown=$temp/opsctl-audit.md
+  # One audit in both forms: one of a saved dump would not compare the roles with the config.
+  run audit-iam --format sarif --also "markdown=$markdown" --fail-on "${IN_FAIL_ON:-high}" >"$sarif"
   case $code in
     0 | 2 | 10) ;;
     *) exit "$code" ;;
   esac
-  opsctl "${project[@]}" audit-iam --input "$roles" --format markdown >"$markdown" || [ $? = 10 ]
   output sarif-file "$sarif"
   output markdown-file "$markdown"
   summarize "$markdown"

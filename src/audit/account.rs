@@ -40,6 +40,12 @@ pub struct Problem {
     pub reason: String,
 }
 
+/// The reason of a [`Problem`] about somebody whom a plan gives more and does not make.
+pub const ELSEWHERE: &str = "it is made elsewhere: what it holds and whom it trusts is not in the plan";
+
+/// The number of an account that a plan or a policy does not tell.
+pub const UNTOLD: &str = "000000000000";
+
 /// One page of `GetAccountAuthorizationDetails`, or a whole dump; unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::account::{Account, Role};
+use super::account::{Account, ELSEWHERE, Group, InlinePolicy, Problem, Role, User};
 use super::evaluate::Engine;
 use super::trust::{Admission, admissions};
 use opsctl_iam::action_set::ActionSet;
@@ -16,31 +16,143 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::{Document, Selector};
 use opsctl_iam::time::Instant;
 
-/// What a role gains by a change.
+/// What somebody gains by a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gain {
-    /// The role's ARN.
-    pub role: String,
+    /// The ARN of a role, a user or a group.
+    pub principal: String,
     /// One line each: the statement that gives more, who is let in, what no longer holds back.
     pub lines: Vec<String>,
 }
 
-/// The roles that may do more after a change, or that more may become; by ARN, else by name where a plan does
-/// not know the account.
+/// The principals that may do more after a change, and the roles that more may become; by ARN, else by name
+/// where a plan does not know the account. What a plan gives somebody whom it does not make comes on top of
+/// what was there.
 pub fn new_access(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
-    let (old, new) = (Engine::at(before, now), Engine::at(after, now));
-    let by_arn: HashMap<&str, &Role> = before.roles.iter().map(|role| (role.arn.as_str(), role)).collect();
-    let by_name: HashMap<&str, &Role> = before.roles.iter().map(|role| (role.name.as_str(), role)).collect();
-    let mut gains = Vec::new();
-    for role in &after.roles {
-        let was = by_arn.get(role.arn.as_str()).or_else(|| by_name.get(role.name.as_str())).copied();
-        let mut lines = permissions(was.map(|was| old.role(was)).as_ref(), &new.role(role));
-        lines.extend(trust(was, role, now));
-        if !lines.is_empty() {
-            gains.push(Gain { role: role.arn.clone(), lines });
+    let (olds, news) = (before.parts(), after.parts());
+    if !news.is_empty() {
+        let of = |new: &Account| {
+            let same = |old: &&Account| old.id == new.id && old.partition() == new.partition();
+            olds.iter().find(same).unwrap_or(before).clone()
+        };
+        return news.iter().flat_map(|new| in_one(&of(new), new, now)).collect();
+    }
+    in_one(before, after, now)
+}
+
+/// What could not be read of either side, so that "no new access" is not known to be true.
+pub fn gaps<'a>(before: &'a Account, after: &'a Account) -> Vec<&'a Problem> {
+    let is_known = |problem: &Problem| {
+        problem.reason == ELSEWHERE
+            && (!problem.resource.contains(":group/") || known_group(before, &problem.resource).is_some())
+    };
+    let all = before.problems.iter().chain(after.problems.iter().filter(|problem| !is_known(problem)));
+    let mut gaps: Vec<&Problem> = Vec::new();
+    for problem in all.filter(|problem| !(problem.reason == ELSEWHERE && before.problems.contains(problem))) {
+        if !gaps.contains(&problem) {
+            gaps.push(problem);
         }
     }
+    gaps
+}
+
+fn known_group<'a>(before: &'a Account, arn: &str) -> Option<&'a Group> {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    before.groups.iter().find(|group| group.arn == arn || group.name == name)
+}
+
+fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
+    let after = &completed(before, after);
+    let (old, new) = (Engine::at(before, now), Engine::at(after, now));
+    let mut gains = Vec::new();
+    let mut gain = |principal: &String, lines: Vec<String>| {
+        if !lines.is_empty() {
+            gains.push(Gain { principal: principal.clone(), lines });
+        }
+    };
+    let roles = Before::of(&before.roles, |role: &Role| (&role.arn, &role.name));
+    for role in &after.roles {
+        let was = roles.find(&role.arn, &role.name);
+        let mut lines = permissions(was.map(|was| old.role(was)).as_ref(), &new.role(role));
+        lines.extend(trust(was, role, now));
+        gain(&role.arn, lines);
+    }
+    let users = Before::of(&before.users, |user: &User| (&user.arn, &user.name));
+    for user in &after.users {
+        let was = users.find(&user.arn, &user.name).map(|was| old.user(was));
+        gain(&user.arn, permissions(was.as_ref(), &new.user(user)));
+    }
+    let groups = Before::of(&before.groups, |group: &Group| (&group.arn, &group.name));
+    for group in &after.groups {
+        let was = groups.find(&group.arn, &group.name).map(|was| old.group(was));
+        gain(&group.arn, permissions(was.as_ref(), &new.group(group)));
+    }
     gains
+}
+
+/// What was there, to be found by ARN or by name.
+struct Before<'a, T> {
+    by_arn: HashMap<&'a str, &'a T>,
+    by_name: HashMap<&'a str, &'a T>,
+}
+
+impl<'a, T> Before<'a, T> {
+    fn of(all: &'a [T], keys: impl Fn(&'a T) -> (&'a String, &'a String)) -> Self {
+        Self {
+            by_arn: all.iter().map(|one| (keys(one).0.as_str(), one)).collect(),
+            by_name: all.iter().map(|one| (keys(one).1.as_str(), one)).collect(),
+        }
+    }
+
+    fn find(&self, arn: &str, name: &str) -> Option<&'a T> {
+        self.by_arn.get(arn).or_else(|| self.by_name.get(name)).copied()
+    }
+}
+
+/// After a change, with what it leaves as it is: the rest of those whom it does not make, and policies of the
+/// account that it does not write.
+fn completed(before: &Account, after: &Account) -> Account {
+    let mut all = after.clone();
+    for policy in &before.policies {
+        if !all.policies.iter().any(|known| known.arn == policy.arn) {
+            all.policies.push(policy.clone());
+        }
+    }
+    let is_made_elsewhere =
+        |arn: &str| after.problems.iter().any(|p| p.reason == ELSEWHERE && p.resource == arn);
+    let with = |old: &[InlinePolicy], new: &mut Vec<InlinePolicy>| {
+        let kept = old.iter().filter(|policy| !new.iter().any(|own| own.name == policy.name));
+        let kept: Vec<InlinePolicy> = kept.cloned().collect();
+        new.extend(kept);
+    };
+    let roles = Before::of(&before.roles, |role: &Role| (&role.arn, &role.name));
+    for role in all.roles.iter_mut().filter(|role| is_made_elsewhere(&role.arn)) {
+        let Some(was) = roles.find(&role.arn, &role.name) else { continue };
+        with(&was.inline, &mut role.inline);
+        role.attached.extend(was.attached.iter().cloned());
+        role.trust = was.trust.clone();
+        role.permissions_boundary = was.permissions_boundary.clone();
+        role.tags.clone_from(&was.tags);
+    }
+    let users = Before::of(&before.users, |user: &User| (&user.arn, &user.name));
+    for user in all.users.iter_mut().filter(|user| is_made_elsewhere(&user.arn)) {
+        let Some(was) = users.find(&user.arn, &user.name) else { continue };
+        with(&was.inline, &mut user.inline);
+        user.attached.extend(was.attached.iter().cloned());
+        user.groups.extend(was.groups.iter().cloned());
+        user.permissions_boundary = was.permissions_boundary.clone();
+        user.tags.clone_from(&was.tags);
+    }
+    for group in all.groups.iter_mut().filter(|group| is_made_elsewhere(&group.arn)) {
+        let Some(was) = known_group(before, &group.arn) else { continue };
+        with(&was.inline, &mut group.inline);
+        group.attached.extend(was.attached.iter().cloned());
+    }
+    // A user whom the change makes may join a group that it does not.
+    let missing = before.groups.iter().filter(|old| !all.groups.iter().any(|new| new.name == old.name));
+    let missing: Vec<Group> = missing.cloned().collect();
+    all.groups.extend(missing);
+    all
 }
 
 fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
@@ -59,23 +171,36 @@ fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
             lines.push(format!("no longer held back by {}", statement(sourced)));
         }
     }
-    if let Some(Ceiling::Known { source, grants: was }) = old.map(|old| &old.ceiling) {
-        let was: Vec<Sourced> =
-            was.iter().map(|grant| Sourced { source: source.clone(), grant: grant.clone() }).collect();
-        match &new.ceiling {
-            Ceiling::None => lines.push(format!("no longer within the boundary {}", source.name)),
-            Ceiling::Known { grants, .. } => {
-                let wider = grants.iter().find(|g| g.statement.allow && !covered(g, &was));
-                lines.extend(wider.map(|grant| {
-                    let label = grant.statement.label(grant.index);
-                    format!("the boundary allows more: {label}")
-                }));
-            }
-            Ceiling::Missing { arn } => lines.push(format!("what the boundary {arn} allows is not known")),
-        }
-    }
+    lines.extend(old.and_then(|old| raised(&old.ceiling, &new.ceiling)));
     lines.extend(new.unreadable.iter().map(|(what, why)| format!("{what} could not be read: {why}")));
     lines
+}
+
+/// How a boundary lets more through than before.
+fn raised(was: &Ceiling, is: &Ceiling) -> Option<String> {
+    match (was, is) {
+        (Ceiling::None, _) => None,
+        (Ceiling::Known { source, .. }, Ceiling::None) => {
+            Some(format!("no longer within the boundary {}", source.name))
+        }
+        (Ceiling::Missing { arn }, Ceiling::None) => Some(format!("no longer within the boundary {arn}")),
+        (Ceiling::Missing { arn: was }, Ceiling::Missing { arn }) if was == arn => None,
+        (_, Ceiling::Missing { arn }) => Some(format!("what the boundary {arn} allows is not known")),
+        (Ceiling::Missing { arn }, Ceiling::Known { .. }) => {
+            Some(format!("what the boundary {arn} allowed before is not known"))
+        }
+        (Ceiling::Known { source, grants: was }, Ceiling::Known { grants, .. }) => {
+            let sourced = |grant: &Grant| Sourced { source: source.clone(), grant: grant.clone() };
+            let (was, is): (Vec<Sourced>, Vec<Sourced>) =
+                (was.iter().map(sourced).collect(), grants.iter().map(sourced).collect());
+            let wider = is.iter().find(|s| s.grant.statement.allow && !covered(&s.grant, &was));
+            let lost = || was.iter().find(|s| !s.grant.statement.allow && !covered(&s.grant, &is));
+            let said = |what: &str, s: &Sourced| format!("{what} {}", s.grant.statement.label(s.grant.index));
+            wider
+                .map(|wider| said("the boundary allows more:", wider))
+                .or_else(|| lost().map(|lost| said("the boundary no longer denies:", lost)))
+        }
+    }
 }
 
 fn statement(sourced: &Sourced) -> String {

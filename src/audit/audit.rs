@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::account::{Account, Role};
-use super::compliance::requirements;
+use super::compliance;
 use super::evaluate::Engine;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
@@ -155,7 +155,10 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
             if finding.muted.is_some() { muted.push(finding) } else { findings.push(finding) }
         }
     }
-    [&mut findings, &mut muted].into_iter().for_each(|list| sort(list));
+    for list in [&mut findings, &mut muted] {
+        sort(list);
+        place(list, &by_arn, settings);
+    }
     let mut audit = Audit {
         format: 1,
         account: account.id.clone(),
@@ -172,6 +175,15 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::ServiceLinked).count();
     audit.count();
     audit
+}
+
+/// Findings on roles that the configuration makes are shown at the lines that do.
+fn place(findings: &mut [Finding], roles: &HashMap<&str, &Role>, settings: &Settings) {
+    let Some(expected) = &settings.expected else { return };
+    for finding in findings {
+        let role = roles.get(finding.resource.as_str()).and_then(|role| expected.roles.get(&role.name));
+        finding.line = role.and_then(|role| role.line);
+    }
 }
 
 fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> Finding {
@@ -209,7 +221,8 @@ fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
         fingerprint: fingerprint(rule.id, &resource, &hit.cause),
         status: Status::New,
         cause: hit.cause,
-        compliance: requirements(rule.id),
+        line: None,
+        compliance: compliance::of(rule.id, &resource),
         muted: None,
         resource,
     }

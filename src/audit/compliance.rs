@@ -1,9 +1,23 @@
 //! What a finding is called in the frameworks that auditors go by, as AWS Security Hub maps them.
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html>,
-//! <https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html>
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html>,
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html> and those of other services
 //!
 //! Only where one of their requirements is about the same fault: most of what an audit finds, none of them
 //! asks for.
+
+/// The requirements that a finding is about: those of its rule, or of what it is on.
+pub fn of(rule: &str, resource: &str) -> &'static [&'static str] {
+    match (rule, resource.split(':').nth(2).unwrap_or_default()) {
+        ("IAM319", "s3") => &["FSBP S3.2", "FSBP S3.3"],
+        ("IAM319", "lambda") => &["FSBP Lambda.1"],
+        ("IAM319", "sqs") => &["FSBP SQS.3"],
+        ("IAM319", "sns") => &["FSBP SNS.4"],
+        ("IAM319", "kms") => &["FSBP KMS.5"],
+        ("IAM320", "s3") => &["FSBP S3.6"],
+        _ => requirements(rule),
+    }
+}
 
 /// The requirements that a rule is about, such as `FSBP IAM.1` or `NIST 800-53 r5 AC-6`.
 pub fn requirements(rule: &str) -> &'static [&'static str] {
@@ -49,6 +63,7 @@ pub fn requirements(rule: &str) -> &'static [&'static str] {
             "NIST 800-53 r5 AC-6",
             "NIST 800-53 r5 AC-6(3)",
         ],
+        "IAM508" => &["AWS Resource Tagging Standard v1.0.0 IAM.24"],
         "IAM117" => &["CIS AWS Foundations v3.0.0 1.22"],
         _ => &[],
     }
@@ -58,7 +73,7 @@ pub fn requirements(rule: &str) -> &'static [&'static str] {
 mod tests {
     #[test]
     fn every_rule_of_the_table_is_one() {
-        for rule in ["IAM102", "IAM103", "IAM104", "IAM115", "IAM117"] {
+        for rule in ["IAM102", "IAM103", "IAM104", "IAM115", "IAM117", "IAM508"] {
             assert!(crate::audit::rules::find(rule).is_some() && !super::requirements(rule).is_empty());
         }
     }

@@ -139,7 +139,7 @@ impl<'a> Engine<'a> {
             let policy = Policy { statements: statements.collect(), ..policy.clone() };
             self.push_beside(&mut all, &format!("of {of}"), policy);
         }
-        for (name, document) in &around.service_control_policies {
+        for (name, document) in around.service_control_policies.policies() {
             if let Some(policy) = document.policy() {
                 let denies = policy.statements.iter().filter(|s| !s.allow).cloned().collect();
                 self.push_beside(
@@ -149,8 +149,11 @@ impl<'a> Engine<'a> {
                 );
             }
         }
-        if let Some(limit) = allow_list(&around.service_control_policies) {
-            self.push_beside(&mut all, "of the organization (SCP)", limit);
+        for (level, policies) in &around.service_control_policies.0 {
+            if let Some(limit) = allow_list(policies) {
+                let of = if level.is_empty() { "the organization" } else { level };
+                self.push_beside(&mut all, &format!("of {of} (SCP)"), limit);
+            }
         }
         for (name, document) in &around.resource_control_policies {
             if let Some(policy) = document.policy() {

@@ -26,6 +26,8 @@ pub struct ExpectedRole {
     pub max_session_duration: Option<u32>,
     /// Tags that must be there; others may be.
     pub tags: BTreeMap<String, String>,
+    /// The line of the configuration that makes the role, from 1.
+    pub line: Option<usize>,
 }
 
 impl Expected {

@@ -77,6 +77,9 @@ pub struct Finding {
     /// What findings with one remedy share, such as the policy that gives too much. Reports group by it.
     #[serde(skip)]
     pub cause: String,
+    /// The line of the configuration that makes the role, where it does.
+    #[serde(skip)]
+    pub line: Option<usize>,
     /// What auditors' frameworks call it; empty for most.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub compliance: &'static [&'static str],

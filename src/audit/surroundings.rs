@@ -1,7 +1,8 @@
 //! What stands around the policies of an account's principals: policies of resources, and those of the
 //! organization.
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,10 +14,46 @@ use opsctl_iam::policy::Document;
 pub struct Surroundings {
     /// Of buckets, keys, queues, functions, secrets: by the ARN of what they are on.
     pub resource_policies: BTreeMap<String, Document>,
-    /// What the organization lets the account's principals do at most, by name.
-    pub service_control_policies: BTreeMap<String, Document>,
+    /// What the organization lets the account's principals do at most, at each level.
+    pub service_control_policies: Levels,
     /// What the organization lets anybody do to the account's resources at most, by name.
     pub resource_control_policies: BTreeMap<String, Document>,
+}
+
+/// Service control policies by name, by the level that they are attached to: the root, an organizational
+/// unit, the account. What one level leaves out, no other gives.
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>
+#[derive(Clone, Debug, Default)]
+pub struct Levels(pub BTreeMap<String, BTreeMap<String, Document>>);
+
+impl<'de> Deserialize<'de> for Levels {
+    /// `{level: {name: document}}`, or `{name: document}` where all are of one level.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        let mut levels = Self::default();
+        let is_level = |value: &Value| {
+            value
+                .as_object()
+                .is_some_and(|map| !map.contains_key("Statement") && !map.contains_key("Version"))
+        };
+        for (name, value) in given {
+            if is_level(&value) {
+                let policies = serde_json::from_value(value).map_err(D::Error::custom)?;
+                levels.0.insert(name, policies);
+            } else {
+                let document = serde_json::from_value(value).map_err(D::Error::custom)?;
+                levels.0.entry(String::new()).or_default().insert(name, document);
+            }
+        }
+        Ok(levels)
+    }
+}
+
+impl Levels {
+    /// All policies, by name.
+    pub fn policies(&self) -> impl Iterator<Item = (&String, &Document)> {
+        self.0.values().flatten()
+    }
 }
 
 impl Surroundings {
@@ -30,8 +67,8 @@ impl Surroundings {
 
     /// What could not be read: whose, and why.
     pub fn malformed(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = [&self.resource_policies, &self.service_control_policies, &self.resource_control_policies];
-        all.into_iter().flatten().filter_map(|(of, document)| match document {
+        let all = self.resource_policies.iter().chain(&self.resource_control_policies);
+        all.chain(self.service_control_policies.policies()).filter_map(|(of, document)| match document {
             Document::Malformed(why) => Some((of.as_str(), why.as_str())),
             Document::Parsed(_) => None,
         })

@@ -65,6 +65,8 @@ const ANSWERS: &[Answer] = &[
     to(&["open"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
     to(&["explain"], "code", explained),
     to(&["audit-iam"], "fail_on", severities),
+    to(&["audit-iam"], "severity", || Severity::ALL.iter().map(|severity| plain(severity.word())).collect()),
+    to(&["audit-iam"], "rule", rules),
     to(&["audit-iam"], "format", || AuditFormat::ALL.iter().map(|(word, _)| plain(word)).collect()),
 ];
 
@@ -172,7 +174,11 @@ fn value_of(words: &[OsString], short: &str, long: &str) -> Option<OsString> {
 
 fn explained() -> Vec<Offer> {
     let codes = codes::ALL.iter().map(|it| (it.code.to_owned(), Some(it.title)));
-    codes.chain(audit::rules::all().map(|rule| (rule.id.to_owned(), Some(rule.title)))).collect()
+    codes.chain(rules()).collect()
+}
+
+fn rules() -> Vec<Offer> {
+    audit::rules::all().map(|rule| (rule.id.to_owned(), Some(rule.title))).collect()
 }
 
 fn severities() -> Vec<Offer> {

@@ -69,6 +69,7 @@ examples! {
     AUDIT_IAM:
         "opsctl audit-iam --fail-on high",
         "opsctl audit-iam --input roles.json --format sarif",
+        "opsctl audit-iam --input plan.json --against roles.json",
         "opsctl audit-iam explain deployer s3:GetObject arn:aws:s3:::bucket/key";
     SCHEMA:
         "opsctl schema",

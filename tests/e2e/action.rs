@@ -160,6 +160,23 @@ fn it_deploys_scales_and_audits() {
     let uploaded: Value = serde_json::from_str(&job.read("sarif.json")).expect("it was uploaded");
     assert_eq!(uploaded["ref"], "refs/pull/7/merge");
     assert!(job.read("summary").contains("IAM audit"));
+    // The summary has what the SARIF has: the roles of the account beside those of the config.
+    let notebook = "[project]\nname = \"small\"\nregion = \"us-east-1\"\n[notebook.lab]\n";
+    job.world.write("opsctl.toml", notebook);
+    job.run(&deploy, 0);
+    job.world.write("opsctl.toml", &format!("{notebook}[notebook.other]\n"));
+    job.run(&[&audit[..], &[("IN_FAIL_ON", "medium")]].concat(), 2);
+    let sarif: Value = serde_json::from_str(&job.read("opsctl-audit.sarif")).expect("it is SARIF");
+    let found: BTreeSet<&str> = sarif["runs"][0]["results"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|r| r["ruleId"].as_str())
+        .collect();
+    assert!(found.contains("IAM702"), "the role of the other notebook is not there: {found:?}");
+    let summary = job.read("opsctl-audit.md");
+    assert!(found.iter().all(|rule| summary.contains(&format!("| {rule} |"))), "{found:?}\n{summary}");
+    assert!(job.read("summary").ends_with(&summary));
 
     // What comes from outside is an argument, never a part of a script, and an option only as what it is for.
     let mark = job.temp.join("owned");

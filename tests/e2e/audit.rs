@@ -230,13 +230,30 @@ fn dump(world: &World) {
     world.write("dump.json", &json!({"RoleDetailList": roles, "Policies": []}).to_string());
 }
 
-/// SARIF against OASIS's schema, JUnit against Jenkins'.
+/// SARIF against OASIS's schema, JUnit against Jenkins', OCSF against its own, ASFF against the model of
+/// Security Hub.
 #[test]
 fn reports_pass_their_schemas() {
-    const REQUIREMENTS: &str = "attrs==26.1.0\nelementpath==5.1.4\njsonschema==4.26.0\njsonschema-specifications==2025.9.1\nreferencing==0.37.0\nrpds-py==2026.9.1\ntyping_extensions==4.16.0\nxmlschema==4.3.2\n";
+    const REQUIREMENTS: &str = "attrs==26.1.0\nbotocore==1.44.8\nelementpath==5.1.4\njmespath==1.1.0\njsonschema==4.26.0\njsonschema-specifications==2025.9.1\nocsf-json-schema==1.2.0\npython-dateutil==2.9.0.post0\nreferencing==0.37.0\nrpds-py==2026.9.1\nsix==1.17.0\ntyping_extensions==4.16.0\nurllib3==2.8.0\nxmlschema==4.3.2\n";
     const CHECK: &str = r"
 import json, sys, jsonschema, xmlschema
-folder, sarif, junit = sys.argv[1:]
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+folder, sarif, junit, ocsf, asff = sys.argv[1:]
+schema = OcsfJsonSchemaEmbedded(get_ocsf_schema('1.3.0')).get_class_schema('compliance_finding', profiles=['cloud'])
+events = [json.loads(line) for line in open(ocsf)]
+errors = [error for event in events for error in jsonschema.Draft202012Validator(schema).iter_errors(event)]
+assert events and not errors, errors[:3]
+hub = ServiceModel(Loader().load_service_model('securityhub', 'service-2')).operation_model('BatchImportFindings')
+findings = json.load(open(asff))
+problems = ParamValidator().validate({'Findings': findings}, hub.input_shape)
+assert findings and not problems.has_errors(), problems.generate_report()
+for finding in findings:
+    assert len(finding['Title']) <= 256 and len(finding['Description']) <= 1024, finding
+    assert len(finding['Remediation']['Recommendation']['Text']) <= 512, finding
+    assert all(len(text) <= 64 for text in finding['Compliance']['RelatedRequirements']), finding
 schema = json.load(open(folder + '/sarif-2.1.0.json'))
 errors = list(jsonschema.Draft7Validator(schema).iter_errors(json.load(open(sarif))))
 assert not errors, errors[:3]
@@ -245,7 +262,7 @@ xmlschema.XMLSchema(folder + '/junit-10.xsd').validate(junit)
     let world = World::empty();
     dump(&world);
     let input = ["audit-iam", "--input", "dump.json", "--now", NOW, "--fail-on", "high"];
-    for form in ["sarif", "junit"] {
+    for form in ["sarif", "junit", "ocsf", "asff"] {
         // Findings first: that something could not be read does not make them better.
         let ran = world.run(input.into_iter().chain(["--format", form])).ended(2);
         world.write(&format!("report.{form}"), &ran.stdout);
@@ -254,7 +271,7 @@ xmlschema.XMLSchema(folder + '/junit-10.xsd').validate(junit)
     let python = environment(REQUIREMENTS).join("python");
     let checked = Command::new(python)
         .args(["-c", CHECK, folder])
-        .args([world.path("report.sarif"), world.path("report.junit")])
+        .args(["sarif", "junit", "ocsf", "asff"].map(|form| world.path(&format!("report.{form}"))))
         .output()
         .expect("the virtual environment has a Python");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
@@ -424,4 +441,121 @@ fn proposals_stay_in_their_folder() {
     world.write("usage.json", &json!({"etl": used}).to_string());
     let told = world.run(input).ended(10);
     assert!(told.stdout.contains("its keys are whole role ARNs"), "{told}");
+}
+
+/// What is not deployed yet, and what a change adds.
+#[test]
+fn files_of_all_kinds_are_judged_before_they_are_deployed() {
+    let world = World::empty();
+    dump(&world);
+    let policy = |action: &str| {
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}})
+            .to_string()
+    };
+    let trust: Value = serde_json::from_str(&trust()).expect("JSON");
+    world.write("wide.json", &policy("*"));
+    world.write("narrow.json", &policy("s3:ListAllMyBuckets"));
+    world.write("all/a/one.json", &policy("iam:*"));
+    world.write("all/two.json", &policy("s3:ListAllMyBuckets"));
+    world.write("some/two.json", &policy("s3:ListAllMyBuckets"));
+    world.write("some/package.json", "{}");
+    world.write("trust.json", &trust.to_string());
+    world.write(
+        "template.json",
+        &json!({"Resources": {"Job": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "job",
+            "AssumeRolePolicyDocument": trust, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}}}})
+        .to_string(),
+    );
+    let resources = json!([{"mode": "managed", "type": "aws_iam_role", "name": "job", "address": "aws_iam_role.job",
+        "values": {"name": "job", "assume_role_policy": trust.to_string(),
+            "managed_policy_arns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}}]);
+    world.write(
+        "plan.json",
+        &json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {"resources": resources}}})
+            .to_string(),
+    );
+    world.write("template.yaml", "AWSTemplateFormatVersion: '2010-09-09'\nResources: {}\n");
+    world.write("main.tf", "resource \"aws_iam_role\" \"a\" {\n}\n");
+    world.write(
+        "around.json",
+        &json!({"ServiceControlPolicies": {"no-s3": {"Version": "2012-10-17",
+        "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}}})
+        .to_string(),
+    );
+    let run = |more: &[&str]| world.run(["audit-iam", "--now", NOW].into_iter().chain(more.iter().copied()));
+    let found = |more: &[&str], code: i32| {
+        let json = run(&[more, &["-o", "json", "--fail-on", "high"][..]].concat()).ended(code).json();
+        json["findings"].as_array().expect("a list").iter().map(|f| f["rule"].to_string()).collect::<String>()
+    };
+    for file in ["--input=template.json", "--input=plan.json", "--policy=wide.json", "--policy=all"] {
+        assert!(found(&[file], 2).contains("IAM103") || file == "--policy=all", "{file}");
+    }
+    assert!(!found(&["--policy", "narrow.json"], 0).contains("IAM1"));
+    assert!(
+        run(&["--policy", "some"]).ended(10).stdout.contains("package was left out: it has no Statement")
+    );
+    for (file, said) in [
+        ("--policy=trust.json", "--resources"),
+        ("--input=wide.json", "--policy"),
+        ("--input=template.yaml", "YAML"),
+        ("--input=main.tf", "terraform show -json"),
+        ("--input=around.json", "RoleDetailList"),
+        ("--resources=wide.json", "ResourcePolicies"),
+    ] {
+        run(&[file]).ended(1).says("U316").says(said);
+    }
+    // A limit of the organization takes away.
+    let asked = ["explain", "etl", "s3:GetObject", "--input", "dump.json", "--resources", "around.json"];
+    assert!(run(&asked).success().stdout.contains("no-s3"));
+    // What a change gives.
+    let compare = |new: &str, old: &str, code: i32| run(&[new, "--against", old]).ended(code);
+    compare("--policy=narrow.json", "wide.json", 0).says("No new access");
+    compare("--policy=wide.json", "narrow.json", 2).says("New access: 1 principal");
+    compare("--policy=all", "some", 2);
+    compare("--policy=some", "all", 10);
+    compare("--input=dump.json", "dump.json", 10);
+    compare("--input=plan.json", "template.json", 0);
+    compare("--input=plan.json", "narrow.json", 64);
+    compare("--policy=all", "narrow.json", 64);
+    let json = run(&["--policy=wide.json", "--against", "narrow.json", "-o", "json"]).ended(2).json();
+    assert_eq!((&json["new_access"], &json["format"]), (&json!(true), &json!(1)));
+}
+
+/// Which findings are shown is the reader's choice; which fail is not.
+#[test]
+fn findings_are_chosen_and_written_in_several_forms() {
+    let world = World::empty();
+    dump(&world);
+    let run = |more: &[&str]| {
+        world.run(["audit-iam", "--input", "dump.json", "--now", NOW].into_iter().chain(more.iter().copied()))
+    };
+    let one =
+        run(&["--role", "etl", "--fail-on", "critical", "--also", "markdown=r.md", "--also", "json=r.json"]);
+    let one = one.ended(2);
+    assert!(
+        one.stdout.contains("etl") && !one.stdout.contains("odd") && one.stdout.contains("Shown: "),
+        "{one}"
+    );
+    assert!(world.read("r.md").contains("Shown: ") && world.read("r.json").contains("\"findings\""));
+    run(&["--rule", "IAM101", "--details"]).ended(10);
+    run(&["--group-by", "role", "--severity", "high", "--top", "2"]).ended(10);
+    run(&["--rule", "IAM1O1"]).ended(64).says("U317").says("did you mean IAM101?");
+    run(&["--role", "etll"]).ended(64).says("U318").says("did you mean etl?");
+    for idle in [
+        &["--group-by", "role", "--format", "csv"][..],
+        &["--details", "-o", "json"],
+        &["--top", "0"],
+        &["--severity", "awful"],
+        &["--severity", "high", "--format", "junit"],
+        &["--rule", "IAM101", "--also", "junit=r.xml"],
+        &["--also", "markdown"],
+        &["--also", "pdf=r.pdf"],
+        &["--against", "dump.json", "--top", "3"],
+        &["--against", "dump.json", "--format", "sarif"],
+        &["--against", "dump.json", "explain", "etl", "s3:GetObject"],
+        &["--policy", "dump.json"],
+        &["--resources", "-", "--usage", "-"],
+    ] {
+        run(idle).ended(64);
+    }
 }

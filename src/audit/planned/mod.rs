@@ -7,7 +7,7 @@ mod terraform;
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Page};
+use super::account::{Account, ELSEWHERE, Page, UNTOLD};
 use opsctl_iam::time::Instant;
 
 pub use policies::of_policies;
@@ -55,9 +55,6 @@ pub fn of_plan(value: &Value, kind: Kind, now: Instant) -> Account {
     built.account()
 }
 
-/// The number of an account that a plan does not tell.
-const UNTOLD: &str = "000000000000";
-
 /// Entities in the shape of a dump, so that one reader reads both.
 #[derive(Default)]
 struct Built {
@@ -80,11 +77,6 @@ impl Built {
         format!("arn:aws:iam::{}:{kind}{path}{name}", self.account)
     }
 
-    /// The entity of a list whose name is this one.
-    fn named<'l>(list: &'l mut [Value], key: &str, name: &str) -> Option<&'l mut Value> {
-        list.iter_mut().find(|entity| entity[key] == name)
-    }
-
     fn attach(&mut self, kind: Holder, name: &str, arn: &str) {
         let policy = json!({"PolicyName": arn.rsplit('/').next().unwrap_or(arn), "PolicyArn": arn});
         self.push(kind, name, "AttachedManagedPolicies", policy);
@@ -101,33 +93,32 @@ impl Built {
 
     /// Adds to an entity that may be somebody else's: then what it holds besides is not known.
     fn push(&mut self, kind: Holder, name: &str, list: &str, item: Value) {
-        let (entities, key, of) = match kind {
-            Holder::Role => (&mut self.roles, "RoleName", "role"),
-            Holder::User => (&mut self.users, "UserName", "user"),
-            Holder::Group => (&mut self.groups, "GroupName", "group"),
-        };
-        if Self::named(entities, key, name).is_none() {
-            let arn = format!("arn:aws:iam::{}:{of}/{name}", self.account);
-            let reason = "it is made elsewhere: what it holds and whom it trusts is not in the plan";
-            self.problems.push((arn.clone(), reason.into()));
-            entities.push(json!({key: name, "Arn": arn, "Path": "/",
-                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}));
-        }
-        let Some(entity) = Self::named(entities, key, name) else { return };
+        let entity = self.holder(kind, name);
         match entity[list].as_array_mut() {
             Some(items) => items.push(item),
             None => entity[list] = json!([item]),
         }
     }
 
+    fn holder(&mut self, kind: Holder, name: &str) -> &mut Value {
+        let (entities, key, of) = match kind {
+            Holder::Role => (&mut self.roles, "RoleName", "role"),
+            Holder::User => (&mut self.users, "UserName", "user"),
+            Holder::Group => (&mut self.groups, "GroupName", "group"),
+        };
+        let place = entities.iter().position(|entity| entity[key] == name).unwrap_or_else(|| {
+            let arn = format!("arn:aws:iam::{}:{of}/{name}", self.account);
+            self.problems.push((arn.clone(), ELSEWHERE.into()));
+            entities.push(json!({key: name, "Arn": arn, "Path": "/",
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}));
+            entities.len() - 1
+        });
+        &mut entities[place]
+    }
+
     fn join(&mut self, user: &str, group: &str) {
-        let entity = Self::named(&mut self.users, "UserName", user);
-        if let Some(entity) = entity {
-            match entity["GroupList"].as_array_mut() {
-                Some(groups) => groups.push(group.into()),
-                None => entity["GroupList"] = json!([group]),
-            }
-        }
+        self.holder(Holder::Group, group);
+        self.push(Holder::User, user, "GroupList", group.into());
     }
 
     fn add_policy(&mut self, name: &str, arn: &str, document: Value) {
@@ -136,7 +127,12 @@ impl Built {
             [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document}]}));
     }
 
-    fn account(self) -> Account {
+    fn account(mut self) -> Account {
+        let joined = self.users.iter().filter_map(|user| user["GroupList"].as_array()).flatten();
+        let joined: Vec<String> = joined.filter_map(Value::as_str).map(str::to_owned).collect();
+        for group in joined {
+            self.holder(Holder::Group, &group);
+        }
         let page = json!({"RoleDetailList": self.roles, "UserDetailList": self.users,
             "GroupDetailList": self.groups, "Policies": self.policies});
         let mut account = Account::default();

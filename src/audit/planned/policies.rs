@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Built, Holder};
-use crate::audit::account::Account;
+use crate::audit::account::{Account, UNTOLD};
 use opsctl_iam::time::Instant;
 
 /// An account with a role for each document, under the document's name. Whom it trusts is nobody: the
@@ -17,10 +17,10 @@ pub fn of_policies(documents: Vec<(String, Value)>, now: Instant) -> Account {
         let text = document.to_string();
         built.write(Holder::Role, &name, &name, document);
         // The account that most of its ARNs are of is the one that it is for.
-        if built.account == super::UNTOLD
+        if built.account == UNTOLD
             && let Some(account) = account_in(&text)
         {
-            let untold = format!("::{}:", super::UNTOLD);
+            let untold = format!("::{}:", UNTOLD);
             let told = format!("::{account}:");
             for role in &mut built.roles {
                 if let Some(arn) = role["Arn"].as_str() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::lines::{known, named, painted, wrapped};
-use super::{Emphasis, GroupBy, Look, Paint};
+use super::{Emphasis, Look, Paint};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity};
@@ -22,13 +22,6 @@ fn shown(severity: Severity) -> usize {
     }
 }
 
-pub(super) fn findings(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
-    match look.group_by {
-        GroupBy::Rule => by_rule(audit, paint, look, out),
-        GroupBy::Role => by_role(audit, paint, look, out),
-    }
-}
-
 /// Where a rule stands among those as bad: what is dangerous and idle is mended first, then what others can
 /// use.
 fn rank(rule: &str) -> u8 {
@@ -40,7 +33,7 @@ fn rank(rule: &str) -> u8 {
     }
 }
 
-fn by_rule(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
+pub(super) fn by_rule(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
     let mut blocks: BTreeMap<&str, Vec<Group<'_>>> = BTreeMap::new();
     for group in audit.groups() {
         blocks.entry(group.first().rule).or_default().push(group);
@@ -63,8 +56,8 @@ fn by_rule(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
         let rest = &groups[groups.len().min(shown(worst))..];
         if !rest.is_empty() {
             let more: usize = rest.iter().map(|g| g.findings.len()).sum();
-            let _ =
-                writeln!(out, "  and {more} more, of {}; --format json lists all", many(rest.len(), "cause"));
+            let causes = many(rest.len(), "cause");
+            let _ = writeln!(out, "  and {more} more, of {causes}; --rule {rule} --details shows them");
         }
         if let Some(rule) = known_rule {
             let fix = wrapped(rule.fix, look.width, 7);
@@ -79,7 +72,7 @@ fn line(group: &Group<'_>, worst: Severity, width: Option<usize>, out: &mut Stri
     let severity =
         if first.severity == worst { String::new() } else { format!("{}: ", first.severity.word()) };
     let statuses: Vec<_> = group.findings.iter().map(|f| f.status).collect();
-    let text = format!("{severity}{}{}: {}", named(group), known(&statuses), fact(first));
+    let text = format!("{severity}{}{}: {}", named(group, false), known(&statuses), fact(first));
     let _ = writeln!(out, "  {}", wrapped(&text, width, 4));
 }
 
@@ -87,7 +80,7 @@ fn fact(finding: &Finding) -> &str {
     finding.evidence.first().map_or(finding.title.as_str(), String::as_str)
 }
 
-fn by_role(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
+pub(super) fn by_role(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
     let mut roles: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &audit.findings {
         roles.entry(&finding.resource).or_default().push(finding);
@@ -101,11 +94,29 @@ fn by_role(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
     roles.sort_by_key(|(arn, findings)| (weight(findings), *arn));
     for (arn, findings) in roles {
         let worst = painted(findings[0].severity, paint);
-        let _ = writeln!(out, "\n{worst} {}", paint(Emphasis::Title, name_of(arn)));
+        let name = if look.details { arn } else { name_of(arn) };
+        let _ = writeln!(out, "\n{worst} {}", paint(Emphasis::Title, name));
         for finding in findings {
-            let text =
-                format!("{} {}  {}: {}", finding.severity.word(), finding.rule, finding.title, fact(finding));
-            let _ = writeln!(out, "  {}", wrapped(&text, look.width, 4));
+            of_role(finding, paint, look, out);
         }
     }
+}
+
+/// One finding under its role.
+fn of_role(finding: &Finding, paint: Paint, look: Look, out: &mut String) {
+    let is_known = known(&[finding.status]);
+    let said = format!("{} {}  {}{is_known}", finding.severity.word(), finding.rule, finding.title);
+    if !look.details {
+        let _ = writeln!(out, "  {}", wrapped(&format!("{said}: {}", fact(finding)), look.width, 4));
+        return;
+    }
+    let _ = writeln!(out, "  {}", wrapped(&said, look.width, 4));
+    for line in &finding.evidence {
+        let _ = writeln!(out, "    - {}", wrapped(line, look.width, 6));
+    }
+    // Commands are lines of their own, and stay whole.
+    let mut fix = finding.fix.lines();
+    let start = wrapped(fix.next().unwrap_or_default(), look.width, 9);
+    let rest: String = fix.map(|line| format!("\n         {line}")).collect();
+    let _ = writeln!(out, "    {}: {start}{rest}", paint(Emphasis::Advice, "fix"));
 }

@@ -31,8 +31,9 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         let title = property(&format!("{} {}", first.rule, first.severity.word()));
         let _ = writeln!(
             out,
-            "::{command} file={},title={title}::{}",
+            "::{command} file={}{},title={title}::{}",
             property(options.location),
+            first.line.map_or_else(String::new, |line| format!(",line={line}")),
             data(&message)
         );
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::lines::shown_of_all;
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity};
@@ -53,7 +54,8 @@ pub(super) fn render(audit: &Audit) -> String {
                 (paths(audit))
                 h2 { "Findings" }
                 @for (rule, groups) in blocks(audit) { (block(rule, &groups)) }
-                @if audit.findings.is_empty() { p { "Nothing was found." } }
+                @if let Some(shown) = shown_of_all(audit) { p { (shown) } }
+                @else if audit.findings.is_empty() { p { "Nothing was found." } }
                 (rest(audit))
             }
         }

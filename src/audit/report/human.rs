@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::lines::{known, named, painted, title, wrapped};
-use super::{Emphasis, Look, Paint, brief};
+use super::lines::{known, named, painted, shown_of_all, title, wrapped};
+use super::{Emphasis, GroupBy, Look, Paint, brief};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Status};
@@ -19,15 +19,17 @@ const FEW: usize = 25;
 
 pub(super) fn render(audit: &Audit, paint: Paint, look: Look) -> String {
     let mut out = summary(audit, paint);
-    if look.details.unwrap_or(audit.findings.len() <= FEW) {
-        audit.groups().iter().for_each(|group| in_full(group, paint, look.width, &mut out));
-    } else {
-        brief::findings(audit, paint, look, &mut out);
+    match look.group_by {
+        Some(GroupBy::Role) => brief::by_role(audit, paint, look, &mut out),
+        by if look.details || (by.is_none() && audit.findings.len() <= FEW) => {
+            audit.groups().iter().for_each(|group| in_full(group, paint, look, &mut out));
+        }
+        _ => brief::by_rule(audit, paint, look, &mut out),
     }
     muted(audit, look, &mut out);
     not_evaluated(audit, look.width, &mut out);
     if !audit.findings.is_empty() {
-        let more = "`opsctl explain RULE` says what a rule means; --format json lists every role.";
+        let more = "`opsctl explain RULE` says what a rule means; --rule RULE --details shows all it found.";
         let _ = writeln!(out, "\n{}", wrapped(more, look.width, 0));
     }
     out
@@ -50,9 +52,8 @@ fn summary(audit: &Audit, paint: Paint) -> String {
         "{} critical, {} high, {} medium, {} low, {} info; {} new, {} known, {} fixed, {} muted",
         s.critical, s.high, s.medium, s.low, s.info, s.new, s.unchanged, s.fixed, s.muted
     );
-    let all = s.critical + s.high + s.medium + s.low + s.info;
-    if audit.findings.len() < all {
-        let _ = writeln!(out, "Shown: {} of {}.", audit.findings.len(), many(all, "finding"));
+    if let Some(shown) = shown_of_all(audit) {
+        let _ = writeln!(out, "{shown}");
     }
     if s.incomplete {
         let _ = writeln!(
@@ -72,11 +73,11 @@ fn summary(audit: &Audit, paint: Paint) -> String {
 }
 
 /// A group with all evidence of its first finding and its remedy.
-fn in_full(group: &Group<'_>, paint: Paint, width: Option<usize>, out: &mut String) {
+fn in_full(group: &Group<'_>, paint: Paint, Look { width, details, .. }: Look, out: &mut String) {
     let first = group.first();
     let severity = painted(first.severity, paint);
     let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(group)));
-    let names = named(group);
+    let names = named(group, details);
     let statuses: Vec<Status> = group.findings.iter().map(|f| f.status).collect();
     let _ = writeln!(out, "         {}", wrapped(&format!("on {names}{}", known(&statuses)), width, 12));
     // What is said of the first need not be true of the others word by word.
@@ -108,7 +109,7 @@ fn muted(audit: &Audit, look: Look, out: &mut String) {
     if !audit.muted.is_empty() {
         out.push_str("\nSet aside:\n");
     }
-    let shown = if look.details == Some(true) { audit.muted.len() } else { FEW.min(audit.muted.len()) };
+    let shown = if look.details { audit.muted.len() } else { FEW.min(audit.muted.len()) };
     let more = audit.muted.len() - shown;
     for finding in &audit.muted[..shown] {
         let why = finding.muted.as_deref().unwrap_or_default();
@@ -121,7 +122,7 @@ fn muted(audit: &Audit, look: Look, out: &mut String) {
         );
     }
     if more > 0 {
-        let _ = writeln!(out, "  and {more} more; --format json lists them");
+        let _ = writeln!(out, "  and {more} more; --details lists them");
     }
 }
 

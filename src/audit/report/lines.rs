@@ -2,9 +2,10 @@
 
 use super::{Emphasis, Paint};
 use crate::audit::account::name_of;
-use crate::audit::audit::Group;
+use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Severity, Status};
 use crate::audit::rules;
+use crate::domain::many;
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
@@ -19,9 +20,18 @@ pub(super) fn painted(severity: Severity, paint: Paint) -> String {
     }
 }
 
-/// The first few resources of a group, and how many more there are.
-pub(super) fn named(group: &Group<'_>) -> String {
-    let names: Vec<&str> = group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect();
+/// How many of the findings are shown, when somebody chose some of them.
+pub(super) fn shown_of_all(audit: &Audit) -> Option<String> {
+    let s = &audit.summary;
+    let all = s.critical + s.high + s.medium + s.low + s.info;
+    let shown = audit.findings.len();
+    (shown < all).then(|| format!("Shown: {shown} of {}.", many(all, "finding")))
+}
+
+/// The first few resources of a group, and how many more there are; or all of them.
+pub(super) fn named(group: &Group<'_>, all: bool) -> String {
+    let few = if all { usize::MAX } else { NAMED };
+    let names: Vec<&str> = group.findings.iter().take(few).map(|f| name_of(&f.resource)).collect();
     let more = group.findings.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", names.join(", "))

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::lines::shown_of_all;
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
 use crate::domain::{many, markdown};
@@ -22,6 +23,9 @@ pub(super) fn render(audit: &Audit) -> String {
         s.low,
         s.info
     );
+    if let Some(shown) = shown_of_all(audit) {
+        let _ = writeln!(out, "\n{shown}");
+    }
     if s.incomplete {
         out.push_str("\n**The audit is incomplete.**\n");
     }

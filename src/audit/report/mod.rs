@@ -2,6 +2,7 @@
 
 mod asff;
 mod brief;
+pub mod change;
 mod csv;
 mod github;
 mod html;
@@ -12,6 +13,7 @@ mod markdown;
 mod ocsf;
 mod sarif;
 
+use super::account::UNTOLD;
 use super::audit::Audit;
 use super::finding::{Finding, NotEvaluated, Severity};
 use crate::domain::shown;
@@ -85,15 +87,15 @@ pub struct Options<'a> {
 pub struct Look {
     /// Columns to break lines at; `None`: lines are as long as what they say.
     pub width: Option<usize>,
-    /// All evidence of every finding; `None`: of few findings only.
-    pub details: Option<bool>,
-    pub group_by: GroupBy,
+    /// All evidence of every finding, and everybody whom it is about.
+    pub details: bool,
+    /// `None`: few findings are told in full, many by rule.
+    pub group_by: Option<GroupBy>,
 }
 
 /// What the lines of many findings are put together by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupBy {
-    #[default]
     Rule,
     Role,
 }
@@ -156,7 +158,10 @@ fn visible(audit: &Audit) -> Audit {
         ..entry.clone()
     };
     Audit {
-        account: if audit.account.is_empty() { "unknown".into() } else { line(&audit.account) },
+        account: match audit.account.as_str() {
+            "" | UNTOLD => "unknown".into(),
+            _ => line(&audit.account),
+        },
         findings: audit.findings.iter().map(finding).collect(),
         muted: audit.muted.iter().map(finding).collect(),
         not_evaluated: audit.not_evaluated.iter().map(not_evaluated).collect(),

@@ -21,7 +21,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
                 f.evidence.join("\n"), f.fix))},
             "locations": [{
                 "physicalLocation": {"artifactLocation": {"uri": uri(options.location)},
-                    "region": {"startLine": 1}},
+                    "region": {"startLine": f.line.unwrap_or(1)}},
                 "logicalLocations": [{"fullyQualifiedName": f.resource, "kind": "resource"}],
             }],
             "partialFingerprints": {"opsctlFinding/v1": f.fingerprint},

@@ -2,6 +2,7 @@
 //! proposed.
 
 mod account;
+mod input;
 mod proposals;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::resources::kinds;
 use crate::resources::role::Role;
 
 pub use account::{Endpoint, LiveAccount, Used, cache, doubt_usage, dump, used};
+pub use input::{Input, input, policies, surroundings};
 pub use proposals::{Proposals, Proposed, Unwritten, propose};
 
 /// By `[audit]` of the config; without a config, the usual.
@@ -63,5 +65,15 @@ pub fn expected_by(config: &Config, region: &str, account: &Account) -> Option<E
     let inputs = Inputs::read(config.document.folder(), desired::sources(config, &kinds));
     let scope = Scope::new(&config.project.name, &config.environment, &account.id, region);
     let (graph, _) = desired::build(config, &scope, &inputs, &kinds);
-    expected(&graph, account)
+    let mut expected = expected(&graph, account)?;
+    for node in &graph.nodes {
+        let Some(role) = expected.roles.get_mut(&node.physical).filter(|_| node.spec_as::<Role>().is_some())
+        else {
+            continue;
+        };
+        let at = graph.origin.get(&node.id).map(|at| config.document.written(&config.environment, at));
+        let span = at.and_then(|at| config.document.key_span(&at));
+        role.line = span.map(|span| config.document.line_column(span.start).0);
+    }
+    Some(expected)
 }

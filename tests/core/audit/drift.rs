@@ -69,3 +69,23 @@ fn without_a_configuration_drift_is_not_evaluated() {
     let audit = World::of([role("a")]).audit();
     assert!(audit.not_evaluated.iter().any(|n| n.rule == "IAM701" && n.optional));
 }
+
+#[test]
+fn what_the_configuration_makes_is_shown_at_its_line() {
+    use opsctl::audit::report::{Format, Options, plain, render};
+    let mut expected = expected();
+    expected.roles.get_mut("a").expect("the role").line = Some(12);
+    let settings = Settings { expected: Some(expected), ..Settings::at(now()) };
+    let world = World::of([as_configured().aws("AdministratorAccess"), role("b").aws("AdministratorAccess")]);
+    let audit = audit(&world.account(), &Usage::default(), &settings);
+    let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
+    let sarif: serde_json::Value =
+        serde_json::from_str(&render(&audit, Format::Sarif, options)).expect("JSON");
+    for result in sarif["runs"][0]["results"].as_array().expect("results") {
+        let place = &result["locations"][0];
+        let line = if place["logicalLocations"][0]["fullyQualifiedName"] == role_arn("a") { 12 } else { 1 };
+        assert_eq!(place["physicalLocation"]["region"]["startLine"], line, "{result}");
+    }
+    let github = render(&audit, Format::Github, options);
+    assert!(github.contains("file=opsctl.toml,line=12,title=IAM"), "{github}");
+}

@@ -12,6 +12,7 @@ mod hostile;
 mod hygiene;
 mod outputs;
 mod planned;
+mod reading;
 mod surroundings;
 mod tolerance;
 mod trust;

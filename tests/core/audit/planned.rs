@@ -1,6 +1,8 @@
 //! What is not deployed yet: plans, templates, policies alone; and what a change adds.
 
 use opsctl::audit::planned::{Kind, of_plan, of_policies};
+use opsctl::audit::report::change::{self, Change};
+use opsctl::audit::report::{Format, Look, Options, plain};
 use opsctl::audit::{Account, Settings, Usage, against, audit};
 use serde_json::{Value, json};
 
@@ -155,6 +157,14 @@ fn a_change_that_gives_more_is_told_and_one_that_does_not_is_not() {
     let bounded = was().boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
     let lines = gains(&[bounded], &[was()]);
     assert!(lines.len() == 1 && lines[0].starts_with("no longer within the boundary"), "{lines:?}");
+    let guarded = document(vec![allow(&["s3:*"], &["*"]), deny(&["s3:GetObject"], &["*"])]);
+    let of = |policy: Value| {
+        World::of([was().boundary(&policy_arn("b"))])
+            .policy(customer_policy("b", policy["Statement"].clone()))
+            .account()
+    };
+    let lines = against::new_access(&of(guarded), &of(document(allow(&["s3:*"], &["*"]))), now());
+    assert!(lines.len() == 1 && lines[0].lines[0].starts_with("the boundary no longer denies"), "{lines:?}");
     let apart = vec![
         allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]),
         allow(&["s3:GetObject"], &["arn:aws:s3:::b"]),
@@ -163,4 +173,79 @@ fn a_change_that_gives_more_is_told_and_one_that_does_not_is_not() {
     same(role("a").can(apart.clone()));
     assert_eq!(gains(&[role("a").can(apart)], &[was()]), Vec::<String>::new(), "several cover one");
     assert!(!gains(&[], &[was()]).is_empty(), "a new role is new access");
+}
+
+/// A plan that gives more to those whom it does not make.
+fn elsewhere(policy: Value) -> Account {
+    let resource = |kind: &str, values: Value| {
+        json!({"mode": "managed", "type": kind, "name": "x",
+        "address": format!("{kind}.x"), "values": values})
+    };
+    plan_of(&json!({"format_version": "1.2", "terraform_version": "1.9.0",
+        "planned_values": {"root_module": {"resources": [
+            resource("aws_iam_role_policy", json!({"name": "p", "role": "app", "policy": policy.to_string()})),
+            resource("aws_iam_user_policy_attachment", json!({"user": "ana",
+                "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"})),
+            resource("aws_iam_user_group_membership", json!({"user": "ben", "groups": ["ops"]})),
+        ]}},
+        "prior_state": {"values": {"root_module": {"resources": [
+            {"type": "aws_caller_identity", "values": {"arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")}}]}}}}))
+}
+
+#[test]
+fn what_a_plan_adds_to_others_is_compared_with_what_they_have() {
+    let reads = || document(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]));
+    let before =
+        World::of([role("app").can(allow(&["s3:Get*"], &["arn:aws:s3:::b/*"])).boundary(&policy_arn("b"))])
+            .policy(customer_policy("b", allow(&["s3:*"], &["*"])))
+            .user(user("ana", &[]))
+            .user(user("ben", &[]))
+            .group(group("ops", &[allow(&["ec2:*"], &["*"])]))
+            .account();
+    let after = elsewhere(reads());
+    let gains = against::new_access(&before, &after, now());
+    let who: Vec<&str> = gains.iter().map(|gain| gain.principal.rsplit('/').next().unwrap()).collect();
+    assert_eq!(who, ["ana", "ben"], "the role had it: {gains:?}");
+    assert_eq!(against::gaps(&before, &after), [] as [&opsctl::audit::account::Problem; 0]);
+    let nobody = World::of([role("app").can(allow(&["s3:*"], &["*"]))]).account();
+    let gaps = against::gaps(&nobody, &after);
+    assert!(gaps.len() == 1 && gaps[0].resource.ends_with("group/ops"), "whose rights nobody told: {gaps:?}");
+    let more = elsewhere(document(allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"])));
+    assert!(against::new_access(&before, &more, now()).iter().any(|gain| gain.principal.ends_with("/app")));
+    // Nothing is compared across accounts of one dump.
+    let both = |name: &str| {
+        let two = |r: RoleMaker| r.set("Arn", format!("arn:aws:iam::999988887777:role/{name}"));
+        World::of([role("app"), two(role(name)).can(allow(&["s3:*"], &["*"]))]).account()
+    };
+    assert!(against::new_access(&both("app"), &both("app"), now()).is_empty());
+}
+
+#[test]
+fn the_answer_is_told_in_four_forms() {
+    let (old, new) =
+        (World::of([role("a")]).account(), World::of([role("a").aws("PowerUserAccess")]).account());
+    let gains = against::new_access(&old, &new, now());
+    let gaps = against::gaps(&old, &new);
+    let told = |gains: &[against::Gain], form: Format| {
+        let change = Change { against: "old.json", gains, gaps: &gaps };
+        let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
+        change::render(change, form, options, Look { width: Some(80), ..Look::default() })
+    };
+    for (word, form) in Format::ALL {
+        let is_one = change::FORMATS.iter().any(|(known, _)| *known == word);
+        assert_eq!(told(&gains, form).is_some(), is_one, "{word}");
+    }
+    let human = told(&gains, Format::Human).expect("text");
+    assert!(
+        human.starts_with("New access: 1 principal may do more") && human.contains("PowerUserAccess"),
+        "{human}"
+    );
+    assert!(human.lines().all(|line| line.chars().count() <= 80), "{human}");
+    let json: Value = serde_json::from_str(&told(&gains, Format::Json).expect("JSON")).expect("JSON");
+    assert_eq!((&json["new_access"], &json["complete"]), (&json!(true), &json!(true)));
+    assert_eq!(json["gains"][0]["principal"], role_arn("a"));
+    let github = told(&gains, Format::Github).expect("commands");
+    assert!(github.starts_with("::error file=opsctl.toml,title=new access::"), "{github}");
+    assert!(told(&[], Format::Human).expect("text").starts_with("No new access: nobody may do more than in"));
+    assert!(told(&[], Format::Markdown).expect("text").contains("No new access"));
 }

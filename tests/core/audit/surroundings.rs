@@ -31,6 +31,9 @@ fn what_is_open_to_all_or_to_others_is_found() {
         found.iter().filter(|f| f.resource == BUCKET).map(|f| f.rule).collect()
     };
     assert_eq!(rules(lets("*".into())), ["IAM319"]);
+    let open = audited(&world, on_bucket(lets("*".into()))).0;
+    let found = open.findings.iter().find(|f| f.resource == BUCKET).expect("the bucket");
+    assert_eq!(found.compliance, ["FSBP S3.2", "FSBP S3.3"]);
     assert_eq!(rules(lets(json!({"AWS": "arn:aws:iam::999988887777:root"}))), ["IAM320"]);
     assert_eq!(rules(lets(json!({"AWS": role_arn("a")}))), [""; 0]);
     for (operator, key, value) in [
@@ -69,6 +72,25 @@ fn they_give_and_take_what_a_role_may_do() {
     assert_eq!(decide(&admin, list, "ec2:RunInstances", "*"), Decision::DeniedExplicitly);
     let full = json!({"ServiceControlPolicies": {"FullAWSAccess": document(allow(&["*"], &["*"]))}});
     assert_eq!(decide(&admin, full, "ec2:RunInstances", "*"), Decision::Allowed);
+}
+
+#[test]
+fn each_level_of_the_organization_must_allow() {
+    let admin = World::of([role("a").aws("AdministratorAccess")]);
+    let decide = |levels: Value, action: &str| {
+        let (_, account) = audited(&admin, json!({"ServiceControlPolicies": levels}));
+        explain::explain(&account, "a", action, Some("*"), now()).expect("the role").decision
+    };
+    let only = |actions: &[&str]| document(allow(actions, &["*"]));
+    let levels = json!({"root": {"FullAWSAccess": only(&["*"])}, "ou": {"few": only(&["s3:*", "ec2:*"])},
+        "account": {"s3": only(&["s3:*"]), "sqs": only(&["sqs:*"])}});
+    assert_eq!(decide(levels.clone(), "s3:ListAllMyBuckets"), Decision::Allowed);
+    for left_out in ["ec2:RunInstances", "sqs:ListQueues", "iam:ListRoles"] {
+        assert_eq!(decide(levels.clone(), left_out), Decision::DeniedExplicitly, "{left_out}");
+    }
+    // Of one level any policy may allow.
+    let flat = json!({"s3": only(&["s3:*"]), "sqs": only(&["sqs:*"])});
+    assert_eq!(decide(flat, "sqs:ListQueues"), Decision::Allowed);
 }
 
 #[test]

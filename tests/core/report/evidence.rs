@@ -226,6 +226,7 @@ fn finding() -> Finding {
         fingerprint: "0123456789abcdef".into(),
         status: FindingStatus::New,
         cause: String::new(),
+        line: None,
         compliance: &[],
         muted: None,
     }

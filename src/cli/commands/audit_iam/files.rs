@@ -1,0 +1,39 @@
+//! Files that the audit reads and writes.
+
+use std::io;
+use std::path::Path;
+
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::files;
+use crate::domain::codes;
+use crate::inputs;
+
+/// Reads a file, or stdin for `-`.
+pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let text = match file == Path::new("-") {
+        true => files::stdin(files::LARGE),
+        false => files::read(file, files::LARGE),
+    };
+    text.map_err(|error| unreadable(file, &error))
+}
+
+pub fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    let message = format!("{} cannot be read: {error}", file.display());
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path")
+}
+
+pub fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    inputs::write(file, text).map_err(|error| unwritten(file, &error))
+}
+
+pub fn unwritten(file: &Path, error: &io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
+}
+
+/// A file that holds something else.
+pub fn bad(file: &Path, what: &str, error: &dyn std::fmt::Display) -> Failure {
+    let message = format!("{} is not {what}: {error}", file.display());
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "see `opsctl audit-iam --help`")
+}

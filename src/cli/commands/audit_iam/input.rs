@@ -1,0 +1,172 @@
+//! What is audited: an account in AWS, a file, or policies alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::args::AuditArgs;
+use super::files;
+use crate::audit::account::plain_text;
+use crate::audit::planned::Kind;
+use crate::audit::{Account, Instant, Settings, Usage};
+use crate::cli::args::Global;
+use crate::cli::environment::{Environment, home};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+use crate::cli::ui::Ui;
+use crate::config::Config;
+use crate::domain::{codes, many};
+use crate::run::{self, audit::Input};
+
+/// The account to audit, and what its roles used.
+pub async fn read(
+    args: &AuditArgs,
+    (global, env, config): (&Global, &Environment, Option<&Config>),
+    (settings, clock): (&Settings, Instant),
+    ui: &Ui,
+) -> Result<(Account, Usage), Failure> {
+    let usage = match &args.usage {
+        Some(file) => Usage::from_json(&plain_text(&files::read(file)?))
+            .map_err(|error| files::bad(file, "usage data", &error))?,
+        None => Usage::default(),
+    };
+    let surroundings = args.resources.as_deref().map(surroundings).transpose()?;
+    let (mut account, usage) = match (&args.policy, &args.input) {
+        (Some(path), _) => (policies(path, settings.now)?, usage),
+        (None, Some(file)) => (whole(file, settings.now)?, usage),
+        (None, None) => {
+            let read = session::with_clients(global, env, config, async |aws, pace| {
+                let live = run::audit::LiveAccount::read(&aws).await?;
+                if let Some(file) = &args.save {
+                    files::write(file, &live.to_dump())?;
+                }
+                let mut account = live.account();
+                let Some(detail) = args.usage_from_aws else { return Ok((account, usage)) };
+                let cache = cache(global, config, env, &account.id);
+                let about = (detail.into(), clock);
+                let used = run::audit::used(&aws, pace, (&account, settings), about, cache.as_deref()).await;
+                say_used(&used, ui);
+                for problem in &used.fetched.problems {
+                    account.not_evaluated_because("IAM404", problem);
+                }
+                Ok((account, used.fetched.usage))
+            });
+            read.await?
+        }
+    };
+    if let Some(file) = &args.usage {
+        run::audit::doubt_usage(&mut account, &usage, file);
+    }
+    if let Some(surroundings) = surroundings {
+        account.surround(surroundings);
+    }
+    Ok((account, usage))
+}
+
+/// A dump, a plan or a template. A policy alone has an option of its own.
+fn whole(file: &Path, now: Instant) -> Result<Account, Failure> {
+    match taken(file, now)? {
+        Input { kind: Kind::Policy, .. } => {
+            let message = format!("{} is a policy, and --input takes what has roles", file.display());
+            let help =
+                "--policy judges it as all that a role may do; --resources takes policies of resources";
+            Err(Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, help))
+        }
+        input => Ok(input.account),
+    }
+}
+
+/// Whatever can be audited, by what the file holds.
+pub fn taken(file: &Path, now: Instant) -> Result<Input, Failure> {
+    run::audit::input(&name(file), &files::read(file)?, now).map_err(|why| refused(file, &why))
+}
+
+pub fn refused(file: &Path, why: &str) -> Failure {
+    const HELP: &str = "it takes what `aws iam get-account-authorization-details`, --save or `terraform show -json \
+                        PLAN` writes, a CloudFormation template in JSON, or with --policy a policy document";
+    let message = format!("{} cannot be audited: {why}", file.display());
+    Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, HELP)
+}
+
+/// One document, or all of a folder.
+pub fn policies(path: &Path, now: Instant) -> Result<Account, Failure> {
+    let mut texts = Vec::new();
+    if path.is_dir() {
+        let mut found = Vec::new();
+        json_below(path, &mut found)?;
+        found.sort();
+        for file in found {
+            let below = file.strip_prefix(path).unwrap_or(&file).with_extension("");
+            // A name with a slash would be a path to IAM.
+            let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+            texts.push((parts.join("-"), files::read(&file)?));
+        }
+    } else {
+        texts.push((name(path), files::read(path)?));
+    }
+    run::audit::policies(&texts, now).map_err(|why| refused(path, &why))
+}
+
+/// The files of a folder that end in `.json`. Links to folders are not followed, and what is hidden is
+/// nobody's policy.
+fn json_below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unreadable = |error| files::unreadable(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() {
+            json_below(&path, found)?;
+        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("json")) && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What a document is called that has no name: as its file, without the ending.
+pub fn name(file: &Path) -> String {
+    match file.file_stem() {
+        Some(stem) if file != Path::new("-") => stem.to_string_lossy().into_owned(),
+        _ => "policy".to_owned(),
+    }
+}
+
+fn surroundings(file: &Path) -> Result<crate::audit::surroundings::Surroundings, Failure> {
+    run::audit::surroundings(&files::read(file)?).map_err(|why| {
+        let message = format!("{} has no policies of resources: {why}", file.display());
+        let help = "its keys are ResourcePolicies, ServiceControlPolicies and ResourceControlPolicies";
+        Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, help)
+    })
+}
+
+/// What was asked of IAM, and how old the answers are. A cache that cannot be written is no reason to fail.
+fn say_used(used: &run::audit::Used, ui: &Ui) {
+    if let Some((file, error)) = &used.not_kept {
+        ui.say(&format!("{} cannot be written, so the reports are not kept: {error}", file.display()));
+    }
+    let fetched = &used.fetched;
+    let aged = match used.kept_minutes {
+        Some(minutes) => format!(", {} kept from up to {} ago", fetched.cached, many(minutes, "minute")),
+        None => String::new(),
+    };
+    let (roles, asked) = (many(fetched.usage.roles.len(), "role"), many(fetched.asked, "report"));
+    ui.say(&format!("Use of {roles}: {asked} asked of IAM{aged}."));
+}
+
+/// Where reports on use are kept: beside the project's other state, else in the user's cache.
+fn cache(global: &Global, config: Option<&Config>, env: &Environment, account: &str) -> Option<PathBuf> {
+    let endpoint = match (global.sandbox, &global.endpoint_url) {
+        (true, _) => Some(run::audit::Endpoint::Sandbox),
+        (false, Some(url)) => Some(run::audit::Endpoint::Url(url)),
+        (false, None) => None,
+    };
+    let folder = match config {
+        Some(config) => Some(home(&config.document.file).join(".opsctl")),
+        None => env.cache.clone(),
+    };
+    folder.map(|folder| run::audit::cache(&folder, account, endpoint.as_ref()))
+}
