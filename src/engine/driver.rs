@@ -116,8 +116,8 @@ pub trait Driver: Kind {
     fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 
     /// Takes tags off, by their keys, and then puts others on or gives them other values: in this order, so
-    /// that the list of their keys ([`crate::domain::tags::KEYS_TAG`]) is right whenever a run ends. For kinds
-    /// that show tags ([`Seen::tags`]).
+    /// that the list of their keys ([`crate::domain::tags::KEYS_TAG`]) is right whenever a run ends. For
+    /// kinds that show tags ([`Seen::tags`]).
     fn retag(
         &self,
         _cx: &OpCx<'_>,

@@ -97,8 +97,8 @@ pub struct Item {
     /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
     #[serde(default)]
     pub permissions: Vec<Permission>,
-    /// With `role` on EC2: the name or ARN of the instance profile that holds it. Default the one of the role's
-    /// path and name.
+    /// With `role` on EC2: the name or ARN of the instance profile that holds it. Default the one of the
+    /// role's path and name.
     pub instance_profile: Option<String>,
 }
 

@@ -101,8 +101,8 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that
-/// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are looked at at the same time, and
-/// only for what the plan makes.
+/// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are
+/// looked at at the same time, and only for what the plan makes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     let is = |kind: KindName, verbs: &[Verb]| {
         plan.steps.iter().any(|step| step.target.kind == kind && verbs.contains(&step.op.verb()))

@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 29] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),

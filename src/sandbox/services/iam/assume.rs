@@ -19,8 +19,8 @@ pub enum AssumeRoleError {
     No,
 }
 
-/// Whether an ARN of IAM is of another account. AWS refuses those; the sandbox takes them as they are, because
-/// a config names what is in the account that it is for, and the sandbox has one account of its own.
+/// Whether an ARN of IAM is of another account. AWS refuses those; the sandbox takes them as they are,
+/// because a config names what is in the account that it is for, and the sandbox has one account of its own.
 pub fn is_elsewhere(shared: &SandboxState, arn: &str) -> bool {
     arn.split(':').nth(4).is_some_and(|account| account != shared.account && account != "aws")
 }
