@@ -19,6 +19,7 @@ use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
+use crate::desired::Desired;
 use crate::domain::{Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, shown};
 use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Op, Plan, Step, Verb};
@@ -209,9 +210,10 @@ fn not_possible(wrong: &[Check]) -> Failure {
     let messages: Vec<&str> = wrong.iter().map(|check| check.message.as_str()).collect();
     let mut fixes: Vec<&str> = wrong.iter().filter_map(|check| check.fix.as_deref()).collect();
     fixes.dedup();
-    let (code, exit) = match wrong.iter().all(Check::is_about_permissions) {
-        true => (codes::NOT_ALLOWED, Exit::Denied),
-        false => (codes::NOT_POSSIBLE, Exit::Gate),
+    let (code, exit) = match wrong {
+        _ if wrong.iter().all(Check::is_about_permissions) => (codes::NOT_ALLOWED, Exit::Denied),
+        _ if wrong.iter().all(Check::is_about_roles) => (codes::ROLE_LACKS, Exit::Denied),
+        _ => (codes::NOT_POSSIBLE, Exit::Gate),
     };
     Failure::new(code, exit, format!("{}; nothing was changed", messages.join("; ")), fixes.join("; "))
 }
@@ -295,7 +297,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
     )));
     print_cost(session, intent, plan, have, false, ui);
     print_unread(have, ui);
-    print_left(have, ui);
+    print_left(&session.desired, have, ui);
 }
 
 /// What the plan costs, below it; an empty plan changes nothing of that, and `status` has it.
@@ -328,10 +330,12 @@ pub fn print_unread(have: &Observed, ui: &Ui) {
 }
 
 /// What others have set and opsctl leaves, where something may fail because of it.
-pub fn print_left(have: &Observed, ui: &Ui) {
+pub fn print_left(want: &Desired, have: &Observed, ui: &Ui) {
     for (id, look) in &have.observations {
         let Observation::Present(seen) = look else { continue };
-        for what in seen.left().iter().filter(|_| seen.owner().is_managed()) {
+        for what in
+            seen.left(want.node(id).map(|node| &node.spec)).iter().filter(|_| seen.owner().is_managed())
+        {
             ui.say(&format!("{id} has something that opsctl leaves as it is: {}", shown::line(what)));
         }
     }

@@ -1,5 +1,6 @@
 //! From the text of `opsctl.toml` to one checked project: every problem at once, each with its place.
 
+mod access;
 pub mod audit;
 mod budget;
 pub mod document;
@@ -10,6 +11,7 @@ pub mod project;
 mod secrets;
 pub mod section;
 
+pub use access::Access;
 pub use budget::Budget;
 pub use document::Document;
 pub use lint::Lint;

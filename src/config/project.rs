@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::audit::Audit;
 use super::section;
-use super::{Budget, Document, Lint, Name};
-use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, codes};
+use super::{Access, Budget, Document, Lint, Name};
+use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, Tags, codes};
 use crate::limits;
 
 /// `[project]`: what every AWS name begins with, and where it is deployed.
@@ -26,6 +26,11 @@ pub struct Project {
     /// this machine is on: endpoints and provisioned concurrency are deleted, notebooks stopped. Each deploy
     /// renews it; `[env.NAME.project]` sets it for one environment. Default never.
     pub ttl: Option<HumanDuration>,
+    /// Tags on everything that opsctl makes and that takes tags, beside its own (`opsctl:project` and so on):
+    /// `tags = { team = "vision" }`. Another value is set in place; tags that others have put stay. What was
+    /// adopted keeps its own. Default none.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// One environment of a config file: `[env.NAME]` is already laid over the rest.
@@ -34,6 +39,7 @@ pub struct Config {
     pub document: Document,
     pub environment: String,
     pub project: Project,
+    pub access: Access,
     pub audit: Audit,
     pub budget: Budget,
     pub lint: Lint,
@@ -41,7 +47,7 @@ pub struct Config {
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 5] = ["project", "audit", "budget", "lint", "env"];
+const SHARED_KEYS: [&str; 6] = ["project", "access", "audit", "budget", "lint", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -77,13 +83,15 @@ impl Config {
         check_sections(&merged, sections, &mut problems);
         check_values(&merged, &mut problems);
         let project = Project::read(&merged, &mut problems);
+        let access: Access = shared(&merged, "access", &mut problems);
+        access.lint(&project, &mut problems);
         let audit: Audit = shared(&merged, "audit", &mut problems);
         audit.lint(&mut problems);
         let budget: Budget = shared(&merged, "budget", &mut problems);
         let lint: Lint = shared(&merged, "lint", &mut problems);
         lint.check(&mut problems);
         let environment = environment.to_owned();
-        (Self { document: merged, environment, project, audit, budget, lint }, problems)
+        (Self { document: merged, environment, project, access, audit, budget, lint }, problems)
     }
 
     /// The raw values of a section.
@@ -172,7 +180,7 @@ impl Project {
         let written = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
         let stand_in = || {
             let (region, account) = (written("region"), written("account"));
-            Self { name: Name::stand_in(), region, account, ttl: None }
+            Self { name: Name::stand_in(), region, account, ttl: None, tags: Tags::new() }
         };
         let read: Option<Self> = section::read(&project, &KeyPath::of(["project"]), problems);
         let project = read.unwrap_or_else(stand_in);
@@ -183,6 +191,7 @@ impl Project {
             problems.extend(limits::region(region, &KeyPath::of(["project", "region"])));
         }
         problems.extend(project.ttl.and_then(ttl));
+        limits::tags(&project.tags, &KeyPath::of(["project", "tags"]), problems);
         project
     }
 }

@@ -50,18 +50,19 @@ pub fn read<T: DeserializeOwned>(whole: &Value, at: &KeyPath, problems: &mut Dia
     }
 }
 
-/// Where double brackets were written: nothing in the file is a list of tables, but for values of
-/// hyperparameters.
+/// Where double brackets were written: nothing in the file is a list of tables, but for permissions and for
+/// values of hyperparameters.
 fn list_of_tables(value: &Value) -> Option<KeyPath> {
     match value {
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
             Some(KeyPath::default())
         }
-        Value::Object(map) => {
-            map.iter().filter(|(key, _)| *key != "hyperparameters").find_map(|(key, value)| {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| !["hyperparameters", "permissions"].contains(&key.as_str()))
+            .find_map(|(key, value)| {
                 Some(KeyPath([std::slice::from_ref(key), &list_of_tables(value)?.0[..]].concat()))
-            })
-        }
+            }),
         _ => None,
     }
 }

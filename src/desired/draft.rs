@@ -5,9 +5,9 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::config::Config;
 use crate::config::section;
-use crate::desired::{AnySpec, Desired, Kind, Node};
+use crate::config::{Access, Config};
+use crate::desired::{AnySpec, Desired, GivenRole, Kind, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
@@ -26,6 +26,7 @@ pub struct Draft<'a> {
     places: BTreeMap<KindName, HashMap<String, usize>>,
     origin: BTreeMap<ResourceId, KeyPath>,
     reasons: BTreeMap<ResourceId, String>,
+    given: Vec<GivenRole>,
 }
 
 impl<'a> Draft<'a> {
@@ -39,12 +40,21 @@ impl<'a> Draft<'a> {
             places: BTreeMap::new(),
             origin: BTreeMap::new(),
             reasons: BTreeMap::new(),
+            given: Vec::new(),
         }
     }
 
     pub(super) fn finish(self) -> (Desired, Diagnostics) {
         let desired = Desired::new(self.scope.clone(), self.nodes, self.origin);
-        (Desired { reasons: self.reasons, ..desired }, self.problems)
+        (
+            Desired {
+                reasons: self.reasons,
+                tags: self.config.project.tags.clone(),
+                given: self.given,
+                ..desired
+            },
+            self.problems,
+        )
     }
 
     /// Adds a resource. Needs that are not in the graph were already reported by [`Draft::find`].
@@ -95,6 +105,22 @@ impl<'a> Draft<'a> {
     /// How long after a deploy the project is to end.
     pub fn ttl(&self) -> Option<HumanDuration> {
         self.config.project.ttl
+    }
+
+    /// The account and the region of the project, as far as the file names them.
+    pub fn home(&self) -> (Option<&'a str>, Option<&'a str>) {
+        let project = &self.config.project;
+        (project.account.as_deref(), project.region.as_deref())
+    }
+
+    /// Takes note of a role that somebody else made.
+    pub fn gives(&mut self, role: GivenRole) {
+        self.given.push(role);
+    }
+
+    /// What holds for every role that is made.
+    pub fn access(&self) -> &'a Access {
+        &self.config.access
     }
 
     /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.

@@ -130,7 +130,7 @@ pub trait Kind: Send + Sync + 'static {
 
     /// What somebody has set on it that opsctl leaves as it is (docs/managed.md), and that may be why
     /// something else fails.
-    fn left(_seen: &Self::State) -> Vec<String> {
+    fn left(_want: Option<&Self::Spec>, _seen: &Self::State) -> Vec<String> {
         Vec::new()
     }
 

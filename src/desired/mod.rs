@@ -9,8 +9,10 @@ mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::config::{Config, section};
-use crate::domain::{Diagnostics, KeyPath, KindName, ResourceId, Scope};
+use crate::domain::{Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags};
 use crate::inputs::{Inputs, Source};
 
 pub use draft::Draft;
@@ -50,6 +52,18 @@ impl Node {
     }
 }
 
+/// A role that somebody else made and that the config names: it is passed on, and never changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenRole {
+    pub arn: String,
+    /// The service that assumes it.
+    pub service: &'static str,
+    /// The section that names it.
+    pub at: KeyPath,
+    /// What runs with it needs so much.
+    pub statements: Vec<Value>,
+}
+
 /// Everything that should exist, in an order in which it can be made.
 #[derive(Clone, Debug)]
 pub struct Desired {
@@ -59,6 +73,10 @@ pub struct Desired {
     pub origin: BTreeMap<ResourceId, KeyPath>,
     /// Why a resource has its size, in the user's own words: `why` of its section.
     pub reasons: BTreeMap<ResourceId, String>,
+    /// The tags of the user's own, for all that opsctl makes.
+    pub tags: Tags,
+    /// The roles of others that something runs with.
+    pub given: Vec<GivenRole>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -66,13 +84,30 @@ pub struct Desired {
 impl Desired {
     fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
         let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
-        Self { scope, nodes, origin, places, reasons: BTreeMap::new() }
+        Self { scope, nodes, origin, places, reasons: BTreeMap::new(), tags: Tags::new(), given: Vec::new() }
     }
 
     /// Other nodes of the same place.
     pub(crate) fn with(&self, nodes: Vec<Node>) -> Self {
         let desired = Self::new(self.scope.clone(), nodes, self.origin.clone());
-        Self { reasons: self.reasons.clone(), ..desired }
+        Self { reasons: self.reasons.clone(), tags: self.tags.clone(), given: self.given.clone(), ..desired }
+    }
+
+    /// The roles of others that nodes which are meant run with.
+    pub fn given_to<'d>(
+        &'d self,
+        is_meant: impl Fn(&Node) -> bool + 'd,
+    ) -> impl Iterator<Item = &'d GivenRole> {
+        let of = move |given: &GivenRole, node: &Node| self.origin.get(&node.id) == Some(&given.at);
+        self.given.iter().filter(move |given| self.nodes.iter().any(|node| of(given, node) && is_meant(node)))
+    }
+
+    /// What differs in the tags of the user's own. What somebody else made keeps those that it has.
+    pub fn tags_differ(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        match seen.tags().filter(|_| *seen.owner() == Owner::Ours) {
+            Some(seen) => tags::differences(&self.tags, seen),
+            None => Vec::new(),
+        }
     }
 
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {

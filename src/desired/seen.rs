@@ -7,8 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::desired::Kind;
-use crate::domain::{Attributes, Code, Facts, HumanDuration, KindName, Owner, Status, Usage, console};
+use crate::desired::{AnySpec, Kind};
+use crate::domain::{
+    Attributes, Code, Facts, HumanDuration, KindName, Owner, Status, Tags, Usage, console, tags,
+};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +18,10 @@ pub struct Seen<S> {
     /// Whose it is. A part is its whole's.
     pub owner: Owner,
     pub status: Status,
+    /// Its tags but for opsctl's and AWS's own; `None` of what has none of its own, or keeps those that it
+    /// was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
     /// The rest, as its kind knows it ([`Kind::State`]).
     #[serde(flatten)]
     pub state: S,
@@ -24,7 +30,18 @@ pub struct Seen<S> {
 impl<S> Seen<S> {
     /// Complete, in AWS's own word or, of what has no status in AWS, in ours.
     pub fn ready(owner: Owner, word: &str, state: S) -> Self {
-        Self { owner, status: Status::ready(word), state }
+        Self::new(owner, Status::ready(word), state)
+    }
+
+    /// Without tags of the user's own.
+    pub fn new(owner: Owner, status: Status, state: S) -> Self {
+        Self { owner, status, tags: None, state }
+    }
+
+    /// With what of all its tags is nobody's in particular.
+    #[must_use]
+    pub fn tagged<'t>(self, all: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        Self { tags: Some(tags::seen(all)), ..self }
     }
 }
 
@@ -64,6 +81,11 @@ impl AnySeen {
         self.0.status()
     }
 
+    /// See [`Seen::tags`].
+    pub fn tags(&self) -> Option<&Tags> {
+        self.0.tags()
+    }
+
     /// [`Kind::output_is_gone`].
     pub fn output_is_gone(&self) -> bool {
         self.0.output_is_gone()
@@ -85,8 +107,8 @@ impl AnySeen {
     }
 
     /// [`Kind::left`].
-    pub fn left(&self) -> Vec<String> {
-        self.0.left()
+    pub fn left(&self, want: Option<&AnySpec>) -> Vec<String> {
+        self.0.left(want)
     }
 
     /// [`Kind::took`].
@@ -143,11 +165,12 @@ trait Erased: Send + Sync {
     fn json(&self) -> serde_json::Result<Value>;
     fn owner(&self) -> &Owner;
     fn status(&self) -> &Status;
+    fn tags(&self) -> Option<&Tags>;
     fn output_is_gone(&self) -> bool;
     fn saved_nothing(&self) -> bool;
     fn made_by_aws(&self) -> bool;
     fn mixed(&self) -> Option<Mixed>;
-    fn left(&self) -> Vec<String>;
+    fn left(&self, want: Option<&AnySpec>) -> Vec<String>;
     fn facts(&self) -> Facts;
     fn attributes(&self) -> Attributes;
     fn console_path(&self, physical: &str, region: &str) -> Option<String>;
@@ -181,6 +204,10 @@ impl<K: Kind> Erased for Of<K> {
         &self.0.status
     }
 
+    fn tags(&self) -> Option<&Tags> {
+        self.0.tags.as_ref()
+    }
+
     fn output_is_gone(&self) -> bool {
         K::output_is_gone(&self.0.state)
     }
@@ -197,8 +224,8 @@ impl<K: Kind> Erased for Of<K> {
         K::mixed(&self.0.state)
     }
 
-    fn left(&self) -> Vec<String> {
-        K::left(&self.0.state)
+    fn left(&self, want: Option<&AnySpec>) -> Vec<String> {
+        K::left(want.and_then(AnySpec::of::<K>), &self.0.state)
     }
 
     fn facts(&self) -> Facts {

@@ -161,11 +161,13 @@ actions! {
         ListRoles;
         ListSAMLProviders;
         PassRole;
+        PutRolePermissionsBoundary;
         PutRolePolicy;
         RemoveRoleFromInstanceProfile;
         SimulatePrincipalPolicy;
         TagInstanceProfile;
         TagRole;
+        UntagInstanceProfile;
         UntagRole;
         UpdateAssumeRolePolicy;
     }
@@ -188,6 +190,7 @@ actions! {
         PublishVersion;
         PutProvisionedConcurrencyConfig;
         TagResource;
+        UntagResource;
         UpdateAlias;
         UpdateFunctionCode;
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
@@ -257,7 +260,7 @@ actions! {
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         CreateModel + [iam::PassRole, sagemaker::AddTags];
         CreateNotebookInstance + [iam::PassRole, sagemaker::AddTags];
-        CreateNotebookInstanceLifecycleConfig;
+        CreateNotebookInstanceLifecycleConfig + [sagemaker::AddTags];
         CreatePresignedNotebookInstanceUrl;
         CreateTrainingJob + [iam::PassRole, sagemaker::AddTags];
         DeleteEndpoint;
@@ -301,6 +304,7 @@ actions! {
         ListSchedules;
         ListTagsForResource;
         TagResource;
+        UntagResource;
         UpdateSchedule + [iam::PassRole];
     }
     servicequotas "servicequotas" {

@@ -86,6 +86,8 @@ pub const LINTS: &[Code] = &[
     DATA_IN_SOURCE,
     OUTLIVES_TTL,
     UNUSED_ALLOW,
+    WIDE_PERMISSION,
+    UNKNOWN_ACTION,
     FOREIGN_LIBRARY,
 ];
 
@@ -188,6 +190,14 @@ codes! {
         "Compiled libraries (`.so`) run only on the processor and system that they are made for, and pip brings those of the machine that it runs on. Lambda runs Linux, on x86_64 or, with `architecture = \"arm64\"`, on Arm: any other library fails when it is imported, at the first call of the function. pip fetches others with `--platform manylinux2014_x86_64` or `manylinux2014_aarch64` and `--only-binary=:all:` (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html#python-package-native-libraries).";
     OUTLIVES_TTL "C119" "A job may run longer than the project lives"
         "The `ttl` of the project ends endpoints, provisioned concurrency and notebooks. A training ends itself at its `max_runtime`, whether or not anybody watches, and the `ttl` does not cut it short: with a longer `max_runtime` it may go on, and be billed, after everything else has ended.";
+    OWN_TAG "C120" "A tag that is not the user's to set"
+        "Keys that begin with `aws:` are AWS's, and it refuses them. Those that begin with `opsctl:` say whose a resource is and what it was made of: another value there would make it somebody else's.";
+    BAD_ARN "C121" "An ARN that is of something else"
+        "ARNs in the config name what others have made: a permissions boundary, a role, a key. The message says what is expected there. Roles and boundaries are of the project's own account, because AWS takes no others.";
+    WIDE_PERMISSION "C122" "A permission on more than is named"
+        "`permissions` go into the role's policy as they are. A wildcard allows what nobody has thought of, and what AWS adds later: name the actions, and the ARNs of what they are about. `\"*\"` is right for actions that are about nothing in particular, and is not warned of there.";
+    UNKNOWN_ACTION "C123" "An action that AWS does not have"
+        "IAM takes any name of an action, and a misspelled one allows nothing. opsctl knows the actions of the day that its catalogue is of; a newer one is right all the same.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -257,6 +267,8 @@ codes! {
         "Regions that AWS opened after March 2019 are off until somebody enables them for the account; until then they do not know its keys. Enable it in the console (Account, AWS Regions), which takes some minutes, or name another region. https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html";
     NOT_ALLOWED "E252" "The credentials may not make what the plan needs"
         "Before the first write opsctl asks IAM's simulator whether the caller may make what the plan makes, each with its own name. It may not, so the deploy would have failed half-way; nothing was changed. `opsctl policy deployer` prints what is needed. A denial that depends on what the simulator is not told, such as MFA, and a caller that may not ask it, stop nothing.";
+    ROLE_LACKS "E253" "A role that the config names lacks what is needed"
+        "`role` names a role that somebody else made. Before the first write opsctl looks whether it is there, trusts the service that is to run with it, and may do what opsctl would have allowed a role of its own, by IAM's simulator. It does not, so the job would have failed after it was started; nothing was changed, and the role never is. What a policy of a bucket, key or registry may allow, and what cannot be asked, stops nothing.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -21,6 +21,7 @@ pub mod scale;
 pub mod shown;
 pub mod size;
 pub mod status;
+pub mod tags;
 pub mod usage;
 pub mod workflow;
 
@@ -40,4 +41,5 @@ pub use object::{LEASE_KEY, Stored};
 pub use scale::Scale;
 pub use size::{bytes, clock, figure, grouped, many, many_of};
 pub use status::{Phase, Status};
+pub use tags::Tags;
 pub use usage::Usage;

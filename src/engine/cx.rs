@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::events::ms;
 use super::{Cancel, Cause, Event, Events};
 use crate::aws::{Clients, OpError, OpErrorKind, OpResult, PollPace};
-use crate::domain::{Action, KindName, Owner, ResourceId, Scope};
+use crate::domain::{Action, KindName, Owner, ResourceId, Scope, Tags, tags};
 use crate::inputs::Inputs;
 use crate::plan::StepId;
 
@@ -18,6 +18,8 @@ use crate::plan::StepId;
 pub struct RunContext {
     pub aws: Clients,
     pub scope: Scope,
+    /// The tags of the user's own.
+    pub tags: Tags,
     pub inputs: Inputs,
     /// A folder of this machine for what can be made again: checksums, copies, journals.
     pub cache: PathBuf,
@@ -207,9 +209,14 @@ impl RunContext {
 }
 
 impl OpCx<'_> {
-    /// The ownership tags of this step's resource (docs/decisions/0021).
+    /// The tags of this step's resource: the user's, and those that say whose it is (docs/decisions/0021).
     pub fn tags(&self) -> BTreeMap<String, String> {
-        self.scope.tags(&self.target)
+        self.user_tags().into_iter().chain(self.scope.tags(&self.target)).collect()
+    }
+
+    /// The user's own, and the list of their keys.
+    pub fn user_tags(&self) -> Tags {
+        tags::with_list(&self.context.tags)
     }
 
     /// The tags that make this step's resource this project's, when it has those of `owner`: what opsctl made

@@ -3,7 +3,7 @@
 use super::OpCx;
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::{Kind, Seen};
-use crate::domain::{Contents, FieldChange, Owner};
+use crate::domain::{Contents, FieldChange, Owner, Tags};
 
 /// A resource that AWS says is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,19 @@ pub trait Driver: Kind {
     /// Puts our tags on a resource that was there before (`--adopt`); on one of an adoptable kind, also the
     /// tag that says so.
     fn adopt(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
+
+    /// Takes tags off, by their keys, and then puts others on or gives them other values: in this order, so
+    /// that the list of their keys ([`crate::domain::tags::KEYS_TAG`]) is right whenever a run ends. For
+    /// kinds that show tags ([`Seen::tags`]).
+    fn retag(
+        &self,
+        _cx: &OpCx<'_>,
+        _physical: &str,
+        _gone: Vec<String>,
+        _put: Tags,
+    ) -> impl Future<Output = OpResult<()>> + Send {
+        std::future::ready(Err(unsupported::<Self>("tagged")))
+    }
 }
 
 fn unsupported<K: Kind + ?Sized>(what: &str) -> OpError {

@@ -1,6 +1,6 @@
 //! Executes the plan: each step as soon as the steps that it depends on have succeeded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::events::ms;
 use super::{Cause, Event, OpCx, Registry, RunContext, RunResult, StepResult};
 use crate::aws::{LeaseLost, OpError, PollPace};
-use crate::domain::ResourceId;
+use crate::domain::{ResourceId, tags};
 use crate::plan::{Op, Plan, Step, StepId, Verb};
 
 /// How the run ended, step by step.
@@ -162,12 +162,26 @@ async fn perform<'a>(
     let usual_ms = usual.map(|usual| ms(usual.0));
     context.events.send(Event::StepStarted { step: step.id, target, op, physical, contents, usual_ms });
     let cx = OpCx::new(context, step.target.clone()).in_step(step.id);
-    let adopts = matches!(&step.op, Op::Update { changes, .. } if changes.iter().any(|c| c.path == "owner"));
+    let changes = match &step.op {
+        Op::Update { changes, .. } => changes.as_slice(),
+        _ => &[],
+    };
+    let tags: Vec<&str> = changes.iter().filter_map(tags::changed).collect();
     let result = async {
-        if adopts {
+        if changes.iter().any(|change| change.path == "owner") {
             driver.adopt(&cx, &step.physical).await?;
         }
-        driver.perform(&cx, step).await
+        if !tags.is_empty() {
+            let put = cx.user_tags();
+            // Without tags there is no list of them either.
+            let listed = tags.iter().copied().chain([tags::KEYS_TAG]);
+            let gone: BTreeSet<String> =
+                listed.filter(|key| !put.contains_key(*key)).map(str::to_owned).collect();
+            driver.retag(&cx, &step.physical, gone.into_iter().collect(), put).await?;
+        }
+        // Another tag alone is no reason to stop a notebook, or to wait for an endpoint.
+        let only_tags = !tags.is_empty() && tags.len() == changes.len();
+        if only_tags { Ok(()) } else { driver.perform(&cx, step).await }
     };
     (step, context.cancel.writing("waiting for an answer", result).await, ms(start.elapsed()))
 }

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{AnyKind, AnySeen, AnySpec};
-use crate::domain::{Contents, KindName, Owner};
+use crate::domain::{Contents, KindName, Owner, Tags};
 use crate::engine::{Driver, Found, OpCx, gone};
 use crate::plan::{Op, Step};
 
@@ -30,6 +30,13 @@ pub trait AnyDriver: AnyKind {
     ) -> BoxFuture<'a, Result<Option<String>, OpError>>;
     fn perform<'a>(&'a self, cx: &'a OpCx<'a>, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn retag<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        gone: Vec<String>,
+        put: Tags,
+    ) -> BoxFuture<'a, Result<(), OpError>>;
     fn stop<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
     fn start<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
     fn link<'a>(
@@ -103,6 +110,16 @@ impl<D: Driver> AnyDriver for D {
 
     fn adopt<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(Driver::adopt(self, cx, physical))
+    }
+
+    fn retag<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        gone: Vec<String>,
+        put: Tags,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        Box::pin(Driver::retag(self, cx, physical, gone, put))
     }
 
     fn stop<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {

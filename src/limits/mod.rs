@@ -4,13 +4,17 @@
 //! `data/build.py` takes the shapes of the members that the drivers send from botocore; a kind binds its keys
 //! to them ([`Bound`]); [`check`] reports what AWS would refuse at the key's place. Pure.
 
+mod arns;
 mod bound;
 mod hard;
 pub mod images;
 mod model;
 mod places;
+mod tags;
 
+pub use arns::{Arn, ArnOf};
 pub use bound::{Bound, check};
 pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
 pub use model::{DATE, Member, members};
 pub use places::{Processor, account, has_gpu, processor, region, regions, registry};
+pub use tags::tags;

@@ -292,6 +292,7 @@ impl<'a> Planner<'a> {
         if self.is_spoiled(node, seen) {
             return Decision::Keep;
         }
+        changes.extend(self.want.tags_differ(seen));
         changes.extend(of_status(status));
         self.by_changes(node, owner, changes, decided)
     }
@@ -519,6 +520,7 @@ impl<'a> Planner<'a> {
         Ok(Plan {
             took,
             scope: self.want.scope.clone(),
+            tags: self.want.tags.clone(),
             unchanged,
             leftovers,
             contents: counted.collect(),

@@ -74,6 +74,9 @@ impl Reasons<'_> {
         if plan.scope != self.want.scope {
             wrong.push("it is for another project, environment, account or region".to_owned());
         }
+        if plan.tags != self.want.tags {
+            wrong.push("it is for other tags".to_owned());
+        }
         if self.mode.deletes() && !have.unread.is_empty() {
             wrong.push("it deletes, and not all that may be this project's could be read".to_owned());
         }
@@ -197,7 +200,8 @@ impl Reasons<'_> {
         }
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
-        let changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
+        let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
+        changes.extend(self.want.tags_differ(seen));
         let must = changes.iter().map(|c| c.needs).max();
         let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
         let lost = !differs && seen.output_is_gone() && self.is_read(id);

@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::desired::{AnySeen, AnySpec};
-use crate::domain::{Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tally};
+use crate::domain::{
+    Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tags, Tally,
+};
 
 pub use crate::domain::Verb;
 pub use build::{Mode, build};
@@ -71,6 +73,9 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     pub scope: Scope,
+    /// The tags of the user's own, on all that is made.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     pub steps: Vec<Step>,
     pub unchanged: Vec<ResourceId>,
     /// Owned, no longer wanted, and left alone without `--prune`.
@@ -89,7 +94,7 @@ impl Plan {
     pub fn empty(scope: Scope) -> Self {
         let (contents, took) = (BTreeMap::new(), BTreeMap::new());
         let (steps, unchanged, leftovers, foreign) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { scope, steps, unchanged, leftovers, contents, foreign, took }
+        Self { scope, tags: Tags::new(), steps, unchanged, leftovers, contents, foreign, took }
     }
 }
 
@@ -132,7 +137,11 @@ impl Plan {
 
     /// BLAKE3 over all that the steps would do: two plans of the same fingerprint do the same.
     pub fn fingerprint(&self) -> String {
-        let text = serde_json::to_string(&(&self.scope, &self.steps)).expect("a plan is plain data");
+        let mut text = serde_json::to_string(&(&self.scope, &self.steps)).expect("a plan is plain data");
+        // Plans without them are those of before there were any.
+        if !self.tags.is_empty() {
+            text += &serde_json::to_string(&self.tags).expect("text is plain data");
+        }
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 }

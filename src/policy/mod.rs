@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::desired::{AnyKind, Desired, Kind, Log, Node};
+use crate::desired::{AnyKind, Desired, GivenRole, Kind, Log, Node};
 use crate::domain::{Action, KindName, LEASE_KEY, Scope, action};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
@@ -87,12 +87,16 @@ fn of_report(kind: KindName) -> &'static [Action] {
 const OF_CHANGES: &[&str] =
     &["iam:ListInstanceProfilesForRole", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts"];
 
+/// Only with a boundary in the config: without that key opsctl leaves those of others.
+const BOUNDS: &str = "iam:PutRolePermissionsBoundary";
+
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
 const QUALIFIED: &[&str] = &["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"];
 
 /// The documents, each of a size that a managed policy may have.
 pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, names: Names) -> Vec<Value> {
-    let mut writer = Writer { scope: &desired.scope, whom, names, grants: Grants::default() };
+    let (boundary, grants) = (boundary(desired), Grants::default());
+    let mut writer = Writer { scope: &desired.scope, boundary, whom, names, grants };
     let bucket = desired.nodes.iter().find(|node| node.id.kind == KindName::Bucket);
     for kind in kinds {
         let of_kind = |node: &&Node| node.id.kind == kind.name();
@@ -103,6 +107,9 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     for role in desired.nodes.iter().filter(|node| node.id.kind == KindName::Role) {
         writer.pass(role);
     }
+    for given in &desired.given {
+        writer.pass_given(given);
+    }
     writer.images(desired);
     writer.audit();
     writer.grants.documents()
@@ -110,6 +117,8 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
 
 struct Writer<'a> {
     scope: &'a Scope,
+    /// The permissions boundary of every role that is made.
+    boundary: Option<&'a str>,
     whom: Whom,
     names: Names,
     grants: Grants,
@@ -180,6 +189,9 @@ impl Writer<'_> {
         let pass = action::iam::PassRole.name;
         for permission in all.into_iter().filter(|permission| *permission != pass) {
             let plans = self.whom == Whom::Planner;
+            if permission == BOUNDS && self.boundary.is_none() {
+                continue;
+            }
             if plans && (!is_reading(permission) || OF_CHANGES.contains(&permission)) {
                 continue;
             }
@@ -203,6 +215,15 @@ impl Writer<'_> {
         let arn = <Role as Kind>::arns(self.scope, &node.physical).swap_remove(0);
         let condition = json!({ "StringEquals": { "iam:PassedToService": service } });
         self.grants.add(action::iam::PassRole.name, self.shown(&arn), condition);
+    }
+
+    /// The same of a role that somebody else made, which is looked at before it is used.
+    fn pass_given(&mut self, given: &GivenRole) {
+        self.grants.add(action::iam::GetRole.name, given.arn.clone(), Value::Null);
+        if self.whom == Whom::Deployer {
+            let condition = json!({ "StringEquals": { "iam:PassedToService": given.service } });
+            self.grants.add(action::iam::PassRole.name, given.arn.clone(), condition);
+        }
     }
 
     /// Whether images are in their registries.
@@ -232,7 +253,7 @@ impl Writer<'_> {
     }
 
     fn allow(&mut self, permission: &str, arn: &str) {
-        let condition = condition(self.scope, permission, arn);
+        let condition = condition(self.scope, self.boundary, permission, arn);
         self.grants.add(permission, self.shown(arn), condition);
     }
 
@@ -258,6 +279,11 @@ pub fn images<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> BTreeSet<Referen
     nodes.into_iter().filter_map(image).collect()
 }
 
+/// The permissions boundary of the roles that are made.
+fn boundary(desired: &Desired) -> Option<&str> {
+    desired.nodes.iter().find_map(|node| node.spec_as::<Role>()?.boundary.as_deref())
+}
+
 /// Whether AWS counts an action among those that only read.
 fn is_reading(permission: &str) -> bool {
     let catalogue = Catalogue::embedded();
@@ -275,11 +301,11 @@ fn fitting(permission: &str, arns: &[String]) -> Vec<String> {
     }
     let is_tagging = permission.to_ascii_lowercase().contains("tag");
     let fits = |arn: &&String| {
-        // Tags are for what is made by a run, and a lifecycle configuration has none.
+        // Tags are for what is made by a run; those of a lifecycle configuration are not read.
         if permission == "ec2:CreateTags" && !is_made_with_tags(arn) {
             return false;
         }
-        if is_tagging && arn.contains("-lifecycle-config/") {
+        if permission == "sagemaker:ListTags" && arn.contains("-lifecycle-config/") {
             return false;
         }
         let group = arn.contains(":log-group:") && !arn.contains(":log-stream:");
@@ -323,7 +349,7 @@ fn is_made_with_tags(arn: &str) -> bool {
 
 /// What a statement says beside the resource, where IAM has a key for it.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
-fn condition(scope: &Scope, permission: &str, arn: &str) -> Value {
+fn condition(scope: &Scope, boundary: Option<&str>, permission: &str, arn: &str) -> Value {
     let tags = |key: &str| {
         json!({ "StringEquals": {
             format!("{key}/{}", Scope::PROJECT_TAG): scope.project,
@@ -334,6 +360,12 @@ fn condition(scope: &Scope, permission: &str, arn: &str) -> Value {
         "iam:CreateServiceLinkedRole" => {
             json!({ "StringEquals": { "iam:AWSServiceName": Autoscaling::SERVICE } })
         }
+        // No role may be made, or given a policy, outside of the boundary that the config names
+        // (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+        "iam:CreateRole" | "iam:PutRolePermissionsBoundary" | "iam:PutRolePolicy" => match boundary {
+            Some(boundary) => json!({ "StringEquals": { "iam:PermissionsBoundary": boundary } }),
+            None => Value::Null,
+        },
         "ec2:CreateTags" => json!({ "StringEquals": { "ec2:CreateAction": "RunInstances" } }),
         "ec2:RunInstances" if is_made_with_tags(arn) => tags("aws:RequestTag"),
         "ec2:TerminateInstances" => tags("aws:ResourceTag"),

@@ -16,7 +16,7 @@ use crate::resources::role::Role;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_key;
 
-use super::{LOGS, condition, fitting};
+use super::{BOUNDS, LOGS, boundary, condition, fitting};
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,8 @@ pub fn questions(
     work: impl Fn(&Node) -> Option<Work>,
 ) -> Vec<Question> {
     let known = known(desired, kinds);
-    let mut asked = Asked { scope: &desired.scope, known, pairs: BTreeMap::new() };
+    let mut asked =
+        Asked { scope: &desired.scope, boundary: boundary(desired), known, pairs: BTreeMap::new() };
     let bucket = desired.nodes.iter().find(|node| node.id.kind == KindName::Bucket);
     let mut users: BTreeSet<&ResourceId> = BTreeSet::new();
     for kind in kinds {
@@ -68,6 +69,10 @@ pub fn questions(
     }
     for role in desired.nodes.iter().filter(|node| users.contains(&node.id)) {
         asked.pass(role);
+    }
+    for given in desired.given_to(|node| work(node).is_some()) {
+        let context = vec![("iam:PassedToService".into(), given.service.into())];
+        asked.ask(action::iam::PassRole.name, &given.arn, context);
     }
     asked.questions()
 }
@@ -87,6 +92,7 @@ fn is_pattern(arn: &str) -> bool {
 
 struct Asked<'a> {
     scope: &'a Scope,
+    boundary: Option<&'a str>,
     known: Vec<String>,
     pairs: BTreeMap<(String, Context), BTreeSet<String>>,
 }
@@ -128,11 +134,14 @@ impl Asked<'_> {
         for permission in all {
             // Whom a role is passed to depends on the role, and a service has its own role once.
             let skipped = [action::iam::PassRole.name, action::iam::CreateServiceLinkedRole.name];
+            if permission == BOUNDS && self.boundary.is_none() {
+                continue;
+            }
             if permission == skipped[0] || (permission == skipped[1] && work == Work::Making) {
                 continue;
             }
             for arn in fitting(permission, arns) {
-                let condition = condition(self.scope, permission, &arn);
+                let condition = condition(self.scope, self.boundary, permission, &arn);
                 let keys = condition["StringEquals"].as_object().into_iter().flatten();
                 let keys = keys.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
                 let keys = keys.collect();

@@ -3,8 +3,8 @@
 use aws_sdk_sagemaker::types::Tag;
 
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
-use crate::domain::Owner;
-use crate::domain::action;
+use crate::desired::Seen;
+use crate::domain::{Owner, Scope, Status, Tags, action};
 use crate::engine::OpCx;
 
 /// Our ownership tags and more, as SageMaker's type.
@@ -43,8 +43,10 @@ pub async fn with_tags<T>(
     }
 }
 
-pub fn owner(cx: &OpCx<'_>, tags: &[Tag]) -> Owner {
-    Owner::of(tags.iter().filter_map(|t| Some((t.key()?, t.value()?))), &cx.scope)
+/// What was seen, with its owner and its tags.
+pub fn seen<S>(cx: &OpCx<'_>, tags: &[Tag], status: Status, state: S) -> Seen<S> {
+    let pairs = || tags.iter().filter_map(|t| Some((t.key()?, t.value()?)));
+    Seen::new(Owner::of(pairs(), &cx.scope), status, state).tagged(pairs())
 }
 
 /// The value of one tag.
@@ -60,9 +62,25 @@ pub async fn adopt(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
 
 /// Takes the ownership tags off again.
 pub async fn remove_ownership_tags(cx: &OpCx<'_>, resource: &str) -> OpResult<()> {
-    let keys = cx.tags().into_keys().collect();
+    untag(cx, resource, Scope::tag_keys().map(str::to_owned).into()).await
+}
+
+async fn untag(cx: &OpCx<'_>, resource: &str, keys: Vec<String>) -> OpResult<()> {
     let call = cx.aws.sagemaker.delete_tags().resource_arn(arn(cx, resource)).set_tag_keys(Some(keys));
     call.send().await.op(action::sagemaker::DeleteTags).map(drop)
+}
+
+/// Takes tags off `<resource type>/<name>`, and puts others on.
+pub async fn retag(cx: &OpCx<'_>, resource: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+    if !gone.is_empty() {
+        untag(cx, resource, gone).await?;
+    }
+    if put.is_empty() {
+        return Ok(());
+    }
+    let put = put.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let call = cx.aws.sagemaker.add_tags().resource_arn(arn(cx, resource)).set_tags(Some(put));
+    call.send().await.op(action::sagemaker::AddTags).map(drop)
 }
 
 /// Notes something on `<resource type>/<name>`, for the runs to come.

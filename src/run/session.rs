@@ -218,6 +218,7 @@ impl Session {
         let context = RunContext {
             aws,
             scope,
+            tags: desired.tags.clone(),
             inputs,
             cache,
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),

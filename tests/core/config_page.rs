@@ -56,6 +56,7 @@ region = "us-east-1"
 | days | a duration of whole days: `"30d"` |
 | bandwidth | bytes per second: `"20MB/s"`, `"512KiB/s"` |
 | list of … | `["one", "two"]` |
+| permission | `{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }`: IAM's actions, and the ARNs of what they are about; `"*"` for actions that are about nothing in particular |
 | table of … | a table of its own, `[training.NAME.environment]`, with one line for each entry |
 
 "Required" in the column of defaults means that the key must be there; "none" that leaving it out turns it off.
@@ -225,6 +226,7 @@ impl Page<'_> {
             (Some("Idle"), ..) => "duration or `\"never\"`".to_owned(),
             (Some(named @ ("Duration" | "Days" | "Bandwidth")), ..) => named.to_lowercase(),
             (Some("Hyperparameter"), ..) => "values".to_owned(),
+            (Some("Permission"), ..) => "permission".to_owned(),
             (Some("Channels"), ..) => "list of names, or table of them".to_owned(),
             (_, _, Some("array")) => {
                 format!("list of {}s", self.type_of(&resolved["items"])).replace("texts", "text")

@@ -356,6 +356,9 @@ async fn every_call_is_allowed_and_nothing_else() {
         run(&world, &url, &["upload --yes", "upload --yes"]);
     };
     tokio::task::spawn_blocking(changes).await.expect("they run");
+    let tagged = |text: String| with_ttl(text).replacen("# tags = ", "tags = ", 1);
+    Project::through(&sandbox, &tap.url, tagged).await.succeed(DEPLOY).await;
+    project.succeed(DEPLOY).await;
     let other = Project::through(&sandbox, &tap.url, |text| {
         let text = with_ttl(text)
             .replace("memory_mb               = 128", "memory_mb = 256")

@@ -11,6 +11,7 @@ mod broken;
 mod captures;
 mod cli;
 mod clients;
+mod company;
 mod contract;
 mod cost;
 mod doctor;

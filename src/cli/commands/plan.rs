@@ -105,7 +105,7 @@ fn print(
         ui.out(&ui.suggest(&text));
         print_cost(session, intent, plan, have, args.why, ui);
         print_unread(have, ui);
-        print_left(have, ui);
+        print_left(&session.desired, have, ui);
         allowed?;
     }
     if let Some(file) = &args.out {

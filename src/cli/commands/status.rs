@@ -47,7 +47,7 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
         true => ui.out_json(&document(session, &overview)),
         false => {
             ui.out(&page(session, &overview, ui));
-            print_left(&have, ui);
+            print_left(&session.desired, &have, ui);
         }
     }
     print_unread(&have, ui);

@@ -16,7 +16,7 @@ use super::spec::OwnRule;
 use super::{Bucket, Keys, Spec, State, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, action, many};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::manifest::Manifest;
 use crate::resources::uploads;
@@ -83,7 +83,7 @@ impl Driver for Bucket {
             policy,
             rules: rules.iter().filter_map(own_rule).collect(),
         };
-        Ok(Some(Seen::ready(owner, "Available", state)))
+        Ok(Some(Seen::ready(owner, "Available", state).tagged(tags.iter().map(|t| (t.key(), t.value())))))
     }
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
@@ -162,6 +162,14 @@ impl Driver for Bucket {
     async fn adopt(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
         tag(cx, bucket, cx.tags_back(&owner)).await
+    }
+
+    /// S3 replaces the whole set, so both are one call.
+    async fn retag(&self, cx: &OpCx<'_>, bucket: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        let mut all = tags(cx, bucket).await?;
+        all.retain(|key, _| !gone.contains(key));
+        all.extend(put);
+        put_tags(cx, bucket, all).await
     }
 }
 

@@ -40,7 +40,7 @@ impl Driver for Concurrency {
             let status = Status::new(word, phase).because(found.status_reason().map(str::to_owned));
             let requested = found.requested_provisioned_concurrent_executions().unwrap_or_default();
             // It is part of our function.
-            Seen { owner: Owner::Ours, status, state: State { requested } }
+            Seen::new(Owner::Ours, status, State { requested })
         }))
     }
 

@@ -8,7 +8,7 @@ use aws_sdk_sagemaker::types::EndpointStatus;
 use super::spec::{Endpoint, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Phase, Status, action};
+use crate::domain::{FieldChange, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_owned};
@@ -35,14 +35,13 @@ impl Driver for Endpoint {
         let live = call.send().await.op(action::sagemaker::DescribeEndpointConfig).found()?;
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
-        let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
         let state = State {
             config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
             instances: count,
         };
-        Ok(Some(Seen { owner, status, state }))
+        Ok(Some(sagemaker::seen(cx, &tags, status, state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> {
@@ -106,6 +105,10 @@ impl Driver for Endpoint {
 
     async fn adopt(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &format!("endpoint/{endpoint}")).await
+    }
+
+    async fn retag(&self, cx: &OpCx<'_>, endpoint: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        sagemaker::retag(cx, &format!("endpoint/{endpoint}"), gone, put).await
     }
 }
 

@@ -19,7 +19,7 @@ use crate::resources::image::{self, Purpose};
 use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Model, Serving, Spec as ModelSpec};
-use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_uri;
@@ -61,6 +61,14 @@ pub struct Item {
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
+    /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
+    /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
+    /// its own.
+    pub(super) role: Option<String>,
+    /// What the role that opsctl makes may do beside what it needs:
+    /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
+    #[serde(default)]
+    pub(super) permissions: Vec<Permission>,
     /// Without it the number of instances stays as it is. Default none.
     pub(super) autoscaling: Option<autoscaling::Section>,
 }
@@ -68,6 +76,10 @@ pub struct Item {
 impl Item {
     fn use_as(&self) -> UseAs {
         UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
+
+    fn rights(&self) -> Rights<'_> {
+        Rights { role: self.role.as_deref(), permissions: &self.permissions }
     }
 }
 
@@ -141,7 +153,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
 
     let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
-    let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
+    let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
 
     let mut environment = item.environment.clone();
     if code.is_some() || item.entry.is_some() {
@@ -151,16 +163,9 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
     environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
     measure(&environment, &at.join("environment"), draft);
-    let model = ModelSpec {
-        role_arn: Role::arn(draft.scope, &user),
-        image,
-        trained: archive,
-        code,
-        bucket,
-        environment,
-    };
+    let model = ModelSpec { role_arn: role.arn, image, trained: archive, code, bucket, environment };
     let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
-    let needs = [trained.id, role.clone(), Bucket::id(Bucket::MAIN)];
+    let needs = [trained.id, Bucket::id(Bucket::MAIN)].into_iter().chain(role.made.clone());
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
@@ -175,7 +180,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let grants = vec![Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn)];
     let input = json!({ "EndpointName": physical });
     let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
-    let needs = [config, model, role, log_group].into_iter().chain(ends);
+    let needs = [config, model, log_group].into_iter().chain(role.made).chain(ends);
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
     draft.reason(&endpoint, item.why.as_deref());
 

@@ -138,6 +138,7 @@ impl Kind for Endpoint {
             action::sagemaker::DescribeEndpointConfig,
             action::sagemaker::ListTags,
             action::sagemaker::AddTags,
+            action::sagemaker::DeleteTags,
             action::sagemaker::CreateEndpoint,
             action::sagemaker::UpdateEndpoint,
             action::sagemaker::DeleteEndpoint,

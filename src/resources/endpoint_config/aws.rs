@@ -3,8 +3,7 @@ use aws_sdk_sagemaker::types::{ProductionVariant, ProductionVariantInstanceType}
 use super::spec::{EndpointConfig, Spec, State};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::FieldChange;
-use crate::domain::action;
+use crate::domain::{FieldChange, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -27,13 +26,12 @@ impl Driver for EndpointConfig {
         let arn = format!("endpoint-config/{config}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let variant = found.production_variants().first();
-        let owner = sagemaker::owner(cx, &tags);
         let state = State {
             model: variant.and_then(|v| v.model_name()).unwrap_or_default().to_owned(),
             instance_type: variant.and_then(|v| v.instance_type()).map_or("", |t| t.as_str()).to_owned(),
             instance_count: variant.and_then(|v| v.initial_instance_count()).unwrap_or_default(),
         };
-        Ok(Some(Seen::ready(owner, "Available", state)))
+        Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, config: &str, spec: &Spec) -> OpResult<()> {
@@ -63,5 +61,9 @@ impl Driver for EndpointConfig {
 
     async fn adopt(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &format!("endpoint-config/{config}")).await
+    }
+
+    async fn retag(&self, cx: &OpCx<'_>, config: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        sagemaker::retag(cx, &format!("endpoint-config/{config}"), gone, put).await
     }
 }

@@ -70,6 +70,7 @@ impl Kind for EndpointConfig {
             action::sagemaker::DescribeEndpointConfig,
             action::sagemaker::ListTags,
             action::sagemaker::AddTags,
+            action::sagemaker::DeleteTags,
             action::sagemaker::CreateEndpointConfig,
             action::sagemaker::DeleteEndpointConfig,
         ]

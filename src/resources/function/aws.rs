@@ -16,7 +16,7 @@ use super::code;
 use super::spec::{Configuration, Function, Live, Spec, State};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Phase, Scope, Status, action};
+use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
 use crate::resources::log_group::LogGroup;
@@ -169,7 +169,8 @@ impl Driver for Function {
             live: alias.and(live).map(|c| configured!(c)),
             weighted,
         };
-        Ok(Some(Seen { owner, status, state }))
+        let tags = found.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
+        Ok(Some(Seen::new(owner, status, state).tagged(tags)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
@@ -265,11 +266,26 @@ impl Driver for Function {
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {
-        let tags: HashMap<String, String> = cx.tags().into_iter().collect();
-        let arn = cx.scope.arn("lambda", &format!("function:{function}"));
-        let call = cx.aws.lambda.tag_resource().resource(arn).set_tags(Some(tags));
-        call.send().await.op(action::lambda::TagResource).map(drop)
+        tag(cx, function, cx.tags()).await
     }
+
+    async fn retag(&self, cx: &OpCx<'_>, function: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        if !gone.is_empty() {
+            let call = cx.aws.lambda.untag_resource().resource(arn(cx, function)).set_tag_keys(Some(gone));
+            call.send().await.op(action::lambda::UntagResource)?;
+        }
+        if put.is_empty() { Ok(()) } else { tag(cx, function, put).await }
+    }
+}
+
+async fn tag(cx: &OpCx<'_>, function: &str, tags: Tags) -> OpResult<()> {
+    let tags: HashMap<String, String> = tags.into_iter().collect();
+    let call = cx.aws.lambda.tag_resource().resource(arn(cx, function)).set_tags(Some(tags));
+    call.send().await.op(action::lambda::TagResource).map(drop)
+}
+
+fn arn(cx: &OpCx<'_>, function: &str) -> String {
+    cx.scope.arn("lambda", &format!("function:{function}"))
 }
 
 /// Sets what somebody else has set back to what Lambda does without: nothing else is said to be so.

@@ -16,7 +16,7 @@ use crate::inputs::{Source, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
 use crate::resources::concurrency::Concurrency;
 use crate::resources::log_group::LogGroup;
-use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 
 pub struct Function;
 
@@ -58,11 +58,23 @@ pub struct Item {
     /// Environment variables. No secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
+    /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
+    /// its own.
+    role: Option<String>,
+    /// What the role that opsctl makes may do beside what it needs:
+    /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
+    #[serde(default)]
+    permissions: Vec<Permission>,
 }
 
 impl Item {
     fn use_as(&self) -> UseAs {
         UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
+
+    fn rights(&self) -> Rights<'_> {
+        Rights { role: self.role.as_deref(), permissions: &self.permissions }
     }
 }
 
@@ -295,6 +307,7 @@ impl Kind for Function {
             action::lambda::CreateFunction,
             action::lambda::ListTags,
             action::lambda::TagResource,
+            action::lambda::UntagResource,
             action::lambda::UpdateFunctionCode,
             action::lambda::UpdateFunctionConfiguration,
             action::lambda::PublishVersion,
@@ -359,7 +372,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         policy::write_log_streams(scope, &group),
     ];
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
-    let role = Role::of_user(&user, Assumer::Lambda, statements, draft, &at);
+    let role = Role::of_rights(&user, &item.rights(), Assumer::Lambda, statements, draft, &at);
     let mut environment = item.environment.clone();
     environment.insert(ENDPOINT_NAME.into(), endpoint.physical.clone());
     // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
@@ -370,7 +383,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
     }
     let spec = Spec {
-        role_arn: Role::arn(draft.scope, &user),
+        role_arn: role.arn,
         source: item.source.clone(),
         use_as: item.use_as(),
         code_sha256,
@@ -383,8 +396,8 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             environment,
         },
     };
-    let function =
-        draft.add::<Function>(name, physical.clone(), spec, [role, log_group, endpoint.id], at.clone());
+    let needs = [log_group, endpoint.id].into_iter().chain(role.made);
+    let function = draft.add::<Function>(name, physical.clone(), spec, needs, at.clone());
     if item.provisioned_concurrency != 0 {
         Concurrency::add(item.provisioned_concurrency, name, &physical, function, &at, draft);
     }

@@ -67,7 +67,7 @@ impl Driver for Instance {
         let instance_id = observed.instance.and_then(|i| i.instance_id);
         let record = observed.record.and_then(|(record, _)| record.ok());
         let state = State { instance_id, record, output, saved_nothing, replaced, took_s };
-        Ok(Some(Seen { owner, status, state }))
+        Ok(Some(Seen::new(owner, status, state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
@@ -409,7 +409,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .max_count(1)
         .client_token(token(job, attempt))
         .user_data(STANDARD.encode(script))
-        .iam_instance_profile(IamInstanceProfileSpecification::builder().arn(&spec.profile_arn).build())
+        .iam_instance_profile(profile(&spec.profile_arn))
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
         .metadata_options(metadata)
         .block_device_mappings(BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
@@ -423,6 +423,12 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         Err(error) if error.message.starts_with("IdempotentParameterMismatch") => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// EC2 takes either.
+fn profile(named: &str) -> IamInstanceProfileSpecification {
+    let profile = IamInstanceProfileSpecification::builder();
+    if named.starts_with("arn:") { profile.arn(named).build() } else { profile.name(named).build() }
 }
 
 /// Waits for the result. An instance that ends without one has failed.

@@ -9,7 +9,7 @@ use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
     Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
-use crate::limits::{self, Bound, Processor};
+use crate::limits::{self, ArnOf, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Code, Item, Platform};
@@ -30,6 +30,7 @@ const SNAPSHOT: i32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
+    /// The ARN of its instance profile, or the name of one that somebody else made.
     pub profile_arn: String,
     /// An AMI id, or the name of a public SSM parameter that holds one.
     pub image: String,
@@ -176,7 +177,7 @@ impl Kind for Instance {
             let at = KeyPath::of(["training", name]);
             lint(item, &at, draft);
             Schedule::lint_job(item.max_runtime, &at, draft);
-            let Some((spec, mut needs)) = spec(name, item, &at, draft) else { continue };
+            let Some((spec, needs)) = spec(name, item, &at, draft) else { continue };
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
             let program = user_data::script(&physical, &spec, &draft.scope.region).len();
             if program > user_data::LIMIT {
@@ -187,7 +188,6 @@ impl Kind for Instance {
                 let help = "put large hyperparameters and environment values into a file of `source`";
                 draft.error(codes::TOO_LARGE, at.clone(), text, help);
             }
-            needs.push(Role::id(&user(name)));
             let job = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&job, item.why.as_deref());
         }
@@ -331,20 +331,22 @@ impl Kind for Instance {
     }
 }
 
-fn user(name: &str) -> String {
-    format!("instance-{name}")
-}
-
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<(Spec, Vec<ResourceId>)> {
-    let common = job::common(item, at, draft)?;
+    let mut common = job::common(item, at, draft)?;
     let scope = draft.scope;
     let bucket = &common.bucket;
     let mut statements = policy::read_objects(scope, bucket, &common.reads);
     let writes = format!("{}/{}-", Instance::OUTPUT, scope.physical(name));
     statements.push(policy::write_objects(scope, bucket, &[writes]));
-    Role::of_user(&user(name), Assumer::Ec2, statements, draft, at);
+    let user = format!("instance-{name}");
+    let role = Role::of_rights(&user, &item.rights(), Assumer::Ec2, statements, draft, at);
+    let profile = match &item.instance_profile {
+        Some(profile) => profile.clone(),
+        None => role.arn.replacen(":role/", ":instance-profile/", 1),
+    };
+    common.needs.extend(role.made);
     let spec = Spec {
-        profile_arn: Role::profile_arn(scope, &user(name)),
+        profile_arn: profile,
         image: item.image.clone().unwrap_or_else(|| IMAGE.into()),
         instance_type: item.instance_type.clone().unwrap_or_else(|| INSTANCE_TYPE.into()),
         volume_gb: item.volume_gb,
@@ -369,6 +371,35 @@ fn made_for_arm(parameter: &str) -> Option<bool> {
         "x86_64" | "amd64" => Some(false),
         _ => None,
     })
+}
+
+fn lint_profile(profile: &str, has_role: bool, at: &KeyPath, draft: &mut Draft<'_>) {
+    if !has_role {
+        let text = "`instance_profile` holds the role that `role` names, and there is none";
+        draft.error(
+            codes::BAD_VALUE,
+            at.clone(),
+            text,
+            "add `role`, so that it is known whom EC2 is to run as",
+        );
+    }
+    // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if profile.starts_with("arn:") {
+        let (account, region) = draft.home();
+        let of = ArnOf {
+            noun: "instance profile",
+            example: "arn:aws:iam::123456789012:instance-profile/training",
+            service: "iam",
+            kinds: &["instance-profile/"],
+            account,
+            region,
+        };
+        draft.problems.extend(of.refuse(profile, at));
+    } else if profile.is_empty() || profile.len() > 128 || !profile.chars().all(plain) {
+        let text = format!("{profile:?} is no name of an instance profile");
+        draft.error(codes::BAD_NAME, at.clone(), text, "write its name, or its ARN");
+    }
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
@@ -431,6 +462,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help =
             "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
         draft.warn(codes::CPU_CREDITS, key, text, help);
+    }
+    if let Some(profile) = &item.instance_profile {
+        lint_profile(profile, item.role.is_some(), &at.join("instance_profile"), draft);
     }
     let only_sagemaker = [
         ("algorithm", item.algorithm.is_some()),

@@ -5,7 +5,7 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 use super::spec::{LogGroup, Spec, State};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Scope, action};
+use crate::domain::{FieldChange, Owner, Scope, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 
 impl Driver for LogGroup {
@@ -36,7 +36,8 @@ impl Driver for LogGroup {
             && standard;
         let owner = Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope);
         let state = State { bare, retention_days: found.retention_in_days() };
-        Ok(Some(Seen::ready(owner, "Available", state)))
+        let seen = Seen::ready(owner, "Available", state);
+        Ok(Some(seen.tagged(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())))))
     }
 
     async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
@@ -70,18 +71,32 @@ impl Driver for LogGroup {
     }
 
     async fn release(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
-        let keys = Scope::tag_keys().map(str::to_owned).to_vec();
-        let call = cx.aws.logs.untag_resource().resource_arn(arn(cx, group)).set_tag_keys(Some(keys));
-        call.send().await.op(action::logs::UntagResource).ignore_not_found()
+        untag(cx, group, Scope::tag_keys().map(str::to_owned).to_vec()).await
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         let seen = self.observe(cx, group).await?;
         let owner = seen.map_or(Owner::Nobody, |seen| seen.owner);
-        let tags: HashMap<_, _> = cx.tags_back(&owner).into_iter().collect();
-        let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
-        call.send().await.op(action::logs::TagResource).map(drop)
+        tag(cx, group, cx.tags_back(&owner)).await
     }
+
+    async fn retag(&self, cx: &OpCx<'_>, group: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        if !gone.is_empty() {
+            untag(cx, group, gone).await?;
+        }
+        if put.is_empty() { Ok(()) } else { tag(cx, group, put).await }
+    }
+}
+
+async fn tag(cx: &OpCx<'_>, group: &str, tags: Tags) -> OpResult<()> {
+    let tags: HashMap<_, _> = tags.into_iter().collect();
+    let call = cx.aws.logs.tag_resource().resource_arn(arn(cx, group)).set_tags(Some(tags));
+    call.send().await.op(action::logs::TagResource).map(drop)
+}
+
+async fn untag(cx: &OpCx<'_>, group: &str, keys: Vec<String>) -> OpResult<()> {
+    let call = cx.aws.logs.untag_resource().resource_arn(arn(cx, group)).set_tag_keys(Some(keys));
+    call.send().await.op(action::logs::UntagResource).ignore_not_found()
 }
 
 /// The groups whose names begin so.

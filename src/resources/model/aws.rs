@@ -6,7 +6,7 @@ use super::repack::repack;
 use super::spec::{Model, Spec, State};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, action};
+use crate::domain::{FieldChange, KindName, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
 use crate::resources::objects::{etag, is_replaced};
@@ -32,7 +32,6 @@ impl Driver for Model {
         let there = archive.as_ref().and_then(Option::as_deref);
         let replaced = is_replaced(sagemaker::tag(&tags, Model::ARCHIVE_TAG), there);
         let tag = |key| sagemaker::tag(&tags, key).unwrap_or_default().to_owned();
-        let owner = sagemaker::owner(cx, &tags);
         let state = State {
             archive: archive.is_none_or(|there| there.is_some()),
             replaced,
@@ -45,7 +44,7 @@ impl Driver for Model {
                 .map(|e| e.clone().into_iter().collect())
                 .unwrap_or_default(),
         };
-        Ok(Some(Seen::ready(owner, "Available", state)))
+        Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
@@ -94,5 +93,9 @@ impl Driver for Model {
 
     async fn adopt(&self, cx: &OpCx<'_>, model: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &format!("model/{model}")).await
+    }
+
+    async fn retag(&self, cx: &OpCx<'_>, model: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        sagemaker::retag(cx, &format!("model/{model}"), gone, put).await
     }
 }

@@ -151,6 +151,7 @@ impl Kind for Model {
             action::sagemaker::DescribeModel,
             action::sagemaker::ListTags,
             action::sagemaker::AddTags,
+            action::sagemaker::DeleteTags,
             action::sagemaker::CreateModel,
             action::sagemaker::DeleteModel,
             action::s3::GetObject,

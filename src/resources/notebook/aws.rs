@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::spec::{self, Notebook, Spec, State};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::{Kind, Seen};
-use crate::domain::{FieldChange, Phase, Status, action};
+use crate::domain::{FieldChange, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -60,7 +60,6 @@ impl Driver for Notebook {
         let on_create = hooks.as_ref().is_some_and(|hooks| !hooks.on_create().is_empty());
         let on_start = hooks.and_then(script_of);
         let Some((found, tags)) = found else { return Ok(on_start.and_then(Self::left_over)) };
-        let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
         let state = State {
             role_arn: found.role_arn().unwrap_or_default().to_owned(),
@@ -76,7 +75,7 @@ impl Driver for Notebook {
             interrupted: sagemaker::tag(&tags, RESTART).is_some(),
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         };
-        Ok(Some(Seen { owner, status, state }))
+        Ok(Some(sagemaker::seen(cx, &tags, status, state)))
     }
 
     async fn in_the_way(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<Option<String>> {
@@ -178,6 +177,15 @@ impl Driver for Notebook {
 
     async fn adopt(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &of_type(notebook)).await
+    }
+
+    /// The tags of the lifecycle configuration go first: those of the notebook are looked at.
+    async fn retag(&self, cx: &OpCx<'_>, notebook: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        if script(cx, notebook).await?.and_then(Self::left_over).is_some() {
+            let script = format!("notebook-instance-lifecycle-config/{notebook}");
+            sagemaker::retag(cx, &script, gone.clone(), put.clone()).await?;
+        }
+        sagemaker::retag(cx, &of_type(notebook), gone, put).await
     }
 
     async fn stop(&self, cx: &OpCx<'_>, notebook: &str) -> OpResult<()> {
@@ -322,7 +330,8 @@ fn metadata() -> InstanceMetadataServiceConfiguration {
     InstanceMetadataServiceConfiguration::builder().minimum_instance_metadata_service_version("2").build()
 }
 
-/// Makes or updates the lifecycle configuration of the same name. It has no tags; it goes with the notebook.
+/// Makes or updates the lifecycle configuration of the same name. It goes with the notebook: its script says
+/// whose it is, and its tags are for others.
 async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> {
     let sagemaker = &cx.aws.sagemaker;
     let hook = || NotebookInstanceLifecycleHook::builder().content(STANDARD.encode(&spec.on_start)).build();
@@ -330,6 +339,7 @@ async fn put_script(cx: &OpCx<'_>, notebook: &str, spec: &Spec) -> OpResult<()> 
         let call = sagemaker.create_notebook_instance_lifecycle_config();
         let call = call.notebook_instance_lifecycle_config_name(notebook).on_start(hook());
         return call
+            .set_tags(sagemaker::tags(cx, []))
             .send()
             .await
             .op(action::sagemaker::CreateNotebookInstanceLifecycleConfig)

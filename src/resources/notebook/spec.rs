@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
-use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 
 pub struct Notebook;
@@ -38,6 +38,20 @@ pub struct Item {
     /// Stopped after this long without a busy kernel, at least 60 s. `"never"` keeps it running, and billed.
     #[serde(default = "one_hour")]
     idle_stop: Idle,
+    /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
+    /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
+    /// its own.
+    role: Option<String>,
+    /// What the role that opsctl makes may do beside what it needs:
+    /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
+    #[serde(default)]
+    permissions: Vec<Permission>,
+}
+
+impl Item {
+    fn rights(&self) -> Rights<'_> {
+        Rights { role: self.role.as_deref(), permissions: &self.permissions }
+    }
 }
 
 /// How long a notebook may be idle.
@@ -133,7 +147,7 @@ impl Notebook {
                 interrupted: false,
                 attached: false,
             };
-            Seen { owner: Owner::Ours, status: Status::new("LifecycleConfigLeft", Phase::Leaving), state }
+            Seen::new(Owner::Ours, Status::new("LifecycleConfigLeft", Phase::Leaving), state)
         })
     }
 }
@@ -164,9 +178,9 @@ impl Kind for Notebook {
                 &[action::sagemaker::StopNotebookInstance, action::sagemaker::DescribeNotebookInstance],
                 itself.clone(),
             ));
-            let role = Role::of_user(&user, Assumer::SageMaker, statements, draft, &at);
+            let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
             let spec = Spec {
-                role_arn: Role::arn(draft.scope, &user),
+                role_arn: role.arn,
                 instance_type: item.instance_type.clone(),
                 volume_gb: item.volume_gb,
                 platform: item.platform.clone(),
@@ -177,7 +191,7 @@ impl Kind for Notebook {
             let input = json!({ "NotebookInstanceName": physical });
             let call = ("sagemaker", "stopNotebookInstance");
             let ends = Schedule::ends(draft, &Self::id(name), call, input, grants);
-            let needs = [role, Bucket::id(Bucket::MAIN)].into_iter().chain(ends);
+            let needs = [Bucket::id(Bucket::MAIN)].into_iter().chain(role.made).chain(ends);
             let notebook = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&notebook, item.why.as_deref());
         }

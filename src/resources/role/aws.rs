@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::spec::{Role, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Owner, Scope, action};
+use crate::domain::{FieldChange, Owner, Scope, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use opsctl_iam as iam;
 
@@ -46,10 +46,13 @@ impl Driver for Role {
         };
         let profile_is_foreign = of_profile.as_ref().is_some_and(|owner| !is_own(owner));
         let profile_lost_tags = matches!(of_profile, Some(Owner::Partly { .. }));
-        let in_profile = profile.map(|profile| match profile.roles().first().map(|r| r.role_name()) {
-            Some(name) if name == role => Self::ITSELF.to_owned(),
-            other => other.unwrap_or("nothing").to_owned(),
-        });
+        let tags =
+            with_profile(found.tags(), profile.as_ref().filter(|_| of_profile.as_ref().is_some_and(is_own)));
+        let in_profile =
+            profile.as_ref().map(|profile| match profile.roles().first().map(|r| r.role_name()) {
+                Some(name) if name == role => Self::ITSELF.to_owned(),
+                other => other.unwrap_or("nothing").to_owned(),
+            });
         let owner = Owner::of(found.tags().iter().map(|t| (t.key(), t.value())), &cx.scope);
         let state = State {
             path: found.path().to_owned(),
@@ -66,7 +69,8 @@ impl Driver for Role {
                 .map(str::to_owned),
             longest_session: found.max_session_duration(),
         };
-        Ok(Some(Seen::ready(owner, "Available", state)))
+        let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        Ok(Some(Seen::ready(owner, "Available", state).tagged(tags)))
     }
 
     async fn in_the_way(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<String>> {
@@ -82,14 +86,20 @@ impl Driver for Role {
             let call = cx.aws.iam.create_role().role_name(role).path(cx.scope.iam_path());
             let call = call.set_tags(Some(tags(cx.tags()))).description("Made by opsctl");
             let call = call.assume_role_policy_document(spec.trust.to_string());
+            let call = call.set_permissions_boundary(spec.boundary.clone());
             call.send().await.op(action::iam::CreateRole).map(drop)
         })
         .await?;
         settle(cx, role, spec).await
     }
 
-    async fn update(&self, cx: &OpCx<'_>, role: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
+    async fn update(&self, cx: &OpCx<'_>, role: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
         let iam = &cx.aws.iam;
+        // First: who may write policies only within it may write this one after it.
+        if let Some(boundary) = spec.boundary.as_ref().filter(|_| is_changed(changes)) {
+            let call = iam.put_role_permissions_boundary().role_name(role).permissions_boundary(boundary);
+            call.send().await.op(action::iam::PutRolePermissionsBoundary)?;
+        }
         let found = iam.get_role().role_name(role).send().await.op(action::iam::GetRole)?.role;
         let tags = found.as_ref().map(|r| r.tags()).unwrap_or_default();
         let ours = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope).is_made();
@@ -175,6 +185,50 @@ impl Driver for Role {
             .op(action::iam::TagRole)
             .map(drop)
     }
+
+    /// The instance profile goes first: the list of the keys is read from the role.
+    async fn retag(&self, cx: &OpCx<'_>, role: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        let iam = &cx.aws.iam;
+        let profile = if of_instance(cx, role) { profile(cx, role).await? } else { None };
+        if profile.is_some_and(|profile| is_own(&profile_owner(cx, &profile))) {
+            if !gone.is_empty() {
+                let call = iam.untag_instance_profile().instance_profile_name(role);
+                let call = call.set_tag_keys(Some(gone.clone())).send().await;
+                call.op(action::iam::UntagInstanceProfile)?;
+            }
+            if !put.is_empty() {
+                let call = iam.tag_instance_profile().instance_profile_name(role);
+                let call = call.set_tags(Some(tags(put.clone()))).send().await;
+                call.op(action::iam::TagInstanceProfile)?;
+            }
+        }
+        if !gone.is_empty() {
+            let call = iam.untag_role().role_name(role).set_tag_keys(Some(gone)).send().await;
+            call.op(action::iam::UntagRole)?;
+        }
+        if put.is_empty() {
+            return Ok(());
+        }
+        let call = iam.tag_role().role_name(role).set_tags(Some(tags(put))).send().await;
+        call.op(action::iam::TagRole).map(drop)
+    }
+}
+
+/// The tags of a role but for those that its instance profile has otherwise: they are put on both.
+fn with_profile(role: &[Tag], profile: Option<&InstanceProfile>) -> Tags {
+    let of = |tags: &[Tag]| -> Tags {
+        tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+    };
+    let mut all = of(role);
+    if let Some(profile) = profile {
+        let others = of(profile.tags());
+        all.retain(|key, value| others.get(key) == Some(value));
+    }
+    all
+}
+
+fn is_changed(changes: &[FieldChange]) -> bool {
+    changes.iter().any(|change| change.path == Role::BOUNDARY)
 }
 
 /// The names of the inline policies; none when the role is not there.

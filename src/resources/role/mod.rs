@@ -7,6 +7,8 @@
 #[cfg(feature = "sdk")]
 mod aws;
 pub mod policy;
+mod rights;
 mod spec;
 
+pub use rights::{Assumed, Permission, Rights};
 pub use spec::{Assumer, Role, Spec};

@@ -19,6 +19,9 @@ pub struct Spec {
     pub policy: Value,
     /// EC2 takes a role only inside a profile.
     pub instance_profile: bool,
+    /// The ARN of its permissions boundary; `None`: whatever somebody has set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,7 +75,7 @@ pub enum Assumer {
 }
 
 impl Assumer {
-    fn service(&self) -> &'static str {
+    pub(super) fn service(&self) -> &'static str {
         match self {
             Self::SageMaker => "sagemaker.amazonaws.com",
             Self::Lambda => "lambda.amazonaws.com",
@@ -112,6 +115,8 @@ impl Role {
     /// Seconds that a session of a role lasts at most, unless somebody says otherwise
     /// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html).
     const USUAL_SESSION: i32 = 3600;
+    /// The path of a change of the permissions boundary.
+    pub(super) const BOUNDARY: &'static str = "permissions boundary";
     /// What `in_profile` says of a profile that holds the role it is named after.
     pub const ITSELF: &'static str = "itself";
 
@@ -130,7 +135,7 @@ impl Role {
             longest_session: None,
         };
         let status = Status::new("InstanceProfileLeft", Phase::Leaving);
-        Seen { owner: Owner::Ours, status, state }
+        Seen::new(Owner::Ours, status, state)
     }
 
     /// Role names are unique in the account whatever the path and the region, so the region is part of the
@@ -142,11 +147,6 @@ impl Role {
     pub fn arn(scope: &Scope, user: &str) -> String {
         let Scope { partition, account, .. } = scope;
         format!("arn:{partition}:iam::{account}:role{}{}", scope.iam_path(), Self::physical(scope, user))
-    }
-
-    /// The instance profile of the role: same path, same name.
-    pub fn profile_arn(scope: &Scope, user: &str) -> String {
-        Self::arn(scope, user).replacen(":role/", ":instance-profile/", 1)
     }
 
     /// Adds the role of `user` (`training-breeds`) with these statements.
@@ -162,6 +162,7 @@ impl Role {
             trust: who.trust(&draft.scope.account),
             policy: json!({ "Version": "2012-10-17", "Statement": statements }),
             instance_profile: who == Assumer::Ec2,
+            boundary: draft.access().permissions_boundary.clone(),
         };
         draft.add::<Self>(user, Self::physical(draft.scope, user), spec, [], at.clone())
     }
@@ -184,7 +185,7 @@ impl Kind for Role {
             in_profile: want.instance_profile.then(|| Self::ITSELF.to_owned()),
             profile_is_foreign: false,
             profile_lost_tags: false,
-            boundary: None,
+            boundary: want.boundary.clone(),
             longest_session: None,
         }
     }
@@ -202,6 +203,13 @@ impl Kind for Role {
             // Others hand the role on by its ARN, and the path is part of it.
             .field("path", &seen.path, &want.path, Needs::Replace)
             .when(!trust, "trust policy", "another", "generated", Needs::Update)
+            .when(
+                ours && want.boundary.is_some() && seen.boundary != want.boundary,
+                Self::BOUNDARY,
+                seen.boundary.as_deref().unwrap_or("none"),
+                want.boundary.as_deref().unwrap_or_default(),
+                Needs::Update,
+            )
             .when(!policy, "policy", "another", "generated", Needs::Update)
             .when(
                 ours && !seen.more_policies.is_empty(),
@@ -254,8 +262,9 @@ impl Kind for Role {
         .collect()
     }
 
-    fn left(seen: &State) -> Vec<String> {
-        let boundary = seen.boundary.as_ref().map(|arn| format!("permissions boundary {arn}"));
+    fn left(want: Option<&Spec>, seen: &State) -> Vec<String> {
+        let boundary = seen.boundary.as_ref().filter(|_| want.is_none_or(|want| want.boundary.is_none()));
+        let boundary = boundary.map(|arn| format!("permissions boundary {arn}"));
         let session = seen.longest_session.filter(|seconds| *seconds != Self::USUAL_SESSION);
         let session = session.map(|seconds| format!("maximum session duration {seconds} s"));
         boundary.into_iter().chain(session).collect()
@@ -280,12 +289,14 @@ impl Kind for Role {
             action::iam::CreateRole,
             action::iam::TagRole,
             action::iam::UntagRole,
+            action::iam::PutRolePermissionsBoundary,
             action::iam::PutRolePolicy,
             action::iam::UpdateAssumeRolePolicy,
             action::iam::DetachRolePolicy,
             action::iam::GetInstanceProfile,
             action::iam::CreateInstanceProfile,
             action::iam::TagInstanceProfile,
+            action::iam::UntagInstanceProfile,
             action::iam::AddRoleToInstanceProfile,
             action::iam::RemoveRoleFromInstanceProfile,
             action::iam::DeleteInstanceProfile,

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use super::spec::{Ends, Schedule, Scheduled, Spec, State, moment};
 use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, KindName, Owner, Phase, Status, action};
+use crate::domain::{FieldChange, KindName, Owner, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 
 impl Driver for Schedule {
@@ -42,7 +42,7 @@ impl Driver for Schedule {
         let mut state = State { schedules: BTreeMap::new(), ends_at: None, now, began };
         if found.state() == Some(&ScheduleGroupState::Deleting) {
             let status = Status::new("DELETING", Phase::Leaving);
-            return Ok(Some(Seen { owner: Owner::Ours, status, state }));
+            return Ok(Some(Seen::new(Owner::Ours, status, state)));
         }
         let tags = async {
             let call = cx.aws.scheduler.list_tags_for_resource().resource_arn(Self::arn(&cx.scope, group));
@@ -65,7 +65,7 @@ impl Driver for Schedule {
                 .because(Some(format!("ended by its ttl at {}; a deploy makes it again", moment(at)))),
             _ => Status::ready("Scheduled"),
         };
-        Ok(Some(Seen { owner, status, state }))
+        Ok(Some(Seen::new(owner, status, state).tagged(pairs())))
     }
 
     async fn create(&self, cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {
@@ -92,6 +92,14 @@ impl Driver for Schedule {
 
     async fn adopt(&self, cx: &OpCx<'_>, group: &str) -> OpResult<()> {
         tag(cx, group, tags(cx, None)?).await
+    }
+
+    async fn retag(&self, cx: &OpCx<'_>, group: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        if !gone.is_empty() {
+            let call = cx.aws.scheduler.untag_resource().resource_arn(Self::arn(&cx.scope, group));
+            call.set_tag_keys(Some(gone)).send().await.op(action::scheduler::UntagResource)?;
+        }
+        if put.is_empty() { Ok(()) } else { tag(cx, group, of_scheduler(put)?).await }
     }
 }
 
@@ -199,8 +207,12 @@ async fn tag(cx: &OpCx<'_>, group: &str, tags: Vec<Tag>) -> OpResult<()> {
 /// Our tags, and when all ends.
 fn tags(cx: &OpCx<'_>, ends_at: Option<i64>) -> OpResult<Vec<Tag>> {
     let ends_at = ends_at.map(|at| (Schedule::ENDS_TAG.to_owned(), moment(at)));
+    of_scheduler(cx.tags().into_iter().chain(ends_at))
+}
+
+fn of_scheduler(tags: impl IntoIterator<Item = (String, String)>) -> OpResult<Vec<Tag>> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
-    let tags = cx.tags().into_iter().chain(ends_at).map(tag).collect::<Result<_, _>>();
+    let tags = tags.into_iter().map(tag).collect::<Result<_, _>>();
     tags.map_err(|error| {
         OpError::new(action::scheduler::TagResource, OpErrorKind::NotSent, error.to_string())
     })

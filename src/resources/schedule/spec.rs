@@ -243,6 +243,7 @@ impl Kind for Schedule {
             action::scheduler::GetSchedule,
             action::scheduler::CreateScheduleGroup,
             action::scheduler::TagResource,
+            action::scheduler::UntagResource,
             action::scheduler::CreateSchedule,
             action::scheduler::UpdateSchedule,
             action::scheduler::DeleteSchedule,

@@ -16,7 +16,7 @@ use super::source;
 use super::spec::{Spec, State, Training};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Phase, Status, action};
+use crate::domain::{FieldChange, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::{Distribution, InputMode};
 use crate::resources::objects::{bare, etag, is_replaced};
@@ -58,7 +58,6 @@ impl Driver for Training {
         let channels: Vec<(&str, Access)> =
             found.input_data_config().iter().filter_map(|c| Some((c.channel_name()?, access(c)))).collect();
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
-        let owner = sagemaker::owner(cx, &tags);
         let status = status(&found);
         let saved_nothing = !output && sagemaker::tag(&tags, Training::SAVED_NOTHING_TAG).is_some();
         let status = match (output, saved_nothing) {
@@ -102,7 +101,7 @@ impl Driver for Training {
             took_s: took(&found),
             measured: measured(&found),
         };
-        Ok(Some(Seen { owner, status, state }))
+        Ok(Some(sagemaker::seen(cx, &tags, status, state)))
     }
 
     async fn create(&self, cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
@@ -139,6 +138,10 @@ impl Driver for Training {
 
     async fn adopt(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         sagemaker::adopt(cx, &format!("training-job/{job}")).await
+    }
+
+    async fn retag(&self, cx: &OpCx<'_>, job: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
+        sagemaker::retag(cx, &format!("training-job/{job}"), gone, put).await
     }
 
     async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {

@@ -14,6 +14,7 @@ use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode};
+use crate::resources::role::{Permission, Rights};
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +89,17 @@ pub struct Item {
     /// interruption or a failure. Other code, data or settings start from scratch. SageMaker only.
     #[serde(default)]
     pub checkpoints: bool,
+    /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
+    /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
+    /// its own.
+    pub role: Option<String>,
+    /// What the role that opsctl makes may do beside what it needs:
+    /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
+    /// With `role` on EC2: the name or ARN of the instance profile that holds it. Default the one of the
+    /// role's path and name.
+    pub instance_profile: Option<String>,
 }
 
 fn one() -> i32 {
@@ -103,6 +115,11 @@ fn one_day() -> HumanDuration {
 impl Item {
     pub fn use_as(&self) -> UseAs {
         UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+    }
+
+    /// With which rights it runs.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { role: self.role.as_deref(), permissions: &self.permissions }
     }
 
     /// The script within `source`.

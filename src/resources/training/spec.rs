@@ -149,8 +149,11 @@ impl Kind for Training {
             let at = KeyPath::of(["training", name]);
             check(item, &at, draft);
             Schedule::lint_job(item.max_runtime, &at, draft);
-            let Some((spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
-            needs.push(Role::of_user(&user(name), Assumer::SageMaker, statements, draft, &at));
+            let Some((mut spec, statements, mut needs)) = spec(name, item, &at, draft) else { continue };
+            let user = format!("training-{name}");
+            let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
+            needs.extend(role.made);
+            spec.role_arn = role.arn;
             let physical = format!("{}-{}", draft.scope.physical(name), fingerprint::suffix(&spec));
             let job = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&job, item.why.as_deref());
@@ -329,6 +332,7 @@ impl Kind for Training {
             action::sagemaker::DescribeTrainingJob,
             action::sagemaker::ListTags,
             action::sagemaker::AddTags,
+            action::sagemaker::DeleteTags,
             action::sagemaker::CreateTrainingJob,
             action::sagemaker::StopTrainingJob,
             action::sagemaker::DeleteTrainingJob,
@@ -342,11 +346,7 @@ impl Kind for Training {
     }
 }
 
-/// The user of the job's role.
-fn user(name: &str) -> String {
-    format!("training-{name}")
-}
-
+/// The spec but for its role, what that needs, and what there must be before.
 type Parts = (Spec, Vec<serde_json::Value>, Vec<crate::domain::ResourceId>);
 
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Parts> {
@@ -385,7 +385,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
     let seconds = |human: HumanDuration| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
     let spec = Spec {
-        role_arn: Role::arn(scope, &user(name)),
+        role_arn: String::new(),
         image,
         instance_type: instance_type.to_owned(),
         instance_count: item.instance_count,
@@ -416,6 +416,10 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     lint::common(item, at, draft);
     if let Some(algorithm) = &item.algorithm {
         lint::of_algorithm(algorithm, item, at, draft);
+    }
+    if item.instance_profile.is_some() {
+        let text = "an instance profile is for EC2, and SageMaker takes the role itself";
+        draft.error(codes::BAD_VALUE, at.join("instance_profile"), text, "remove it");
     }
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");

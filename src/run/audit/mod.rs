@@ -11,7 +11,7 @@ use crate::audit::expected::{Expected, ExpectedRole};
 use crate::audit::{Account, Instant, Settings};
 use crate::config::Config;
 use crate::desired::{self, Desired};
-use crate::domain::{Days, Scope};
+use crate::domain::{Days, Scope, tags};
 use crate::inputs::Inputs;
 use crate::resources::kinds;
 use crate::resources::role::Role;
@@ -50,7 +50,8 @@ pub fn expected(desired: &Desired, account: &Account) -> Option<Expected> {
         let role = ExpectedRole {
             trust: Expected::policy(spec.trust.clone()).ok(),
             inline: BTreeMap::from([(Role::POLICY.to_owned(), Expected::policy(spec.policy.clone()).ok()?)]),
-            tags: scope.tags(&node.id),
+            boundary: spec.boundary.clone(),
+            tags: scope.tags(&node.id).into_iter().chain(tags::with_list(&desired.tags)).collect(),
             ..ExpectedRole::default()
         };
         expected.roles.insert(node.physical.clone(), role);

@@ -4,6 +4,7 @@
 mod account;
 mod permissions;
 mod quotas;
+mod roles;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -59,6 +60,11 @@ impl Check {
         self.check == permissions::CHECK
     }
 
+    /// Whether it is about a role of others that the config names.
+    pub fn is_about_roles(&self) -> bool {
+        self.check == roles::CHECK
+    }
+
     /// The call that would have told was refused, or got no answer.
     fn unread(check: &'static str, error: &OpError) -> Self {
         let fix = format!("allow {}, or look in the console", error.action);
@@ -78,6 +84,7 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
         account::images(session),
         account::registries(session, |_| true),
         quotas::instances(session),
+        roles::roles(session, |_| true),
     );
     checks.push(looks.0);
     checks.extend(looks.1);
@@ -85,6 +92,7 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     checks.extend(looks.3);
     checks.extend(looks.4);
     checks.extend(looks.5);
+    checks.extend(looks.6);
     checks
 }
 
@@ -93,8 +101,8 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that
-/// is not there, Lambda's limit, no network, a right that is denied. All are looked at at the same time, and
-/// only for what the plan makes.
+/// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are
+/// looked at at the same time, and only for what the plan makes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     let is = |kind: KindName, verbs: &[Verb]| {
         plan.steps.iter().any(|step| step.target.kind == kind && verbs.contains(&step.op.verb()))
@@ -102,6 +110,9 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     let made: BTreeSet<&ResourceId> =
         plan.steps.iter().filter(|step| step.op.verb() == Verb::Create).map(|step| &step.target).collect();
     let is_made = |node: &Node| made.contains(&node.id);
+    // Something that is there may be given another role.
+    let is_used =
+        |id: &ResourceId| plan.steps.iter().any(|step| step.target == *id && !step.op.verb().removes());
     let concurrency = async {
         match is(KindName::Concurrency, &[Verb::Create, Verb::Update]) {
             true => account::concurrency(session).await,
@@ -123,9 +134,10 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
         timeout(PATIENCE, network),
         timeout(PATIENCE, account::registries(session, is_made)),
         timeout(PATIENCE, quotas::too_small(session, is_made)),
+        timeout(PATIENCE, roles::roles(session, |node| is_used(&node.id))),
     );
     let single = [looks.0, looks.1, looks.2].into_iter().flatten().flatten();
-    let lists = [looks.3, looks.4].into_iter().flatten().flatten();
+    let lists = [looks.3, looks.4, looks.5].into_iter().flatten().flatten();
     single.chain(lists).filter(|check| check.result == Answer::Fails).collect()
 }
 

@@ -11,5 +11,6 @@ mod properties;
 mod recipe;
 mod scale;
 mod states;
+mod tags;
 pub mod world;
 mod written;

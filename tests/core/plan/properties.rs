@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 29] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),
@@ -198,6 +198,11 @@ const ELSEWHERE: [(&str, &str); 24] = [
     ("training.data", "what a recipe refers to"),
     ("training.algorithm", "channels.rs: it stands in place of `source`"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
+    ("training.role", "kinds/role.rs; it takes a resource away"),
+    ("training.instance_profile", "kinds/role.rs; it needs `role`"),
+    ("endpoint.role", "kinds/role.rs"),
+    ("function.role", "kinds/role.rs"),
+    ("notebook.role", "kinds/role.rs"),
     ("endpoint.model", "what a recipe refers to"),
     ("endpoint.autoscaling", "a sort of its own"),
     ("function.endpoint", "what a recipe refers to"),

@@ -39,6 +39,9 @@ use KindName::{
     Role, Training,
 };
 
+/// What a role may do besides.
+const MORE: &str = "[{ actions = [\"s3:GetObject\"], resources = [\"arn:aws:s3:::files/*\"] }]";
+
 const SORTS: &[Sort] = &[
     Sort {
         table: "bucket",
@@ -77,6 +80,7 @@ const SORTS: &[Sort] = &[
             leaf("hyperparameters.layers", &["", "[1, 2]", "{ a = 1 }", "\"[1]\""], &[(Training, "*")]),
             leaf("metrics.loss", &["", "'loss=([0-9]+)'", "'Loss=([0-9]+)'"], &[(Training, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Training, "*")]),
+            leaf("permissions", &["", MORE], &[(Role, "training-*")]),
         ],
     },
     Sort {
@@ -91,6 +95,7 @@ const SORTS: &[Sort] = &[
             leaf("max_runtime", &["", "\"1h\""], &[(Instance, "*")]),
             leaf("hyperparameters.epochs", &["", "1", "2"], &[(Instance, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Instance, "*")]),
+            leaf("permissions", &["", MORE], &[(Role, "instance-*")]),
         ],
     },
     Sort {
@@ -107,6 +112,7 @@ const SORTS: &[Sort] = &[
             leaf("instance_count", &["", "2"], &[(EndpointConfig, "*")]),
             leaf("entry", &["", "\"other.py\""], &[(Model, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Model, "*")]),
+            leaf("permissions", &["", MORE], &[(Role, "endpoint-*")]),
         ],
     },
     Sort {
@@ -132,6 +138,7 @@ const SORTS: &[Sort] = &[
             leaf("memory_mb", &["", "129", "10240"], &[(Function, "*")]),
             leaf("timeout", &["", "\"80s\""], &[(Function, "*")]),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Function, "*")]),
+            leaf("permissions", &["", MORE], &[(Role, "function-*")]),
         ],
     },
     Sort {
@@ -149,6 +156,7 @@ const SORTS: &[Sort] = &[
             leaf("volume_gb", &["", "6", "50"], &[(Notebook, "*")]),
             leaf("platform", &["", "\"notebook-al2023-v2\""], &[(Notebook, "*")]),
             leaf("idle_stop", &["", "\"2h\"", "\"never\""], &[(Notebook, "*")]),
+            leaf("permissions", &["", MORE], &[(Role, "notebook-*")]),
         ],
     },
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::{AnySeen, Desired, Node};
-use opsctl::domain::{Contents, KindName, Needs, ResourceId, fingerprint};
+use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, fingerprint, tags};
 use opsctl::plan::{self, Leftover, Mode, Observation, Observed, Op, Plan, Verb};
 use opsctl::report;
 use opsctl::report::style::Styles;
@@ -110,7 +110,8 @@ impl Account {
 
     /// What is seen when everything is there as wanted.
     pub fn all_there(want: &Desired) -> Observed {
-        let look = |node: &Node| (node.id.clone(), Observation::Present(node.spec.wanted()));
+        let seen = |node: &Node| typed(node.id.kind, &tagged(node, want, as_wanted(node)));
+        let look = |node: &Node| (node.id.clone(), Observation::Present(seen(node)));
         Observed { observations: want.nodes.iter().map(look).collect(), ..Observed::default() }
     }
 
@@ -211,7 +212,7 @@ impl Account {
                     let there = self.things.get(&key).is_some_and(|(_, seen)| !leaving(seen));
                     assert!(!there, "{} is there already", step.target);
                     self.needs_are_there(node, want);
-                    self.things.insert(key, (self.now, as_wanted(node)));
+                    self.things.insert(key, (self.now, tagged(node, want, as_wanted(node))));
                 }
                 Op::Update { changes, .. } => {
                     let node = want.node(&step.target).unwrap();
@@ -224,7 +225,10 @@ impl Account {
                     assert!(!(detach && scaled), "{} is updated under scaling", step.target);
                     let adopts = changes.iter().any(|c| c.path == "owner" && c.to.contains("adopted"));
                     let adopted = adopts || self.things[&key].1["owner"] == "adopted";
-                    self.things.insert(key.clone(), (self.now, as_wanted(node)));
+                    let mut seen = as_wanted(node);
+                    seen["tags"] = self.things[&key].1["tags"].clone();
+                    retag(&mut seen["tags"], changes, want);
+                    self.things.insert(key.clone(), (self.now, seen));
                     if adopted {
                         adopt(&mut self.things.get_mut(&key).unwrap().1, &json(node));
                     }
@@ -296,6 +300,24 @@ fn typed(kind: KindName, seen: &Value) -> AnySeen {
 /// What would be seen of a node that is exactly as wanted.
 pub fn as_wanted(node: &Node) -> Value {
     serde_json::to_value(node.spec.wanted()).unwrap()
+}
+
+/// With the tags that it is made with, of a kind that shows them.
+fn tagged(node: &Node, want: &Desired, mut seen: Value) -> Value {
+    let kind = &kinds()[node.id.kind as usize];
+    if kind.owned_with().is_none() && node.id.kind != KindName::Instance {
+        seen["tags"] = json!(tags::with_list(&want.tags));
+    }
+    seen
+}
+
+/// As drivers do it.
+fn retag(seen: &mut Value, changes: &[FieldChange], want: &Desired) {
+    let put = tags::with_list(&want.tags);
+    let changed: Vec<&str> = changes.iter().filter_map(tags::changed).collect();
+    let Some(seen) = seen.as_object_mut().filter(|_| !changed.is_empty()) else { return };
+    seen.retain(|key, _| put.contains_key(key) || !(changed.contains(&&**key) || key == tags::KEYS_TAG));
+    seen.extend(put.into_iter().map(|(key, value)| (key, json!(value))));
 }
 
 /// What is seen of somebody else's resource once ours has been put into it.

@@ -27,6 +27,7 @@ fn a_step_is_written_as_it_always_was() {
             + r#""scale_out_cooldown_s":60,"target":600.0}},"after":[],"why":["not there yet"]}"#
     );
     let plan = Plan {
+        tags: Default::default(),
         scope: Scope::new("shop", "dev", "000000000000", "us-east-1"),
         steps: vec![step],
         unchanged: Vec::new(),

@@ -292,6 +292,7 @@ impl Reader {
             ("DELETE", "schedule-groups") => ("DeleteScheduleGroup", groups),
             ("GET", "tags") => ("ListTagsForResource", name.to_owned()),
             ("POST", "tags") => ("TagResource", name.to_owned()),
+            ("DELETE", "tags") => ("UntagResource", name.to_owned()),
             other => panic!("nobody knows what Scheduler's {other:?} is: {path}"),
         };
         if call == "CreateScheduleGroup" && body["Tags"].is_array() {
@@ -307,7 +308,11 @@ impl Reader {
         let parts: Vec<&str> = path.trim_matches('/').splitn(5, '/').collect();
         let function = |name: &str| arn("lambda", &format!("function:{name}"));
         if let ["2017-03-31", "tags", resource, ..] = parts[..] {
-            let call = if method == "GET" { "lambda:ListTags" } else { "lambda:TagResource" };
+            let call = match method {
+                "GET" => "lambda:ListTags",
+                "DELETE" => "lambda:UntagResource",
+                _ => "lambda:TagResource",
+            };
             return self.ask(call, resource);
         }
         if path.ends_with("/account-settings") {

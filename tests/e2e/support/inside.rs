@@ -93,6 +93,7 @@ impl Project {
         let world = RunContext {
             aws: Clients::new(&target),
             scope,
+            tags: desired.tags.clone(),
             inputs,
             cache: sandbox.state().root.join("cache"),
             wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),

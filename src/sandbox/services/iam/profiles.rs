@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::assume::is_elsewhere;
 use super::{
     PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, roles, stamp,
     taken, under_prefix, unique_id, wanted_tags,
@@ -151,6 +152,10 @@ pub struct Profile {
 /// docs/aws/errors-and-retries.md#new-instance-profiles).
 pub fn instance_profile(shared: &SandboxState, name_or_arn: &str) -> Option<Profile> {
     let name = name_or_arn.rsplit('/').next().unwrap_or(name_or_arn);
+    if name_or_arn.starts_with("arn:") && is_elsewhere(shared, name_or_arn) {
+        let (arn, id) = (name_or_arn.to_owned(), "AIPAELSEWHERE".to_owned());
+        return Some(Profile { role_arn: Some(arn.replacen(":instance-profile/", ":role/", 1)), arn, id });
+    }
     let profile = shared.global(PROFILES).get(name)?;
     let text = |member: &str| profile[member].as_str().map(str::to_owned);
     let arn = text("Arn")?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::assume::is_elsewhere;
 use super::{
     ROLES, already_exists, delete_conflict, document, exceeds, listed, no_such_entity, pick, policies,
     profiles, stamp, taken, under_prefix, unique_id, wanted_tags,
@@ -164,7 +165,7 @@ fn trust_of(call: &Call, member: &str) -> Result<String, Fault> {
 }
 
 fn boundary(call: &Call, arn: &str) -> Result<Value, Fault> {
-    if policies::find(&call.shared, arn).is_none() {
+    if policies::find(&call.shared, arn).is_none() && !is_elsewhere(&call.shared, arn) {
         let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
         return Err(no_such_entity(message));
     }

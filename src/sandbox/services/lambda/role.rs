@@ -8,10 +8,6 @@ use crate::services::iam;
 /// AWS says the same whether the role is not there, does not trust Lambda, or is too new to be known
 /// everywhere (docs/aws/errors-and-retries.md#new-roles).
 pub(super) fn check(call: &Call, arn: &str) -> Result<(), Fault> {
-    let account = arn.split(':').nth(4);
-    if account.is_some_and(|account| account != call.shared.account) {
-        return Err(Fault::new(403, "AccessDeniedException", "Cross-account pass role is not allowed."));
-    }
     iam::assumable(&call.shared, arn, "lambda.amazonaws.com")
         .map_err(|_| invalid("The role defined for the function cannot be assumed by Lambda."))
 }

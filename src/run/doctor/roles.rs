@@ -1,0 +1,217 @@
+//! Whether the roles of others that the config names are there, trust the service that is to run with them,
+//! and may do what is needed. They are looked at, and never changed.
+
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use futures_util::future::join_all;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::Check;
+use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
+use crate::desired::{GivenRole, Kind, Node};
+use crate::domain::{Owner, action};
+use crate::engine::OpCx;
+use crate::limits::Arn;
+use crate::resources::bucket::{self, Bucket};
+use crate::run::Session;
+
+pub(super) const CHECK: &str = "role";
+/// So many denied ones are named.
+const NAMED: usize = 8;
+
+/// One answer for each role that something which is meant runs with.
+pub(super) async fn roles(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
+    let given: Vec<&GivenRole> = session.desired.given_to(is_meant).collect();
+    join_all(given.into_iter().map(|given| look(session, given))).await
+}
+
+async fn look(session: &Session, given: &GivenRole) -> Check {
+    let (arn, at) = (&given.arn, given.at.to_string());
+    let fix = "allow iam:GetRole and iam:SimulatePrincipalPolicy on it, or ask whoever made it";
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    let found = session.context.aws.iam.get_role().role_name(name).send().await.op(action::iam::GetRole);
+    let elsewhere = Arn::parse(arn).is_none_or(|arn| arn.account != session.context.scope.account);
+    let role = match found {
+        Ok(found) => found.role.filter(|role| role.arn() == arn),
+        Err(error) if error.kind == OpErrorKind::NotFound => None,
+        Err(error) => return Check::unknown(CHECK, format!("{arn} (of {at}): {error}"), fix),
+    };
+    let Some(role) = role else {
+        // A sandbox has an account of its own.
+        return match elsewhere {
+            true => Check::unknown(CHECK, format!("{arn} (of {at}) is of another account"), fix),
+            false => Check::fails(
+                CHECK,
+                format!("there is no role {arn}, which {at} names"),
+                "name another `role`",
+            ),
+        };
+    };
+    let trust = role.assume_role_policy_document().map(|text| percent_decode_str(text).decode_utf8_lossy());
+    let trust: Value = trust.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    if !trusts(&trust, given.service) {
+        let message = format!("{arn} (of {at}) does not trust {}, which is to run with it", given.service);
+        return Check::fails(CHECK, message, "name another `role`, or have its trust policy changed");
+    }
+    match lacks(session, given).await {
+        Err(error) => Check::unknown(CHECK, format!("what {arn} (of {at}) may do: {error}"), fix),
+        Ok(Lacks { denied, unclear }) if denied.is_empty() && unclear.is_empty() => {
+            Check::ok(CHECK, format!("{arn} may do what {at} needs, by IAM's simulator"))
+        }
+        Ok(Lacks { denied, unclear }) if denied.is_empty() => {
+            let message = format!(
+                "whether {arn} (of {at}) may {} depends on what IAM's simulator is not told",
+                few(&unclear)
+            );
+            Check::unknown(CHECK, message, "a policy of the resource may allow it: try it")
+        }
+        Ok(Lacks { denied, .. }) => {
+            let message = format!("{arn} (of {at}) may not {}", few(&denied));
+            Check::fails(CHECK, message, "have it allowed, name another `role`, or leave the key out")
+        }
+    }
+}
+
+fn few(names: &[String]) -> String {
+    let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Whether some statement lets the service assume the role. What that depends on besides is not judged.
+fn trusts(trust: &Value, service: &str) -> bool {
+    let all = |value: &Value| match value {
+        Value::Array(items) => items.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    let lets = |statement: &Value| {
+        let services = all(&statement["Principal"]["Service"]);
+        statement["Effect"] == "Allow" && services.iter().any(|of| of == service)
+    };
+    all(&trust["Statement"]).iter().any(lets)
+}
+
+#[derive(Default)]
+struct Lacks {
+    denied: Vec<String>,
+    /// What a policy of the resource, or a key of a later call, may allow.
+    unclear: Vec<String>,
+}
+
+/// Each statement that opsctl would have put into a role of its own, asked of the simulator.
+async fn lacks(session: &Session, given: &GivenRole) -> OpResult<Lacks> {
+    let own = own_bucket(session).await;
+    let mut lacks = Lacks::default();
+    for result in join_all(given.statements.iter().map(|statement| ask(session, given, statement))).await {
+        for result in result? {
+            let action = result.eval_action_name().to_owned();
+            let each = result.resource_specific_results();
+            let mut note = |on: &str, decision: &PolicyEvaluationDecisionType, missing: bool| {
+                if *decision == PolicyEvaluationDecisionType::Allowed {
+                    return;
+                }
+                let name = if on == "*" { action.clone() } else { format!("{action} on {on}") };
+                let explicit = *decision == PolicyEvaluationDecisionType::ExplicitDeny;
+                let open = missing || !explicit && has_policy_of_its_own(on, own.as_deref());
+                if open { lacks.unclear.push(name) } else { lacks.denied.push(name) }
+            };
+            if each.is_empty() {
+                let missing = !result.missing_context_values().is_empty();
+                note(result.eval_resource_name().unwrap_or("*"), result.eval_decision(), missing);
+            }
+            for one in each {
+                let missing = !one.missing_context_values().is_empty();
+                note(one.eval_resource_name(), one.eval_resource_decision(), missing);
+            }
+        }
+    }
+    Ok(lacks)
+}
+
+/// Whether a policy of the resource may allow what the role's own do not. That of a bucket that opsctl made
+/// allows nothing.
+fn has_policy_of_its_own(resource: &str, own_bucket: Option<&str>) -> bool {
+    let Some(arn) = Arn::parse(resource) else { return false };
+    let bucket = arn.resource.split('/').next();
+    match arn.service {
+        "s3" => bucket != own_bucket,
+        service => ["kms", "ecr", "secretsmanager", "lambda", "sqs", "sns", "dynamodb"].contains(&service),
+    }
+}
+
+/// The project's bucket, if it is not somebody else's.
+async fn own_bucket(session: &Session) -> Option<String> {
+    let name = session.bucket();
+    let cx = OpCx::new(&session.context, <Bucket as Kind>::id(Bucket::MAIN));
+    match bucket::owner(&cx, name).await {
+        Ok(Some(Owner::Ours) | None) => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+/// What a statement allows, of the names that its patterns could stand for.
+async fn ask(session: &Session, given: &GivenRole, statement: &Value) -> OpResult<Vec<EvaluationResult>> {
+    let texts = |value: &Value| -> Vec<String> {
+        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    let plain = |text: String| if text == "*" { text } else { text.replace(['*', '?'], "x") };
+    let conditions = statement["Condition"].as_object().into_iter().flatten();
+    let keys = conditions.flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
+    let entry = |(key, value): (&String, &Value)| {
+        let value = texts(value).into_iter().next().map(plain).unwrap_or_default();
+        let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
+        entry.context_key_type(ContextKeyTypeEnum::String).build()
+    };
+    let context: Vec<ContextEntry> = keys.map(entry).collect();
+    let call = session.context.aws.iam.simulate_principal_policy().policy_source_arn(&given.arn);
+    let call = call
+        .set_action_names(Some(texts(&statement["Action"])))
+        .set_resource_arns(Some(texts(&statement["Resource"]).into_iter().map(plain).collect()))
+        .set_context_entries(Some(context).filter(|context| !context.is_empty()));
+    let mut pages = call.into_paginator().send();
+    let mut results = Vec::new();
+    while let Some(page) = pages.next().await {
+        results.extend(page.op(action::iam::SimulatePrincipalPolicy)?.evaluation_results.unwrap_or_default());
+    }
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_role_trusts_whom_a_statement_names() {
+        let statement = |effect: &str, service: Value| {
+            let principal = json!({ "Service": service });
+            json!({ "Statement": { "Effect": effect, "Principal": principal } })
+        };
+        let sagemaker = "sagemaker.amazonaws.com";
+        assert!(trusts(&statement("Allow", json!([sagemaker, "ec2.amazonaws.com"])), sagemaker));
+        assert!(trusts(&statement("Allow", json!(sagemaker)), sagemaker));
+        assert!(!trusts(&statement("Deny", json!(sagemaker)), sagemaker));
+        assert!(!trusts(&statement("Allow", json!("lambda.amazonaws.com")), sagemaker));
+        assert!(!trusts(&Value::Null, sagemaker));
+    }
+
+    /// An answer that a bucket's or a key's own policy can change is no answer.
+    #[test]
+    fn what_a_policy_of_the_resource_may_allow_is_unclear() {
+        for (resource, own, unclear) in [
+            ("arn:aws:s3:::ours/data/x", Some("ours"), false),
+            ("arn:aws:s3:::theirs/data/x", Some("ours"), true),
+            ("arn:aws:s3:::ours/data/x", None, true),
+            ("arn:aws:kms:us-east-1:123456789012:key/x", Some("ours"), true),
+            ("arn:aws:logs:us-east-1:123456789012:log-group:x", Some("ours"), false),
+            ("*", Some("ours"), false),
+        ] {
+            assert_eq!(has_policy_of_its_own(resource, own), unclear, "{resource}");
+        }
+    }
+}
