@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, section};
 use crate::domain::{Diagnostics, KeyPath, KindName, ResourceId, Scope};
-use crate::inputs::{Inputs, Source};
+use crate::inputs::{Inputs, Remote, Source};
 
 pub use draft::Draft;
 pub use erased::AnyKind;
@@ -59,6 +59,8 @@ pub struct Desired {
     pub origin: BTreeMap<ResourceId, KeyPath>,
     /// Why a resource has its size, in the user's own words: `why` of its section.
     pub reasons: BTreeMap<ResourceId, String>,
+    /// What is read of other buckets, and is no resource: nothing of it is ever written or deleted.
+    pub remotes: Vec<Remote>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -66,13 +68,13 @@ pub struct Desired {
 impl Desired {
     fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
         let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
-        Self { scope, nodes, origin, places, reasons: BTreeMap::new() }
+        Self { scope, nodes, origin, places, reasons: BTreeMap::new(), remotes: Vec::new() }
     }
 
     /// Other nodes of the same place.
     pub(crate) fn with(&self, nodes: Vec<Node>) -> Self {
         let desired = Self::new(self.scope.clone(), nodes, self.origin.clone());
-        Self { reasons: self.reasons.clone(), ..desired }
+        Self { reasons: self.reasons.clone(), remotes: self.remotes.clone(), ..desired }
     }
 
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {
@@ -141,6 +143,11 @@ pub fn sources(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Source> {
     kinds.iter().flat_map(|kind| kind.sources(config)).collect()
 }
 
+/// What the config names in other buckets, for [`Inputs::found`].
+pub fn remotes(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Remote> {
+    kinds.iter().flat_map(|kind| kind.remotes(config)).collect()
+}
+
 /// Builds the graph, and finds every problem of every section on the way.
 pub fn build(
     config: &Config,
@@ -153,5 +160,6 @@ pub fn build(
     for kind in kinds {
         kind.desired(config, &mut draft);
     }
-    draft.finish()
+    let (desired, problems) = draft.finish();
+    (Desired { remotes: remotes(config, kinds), ..desired }, problems)
 }

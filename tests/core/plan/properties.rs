@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 27] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),
@@ -198,6 +198,9 @@ const ELSEWHERE: [(&str, &str); 24] = [
     ("training.data", "what a recipe refers to"),
     ("training.algorithm", "channels.rs: it stands in place of `source`"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
+    ("data.uri", "outside.rs: no resource comes of it"),
+    ("data.version", "outside.rs; it needs `uri`"),
+    ("function.reserved_concurrency", "kinds/function.rs; it bounds `provisioned_concurrency`"),
     ("endpoint.model", "what a recipe refers to"),
     ("endpoint.autoscaling", "a sort of its own"),
     ("function.endpoint", "what a recipe refers to"),
