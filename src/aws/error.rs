@@ -58,6 +58,8 @@ pub enum OpErrorKind {
     NotAws,
     /// The service failed (HTTP 500 and above), or its answer cannot be read.
     Unavailable,
+    /// The packages of a function cannot be had for Lambda.
+    NotPacked,
     /// A file of this machine.
     Local,
     Unexpected,
@@ -131,6 +133,7 @@ impl OpError {
             OpErrorKind::NotSent => codes::NOT_SENT,
             OpErrorKind::NotAws => codes::NOT_AWS,
             OpErrorKind::Unavailable => codes::NO_GOOD_ANSWER,
+            OpErrorKind::NotPacked => codes::NOT_PACKED,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,
         }

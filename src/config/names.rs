@@ -62,7 +62,7 @@ impl std::str::FromStr for Name {
             && !text.contains("--");
         if text.starts_with("s3://") {
             return Err(format!(
-                "\"{text}\" {NOT_A_NAME}, but an address in S3, expected the name of a section"
+                "\"{text}\" {NOT_A_NAME}, but an address in S3, expected the name of a section: [model.NAME] and [data.NAME] take addresses"
             ));
         }
         if !fits {

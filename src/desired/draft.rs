@@ -1,5 +1,6 @@
 //! The graph under construction: what a kind's `desired` writes to and looks things up in.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::desired::{AnySpec, Desired, GivenRole, Kind, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
-use crate::inputs::{Entry, Inputs, Tree, UseAs};
+use crate::inputs::{Entry, Inputs, Listing, Remote, Tree, UseAs};
 use crate::limits;
 
 /// Nodes so far, and the problems found while making them.
@@ -27,6 +28,8 @@ pub struct Draft<'a> {
     origin: BTreeMap<ResourceId, KeyPath>,
     reasons: BTreeMap<ResourceId, String>,
     given: Vec<GivenRole>,
+    /// What sections say that is no resource.
+    kept: BTreeMap<ResourceId, Box<dyn Any>>,
 }
 
 impl<'a> Draft<'a> {
@@ -41,6 +44,7 @@ impl<'a> Draft<'a> {
             origin: BTreeMap::new(),
             reasons: BTreeMap::new(),
             given: Vec::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -135,24 +139,70 @@ impl<'a> Draft<'a> {
         self.nodes.get(*place)
     }
 
+    /// Keeps what a section says for the kinds after it, where that is no resource of this project.
+    pub fn keep(&mut self, id: ResourceId, value: impl Any) {
+        self.kept.insert(id, Box::new(value));
+    }
+
+    /// What [`Draft::keep`] has kept.
+    pub fn kept<T: Any>(&self, id: &ResourceId) -> Option<&T> {
+        self.kept.get(id)?.downcast_ref()
+    }
+
+    /// All of a kind.
+    pub fn all_kept<T: Any>(&self, kind: KindName) -> impl Iterator<Item = (&ResourceId, &T)> {
+        let of_kind = self.kept.iter().filter(move |(id, _)| id.kind == kind);
+        of_kind.filter_map(|(id, value)| Some((id, value.downcast_ref()?)))
+    }
+
+    /// What was found in another bucket; `None` while nobody has looked. Reports why it cannot be read.
+    pub fn listing(&mut self, remote: &Remote) -> Option<&'a Listing> {
+        match self.inputs.listing(remote)? {
+            Ok(listing) => Some(listing),
+            Err(problem) => {
+                self.problems.push(problem.clone());
+                None
+            }
+        }
+    }
+
     /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it
     /// is missing.
     pub fn find(&mut self, kinds: &[KindName], name: &str, section: &str, at: KeyPath) -> Option<Node> {
+        self.find_in(kinds, name, &[section], at)
+    }
+
+    /// The same where the name may be in several sections; those that the file does not have are not spoken
+    /// of, but for the first.
+    pub fn find_in(
+        &mut self,
+        kinds: &[KindName],
+        name: &str,
+        sections: &[&str],
+        at: KeyPath,
+    ) -> Option<Node> {
         if let Some(node) = kinds.iter().find_map(|kind| self.node(*kind, name)) {
             return Some(node.clone());
         }
         // When the section is there but its node is not, the section's own problem was reported already.
-        let defined = self.config.section(section).and_then(|s| s.as_object());
-        if defined.is_some_and(|s| s.contains_key(name)) {
+        let config = self.config;
+        let names = |section: &str| config.section(section).and_then(|s| s.as_object());
+        let defined: Vec<_> = sections.iter().filter_map(|section| names(section)).collect();
+        if defined.iter().any(|section| section.contains_key(name)) {
             return None;
         }
-        let known = defined.map(|s| s.keys().map(String::as_str).collect::<Vec<_>>()).unwrap_or_default();
+        let known: Vec<&str> =
+            defined.iter().flat_map(|section| section.keys()).map(String::as_str).collect();
+        let first = sections.first().copied().unwrap_or_default();
         let help = match section::nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean \"{near}\"?"),
-            None if known.is_empty() => format!("add a section [{section}.{name}]"),
+            None if known.is_empty() => format!("add a section [{first}.{name}]"),
             None => format!("defined are: {}", known.join(", ")),
         };
-        self.error(codes::UNKNOWN_REFERENCE, at, format!("there is no [{section}.{name}]"), help);
+        let others = sections.iter().skip(1).filter(|section| names(section).is_some());
+        let places: Vec<String> =
+            [&first].into_iter().chain(others).map(|section| format!("[{section}.{name}]")).collect();
+        self.error(codes::UNKNOWN_REFERENCE, at, format!("there is no {}", places.join(" or ")), help);
         None
     }
 

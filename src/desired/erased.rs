@@ -8,7 +8,7 @@ use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
 use crate::domain::{
     Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scale, Scope, Verb,
 };
-use crate::inputs::Source;
+use crate::inputs::{Remote, Source};
 use crate::limits::Bound;
 
 /// [`Kind`] without its types: each method is what the constant or function of its name is there. What is of
@@ -23,6 +23,7 @@ pub trait AnyKind: Send + Sync {
     fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
+    fn remotes(&self, config: &Config) -> Vec<Remote>;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound(&self) -> &'static [Bound];
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
@@ -96,6 +97,11 @@ impl<K: Kind> AnyKind for K {
         // Problems are reported by `desired`, which reads the section again.
         let section = read::<K>(config, &mut Diagnostics::default());
         section.map_or_else(Vec::new, |section| <K as Kind>::sources(&section))
+    }
+
+    fn remotes(&self, config: &Config) -> Vec<Remote> {
+        let section = read::<K>(config, &mut Diagnostics::default());
+        section.map_or_else(Vec::new, |section| <K as Kind>::remotes(&section))
     }
 
     fn desired(&self, config: &Config, draft: &mut Draft<'_>) {

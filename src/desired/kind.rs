@@ -11,7 +11,7 @@ use crate::domain::{
     Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage,
     Verb,
 };
-use crate::inputs::Source;
+use crate::inputs::{Remote, Source};
 use crate::limits::Bound;
 
 /// Where a log lies.
@@ -74,6 +74,11 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The folders that the section names.
     fn sources(_section: &Self::Section) -> Vec<Source> {
+        Vec::new()
+    }
+
+    /// What the section names in other buckets.
+    fn remotes(_section: &Self::Section) -> Vec<Remote> {
         Vec::new()
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::domain::{Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags};
-use crate::inputs::{Inputs, Source};
+use crate::inputs::{Inputs, Remote, Source};
 
 pub use draft::Draft;
 pub use erased::AnyKind;
@@ -77,6 +77,8 @@ pub struct Desired {
     pub tags: Tags,
     /// The roles of others that something runs with.
     pub given: Vec<GivenRole>,
+    /// What is read of other buckets, and is no resource: nothing of it is ever written or deleted.
+    pub remotes: Vec<Remote>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -84,13 +86,28 @@ pub struct Desired {
 impl Desired {
     fn new(scope: Scope, nodes: Vec<Node>, origin: BTreeMap<ResourceId, KeyPath>) -> Self {
         let places = nodes.iter().enumerate().map(|(i, node)| (node.id.clone(), i)).collect();
-        Self { scope, nodes, origin, places, reasons: BTreeMap::new(), tags: Tags::new(), given: Vec::new() }
+        Self {
+            scope,
+            nodes,
+            origin,
+            places,
+            reasons: BTreeMap::new(),
+            tags: Tags::new(),
+            given: Vec::new(),
+            remotes: Vec::new(),
+        }
     }
 
     /// Other nodes of the same place.
     pub(crate) fn with(&self, nodes: Vec<Node>) -> Self {
         let desired = Self::new(self.scope.clone(), nodes, self.origin.clone());
-        Self { reasons: self.reasons.clone(), tags: self.tags.clone(), given: self.given.clone(), ..desired }
+        Self {
+            reasons: self.reasons.clone(),
+            tags: self.tags.clone(),
+            given: self.given.clone(),
+            remotes: self.remotes.clone(),
+            ..desired
+        }
     }
 
     /// The roles of others that nodes which are meant run with.
@@ -176,6 +193,11 @@ pub fn sources(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Source> {
     kinds.iter().flat_map(|kind| kind.sources(config)).collect()
 }
 
+/// What the config names in other buckets, for [`Inputs::found`].
+pub fn remotes(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Remote> {
+    kinds.iter().flat_map(|kind| kind.remotes(config)).collect()
+}
+
 /// Builds the graph, and finds every problem of every section on the way.
 pub fn build(
     config: &Config,
@@ -188,5 +210,6 @@ pub fn build(
     for kind in kinds {
         kind.desired(config, &mut draft);
     }
-    draft.finish()
+    let (desired, problems) = draft.finish();
+    (Desired { remotes: remotes(config, kinds), ..desired }, problems)
 }

@@ -183,11 +183,13 @@ actions! {
         // "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags"
         GetFunction + [lambda::ListTags];
         GetFunctionConfiguration;
+        GetLayerVersion;
         GetProvisionedConcurrencyConfig;
         InvokeFunction;
         ListTags;
         ListVersionsByFunction;
         PublishVersion;
+        PutFunctionConcurrency;
         PutProvisionedConcurrencyConfig;
         TagResource;
         UntagResource;

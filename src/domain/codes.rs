@@ -14,7 +14,20 @@ impl Code {
 
     /// Whether it is about local files only, which commands that delete or read do not need.
     pub fn is_of_files(self) -> bool {
-        [NO_SUCH_PATH, NOT_IN_SOURCE, TOO_LARGE, SYMLINK, NOT_INSTALLED, LOCAL_IO].contains(&self)
+        [
+            NO_SUCH_PATH,
+            NOT_IN_SOURCE,
+            TOO_LARGE,
+            SYMLINK,
+            NOT_INSTALLED,
+            LOCAL_IO,
+            REMOTE_ABSENT,
+            REMOTE_DENIED,
+            REMOTE_ELSEWHERE,
+            REMOTE_LARGE,
+            REMOTE_AMBIGUOUS,
+        ]
+        .contains(&self)
     }
 
     /// Whether it is about what an account allows; the sandbox's allows it.
@@ -89,6 +102,7 @@ pub const LINTS: &[Code] = &[
     WIDE_PERMISSION,
     UNKNOWN_ACTION,
     FOREIGN_LIBRARY,
+    UNUSED_MODEL,
 ];
 
 macro_rules! codes {
@@ -149,7 +163,7 @@ codes! {
     IMAGE_DEVICE "C024" "An image for another kind of processor"
         "AWS has each Deep Learning Container twice. The one for CPUs does not see a GPU, which is paid for all the same; the one for GPUs is larger, and of no use without one. A short name such as `pytorch-2.6` follows from the instance type.";
     NOT_INSTALLED "C025" "Packages that the function will not have"
-        "Lambda installs nothing: a function has its runtime, boto3 with what boto3 needs, and the files of `source`. Put the packages into the folder (`pip install -r requirements.txt -t FOLDER`; with compiled parts: `--platform manylinux2014_x86_64 --only-binary=:all:`) (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html).";
+        "A function has its runtime, boto3 with what boto3 needs, the files of `source`, and the packages of its `requirements.txt` that have wheels for Lambda. What would have to be built (folders, repositories) is not installed: put such packages into the folder (`pip install -r requirements.txt -t FOLDER`; with compiled parts: `--platform manylinux2014_x86_64 --only-binary=:all:`) (https://docs.aws.amazon.com/lambda/latest/dg/python-package.html).";
 
     PER_MINUTE "C101" "The target counts invocations per instance per MINUTE"
         "`SageMakerVariantInvocationsPerInstance` is the average number of invocations per instance per minute, not how many an instance can handle at a time. 10 is one call every six seconds: a single user scales the endpoint out. AWS's method: find the highest rate one instance can sustain in a load test (MAX_RPS), then target = MAX_RPS × 0.5 × 60 (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-loadtest.html).";
@@ -198,6 +212,13 @@ codes! {
         "`permissions` go into the role's policy as they are. A wildcard allows what nobody has thought of, and what AWS adds later: name the actions, and the ARNs of what they are about. `\"*\"` is right for actions that are about nothing in particular, and is not warned of there.";
     UNKNOWN_ACTION "C123" "An action that AWS does not have"
         "IAM takes any name of an action, and a misspelled one allows nothing. opsctl knows the actions of the day that its catalogue is of; a newer one is right all the same.";
+
+    UNUSED_MODEL "C128" "A model that no endpoint serves"
+        "`[model.NAME]` says where a model comes from; the model itself is made for each endpoint that names it. No endpoint does, so nothing is made of the section.";
+    TWO_MODELS "C129" "A training and a model of the same name"
+        "`endpoint.model` names a training or a model. With one name for both, nobody could say which is served: rename one of the sections.";
+    BAD_URI "C130" "Not a place in S3"
+        "Data and models of other buckets are named as `s3://BUCKET/PREFIX`, as S3's console and `aws s3 ls` show them. Access points, HTTP addresses and the hosts of buckets are not read.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -269,6 +290,18 @@ codes! {
         "Before the first write opsctl asks IAM's simulator whether the caller may make what the plan makes, each with its own name. It may not, so the deploy would have failed half-way; nothing was changed. `opsctl policy deployer` prints what is needed. A denial that depends on what the simulator is not told, such as MFA, and a caller that may not ask it, stop nothing.";
     ROLE_LACKS "E253" "A role that the config names lacks what is needed"
         "`role` names a role that somebody else made. Before the first write opsctl looks whether it is there, trusts the service that is to run with it, and may do what opsctl would have allowed a role of its own, by IAM's simulator. It does not, so the job would have failed after it was started; nothing was changed, and the role never is. What a policy of a bucket, key or registry may allow, and what cannot be asked, stops nothing.";
+    REMOTE_ABSENT "E257" "Nothing is there to read"
+        "`uri` of a data set or `artifact` of a model names a bucket or objects that are not there. They are looked for before anything is planned, so nothing was made. `aws s3 ls URI` shows what is there; S3 distinguishes capitals, and a prefix has no `/` at its beginning.";
+    REMOTE_DENIED "E258" "A bucket that may not be listed"
+        "The bucket of a data set's `uri`, or of a model's `artifact`, is somebody else's, and its owner or IAM does not let you list it, so opsctl cannot know what is in it. The caller needs s3:ListBucket on the bucket (`opsctl policy deployer` prints it), and the generated role of the job reads the objects: a bucket of another account must allow both in its policy.";
+    REMOTE_ELSEWHERE "E259" "The data is in another region"
+        "SageMaker reads training data and models only from buckets in its own region. Copy it to a bucket there (`aws s3 sync`), or deploy the project in the region of the data.";
+    REMOTE_LARGE "E260" "Too many objects to list"
+        "Data in S3 is known by the keys, sizes and entity tags of its objects, which takes a call for 1,000 of them each time a plan is made. opsctl lists up to 100,000. Name a smaller prefix, or say by `version = \"…\"` which data it is: then it is not listed, and a new version trains again.";
+    REMOTE_AMBIGUOUS "E261" "A key that other keys begin with"
+        "A channel of SageMaker reads every object whose key begins with the URI: `data.csv` reads `data.csv.bak` too. Put the file into a folder of its own, or move the others away.";
+    NOT_PACKED "E262" "The packages of a function cannot be had"
+        "`requirements.txt` of a function is installed while its code is packed, for the Python and the processor that Lambda runs it on: by `python3 -m pip`, else by uv, from wheels alone, because this machine cannot build for another. The message is the installer's. A package without a wheel for Lambda goes into the folder, or another version has one; `architecture` and `runtime` decide which wheels fit. With its packages a function may have 250 MB unzipped.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

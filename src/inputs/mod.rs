@@ -4,6 +4,7 @@ mod cache;
 mod hash;
 mod kept;
 mod output;
+mod remote;
 mod walk;
 mod written;
 
@@ -15,6 +16,7 @@ pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
 pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, write};
+pub use remote::{Listing, Look, Remote, bucket_and_key};
 pub use written::{home, is_as_written, note_written, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
@@ -132,9 +134,12 @@ fn hash((at, tree): &mut (KeyPath, Result<Tree, Diagnostic>)) {
     }
 }
 
-/// All folders that the config names, or why one could not be read.
+type Folders = BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>;
+type Found = BTreeMap<Remote, Result<Listing, Diagnostic>>;
+
+/// All folders that the config names and all that it names of other buckets, or why one could not be read.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>);
+pub struct Inputs(Folders, Found);
 
 impl Inputs {
     /// Reads every source once. Problems are kept beside their source and reported with the config's.
@@ -225,6 +230,16 @@ impl Inputs {
     /// The folders of data, as they are named.
     pub fn data_folders(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().filter(|(_, use_as)| !use_as.is_code()).map(|(path, _)| path.as_path())
+    }
+
+    /// Keeps what was found in other buckets.
+    pub fn found(&mut self, found: impl IntoIterator<Item = (Remote, Result<Listing, Diagnostic>)>) {
+        self.1.extend(found);
+    }
+
+    /// What was found there; `None` while nobody has looked.
+    pub fn listing(&self, remote: &Remote) -> Option<&Result<Listing, Diagnostic>> {
+        self.1.get(remote)
     }
 
     /// A folder that planning has already accepted.

@@ -61,6 +61,10 @@ const PACKAGES: [&str; 2] = ["setup.py", "pyproject.toml"];
 /// data sets, relative to `folder`) are left out, unless `include` says what is packed.
 pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<Tree, Diagnostic> {
     let seen_at = since_epoch(SystemTime::now());
+    let file = folder.join(&source.path);
+    if !source.use_as.is_code() && file.is_file() {
+        return single(&file, source, seen_at);
+    }
     let walk = Walk::of(folder, source)?;
     let (kept, excluded) = walk.patterns(&walk.no_code(folder, data))?;
     let is_code = walk.is_code();
@@ -108,6 +112,22 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
     Ok(Tree { root: walk.root, entries, seen_at })
 }
 
+fn is_in_s3(written: &str) -> bool {
+    written.starts_with("s3://")
+}
+
+/// A source that is one file: the only one of its folder.
+fn single(file: &Path, source: &Source, seen_at: i64) -> Result<Tree, Diagnostic> {
+    let (Some(root), Some(name)) = (file.parent(), file.file_name()) else {
+        let text = format!("{} has no name", file.display());
+        return Err(Diagnostic::error(codes::NO_SUCH_PATH, source.at.clone(), text, "name a file"));
+    };
+    let walk = Walk { source, root: root.to_owned(), home: root.to_owned() };
+    let name = walk.name(file, Path::new(name))?;
+    let entry = entry(file, name.into(), false).map_err(|e| walk.unread(file, &e))?;
+    Ok(Tree { root: walk.root, entries: vec![entry], seen_at })
+}
+
 /// The folder of a source, and what is wrong with it or in it.
 struct Walk<'a> {
     source: &'a Source,
@@ -129,8 +149,10 @@ impl<'a> Walk<'a> {
             return no_path("the path is empty".to_owned(), help);
         }
         if written.contains("://") {
-            let help =
-                "opsctl uploads folders; fetch it first, for example by `aws s3 sync`, and name the folder";
+            let help = match (is_in_s3(&written), walk.is_code()) {
+                (true, false) => "a data set names what is in S3 by `uri`",
+                _ => "fetch it first, for example by `aws s3 sync`, and name the folder",
+            };
             return no_path(format!("{written} is no folder of this machine"), help);
         }
         let shown = walk.root.display();

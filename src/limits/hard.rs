@@ -19,6 +19,7 @@ pub const LIMITS: &[Limit] = &[
     // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
     limit("lambda:CreateFunction.Timeout", Some(1), Some(900)),
     limit("lambda:CreateFunction.MemorySize", Some(128), Some(10_240)),
+    limit("lambda:CreateFunction.EphemeralStorage.Size", Some(512), Some(10_240)),
     // "The default value is 1 day. The maximum value is 28 days."
     // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html)
     limit("sagemaker:CreateTrainingJob.StoppingCondition.MaxRuntimeInSeconds", Some(1), Some(28 * 86_400)),

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 
 use crate::desired::{AnyKind, Desired, GivenRole, Kind, Log, Node};
 use crate::domain::{Action, KindName, LEASE_KEY, Scope, action};
+use crate::inputs::{Look, bucket_and_key};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
+use crate::resources::function::Function;
 use crate::resources::image::Reference;
 use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
-use crate::resources::model::Model;
+use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_key;
@@ -111,6 +113,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
         writer.pass_given(given);
     }
     writer.images(desired);
+    writer.remotes(desired);
     writer.audit();
     writer.grants.documents()
 }
@@ -143,7 +146,10 @@ impl Writer<'_> {
             arns.push(format!("{group}:*"));
             self.calls(LOGS, &arns);
         }
-        let objects = self.objects(node.id.kind, &physical);
+        let mut objects = self.objects(node.id.kind, &physical);
+        if node.spec_as::<Model>().is_some_and(Spec::is_of_this_machine) {
+            objects.push(format!("{}*", Model::artifacts(self.scope)));
+        }
         let of_the_bucket =
             bucket.map_or_else(Vec::new, |it| <Bucket as Kind>::arns(self.scope, &it.physical));
         if self.whom == Whom::Planner {
@@ -157,6 +163,11 @@ impl Writer<'_> {
         self.calls(kind.calls(), &arns);
         self.calls(of_report(node.id.kind), &arns);
         if self.whom == Whom::Deployer {
+            // "you must have permission to call GetLayerVersion on the layer version"
+            // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
+            for layer in node.spec_as::<Function>().into_iter().flat_map(|spec| &spec.config.layers) {
+                self.grants.add(action::lambda::GetLayerVersion.name, layer.clone(), Value::Null);
+            }
             match node.id.kind {
                 KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns),
                 KindName::Endpoint => self.calls(&[action::sagemaker::InvokeEndpoint], &arns),
@@ -233,6 +244,24 @@ impl Writer<'_> {
                 self.grants.add(permission, image.arn(&self.scope.partition), Value::Null);
             }
         }
+    }
+
+    /// What is read of other buckets.
+    fn remotes(&mut self, desired: &Desired) {
+        let arn = |rest: &str| format!("arn:{}:s3:::{rest}", self.scope.partition);
+        let mut grants = Vec::new();
+        for remote in &desired.remotes {
+            let Some((bucket, key)) = bucket_and_key(&remote.uri) else { continue };
+            let condition = match key {
+                "" => Value::Null,
+                key => json!({ "StringLike": { "s3:prefix": format!("{key}*") } }),
+            };
+            grants.push((action::s3::ListBucket.name, arn(bucket), condition));
+            if remote.look == Look::Object {
+                grants.push((action::s3::GetObject.name, arn(&format!("{bucket}/{key}")), Value::Null));
+            }
+        }
+        grants.into_iter().for_each(|(name, arn, condition)| self.grants.add(name, arn, condition));
     }
 
     fn audit(&mut self) {

@@ -8,6 +8,7 @@ use opsctl_iam::pattern;
 
 use crate::desired::{AnyKind, Desired, Kind, Log, Node};
 use crate::domain::{Action, KindName, LEASE_KEY, ResourceId, Scope, action};
+use crate::inputs::bucket_and_key;
 use crate::resources::data::Data;
 use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
@@ -213,6 +214,10 @@ fn objects(node: &Node) -> Vec<String> {
     }
     if let Some(spec) = node.spec_as::<Instance>() {
         return vec![spec.code.key.clone(), format!("{}/{physical}/output/result.json", Instance::OUTPUT)];
+    }
+    if let Some(spec) = node.spec_as::<Model>().filter(|spec| spec.is_of_this_machine()) {
+        let key = bucket_and_key(&spec.trained).map(|(_, key)| key.to_owned());
+        return key.into_iter().chain([Model::key(physical)]).collect();
     }
     match node.id.kind {
         KindName::Bucket => vec![LEASE_KEY.to_owned()],

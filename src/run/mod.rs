@@ -49,6 +49,7 @@ pub mod logs;
 pub mod named;
 pub mod overview;
 pub mod prices;
+mod remote;
 mod session;
 pub mod stop;
 pub mod upload;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Intent, Run};
+use super::{Intent, Run, remote};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -179,7 +179,7 @@ impl Session {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(project: Project, connection: Connection) -> Result<Self, OpenError> {
-        let Project { config, kinds, inputs, folders, cache } = project;
+        let Project { config, kinds, mut inputs, folders, cache } = project;
         let target = connection.target;
         let Some(region) = target.sdk.region().map(ToString::to_string) else {
             return Err(OpenError::NoRegion);
@@ -204,6 +204,9 @@ impl Session {
             (None, None) => format!("account {account}, {region}"),
         };
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
+        if matches!(folders, Folders::Read | Folders::Spared) {
+            inputs.found(remote::look(&aws, &region, desired::remotes(&config, &kinds)).await?);
+        }
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);

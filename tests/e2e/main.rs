@@ -31,6 +31,7 @@ mod many;
 mod models;
 mod names;
 mod one_instance;
+mod outside;
 mod pages;
 mod person;
 mod races;

@@ -10,6 +10,8 @@ const STATE: &str = ".opsctl/";
 /// Folders whose entries are named `<project>-<environment>-<name>-<fingerprint>`.
 const BY_NAME: [&str; 4] = ["training/", "instances/", "models/", "checkpoints/"];
 const CODE: &str = "code/";
+const ARTIFACTS: &str = "artifacts/";
+const FUNCTIONS: &str = "functions/";
 const DATA: &str = "data/";
 const MANIFEST: &str = ".opsctl-manifest.json";
 
@@ -48,8 +50,15 @@ impl Keys {
         if let Some(code) = key.strip_prefix(CODE) {
             // Older versions put it there without the project's name.
             let own = code.strip_prefix(&self.prefix).or(Some(code).filter(|_| self.is_made));
-            let digest = own.and_then(|code| code.strip_suffix("/sourcedir.tar.gz"));
-            return digest.is_some_and(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()));
+            return own.and_then(|code| code.strip_suffix("/sourcedir.tar.gz")).is_some_and(is_digest);
+        }
+        if let Some(artifact) = key.strip_prefix(ARTIFACTS).and_then(|key| key.strip_prefix(&self.prefix)) {
+            let parts = artifact.split_once('/');
+            return parts.is_some_and(|(digest, file)| is_digest(digest) && file.ends_with(".tar.gz"));
+        }
+        if let Some(code) = key.strip_prefix(FUNCTIONS).and_then(|key| key.strip_prefix(&self.prefix)) {
+            let digest = code.strip_suffix(".zip");
+            return digest.is_some_and(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()));
         }
         let Some(data) = key.strip_prefix(DATA) else { return false };
         // Of a manifest that is gone, old versions are left.
@@ -61,4 +70,9 @@ impl Keys {
     pub fn data_set_of(manifest: &str) -> Option<&str> {
         manifest.strip_prefix(DATA)?.strip_suffix(MANIFEST)
     }
+}
+
+/// What begins a digest, as in keys.
+fn is_digest(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -9,6 +9,7 @@
 mod aws;
 mod bandwidth;
 pub mod difference;
+pub mod outside;
 mod reading;
 mod spec;
 #[cfg(feature = "sdk")]
@@ -18,5 +19,6 @@ mod withdraw;
 
 pub use bandwidth::Bandwidth;
 pub use difference::{Difference, SendReason};
+pub use outside::Outside;
 pub use reading::{Distribution, InputMode, Reading};
 pub use spec::{Data, Spec};

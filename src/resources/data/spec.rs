@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bandwidth, Distribution, InputMode, Reading};
+use super::{Bandwidth, Distribution, InputMode, Reading, outside};
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Mixed, Seen};
 use crate::domain::usage::Storage;
@@ -12,19 +12,27 @@ use crate::domain::{
     Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
     changes, codes, grouped, many,
 };
-use crate::inputs::{Source, Tree, UseAs};
+use crate::inputs::{Remote, Source, Tree, UseAs};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 
 pub struct Data;
 
-/// `[data.NAME]`: a local folder, uploaded to the bucket, which training reads as the channel NAME.
+/// `[data.NAME]`: files that training reads as the channel NAME: a local folder, uploaded to the bucket, or
+/// what is in a bucket of somebody.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Data")]
 pub struct Item {
-    /// The folder, relative to the config file. `.opsctlignore` files in it count.
-    path: PathBuf,
+    /// The folder, or one file, relative to the config file. `.opsctlignore` files in the folder count.
+    /// Needed unless there is a `uri`.
+    path: Option<PathBuf>,
+    /// `s3://BUCKET/PREFIX` of data that is there already, or `s3://BUCKET/KEY` of one file. It is read where
+    /// it is, never written and never deleted. Default none.
+    uri: Option<String>,
+    /// Which data is under `uri`, in your own words (`2026-11`). Without it all objects are listed, up to
+    /// 100,000: an object that is new or changed trains again. With it, a new version does. Default none.
+    version: Option<String>,
     /// Upload only files that match one of these patterns (gitignore syntax). Empty: all files.
     #[serde(default)]
     include: Vec<String>,
@@ -141,20 +149,27 @@ impl Kind for Data {
     }
 
     fn sources(section: &Self::Section) -> Vec<Source> {
-        let source = |(name, item): (&ChannelName, &Item)| Source {
-            path: item.path.clone(),
-            use_as: item.use_as(),
-            at: KeyPath::of(["data", name, "path"]),
+        let source = |(name, item): (&ChannelName, &Item)| {
+            let at = KeyPath::of(["data", name, "path"]);
+            Some(Source { path: item.path.clone()?, use_as: item.use_as(), at })
         };
-        section.iter().map(source).collect()
+        section.iter().filter_map(source).collect()
+    }
+
+    fn remotes(section: &Self::Section) -> Vec<Remote> {
+        let remote = |(name, item): (&ChannelName, &Item)| {
+            Some(outside::remote(name, item.uri.as_deref()?, item.version.as_deref()))
+        };
+        section.iter().filter_map(remote).collect()
     }
 
     fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
         let bucket = Bucket::name(draft);
         for (name, item) in section {
             let at = KeyPath::of(["data", name]);
+            let Some(path) = one_place(name, item, &at, draft) else { continue };
             // Where a folder cannot be read, the set is still there to be fetched and deleted.
-            let tree = draft.tree(&item.path, &item.use_as());
+            let tree = draft.tree(path, &item.use_as());
             let entries = tree.map_or(&[][..], |tree| &tree.entries);
             if let Some(tree) = tree.filter(|tree| tree.entries.is_empty()) {
                 let chosen = !item.include.is_empty() || !item.exclude.is_empty();
@@ -179,7 +194,7 @@ impl Kind for Data {
                 digest: tree.and_then(Tree::digest).unwrap_or_default(),
                 files: entries.len(),
                 bytes: tree.map_or(0, Tree::bytes),
-                path: item.path.clone(),
+                path: path.clone(),
                 include: item.include.clone(),
                 exclude: item.exclude.clone(),
                 delete: item.delete,
@@ -299,4 +314,51 @@ impl Kind for Data {
             action::s3::AbortMultipartUpload,
         ]
     }
+}
+
+/// The local folder or file. `None` of data in somebody's bucket, which is kept for the trainings, and after
+/// a problem was reported.
+fn one_place<'i>(
+    name: &ChannelName,
+    item: &'i Item,
+    at: &KeyPath,
+    draft: &mut Draft<'_>,
+) -> Option<&'i PathBuf> {
+    let (path, uri) = (item.path.as_ref(), item.uri.as_ref());
+    match (path, uri) {
+        (Some(_), Some(_)) => {
+            let text = "data is either here, by `path`, or in S3, by `uri`";
+            draft.error(codes::BAD_VALUE, at.join("uri"), text, "remove one of them");
+            return None;
+        }
+        (None, None) => {
+            let text = "there is neither a folder nor a place in S3";
+            draft.error(codes::MISSING_KEY, at.clone(), text, "add `path = \"…\"` or `uri = \"s3://…\"`");
+            return None;
+        }
+        _ => {}
+    }
+    let Some(uri) = uri else {
+        if item.version.is_some() {
+            let text = "`version` says which data is under `uri`, and there is none";
+            draft.error(
+                codes::BAD_VALUE,
+                at.join("version"),
+                text,
+                "remove it: files of a folder are compared",
+            );
+        }
+        return path;
+    };
+    draft.hold::<Data>(at);
+    for key in ["include", "exclude", "delete", "max_concurrency", "bandwidth"] {
+        if draft.is_written(&at.join(key)) {
+            let text = format!("`{key}` is about uploads, and data by `uri` is read where it is");
+            draft.error(codes::BAD_VALUE, at.join(key), text, "remove it");
+        }
+    }
+    if let Some(outside) = outside::found(name, uri, item.version.as_deref(), item.reading(), draft) {
+        draft.keep(Data::id(name), outside);
+    }
+    None
 }

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+mod made;
 mod section;
 mod spec;
 

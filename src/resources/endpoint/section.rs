@@ -8,22 +8,20 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Node};
-use crate::domain::{KeyPath, KindName, action, codes, fingerprint};
+use crate::desired::{Draft, Kind};
+use crate::domain::{KeyPath, action, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::Bound;
 use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, Purpose};
-use crate::resources::instance::Instance;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
-use crate::resources::training::Training;
-use crate::resources::training::job::model_uri;
 
+use super::made::Made;
 use super::{Endpoint, Spec};
 
 pub type Section = BTreeMap<Name, Item>;
@@ -33,7 +31,7 @@ pub type Section = BTreeMap<Name, Item>;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Endpoint")]
 pub struct Item {
-    /// The training that makes the model: a name under `[training]`.
+    /// The model: a name under `[training]`, whose job makes it, or under `[model]`.
     pub(super) model: Name,
     /// A folder with the serving script and its `requirements.txt`, packed into the model's archive as
     /// `code/`. Without it the archive brings its own code. Default none.
@@ -48,7 +46,8 @@ pub struct Item {
     /// The serving script: within `code`, or within the archive's own `code/`. Default `inference.py`.
     pub(super) entry: Option<String>,
     /// A framework and its version (`pytorch-2.6`, `sklearn-1.2`; the GPU image where the instance type has
-    /// one), or a full registry URI. Default that of the training, and `pytorch-2.6` where it ran on EC2.
+    /// one), or a full registry URI. Default that of the training or model, and `pytorch-2.6` where it ran on
+    /// EC2.
     pub(super) image: Option<String>,
     /// Begins with `ml.`. Burstable types (`ml.t2.*`) cannot be scaled.
     #[serde(default = "large")]
@@ -122,17 +121,9 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         let tree = draft.code(path, &use_as, entry, &at.join(key))?;
         Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest: tree.code_digest() })
     });
-    let trained =
-        draft.find(&[KindName::Training, KindName::Instance], &item.model, "training", at.join("model"));
-    let made_in = trained.as_ref().and_then(|node| node.spec_as::<Training>()).map(|spec| &*spec.image);
-    let image = match (&item.image, made_in) {
-        (Some(image), _) => image::uri(image, Purpose::Hosting, &item.instance_type, draft.scope),
-        (None, Some(uri)) => image::that_serves(uri, &item.instance_type, draft.scope),
-        (None, None) => image::uri(image::DEFAULT, Purpose::Hosting, &item.instance_type, draft.scope),
-    };
-    let image =
-        image.map_err(|refused| draft.error(refused.code, at.join("image"), refused.message, refused.help));
-    let (Ok(image), Some(trained)) = (image, trained) else { return };
+    let with_code = item.code.is_some() || item.entry.is_some();
+    let Some(made) = Made::by(&item.model, with_code, &at, draft) else { return };
+    let Some(image) = image_of(item, &made, &at, draft) else { return };
     lint_entry(item, &image, &at, draft);
     let code = match code {
         Some(None) => return,
@@ -140,14 +131,11 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         None => None,
     };
     let bucket = Bucket::name(draft);
-    let archive = model_uri(&bucket, output_of(&trained), &trained.physical);
     let scope = draft.scope;
 
     let group = format!("{}{physical}", LogGroup::ENDPOINTS);
     let models = format!("{}-", Model::folder(&physical).trim_end_matches('/'));
-    // All generations: while a new one is rolled out, or rolled back, instances still fetch the old one.
-    let trained_in = format!("{}/{}-", output_of(&trained), scope.physical(&trained.id.name));
-    let mut statements = policy::read_objects(scope, &bucket, &[models, trained_in]);
+    let mut statements = made.statements(scope, &bucket, models);
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_log_streams(scope, &group));
     statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
@@ -155,7 +143,8 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
 
-    let mut environment = item.environment.clone();
+    let mut environment = made.environment();
+    environment.extend(item.environment.clone());
     if code.is_some() || item.entry.is_some() {
         environment.insert("SAGEMAKER_PROGRAM".into(), entry.into());
         environment.insert("SAGEMAKER_SUBMIT_DIRECTORY".into(), "/opt/ml/model/code".into());
@@ -163,9 +152,17 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
     environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
     measure(&environment, &at.join("environment"), draft);
-    let model = ModelSpec { role_arn: role.arn, image, trained: archive, code, bucket, environment };
+    let model = ModelSpec {
+        role_arn: role.arn,
+        image,
+        trained: made.archive(&bucket),
+        given: made.given(),
+        code,
+        bucket,
+        environment,
+    };
     let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
-    let needs = [trained.id, Bucket::id(Bucket::MAIN)].into_iter().chain(role.made.clone());
+    let needs = made.needs().into_iter().chain([Bucket::id(Bucket::MAIN)]).chain(role.made.clone());
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
@@ -189,6 +186,25 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     }
 }
 
+/// The image that serves: the endpoint's own, else that of the model, else that of the training's version.
+fn image_of(item: &Item, made: &Made, at: &KeyPath, draft: &mut Draft<'_>) -> Option<String> {
+    let (named, key) = match (&item.image, made.image()) {
+        (Some(image), _) => (Some(image), at.join("image")),
+        (None, Some((image, at))) => (Some(image), at),
+        (None, None) => (None, at.join("image")),
+    };
+    let named = named.cloned();
+    lint_image(named.as_deref(), &key, draft);
+    let image = match (&named, made.trained_in()) {
+        (Some(image), _) => image::uri(image, Purpose::Hosting, &item.instance_type, draft.scope),
+        (None, Some(uri)) => image::that_serves(uri, &item.instance_type, draft.scope),
+        (None, None) => image::uri(image::DEFAULT, Purpose::Hosting, &item.instance_type, draft.scope),
+    };
+    let image =
+        image.map_err(|refused| draft.error(refused.code, key.clone(), refused.message, refused.help));
+    image.ok()
+}
+
 /// "The maximum length of each key and value in the Environment map is 1024 bytes. The maximum length of all
 /// keys and values in the map, combined, is 32 KB."
 /// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html>)
@@ -207,14 +223,6 @@ fn measure(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Dra
         let text =
             format!("the environment has {size} bytes with opsctl's, Amazon SageMaker takes 32,768 in all");
         draft.error(codes::TOO_LARGE, at.clone(), text, help);
-    }
-}
-
-/// The folder of the bucket that a training writes to, wherever it ran (docs/decisions/0030).
-fn output_of(trained: &Node) -> &'static str {
-    match trained.id.kind {
-        KindName::Instance => Instance::OUTPUT,
-        _ => Training::OUTPUT,
     }
 }
 
@@ -242,6 +250,14 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
     }
 }
 
+fn lint_image(image: Option<&str>, at: &KeyPath, draft: &mut Draft<'_>) {
+    if image.is_some_and(|image| image.contains("-training")) {
+        let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
+        let help = "name the inference image of the same version";
+        draft.error(codes::IMAGE_MISMATCH, at.clone(), text, help);
+    }
+}
+
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Endpoint>(at);
     for (key, patterns) in [("include", &item.include), ("exclude", &item.exclude)] {
@@ -261,15 +277,6 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         };
         let text = format!("opsctl itself sets {name}");
         draft.error(codes::SET_BY_OPSCTL, at.join("environment").join(name), text, help);
-    }
-    if item.image.as_ref().is_some_and(|image| image.contains("-training")) {
-        let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
-        draft.error(
-            codes::IMAGE_MISMATCH,
-            at.join("image"),
-            text,
-            "name the inference image of the same version",
-        );
     }
     if let Some(scaling) = &item.autoscaling {
         scaling.lint(&item.instance_type, at, draft);

@@ -11,6 +11,7 @@ use crate::inputs::Source;
 use crate::limits::Bound;
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::log_group::LogGroup;
+use crate::resources::model::section::warn_of_unused;
 
 pub struct Endpoint;
 
@@ -51,6 +52,7 @@ impl Kind for Endpoint {
         for (name, item) in section {
             section::add(name, item, draft);
         }
+        warn_of_unused(section.values().map(|item| &*item.model), draft);
     }
 
     fn bound() -> &'static [Bound] {

@@ -4,15 +4,14 @@ use std::time::Duration;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
-    LastUpdateStatus, LogFormat, LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState,
-    TracingConfig, TracingMode, VpcConfig,
+    AliasRoutingConfiguration, DeadLetterConfig, Environment, EphemeralStorage, LastUpdateStatus, LogFormat,
+    LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState, TracingConfig, TracingMode,
+    VpcConfig,
 };
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
-use super::code;
+use super::send::{self, Code};
 use super::spec::{Configuration, Function, Live, Spec, State};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::desired::Seen;
@@ -29,12 +28,10 @@ macro_rules! more {
         let own_group = format!("{}{}", LogGroup::FUNCTIONS, found.function_name().unwrap_or_default());
         let listed = |items: Vec<&str>| (!items.is_empty()).then(|| items.join(", "));
         let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        let layers = found.layers().iter().filter_map(|layer| layer.arn()).collect();
         let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
         let subnets = found.vpc_config().map(|vpc| vpc.subnet_ids().iter().map(String::as_str).collect());
         let logging = found.logging_config();
         [
-            (LAYERS, listed(layers)),
             (VPC, listed(subnets.unwrap_or_default())),
             (FILE_SYSTEMS, listed(systems)),
             (KMS_KEY, text(found.kms_key_arn())),
@@ -47,14 +44,6 @@ macro_rules! more {
                     .map(|m| m.to_string()),
             ),
             (DEAD_LETTERS, text(found.dead_letter_config().and_then(|d| d.target_arn()))),
-            (
-                STORAGE,
-                found
-                    .ephemeral_storage()
-                    .map(|s| s.size())
-                    .filter(|mb| *mb != 512)
-                    .map(|mb| format!("{mb} MB")),
-            ),
             (
                 SNAP_START,
                 found
@@ -78,13 +67,11 @@ macro_rules! more {
     }};
 }
 
-const LAYERS: &str = "layers";
 const VPC: &str = "vpc";
 const FILE_SYSTEMS: &str = "file systems";
 const KMS_KEY: &str = "kms key";
 const TRACING: &str = "tracing";
 const DEAD_LETTERS: &str = "dead letters";
-const STORAGE: &str = "ephemeral storage";
 const SNAP_START: &str = "snap start";
 const LOG_FORMAT: &str = "log format";
 const LOG_GROUP: &str = "log group";
@@ -96,7 +83,7 @@ macro_rules! configured {
         let variables = found.environment().and_then(|e| e.variables()).into_iter().flatten();
         Live {
             role_arn: found.role().unwrap_or_default().to_owned(),
-            code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+            code_sha256: send::known_by(found.description(), found.code_sha256().unwrap_or_default()),
             config: Configuration {
                 handler: found.handler().unwrap_or_default().to_owned(),
                 runtime: found.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
@@ -108,6 +95,8 @@ macro_rules! configured {
                 memory_mb: found.memory_size().unwrap_or(128),
                 timeout_s: found.timeout().unwrap_or(3),
                 environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
+                storage_mb: found.ephemeral_storage().map_or(Function::USUAL_STORAGE, |s| s.size()),
+                layers: found.layers().iter().filter_map(|l| l.arn()).map(str::to_owned).collect(),
             },
             more: more!(found),
         }
@@ -174,7 +163,7 @@ impl Driver for Function {
     }
 
     async fn create(&self, cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<()> {
-        let zip = Blob::new(code::of_spec(spec.source.as_deref(), &spec.use_as, &cx.inputs));
+        let (code, description) = send::code(cx, spec).await?;
         let tags: HashMap<String, String> = cx.tags().into_iter().collect();
         let action = action::lambda::CreateFunction;
         let create = || async {
@@ -184,19 +173,22 @@ impl Driver for Function {
                 .create_function()
                 .function_name(function)
                 .role(&spec.role_arn)
-                .code(FunctionCode::builder().zip_file(zip.clone()).build())
+                .code(code.member())
                 .handler(&spec.config.handler)
                 .runtime(Runtime::from(spec.config.runtime.as_str()))
                 .architectures(spec.config.architecture.as_str().into())
                 .memory_size(spec.config.memory_mb)
                 .timeout(spec.config.timeout_s)
                 .environment(environment(&spec.config))
-                .description("Made by opsctl")
+                .ephemeral_storage(storage(&spec.config))
+                .set_layers(Some(spec.config.layers.clone()).filter(|layers| !layers.is_empty()))
+                .description(&description)
                 .set_tags(Some(tags.clone()));
             call.send().await.op(action).map(drop)
         };
         make(self, cx, function, action, || cx.retry_new_role(action, create)).await?;
         settled(cx, function).await?;
+        reserve(cx, function, spec.reserved).await?;
         publish(cx, function).await
     }
 
@@ -209,17 +201,26 @@ impl Driver for Function {
     ) -> OpResult<()> {
         let lambda = &cx.aws.lambda;
         if changes.iter().any(|change| change.path == Self::RESERVED) {
-            let call = lambda.delete_function_concurrency().function_name(function).send().await;
-            call.op(action::lambda::DeleteFunctionConcurrency).ignore_not_found()?;
+            let none = lambda.delete_function_concurrency().function_name(function);
+            match spec.reserved {
+                Some(_) => reserve(cx, function, spec.reserved).await?,
+                None => none.send().await.op(action::lambda::DeleteFunctionConcurrency).ignore_not_found()?,
+            }
         }
         let latest = settled(cx, function).await?;
         let have: Live = configured!(latest);
         // The architecture goes with the code.
         let architecture = &spec.config.architecture;
+        let mut description = None;
         if have.code_sha256 != spec.code_sha256 || have.config.architecture != *architecture {
-            let zip = Blob::new(code::of_spec(spec.source.as_deref(), &spec.use_as, &cx.inputs));
+            let (code, made_of) = send::code(cx, spec).await?;
+            description = Some(made_of).filter(|made_of| latest.description() != Some(made_of.as_str()));
             cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
-                let call = lambda.update_function_code().function_name(function).zip_file(zip.clone());
+                let call = lambda.update_function_code().function_name(function);
+                let call = match &code {
+                    Code::Zip(zip) => call.zip_file(zip.clone()),
+                    Code::Object { bucket, key } => call.s3_bucket(bucket).s3_key(key),
+                };
                 call.architectures(architecture.as_str().into())
                     .send()
                     .await
@@ -230,7 +231,8 @@ impl Driver for Function {
             settled(cx, function).await?;
         }
         let config = Configuration { architecture: architecture.clone(), ..have.config.clone() };
-        if config != spec.config || have.role_arn != spec.role_arn || !have.more.is_empty() {
+        let is_right = config == spec.config && have.role_arn == spec.role_arn && have.more.is_empty();
+        if !is_right || description.is_some() {
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
@@ -240,6 +242,9 @@ impl Driver for Function {
                     .runtime(Runtime::from(spec.config.runtime.as_str()))
                     .memory_size(spec.config.memory_mb)
                     .timeout(spec.config.timeout_s)
+                    .ephemeral_storage(storage(&spec.config))
+                    .set_layers(Some(spec.config.layers.clone()))
+                    .set_description(description.clone())
                     .environment(environment(&spec.config));
                 let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
                 call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
@@ -300,20 +305,28 @@ fn by_default(
         LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build()
     };
     match name {
-        LAYERS => call.set_layers(none()),
         VPC => call
             .vpc_config(VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()),
         FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
         KMS_KEY => call.kms_key_arn(""),
         TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
         DEAD_LETTERS => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
-        STORAGE => {
-            call.ephemeral_storage(EphemeralStorage::builder().size(512).build().expect("the size is set"))
-        }
         SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
         LOG_FORMAT | LOG_GROUP => call.logging_config(logging()),
         _ => call,
     }
+}
+
+/// Reserves what may run at once; of none there is nothing to do for a new function.
+async fn reserve(cx: &OpCx<'_>, function: &str, reserved: Option<i32>) -> OpResult<()> {
+    let Some(count) = reserved else { return Ok(()) };
+    let call = cx.aws.lambda.put_function_concurrency().function_name(function);
+    let call = call.reserved_concurrent_executions(count);
+    call.send().await.op(action::lambda::PutFunctionConcurrency).map(drop)
+}
+
+fn storage(config: &Configuration) -> EphemeralStorage {
+    EphemeralStorage::builder().size(config.storage_mb).build().expect("the size is set")
 }
 
 fn environment(config: &Configuration) -> Environment {
@@ -451,7 +464,7 @@ mod tests {
     #[tokio::test]
     async fn what_others_have_set_is_read_and_put_back() {
         let more = more!(&decorated());
-        assert_eq!(more.len(), 10, "{more:?}");
+        assert_eq!(more.len(), 8, "{more:?}");
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::Config::builder()
                 .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())

@@ -26,6 +26,26 @@ pub fn zip(tree: Option<&Tree>) -> Vec<u8> {
     }
 }
 
+/// The zip of a folder with packages beside its files; where both have a file, the folder's own is meant.
+pub fn with_packages(tree: &Tree, packages: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let own = tree.entries.iter().map(|e| (&*e.path, e.content.as_slice()));
+    let theirs = packages.iter().map(|(path, content)| (path.as_str(), content.as_slice()));
+    let files: Vec<_> = theirs.filter(|(path, _)| tree.entry(path).is_none()).chain(own).collect();
+    archive::zip(&files)
+}
+
+/// Where a zip is in the bucket: by its content.
+pub fn key(folder: &str, zip: &[u8]) -> String {
+    let digest: String = Sha256::digest(zip).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{folder}{digest}.zip")
+}
+
+/// What code with packages is known by before they are installed.
+pub fn digest(code_sha256: &str, packages: &str) -> String {
+    let digest = blake3::hash(format!("{code_sha256}\0{packages}").as_bytes());
+    format!("packed-{}", &digest.to_hex()[..16])
+}
+
 /// The zip that a spec means.
 pub fn of_spec(source: Option<&Path>, use_as: &UseAs, inputs: &Inputs) -> Vec<u8> {
     zip(source.and_then(|path| inputs.accepted(path, use_as)))

@@ -8,7 +8,13 @@
 #[cfg(feature = "sdk")]
 mod aws;
 pub mod code;
+#[cfg(feature = "sdk")]
+mod install;
 mod machine;
+pub mod packages;
+mod references;
+#[cfg(feature = "sdk")]
+mod send;
 mod spec;
 
 pub use spec::{Function, Spec, State};

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{code, machine};
+use super::packages::{self, Packages};
+use super::{code, machine, references};
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Log, Seen};
+use crate::desired::{Draft, Kind, Log, Node, Seen};
 use crate::domain::usage::{Memory, counted};
 use crate::domain::{
     Action, Attributes, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage, Verb,
-    action, attributes, changes, codes,
+    action, attributes, changes, codes, many,
 };
-use crate::inputs::{Source, UseAs};
+use crate::inputs::{Source, Tree, UseAs};
 use crate::limits::{Bound, LAMBDA_RESERVED};
+use crate::resources::bucket::Bucket;
 use crate::resources::concurrency::Concurrency;
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
@@ -27,8 +29,8 @@ pub struct Function;
 pub struct Item {
     /// A name under `[endpoint]`. The function has it in `ENDPOINT_NAME` and may invoke no other.
     endpoint: Name,
-    /// A folder with your own code; without it opsctl's own handler runs. Lambda installs no
-    /// `requirements.txt`: packages must be in the folder. Default none.
+    /// A folder with your own code; without it opsctl's own handler runs. Its `requirements.txt` (or
+    /// `requirements.lock`) is installed for Lambda's machine while it is packed, by pip or uv. Default none.
     source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
     /// sets and, at the top of the project, its documents and configuration.
@@ -55,7 +57,17 @@ pub struct Item {
     /// How many environments of the alias `live` are always warm, and billed. 0: none.
     #[serde(default = "two")]
     provisioned_concurrency: i32,
-    /// Environment variables. No secrets.
+    /// Files below `/tmp` of an environment, in MB.
+    #[serde(default = "usual_storage")]
+    ephemeral_storage_mb: i32,
+    /// ARNs of layer versions, whose files are below `/opt`. At most five.
+    #[serde(default)]
+    layers: Vec<String>,
+    /// How many calls may run at once, taken from the account's limit: no more, and nobody else's. 0 switches
+    /// the function off. Default none: as many as the account has left.
+    reserved_concurrency: Option<i32>,
+    /// Environment variables. `${endpoint.NAME}` is the exact name of an endpoint, which the function may
+    /// then invoke too; `${bucket}` that of the project's bucket. No secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
     /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
@@ -93,6 +105,9 @@ fn smallest() -> i32 {
 fn two() -> i32 {
     2
 }
+fn usual_storage() -> i32 {
+    Function::USUAL_STORAGE
+}
 fn ninety_seconds() -> HumanDuration {
     HumanDuration::seconds(90)
 }
@@ -104,9 +119,17 @@ pub struct Spec {
     /// What of it is packed; the checksum is of that.
     #[serde(skip)]
     pub use_as: UseAs,
-    /// Base64 of the zip's SHA-256, as Lambda computes it.
+    /// Base64 of the zip's SHA-256, as Lambda computes it; with packages, which are installed while it is
+    /// packed, the digest of what it is packed from.
     pub code_sha256: String,
     pub config: Configuration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<i32>,
+    /// Where code goes that is too large to be sent directly.
+    #[serde(skip)]
+    pub bucket: String,
 }
 
 /// What a version fixes besides its code.
@@ -118,6 +141,10 @@ pub struct Configuration {
     pub memory_mb: i32,
     pub timeout_s: i32,
     pub environment: BTreeMap<String, String>,
+    #[serde(default = "usual_storage")]
+    pub storage_mb: i32,
+    #[serde(default)]
+    pub layers: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +181,13 @@ impl Function {
     /// Lambda's own default.
     pub(super) const USUAL_ARCHITECTURE: &'static str = "x86_64";
     pub(super) const RESERVED: &'static str = "reserved concurrency";
+    /// MB of `/tmp`, of which Lambda bills nothing.
+    pub(super) const USUAL_STORAGE: i32 = 512;
+
+    /// With this begin the keys of code that is too large to be sent directly. Others may share the bucket.
+    pub(super) fn folder(scope: &Scope) -> String {
+        format!("functions/{}", scope.prefix())
+    }
 }
 
 /// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
@@ -195,6 +229,12 @@ impl Kind for Function {
                 Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
                 Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
                 Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
+                Bound::value("ephemeral_storage_mb", "lambda:CreateFunction.EphemeralStorage.Size"),
+                Bound::value("layers.*", "lambda:CreateFunction.Layers.*"),
+                Bound::value(
+                    "reserved_concurrency",
+                    "lambda:PutFunctionConcurrency.ReservedConcurrentExecutions",
+                ),
             ]
         }
     }
@@ -206,7 +246,7 @@ impl Kind for Function {
             config: want.config.clone(),
             more: BTreeMap::new(),
         };
-        State { live: Some(live.clone()), latest: Some(live), reserved: None, weighted: false }
+        State { live: Some(live.clone()), latest: Some(live), reserved: want.reserved, weighted: false }
     }
 
     fn usage(want: &Spec) -> Usage {
@@ -235,6 +275,8 @@ impl Kind for Function {
                 HumanDuration::seconds(config.timeout_s as u64),
                 Needs::Update,
             )
+            .field("ephemeral_storage_mb", have.storage_mb, config.storage_mb, Needs::Update)
+            .field("layers", listed(&have.layers), listed(&config.layers), Needs::Update)
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
             .when(
@@ -257,10 +299,10 @@ impl Kind for Function {
         let wanted = Self::wanted(want);
         // While the alias differs too, that is the one thing to say.
         let strayed = seen.live == wanted.live && seen.latest.is_some() && seen.latest != wanted.latest;
-        let reserved = seen.reserved.map_or_else(|| "none".to_owned(), |n| n.to_string());
+        let number = |n: Option<i32>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());
         differs
             .when(strayed, "$LATEST", "another code or configuration", "as the alias", Needs::Update)
-            .field(Self::RESERVED, reserved, "none", Needs::Update)
+            .field(Self::RESERVED, number(seen.reserved), number(want.reserved), Needs::Update)
             .done()
     }
 
@@ -293,6 +335,7 @@ impl Kind for Function {
             ("Handler", config.handler.clone()),
             ("Memory", format!("{} MB", config.memory_mb)),
             ("Timeout", attributes::seconds(config.timeout_s)),
+            ("Layers", config.layers.join(", ")),
             ("Calls", config.environment.get("ENDPOINT_NAME").cloned().unwrap_or_default()),
             ("Reserved concurrency", state.reserved.map(|count| count.to_string()).unwrap_or_default()),
         ])
@@ -315,12 +358,19 @@ impl Kind for Function {
             action::lambda::UpdateAlias,
             action::lambda::DeleteFunction,
             action::lambda::DeleteFunctionConcurrency,
+            action::lambda::PutFunctionConcurrency,
+            action::s3::GetObject,
+            action::s3::PutObject,
         ]
     }
 }
 
-/// Size and digest of the zips, by their source.
-type Zips = BTreeMap<(Option<PathBuf>, UseAs), (usize, String)>;
+/// Digests of the zips, by their source.
+type Zips = BTreeMap<(Option<PathBuf>, UseAs), String>;
+
+/// Bytes of a function's files with its layers
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+pub const UNZIPPED: u64 = 250 << 20;
 
 /// Adds the function, its role and log group, and its provisioned concurrency.
 fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
@@ -338,42 +388,38 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     };
     let (Some(endpoint), Some(tree)) = (endpoint, tree) else { return };
     if let (Some(tree), Some(path)) = (tree, &item.source) {
-        let missing = code::not_packed(tree);
-        if !missing.is_empty() {
-            let text = format!(
-                "the function will not have {}: Lambda installs no requirements.txt",
-                missing.join(", ")
-            );
-            let folder = path.display();
-            let help = format!("pip install -r {folder}/requirements.txt -t {folder}, or remove the file");
-            draft.error(codes::NOT_INSTALLED, at.join("source"), text, help);
-        }
-    }
-    if let (Some(tree), Some(path)) = (tree, &item.source) {
         machine::warn_of_foreign(tree, path, &item.architecture, &at.join("source"), draft);
     }
     // Many functions are of one folder, most of none.
-    let packed = zips.entry((item.source.clone(), item.use_as())).or_insert_with(|| {
-        let zip = code::zip(tree);
-        (zip.len(), code::sha256(&zip))
-    });
-    let (size, code_sha256) = packed.clone();
-    if size > 50_000_000 {
-        let text = format!("the zip has {} MB, Lambda takes 50 MB directly", size / 1_000_000);
+    let packed =
+        zips.entry((item.source.clone(), item.use_as())).or_insert_with(|| code::sha256(&code::zip(tree)));
+    let mut code_sha256 = packed.clone();
+    let unzipped = tree.map_or(0, Tree::bytes);
+    if unzipped > UNZIPPED {
+        let text = format!("the code has {} MB, Lambda takes 250 MB with its packages", unzipped / 1_000_000);
         draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with `exclude`");
+    }
+    let packages = tree.and_then(|tree| {
+        packages::wanted(tree, &item.runtime, &item.architecture, &at.join("source"), draft)
+    });
+    if let Some(packages) = &packages {
+        code_sha256 = code::digest(&code_sha256, &packages.digest);
     }
     let scope = draft.scope;
     let physical = scope.physical(name);
     let user = format!("function-{name}");
     let group = format!("{}{physical}", LogGroup::FUNCTIONS);
-    let invoke = scope.arn("sagemaker", &format!("endpoint/{}", endpoint.physical.to_lowercase()));
+    let (environment, named) = references::filled(&item.environment, &at.join("environment"), draft);
+    let mut invoked = vec![endpoint.clone()];
+    invoked.extend(named.into_iter().filter(|named| named.id != endpoint.id));
+    let arn = |node: &Node| scope.arn("sagemaker", &format!("endpoint/{}", node.physical.to_lowercase()));
     let statements = vec![
-        policy::one(&[action::sagemaker::InvokeEndpoint], invoke),
+        policy::each(&[action::sagemaker::InvokeEndpoint], &invoked.iter().map(arn).collect::<Vec<_>>()),
         policy::write_log_streams(scope, &group),
     ];
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::Lambda, statements, draft, &at);
-    let mut environment = item.environment.clone();
+    let mut environment = environment;
     environment.insert(ENDPOINT_NAME.into(), endpoint.physical.clone());
     // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
     let size = serde_json::to_string(&environment).expect("text is plain data").len();
@@ -394,17 +440,46 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             memory_mb: item.memory_mb,
             timeout_s: item.timeout.as_secs() as i32,
             environment,
+            storage_mb: item.ephemeral_storage_mb,
+            layers: item.layers.clone(),
         },
+        packages,
+        reserved: item.reserved_concurrency,
+        bucket: Bucket::name(draft),
     };
-    let needs = [log_group, endpoint.id].into_iter().chain(role.made);
+    let needs = [log_group].into_iter().chain(invoked.into_iter().map(|node| node.id)).chain(role.made);
     let function = draft.add::<Function>(name, physical.clone(), spec, needs, at.clone());
     if item.provisioned_concurrency != 0 {
         Concurrency::add(item.provisioned_concurrency, name, &physical, function, &at, draft);
     }
 }
 
+fn listed(layers: &[String]) -> String {
+    if layers.is_empty() { "none".to_owned() } else { layers.join(", ") }
+}
+
+/// Layers and concurrency, as Lambda takes them.
+fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    // https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+    if item.layers.len() > 5 {
+        let text = format!("there are {} layers, Lambda takes 5", item.layers.len());
+        draft.error(codes::LIMIT, at.join("layers"), text, "put their files into fewer layers");
+    }
+    let Some(reserved) = item.reserved_concurrency else { return };
+    if reserved < item.provisioned_concurrency {
+        let text = format!(
+            "`provisioned_concurrency` is {}, and only {} may run at once",
+            item.provisioned_concurrency,
+            many(i64::from(reserved), "call")
+        );
+        let help = "raise it, or lower `provisioned_concurrency`";
+        draft.error(codes::BAD_RANGE, at.join("reserved_concurrency"), text, help);
+    }
+}
+
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     draft.hold::<Function>(at);
+    lint_more(item, at, draft);
     if item.provisioned_concurrency != 0 {
         Concurrency::lint(item.provisioned_concurrency, at, draft);
     }

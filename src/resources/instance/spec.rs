@@ -336,6 +336,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let scope = draft.scope;
     let bucket = &common.bucket;
     let mut statements = policy::read_objects(scope, bucket, &common.reads);
+    statements.extend(common.outside.iter().flat_map(|data| data.statements(scope)));
     let writes = format!("{}/{}-", Instance::OUTPUT, scope.physical(name));
     statements.push(policy::write_objects(scope, bucket, &[writes]));
     let user = format!("instance-{name}");

@@ -6,7 +6,7 @@
 #   output           s3:// URI before /<job>; the results go to <output>/<job>/output/
 #   code             s3:// URI of sourcedir.tar.gz: the entry script and, if there is one, requirements.txt
 #   entry            path of the script inside it
-#   channels         one line "name s3://prefix" for each data channel
+#   channels         one line "name s3://prefix/" or "name s3://file" for each data channel
 #   hyperparameters  JSON object; a string in it is decoded as SageMaker does ("5" is the number 5)
 #   environment      JSON object of strings, for the script
 #   python           interpreter and package of Amazon Linux, such as python3.12
@@ -77,7 +77,11 @@ fetch() {
     [[ -n $name ]] || continue
     step "fetch the data of channel $name"
     mkdir -p "$ML/input/data/$name"
-    copy --recursive "$uri" "$ML/input/data/$name" </dev/null
+    if [[ $uri == */ ]]; then
+      copy --recursive "$uri" "$ML/input/data/$name" </dev/null
+    else
+      copy "$uri" "$ML/input/data/$name/" </dev/null
+    fi
     # An empty prefix is no error to the AWS CLI. SageMaker refuses it, and so do we.
     [[ -n $(ls -A "$ML/input/data/$name") ]] || fail "there is nothing under $uri"
   done <<<"$CHANNELS"

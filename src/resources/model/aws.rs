@@ -3,13 +3,15 @@ use std::collections::HashMap;
 use aws_sdk_sagemaker::types::ContainerDefinition;
 
 use super::repack::repack;
+use super::section::Given;
+use super::send;
 use super::spec::{Model, Spec, State};
-use crate::aws::{OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::bucket::empty;
-use crate::resources::objects::{etag, is_replaced};
+use crate::resources::objects::{etag, is_replaced, split};
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for Model {
@@ -38,6 +40,7 @@ impl Driver for Model {
             role_arn: found.execution_role_arn().unwrap_or_default().to_owned(),
             image: container.and_then(|c| c.image()).unwrap_or_default().to_owned(),
             trained: tag(Model::TRAINED_TAG),
+            artifact: tag(Model::ARTIFACT_TAG),
             code: tag(Model::CODE_TAG),
             environment: container
                 .and_then(|c| c.environment())
@@ -48,17 +51,22 @@ impl Driver for Model {
     }
 
     async fn create(&self, cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<()> {
-        let packed = repack(cx, model, spec).await?;
+        let packed = put(cx, model, spec).await?;
         let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();
         let container = ContainerDefinition::builder()
             .image(&spec.image)
-            .model_data_url(spec.data_url(model))
+            .set_model_data_url(spec.data_url(model))
             .set_environment(Some(environment))
             .build();
-        let trained = (Model::TRAINED_TAG.to_owned(), spec.trained.as_str());
+        let (trained, artifact) = (spec.trained_tag(), spec.artifact_tag());
+        let trained = (Model::TRAINED_TAG.to_owned(), trained.as_str());
+        let artifact = artifact.as_deref().map(|known_by| (Model::ARTIFACT_TAG.to_owned(), known_by));
         let archive = packed.as_deref().map(|etag| (Model::ARCHIVE_TAG.to_owned(), etag));
-        let made_of: Vec<_> =
-            [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())].into_iter().chain(archive).collect();
+        let made_of: Vec<_> = [trained, (Model::CODE_TAG.to_owned(), spec.code_tag())]
+            .into_iter()
+            .chain(archive)
+            .chain(artifact)
+            .collect();
         let action = action::sagemaker::CreateModel;
         let create = || async {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
@@ -71,7 +79,7 @@ impl Driver for Model {
 
     async fn update(&self, cx: &OpCx<'_>, model: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         // The model itself is immutable; its archive may have to be put back.
-        match repack(cx, model, spec).await? {
+        match put(cx, model, spec).await? {
             Some(etag) => sagemaker::note(cx, &format!("model/{model}"), Model::ARCHIVE_TAG, &etag).await,
             None => Ok(()),
         }
@@ -98,4 +106,16 @@ impl Driver for Model {
     async fn retag(&self, cx: &OpCx<'_>, model: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
         sagemaker::retag(cx, &format!("model/{model}"), gone, put).await
     }
+}
+
+/// Puts the archive into the bucket that is this project's own, and gives its entity tag: with code in it, or
+/// of this machine. `None`: a training, or somebody else, has put it where it is.
+async fn put(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<String>> {
+    let (None, Some(Given::Local { path, .. })) = (&spec.code, &spec.given) else {
+        return repack(cx, model, spec).await;
+    };
+    let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
+    let archive = send::local(cx, path, folder.path()).await?;
+    let (bucket, key) = split(&spec.trained)?;
+    send::send(cx, bucket, key, &archive).await.map(Some)
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::io::AsyncWriteExt;
 
+use super::section::Given;
+use super::send::{self, Archive};
 use super::spec::{Model, Spec};
 use crate::archive;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -26,29 +28,62 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<
             format!("{} was not read for this run", code.path.display()),
         ));
     };
-    let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
-    let (trained, packed) = (folder.path().join("trained.tar.gz"), folder.path().join("model.tar.gz"));
-    // AWS completes a job after its archive is there; emulators, where the container is played by somebody
-    // else, may complete it before.
-    let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
-    cx.retry(action::s3::GetObject, Duration::from_secs(30), absent, || {
-        download(cx, &spec.trained, &trained)
-    })
-    .await?;
-    let output = packed.clone();
-    let packing = tokio::task::spawn_blocking(move || pack(&trained, &tree, &output));
-    packing.await.expect("packing does not panic").map_err(|e| OpError::local("packing the model", e))?;
+    let io = |e: io::Error| OpError::local("packing the model", e);
+    let folder = tempfile::tempdir().map_err(io)?;
+    let packed = folder.path().join("model.tar.gz");
+    let trained = trained(cx, spec, folder.path()).await?;
+    let (input, output) = (trained.as_ref().map(Archive::path), packed.clone());
+    let packing = tokio::task::spawn_blocking(move || pack(input.as_deref(), &tree, &output));
+    packing.await.expect("packing does not panic").map_err(io)?;
+    if let Some(trained) = trained.filter(|trained| !trained.is_unchanged().unwrap_or_default()) {
+        let text = format!("{} changed while it was packed; run the command again", trained.path().display());
+        return Err(OpError::local("packing the model", text));
+    }
+    let key = Model::key(model);
+    if packed.metadata().map_err(io)?.len() > ONE_REQUEST {
+        let archive = Archive::of(folder.path(), "model.tar.gz").map_err(io)?;
+        return send::send(cx, &spec.bucket, &key, &archive).await.map(Some);
+    }
     let body = ByteStream::from_path(&packed).await.map_err(|e| OpError::local("packing the model", e))?;
-    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(Model::key(model)).body(body);
+    let call = cx.aws.s3.put_object().bucket(&spec.bucket).key(key).body(body);
     let put = call.send().await.op(action::s3::PutObject)?;
     Ok(Some(bare(put.e_tag())))
 }
 
-/// Streams an object into a file.
-pub async fn download(cx: &OpCx<'_>, uri: &str, to: &Path) -> OpResult<()> {
+/// Bytes that S3 takes in one PutObject
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>).
+const ONE_REQUEST: u64 = 5 << 30;
+
+/// What the code is put beside, as a file; `None`: there is nothing but code.
+async fn trained(cx: &OpCx<'_>, spec: &Spec, folder: &Path) -> OpResult<Option<Archive>> {
+    let etag = match &spec.given {
+        Some(Given::Nothing) => return Ok(None),
+        Some(Given::Local { path, .. }) => {
+            let place = folder.join("given");
+            std::fs::create_dir(&place).map_err(|e| OpError::local("packing the model", e))?;
+            return send::local(cx, path, &place).await.map(Some);
+        }
+        Some(Given::Remote { etag }) => Some(etag.as_str()).filter(|etag| !etag.is_empty()),
+        None => None,
+    };
+    let file = folder.join("trained.tar.gz");
+    // AWS completes a job after its archive is there; emulators, where the container is played by somebody
+    // else, may complete it before.
+    let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
+    cx.retry(action::s3::GetObject, Duration::from_secs(30), absent, || {
+        download(cx, &spec.trained, etag, &file)
+    })
+    .await?;
+    let archive = Archive::of(folder, "trained.tar.gz");
+    archive.map(Some).map_err(|e| OpError::local("packing the model", e))
+}
+
+/// Streams an object into a file: of this entity tag, where one is known.
+pub async fn download(cx: &OpCx<'_>, uri: &str, etag: Option<&str>, to: &Path) -> OpResult<()> {
     let (bucket, key) = split(uri)?;
-    let found =
-        cx.aws.s3.get_object().bucket(bucket).key(key).send().await.op(action::s3::GetObject).found()?;
+    let call =
+        cx.aws.s3.get_object().bucket(bucket).key(key).set_if_match(etag.map(|etag| format!("\"{etag}\"")));
+    let found = call.send().await.op(action::s3::GetObject).found()?;
     let Some(object) = found else {
         let message = format!("{uri} is not there: the training has left no model");
         return Err(OpError::new(action::s3::GetObject, OpErrorKind::NotFound, message));
@@ -65,11 +100,11 @@ pub async fn download(cx: &OpCx<'_>, uri: &str, to: &Path) -> OpResult<()> {
 }
 
 /// The trained archive with the folder of code in it.
-fn pack(trained: &Path, code: &Tree, packed: &Path) -> io::Result<()> {
-    let (trained, packed) = (BufReader::new(File::open(trained)?), BufWriter::new(File::create(packed)?));
-    archive::with_code(
-        trained,
-        code.entries.iter().map(|file| (&*file.path, file.content.as_slice())),
-        packed,
-    )
+fn pack(trained: Option<&Path>, code: &Tree, packed: &Path) -> io::Result<()> {
+    let packed = BufWriter::new(File::create(packed)?);
+    let code = code.entries.iter().map(|file| (&*file.path, file.content.as_slice()));
+    match trained {
+        Some(trained) => archive::with_code(BufReader::new(File::open(trained)?), code, packed),
+        None => archive::with_code(archive::tar_gz(&[]).as_slice(), code, packed),
+    }
 }

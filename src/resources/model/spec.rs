@@ -3,12 +3,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::section::NoSection;
-use crate::desired::{Kind, Seen};
+use super::section::{self, Given};
+use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
 };
-use crate::inputs::UseAs;
+use crate::inputs::{Remote, Source, UseAs};
+use crate::limits::Bound;
 
 pub struct Model;
 
@@ -31,20 +32,45 @@ fn all_code() -> UseAs {
 pub struct Spec {
     pub role_arn: String,
     pub image: String,
-    /// Where the training job leaves its archive.
+    /// Where the training job leaves its archive, or where that of `[model.NAME]` is; empty where there is
+    /// none.
     pub trained: String,
+    /// Where the archive comes from, unless a training makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     pub code: Option<Serving>,
     pub bucket: String,
     pub environment: BTreeMap<String, String>,
 }
 
 impl Spec {
-    /// The archive that the endpoint loads.
-    pub fn data_url(&self, model: &str) -> String {
+    /// The archive that the endpoint loads; `None`: its container fetches the model itself.
+    pub fn data_url(&self, model: &str) -> Option<String> {
         match self.code {
-            Some(_) => format!("s3://{}/{}", self.bucket, Model::key(model)),
-            None => self.trained.clone(),
+            Some(_) => Some(format!("s3://{}/{}", self.bucket, Model::key(model))),
+            None => Some(self.trained.clone()).filter(|uri| !uri.is_empty()),
         }
+    }
+
+    /// The value of [`Model::TRAINED_TAG`]. A tag has 256 characters, and not all that a key may have
+    /// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Tag.html>).
+    pub fn trained_tag(&self) -> String {
+        let fits = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+        match self.trained.as_str() {
+            "" => "none".to_owned(),
+            uri if uri.len() <= 256 && uri.chars().all(fits) => uri.to_owned(),
+            uri => format!("s3 {}", &blake3::hash(uri.as_bytes()).to_hex()[..16]),
+        }
+    }
+
+    /// Whether its archive is sent from here.
+    pub fn is_of_this_machine(&self) -> bool {
+        matches!(self.given, Some(Given::Local { .. }))
+    }
+
+    /// The value of [`Model::ARTIFACT_TAG`].
+    pub fn artifact_tag(&self) -> Option<String> {
+        self.given.as_ref().map(Given::tag).filter(|tag| !tag.is_empty())
     }
 
     /// The value of [`Model::CODE_TAG`].
@@ -63,9 +89,22 @@ impl Model {
         format!("models/{model}/")
     }
 
+    /// With this begin the keys of archives of this machine, which go by their digests: one serves all endpoints
+    /// and generations. Others may share the bucket.
+    pub fn artifacts(scope: &Scope) -> String {
+        format!("artifacts/{}", scope.prefix())
+    }
+
+    /// The folder of one of them.
+    pub fn artifact_folder(scope: &Scope, digest: &str) -> String {
+        format!("{}{}/", Self::artifacts(scope), digest.get(..16).unwrap_or_default())
+    }
+
     /// The tags that record what a model was made from.
     pub const TRAINED_TAG: &'static str = "opsctl:trained";
     pub const CODE_TAG: &'static str = "opsctl:code";
+    /// What an archive is known by that no training made: a digest, or an entity tag.
+    pub const ARTIFACT_TAG: &'static str = "opsctl:artifact";
     /// The tag with the entity tag of its own archive, as opsctl put it.
     pub const ARCHIVE_TAG: &'static str = "opsctl:archive-etag";
 }
@@ -75,6 +114,9 @@ pub struct State {
     pub role_arn: String,
     pub image: String,
     pub trained: String,
+    /// Empty of one that a training made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub artifact: String,
     pub code: String,
     pub environment: BTreeMap<String, String>,
     /// Whether the archive that it loads is in the bucket.
@@ -86,16 +128,34 @@ pub struct State {
 
 impl Kind for Model {
     const NAME: KindName = KindName::Model;
+    const SECTION: Option<&'static str> = Some("model");
     const FINGERPRINTED: bool = true;
-    type Section = NoSection;
+    type Section = section::Section;
     type Spec = Spec;
     type State = State;
+
+    fn sources(section: &Self::Section) -> Vec<Source> {
+        section::sources(section)
+    }
+
+    fn remotes(section: &Self::Section) -> Vec<Remote> {
+        section::remotes(section)
+    }
+
+    fn desired(section: &Self::Section, draft: &mut Draft<'_>) {
+        section::keep(section, draft);
+    }
+
+    fn bound() -> &'static [Bound] {
+        section::BOUND
+    }
 
     fn wanted(want: &Spec) -> State {
         State {
             role_arn: want.role_arn.clone(),
             image: want.image.clone(),
-            trained: want.trained.clone(),
+            trained: want.trained_tag(),
+            artifact: want.artifact_tag().unwrap_or_default(),
             code: want.code_tag().to_owned(),
             environment: want.environment.clone(),
             archive: true,
@@ -104,9 +164,19 @@ impl Kind for Model {
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
+        let from = if want.given.is_some() { "artifact" } else { "trained by" };
         let want = Self::wanted(want);
+        let moved = job(&seen.trained) != job(&want.trained);
         changes()
-            .field("trained by", job(&seen.trained), job(&want.trained), Needs::Replace)
+            .field(from, job(&seen.trained), job(&want.trained), Needs::Replace)
+            // Of the same name, other content.
+            .when(
+                !moved && seen.artifact != want.artifact,
+                "artifact",
+                short(&seen.artifact),
+                short(&want.artifact),
+                Needs::Replace,
+            )
             .field("code", &seen.code, &want.code, Needs::Replace)
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
@@ -121,7 +191,13 @@ impl Kind for Model {
     }
 
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
-        let again = if want.code.is_some() { "packed again" } else { "trained again" };
+        let again = match (&want.code, &want.given) {
+            (Some(_), _) => "packed again",
+            (None, None) => "trained again",
+            (None, Some(Given::Local { .. })) => "sent again",
+            // Whoever has it may do with it what he likes; a deploy looks for it before all else.
+            (None, Some(_)) => return Vec::new(),
+        };
         let other = seen.archive && seen.replaced;
         changes()
             .when(!seen.archive, "archive", "gone", again, Needs::Update)
@@ -161,6 +237,7 @@ impl Kind for Model {
             action::s3::DeleteObject,
             action::s3::DeleteObjectVersion,
             action::s3::ListBucketMultipartUploads,
+            action::s3::ListMultipartUploadParts,
             action::s3::AbortMultipartUpload,
         ]
     }
@@ -168,5 +245,12 @@ impl Kind for Model {
 
 /// `s3://bucket/training/<job>/output/model.tar.gz` → `<job>`.
 fn job(uri: &str) -> &str {
-    uri.trim_end_matches("/output/model.tar.gz").rsplit('/').next().unwrap_or(uri)
+    match uri.strip_suffix("/output/model.tar.gz") {
+        Some(folder) => folder.rsplit('/').next().unwrap_or(uri),
+        None => uri,
+    }
+}
+
+fn short(known_by: &str) -> &str {
+    known_by.get(..10).unwrap_or(if known_by.is_empty() { "none" } else { known_by })
 }

@@ -24,6 +24,21 @@ pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Val
     vec![allow(&[action::s3::GetObject], &objects), list, allow(&[action::s3::GetBucketLocation], &[bucket])]
 }
 
+/// Reads one object, in a bucket of anybody.
+pub fn read_object(scope: &Scope, bucket: &str, key: &str) -> Vec<Value> {
+    let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
+    let mut list = allow(&[action::s3::ListBucket], std::slice::from_ref(&bucket));
+    list["Condition"] = json!({ "StringEquals": { "s3:prefix": key } });
+    let object = allow(&[action::s3::GetObject], &[format!("{bucket}/{}", plain(key))]);
+    vec![object, list, allow(&[action::s3::GetBucketLocation], &[bucket])]
+}
+
+/// A key in a pattern of a policy, where some characters mean others
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
+fn plain(key: &str) -> String {
+    key.replace('$', "${$}").replace('*', "${*}").replace('?', "${?}")
+}
+
 /// Writes objects under these prefixes.
 pub fn write_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Value {
     let objects: Vec<String> =
@@ -78,6 +93,11 @@ pub fn put_metrics(namespace: &str) -> Value {
     let mut statement = allow(&[action::cloudwatch::PutMetricData], &["*".to_owned()]);
     statement["Condition"] = json!({ "StringEquals": { "cloudwatch:namespace": namespace } });
     statement
+}
+
+/// Actions on these ARNs.
+pub fn each(actions: &[Action], arns: &[String]) -> Value {
+    allow(actions, arns)
 }
 
 /// One action on one ARN.

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::channels::{self, Channels};
 use super::hyperparameter::Hyperparameter;
-use crate::config::Name;
+use crate::config::{ChannelName, Name};
 use crate::desired::{Draft, Kind, Mixed};
 use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
-use crate::resources::data::{Data, Distribution, InputMode};
+use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
 use crate::resources::role::{Permission, Rights};
 
 /// Where the job runs.
@@ -227,6 +227,8 @@ pub struct Common {
     pub channels: Vec<Channel>,
     /// The prefixes that the job reads: its code and its data.
     pub reads: Vec<String>,
+    /// Data that it reads in somebody's bucket.
+    pub outside: Vec<Outside>,
     pub needs: Vec<ResourceId>,
 }
 
@@ -245,12 +247,11 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     }
     let mut needs = vec![Bucket::id(Bucket::MAIN)];
     let mut found = Vec::new();
-    let mut reads = Vec::new();
+    let (mut reads, mut outside) = (Vec::new(), Vec::new());
     for entry in item.data.entries() {
         let at = at.join("data").join(&entry.key);
-        let Some(node) = draft.find(&[KindName::Data], entry.data, "data", at.clone()) else { continue };
-        let Some(data) = node.spec_as::<Data>() else { continue };
-        let reading = &data.reading;
+        let Some(set) = Set::of(entry.data, &at, draft) else { continue };
+        let reading = set.reading();
         let name = entry.channel.or(reading.channel.as_ref()).unwrap_or(entry.data).to_string();
         let others: Vec<&str> = found.iter().map(|c: &Channel| &*c.name).collect();
         channels::refuse_twice(&name, entry.data, &others, &at, draft);
@@ -263,10 +264,17 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
             let text = format!("`{}` is streamed through a pipe, which an EC2 instance has not", entry.data);
             draft.error(codes::BAD_VALUE, at, text, "write `input_mode = \"file\"` there");
         }
-        found.push(Channel { name, uri: data.uri(), digest: data.digest.clone(), access });
-        if !reads.contains(&data.prefix) {
-            reads.push(data.prefix.clone());
-            needs.push(node.id);
+        let (uri, digest) = set.place();
+        found.push(Channel { name, uri, digest, access });
+        match set {
+            Set::Ours(id, data) if !reads.contains(&data.prefix) => {
+                reads.push(data.prefix);
+                needs.push(id);
+            }
+            Set::Outside(data) if outside.iter().all(|other: &Outside| other.uri() != data.uri()) => {
+                outside.push(data);
+            }
+            _ => {}
         }
     }
     if found.len() < item.data.entries().count() {
@@ -280,7 +288,39 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     if code.is_some() {
         reads.push(folder);
     }
-    Some(Common { bucket, code, channels: found, reads, needs })
+    Some(Common { bucket, code, channels: found, reads, outside, needs })
+}
+
+/// A data set that a job reads.
+enum Set {
+    Ours(ResourceId, DataSpec),
+    Outside(Outside),
+}
+
+impl Set {
+    fn of(name: &ChannelName, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Self> {
+        if let Some(outside) = draft.kept::<Outside>(&Data::id(name)) {
+            return Some(Self::Outside(outside.clone()));
+        }
+        let node = draft.find(&[KindName::Data], name, "data", at.clone())?;
+        let spec = node.spec_as::<Data>()?.clone();
+        Some(Self::Ours(node.id, spec))
+    }
+
+    fn reading(&self) -> &Reading {
+        match self {
+            Self::Ours(_, data) => &data.reading,
+            Self::Outside(data) => &data.reading,
+        }
+    }
+
+    /// Where it is, and what it is known by.
+    fn place(&self) -> (String, String) {
+        match self {
+            Self::Ours(_, data) => (data.uri(), data.digest.clone()),
+            Self::Outside(data) => (data.uri(), data.digest.clone()),
+        }
+    }
 }
 
 /// What is said of a script that left no model.

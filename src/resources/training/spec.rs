@@ -379,6 +379,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         written.push(folders(Training::CHECKPOINTS));
     }
     let mut statements = policy::read_objects(scope, bucket, &reads);
+    statements.extend(common.outside.iter().flat_map(|data| data.statements(scope)));
     statements.push(policy::write_objects(scope, bucket, &written));
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_logs(scope, "/aws/sagemaker/TrainingJobs"));

@@ -27,7 +27,7 @@ def remote_objects(client, bucket, prefix):
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             name = item["Key"][len(prefix):].lstrip("/")
-            if name:
+            if name and not name.endswith("/"):  # the console's folders
                 yield name, item
 
 

@@ -137,6 +137,11 @@ async fn open(shared: &Arc<SandboxState>, version: &FunctionVersion) -> Result<R
         told.call_once(|| progress.say(&format!("{} (only once; {name} waits for it)", line.text)));
         tracing::info!("{}", line.text);
     });
+    if version.layered {
+        shared
+            .progress
+            .say(&format!("{}: the sandbox has no layers, so none of their files is there", version.name));
+    }
     let pool = Pool::open(spec(shared, version), &environments, files.path(), sink, &progress).await;
     Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, files })
 }

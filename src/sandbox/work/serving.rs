@@ -215,7 +215,9 @@ impl Instance {
         let container = &self.variant.model["PrimaryContainer"];
         let environment = texts(&container["Environment"]);
         let Some(data) = container["ModelDataUrl"].as_str() else {
-            return Err(not_started("the sandbox serves models that have a ModelDataUrl".to_owned()));
+            let why =
+                "the model has no ModelDataUrl: its container fetches it, and the sandbox has no containers";
+            return Err(not_started(why.to_owned()));
         };
         let fetch = async |uri: &str, name: &str| {
             let file = self.root.join(name);

@@ -88,12 +88,13 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 /// Whether `key`, perhaps commented out, or a table of its name stands in `text` under `table`.
 fn names(text: &str, table: &str, key: &str) -> bool {
     let path = table.replace("NAME", "[a-z0-9-]+").replace('.', r"\.");
-    let header = Regex::new(&format!(r"^\[{path}\]")).unwrap();
-    let sub = Regex::new(&format!(r"^\[{path}\.{key}\]")).unwrap();
+    // A table that only some projects need is there as a comment.
+    let header = Regex::new(&format!(r"^(# )?\[{path}\]")).unwrap();
+    let sub = Regex::new(&format!(r"^(# )?\[{path}\.{key}\]")).unwrap();
     let line_of = Regex::new(&format!(r"^(# )?{key}\s*=")).unwrap();
     let mut within = false;
     text.lines().any(|line| {
-        if line.starts_with('[') {
+        if line.starts_with('[') || line.starts_with("# [") {
             within = header.is_match(line);
         }
         sub.is_match(line) || (within && line_of.is_match(line))

@@ -1,8 +1,15 @@
 //! Tests of one kind: `function`.
 
+use opsctl::desired::Desired;
+use opsctl::policy::{self, Names, Whom};
+use opsctl::resources::function::{Function, Spec};
+use opsctl::resources::kinds;
+use opsctl::resources::role::Role;
 use serde_json::json;
 
 use super::{made_again, put_right};
+use crate::plan::world::{Account, DEPLOY, Files, shown};
+use crate::project;
 
 #[test]
 fn what_is_gone_is_made_again() {
@@ -21,6 +28,8 @@ fn what_was_changed_by_hand_is_put_right() {
             "$LATEST: another code or configuration -> as the alias",
         ),
         ("function/classify", "/reserved", json!(0), "reserved concurrency: 0 -> none"),
+        ("function/classify", "/live/config/storage_mb", json!(1024), "ephemeral_storage_mb: 1024 -> 512"),
+        ("function/classify", "/live/config/layers", json!(["arn:a"]), "layers: arn:a -> none"),
         (
             "function/classify",
             "/latest/config/environment",
@@ -31,4 +40,100 @@ fn what_was_changed_by_hand_is_put_right() {
         ("function/classify", "/live/config/memory_mb", json!(512), "memory_mb: 512 -> 128"),
         ("function/classify", "/live/config/environment", json!({}), "environment: other values -> these"),
     ]);
+}
+
+fn function(want: &Desired) -> &Spec {
+    want.node(&"function/classify".parse().unwrap()).unwrap().spec_as::<Function>().unwrap()
+}
+
+fn policy_of(want: &Desired, role: &str) -> String {
+    let node = want.node(&format!("role/{role}").parse().unwrap()).unwrap();
+    node.spec_as::<Role>().unwrap().policy.to_string()
+}
+
+/// The project with more lines in its function.
+fn with(lines: &str) -> Files {
+    let mut files = Files::new();
+    files.edit("[function.classify]", &format!("[function.classify]\n{lines}"));
+    files
+}
+
+#[test]
+fn storage_layers_and_concurrency_are_updates() {
+    let mut account = Account::with(&Files::new().desired());
+    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:tools:3";
+    let files =
+        with(&format!("ephemeral_storage_mb = 2048\nlayers = [\"{layer}\"]\nreserved_concurrency = 5"));
+    let want = files.desired();
+    let documents = policy::documents(&want, &kinds(), Whom::Deployer, Names::Exact);
+    let text = serde_json::to_string(&documents).unwrap();
+    assert!(text.contains("lambda:GetLayerVersion") && text.contains(layer), "{text}");
+    let said = shown(&account.deploy(&want, DEPLOY));
+    for why in [
+        "ephemeral_storage_mb: 512 -> 2048".to_owned(),
+        format!("layers: none -> {layer}"),
+        "reserved concurrency: none -> 5".to_owned(),
+    ] {
+        assert!(said.contains(&why), "{why}: {said}");
+    }
+}
+
+#[test]
+fn requirements_are_installed_and_known_by_their_text() {
+    let mut files = Files::new();
+    files.edit("source = \"function\"", "source = \"own\"");
+    files.write("own/handler.py", "def lambda_handler(event, context): ...");
+    let bare = function(&files.desired()).clone();
+    assert_eq!(bare.packages, None);
+    // What the runtime or the folder has needs no installation.
+    files.write("own/requirements.txt", "boto3\n# a comment\n");
+    assert_eq!(function(&files.desired()).packages, None);
+
+    files.write("own/requirements.txt", "requests==2.32.5\n");
+    let want = files.desired();
+    let packed = function(&want).clone();
+    assert!(packed.packages.is_some() && packed.code_sha256 != bare.code_sha256);
+    let mut account = Account::with(&want);
+    for (file, text) in [
+        ("own/requirements.txt", "requests==2.32.4\n"),
+        ("own/requirements.lock", "requests==2.32.3 --hash=sha256:00\n"),
+        ("own/handler.py", "def lambda_handler(event, context): return 1"),
+    ] {
+        files.write(file, text);
+        let said = shown(&account.deploy(&files.desired(), DEPLOY));
+        assert!(said.contains("~ function/classify") && said.contains("code: packed-"), "{file}: {said}");
+    }
+    // Another Python or processor has other wheels.
+    let digest = |files: &Files| function(&files.desired()).packages.clone().unwrap().digest;
+    let before = digest(&files);
+    let mut other = files;
+    other.edit("source = \"own\"", "source = \"own\"\narchitecture = \"arm64\"");
+    assert_ne!(digest(&other), before);
+}
+
+#[test]
+fn an_environment_may_name_endpoints() {
+    let more = "\n[endpoint.other]\nmodel = \"numbers\"\n\n[function.classify.environment]\n\
+                OTHER = \"https://x/${endpoint.other}/y\"\nFILES = \"${bucket}\"\nPLAIN = \"$${HOME}\"\n";
+    let mut files = Files::new();
+    files.append(more);
+    let want = files.desired();
+    let environment = &function(&want).config.environment;
+    let prefix = &want.scope.prefix();
+    assert_eq!(environment["OTHER"], format!("https://x/{prefix}other/y"));
+    assert!(environment["FILES"].starts_with(prefix.as_str()), "{environment:?}");
+    assert_eq!(environment["PLAIN"], "${HOME}");
+    // What it is told of, it may invoke; and it is made after that.
+    let policy = policy_of(&want, "function-classify");
+    assert!(policy.contains(&format!("endpoint/{prefix}other")), "{policy}");
+    let node = want.node(&"function/classify".parse().unwrap()).unwrap();
+    assert!(node.needs.contains(&"endpoint/other".parse().unwrap()), "{:?}", node.needs);
+
+    let wrong = more.replace("${endpoint.other}", "${endpoint.another}").replace("${bucket}", "${buckets}");
+    let file = std::path::Path::new("tests/core/plan/project/opsctl.toml");
+    let text = Files::new().text().to_owned() + &wrong;
+    let (_, said) = project::said_about(file, text, "dev");
+    assert_eq!(said.matches("error[C006]").count(), 2, "{said}");
+    assert!(said.contains("there is no [endpoint.another]"), "{said}");
+    assert!(!said.contains("buckets"), "a value may be a secret: {said}");
 }

@@ -7,6 +7,7 @@ mod cost;
 mod growth;
 mod leaves;
 mod mutants;
+mod outside;
 mod properties;
 mod recipe;
 mod scale;

@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 29] = [
+const ELSEWHERE: [(&str, &str); 32] = [
     ("training.why", "words for people"),
     ("endpoint.why", "words for people"),
     ("notebook.why", "words for people"),
@@ -203,6 +203,9 @@ const ELSEWHERE: [(&str, &str); 29] = [
     ("endpoint.role", "kinds/role.rs"),
     ("function.role", "kinds/role.rs"),
     ("notebook.role", "kinds/role.rs"),
+    ("data.uri", "outside.rs: no resource comes of it"),
+    ("data.version", "outside.rs; it needs `uri`"),
+    ("function.reserved_concurrency", "kinds/function.rs; it bounds `provisioned_concurrency`"),
     ("endpoint.model", "what a recipe refers to"),
     ("endpoint.autoscaling", "a sort of its own"),
     ("function.endpoint", "what a recipe refers to"),

@@ -103,7 +103,8 @@ const SORTS: &[Sort] = &[
         names: &["numbers", "words"],
         fixed: "code = \"serving\"\n",
         leaves: &[
-            leaf("image", &["", "\"pytorch-2.5\""], &[(Model, "*")]),
+            // Without one it is that of the training, so it is one that no training has.
+            leaf("image", &["", "\"pytorch-2.4\""], &[(Model, "*")]),
             leaf(
                 "instance_type",
                 &["\"ml.m5.large\"", "\"ml.c5.xlarge\"", "\"ml.m5.xlarge\""],
@@ -137,6 +138,12 @@ const SORTS: &[Sort] = &[
             leaf("architecture", &["", "\"arm64\""], &[(Function, "*")]),
             leaf("memory_mb", &["", "129", "10240"], &[(Function, "*")]),
             leaf("timeout", &["", "\"80s\""], &[(Function, "*")]),
+            leaf("ephemeral_storage_mb", &["", "513", "10240"], &[(Function, "*")]),
+            leaf(
+                "layers",
+                &["", "[\"arn:aws:lambda:us-east-1:123456789012:layer:a:1\"]"],
+                &[(Function, "*")],
+            ),
             leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Function, "*")]),
             leaf("permissions", &["", MORE], &[(Role, "function-*")]),
         ],

@@ -67,6 +67,8 @@ pub struct FunctionVersion {
     /// ARN of the execution role.
     pub role: String,
     pub log_group: String,
+    /// Whether it has layers, whose files are nowhere in the sandbox.
+    pub layered: bool,
     /// How many environments provisioned concurrency wants; after a restart none of them is there.
     pub provisioned: u32,
 }
@@ -100,6 +102,7 @@ impl FunctionVersion {
             environment: variables.collect(),
             role: text("Role"),
             log_group: configuration["LoggingConfig"]["LogGroup"].as_str().unwrap_or_default().to_owned(),
+            layered: configuration["Layers"].as_array().is_some_and(|layers| !layers.is_empty()),
             provisioned,
         }
     }

@@ -161,7 +161,10 @@ pub(super) fn update_function_configuration(call: &Call) -> Result<Reply, Fault>
     let (lambda, name) = (LambdaRegion::of(call), unqualified(call)?);
     check_settled(call, &lambda.version(&name, LATEST)?)?;
     let given = settings::given(call)?;
-    let updated = update(call, &lambda, &name, |configuration| settings::apply(configuration, given))?;
+    let updated = update(call, &lambda, &name, |configuration| {
+        settings::apply(configuration, given);
+        settings::set_layers(configuration, call);
+    })?;
     Ok(Reply::json(200, &updated))
 }
 

@@ -32,7 +32,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("FileSystemConfigs", "file systems"),
     ("ImageConfig", "container images"),
     ("KMSKeyArn", "KMS keys"),
-    ("Layers", "layers"),
     ("SnapStart", "SnapStart"),
     ("TenancyConfig", "tenant isolation"),
     ("VpcConfig", "functions in a VPC"),
@@ -158,6 +157,7 @@ pub(super) fn new(call: &Call, lambda: &LambdaRegion, name: &str, package: &Pack
         "StateReasonCode": "Creating",
     });
     apply(&mut configuration, given);
+    set_layers(&mut configuration, call);
     set_code(&mut configuration, package);
     stamp(&mut configuration, call, lambda);
     Ok(configuration)
@@ -168,6 +168,13 @@ pub(super) fn apply(configuration: &mut Value, given: Map<String, Value>) {
     for (name, value) in given {
         configuration[name] = value;
     }
+}
+
+/// Layers are kept and shown, and their files are nowhere: the sandbox says so when the function first runs.
+pub(super) fn set_layers(configuration: &mut Value, call: &Call) {
+    let Some(arns) = call.input["Layers"].as_array() else { return };
+    let layers: Vec<Value> = arns.iter().map(|arn| json!({"Arn": arn, "CodeSize": 0})).collect();
+    configuration["Layers"] = Value::from(layers);
 }
 
 pub(super) fn set_code(configuration: &mut Value, package: &Package) {

@@ -1,0 +1,168 @@
+//! Data and models in buckets of others: read by what is deployed, and there as before when all of it is gone.
+
+use std::path::Path;
+
+use opsctl::aws::{self, Clients, TargetOptions};
+use opsctl::config::Document;
+use opsctl::engine::lease::LeaseHolder;
+use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Session};
+use opsctl_sandbox::Sandbox;
+
+use crate::support::inside::sandbox;
+
+const HEAD: &str = "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n";
+
+async fn opened(
+    sandbox: &Sandbox,
+    folder: &Path,
+    text: &str,
+    folders: Folders,
+) -> Result<Session, OpenError> {
+    let document = Document::parse(&folder.join("opsctl.toml"), format!("{HEAD}{text}")).expect("it is TOML");
+    let project = Project::read(&document, "dev", folders).expect("it is valid");
+    let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+    let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+    Session::open(project, Connection::to(target)).await
+}
+
+async fn deployed(sandbox: &Sandbox, folder: &Path, text: &str) -> (Session, Done) {
+    let session = opened(sandbox, folder, text, Folders::Read).await.expect("it opens");
+    let intent = Intent::deploy(&session, true, false);
+    let done = session.run(&intent).carry_out(&LeaseHolder::default()).await.expect("it begins");
+    assert!(done.is_ok(), "{done:#?}");
+    (session, done)
+}
+
+fn made(done: &Done) -> Vec<String> {
+    done.plan.steps.iter().map(|step| format!("{} {}", step.op.verb().as_str(), step.target)).collect()
+}
+
+async fn put(aws: &Clients, key: &str, body: &[u8]) {
+    let call = aws.s3.put_object().bucket("theirs").key(key).body(body.to_vec().into());
+    call.send().await.expect("put");
+}
+
+async fn theirs(aws: &Clients) -> Vec<(String, String)> {
+    let found = aws.s3.list_objects_v2().bucket("theirs").send().await.expect("listed");
+    let objects = found.contents.unwrap_or_default().into_iter();
+    objects.map(|o| (o.key.expect("a key"), o.e_tag.expect("a tag"))).collect()
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, text) in [
+        ("code/train.py", "print('trains')"),
+        ("code/inference.py", "def model_fn(d): ..."),
+        ("weights/model.pth", "weights"),
+    ] {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+const ALL: &str = r#"
+[data.dogs]
+uri = "s3://theirs/dogs"
+[data.one]
+uri = "s3://theirs/labels.csv"
+[training.breeds]
+source = "code"
+data = ["dogs", "one"]
+[model.far]
+artifact = "s3://theirs/model.tar.gz"
+[model.near]
+artifact = "weights"
+[endpoint.far]
+model = "far"
+[endpoint.coded]
+model = "far"
+code = "code"
+[endpoint.near]
+model = "near"
+[endpoint.packed]
+model = "near"
+code = "code"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_in_s3_is_read_and_never_touched() {
+    let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
+    let sandbox = sandbox(state.path()).await;
+    let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+    let options = TargetOptions { region, sandbox: address, ..TargetOptions::default() };
+    let aws = Clients::new(&aws::connect(&options).await);
+
+    let said = |opened: Result<Session, OpenError>| match opened {
+        Err(OpenError::Invalid(problems)) => problems.1.0.iter().map(|p| p.code.to_string()).collect(),
+        _ => vec!["it opened".to_owned()],
+    };
+    let refused = said(opened(&sandbox, folder.path(), ALL, Folders::Read).await);
+    assert_eq!(refused, ["E257"; 5], "the bucket is not there: each user of it says so");
+    // What takes away or looks does without.
+    assert!(opened(&sandbox, folder.path(), ALL, Folders::Spared).await.is_ok());
+
+    aws.s3.create_bucket().bucket("theirs").send().await.expect("made");
+    let archive = opsctl::archive::tar_gz(&[("model.pth", b"far weights")]);
+    put(&aws, "model.tar.gz", &archive).await;
+    put(&aws, "dogs/", b"").await;
+    put(&aws, "labels.csv", b"1,2").await;
+    put(&aws, "labels.csv.bak", b"1").await;
+    let refused = said(opened(&sandbox, folder.path(), ALL, Folders::Read).await);
+    assert_eq!(refused, ["E257", "E261"], "a folder of the console is no file, and a key begins another");
+    aws.s3.delete_object().bucket("theirs").key("labels.csv.bak").send().await.expect("deleted");
+    put(&aws, "dogs/1.jpg", b"a dog").await;
+    put(&aws, "dogs2/1.jpg", b"of somebody else").await;
+    let before = theirs(&aws).await;
+
+    let (session, done) = deployed(&sandbox, folder.path(), ALL).await;
+    assert!(made(&done).contains(&"create training/breeds".to_owned()), "{:?}", made(&done));
+    assert!(!made(&done).iter().any(|step| step.contains("data/")), "{:?}", made(&done));
+    let bucket = session.bucket().to_owned();
+    let key = |id: &str| {
+        let node = session.desired.node(&id.parse().expect("an id")).expect("wanted");
+        let spec = node.spec_as::<opsctl::resources::model::Model>().expect("a model");
+        spec.data_url(&node.physical).expect("an archive")
+    };
+    assert_eq!(key("model/far"), "s3://theirs/model.tar.gz");
+    for (id, with_code) in [("model/coded", true), ("model/near", false), ("model/packed", true)] {
+        let url = key(id);
+        let key = url.strip_prefix(&format!("s3://{bucket}/")).expect("in our bucket").to_owned();
+        let found = aws.s3.get_object().bucket(&bucket).key(key).send().await.expect("there");
+        let bytes = found.body.collect().await.expect("read").to_vec();
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
+        let files: Vec<String> = tar
+            .entries()
+            .expect("an archive")
+            .map(|e| e.expect("an entry").path().expect("a path").to_string_lossy().into_owned())
+            .collect();
+        let expected: &[&str] =
+            if with_code { &["model.pth", "code/inference.py", "code/train.py"] } else { &["model.pth"] };
+        assert_eq!(files, expected, "{id}");
+    }
+    let (_, again) = deployed(&sandbox, folder.path(), ALL).await;
+    assert_eq!(made(&again), [] as [String; 0]);
+
+    // Another object under the same key is another model, and more objects are other data.
+    let archive = opsctl::archive::tar_gz(&[("model.pth", b"better weights")]);
+    put(&aws, "model.tar.gz", &archive).await;
+    put(&aws, "dogs/2.jpg", b"another dog").await;
+    let (_, done) = deployed(&sandbox, folder.path(), ALL).await;
+    let steps = made(&done);
+    for step in ["create training/breeds", "create model/far", "create model/coded", "update endpoint/far"] {
+        assert!(steps.contains(&step.to_owned()), "{step}: {steps:?}");
+    }
+    assert!(!steps.iter().any(|step| step.ends_with("/near") || step.ends_with("/packed")), "{steps:?}");
+
+    let session = opened(&sandbox, folder.path(), ALL, Folders::Spared).await.expect("it opens");
+    let destroy = Intent::destroy(&session, false);
+    let done = session.run(&destroy).carry_out(&LeaseHolder::default()).await.expect("it begins");
+    assert!(done.is_ok(), "{done:#?}");
+    let (mut after, mut expected) = (theirs(&aws).await, before);
+    let changed = |(key, _): &(String, String)| key == "model.tar.gz" || key == "dogs/2.jpg";
+    after.retain(|object| !changed(object));
+    expected.retain(|object| !changed(object));
+    assert_eq!(after, expected);
+    sandbox.stop().await;
+}
