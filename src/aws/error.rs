@@ -304,8 +304,8 @@ fn not_aws(action: Action, status: u16) -> OpError {
     OpError::new(action, OpErrorKind::NotAws, message)
 }
 
-/// Web servers of others answer 501 to a POST. The other statuses from 500 on may come from a load balancer of
-/// AWS's, which writes a page.
+/// Web servers of others answer 501 to a POST. The other statuses from 500 on may come from a load balancer
+/// of AWS's, which writes a page.
 fn is_never_aws(status: u16, is_odd: bool) -> bool {
     is_odd && (status < 500 || status == 501)
 }

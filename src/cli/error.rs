@@ -52,6 +52,7 @@ impl Failure {
         }
     }
 
+    /// Problems of the config, shown where they are in it.
     pub fn config(document: Document, problems: Diagnostics) -> Self {
         Self::Config(Box::new((document, problems)))
     }

@@ -32,7 +32,9 @@ impl Cost {
         let runs = |node: &&Node| steps(plan, &node.id).any(|step| matches!(step.op, Op::Create { .. }));
         let before = live(want, have, kinds, &prices);
         let mut after = bill(&after(plan, want, have), have, kinds, &prices);
-        let goes_on = |id: &ResourceId| before.of(id).is_some() && steps(plan, id).next().is_none();
+        // One that is awaited has a step too.
+        let is_kept = |step: &Step| matches!(step.op, Op::Update { .. });
+        let goes_on = |id: &ResourceId| before.of(id).is_some() && steps(plan, id).all(is_kept);
         // A job that has ended, or is yet to run, costs by the run.
         for job in after.0.iter_mut().filter(|estimate| estimate.run.is_some()) {
             if !goes_on(&job.id) {

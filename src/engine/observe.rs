@@ -22,8 +22,8 @@ pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) 
     }
 }
 
-/// As [`observe`], for those who only show what there is: a kind whose list is refused is one thing that could
-/// not be read, beside all others.
+/// As [`observe`], for those who only show what there is: a kind whose list is refused is one thing that
+/// could not be read, beside all others.
 pub async fn observe_readable(
     want: &Desired,
     registry: &Registry,

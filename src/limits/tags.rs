@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::bound::{Bound, check};
 use crate::domain::tags::{self, AWSS, OWN, Tags};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes, many};
 
 /// A training has the most tags of opsctl: whose it is (3), which are the user's, what became of it (2), and
 /// the data of each of its at most 20 channels. IAM's rules for keys and values are the narrowest.
@@ -28,7 +28,7 @@ pub fn tags(tags: &Tags, at: &KeyPath, problems: &mut Diagnostics) {
         let twin = tags.keys().find(|other| *other < key && other.to_lowercase() == lower);
         if lower.starts_with(AWSS) || lower.starts_with(OWN) {
             let whose = if lower.starts_with(AWSS) { "AWS keeps" } else { "opsctl keeps" };
-            let text = format!("{whose} tags such as `{key}` for itself");
+            let text = format!("{whose} keys such as `{key}` for itself");
             error(codes::OWN_TAG, at, text, "choose a key that begins with something else");
         } else if let Some(odd) = odd(key) {
             let text = format!("the tag `{key}` has {odd:?} in its key, and IAM takes no such character");
@@ -51,7 +51,8 @@ pub fn tags(tags: &Tags, at: &KeyPath, problems: &mut Diagnostics) {
     }
     let list = tags::list(tags.keys()).chars().count();
     if list > LONGEST {
-        let text = format!("the keys of the tags have {list} characters in all, opsctl takes {LONGEST}");
+        let list = many(list, "character");
+        let text = format!("the keys of the tags have {list} in all, opsctl takes {LONGEST}");
         error(codes::LIMIT, at.clone(), text, "a tag of its own lists them: shorten keys, or leave some out");
     }
     let parent = at.parent().unwrap_or_default();

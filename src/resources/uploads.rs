@@ -42,8 +42,8 @@ pub async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Opti
 pub struct Uploaded {
     /// Whether the manifest is this project's.
     pub manifest: bool,
-    /// Paths below the prefix. `None`: all, because an upload to a bucket that opsctl made did not come to its
-    /// end, and nobody wrote down how far it came.
+    /// Paths below the prefix. `None`: all, because an upload to a bucket that opsctl made did not come to
+    /// its end, and nobody wrote down how far it came.
     pub paths: Option<HashSet<String>>,
 }
 

@@ -185,6 +185,7 @@ impl Function {
     pub(super) const USUAL_STORAGE: i32 = 512;
 
     /// With this begin the keys of code that is too large to be sent directly. Others may share the bucket.
+    #[cfg(feature = "sdk")]
     pub(super) fn folder(scope: &Scope) -> String {
         format!("functions/{}", scope.prefix())
     }

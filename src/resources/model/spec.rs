@@ -89,8 +89,8 @@ impl Model {
         format!("models/{model}/")
     }
 
-    /// With this begin the keys of archives of this machine, which go by their digests: one serves all endpoints
-    /// and generations. Others may share the bucket.
+    /// With this begin the keys of archives of this machine, which go by their digests: one serves all
+    /// endpoints and generations. Others may share the bucket.
     pub fn artifacts(scope: &Scope) -> String {
         format!("artifacts/{}", scope.prefix())
     }

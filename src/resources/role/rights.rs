@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::spec::{Assumer, Role};
 use crate::config::section;
 use crate::desired::{Draft, GivenRole};
-use crate::domain::{KeyPath, ResourceId, codes, grouped};
+use crate::domain::{KeyPath, ResourceId, codes, grouped, many};
 use crate::limits::{Arn, ArnOf};
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::pattern;
@@ -65,8 +65,8 @@ impl Role {
         statements.extend(rights.permissions.iter().map(Permission::statement));
         let size = json!(statements).to_string().chars().filter(|c| !c.is_whitespace()).count();
         if size > LARGEST && !rights.permissions.is_empty() {
-            let (size, most) = (grouped(size), grouped(LARGEST));
-            let text = format!("the policy of the role has {size} characters with them, IAM takes {most}");
+            let (size, most) = (many(size, "character"), grouped(LARGEST));
+            let text = format!("the policy of the role has {size} with them, IAM takes {most}");
             let help = "name fewer, or make a role of your own and name it by `role`";
             draft.error(codes::TOO_LARGE, at.join("permissions"), text, help);
         }
@@ -163,7 +163,7 @@ fn lint_action(action: &str, at: &KeyPath, draft: &mut Draft<'_>) {
         let count = catalogue.expand(action).len();
         let text = match count {
             0 => format!("`{action}` matches no action of AWS"),
-            n => format!("`{action}` allows {} actions, and those that AWS adds", grouped(n)),
+            n => format!("`{action}` allows {}, and what AWS adds", many(n, "action")),
         };
         let code = if count == 0 { codes::UNKNOWN_ACTION } else { codes::WIDE_PERMISSION };
         draft.warn(code, at.clone(), text, "name the actions that are needed");

@@ -114,7 +114,7 @@ fn an_archive_or_a_folder_of_this_machine_is_known_by_its_content() {
         assert!(url.contains("/artifacts/") && url.ends_with(ends), "{url}");
         assert!(model(&want).image.contains("pytorch-inference:2.6"));
         let policy = policy_of(&want, "endpoint-dogs");
-        assert!(policy.contains("us-east-1/artifacts/digits-dev-*"), "{policy}");
+        assert!(policy.contains("us-east-1/artifacts/shop-dev-*"), "{policy}");
         let mut account = Account::with(&want);
         std::fs::write(folder.path().join(file), "other weights").unwrap();
         let plan = account.deploy(&wanted(folder.path(), &text, Listing::default()), DEPLOY);

@@ -18,15 +18,18 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     text.map_err(|error| unreadable(file, &error))
 }
 
+/// A file that is not there, or may not be read.
 pub fn unreadable(file: &Path, error: &io::Error) -> Failure {
     let message = format!("{} cannot be read: {error}", file.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the path")
 }
 
+/// Writes a file as a whole.
 pub fn write(file: &Path, text: &str) -> Result<(), Failure> {
     inputs::write(file, text).map_err(|error| unwritten(file, &error))
 }
 
+/// A file that could not be written.
 pub fn unwritten(file: &Path, error: &io::Error) -> Failure {
     let message = format!("{} cannot be written: {error}", file.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")

@@ -81,6 +81,7 @@ pub fn taken(file: &Path, now: Instant) -> Result<Input, Failure> {
     run::audit::input(&name(file), &files::read(file)?, now).map_err(|why| refused(file, &why))
 }
 
+/// A file that is nothing of what is read.
 pub fn refused(file: &Path, why: &str) -> Failure {
     const HELP: &str = "it takes what `aws iam get-account-authorization-details`, --save or `terraform show -json \
                         PLAN` writes, a CloudFormation template in JSON, or with --policy a policy document";
