@@ -27,8 +27,8 @@ pub fn tags(tags: &Tags, at: &KeyPath, problems: &mut Diagnostics) {
         let lower = key.to_lowercase();
         let twin = tags.keys().find(|other| *other < key && other.to_lowercase() == lower);
         if lower.starts_with(AWSS) || lower.starts_with(OWN) {
-            let whose = if lower.starts_with(AWSS) { "AWS keeps" } else { "opsctl keeps" };
-            let text = format!("{whose} keys such as `{key}` for itself");
+            let whose = if lower.starts_with(AWSS) { "AWS" } else { "opsctl" };
+            let text = format!("keys that begin like `{key}` belong to {whose}");
             error(codes::OWN_TAG, at, text, "choose a key that begins with something else");
         } else if let Some(odd) = odd(key) {
             let text = format!("the tag `{key}` has {odd:?} in its key, and IAM takes no such character");
