@@ -280,7 +280,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
         }
         // A program has it in the document, and who reads the log of a deploy has it here.
         print_unread(have, ui);
-        print_left(have, ui);
+        print_left(&session.desired, have, ui);
         return;
     }
     match intent.whole && !intent.mode.destroys() {

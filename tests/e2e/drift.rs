@@ -351,7 +351,7 @@ async fn a_boundary_is_left_and_named() {
     let left: Vec<String> = have
         .observations
         .values()
-        .filter_map(|look| if let Observation::Present(seen) = look { Some(seen.left()) } else { None })
+        .filter_map(|look| if let Observation::Present(seen) = look { Some(seen.left(None)) } else { None })
         .flatten()
         .collect();
     assert_eq!(

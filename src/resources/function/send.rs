@@ -46,7 +46,7 @@ pub async fn code(cx: &OpCx<'_>, spec: &Spec) -> OpResult<(Code, String)> {
     if zip.len() <= DIRECT {
         return Ok((Code::Zip(Blob::new(zip)), description));
     }
-    let (bucket, key) = (spec.bucket.clone(), code::key(&Function::folder(cx.scope), &zip));
+    let (bucket, key) = (spec.bucket.clone(), code::key(&Function::folder(&cx.scope), &zip));
     let call = cx.aws.s3.put_object().bucket(&bucket).key(&key).body(ByteStream::from(zip));
     call.send().await.op(action::s3::PutObject)?;
     Ok((Code::Object { bucket, key }, description))
