@@ -172,7 +172,10 @@ fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
         }
     }
     lines.extend(old.and_then(|old| raised(&old.ceiling, &new.ceiling)));
-    lines.extend(new.unreadable.iter().map(|(what, why)| format!("{what} could not be read: {why}")));
+    // What could not be read before either makes the answer incomplete, and is nothing new.
+    let was_unreadable = |entry| old.is_some_and(|old| old.unreadable.contains(entry));
+    let unreadable = new.unreadable.iter().filter(|entry| !was_unreadable(entry));
+    lines.extend(unreadable.map(|(what, why)| format!("{what} could not be read: {why}")));
     lines
 }
 

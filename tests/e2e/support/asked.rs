@@ -330,6 +330,7 @@ impl Reader {
             ("PUT", "configuration", _) => "UpdateFunctionConfiguration",
             ("PUT", "code", _) => "UpdateFunctionCode",
             ("POST", "versions", _) => "PublishVersion",
+            ("GET", "versions", _) => "ListVersionsByFunction",
             ("POST", "aliases", _) => "CreateAlias",
             ("GET", "aliases", Some(_)) => "GetAlias",
             ("PUT", "aliases", Some(_)) => "UpdateAlias",
