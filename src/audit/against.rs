@@ -56,6 +56,22 @@ pub fn gaps<'a>(before: &'a Account, after: &'a Account) -> Vec<&'a Problem> {
     gaps
 }
 
+/// The policies of principals that are no policies, as gaps of a comparison: what they give is not known.
+pub fn unreadable(account: &Account, now: Instant) -> Vec<Problem> {
+    let engine = Engine::at(account, now);
+    let roles = account.roles.iter().map(|role| (&role.arn, engine.role(role)));
+    let users = account.users.iter().map(|user| (&user.arn, engine.user(user)));
+    let groups = account.groups.iter().map(|group| (&group.arn, engine.group(group)));
+    let all = roles.chain(users).chain(groups).flat_map(|(arn, may)| {
+        may.unreadable.into_iter().map(move |(what, why)| Problem {
+            rule: "IAM901",
+            resource: arn.clone(),
+            reason: format!("{what}: {why}"),
+        })
+    });
+    all.collect()
+}
+
 fn known_group<'a>(before: &'a Account, arn: &str) -> Option<&'a Group> {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     before.groups.iter().find(|group| group.arn == arn || group.name == name)

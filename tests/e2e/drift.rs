@@ -234,7 +234,7 @@ async fn what_the_config_cannot_say_is_as_by_default() {
     let plan = project.plan(DEPLOY).await.expect("it can be planned");
     let why: BTreeSet<&str> = plan.steps.iter().flat_map(|s| &s.why).map(String::as_str).collect();
     let said = [
-        "ephemeral storage: 2048 MB -> default",
+        "ephemeral_storage_mb: 2048 -> 512",
         "lifecycle configuration: none or another -> its own",
         "log format: JSON -> default",
         "log group: /theirs -> default",

@@ -42,6 +42,7 @@ mod retrain;
 mod run;
 mod sandbox;
 mod secrets;
+mod shared;
 mod shell;
 mod stays;
 mod stops;

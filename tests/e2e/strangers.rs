@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
 use crate::support::{Beside, World};
 
-const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
+pub const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
 const DESTROY_ADOPTED: Mode = Mode::Destroy { adopted: true };
-const OURS: &str = "digits-dev-123456789012-us-east-1";
-const THEIRS: &str = "company-data";
+pub const OURS: &str = "digits-dev-123456789012-us-east-1";
+pub const THEIRS: &str = "company-data";
 
 /// Objects of others with names like ours: what opsctl writes ends with a fingerprint.
 const THEIR_KEYS: [&str; 4] = [
@@ -29,7 +29,7 @@ const THEIR_KEYS: [&str; 4] = [
 ];
 
 /// The shipped project in a bucket that somebody else has made.
-async fn in_their_bucket(sandbox: &Sandbox) -> Project {
+pub async fn in_their_bucket(sandbox: &Sandbox) -> Project {
     Project::edited(sandbox, |text| {
         let from = "# name = \"my-files\"";
         assert!(text.contains(from));
@@ -38,12 +38,12 @@ async fn in_their_bucket(sandbox: &Sandbox) -> Project {
     .await
 }
 
-async fn put(aws: &Clients, bucket: &str, key: &str, text: &str) {
+pub async fn put(aws: &Clients, bucket: &str, key: &str, text: &str) {
     let body = text.as_bytes().to_vec().into();
     aws.s3.put_object().bucket(bucket).key(key).body(body).send().await.expect("it can be put");
 }
 
-async fn keys(aws: &Clients, bucket: &str) -> Vec<String> {
+pub async fn keys(aws: &Clients, bucket: &str) -> Vec<String> {
     let listed = aws.s3.list_object_versions().bucket(bucket).send().await.expect("listed");
     let versions = listed.versions().iter().filter_map(|v| v.key());
     versions.chain(listed.delete_markers().iter().filter_map(|m| m.key())).map(str::to_owned).collect()
@@ -199,53 +199,6 @@ async fn our_bucket_keeps_what_others_put_into_it() {
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
     project.succeed(DESTROY).await;
     assert_eq!(keys(aws, OURS).await, ["notebooks/mine.ipynb", "precious/thesis.pdf"]);
-    sandbox.stop().await;
-}
-
-/// Below `data/NAME/`, too: what no upload has put there is somebody's, also in a bucket that opsctl made.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_put_beside_our_data_stays() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
-    let aws = &project.world.aws;
-    project.succeed(DEPLOY).await;
-    put(aws, OURS, "data/digits/by-hand.csv", "1,2,3").await;
-    let plan = project.plan(DESTROY).await.expect("planned");
-    let last = plan.steps.last().expect("a step");
-    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
-    assert_eq!(plan.contents[&last.target].examples, ["data/digits/by-hand.csv"]);
-    project.succeed(DESTROY).await;
-    assert_eq!(keys(aws, OURS).await, ["data/digits/by-hand.csv"]);
-    sandbox.stop().await;
-}
-
-/// A bucket that two projects share, or a copy of one: only what its own manifest names is a project's.
-#[tokio::test(flavor = "multi_thread")]
-async fn data_of_another_project_is_neither_replaced_nor_deleted() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let sandbox = sandbox(folder.path()).await;
-    let project = in_their_bucket(&sandbox).await;
-    let aws = &project.world.aws;
-    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
-    let code = ["code/0123456789abcdef/sourcedir.tar.gz", "code/one-dev-0123456789abcdef/sourcedir.tar.gz"];
-    for key in code {
-        put(aws, THEIRS, key, "an archive").await;
-    }
-    let manifest = "data/digits.opsctl-manifest.json";
-    for (text, whose) in [
-        (r#"{"format":2,"owner":"one/dev","digest":"d","files":{}}"#, "one/dev"),
-        (r#"{"format":2,"digest":"d","files":{}}"#, manifest),
-        ("no manifest at all", manifest),
-    ] {
-        put(aws, THEIRS, manifest, text).await;
-        let refused = project.plan(ADOPT).await.expect_err("another project's");
-        assert!(refused.contains("E203") && refused.contains(whose), "{refused}");
-    }
-    aws.s3.delete_object().bucket(THEIRS).key(manifest).send().await.expect("gone");
-    project.succeed(ADOPT).await;
-    project.succeed(DESTROY).await;
-    assert_eq!(keys(aws, THEIRS).await, code);
     sandbox.stop().await;
 }
 

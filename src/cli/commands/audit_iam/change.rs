@@ -46,7 +46,13 @@ pub fn run(
     (now, ui): (Instant, &Ui),
 ) -> CommandResult {
     let gains = against::new_access(before, after, now);
-    let gaps = against::gaps(before, after);
+    let unreadable = [before, after].map(|account| against::unreadable(account, now)).concat();
+    let mut gaps = against::gaps(before, after);
+    unreadable.iter().for_each(|gap| {
+        if !gaps.contains(&gap) {
+            gaps.push(gap)
+        }
+    });
     let against = old.to_string_lossy();
     let told = Change { against: &against, gains: &gains, gaps: &gaps };
     ui.out(&change::render(told, form, options, look).unwrap_or_default());

@@ -1,0 +1,53 @@
+//! Data and code of others in the bucket of a project: beside its own, in a copy, in a bucket that is shared.
+
+use opsctl::plan::Op;
+
+use crate::strangers::{ADOPT, OURS, THEIRS, in_their_bucket, keys, put};
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
+
+/// Below `data/NAME/`, too: what no upload has put there is somebody's, also in a bucket that opsctl made.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_put_beside_our_data_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    let aws = &project.world.aws;
+    project.succeed(DEPLOY).await;
+    put(aws, OURS, "data/digits/by-hand.csv", "1,2,3").await;
+    let plan = project.plan(DESTROY).await.expect("planned");
+    let last = plan.steps.last().expect("a step");
+    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
+    assert_eq!(plan.contents[&last.target].examples, ["data/digits/by-hand.csv"]);
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, OURS).await, ["data/digits/by-hand.csv"]);
+    sandbox.stop().await;
+}
+
+/// A bucket that two projects share, or a copy of one: only what its own manifest names is a project's.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_another_project_is_neither_replaced_nor_deleted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = in_their_bucket(&sandbox).await;
+    let aws = &project.world.aws;
+    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
+    let code = ["code/0123456789abcdef/sourcedir.tar.gz", "code/one-dev-0123456789abcdef/sourcedir.tar.gz"];
+    for key in code {
+        put(aws, THEIRS, key, "an archive").await;
+    }
+    let manifest = "data/digits.opsctl-manifest.json";
+    for (text, whose) in [
+        (r#"{"format":2,"owner":"one/dev","digest":"d","files":{}}"#, "one/dev"),
+        (r#"{"format":2,"digest":"d","files":{}}"#, manifest),
+        ("no manifest at all", manifest),
+    ] {
+        put(aws, THEIRS, manifest, text).await;
+        let refused = project.plan(ADOPT).await.expect_err("another project's");
+        assert!(refused.contains("E203") && refused.contains(whose), "{refused}");
+    }
+    aws.s3.delete_object().bucket(THEIRS).key(manifest).send().await.expect("gone");
+    project.succeed(ADOPT).await;
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, THEIRS).await, code);
+    sandbox.stop().await;
+}
