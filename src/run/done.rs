@@ -124,6 +124,7 @@ mod tests {
     fn what_was_not_seen_is_no_success() {
         let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
         let plan = Plan {
+            tags: Default::default(),
             scope,
             steps: Vec::new(),
             unchanged: Vec::new(),

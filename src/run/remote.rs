@@ -92,7 +92,7 @@ impl Place<'_> {
             };
             // The console's "folders" are objects whose names end with a slash; no file has such a name.
             objects.extend(page.objects.into_iter().filter(|(key, ..)| !key.ends_with('/')));
-            next = page.next.filter(|_| !(only_presence && !objects.is_empty()));
+            next = page.next.filter(|_| !only_presence || objects.is_empty());
             if next.is_none() {
                 break;
             }

@@ -205,7 +205,7 @@ impl Session {
         };
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         if matches!(folders, Folders::Read | Folders::Spared) {
-            inputs.found(remote::look(&aws, &region, desired::remotes(&config, &kinds)).await?);
+            inputs.found(Box::pin(remote::look(&aws, &region, desired::remotes(&config, &kinds))).await?);
         }
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);

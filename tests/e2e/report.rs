@@ -113,7 +113,7 @@ async fn a_report_has_what_is_there_and_says_what_could_not_be_read() {
         ("fail=AccessDenied@iam:GetAccountAuthorizationDetails#1x0", "the audit of roles"),
         ("fail=AccessDenied@sagemaker:DescribeNotebookInstance#1x0", "notebook/lab"),
         ("fail=AccessDenied@iam:ListRoles#1x0", "role *"),
-        ("fail=AccessDenied@sagemaker:ListTrainingJobs#1x0", "training *"),
+        ("fail=AccessDenied@sagemaker:ListTrainingJobs#1x0", "training job *"),
     ] {
         sandbox.state().faults.extend(vec![fault.parse().expect("a rule")]);
         let partly = gather(&session, WANTED).await.expect("the rest can be read");

@@ -160,11 +160,12 @@ fn every_key_is_tried() {
     let tried: BTreeSet<String> =
         ["cloud", "plain"].iter().flat_map(|t| keys(&config["training"][t])).collect();
     // A reason is for readers: `core plan::cost::a_reason_changes_no_plan`. The others are in
-    // `core plan::channels` and `core inputs`.
-    let elsewhere = ["why", "algorithm", "include", "exclude"];
+    // `core plan::channels`, `core inputs` and `core kinds::role`.
+    let elsewhere = ["why", "algorithm", "include", "exclude", "role", "permissions", "instance_profile"];
     let here = known("Training").into_iter().filter(|key| !elsewhere.contains(&&**key)).collect();
     assert_eq!(tried, here);
-    let elsewhere = ["channel", "content_type", "input_mode", "distribution"];
+    // Data of others is in `core plan::outside`.
+    let elsewhere = ["channel", "content_type", "input_mode", "distribution", "uri", "version"];
     let here = known("Data").into_iter().filter(|key| !elsewhere.contains(&&**key)).collect();
     assert_eq!(keys(&config["data"]["numbers"]), here);
 }

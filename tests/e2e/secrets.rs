@@ -139,7 +139,7 @@ fn what_is_wrong_with_a_line_does_not_show_its_value() {
         }
     }
     // Written in other ways.
-    let table = "[function.classify.environment] # ENDPOINT_NAME is always set; no secrets\nTOKEN = \"planted-function\"";
+    let table = "[function.classify.environment] # ENDPOINT_NAME is always set; ${endpoint.NAME} is an endpoint's exact name; no secrets\nTOKEN = \"planted-function\"";
     assert!(good.contains(table));
     for other in [
         "environment = { \"A B\" = \"planted-changed\" }",

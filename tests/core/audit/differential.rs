@@ -109,6 +109,7 @@ fn varied(dice: &mut Dice, effect: &str) -> Value {
 /// A few seconds here; as many as `OPSCTL_DIFFERENTIAL` says elsewhere, from another seed each time.
 #[test]
 fn random_policies_are_decided_alike() {
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for a longer run")]
     let long = std::env::var("OPSCTL_DIFFERENTIAL").ok().and_then(|text| text.parse::<u64>().ok());
     let clock = std::time::Instant::now();
     let mut seed = 20_261_129;
