@@ -287,7 +287,8 @@ fn programs_read_the_same_facts() {
               "took_s": null
             }
           ],
-          "target": "account 123456789012, us-east-1"
+          "target": "account 123456789012, us-east-1",
+          "unread": []
         }
     "#]]
     .assert_eq(&format!("{:#}\n", json(&overview(), &scope, "account 123456789012, us-east-1")));

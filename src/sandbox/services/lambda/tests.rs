@@ -352,7 +352,6 @@ async fn settings_out_of_limits_are_refused() {
         (create().code(FunctionCode::builder().build()), invalid),
         (create().code(FunctionCode::builder().zip_file(Blob::new(huge)).build()), invalid),
         (create().tags("aws:x", "v"), invalid),
-        (create().layers("arn:aws:lambda:eu-west-1:123456789012:layer:l:1"), "NotImplemented"),
     ] {
         let refusal = refused(told(request.send().await));
         assert_eq!(refusal.1, code, "{refusal:?}");
