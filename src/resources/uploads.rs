@@ -28,7 +28,7 @@ pub fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
 }
 
 /// The manifest as it is written there, whatever its format.
-pub async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<Manifest>> {
+async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<Manifest>> {
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
     let call = call.expected_bucket_owner(&cx.scope.account);
     let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
@@ -40,8 +40,8 @@ pub async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Opti
 /// What of the objects below a prefix opsctl has uploaded.
 #[derive(Debug, Default)]
 pub struct Uploaded {
-    /// Whether the manifest is this project's.
-    pub manifest: bool,
+    /// The manifest, where it is this project's.
+    pub manifest: Option<Manifest>,
     /// Paths below the prefix. `None`: all, because an upload to a bucket that opsctl made did not come to
     /// its end, and nobody wrote down how far it came.
     pub paths: Option<HashSet<String>>,
@@ -65,11 +65,12 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
     let is_claim = own.as_ref().is_some_and(|own| own.files.is_empty() && own.digest.is_empty());
     let journal = journal_of(cx, uri);
     let is_unfinished = Journal::is_unfinished(&journal);
-    let manifest = own.is_some();
+    let manifest = own;
     if is_made && (is_claim || is_unfinished) {
         return Ok(Uploaded { manifest, paths: None });
     }
-    let mut paths: HashSet<String> = own.map(|own| own.files.into_keys().collect()).unwrap_or_default();
+    let files = manifest.iter().flat_map(|manifest| manifest.files.keys());
+    let mut paths: HashSet<String> = files.cloned().collect();
     if is_unfinished {
         paths.extend(Journal::open(&journal)?.sent.into_keys());
     }

@@ -14,12 +14,14 @@ async fn what_somebody_put_beside_our_data_stays() {
     let aws = &project.world.aws;
     project.succeed(DEPLOY).await;
     put(aws, OURS, "data/digits/by-hand.csv", "1,2,3").await;
+    put(aws, OURS, "data/digits.opsctl-manifest.json.bak", "a copy").await;
     let plan = project.plan(DESTROY).await.expect("planned");
     let last = plan.steps.last().expect("a step");
     assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
-    assert_eq!(plan.contents[&last.target].examples, ["data/digits/by-hand.csv"]);
+    let theirs = ["data/digits.opsctl-manifest.json.bak", "data/digits/by-hand.csv"];
+    assert_eq!(plan.contents[&last.target].examples, theirs);
     project.succeed(DESTROY).await;
-    assert_eq!(keys(aws, OURS).await, ["data/digits/by-hand.csv"]);
+    assert_eq!(keys(aws, OURS).await, theirs);
     sandbox.stop().await;
 }
 

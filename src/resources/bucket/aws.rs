@@ -258,7 +258,7 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     for name in names {
         let prefix = format!("data/{name}/");
         let uploaded = uploads::uploaded(cx, &format!("s3://{bucket}/{prefix}"), owner).await?;
-        keys.uploaded.extend(uploaded.manifest.then(|| Manifest::key(&prefix)));
+        keys.uploaded.extend(uploaded.manifest.map(|_| Manifest::key(&prefix)));
         let Some(paths) = uploaded.paths else { continue };
         if keys.data_sets.contains(&name) {
             keys.others.extend(others(cx, bucket, &prefix, &paths).await?);

@@ -7,20 +7,24 @@ use crate::engine::OpCx;
 use crate::resources::bucket::{empty, owner};
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
-use crate::resources::uploads::{uploaded, written};
+use crate::resources::uploads::uploaded;
 
 /// Deletes the data set. First its manifest loses its format: from then on no upload believes it, and a run
 /// that is killed here still knows what to delete.
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
     let bucket_owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
-    let paths = uploaded(cx, uri, &bucket_owner).await?;
-    if let Some(manifest) = written(cx, bucket, prefix).await? {
+    let mut there = uploaded(cx, uri, &bucket_owner).await?;
+    let manifest = there.manifest.take();
+    let is_own = manifest.is_some();
+    if let Some(manifest) = manifest {
         let body = Manifest { format: 0, ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
-    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| paths.has(path));
+    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| there.has(path));
     empty::remove(cx, bucket, prefix, ours).await?;
-    empty::empty(cx, bucket, &Manifest::key(prefix)).await
+    // By its whole name: others' may begin so.
+    let key = Manifest::key(prefix);
+    empty::remove(cx, bucket, &key, |found| is_own && found == key).await.map(drop)
 }

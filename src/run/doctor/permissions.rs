@@ -136,7 +136,12 @@ async fn principal(session: &Session) -> OpResult<Principal> {
     }
 }
 
-async fn ask(session: &Session, principal: &str, question: &Question) -> OpResult<Vec<EvaluationResult>> {
+/// What IAM's simulator says of a principal.
+pub(super) async fn ask(
+    session: &Session,
+    principal: &str,
+    question: &Question,
+) -> OpResult<Vec<EvaluationResult>> {
     let entry = |(key, value): &(String, String)| {
         let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
         entry.context_key_type(ContextKeyTypeEnum::String).build()

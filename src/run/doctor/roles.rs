@@ -1,17 +1,18 @@
 //! Whether the roles of others that the config names are there, trust the service that is to run with them,
 //! and may do what is needed. They are looked at, and never changed.
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType};
 use futures_util::future::join_all;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::Check;
+use super::{Check, permissions};
 use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::{GivenRole, Kind, Node};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::limits::Arn;
+use crate::policy::Question;
 use crate::resources::bucket::{self, Bucket};
 use crate::run::Session;
 
@@ -163,21 +164,14 @@ async fn ask(session: &Session, given: &GivenRole, statement: &Value) -> OpResul
     let keys = conditions.flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
     let entry = |(key, value): (&String, &Value)| {
         let value = texts(value).into_iter().next().map(plain).unwrap_or_default();
-        let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
-        entry.context_key_type(ContextKeyTypeEnum::String).build()
+        (key.clone(), value)
     };
-    let context: Vec<ContextEntry> = keys.map(entry).collect();
-    let call = session.context.aws.iam.simulate_principal_policy().policy_source_arn(&given.arn);
-    let call = call
-        .set_action_names(Some(texts(&statement["Action"])))
-        .set_resource_arns(Some(texts(&statement["Resource"]).into_iter().map(plain).collect()))
-        .set_context_entries(Some(context).filter(|context| !context.is_empty()));
-    let mut pages = call.into_paginator().send();
-    let mut results = Vec::new();
-    while let Some(page) = pages.next().await {
-        results.extend(page.op(action::iam::SimulatePrincipalPolicy)?.evaluation_results.unwrap_or_default());
-    }
-    Ok(results)
+    let question = Question {
+        actions: texts(&statement["Action"]),
+        resources: texts(&statement["Resource"]).into_iter().map(plain).collect(),
+        context: keys.map(entry).collect(),
+    };
+    permissions::ask(session, &given.arn, &question).await
 }
 
 #[cfg(test)]
