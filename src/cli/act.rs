@@ -25,7 +25,7 @@ use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Op, Plan, Step, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
-use crate::run::doctor::{self, Check};
+use crate::run::doctor::Check;
 use crate::run::{self, Folders, Intent, Refusal, Session, UnknownName, few};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
@@ -95,6 +95,8 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
                 "run the command again and review the new plan",
             )
         }
+        Refusal::OverBudget(over) => budget::refused(session, &over),
+        Refusal::Impossible(wrong) => not_possible(&wrong),
     }
 }
 
@@ -139,7 +141,7 @@ pub async fn run_plan(
     let Allowed { saved, monthly } = allowed;
     let events = session.events.take();
     let asks = !global.yes && saved.is_none();
-    let run = session.run(intent);
+    let run = session.run(intent).within(monthly);
     let refuse = |refusal| refused(session, intent, refusal);
     let (plan, have) = run.plan().await.map_err(refuse)?;
     if let Some(saved) = &saved {
@@ -152,27 +154,24 @@ pub async fn run_plan(
     if shown {
         show(session, intent, &plan, &have, preview, ui);
     }
-    budget::gate(session, intent, &plan, &have, monthly)?;
-    if matches!(intent.mode, Mode::Deploy { .. }) && !preview.dry_run {
-        let look = async { Ok(doctor::before(session, &plan).await) };
-        let wrong = session.context.cancel.reading("looking", look).await?;
-        if !wrong.is_empty() {
-            return Err(not_possible(&wrong));
-        }
+    if preview.dry_run {
+        run.afford(&plan, &have).await.map_err(refuse)?;
+        return Ok(if ui.is_broken() { Exit::Failed } else { Exit::Done });
     }
+    let gated = run.gate(plan, have).await.map_err(refuse)?;
     // Nobody has seen it, so nobody wanted it.
     if ui.is_broken() {
         return Ok(Exit::Failed);
     }
-    if preview.dry_run || (!plan.is_empty() && asks && !consents(session, intent.mode, &plan, ui).await?) {
+    if asks && !gated.plan.is_empty() && !consents(session, intent.mode, &gated.plan, ui).await? {
         return Ok(Exit::Done);
     }
     if session.is_sandbox {
-        sandbox::can_run(&plan).await?;
+        sandbox::can_run(&gated.plan).await?;
     }
     // It also says whom a run waits for that has no lease yet.
     let display = start_display(events, session, ui);
-    let leased = match run.begin(plan, have, &session.who, shown).await {
+    let leased = match run.begin(gated, &session.who, shown).await {
         Ok(leased) => leased,
         Err(refusal) => {
             let cancel = &session.context.cancel;
@@ -303,7 +302,7 @@ fn show(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, previe
 /// What the plan costs, below it; an empty plan changes nothing of that, and `status` has it.
 pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observed, why: bool, ui: &Ui) {
     if !plan.is_empty() {
-        let cost = budget::of(session, intent, plan, have);
+        let cost = run::cost(session, intent, plan, have);
         let text = budget::text(session, &cost, why, ui);
         let space = if text.is_empty() { "" } else { "\n" };
         ui.out(&ui.suggest(&format!("{space}{text}")));
@@ -313,7 +312,7 @@ pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observ
 /// A plan with what it costs.
 pub fn plan_json(session: &Session, intent: &Intent, plan: &Plan, have: &Observed) -> Value {
     let mut document = render::json(plan, &session.place);
-    document["cost"] = crate::report::cost::json(&budget::of(session, intent, plan, have));
+    document["cost"] = crate::report::cost::json(&run::cost(session, intent, plan, have));
     let unread = have.unread.iter().map(|(id, why, _)| json!({ "target": id, "reason": why }));
     document["unread"] = unread.collect();
     document["reasons"] = json!(

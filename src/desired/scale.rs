@@ -68,7 +68,10 @@ impl Desired {
         if nodes.is_empty() {
             let help =
                 "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target";
-            let message = "nothing by that name is scaled in the config".to_owned();
+            let message = match names {
+                [] => "the config scales nothing".to_owned(),
+                names => format!("the config scales nothing of {}", names.join(", ")),
+            };
             return Err(error(codes::UNKNOWN_NAME, message, help));
         }
         Ok(Self::new(self.scope.clone(), nodes, origin))

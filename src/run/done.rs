@@ -86,6 +86,8 @@ pub fn unverified(why: &Refusal) -> String {
             few(&problems.0.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>())
         }
         Refusal::Unsound(all) | Refusal::Changed(all) => few(all),
+        // A look asks for neither.
+        Refusal::OverBudget(_) | Refusal::Impossible(_) => String::new(),
     };
     format!("every step succeeded, but the result could not be verified: {why}")
 }

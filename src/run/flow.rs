@@ -1,5 +1,5 @@
-//! One run: observe, plan, take the lease, plan again, execute, verify, release the lease. The results are
-//! typed; the command line puts them into words.
+//! One run: observe, plan, pass the gates, take the lease, plan again, execute, verify, release the lease. The
+//! results are typed; the command line puts them into words.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::{Done, Intent, Session};
+use super::doctor::Check;
+use super::{Done, Gates, Intent, OverBudget, Session};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
-use crate::domain::{Diagnostics, KindName, Needs, Owner, ResourceId, Verb, action};
+use crate::domain::{Diagnostics, KindName, Money, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use crate::engine::{
     Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute, look_closer, observe,
@@ -29,6 +30,8 @@ pub struct Run<'a> {
     pub mode: Mode,
     /// Whether what is ours but not in `desired` counts: only when all of it is looked at.
     pub whole: bool,
+    /// What its plans are held against; a session's run has the config's budget.
+    pub gates: Option<Gates<'a>>,
 }
 
 /// Why nothing was done.
@@ -44,6 +47,9 @@ pub enum Refusal {
     Unsound(Vec<String>),
     /// It is not what was shown; how it differs.
     Changed(Vec<String>),
+    OverBudget(OverBudget),
+    /// The account keeps it from succeeding: all that is in the way.
+    Impossible(Vec<Check>),
 }
 
 impl From<OpError> for Refusal {
@@ -60,6 +66,15 @@ pub enum Verified {
     Unlike(Vec<String>),
     /// It could not be read, so nobody knows.
     Unread(Refusal),
+}
+
+/// A plan that has passed the gates. Only [`Run::gate`] makes one.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "begin it"]
+pub struct Gated {
+    pub plan: Plan,
+    pub have: Observed,
 }
 
 /// A run that may write: its lease is held, and the plan is true under it.
@@ -127,6 +142,7 @@ impl<'a> Run<'a> {
             desired: &intent.desired,
             mode: intent.mode,
             whole: intent.whole,
+            gates: Some(Gates::of(session)),
         }
     }
 
@@ -136,24 +152,62 @@ impl<'a> Run<'a> {
     /// See [`Refusal`]; what went wrong after that is in [`Done`].
     pub async fn carry_out(&self, who: &LeaseHolder) -> Result<Done, Refusal> {
         let (plan, have) = Box::pin(self.plan()).await?;
-        let begun = Box::pin(self.begin(plan, have, who, false)).await?;
+        let gated = Box::pin(self.gate(plan, have)).await?;
+        let begun = Box::pin(self.begin(gated, who, false)).await?;
         Ok(Box::pin(begun.carry_out()).await)
     }
 
-    /// Takes the lease, and plans once more under it; an empty plan needs neither. From here on a signal no
-    /// longer cuts the run off, it ends on its own. `shown` to a person, or saved, the plan must still be
-    /// what is done.
+    /// With another limit of what a month may cost than the config's, where one is given.
+    #[must_use]
+    pub fn within(self, monthly: Option<Money>) -> Self {
+        Self { gates: self.gates.map(|gates| gates.within(monthly)), ..self }
+    }
+
+    /// Refuses a plan that could cost more than a month may. Taking away and doing nothing are always
+    /// allowed.
+    ///
+    /// # Errors
+    /// [`Refusal::OverBudget`]: it could, or nobody knows.
+    pub async fn afford(&self, plan: &Plan, have: &Observed) -> Result<(), Refusal> {
+        let gates = self.gates.filter(|_| !self.mode.destroys() && !plan.is_empty());
+        match gates {
+            Some(gates) => Box::pin(gates.afford(plan, have)).await.map_err(Refusal::OverBudget),
+            None => Ok(()),
+        }
+    }
+
+    /// Holds a plan against all gates. It asks AWS, and writes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::OverBudget`], [`Refusal::Impossible`], or that the look was cut off.
+    pub async fn gate(&self, plan: Plan, have: Observed) -> Result<Gated, Refusal> {
+        self.afford(&plan, &have).await?;
+        self.look_ahead(&plan).await?;
+        Ok(Gated { plan, have })
+    }
+
+    async fn look_ahead(&self, plan: &Plan) -> Result<(), Refusal> {
+        let is_deploy = matches!(self.mode, Mode::Deploy { .. }) && !plan.is_empty();
+        let Some(gates) = self.gates.filter(|_| is_deploy) else { return Ok(()) };
+        match gates.look_ahead(plan).await? {
+            wrong if wrong.is_empty() => Ok(()),
+            wrong => Err(Refusal::Impossible(wrong)),
+        }
+    }
+
+    /// Takes the lease, plans once more under it, and holds that plan against the gates too; an empty plan
+    /// needs none of this. From here on a signal no longer cuts the run off, it ends on its own. `shown` to a
+    /// person, or saved, the plan must still be what is done.
     ///
     /// # Errors
     /// See [`Refusal`]; the lease is given back.
     pub async fn begin(
         &self,
-        first: Plan,
-        have: Observed,
+        gated: Gated,
         who: &LeaseHolder,
         shown: bool,
     ) -> Result<LeasedRun<'a>, Refusal> {
-        let run = *self;
+        let (run, Gated { plan: first, have }) = (*self, gated);
         self.context.cancel.commit().map_err(Refusal::Lease)?;
         if first.is_empty() {
             // An unchanged project writes nothing.
@@ -166,7 +220,16 @@ impl<'a> Run<'a> {
             self.lease(&first, &have, who).await
         };
         let lease = self.context.cancel.briefly("lease", take).await.map_err(Refusal::Lease)?;
-        match Box::pin(self.plan_again(&first, shown)).await {
+        let again = async {
+            let (plan, have) = Box::pin(self.plan_again(&first, shown)).await?;
+            self.afford(&plan, &have).await?;
+            // The account is asked once more only where there is something else to do.
+            if !differences(&first, &plan).is_empty() {
+                self.look_ahead(&plan).await?;
+            }
+            Ok((plan, have))
+        };
+        match again.await {
             Ok((plan, have)) => Ok(LeasedRun { run, plan, have, lease }),
             Err(refusal) => {
                 release(self.context, lease).await;

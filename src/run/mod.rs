@@ -1,8 +1,8 @@
 //! The flow of a run, without a terminal: what commands, other programs and tests call.
 //!
 //! A [`Project`] is read from a config, a [`Session`] is opened with it, an [`Intent`] says what is wanted,
-//! and a [`Run`] does it: look, plan, check, take the lease, plan again, execute, look again, give the lease
-//! back. Each part can be called alone; what it finds is typed, and the words are the command line's.
+//! and a [`Run`] does it: look, plan, check, hold the plan against the budget and the account, take the lease, plan
+//! again, execute, look again, give the lease back. Each part can be called alone; what it finds is typed, and the words are the command line's.
 //!
 //! ```
 //! use opsctl::aws::{self, TargetOptions};
@@ -42,6 +42,7 @@ pub mod doctor;
 mod done;
 pub mod evidence;
 mod flow;
+mod gate;
 mod intent;
 pub mod invoke;
 pub mod jobs;
@@ -49,6 +50,7 @@ pub mod logs;
 pub mod named;
 pub mod overview;
 pub mod prices;
+pub mod pull;
 mod remote;
 mod session;
 pub mod stop;
@@ -56,7 +58,8 @@ pub mod upload;
 mod whose;
 
 pub use done::{Done, few, help_of_unverified, unverified};
-pub use flow::{LeasedRun, Refusal, Run, Verified, differences, leased, release};
+pub use flow::{Gated, LeasedRun, Refusal, Run, Verified, differences, leased, release};
+pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
 pub use whose::{bucket_is_ours, ours};

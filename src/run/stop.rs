@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 
 use super::jobs::Job;
-use super::{Session, leased, release, whose};
+use super::{MonthlyLimit, OverBudget, Session, gate, leased, release, whose};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::Node;
-use crate::domain::Phase;
-use crate::engine::OpCx;
+use crate::domain::{Money, Phase};
+use crate::engine::{self, OpCx};
 use crate::plan::{Op, Step};
 
 /// What is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Stop,
-    Start,
+    /// With another limit than the config's, where one is given.
+    Start {
+        monthly: Option<Money>,
+    },
 }
 
 /// What was found or done.
@@ -34,6 +37,10 @@ pub enum ChangeError {
     /// By another run, which may be waiting for it.
     Held(OpError),
     Absent,
+    /// What a budget counts could not be read.
+    Unread(OpError),
+    /// What runs again is billed again.
+    OverBudget(OverBudget),
 }
 
 impl From<OpError> for ChangeError {
@@ -78,6 +85,15 @@ pub async fn change(
     if matches!(seen.status().phase, Phase::Ready | Phase::Failed) && !starts {
         return Ok(Changed::AlreadyEnded);
     }
+    if let Change::Start { monthly } = change
+        && let Some(limit) = MonthlyLimit::of(session, monthly)
+        // What runs already costs no more.
+        && seen.status().phase != Phase::Ready
+    {
+        let look = Box::pin(engine::observe(&session.desired, &session.registry, &session.context));
+        let have = session.context.cancel.reading("looking", look).await.map_err(ChangeError::Unread)?;
+        gate::afford_start(session, limit, &have).await.map_err(ChangeError::OverBudget)?;
+    }
     session.context.cancel.commit()?;
     let take = leased(&session.context, &session.who);
     let lease = match session.context.cancel.briefly("lease", take).await {
@@ -94,7 +110,7 @@ pub async fn change(
     let act = async {
         match change {
             Change::Stop => driver.stop(&cx, &job.physical).await,
-            Change::Start => {
+            Change::Start { .. } => {
                 renew(session).await?;
                 driver.start(&cx, &job.physical).await
             }

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
-use opsctl::domain::{KindName, Scale};
+use opsctl::domain::{KindName, Money, Scale};
 use opsctl::engine::Event;
 use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::plan::Observation;
-use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Refusal, Session};
+use opsctl::run::{
+    Connection, Done, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Session,
+};
 use opsctl_sandbox::Sandbox;
 
 use crate::support::copy;
@@ -92,6 +94,67 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
     };
     assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
     sandbox.stop().await;
+}
+
+/// A budget holds for a program as for a person: before the first write, and for the plan that is made
+/// under the lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_holds_without_a_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("project/opsctl.toml");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &folder.path().join("project"));
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let who = LeaseHolder::default();
+    let tight = open(&sandbox, &file, |text| text.replace("# monthly = 200", "monthly = 1")).await;
+    let deploy = Intent::deploy(&tight, false, false);
+    let refused = tight.run(&deploy).carry_out(&who).await;
+    let Err(Refusal::OverBudget(OverBudget { month: Month::Known { most, .. }, .. })) = refused else {
+        panic!("it costs more: {refused:?}")
+    };
+    let (plan, _) = tight.run(&deploy).plan().await.expect("planned");
+    assert_eq!(plan.steps.len(), tight.desired.nodes.len(), "nothing was made");
+    carry_out_within(&tight, &deploy, most).await;
+
+    // What passed does not train; before the lease is taken, somebody deletes the model.
+    let edited =
+        open(&sandbox, &file, |text| text.replace("LOG_LEVEL = \"INFO\"", "LOG_LEVEL = \"DEBUG\"")).await;
+    let deploy = Intent::deploy(&edited, false, false);
+    let (plan, have) = edited.run(&deploy).plan().await.expect("planned");
+    assert!(
+        !plan.is_empty() && plan.steps.iter().all(|step| step.target.kind != KindName::Training),
+        "{plan:?}"
+    );
+    let cost = opsctl::run::cost(&edited, &deploy, &plan, &have);
+    let run = edited.run(&deploy).within(Some(cost.highest_month().expect("known")));
+    let gated = run.gate(plan, have).await.expect("it is within the limit");
+    delete_models(&edited).await;
+    let refused = run.begin(gated, &who, false).await.err();
+    assert!(matches!(refused, Some(Refusal::OverBudget(_))), "{refused:?}");
+    let held = lease::read(&edited.context.aws, edited.bucket()).await.expect("it can be read");
+    assert!(held.is_none(), "the lease was given back");
+    sandbox.stop().await;
+}
+
+async fn carry_out_within(session: &Session, intent: &Intent, most: Money) {
+    let run = session.run(intent).within(Some(most));
+    let done = run.carry_out(&LeaseHolder::default()).await.expect("it is within the limit");
+    assert!(done.is_ok(), "{done:?}");
+}
+
+/// All archives of trained models, in every version.
+async fn delete_models(session: &Session) {
+    let (s3, bucket) = (&session.context.aws.s3, session.bucket());
+    let listed = s3.list_objects_v2().bucket(bucket).send().await.expect("listed");
+    let models: Vec<&str> = listed
+        .contents()
+        .iter()
+        .filter_map(|o| o.key())
+        .filter(|key| key.ends_with("model.tar.gz"))
+        .collect();
+    assert!(!models.is_empty(), "something was trained");
+    for key in models {
+        s3.delete_object().bucket(bucket).key(key).send().await.expect("deleted");
+    }
 }
 
 /// What is wrong is typed: a program decides what to say.

@@ -87,7 +87,7 @@ async fn a_bucket_without_its_tags_is_locked_all_the_same() {
     let who = |user: &str| LeaseHolder { user: user.into(), host: "test".into(), process: 7 };
     let held = lease::acquire(&a.world, BUCKET, &who("ann"), LeaseTiming::default()).await.expect("free");
     let Project { kinds, registry, desired, world } = &b;
-    let run = Run { context: world, registry, kinds, desired, mode: DESTROY, whole: true };
+    let run = Run { context: world, registry, kinds, desired, mode: DESTROY, whole: true, gates: None };
     for lost in [&["opsctl:environment"][..], &["opsctl:project", "opsctl:resource"]] {
         untag_bucket(&a.world.aws, lost).await;
         let (plan, have) = run.plan().await.expect("planned");

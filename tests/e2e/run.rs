@@ -52,7 +52,7 @@ fn what_could_not_be_written_is_not_done() {
 
 fn flow(project: &Project, mode: Mode) -> Run<'_> {
     let Project { kinds, registry, desired, world } = project;
-    Run { context: world, registry, kinds, desired, mode, whole: true }
+    Run { context: world, registry, kinds, desired, mode, whole: true, gates: None }
 }
 
 fn who(user: &str) -> LeaseHolder {
@@ -112,13 +112,16 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
     assert!(plan.steps.iter().any(|step| step.target.kind == KindName::Bucket), "the old one is to go");
     let held = take(&project, "ann", LeaseTiming::default()).await.expect("free");
-    match flow(&other, DESTROY).begin(plan.clone(), have.clone(), &who("bob"), false).await {
+    let gated = flow(&other, DESTROY).gate(plan, have).await.expect("it has no gates");
+    match flow(&other, DESTROY).begin(gated, &who("bob"), false).await {
         Err(Refusal::Lease(error)) => assert_eq!(error.kind, OpErrorKind::LeaseHeld, "{error}"),
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("ann is at it"),
     }
     held.release().await.expect("still ours");
-    let begun = flow(&other, DESTROY).begin(plan, have, &who("bob"), false).await.expect("free");
+    let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
+    let gated = flow(&other, DESTROY).gate(plan, have).await.expect("it has no gates");
+    let begun = flow(&other, DESTROY).begin(gated, &who("bob"), false).await.expect("free");
     begun.release().await;
     sandbox.stop().await;
 }

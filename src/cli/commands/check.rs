@@ -26,51 +26,16 @@ const SOME_REGION: &str = "us-east-1";
 
 /// Prints the problems of every environment; an error in any exits with 3.
 pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    let kinds = kinds();
     let document = session::document(global)?;
-    let chosen = global.env.as_str();
     let region = global.region.as_deref().or(env.region.as_deref());
-    let (mut problems, mut resources) = (Diagnostics::default(), 0);
-    // A region from the command line or the environment has no place in the file.
-    let newer = region.and_then(|region| limits::region(region, &KeyPath::default()));
-    let (mut allowed, mut used, mut silent) = (BTreeMap::new(), BTreeSet::new(), 0);
-    for environment in environments(&document, chosen) {
-        let (count, lint, mut found) = check(&document, environment, region, &kinds);
-        if environment == chosen {
-            found.extend(newer.clone());
-        }
-        let written = |at: KeyPath| document.written(environment, &at);
-        let before = found.0.len();
-        used.extend(lint.silence(&mut found).into_iter().map(written));
-        if environment == chosen {
-            silent = before - found.0.len();
-        }
-        allowed.extend(lint.allowed().map(|(at, code)| (written(at), code.to_owned())));
-        if environment == chosen {
-            resources = count;
-        }
-        for problem in found.0 {
-            let problem = Diagnostic { at: document.written(environment, &problem.at), ..problem };
-            if environment == chosen {
-                problems.push(problem);
-            } else if !problems.0.contains(&problem) {
-                let message = format!("{} (in environment {environment})", problem.message);
-                problems.push(Diagnostic { message, ..problem });
-            }
-        }
+    let Checked { problems, resources, silent } = check_all(&document, &global.env, region);
+    if problems.has_errors() {
+        return Err(Failure::config(document, problems));
     }
-    // With errors, it is not known what else would have been warned of.
-    if !problems.has_errors() {
-        let unused = allowed.into_iter().filter(|(at, _)| !used.contains(at));
-        problems.extend(unused.map(|(at, code)| Lint::unused(at, &code)));
-    }
-    if ui.json() && !problems.has_errors() {
+    if ui.json() {
         ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "allowed": silent,
             "problems": diagnostics::json(&document, &problems) }));
         return Ok(Exit::Done);
-    }
-    if problems.has_errors() {
-        return Err(Failure::config(document, problems));
     }
     ui.problems(&document, &problems);
     let silent = match silent {
@@ -80,6 +45,51 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let resources = many(resources, "resource");
     ui.out(&format!("{}: valid, {resources}{silent}\n", document.file.display()));
     Ok(Exit::Done)
+}
+
+/// What all environments have wrong; of the chosen one also how much there is in it.
+#[derive(Default)]
+struct Checked {
+    problems: Diagnostics,
+    resources: usize,
+    /// Warnings that `[lint] allow` leaves out.
+    silent: usize,
+}
+
+/// Checks every environment. What all have wrong is reported once, as a problem of the chosen one.
+fn check_all(document: &Document, chosen: &str, region: Option<&str>) -> Checked {
+    let kinds = kinds();
+    let mut all = Checked::default();
+    let (mut allowed, mut used) = (BTreeMap::new(), BTreeSet::new());
+    for environment in environments(document, chosen) {
+        let (count, lint, mut found) = check(document, environment, region, &kinds);
+        if environment == chosen {
+            // A region from the command line or the environment has no place in the file.
+            found.extend(region.and_then(|region| limits::region(region, &KeyPath::default())));
+        }
+        let written = |at: &KeyPath| document.written(environment, at);
+        let before = found.0.len();
+        used.extend(lint.silence(&mut found).iter().map(written));
+        allowed.extend(lint.allowed().map(|(at, code)| (written(&at), code.to_owned())));
+        if environment == chosen {
+            (all.resources, all.silent) = (count, before - found.0.len());
+        }
+        for problem in found.0 {
+            let problem = Diagnostic { at: written(&problem.at), ..problem };
+            if environment == chosen {
+                all.problems.push(problem);
+            } else if !all.problems.0.contains(&problem) {
+                let message = format!("{} (in environment {environment})", problem.message);
+                all.problems.push(Diagnostic { message, ..problem });
+            }
+        }
+    }
+    // With errors, it is not known what else would have been warned of.
+    if !all.problems.has_errors() {
+        let unused = allowed.into_iter().filter(|(at, _)| !used.contains(at));
+        all.problems.extend(unused.map(|(at, code)| Lint::unused(at, &code)));
+    }
+    all
 }
 
 /// All environments of the file. The chosen one comes first: a problem of all is reported as a problem of it.

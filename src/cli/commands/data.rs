@@ -1,13 +1,10 @@
 //! `opsctl data pull`: downloads a data set from the bucket, and verifies it.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use tokio::task::spawn_blocking;
+use serde_json::json;
 
-use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -15,13 +12,10 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::domain::{Crc64Hasher, KindName, ResourceId, Stored, bytes, codes, grouped};
-use crate::engine::OpCx;
-use crate::inputs::Output;
-use crate::resources::data::{Data, Spec, sync};
-use crate::resources::manifest::Manifest;
-use crate::run::{self, Folders, Session};
-use crate::transfer::{Object, Ranges, download, output};
+use crate::domain::{KindName, ResourceId, bytes, codes, grouped};
+use crate::run::pull::PullRefusal;
+use crate::run::pull::data::{self, NoData, Pulled};
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct DataArgs {
@@ -48,9 +42,6 @@ pub struct PullArgs {
     pub force: bool,
 }
 
-/// Files at the same time.
-const AT_ONCE: usize = 16;
-
 impl PullArgs {
     /// Whether the user said that something may be replaced.
     pub fn may_replace(&self) -> bool {
@@ -58,8 +49,58 @@ impl PullArgs {
     }
 }
 
+/// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
+/// deleted.
+pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
+    with_session(global, env, Folders::Unneeded, async |session| pull(session, args, ui).await).await
+}
+
+async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
+    let name = only(session, "data", args.name.as_deref())?;
+    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(name));
+    let id = ResourceId::new(KindName::Data, name);
+    let pulled = data::pull(session, name, &folder, args.may_replace()).await;
+    let Pulled { files, bytes: size, same } =
+        pulled.map_err(|why| not_pulled(why, |none| no_data(&id, none)))?;
+    let folder = folder.display();
+    if ui.json() {
+        let folder = folder.to_string();
+        ui.out_json(&json!({
+            "format": 1, "target": id, "folder": folder, "fetched": files, "bytes": size, "same": same,
+        }));
+    } else {
+        let (size, same) = (bytes(size), grouped(same));
+        ui.out(&format!("{folder}: {} fetched ({size}), {same} the same\n", grouped(files)));
+    }
+    Ok(Exit::Done)
+}
+
+/// Why nothing was fetched; what there is none of says `nothing`.
+pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Failure) -> Failure {
+    match why {
+        PullRefusal::Op(error) => error.into(),
+        PullRefusal::InTheWay(files) => in_the_way(&files),
+        PullRefusal::Nothing(why) => nothing(why),
+    }
+}
+
+fn no_data(id: &ResourceId, none: NoData) -> Failure {
+    match none {
+        NoData::Absent { uri } => {
+            let message = format!("{id} was never uploaded to {uri}");
+            Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it")
+        }
+        NoData::OtherFormat => {
+            let message =
+                format!("the manifest of {id} cannot be read; another version of opsctl may have written it");
+            let help = "`opsctl upload --verify` regenerates it from the folder";
+            Failure::new(codes::FAILED, Exit::Failed, message, help)
+        }
+    }
+}
+
 /// Refuses to replace what is the user's.
-pub fn in_the_way(files: &[String]) -> Failure {
+fn in_the_way(files: &[String]) -> Failure {
     const SHOWN: usize = 3;
     let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     let message = match files.len().checked_sub(SHOWN) {
@@ -71,120 +112,4 @@ pub fn in_the_way(files: &[String]) -> Failure {
     };
     let help = "nothing was fetched: `--to PATH` writes elsewhere, `--force` replaces what is there";
     Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
-}
-
-/// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
-/// deleted.
-pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Unneeded, async |session| pull(session, args, ui).await).await
-}
-
-async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
-    let name = only(session, "data", args.name.as_deref())?.to_owned();
-    let id = ResourceId::new(KindName::Data, &name);
-    let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
-    let spec = node.expect("the config has it");
-    let cx = OpCx::new(&session.context, id.clone());
-    run::bucket_is_ours(session).await?;
-    let manifest = manifest(&cx, spec).await?;
-    let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(&name));
-    if !args.may_replace() {
-        let (wanted, folder) = (manifest.files.clone(), folder.clone());
-        let differ =
-            spawn_blocking(move || differing(&wanted, &folder)).await.expect("looking does not panic");
-        if !differ.is_empty() {
-            return Err(in_the_way(&differ));
-        }
-    }
-    // It ends by itself, and keeps what it has.
-    session.context.cancel.commit()?;
-    let (fetched, size) = fetch(&cx, spec, &manifest, &folder).await?;
-    let same = manifest.files.len() - fetched;
-    if ui.json() {
-        let folder = folder.display().to_string();
-        ui.out_json(&serde_json::json!({
-            "format": 1, "target": id, "folder": folder, "fetched": fetched, "bytes": size, "same": same,
-        }));
-    } else {
-        let (folder, size) = (folder.display(), bytes(size));
-        ui.out(&format!("{folder}: {} fetched ({size}), {} the same\n", grouped(fetched), grouped(same)));
-    }
-    Ok(Exit::Done)
-}
-
-/// What the bucket has of a data set.
-async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, Failure> {
-    let there = sync::read_manifest(cx, &spec.uri()).await?;
-    if there.etag.is_none() {
-        let message = format!("{} was never uploaded to {}", cx.target, spec.uri());
-        return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it"));
-    }
-    if there.manifest.format != Manifest::FORMAT {
-        let message = format!(
-            "the manifest of {} cannot be read; another version of opsctl may have written it",
-            cx.target
-        );
-        let help = "`opsctl upload --verify` regenerates it from the folder";
-        return Err(Failure::new(codes::FAILED, Exit::Failed, message, help));
-    }
-    Ok(there.manifest)
-}
-
-/// Downloads what the folder does not have yet: the number of files, and their bytes.
-async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -> OpResult<(usize, u64)> {
-    let ranges = &Ranges::default();
-    // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
-    let files = manifest.files.iter().map(|(path, stored)| {
-        async move {
-            let file = folder.join(inside(path)?);
-            let (local, wanted) = (file.clone(), stored.clone());
-            if spawn_blocking(move || is_there(&local, &wanted)).await.expect("reading does not panic") {
-                return Ok((0, 0));
-            }
-            let key = format!("{}{path}", spec.prefix);
-            let output = output(&file, Output::inside)?;
-            download(cx, (&spec.bucket, &key), &Object::from(stored), output, ranges).await?;
-            OpResult::Ok((1, stored.size))
-        }
-        .boxed()
-    });
-    stream::iter(files.collect::<Vec<_>>())
-        .buffer_unordered(AT_ONCE)
-        .try_fold((0, 0), |(n, size), (one, more)| async move { Ok((n + one, size + more)) })
-        .await
-}
-
-/// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write
-/// elsewhere.
-fn inside(path: &str) -> OpResult<&Path> {
-    let path = Path::new(path);
-    let is_file = !path.as_os_str().is_empty() && !path.as_os_str().as_encoded_bytes().ends_with(b"/");
-    if is_file && path.components().all(|part| matches!(part, Component::Normal(_))) {
-        return Ok(path);
-    }
-    let message = format!("the manifest names {}, which leads out of the folder", path.display());
-    Err(OpError::new("data pull", OpErrorKind::Invalid, message))
-}
-
-/// The files of a folder that are other than in the bucket.
-fn differing(wanted: &BTreeMap<String, Stored>, folder: &Path) -> Vec<String> {
-    // What leads out of the folder is refused before it is fetched.
-    let files = wanted.iter().filter_map(|(path, stored)| Some((folder.join(inside(path).ok()?), stored)));
-    let there = files.filter(|(file, _)| file.symlink_metadata().is_ok());
-    let differing = there.filter(|(file, stored)| !is_there(file, stored));
-    differing.map(|(file, _)| file.display().to_string()).collect()
-}
-
-/// Whether the file has these bytes already.
-pub fn is_there(file: &Path, stored: &Stored) -> bool {
-    let same = || -> std::io::Result<bool> {
-        let about = std::fs::metadata(file)?;
-        if !about.is_file() || about.len() != stored.size {
-            return Ok(false);
-        }
-        let mut hasher = Crc64Hasher::default();
-        std::io::copy(&mut std::fs::File::open(file)?, &mut hasher)?;
-        Ok(hasher.finish() == stored.crc)
-    };
-    same().unwrap_or(false)
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
-use super::data::{PullArgs, in_the_way, is_there};
+use super::data::{PullArgs, not_pulled};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -14,12 +15,10 @@ use crate::cli::named::{Among, named};
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
-use crate::domain::{Phase, Stored, bytes, codes};
-use crate::engine::OpCx;
-use crate::inputs::{Output, is_as_written};
-use crate::run::jobs::{Job, Newest};
-use crate::run::{self, Folders, Session};
-use crate::transfer::{Object, Ranges, download, output};
+use crate::domain::{Phase, bytes, codes};
+use crate::run::jobs::Job;
+use crate::run::pull::model::{Model, NoModel};
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct ModelArgs {
@@ -40,44 +39,22 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
 }
 
 async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
-    run::bucket_is_ours(session).await?;
     let job = job(session, args).await?;
-    let (bucket, key) = (session.bucket(), |physical: &str| job.artifact(session, physical));
-    let cx = OpCx::new(&session.context, job.id.clone());
-    let found =
-        job.newest_with(session, async |physical| Object::head(&cx.aws.s3, bucket, &key(physical)).await);
-    let Some(Newest { physical, found: object, is_earlier, seen }) = found.await? else {
-        return Err(no_model(session, &job).await);
-    };
-    // Whose weights these are, nobody knows.
-    if let Some(mixed) = seen.and_then(|seen| seen.mixed()) {
-        let message = format!("{} `{physical}` {}", job.id.kind.words(), mixed.what);
-        return Err(Failure::new(mixed.code, Exit::Failed, message, mixed.help));
-    }
-    if is_earlier {
-        ui.err(&job.is_of_earlier("model", &physical));
+    let not_pulled = |why| not_pulled(why, |none| no_model(session, &job, none));
+    let model = Model::find(session, &job).await.map_err(not_pulled)?;
+    if model.is_earlier {
+        ui.err(&job.is_of_earlier("model", &model.physical));
     }
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    let differs = file.symlink_metadata().is_ok()
-        && !is_as_written(session.config.document.folder(), &file)
-        && !object
-            .crc
-            .is_some_and(|crc| is_there(&file, &Stored { size: object.size, crc, etag: String::new() }));
-    if differs && !args.may_replace() {
-        return Err(in_the_way(&[file.display().to_string()]));
-    }
-    session.context.cancel.commit()?;
-    let output = output(&file, Output::named)?;
-    download(&cx, (bucket, &key(&physical)), &object, output, &Ranges::default()).await?;
+    model.fetch(session, &job, &file, args.may_replace()).await.map_err(not_pulled)?;
     record_written_file(session, ui, &file);
+    let (file, size) = (file.display().to_string(), model.object.size);
     if ui.json() {
-        let file = file.display().to_string();
-        ui.out_json(&serde_json::json!({
-            "format": 1, "target": job.id, "job": physical, "file": file, "bytes": object.size,
+        ui.out_json(&json!({
+            "format": 1, "target": job.id, "job": model.physical, "file": file, "bytes": size,
         }));
     } else {
-        let uri = format!("s3://{bucket}/{}", key(&physical));
-        ui.out(&format!("{}: {} from {uri}\n", file.display(), bytes(object.size)));
+        ui.out(&format!("{file}: {} from {}\n", bytes(size), model.uri()));
     }
     Ok(Exit::Done)
 }
@@ -93,15 +70,16 @@ async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
 }
 
 /// Why a job has left no model, as `opsctl status` and a deploy say it.
-async fn no_model(session: &Session, job: &Job) -> Failure {
+fn no_model(session: &Session, job: &Job, none: NoModel) -> Failure {
     let id = &job.id;
-    let cx = OpCx::new(&session.context, id.clone());
-    let look = session.registry.of(id.kind).observe(&cx, &job.physical);
-    let seen = match session.context.cancel.reading("looking", look).await {
-        Ok(seen) => seen,
-        Err(error) => return error.into(),
-    };
     let said = |code, message: String, help: String| Failure::new(code, Exit::Failed, message, help);
+    let seen = match none {
+        NoModel::Mixed { physical, mixed } => {
+            let message = format!("{} `{physical}` {}", id.kind.words(), mixed.what);
+            return said(mixed.code, message, mixed.help.to_owned());
+        }
+        NoModel::NotSaved(seen) => seen,
+    };
     let Some(seen) = seen else {
         let help = "`opsctl train` trains it";
         return said(codes::NOT_DEPLOYED, format!("{id} is not trained yet"), help.to_owned());

@@ -48,11 +48,12 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
     with_session(global, env, folders, async |session| {
         let name = only(session, "notebook", args.name.as_deref())?;
         let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
-        match verb {
-            NotebookVerb::Start => stop::start_within(session, &job, None, ui).await,
-            NotebookVerb::Stop => stop::change(session, &job, Change::Stop, false, ui).await,
-            NotebookVerb::Url => url(session, &job, ui).await,
-        }
+        let to = match verb {
+            NotebookVerb::Start => Change::Start { monthly: None },
+            NotebookVerb::Stop => Change::Stop,
+            NotebookVerb::Url => return url(session, &job, ui).await,
+        };
+        stop::change(session, &job, to, false, ui).await
     })
     .await
 }

@@ -63,55 +63,71 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
         run::prices::load(session, &have).await;
-        print(session, &intent, &plan, &have, args, ui)
+        let afford = session.run(&intent).within(args.changes.max_monthly).afford(&plan, &have).await;
+        let allowed = afford.map_err(|refusal| refused(session, &intent, refusal));
+        Planned { session, intent: &intent, plan: &plan, have: &have }.print(allowed, args, ui)
     })
     .await
 }
 
-fn print(
-    session: &Session,
-    intent: &Intent,
-    plan: &Plan,
-    have: &Observed,
-    args: &PlanArgs,
-    ui: &Ui,
-) -> CommandResult {
-    let allowed = budget::gate(session, intent, plan, have, args.changes.max_monthly);
-    if ui.json() {
-        // A command writes one document: of a plan that costs too much, why.
+/// A plan, and what it is of.
+struct Planned<'a> {
+    session: &'a Session,
+    intent: &'a Intent,
+    plan: &'a Plan,
+    have: &'a Observed,
+}
+
+impl Planned<'_> {
+    /// Prints it, saves it where that is asked, and ends as `allowed` says.
+    fn print(self, allowed: Result<(), Failure>, args: &PlanArgs, ui: &Ui) -> CommandResult {
+        let Self { session, intent, plan, have } = self;
+        match args.format {
+            // A command writes one document: of a plan that costs too much, why.
+            PlanFormat::Text if ui.json() => {
+                if allowed.is_ok() {
+                    ui.out_json(&plan_json(session, intent, plan, have));
+                }
+            }
+            PlanFormat::Text => self.text(args.why, ui),
+            form => self.markdown(form == PlanFormat::Github, allowed.as_ref().err(), args.why, ui),
+        }
         allowed?;
-        ui.out_json(&plan_json(session, intent, plan, have));
-    } else if args.format != PlanFormat::Text {
+        if let Some(file) = &args.out {
+            saved::save(plan, &session.place, file)?;
+            record_written_file(session, ui, file);
+            let file = quoted(&file.to_string_lossy());
+            ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {file}`."));
+        }
+        Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+    }
+
+    fn text(&self, why: bool, ui: &Ui) {
+        let Self { session, intent, plan, have } = self;
+        print_lints(session, ui);
+        let (place, width) = (&session.place, ui.width_out());
+        let text = render::human(plan, &session.kinds, place, why, width, ui.styled_out());
+        ui.out(&ui.suggest(&text));
+        print_cost(session, intent, plan, have, why, ui);
+        print_unread(have, ui);
+        print_left(&session.desired, have, ui);
+    }
+
+    fn markdown(&self, folded: bool, refused: Option<&Failure>, why: bool, ui: &Ui) {
+        let Self { session, intent, plan, have } = self;
         let (place, warnings) = (&session.place, &session.warnings.0);
-        let folded = args.format == PlanFormat::Github;
         let text = render::markdown::render(plan, &session.kinds, place, have, warnings, folded);
         ui.out(&ui.suggest(&text));
         if !plan.is_empty() {
-            let cost = budget::text(session, &budget::of(session, intent, plan, have), args.why, ui);
+            let cost = budget::text(session, &run::cost(session, intent, plan, have), why, ui);
             ui.out(&ui.suggest(&format!("\n```text\n{}\n```\n", cost.trim_end())));
         }
         print_unread(have, ui);
-        if let Err(Failure::Message { code, message, help, .. }) = &allowed {
+        if let Some(Failure::Message { code, message, help, .. }) = refused {
             // Where the plan is read, as in a comment, the error on stderr is not.
             let (message, help) = (markdown::text(message), markdown::text(help));
             let reason = format!("\n> **Refused** ({}): {message}. To go on: {help}.\n", code.as_str());
             ui.out(&ui.suggest(&reason));
         }
-        allowed?;
-    } else {
-        print_lints(session, ui);
-        let text =
-            render::human(plan, &session.kinds, &session.place, args.why, ui.width_out(), ui.styled_out());
-        ui.out(&ui.suggest(&text));
-        print_cost(session, intent, plan, have, args.why, ui);
-        print_unread(have, ui);
-        print_left(&session.desired, have, ui);
-        allowed?;
     }
-    if let Some(file) = &args.out {
-        saved::save(plan, &session.place, file)?;
-        record_written_file(session, ui, file);
-        ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {}`.", quoted(&file.to_string_lossy())));
-    }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }

@@ -172,37 +172,30 @@ fn write(
     };
     let ending = if format == PageFormat::Html { "html" } else { "md" };
     let usual = || PathBuf::from(format!("{}-{}-report.{ending}", evidence.project, evidence.environment));
+    // With `-o json` the document on stdout is the report.
     let file = match &args.out {
-        // With `-o json` the document on stdout is the report.
-        Some(file) if file == Path::new("-") => {
-            if !ui.json() {
-                ui.out(&page());
-            }
-            None
-        }
+        Some(file) if file == Path::new("-") => None,
         Some(file) => Some(file.clone()),
         None if ui.json() => None,
         None => Some(usual()),
     };
     if let Some(file) = &file {
-        inputs::write(file, page()).map_err(|error| {
-            let message = format!("{} cannot be written: {error}", file.display());
-            Failure::new(
-                codes::LOCAL_IO,
-                Exit::Failed,
-                message,
-                "check the folder, or write elsewhere with --out",
-            )
-        })?;
+        inputs::write(file, page()).map_err(|error| not_written(file, &error))?;
         record_written_file(session, ui, file);
     }
-    if ui.json() {
-        ui.out_json(&serde_json::to_value(evidence).expect("a report is plain data"));
-    } else if let Some(file) = &file {
-        ui.out(&format!("{}\n", file.display()));
+    match &file {
+        _ if ui.json() => ui.out_json(&serde_json::to_value(evidence).expect("a report is plain data")),
+        Some(file) => ui.out(&format!("{}\n", file.display())),
+        None => ui.out(&page()),
     }
     for Gap { what, why } in &evidence.gaps {
         ui.say(&format!("incomplete: {what}: {why}"));
     }
     Ok(())
+}
+
+fn not_written(file: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    let help = "check the folder, or write elsewhere with --out";
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, help)
 }

@@ -13,11 +13,10 @@ use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::{Money, Phase, codes};
-use crate::engine::{self, OpCx};
+use crate::domain::{Money, codes};
 use crate::run::jobs::Job;
 use crate::run::stop::{self, Change, ChangeError, Changed};
-use crate::run::{self, Folders, Session};
+use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
 pub struct TargetArgs {
@@ -61,31 +60,9 @@ pub async fn start(args: &StartArgs, global: &Global, ui: &Ui, env: &Environment
     with_session(global, env, Folders::Read, async |session| {
         let among = Among { what: "can be started", kinds: &|kind| session.kind(kind).starts() };
         let job = named(session, &args.resource.target, &among).await?;
-        start_within(session, &job, args.max_monthly, ui).await
+        change(session, &job, Change::Start { monthly: args.max_monthly }, false, ui).await
     })
     .await
-}
-
-/// A budget holds here too: what runs again is billed again.
-pub(super) async fn start_within(
-    session: &Session,
-    job: &Job,
-    monthly: Option<Money>,
-    ui: &Ui,
-) -> CommandResult {
-    if monthly.or(session.config.budget.monthly).is_some() {
-        let cx = OpCx::new(&session.context, job.id.clone());
-        let look = session.registry.of(job.id.kind).observe(&cx, &job.physical);
-        let seen = session.context.cancel.reading("looking", look).await?;
-        // What runs already costs no more.
-        if seen.is_none_or(|seen| seen.status().phase != Phase::Ready) {
-            let have = engine::observe(&session.desired, &session.registry, &session.context).await;
-            let have = have.map_err(Failure::Unread)?;
-            run::prices::load(session, &have).await;
-            budget::gate_start(session, &have, monthly)?;
-        }
-    }
-    change(session, job, Change::Start, false, ui).await
 }
 
 /// Changes it, and says how it is then: a document for a program, a sentence for a person.
@@ -97,12 +74,14 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool
         ChangeError::Op(error) => error.into(),
         ChangeError::Held(error) => lease_is_held(job, &error),
         ChangeError::Absent => absent(job),
+        ChangeError::Unread(error) => Failure::Unread(error),
+        ChangeError::OverBudget(over) => budget::refused(session, &over),
     })?;
     let (state, sentence) = match (changed, to) {
         (Changed::AlreadyEnded, _) => ("ended", format!("{} has ended already.", job.id)),
         (Changed::NeverRan, _) => ("ended", format!("{} was not running: there is nothing to stop.", job.id)),
         (Changed::Done, Change::Stop) => ("stopped", format!("{} is stopped.", job.id)),
-        (Changed::Done, Change::Start) => ("running", format!("{} is running.", job.id)),
+        (Changed::Done, Change::Start { .. }) => ("running", format!("{} is running.", job.id)),
     };
     match ui.json() {
         true => {

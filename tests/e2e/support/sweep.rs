@@ -444,7 +444,7 @@ async fn until(reached: impl Fn() -> bool) {
 async fn carry_out(operation: Operation, project: &Project) -> Result<(), String> {
     let Project { kinds, registry, desired, world } = project;
     let whole = operation != Operation::Scale;
-    let run = Run { context: world, registry, kinds, desired, mode: operation.mode(), whole };
+    let run = Run { context: world, registry, kinds, desired, mode: operation.mode(), whole, gates: None };
     let told = |what: &str, why: &dyn fmt::Debug| format!("{what}: {why:?}");
     let (plan, have) = run.plan().await.map_err(|e| told("plan", &e))?;
     if plan.is_empty() {

@@ -81,26 +81,20 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     for file in &new {
         write(&folder.join(file.path), &file.content)?;
     }
+    let new: Vec<&str> = new.iter().map(|file| file.path).collect();
     if ui.json() {
-        let written: Vec<&str> = new.iter().map(|file| file.path).collect();
-        ui.out_json(&json!({ "format": 1, "name": name, "written": written, "left_out": left_out }));
+        ui.out_json(&json!({ "format": 1, "name": name, "written": new, "left_out": left_out }));
         return Ok(Exit::Done);
     }
-    ui.say(&match new.as_slice() {
-        [] if whole => "Everything is there already.".to_owned(),
-        [] => format!("{CONFIG} is there already."),
-        few if few.len() < 3 => {
-            format!("Wrote {}.", few.iter().map(|file| file.path).collect::<Vec<_>>().join(" and "))
-        }
-        many => format!("Wrote {} files.", many.len()),
-    });
+    ui.say(&wrote(&new, whole));
     let called = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
     if args.name.is_none() && called.is_some_and(|called| called != *name) {
         ui.say(&format!("The project is called `{name}`, by its folder; --name gives it another name."));
     }
     if !whole {
         ui.say(&format!(
-            "The folder has files of its own ({}), so the template's code and data were left out:\n{}`opsctl init {}` adds them.",
+            "The folder has files of its own ({}), so the template's code and data were left out:\n\
+             {}`opsctl init {}` adds them.",
             few(&others),
             listed(&left_out),
             with_all(args)
@@ -108,6 +102,16 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
     }
     ui.say(&next(folder, whole));
     Ok(Exit::Done)
+}
+
+/// Which files were new; `whole`: of all that the template has.
+fn wrote(new: &[&str], whole: bool) -> String {
+    match new {
+        [] if whole => "Everything is there already.".to_owned(),
+        [] => format!("{CONFIG} is there already."),
+        few if few.len() < 3 => format!("Wrote {}.", few.join(" and ")),
+        many => format!("Wrote {} files.", many.len()),
+    }
 }
 
 /// The arguments of the same command again, with `--all`.

@@ -1,0 +1,126 @@
+//! Downloads a data set, and verifies it.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use tokio::task::spawn_blocking;
+
+use super::{PullRefusal, is_there};
+use crate::aws::{OpError, OpErrorKind, OpResult};
+use crate::domain::{KindName, ResourceId, Stored};
+use crate::engine::OpCx;
+use crate::inputs::Output;
+use crate::resources::data::{Data, Spec, sync};
+use crate::resources::manifest::Manifest;
+use crate::run::{Session, bucket_is_ours};
+use crate::transfer::{Object, Ranges, download, output};
+
+/// Files at the same time.
+const AT_ONCE: usize = 16;
+
+/// What was fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulled {
+    pub files: usize,
+    pub bytes: u64,
+    /// Files that were there already.
+    pub same: usize,
+}
+
+/// Why there is nothing to fetch.
+#[derive(Debug)]
+pub enum NoData {
+    /// It was never uploaded to this place.
+    Absent { uri: String },
+    /// Another version of opsctl may have written its manifest.
+    OtherFormat,
+}
+
+/// Fetches the files of a data set of the config into a folder. Those that are there already are left alone;
+/// nothing is deleted. Others are replaced if they may be.
+///
+/// # Errors
+/// See [`PullRefusal`].
+pub async fn pull(
+    session: &Session,
+    name: &str,
+    folder: &Path,
+    may_replace: bool,
+) -> Result<Pulled, PullRefusal<NoData>> {
+    let id = ResourceId::new(KindName::Data, name);
+    let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
+    let spec = node.expect("the config has it");
+    let cx = OpCx::new(&session.context, id.clone());
+    bucket_is_ours(session).await?;
+    let manifest = manifest(&cx, spec).await?;
+    if !may_replace {
+        let (wanted, folder) = (manifest.files.clone(), folder.to_owned());
+        let differ = spawn_blocking(move || differing(&wanted, &folder)).await;
+        let differ = differ.expect("looking does not panic");
+        if !differ.is_empty() {
+            return Err(PullRefusal::InTheWay(differ));
+        }
+    }
+    // It ends by itself, and keeps what it has.
+    session.context.cancel.commit()?;
+    let (files, bytes) = fetch(&cx, spec, &manifest, folder).await?;
+    Ok(Pulled { files, bytes, same: manifest.files.len() - files })
+}
+
+/// What the bucket has of a data set.
+async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, PullRefusal<NoData>> {
+    let there = sync::read_manifest(cx, &spec.uri()).await?;
+    if there.etag.is_none() {
+        return Err(PullRefusal::Nothing(NoData::Absent { uri: spec.uri() }));
+    }
+    if there.manifest.format != Manifest::FORMAT {
+        return Err(PullRefusal::Nothing(NoData::OtherFormat));
+    }
+    Ok(there.manifest)
+}
+
+/// Downloads what the folder does not have yet: the number of files, and their bytes.
+async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -> OpResult<(usize, u64)> {
+    let ranges = &Ranges::default();
+    // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
+    let files = manifest.files.iter().map(|(path, stored)| {
+        async move {
+            let file = folder.join(inside(path)?);
+            let (local, wanted) = (file.clone(), stored.clone());
+            if spawn_blocking(move || is_there(&local, &wanted)).await.expect("reading does not panic") {
+                return Ok((0, 0));
+            }
+            let key = format!("{}{path}", spec.prefix);
+            let output = output(&file, Output::inside)?;
+            download(cx, (&spec.bucket, &key), &Object::from(stored), output, ranges).await?;
+            OpResult::Ok((1, stored.size))
+        }
+        .boxed()
+    });
+    stream::iter(files.collect::<Vec<_>>())
+        .buffer_unordered(AT_ONCE)
+        .try_fold((0, 0), |(n, size), (one, more)| async move { Ok((n + one, size + more)) })
+        .await
+}
+
+/// A path of the manifest, if it stays inside the folder: whoever may write to the bucket must not write
+/// elsewhere.
+fn inside(path: &str) -> OpResult<&Path> {
+    let path = Path::new(path);
+    let is_file = !path.as_os_str().is_empty() && !path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_file && path.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(path);
+    }
+    let message = format!("the manifest names {}, which leads out of the folder", path.display());
+    Err(OpError::new("data pull", OpErrorKind::Invalid, message))
+}
+
+/// The files of a folder that are other than in the bucket.
+fn differing(wanted: &BTreeMap<String, Stored>, folder: &Path) -> Vec<String> {
+    // What leads out of the folder is refused before it is fetched.
+    let files = wanted.iter().filter_map(|(path, stored)| Some((folder.join(inside(path).ok()?), stored)));
+    let there = files.filter(|(file, _)| file.symlink_metadata().is_ok());
+    let differing = there.filter(|(file, stored)| !is_there(file, stored));
+    differing.map(|(file, _)| file.display().to_string()).collect()
+}
