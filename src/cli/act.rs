@@ -324,7 +324,8 @@ pub fn plan_json(session: &Session, intent: &Intent, plan: &Plan, have: &Observe
 /// What may be ours and could not be looked at.
 pub fn print_unread(have: &Observed, ui: &Ui) {
     for (id, why, _) in &have.unread {
-        ui.say(&format!("{id} could not be read, and may be of this project: {why}"));
+        // Said also with --quiet: what is not known is part of the answer.
+        ui.err(&format!("warning: {id} could not be read, and may be of this project: {why}"));
     }
 }
 

@@ -63,8 +63,8 @@ pub struct Global {
     /// Increase verbosity (-vv adds the SDK's retries)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; AWS keeps
-    /// working)
+    /// Stop after this long, such as 30m, with exit code 8 (time at a prompt does not count; a change that
+    /// AWS was asked for has 3s more to be answered; AWS keeps working)
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<HumanDuration>,
     /// Wait while another run holds the lease, at most this long; without a duration until --timeout

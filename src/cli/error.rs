@@ -114,7 +114,9 @@ impl Failure {
             }
             Self::Stopped(_, told) if ui.json() => {
                 let message = format!("interrupted.{}", more(*told));
-                self.tell(ui, codes::INTERRUPTED, &message, help_of(codes::INTERRUPTED));
+                // What is said of it is more than the code says of all.
+                let help = told.map_or(help_of(codes::INTERRUPTED), |_| "run the same command again");
+                self.tell(ui, codes::INTERRUPTED, &message, help);
             }
             // Whoever has stopped it knows what happened; and for some commands it is the way to end.
             Self::Stopped(_, None) => {}

@@ -260,7 +260,7 @@ pub async fn with_session_in<T>(
 }
 
 /// The names that a section of the config defines.
-fn names<'a>(session: &'a Session, section: &str) -> Vec<&'a str> {
+pub fn names<'a>(session: &'a Session, section: &str) -> Vec<&'a str> {
     let table = session.config.section(section).and_then(|s| s.as_object());
     table.map(|t| t.keys().map(String::as_str).collect()).unwrap_or_default()
 }

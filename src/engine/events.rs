@@ -19,6 +19,11 @@ pub enum Event {
     LeaseWaiting {
         holder: String,
     },
+    /// What may be left over of this project and could not be read: nobody knows whether it is there.
+    Unread {
+        target: ResourceId,
+        reason: String,
+    },
     RunStarted {
         steps: usize,
     },

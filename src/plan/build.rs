@@ -454,6 +454,7 @@ impl<'a> Planner<'a> {
                     target: node.id.clone(),
                     physical: node.physical.clone(),
                     owner: seen.owner().clone(),
+                    is_untagged: self.kind(node.id.kind).owned_with().is_some(),
                 }),
             }
         }
@@ -583,6 +584,10 @@ fn may_adopt(
         let help =
             if possible { "put its tags back with `opsctl deploy --adopt`, or rename yours" } else { help };
         return Err((format!("{what} has lost tags of opsctl's: those that it has say {tags}"), help));
+    }
+    if kind.owned_with().is_some() {
+        let text = format!("{what} is there already, and this project has not made it");
+        return Err((text, if possible { help } else { "rename yours, or delete it yourself" }));
     }
     Err((format!("{what} exists and has no tags of this project"), help))
 }

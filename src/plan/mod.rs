@@ -105,6 +105,9 @@ pub struct Foreign {
     pub physical: String,
     /// Whose it is by its tags; ours for a part, or a data set, of what is not.
     pub owner: Owner,
+    /// It carries no tags: whose it is says what it is on, or what opsctl has written beside it.
+    #[serde(skip)]
+    pub is_untagged: bool,
 }
 
 impl Foreign {
@@ -114,6 +117,10 @@ impl Foreign {
         let tags: Vec<String> = tags.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
         let tags = tags.join(", ");
         match &self.owner {
+            Owner::Other(other) if self.is_untagged => format!("it belongs to {other}"),
+            Owner::Nobody | Owner::Partly { .. } if self.is_untagged => {
+                "this project has not put it there, by what opsctl has written beside it".to_owned()
+            }
             Owner::Other(other) => format!("its tags say that it belongs to {other}"),
             Owner::Partly { said, .. } => format!(
                 "it has lost tags of opsctl's (those that it has say {said}); give it {tags}, and `opsctl destroy` \

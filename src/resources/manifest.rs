@@ -22,6 +22,9 @@ pub struct Manifest {
     pub stray: usize,
     /// By path relative to the prefix.
     pub files: BTreeMap<String, Stored>,
+    /// What a first upload was about to send, while it has not come to its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meant: Vec<String>,
 }
 
 impl Manifest {
@@ -52,7 +55,7 @@ impl Manifest {
         let here = files.iter().filter(|(path, _)| tree.entry(path).is_some());
         let digest = inputs::digest(here.map(|(path, s)| (path.as_str(), s.size, s.crc)));
         let stray = files.keys().filter(|path| tree.entry(path).is_none()).count();
-        Self { format: Self::FORMAT, owner, digest, stray, files }
+        Self { format: Self::FORMAT, owner, digest, stray, files, meant: Vec::new() }
     }
 
     /// Bytes.

@@ -24,6 +24,8 @@ pub mod role;
 mod sagemaker;
 pub mod schedule;
 mod schema;
+#[cfg(feature = "sdk")]
+mod tagged;
 pub mod training;
 #[cfg(feature = "sdk")]
 mod uploads;

@@ -42,16 +42,8 @@ async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<M
 pub struct Uploaded {
     /// The manifest, where it is this project's.
     pub manifest: Option<Manifest>,
-    /// Paths below the prefix. `None`: all, because an upload to a bucket that opsctl made did not come to
-    /// its end, and nobody wrote down how far it came.
-    pub paths: Option<HashSet<String>>,
-}
-
-impl Uploaded {
-    /// Whether an object of this path is one.
-    pub fn has(&self, path: &str) -> bool {
-        self.paths.as_ref().is_none_or(|paths| paths.contains(path))
-    }
+    /// Paths below the prefix, also of what an upload that did not come to its end was about to send.
+    pub paths: HashSet<String>,
 }
 
 /// What is below the prefix by this project's manifest, and by the journal of an upload from this machine
@@ -62,17 +54,8 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
     let manifest = written(cx, bucket, prefix).await?;
     let own = manifest
         .filter(|manifest| manifest.owner == cx.scope.whose() || (is_made && manifest.owner.is_empty()));
-    let is_claim = own.as_ref().is_some_and(|own| own.files.is_empty() && own.digest.is_empty());
-    let journal = journal_of(cx, uri);
-    let is_unfinished = Journal::is_unfinished(&journal);
-    let manifest = own;
-    if is_made && (is_claim || is_unfinished) {
-        return Ok(Uploaded { manifest, paths: None });
-    }
-    let files = manifest.iter().flat_map(|manifest| manifest.files.keys());
-    let mut paths: HashSet<String> = files.cloned().collect();
-    if is_unfinished {
-        paths.extend(Journal::open(&journal)?.sent.into_keys());
-    }
-    Ok(Uploaded { manifest, paths: Some(paths) })
+    let named = own.iter().flat_map(|manifest| manifest.files.keys().chain(&manifest.meant));
+    let mut paths: HashSet<String> = named.cloned().collect();
+    paths.extend(Journal::meant(&journal_of(cx, uri)));
+    Ok(Uploaded { manifest: own, paths })
 }

@@ -1,5 +1,5 @@
-//! One run: observe, plan, pass the gates, take the lease, plan again, execute, verify, release the lease. The
-//! results are typed; the command line puts them into words.
+//! One run: observe, plan, pass the gates, take the lease, plan again, execute, verify, release the lease.
+//! The results are typed; the command line puts them into words.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,8 +90,11 @@ impl LeasedRun<'_> {
     /// Executes the plan, verifies the result, releases the lease, and sends the last events. Never an
     /// error: what went wrong is in [`Done`].
     pub async fn carry_out(self) -> Done {
-        let Self { run, plan, lease, .. } = self;
+        let Self { run, plan, have, lease } = self;
         let began = Instant::now();
+        for (target, reason, _) in have.unread {
+            run.context.events.send(Event::Unread { target, reason });
+        }
         // On the heap, as all large futures here: the caller may have a small stack.
         let mut outcome = Box::pin(execute(&plan, run.registry, run.context)).await;
         let (verified, have) = match outcome.result() {

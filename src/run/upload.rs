@@ -83,11 +83,16 @@ pub async fn read_manifests(
         OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite })
     }));
     let (owner, sets) = futures_util::try_join!(owner, sets)?;
-    let may_be_sent = |set: &DataSet| match &owner {
-        Some(Owner::Ours) => true,
-        // Where there is no manifest yet, somebody's objects may be.
-        Some(Owner::Adopted) => set.there.etag.is_some(),
-        _ => false,
+    let whose = session.context.scope.whose();
+    let may_be_sent = |set: &DataSet| {
+        let (is_there, by) = (set.there.etag.is_some(), &set.there.manifest.owner);
+        match &owner {
+            // One that names nobody is of an older version.
+            Some(Owner::Ours) => !is_there || by.is_empty() || *by == whose,
+            // Where there is no manifest yet, somebody's objects may be.
+            Some(Owner::Adopted) => is_there && *by == whose,
+            _ => false,
+        }
     };
     Ok(sets.iter().all(may_be_sent).then_some(sets))
 }

@@ -20,6 +20,10 @@ const WHAT: &str = "keeping the journal of the upload";
 enum Line {
     /// A run began; whatever it did, the manifest does not say yet.
     Opened {},
+    /// What it is about to send.
+    Meant {
+        paths: Vec<String>,
+    },
     Sent {
         path: String,
         stamp: FileStamp,
@@ -83,7 +87,7 @@ impl Journal {
         for line in BufReader::new(&file).lines().map_while(Result::ok) {
             resumed = true;
             match serde_json::from_str(&line) {
-                Ok(Line::Opened {}) | Err(_) => {}
+                Ok(Line::Opened {} | Line::Meant { .. }) | Err(_) => {}
                 Ok(Line::Sent { path, stamp, stored }) => drop(sent.insert(path, (stamp, stored))),
                 Ok(Line::Begun { path, upload }) => begun.push((path, upload)),
                 Ok(Line::Ended { id }) => begun.retain(|(_, upload): &(_, Upload)| upload.id != id),
@@ -93,9 +97,15 @@ impl Journal {
         Ok(Self { file: Mutex::new(file), path, resumed, sent, begun, ended: Mutex::default() })
     }
 
-    /// From here on, the bucket changes.
-    pub fn start(&self) {
+    /// From here on, the bucket changes: these are about to be sent.
+    pub fn start<'a>(&self, paths: impl Iterator<Item = &'a str>) {
+        /// Of a line.
+        const SOME: usize = 1_000;
         self.write(&Line::Opened {});
+        let mut paths = paths.map(str::to_owned).peekable();
+        while paths.peek().is_some() {
+            self.write(&Line::Meant { paths: paths.by_ref().take(SOME).collect() });
+        }
     }
 
     /// Whether an earlier run did not come to its end.
@@ -105,14 +115,25 @@ impl Journal {
 
     /// What S3 confirmed to runs that did not come to their end; to look at, so without the lock.
     pub fn confirmed(path: &Path) -> HashMap<String, Stored> {
-        let lines = open_kept(path, OpenOptions::new().read(true))
-            .into_iter()
-            .flat_map(|file| BufReader::new(file).lines());
-        let sent = lines.map_while(Result::ok).filter_map(|line| match serde_json::from_str(&line) {
-            Ok(Line::Sent { path, stored, .. }) => Some((path, stored)),
+        let sent = lines(path).filter_map(|line| match line {
+            Line::Sent { path, stored, .. } => Some((path, stored)),
             _ => None,
         });
         sent.collect()
+    }
+
+    /// What runs that did not come to their end may have sent: an object may be there whose answer nobody
+    /// got. To look at, so without the lock.
+    pub fn meant(path: &Path) -> HashSet<String> {
+        let mut meant = HashSet::new();
+        for line in lines(path) {
+            match line {
+                Line::Meant { paths } => meant.extend(paths),
+                Line::Sent { path, .. } | Line::Begun { path, .. } => drop(meant.insert(path)),
+                Line::Opened {} | Line::Ended { .. } => {}
+            }
+        }
+        meant
     }
 
     /// The upload of a file by an earlier run, when the file is still the same.
@@ -159,6 +180,13 @@ impl Journal {
     }
 }
 
+/// The lines of a file, without those that were cut off.
+fn lines(path: &Path) -> impl Iterator<Item = Line> {
+    let file = open_kept(path, OpenOptions::new().read(true)).ok();
+    let lines = file.into_iter().flat_map(|file| BufReader::new(file).lines());
+    lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,7 +207,7 @@ mod tests {
         {
             let journal = Journal::open(&path).unwrap();
             assert!(!journal.resumed && !Journal::is_unfinished(&path));
-            journal.start();
+            journal.start(["a", "e"].into_iter());
             assert!(Journal::is_unfinished(&path));
             journal.sent("a", STAMP, &stored());
             journal.begin("b", &upload);
@@ -196,6 +224,8 @@ mod tests {
         assert_eq!(journal.begun("b", STAMP), Some(&upload));
         assert_eq!(journal.begun("b", FileStamp { size: 2, ..STAMP }), None);
         assert_eq!(journal.abandoned(), [("b", "u")]);
+        let meant = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(Journal::meant(&path), HashSet::from(meant));
         journal.end("u");
         assert_eq!(journal.abandoned(), []);
         journal.finish();

@@ -46,7 +46,10 @@ fn the_page_of_exit_codes_is_fresh() {
         page.push_str(&format!("| {} | {meaning} |\n", *exit as u8));
     }
     page.push_str(
-        "\n## What a stream that takes nothing changes\n\n\
+        "\n`status`, `report` and `audit-iam` end with 10 when something could not be read: they say what there is. `plan` and\n\
+         `deploy` are about what the config names, and end with 0 when all of that was read, also where something that may\n\
+         be left over was not: that is a warning, `unread` in JSON. What would delete it (`destroy`, `--prune`) ends with 4.\n\n\
+         ## What a stream that takes nothing changes\n\n\
          - Results go to stdout. One that cannot be written is not 0: 1 where the disk is full or the like, 141 where the\n  \
          reader has ended.\n\
          - Progress, warnings and errors go to stderr. When that cannot be written (a full disk), nobody can be told, and\n  \

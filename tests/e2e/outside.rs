@@ -8,6 +8,7 @@ use opsctl::engine::lease::LeaseHolder;
 use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Session};
 use opsctl_sandbox::Sandbox;
 
+use crate::support::World;
 use crate::support::inside::sandbox;
 
 const HEAD: &str = "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n";
@@ -178,4 +179,15 @@ async fn read_and_never_touched() {
     expected.retain(|object| !changed(object));
     assert_eq!(after, expected);
     sandbox.stop().await;
+}
+
+/// opsctl moves nothing to or from a bucket of others, and says so instead of that there is no such data set.
+#[test]
+fn data_of_others_is_neither_uploaded_nor_pulled() {
+    let world = World::empty().sandbox();
+    let config = "[project]\nname = \"x\"\nregion = \"us-east-1\"\n[data.d]\nuri = \"s3://company/set\"\n";
+    world.write("opsctl.toml", config);
+    for command in [&["data", "pull", "d"][..], &["data", "pull"], &["upload", "d"], &["upload"]] {
+        let _ = world.run(command.iter().copied()).ended(64).says("data/d has a `uri`").says("aws s3 sync");
+    }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use opsctl::aws::{OpErrorKind, OpResult, SdkResultExt};
 use opsctl::domain::KindName;
 use opsctl::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
-use opsctl::engine::{self, Cause, OpCx, Probe, RunResult};
+use opsctl::engine::{self, Cause, Event, Events, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
 use opsctl::run::{Refusal, Run, Verified};
 use opsctl_sandbox::Sandbox;
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::World;
 use crate::support::inside::{DEPLOY, Project, sandbox};
@@ -123,6 +124,32 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     let gated = flow(&other, DESTROY).gate(plan, have).await.expect("it has no gates");
     let begun = flow(&other, DESTROY).begin(gated, &who("bob"), false).await.expect("free");
     begun.release().await;
+    sandbox.stop().await;
+}
+
+/// A bucket whose name the config had once is found by its tags, whatever the name: its lease counts, and it
+/// goes with the project.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_another_name_is_not_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let named = |text: String| text.replace("# name = \"my-files\"", "name = \"all-my-files\"");
+    let before = elsewhere(&sandbox, &folder.path().join("a"), named).await;
+    before.succeed(DEPLOY).await;
+    let now = elsewhere(&sandbox, &folder.path().join("b"), |text| text).await;
+    let held = take(&before, "ann", LeaseTiming::default()).await.expect("free");
+    let (plan, have) = flow(&now, DEPLOY).plan().await.expect("planned");
+    assert!(have.leftovers.iter().any(|left| left.physical == "all-my-files"), "{:?}", have.leftovers);
+    let gated = flow(&now, DEPLOY).gate(plan, have).await.expect("it has no gates");
+    let refused = flow(&now, DEPLOY).begin(gated, &who("bob"), false).await.err();
+    assert!(matches!(refused, Some(Refusal::Lease(_))), "ann is at it: {refused:?}");
+    held.release().await.expect("still ours");
+    now.succeed(DESTROY).await;
+    let left = now.world.aws.s3.list_buckets().send().await.expect("listed");
+    assert_eq!(
+        left.buckets().iter().filter_map(|bucket| bucket.name()).collect::<Vec<_>>(),
+        Vec::<&str>::new()
+    );
     sandbox.stop().await;
 }
 
@@ -367,6 +394,17 @@ async fn what_could_not_be_seen_is_not_gone() {
     assert!(matches!(verified, Verified::Unread(Refusal::Problems(_))), "{verified:?}");
     sandbox.state().faults.clear();
     assert!(matches!(deploy.verify(&nothing).await, Verified::AsWanted));
+
+    // Who reads the events is told, too.
+    let mut project = project;
+    let (sender, mut told) = unbounded_channel();
+    project.world.events = Events::to(sender);
+    strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
+    let done = flow(&project, DEPLOY).carry_out(&who("ann")).await.expect("what is wanted can be seen");
+    assert!(done.is_ok(), "{done:?}");
+    let told: Vec<Event> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    let is_told = |event: &Event| matches!(event, Event::Unread { target, .. } if *target == old);
+    assert!(told.iter().any(is_told), "{told:?}");
 
     // The last lines of a function make its log group anew.
     let (plan, have) = destroy.plan().await.expect("planned");

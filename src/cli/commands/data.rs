@@ -84,8 +84,15 @@ pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Fail
     }
 }
 
+/// Of a data set with a `uri`: opsctl moves nothing to or from there.
+pub(super) fn elsewhere(id: &ResourceId) -> Failure {
+    let message = format!("{id} has a `uri`: it lies in a bucket of its own, and trainings read it there");
+    Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, "`aws s3 sync` copies it from and to there")
+}
+
 fn no_data(id: &ResourceId, none: NoData) -> Failure {
     match none {
+        NoData::Elsewhere => elsewhere(id),
         NoData::Absent { uri } => {
             let message = format!("{id} was never uploaded to {uri}");
             Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it")

@@ -4,13 +4,14 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::data::elsewhere;
 use crate::cli::CommandResult;
 use crate::cli::act::{confirm, deploy_subset, finish_display, print_warnings, start_display, subset};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::{Failure, exit_of, help_of};
 use crate::cli::exit::Exit;
-use crate::cli::session::with_session;
+use crate::cli::session::{names, with_session};
 use crate::cli::ui::Ui;
 use crate::domain::{Diagnostics, KindName, ResourceId, Verb, bytes, codes, grouped, many};
 use crate::resources::data::SendReason;
@@ -46,7 +47,16 @@ async fn upload(
     global: &Global,
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
-    let intent = subset(session, &[KindName::Data], &args.names)?;
+    let intent = subset(session, &[KindName::Data], &args.names).map_err(|unknown| {
+        let named = names(session, "data").into_iter().find(|name| match args.names.as_slice() {
+            [] => true,
+            given => given.iter().any(|given| given == name),
+        });
+        // What the config has, and opsctl does not upload.
+        let id = named.map(|name| ResourceId::new(KindName::Data, name));
+        let id = id.filter(|id| session.desired.node(id).is_none());
+        id.map_or(unknown, |id| elsewhere(&id))
+    })?;
     let Some(sets) = read_manifests(session, &intent, args.verify).await? else { return Ok(None) };
     compare(session, &sets, ui)?;
     if !ui.json() {

@@ -232,7 +232,8 @@ impl Reader for Terminal {
                 self.phase(*step, format!("trying again: {}", shown::line(reason)));
             }
             // Said at the end if it stays so.
-            Event::Verifying { .. } => {}
+            // The command says it with the plan.
+            Event::Verifying { .. } | Event::Unread { .. } => {}
             Event::StepProgress { step, progress, .. } => {
                 if let Some((running, _)) = self.running.get_mut(step) {
                     running.advance(progress);

@@ -19,19 +19,28 @@ use crate::desired::Seen;
 use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::manifest::Manifest;
+use crate::resources::tagged::tagged;
 use crate::resources::uploads;
 use opsctl_iam as iam;
 
 impl Driver for Bucket {
+    /// Those of our names, and those of any name with our tags: `[bucket] name` may have been another one. A
+    /// bucket's ARN says neither account nor region: those of another region are in its own list.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let pages = cx.aws.s3.list_buckets().prefix(cx.scope.prefix()).bucket_region(&cx.scope.region);
-        let mut pages = pages.into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.op(action::s3::ListAllMyBuckets)?;
-            found.extend(page.buckets().iter().filter_map(|b| b.name()).map(Found::new));
-        }
-        Ok(found.into_iter().filter(|f| cx.may_be_ours(&f.physical)).collect())
+        let named = async {
+            let pages = cx.aws.s3.list_buckets().prefix(cx.scope.prefix()).bucket_region(&cx.scope.region);
+            let mut pages = pages.into_paginator().send();
+            let mut found = BTreeSet::new();
+            while let Some(page) = pages.next().await {
+                let page = page.op(action::s3::ListAllMyBuckets)?;
+                found.extend(page.buckets().iter().filter_map(|b| b.name()).map(str::to_owned));
+            }
+            found.retain(|name| cx.may_be_ours(name));
+            OpResult::Ok(found)
+        };
+        let (mut found, tagged) = try_join!(named, tagged(cx, "s3"))?;
+        found.extend(tagged.iter().filter_map(|arn| Some(arn.split_once(":s3:::")?.1.to_owned())));
+        Ok(found.iter().map(Found::new).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Seen<State>>> {
@@ -259,7 +268,7 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
         let prefix = format!("data/{name}/");
         let uploaded = uploads::uploaded(cx, &format!("s3://{bucket}/{prefix}"), owner).await?;
         keys.uploaded.extend(uploaded.manifest.map(|_| Manifest::key(&prefix)));
-        let Some(paths) = uploaded.paths else { continue };
+        let paths = uploaded.paths;
         if keys.data_sets.contains(&name) {
             keys.others.extend(others(cx, bucket, &prefix, &paths).await?);
         }

@@ -269,6 +269,7 @@ impl Kind for Bucket {
     fn calls() -> &'static [Action] {
         &[
             action::s3::ListAllMyBuckets,
+            action::tag::GetResources,
             action::s3::ListBucket,
             action::s3::CreateBucket,
             action::s3::GetObject,

@@ -153,9 +153,11 @@ async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpRe
 }
 
 /// The prefix becomes ours by its manifest, before the first file: what a killed upload leaves is not taken
-/// for somebody else's.
-async fn claim(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
-    let manifest = Manifest { format: Manifest::FORMAT, owner: cx.scope.whose(), ..Manifest::default() };
+/// for somebody else's, nor what somebody puts there for ours.
+async fn claim(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<RemoteState> {
+    let meant = tree.entries.iter().map(|entry| entry.path.to_string()).collect();
+    let manifest =
+        Manifest { format: Manifest::FORMAT, owner: cx.scope.whose(), meant, ..Manifest::default() };
     match write(cx, spec, &manifest, None).await {
         Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), bucket_is_missing: false }),
         // Somebody else begins at this moment.
@@ -183,7 +185,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
     const ROUNDS: usize = 4;
     let uri = spec.uri();
     refuse_foreign(cx, spec, &there).await?;
-    let mut there = if there.etag.is_none() { claim(cx, spec).await? } else { there };
+    let mut there = if there.etag.is_none() { claim(cx, spec, tree).await? } else { there };
     let mut report = Report::default();
     for _ in 0..ROUNDS {
         let journal = Journal::open(&journal_of(cx, &uri))?;
@@ -219,7 +221,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             max_concurrency: spec.max_concurrency.into(),
             bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
         };
-        journal.start();
+        journal.start(send.iter().map(|entry| &*entry.path));
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.sent += sent.files.len();
         let size = sent.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();

@@ -22,7 +22,7 @@ pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
-    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| there.has(path));
+    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| there.paths.contains(path));
     empty::remove(cx, bucket, prefix, ours).await?;
     // By its whole name: others' may begin so.
     let key = Manifest::key(prefix);

@@ -9,7 +9,6 @@ use aws_sdk_lambda::types::{
     LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState, TracingConfig, TracingMode,
     VpcConfig,
 };
-use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use super::send::{self, Code};
 use super::spec::{Configuration, Function, Live, Spec, State};
@@ -19,6 +18,7 @@ use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
 use crate::resources::log_group::LogGroup;
+use crate::resources::tagged::tagged;
 
 /// What others have set of what opsctl leaves as it is by default: each of it changes how the function runs,
 /// what it costs, or where its lines go. Emulators leave some of it out.
@@ -111,23 +111,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 impl Driver for Function {
     /// Lambda lists no function by prefix, so the tags are asked: one call, whatever else the account has.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
-        let call = cx
-            .aws
-            .tagging
-            .get_resources()
-            .resource_type_filters("lambda:function")
-            .resources_per_page(100)
-            .tag_filters(filter(Scope::PROJECT_TAG, &cx.scope.project))
-            .tag_filters(filter(Scope::ENVIRONMENT_TAG, &cx.scope.environment));
-        let mut pages = call.into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.op(action::tag::GetResources)?;
-            let arns = page.resource_tag_mapping_list().iter().filter_map(|r| r.resource_arn());
-            found.extend(arns.filter_map(|arn| arn.split(":function:").nth(1)).map(Found::new));
-        }
-        Ok(found)
+        let arns = tagged(cx, "lambda:function").await?;
+        Ok(arns.iter().filter_map(|arn| arn.split(":function:").nth(1)).map(Found::new).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, function: &str) -> OpResult<Option<Seen<State>>> {

@@ -31,13 +31,15 @@ pub struct Pulled {
 /// Why there is nothing to fetch.
 #[derive(Debug)]
 pub enum NoData {
+    /// It lies in somebody's bucket, where trainings read it.
+    Elsewhere,
     /// It was never uploaded to this place.
     Absent { uri: String },
     /// Another version of opsctl may have written its manifest.
     OtherFormat,
 }
 
-/// Fetches the files of a data set of the config into a folder. Those that are there already are left alone;
+/// Fetches the files of a data set that the config names into a folder. Those that are there already are left alone;
 /// nothing is deleted. Others are replaced if they may be.
 ///
 /// # Errors
@@ -50,7 +52,8 @@ pub async fn pull(
 ) -> Result<Pulled, PullRefusal<NoData>> {
     let id = ResourceId::new(KindName::Data, name);
     let node = session.desired.node(&id).and_then(|node| node.spec_as::<Data>());
-    let spec = node.expect("the config has it");
+    // What has a `uri` is no resource of the project.
+    let Some(spec) = node else { return Err(PullRefusal::Nothing(NoData::Elsewhere)) };
     let cx = OpCx::new(&session.context, id.clone());
     bucket_is_ours(session).await?;
     let manifest = manifest(&cx, spec).await?;
