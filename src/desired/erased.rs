@@ -39,6 +39,7 @@ pub trait AnyKind: Send + Sync {
     fn next(&self, id: &ResourceId) -> Option<(&'static str, String)>;
     fn way_back(&self) -> Option<&'static str>;
     fn continues(&self, verb: Verb) -> Option<&'static str>;
+    fn takes_along(&self) -> Option<&'static str>;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -152,6 +153,10 @@ impl<K: Kind> AnyKind for K {
 
     fn continues(&self, verb: Verb) -> Option<&'static str> {
         <K as Kind>::continues(verb)
+    }
+
+    fn takes_along(&self) -> Option<&'static str> {
+        K::TAKES_ALONG
     }
 
     fn is_scaled(&self) -> bool {

@@ -194,6 +194,9 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// What is deleted with it that is not opsctl's and cannot be counted, as the rest of a sentence.
+    const TAKES_ALONG: Option<&'static str> = None;
+
     /// What AWS does with it by itself when a run ends in the midst of this verb, as a sentence. Nothing need
     /// be said of what ends soon, or of what [`Self::STOPS`].
     fn continues(_verb: Verb) -> Option<&'static str> {

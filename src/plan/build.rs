@@ -465,11 +465,13 @@ impl<'a> Planner<'a> {
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
     fn removal(&self, id: &ResourceId, adopted: bool, why: &str) -> (Op, Vec<String>) {
         let others = self.have.contents.get(id).map(|contents| contents.others).unwrap_or_default();
+        let along = self.kind(id.kind).takes_along().map(|along| format!("with {along}"));
+        let why = [why.to_owned()].into_iter().chain(along).collect();
         if !adopted && others.is_empty() {
-            return (Op::Delete, vec![why.to_owned()]);
+            return (Op::Delete, why);
         }
         if self.mode.deletes_adopted() {
-            return (Op::DeleteWhole { others }, vec![why.to_owned()]);
+            return (Op::DeleteWhole { others }, why);
         }
         let reason = if adopted { "it was there before this project" } else { "others put objects into it" };
         (Op::Release, vec![format!("is kept, without what opsctl added: {reason}")])

@@ -8,6 +8,7 @@ use super::cost;
 use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
+use crate::domain::fingerprint::is_suffix;
 use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
 use crate::run::overview::{Overview, Row};
 
@@ -100,9 +101,13 @@ fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
             .map(|word| format!("{}: {}", shown::line(word), still_bills(&format!("{kind}/{name}"))));
         let phase = if details.is_some() { Phase::Busy } else { Phase::Stopped };
         // What an edit has replaced differs in the fingerprint only.
-        let stem = |physical: &str| physical.rsplit_once('-').map(|(stem, _)| stem.to_owned());
+        let stem = |physical: &str| match physical.rsplit_once('-') {
+            Some((stem, end)) if is_suffix(end) => Some(stem.to_owned()),
+            _ => None,
+        };
+        let before = stem(&leftover.physical);
         let is_successor =
-            |row: &&Row| row.id.kind == leftover.id.kind && stem(&row.physical) == stem(&leftover.physical);
+            |row: &&Row| before.is_some() && row.id.kind == leftover.id.kind && stem(&row.physical) == before;
         let (resource, state) = match overview.rows.iter().find(is_successor) {
             Some(row) => (row.id.to_string(), "earlier version"),
             None => (kind, "not in the config"),

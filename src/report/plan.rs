@@ -118,15 +118,15 @@ fn one_step(
             }
         }
     }
-    let trivial = step.why.iter().all(|w| w == "not there yet" || w == "destroy");
-    let shown = if why { step.why.len() } else { 4 };
-    if !trivial || why {
-        for reason in step.why.iter().take(shown) {
-            let _ = writeln!(text, "      {}", shown::line(reason));
-        }
-        if step.why.len() > shown {
-            let _ = writeln!(text, "      … and {} more (--why shows all)", step.why.len() - shown);
-        }
+    // What the sign before the step says already.
+    let is_told = |reason: &&String| why || (*reason != "not there yet" && *reason != "destroy");
+    let reasons: Vec<&String> = step.why.iter().filter(is_told).collect();
+    let shown = if why { reasons.len() } else { 4 };
+    for reason in reasons.iter().take(shown) {
+        let _ = writeln!(text, "      {}", shown::line(reason));
+    }
+    if reasons.len() > shown {
+        let _ = writeln!(text, "      … and {} more (--why shows all)", reasons.len() - shown);
     }
 }
 

@@ -110,7 +110,7 @@ pub async fn send(cx: &OpCx<'_>, bucket: &str, key: &str, archive: &Archive) -> 
         let text = format!("{} would be sent as {name}", archive.entry.path);
         return Err(OpError::local(WHAT, text));
     }
-    journal.start();
+    journal.start(std::iter::once(name));
     let (sent, journal) = transfer::upload(cx, order, journal, &[&archive.entry]).await?;
     journal.finish();
     match sent.files.as_slice() {

@@ -156,6 +156,7 @@ impl Kind for Notebook {
     const NAME: KindName = KindName::Notebook;
     const SECTION: Option<&'static str> = Some("notebook");
     const STOPS: bool = true;
+    const TAKES_ALONG: Option<&'static str> = Some("all that is on its disk");
     const STARTS: bool = true;
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
