@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use super::account::{Role, account_of};
 use opsctl_iam::caller::in_time;
-use opsctl_iam::condition::{self, Operator, Restriction, opposite};
+use opsctl_iam::condition::{self, Operator, opposite};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Statement};
+use opsctl_iam::restriction::Restriction;
 use opsctl_iam::time::Instant;
 
 /// One principal of a trust policy.

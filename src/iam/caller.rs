@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Operator, Restriction, admits, is_always_present};
+use crate::condition::{Operator, admits, is_always_present};
 use crate::pattern;
 use crate::policy::{Condition, Selector, Statement};
+use crate::restriction::Restriction;
 use crate::time::Instant;
 
 /// Who calls.

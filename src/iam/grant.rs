@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::action_set::{ActionId, ActionSet};
 use crate::caller::{self, Caller};
 use crate::catalogue::{AccountRef, Catalogue};
-use crate::condition::{self, Restriction};
+use crate::condition;
 use crate::pattern;
 use crate::policy::{Document, Selector, Statement};
+use crate::restriction::Restriction;
 
 /// Compiles documents against the catalogue, each distinct pattern once.
 pub struct Compiler<'a> {

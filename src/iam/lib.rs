@@ -10,6 +10,7 @@
 //! grant.rs      a document, compiled            effective.rs  all policies of somebody together
 //! decide.rs     one action on one resource      request.rs    the same with all its keys known
 //! managed.rs    AWS's own policies              data/         both, and how they are made
+//! restriction.rs how much conditions restrict, in four classes
 //! ```
 
 pub mod action_set;
@@ -26,6 +27,7 @@ pub mod managed;
 pub mod pattern;
 pub mod policy;
 pub mod request;
+pub mod restriction;
 mod statements;
 pub mod time;
 

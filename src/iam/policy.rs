@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::condition::Restriction;
+use crate::restriction::Restriction;
 
 /// A policy document as found in a dump: understood, or not. What is not understood is never "clean":
 /// it becomes IAM901.

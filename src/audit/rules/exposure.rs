@@ -9,9 +9,9 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};
-use opsctl_iam::condition::Restriction;
 use opsctl_iam::grant::Sourced;
 use opsctl_iam::policy::Selector;
+use opsctl_iam::restriction::Restriction;
 
 const LEAST_PRIVILEGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";

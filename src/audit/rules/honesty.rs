@@ -3,9 +3,9 @@
 use super::rule::{Check, Context, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
-use opsctl_iam::condition::Restriction;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::policy::Document;
+use opsctl_iam::restriction::Restriction;
 
 /// The rows of the family.
 pub const RULES: &[Rule] = &[

@@ -313,7 +313,8 @@ fn admin_conditional(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (view.admin == Admin::Conditional).then(|| {
         let (cause, evidence) = view.admin_evidence(cx);
         let strong = view.effective.allows.iter().all(|s| {
-            s.grant.restriction.is_open() || s.grant.restriction == opsctl_iam::condition::Restriction::Strong
+            s.grant.restriction.is_open()
+                || s.grant.restriction == opsctl_iam::restriction::Restriction::Strong
         });
         Hit::new(cause, evidence).severity(if strong { Severity::Medium } else { Severity::High })
     })

@@ -6,10 +6,11 @@ use crate::audit::role_view::RoleView;
 use crate::audit::trust::is_of_other_issuer;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::{Operator, Restriction, restriction_of};
+use opsctl_iam::condition::{Operator, restriction_of};
 use opsctl_iam::grant::shorten;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Policy, Selector, Statement};
+use opsctl_iam::restriction::Restriction;
 use opsctl_iam::time::Instant;
 
 const GRAMMAR: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html";

@@ -4,11 +4,11 @@ use opsctl::audit::account::Account;
 use opsctl::audit::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::Restriction;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Effective;
 use opsctl_iam::managed;
 use opsctl_iam::policy::{Document, Selector};
+use opsctl_iam::restriction::Restriction;
 use serde_json::{Value, json};
 
 use super::world::*;
