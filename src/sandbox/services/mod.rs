@@ -17,6 +17,7 @@ pub mod scheduler;
 pub mod ssm;
 pub mod sts;
 pub mod tagging;
+pub mod usage;
 
 use std::path::Path;
 use std::sync::Arc;

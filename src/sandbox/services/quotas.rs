@@ -12,7 +12,6 @@ use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
-use crate::services::{ec2, sagemaker};
 use crate::state::SandboxState;
 use crate::store::merge;
 
@@ -203,15 +202,17 @@ impl Quota {
 const USAGE: &str = "AWS/Usage";
 const RESOURCES: &str = "ResourceCount";
 
-/// What is in use now, by the name of its metric; `None`: no such metric. AWS publishes none where nothing is
-/// in use.
-pub fn in_use(
-    shared: &SandboxState,
-    region: &str,
-    namespace: &str,
-    metric: &str,
-    dimensions: &[(&str, String)],
-) -> Option<f64> {
+/// What a metric counts of what is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// vCPUs of the running instances of EC2 that the quota of this code counts.
+    Vcpus(String),
+    /// Instances of SageMaker.
+    Instances { instance_type: String, usage: Use },
+}
+
+/// What the metric of a quota counts; `None`: there is no such metric.
+pub fn counted(namespace: &str, metric: &str, dimensions: &[(&str, String)]) -> Option<Counted> {
     let of =
         |name: &str| dimensions.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     if (namespace, metric, of("Type")) != (USAGE, RESOURCES, Some("Resource")) {
@@ -219,15 +220,12 @@ pub fn in_use(
     }
     let wanted = (of("Service")?, of("Resource")?.to_owned(), of("Class")?);
     let quota = Quota::all().find(|quota| quota.metric().as_ref() == Some(&wanted))?;
-    let used = match quota.service {
-        "ec2" => ec2::vcpus_in_use(shared, region, &quota.code),
-        _ => {
-            let (instance_type, usage) = quota.name.split_once(" for ")?;
-            let usage = Use::ALL.into_iter().find(|known| known.words() == usage)?;
-            sagemaker::instances::in_use(shared, region, usage).get(instance_type).copied().unwrap_or(0)
-        }
-    };
-    (used > 0).then_some(used as f64)
+    if quota.service == "ec2" {
+        return Some(Counted::Vcpus(quota.code));
+    }
+    let (instance_type, usage) = quota.name.split_once(" for ")?;
+    let usage = Use::ALL.into_iter().find(|known| known.words() == usage)?;
+    Some(Counted::Instances { instance_type: instance_type.to_owned(), usage })
 }
 
 fn settings(shared: &SandboxState) -> Value {

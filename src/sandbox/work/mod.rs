@@ -49,6 +49,7 @@ pub(super) fn plug(shared: &Arc<SandboxState>) -> io::Result<()> {
     remove(&shared.root.join(CONTAINERS))?;
     shared.extensions.plug::<dyn Objects>(Arc::new(objects::S3Objects));
     shared.extensions.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::EndpointTargets));
+    shared.extensions.plug::<dyn services::cloudwatch::Usage>(Arc::new(services::usage::AccountUsage));
     if shared.runs {
         shared.extensions.plug::<dyn sagemaker::Backend>(Arc::new(Local));
         shared.extensions.plug::<dyn services::ec2::Backend>(Arc::new(ec2::host(shared)));

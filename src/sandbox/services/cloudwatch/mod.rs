@@ -5,6 +5,7 @@
 
 mod alarms;
 mod series;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use alarms::{evaluate, put_alarm, remove_alarm, state_of};
 pub use series::{MINUTE, MetricId, Statistics};
+pub use usage::Usage;
 
 use crate::call::{Answer, Call};
 use crate::clock::{Millis, epoch_seconds};
@@ -20,7 +22,6 @@ use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::json11::Api;
-use crate::services::quotas;
 use crate::state::SandboxState;
 use series::Metrics;
 
@@ -192,7 +193,7 @@ fn place(token: Option<&str>) -> Result<(usize, usize), Fault> {
 
 fn get_metric_data(call: &Call) -> Answer {
     let (from, to) = span(call)?;
-    let metrics = call.shared.extensions.get::<Metrics>();
+    let (metrics, in_use) = (call.shared.extensions.get::<Metrics>(), usage::of(&call.shared));
     let (first, mut skipped) = place(call.maybe("NextToken"))?;
     let most = call.input["MaxDatapoints"].as_u64().map_or(MOST_POINTS, |most| most as usize);
     let (mut results, mut room, mut next) = (Vec::new(), most, None);
@@ -218,9 +219,8 @@ fn get_metric_data(call: &Call) -> Answer {
         }
         let period = period(&stat["Period"])?;
         let (_, mut periods) = metrics.read(&call.shared, &call.region, &measure, from, to, period);
-        let MetricId { namespace, metric: name, .. } = measure;
         // Only the present is known of it.
-        if let Some(used) = quotas::in_use(&call.shared, &call.region, namespace, name, &dimensions)
+        if let Some(used) = in_use.in_use(&call.shared, &call.region, &measure)
             && (from..to).contains(&call.now())
         {
             periods.insert(call.now() - call.now() % period, Statistics::one(used));

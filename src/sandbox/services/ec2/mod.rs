@@ -32,7 +32,6 @@ pub use console::write_console;
 pub use instance_types::InstanceType;
 pub use run::vcpus_in_use;
 pub use state::{fail, shut_down};
-pub(super) use tagging::forget_gone;
 
 /// Instances by id, in a region. `Shown` is what describing shows.
 const INSTANCES: &str = "ec2.instance";
@@ -129,4 +128,17 @@ fn reservation(shared: &SandboxState, region: &str, instances: &[(String, Value)
         "groupSet": [],
         "instancesSet": instances.iter().map(shown).collect::<Vec<_>>(),
     })
+}
+
+/// Nothing of an instance that is no more may keep a tag.
+pub(super) fn forget_gone(shared: &SandboxState, region: &str) -> Result<(), Fault> {
+    let prefix = arn(shared, region, "", "").trim_end_matches('/').to_owned();
+    let known = shared.table(INSTANCES, region).list("");
+    for (arn, _) in tags::all(shared).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
+        let id = arn.rsplit('/').next().unwrap_or_default();
+        if !known.iter().any(|(name, instance)| name == id || instance["VolumeId"] == id) {
+            tags::forget(shared, &arn)?;
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,6 @@ use super::filter::Filters;
 use super::{INSTANCES, arn, instances, invalid, listed};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
-use crate::state::SandboxState;
 use crate::tags;
 
 /// Checks that a resource is there and visible, and gives its ARN.
@@ -88,17 +87,4 @@ pub(super) fn describe_tags(call: &Call) -> Answer {
         }
     }
     listed(call, "tagSet", found)
-}
-
-/// Nothing of an instance that is no more may keep a tag.
-pub(in crate::services) fn forget_gone(shared: &SandboxState, region: &str) -> Result<(), Fault> {
-    let prefix = arn(shared, region, "", "").trim_end_matches('/').to_owned();
-    let known = shared.table(INSTANCES, region).list("");
-    for (arn, _) in tags::all(shared).into_iter().filter(|(arn, _)| arn.starts_with(&prefix)) {
-        let id = arn.rsplit('/').next().unwrap_or_default();
-        if !known.iter().any(|(name, instance)| name == id || instance["VolumeId"] == id) {
-            tags::forget(shared, &arn)?;
-        }
-    }
-    Ok(())
 }

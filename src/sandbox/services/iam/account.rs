@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, roles, stamp};
+use super::{
+    POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, profiles_of, roles, stamp,
+};
 use crate::call::{Answer, Call};
 use crate::services::sts::CALLER;
 use crate::state::SandboxState;
@@ -79,7 +81,7 @@ fn role_detail(shared: &SandboxState, role: &Value) -> Value {
     detail["RolePolicyList"] = inline::of_role(role).into();
     detail["AttachedManagedPolicies"] = roles::attached(role).into_iter().map(|(_, policy)| policy).collect();
     detail["InstanceProfileList"] =
-        profiles::of_role(shared, name).iter().map(|(_, profile)| profiles::shown(shared, profile)).collect();
+        profiles_of(shared, name).iter().map(|(_, profile)| profiles::shown(shared, profile)).collect();
     merge(&mut detail, roles::particulars(shared, role));
     if detail.get("Tags").is_none() {
         detail["Tags"] = tags::to_list(&tags::Tags::new());

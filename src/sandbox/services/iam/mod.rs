@@ -189,3 +189,10 @@ fn wanted_tags(call: &Call) -> Result<Tags, Fault> {
     tags::check(&wanted).map_err(|message| Fault::new(400, "InvalidInput", message))?;
     Ok(wanted)
 }
+
+/// The profiles that hold a role.
+fn profiles_of(shared: &SandboxState, role: &str) -> Vec<(String, Value)> {
+    let mut profiles = shared.global(PROFILES).list("");
+    profiles.retain(|(_, profile)| profile["RoleName"] == role);
+    profiles
+}

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::assume::is_elsewhere;
 use super::{
-    PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, roles, stamp,
-    taken, under_prefix, unique_id, wanted_tags,
+    PROFILES, ROLES, already_exists, delete_conflict, exceeds, listed, no_such_entity, pick, profiles_of,
+    roles, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
@@ -47,13 +47,6 @@ fn shown_with_tags(shared: &SandboxState, profile: &Value) -> Value {
     let mut shown = shown(shared, profile);
     shown["Tags"] = tags::to_list(&tags::of(shared, profile["Arn"].as_str().unwrap_or_default()));
     shown
-}
-
-/// The profiles that hold a role.
-pub(super) fn of_role(shared: &SandboxState, role: &str) -> Vec<(String, Value)> {
-    let mut profiles = shared.global(PROFILES).list("");
-    profiles.retain(|(_, profile)| profile["RoleName"] == role);
-    profiles
 }
 
 /// When EC2 will have heard of a change that is made now.
@@ -96,7 +89,7 @@ pub(super) fn list_instance_profiles(call: &Call) -> Answer {
 
 pub(super) fn list_instance_profiles_for_role(call: &Call) -> Answer {
     roles::named(call)?;
-    list(call, of_role(&call.shared, call.text("RoleName")))
+    list(call, profiles_of(&call.shared, call.text("RoleName")))
 }
 
 fn change(call: &Call, change: impl FnOnce(&Value) -> Result<Value, Fault>) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::assume::is_elsewhere;
 use super::{
     ROLES, already_exists, delete_conflict, document, exceeds, listed, no_such_entity, pick, policies,
-    profiles, stamp, taken, under_prefix, unique_id, wanted_tags,
+    profiles_of, stamp, taken, under_prefix, unique_id, wanted_tags,
 };
 use crate::call::{Answer, Call};
 use crate::clock::Millis;
@@ -209,7 +209,7 @@ pub(super) fn delete_role(call: &Call) -> Answer {
     modifiable(&role)?;
     let name = call.text("RoleName");
     let holds = |member: &str| role[member].as_object().is_some_and(|held| !held.is_empty());
-    if !profiles::of_role(&call.shared, name).is_empty() {
+    if !profiles_of(&call.shared, name).is_empty() {
         return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
     }
     if holds("Attached") {

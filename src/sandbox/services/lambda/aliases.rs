@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::functions::{page, unqualified};
-use super::region::{LATEST, LambdaRegion, check_revision, conflict, invalid, key, not_found};
+use super::lists::page;
+use super::region::{LATEST, LambdaRegion, check_revision, conflict, invalid, key, not_found, unqualified};
 use super::{permissions, provisioned};
 use crate::call::Call;
 use crate::fault::Fault;

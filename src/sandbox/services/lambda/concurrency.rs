@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::functions::unqualified;
-use super::provisioned;
-use super::region::{LambdaRegion, invalid};
+use super::region::{LambdaRegion, invalid, unqualified};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -56,7 +54,7 @@ impl Budget {
             match document["Reserved"].as_u64() {
                 Some(reserved) if except != Claimant::Reservation(&name) => budget.reserved += reserved,
                 Some(_) => {}
-                None => budget.provisioned += provisioned::total(lambda, &name, except.provisioned_key()),
+                None => budget.provisioned += lambda.provisioned_in_all(&name, except.provisioned_key()),
             }
         }
         budget
@@ -109,7 +107,7 @@ pub(super) fn check_provisioned(
         return Ok(());
     }
     match lambda.function(function)?["Reserved"].as_u64() {
-        Some(reserved) if provisioned::total(lambda, function, key) + count > reserved => Err(invalid(
+        Some(reserved) if lambda.provisioned_in_all(function, key) + count > reserved => Err(invalid(
             "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for \
              function",
         )),
@@ -122,7 +120,7 @@ pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
     let (lambda, function) = (LambdaRegion::of(call), unqualified(call)?);
     lambda.function(&function)?;
     let asked = call.number("ReservedConcurrentExecutions").unwrap_or(0).unsigned_abs();
-    let provisioned = provisioned::total(&lambda, &function, "");
+    let provisioned = lambda.provisioned_in_all(&function, "");
     if asked < provisioned {
         return Err(invalid(format!(
             "ReservedConcurrentExecutions {asked} should not be lower than function's total provisioned concurrency \

@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::backend::{self, FunctionVersion};
+use super::gates::check_settled;
+use super::lists::listed;
 use super::region::{
-    LATEST, LambdaRegion, Target, check_revision, conflict, fingerprint, invalid, is_state, is_version, key,
+    LATEST, LambdaRegion, Target, check_revision, conflict, fingerprint, invalid, is_version, key,
+    unqualified,
 };
 use super::{aliases, code, provisioned, settings, versions};
 use crate::call::Call;
@@ -91,55 +94,6 @@ pub(super) fn list_functions(call: &Call) -> Result<Reply, Fault> {
     listed(call, "Functions", all)
 }
 
-/// A page of configurations, which have no states in lists
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>.
-pub(super) fn listed(call: &Call, member: &str, mut all: Vec<(String, Value)>) -> Result<Reply, Fault> {
-    for (_, configuration) in &mut all {
-        if let Some(members) = configuration.as_object_mut() {
-            members.retain(|name, _| !is_state(name));
-        }
-    }
-    page(call, member, all, 50)
-}
-
-/// A page of at most `most`, however many are asked for (AWS: "MaxItems … up to 50").
-pub(super) fn page(
-    call: &Call,
-    member: &str,
-    all: Vec<(String, Value)>,
-    most: usize,
-) -> Result<Reply, Fault> {
-    let asked = call.number("MaxItems").and_then(|number| usize::try_from(number).ok()).unwrap_or(most);
-    let page = call.page(all, "Marker", asked.min(most)).ok_or_else(|| invalid("Invalid Marker"))?;
-    let mut output = json!({member: page.items});
-    if let Some(next) = page.next {
-        output["NextMarker"] = Value::from(next);
-    }
-    Ok(Reply::json(200, &output))
-}
-
-/// The gates of docs/aws/lambda.md#states.
-pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fault> {
-    let cannot = "The operation cannot be performed at this time.";
-    let state = configuration["State"].as_str().unwrap_or_default();
-    if state == "Pending" && call.shared.enforces(AwsRule::FunctionPending) {
-        return Err(conflict(format!("{cannot} The function is currently in the following state: {state}")));
-    }
-    Ok(())
-}
-
-/// As [`check_active`], for what an update must not be disturbed by.
-pub(super) fn check_settled(call: &Call, configuration: &Value) -> Result<(), Fault> {
-    check_active(call, configuration)?;
-    if configuration["LastUpdateStatus"] == "InProgress" && call.shared.enforces(AwsRule::FunctionUpdating) {
-        let arn = configuration["FunctionArn"].as_str().unwrap_or_default();
-        return Err(conflict(format!(
-            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
-        )));
-    }
-    Ok(())
-}
-
 pub(super) async fn update_function_code(call: Call) -> Result<Reply, Fault> {
     let (lambda, name) = (LambdaRegion::of(&call), unqualified(&call)?);
     check_settled(&call, &lambda.version(&name, LATEST)?)?;
@@ -201,15 +155,6 @@ fn update(
 
 fn discard(lambda: &LambdaRegion, configuration: &Value) {
     backend::of(&lambda.shared).discard(&lambda.shared, &FunctionVersion::new(lambda, configuration, 0));
-}
-
-/// The function of an operation that changes `$LATEST` only.
-pub(super) fn unqualified(call: &Call) -> Result<String, Fault> {
-    let target = Target::of(call)?;
-    match target.qualifier.as_deref() {
-        None | Some(LATEST) => Ok(target.name),
-        Some(_) => Err(invalid(format!("{} takes no version and no alias.", call.operation))),
-    }
 }
 
 pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::aliases;
 use super::backend::{self, FunctionVersion, Invocation, Invoked};
 use super::concurrency::{Running, Slot};
-use super::functions::check_active;
+use super::gates::check_active;
 use super::provisioned;
 use super::region::{LATEST, LambdaRegion, Target};
 use crate::call::Call;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::backend::{self, FunctionVersion};
 use super::concurrency;
-use super::functions::{check_active, page, unqualified};
-use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, key};
+use super::gates::check_active;
+use super::lists::page;
+use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, key, unqualified};
 use crate::call::Call;
 use crate::clock::StatePace;
 use crate::fault::Fault;
@@ -313,14 +314,6 @@ pub(super) fn follow(
     begin(&call.request_id, lambda, &Wanted { name, qualifier: alias, version, from, count })?;
     release(lambda, name, old);
     Ok(())
-}
-
-/// What a function has provisioned in all, without the configuration under the key `except`.
-pub(super) fn total(lambda: &LambdaRegion, name: &str, except: &str) -> u64 {
-    let all = LambdaRegion::of_function(&lambda.provisioned(), name).into_iter();
-    all.filter(|(qualifier, _)| key(name, qualifier) != except)
-        .filter_map(|(_, document)| document["RequestedProvisionedConcurrentExecutions"].as_u64())
-        .sum()
 }
 
 /// What one version has provisioned, under whichever name.

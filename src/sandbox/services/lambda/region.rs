@@ -102,6 +102,14 @@ impl LambdaRegion {
         all.map(|(key, document)| (key[prefix.len()..].to_owned(), document)).collect()
     }
 
+    /// What a function has provisioned in all, without the configuration under the key `except`.
+    pub fn provisioned_in_all(&self, name: &str, except: &str) -> u64 {
+        let all = Self::of_function(&self.provisioned(), name).into_iter();
+        all.filter(|(qualifier, _)| key(name, qualifier) != except)
+            .filter_map(|(_, document)| document["RequestedProvisionedConcurrentExecutions"].as_u64())
+            .sum()
+    }
+
     /// An id that has never been: of a revision, or of an attempt.
     pub fn revision(&self, seed: &str) -> String {
         let hash =
@@ -174,6 +182,15 @@ impl Target {
             return Err(Fault::new(400, "ValidationException", message));
         }
         Ok(Self { name: name.to_owned(), qualifier: inner.or(outer).map(str::to_owned) })
+    }
+}
+
+/// The function of an operation that changes `$LATEST` only.
+pub(super) fn unqualified(call: &Call) -> Result<String, Fault> {
+    let target = Target::of(call)?;
+    match target.qualifier.as_deref() {
+        None | Some(LATEST) => Ok(target.name),
+        Some(_) => Err(invalid(format!("{} takes no version and no alias.", call.operation))),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::functions::{check_settled, listed, unqualified};
-use super::region::{LATEST, LambdaRegion, check_revision, fingerprint, invalid, key};
+use super::gates::check_settled;
+use super::lists::listed;
+use super::region::{LATEST, LambdaRegion, check_revision, fingerprint, invalid, key, unqualified};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;

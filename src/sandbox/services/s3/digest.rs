@@ -1,7 +1,6 @@
 //! Checksums of bytes on their way to disk, and what the client says they are (docs/aws/s3.md#checksums).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,7 +9,7 @@ use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto;
 use serde::{Deserialize, Serialize};
 
-use super::wire::Wire;
+use super::wire::{Trailers, Wire};
 use crate::fault::Fault;
 
 /// The algorithms that `s3s` knows; AWS has more since 2026, and calls without one get CRC64NVME.
@@ -252,9 +251,6 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn md5_of(bytes: &[u8]) -> String {
     hex(&Md5::checksum(bytes))
 }
-
-/// Headers that follow a body; known once it has been read to its end.
-pub type Trailers = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// What a client says about the body that it sends.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 pub mod api;
 mod blob;
 mod bucket;
+mod buckets;
 mod copy;
 mod delete;
 mod digest;
@@ -162,11 +163,11 @@ macro_rules! operations {
 }
 
 operations! {
-    list_buckets: ListBucketsInput => ListBucketsOutput, bucket::list;
-    head_bucket: HeadBucketInput => HeadBucketOutput, bucket::head;
-    create_bucket: CreateBucketInput => CreateBucketOutput, bucket::create;
-    delete_bucket: DeleteBucketInput => DeleteBucketOutput, bucket::delete;
-    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput, bucket::location;
+    list_buckets: ListBucketsInput => ListBucketsOutput, buckets::list;
+    head_bucket: HeadBucketInput => HeadBucketOutput, buckets::head;
+    create_bucket: CreateBucketInput => CreateBucketOutput, buckets::create;
+    delete_bucket: DeleteBucketInput => DeleteBucketOutput, buckets::delete;
+    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput, buckets::location;
 
     get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput, tagging::get_bucket;
     put_bucket_tagging: PutBucketTaggingInput => PutBucketTaggingOutput, tagging::put_bucket;

@@ -1,6 +1,7 @@
 //! Requests on their way to `s3s`, which has no way to leave signatures unchecked: they are taken off here,
 //! and with them goes its decoding of bodies in signed chunks, so this does that too.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 
@@ -15,7 +16,6 @@ use s3s::dto;
 use s3s::xml::{Deserialize as _, Deserializer};
 use tokio::sync::Mutex;
 
-use super::digest::Trailers;
 use super::refusal::malformed_xml;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
@@ -44,6 +44,9 @@ pub struct Wire {
     /// Tags of a bucket to be made, for which `s3s` has no field yet.
     pub tags: Tags,
 }
+
+/// Headers that follow a body; known once it has been read to its end.
+pub type Trailers = Arc<std::sync::Mutex<BTreeMap<String, String>>>;
 
 /// A request's body, shared with whoever throws away the part that nobody has read.
 type Shared = Arc<Mutex<Body>>;
@@ -346,7 +349,6 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
 

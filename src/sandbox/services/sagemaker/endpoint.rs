@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::resource::{failure_reason, invalid, modified};
-use super::{ENDPOINT, backend, instances};
+use super::{ENDPOINT, instances};
 use crate::clock::{Millis, epoch_seconds};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
@@ -131,7 +131,7 @@ impl Endpoint {
         format!("/aws/sagemaker/Endpoints/{}", self.name)
     }
 
-    fn document(&self) -> Value {
+    pub(super) fn document(&self) -> Value {
         self.shared.table(ENDPOINT.table, &self.region).get(&self.name).unwrap_or_default()
     }
 
@@ -193,70 +193,6 @@ impl Endpoint {
             end_deployment(doc);
             Ok(())
         });
-    }
-
-    /// Starts an update, when the endpoint is in service still.
-    pub(super) fn update(&self, wanted: &Wanted, pending: Option<Value>) -> Result<(), Fault> {
-        let now = epoch_seconds(self.shared.clock.now());
-        let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
-        self.shared
-            .table(ENDPOINT.table, &self.region)
-            .update(&self.name, |entry| {
-                check_idle(&self.shared, &entry.doc, &arn)?;
-                want(&mut entry.doc, "Updating", wanted, now);
-                if let Some(pending) = pending {
-                    entry.doc["PendingDeploymentSummary"] = pending;
-                }
-                Ok(())
-            })?
-            .ok_or_else(|| (ENDPOINT.missing)(&arn))?;
-        backend::of(&self.shared).deploy(self.clone());
-        Ok(())
-    }
-
-    /// Asks for so many instances of a variant, as UpdateEndpointWeightsAndCapacities and auto scaling do.
-    ///
-    /// # Errors
-    /// What the control plane would refuse: a busy endpoint, a variant that is not there, a quota.
-    pub fn set_instances(&self, variant: &str, instances: u64) -> Result<(), Fault> {
-        self.set_capacities(&[(variant.to_owned(), Some(instances), None)])
-    }
-
-    /// As [`Endpoint::set_instances`], for instances and weights of several variants.
-    pub(super) fn set_capacities(
-        &self,
-        capacities: &[(String, Option<u64>, Option<f64>)],
-    ) -> Result<(), Fault> {
-        let doc = self.document();
-        let mut variants = serving(&doc);
-        let before = instances_of(&variants);
-        for (name, instances, weight) in capacities {
-            let Some(variant) = variants.iter_mut().find(|variant| variant.name == *name) else {
-                let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
-                return Err(if doc.is_null() {
-                    (ENDPOINT.missing)(&arn)
-                } else {
-                    check_idle(&self.shared, &doc, &arn).err().unwrap_or_else(|| {
-                        invalid(format!("The variant \"{name}\" does not exist in the endpoint \"{arn}\""))
-                    })
-                });
-            };
-            variant.instances = instances.unwrap_or(variant.instances);
-            variant.weight = weight.unwrap_or(variant.weight);
-        }
-        let mut more = instances_of(&variants);
-        for (instance_type, count) in &mut more {
-            *count = count.saturating_sub(before.get(instance_type).copied().unwrap_or(0));
-        }
-        more.retain(|_, count| *count > 0);
-        super::endpoints::check_quota(&self.shared, &self.region, &more)?;
-        let wanted = Wanted {
-            config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
-            variants,
-            data_capture: doc["DataCaptureConfig"].clone(),
-            deployment: doc["LastDeploymentConfig"].clone(),
-        };
-        self.update(&wanted, None)
     }
 
     /// There is nobody to refuse to: trouble with the store's files goes to the log.

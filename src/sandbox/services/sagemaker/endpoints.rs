@@ -9,6 +9,7 @@ use super::instances::{Count, within_quota};
 use super::resource::invalid;
 use super::{ENDPOINT, ENDPOINT_CONFIG, MODEL, backend, scaling};
 use crate::call::{Answer, Call};
+use crate::clock::epoch_seconds;
 use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
@@ -199,9 +200,72 @@ pub fn delete(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
+impl Endpoint {
+    /// Starts an update, when the endpoint is in service still.
+    fn update(&self, wanted: &Wanted, pending: Option<Value>) -> Result<(), Fault> {
+        let now = epoch_seconds(self.shared.clock.now());
+        let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
+        self.shared
+            .table(ENDPOINT.table, &self.region)
+            .update(&self.name, |entry| {
+                check_idle(&self.shared, &entry.doc, &arn)?;
+                want(&mut entry.doc, "Updating", wanted, now);
+                if let Some(pending) = pending {
+                    entry.doc["PendingDeploymentSummary"] = pending;
+                }
+                Ok(())
+            })?
+            .ok_or_else(|| (ENDPOINT.missing)(&arn))?;
+        backend::of(&self.shared).deploy(self.clone());
+        Ok(())
+    }
+
+    /// Asks for so many instances of a variant, as UpdateEndpointWeightsAndCapacities and auto scaling do.
+    ///
+    /// # Errors
+    /// What the control plane would refuse: a busy endpoint, a variant that is not there, a quota.
+    pub fn set_instances(&self, variant: &str, instances: u64) -> Result<(), Fault> {
+        self.set_capacities(&[(variant.to_owned(), Some(instances), None)])
+    }
+
+    /// As [`Endpoint::set_instances`], for instances and weights of several variants.
+    fn set_capacities(&self, capacities: &[(String, Option<u64>, Option<f64>)]) -> Result<(), Fault> {
+        let doc = self.document();
+        let mut variants = serving(&doc);
+        let before = instances_of(&variants);
+        for (name, instances, weight) in capacities {
+            let Some(variant) = variants.iter_mut().find(|variant| variant.name == *name) else {
+                let arn = ENDPOINT.arn_of(&self.shared, &self.region, &self.name);
+                return Err(if doc.is_null() {
+                    (ENDPOINT.missing)(&arn)
+                } else {
+                    check_idle(&self.shared, &doc, &arn).err().unwrap_or_else(|| {
+                        invalid(format!("The variant \"{name}\" does not exist in the endpoint \"{arn}\""))
+                    })
+                });
+            };
+            variant.instances = instances.unwrap_or(variant.instances);
+            variant.weight = weight.unwrap_or(variant.weight);
+        }
+        let mut more = instances_of(&variants);
+        for (instance_type, count) in &mut more {
+            *count = count.saturating_sub(before.get(instance_type).copied().unwrap_or(0));
+        }
+        more.retain(|_, count| *count > 0);
+        check_quota(&self.shared, &self.region, &more)?;
+        let wanted = Wanted {
+            config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
+            variants,
+            data_capture: doc["DataCaptureConfig"].clone(),
+            deployment: doc["LastDeploymentConfig"].clone(),
+        };
+        self.update(&wanted, None)
+    }
+}
+
 /// Refuses `more` instances beside those of all endpoints. A new fleet is there beside the old one until it
 /// serves; a change of capacities is not a new fleet.
-pub(super) fn check_quota(shared: &SandboxState, region: &str, more: &Count) -> Result<(), Fault> {
+fn check_quota(shared: &SandboxState, region: &str, more: &Count) -> Result<(), Fault> {
     within_quota(shared, Use::Endpoint, &in_use(shared, region), more)
 }
 

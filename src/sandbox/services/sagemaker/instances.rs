@@ -24,17 +24,6 @@ pub fn is_burstable(instance_type: &str) -> bool {
 /// Instances by type.
 pub type Count = BTreeMap<String, u64>;
 
-/// Instances that are in use in a region, by type.
-pub fn in_use(shared: &SandboxState, region: &str, usage: Use) -> Count {
-    match usage {
-        Use::Endpoint => super::endpoints::in_use(shared, region),
-        Use::Training => super::training::in_use(shared, region, false),
-        Use::SpotTraining => super::training::in_use(shared, region, true),
-        Use::Notebook => super::notebooks::in_use(shared, region),
-        Use::Processing => Count::new(),
-    }
-}
-
 /// Refuses to use `more` instances beside those in use (docs/aws/sagemaker.md#quotas).
 pub fn within_quota(shared: &SandboxState, usage: Use, used: &Count, more: &Count) -> Result<(), Fault> {
     if !shared.enforces(AwsRule::Quota) {

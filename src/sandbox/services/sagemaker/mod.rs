@@ -16,6 +16,7 @@ mod scaling;
 mod tests;
 mod traffic;
 mod training;
+mod usage;
 
 pub use backend::Backend;
 pub use backend::resume;
@@ -23,6 +24,7 @@ pub use endpoint::{Endpoint, Variant};
 pub use job::{End, Ended, Job};
 pub use scaling::Scaling;
 pub use traffic::{Traffic, close_minute};
+pub use usage::in_use;
 
 use resource::{INVALID, Kind, invalid};
 
