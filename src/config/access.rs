@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Project;
 use crate::domain::{Diagnostics, KeyPath};
 use crate::limits::ArnOf;
 
@@ -18,14 +17,14 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn lint(&self, project: &Project, problems: &mut Diagnostics) {
+    pub(super) fn lint(&self, account: Option<&str>, region: Option<&str>, problems: &mut Diagnostics) {
         let boundary = ArnOf {
             noun: "IAM policy",
             example: "arn:aws:iam::123456789012:policy/boundary",
             service: "iam",
             kinds: &["policy/"],
-            account: project.account.as_deref(),
-            region: project.region.as_deref(),
+            account,
+            region,
         };
         let at = KeyPath::of(["access", "permissions_boundary"]);
         problems.extend(self.permissions_boundary.as_deref().and_then(|arn| boundary.refuse(arn, &at)));

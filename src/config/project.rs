@@ -84,7 +84,7 @@ impl Config {
         check_values(&merged, &mut problems);
         let project = Project::read(&merged, &mut problems);
         let access: Access = shared(&merged, "access", &mut problems);
-        access.lint(&project, &mut problems);
+        access.lint(project.account.as_deref(), project.region.as_deref(), &mut problems);
         let audit: Audit = shared(&merged, "audit", &mut problems);
         audit.lint(&mut problems);
         let budget: Budget = shared(&merged, "budget", &mut problems);

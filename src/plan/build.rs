@@ -5,46 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dependents::{Dependents, kind, whole};
 use super::scale::Scaled;
 use super::unread::unreadable;
-use super::{Foreign, Leftover, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
+use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
-    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Scale, Status,
-    codes,
+    Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Status, codes,
 };
-
-/// What the plan is for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Mode {
-    Deploy {
-        /// Also delete what is owned and no longer wanted.
-        prune: bool,
-        /// Take over resources of the wanted names that carry no tags of ours.
-        adopt: bool,
-    },
-    Destroy {
-        /// Also delete what somebody else made or put there, instead of releasing it.
-        adopted: bool,
-    },
-    /// Other numbers for the parts of what is deployed (docs/decisions/0042), and nothing else. `want` has
-    /// the parts with their wholes, which are only looked at.
-    Scale(Scale),
-}
-
-impl Mode {
-    pub fn destroys(self) -> bool {
-        matches!(self, Self::Destroy { .. })
-    }
-
-    /// Whether its plans may delete a bucket, so that its contents must be known.
-    pub fn deletes(self) -> bool {
-        matches!(self, Self::Destroy { .. } | Self::Deploy { prune: true, .. })
-    }
-
-    /// Whether it is agreed that what others made goes too.
-    pub(super) fn deletes_adopted(self) -> bool {
-        matches!(self, Self::Destroy { adopted: true })
-    }
-}
 
 /// What is to be done with one node.
 enum Decision {

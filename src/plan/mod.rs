@@ -4,6 +4,7 @@ mod build;
 pub mod check;
 mod dependents;
 mod grounds;
+mod mode;
 mod order;
 mod predecessors;
 mod scale;
@@ -19,7 +20,8 @@ use crate::domain::{
 };
 
 pub use crate::domain::Verb;
-pub use build::{Mode, build};
+pub use build::build;
+pub use mode::Mode;
 
 /// What a step does, and to what end. A replacement is a delete and a create with an edge between them.
 #[derive(Clone, Debug, PartialEq, Serialize)]

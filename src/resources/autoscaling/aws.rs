@@ -4,7 +4,8 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use futures_util::future::try_join_all;
 
-use super::spec::{Autoscaling, Policy, Spec, State};
+use super::spec::{Policy, State};
+use super::{Autoscaling, Spec};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};

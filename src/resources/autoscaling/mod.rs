@@ -9,4 +9,21 @@ mod section;
 mod spec;
 
 pub use section::Section;
-pub use spec::{Autoscaling, Spec, State};
+
+use serde::Serialize;
+
+pub use spec::State;
+
+/// The kind.
+pub struct Autoscaling;
+
+/// As its section asks for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spec {
+    pub min: i32,
+    pub max: i32,
+    /// Invocations per instance per minute.
+    pub target: f64,
+    pub scale_in_cooldown_s: i32,
+    pub scale_out_cooldown_s: i32,
+}

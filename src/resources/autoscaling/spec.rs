@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::section;
+use super::{Autoscaling, Spec, section};
 use crate::config::section::NoSection;
 use crate::desired::{Kind, Scaled, Scaling, Seen};
 use crate::domain::scale::count;
@@ -11,18 +11,6 @@ use crate::domain::{
 };
 use crate::limits::Bound;
 use crate::resources::endpoint_config::EndpointConfig;
-
-pub struct Autoscaling;
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spec {
-    pub min: i32,
-    pub max: i32,
-    /// Invocations per instance per minute.
-    pub target: f64,
-    pub scale_in_cooldown_s: i32,
-    pub scale_out_cooldown_s: i32,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {

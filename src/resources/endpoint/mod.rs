@@ -11,4 +11,21 @@ mod section;
 mod spec;
 
 pub use section::Section;
-pub use spec::{Endpoint, Spec, State};
+
+use serde::Serialize;
+
+pub use spec::State;
+
+/// The kind.
+pub struct Endpoint;
+
+/// As its section asks for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spec {
+    /// Physical name of the endpoint configuration.
+    pub config: String,
+    pub instance_type: String,
+    /// Instances at the first start. The endpoint configuration carries it to AWS.
+    #[serde(skip)]
+    pub instance_count: i32,
+}

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::section;
+use super::{Endpoint, Spec, section};
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, counted};
 use crate::domain::{
@@ -12,18 +12,6 @@ use crate::limits::Bound;
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::section::warn_of_unused;
-
-pub struct Endpoint;
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spec {
-    /// Physical name of the endpoint configuration.
-    pub config: String,
-    pub instance_type: String,
-    /// Instances at the first start. The endpoint configuration carries it to AWS.
-    #[serde(skip)]
-    pub instance_count: i32,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {

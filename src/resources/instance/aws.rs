@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use super::Spec;
 use super::log::PartedLog;
-use super::spec::{Instance, JobScope, Outcome, Record, Spec, State};
+use super::spec::{Instance, JobScope, Outcome, Record, State};
 use super::user_data;
 use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;

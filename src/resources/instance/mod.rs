@@ -13,4 +13,31 @@ pub mod log;
 mod spec;
 pub mod user_data;
 
-pub use spec::{Instance, Outcome, Spec, State};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::resources::training::job::{Channel, Code};
+
+pub use spec::{Instance, Outcome, State};
+
+/// As its section asks for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spec {
+    /// The ARN of its instance profile, or the name of one that somebody else made.
+    pub profile_arn: String,
+    /// An AMI id, or the name of a public SSM parameter that holds one.
+    pub image: String,
+    pub instance_type: String,
+    pub volume_gb: i32,
+    pub code: Code,
+    pub channels: Vec<Channel>,
+    pub hyperparameters: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    /// `s3://<bucket>/instances`; the job's name and `output/…` follow.
+    pub output: String,
+    pub max_runtime_s: i32,
+    /// What the log is read for. The job knows nothing of it, so another pattern makes no other job.
+    #[serde(skip)]
+    pub metrics: BTreeMap<String, String>,
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::user_data;
+use super::{Spec, user_data};
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
@@ -12,9 +12,10 @@ use crate::domain::{
 use crate::limits::{self, ArnOf, Bound, Processor};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
-use crate::resources::training::job::{self, Channel, Code, Item, Platform};
+use crate::resources::training::job::{self, Channel, Item, Platform};
 use crate::resources::training::lint as job_lint;
 
+/// The kind.
 pub struct Instance;
 
 /// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (docs/aws/ec2.md#images).
@@ -27,26 +28,6 @@ const PLAIN: &str = "/aws/service/ami-amazon-linux-latest/";
 const IMAGE_ARM: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 /// GiB of the snapshot behind [`IMAGE`].
 const SNAPSHOT: i32 = 8;
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spec {
-    /// The ARN of its instance profile, or the name of one that somebody else made.
-    pub profile_arn: String,
-    /// An AMI id, or the name of a public SSM parameter that holds one.
-    pub image: String,
-    pub instance_type: String,
-    pub volume_gb: i32,
-    pub code: Code,
-    pub channels: Vec<Channel>,
-    pub hyperparameters: BTreeMap<String, String>,
-    pub environment: BTreeMap<String, String>,
-    /// `s3://<bucket>/instances`; the job's name and `output/…` follow.
-    pub output: String,
-    pub max_runtime_s: i32,
-    /// What the log is read for. The job knows nothing of it, so another pattern makes no other job.
-    #[serde(skip)]
-    pub metrics: BTreeMap<String, String>,
-}
 
 /// What the instance writes last: `<output>/<job>/output/result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,10 +2,11 @@ use std::collections::HashMap;
 
 use aws_sdk_sagemaker::types::ContainerDefinition;
 
+use super::Model;
 use super::repack::repack;
 use super::section::Given;
 use super::send;
-use super::spec::{Model, Spec, State};
+use super::spec::{Spec, State};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Status, Tags, action};

@@ -15,4 +15,8 @@ mod send;
 mod spec;
 
 pub use section::{Artifact, Given};
-pub use spec::{Model, Serving, Spec};
+
+pub use spec::{Serving, Spec};
+
+/// The kind.
+pub struct Model;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::io::AsyncWriteExt;
 
+use super::Model;
 use super::section::Given;
 use super::send::{self, Archive};
-use super::spec::{Model, Spec};
+use super::spec::Spec;
 use crate::archive;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Model;
 use super::section::{self, Given};
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
@@ -10,8 +11,6 @@ use crate::domain::{
 };
 use crate::inputs::{Remote, Source, UseAs};
 use crate::limits::Bound;
-
-pub struct Model;
 
 /// The user's serving code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
