@@ -8,12 +8,11 @@ use serde_json::Value;
 
 use crate::config::section;
 use crate::config::{Access, Config};
-use crate::desired::{AnySpec, Desired, GivenRole, Kind, Node};
+use crate::desired::{Desired, GivenRole, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
 use crate::inputs::{Entry, Inputs, Listing, Remote, Tree, UseAs};
-use crate::limits;
 
 /// Nodes so far, and the problems found while making them.
 #[derive(Debug)]
@@ -61,49 +60,15 @@ impl<'a> Draft<'a> {
         )
     }
 
-    /// Adds a resource. Needs that are not in the graph were already reported by [`Draft::find`].
-    pub fn add<K: Kind>(
-        &mut self,
-        name: &str,
-        physical: String,
-        spec: K::Spec,
-        needs: impl IntoIterator<Item = ResourceId>,
-        at: KeyPath,
-    ) -> ResourceId {
-        let id = ResourceId::new(K::NAME, name);
-        let longest = K::NAME.longest_name();
-        if physical.len() > longest {
-            self.error(
-                codes::LONG_NAME,
-                at.clone(),
-                format!(
-                    "the {} name `{physical}` has {} characters, AWS allows {longest}",
-                    K::NAME.words(),
-                    physical.len()
-                ),
-                "shorten the project's, the environment's or this name",
-            );
-        }
-        let needs = needs.into_iter().filter(|need| self.node(need.kind, &need.name).is_some()).collect();
-        self.origin.insert(id.clone(), at);
-        self.places.entry(K::NAME).or_default().insert(name.to_owned(), self.nodes.len());
-        let spec = AnySpec::new::<K>(spec);
-        self.nodes.push(Node { id: id.clone(), physical, spec, needs });
-        id
+    pub(super) fn push(&mut self, node: Node, at: KeyPath) {
+        self.origin.insert(node.id.clone(), at);
+        self.places.entry(node.id.kind).or_default().insert(node.id.name.clone(), self.nodes.len());
+        self.nodes.push(node);
     }
 
-    /// Changes the spec of a node that was added.
-    pub fn amend<K: Kind>(&mut self, name: &str, change: impl FnOnce(&mut K::Spec))
-    where
-        K::Spec: Clone,
-    {
-        let place = self.places.get(&K::NAME).and_then(|places| places.get(name));
-        if let Some(node) = place.and_then(|place| self.nodes.get_mut(*place))
-            && let Some(mut spec) = node.spec_as::<K>().cloned()
-        {
-            change(&mut spec);
-            node.spec = AnySpec::new::<K>(spec);
-        }
+    pub(super) fn node_mut(&mut self, kind: KindName, name: &str) -> Option<&mut Node> {
+        let place = self.places.get(&kind)?.get(name)?;
+        self.nodes.get_mut(*place)
     }
 
     /// How long after a deploy the project is to end.
@@ -241,18 +206,13 @@ impl<'a> Draft<'a> {
         Some(tree)
     }
 
-    /// Holds the values of the item at `at` against AWS's models, as its kind binds them.
-    pub fn hold<K: Kind>(&mut self, at: &KeyPath) {
-        let problems = self.written(at).map(|item| limits::check(K::bound(), item, at));
-        self.problems.extend(problems.unwrap_or_default());
-    }
-
     /// Whether the key at `at` is in the file: else it has its default.
     pub fn is_written(&self, at: &KeyPath) -> bool {
         self.written(at).is_some()
     }
 
-    fn written(&self, at: &KeyPath) -> Option<&'a Value> {
+    /// The value at `at`, as the file has it.
+    pub(super) fn written(&self, at: &KeyPath) -> Option<&'a Value> {
         let (first, rest) = at.0.split_first()?;
         rest.iter().try_fold(self.config.document.values().get(first)?, |value, key| value.get(key))
     }

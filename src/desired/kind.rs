@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::desired::{Draft, Mixed, Scaled, Scaling, Seen};
+use crate::desired::{Draft, Mixed, Node, Seen};
 use crate::domain::{
-    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scope, Usage,
-    Verb,
+    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scale, Scope,
+    Usage, Verb,
 };
 use crate::inputs::{Remote, Source};
 use crate::limits::Bound;
@@ -22,6 +22,25 @@ pub enum Log {
     /// An object of the project's bucket, which is there when its writer has ended. Before that, what it will
     /// hold comes in parts: `<parts>000000` and so on.
     Object { key: String, parts: String },
+}
+
+/// The numbers that a part is scaled from and to.
+pub struct Scaling<'a, K: Kind + ?Sized> {
+    pub whole: &'a Node,
+    /// As the config says, if it does.
+    pub want: Option<&'a K::Spec>,
+    /// As it is, if it is there.
+    pub seen: Option<&'a Seen<K::State>>,
+    pub to: &'a Scale,
+}
+
+/// What a part becomes.
+pub struct Scaled<S> {
+    /// Its name, by that of its whole.
+    pub physical: String,
+    pub spec: S,
+    /// What was not given and stays as it is: `max kept at 8`.
+    pub kept: Vec<String>,
 }
 
 /// A kind of resource without its effects: what the config says, what differs, how it is doing.

@@ -1,11 +1,12 @@
 //! From the config to what should exist: nodes with exact names, and the edges between them. Pure.
 
+mod added;
+mod any;
 mod draft;
 mod erased;
 mod kind;
 mod scale;
 mod seen;
-mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +16,11 @@ use crate::config::{Config, section};
 use crate::domain::{Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags};
 use crate::inputs::{Inputs, Remote, Source};
 
+pub use any::{AnySeen, AnySpec, OfSeen, OfSpec};
 pub use draft::Draft;
 pub use erased::AnyKind;
-pub use kind::{Kind, Log};
-pub use scale::{Scaled, Scaling};
-pub use seen::{AnySeen, Mixed, Seen};
-pub use spec::AnySpec;
+pub use kind::{Kind, Log, Scaled, Scaling};
+pub use seen::{Mixed, Seen};
 
 /// A resource as it should be.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,27 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnyKind, Desired, Kind, Node, Seen, did_you_mean};
+use super::{AnyKind, Desired, Node, did_you_mean};
 use crate::domain::{Diagnostic, KeyPath, Scale, codes};
-
-/// The numbers that a part is scaled from and to.
-pub struct Scaling<'a, K: Kind + ?Sized> {
-    pub whole: &'a Node,
-    /// As the config says, if it does.
-    pub want: Option<&'a K::Spec>,
-    /// As it is, if it is there.
-    pub seen: Option<&'a Seen<K::State>>,
-    pub to: &'a Scale,
-}
-
-/// What a part becomes.
-pub struct Scaled<S> {
-    /// Its name, by that of its whole.
-    pub physical: String,
-    pub spec: S,
-    /// What was not given and stays as it is: `max kept at 8`.
-    pub kept: Vec<String>,
-}
 
 impl Desired {
     /// What is to be scaled, with the wholes that it is on: all, or that of these names. What the config does

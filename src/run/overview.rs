@@ -101,8 +101,8 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         is_readable,
         age: created.and_then(|created| age(*created)),
         metrics: measured(session, node, seen).await,
-        took: seen.and_then(AnySeen::took),
-        facts: seen.map(AnySeen::facts).unwrap_or_default(),
+        took: seen.and_then(|seen| seen.took()),
+        facts: seen.map(|seen| seen.facts()).unwrap_or_default(),
         page,
     }
 }

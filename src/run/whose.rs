@@ -16,7 +16,7 @@ pub async fn ours(session: &Session, id: &ResourceId, physical: &str) -> OpResul
     let cx = OpCx::new(&session.context, id.clone());
     let look = session.registry.of(id.kind).observe(&cx, physical);
     let seen = session.context.cancel.reading("looking", look).await?;
-    match seen.as_ref().map(AnySeen::owner) {
+    match seen.as_ref().map(|seen| seen.owner()) {
         Some(owner) if !owner.is_managed() => {
             let message =
                 format!("{} `{physical}` is not this project's: its tags name {owner}", id.kind.words());

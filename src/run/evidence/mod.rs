@@ -12,7 +12,7 @@ use super::Session;
 use super::overview::{Overview, Row};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::cost::{Estimate, Rate};
-use crate::desired::{AnySeen, Node};
+use crate::desired::Node;
 use crate::domain::{HumanDuration, Owner, Phase};
 use crate::engine;
 use crate::evidence::{
@@ -137,7 +137,7 @@ fn resource(session: &Session, row: &Row, node: &Node, have: &Observed) -> Resou
         took_s: row.took.map(HumanDuration::as_secs),
         needs: node.needs.iter().cloned().collect(),
         facts: row.facts.clone(),
-        attributes: seen.map(AnySeen::attributes).unwrap_or_default(),
+        attributes: seen.map(|seen| seen.attributes()).unwrap_or_default(),
         why: session.desired.reasons.get(&node.id).cloned(),
         page: row.page.clone(),
     }
