@@ -165,7 +165,7 @@ impl Writer<'_> {
         if self.whom == Whom::Deployer {
             // "you must have permission to call GetLayerVersion on the layer version"
             // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
-            for layer in node.spec_as::<Function>().into_iter().flat_map(|spec| &spec.config.layers) {
+            for layer in node.spec_as::<Function>().into_iter().flat_map(|spec| &spec.configuration.layers) {
                 self.grants.add(action::lambda::GetLayerVersion.name, layer.clone(), Value::Null);
             }
             match node.id.kind {
@@ -398,10 +398,7 @@ fn condition(scope: &Scope, boundary: Option<&str>, permission: &str, arn: &str)
         "ec2:CreateTags" => json!({ "StringEquals": { "ec2:CreateAction": "RunInstances" } }),
         "ec2:RunInstances" if is_made_with_tags(arn) => tags("aws:RequestTag"),
         "ec2:TerminateInstances" => tags("aws:ResourceTag"),
-        _ if permission.starts_with("application-autoscaling:") && arn != "*" => json!({ "StringEquals": {
-            "application-autoscaling:service-namespace": "sagemaker",
-            "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
-        } }),
+        _ if permission.starts_with("application-autoscaling:") && arn != "*" => Autoscaling::condition(),
         _ => Value::Null,
     }
 }

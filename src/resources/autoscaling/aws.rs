@@ -11,11 +11,17 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, action};
 use crate::engine::{Driver, Found, OpCx};
 
-const NAMESPACE: ServiceNamespace = ServiceNamespace::Sagemaker;
-const DIMENSION: ScalableDimension = ScalableDimension::SageMakerVariantDesiredInstanceCount;
 /// Ids that one DescribeScalableTargets takes.
 /// https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html
 const MOST_IDS: usize = 50;
+
+fn namespace() -> ServiceNamespace {
+    Autoscaling::NAMESPACE.into()
+}
+
+fn dimension() -> ScalableDimension {
+    Autoscaling::DIMENSION.into()
+}
 
 impl Driver for Autoscaling {
     /// The account's targets cannot be listed by prefix; those of our endpoints can be asked for by name.
@@ -75,8 +81,8 @@ impl Driver for Autoscaling {
         // scheduled actions it does not say so.
         delete_policy(cx, resource, Self::POLICY).await?;
         delete_scheduled(cx, resource, scheduled(cx, resource).await?).await?;
-        let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
-        let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+        let call = cx.aws.autoscaling.deregister_scalable_target().service_namespace(namespace());
+        let call = call.resource_id(resource).scalable_dimension(dimension());
         call.send().await.op(action::autoscaling::DeregisterScalableTarget).ignore_not_found()
     }
 
@@ -86,15 +92,15 @@ impl Driver for Autoscaling {
 }
 
 async fn delete_policy(cx: &OpCx<'_>, resource: &str, policy: &str) -> OpResult<()> {
-    let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(NAMESPACE);
-    let call = call.resource_id(resource).scalable_dimension(DIMENSION).policy_name(policy);
+    let call = cx.aws.autoscaling.delete_scaling_policy().service_namespace(namespace());
+    let call = call.resource_id(resource).scalable_dimension(dimension()).policy_name(policy);
     call.send().await.op(action::autoscaling::DeleteScalingPolicy).ignore_not_found()
 }
 
 async fn delete_scheduled(cx: &OpCx<'_>, resource: &str, actions: Vec<String>) -> OpResult<()> {
     for action in actions {
-        let call = cx.aws.autoscaling.delete_scheduled_action().service_namespace(NAMESPACE);
-        let call = call.resource_id(resource).scalable_dimension(DIMENSION).scheduled_action_name(action);
+        let call = cx.aws.autoscaling.delete_scheduled_action().service_namespace(namespace());
+        let call = call.resource_id(resource).scalable_dimension(dimension()).scheduled_action_name(action);
         call.send().await.op(action::autoscaling::DeleteScheduledAction).ignore_not_found()?;
     }
     Ok(())
@@ -102,8 +108,8 @@ async fn delete_scheduled(cx: &OpCx<'_>, resource: &str, actions: Vec<String>) -
 
 /// The scalable targets of these resources, at most [`MOST_IDS`].
 async fn targets(cx: &OpCx<'_>, resources: Vec<String>) -> OpResult<Vec<ScalableTarget>> {
-    let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
-    let call = call.set_resource_ids(Some(resources)).scalable_dimension(DIMENSION);
+    let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(namespace());
+    let call = call.set_resource_ids(Some(resources)).scalable_dimension(dimension());
     let mut pages = call.into_paginator().send();
     let mut targets = Vec::new();
     while let Some(page) = pages.next().await {
@@ -115,8 +121,8 @@ async fn targets(cx: &OpCx<'_>, resources: Vec<String>) -> OpResult<Vec<Scalable
 
 /// All scaling policies of a target: a page holds 10, a target 50.
 async fn policies(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<ScalingPolicy>> {
-    let call = cx.aws.autoscaling.describe_scaling_policies().service_namespace(NAMESPACE);
-    let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+    let call = cx.aws.autoscaling.describe_scaling_policies().service_namespace(namespace());
+    let call = call.resource_id(resource).scalable_dimension(dimension());
     let mut pages = call.into_paginator().send();
     let mut policies = Vec::new();
     while let Some(page) = pages.next().await {
@@ -128,8 +134,8 @@ async fn policies(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<ScalingPolicy>>
 
 /// Names of the scheduled actions of a target. Where none can be made, there are none.
 async fn scheduled(cx: &OpCx<'_>, resource: &str) -> OpResult<Vec<String>> {
-    let call = cx.aws.autoscaling.describe_scheduled_actions().service_namespace(NAMESPACE);
-    let call = call.resource_id(resource).scalable_dimension(DIMENSION);
+    let call = cx.aws.autoscaling.describe_scheduled_actions().service_namespace(namespace());
+    let call = call.resource_id(resource).scalable_dimension(dimension());
     let mut pages = call.into_paginator().send();
     let mut names = Vec::new();
     while let Some(page) = pages.next().await {
@@ -153,8 +159,8 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
         .scheduled_scaling_suspended(false)
         .build();
     cx.retry_new_role(register, || async {
-        let call = aas.register_scalable_target().service_namespace(NAMESPACE).resource_id(resource);
-        let call = call.scalable_dimension(DIMENSION).min_capacity(spec.min).max_capacity(spec.max);
+        let call = aas.register_scalable_target().service_namespace(namespace()).resource_id(resource);
+        let call = call.scalable_dimension(dimension()).min_capacity(spec.min).max_capacity(spec.max);
         let call = call.suspended_state(running.clone());
         call.send().await.op(action::autoscaling::RegisterScalableTarget).map(drop)
     })
@@ -177,8 +183,8 @@ async fn put(cx: &OpCx<'_>, resource: &str, spec: &Spec) -> OpResult<()> {
     };
     let limit = std::time::Duration::from_secs(120);
     cx.retry(action::autoscaling::PutScalingPolicy, limit, again, || async {
-        let call = aas.put_scaling_policy().service_namespace(NAMESPACE).resource_id(resource);
-        let call = call.scalable_dimension(DIMENSION).policy_name(Autoscaling::POLICY);
+        let call = aas.put_scaling_policy().service_namespace(namespace()).resource_id(resource);
+        let call = call.scalable_dimension(dimension()).policy_name(Autoscaling::POLICY);
         let call = call.policy_type(PolicyType::TargetTrackingScaling);
         let call = call.target_tracking_scaling_policy_configuration(tracking.clone());
         call.send().await.op(action::autoscaling::PutScalingPolicy).map(drop)

@@ -80,18 +80,14 @@ impl Section {
         // A target outlives its endpoint, and its alarms are billed.
         let (id, scope) = (Autoscaling::id(name), draft.scope);
         let input = json!({
-            "ServiceNamespace": "sagemaker", "ResourceId": resource,
-            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ServiceNamespace": Autoscaling::NAMESPACE, "ResourceId": resource,
+            "ScalableDimension": Autoscaling::DIMENSION,
         });
         let mut deregister = Schedule::grant(
             &[action::autoscaling::DeregisterScalableTarget],
             scope.arn("application-autoscaling", "scalable-target/*"),
         );
-        // The id of a target is AWS's; the service that it is of is all that a policy can say.
-        deregister["Condition"] = json!({ "StringEquals": {
-            "application-autoscaling:service-namespace": "sagemaker",
-            "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
-        } });
+        deregister["Condition"] = Autoscaling::condition();
         let alarms = scope.arn("cloudwatch", &format!("alarm:TargetTracking-{resource}-*"));
         let grants = vec![deregister, Schedule::grant(&[action::cloudwatch::DeleteAlarms], alarms)];
         let call = ("applicationautoscaling", "deregisterScalableTarget");

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Autoscaling, Spec, section};
 use crate::config::section::NoSection;
@@ -78,6 +79,10 @@ impl Autoscaling {
     /// Who scales, by its service-linked role.
     pub const SERVICE: &'static str = "sagemaker.application-autoscaling.amazonaws.com";
 
+    /// What it scales, as every call and every policy names it (docs/aws/autoscaling.md#identifiers).
+    pub const NAMESPACE: &'static str = "sagemaker";
+    pub const DIMENSION: &'static str = "sagemaker:variant:DesiredInstanceCount";
+
     /// What the target is of.
     pub(super) const METRIC: &'static str = "SageMakerVariantInvocationsPerInstance";
 
@@ -99,6 +104,15 @@ impl Autoscaling {
             scope.arn("application-autoscaling", "scalable-target/*"),
             scope.arn("cloudwatch", &format!("alarm:TargetTracking-endpoint/{endpoint}/*")),
         ]
+    }
+
+    /// The condition of a policy that is about the targets of endpoints only: the id of a target is AWS's, so
+    /// no ARN says whose it is.
+    pub fn condition() -> Value {
+        json!({ "StringEquals": {
+            "application-autoscaling:service-namespace": Self::NAMESPACE,
+            "application-autoscaling:scalable-dimension": Self::DIMENSION,
+        } })
     }
 
     /// `endpoint/<endpoint>/variant/<variant>` (docs/aws/autoscaling.md#identifiers).

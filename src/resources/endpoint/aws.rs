@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::EndpointStatus;
 
@@ -38,7 +37,7 @@ impl Driver for Endpoint {
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
         let status = status(&found);
         let state = State {
-            config,
+            endpoint_config: config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
             instances: count,
         };
@@ -51,8 +50,12 @@ impl Driver for Endpoint {
         let unseen = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
         let action = action::sagemaker::CreateEndpoint;
         let create = || async {
-            let call =
-                cx.aws.sagemaker.create_endpoint().endpoint_name(endpoint).endpoint_config_name(&spec.config);
+            let call = cx
+                .aws
+                .sagemaker
+                .create_endpoint()
+                .endpoint_name(endpoint)
+                .endpoint_config_name(&spec.endpoint_config);
             call.set_tags(sagemaker::tags(cx, [])).send().await.op(action).map(drop)
         };
         make(self, cx, endpoint, action, || cx.retry(action, Duration::from_secs(60), unseen, create))
@@ -62,7 +65,7 @@ impl Driver for Endpoint {
 
     async fn update(&self, cx: &OpCx<'_>, endpoint: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         let Some(found) = settled(cx, endpoint).await? else { return Ok(()) };
-        if found.endpoint_config_name() != Some(&spec.config) {
+        if found.endpoint_config_name() != Some(&spec.endpoint_config) {
             cx.retry_busy(action::sagemaker::UpdateEndpoint, || async {
                 // docs/decisions/0024: without this the live instance count falls back to the configuration's
                 // first one.
@@ -72,7 +75,7 @@ impl Driver for Endpoint {
                     .update_endpoint()
                     .endpoint_name(endpoint)
                     .retain_all_variant_properties(true);
-                let call = call.endpoint_config_name(&spec.config);
+                let call = call.endpoint_config_name(&spec.endpoint_config);
                 call.send().await.op(action::sagemaker::UpdateEndpoint).map(drop)
             })
             .await?;
@@ -82,9 +85,9 @@ impl Driver for Endpoint {
 
     async fn delete(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {
         // A leftover endpoint may still be scaled; DeleteEndpoint itself may not be allowed to end that.
-        let call =
-            cx.aws.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Sagemaker);
-        let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
+        let call = cx.aws.autoscaling.deregister_scalable_target();
+        let call = call.service_namespace(Autoscaling::NAMESPACE.into());
+        let call = call.scalable_dimension(Autoscaling::DIMENSION.into());
         let call = call.resource_id(Autoscaling::resource_id(endpoint));
         call.send().await.op(action::autoscaling::DeregisterScalableTarget).ignore_not_found()?;
         match settled(cx, endpoint).await? {
@@ -161,7 +164,7 @@ async fn in_service(cx: &OpCx<'_>, endpoint: &str, spec: &Spec) -> OpResult<()> 
                 Phase::Failed | Phase::Leaving => {
                     Probe::Failed { status: status.word, reason: status.reason }
                 }
-                _ if found.endpoint_config_name() == Some(&spec.config) => Probe::Ready(None),
+                _ if found.endpoint_config_name() == Some(&spec.endpoint_config) => Probe::Ready(None),
                 _ => {
                     let began = busy.load(Ordering::Relaxed) > 0 || status.reason.is_some();
                     if began || looks.fetch_add(1, Ordering::Relaxed) >= GRACE {

@@ -23,7 +23,8 @@ pub struct Endpoint;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Physical name of the endpoint configuration.
-    pub config: String,
+    #[serde(rename = "config")]
+    pub endpoint_config: String,
     pub instance_type: String,
     /// Instances at the first start. The endpoint configuration carries it to AWS.
     #[serde(skip)]

@@ -171,7 +171,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let config = draft.add::<EndpointConfig>(name, config_name.clone(), config, [model.clone()], at.clone());
 
     let instance_type = item.instance_type.clone();
-    let spec = Spec { config: config_name, instance_type, instance_count };
+    let spec = Spec { endpoint_config: config_name, instance_type, instance_count };
     // What ends it is there before it.
     let (id, arn) = (Endpoint::id(name), draft.scope.arn("sagemaker", &format!("endpoint/{physical}")));
     let grants = vec![Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn)];

@@ -15,8 +15,9 @@ use crate::resources::model::section::warn_of_unused;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// The configuration it really runs.
-    pub config: String,
+    /// The endpoint configuration that it really runs.
+    #[serde(rename = "config")]
+    pub endpoint_config: String,
     /// Of the live configuration; unknown when somebody deleted that.
     pub instance_type: Option<String>,
     /// How many serve now: autoscaling changes it.
@@ -49,7 +50,7 @@ impl Kind for Endpoint {
 
     fn wanted(want: &Spec) -> State {
         State {
-            config: want.config.clone(),
+            endpoint_config: want.endpoint_config.clone(),
             instance_type: Some(want.instance_type.clone()),
             instances: None,
         }
@@ -58,7 +59,7 @@ impl Kind for Endpoint {
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let live = seen.instance_type.as_deref().unwrap_or("unknown");
         changes()
-            .field("configuration", &seen.config, &want.config, Needs::Update)
+            .field("configuration", &seen.endpoint_config, &want.endpoint_config, Needs::Update)
             .field("instance_type", live, &want.instance_type, Needs::Detach)
             .done()
     }
@@ -117,7 +118,7 @@ impl Kind for Endpoint {
         attributes::listed([
             (attributes::INSTANCE_TYPE, state.instance_type.clone().unwrap_or_default()),
             ("Instances now", state.instances.map(|count| count.to_string()).unwrap_or_default()),
-            ("Configuration", state.config.clone()),
+            ("Configuration", state.endpoint_config.clone()),
         ])
     }
 

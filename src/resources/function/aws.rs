@@ -84,7 +84,7 @@ macro_rules! configured {
         Live {
             role_arn: found.role().unwrap_or_default().to_owned(),
             code_sha256: send::known_by(found.description(), found.code_sha256().unwrap_or_default()),
-            config: Configuration {
+            configuration: Configuration {
                 handler: found.handler().unwrap_or_default().to_owned(),
                 runtime: found.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
                 architecture: found
@@ -159,14 +159,14 @@ impl Driver for Function {
                 .function_name(function)
                 .role(&spec.role_arn)
                 .code(code.member())
-                .handler(&spec.config.handler)
-                .runtime(Runtime::from(spec.config.runtime.as_str()))
-                .architectures(spec.config.architecture.as_str().into())
-                .memory_size(spec.config.memory_mb)
-                .timeout(spec.config.timeout_s)
-                .environment(environment(&spec.config))
-                .ephemeral_storage(storage(&spec.config))
-                .set_layers(Some(spec.config.layers.clone()).filter(|layers| !layers.is_empty()))
+                .handler(&spec.configuration.handler)
+                .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+                .architectures(spec.configuration.architecture.as_str().into())
+                .memory_size(spec.configuration.memory_mb)
+                .timeout(spec.configuration.timeout_s)
+                .environment(environment(&spec.configuration))
+                .ephemeral_storage(storage(&spec.configuration))
+                .set_layers(Some(spec.configuration.layers.clone()).filter(|layers| !layers.is_empty()))
                 .description(&description)
                 .set_tags(Some(tags.clone()));
             call.send().await.op(action).map(drop)
@@ -195,9 +195,9 @@ impl Driver for Function {
         let latest = settled(cx, function).await?;
         let have: Live = configured!(latest);
         // The architecture goes with the code.
-        let architecture = &spec.config.architecture;
+        let architecture = &spec.configuration.architecture;
         let mut description = None;
-        if have.code_sha256 != spec.code_sha256 || have.config.architecture != *architecture {
+        if have.code_sha256 != spec.code_sha256 || have.configuration.architecture != *architecture {
             let (code, made_of) = send::code(cx, spec).await?;
             description = Some(made_of).filter(|made_of| latest.description() != Some(made_of.as_str()));
             cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
@@ -215,22 +215,22 @@ impl Driver for Function {
             .await?;
             settled(cx, function).await?;
         }
-        let config = Configuration { architecture: architecture.clone(), ..have.config.clone() };
-        let is_right = config == spec.config && have.role_arn == spec.role_arn && have.more.is_empty();
+        let config = Configuration { architecture: architecture.clone(), ..have.configuration.clone() };
+        let is_right = config == spec.configuration && have.role_arn == spec.role_arn && have.more.is_empty();
         if !is_right || description.is_some() {
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
                     .function_name(function)
                     .role(&spec.role_arn)
-                    .handler(&spec.config.handler)
-                    .runtime(Runtime::from(spec.config.runtime.as_str()))
-                    .memory_size(spec.config.memory_mb)
-                    .timeout(spec.config.timeout_s)
-                    .ephemeral_storage(storage(&spec.config))
-                    .set_layers(Some(spec.config.layers.clone()))
+                    .handler(&spec.configuration.handler)
+                    .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+                    .memory_size(spec.configuration.memory_mb)
+                    .timeout(spec.configuration.timeout_s)
+                    .ephemeral_storage(storage(&spec.configuration))
+                    .set_layers(Some(spec.configuration.layers.clone()))
                     .set_description(description.clone())
-                    .environment(environment(&spec.config));
+                    .environment(environment(&spec.configuration));
                 let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
                 call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
             })

@@ -122,7 +122,8 @@ pub struct Spec {
     /// Base64 of the zip's SHA-256, as Lambda computes it; with packages, which are installed while it is
     /// packed, the digest of what it is packed from.
     pub code_sha256: String,
-    pub config: Configuration,
+    #[serde(rename = "config")]
+    pub configuration: Configuration,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,7 +164,8 @@ pub struct State {
 pub struct Live {
     pub role_arn: String,
     pub code_sha256: String,
-    pub config: Configuration,
+    #[serde(rename = "config")]
+    pub configuration: Configuration,
     /// Attributes without a key in the config that are not at Lambda's default: name and value.
     pub more: BTreeMap<String, String>,
 }
@@ -244,25 +246,25 @@ impl Kind for Function {
         let live = Live {
             role_arn: want.role_arn.clone(),
             code_sha256: want.code_sha256.clone(),
-            config: want.config.clone(),
+            configuration: want.configuration.clone(),
             more: BTreeMap::new(),
         };
         State { live: Some(live.clone()), latest: Some(live), reserved: want.reserved, weighted: false }
     }
 
     fn usage(want: &Spec) -> Usage {
-        want.config.usage()
+        want.configuration.usage()
     }
 
     fn used(Seen { state, .. }: &Seen<State>) -> Usage {
-        state.live.as_ref().map_or_else(Usage::default, |live| live.config.usage())
+        state.live.as_ref().map_or_else(Usage::default, |live| live.configuration.usage())
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let Some(live) = &seen.live else {
             return changes().field("alias", "none", Function::ALIAS, Needs::Update).done();
         };
-        let (have, config) = (&live.config, &want.config);
+        let (have, config) = (&live.configuration, &want.configuration);
         let short = |sha: &str| sha.get(..10).unwrap_or(sha).to_owned();
         let differs = changes()
             .field("code", short(&live.code_sha256), short(&want.code_sha256), Needs::Update)
@@ -308,7 +310,7 @@ impl Kind for Function {
     }
 
     fn summary(want: &Spec) -> String {
-        format!("{}, {} MB", want.config.runtime, want.config.memory_mb)
+        format!("{}, {} MB", want.configuration.runtime, want.configuration.memory_mb)
     }
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
@@ -330,7 +332,7 @@ impl Kind for Function {
 
     fn attributes(state: &State) -> Attributes {
         let Some(live) = &state.live else { return Vec::new() };
-        let config = &live.config;
+        let config = &live.configuration;
         attributes::listed([
             ("Runtime", format!("{}, {}", config.runtime, config.architecture)),
             ("Handler", config.handler.clone()),
@@ -434,7 +436,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         source: item.source.clone(),
         use_as: item.use_as(),
         code_sha256,
-        config: Configuration {
+        configuration: Configuration {
             handler: item.handler.clone(),
             runtime: item.runtime.clone(),
             architecture: item.architecture.clone(),

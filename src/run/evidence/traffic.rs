@@ -1,7 +1,7 @@
 //! What endpoints and functions were asked, and how endpoints scaled: CloudWatch's metrics, and the
 //! activities of Application Auto Scaling.
 
-use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalingActivity, ServiceNamespace};
+use aws_sdk_applicationautoscaling::types::ScalingActivity;
 
 use super::{Gaps, Session};
 use crate::aws::{
@@ -183,9 +183,9 @@ fn joined(one: &MetricSeries, other: &MetricSeries) -> MetricSeries {
 
 async fn activities(session: &Session, endpoint: &str) -> OpResult<Vec<ScalingActivity>> {
     let call = session.context.aws.autoscaling.describe_scaling_activities();
-    let call =
-        call.service_namespace(ServiceNamespace::Sagemaker).resource_id(Autoscaling::resource_id(endpoint));
-    let call = call.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
+    let call = call.service_namespace(Autoscaling::NAMESPACE.into());
+    let call = call.resource_id(Autoscaling::resource_id(endpoint));
+    let call = call.scalable_dimension(Autoscaling::DIMENSION.into());
     let mut pages = call.into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
@@ -256,9 +256,9 @@ mod tests {
     fn set_to(count: u32, at: i64, code: Code) -> ScalingActivity {
         ScalingActivity::builder()
             .activity_id("a")
-            .service_namespace(ServiceNamespace::Sagemaker)
+            .service_namespace(Autoscaling::NAMESPACE.into())
             .resource_id("r")
-            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .scalable_dimension(Autoscaling::DIMENSION.into())
             .description(format!("Setting desired instance count to {count}."))
             .cause("alarm")
             .start_time(DateTime::from_secs(at - 30))

@@ -118,7 +118,7 @@ fn an_environment_may_name_endpoints() {
     let mut files = Files::new();
     files.append(more);
     let want = files.desired();
-    let environment = &function(&want).config.environment;
+    let environment = &function(&want).configuration.environment;
     let prefix = &want.scope.prefix();
     assert_eq!(environment["OTHER"], format!("https://x/{prefix}other/y"));
     assert!(environment["FILES"].starts_with(prefix.as_str()), "{environment:?}");
