@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::jobs::Job;
 use super::{Session, whose};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
-use crate::desired::Log;
+use crate::desired::{Log, Node};
 use crate::domain::{KindName, ResourceId, action};
 use crate::engine::OpCx;
 use crate::resources::instance::log::PartedLog;
@@ -34,8 +34,10 @@ pub async fn group_is_ours(session: &Session, job: &Job) -> OpResult<()> {
     let Some(Log::Streams { group, .. }) = session.kind(job.id.kind).log(&job.physical) else {
         return Ok(());
     };
-    let mut nodes = session.desired.nodes.iter();
-    match nodes.find(|node| node.id.kind == KindName::LogGroup && node.physical == group) {
+    let arn = session.desired.scope.arn("logs", &format!("log-group:{group}"));
+    let is_group =
+        |node: &&Node| session.kind(node.id.kind).arns(&session.desired.scope, &node.physical).contains(&arn);
+    match session.desired.nodes.iter().find(is_group) {
         Some(node) => whose::ours(session, &node.id, &group).await.map(drop),
         None => Ok(()),
     }

@@ -15,7 +15,7 @@ pub enum Unnamed {
     Unknown { help: String },
     /// Several have it.
     Several(Vec<ResourceId>),
-    /// What has this name can not be meant; what can.
+    /// What has this name is of another kind; what can be meant.
     OtherKind { known: Vec<ResourceId> },
 }
 

@@ -109,8 +109,8 @@ fn named(table: &str, path: &str) -> String {
     format!("{table} {}", parts.skip(1).collect::<Vec<_>>().join("."))
 }
 
-/// What a list of `tests/e2e/behind` has and should not have, or has not and should. `UPDATE_EXPECT=1` writes
-/// it anew.
+/// What a list of `tests/e2e/behind` has and should not have, or has not and should. `UPDATE_EXPECT=1`
+/// rewrites it.
 #[expect(clippy::disallowed_methods, reason = "tests have no cli/ that passes it down")]
 fn unlike(list: &str, is: &BTreeSet<String>) -> Vec<String> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/behind/").to_owned() + list;

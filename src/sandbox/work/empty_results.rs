@@ -14,9 +14,9 @@ const JOB: &str = "opsctl:job";
 const OUTPUT: &str = "opsctl:output";
 
 /// Leaves an empty model archive and the marker of success, the marker last, and shuts the instance down.
-pub struct StatesOnly;
+pub struct EmptyResults;
 
-impl Backend for StatesOnly {
+impl Backend for EmptyResults {
     fn boot(&self, shared: Arc<SandboxState>, instance: BootedInstance) {
         let host = Arc::clone(&shared);
         host.spawn(async move {
