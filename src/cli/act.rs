@@ -191,8 +191,8 @@ pub async fn run_plan(
             if let Some(bucket) = leased.plan.steps.iter().find(|step| made(step)) {
                 let name = &bucket.physical;
                 ui.err(&format!(
-                    "Only one thing was done: the empty bucket `{name}` was created, because the lease is in it. \
-                     The next deploy uses it, `opsctl destroy` deletes it."
+                    "Only one thing was done: the empty bucket `{name}` was created, because the lease is in \
+                     it. The next deploy uses it, `opsctl destroy` deletes it."
                 ));
             }
             leased.release().await;
@@ -212,7 +212,7 @@ fn not_possible(wrong: &[Check]) -> Failure {
     let (code, exit) = match wrong {
         _ if wrong.iter().all(Check::is_about_permissions) => (codes::NOT_ALLOWED, Exit::Denied),
         _ if wrong.iter().all(Check::is_about_roles) => (codes::ROLE_LACKS, Exit::Denied),
-        _ => (codes::NOT_POSSIBLE, Exit::Gate),
+        _ => (codes::NOT_POSSIBLE, Exit::OverLimit),
     };
     Failure::new(code, exit, format!("{}; nothing was changed", messages.join("; ")), fixes.join("; "))
 }

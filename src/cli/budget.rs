@@ -25,11 +25,11 @@ pub fn refused(session: &Session, over: &OverBudget) -> Failure {
             let message = format!("a month could cost {} USD, and {name} allows {limit}", most.cents());
             let parts = parts.iter().take(SHOWN).map(|(id, price)| format!("{id} {}", price.coarse()));
             let help = format!(
-                "that is everything at its maximum all month, and each training of this plan as long as `max_runtime` \
-                 lets it ({}); lower those, or allow more",
+                "that is everything at its maximum all month, and each training of this plan as long as \
+                 `max_runtime` lets it ({}); lower those, or allow more",
                 parts.collect::<Vec<_>>().join(", ")
             );
-            Failure::new(codes::OVER_BUDGET, Exit::Gate, message, help)
+            Failure::new(codes::OVER_BUDGET, Exit::OverLimit, message, help)
         }
         Month::Unknown { what, note } => {
             let region = &session.context.scope.region;
@@ -39,15 +39,15 @@ pub fn refused(session: &Session, over: &OverBudget) -> Failure {
             );
             let help = match note {
                 Some(why) => format!(
-                    "AWS's price list has them, and could not be read ({why}): allow `pricing:GetProducts`, or leave \
-                     the budget out"
+                    "AWS's price list has them, and could not be read ({why}): allow `pricing:GetProducts`, \
+                     or leave the budget out"
                 ),
                 None => {
                     "AWS's price list has none of them: use another instance type, or leave the budget out"
                         .to_owned()
                 }
             };
-            Failure::new(codes::COST_UNKNOWN, Exit::Gate, message, help)
+            Failure::new(codes::COST_UNKNOWN, Exit::OverLimit, message, help)
         }
     }
 }

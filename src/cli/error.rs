@@ -215,7 +215,7 @@ pub fn exit_of(kind: &OpErrorKind) -> Exit {
     match kind {
         OpErrorKind::Denied | OpErrorKind::Credentials => Exit::Denied,
         OpErrorKind::LeaseHeld | OpErrorKind::LeaseLost => Exit::LeaseHeld,
-        OpErrorKind::Quota => Exit::Gate,
+        OpErrorKind::Quota => Exit::OverLimit,
         OpErrorKind::TimedOut => Exit::TimedOut,
         OpErrorKind::RolledBack => Exit::RolledBack,
         OpErrorKind::Cancelled => Exit::Interrupted,

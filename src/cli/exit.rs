@@ -23,7 +23,7 @@ exit_codes! {
     LeaseHeld 5 "another deploy holds the lease, or took it over";
     RolledBack 6 "the endpoint rolled back to its old configuration";
     TimedOut 8 "timed out, AWS keeps working";
-    Gate 9 "a quota was exceeded, or a budget would be";
+    OverLimit 9 "a quota was exceeded, or a budget would be";
     Incomplete 10 "incomplete: something could not be read";
     Usage 64 "the command line cannot be read, or consent is missing";
     Bug 70 "a bug in opsctl";

@@ -15,6 +15,6 @@ pub use cx::{OpCx, Patience, Probe, RunContext};
 pub use driver::{Driver, Found};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
 pub use execute::{RunOutcome, execute};
-pub use observe::{count, look_closer, observe, observe_readable, previous_generations};
+pub use observe::{count, observe, observe_closely, observe_readable, previous_generations};
 pub use registry::{AnyDriver, Registry};
 pub use settle::{gone, make};

@@ -50,7 +50,7 @@ async fn observe_listed(
     let observations = of_each_kind(
         &want.nodes,
         |node| node.id.kind,
-        async |node: &Node| Ok::<_, OpError>((node.id.clone(), look(node, registry, context).await?)),
+        async |node: &Node| Ok::<_, OpError>((node.id.clone(), observe_one(node, registry, context).await?)),
     );
     let lists = join_all(registry.0.iter().map(|driver| owned(driver.as_ref(), context)));
     let (observations, lists) = join(observations, lists).await;
@@ -112,7 +112,7 @@ async fn observe_listed(
 }
 
 /// What is there of a wanted resource.
-async fn look(node: &Node, registry: &Registry, context: &RunContext) -> Result<Observation, OpError> {
+async fn observe_one(node: &Node, registry: &Registry, context: &RunContext) -> Result<Observation, OpError> {
     let (driver, cx) = (registry.of(node.id.kind), OpCx::new(context, node.id.clone()));
     let look = async {
         Ok(match driver.observe(&cx, &node.physical).await? {
@@ -222,7 +222,7 @@ pub async fn count(
 
 /// Looks closer at what the steps of a plan are about to read (docs/decisions/0044). Tells whether that is
 /// anything: then the plan is to be made again.
-pub async fn look_closer(
+pub async fn observe_closely(
     want: &Desired,
     plan: &Plan,
     have: &mut Observed,

@@ -8,14 +8,13 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::doctor::Check;
-use super::{Done, Gates, Intent, OverBudget, Session};
+use super::{Done, Gates, Intent, Refusal, Session, Verified};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
-use crate::domain::{Diagnostics, KindName, Money, Needs, Owner, ResourceId, Verb, action};
+use crate::domain::{KindName, Money, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use crate::engine::{
-    Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute, look_closer, observe,
+    Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute, observe, observe_closely,
 };
 use crate::plan::{self, Mode, Observation, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
@@ -32,40 +31,6 @@ pub struct Run<'a> {
     pub whole: bool,
     /// What its plans are held against; a session's run has the config's budget.
     pub gates: Option<Gates<'a>>,
-}
-
-/// Why nothing was done.
-#[derive(Debug)]
-pub enum Refusal {
-    /// AWS could not be read.
-    Op(OpError),
-    /// Somebody else holds the lease, or it could not be taken.
-    Lease(OpError),
-    /// Something could not be read, or is not ours to touch.
-    Problems(Diagnostics),
-    /// The checker disagrees with the planner: a bug.
-    Unsound(Vec<String>),
-    /// It is not what was shown; how it differs.
-    Changed(Vec<String>),
-    OverBudget(OverBudget),
-    /// The account keeps it from succeeding: all that is in the way.
-    Impossible(Vec<Check>),
-}
-
-impl From<OpError> for Refusal {
-    fn from(error: OpError) -> Self {
-        Self::Op(error)
-    }
-}
-
-/// What AWS shows after the last step.
-#[derive(Debug)]
-pub enum Verified {
-    AsWanted,
-    /// What still differs from the config.
-    Unlike(Vec<String>),
-    /// It could not be read, so nobody knows.
-    Unread(Refusal),
 }
 
 /// A plan that has passed the gates. Only [`Run::gate`] makes one.
@@ -98,7 +63,7 @@ impl LeasedRun<'_> {
         // On the heap, as all large futures here: the caller may have a small stack.
         let mut outcome = Box::pin(execute(&plan, run.registry, run.context)).await;
         let (verified, have) = match outcome.result() {
-            RunResult::Ok if !plan.is_empty() => Box::pin(run.look_again(&plan)).await,
+            RunResult::Ok if !plan.is_empty() => Box::pin(run.verify_and_observe(&plan)).await,
             _ => (Verified::AsWanted, None),
         };
         let lost = release(run.context, lease).await;
@@ -136,8 +101,15 @@ pub async fn release(context: &RunContext, lease: Option<Lease>) -> Option<Lease
     }
 }
 
+impl Session {
+    /// What can be done with this intent.
+    pub fn run<'a>(&'a self, intent: &'a Intent) -> Run<'a> {
+        Run::new(self, intent)
+    }
+}
+
 impl<'a> Run<'a> {
-    pub(super) fn new(session: &'a Session, intent: &'a Intent) -> Self {
+    fn new(session: &'a Session, intent: &'a Intent) -> Self {
         Self {
             context: &session.context,
             registry: &session.registry,
@@ -261,7 +233,7 @@ impl<'a> Run<'a> {
             plan::build(self.desired, have, self.kinds, self.mode).map_err(Refusal::Problems)
         };
         let mut plan = build(&have)?;
-        let look = look_closer(self.desired, &plan, &mut have, self.registry, self.context);
+        let look = observe_closely(self.desired, &plan, &mut have, self.registry, self.context);
         if self.context.cancel.reading("looking", Box::pin(look)).await? {
             plan = build(&have)?;
         }
@@ -338,11 +310,11 @@ impl<'a> Run<'a> {
     /// are eventually consistent), so a difference must stay for some looks; what has failed will not get
     /// better by waiting.
     pub async fn verify(&self, done: &Plan) -> Verified {
-        self.look_again(done).await.0
+        self.verify_and_observe(done).await.0
     }
 
     /// [`Self::verify`], and what was seen last.
-    async fn look_again(&self, done: &Plan) -> (Verified, Option<Observed>) {
+    async fn verify_and_observe(&self, done: &Plan) -> (Verified, Option<Observed>) {
         let (every, limit) = (Duration::from_secs(5), Duration::from_secs(60));
         let (last, have) = (Mutex::new(Verified::AsWanted), Mutex::new(None));
         // What comes back by itself is looked at twice: the last lines of a log are written a moment after

@@ -52,6 +52,7 @@ pub mod named;
 pub mod overview;
 pub mod prices;
 pub mod pull;
+mod refusal;
 mod remote;
 mod session;
 pub mod stop;
@@ -59,8 +60,9 @@ pub mod upload;
 mod whose;
 
 pub use done::{Done, few, help_of_unverified, unverified};
-pub use flow::{Gated, LeasedRun, Refusal, Run, Verified, differences, leased, release};
+pub use flow::{Gated, LeasedRun, Run, differences, leased, release};
 pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};
+pub use refusal::{Refusal, Verified};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
 pub use whose::{bucket_is_ours, ours};

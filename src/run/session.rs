@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Intent, Run, remote};
+use super::remote;
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -251,11 +251,6 @@ impl Session {
             price_cache: connection.price_cache.filter(|_| is_aws),
             prices: OnceLock::new(),
         })
-    }
-
-    /// What can be done with this intent.
-    pub fn run<'a>(&'a self, intent: &'a Intent) -> Run<'a> {
-        Run::new(self, intent)
     }
 
     /// The prices that were looked up, else those that opsctl carries.

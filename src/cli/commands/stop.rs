@@ -96,8 +96,8 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool
 fn lease_is_held(job: &Job, error: &OpError) -> Failure {
     let message = format!("the lease is {}, and that run may be waiting for {}", error.message, job.id);
     let help = format!(
-        "end that run first, or wait for it with --wait; `opsctl stop --force {}` stops the job all the same, and \
-         what waits for it there fails",
+        "end that run first, or wait for it with --wait; `opsctl stop --force {}` stops the job all the \
+         same, and what waits for it there fails",
         job.id
     );
     Failure::new(error.code(), Exit::LeaseHeld, message, help)

@@ -126,7 +126,7 @@ impl Project {
             plan::build(&self.desired, have, &self.kinds, mode).map_err(|p| format!("{p:?}"))
         };
         let mut plan = build(&have)?;
-        let closer = engine::look_closer(&self.desired, &plan, &mut have, &self.registry, &self.world);
+        let closer = engine::observe_closely(&self.desired, &plan, &mut have, &self.registry, &self.world);
         if closer.await.map_err(|e| e.to_string())? {
             plan = build(&have)?;
         }
