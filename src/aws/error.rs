@@ -363,8 +363,8 @@ fn on_the_way(error: &dyn Error) -> String {
 fn no_credentials(error: &dyn Error, all: &str) -> String {
     let cause = root(error);
     match ["IMDS", "no providers in chain"].iter().any(|last| all.contains(last)) {
-        true => "no AWS credentials were found: not in the environment, not in a profile, and not in the metadata of a \
-                 container or an instance"
+        true => "no AWS credentials were found: not in the environment, not in a profile, and not in the \
+                 metadata of a container or an instance"
             .to_owned(),
         false => format!("the AWS credentials cannot be used: {cause}"),
     }

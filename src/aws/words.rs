@@ -37,8 +37,8 @@ pub(super) fn shortened(message: &str) -> String {
 pub(super) fn without_stderr(text: String) -> String {
     match text.split_once(" Stderr: ") {
         Some((before, _)) => format!(
-            "{before} Run the command that `credential_process` names by itself: what it writes to stderr, which may \
-             hold secrets, is not shown here"
+            "{before} Run the command that `credential_process` names by itself: what it writes to stderr, \
+             which may hold secrets, is not shown here"
         ),
         None => text,
     }

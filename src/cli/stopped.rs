@@ -39,8 +39,8 @@ pub fn running(session: &Session, plan: &Plan, outcome: &RunOutcome) -> String {
             }
             // What runs in this process ends with it.
             Verb::Create | Verb::Update if session.is_all_here && stops => format!(
-                "{target}: it ended with this command, because the sandbox did. The next command in the sandbox \
-                 begins it again; `opsctl sandbox serve` in another terminal outlives them.\n"
+                "{target}: it ended with this command, because the sandbox did. The next command in the \
+                 sandbox begins it again; `opsctl sandbox serve` in another terminal outlives them.\n"
             ),
             _ if session.is_all_here => continue,
             Verb::Delete => format!("{target}: AWS may still be deleting it.\n"),

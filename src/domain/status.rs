@@ -150,9 +150,11 @@ mod tests {
     fn the_cause_is_the_error_of_the_script_itself() {
         let cuda = "RuntimeError: CUDA error: device-side assert triggered\nCUDA kernel errors might be \
                     asynchronously reported at some other API call.\nFor debugging consider passing \
-                    CUDA_LAUNCH_BLOCKING=1.\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n";
-        let pydantic = "pydantic_core._pydantic_core.ValidationError: 1 validation error for Config\nlr\n  Input \
-                        should be a valid number\n    For further information visit https://errors.pydantic.dev/2.5";
+                    CUDA_LAUNCH_BLOCKING=1.\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side \
+                    assertions.\n";
+        let pydantic = "pydantic_core._pydantic_core.ValidationError: 1 validation error for Config\nlr\n  \
+                        Input should be a valid number\n    For further information visit \
+                        https://errors.pydantic.dev/2.5";
         let pydantic_said = "pydantic_core._pydantic_core.ValidationError: 1 validation error for Config";
         let cuda_said = "RuntimeError: CUDA error: device-side assert triggered";
         let chained = format!(
@@ -187,17 +189,24 @@ mod tests {
             ("CapacityError: no instances".to_owned(), "CapacityError: no instances"),
             (toolkit("-9", ""), "killed by signal 9, as the kernel does when memory runs out"),
             (toolkit("-11", ""), "killed by signal 11"),
-            ("AlgorithmError: my own words\nsecond line, exit code: 1".into(), "AlgorithmError: my own words"),
+            (
+                "AlgorithmError: my own words\nsecond line, exit code: 1".into(),
+                "AlgorithmError: my own words",
+            ),
             ("my own words\nand more".into(), "my own words"),
             (format!("AlgorithmError: {}", traceback("OSError: no disk")), "OSError: no disk"),
             // Cut off by SageMaker.
             ("ExitCode 1\nErrorMessage \"ValueError: Command \"git".into(), "ValueError: Command \"git"),
             (
-                "AlgorithmError: ExecuteUserScriptError: ExitCode 1 ErrorMessage \"KeyError: 'x'\" Command \"python3 \
-                 t.py\", exit code: 1".into(),
+                "AlgorithmError: ExecuteUserScriptError: ExitCode 1 ErrorMessage \"KeyError: 'x'\" Command \
+                 \"python3 t.py\", exit code: 1"
+                    .into(),
                 "KeyError: 'x'",
             ),
-            ("run train.py: exit code 1: ValueError: bad (train.py, line 1)".into(), "run train.py: exit code 1: ValueError: bad (train.py, line 1)"),
+            (
+                "run train.py: exit code 1: ValueError: bad (train.py, line 1)".into(),
+                "run train.py: exit code 1: ValueError: bad (train.py, line 1)",
+            ),
         ] {
             let status = Status::new("Failed", Phase::Failed).because(Some(reason.clone()));
             assert_eq!(status.cause().as_deref(), Some(cause), "{reason}");

@@ -125,8 +125,8 @@ impl Foreign {
             }
             Owner::Other(other) => format!("its tags say that it belongs to {other}"),
             Owner::Partly { said, .. } => format!(
-                "it has lost tags of opsctl's (those that it has say {said}); give it {tags}, and `opsctl destroy` \
-                 deletes it"
+                "it has lost tags of opsctl's (those that it has say {said}); give it {tags}, and `opsctl \
+                 destroy` deletes it"
             ),
             Owner::Nobody => format!(
                 "it has the name, but no tags of this project; if it is this project's, give it {tags}, and \

@@ -581,9 +581,9 @@ mod tests {
         let two = told(json!({"EndpointName": "a", "Variants": [{"VariantName": "v"}, {"Count": 11}]}));
         assert_eq!(
             two,
-            "2 validation errors detected: Value null at 'variants.2.member.variantName' failed to satisfy constraint: \
-             Member must not be null; Value '11' at 'variants.2.member.count' failed to satisfy constraint: \
-             Member must have value less than or equal to 10"
+            "2 validation errors detected: Value null at 'variants.2.member.variantName' failed to satisfy \
+             constraint: Member must not be null; Value '11' at 'variants.2.member.count' failed to satisfy \
+             constraint: Member must have value less than or equal to 10"
         );
     }
 }

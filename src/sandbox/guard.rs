@@ -210,7 +210,8 @@ mod tests {
         for operation in ["DeleteRole", "InvokeEndpoint", ""] {
             assert!(check_effect(&Method::GET, "iam", operation).is_err(), "{operation}");
         }
-        let whole = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20260101%2Fus-east-1%2Fsts%2Faws4_request\
+        let whole = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256\
+                     &X-Amz-Credential=a%2F20260101%2Fus-east-1%2Fsts%2Faws4_request\
                      &X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=";
         let signed = |signature: &str| check_presigned(&format!("{whole}{signature}").parse().unwrap());
         assert!(signed(&"0a".repeat(32)).is_ok());

@@ -68,8 +68,8 @@ async fn a_log_stream_is_read_to_its_end_from_both_sides() {
     assert_eq!(
         refused.meta().message(),
         Some(
-            "1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
+            "1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint: Member \
+             must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
         )
     );
     client.create_log_group().log_group_name("/g").tags("k", "v").send().await.unwrap();

@@ -26,8 +26,8 @@ pub(super) fn read(template: &Value) -> Built {
         .values()
         .any(|r| r["Type"].as_str().is_some_and(|kind| kind.starts_with("AWS::Serverless::")))
     {
-        let reason = "the template has resources of AWS::Serverless, whose roles the transform makes: audit what \
-                      `aws cloudformation get-template --template-stage Processed` answers";
+        let reason = "the template has resources of AWS::Serverless, whose roles the transform makes: audit \
+                      what `aws cloudformation get-template --template-stage Processed` answers";
         built.problems.push((String::new(), reason.into()));
     }
     built

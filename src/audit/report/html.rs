@@ -25,9 +25,11 @@ nav{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px so
 nav label{margin-right:1rem;cursor:pointer}\
 details{border:1px solid var(--line);border-radius:6px;margin:.4rem 0;padding:.4rem .7rem}\
 summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}\
-.sev{display:inline-block;min-width:4.6rem;text-align:center;border-radius:4px;padding:0 .3rem;margin-right:.5rem;color:#fff}\
+.sev{display:inline-block;min-width:4.6rem;text-align:center;border-radius:4px;padding:0 \
+.3rem;margin-right:.5rem;color:#fff}\
 .critical .sev,.sev.critical{background:#8b0a1a}.high .sev,.sev.high{background:#b3410e}\
-.medium .sev,.sev.medium{background:#806000}.low .sev,.sev.low{background:#2b5c8a}.info .sev,.sev.info{background:#555}\
+.medium .sev,.sev.medium{background:#806000}.low .sev,.sev.low{background:#2b5c8a}\
+.info .sev,.sev.info{background:#555}\
 .path{display:flex;flex-wrap:wrap;list-style:none;padding:0;gap:.3rem;align-items:center}\
 .path li{border:1px solid var(--line);border-radius:6px;padding:.2rem .5rem;background:var(--soft)}\
 .path li+li::before{content:'\\2192';margin:0 .5rem 0 -.2rem}\

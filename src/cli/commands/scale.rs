@@ -46,8 +46,8 @@ pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) 
             ui.say(&match intent.desired.nodes.iter().all(wanted) {
                 true => format!("Note: the next deploy resets this to {file}. Change it there to keep it."),
                 false => format!(
-                    "Note: {file} does not scale all of this: what it does not name, the next deploy leaves as it is, \
-                     and `opsctl deploy --prune` deletes. Write it there to keep it."
+                    "Note: {file} does not scale all of this: what it does not name, the next deploy leaves \
+                     as it is, and `opsctl deploy --prune` deletes. Write it there to keep it."
                 ),
             });
         }

@@ -112,8 +112,8 @@ fn of_block(block: &Block, id: &str) -> Markup {
                 figure {
                     div class="scroll" role="region" tabindex="0" aria-label="Graph of resources" { (svg) }
                     figcaption {
-                        "An arrow leads from what is needed to what needs it; what other arrows imply is left out. The \
-                         table below has the same."
+                        "An arrow leads from what is needed to what needs it; what other arrows imply is \
+                         left out. The table below has the same."
                     }
                 }
             },

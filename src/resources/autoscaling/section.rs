@@ -113,8 +113,8 @@ impl Section {
             let default = if draft.is_written(&at.join(TARGET)) { "" } else { "the default target of " };
             let (target, second) = (spec.target, spec.target / 60.0);
             let text = format!(
-                "{default}{target} is per instance per minute: {second:.2} requests a second are enough to add \
-                 an instance"
+                "{default}{target} is per instance per minute: {second:.2} requests a second are enough to \
+                 add an instance"
             );
             let help =
                 "load-test one instance: target = highest requests per second it can sustain × 0.5 × 60";

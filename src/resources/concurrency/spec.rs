@@ -70,8 +70,8 @@ impl Concurrency {
             ),
             n => (
                 format!("`{KEY} = {n}` fails in an account whose limit of concurrent executions is still 10"),
-                "`aws lambda get-account-settings` shows it; what is provisioned is on the alias `live`, never on \
-                 $LATEST, so callers must invoke the alias",
+                "`aws lambda get-account-settings` shows it; what is provisioned is on the alias `live`, \
+                 never on $LATEST, so callers must invoke the alias",
             ),
         };
         draft.warn(codes::SMALL_ACCOUNT, at.join(KEY), text, help);

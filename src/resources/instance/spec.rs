@@ -416,12 +416,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
     if item.image.is_none() && limits::processor(instance_type) == Processor::Neuron {
         let text = format!(
-            "the default image has no driver for the accelerator of {instance_type}, which would be paid for and \
-             not used"
+            "the default image has no driver for the accelerator of {instance_type}, which would be paid for \
+             and not used"
         );
         let help = "write the AMI id of a Neuron DLAMI for Amazon Linux 2023 as `image` \
-                    (https://awsdocs-neuron.readthedocs-hosted.com/en/latest/dlami/index.html), or take another \
-                    instance type";
+                    (https://awsdocs-neuron.readthedocs-hosted.com/en/latest/dlami/index.html), or take \
+                    another instance type";
         draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
     }
     // The default image has no driver
@@ -434,8 +434,9 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             "{which} has no driver for the GPU of {instance_type}, which would be paid for and not used"
         );
         let help = format!(
-            "write image = \"/aws/service/deeplearning/ami/{processor}/base-oss-nvidia-driver-gpu-amazon-linux-2023/\
-             latest/ami-id\" and volume_gb = 100 (it alone has 75 GiB), or take another instance type"
+            "write image = \"/aws/service/deeplearning/ami/{processor}/\
+             base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id\" and volume_gb = 100 \
+             (it alone has 75 GiB), or take another instance type"
         );
         draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
     }

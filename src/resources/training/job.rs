@@ -334,8 +334,8 @@ pub fn replaced() -> Mixed {
     Mixed {
         code: codes::REPLACED,
         what: format!("has left another archive than the one in the bucket: {REPLACED}"),
-        help: "bring back the version that the job saved, or delete the object: then it is trained again when \
-               something needs it",
+        help: "bring back the version that the job saved, or delete the object: then it is trained again \
+               when something needs it",
     }
 }
 

@@ -26,8 +26,8 @@ pub fn input(name: &str, text: &[u8], now: Instant) -> Result<Input, String> {
     let value = json(text)?;
     let wrapped = || Kind::of(&unwrapped(value.clone()));
     let kind = Kind::of(&value).or_else(wrapped).ok_or(
-        "it has no RoleDetailList (a dump), no planned_values (a plan of Terraform), no Resources (a template \
-         of CloudFormation) and no Statement (a policy)",
+        "it has no RoleDetailList (a dump), no planned_values (a plan of Terraform), no Resources (a \
+         template of CloudFormation) and no Statement (a policy)",
     )?;
     let account = match kind {
         Kind::Dump => whole(text).map_err(|error| error.to_string())?,
@@ -129,13 +129,13 @@ fn not_json(text: &[u8], error: &serde_json::Error) -> String {
     };
     match lines.next() {
         Some(line) if line.starts_with("---") || is_key(line) => {
-            "it is YAML, which is not read: `rain fmt --json FILE`, `cfn-flip --json FILE` or `cdk synth --json` \
-             writes JSON"
+            "it is YAML, which is not read: `rain fmt --json FILE`, `cfn-flip --json FILE` or `cdk synth \
+             --json` writes JSON"
                 .to_owned()
         }
         Some(line) if is_block(line) || lines.any(is_block) => {
-            "it is Terraform's language: `terraform plan -out PLAN` and then `terraform show -json PLAN` write \
-             JSON"
+            "it is Terraform's language: `terraform plan -out PLAN` and then `terraform show -json PLAN` \
+             write JSON"
                 .to_owned()
         }
         _ if error.is_eof() => format!("it is cut off ({error})"),

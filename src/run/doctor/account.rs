@@ -39,8 +39,8 @@ pub(super) async fn concurrency(session: &Session) -> Option<Check> {
         return Some(Check::ok(CHECK, format!("{wanted} of {room} that the limit of {all} leaves")));
     }
     let message = format!(
-        "provisioned_concurrency asks for {wanted}, and of the account's limit of {all} concurrent executions \
-         {room} can be provisioned"
+        "provisioned_concurrency asks for {wanted}, and of the account's limit of {all} concurrent \
+         executions {room} can be provisioned"
     );
     let fix = format!(
         "ask for more at {}, or set `provisioned_concurrency = 0`",

@@ -110,8 +110,8 @@ pub fn is_idle(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// In S3's words, which has them for this (docs/aws/s3.md#idle-connections).
 pub fn idle() -> Fault {
-    let message = "Your socket connection to the server was not read from or written to within the timeout period. \
-                   Idle connections will be closed.";
+    let message = "Your socket connection to the server was not read from or written to within the timeout \
+                   period. Idle connections will be closed.";
     Fault::new(400, "RequestTimeout", message)
 }
 

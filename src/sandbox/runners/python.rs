@@ -56,7 +56,8 @@ pub enum PythonError {
     NoVenv { python: PathBuf },
     #[error(
         "PyPI cannot be reached to install {packages}: the sandbox needs it once per set of requirements, \
-         then works from {cache}. Check the network or pip's settings (PIP_INDEX_URL, HTTPS_PROXY). pip said: {said}"
+         then works from {cache}. Check the network or pip's settings (PIP_INDEX_URL, HTTPS_PROXY). pip \
+         said: {said}"
     )]
     Offline { packages: String, cache: PathBuf, said: String },
     #[error("pip could not install {packages}: {said}")]

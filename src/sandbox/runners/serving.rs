@@ -80,7 +80,8 @@ pub enum InvokeError {
     /// AWS's text, as `OriginalMessage` of the ModelError.
     #[error(
         "Your invocation timed out while waiting for a response from container primary. \
-         Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+         Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try \
+         again."
     )]
     TimedOut,
     #[error("the model server is gone: {0}")]

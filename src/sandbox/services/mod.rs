@@ -91,8 +91,9 @@ mod tests {
         let count: usize = services.iter().map(|(_, names)| names.len()).sum();
         let mut page = format!(
             "# Operations of the sandbox\n\n{count} operations of {} services. The test \
-             `the_page_lists_every_operation` writes this page with\n`UPDATE_EXPECT=1`; `src/sandbox/model/build.py` reads it. What \
-             each of them leaves out is in\n[../sandbox.md](../sandbox.md).\n",
+             `the_page_lists_every_operation` writes this page with\n`UPDATE_EXPECT=1`; \
+             `src/sandbox/model/build.py` reads it. What each of them leaves out is \
+             in\n[../sandbox.md](../sandbox.md).\n",
             services.len()
         );
         for (service, names) in services {

@@ -42,8 +42,9 @@ const LARGEST_PAYLOAD: usize = 6_291_456;
 /// A container has so long to answer, in real time as its process is real.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-const TIMED_OUT: &str = "Your invocation timed out while waiting for a response from container primary. Review the \
-                         latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.";
+const TIMED_OUT: &str = "Your invocation timed out while waiting for a response from container primary. \
+                         Review the latency metrics for each container in Amazon CloudWatch, resolve the \
+                         issue, and try again.";
 
 /// Header members of the input, with their longest length.
 const CUSTOM_ATTRIBUTES: (&str, usize) = ("x-amzn-sagemaker-custom-attributes", 1_024);
@@ -78,8 +79,8 @@ async fn invoke(call: Call) -> Result<Reply, Fault> {
     }
     if call.body.len() > LARGEST_PAYLOAD && call.shared.enforces(AwsRule::InvokePayloadLimit) {
         return Err(invalid(format!(
-            "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
-             than or equal to {LARGEST_PAYLOAD}"
+            "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have \
+             length less than or equal to {LARGEST_PAYLOAD}"
         )));
     }
     let target = header(&call, TARGET_VARIANT)?;

@@ -239,8 +239,8 @@ impl<'a> Container<'a> {
                 .map(|text| decoded(text))
         };
         let (Some(program), Some(code)) = (toolkit("program"), toolkit("submit_directory")) else {
-            return Err("the sandbox runs scripts, not images: the job needs the hyperparameters sagemaker_program and \
-                        sagemaker_submit_directory"
+            return Err("the sandbox runs scripts, not images: the job needs the hyperparameters \
+                        sagemaker_program and sagemaker_submit_directory"
                 .to_owned());
         };
         let source = self.root.join("sourcedir.tar.gz");

@@ -60,8 +60,8 @@ pub fn propose(
         let (count, names) = (unused.len(), unused[..unused.len().min(5)].join(", "));
         let more = if count > 5 { ", …" } else { "" };
         ui.say(&format!(
-            "{} used nothing of what is allowed, and a policy without statements is none: {}{more}. Delete what \
-             is not needed, or see IAM401 and IAM402.",
+            "{} used nothing of what is allowed, and a policy without statements is none: {}{more}. Delete \
+             what is not needed, or see IAM401 and IAM402.",
             many(count, "role"),
             shown::line(&names)
         ));

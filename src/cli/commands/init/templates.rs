@@ -118,18 +118,20 @@ impl Template {
     fn readme(self, name: &Name) -> String {
         let (about, question) = match self {
             Self::Minimal => (
-                "Handwritten digits: `training/train.py` trains a small network on `data/digits`, and `serving/inference.py` \
-                 serves it.",
+                "Handwritten digits: `training/train.py` trains a small network on `data/digits`, and \
+                 `serving/inference.py` serves it.",
                 "which digit is in sample.json?",
             ),
             Self::Digits => (
-                "Handwritten digits: `training/train.py` trains a small network on `data/digits`, `training-ec2/train.py` the \
-                 same on a plain EC2 instance, and `serving/inference.py` serves it, behind a Lambda function.",
+                "Handwritten digits: `training/train.py` trains a small network on `data/digits`, \
+                 `training-ec2/train.py` the same on a plain EC2 instance, and `serving/inference.py` serves \
+                 it, behind a Lambda function.",
                 "which digit is in sample.json?",
             ),
             Self::DogBreeds => (
-                "Dog breeds in photographs: `training/train.py` trains a ResNet-50 on `data/dogImages` (a stand-in until you \
-                 download the real ones: `data/dogImages.md`), and `serving/inference.py` serves it, behind a Lambda function.",
+                "Dog breeds in photographs: `training/train.py` trains a ResNet-50 on `data/dogImages` (a \
+                 stand-in until you download the real ones: `data/dogImages.md`), and `serving/inference.py` \
+                 serves it, behind a Lambda function.",
                 "which breed is in the photograph that sample.json names?",
             ),
         };

@@ -32,8 +32,8 @@ pub fn section(evidence: &Evidence) -> Option<Section> {
     let table = Table::new("By resource, in US dollars", &head, rows, MOST).numbers(&[2, 3, 4]);
     blocks.push(Block::Table(table));
     let mut said = format!(
-        "By AWS's list prices in {} of {}, before taxes and discounts; a month has 730 hours. Idle is what it costs when \
-         nobody uses it, the maximum when everything has scaled out.",
+        "By AWS's list prices in {} of {}, before taxes and discounts; a month has 730 hours. Idle is what \
+         it costs when nobody uses it, the maximum when everything has scaled out.",
         evidence.region, cost.prices_of
     );
     if !cost.by_use.is_empty() {

@@ -26,11 +26,12 @@ fn scaling(traffic: &Traffic) -> Vec<Block> {
     let mut blocks = Vec::new();
     if let Some((target, (min, max))) = traffic.target.zip(traffic.min.zip(traffic.max)) {
         blocks.push(Block::Paragraph(vec![
-            Text::Strong("Scales:".into()), Text::plain(" "),
+            Text::Strong("Scales:".into()),
+            Text::plain(" "),
             Text::plain(format!(
                 "{min} to {}, to hold {} per instance per minute, which is {} \
-                 a second. Target tracking adds instances after about three minutes above the target and removes one \
-                 after about fifteen below it, whatever the cooldowns are.",
+                 a second. Target tracking adds instances after about three minutes above the target and \
+                 removes one after about fifteen below it, whatever the cooldowns are.",
                 many(max, "instance"),
                 many_of(target, "invocation"),
                 many_of(target / 60.0, "request")

@@ -305,8 +305,8 @@ fn history(evidence: &Evidence) -> Option<Section> {
     let rows = evidence.history.iter().map(row).collect();
     let blocks = vec![
         Block::Paragraph(vec![Text::plain(
-            "What AWS itself keeps of this project's runs: jobs, models, endpoint configurations and versions of \
-             functions that were not deleted.",
+            "What AWS itself keeps of this project's runs: jobs, models, endpoint configurations and \
+             versions of functions that were not deleted.",
         )]),
         Block::Table(Table::new("Runs, the newest first", &head, rows, MOST)),
     ];

@@ -124,8 +124,8 @@ mod tests {
             memory_mb: 128,
             peak_mb: 61,
         };
-        let expected = "REPORT RequestId: r-1\tDuration: 3.12 ms\tBilled Duration: 254 ms\tMemory Size: 128 MB\t\
-                        Max Memory Used: 61 MB\tInit Duration: 250.50 ms";
+        let expected = "REPORT RequestId: r-1\tDuration: 3.12 ms\tBilled Duration: 254 ms\tMemory Size: 128 \
+                        MB\tMax Memory Used: 61 MB\tInit Duration: 250.50 ms";
         assert_eq!(usage.report("r-1", None), expected);
     }
 

@@ -171,8 +171,8 @@ pub(super) fn delete(call: &Call) -> Answer {
     }
     let Target { namespace, resource, dimension, .. } = target;
     let message = format!(
-        "No scaling policy found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: \
-         {dimension}, policy name: {name}"
+        "No scaling policy found for service namespace: {namespace}, resource ID: {resource}, scalable \
+         dimension: {dimension}, policy name: {name}"
     );
     Err(Fault::new(400, "ObjectNotFoundException", message))
 }

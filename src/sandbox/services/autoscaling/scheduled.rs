@@ -64,8 +64,8 @@ pub(super) fn delete(call: &Call) -> Answer {
     }
     let Target { namespace, resource, dimension, .. } = target;
     let message = format!(
-        "No scheduled action found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: \
-         {dimension}, scheduled action name: {name}"
+        "No scheduled action found for service namespace: {namespace}, resource ID: {resource}, scalable \
+         dimension: {dimension}, scheduled action name: {name}"
     );
     Err(Fault::new(400, "ObjectNotFoundException", message))
 }

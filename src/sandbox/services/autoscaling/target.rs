@@ -80,8 +80,8 @@ impl Target {
     pub(super) fn missing(&self) -> Fault {
         let Self { namespace, resource, dimension, .. } = self;
         let message = format!(
-            "No scalable target registered for service namespace: {namespace}, resource ID: {resource}, scalable \
-             dimension: {dimension}"
+            "No scalable target registered for service namespace: {namespace}, resource ID: {resource}, \
+             scalable dimension: {dimension}"
         );
         Fault::new(400, "ObjectNotFoundException", message)
     }
@@ -295,8 +295,9 @@ fn check_variant(endpoint: &Endpoint, variant: &str) -> Result<(), Fault> {
     let instance_type = found.instance_type.unwrap_or_default();
     if instances::is_burstable(&instance_type) && shared.enforces(AwsRule::BurstableVariant) {
         return Err(invalid(format!(
-            "You cannot register a variant with {instance_type} instance type as a scalable target. This is because \
-             the burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."
+            "You cannot register a variant with {instance_type} instance type as a scalable target. This is \
+             because the burstable performance of these instances can lead to unpredictable behavior with \
+             Auto Scaling."
         )));
     }
     Ok(())

@@ -272,8 +272,8 @@ fn get_metric_statistics(call: &Call) -> Answer {
     let asked = (to - from).div_ceil(period);
     if asked > MOST_STATISTICS {
         let message = format!(
-            "You have requested up to {asked} datapoints, which exceeds the limit of {MOST_STATISTICS}. You may reduce the \
-             datapoints requested by increasing Period, or decreasing the time range."
+            "You have requested up to {asked} datapoints, which exceeds the limit of {MOST_STATISTICS}. You \
+             may reduce the datapoints requested by increasing Period, or decreasing the time range."
         );
         return Err(Fault::new(400, "InvalidParameterCombination", message));
     }

@@ -1,5 +1,5 @@
-//! What CloudWatch asks of what is in use now, and nobody measures. Those services measure by CloudWatch, so it
-//! knows only this trait of them.
+//! What CloudWatch asks of what is in use now, and nobody measures. Those services measure by CloudWatch, so
+//! it knows only this trait of them.
 
 use std::sync::Arc;
 

@@ -102,9 +102,10 @@ impl Launch {
         let offer = InstanceType::named(wanted)?;
         if call.shared.enforces(AwsRule::ImageArchitecture) && offer.architecture != image.architecture {
             return Err(invalid(format!(
-                "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified \
-                 AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
-                 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+                "The architecture '{}' of the specified instance type does not match the architecture '{}' \
+                 of the specified AMI. Specify an instance type and an AMI that have matching architectures, \
+                 and try again. You can use 'describe-instance-types' or 'describe-images' to discover the \
+                 architecture of the instance type or AMI.",
                 offer.architecture, image.architecture
             )));
         }
@@ -154,9 +155,9 @@ impl Launch {
             return Ok(());
         }
         let message = format!(
-            "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket \
-             that the specified instance type belongs to. Please exchange http://aws.amazon.com/contact-us/ec2-request to \
-             request an adjustment to this limit."
+            "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the \
+             instance bucket that the specified instance type belongs to. Please exchange \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
         );
         Err(Fault::new(400, "VcpuLimitExceeded", message))
     }

@@ -215,8 +215,8 @@ pub(super) fn create_policy_version(call: &Call) -> Answer {
     change(call, |policy| {
         if versions(policy, false).len() >= MOST_VERSIONS {
             let message = format!(
-                "A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, you must \
-                 delete an existing version."
+                "A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, \
+                 you must delete an existing version."
             );
             return Err(Fault::new(409, "LimitExceeded", message));
         }

@@ -71,8 +71,8 @@ impl Budget {
             return Ok(());
         }
         Err(invalid(format!(
-            "Specified {what} for function decreases account's UnreservedConcurrentExecution below its minimum value \
-             of [{least}]."
+            "Specified {what} for function decreases account's UnreservedConcurrentExecution below its \
+             minimum value of [{least}]."
         )))
     }
 }
@@ -108,8 +108,8 @@ pub(super) fn check_provisioned(
     }
     match lambda.function(function)?["Reserved"].as_u64() {
         Some(reserved) if lambda.provisioned_in_all(function, key) + count > reserved => Err(invalid(
-            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for \
-             function",
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution \
+             for function",
         )),
         Some(_) => Ok(()),
         None => Budget::of(lambda, Claimant::Provisioned(key)).check(count, "ConcurrentExecutions"),
@@ -123,8 +123,8 @@ pub(super) fn put_function_concurrency(call: &Call) -> Result<Reply, Fault> {
     let provisioned = lambda.provisioned_in_all(&function, "");
     if asked < provisioned {
         return Err(invalid(format!(
-            "ReservedConcurrentExecutions {asked} should not be lower than function's total provisioned concurrency \
-             [{provisioned}]."
+            "ReservedConcurrentExecutions {asked} should not be lower than function's total provisioned \
+             concurrency [{provisioned}]."
         )));
     }
     if call.shared.enforces(AwsRule::ReservedHeadroom) {

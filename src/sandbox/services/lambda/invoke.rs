@@ -57,8 +57,8 @@ pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
             400,
             "ValidationException",
             format!(
-                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: Member \
-                 must satisfy enum value set: [Event, RequestResponse, DryRun]"
+                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy \
+                 constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
             ),
         )),
     }

@@ -27,8 +27,8 @@ pub(super) fn add_permission(call: &Call) -> Result<Reply, Fault> {
     change(call, &lambda, &target, |statements| {
         if statements.iter().any(|statement| statement["Sid"] == id) {
             return Err(conflict(format!(
-                "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the \
-                 existing statement."
+                "The statement id ({id}) provided already exists. Please provide a new statement id, or \
+                 remove the existing statement."
             )));
         }
         statements.push(statement);

@@ -260,8 +260,8 @@ pub(super) fn check_revision(call: &Call, current: &Value) -> Result<(), Fault> 
         Some(given) if current["RevisionId"] != given => Err(Fault::new(
             412,
             "PreconditionFailedException",
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \
-             retrieve the latest Revision Id",
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias \
+             API to retrieve the latest Revision Id",
         )),
         _ => Ok(()),
     }

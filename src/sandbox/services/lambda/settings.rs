@@ -218,8 +218,8 @@ fn check_runtime(call: &Call, id: &str) -> Result<(), Fault> {
     let Some(runtime) = RUNTIMES.iter().find(|runtime| runtime.id == id) else {
         let known: Vec<&str> = RUNTIMES.iter().map(|runtime| runtime.id).collect();
         return Err(invalid(format!(
-            "Value {id} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a \
-             valid ARN",
+            "Value {id} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] \
+             or be a valid ARN",
             known.join(", ")
         )));
     };
@@ -229,8 +229,8 @@ fn check_runtime(call: &Call, id: &str) -> Result<(), Fault> {
     let is_blocked = !blocked.is_empty() && iso8601(call.now()).as_str() >= blocked;
     if is_blocked && call.shared.enforces(AwsRule::RuntimeDeprecated) {
         return Err(invalid(format!(
-            "The runtime parameter of {id} is no longer supported for creating or updating AWS Lambda functions. We \
-             recommend you use a supported runtime while creating or updating functions."
+            "The runtime parameter of {id} is no longer supported for creating or updating AWS Lambda \
+             functions. We recommend you use a supported runtime while creating or updating functions."
         )));
     }
     Ok(())
@@ -239,8 +239,8 @@ fn check_runtime(call: &Call, id: &str) -> Result<(), Fault> {
 /// AWS quotes the variables in its refusals; here their values stay out of errors.
 fn check_environment(call: &Call) -> Result<(), Fault> {
     let Some(variables) = call.input["Environment"]["Variables"].as_object() else { return Ok(()) };
-    let cannot = "Lambda was unable to configure your environment variables because the environment variables you \
-                  have provided";
+    let cannot = "Lambda was unable to configure your environment variables because the environment \
+                  variables you have provided";
     let well_named = |name: &str| {
         name.len() >= 2
             && name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -250,16 +250,17 @@ fn check_environment(call: &Call) -> Result<(), Fault> {
         variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
     if !reserved.is_empty() && call.shared.enforces(AwsRule::EnvironmentReserved) {
         return Err(invalid(format!(
-            "{cannot} contains reserved keys that are currently not supported for modification. Reserved keys used in \
-             this request: {}",
+            "{cannot} contains reserved keys that are currently not supported for modification. Reserved \
+             keys used in this request: {}",
             reserved.join(", ")
         )));
     }
     if let Some(name) = variables.keys().find(|name| !well_named(name) && !RESERVED.contains(&name.as_str()))
     {
         let message = format!(
-            "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map keys must \
-             satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+] ({name})"
+            "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map \
+             keys must satisfy constraint: [Member must satisfy regular expression pattern: \
+             [a-zA-Z]([a-zA-Z0-9_])+] ({name})"
         );
         return Err(Fault::new(400, "ValidationException", message));
     }

@@ -227,8 +227,8 @@ async fn a_function_is_pending_then_active_and_its_code_can_be_had() {
         .unwrap();
     assert_eq!((created.state, created.function_arn.as_deref()), (Some(State::Pending), Some(ARN)));
     assert_eq!((created.timeout, created.memory_size), (Some(3), Some(256)));
-    let pending = "The operation cannot be performed at this time. The function is currently in the following state: \
-                   Pending";
+    let pending = "The operation cannot be performed at this time. The function is currently in the \
+                   following state: Pending";
     let conflict = |message: &str| (409, "ResourceConflictException".to_owned(), message.to_owned());
     let client = &bench.client;
     assert_eq!(refused(told(client.invoke().function_name("f").send().await)), conflict(pending));
@@ -444,8 +444,8 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
     for (limit, count, least) in [(10, 1, 10), (50, 1, 50), (1_000, 901, 100)] {
         set_concurrency_limit(bench.shared(), REGION, limit).unwrap();
         let message = format!(
-            "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
-             minimum value of [{least}]."
+            "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
+             below its minimum value of [{least}]."
         );
         assert_eq!(refused(bench.provision("live", count).await), (400, invalid.to_owned(), message));
     }

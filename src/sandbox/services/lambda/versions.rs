@@ -21,8 +21,8 @@ pub(super) fn publish_version(call: &Call) -> Result<Reply, Fault> {
     let current = latest["CodeSha256"].as_str().unwrap_or_default();
     if let Some(given) = call.maybe("CodeSha256").filter(|given| !given.is_empty() && *given != current) {
         return Err(invalid(format!(
-            "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with \
-             the CodeSHA256 in $LATEST."
+            "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try \
+             again with the CodeSHA256 in $LATEST."
         )));
     }
     Ok(Reply::json(201, &publish(call, &lambda, &name)?))

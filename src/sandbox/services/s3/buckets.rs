@@ -65,8 +65,8 @@ fn check_location(shared: &SandboxState, region: &str, constraint: Option<&str>)
         constraint => {
             let named = constraint.unwrap_or("unspecified");
             let message = format!(
-                "The {named} location constraint is incompatible for the region specific endpoint this request \
-                 was sent to."
+                "The {named} location constraint is incompatible for the region specific endpoint this \
+                 request was sent to."
             );
             Err(Fault::new(400, "IllegalLocationConstraintException", message))
         }

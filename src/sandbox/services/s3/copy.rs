@@ -83,8 +83,8 @@ pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::Cop
         && source.found.id == object::find(&cx.shared, &bucket, &input.key, None)?.id
     {
         return Err(invalid_request(
-            "This copy request is illegal because it is trying to copy an object to itself without changing the \
-             object's metadata, storage class, website redirect location or encryption attributes.",
+            "This copy request is illegal because it is trying to copy an object to itself without changing \
+             the object's metadata, storage class, website redirect location or encryption attributes.",
         ));
     }
     let mut about = if replaces_about { about!(input)? } else { old.about.clone() };

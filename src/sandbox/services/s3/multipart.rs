@@ -187,8 +187,8 @@ fn copy_range(text: &str, size: u64) -> Result<(u64, u64), Fault> {
             Err(invalid_argument(message))
         }
         _ => Err(invalid_argument(
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the \
-             zero-based offsets of the first and last bytes to copy",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are \
+             the zero-based offsets of the first and last bytes to copy",
         )),
     }
 }
@@ -270,8 +270,8 @@ fn choose_part(
     number: i32,
 ) -> Result<Part, Fault> {
     let invalid = || {
-        let message = "One or more of the specified parts could not be found.  The part may not have been uploaded, \
-                       or the specified entity tag may not match the part's entity tag.";
+        let message = "One or more of the specified parts could not be found.  The part may not have been \
+                       uploaded, or the specified entity tag may not match the part's entity tag.";
         Fault::new(400, "InvalidPart", message)
     };
     let part = kept.iter().find(|part| part.number == number).ok_or_else(invalid)?;
@@ -281,8 +281,8 @@ fn choose_part(
     {
         let name = algorithm.name().to_ascii_lowercase();
         return Err(invalid_request(format!(
-            "The upload was created using a {name} checksum. The complete request must include the checksum for each \
-             part. It was missing for part {number} in the request."
+            "The upload was created using a {name} checksum. The complete request must include the checksum \
+             for each part. It was missing for part {number} in the request."
         )));
     }
     let etag_differs = listed.e_tag.as_ref().is_some_and(|etag| etag.value() != part.etag);

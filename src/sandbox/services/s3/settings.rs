@@ -116,8 +116,9 @@ changes! {
         let blocked = bucket.blocks(|settings| settings.block_public_policy);
         if public && blocked && cx.shared.enforces(AwsRule::S3BlockPublicPolicy) {
             let message = format!(
-                "User: arn:aws:iam::{}:root is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" \
-                 because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+                "User: arn:aws:iam::{}:root is not authorized to perform: s3:PutBucketPolicy on resource: \
+                 \"{}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block \
+                 Public Access.",
                 cx.shared.account, bucket.arn(),
             );
             return Err(Fault::new(403, "AccessDenied", message));

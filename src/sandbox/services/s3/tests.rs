@@ -295,8 +295,8 @@ async fn a_deletion_of_many_needs_a_checksum() {
     let body = "<Delete><Object><Key>k</Key></Object></Delete>";
     let mut stream = tokio::net::TcpStream::connect(sandbox.address()).await.unwrap();
     let request = format!(
-        "POST /data-1?delete HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS any:key\r\nConnection: close\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+        "POST /data-1?delete HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS any:key\r\nConnection: \
+         close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();

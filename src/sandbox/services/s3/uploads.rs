@@ -76,8 +76,8 @@ fn broken(error: serde_json::Error) -> Fault {
 /// An upload that is neither completed nor aborted.
 pub fn find(shared: &SandboxState, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
     let doc = shared.store.get(&uploads_table(bucket), &upload_name(key, id)).ok_or_else(|| {
-        let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have \
-                       been aborted or completed.";
+        let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may \
+                       have been aborted or completed.";
         Fault::new(404, "NoSuchUpload", message)
     })?;
     serde_json::from_value(doc).map_err(broken)

@@ -390,8 +390,10 @@ mod tests {
 
     #[test]
     fn tags_of_a_new_bucket_are_taken_out() {
-        let body = "<CreateBucketConfiguration xmlns=\"x\"><LocationConstraint>eu-west-1</LocationConstraint><Tags><Tag>\
-                    <Key>k</Key><Value>a&amp;b</Value></Tag></Tags></CreateBucketConfiguration>";
+        let body = "<CreateBucketConfiguration xmlns=\"x\">\
+                    <LocationConstraint>eu-west-1</LocationConstraint>\
+                    <Tags><Tag><Key>k</Key><Value>a&amp;b</Value></Tag></Tags>\
+                    </CreateBucketConfiguration>";
         let (rest, tags) = split_tags(Bytes::from_static(body.as_bytes())).unwrap();
         assert!(rest.ends_with(b"</LocationConstraint></CreateBucketConfiguration>"));
         assert_eq!(tags, Tags::from([("k".to_owned(), "a&b".to_owned())]));

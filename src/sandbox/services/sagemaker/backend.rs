@@ -160,8 +160,8 @@ impl Backend for StatesOnly {
         _: Invocation,
     ) -> BoxFuture<'static, Result<Prediction, Fault>> {
         let message = format!(
-            "no model server runs behind the endpoint {}: this sandbox only walks through its states, and it never \
-             makes up a prediction; see docs/sandbox.md",
+            "no model server runs behind the endpoint {}: this sandbox only walks through its states, and it \
+             never makes up a prediction; see docs/sandbox.md",
             endpoint.name
         );
         Box::pin(async move { Err(Fault::new(501, "NotImplemented", message)) })
@@ -219,9 +219,10 @@ pub async fn missing_data(job: &Job) -> Option<String> {
         if !holds(&job.shared, &job.region, uri).await {
             let (role, region) = (document["RoleArn"].as_str().unwrap_or_default(), &job.region);
             return Some(format!(
-                "ClientError: No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure \
-                 that the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, \
-                 and that the role \"{role}\" has \"s3:ListBucket\" permissions on the bucket."
+                "ClientError: No S3 objects found under S3 URL \"{uri}\" given in input data source. Please \
+                 ensure that the bucket exists in the selected region ({region}), that objects exist under \
+                 that S3 prefix, and that the role \"{role}\" has \"s3:ListBucket\" permissions on the \
+                 bucket."
             ));
         }
     }
@@ -236,9 +237,9 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
         let data = text("ModelDataUrl");
         if !data.is_empty() && !holds(&endpoint.shared, &endpoint.region, data).await {
             return Some(failure_reason(&format!(
-                "Failed to download model data for container \"container_1\" from URL: \"{data}\". Please ensure that \
-                 there is an object located at the URL and that the role passed to CreateModel has permissions to \
-                 download the object."
+                "Failed to download model data for container \"container_1\" from URL: \"{data}\". Please \
+                 ensure that there is an object located at the URL and that the role passed to CreateModel \
+                 has permissions to download the object."
             )));
         }
         // Training and inference images differ: one that only trains does not answer /ping
@@ -254,8 +255,8 @@ pub async fn defect(endpoint: &Endpoint) -> Option<String> {
 /// AWS's reason for a container that does not serve (docs/aws/sagemaker-endpoints.md#endpoint-states).
 pub fn no_ping(variant: &str) -> String {
     format!(
-        "The primary container for production variant {variant} did not pass the ping health check. Please check \
-         CloudWatch logs for this endpoint."
+        "The primary container for production variant {variant} did not pass the ping health check. Please \
+         check CloudWatch logs for this endpoint."
     )
 }
 

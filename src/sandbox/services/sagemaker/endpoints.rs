@@ -141,8 +141,9 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
             .any(|variant| variant.name == live.name && variant.instance_type == live.instance_type);
         if !stays && scaling::of(&call.shared).scales(&call.shared, &call.region, name, &live.name) {
             return Err(invalid(format!(
-                "Cannot change the instance type of, or remove, the variant \"{}\" of the endpoint \"{name}\": it is \
-                 registered as a scalable target with Application Auto Scaling. Deregister it first.",
+                "Cannot change the instance type of, or remove, the variant \"{}\" of the endpoint \
+                 \"{name}\": it is registered as a scalable target with Application Auto Scaling. Deregister \
+                 it first.",
                 live.name
             )));
         }

@@ -65,10 +65,10 @@ async fn check_container(call: &Call, container: &Value, role: &str) -> Result<(
     {
         let region = &call.region;
         return Err(invalid(format!(
-            "Could not access model data at {data}. Please ensure that the role \"{role}\" exists and that its trust \
-             relationship policy allows the action \"sts:AssumeRole\" for the service principal \
-             \"sagemaker.amazonaws.com\". Also ensure that the role has \"s3:GetObject\" permissions and that the \
-             object is located in {region}."
+            "Could not access model data at {data}. Please ensure that the role \"{role}\" exists and that \
+             its trust relationship policy allows the action \"sts:AssumeRole\" for the service principal \
+             \"sagemaker.amazonaws.com\". Also ensure that the role has \"s3:GetObject\" permissions and \
+             that the object is located in {region}."
         )));
     }
     Ok(())

@@ -37,10 +37,10 @@ pub fn within_quota(shared: &SandboxState, usage: Use, used: &Count, more: &Coun
                 400,
                 "ResourceLimitExceeded",
                 format!(
-                    "The account-level service limit '{name}' is {limit} Instances, with current utilization of \
-                     {used} Instances and a request delta of {more} Instances. Please use AWS Service Quotas to \
-                     request an increase for this quota. If AWS Service Quotas is not available, contact AWS support \
-                     to request an increase for this quota."
+                    "The account-level service limit '{name}' is {limit} Instances, with current utilization \
+                     of {used} Instances and a request delta of {more} Instances. Please use AWS Service \
+                     Quotas to request an increase for this quota. If AWS Service Quotas is not available, \
+                     contact AWS support to request an increase for this quota."
                 ),
             ));
         }

@@ -61,8 +61,8 @@ const TRAINING_JOB: Kind = Kind {
     missing: |_| invalid("Requested resource not found."),
     taken: |arn| {
         let message = format!(
-            "Training job names must be unique within an AWS account and region, and a training job with this name \
-             already exists ({arn})"
+            "Training job names must be unique within an AWS account and region, and a training job with \
+             this name already exists ({arn})"
         );
         Fault::new(400, "ResourceInUse", message)
     },
@@ -146,14 +146,14 @@ const LIFECYCLE_CONFIG: Kind = Kind {
     ],
     missing: |arn| {
         invalid(format!(
-            "Unable to describe Notebook Instance Lifecycle Config '{arn}'. (Details: Notebook Instance Lifecycle \
-             Config does not exist.)"
+            "Unable to describe Notebook Instance Lifecycle Config '{arn}'. (Details: Notebook Instance \
+             Lifecycle Config does not exist.)"
         ))
     },
     taken: |arn| {
         invalid(format!(
-            "Unable to create Notebook Instance Lifecycle Config {arn}. (Details: Notebook Instance Lifecycle Config \
-             already exists.)"
+            "Unable to create Notebook Instance Lifecycle Config {arn}. (Details: Notebook Instance \
+             Lifecycle Config already exists.)"
         ))
     },
     ..MODEL

@@ -292,8 +292,8 @@ pub fn delete_lifecycle_config(call: &Call) -> Answer {
         && call.shared.enforces(AwsRule::LifecycleConfigInUse)
     {
         return Err(invalid(format!(
-            "Unable to delete Notebook Instance Lifecycle Config '{name}'. (Details: it is in use by the notebook \
-             instance {user}.)"
+            "Unable to delete Notebook Instance Lifecycle Config '{name}'. (Details: it is in use by the \
+             notebook instance {user}.)"
         )));
     }
     LIFECYCLE_CONFIG.delete(call)

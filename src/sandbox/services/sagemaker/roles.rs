@@ -13,8 +13,8 @@ const PRINCIPAL: &str = "sagemaker.amazonaws.com";
 pub fn assumable(shared: &SandboxState, arn: &str) -> Result<(), Fault> {
     iam::assumable(shared, arn, PRINCIPAL).map_err(|_| {
         invalid(format!(
-            "Could not assume role {arn}. Please ensure that the role exists and allows principal '{PRINCIPAL}' to \
-             assume the role."
+            "Could not assume role {arn}. Please ensure that the role exists and allows principal \
+             '{PRINCIPAL}' to assume the role."
         ))
     })
 }

@@ -144,8 +144,8 @@ async fn a_fresh_account_has_no_m5_and_an_update_needs_both_fleets() {
     let refused = bench.ask("CreateEndpoint", create.clone()).await.unwrap_err();
     assert!(
         refused.starts_with(
-            "ResourceLimitExceeded: The account-level service limit 'ml.m5.large for endpoint usage' is 0 Instances, \
-             with current utilization of 0 Instances and a request delta of 1 Instances."
+            "ResourceLimitExceeded: The account-level service limit 'ml.m5.large for endpoint usage' is 0 \
+             Instances, with current utilization of 0 Instances and a request delta of 1 Instances."
         ),
         "{refused}"
     );

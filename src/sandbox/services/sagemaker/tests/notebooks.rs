@@ -28,8 +28,8 @@ async fn notebooks_change_state_only_from_the_right_one() {
     let early = bench.ask("StopNotebookInstance", name.clone()).await.unwrap_err();
     assert!(
         early.starts_with(
-            "ValidationException: Status (Pending) not in ([InService]). Unable to transition to (Stopping) for \
-             Notebook Instance (arn:"
+            "ValidationException: Status (Pending) not in ([InService]). Unable to transition to (Stopping) \
+             for Notebook Instance (arn:"
         ),
         "{early}"
     );
