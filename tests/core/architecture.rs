@@ -1,10 +1,14 @@
 //! The arrows of docs/architecture.md, kept by reading the sources.
 
+mod uses;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use opsctl::domain::codes;
 use regex_lite::Regex;
+use uses::Arrow;
 
 /// Each area may name those before it.
 const ORDER: [&str; 18] = [
@@ -90,7 +94,7 @@ const CLI: [&str; 24] = [
 ];
 
 /// The same inside the sandbox.
-const SANDBOX: [&str; 34] = [
+const SANDBOX: [&str; 33] = [
     "activity",
     "effect",
     "extensions",
@@ -124,7 +128,6 @@ const SANDBOX: [&str; 34] = [
     "work",
     "control",
     "server",
-    "lib",
 ];
 
 /// Packages of their own below `src/`: cargo keeps their arrows.
@@ -177,7 +180,8 @@ fn below(top: &str) -> Vec<File> {
 
 impl File {
     fn is_only_tests(&self) -> bool {
-        self.path.to_str().unwrap().ends_with("tests.rs")
+        let is_test = |part: &str| part == "tests" || part.ends_with("tests.rs");
+        self.path.iter().any(|part| is_test(part.to_str().unwrap()))
     }
 
     /// The lines that are neither comments nor an item that only tests have.
@@ -201,170 +205,67 @@ impl File {
         code
     }
 
-    /// What the code names behind `before::`, also inside braces: `before::{name, other::Thing}`.
-    fn names_behind(&self, before: &str) -> Vec<(usize, String)> {
-        let one = Regex::new(&format!(r"\b(?:{before})::([a-z_]+)")).unwrap();
-        let several = Regex::new(&format!(r"\b(?:{before})::\{{")).unwrap();
-        // A module by itself looks like a function: those of the order are meant.
-        let name = Regex::new(r"^\s*([a-z_]+)(?:::|\s|$)").unwrap();
-        let code = self.code();
-        let mut found = Vec::new();
-        for (i, (number, line)) in code.iter().enumerate() {
-            found.extend(one.captures_iter(line).map(|one| (*number, one[1].to_owned())));
-            for several in several.find_iter(line) {
-                let rest =
-                    std::iter::once(&line[several.end()..]).chain(code[i + 1..].iter().map(|(_, l)| *l));
-                let (mut depth, mut item) = (1, String::new());
-                for c in rest.flat_map(str::chars) {
-                    depth += i32::from(c == '{') - i32::from(c == '}');
-                    if depth == 0 || depth == 1 && c == ',' {
-                        found.extend(name.captures(&item).map(|name| (*number, name[1].to_owned())));
-                        item.clear();
-                    } else {
-                        item.push(c);
-                    }
-                    if depth == 0 {
-                        break;
-                    }
-                }
-            }
-        }
-        found
-    }
-
     fn at(&self, line: usize) -> String {
         format!("{}:{line}", self.path.display())
     }
 }
 
-/// The lines of `files` that name behind `before::` something that stands after them in `order`.
-fn against<'f>(order: &[&str], before: &str, files: impl Iterator<Item = (String, &'f File)>) -> Vec<String> {
-    let place = |name: &str| order.iter().position(|other| *other == name);
-    let mut wrong = Vec::new();
-    for (name, file) in files {
-        let here = place(&name).unwrap_or_else(|| panic!("{name} has no place in the order"));
-        for (number, to) in file.names_behind(before) {
-            let is_function = place(&to).is_none() && !file.text.contains(&format!("{to}::"));
-            if !is_function && place(&to).is_none_or(|there| there > here) {
-                wrong.push(format!("{}: {name} names {to}", file.at(number)));
-            }
-        }
-    }
-    wrong
+/// The arrows of each package below `src/`, by its root.
+static ARROWS: LazyLock<BTreeMap<PathBuf, BTreeSet<Arrow>>> = LazyLock::new(|| {
+    let files = sources();
+    let is_member = |file: &File| MEMBERS.contains(&file.area.as_str());
+    let roots =
+        std::iter::once(PathBuf::from("src")).chain(MEMBERS.map(|member| Path::new("src").join(member)));
+    let of = |root: PathBuf| {
+        let is_of =
+            |file: &&File| file.path.starts_with(&root) && (root.ends_with(&file.area) || !is_member(file));
+        let files: Vec<&File> = files.iter().filter(is_of).collect();
+        let arrows = uses::arrows(&root, &files);
+        (root, arrows)
+    };
+    roots.map(of).collect()
+});
+
+/// The arrows between the modules of `folder` that point to something that stands after them in `order`.
+fn against(order: &[&str], package: &str, folder: &[&str]) -> Vec<String> {
+    let place = |name: &str| {
+        // It stands in for the sandbox where that is left out.
+        let name = if name == "no_sandbox" { "sandbox" } else { name };
+        let place = order.iter().position(|other| *other == name);
+        place.unwrap_or_else(|| panic!("{name} has no place in the order"))
+    };
+    let inside = ARROWS[Path::new(package)].iter().filter(|arrow| arrow.folder == folder);
+    inside.filter(|arrow| place(&arrow.from) < place(&arrow.to)).map(Arrow::to_string).collect()
 }
 
 #[test]
 fn arrows_point_one_way() {
-    let files = sources();
-    let others = |f: &&File| ["lib", "main"].contains(&f.area.as_str()) || MEMBERS.contains(&f.area.as_str());
-    let areas = files.iter().filter(|f| !others(f)).map(|file| (file.area.clone(), file));
-    let wrong = against(&ORDER, "crate", areas);
-    assert_eq!(wrong, [] as [&str; 0], "arrows against docs/architecture.md");
+    assert_eq!(against(&ORDER, "src", &[]), [] as [&str; 0], "arrows against docs/architecture.md");
 }
 
 #[test]
 fn arrows_inside_the_audit_point_one_way() {
-    let files = sources();
-    let modules = files.iter().filter(|file| file.area == "audit").filter_map(|file| {
-        let below = file.path.strip_prefix("src/audit").unwrap();
-        let name = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        (name != "mod").then_some((name, file))
-    });
-    // In a folder, `super::` names its own files: those are told by `crate::audit::`.
-    let (files, folders): (Vec<_>, Vec<_>) =
-        modules.partition(|(_, file)| file.path.components().count() == 3);
-    let mut wrong = against(&AUDIT, "super|crate::audit", files.into_iter());
-    wrong.extend(against(&AUDIT, "crate::audit", folders.into_iter()));
-    assert_eq!(wrong, [] as [&str; 0], "arrows inside src/audit");
+    assert_eq!(against(&AUDIT, "src", &["audit"]), [] as [&str; 0], "arrows inside src/audit");
 }
 
 #[test]
 fn arrows_inside_the_command_line_point_one_way() {
-    let files = sources();
-    let modules = files.iter().filter(|file| file.area == "cli").filter_map(|file| {
-        let below = file.path.strip_prefix("src/cli").unwrap();
-        let name = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        // It stands in for the sandbox where that is left out.
-        let name = if name == "no_sandbox" { "sandbox" } else { name };
-        (name != "mod").then(|| (name.to_owned(), file))
-    });
-    // A command names its own files by `super::`.
-    let (files, commands): (Vec<_>, Vec<_>) = modules.partition(|(name, _)| name != "commands");
-    let mut wrong = against(&CLI, "super|crate::cli", files.into_iter());
-    wrong.extend(against(&CLI, "crate::cli", commands.into_iter()));
-    assert_eq!(wrong, [] as [&str; 0], "arrows inside src/cli");
+    assert_eq!(against(&CLI, "src", &["cli"]), [] as [&str; 0], "arrows inside src/cli");
 }
 
 #[test]
 fn arrows_inside_the_sandbox_point_one_way() {
-    let files = sources();
-    let modules = files.iter().filter(|file| file.area == "sandbox").filter_map(|file| {
-        let below = file.path.strip_prefix("src/sandbox").unwrap();
-        let name = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let is_test = below.iter().any(|part| part == "tests");
-        (name != "lib" && !is_test).then_some((name, file))
-    });
-    let (files, folders): (Vec<_>, Vec<_>) =
-        modules.partition(|(_, file)| file.path.components().count() == 3);
-    let mut wrong = against(&SANDBOX, "super|crate", files.into_iter());
-    wrong.extend(against(&SANDBOX, "crate", folders.into_iter()));
-    assert_eq!(wrong, [] as [&str; 0], "arrows inside src/sandbox");
+    assert_eq!(against(&SANDBOX, "src/sandbox", &[]), [] as [&str; 0], "arrows inside src/sandbox");
 }
 
-/// The module that a file belongs to in `folder`: itself, or the folder below in which it lies.
-fn module_in(folder: &Path, file: &Path) -> Option<String> {
-    let below = file.strip_prefix(folder).ok()?.iter().next()?.to_str()?;
-    let name = below.trim_end_matches(".rs");
-    (!["mod", "lib", "main"].contains(&name)).then(|| name.to_owned())
-}
-
-/// What a file of `folder` names of its other modules: by the whole path, and by `super::` from where it lies.
-fn names_beside(folder: &Path, file: &File) -> Vec<String> {
-    let area = folder.strip_prefix("src").unwrap();
-    let path: Vec<&str> =
-        std::iter::once("crate").chain(area.iter().map(|part| part.to_str().unwrap())).collect();
-    let below = file.path.strip_prefix(folder).unwrap().components().count();
-    let is_root = file.path.file_name().is_some_and(|name| name == "mod.rs");
-    let up = vec!["super"; below - usize::from(is_root)];
-    // In the folder itself `super::` is this folder; deeper, its last `super` may be any other.
-    let named = [path.join("::"), up.join("::")].into_iter().filter(|before| !before.is_empty());
-    named.flat_map(|before| file.names_behind(&before)).map(|(_, name)| name).collect()
-}
-
-/// Of two modules side by side, files or folders, one may name the other, not both: what they share has a place
-/// of its own. A kind that is a part is written in the section of its whole, so the whole names the part.
+/// Of modules side by side, files or folders, of any package, one may name the other, not both: what they share
+/// has a place of its own. A kind that is a part is written in the section of its whole, so the whole names the
+/// part. A folder's `mod.rs` is what they have in common: it may name them, and they it.
 #[test]
 fn modules_side_by_side_form_no_circle() {
-    let files: Vec<File> =
-        sources().into_iter().filter(|file| !MEMBERS.contains(&file.area.as_str())).collect();
-    let folders: BTreeSet<&Path> = files
-        .iter()
-        .flat_map(|file| file.path.ancestors().skip(1))
-        .filter(|f| f.starts_with("src"))
-        .collect();
-    assert!(folders.len() > 20);
-    let mut wrong = Vec::new();
-    for folder in folders {
-        let inside = || files.iter().filter(|file| file.path.starts_with(folder));
-        let modules: BTreeSet<String> = inside().filter_map(|file| module_in(folder, &file.path)).collect();
-        let mut names: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-        for file in inside() {
-            let Some(module) = module_in(folder, &file.path).and_then(|m| modules.get(&m)) else { continue };
-            let others = names_beside(folder, file);
-            let others = others.iter().filter_map(|name| modules.get(name)).filter(|other| *other != module);
-            names.entry(module).or_default().extend(others);
-        }
-        // What names nobody that is left is in no circle, nor what nobody that is left names.
-        loop {
-            let named: BTreeSet<&String> = names.values().flatten().copied().collect();
-            let is_end = |module: &&String| {
-                !named.contains(module) || names[module].iter().all(|other| !names.contains_key(other))
-            };
-            let Some(module) = names.keys().copied().find(is_end) else { break };
-            names.remove(module);
-        }
-        wrong.extend(names.keys().map(|module| folder.join(module.as_str()).display().to_string()));
-    }
+    let folders: BTreeSet<_> = ARROWS.values().flatten().map(|arrow| &arrow.folder).collect();
+    assert!(folders.len() > 50);
+    let wrong: Vec<String> = ARROWS.values().flat_map(uses::in_circles).map(Arrow::to_string).collect();
     assert_eq!(wrong, [] as [&str; 0], "these name each other in circles");
 }
 
@@ -409,7 +310,11 @@ fn sessions_are_opened_where_they_are_closed() {
 /// are, what `scale`, `stop` and `invoke` do with them, what a person does next.
 #[test]
 fn what_asks_kinds_names_none() {
-    let named = Regex::new(r"\bKindName::(?:[A-Z][a-z]+)+\b|\bcrate::resources\b").unwrap();
+    let kind = r"\bKindName::(?:[A-Z][a-z]+)+\b";
+    let any = Regex::new(&format!(r"{kind}|\bcrate::resources\b")).unwrap();
+    let kind = Regex::new(kind).unwrap();
+    // How a log is read is with the kinds that write it.
+    let readers = ["src/run/logs.rs"];
     let asking = [
         "src/cli/commands/logs.rs",
         "src/cli/commands/model.rs",
@@ -430,7 +335,9 @@ fn what_asks_kinds_names_none() {
     let files = sources();
     let asks = |file: &&File, place: &str| file.path.to_str().unwrap().starts_with(place);
     let mut wrong = Vec::new();
-    for place in asking {
+    for (place, named) in
+        asking.map(|place| (place, &any)).into_iter().chain(readers.map(|place| (place, &kind)))
+    {
         assert!(files.iter().any(|file| asks(&file, place)), "{place} is gone");
         for file in files.iter().filter(|file| asks(file, place)) {
             let code = file.code().into_iter();
@@ -494,13 +401,14 @@ fn the_environment_is_read_in_one_place() {
     assert_eq!(places, ["src/cli/environment.rs"]);
 }
 
-/// Lines are as long as `rustfmt.toml` says. Only what cannot be broken is longer: a long literal, an
-/// address, a table. Tests have pages in them, which are as wide as they are.
+/// Lines are as long as `rustfmt.toml` says. Only what cannot be broken is longer: a literal of one line, an
+/// address, a table. A literal of several lines can be broken anywhere. Tests have pages in them, which are as
+/// wide as they are.
 #[test]
 fn lines_fit_the_width() {
     const WIDTH: usize = 110;
     let literal = Regex::new(r#""(?:\\.|[^"\\]){40,}""#).unwrap();
-    let unbroken = |line: &str| {
+    let unbroken = |line: &str, goes_on: bool| {
         let text = line.trim_start();
         match text.strip_prefix("//") {
             Some(comment) => {
@@ -508,24 +416,25 @@ fn lines_fit_the_width() {
                 comment.starts_with(['|', '{', '"']) || comment.split(' ').any(|word| word.contains("://"))
             }
             None if text.starts_with("use ") => !text.contains('{'),
-            // A line without its long literals, or one inside a literal of several lines.
+            None if goes_on || text.ends_with('\\') => false,
+            // A line without its long literals, or one inside a literal whose lines are its own.
             None => {
                 literal.replace_all(line, "").chars().count() <= WIDTH
                     || text.matches('"').count() % 2 == 1
                     || text.contains("r#\"")
-                    || text.ends_with('\\')
                     || !text.trim_end().contains(' ')
             }
         }
     };
     let mut wrong = Vec::new();
     for file in sources() {
-        let lines = file.text.lines().enumerate();
-        wrong.extend(
-            lines
-                .filter(|(_, line)| line.chars().count() > WIDTH && !unbroken(line))
-                .map(|(i, _)| file.at(i + 1)),
-        );
+        let mut goes_on = false;
+        for (i, line) in file.text.lines().enumerate() {
+            if line.chars().count() > WIDTH && !unbroken(line, goes_on) {
+                wrong.push(file.at(i + 1));
+            }
+            goes_on = line.ends_with('\\');
+        }
     }
     assert_eq!(wrong, [] as [&str; 0], "lines over {WIDTH} characters");
 }
