@@ -226,8 +226,10 @@ where
             if code.is_empty() && is_never_aws(status, service == "sts" || is_page(answer)) {
                 return not_aws(action, status);
             }
-            if code.is_empty() && is_page(answer) {
-                return no_answer_but_a_page(action, status);
+            // HeadObject has no body, whatever it means; a proxy says in its own words that it is down.
+            let is_of_a_proxy = status >= 500 && message.is_empty() && !answer.trim_ascii().is_empty();
+            if code.is_empty() && (is_page(answer) || is_of_a_proxy) {
+                return no_answer_but(action, status, if is_page(answer) { "a web page" } else { "a text" });
             }
             let kind = classify(service, code, message, status);
             let message = match (code, message) {
@@ -271,7 +273,7 @@ where
                 return not_aws(action, status);
             }
             if page && status > 501 {
-                return no_answer_but_a_page(action, status);
+                return no_answer_but(action, status, "a web page");
             }
             let kind = if status == 501 || page { OpErrorKind::NotOffered } else { OpErrorKind::Unavailable };
             OpError::new(
@@ -311,12 +313,9 @@ fn is_never_aws(status: u16, is_odd: bool) -> bool {
 }
 
 /// Something on the way to AWS, or before it, is down.
-fn no_answer_but_a_page(action: Action, status: u16) -> OpError {
-    OpError::new(
-        action,
-        OpErrorKind::Unavailable,
-        format!("HTTP {status}, with a web page in place of an answer"),
-    )
+fn no_answer_but(action: Action, status: u16, what: &str) -> OpError {
+    let message = format!("HTTP {status}, with {what} in place of an answer of AWS's");
+    OpError::new(action, OpErrorKind::Unavailable, message)
 }
 
 fn is_page(answer: &[u8]) -> bool {

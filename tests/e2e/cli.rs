@@ -89,7 +89,7 @@ fn a_region_that_aws_does_not_have_is_refused_before_the_first_call() {
 #[test]
 fn endpoints_are_those_that_the_sdks_use() {
     let nobody = format!("http://127.0.0.1:{}", crate::support::free_port());
-    let web = web_server();
+    let web = web_server("200 OK", PAGE);
     let with = |profile: &str| {
         let world = World::with_config(SMALL).credentials();
         world.write("aws", &format!("[default]\n{profile}\n"));
@@ -518,17 +518,19 @@ fn an_unreachable_endpoint_is_a_network_error() {
     assert!(!ran.stdout.contains("test"), "the keys are nobody's business\n{ran}");
 }
 
-/// Something listens and talks, but not AWS's language.
-fn web_server() -> String {
+const PAGE: &str = "<html></html>";
+
+/// Something listens and talks, but not AWS's language: it answers all requests alike.
+fn web_server(status: &str, body: &str) -> String {
+    let answer =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || {
         use std::io::{Read, Write};
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(
-                b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>",
-            );
+            let _ = stream.write_all(answer.as_bytes());
         }
     });
     format!("http://127.0.0.1:{port}")
@@ -536,7 +538,16 @@ fn web_server() -> String {
 
 #[test]
 fn an_endpoint_that_is_not_aws_is_no_answer() {
-    let world = World::with_config(SMALL).credentials();
-    let ran = world.run(["--endpoint-url", &web_server(), "plan", "-o", "json"]);
-    assert_eq!((ran.code, ran.error_code().as_str()), (Some(1), "E236"), "{ran}");
+    let world = World::with_config(SMALL).credentials().env("AWS_MAX_ATTEMPTS", 1);
+    // `python -m http.server` answers 501 to a POST; 503 is what a proxy says whose other side is down.
+    for (status, body, expected) in [
+        ("200 OK", PAGE, (Some(1), "E236")),
+        ("501 Unsupported method", PAGE, (Some(1), "E236")),
+        ("503 Service Unavailable", PAGE, (Some(1), "E237")),
+        ("503 Service Unavailable", "upstream connect error", (Some(1), "E237")),
+        ("503 Service Unavailable", "{\"error\": \"down\"}", (Some(1), "E237")),
+    ] {
+        let ran = world.run(["--endpoint-url", &web_server(status, body), "plan", "-o", "json"]);
+        assert_eq!((ran.code, ran.error_code().as_str()), expected, "{status} {body}: {ran}");
+    }
 }

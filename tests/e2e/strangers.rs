@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{
     Tag, Tagging,
 };
 use opsctl::aws::Clients;
+use opsctl::domain::KindName;
 use opsctl::plan::{Mode, Op};
 use opsctl_sandbox::Sandbox;
 use serde_json::{Value, json};
