@@ -101,7 +101,7 @@ impl Deref for AnySpec {
     type Target = dyn OfSpec;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        self.0.as_ref()
     }
 }
 
@@ -109,7 +109,7 @@ impl Deref for AnySeen {
     type Target = dyn OfSeen;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        self.0.as_ref()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The flow of a run, without a terminal: what commands, other programs and tests call.
 //!
 //! A [`Project`] is read from a config, a [`Session`] is opened with it, an [`Intent`] says what is wanted,
-//! and a [`Run`] does it: look, plan, check, hold the plan against the budget and the account, take the lease,
-//! plan again, execute, look again, give the lease back. Each part can be called alone; what it finds is
-//! typed, and the words are the command line's.
+//! and a [`Run`] does it: look, plan, check, hold the plan against the budget and the account, take the
+//! lease, plan again, execute, look again, give the lease back. Each part can be called alone; what it finds
+//! is typed, and the words are the command line's.
 //!
 //! ```
 //! use opsctl::aws::{self, TargetOptions};

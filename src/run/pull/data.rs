@@ -39,8 +39,8 @@ pub enum NoData {
     OtherFormat,
 }
 
-/// Fetches the files of a data set that the config names into a folder. Those that are there already are left alone;
-/// nothing is deleted. Others are replaced if they may be.
+/// Fetches the files of a data set that the config names into a folder. Those that are there already are left
+/// alone; nothing is deleted. Others are replaced if they may be.
 ///
 /// # Errors
 /// See [`PullRefusal`].
