@@ -1,7 +1,7 @@
 //! What a kind adds to the draft as its own type.
 
-use super::{AnySpec, Draft, Kind, Node};
-use crate::domain::{KeyPath, ResourceId, codes};
+use super::{AnyKind, AnySpec, Draft, Kind, Node};
+use crate::domain::{Diagnostic, KeyPath, ResourceId, codes};
 use crate::limits;
 
 impl Draft<'_> {
@@ -46,9 +46,12 @@ impl Draft<'_> {
         }
     }
 
-    /// Holds the values of the item at `at` against AWS's models, as its kind binds them.
-    pub fn hold<K: Kind>(&mut self, at: &KeyPath) {
-        let problems = self.written(at).map(|item| limits::check(K::bound(), item, at));
-        self.problems.extend(problems.unwrap_or_default());
+    /// Holds what the file says of a kind against AWS's models, but for what is not even of its type.
+    pub(super) fn hold(&mut self, kind: &dyn AnyKind, items: Vec<KeyPath>, misread: &[Diagnostic]) {
+        for at in items {
+            let problems = self.written(&at).map(|item| limits::check(kind.bound(), item, &at));
+            let is_misread = |at: &KeyPath| misread.iter().any(|problem| at.0.starts_with(&problem.at.0));
+            self.problems.extend(problems.into_iter().flatten().filter(|problem| !is_misread(&problem.at)));
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scale, Scope, Verb,
 };
 use crate::inputs::{Remote, Source};
-use crate::limits::Bound;
+use crate::limits::{self, Bound};
 
 /// [`Kind`] without its types: each method is what the constant or function of its name is there. What is of
 /// one resource is a method of [`crate::desired::AnySpec`] or [`AnySeen`].
@@ -24,8 +24,12 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn remotes(&self, config: &Config) -> Vec<Remote>;
+    /// What of its section is not of the types that it has to be.
+    fn misread(&self, config: &Config) -> Diagnostics;
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound(&self) -> &'static [Bound];
+    /// The items that the file has of it ([`Kind::items`], [`Kind::is_item`]).
+    fn items(&self, config: &Config) -> Vec<KeyPath>;
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::usual`], when AWS itself says it.
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
@@ -105,6 +109,12 @@ impl<K: Kind> AnyKind for K {
         section.map_or_else(Vec::new, |section| <K as Kind>::remotes(&section))
     }
 
+    fn misread(&self, config: &Config) -> Diagnostics {
+        let mut problems = Diagnostics::default();
+        let _ = read::<K>(config, &mut problems);
+        problems
+    }
+
     fn desired(&self, config: &Config, draft: &mut Draft<'_>) {
         if let Some(section) = read::<K>(config, &mut draft.problems) {
             <K as Kind>::desired(&section, draft);
@@ -113,6 +123,18 @@ impl<K: Kind> AnyKind for K {
 
     fn bound(&self) -> &'static [Bound] {
         <K as Kind>::bound()
+    }
+
+    fn items(&self, config: &Config) -> Vec<KeyPath> {
+        let path = <K as Kind>::items();
+        let found = match path.split_first() {
+            Some((section, rest)) => {
+                config.section(section).map(|s| limits::found(s, KeyPath::of([*section]), rest))
+            }
+            None => None,
+        };
+        let found = found.unwrap_or_default().into_iter();
+        found.filter(|(_, written)| <K as Kind>::is_item(written)).map(|(at, _)| at).collect()
     }
 
     fn usual(&self, verb: Verb) -> Option<HumanDuration> {

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::desired::{Draft, Mixed, Node, Seen};
 use crate::domain::{
@@ -104,10 +105,21 @@ pub trait Kind: Send + Sync + 'static {
     /// Adds what the section asks for, of this kind and of inner kinds, and reports what is wrong with it.
     fn desired(_section: &Self::Section, _draft: &mut Draft<'_>) {}
 
-    /// Which of the section's keys are sent as which members, so that AWS's models can be held against their
-    /// values.
+    /// Which keys of an item are sent as which members: AWS's models are held against their values, wherever
+    /// an item is written ([`Self::items`]).
     fn bound() -> &'static [Bound] {
         &[]
+    }
+
+    /// Where its items stand in the file; `*` is any name. A kind without a section is written in that of
+    /// another.
+    fn items() -> Vec<&'static str> {
+        Self::SECTION.into_iter().flat_map(|section| [section, "*"]).collect()
+    }
+
+    /// Whether what stands there is of this kind, of two that share a section.
+    fn is_item(_written: &Value) -> bool {
+        true
     }
 
     /// The state of one that is exactly as wanted, and that nobody has touched since: from it `diff` finds no

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::config::{Config, section};
-use crate::domain::{Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags};
+use crate::domain::{
+    Diagnostic, Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags,
+};
 use crate::inputs::{Inputs, Remote, Source};
 
 pub use any::{AnySeen, AnySpec, OfSeen, OfSpec};
@@ -206,6 +208,10 @@ pub fn build(
     kinds: &[Box<dyn AnyKind>],
 ) -> (Desired, Diagnostics) {
     let mut draft = Draft::new(config, scope, inputs);
+    let misread: Vec<Diagnostic> = kinds.iter().flat_map(|kind| kind.misread(config).0).collect();
+    for kind in kinds {
+        draft.hold(kind.as_ref(), kind.items(config), &misread);
+    }
     // Kinds refer only to kinds registered before them.
     for kind in kinds {
         kind.desired(config, &mut draft);

@@ -111,8 +111,8 @@ pub fn check(bound: &[Bound], item: &Value, at: &KeyPath) -> Vec<Diagnostic> {
     problems
 }
 
-/// The values at a path with wildcards.
-fn found<'v>(value: &'v Value, at: KeyPath, path: &[&str]) -> Vec<(KeyPath, &'v Value)> {
+/// The values at a path with wildcards, each with its place: below `at`, where `value` is.
+pub fn found<'v>(value: &'v Value, at: KeyPath, path: &[&str]) -> Vec<(KeyPath, &'v Value)> {
     let Some((first, rest)) = path.split_first() else { return vec![(at, value)] };
     match value {
         Value::Object(map) if *first == "*" => {

@@ -13,7 +13,7 @@ mod places;
 mod tags;
 
 pub use arns::{Arn, ArnOf};
-pub use bound::{Bound, check};
+pub use bound::{Bound, check, found};
 pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
 pub use model::{DATE, Member, members};
 pub use places::{Processor, account, has_gpu, processor, region, regions, registry};

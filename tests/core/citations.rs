@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use opsctl::domain::KindName;
 use regex_lite::Regex;
+
+use crate::plan::keys::TABLES;
 
 struct Text {
     path: String,
@@ -222,12 +225,17 @@ fn the_index_of_decisions_has_them_all() {
 
 #[test]
 fn the_files_that_pages_name_are_there() {
-    let file = Regex::new(r"`((?:src|tests|config)/[\w./-]+)`").unwrap();
+    let file = Regex::new(r"`((?:src|tests|config)/[\w./-]+|[\w/]+\.rs)`").unwrap();
     let mut wrong = Vec::new();
-    for page in texts().iter().filter(|t| t.is_page() && t.path.starts_with("docs/")) {
+    let texts = texts();
+    let ends = |path: &str| texts.iter().any(|text| Path::new(&text.path).ends_with(path));
+    let pages = texts.iter().filter(|t| t.is_page() && t.path.starts_with("docs/"));
+    // A decision keeps the names of its day.
+    for page in pages.filter(|t| !t.path.starts_with("docs/decisions/")) {
         for (n, line) in page.unfenced() {
             let named = file.captures_iter(line).map(|found| found.get(1).unwrap().as_str());
-            wrong.extend(named.filter(|p| !Path::new(p).exists()).map(|p| format!("{}:{n}: {p}", page.path)));
+            let gone = named.filter(|p| !Path::new(p).exists() && !ends(p));
+            wrong.extend(gone.map(|p| format!("{}:{n}: {p}", page.path)));
         }
     }
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
@@ -278,14 +286,34 @@ fn the_words_that_are_never_used_are_not() {
     assert!(wrong.is_empty(), "words that {} does not use:\n{}", style.path, wrong.join("\n"));
 }
 
+/// Whether a name is where its path says: `store::Entry` in `store.rs` or a file of `store/`, `OpCx::wait` where
+/// there is an `OpCx`.
+fn is_at(path: &str, code: &[&Text]) -> bool {
+    let parts: Vec<&str> = path.split("::").collect();
+    let ([.., owner, item], true) = (&parts[..], parts[0] != "AWS") else { return true };
+    if *owner == "crate" {
+        return Path::new("src").join(item).exists();
+    }
+    let declared =
+        Regex::new(&format!(r"\b(?:struct|enum|trait|type|union|mod|impl[^{{]*) {owner}\b")).unwrap();
+    code.iter().any(|text| {
+        let file = Path::new(&text.path);
+        let below =
+            file.ends_with(format!("{owner}/{item}.rs")) || text.path.contains(&format!("/{owner}/{item}/"));
+        let in_module = file.file_stem().is_some_and(|stem| stem == *owner)
+            || file.parent().is_some_and(|folder| folder.ends_with(owner));
+        below || text.has_word(item) && (in_module || declared.is_match(&text.text))
+    })
+}
+
 /// The pages about the code use its names: `store::Entry`, `OpCx::wait`, `RoleView`.
 #[test]
 fn the_names_that_pages_use_are_those_of_the_code() {
     let texts = texts();
     let word = Regex::new(r"\w+").unwrap();
-    let code = texts.iter().filter(|t| t.path.ends_with(".rs"));
+    let code: Vec<&Text> = texts.iter().filter(|t| t.path.ends_with(".rs")).collect();
     let words: BTreeSet<&str> =
-        code.flat_map(|t| word.find_iter(&t.text).map(|found| found.as_str())).collect();
+        code.iter().flat_map(|t| word.find_iter(&t.text).map(|found| found.as_str())).collect();
     let name = Regex::new(r"`((?:[A-Za-z_]\w*::)+\w+|[A-Z][a-z]+[A-Z]?\w*)(?:\([^)`]*\))?`").unwrap();
     let (mut wrong, mut count) = (Vec::new(), 0);
     // AWS's names are in docs/aws and docs/managed.md, and a decision keeps the names of its day.
@@ -297,7 +325,7 @@ fn the_names_that_pages_use_are_those_of_the_code() {
         for (n, line) in page.unfenced() {
             for found in name.captures_iter(line) {
                 count += 1;
-                if !found[1].split("::").all(|part| words.contains(part)) {
+                if !found[1].split("::").all(|part| words.contains(part)) || !is_at(&found[1], &code) {
                     wrong.push(format!("{}:{n}: {}", page.path, &found[1]));
                 }
             }
@@ -346,4 +374,48 @@ fn the_files_that_guides_list_are_there_and_are_all() {
     assert!(wrong.is_empty(), "files that guides list moved, went, or are not all:\n{}", wrong.join("\n"));
     assert!(examples > 3, "only {examples} guides have an example");
     assert!(count > 20, "only {count} paths were found");
+}
+
+/// A file of the tests that has most kinds by name, or most keys, is a list that a new one has to be added to: the guide
+/// says so.
+#[test]
+fn the_lists_that_tests_keep_by_hand_are_in_the_guides() {
+    let texts = texts();
+    let kinds = KindName::ALL.iter().map(|kind| format!("{kind:?}")).collect::<Vec<_>>();
+    let quoted = |section: &str| format!("\"{section}\"");
+    let sections: BTreeSet<String> =
+        TABLES.iter().filter(|(table, _)| !table.contains('.')).map(|(table, _)| quoted(table)).collect();
+    let keys: BTreeSet<String> =
+        TABLES.iter().flat_map(|(_, keys)| keys).map(|key| key.key.clone()).collect();
+    let (sections, keys): (Vec<_>, Vec<_>) = (sections.into_iter().collect(), keys.into_iter().collect());
+    let pattern = |words: &[String]| {
+        let word = |word: &String| match word.starts_with('"') {
+            true => word.clone(),
+            false => format!(r"\b{word}\b"),
+        };
+        Regex::new(&words.iter().map(word).collect::<Vec<_>>().join("|")).unwrap()
+    };
+    let [kinds, sections, keys] = [kinds, sections, keys].map(|words| (pattern(&words), words.len()));
+    let most = |text: &Text, (word, all): &(Regex, usize)| {
+        let lines = text.text.lines().map(|line| word.find_iter(line).map(|found| found.as_str()).collect());
+        let lines: Vec<BTreeSet<&str>> = lines.collect();
+        // A list is together.
+        let is_list =
+            |lines: &[BTreeSet<&str>]| lines.iter().flatten().collect::<BTreeSet<_>>().len() * 3 >= all * 2;
+        lines.windows(lines.len().clamp(1, 12)).any(is_list)
+    };
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for text in texts.iter().filter(|t| t.path.starts_with("tests/") && t.path.ends_with(".rs")) {
+        let of_kinds = most(text, &kinds) || most(text, &sections);
+        let of_keys = most(text, &keys);
+        for (is, guide) in [(of_kinds, "docs/guides/add-a-kind.md"), (of_keys, "docs/guides/add-a-key.md")] {
+            count += usize::from(is);
+            let guide = texts.iter().find(|t| t.path == guide).unwrap();
+            if is && !guide.text.lines().any(|line| line == text.path) {
+                wrong.push(format!("{} does not list {}", guide.path, text.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 0, "no list was found: recipe.rs has most kinds");
 }

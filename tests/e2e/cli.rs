@@ -408,7 +408,8 @@ fn codes_are_explained() {
 fn editors_are_served() {
     let world = World::empty();
     let schema = world.run(["schema"]).success().json();
-    for section in ["project", "bucket", "data", "training", "endpoint", "function", "notebook", "env"] {
+    let kinds = opsctl::resources::kinds();
+    for section in kinds.iter().filter_map(|kind| kind.section()).chain(["project", "env"]) {
         assert!(schema["properties"][section].is_object(), "no [{section}] in {schema}");
     }
 }

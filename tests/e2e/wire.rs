@@ -2,12 +2,14 @@
 //! and no value breaks its limits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use opsctl::limits::{Member, members};
 use opsctl::plan::Mode;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::support::golden::same_as_files;
 use crate::support::inside::{DEPLOY, Project, sandbox};
 use crate::support::tap::{Sent, Tap};
 
@@ -154,16 +156,13 @@ async fn every_member_that_is_sent_is_known_and_within_its_limits() {
             }
         }
     }
-    if !unknown.is_empty() && std::env::var_os("UPDATE_EXPECT").is_some() {
-        let list = "tests/core/limits/computed.txt";
-        let text = std::fs::read_to_string(list).expect("readable");
-        let more: String = unknown.iter().map(|path| format!("{path}\n")).collect();
-        std::fs::write(list, text + &more).expect("writable");
-    }
-    assert_eq!(
-        unknown,
-        BTreeSet::new(),
-        "bind them to keys, or let UPDATE_EXPECT=1 list them as computed; then run src/limits/data/build.py"
+    let list = PathBuf::from("tests/core/limits/computed.txt");
+    let text = std::fs::read_to_string(&list).expect("readable");
+    let more: String = unknown.iter().map(|path| format!("{path}\n")).collect();
+    same_as_files(
+        [(list, text + &more)],
+        "members that no key is bound to: bind them, or let UPDATE_EXPECT=1 list them as computed; then run \
+         src/limits/data/build.py",
     );
     assert_eq!(broken, BTreeSet::new());
     assert!(seen.len() > 80, "{}: {seen:?}", seen.len());

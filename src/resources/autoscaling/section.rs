@@ -103,7 +103,6 @@ impl Section {
             draft.error(codes::BURSTABLE_SCALING, key, text, help);
         }
         let at = at.join("autoscaling");
-        draft.hold::<Autoscaling>(&at);
         let spec = self.spec();
         for refused in spec.refused() {
             draft.error(refused.code, at.join(refused.key), refused.text, refused.help);

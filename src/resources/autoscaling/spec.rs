@@ -171,6 +171,10 @@ impl Kind for Autoscaling {
         section::BOUND
     }
 
+    fn items() -> Vec<&'static str> {
+        vec!["endpoint", "*", "autoscaling"]
+    }
+
     fn wanted(want: &Spec) -> State {
         State {
             min: want.min,

@@ -136,6 +136,10 @@ impl Kind for Bucket {
     type Spec = Spec;
     type State = State;
 
+    fn items() -> Vec<&'static str> {
+        vec!["bucket"]
+    }
+
     fn desired(section: &Section, draft: &mut Draft<'_>) {
         let Scope { project, environment, account, region, partition } = draft.scope;
         let name = match &section.name {

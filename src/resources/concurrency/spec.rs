@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Scaled, Scaling, Seen};
@@ -59,7 +59,6 @@ impl Concurrency {
 
     /// Reports what is wrong with the key of the function whose table is at `at`.
     pub fn lint(requested: i32, at: &KeyPath, draft: &mut Draft<'_>) {
-        draft.hold::<Self>(at);
         let (text, help) = match requested {
             ..1 => return, // refused by the model
             n if n > USUAL_ACCOUNT => (
@@ -119,6 +118,15 @@ impl Kind for Concurrency {
 
     fn bound() -> &'static [Bound] {
         BOUND
+    }
+
+    fn items() -> Vec<&'static str> {
+        vec!["function", "*"]
+    }
+
+    /// `0` asks for none.
+    fn is_item(written: &Value) -> bool {
+        written[KEY] != 0
     }
 
     fn wanted(want: &Spec) -> State {

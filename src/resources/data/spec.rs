@@ -186,7 +186,6 @@ impl Kind for Data {
                 let text = format!("max_concurrency is {}, it can be 1 to 1024", item.max_concurrency);
                 draft.error(codes::BAD_VALUE, at.join("max_concurrency"), text, "leave it out, or try 128");
             }
-            draft.hold::<Self>(&at);
             let spec = Spec {
                 reading: item.reading(),
                 bucket: bucket.clone(),
@@ -350,7 +349,6 @@ fn one_place<'i>(
         }
         return path;
     };
-    draft.hold::<Data>(at);
     for key in ["include", "exclude", "delete", "max_concurrency", "bandwidth"] {
         if draft.is_written(&at.join(key)) {
             let text = format!("`{key}` is about uploads, and data by `uri` is read where it is");

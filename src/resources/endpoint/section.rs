@@ -259,7 +259,6 @@ fn lint_image(image: Option<&str>, at: &KeyPath, draft: &mut Draft<'_>) {
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    draft.hold::<Endpoint>(at);
     for (key, patterns) in [("include", &item.include), ("exclude", &item.exclude)] {
         if item.code.is_none() && !patterns.is_empty() {
             let text = format!("`{key}` chooses files of `code`, and there is none");

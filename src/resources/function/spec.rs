@@ -481,7 +481,6 @@ fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 }
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    draft.hold::<Function>(at);
     lint_more(item, at, draft);
     if item.provisioned_concurrency != 0 {
         Concurrency::lint(item.provisioned_concurrency, at, draft);

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Spec, user_data};
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
@@ -172,6 +173,10 @@ impl Kind for Instance {
             let job = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&job, item.why.as_deref());
         }
+    }
+
+    fn is_item(written: &Value) -> bool {
+        written["on"] == "ec2"
     }
 
     fn bound() -> &'static [Bound] {
@@ -386,7 +391,6 @@ fn lint_profile(profile: &str, has_role: bool, at: &KeyPath, draft: &mut Draft<'
 
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
-    draft.hold::<Instance>(at);
     job_lint::common(item, at, draft);
     // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its
     // snapshot (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).

@@ -116,7 +116,6 @@ pub(super) fn remotes(section: &Section) -> Vec<Remote> {
 pub(super) fn keep(section: &Section, draft: &mut Draft<'_>) {
     for (name, item) in section {
         let at = KeyPath::of(["model", name]);
-        draft.hold::<Model>(&at);
         if draft.is_written(&KeyPath::of(["training", name])) {
             let text = format!("`{name}` is a training too, and an endpoint could mean either");
             draft.error(codes::TWO_MODELS, at.clone(), text, "rename one of them");

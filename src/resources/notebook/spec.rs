@@ -356,7 +356,6 @@ fn on_start(idle: Idle) -> String {
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_str();
     let key = at.join("instance_type");
-    draft.hold::<Notebook>(at);
     if ["ml.t2.medium", "ml.t3.medium"].contains(&instance_type) {
         let text =
             format!("`{instance_type}` has 4 GiB of memory, which may be too little for image data sets");

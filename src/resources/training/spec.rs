@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, Platform};
@@ -158,6 +159,10 @@ impl Kind for Training {
             let job = draft.add::<Self>(name, physical, spec, needs, at);
             draft.reason(&job, item.why.as_deref());
         }
+    }
+
+    fn is_item(written: &Value) -> bool {
+        written["on"] != "ec2"
     }
 
     fn bound() -> &'static [Bound] {
@@ -413,7 +418,6 @@ fn sent(item: &Item, value: &Hyperparameter) -> String {
 }
 
 fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    draft.hold::<Training>(at);
     lint::common(item, at, draft);
     if let Some(algorithm) = &item.algorithm {
         lint::of_algorithm(algorithm, item, at, draft);

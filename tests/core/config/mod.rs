@@ -1,6 +1,7 @@
 //! `valid/` and `invalid/` hold one config each, with what opsctl says about it in the file of the same name
 //! that ends in `.err`. A first line `# env: NAME` chooses the environment.
 
+mod dictionary;
 mod encodings;
 mod links;
 mod long_line;

@@ -81,10 +81,19 @@ fn every_kind_answers_for_itself() {
     expect_file!["answers.txt"].assert_eq(&said);
 }
 
+/// Each kind has a file of its name here, and a line above: `UPDATE_EXPECT=1` writes it.
 #[test]
 fn every_kind_has_its_file() {
-    let file = |kind: &KindName| format!("tests/core/kinds/{}.rs", kind.as_str().replace('-', "_"));
-    let missing: Vec<_> =
-        KindName::ALL.iter().map(file).filter(|f| !std::path::Path::new(f).exists()).collect();
-    assert_eq!(missing, [] as [String; 0]);
+    let mut modules: Vec<String> = KindName::ALL.iter().map(|kind| kind.as_str().replace('-', "_")).collect();
+    let file = |module: &String| format!("tests/core/kinds/{module}.rs");
+    let missing = modules.iter().map(file).filter(|file| !std::path::Path::new(file).exists());
+    assert_eq!(missing.collect::<Vec<_>>(), [] as [String; 0]);
+    modules.sort();
+    let (is, written) = (include_str!("mod.rs"), |line: &&str| line.starts_with("mod "));
+    let first = is.lines().position(|line| written(&line)).expect("there are some");
+    let others: Vec<&str> = is.lines().filter(|line| !written(line)).collect();
+    let (before, after) = others.split_at(first);
+    let modules: Vec<String> = modules.iter().map(|module| format!("mod {module};")).collect();
+    let lines = before.iter().copied().chain(modules.iter().map(String::as_str)).chain(after.iter().copied());
+    expect_file!["mod.rs"].assert_eq(&lines.map(|line| format!("{line}\n")).collect::<String>());
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use opsctl::config::Document;
+use opsctl::config::{Config, Document};
 use opsctl::desired::Desired;
-use opsctl::domain::{HumanDuration, KeyPath};
-use opsctl::limits::Member;
+use opsctl::domain::{KeyPath, KindName};
 use opsctl::resources::kinds;
 use serde_json::{Map, Value, json};
 
+use super::keys::{alike, key_at};
 use super::world::{Account, DEPLOY};
 use crate::project;
 
@@ -19,16 +19,8 @@ fn names_the_only_one(at: &KeyPath, value: &Value, sections: &Map<String, Value>
     of_kind.is_some_and(|all| all.len() == 1 && value.as_str().is_some_and(|name| all.contains_key(name)))
 }
 
-/// Leaves that say how a command works, not what is to be there.
-const HOW: [&str; 7] = [
-    "data.digits.bandwidth",
-    "data.digits.delete",
-    "data.digits.max_concurrency",
-    "endpoint.numbers.why",
-    "notebook.lab.why",
-    "training.numbers.why",
-    "training.numbers-on-ec2.why",
-];
+/// Leaves that say how a command works, not what is to be there. `why` is words for people.
+const HOW: [&str; 3] = ["data.digits.bandwidth", "data.digits.delete", "data.digits.max_concurrency"];
 
 /// Another possible value of a leaf that has words, and what must change with it.
 fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
@@ -59,13 +51,6 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         "training.numbers.metrics.train:loss" | "training.numbers.metrics.test:accuracy" => {
             word("other=([0-9]+)")
         }
-        "training.numbers-on-ec2.instance_type" => word("m5.xlarge"),
-        "training.numbers.instance_type"
-        | "endpoint.numbers.instance_type"
-        | "notebook.lab.instance_type" => word("ml.m5.2xlarge"),
-        "notebook.lab.platform" => word("notebook-al2023-v2"),
-        "data.digits.input_mode" => word("fastfile"),
-        "data.digits.distribution" => word("sharded"),
         "endpoint.numbers.entry" => {
             Some((json!("train.py"), vec![("endpoint.numbers.code", json!("training"))]))
         }
@@ -83,16 +68,13 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
 
 const NO_IDEA: &str = "add another possible value to this test";
 
-/// Another value of the enum that a key is bound to.
-fn of_its_enum(at: &KeyPath, text: &str) -> Option<&'static str> {
-    let (section, key) = (at.0.first()?, at.0.get(2..)?.join("."));
-    let kind = kinds().into_iter().find(|kind| kind.section() == Some(section))?;
-    let bound = kind.bound().iter().find(|bound| bound.key == key)?;
-    Member::of(bound.member)?
-        .values()?
-        .into_iter()
-        .map(|value| &*String::leak(value))
-        .find(|value| *value != text)
+/// Another value that can be guessed.
+fn guessed(at: &KeyPath, value: &Value, config: &Config) -> Option<Value> {
+    let item = at.parent()?;
+    let kind = kinds().into_iter().find(|kind| kind.items(config).contains(&item));
+    let Some(key) = key_at(at) else { return alike(value).into_iter().next() };
+    // A kind without limits is none whose limits others would break.
+    key.others(value, kind.map_or(KindName::Bucket, |kind| kind.name())).into_iter().next()
 }
 
 fn shipped() -> Document {
@@ -121,6 +103,7 @@ fn leaves(table: &Map<String, Value>, at: &KeyPath, found: &mut Vec<(KeyPath, Va
 fn every_leaf_of_the_shipped_config_counts() {
     let original = shipped();
     let account = Account::with(&desired(&original, "dev", "unchanged"));
+    let (config, _) = Config::read(&original, "dev", &project::sections(&kinds()));
     let mut all = Vec::new();
     let mut sections = original.environment("dev").values().clone();
     sections.remove("audit"); // thresholds of a report: nothing is made of them
@@ -128,22 +111,13 @@ fn every_leaf_of_the_shipped_config_counts() {
     leaves(&sections, &KeyPath::default(), &mut all);
     assert!(all.len() > 50);
     for (at, value) in all.iter().filter(|(at, value)| {
-        !names_the_only_one(at, value, &sections) && !HOW.contains(&at.to_string().as_str())
+        !names_the_only_one(at, value, &sections)
+            && !HOW.contains(&at.to_string().as_str())
+            && at.last() != "why"
     }) {
         let leaf = at.to_string();
-        let (other, along) = another(&leaf).unwrap_or_else(|| match value {
-            Value::Number(n) if n.is_i64() => (json!(n.as_i64().unwrap() + 1), vec![]),
-            Value::Number(n) => (json!(n.as_f64().unwrap() * 2.0), vec![]),
-            Value::Bool(b) => (json!(!b), vec![]),
-            Value::String(text) if text.parse::<HumanDuration>().is_ok() => {
-                let time: HumanDuration = text.parse().unwrap();
-                (json!(format!("{}s", time.as_secs() * 2)), vec![])
-            }
-            Value::String(text) => {
-                (json!(of_its_enum(at, text).unwrap_or_else(|| panic!("{NO_IDEA}: {leaf}"))), vec![])
-            }
-            _ => panic!("{NO_IDEA}: {leaf}"),
-        });
+        let guessed = || Some((guessed(at, value, &config)?, vec![]));
+        let (other, along) = another(&leaf).or_else(guessed).unwrap_or_else(|| panic!("{NO_IDEA}: {leaf}"));
         assert_ne!(&other, value, "{leaf}");
         let mut document = original.clone();
         document.set(at, other);

@@ -5,6 +5,7 @@ mod changes;
 mod channels;
 mod cost;
 mod growth;
+pub mod keys;
 mod leaves;
 mod mutants;
 mod outside;

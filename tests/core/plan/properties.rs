@@ -9,7 +9,8 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-use super::recipe::{Recipe, any_recipe, keys};
+use super::keys::{Key, TABLES};
+use super::recipe::{ELSEWHERE, Recipe, any_recipe, elsewhere, keys};
 use super::world::{Account, DEPLOY, DESTROY, PRUNE, shown};
 
 /// What may have happened to a resource behind our back.
@@ -175,74 +176,20 @@ proptest! {
     }
 }
 
-/// Keys that the recipes leave out, each with what holds it instead.
-const ELSEWHERE: [(&str, &str); 32] = [
-    ("training.why", "words for people"),
-    ("endpoint.why", "words for people"),
-    ("notebook.why", "words for people"),
-    ("bucket.name", "growth.rs: another name is another bucket, with everything in it"),
-    ("data.include", "leaves.rs; beside `exclude` it may change nothing"),
-    ("data.bandwidth", "how an upload works, not what is there"),
-    ("data.delete", "how an upload works, not what is there"),
-    ("data.max_concurrency", "how an upload works, not what is there"),
-    ("data.channel", "channels.rs: it is the training's"),
-    ("data.content_type", "channels.rs: it is the training's"),
-    ("data.input_mode", "channels.rs: it is the training's"),
-    ("data.distribution", "channels.rs: it is the training's"),
-    ("training.include", "inputs.rs: which files there are"),
-    ("training.exclude", "inputs.rs: which files there are"),
-    ("endpoint.include", "inputs.rs: which files there are"),
-    ("endpoint.exclude", "inputs.rs: which files there are"),
-    ("function.include", "inputs.rs: which files there are"),
-    ("function.exclude", "inputs.rs: which files there are"),
-    ("training.data", "what a recipe refers to"),
-    ("training.algorithm", "channels.rs: it stands in place of `source`"),
-    ("training.max_wait", "leaves.rs; it needs `spot`"),
-    ("training.role", "kinds/role.rs; it takes a resource away"),
-    ("training.instance_profile", "kinds/role.rs; it needs `role`"),
-    ("endpoint.role", "kinds/role.rs"),
-    ("function.role", "kinds/role.rs"),
-    ("notebook.role", "kinds/role.rs"),
-    ("data.uri", "outside.rs: no resource comes of it"),
-    ("data.version", "outside.rs; it needs `uri`"),
-    ("function.reserved_concurrency", "kinds/function.rs; it bounds `provisioned_concurrency`"),
-    ("endpoint.model", "what a recipe refers to"),
-    ("endpoint.autoscaling", "a sort of its own"),
-    ("function.endpoint", "what a recipe refers to"),
-];
-
-/// A new key is found by chance too, or says here why not.
+/// A new key is found by chance too, or [`ELSEWHERE`] says why not.
 #[test]
 fn recipes_have_every_key_of_the_schema() {
-    let schema = std::fs::read_to_string("config/opsctl.schema.json").expect("the schema");
-    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
-    let of = |definition: &str| -> Vec<String> {
-        schema["definitions"][definition]["properties"]
-            .as_object()
-            .expect(definition)
-            .keys()
-            .cloned()
-            .collect()
-    };
-    let tables = [
-        ("bucket", "Bucket"),
-        ("data", "Data"),
-        ("training", "Training"),
-        ("endpoint", "Endpoint"),
-        ("endpoint.autoscaling", "Scaling"),
-        ("function", "Function"),
-        ("notebook", "Notebook"),
-    ];
-    let all = tables
-        .iter()
-        .flat_map(|(table, definition)| of(definition).into_iter().map(move |key| format!("{table}.{key}")));
-    let all: BTreeSet<String> = all.collect();
     let known = keys();
-    let missing: Vec<&String> = all
-        .iter()
-        .filter(|key| !known.contains(*key) && !ELSEWHERE.iter().any(|(elsewhere, _)| elsewhere == key))
-        .collect();
-    assert_eq!(missing, Vec::<&String>::new(), "add them to recipe.rs");
-    let gone = known.iter().filter(|key| !all.contains(*key));
+    let all: Vec<&Key> = TABLES.iter().flat_map(|(_, keys)| keys).collect();
+    let name = |key: &Key| format!("{}.{}", key.table, key.key);
+    let missing = all.iter().filter(|key| !known.contains(&name(key)) && elsewhere(key).is_none());
+    let missing: Vec<String> = missing.map(|key| name(key)).collect();
+    assert_eq!(missing, Vec::<String>::new(), "nothing tells their values: say them in KNOWN of recipe.rs");
+    let both = all.iter().filter(|key| known.contains(&name(key))).filter_map(|key| elsewhere(key));
+    assert_eq!(both.collect::<Vec<_>>(), Vec::<&str>::new(), "recipes have them: they are not elsewhere");
+    let gone = known.iter().filter(|known| all.iter().all(|key| name(key) != **known));
     assert_eq!(gone.collect::<Vec<_>>(), Vec::<&String>::new());
+    let held: BTreeSet<&str> = all.iter().filter_map(|key| elsewhere(key)).collect();
+    let gone = ELSEWHERE.iter().filter(|(key, _)| !held.contains(key));
+    assert_eq!(gone.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "no key is called so");
 }

@@ -3,170 +3,218 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use opsctl::desired::Desired;
 use opsctl::domain::{KindName, ResourceId};
+use opsctl::resources::kinds;
 use proptest::prelude::*;
 
+use super::keys::{Key, MORE, TABLES};
 use super::world::Files;
 
 /// A key of a section, the values that it may have ("" leaves it out), each with another effect, and the
 /// resources that have it in them. `*` in a name stands for the section's.
 struct Leaf {
-    key: &'static str,
-    values: &'static [&'static str],
-    root: &'static [(KindName, &'static str)],
+    key: String,
+    values: Vec<String>,
+    root: Vec<(KindName, String)>,
 }
 
-const fn leaf(
-    key: &'static str,
-    values: &'static [&'static str],
-    root: &'static [(KindName, &'static str)],
-) -> Leaf {
-    Leaf { key, values, root }
-}
-
-/// A section that there may be, and how many of the kind there are at most.
+/// A section that there may be.
 struct Sort {
     table: &'static str,
     names: &'static [&'static str],
     fixed: &'static str,
-    leaves: &'static [Leaf],
+    leaves: Vec<Leaf>,
+}
+
+/// Of a sort only what nothing tells: how sections hang together, and the leaves whose values a person has to
+/// know, or that are in more than the resource which its kind makes of the section.
+struct Known {
+    table: &'static str,
+    kind: KindName,
+    names: &'static [&'static str],
+    fixed: &'static str,
+    leaves: &'static [(&'static str, &'static [&'static str], &'static [(KindName, &'static str)])],
 }
 
 use KindName::{
-    Autoscaling, Bucket, Concurrency, Data, Endpoint, EndpointConfig, Function, Instance, Model, Notebook,
-    Role, Training,
+    Autoscaling, Bucket, Data, Endpoint, EndpointConfig, Function, Instance, Model, Notebook, Role, Training,
 };
 
-/// What a role may do besides.
-const MORE: &str = "[{ actions = [\"s3:GetObject\"], resources = [\"arn:aws:s3:::files/*\"] }]";
-
-const SORTS: &[Sort] = &[
-    Sort {
-        table: "bucket",
-        names: &[""],
-        fixed: "",
-        leaves: &[
-            leaf("keep_old_versions", &["", "\"1d\"", "\"31d\"", "\"400d\""], &[(Bucket, "main")]),
-            leaf("abort_uploads_after", &["", "\"1d\"", "\"8d\""], &[(Bucket, "main")]),
-        ],
-    },
-    Sort {
+const KNOWN: &[Known] = &[
+    Known { table: "bucket", kind: Bucket, names: &["main"], fixed: "", leaves: &[] },
+    Known {
         table: "data",
+        kind: Data,
         names: &["digits", "letters"],
         fixed: "",
         leaves: &[
-            leaf("path", &["\"data/digits\"", "\"data/more\""], &[(Data, "*")]),
-            leaf("exclude", &["", "[\"1.csv\"]"], &[(Data, "*")]),
+            ("path", &["\"data/digits\"", "\"data/more\""], &[(Data, "*")]),
+            ("exclude", &["", "[\"1.csv\"]"], &[(Data, "*")]),
         ],
     },
-    Sort {
+    Known {
         table: "training",
+        kind: Training,
         names: &["numbers", "words"],
         fixed: "source = \"training\"\n",
         leaves: &[
-            leaf("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Training, "*")]),
-            leaf("image", &["", "\"pytorch-2.5\"", "\"pytorch-1.13\""], &[(Training, "*")]),
-            leaf("instance_type", &["", "\"ml.c5.xlarge\"", "\"ml.m5.2xlarge\""], &[(Training, "*")]),
-            leaf("instance_count", &["", "2"], &[(Training, "*")]),
-            leaf("volume_gb", &["", "31", "500"], &[(Training, "*")]),
-            leaf("max_runtime", &["", "\"1h\"", "\"90m\""], &[(Training, "*")]),
-            leaf("spot", &["", "true"], &[(Training, "*")]),
+            ("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Training, "*")]),
+            ("image", &["", "\"pytorch-2.5\"", "\"pytorch-1.13\""], &[(Training, "*")]),
             // What it may read and write is in the role.
-            leaf("checkpoints", &["", "true"], &[(Training, "*"), (Role, "training-*")]),
-            leaf("hyperparameters.epochs", &["", "1", "2", "\"1.10\"", "\"1.1\""], &[(Training, "*")]),
-            leaf("hyperparameters.rate", &["", "0.1", "0.2"], &[(Training, "*")]),
-            leaf("hyperparameters.layers", &["", "[1, 2]", "{ a = 1 }", "\"[1]\""], &[(Training, "*")]),
-            leaf("metrics.loss", &["", "'loss=([0-9]+)'", "'Loss=([0-9]+)'"], &[(Training, "*")]),
-            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Training, "*")]),
-            leaf("permissions", &["", MORE], &[(Role, "training-*")]),
+            ("checkpoints", &["", "true"], &[(Training, "*"), (Role, "training-*")]),
+            ("hyperparameters.epochs", &["", "1", "2", "\"1.10\"", "\"1.1\""], &[(Training, "*")]),
+            ("hyperparameters.rate", &["", "0.1", "0.2"], &[(Training, "*")]),
+            ("hyperparameters.layers", &["", "[1, 2]", "{ a = 1 }", "\"[1]\""], &[(Training, "*")]),
+            ("metrics.loss", &["", "'loss=([0-9]+)'", "'Loss=([0-9]+)'"], &[(Training, "*")]),
         ],
     },
-    Sort {
+    Known {
         table: "training",
+        kind: Instance,
         names: &["numbers-on-ec2"],
         fixed: "on = \"ec2\"\nsource = \"training\"\n",
         leaves: &[
-            leaf("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Instance, "*")]),
-            leaf("image", &["", "\"ami-0123456789abcdef0\""], &[(Instance, "*")]),
-            leaf("instance_type", &["", "\"m5.xlarge\""], &[(Instance, "*")]),
-            leaf("volume_gb", &["", "31"], &[(Instance, "*")]),
-            leaf("max_runtime", &["", "\"1h\""], &[(Instance, "*")]),
-            leaf("hyperparameters.epochs", &["", "1", "2"], &[(Instance, "*")]),
-            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Instance, "*")]),
-            leaf("permissions", &["", MORE], &[(Role, "instance-*")]),
+            ("entry", &["", "\"other.py\"", "\"run.sh\""], &[(Instance, "*")]),
+            ("image", &["", "\"ami-0123456789abcdef0\""], &[(Instance, "*")]),
+            ("instance_type", &["", "\"m5.xlarge\""], &[(Instance, "*")]),
+            ("max_runtime", &["", "\"1h\""], &[(Instance, "*")]),
+            ("hyperparameters.epochs", &["", "1", "2"], &[(Instance, "*")]),
+            ("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Instance, "*")]),
+            ("permissions", &["", MORE], &[(Role, "instance-*")]),
         ],
     },
-    Sort {
+    Known {
         table: "endpoint",
+        kind: Endpoint,
         names: &["numbers", "words"],
         fixed: "code = \"serving\"\n",
         leaves: &[
             // Without one it is that of the training, so it is one that no training has.
-            leaf("image", &["", "\"pytorch-2.4\""], &[(Model, "*")]),
-            leaf(
+            ("image", &["", "\"pytorch-2.4\""], &[(Model, "*")]),
+            (
                 "instance_type",
                 &["\"ml.m5.large\"", "\"ml.c5.xlarge\"", "\"ml.m5.xlarge\""],
                 &[(EndpointConfig, "*"), (Endpoint, "*")],
             ),
-            leaf("instance_count", &["", "2"], &[(EndpointConfig, "*")]),
-            leaf("entry", &["", "\"other.py\""], &[(Model, "*")]),
-            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Model, "*")]),
-            leaf("permissions", &["", MORE], &[(Role, "endpoint-*")]),
+            ("entry", &["", "\"other.py\""], &[(Model, "*")]),
         ],
     },
-    Sort {
-        table: "autoscaling",
+    Known {
+        table: "endpoint.autoscaling",
+        kind: Autoscaling,
         names: &["numbers", "words"],
         fixed: "",
-        leaves: &[
-            leaf("min", &["1", "2"], &[(Autoscaling, "*")]),
-            leaf("max", &["4", "9"], &[(Autoscaling, "*")]),
-            leaf("target_invocations_per_instance", &["600", "600.5", "1e3"], &[(Autoscaling, "*")]),
-            leaf("scale_in_cooldown", &["", "\"200s\""], &[(Autoscaling, "*")]),
-            leaf("scale_out_cooldown", &["", "\"0s\""], &[(Autoscaling, "*")]),
-        ],
+        leaves: &[],
     },
-    Sort {
+    Known {
         table: "function",
+        kind: Function,
         names: &["classify", "read"],
         fixed: "source = \"function\"\n",
         leaves: &[
-            leaf("handler", &["", "\"main.answer\""], &[(Function, "*")]),
-            leaf("runtime", &["", "\"python3.12\""], &[(Function, "*")]),
-            leaf("architecture", &["", "\"arm64\""], &[(Function, "*")]),
-            leaf("memory_mb", &["", "129", "10240"], &[(Function, "*")]),
-            leaf("timeout", &["", "\"80s\""], &[(Function, "*")]),
-            leaf("ephemeral_storage_mb", &["", "513", "10240"], &[(Function, "*")]),
-            leaf(
-                "layers",
-                &["", "[\"arn:aws:lambda:us-east-1:123456789012:layer:a:1\"]"],
-                &[(Function, "*")],
-            ),
-            leaf("environment.COLOR", &["", "\"blue\"", "\"red\""], &[(Function, "*")]),
-            leaf("permissions", &["", MORE], &[(Role, "function-*")]),
-        ],
-    },
-    Sort {
-        table: "concurrency",
-        names: &["classify", "read"],
-        fixed: "",
-        leaves: &[leaf("provisioned_concurrency", &["1", "2", "900"], &[(Concurrency, "*")])],
-    },
-    Sort {
-        table: "notebook",
-        names: &["lab", "den"],
-        fixed: "",
-        leaves: &[
-            leaf("instance_type", &["", "\"ml.m5.2xlarge\""], &[(Notebook, "*")]),
-            leaf("volume_gb", &["", "6", "50"], &[(Notebook, "*")]),
-            leaf("platform", &["", "\"notebook-al2023-v2\""], &[(Notebook, "*")]),
-            leaf("idle_stop", &["", "\"2h\"", "\"never\""], &[(Notebook, "*")]),
-            leaf("permissions", &["", MORE], &[(Role, "notebook-*")]),
+            ("handler", &["", "\"main.answer\""], &[(Function, "*")]),
+            ("runtime", &["", "\"python3.12\""], &[(Function, "*")]),
         ],
     },
 ];
+
+/// Whether there is a leaf for the key, or each section of the table has it as it is.
+fn is_known(known: &Known, key: &Key) -> bool {
+    let of_table = KNOWN.iter().filter(|other| other.table == known.table);
+    let fixed = of_table.flat_map(|known| known.fixed.lines()).filter_map(|line| line.split(" = ").next());
+    let leaves = known.leaves.iter().filter_map(|(leaf, ..)| leaf.split('.').next());
+    fixed.chain(leaves).any(|known| known == key.key)
+}
+
+/// The leaf of a key that says enough of itself.
+fn guessed(key: &Key, kind: KindName) -> Option<Leaf> {
+    let (leaf, values) = key.leaf(kind)?;
+    let root = match (key.is_of_permissions(), &key.sent_by(kind)[..]) {
+        (true, _) => vec![(Role, format!("{kind}-*"))],
+        (false, []) => vec![(kind, "*".to_owned())],
+        (false, kinds) => kinds.iter().map(|kind| (*kind, "*".to_owned())).collect(),
+    };
+    Some(Leaf { key: leaf, values, root })
+}
+
+/// All sorts: those of [`KNOWN`] with the leaves that are not there, and a sort of every other section.
+static SORTS: LazyLock<Vec<Sort>> = LazyLock::new(|| {
+    let keys = |table: &str| {
+        let of = TABLES.iter().find(|(of, _)| of == table);
+        of.unwrap_or_else(|| panic!("the schema has no [{table}]"))
+            .1
+            .iter()
+            .filter(|key| elsewhere(key).is_none())
+    };
+    let known = KNOWN.iter().enumerate().map(|(i, known)| {
+        let first = KNOWN.iter().position(|other| other.table == known.table) == Some(i);
+        let leaf = |(key, values, root): &(&str, &[&str], &[(KindName, &str)])| Leaf {
+            key: (*key).to_owned(),
+            values: values.iter().map(ToString::to_string).collect(),
+            root: root.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect(),
+        };
+        // Where two kinds share a table, the second takes only what it says that it sends.
+        let takes = |key: &&Key| first || key.bound_by(known.kind).next().is_some();
+        let others = keys(known.table).filter(takes).filter(|key| !is_known(known, key));
+        let leaves = known.leaves.iter().map(leaf).chain(others.filter_map(|key| guessed(key, known.kind)));
+        Sort { table: known.table, names: known.names, fixed: known.fixed, leaves: leaves.collect() }
+    });
+    let mut sorts: Vec<Sort> = known.collect();
+    for kind in kinds() {
+        let Some(section) =
+            kind.section().filter(|section| KNOWN.iter().all(|known| known.table != *section))
+        else {
+            continue;
+        };
+        let leaves: Vec<Leaf> = keys(section).filter_map(|key| guessed(key, kind.name())).collect();
+        if !leaves.is_empty() {
+            sorts.push(Sort { table: section, names: &["one", "two"], fixed: "", leaves });
+        }
+    }
+    sorts
+});
+
+/// Keys that the recipes leave out, each with what holds it instead. `*` is any section.
+pub const ELSEWHERE: &[(&str, &str)] = &[
+    ("*.why", "words for people"),
+    ("*.include", "inputs.rs: which files there are; of data leaves.rs"),
+    ("*.role", "kinds/role.rs; it takes a resource away"),
+    ("training.exclude", "inputs.rs: which files there are"),
+    ("endpoint.exclude", "inputs.rs: which files there are"),
+    ("function.exclude", "inputs.rs: which files there are"),
+    ("bucket.name", "growth.rs: another name is another bucket, with everything in it"),
+    ("data.bandwidth", "how an upload works, not what is there"),
+    ("data.delete", "how an upload works, not what is there"),
+    ("data.max_concurrency", "how an upload works, not what is there"),
+    ("data.channel", "channels.rs: it is the training's"),
+    ("data.content_type", "channels.rs: it is the training's"),
+    ("data.input_mode", "channels.rs: it is the training's"),
+    ("data.distribution", "channels.rs: it is the training's"),
+    ("data.uri", "outside.rs: no resource comes of it"),
+    ("data.version", "outside.rs; it needs `uri`"),
+    ("training.data", "what a recipe refers to"),
+    ("training.algorithm", "channels.rs: it stands in place of `source`"),
+    ("training.max_wait", "leaves.rs; it needs `spot`"),
+    ("training.instance_profile", "kinds/role.rs; it needs `role`"),
+    ("model.artifact", "outside.rs: no resource comes of it without an endpoint"),
+    ("model.image", "outside.rs: no resource comes of it without an endpoint"),
+    ("model.environment", "outside.rs: no resource comes of it without an endpoint"),
+    ("endpoint.model", "what a recipe refers to"),
+    ("function.endpoint", "what a recipe refers to"),
+    ("function.reserved_concurrency", "kinds/function.rs; it bounds `provisioned_concurrency`"),
+];
+
+/// Whether [`ELSEWHERE`] says where a key is held.
+pub fn elsewhere(key: &Key) -> Option<&'static str> {
+    let is = |named: &str| match named.strip_prefix("*.") {
+        Some(of_all) => of_all == key.key,
+        None => named == format!("{}.{}", key.table, key.key),
+    };
+    ELSEWHERE.iter().map(|(named, _)| *named).find(|named| is(named))
+}
 
 /// Files that sections are made of, with what has them in it.
 const FILES: &[(&str, &[(KindName, &str)])] = &[
@@ -188,7 +236,9 @@ const CONTENT: &[(KindName, KindName)] = &[
 ];
 
 /// A kind whose content is in its name: another content is another resource.
-const NAMED_BY_CONTENT: &[KindName] = &[Training, Instance, Model, EndpointConfig];
+fn is_named_by_content(kind: KindName) -> bool {
+    kinds()[kind as usize].fingerprinted()
+}
 
 #[derive(Clone, Debug)]
 struct Section {
@@ -218,17 +268,12 @@ pub struct Edit {
     again: bool,
 }
 
-/// The keys that a recipe may have: `training.epochs`, by their first part.
+/// The keys that a recipe may have: `training.hyperparameters`.
 pub fn keys() -> BTreeSet<String> {
     let keys = SORTS.iter().flat_map(|sort| {
-        let table = match sort.table {
-            "autoscaling" => "endpoint.autoscaling",
-            "concurrency" => "function",
-            table => table,
-        };
         let fixed = sort.fixed.lines().filter_map(|line| line.split(" = ").next());
         let leaves = sort.leaves.iter().filter_map(|leaf| leaf.key.split('.').next());
-        fixed.chain(leaves).map(move |key| format!("{table}.{key}"))
+        fixed.chain(leaves).map(move |key| format!("{}.{key}", sort.table))
     });
     keys.collect()
 }
@@ -278,8 +323,7 @@ impl Recipe {
                 }
                 "endpoint" => one("training"),
                 "function" => one("endpoint"),
-                "autoscaling" => on("endpoint"),
-                "concurrency" => on("function"),
+                "endpoint.autoscaling" => on("endpoint"),
                 _ => Some(Vec::new()),
             };
             written.extend(refers.map(|refers| (section, refers)));
@@ -298,22 +342,14 @@ impl Recipe {
                 "training" => (format!("training.{name}"), format!("data = [{}]\n", quoted.join(", "))),
                 "endpoint" => (format!("endpoint.{name}"), format!("model = {}\n", quoted[0])),
                 "function" => (format!("function.{name}"), format!("endpoint = {}\n", quoted[0])),
-                "autoscaling" => (format!("endpoint.{name}.autoscaling"), String::new()),
-                "concurrency" => (String::new(), String::new()), // a key of the function
+                "endpoint.autoscaling" => (format!("endpoint.{name}.autoscaling"), String::new()),
                 table => (format!("{table}.{name}"), String::new()),
             };
-            if !table.is_empty() {
-                write!(text, "\n[{table}]\n{refers}{}", sort.fixed).unwrap();
-            }
+            write!(text, "\n[{table}]\n{refers}{}", sort.fixed).unwrap();
             for (leaf, chosen) in sort.leaves.iter().zip(&section.chosen) {
-                match (sort.table, leaf.values[*chosen]) {
-                    (_, "") => {}
-                    ("concurrency", value) => {
-                        // Dotted keys of the root may not reopen a table, so it goes in where the function is.
-                        let head = format!("[function.{name}]\n");
-                        text = text.replacen(&head, &format!("{head}{} = {value}\n", leaf.key), 1);
-                    }
-                    (_, value) => writeln!(text, "{} = {value}", leaf.key).unwrap(),
+                match &*leaf.values[*chosen] {
+                    "" => {}
+                    value => writeln!(text, "{} = {value}", leaf.key).unwrap(),
                 }
             }
         }
@@ -350,7 +386,7 @@ impl Recipe {
                 for value in (0..leaf.values.len()).filter(|value| *value != section.chosen[i]) {
                     let mut after = self.clone();
                     after.sections[at].chosen[i] = value;
-                    let (from, to) = (leaf.values[section.chosen[i]], leaf.values[value]);
+                    let (from, to) = (&leaf.values[section.chosen[i]], &leaf.values[value]);
                     let what = format!("{}.{name}.{}: {from} -> {to}", sort.table, leaf.key);
                     let roots = leaf.root.iter().map(|(k, n)| ResourceId::new(*k, n.replace('*', name)));
                     // Without a value it has 5 GiB.
@@ -413,7 +449,7 @@ impl Recipe {
             .find(|s| SORTS[s.sort].table == table && SORTS[s.sort].names[s.name] == name);
         let section = section.unwrap();
         let i = SORTS[section.sort].leaves.iter().position(|leaf| leaf.key == key).unwrap();
-        SORTS[section.sort].leaves[i].values[section.chosen[i]]
+        &SORTS[section.sort].leaves[i].values[section.chosen[i]]
     }
 }
 
@@ -434,7 +470,7 @@ impl Edit {
         for id in changed {
             match id.kind {
                 Notebook if self.again => steps.extend(again(&id)),
-                kind if NAMED_BY_CONTENT.contains(&kind) => drop(steps.insert(format!("create {id}"))),
+                kind if is_named_by_content(kind) => drop(steps.insert(format!("create {id}"))),
                 _ => drop(steps.insert(format!("update {id}"))),
             }
         }
