@@ -322,7 +322,7 @@ codes! {
     YOURS_IS_THERE "U315" "A file of yours is in the place"
         "`model pull` and `data pull` put nothing in the place of a file that they have not written, or that was changed since: nothing was fetched. `--to PATH` writes elsewhere, and over what is at that path; `--force` replaces what is there.";
     NOT_AUDITABLE "U316" "The file is nothing that can be audited"
-        "`opsctl audit-iam --input` takes a dump (`aws iam get-account-authorization-details`, or --save), the JSON of a Terraform plan (`terraform show -json PLAN`) and a CloudFormation template in JSON; --policy a policy document or a folder of them; --resources policies of resources and of the organization. YAML is not read: `rain fmt --json FILE` and `cdk synth --json` write JSON. A file that is none of these has no roles, and would pass as a clean account.";
+        "`opsctl audit-iam --input` takes a dump (`aws iam get-account-authorization-details`, or --save), the JSON of a Terraform plan (`terraform show -json PLAN`) and a CloudFormation template in YAML or JSON; --policy a policy document or a folder of them; --resources policies of resources and of the organization. A file that is none of these has no roles, and would pass as a clean account.";
     UNKNOWN_RULE "U317" "No rule of that name"
         "`opsctl audit-iam --rule` takes an id (IAM103), a slug, or a pattern of them ('IAM2*'). `opsctl explain IAM103` says what a rule means. A rule that does not exist finds nothing, which would look like nothing wrong.";
     NOBODY "U318" "Nobody of that name is in the account"

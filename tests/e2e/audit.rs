@@ -474,7 +474,11 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
         &json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {"resources": resources}}})
             .to_string(),
     );
-    world.write("template.yaml", "AWSTemplateFormatVersion: '2010-09-09'\nResources: {}\n");
+    let yaml = "AWSTemplateFormatVersion: 2010-09-09\nResources:\n  Job:\n    Type: AWS::IAM::Role\n    Properties:\n      \
+                ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess']\n      \
+                AssumeRolePolicyDocument: ";
+    world.write("template.yaml", &format!("{yaml}{trust}\n"));
+    world.write("twice.yaml", "Resources: {}\nResources: {}\n");
     world.write("main.tf", "resource \"aws_iam_role\" \"a\" {\n}\n");
     world.write(
         "around.json",
@@ -487,7 +491,13 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
         let json = run(&[more, &["-o", "json", "--fail-on", "high"][..]].concat()).ended(code).json();
         json["findings"].as_array().expect("a list").iter().map(|f| f["rule"].to_string()).collect::<String>()
     };
-    for file in ["--input=template.json", "--input=plan.json", "--policy=wide.json", "--policy=all"] {
+    for file in [
+        "--input=template.json",
+        "--input=template.yaml",
+        "--input=plan.json",
+        "--policy=wide.json",
+        "--policy=all",
+    ] {
         assert!(found(&[file], 2).contains("IAM103") || file == "--policy=all", "{file}");
     }
     assert!(!found(&["--policy", "narrow.json"], 0).contains("IAM1"));
@@ -497,7 +507,7 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
     for (file, said) in [
         ("--policy=trust.json", "--resources"),
         ("--input=wide.json", "--policy"),
-        ("--input=template.yaml", "YAML"),
+        ("--input=twice.yaml", "Resources is there twice (line 2)"),
         ("--input=main.tf", "terraform show -json"),
         ("--input=around.json", "RoleDetailList"),
         ("--resources=wide.json", "ResourcePolicies"),

@@ -2,8 +2,11 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.html>
 //!
 //! Functions are worked out as far as a template alone allows: parameters by their defaults, references by
-//! the name that a resource is given. What stays open is a text that names one thing, so that it is never
-//! everything.
+//! the name that a resource is given, conditions by both. What stays open is a text that names one thing, so
+//! that it is never everything, and is told.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -15,12 +18,20 @@ pub(super) fn read(template: &Value) -> Built {
     let mut built = Built::new(account);
     let none = Map::new();
     let resources = template["Resources"].as_object().unwrap_or(&none);
-    let reader = Reader { template, account: built.account.clone() };
-    for (id, resource) in resources {
+    let reader = Reader { template, account: built.account.clone(), open: RefCell::default() };
+    let is_made = |resource: &Value| match &resource["Condition"] {
+        Value::String(condition) => reader.holds(&template["Conditions"][condition], 0) != Some(false),
+        _ => true,
+    };
+    let made = || resources.iter().filter(|(_, resource)| is_made(resource));
+    for (id, resource) in made() {
         reader.make(id, resource, &mut built);
     }
-    for (id, resource) in resources {
+    for (id, resource) in made() {
         reader.connect(id, resource, &mut built);
+    }
+    for what in reader.open.into_inner() {
+        built.problems.push((String::new(), format!("the template does not tell {what}")));
     }
     if resources
         .values()
@@ -36,10 +47,21 @@ pub(super) fn read(template: &Value) -> Built {
 struct Reader<'t> {
     template: &'t Value,
     account: String,
+    /// What the template leaves open of its roles, users, groups and policies, in words.
+    open: RefCell<BTreeSet<String>>,
 }
 
 impl Reader<'_> {
+    /// Notes what is open, and stands for it by a text that is one thing.
+    fn untold(&self, what: String, stand_in: impl Into<Value>) -> Value {
+        self.open.borrow_mut().insert(what);
+        stand_in.into()
+    }
+
     fn make(&self, id: &str, resource: &Value, built: &mut Built) {
+        if !is_of_iam(resource) {
+            return;
+        }
         let properties = self.value(&resource["Properties"]);
         let path = properties["Path"].as_str().unwrap_or("/");
         let name = self.name(id);
@@ -78,6 +100,9 @@ impl Reader<'_> {
     }
 
     fn connect(&self, id: &str, resource: &Value, built: &mut Built) {
+        if !is_of_iam(resource) {
+            return;
+        }
         let properties = self.value(&resource["Properties"]);
         let called = properties["PolicyName"].as_str().unwrap_or(id).to_owned();
         let document = &properties["PolicyDocument"];
@@ -185,14 +210,80 @@ impl Reader<'_> {
                 let items = self.value(parts.get(1).unwrap_or(&Value::Null));
                 list(&items).map(text).collect::<Vec<_>>().join(between).into()
             }
-            // Either may be; the one that is there counts.
-            ("Fn::If", Value::Array(parts)) => {
-                let either = parts.iter().skip(1).map(|part| self.value(part));
-                either.into_iter().find(|value| !value.is_null()).unwrap_or(Value::Null)
+            ("Fn::If", Value::Array(parts)) => self.either(parts),
+            ("Fn::FindInMap", Value::Array(parts)) => {
+                let key = |n: usize| parts.get(n).map(|part| self.value(part)).unwrap_or(Value::Null);
+                let found = match (key(0).as_str(), key(1).as_str(), key(2).as_str()) {
+                    (Some(map), Some(one), Some(two)) => &self.template["Mappings"][map][one][two],
+                    _ => &Value::Null,
+                };
+                match found {
+                    Value::Null => self.untold(
+                        format!("what Fn::FindInMap finds in {}", key(0)),
+                        "findinmap-of-the-template",
+                    ),
+                    found => found.clone(),
+                }
             }
-            _ => {
-                format!("{}-of-the-template", function.trim_start_matches("Fn::").to_ascii_lowercase()).into()
+            ("Fn::Select", Value::Array(parts)) => {
+                let place = parts.first().map(|part| text(part)).and_then(|n| n.parse::<usize>().ok());
+                let items = self.value(parts.get(1).unwrap_or(&Value::Null));
+                match place.and_then(|n| items.get(n)) {
+                    Some(item) => item.clone(),
+                    None => self.untold("what Fn::Select takes".to_owned(), "select-of-the-template"),
+                }
             }
+            ("Fn::Split", Value::Array(parts)) => {
+                let at = parts.first().and_then(Value::as_str).filter(|at| !at.is_empty()).unwrap_or(",");
+                let whole = parts.get(1).map(|part| text(part)).unwrap_or_default();
+                whole.split(at).collect()
+            }
+            (_, argument) => {
+                let about = argument.as_str().map(|name| format!(" of {name}")).unwrap_or_default();
+                let stand_in =
+                    format!("{}-of-the-template", function.trim_start_matches("Fn::").to_ascii_lowercase());
+                self.untold(format!("what {function}{about} is"), stand_in)
+            }
+        }
+    }
+
+    /// `Fn::If`: the branch that the defaults choose; of two that may both be, the first that is there.
+    fn either(&self, parts: &[Value]) -> Value {
+        let branch = |n: usize| parts.get(n).map(|part| self.value(part)).unwrap_or(Value::Null);
+        let name = parts.first().and_then(Value::as_str).unwrap_or_default();
+        match self.holds(&self.template["Conditions"][name], 0) {
+            Some(true) => branch(1),
+            Some(false) => branch(2),
+            None => {
+                let what =
+                    format!("whether the condition {name} holds: what it asks for is judged as if it did");
+                let first = self.untold(what, branch(1));
+                if first.is_null() { branch(2) } else { first }
+            }
+        }
+    }
+
+    /// Whether a condition holds by the defaults of the parameters; `None` when the template does not say.
+    fn holds(&self, condition: &Value, depth: usize) -> Option<bool> {
+        const DEEPEST: usize = 20;
+        let (function, argument) = condition.as_object()?.iter().next().filter(|_| depth < DEEPEST)?;
+        let each = || list(argument).map(|part| self.holds(part, depth + 1));
+        match function.as_str() {
+            "Condition" => self.holds(&self.template["Conditions"][argument.as_str()?], depth + 1),
+            "Fn::Equals" => {
+                let before = self.open.take();
+                let (one, other) = (self.value(argument.get(0)?), self.value(argument.get(1)?));
+                let told = self.open.borrow().is_empty() && is_told(argument);
+                self.open.borrow_mut().extend(before);
+                let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                told.then(|| text(&one) == text(&other))
+            }
+            "Fn::Not" => each().next()?.map(|holds| !holds),
+            "Fn::And" if each().any(|holds| holds == Some(false)) => Some(false),
+            "Fn::And" => each().all(|holds| holds == Some(true)).then_some(true),
+            "Fn::Or" if each().any(|holds| holds == Some(true)) => Some(true),
+            "Fn::Or" => each().all(|holds| holds == Some(false)).then_some(false),
+            _ => None,
         }
     }
 
@@ -213,8 +304,11 @@ impl Reader<'_> {
         let parameter = &self.template["Parameters"][name];
         if parameter.is_object() {
             let listed = parameter["Type"].as_str().is_some_and(|kind| kind.contains("List"));
+            // Of these the default is a name in Parameter Store.
+            let stored = parameter["Type"].as_str().is_some_and(|kind| kind.starts_with("AWS::SSM::"));
             return match &parameter["Default"] {
-                Value::Null => name.into(),
+                _ if stored => self.untold(format!("the parameter {name}, which Parameter Store has"), name),
+                Value::Null => self.untold(format!("the parameter {name}, which has no default"), name),
                 Value::String(text) if listed => text.split(',').map(str::trim).collect(),
                 default => default.clone(),
             };
@@ -254,6 +348,18 @@ impl Reader<'_> {
         }
         filled + rest
     }
+}
+
+fn is_of_iam(resource: &Value) -> bool {
+    resource["Type"].as_str().is_some_and(|kind| kind.starts_with("AWS::IAM::"))
+}
+
+/// Whether what is compared is the same wherever the template is deployed: region and account are not.
+fn is_told(compared: &Value) -> bool {
+    let text = compared.to_string();
+    !["AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::StackName", "AWS::URLSuffix"]
+        .iter()
+        .any(|name| text.contains(name))
 }
 
 fn boundary(properties: &Value) -> Value {

@@ -4,6 +4,7 @@
 mod cloudformation;
 mod policies;
 mod terraform;
+mod yaml;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::account::{Account, ELSEWHERE, Page, UNTOLD};
 use opsctl_iam::time::Instant;
 
 pub use policies::of_policies;
+pub use yaml::read as of_yaml;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum Kind {
     Dump,
     /// What `terraform show -json PLAN` writes.
     TerraformPlan,
-    /// A template in JSON.
+    /// A template, in JSON or YAML.
     CloudFormation,
     /// One policy document.
     Policy,

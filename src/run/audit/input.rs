@@ -104,9 +104,29 @@ fn unwrapped(mut value: Value) -> Value {
     value
 }
 
+/// JSON, or the YAML of a template.
 fn json(text: &[u8]) -> Result<Value, String> {
     let text = plain_text(text);
-    serde_json::from_slice(&text).map_err(|error| not_json(&text, &error))
+    let error = match serde_json::from_slice(&text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match std::str::from_utf8(&text) {
+        Ok(yaml) if is_yaml(yaml) => {
+            planned::of_yaml(yaml).map_err(|why| format!("it is YAML that cannot be read: {why}"))
+        }
+        _ => Err(not_json(&text, &error)),
+    }
+}
+
+/// Whether a text begins as YAML does that is not JSON too: with `---` or a key.
+fn is_yaml(text: &str) -> bool {
+    let is_key = |line: &str| {
+        let key = line.split_once(':').filter(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
+        key.is_some_and(|(key, _)| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    let said = |line: &&str| !line.trim().is_empty() && !line.starts_with(['#', '%']);
+    text.lines().find(said).is_some_and(|line| line.starts_with("---") || is_key(line.trim_end()))
 }
 
 /// What else it is, when that can be seen, and how it becomes JSON.
@@ -123,16 +143,7 @@ fn not_json(text: &[u8], error: &serde_json::Error) -> String {
             .any(|word| line.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '{'])))
             && line.trim_end().ends_with('{')
     };
-    let is_key = |line: &str| {
-        let key = line.split_once(':').filter(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
-        key.is_some_and(|(key, _)| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric()))
-    };
     match lines.next() {
-        Some(line) if line.starts_with("---") || is_key(line) => {
-            "it is YAML, which is not read: `rain fmt --json FILE`, `cfn-flip --json FILE` or `cdk synth \
-             --json` writes JSON"
-                .to_owned()
-        }
         Some(line) if is_block(line) || lines.any(is_block) => {
             "it is Terraform's language: `terraform plan -out PLAN` and then `terraform show -json PLAN` \
              write JSON"

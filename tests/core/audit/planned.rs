@@ -1,6 +1,6 @@
 //! What is not deployed yet: plans, templates, policies alone; and what a change adds.
 
-use opsctl::audit::planned::{Kind, of_plan, of_policies};
+use opsctl::audit::planned::{Kind, of_plan, of_policies, of_yaml};
 use opsctl::audit::report::change::{self, Change};
 use opsctl::audit::report::{Format, Look, Options, plain};
 use opsctl::audit::{Account, Settings, Usage, against, audit};
@@ -116,6 +116,77 @@ fn a_template_of_cloudformation_is_an_account() {
     assert!(account.problems.is_empty(), "{:?}", account.problems);
     let serverless = json!({"Resources": {"F": {"Type": "AWS::Serverless::Function"}}});
     assert!(plan_of(&serverless).problems.iter().any(|p| p.reason.contains("AWS::Serverless")));
+}
+
+/// As people write them: the functions in their short form, conditions, maps, what an import brings.
+const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: 2010-09-09
+Parameters:
+  Stage: {Type: String, Default: prod}
+  Trusted: {Type: String}
+  Ami: {Type: AWS::SSM::Parameter::Value<String>, Default: /aws/ami}
+Mappings:
+  Policies: {prod: {arn: arn:aws:iam::aws:policy/ReadOnlyAccess}, dev: {arn: arn:aws:iam::aws:policy/IAMFullAccess}}
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+  IsDev: !Not [!Condition IsProd]
+  IsHere: !Equals [!Ref AWS::Region, eu-west-1]
+Resources:
+  App:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub app-${Stage}
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement:
+          - {Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}}
+          - {Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !Ref Trusted}}
+      ManagedPolicyArns:
+        - !FindInMap [Policies, !Ref Stage, arn]
+        - !If [IsProd, !Ref AWS::NoValue, arn:aws:iam::aws:policy/AdministratorAccess]
+      Policies:
+        - PolicyName: own
+          PolicyDocument:
+            Version: 2012-10-17
+            Statement:
+              Effect: Allow
+              Action: [sts:AssumeRole]
+              Resource: !GetAtt Admin.Arn
+  Admin:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Action: 'sts:AssumeRole', Principal: {AWS: !GetAtt App.Arn}}}
+      ManagedPolicyArns: [!Join ['', ['arn:', !Ref AWS::Partition, ':iam::aws:policy/AdministratorAccess']]]
+  Gone: {Type: AWS::IAM::Role, Condition: IsDev, Properties: {RoleName: gone}}
+  Perhaps:
+    Type: AWS::IAM::Role
+    Condition: IsHere
+    Properties:
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: glue.amazonaws.com}}}
+      ManagedPolicyArns: [!ImportValue shared-policy]
+  Machine: {Type: AWS::EC2::Instance, Properties: {ImageId: !Ref Ami}}
+"#;
+
+#[test]
+fn a_template_in_yaml_is_an_account_and_what_it_leaves_open_is_named() {
+    let template = of_yaml(TEMPLATE).expect("YAML");
+    assert_eq!(Kind::of(&template), Some(Kind::CloudFormation));
+    let account = plan_of(&template);
+    let names: Vec<&str> = account.roles.iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(names, ["Admin", "app-prod", "Perhaps"]);
+    let found = found_in(&account);
+    assert!(has(&found, "app-prod", "IAM208") && has(&found, "Admin", "IAM103"), "{found:?}");
+    assert!(!has(&found, "app-prod", "IAM103"), "the condition is decided: {found:?}");
+    assert!(has(&found, "app-prod", "IAM110"), "by the map of the stage: {found:?}");
+    let told: Vec<&str> = account.problems.iter().map(|problem| problem.reason.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the template does not tell the parameter Trusted, which has no default",
+            "the template does not tell what Fn::ImportValue of shared-policy is"
+        ],
+        "and nothing of what no role has to do with"
+    );
 }
 
 #[test]

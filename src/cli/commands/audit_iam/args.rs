@@ -14,7 +14,7 @@ use crate::domain::Days;
 pub struct AuditArgs {
     /// Audit this file instead of an account (- for stdin): a dump (`aws iam
     /// get-account-authorization-details`), a Terraform plan (`terraform show -json`) or a CloudFormation
-    /// template in JSON
+    /// template
     #[arg(long, value_name = "FILE", global = true, conflicts_with = "policy")]
     pub input: Option<PathBuf>,
     /// Audit this policy document, or every *.json in this folder, before it is deployed

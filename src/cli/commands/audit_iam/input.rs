@@ -84,8 +84,7 @@ pub fn taken(file: &Path, now: Instant) -> Result<Input, Failure> {
 /// A file that is nothing of what is read.
 pub fn refused(file: &Path, why: &str) -> Failure {
     const HELP: &str = "it takes what `aws iam get-account-authorization-details`, --save or `terraform show \
-                        -json PLAN` writes, a CloudFormation template in JSON, or with --policy a policy \
-                        document";
+                        -json PLAN` writes, a CloudFormation template, or with --policy a policy document";
     let message = format!("{} cannot be audited: {why}", file.display());
     Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, HELP)
 }
