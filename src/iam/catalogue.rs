@@ -61,8 +61,21 @@ pub struct Catalogue {
     templates_by_arn_service: HashMap<Box<str>, Vec<u16>>,
     takers: Vec<Vec<ActionId>>,
     unscoped: Vec<ActionId>,
+    /// See [`ASIDE`].
+    aside: HashSet<(ActionId, u16)>,
     managed: HashSet<Box<str>>,
 }
+
+/// Resource types of an action that say nothing of how far it reaches, because another type must be allowed
+/// as well: any document on one machine is one machine, and any database as one user is one user.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>,
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonredshift.html>
+const ASIDE: &[(&str, &str)] = &[
+    ("ssm:SendCommand", ":document/"),
+    ("ssm:SendCommand", ":s3:"),
+    ("ssm:StartSession", ":document/"),
+    ("redshift:GetClusterCredentials", ":dbname:"),
+];
 
 static ACTIONS: &[u8] = include_bytes!("data/actions.gz");
 
@@ -92,6 +105,7 @@ impl Catalogue {
             templates_by_arn_service: HashMap::new(),
             takers: Vec::new(),
             unscoped: Vec::new(),
+            aside: HashSet::new(),
             managed: HashSet::with_capacity(1_600),
         };
         let mut first_template = 0;
@@ -119,6 +133,13 @@ impl Catalogue {
             }
         }
         c.lower = c.names.to_ascii_lowercase();
+        for (action, kind) in ASIDE {
+            let Some(action) = c.find(action) else { continue };
+            let types = c.actions[usize::from(action)].types.iter();
+            let aside = types.filter(|&&t| c.templates[usize::from(t)].contains(kind));
+            let aside: Vec<_> = aside.map(|&t| (action, t)).collect();
+            c.aside.extend(aside);
+        }
         c
     }
 
@@ -260,7 +281,8 @@ impl Catalogue {
     pub fn unlimited_by(&self, resource: &str, home: AccountRef<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
         for template in self.covered(resource, home) {
-            set.extend(self.takers[usize::from(template)].iter().copied());
+            let takers = self.takers[usize::from(template)].iter().copied();
+            set.extend(takers.filter(|&action| !self.aside.contains(&(action, template))));
         }
         set
     }
@@ -433,6 +455,11 @@ mod tests {
         );
         assert!(!of("arn:aws:iam::111122223333:role/app-*").contains(pass));
         assert!(!of("arn:aws:iam::999999999999:role/*").contains(pass), "another account's roles");
+        let command = c.find("ssm:SendCommand").expect("known");
+        assert!(
+            of("arn:aws:ec2:*:*:instance/*").contains(command)
+                && !of("arn:aws:ssm:*:*:document/*").contains(command)
+        );
         assert!(of("*").contains(whoami) && !of("arn:aws:sts::111122223333:*").contains(whoami));
     }
 

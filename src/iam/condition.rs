@@ -259,6 +259,10 @@ const SHAPES: &[(&str, &str)] = &[
 
 /// Whether a pattern fits every value that a key can have: `*`, and `o-*` for an organization.
 fn fits_any(key: &str, value: &str) -> bool {
+    // A tag of any value is one that most resources do not carry.
+    if key.to_ascii_lowercase().contains("resourcetag/") {
+        return false;
+    }
     let shape = || SHAPES.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
     pattern::is_everything(value)
         || shape().is_some_and(|(_, shape)| everywhere(shape).any(|shape| pattern::matches(value, &shape)))
@@ -546,6 +550,8 @@ mod tests {
             ("IpAddress", "aws:SourceIp", "10.0.0.0/8", Restriction::Strong),
             ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8", Restriction::Weak),
             ("StringEquals", "aws:ResourceTag/team", "a", Restriction::Strong),
+            ("StringLike", "aws:ResourceTag/team", "*", Restriction::Strong),
+            ("StringLikeIfExists", "aws:ResourceTag/team", "*", Restriction::Void),
             ("StringEquals", "aws:RequestTag/team", "a", Restriction::Weak),
             ("StringEquals", "s3:prefix", "home/", Restriction::Strong),
             ("StringSounds", "s3:prefix", "home/", Restriction::Unknown),

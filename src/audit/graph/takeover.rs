@@ -107,6 +107,11 @@ impl<'g> Finder<'g> {
     }
 
     fn takeover(&self, from: usize, effective: &Effective) -> Option<Takeover> {
+        // What a role writes of its own is IAM201; a user has nothing else that says so.
+        let own = (from >= self.graph.role_count()).then(|| self.rewrite(effective, from)).flatten();
+        if let Some(own) = own.filter(|takeover| !takeover.depends) {
+            return Some(Takeover { becomes_admin: true, ..own });
+        }
         let reach = self.graph.within_reach(from);
         let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
         for &(node, prior, via) in &reach {

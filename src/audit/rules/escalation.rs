@@ -143,6 +143,17 @@ pub const RULES: &[Rule] = &[
         page: ASSUME,
         check: Check::Account(user_reaches_admin),
     },
+    Rule {
+        id: "IAM212",
+        slug: "user-admin",
+        severity: Severity::High,
+        title: "A user is an administrator",
+        what: "The policies of the user and of its groups make it an administrator.",
+        why: "Users have keys that do not expire: whoever finds one controls the account.",
+        fix: "Let people come through Identity Center or a role with MFA, and delete the user's keys.",
+        page: "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#bp-users-federation-idp",
+        check: Check::Account(admin_users),
+    },
 ];
 
 fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -237,7 +248,7 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn ways_everywhere(
     cx: &Context<'_>,
     view: &RoleView<'_>,
-    ways: &[EscalationPath],
+    ways: impl Iterator<Item = &'static EscalationPath>,
     severity: Severity,
     reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
 ) -> Option<Hit> {
@@ -263,6 +274,38 @@ fn ways_everywhere(
     found.hit(view)
 }
 
+/// Documents of AWS that run what the caller sends.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>
+const RUN_ANYTHING: [&str; 12] = [
+    "AWS-ApplyAnsiblePlaybooks",
+    "AWS-ApplyChefRecipes",
+    "AWS-ApplyDSCMofs",
+    "AWS-InstallApplication",
+    "AWS-InstallPowerShellModule",
+    "AWS-RunAnsiblePlaybook",
+    "AWS-RunDockerAction",
+    "AWS-RunDocument",
+    "AWS-RunPowerShellScript",
+    "AWS-RunRemoteScript",
+    "AWS-RunSaltState",
+    "AWS-RunShellScript",
+];
+
+/// Whether the documents that the role may send to machines run what it likes. Those that AWS writes for one
+/// purpose, such as a snapshot, do not; what is in documents of others nobody told.
+fn runs_commands(view: &RoleView<'_>) -> bool {
+    let runs = |pattern: &String| {
+        let Some((_, name)) = pattern.split_once("document/") else { return !pattern.contains("instance/") };
+        !name.starts_with("AWS") || RUN_ANYTHING.iter().any(|known| opsctl_iam::pattern::matches(name, known))
+    };
+    view.effective.allows.iter().filter(|s| s.grant.names("ssm:SendCommand")).any(|s| {
+        match &s.grant.statement.resources {
+            Some(Selector::Only(patterns)) => patterns.iter().any(runs),
+            _ => true,
+        }
+    })
+}
+
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let pass = cx.catalogue.find("iam:PassRole");
@@ -277,11 +320,14 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
         Some((Severity::High, format!("machines of {role}, which leads to an administrator")))
     };
-    ways_everywhere(cx, view, &EXISTING_WAYS, Severity::Medium, machines)
+    let commands = cx.catalogue.find("ssm:SendCommand");
+    let ways =
+        EXISTING_WAYS.iter().filter(|way| way.actions.first().copied() != commands || runs_commands(view));
+    ways_everywhere(cx, view, ways, Severity::Medium, machines)
 }
 
 fn identity_center(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    ways_everywhere(cx, view, &CENTER_WAYS, Severity::High, |_| None)
+    ways_everywhere(cx, view, CENTER_WAYS.iter(), Severity::High, |_| None)
 }
 
 fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -435,6 +481,27 @@ fn user_reaches_admin(cx: &Context<'_>) -> Vec<Hit> {
         Some(Hit::new(cause, evidence).on(&*user.arn))
     };
     users.filter_map(hit).collect()
+}
+
+fn admin_users(cx: &Context<'_>) -> Vec<Hit> {
+    let telling = ["iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:PutRolePolicy", "iam:PassRole"];
+    let telling: Vec<_> = telling.iter().filter_map(|name| cx.catalogue.find(name)).collect();
+    let users = cx.account.users.iter().filter(|user| cx.graph.admin_users.contains(&user.arn));
+    let hit = |user: &User| {
+        let effective = cx.engine.user(user);
+        let gives = |s: &&Sourced| telling.iter().any(|&id| s.grant.unlimited.contains(id));
+        let given: Vec<&Sourced> = effective.allows.iter().filter(gives).collect();
+        let mut causes: Vec<String> = given.iter().map(|s| s.source.label()).collect();
+        causes.sort();
+        causes.dedup();
+        let mut evidence: Vec<String> = given.iter().map(|s| s.evidence("iam:PutUserPolicy")).collect();
+        if !user.groups.is_empty() {
+            evidence.push(format!("the user is in {}", opsctl_iam::grant::shorten(&user.groups)));
+        }
+        evidence.extend(effective.limits());
+        Hit::new(causes.join(", "), evidence).on(&*user.arn)
+    };
+    users.map(hit).collect()
 }
 
 fn role_cycles(cx: &Context<'_>) -> Vec<Hit> {

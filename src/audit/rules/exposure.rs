@@ -1,7 +1,8 @@
-//! 107 to 119: broad grants short of an administrator's, by what they put at risk.
+//! 107 to 109 and 113 to 119: broad grants short of an administrator's, by what they put at risk.
 
 use std::sync::LazyLock;
 
+use super::on_all::{by_choice, first_of, holding, is_for_service};
 use super::rule::{Check, Context, Hit, Rule};
 use super::trust::foreign;
 use crate::audit::account::is_aws_owned;
@@ -9,7 +10,8 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};
-use opsctl_iam::grant::Sourced;
+use opsctl_iam::grant::{Grant, Sourced};
+use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 use opsctl_iam::restriction::Restriction;
 
@@ -57,39 +59,6 @@ pub const RULES: &[Rule] = &[
         fix: "Name the ARNs, or bind the grant to a tag.",
         page: LEAST_PRIVILEGE,
         check: Check::Role(unscoped_write),
-    },
-    Rule {
-        id: "IAM110",
-        slug: "data-exfiltration",
-        severity: Severity::High,
-        title: "All data of a kind can be read out",
-        what: "Actions that read or copy out data are allowed on all resources.",
-        why: "One leaked session reads every bucket, table or secret of the account.",
-        fix: "Name the buckets, tables and secrets that the workload needs.",
-        page: LEAST_PRIVILEGE,
-        check: Check::Role(exfiltration),
-    },
-    Rule {
-        id: "IAM111",
-        slug: "resource-exposure",
-        severity: Severity::High,
-        title: "All resources of a kind can be opened to others",
-        what: "Actions that AWS classes as permissions management are allowed on all resources.",
-        why: "A resource policy can hand data to any account, and no identity policy shows it.",
-        fix: "Leave these actions to the deploy role, on named resources.",
-        page: LEAST_PRIVILEGE,
-        check: Check::Role(exposure),
-    },
-    Rule {
-        id: "IAM112",
-        slug: "credential-exposure",
-        severity: Severity::Medium,
-        title: "Credentials can be made or fetched for all resources",
-        what: "Actions that answer with credentials are allowed on all resources.",
-        why: "Credentials outlive the session that fetched them and leave the account unnoticed.",
-        fix: "Name the resources, or drop the action.",
-        page: LEAST_PRIVILEGE,
-        check: Check::Role(credentials),
     },
     Rule {
         id: "IAM113",
@@ -195,42 +164,6 @@ fn allow_not_resource(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     statements(view, |s| matches!(s.grant.statement.resources, Some(Selector::Except(_))))
 }
 
-/// A hit for actions that the role holds on all resources, with the statements that give them.
-fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Option<Hit> {
-    if actions.is_empty() || view.is_everything(cx) {
-        return None;
-    }
-    let mut evidence = vec![first_of(cx, actions, 10)];
-    let mut causes = Vec::new();
-    for sourced in &view.effective.allows {
-        if let Some(&action) = actions
-            .iter()
-            .find(|&&id| sourced.grant.unlimited.contains(id))
-            .filter(|_| sourced.grant.restriction.is_open())
-        {
-            evidence.push(sourced.evidence(cx.catalogue.name(action)));
-            causes.push(sourced.source.label());
-        }
-    }
-    causes.sort();
-    causes.dedup();
-    evidence.extend(view.effective.limits());
-    let title = match actions.len() {
-        1 => format!("On all resources: {}", first_of(cx, actions, 3)),
-        n => format!("{n} actions on all resources: {}", first_of(cx, actions, 3)),
-    };
-    Some(Hit::new(causes.join(", "), evidence).title(title))
-}
-
-/// The first few names, and how many more there are.
-fn first_of(cx: &Context<'_>, actions: &[ActionId], shown: usize) -> String {
-    let names: Vec<&str> = actions.iter().take(shown).map(|&id| cx.catalogue.name(id)).collect();
-    match actions.len() - names.len() {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
-}
-
 /// What workloads of the compute services need on `*` by AWS's own service-role policies: logs, traces,
 /// network interfaces, agents.
 const OF_WORKLOADS: &[&str] = &[
@@ -262,103 +195,19 @@ static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
     c.all().filter(writes).collect()
 });
 
-/// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx; those that
-/// only look at permissions open nothing.
-static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
-    let c = Catalogue::embedded();
-    let exposes = |&id: &ActionId| {
-        let (service, name) = c.name(id).split_once(':').unwrap_or_default();
-        let elsewhere = ["iam", "sso", "organizations"].contains(&service);
-        let looks =
-            ["Describe", "List", "Get", "Accept", "AccessDSData"].iter().any(|verb| name.starts_with(verb));
-        !(elsewhere || looks)
-            && c.has_level(id, Level::Permissions)
-            && c.resource_templates(id).next().is_some()
-    };
-    c.all().filter(exposes).collect()
-});
-
 fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if view.is_everything(cx) {
         return None;
     }
     let mut actions = ActionSet::default();
-    let service_role =
-        |s: &&Sourced| is_aws_owned(&s.source.arn) && s.source.arn.contains(":policy/service-role/");
     view.effective
         .allows
         .iter()
-        .filter(|s| !service_role(s) && s.grant.restriction.is_open())
+        .filter(|s| !is_for_service(s) && s.grant.restriction.is_open())
         .for_each(|s| actions.union(&s.grant.unlimited));
     actions.intersect(&view.effective.open);
     actions.intersect(&WRITES);
     holding(cx, view, &actions.iter().collect::<Vec<_>>())
-}
-
-static READS_DATA: KnownActions = KnownActions::new(&[
-    "s3:GetObject",
-    "s3:GetObjectVersion",
-    "secretsmanager:GetSecretValue",
-    "secretsmanager:BatchGetSecretValue",
-    "ssm:GetParameter",
-    "ssm:GetParameters",
-    "ssm:GetParametersByPath",
-    "kms:Decrypt",
-    "dynamodb:Scan",
-    "dynamodb:Query",
-    "dynamodb:GetItem",
-    "dynamodb:BatchGetItem",
-    "dynamodb:ExportTableToPointInTime",
-    "rds:CopyDBSnapshot",
-    "rds:ModifyDBSnapshotAttribute",
-    "rds:StartExportTask",
-    "ec2:ModifySnapshotAttribute",
-    "ec2:ModifyImageAttribute",
-    "lambda:GetFunction",
-    "redshift:GetClusterCredentials",
-    "athena:GetQueryResults",
-    "glue:GetTable",
-]);
-
-fn exfiltration(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions = READS_DATA.within(&view.effective.open);
-    // Metadata of tables, and decryption alone (IAM115), are no data yet.
-    let harmless = ["glue:GetTable", "kms:Decrypt"];
-    if actions.iter().all(|&id| harmless.contains(&cx.catalogue.name(id))) {
-        return None;
-    }
-    holding(cx, view, &actions)
-}
-
-fn exposure(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let mut actions = view.effective.open.clone();
-    actions.intersect(&EXPOSES);
-    holding(cx, view, &actions.iter().collect::<Vec<_>>())
-}
-
-static GIVES_CREDENTIALS: KnownActions = KnownActions::new(&[
-    "sts:GetFederationToken",
-    "sts:AssumeRoleWithSAML",
-    "sts:AssumeRoleWithWebIdentity",
-    "sts:AssumeRoot",
-    "codeartifact:GetAuthorizationToken",
-    "redshift:GetClusterCredentials",
-    "redshift:GetClusterCredentialsWithIAM",
-    "redshift-serverless:GetCredentials",
-    "rds-db:connect",
-    "iam:CreateServiceSpecificCredential",
-    "iam:ResetServiceSpecificCredential",
-    "cognito-identity:GetCredentialsForIdentity",
-    "lightsail:GetInstanceAccessDetails",
-    "lightsail:GetRelationalDatabaseMasterUserPassword",
-    "ec2:GetPasswordData",
-    "chime:CreateApiKey",
-    "mediapackage:RotateIngestEndpointCredentials",
-    "connect:GetFederationToken",
-]);
-
-fn credentials(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    holding(cx, view, &GIVES_CREDENTIALS.within(&view.effective.open))
 }
 
 static DESTROYS: KnownActions = KnownActions::new(&[
@@ -405,7 +254,7 @@ static RANSOM: [KnownActions; 3] = [
 ];
 
 fn destructive(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let hit = holding(cx, view, &DESTROYS.within(&view.effective.open))?;
+    let hit = holding(cx, view, &DESTROYS.within(&by_choice(view)))?;
     let ransom = RANSOM.iter().all(|one_of| one_of.any_in(&view.effective.open));
     Some(if ransom { hit.severity(Severity::High) } else { hit })
 }
@@ -434,7 +283,7 @@ static BLINDS: KnownActions = KnownActions::new(&[
 ]);
 
 fn disables_logging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let actions = BLINDS.within(&view.effective.open);
+    let actions = BLINDS.within(&by_choice(view));
     // Setting a retention period is what every deploy tool does; alone it hides little.
     let mild = ["logs:PutRetentionPolicy", "s3:PutBucketLogging"];
     let hit = holding(cx, view, &actions)?;
@@ -447,7 +296,7 @@ fn disables_logging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 
 fn decrypt(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     static DECRYPTS: KnownActions = KnownActions::new(&["kms:Decrypt", "kms:ReEncryptFrom"]);
-    holding(cx, view, &DECRYPTS.within(&view.effective.open))
+    holding(cx, view, &DECRYPTS.within(&by_choice(view)))
 }
 
 /// Policies of AWS that read nearly everything.
@@ -518,13 +367,31 @@ static COSTS: KnownActions = KnownActions::new(&[
 ]);
 
 fn cost(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    static MACHINES: KnownActions = KnownActions::new(&["ec2:RunInstances"]);
+    let machines = MACHINES.ids()[0];
     let unconditional = |&id: &ActionId| {
-        view.effective
-            .allowing(id)
-            .any(|s| s.grant.restriction == Restriction::Void && s.grant.unlimited.contains(id))
+        view.effective.allowing(id).any(|s| {
+            s.grant.restriction == Restriction::Void
+                && s.grant.unlimited.contains(id)
+                // Without the machine itself images and networks start nothing.
+                && (id != machines || names_machines(&s.grant))
+        })
     };
-    let actions: Vec<_> = COSTS.within(&view.effective.open).into_iter().filter(unconditional).collect();
+    let actions: Vec<_> = COSTS.within(&by_choice(view)).into_iter().filter(unconditional).collect();
     holding(cx, view, &actions)
+}
+
+/// Whether a statement is about instances, and not only about what they are made of.
+fn names_machines(grant: &Grant) -> bool {
+    let of_machines = |pattern: &String| {
+        let (kind, _) =
+            pattern.splitn(6, ':').nth(5).and_then(|rest| rest.split_once('/')).unwrap_or(("*", ""));
+        pattern::matches(kind, "instance")
+    };
+    match &grant.statement.resources {
+        Some(Selector::Only(patterns)) => patterns.iter().any(of_machines),
+        _ => true,
+    }
 }
 
 fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -593,7 +460,7 @@ mod tests {
     /// Looking a list up panics at what is not catalogued.
     #[test]
     fn every_named_action_is_catalogued() {
-        let lists = [&READS_DATA, &GIVES_CREDENTIALS, &DESTROYS, &BLINDS, &COSTS];
+        let lists = [&DESTROYS, &BLINDS, &COSTS];
         assert!(lists.into_iter().chain(&RANSOM).all(|list| !list.ids().is_empty()));
     }
 }

@@ -1,5 +1,6 @@
 //! The rules: one table per family, one row per rule, and beside each row the function that checks.
 
+mod data;
 mod drift;
 mod escalation;
 mod exposure;
@@ -8,6 +9,7 @@ mod found;
 pub(super) mod honesty;
 mod hygiene;
 mod objection;
+mod on_all;
 mod permissions;
 mod resources;
 mod rule;
@@ -28,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         let families = [
             permissions::RULES,
             exposure::RULES,
+            data::RULES,
             escalation::RULES,
             trust::RULES,
             federation::RULES,

@@ -5,6 +5,7 @@ use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::{Admin, RoleView};
 use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::catalogue::Level;
 use opsctl_iam::effective::{Ceiling, is_everything};
 use opsctl_iam::grant::{Grant, Sourced, shorten};
 use opsctl_iam::pattern;
@@ -129,7 +130,9 @@ fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let left: Vec<String> =
             services.iter().filter(|service| holds_whole(cx, view, service)).cloned().collect();
         let named = |list: &[&str]| services.iter().any(|s| list.contains(&s.as_str()));
+        let harmless = !services.is_empty() && services.iter().all(|service| only_reads(cx, service));
         let severity = match (services.is_empty(), left.is_empty()) {
+            _ if harmless => Severity::Low,
             (false, false) if named(SOVEREIGN) => Severity::Critical,
             (false, false) => Severity::High,
             _ => Severity::Medium,
@@ -137,6 +140,9 @@ fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         worst = worst.max(Some(severity));
         evidence.push(match (&grants, services.is_empty(), left.is_empty()) {
             (None, ..) => format!("policy {name} is attached; its document is not known"),
+            _ if harmless => {
+                format!("policy {name} is attached; all of {} only reads", shorten(&services))
+            }
             (_, true, _) => format!("policy {name} is attached; it gives no service as a whole"),
             (_, _, true) if matches!(view.effective.ceiling, Ceiling::Missing { .. }) => {
                 format!("policy {name} is attached; what the boundary leaves of it is not known")
@@ -221,6 +227,19 @@ fn is_whole(cx: &Context<'_>, set: &ActionSet, service: &str) -> bool {
     share(all, actions.len()) || (all > 0 && of_scoped())
 }
 
+/// Whether no action of a service changes anything: `pricing`, say. AWS lists some that read as writing.
+fn only_reads(cx: &Context<'_>, service: &str) -> bool {
+    const READ: [&str; 6] = ["Get", "List", "Describe", "BatchGet", "Search", "View"];
+    let reads = |id: ActionId| {
+        let name = cx.catalogue.name(id).rsplit(':').next().unwrap_or_default();
+        READ.iter().any(|verb| name.starts_with(verb))
+            || ![Level::Write, Level::Tagging, Level::Permissions]
+                .iter()
+                .any(|&l| cx.catalogue.has_level(id, l))
+    };
+    cx.catalogue.service(service).is_some_and(|mut actions| actions.all(reads))
+}
+
 fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if view.is_everything(cx) {
         return None;
@@ -228,7 +247,8 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut found: Vec<(String, &Sourced)> = Vec::new();
     for sourced in view.effective.allows.iter().filter(|s| s.grant.restriction.is_open()) {
         let whole = service_patterns(cx, &sourced.grant).into_iter().filter(|s| holds_whole(cx, view, s));
-        for service in whole.chain(covered_services(cx, view, &sourced.grant)) {
+        let all = whole.chain(covered_services(cx, view, &sourced.grant));
+        for service in all.filter(|service| !only_reads(cx, service)) {
             if found.iter().all(|(known, _)| *known != service) {
                 found.push((service, sourced));
             }
@@ -330,13 +350,17 @@ fn admin_contained(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     })
 }
 
-/// Policies for people who run an account, besides all whose name says Administrator.
+/// Policies for people who run an account: they reach over many services. Others whose name says
+/// Administrator are for one service.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html>
 const FOR_PEOPLE: &[&str] = &[
-    "PowerUserAccess",
-    "SystemAdministrator",
+    "AdministratorAccess-AWSElasticBeanstalk",
+    "AdministratorAccess-Amplify",
+    "DataScientist",
     "DatabaseAdministrator",
     "NetworkAdministrator",
-    "DataScientist",
+    "PowerUserAccess",
+    "SystemAdministrator",
 ];
 
 fn power_user(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -357,6 +381,12 @@ fn power_user(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let mut evidence: Vec<String> =
             names.iter().map(|name| format!("policy {name} is attached")).collect();
         evidence.extend(view.effective.limits());
-        Hit::new(names.join(", "), evidence)
+        let hit = Hit::new(names.join(", "), evidence);
+        match names.iter().any(|name| FOR_PEOPLE.contains(&name.as_str())) {
+            true => hit,
+            false => hit
+                .severity(Severity::Medium)
+                .title("A policy for the administrators of a service is attached"),
+        }
     })
 }

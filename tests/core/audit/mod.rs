@@ -10,6 +10,7 @@ mod escalation;
 mod generate;
 mod hostile;
 mod hygiene;
+mod managed;
 mod outputs;
 mod planned;
 mod reading;

@@ -77,6 +77,80 @@ fn policies_of_aws_that_read_do_not_write() {
 }
 
 #[test]
+fn what_opens_nothing_to_others() {
+    let all = |actions: &[&str]| one(allow(actions, &["*"]));
+    let networks = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"];
+    check("networks of services", all(&networks), &[], &["IAM111"]);
+    check("taking away", all(&["sqs:RemovePermission", "s3:DeleteBucketPolicy"]), &[], &["IAM111"]);
+    check("refusing", all(&["ram:RejectResourceShareInvitation"]), &[], &["IAM111"]);
+    check("logs", all(&["bedrock:AllowVendedLogDeliveryForResource"]), &[], &["IAM111"]);
+    check("a new queue", all(&["sqs:CreateQueue", "sns:CreateTopic"]), &[], &["IAM111"]);
+    check("settings", all(&["grafana:UpdatePermissions"]), &["IAM111:medium"], &[]);
+    check("data", all(&["grafana:UpdatePermissions", "s3:PutBucketPolicy"]), &["IAM111:high"], &[]);
+    check("a queue", all(&["sqs:AddPermission"]), &["IAM111:high"], &[]);
+}
+
+#[test]
+fn what_is_no_data_alone() {
+    let all = |actions: &[&str]| one(allow(actions, &["*"]));
+    check("code", all(&["lambda:GetFunction"]), &["IAM110:medium"], &[]);
+    check("metadata", all(&["glue:GetTable", "athena:GetQueryResults"]), &[], &["IAM110"]);
+    check("a copy in the account", all(&["rds:CopyDBSnapshot"]), &[], &["IAM110"]);
+    check("parameters", all(&["ssm:GetParameters"]), &["IAM110:high"], &[]);
+    let tagged =
+        when(allow(&["secretsmanager:GetSecretValue"], &["*"]), "StringLike", "aws:ResourceTag/app", "*");
+    check("secrets with a tag", one(tagged), &[], &["IAM110"]);
+    let as_one_user = ["arn:aws:redshift:*:*:dbname:*/*", "arn:aws:redshift:*:*:dbuser:*/report"];
+    check(
+        "one user of all databases",
+        one(allow(&["redshift:GetClusterCredentials"], &as_one_user)),
+        &[],
+        &["IAM110", "IAM112"],
+    );
+    check("tokens", all(&["codeartifact:GetAuthorizationToken"]), &["IAM112:low"], &[]);
+    check("what anybody may", all(&["cognito-identity:GetCredentialsForIdentity"]), &[], &["IAM112"]);
+}
+
+#[test]
+fn names_of_policies_say_less_than_what_they_hold() {
+    check("prices", World::of([t().aws("AWSPriceListServiceFullAccess")]), &["IAM101:low"], &["IAM102"]);
+    check("queues", World::of([t().aws("AmazonSQSFullAccess")]), &["IAM101:high", "IAM102"], &[]);
+    check("of one service", World::of([t().aws("AWSAppSyncAdministrator")]), &["IAM106:medium"], &[]);
+    check("of all", World::of([t().aws("PowerUserAccess")]), &["IAM106:high"], &[]);
+}
+
+#[test]
+fn commands_and_machines_need_more_than_one_kind_of_resource() {
+    let machines = "arn:aws:ec2:*:*:instance/*";
+    let commands = |document: &str| {
+        let document = format!("arn:aws:ssm:*:*:document/{document}");
+        one(allow(&["ssm:SendCommand"], &[machines, &document]))
+    };
+    check("a snapshot", commands("AWSEC2-CreateVssSnapshot"), &[], &["IAM204"]);
+    check("a shell", commands("AWS-RunShellScript"), &["IAM204"], &[]);
+    check("any", commands("*"), &["IAM204"], &[]);
+    check("one's own", commands("deploy"), &["IAM204"], &[]);
+    let one_machine = ["arn:aws:ec2:*:*:instance/i-1", "arn:aws:ssm:*:*:document/*"];
+    check("one machine", one(allow(&["ssm:SendCommand"], &one_machine)), &[], &["IAM204"]);
+    let sized =
+        when(allow(&["ec2:RunInstances"], &[machines]), "StringEquals", "ec2:InstanceType", "t3.micro");
+    let rest = allow(&["ec2:RunInstances"], &["arn:aws:ec2:*::image/*", "arn:aws:ec2:*:*:subnet/*"]);
+    check("small machines", World::of([t().can(vec![sized, rest])]), &[], &["IAM118"]);
+    check("any machine", one(allow(&["ec2:RunInstances"], &["arn:aws:ec2:*:*:*/*"])), &["IAM118"], &[]);
+}
+
+#[test]
+fn what_aws_wrote_for_a_role_of_its_service_is_as_the_service_needs_it() {
+    const RESTORES: &str = "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores";
+    let of = |service: &str| World::of([role("t").trusts(trust_service(service)).attach(RESTORES)]);
+    check("the service", of("backup.amazonaws.com"), &[], &["IAM110", "IAM113", "IAM118"]);
+    check("machines", of("ec2.amazonaws.com"), &["IAM110", "IAM113"], &[]);
+    let chosen = role("t").trusts(trust_service("backup.amazonaws.com")).attach(RESTORES);
+    let chosen = chosen.can(allow(&["s3:GetObject"], &["*"]));
+    check("and more", World::of([chosen]), &["IAM110"], &["IAM113"]);
+}
+
+#[test]
 fn a_boundary_that_nobody_can_read_is_no_license_and_no_wall() {
     let world = World::of([t().can(everything()).boundary(&policy_arn("edge"))]);
     let audit = world.audit();

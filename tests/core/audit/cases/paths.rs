@@ -230,6 +230,38 @@ fn users_and_their_groups_are_where_paths_begin() {
 }
 
 #[test]
+fn users_who_are_administrators_or_write_their_own_rights() {
+    let audit = |user: Value, groups: &[(&str, Value)]| {
+        let world = World::of([low()]).user(user);
+        let world = groups.iter().fold(world, |world, (name, can)| world.group(group(name, &[can.clone()])));
+        world.audit().findings.into_iter().filter(|f| f.resource == user_arn("u")).collect::<Vec<_>>()
+    };
+    let rules = |found: &[opsctl::audit::Finding]| found.iter().map(|f| f.rule).collect::<Vec<_>>();
+    let mut member = user("u", &[]);
+    member["GroupList"] = json!(["admins"]);
+    let found = audit(member, &[("admins", everything())]);
+    assert_eq!(rules(&found), ["IAM212"]);
+    assert!(found[0].evidence[1].contains("admins"), "{:?}", found[0].evidence);
+    let own = |action: &str, on: &str| user("u", &[allow(&[action], &[on])]);
+    let itself = "arn:aws:iam::*:user/${aws:username}";
+    let found = audit(own("iam:PutUserPolicy", itself), &[]);
+    assert_eq!(rules(&found), ["IAM211"]);
+    assert_eq!(
+        found[0].evidence[0],
+        format!("REACHABLE: the user calls iam:PutUserPolicy on {}", user_arn("u"))
+    );
+    let joins = || own("iam:AddUserToGroup", "*");
+    assert_eq!(rules(&audit(joins(), &[("admins", everything())])), ["IAM211"]);
+    assert!(audit(joins(), &[("readers", allow(&["s3:List*"], &["*"]))]).is_empty());
+    assert!(audit(own("iam:ChangePassword", itself), &[]).is_empty());
+}
+
+#[test]
+fn root_users_of_the_organization() {
+    check("as root", one(allow(&["sts:AssumeRoot"], &["*"])), &["IAM112:high"], &[]);
+}
+
+#[test]
 fn the_calls_are_told_in_order() {
     let world = World::of([
         t().can(vec![

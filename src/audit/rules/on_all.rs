@@ -1,0 +1,111 @@
+//! Actions that a role holds on all resources, as one finding with the statements that give them.
+
+use super::rule::{Context, Hit};
+use crate::audit::account::is_aws_owned;
+use crate::audit::role_view::RoleView;
+use crate::audit::trust::Principal;
+use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::grant::Sourced;
+
+/// A hit for actions that the role holds on all resources, with the statements that give them.
+pub(super) fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Option<Hit> {
+    if actions.is_empty() || view.is_everything(cx) {
+        return None;
+    }
+    let mut evidence = vec![first_of(cx, actions, 10)];
+    let mut causes = Vec::new();
+    for sourced in &view.effective.allows {
+        if let Some(&action) = actions
+            .iter()
+            .find(|&&id| sourced.grant.unlimited.contains(id))
+            .filter(|_| sourced.grant.restriction.is_open())
+        {
+            evidence.push(sourced.evidence(cx.catalogue.name(action)));
+            causes.push(sourced.source.label());
+        }
+    }
+    causes.sort();
+    causes.dedup();
+    evidence.extend(view.effective.limits());
+    let title = match actions.len() {
+        1 => format!("On all resources: {}", first_of(cx, actions, 3)),
+        n => format!("{n} actions on all resources: {}", first_of(cx, actions, 3)),
+    };
+    Some(Hit::new(causes.join(", "), evidence).title(title))
+}
+
+/// The first few names, and how many more there are.
+pub(super) fn first_of(cx: &Context<'_>, actions: &[ActionId], shown: usize) -> String {
+    let names: Vec<&str> = actions.iter().take(shown).map(|&id| cx.catalogue.name(id)).collect();
+    match actions.len() - names.len() {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// What the role holds on all resources because somebody chose to give it that. A role that only a service
+/// of AWS may assume needs what AWS wrote for the roles of that service, and nobody can narrow it.
+pub(super) fn by_choice(view: &RoleView<'_>) -> ActionSet {
+    if !is_of_service(view) || !view.effective.allows.iter().any(is_for_service) {
+        return view.effective.open.clone();
+    }
+    let mut chosen = ActionSet::default();
+    view.effective
+        .allows
+        .iter()
+        .filter(|s| !is_for_service(s) && s.grant.restriction.is_open())
+        .for_each(|s| chosen.union(&s.grant.unlimited));
+    chosen.intersect(&view.effective.open);
+    chosen
+}
+
+/// Whether the statement is of a policy that AWS wrote for the roles of its services.
+pub(super) fn is_for_service(sourced: &Sourced) -> bool {
+    is_aws_owned(&sourced.source.arn) && sourced.source.arn.contains(":policy/service-role/")
+}
+
+/// Services that run code of the customer with their role: what it holds, whoever writes the code holds.
+const RUN_CODE: &[&str] = &[
+    "airflow",
+    "airflow-env",
+    "bedrock-agentcore",
+    "braket",
+    "cloudformation",
+    "codebuild",
+    "codepipeline",
+    "credentials.deadline",
+    "datapipeline",
+    "ec2",
+    "ecs-tasks",
+    "edgelambda",
+    "elasticmapreduce",
+    "emr-serverless",
+    "events",
+    "gamelift",
+    "glue",
+    "greengrass",
+    "imagebuilder",
+    "kinesisanalytics",
+    "lambda",
+    "omics",
+    "pods.eks",
+    "robomaker",
+    "sagemaker",
+    "scheduler",
+    "ssm",
+    "states",
+    "tasks.apprunner",
+];
+
+/// Whether nobody but services of AWS may assume the role, none of which runs code of the customer with it.
+fn is_of_service(view: &RoleView<'_>) -> bool {
+    let is_plain = |principal: &Principal<'_>| match principal {
+        Principal::Service(name) => {
+            let name = name.strip_suffix(".amazonaws.com").unwrap_or(name);
+            !RUN_CODE.iter().any(|runs| name == *runs || name.starts_with(&format!("{runs}.")))
+        }
+        _ => false,
+    };
+    let only_plain = |a: &crate::audit::trust::Admission<'_>| !a.negated && a.principals.iter().all(is_plain);
+    !view.admissions.is_empty() && view.admissions.iter().all(only_plain)
+}
