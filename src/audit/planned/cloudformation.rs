@@ -226,7 +226,7 @@ impl Reader<'_> {
                 }
             }
             ("Fn::Select", Value::Array(parts)) => {
-                let place = parts.first().map(|part| text(part)).and_then(|n| n.parse::<usize>().ok());
+                let place = parts.first().map(&text).and_then(|n| n.parse::<usize>().ok());
                 let items = self.value(parts.get(1).unwrap_or(&Value::Null));
                 match place.and_then(|n| items.get(n)) {
                     Some(item) => item.clone(),
@@ -235,7 +235,7 @@ impl Reader<'_> {
             }
             ("Fn::Split", Value::Array(parts)) => {
                 let at = parts.first().and_then(Value::as_str).filter(|at| !at.is_empty()).unwrap_or(",");
-                let whole = parts.get(1).map(|part| text(part)).unwrap_or_default();
+                let whole = parts.get(1).map(text).unwrap_or_default();
                 whole.split(at).collect()
             }
             (_, argument) => {
