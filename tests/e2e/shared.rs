@@ -53,3 +53,35 @@ async fn data_of_another_project_is_neither_replaced_nor_deleted() {
     assert_eq!(keys(aws, THEIRS).await, code);
     sandbox.stop().await;
 }
+
+/// An upload that was broken off does not make what a colleague has put beside it opsctl's; what it has sent,
+/// or may have, is opsctl's on every machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_broken_off_takes_nothing_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    // The first file arrives, and nothing after it: there is the claim, and no manifest of what was sent.
+    let rule = "fail=InternalError@s3:PutObject#4x0";
+    sandbox.state().faults.extend(vec![rule.parse().expect("a rule")]);
+    let ended = project.run(DEPLOY).await.expect("it begins");
+    assert!(ended.failed.iter().any(|(id, _)| id.kind == KindName::Data), "{:?}", ended.failed);
+    sandbox.state().faults.clear();
+    let aws = &project.world.aws;
+    let sent: Vec<String> =
+        keys(aws, OURS).await.into_iter().filter(|k| k.starts_with("data/digits/")).collect();
+    assert!(!sent.is_empty(), "something was sent");
+    put(aws, OURS, "data/digits/labels-by-hand.csv", "a week's work").await;
+    // Elsewhere, where nobody knows how far it came.
+    let mut elsewhere = Project::open(&sandbox).await;
+    elsewhere.world.cache = folder.path().join("elsewhere");
+    for project in [&project, &elsewhere] {
+        let plan = project.plan(DESTROY).await.expect("planned");
+        let last = plan.steps.last().expect("a step");
+        assert_eq!(last.op, Op::Release);
+        assert_eq!(plan.contents[&last.target].examples, ["data/digits/labels-by-hand.csv"]);
+    }
+    elsewhere.succeed(DESTROY).await;
+    assert_eq!(keys(aws, OURS).await, ["data/digits/labels-by-hand.csv"]);
+    sandbox.stop().await;
+}
