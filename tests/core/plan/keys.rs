@@ -229,9 +229,10 @@ impl Key {
         Some((key, values))
     }
 
-    /// Whether it has a type of its own that is stricter than AWS is: a name.
+    /// Whether it has a type of its own that is stricter than AWS is: a name, or several.
     pub fn is_name(&self) -> bool {
-        self.of["maxLength"].is_number()
+        let of_names = self.of["items"]["$ref"].as_str().is_some_and(|of| of.ends_with("Name"));
+        of_names || self.of["maxLength"].is_number()
     }
 
     /// Whether it is on or off.
