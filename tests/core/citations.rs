@@ -46,10 +46,7 @@ impl Text {
     }
 
     fn has_word(&self, word: &str) -> bool {
-        let in_word = |c: char| c.is_alphanumeric() || c == '_';
-        self.text.match_indices(word).any(|(at, _)| {
-            !self.text[..at].ends_with(in_word) && !self.text[at + word.len()..].starts_with(in_word)
-        })
+        is_word_of(&self.text, word)
     }
 
     /// The anchors of its headings, as GitHub makes them.
@@ -65,6 +62,12 @@ impl Text {
         }
         anchors
     }
+}
+
+fn is_word_of(text: &str, word: &str) -> bool {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(in_word) && !text[at + word.len()..].starts_with(in_word))
 }
 
 fn texts() -> Vec<Text> {
@@ -286,6 +289,26 @@ fn the_words_that_are_never_used_are_not() {
     assert!(wrong.is_empty(), "words that {} does not use:\n{}", style.path, wrong.join("\n"));
 }
 
+/// Whether a line of the code declares a name, hands it on, or implements something for it.
+fn declares(text: &Text, name: &str) -> bool {
+    const NAMING: [&str; 9] =
+        ["fn ", "mod ", "struct ", "enum ", "trait ", "type ", "const ", "static ", "macro_rules! "];
+    let without = |line: &str, begins: &[&str]| {
+        begins.iter().find_map(|begin| line.strip_prefix(begin)).unwrap_or(line).to_owned()
+    };
+    let names_it = |line: &str| {
+        let rest = NAMING.iter().find_map(|word| line.strip_prefix(word)).unwrap_or_default();
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name)
+    };
+    let is_declaration = |line: &str| {
+        let line = without(line.trim_start(), &["pub(super) ", "pub(crate) ", "pub "]);
+        let hands_on = line.starts_with("use ") && text.text.contains(&format!("pub {line}"));
+        let function = without(&line, &["async ", "const "]);
+        hands_on || line.starts_with("impl") || names_it(&line) || names_it(&function)
+    };
+    text.text.contains(name) && text.text.lines().any(|line| is_word_of(line, name) && is_declaration(line))
+}
+
 /// Whether a name is where its path says: `store::Entry` in `store.rs` or a file of `store/`, `OpCx::wait` where
 /// there is an `OpCx`.
 fn is_at(path: &str, code: &[&Text]) -> bool {
@@ -294,15 +317,16 @@ fn is_at(path: &str, code: &[&Text]) -> bool {
     if *owner == "crate" {
         return Path::new("src").join(item).exists();
     }
-    let declared =
-        Regex::new(&format!(r"\b(?:struct|enum|trait|type|union|mod|impl[^{{]*) {owner}\b")).unwrap();
     code.iter().any(|text| {
         let file = Path::new(&text.path);
-        let below =
+        let is_file =
             file.ends_with(format!("{owner}/{item}.rs")) || text.path.contains(&format!("/{owner}/{item}/"));
         let in_module = file.file_stem().is_some_and(|stem| stem == *owner)
             || file.parent().is_some_and(|folder| folder.ends_with(owner));
-        below || text.has_word(item) && (in_module || declared.is_match(&text.text))
+        let of_type = owner.starts_with(char::is_uppercase);
+        is_file
+            || in_module && declares(text, item)
+            || of_type && text.has_word(item) && declares(text, owner)
     })
 }
 
@@ -316,6 +340,7 @@ fn the_names_that_pages_use_are_those_of_the_code() {
         code.iter().flat_map(|t| word.find_iter(&t.text).map(|found| found.as_str())).collect();
     let name = Regex::new(r"`((?:[A-Za-z_]\w*::)+\w+|[A-Z][a-z]+[A-Z]?\w*)(?:\([^)`]*\))?`").unwrap();
     let (mut wrong, mut count) = (Vec::new(), 0);
+    let mut known: BTreeMap<String, bool> = BTreeMap::new();
     // AWS's names are in docs/aws and docs/managed.md, and a decision keeps the names of its day.
     let others = ["docs/aws/", "docs/decisions/", "docs/managed.md"];
     let about_code = |t: &&Text| {
@@ -325,7 +350,10 @@ fn the_names_that_pages_use_are_those_of_the_code() {
         for (n, line) in page.unfenced() {
             for found in name.captures_iter(line) {
                 count += 1;
-                if !found[1].split("::").all(|part| words.contains(part)) || !is_at(&found[1], &code) {
+                let is_there = known.entry(found[1].to_owned()).or_insert_with(|| {
+                    found[1].split("::").all(|part| words.contains(part)) && is_at(&found[1], &code)
+                });
+                if !*is_there {
                     wrong.push(format!("{}:{n}: {}", page.path, &found[1]));
                 }
             }
@@ -381,27 +409,23 @@ fn the_files_that_guides_list_are_there_and_are_all() {
 #[test]
 fn the_lists_that_tests_keep_by_hand_are_in_the_guides() {
     let texts = texts();
-    let kinds = KindName::ALL.iter().map(|kind| format!("{kind:?}")).collect::<Vec<_>>();
+    let kinds: BTreeSet<String> = KindName::ALL.iter().map(|kind| format!("{kind:?}")).collect();
     let quoted = |section: &str| format!("\"{section}\"");
     let sections: BTreeSet<String> =
         TABLES.iter().filter(|(table, _)| !table.contains('.')).map(|(table, _)| quoted(table)).collect();
     let keys: BTreeSet<String> =
         TABLES.iter().flat_map(|(_, keys)| keys).map(|key| key.key.clone()).collect();
-    let (sections, keys): (Vec<_>, Vec<_>) = (sections.into_iter().collect(), keys.into_iter().collect());
-    let pattern = |words: &[String]| {
-        let word = |word: &String| match word.starts_with('"') {
-            true => word.clone(),
-            false => format!(r"\b{word}\b"),
+    let most = |text: &Text, words: &BTreeSet<String>| {
+        let named = |line: &str| -> BTreeSet<String> {
+            let quoted = line.split('"').skip(1).step_by(2).map(|text| format!("\"{text}\""));
+            let plain = line.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned);
+            quoted.chain(plain).filter(|word| words.contains(word)).collect()
         };
-        Regex::new(&words.iter().map(word).collect::<Vec<_>>().join("|")).unwrap()
-    };
-    let [kinds, sections, keys] = [kinds, sections, keys].map(|words| (pattern(&words), words.len()));
-    let most = |text: &Text, (word, all): &(Regex, usize)| {
-        let lines = text.text.lines().map(|line| word.find_iter(line).map(|found| found.as_str()).collect());
-        let lines: Vec<BTreeSet<&str>> = lines.collect();
+        let lines: Vec<BTreeSet<String>> = text.text.lines().map(named).collect();
         // A list is together.
-        let is_list =
-            |lines: &[BTreeSet<&str>]| lines.iter().flatten().collect::<BTreeSet<_>>().len() * 3 >= all * 2;
+        let is_list = |lines: &[BTreeSet<String>]| {
+            lines.iter().flatten().collect::<BTreeSet<_>>().len() * 3 >= words.len() * 2
+        };
         lines.windows(lines.len().clamp(1, 12)).any(is_list)
     };
     let (mut wrong, mut count) = (Vec::new(), 0);

@@ -245,17 +245,20 @@ impl Key {
         self.of["items"]["$ref"].as_str().is_some_and(|of| of.ends_with("/Permission"))
     }
 
-    /// The kinds that have it in them, as far as its members say: a kind makes the call that they are of.
+    /// The kinds that have it in them, as far as its members say: the kind itself if it makes the call that they
+    /// are of, else who does.
     pub fn sent_by(&self, kind: KindName) -> Vec<KindName> {
         let operations: BTreeSet<&str> =
             self.bound_by(kind).filter_map(|bound| bound.member.split('.').next()).collect();
-        let makes = |operation: &str| {
-            kinds()
-                .iter()
-                .find(|kind| kind.calls().iter().any(|call| call.name == operation))
-                .map(|kind| kind.name())
+        let all = kinds();
+        let makes = |of: KindName, operation: &str| {
+            all[of as usize].calls().iter().any(|call| call.name == operation)
         };
-        operations.into_iter().filter_map(makes).collect()
+        let who = |operation: &str| {
+            let others = KindName::ALL.iter().copied();
+            [kind].into_iter().chain(others).find(|of| makes(*of, operation))
+        };
+        operations.into_iter().filter_map(who).collect()
     }
 }
 
