@@ -8,6 +8,7 @@ mod drift;
 mod engine;
 mod escalation;
 mod generate;
+mod given;
 mod hostile;
 mod hygiene;
 mod managed;
