@@ -1,5 +1,6 @@
 //! Data and code of others in the bucket of a project: beside its own, in a copy, in a bucket that is shared.
 
+use opsctl::domain::KindName;
 use opsctl::plan::Op;
 
 use crate::strangers::{ADOPT, OURS, THEIRS, in_their_bucket, keys, put};
