@@ -255,7 +255,7 @@ mod tests {
             ("CloudWatch Logs", "DescribeLogGroups", 4),
             ("CloudWatch Logs", "ListTagsForResource", 2),
             ("EC2", "DescribeInstances", 1),
-            ("Resource Groups Tagging API", "GetResources", 1),
+            ("Resource Groups Tagging API", "GetResources", 4),
         ];
         for (service, operation, n) in asked {
             assert_eq!(starts(service, operation, n), vec![0; n], "{service}:{operation}");

@@ -41,7 +41,9 @@ examples! {
         "opsctl scale numbers --min 2 --target 100 --yes";
     INVOKE:
         "opsctl invoke",
-        "opsctl invoke --endpoint numbers --file event.json";
+        "opsctl invoke --endpoint numbers --file event.json",
+        "opsctl invoke --file dog.jpg",
+        "opsctl invoke --file rows.csv --accept text/csv --to answer.csv";
     STATUS:
         "opsctl status",
         "opsctl --env prod status -o json";

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::audit::Audit;
+use super::network;
 use super::section;
-use super::{Access, Budget, Document, Lint, Name};
+use super::{Access, Budget, Document, Lint, Name, Networks};
 use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, Tags, codes};
 use crate::limits;
 
@@ -43,11 +44,12 @@ pub struct Config {
     pub audit: Audit,
     pub budget: Budget,
     pub lint: Lint,
+    pub networks: Networks,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 6] = ["project", "access", "audit", "budget", "lint", "env"];
+const SHARED_KEYS: [&str; 7] = ["project", "access", "network", "audit", "budget", "lint", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -90,8 +92,10 @@ impl Config {
         let budget: Budget = shared(&merged, "budget", &mut problems);
         let lint: Lint = shared(&merged, "lint", &mut problems);
         lint.check(&mut problems);
+        let networks: Networks = shared(&merged, "network", &mut problems);
+        network::lint(&networks, &mut problems);
         let environment = environment.to_owned();
-        (Self { document: merged, environment, project, access, audit, budget, lint }, problems)
+        (Self { document: merged, environment, project, access, audit, budget, lint, networks }, problems)
     }
 
     /// The raw values of a section.

@@ -16,7 +16,10 @@ impl Draft<'_> {
     ) -> ResourceId {
         let id = ResourceId::new(K::NAME, name);
         let longest = K::NAME.longest_name();
-        if physical.len() > longest {
+        // The lints of its section have judged one that the config fixes.
+        let fixed =
+            self.names.get(&(K::NAME, physical.to_ascii_lowercase())).is_some_and(|(_, fixed)| *fixed);
+        if physical.len() > longest && !fixed {
             self.error(
                 codes::LONG_NAME,
                 at.clone(),
@@ -31,6 +34,21 @@ impl Draft<'_> {
         let needs = needs.into_iter().filter(|need| self.node(need.kind, &need.name).is_some()).collect();
         self.push(Node { id: id.clone(), physical, spec: AnySpec::new::<K>(spec), needs }, at);
         id
+    }
+
+    /// The exact name of a resource: the one that the config fixes by `name`, else that of the project, the
+    /// environment and its section. Reports a name that two have.
+    pub fn physical<K: Kind>(&mut self, name: &str, fixed: Option<&str>, at: &KeyPath) -> String {
+        let physical = fixed.map_or_else(|| self.scope.physical(name), str::to_owned);
+        // SageMaker preserves capitals and does not distinguish them
+        // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html).
+        let key = (K::NAME, physical.to_ascii_lowercase());
+        if let Some((other, _)) = self.names.insert(key, (K::id(name), fixed.is_some())) {
+            let at = if fixed.is_some() { at.join("name") } else { at.clone() };
+            let text = format!("the {} name `{physical}` is that of {other} too", K::NAME.words());
+            self.error(codes::SAME_NAME, at, text, "give one of them another `name`");
+        }
+        physical
     }
 
     /// Changes the spec of a node that was added.

@@ -57,6 +57,7 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     fn owner(&self) -> &Owner;
     fn status(&self) -> &Status;
     fn tags(&self) -> Option<&Tags>;
+    fn made_as(&self) -> Option<&str>;
     fn output_is_gone(&self) -> bool;
     fn saved_nothing(&self) -> bool;
     fn made_by_aws(&self) -> bool;
@@ -231,6 +232,10 @@ impl<K: Kind> OfSeen for SeenOf<K> {
 
     fn tags(&self) -> Option<&Tags> {
         self.0.tags.as_ref()
+    }
+
+    fn made_as(&self) -> Option<&str> {
+        self.0.made_as.as_deref()
     }
 
     fn output_is_gone(&self) -> bool {

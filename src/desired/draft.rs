@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::section;
-use crate::config::{Access, Config};
+use crate::config::{Access, Config, Name, Network};
 use crate::desired::{Desired, GivenRole, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
@@ -27,6 +27,8 @@ pub struct Draft<'a> {
     origin: BTreeMap<ResourceId, KeyPath>,
     reasons: BTreeMap<ResourceId, String>,
     given: Vec<GivenRole>,
+    /// Whose each exact name is, and whether the config fixes it.
+    pub(super) names: BTreeMap<(KindName, String), (ResourceId, bool)>,
     /// What sections say that is no resource.
     kept: BTreeMap<ResourceId, Box<dyn Any>>,
 }
@@ -43,6 +45,7 @@ impl<'a> Draft<'a> {
             origin: BTreeMap::new(),
             reasons: BTreeMap::new(),
             given: Vec::new(),
+            names: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
     }
@@ -90,6 +93,27 @@ impl<'a> Draft<'a> {
     /// What holds for every role that is made.
     pub fn access(&self) -> &'a Access {
         &self.config.access
+    }
+
+    /// The network that an item names, and reports one that is not there. In one order, whatever that of the
+    /// file is.
+    pub fn network(&mut self, name: Option<&Name>, at: &KeyPath) -> Option<Network> {
+        let (name, config) = (name?, self.config);
+        if let Some(network) = config.networks.get(name) {
+            return Some(network.sorted());
+        }
+        let known = config.networks.keys().map(|name| &**name);
+        let help = match section::nearest(name, known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("add a section [network.{name}]"),
+        };
+        self.error(
+            codes::UNKNOWN_REFERENCE,
+            at.join("network"),
+            format!("there is no [network.{name}]"),
+            help,
+        );
+        None
     }
 
     /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Code, Owner, Status, Tags, tags};
+use crate::domain::{Code, Owner, Scope, Status, Tags, tags};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Seen<S> {
     /// was made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
+    /// As what the project made it: `KIND/NAME`, by its tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_as: Option<String>,
     /// The rest, as its kind knows it ([`super::Kind::State`]).
     #[serde(flatten)]
     pub state: S,
@@ -27,13 +30,16 @@ impl<S> Seen<S> {
 
     /// Without tags of the user's own.
     pub fn new(owner: Owner, status: Status, state: S) -> Self {
-        Self { owner, status, tags: None, state }
+        Self { owner, status, tags: None, made_as: None, state }
     }
 
     /// With what of all its tags is nobody's in particular.
     #[must_use]
     pub fn tagged<'t>(self, all: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
-        Self { tags: Some(tags::seen(all)), ..self }
+        let all: Vec<(&str, &str)> = all.into_iter().collect();
+        let made_as = all.iter().find(|(key, _)| *key == Scope::RESOURCE_TAG);
+        let made_as = made_as.map(|(_, value)| (*value).to_owned());
+        Self { tags: Some(tags::seen(all)), made_as, ..self }
     }
 }
 

@@ -120,14 +120,24 @@ actions! {
         PutMetricData;
     }
     ec2 "ec2" {
+        AssignPrivateIpAddresses;
+        CreateNetworkInterface;
+        CreateNetworkInterfacePermission;
         CreateTags;
+        DeleteNetworkInterface;
+        DeleteNetworkInterfacePermission;
+        DescribeDhcpOptions;
         DescribeInstanceTypes;
         DescribeInstances;
+        DescribeNetworkInterfaces;
         DescribeRegions;
+        DescribeSecurityGroups;
+        DescribeSubnets;
         DescribeVpcs;
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
         RunInstances + [ec2::CreateTags, iam::PassRole];
         TerminateInstances;
+        UnassignPrivateIpAddresses;
     }
     ecr "ecr" {
         BatchCheckLayerAvailability;
@@ -172,18 +182,23 @@ actions! {
         UpdateAssumeRolePolicy;
     }
     lambda "lambda" {
+        AddPermission;
         CreateAlias;
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
         CreateFunction + [lambda::TagResource, iam::PassRole];
+        CreateFunctionUrlConfig;
         DeleteFunction;
         DeleteFunctionConcurrency;
+        DeleteFunctionUrlConfig;
         DeleteProvisionedConcurrencyConfig;
         GetAccountSettings;
         GetAlias;
         // "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags"
         GetFunction + [lambda::ListTags];
         GetFunctionConfiguration;
+        GetFunctionUrlConfig;
         GetLayerVersion;
+        GetPolicy;
         GetProvisionedConcurrencyConfig;
         InvokeFunction;
         ListTags;
@@ -191,12 +206,14 @@ actions! {
         PublishVersion;
         PutFunctionConcurrency;
         PutProvisionedConcurrencyConfig;
+        RemovePermission;
         TagResource;
         UntagResource;
         UpdateAlias;
         UpdateFunctionCode;
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
         UpdateFunctionConfiguration + [iam::PassRole];
+        UpdateFunctionUrlConfig;
     }
     logs "logs" {
         // "To assign tags when you create a log group, you must have either the logs:TagResource or

@@ -103,6 +103,7 @@ pub const LINTS: &[Code] = &[
     UNKNOWN_ACTION,
     FOREIGN_LIBRARY,
     UNUSED_MODEL,
+    PUBLIC_URL,
 ];
 
 macro_rules! codes {
@@ -219,6 +220,10 @@ codes! {
         "`endpoint.model` names a training or a model. With one name for both, nobody could say which is served: rename one of the sections.";
     BAD_URI "C130" "Not a place in S3"
         "Data and models of other buckets are named as `s3://BUCKET/PREFIX`, as S3's console and `aws s3 ls` show them. Access points, HTTP addresses and the hosts of buckets are not read.";
+    SAME_NAME "C131" "Two resources of one name"
+        "`name` fixes the exact name that a resource has in AWS. Two of one kind cannot have the same in one account and region, and SageMaker does not distinguish capitals. Each environment of a project has resources of its own: give them names of their own in `[env.NAME.…]`.";
+    PUBLIC_URL "C132" "An address that everybody may call"
+        "`url = \"public\"` lets everybody call the function who has its address, without credentials: Lambda, and the endpoint behind it, are billed to you for each call. `reserved_concurrency` bounds how many run at once; `url = \"iam\"` takes callers with credentials alone (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";

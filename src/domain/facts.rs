@@ -24,6 +24,9 @@ pub struct Facts {
     /// Environments of a function that are initialized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm: Option<i32>,
+    /// The HTTPS address of a function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// When what bills ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<String>,
@@ -42,6 +45,7 @@ impl Facts {
             max: self.max.or(part.max),
             target: self.target.or(part.target),
             warm: self.warm.or(part.warm),
+            url: self.url.or(part.url),
             ends_at: self.ends_at.or(part.ends_at),
             ends_in: self.ends_in.or(part.ends_in),
         }
@@ -58,6 +62,7 @@ impl Facts {
         let target = self.target.map(|target| many_of(target, "invocation") + " per instance per minute");
         let warm = self.warm.map(|warm| format!("{warm} warm"));
         let ends = self.ends_in.map(|left| format!("ends in {}", left.in_minutes()));
-        [instances, scales, target, warm, ends].into_iter().flatten().collect()
+        let url = self.url.as_deref().map(|url| super::shown::line(url).into_owned());
+        [instances, scales, target, warm, url, ends].into_iter().flatten().collect()
     }
 }

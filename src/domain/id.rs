@@ -121,6 +121,17 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{rest}", self.partition, self.region, self.account)
     }
 
+    /// The same, and in small letters: SageMaker writes names into ARNs so, in some places and at some times,
+    /// and policies name both.
+    pub fn cased(&self, service: &str, rest: &str) -> Vec<String> {
+        let mut arns = vec![self.arn(service, rest)];
+        let lower = self.arn(service, &rest.to_ascii_lowercase());
+        if lower != arns[0] {
+            arns.push(lower);
+        }
+        arns
+    }
+
     /// The host suffix of the partition (`amazonaws.com`, in China `amazonaws.com.cn`).
     pub fn dns_suffix(&self) -> &'static str {
         places::partition(&self.region).1

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dependents::{Dependents, kind, whole};
 use super::scale::Scaled;
 use super::unread::unreadable;
-use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order};
+use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order, renamed};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Status, codes,
@@ -366,13 +366,22 @@ impl<'a> Planner<'a> {
 
     fn why_new(&self, node: &Node) -> Vec<String> {
         let Some(earlier) = self.have.previous_generations.get(&node.id) else {
-            return vec![self.why_ended(node).unwrap_or_else(|| "not there yet".into())];
+            let why = self.why_ended(node).or_else(|| self.why_renamed(node));
+            return vec![why.unwrap_or_else(|| "not there yet".into())];
         };
         let changes = node.spec.diff(earlier);
         if changes.is_empty() {
             return vec!["an earlier one exists under the name of another fingerprint".into()];
         }
         changes.iter().map(ToString::to_string).collect()
+    }
+
+    /// That its exact name is another now.
+    fn why_renamed(&self, node: &Node) -> Option<String> {
+        let before = renamed::before(node, self.have).filter(|_| !self.kind(node.id.kind).fingerprinted())?;
+        let prunes = matches!(self.mode, Mode::Deploy { prune: true, .. });
+        let stays = if prunes { "" } else { " (that one stays until --prune)" };
+        Some(format!("name: {} -> {}{stays}", before.physical, node.physical))
     }
 
     /// That it was ended by what it needs.

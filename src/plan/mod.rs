@@ -7,6 +7,7 @@ mod grounds;
 mod mode;
 mod order;
 mod predecessors;
+mod renamed;
 mod scale;
 mod unread;
 

@@ -92,8 +92,26 @@ const OF_CHANGES: &[&str] =
 /// Only with a boundary in the config: without that key opsctl leaves those of others.
 const BOUNDS: &str = "iam:PutRolePermissionsBoundary";
 
+/// Only with a URL in the config: whoever may do it can open a function to everybody.
+const OPENS: &[Action] = &[
+    action::lambda::AddPermission,
+    action::lambda::CreateFunctionUrlConfig,
+    action::lambda::UpdateFunctionUrlConfig,
+];
+
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
-const QUALIFIED: &[&str] = &["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"];
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html>).
+const QUALIFIED: &[&str] = &[
+    "lambda:AddPermission",
+    "lambda:CreateFunctionUrlConfig",
+    "lambda:DeleteFunctionUrlConfig",
+    "lambda:GetFunctionConfiguration",
+    "lambda:GetFunctionUrlConfig",
+    "lambda:GetPolicy",
+    "lambda:InvokeFunction",
+    "lambda:RemovePermission",
+    "lambda:UpdateFunctionUrlConfig",
+];
 
 /// The documents, each of a size that a managed policy may have.
 pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, names: Names) -> Vec<Value> {
@@ -160,13 +178,24 @@ impl Writer<'_> {
         } else {
             arns.extend(of_the_bucket);
         }
-        self.calls(kind.calls(), &arns);
+        let calls = match self.names {
+            Names::Exact => calls_for(kind, node),
+            Names::OfProject => kind.calls().to_vec(),
+        };
+        self.calls(&calls, &arns);
         self.calls(of_report(node.id.kind), &arns);
         if self.whom == Whom::Deployer {
             // "you must have permission to call GetLayerVersion on the layer version"
             // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
             for layer in node.spec_as::<Function>().into_iter().flat_map(|spec| &spec.configuration.layers) {
                 self.grants.add(action::lambda::GetLayerVersion.name, layer.clone(), Value::Null);
+            }
+            // What whoever makes it needs beside its role.
+            // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)
+            if node.spec_as::<Function>().is_some_and(|spec| spec.configuration.network.is_some()) {
+                let looks = [action::ec2::DescribeSecurityGroups, action::ec2::DescribeSubnets];
+                self.calls(&looks, &[]);
+                self.calls(&[action::ec2::DescribeVpcs], &[]);
             }
             match node.id.kind {
                 KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns),
@@ -297,6 +326,12 @@ impl Writer<'_> {
         }
         .unwrap_or_else(|| arn.to_owned())
     }
+}
+
+/// Those of its kind's calls that a resource may need as it is wanted.
+fn calls_for(kind: &dyn AnyKind, node: &Node) -> Vec<Action> {
+    let opens = node.spec_as::<Function>().is_some_and(|spec| spec.url.is_some());
+    kind.calls().iter().copied().filter(|call| opens || !OPENS.contains(call)).collect()
 }
 
 /// The images that SageMaker runs of these.

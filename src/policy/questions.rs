@@ -17,7 +17,7 @@ use crate::resources::role::Role;
 use crate::resources::training::Training;
 use crate::resources::training::job::model_key;
 
-use super::{BOUNDS, LOGS, boundary, condition, fitting};
+use super::{BOUNDS, LOGS, boundary, calls_for, condition, fitting};
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Asked<'_> {
             arns.push(format!("{group}:*"));
             self.calls(LOGS, &arns, work);
         }
-        self.calls(kind.calls(), &arns, work);
+        self.calls(&calls_for(kind, node), &arns, work);
         if work == Work::Any {
             match node.id.kind {
                 KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns, work),

@@ -2,26 +2,22 @@
 
 use serde_json::Value;
 
-use crate::domain::{Phase, Status, shown};
+use crate::domain::{Media, Phase, Status, shown};
 
-/// The answer itself: what is in the `body` of a response made for API Gateway, else the whole.
+/// JSON or text, and of anything else how much there is.
 ///
 /// # Examples
 /// ```
-/// use opsctl::report::answer::decoded;
+/// use opsctl::domain::Media;
+/// use opsctl::report::answer::value;
 /// use serde_json::json;
 ///
-/// let envelope = json!({ "statusCode": 200, "headers": {}, "body": "[[0.5, 2.25]]" });
-/// assert_eq!(decoded(&envelope), json!([[0.5, 2.25]]));
+/// assert_eq!(value(&Media::json("[[0.5, 2.25]]")), json!([[0.5, 2.25]]));
+/// let picture = Media { content_type: "image/png".into(), bytes: vec![0x89, 0x50, 0x4e, 0x47] };
+/// assert_eq!(value(&picture), json!("4 B of image/png"));
 /// ```
-pub fn decoded(response: &Value) -> Value {
-    match (&response["statusCode"], &response["body"]) {
-        (Value::Number(_), Value::String(body)) => {
-            serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.as_str()))
-        }
-        (Value::Number(_), body) if !body.is_null() => body.clone(),
-        _ => response.clone(),
-    }
+pub fn value(media: &Media) -> Value {
+    media.value().unwrap_or_else(|| Value::from(media.summary()))
 }
 
 /// A decoded answer, with a line for each thing that was asked about.

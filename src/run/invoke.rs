@@ -8,19 +8,30 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Session, whose};
+use super::{Session, http_event, whose};
 use crate::aws::{OpError, OpErrorKind, SdkResultExt};
 use crate::desired::Kind as _;
-use crate::domain::{Code, KindName, ResourceId, action, codes};
+use crate::domain::{Code, KindName, Media, ResourceId, action, codes, media};
 use crate::resources::endpoint::Endpoint;
 use crate::resources::function::Function;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub payload: Media,
+    /// The content type that the answer should have; JSON when nobody says.
+    pub accept: Option<String>,
+}
 
 /// What came back.
 #[derive(Debug)]
 pub struct Response {
     /// The `statusCode` of the function's answer, or the endpoint's HTTP status.
     pub status: i64,
+    /// The whole of it: JSON or text, `null` where it is neither.
     pub body: Value,
+    /// The model's answer alone: what the endpoint sent, or what is in the `body` of the function's response.
+    pub answer: Media,
     pub latency_ms: f64,
     /// What the function did before it could answer.
     pub start: Option<Start>,
@@ -94,10 +105,10 @@ pub fn usual(session: &Session) -> KindName {
 ///
 /// # Errors
 /// See [`InvokeError`].
-pub async fn send(session: &Session, to: &ResourceId, payload: Vec<u8>) -> Result<Response, InvokeError> {
+pub async fn send(session: &Session, to: &ResourceId, request: Request) -> Result<Response, InvokeError> {
     match to.kind {
-        KindName::Function => function(session, &to.name, payload).await,
-        _ => endpoint(session, &to.name, payload).await,
+        KindName::Function => function(session, &to.name, &request).await,
+        _ => endpoint(session, &to.name, request).await,
     }
 }
 
@@ -114,13 +125,18 @@ fn start_of(log_result: Option<&str>) -> Option<Start> {
     })
 }
 
-/// Invokes the alias of a function.
-async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
-    let physical = session.context.scope.physical(name);
+/// Invokes the alias of a function. JSON is the event itself; what Lambda takes as no event comes as its URL
+/// would send it.
+async fn function(session: &Session, name: &str, request: &Request) -> Result<Response, InvokeError> {
+    let payload = match request {
+        Request { payload, accept: None } if payload.is_json() => payload.bytes.clone(),
+        Request { payload, accept } => http_event::of(payload, accept.as_deref()),
+    };
+    let physical = session.physical(&Function::id(name));
     whose::ours(session, &Function::id(name), &physical).await?;
     // What answers is behind it.
-    if let Some(endpoint) = endpoint_of(session, name) {
-        whose::ours(session, &Endpoint::id(endpoint), &session.context.scope.physical(endpoint)).await?;
+    if let Some(endpoint) = endpoint_of(session, name).map(Endpoint::id) {
+        whose::ours(session, &endpoint, &session.physical(&endpoint)).await?;
     }
     let start = Instant::now();
     // The alias, because provisioned concurrency is there and never on $LATEST.
@@ -130,7 +146,8 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Res
     let answer = answer.map_err(|error| not_deployed(error, &format!("function/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let body = answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default();
-    let response = parsed(&body);
+    let body = Media::json(body);
+    let response = body.value().unwrap_or_default();
     if let Some(kind) = answer.function_error() {
         let text = response["errorMessage"].as_str().unwrap_or("it gives no message");
         let frames = response["stackTrace"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -146,7 +163,9 @@ async fn function(session: &Session, name: &str, payload: Vec<u8>) -> Result<Res
         return Err(InvokeError::failed(codes::MODEL_ERROR, message, help));
     }
     let status = response["statusCode"].as_i64().unwrap_or(200);
-    Ok(Response { status, body: response, latency_ms, start: start_of(answer.log_result()) })
+    let start = start_of(answer.log_result());
+    let answer = http_event::answer(&response).unwrap_or(body);
+    Ok(Response { status, body: response, answer, latency_ms, start })
 }
 
 /// Where the user's own code stood: the last frame in it. What it called (botocore, say) is elsewhere.
@@ -160,23 +179,21 @@ fn endpoint_of<'a>(session: &'a Session, function: &str) -> Option<&'a str> {
     session.config.section("function")?.get(function)?.get("endpoint")?.as_str()
 }
 
-async fn endpoint(session: &Session, name: &str, payload: Vec<u8>) -> Result<Response, InvokeError> {
-    let physical = session.context.scope.physical(name);
+async fn endpoint(session: &Session, name: &str, request: Request) -> Result<Response, InvokeError> {
+    let physical = session.physical(&Endpoint::id(name));
     whose::ours(session, &Endpoint::id(name), &physical).await?;
     let start = Instant::now();
-    let call = session
-        .context
-        .aws
-        .runtime
-        .invoke_endpoint()
-        .endpoint_name(&physical)
-        .content_type("application/json");
-    let answer = call.accept("application/json").body(RuntimeBlob::new(payload)).send().await;
+    let call = session.context.aws.runtime.invoke_endpoint().endpoint_name(&physical);
+    let call = call.content_type(request.payload.content_type);
+    let call = call.accept(request.accept.as_deref().unwrap_or(media::JSON));
+    let answer = call.body(RuntimeBlob::new(request.payload.bytes)).send().await;
     let answer = answer.op(action::sagemaker::InvokeEndpoint);
     let answer = answer.map_err(|error| not_deployed(error, &format!("endpoint/{name}")))?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
-    let response = parsed(answer.body().map(|b| b.as_ref()).unwrap_or_default());
-    Ok(Response { status: 200, body: response, latency_ms, start: None })
+    let content_type = answer.content_type().unwrap_or(media::JSON).to_owned();
+    let bytes = answer.body().map(|body| body.as_ref().to_vec()).unwrap_or_default();
+    let answer = Media { content_type, bytes };
+    Ok(Response { status: 200, body: answer.value().unwrap_or_default(), answer, latency_ms, start: None })
 }
 
 fn not_deployed(error: OpError, resource: &str) -> InvokeError {
@@ -190,11 +207,6 @@ fn not_deployed(error: OpError, resource: &str) -> InvokeError {
         return InvokeError::failed(codes::NOT_DEPLOYED, message, "run `opsctl deploy` first");
     }
     error.into()
-}
-
-/// JSON where it is JSON, text where not.
-fn parsed(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
 }
 
 #[cfg(test)]

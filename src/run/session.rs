@@ -12,7 +12,7 @@ use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
 use crate::desired::{self, AnyKind, Desired};
-use crate::domain::{Diagnostic, Diagnostics, KindName, Scope, action, places};
+use crate::domain::{Diagnostic, Diagnostics, KindName, ResourceId, Scope, action, places};
 use crate::engine::lease::LeaseHolder;
 use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
 use crate::inputs::{self, Inputs};
@@ -261,6 +261,12 @@ impl Session {
     /// The kind of this name.
     pub fn kind(&self, name: KindName) -> &dyn AnyKind {
         self.kinds.iter().find(|kind| kind.name() == name).expect("every kind is registered").as_ref()
+    }
+
+    /// What a resource of the config is called in AWS.
+    pub fn physical(&self, id: &ResourceId) -> String {
+        let node = self.desired.node(id);
+        node.map_or_else(|| self.context.scope.physical(&id.name), |node| node.physical.clone())
     }
 
     /// The project's bucket.

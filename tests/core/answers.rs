@@ -1,23 +1,7 @@
 //! What `invoke` prints of a model's answer.
 
-use opsctl::report::answer::{decoded, human, model_error};
+use opsctl::report::answer::{human, model_error};
 use serde_json::{Value, json};
-
-#[test]
-fn an_answer_is_what_is_in_the_body_of_a_response() {
-    // As opsctl's own handler and one behind API Gateway send it, and what an endpoint sends by itself.
-    let inner = json!([[1.5, -2.0]]);
-    let envelope =
-        |body: Value| json!({ "statusCode": 200, "COntent-Type-In": "LambdaContext(…)", "body": body });
-    assert_eq!(decoded(&envelope(json!("[[1.5, -2.0]]"))), inner);
-    assert_eq!(decoded(&envelope(inner.clone())), inner);
-    assert_eq!(decoded(&envelope(json!("plain text"))), json!("plain text"));
-    assert_eq!(decoded(&inner), inner);
-    // An answer that has a body of its own, and a response without one.
-    for whole in [json!({ "body": "[1]" }), json!({ "statusCode": 204 }), json!("text"), json!(null)] {
-        assert_eq!(decoded(&whole), whole);
-    }
-}
 
 #[test]
 fn labels_and_scores_are_said_as_a_person_says_them() {

@@ -11,6 +11,7 @@ mod config;
 mod config_page;
 mod cost;
 mod docs;
+mod handler;
 mod inputs;
 mod kinds;
 mod limits;

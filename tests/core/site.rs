@@ -13,6 +13,7 @@ const PARTS: &[(&str, &[(&str, &str)])] = &[
         "Guides",
         &[
             ("Change data and code", "tasks/change-data-and-code.md"),
+            ("Call your model", "calling.md"),
             ("Roll back", "tasks/roll-back.md"),
             ("Keep costs down", "tasks/costs.md"),
             ("Prices and budgets", "cost.md"),

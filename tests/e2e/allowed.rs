@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTargetAction, ServiceNamespace};
+use aws_sdk_lambda::types::FunctionUrlAuthType;
 use opsctl::domain::KindName;
 use opsctl::engine::{Cause, Event, Events, OpCx};
 use opsctl::plan::Mode;
@@ -191,6 +192,8 @@ async fn meddle(sandbox: &Sandbox, project: &Project) {
     update.policy_document(saml).send().await.expect("it is there");
     let reserve = aws.lambda.put_function_concurrency().function_name("digits-dev-classify");
     reserve.reserved_concurrent_executions(5).send().await.expect("it is there");
+    let url = aws.lambda.create_function_url_config().function_name("digits-dev-classify").qualifier("live");
+    url.auth_type(FunctionUrlAuthType::None).send().await.expect("it has none");
     let scheduled = aws.autoscaling.put_scheduled_action().service_namespace(ServiceNamespace::Sagemaker);
     let scheduled = scheduled.scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount);
     let action = ScalableTargetAction::builder().min_capacity(1).max_capacity(2).build();

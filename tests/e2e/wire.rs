@@ -118,7 +118,7 @@ async fn every_member_that_is_sent_is_known_and_within_its_limits() {
     let project = Project::through(&sandbox, &tap.url, |text| text).await;
     project.succeed(DEPLOY).await;
     let other = Project::through(&sandbox, &tap.url, |text| {
-        let text = text.replace("memory_mb               = 128", "memory_mb = 256");
+        let text = text.replace("memory_mb               = 128", "memory_mb = 256\nurl = \"public\"");
         let text = text.replace("architecture            = \"x86_64\"", "architecture = \"arm64\"");
         text.replace("epochs = ", "spare = \"1.10\"\nepochs = ")
     });

@@ -1,6 +1,6 @@
 //! `opsctl invoke`: sends a payload through the function, or straight to the endpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,12 +10,14 @@ use crate::cli::environment::{Environment, Lifetime};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
-use crate::cli::payload::payload;
+use crate::cli::payload::{Given, content_type, payload};
 use crate::cli::session::{only, with_session_in};
 use crate::cli::ui::Ui;
+use crate::cli::wrote::record_written_file;
 use crate::domain::{KindName, ResourceId, codes, shown};
+use crate::inputs;
 use crate::report::{answer, invocation};
-use crate::run::invoke::{self, InvokeError, Response};
+use crate::run::invoke::{self, InvokeError, Request, Response};
 use crate::run::jobs::Job;
 use crate::run::{Folders, Session};
 
@@ -28,24 +30,47 @@ pub struct InvokeArgs {
     /// Call this endpoint directly
     #[arg(long, value_name = "NAME", conflicts_with = "target")]
     pub endpoint: Option<String>,
-    /// The payload, as JSON text
-    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    /// The payload as text: JSON, unless --content-type says otherwise
+    #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     pub payload: Option<String>,
     /// Read the payload from a file, or - for stdin (default: sample.json beside opsctl.toml,
     /// NAME/sample.json beside NAME.toml)
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// What the payload is, such as image/jpeg or text/csv (default: by the ending of the file's name, else
+    /// application/json). A function gets anything but JSON as its URL would send it
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// The content type that the answer should have (default: application/json)
+    #[arg(long, value_name = "TYPE")]
+    pub accept: Option<String>,
+    /// Write the model's answer to this file, byte for byte
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    pub to: Option<PathBuf>,
     /// Print the whole response as it came, not only the model's answer
     #[arg(long)]
     pub raw: bool,
 }
 
+impl InvokeArgs {
+    fn request(&self, config: &Path) -> Result<Request, Failure> {
+        let given = Given {
+            text: self.payload.as_deref(),
+            file: self.file.as_deref(),
+            content_type: self.content_type.as_deref(),
+        };
+        let accept = self.accept.clone();
+        accept.as_deref().map_or(Ok(()), content_type)?;
+        Ok(Request { payload: payload(given, config)?, accept })
+    }
+}
+
 /// Prints the model's answer. One with a status of 400 or more exits with 1.
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
-        let payload = payload(args.payload.as_deref(), args.file.as_deref(), &session.config.document.file)?;
+        let request = args.request(&session.config.document.file)?;
         let job = target(session, args).await?;
-        let response = invoke::send(session, &job.id, payload).await.map_err(|error| match error {
+        let response = invoke::send(session, &job.id, request).await.map_err(|error| match error {
             InvokeError::Model { resource, said, .. } if !ui.verbose => {
                 let help = format!("the whole of it with -v, and in its log: `opsctl logs {resource}`");
                 let message = format!("{resource} failed: {}", answer::model_error(&said));
@@ -53,7 +78,7 @@ pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment)
             }
             error => error.into(),
         })?;
-        Ok(show(&response, args.raw, ui))
+        show(session, &response, args, ui)
     })
     .await
 }
@@ -91,15 +116,29 @@ impl From<InvokeError> for Failure {
     }
 }
 
-fn show(response: &Response, raw: bool, ui: &Ui) -> Exit {
-    if ui.json() {
-        ui.out_json(&invocation::document(response));
-    } else {
-        match raw {
-            true => ui.out(&shown::json(&format!("{:#}\n", response.body))),
-            false => ui.out(&answer::human(&answer::decoded(&response.body))),
+/// The answer on stdout, or in the file that was asked for. An error's text is in no such file.
+fn show(session: &Session, response: &Response, args: &InvokeArgs, ui: &Ui) -> CommandResult {
+    let (answer, failed) = (&response.answer, response.status >= 400);
+    let file = args.to.as_deref().filter(|_| !failed);
+    if let Some(file) = file {
+        inputs::write(file, &answer.bytes).map_err(|error| {
+            let message = format!("{} cannot be written: {error}", file.display());
+            Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
+        })?;
+        record_written_file(session, ui, file);
+    }
+    match (file, answer.value()) {
+        _ if ui.json() => ui.out_json(&invocation::document(response)),
+        (Some(file), _) => ui.out(&format!("{}: {}\n", file.display(), shown::line(&answer.summary()))),
+        _ if args.raw => ui.out(&shown::json(&format!("{:#}\n", response.body))),
+        (None, Some(value)) => ui.out(&answer::human(&value)),
+        (None, None) => {
+            ui.out(&format!("{}\n", shown::line(&answer.summary())));
+            ui.say("--to FILE writes it");
         }
+    }
+    if !ui.json() {
         ui.say(&invocation::status(response));
     }
-    if response.status < 400 { Exit::Done } else { Exit::Failed }
+    Ok(if failed { Exit::Failed } else { Exit::Done })
 }

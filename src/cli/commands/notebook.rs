@@ -47,7 +47,8 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
     let folders = if verb == NotebookVerb::Start { Folders::Listed } else { Folders::Unneeded };
     with_session(global, env, folders, async |session| {
         let name = only(session, "notebook", args.name.as_deref())?;
-        let job = Job { id: Notebook::id(name), physical: session.context.scope.physical(name) };
+        let id = Notebook::id(name);
+        let job = Job { physical: session.physical(&id), id };
         let to = match verb {
             NotebookVerb::Start => Change::Start { monthly: None },
             NotebookVerb::Stop => Change::Stop,

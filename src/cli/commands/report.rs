@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
 use super::invoke::through;
 use crate::aws::{OpError, OpErrorKind};
@@ -13,16 +12,16 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::payload::payload;
+use crate::cli::payload::{Given, payload};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::record_written_file;
-use crate::domain::{HumanDuration, ResourceId, codes};
+use crate::domain::{HumanDuration, Media, ResourceId, codes};
 use crate::evidence::{Evidence, Gap, Invocation, Outcome};
 use crate::inputs;
 use crate::report::{answer, page};
 use crate::run::evidence::{AuditOf, Wanted, gather};
-use crate::run::invoke::{self, InvokeError, Start};
+use crate::run::invoke::{self, InvokeError, Request, Start};
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -42,12 +41,15 @@ pub struct ReportArgs {
     /// Make a test invocation of the function (default: the only one): it runs your code, and AWS bills it
     #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub invoke: Option<String>,
-    /// The payload of the test, as JSON text
-    #[arg(long, value_name = "JSON", requires = "invoke", conflicts_with = "file")]
+    /// The payload of the test as text: JSON, unless --content-type says otherwise
+    #[arg(long, value_name = "TEXT", requires = "invoke", conflicts_with = "file")]
     pub payload: Option<String>,
     /// Read the payload of the test from a file, or - for stdin (default: sample.json, as `opsctl invoke`)
     #[arg(long, value_name = "FILE", requires = "invoke")]
     pub file: Option<PathBuf>,
+    /// What the payload of the test is, such as image/jpeg (default: as `opsctl invoke`)
+    #[arg(long, value_name = "TYPE", requires = "invoke")]
+    pub content_type: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -121,18 +123,23 @@ fn format(args: &ReportArgs) -> Result<PageFormat, Failure> {
 }
 
 /// What is to be invoked, and with what.
-fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Vec<u8>)>, Failure> {
+fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Media)>, Failure> {
     let Some(name) = &args.invoke else { return Ok(None) };
     let name = Some(name.as_str()).filter(|name| !name.is_empty());
     let through = through(session, name)?;
-    let file = &session.config.document.file;
-    Ok(Some((through, payload(args.payload.as_deref(), args.file.as_deref(), file)?)))
+    let given = Given {
+        text: args.payload.as_deref(),
+        file: args.file.as_deref(),
+        content_type: args.content_type.as_deref(),
+    };
+    Ok(Some((through, payload(given, &session.config.document.file)?)))
 }
 
-async fn invoked(session: &Session, through: ResourceId, payload: Vec<u8>) -> Result<Invocation, Failure> {
-    let sent = serde_json::from_slice(&payload).unwrap_or(Value::Null);
+async fn invoked(session: &Session, through: ResourceId, payload: Media) -> Result<Invocation, Failure> {
+    let sent = answer::value(&payload);
+    let request = Request { payload, accept: None };
     let ends = |error: &OpError| matches!(error.kind, OpErrorKind::Cancelled | OpErrorKind::Credentials);
-    let outcome = match invoke::send(session, &through, payload).await {
+    let outcome = match invoke::send(session, &through, request).await {
         Ok(response) => Outcome::Answered {
             status: response.status,
             latency_ms: (response.latency_ms * 10.0).round() / 10.0,
@@ -141,7 +148,7 @@ async fn invoked(session: &Session, through: ResourceId, payload: Vec<u8>) -> Re
                 Start::Warm => None,
                 Start::Cold(ms) => Some(ms),
             }),
-            answer: answer::decoded(&response.body),
+            answer: answer::value(&response.answer),
             response: response.body,
         },
         Err(InvokeError::Op(error)) if ends(&error) => return Err(error.into()),

@@ -97,13 +97,16 @@ impl Autoscaling {
 
     /// The ARNs that the calls of an endpoint and of what scales it are about.
     pub fn arns_on(scope: &Scope, endpoint: &str) -> Vec<String> {
-        vec![
-            scope.arn("sagemaker", &format!("endpoint/{endpoint}")),
-            // Whichever it runs.
-            scope.arn("sagemaker", &format!("endpoint-config/{endpoint}-*")),
+        // Whichever it runs: their names are the project's, also where that of the endpoint is not.
+        let is_own = endpoint.starts_with(&scope.prefix());
+        let configs = if is_own { format!("{endpoint}-*") } else { format!("{}*", scope.prefix()) };
+        let mut arns = scope.cased("sagemaker", &format!("endpoint/{endpoint}"));
+        arns.extend([
+            scope.arn("sagemaker", &format!("endpoint-config/{configs}")),
             scope.arn("application-autoscaling", "scalable-target/*"),
             scope.arn("cloudwatch", &format!("alarm:TargetTracking-endpoint/{endpoint}/*")),
-        ]
+        ]);
+        arns
     }
 
     /// The condition of a policy that is about the targets of endpoints only: the id of a target is AWS's, so

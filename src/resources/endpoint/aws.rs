@@ -8,10 +8,10 @@ use super::spec::State;
 use super::{Endpoint, Spec};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{FieldChange, Phase, Status, Tags, action};
+use crate::domain::{FieldChange, KindName, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
-use crate::resources::sagemaker::{self, list_owned};
+use crate::resources::sagemaker::{self, list_of, list_owned};
 
 /// AWS's own waiter looks every 30 s for an hour (docs/aws/errors-and-retries.md#waiters).
 const EVERY: Duration = Duration::from_secs(30);
@@ -21,7 +21,22 @@ const GRACE: u32 = 4;
 
 impl Driver for Endpoint {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        Ok(list_owned!(cx, list_endpoints, action::sagemaker::ListEndpoints, endpoints, endpoint_name))
+        let named = async {
+            Ok(list_owned!(cx, list_endpoints, action::sagemaker::ListEndpoints, endpoints, endpoint_name))
+        };
+        let (mut found, tagged) =
+            futures_util::try_join!(named, sagemaker::tagged(cx, KindName::Endpoint, "endpoint"))?;
+        if !tagged.is_empty() {
+            found.extend(list_of!(
+                cx,
+                list_endpoints,
+                action::sagemaker::ListEndpoints,
+                endpoints,
+                endpoint_name,
+                |name: &str| tagged.contains(&name.to_ascii_lowercase())
+            ));
+        }
+        Ok(found)
     }
 
     async fn observe(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<Option<Seen<State>>> {

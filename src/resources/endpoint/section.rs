@@ -17,7 +17,7 @@ use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, Purpose};
 use crate::resources::log_group::LogGroup;
-use crate::resources::model::{Model, Serving, Spec as ModelSpec};
+use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 
@@ -31,6 +31,9 @@ pub type Section = BTreeMap<Name, Item>;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Endpoint")]
 pub struct Item {
+    /// Its exact name in AWS, where a program has that written in. Another name is another endpoint: the one
+    /// before is left until `--prune`. Default `<project>-<environment>-<NAME>`.
+    pub(super) name: Option<String>,
     /// The model: a name under `[training]`, whose job makes it, or under `[model]`.
     pub(super) model: Name,
     /// A folder with the serving script and its `requirements.txt`, packed into the model's archive as
@@ -60,6 +63,12 @@ pub struct Item {
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
+    /// A name under `[network]`: its containers are in those subnets of your VPC. Default none.
+    pub(super) network: Option<Name>,
+    /// No network at all in the container. What it needs is in its image and in the model's archive, and it
+    /// installs nothing.
+    #[serde(default)]
+    pub(super) isolation: bool,
     /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
     /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
     /// its own.
@@ -94,6 +103,7 @@ const INFERENCE: &str = "inference.py";
 
 /// What of it is sent as it is written.
 pub(super) const BOUND: &[Bound] = &[
+    Bound::value("name", "sagemaker:CreateEndpoint.EndpointName"),
     Bound::value("image", "sagemaker:CreateModel.PrimaryContainer.Image"),
     Bound::map("environment", "sagemaker:CreateModel.PrimaryContainer.Environment", TOOLKIT.len()),
     Bound::instance_type("instance_type", "sagemaker:CreateEndpointConfig.ProductionVariants.*.InstanceType"),
@@ -112,7 +122,9 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["endpoint", name]);
     lint(item, &at, draft);
     let user = format!("endpoint-{name}");
-    let physical = draft.scope.physical(name);
+    let physical = draft.physical::<Endpoint>(name, item.name.as_deref(), &at);
+    // Models and configurations have a fingerprint in their names, which nobody has written down.
+    let stem = draft.scope.physical(name);
 
     let entry = item.entry.as_deref().unwrap_or(INFERENCE);
     let code = item.code.as_ref().map(|path| {
@@ -125,6 +137,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let Some(made) = Made::by(&item.model, with_code, &at, draft) else { return };
     let Some(image) = image_of(item, &made, &at, draft) else { return };
     lint_entry(item, &image, &at, draft);
+    lint_isolation(item, &made, &at, draft);
     let code = match code {
         Some(None) => return,
         Some(code) => code,
@@ -134,11 +147,13 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let scope = draft.scope;
 
     let group = format!("{}{physical}", LogGroup::ENDPOINTS);
-    let models = format!("{}-", Model::folder(&physical).trim_end_matches('/'));
+    let models = format!("{}-", Model::folder(&stem).trim_end_matches('/'));
     let mut statements = made.statements(scope, &bucket, models);
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_log_streams(scope, &group));
     statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
+    let network = draft.network(item.network.as_ref(), &at);
+    statements.extend(network.is_some().then(policy::in_vpc));
 
     let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
@@ -160,21 +175,24 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
         code,
         bucket,
         environment,
+        network,
+        isolated: item.isolation,
     };
-    let model_name = format!("{physical}-{}", fingerprint::suffix(&model));
+    let model_name = format!("{stem}-{}", fingerprint::suffix(&model));
     let needs = made.needs().into_iter().chain([Bucket::id(Bucket::MAIN)]).chain(role.made.clone());
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
     let config = ConfigSpec { model: model_name, instance_type, instance_count };
-    let config_name = format!("{physical}-{}", fingerprint::suffix(&config));
+    let config_name = format!("{stem}-{}", fingerprint::suffix(&config));
     let config = draft.add::<EndpointConfig>(name, config_name.clone(), config, [model.clone()], at.clone());
 
     let instance_type = item.instance_type.clone();
     let spec = Spec { endpoint_config: config_name, instance_type, instance_count };
     // What ends it is there before it.
-    let (id, arn) = (Endpoint::id(name), draft.scope.arn("sagemaker", &format!("endpoint/{physical}")));
-    let grants = vec![Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn)];
+    let (id, arns) = (Endpoint::id(name), draft.scope.cased("sagemaker", &format!("endpoint/{physical}")));
+    let grant = |arn| Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn);
+    let grants = arns.into_iter().map(grant).collect();
     let input = json!({ "EndpointName": physical });
     let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
     let needs = [config, model, log_group].into_iter().chain(role.made).chain(ends);
@@ -247,6 +265,23 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
     } else if OF_ONE_SCRIPT.iter().any(|repository| image.contains(repository)) {
         let text = format!("TensorFlow's container runs `{INFERENCE}` only");
         draft.error(codes::BAD_VALUE, at.join("entry"), text, format!("rename it to {INFERENCE}"));
+    }
+}
+
+/// Without a network nothing is fetched, and nothing installed.
+fn lint_isolation(item: &Item, made: &Made, at: &KeyPath, draft: &mut Draft<'_>) {
+    if !item.isolation {
+        return;
+    }
+    let key = at.join("isolation");
+    if matches!(made.given(), Some(Given::Nothing)) {
+        let text = "the container fetches its model over the network, which `isolation` takes away";
+        draft.error(codes::BAD_VALUE, key.clone(), text, "give the model an `artifact`, or remove it");
+    }
+    let requirements = item.code.as_ref().and_then(|path| draft.tree(path, &item.use_as()));
+    if requirements.is_some_and(|tree| tree.entry("requirements.txt").is_some()) {
+        let text = "the container installs requirements.txt over the network, which `isolation` takes away";
+        draft.error(codes::BAD_VALUE, key, text, "use an image that has the packages, or remove it");
     }
 }
 

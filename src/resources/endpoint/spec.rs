@@ -124,6 +124,7 @@ impl Kind for Endpoint {
 
     fn calls() -> &'static [Action] {
         &[
+            action::tag::GetResources,
             action::sagemaker::ListEndpoints,
             action::sagemaker::DescribeEndpoint,
             action::sagemaker::DescribeEndpointConfig,

@@ -10,9 +10,12 @@ use aws_sdk_lambda::types::{
     VpcConfig,
 };
 
+use super::open;
+use super::section::{USUAL_ARCHITECTURE, USUAL_STORAGE};
 use super::send::{self, Code};
 use super::spec::{Configuration, Function, Live, Spec, State};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
+use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -29,10 +32,8 @@ macro_rules! more {
         let listed = |items: Vec<&str>| (!items.is_empty()).then(|| items.join(", "));
         let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
-        let subnets = found.vpc_config().map(|vpc| vpc.subnet_ids().iter().map(String::as_str).collect());
         let logging = found.logging_config();
         [
-            (VPC, listed(subnets.unwrap_or_default())),
             (FILE_SYSTEMS, listed(systems)),
             (KMS_KEY, text(found.kms_key_arn())),
             (
@@ -67,7 +68,6 @@ macro_rules! more {
     }};
 }
 
-const VPC: &str = "vpc";
 const FILE_SYSTEMS: &str = "file systems";
 const KMS_KEY: &str = "kms key";
 const TRACING: &str = "tracing";
@@ -90,12 +90,15 @@ macro_rules! configured {
                 architecture: found
                     .architectures()
                     .first()
-                    .map_or(Function::USUAL_ARCHITECTURE, |a| a.as_str())
+                    .map_or(USUAL_ARCHITECTURE, |a| a.as_str())
                     .to_owned(),
                 memory_mb: found.memory_size().unwrap_or(128),
                 timeout_s: found.timeout().unwrap_or(3),
                 environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
-                storage_mb: found.ephemeral_storage().map_or(Function::USUAL_STORAGE, |s| s.size()),
+                storage_mb: found.ephemeral_storage().map_or(USUAL_STORAGE, |s| s.size()),
+                network: found
+                    .vpc_config()
+                    .and_then(|vpc| Network::found(vpc.subnet_ids(), vpc.security_group_ids())),
                 layers: found.layers().iter().filter_map(|l| l.arn()).map(str::to_owned).collect(),
             },
             more: more!(found),
@@ -128,7 +131,8 @@ impl Driver for Function {
             let call = lambda.get_function_configuration().function_name(function).qualifier(Self::ALIAS);
             call.send().await.op(action::lambda::GetFunctionConfiguration).found()
         };
-        let (found, alias, live) = futures_util::try_join!(get, alias, live)?;
+        let url = open::found(cx, function, Self::ALIAS);
+        let (found, alias, live, url) = futures_util::try_join!(get, alias, live, url)?;
         let Some(found) = found else { return Ok(None) };
         let latest = found.configuration();
         let (state, update) = (latest.and_then(|c| c.state()), latest.and_then(|c| c.last_update_status()));
@@ -142,6 +146,7 @@ impl Driver for Function {
             reserved: found.concurrency().and_then(|c| c.reserved_concurrent_executions()),
             live: alias.and(live).map(|c| configured!(c)),
             weighted,
+            url,
         };
         let tags = found.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
         Ok(Some(Seen::new(owner, status, state).tagged(tags)))
@@ -167,6 +172,7 @@ impl Driver for Function {
                 .environment(environment(&spec.configuration))
                 .ephemeral_storage(storage(&spec.configuration))
                 .set_layers(Some(spec.configuration.layers.clone()).filter(|layers| !layers.is_empty()))
+                .set_vpc_config(spec.configuration.network.as_ref().map(|network| vpc(Some(network))))
                 .description(&description)
                 .set_tags(Some(tags.clone()));
             call.send().await.op(action).map(drop)
@@ -174,7 +180,8 @@ impl Driver for Function {
         make(self, cx, function, action, || cx.retry_new_role(action, create)).await?;
         settled(cx, function).await?;
         reserve(cx, function, spec.reserved).await?;
-        publish(cx, function).await
+        publish(cx, function).await?;
+        if spec.url.is_some() { open::put(cx, function, Self::ALIAS, spec.url).await } else { Ok(()) }
     }
 
     async fn update(
@@ -218,6 +225,7 @@ impl Driver for Function {
         let config = Configuration { architecture: architecture.clone(), ..have.configuration.clone() };
         let is_right = config == spec.configuration && have.role_arn == spec.role_arn && have.more.is_empty();
         if !is_right || description.is_some() {
+            let is_moved = config.network != spec.configuration.network;
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
@@ -229,6 +237,7 @@ impl Driver for Function {
                     .timeout(spec.configuration.timeout_s)
                     .ephemeral_storage(storage(&spec.configuration))
                     .set_layers(Some(spec.configuration.layers.clone()))
+                    .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
                     .set_description(description.clone())
                     .environment(environment(&spec.configuration));
                 let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
@@ -237,7 +246,11 @@ impl Driver for Function {
             .await?;
             settled(cx, function).await?;
         }
-        publish(cx, function).await
+        publish(cx, function).await?;
+        match changes.iter().any(|change| change.path == Self::URL) {
+            true => open::put(cx, function, Self::ALIAS, spec.url).await,
+            false => Ok(()),
+        }
     }
 
     async fn delete(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {
@@ -284,14 +297,11 @@ fn by_default(
     name: &str,
     function: &str,
 ) -> UpdateFunctionConfigurationFluentBuilder {
-    let none = || Some(Vec::new());
     let logging = || {
         let group = format!("{}{function}", LogGroup::FUNCTIONS);
         LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build()
     };
     match name {
-        VPC => call
-            .vpc_config(VpcConfig::builder().set_subnet_ids(none()).set_security_group_ids(none()).build()),
         FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
         KMS_KEY => call.kms_key_arn(""),
         TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
@@ -308,6 +318,13 @@ async fn reserve(cx: &OpCx<'_>, function: &str, reserved: Option<i32>) -> OpResu
     let call = cx.aws.lambda.put_function_concurrency().function_name(function);
     let call = call.reserved_concurrent_executions(count);
     call.send().await.op(action::lambda::PutFunctionConcurrency).map(drop)
+}
+
+/// No subnets take it out of a VPC.
+fn vpc(network: Option<&Network>) -> VpcConfig {
+    let (subnets, groups) =
+        network.map_or_else(Default::default, |n| (n.subnets.clone(), n.security_groups.clone()));
+    VpcConfig::builder().set_subnet_ids(Some(subnets)).set_security_group_ids(Some(groups)).build()
 }
 
 fn storage(config: &Configuration) -> EphemeralStorage {
@@ -421,7 +438,6 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
 mod tests {
     use aws_sdk_lambda::types::{
         FileSystemConfig, FunctionConfiguration, Layer, SnapStartResponse, TagsError, TracingConfigResponse,
-        VpcConfigResponse,
     };
 
     use super::*;
@@ -432,7 +448,6 @@ mod tests {
         FunctionConfiguration::builder()
             .function_name("f")
             .layers(Layer::builder().arn("arn:layer").build())
-            .vpc_config(VpcConfigResponse::builder().subnet_ids("subnet-1").build())
             .file_system_configs(
                 FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap(),
             )
@@ -449,7 +464,7 @@ mod tests {
     #[tokio::test]
     async fn what_others_have_set_is_read_and_put_back() {
         let more = more!(&decorated());
-        assert_eq!(more.len(), 8, "{more:?}");
+        assert_eq!(more.len(), 7, "{more:?}");
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::Config::builder()
                 .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())

@@ -1,13 +1,17 @@
 """The Lambda function in front of a SageMaker endpoint, written and deployed by opsctl.
 
-The event goes to the endpoint as JSON; the endpoint's answer comes back as the `body` of a response for API
-Gateway, a function URL, or a direct call. An event that wraps its JSON in a `body`, as those two send it, is
-unwrapped first.
+Two kinds of events come here:
+- A direct call: the event is JSON, such as {"url": "https://…"}, and goes to the endpoint as it is. The endpoint's
+  answer comes back as the `body` of a response.
+- A request as a function URL or API Gateway sends it: its `body` (in base64, when `isBase64Encoded`) goes to the
+  endpoint with the request's own Content-Type and Accept, be it JSON, a photograph or CSV. The answer has the
+  Content-Type that the endpoint gave it, and is in base64 when it is no text.
 
 When something fails, the question is whose fault it is:
-- The caller's (the endpoint's container answered 4xx, or the event is not JSON): a normal response with that
-  status code and {"error": "…"} as its body. The function did its work. It must not count in the function's
-  `Errors` metric, or every typing error of a caller looks like an outage; nor may an asynchronous call be retried.
+- The caller's (the endpoint's container answered 4xx, or the body is not the JSON it should be): a normal response
+  with that status code and {"error": "…"} as its body. The function did its work. It must not count in the
+  function's `Errors` metric, or every typing error of a caller looks like an outage; nor may an asynchronous call be
+  retried.
 - Ours (the endpoint is missing, throttled, broken or too slow): an exception. Only that sets `FunctionError`,
   counts in `Errors`, lets an alarm roll an alias back, and has an asynchronous call retried. Behind API Gateway
   the public then sees a bare 502, and the message, which names the endpoint, stays in the log.
@@ -32,6 +36,7 @@ runtime = boto3.client(
     config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1}),
 )
 
+JSON = "application/json"
 HEADERS = {"Content-Type": "text/plain", "Access-Control-Allow-Origin": "*"}
 
 
@@ -48,41 +53,46 @@ class EndpointError(Exception):
 
 
 def lambda_handler(event, context):
+    is_http = isinstance(event, dict) and ("requestContext" in event or isinstance(event.get("body"), str))
     try:
-        result = invoke(payload(event))
+        body, content_type, accept = request(event) if is_http else (json.dumps(event), JSON, JSON)
+        result, result_type = invoke(body, content_type, accept)
     except BadRequest as error:
         return {"statusCode": error.status, "headers": HEADERS, "body": json.dumps({"error": str(error)})}
-    return {
-        "statusCode": 200,
-        "headers": HEADERS,
-        "type-result": str(type(result)),
-        "COntent-Type-In": str(context),
-        "body": json.dumps(decoded(result)),
-    }
+    response = {"statusCode": 200, "headers": HEADERS, **in_body(result, result_type)}
+    if is_http or main_type(result_type) != JSON:
+        response["headers"] = {**HEADERS, "Content-Type": result_type}
+    if not is_http:
+        response["type-result"] = str(type(response["body"]))
+        response["COntent-Type-In"] = str(context)
+    return response
 
 
-def payload(event):
-    """What the endpoint is asked: the event itself, or the JSON text in its `body`."""
-    wrapped = isinstance(event, dict) and ("requestContext" in event or isinstance(event.get("body"), str))
-    if not wrapped:
-        return event
+def request(event):
+    """What the endpoint is asked: the body of an HTTP request, its content type, and the type of the answer."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    content_type = headers.get("content-type") or JSON
+    # Browsers name many types and patterns, of which a container knows none.
+    accept = headers.get("accept") or JSON
+    accept = JSON if "*" in accept or "," in accept else accept
+    body = event.get("body") or ""
     try:
-        body = event.get("body") or ""
-        return json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
+        body = base64.b64decode(body) if event.get("isBase64Encoded") else body
+        # A form is what curl calls it when nobody says what it is.
+        if main_type(content_type) in (JSON, "application/x-www-form-urlencoded"):
+            return json.dumps(json.loads(body)), JSON, accept
     except ValueError as error:
         raise BadRequest(400, f"the body of the request is not JSON: {error}") from None
+    return body, content_type, accept
 
 
-def invoke(request):
-    """The endpoint's answer, as text."""
+def invoke(body, content_type, accept):
+    """The endpoint's answer, as bytes, and its content type."""
     try:
         response = runtime.invoke_endpoint(
-            EndpointName=ENDPOINT_NAME,
-            ContentType="application/json",
-            Accept="application/json",
-            Body=json.dumps(request),
+            EndpointName=ENDPOINT_NAME, ContentType=content_type, Accept=accept, Body=body
         )
-        return response["Body"].read().decode("utf-8")
+        return response["Body"].read(), response.get("ContentType") or JSON
     except runtime.exceptions.ModelError as error:
         status = error.response.get("OriginalStatusCode", 500)
         said = first_line(error.response.get("OriginalMessage")) or first_line(error.response["Error"]["Message"])
@@ -101,8 +111,20 @@ def first_line(text):
     return (text or "").strip().partition("\n")[0]
 
 
-def decoded(result):
+def main_type(content_type):
+    """Without its parameters: application/json of `application/json; charset=utf-8`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def in_body(result, content_type):
+    """The members of a response that hold an answer: text as it is, bytes in base64."""
     try:
-        return json.loads(result)
+        text = result.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(result).decode("ascii"), "isBase64Encoded": True}
+    if main_type(content_type) != JSON:
+        return {"body": text}
+    try:
+        return {"body": json.dumps(json.loads(text))}
     except ValueError:
-        raise EndpointError(f"endpoint {ENDPOINT_NAME} answered something that is not JSON: {result[:80]!r}") from None
+        raise EndpointError(f"endpoint {ENDPOINT_NAME} answered something that is not JSON: {text[:80]!r}") from None

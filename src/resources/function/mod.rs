@@ -10,11 +10,17 @@ mod aws;
 pub mod code;
 #[cfg(feature = "sdk")]
 mod install;
+mod lint;
 mod machine;
+#[cfg(feature = "sdk")]
+mod open;
 pub mod packages;
 mod references;
+mod section;
 #[cfg(feature = "sdk")]
 mod send;
 mod spec;
+mod url;
 
 pub use spec::{Function, Spec, State};
+pub use url::Url;

@@ -1,116 +1,27 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::packages::{self, Packages};
-use super::{code, machine, references};
-use crate::config::Name;
+use super::section::{self, Item};
+use super::url::{self, Url};
+use super::{code, lint, machine, references};
+use crate::config::{Name, Network};
 use crate::desired::{Draft, Kind, Log, Node, Seen};
 use crate::domain::usage::{Memory, counted};
 use crate::domain::{
-    Action, Attributes, Changes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage, Verb,
-    action, attributes, changes, codes, many,
+    Action, Attributes, Changes, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage,
+    Verb, action, attributes, changes, codes,
 };
 use crate::inputs::{Source, Tree, UseAs};
-use crate::limits::{Bound, LAMBDA_RESERVED};
+use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::concurrency::Concurrency;
 use crate::resources::log_group::LogGroup;
-use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
+use crate::resources::role::{Assumer, Role, policy};
 
 pub struct Function;
-
-/// `[function.NAME]`: a Lambda function in front of an endpoint.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Function")]
-pub struct Item {
-    /// A name under `[endpoint]`. The function has it in `ENDPOINT_NAME` and may invoke no other.
-    endpoint: Name,
-    /// A folder with your own code; without it opsctl's own handler runs. Its `requirements.txt` (or
-    /// `requirements.lock`) is installed for Lambda's machine while it is packed, by pip or uv. Default none.
-    source: Option<PathBuf>,
-    /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
-    /// sets and, at the top of the project, its documents and configuration.
-    #[serde(default)]
-    include: Vec<String>,
-    /// Files of `source` to leave out (gitignore syntax).
-    #[serde(default)]
-    exclude: Vec<String>,
-    /// `<file>.<function>` within `source`.
-    #[serde(default = "template_handler")]
-    handler: String,
-    /// `python3.11` to `python3.14`.
-    #[serde(default = "python")]
-    runtime: String,
-    /// `x86_64`, or `arm64`, which costs less. Compiled packages in `source` must be built for it.
-    #[serde(default = "intel")]
-    architecture: String,
-    /// Memory in MB; CPU time grows with it.
-    #[serde(default = "smallest")]
-    memory_mb: i32,
-    /// When Lambda ends a call. An endpoint may take 60 s, and opsctl's handler waits 75 s for it.
-    #[serde(default = "ninety_seconds")]
-    timeout: HumanDuration,
-    /// How many environments of the alias `live` are always warm, and billed. 0: none.
-    #[serde(default = "two")]
-    provisioned_concurrency: i32,
-    /// Files below `/tmp` of an environment, in MB.
-    #[serde(default = "usual_storage")]
-    ephemeral_storage_mb: i32,
-    /// ARNs of layer versions, whose files are below `/opt`. At most five.
-    #[serde(default)]
-    layers: Vec<String>,
-    /// How many calls may run at once, taken from the account's limit: no more, and nobody else's. 0 switches
-    /// the function off. Default none: as many as the account has left.
-    reserved_concurrency: Option<i32>,
-    /// Environment variables. `${endpoint.NAME}` is the exact name of an endpoint, which the function may
-    /// then invoke too; `${bucket}` that of the project's bucket. No secrets.
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
-    /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
-    /// its own.
-    role: Option<String>,
-    /// What the role that opsctl makes may do beside what it needs:
-    /// `[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }]`. Default none.
-    #[serde(default)]
-    permissions: Vec<Permission>,
-}
-
-impl Item {
-    fn use_as(&self) -> UseAs {
-        UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
-    }
-
-    fn rights(&self) -> Rights<'_> {
-        Rights { role: self.role.as_deref(), permissions: &self.permissions }
-    }
-}
-
-fn template_handler() -> String {
-    code::TEMPLATE_HANDLER.into()
-}
-fn python() -> String {
-    "python3.13".into()
-}
-fn intel() -> String {
-    Function::USUAL_ARCHITECTURE.into()
-}
-fn smallest() -> i32 {
-    128
-}
-fn two() -> i32 {
-    2
-}
-fn usual_storage() -> i32 {
-    Function::USUAL_STORAGE
-}
-fn ninety_seconds() -> HumanDuration {
-    HumanDuration::seconds(90)
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
@@ -128,6 +39,8 @@ pub struct Spec {
     pub packages: Option<Packages>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
     /// Where code goes that is too large to be sent directly.
     #[serde(skip)]
     pub bucket: String,
@@ -146,6 +59,8 @@ pub struct Configuration {
     pub storage_mb: i32,
     #[serde(default)]
     pub layers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +73,9 @@ pub struct State {
     pub reserved: Option<i32>,
     /// Weights that an interrupted roll-out left on the alias.
     pub weighted: bool,
+    /// The address of the alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<url::Found>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,6 +88,10 @@ pub struct Live {
     pub more: BTreeMap<String, String>,
 }
 
+fn usual_storage() -> i32 {
+    section::USUAL_STORAGE
+}
+
 impl Configuration {
     fn usage(&self) -> Usage {
         let memory = Memory { mb: counted(self.memory_mb), is_arm: self.architecture == "arm64" };
@@ -180,11 +102,8 @@ impl Configuration {
 impl Function {
     /// The alias that callers invoke and that provisioned concurrency sits on.
     pub const ALIAS: &'static str = Concurrency::ALIAS;
-    /// Lambda's own default.
-    pub(super) const USUAL_ARCHITECTURE: &'static str = "x86_64";
     pub(super) const RESERVED: &'static str = "reserved concurrency";
-    /// MB of `/tmp`, of which Lambda bills nothing.
-    pub(super) const USUAL_STORAGE: i32 = 512;
+    pub(super) const URL: &'static str = "url";
 
     /// With this begin the keys of code that is too large to be sent directly. Others may share the bucket.
     #[cfg(feature = "sdk")]
@@ -193,13 +112,6 @@ impl Function {
     }
 }
 
-/// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
-const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
-/// What it calls deprecated: of the first it still makes functions, of the others no more.
-const OLD_RUNTIMES: [&str; 6] =
-    ["python3.10", "python3.9", "python3.8", "python3.7", "python3.6", "python2.7"];
-/// The variable that holds the name of a function's endpoint.
-const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 impl Kind for Function {
     const NAME: KindName = KindName::Function;
     const SECTION: Option<&'static str> = Some("function");
@@ -232,6 +144,8 @@ impl Kind for Function {
                 Bound::value("memory_mb", "lambda:CreateFunction.MemorySize"),
                 Bound::seconds("timeout", "lambda:CreateFunction.Timeout"),
                 Bound::map("environment", "lambda:CreateFunction.Environment.Variables", 1),
+                Bound::value("url", "lambda:CreateFunctionUrlConfig.AuthType")
+                    .written(|url| Some(if url == "public" { "NONE" } else { "AWS_IAM" }.to_owned())),
                 Bound::value("ephemeral_storage_mb", "lambda:CreateFunction.EphemeralStorage.Size"),
                 Bound::value("layers.*", "lambda:CreateFunction.Layers.*"),
                 Bound::value(
@@ -249,7 +163,8 @@ impl Kind for Function {
             configuration: want.configuration.clone(),
             more: BTreeMap::new(),
         };
-        State { live: Some(live.clone()), latest: Some(live), reserved: want.reserved, weighted: false }
+        let (latest, url) = (Some(live.clone()), want.url.map(url::Found::wanted));
+        State { live: Some(live), latest, reserved: want.reserved, weighted: false, url }
     }
 
     fn usage(want: &Spec) -> Usage {
@@ -280,6 +195,12 @@ impl Kind for Function {
             )
             .field("ephemeral_storage_mb", have.storage_mb, config.storage_mb, Needs::Update)
             .field("layers", listed(&have.layers), listed(&config.layers), Needs::Update)
+            .field(
+                "network",
+                Network::word(have.network.as_ref()),
+                Network::word(config.network.as_ref()),
+                Needs::Update,
+            )
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
             .when(
@@ -306,6 +227,7 @@ impl Kind for Function {
         differs
             .when(strayed, "$LATEST", "another code or configuration", "as the alias", Needs::Update)
             .field(Self::RESERVED, number(seen.reserved), number(want.reserved), Needs::Update)
+            .field(Self::URL, url::found_word(seen.url.as_ref()), url::wanted_word(want.url), Needs::Update)
             .done()
     }
 
@@ -330,6 +252,11 @@ impl Kind for Function {
         vec![format!("{arn}:*"), arn]
     }
 
+    fn facts(seen: &State) -> Facts {
+        let url = seen.url.as_ref().map(|url| url.address.clone());
+        Facts { url: url.filter(|url| !url.is_empty()), ..Facts::default() }
+    }
+
     fn attributes(state: &State) -> Attributes {
         let Some(live) = &state.live else { return Vec::new() };
         let config = &live.configuration;
@@ -340,6 +267,11 @@ impl Kind for Function {
             ("Timeout", attributes::seconds(config.timeout_s)),
             ("Layers", config.layers.join(", ")),
             ("Calls", config.environment.get("ENDPOINT_NAME").cloned().unwrap_or_default()),
+            ("URL", state.url.as_ref().map(|url| url.address.clone()).unwrap_or_default()),
+            (
+                "Who may call it",
+                state.url.as_ref().map(|url| url::found_word(Some(url)).into()).unwrap_or_default(),
+            ),
             ("Reserved concurrency", state.reserved.map(|count| count.to_string()).unwrap_or_default()),
         ])
     }
@@ -350,6 +282,8 @@ impl Kind for Function {
             action::lambda::GetFunction,
             action::lambda::GetFunctionConfiguration,
             action::lambda::GetAlias,
+            action::lambda::GetFunctionUrlConfig,
+            action::lambda::GetPolicy,
             action::lambda::CreateFunction,
             action::lambda::ListTags,
             action::lambda::TagResource,
@@ -362,6 +296,11 @@ impl Kind for Function {
             action::lambda::DeleteFunction,
             action::lambda::DeleteFunctionConcurrency,
             action::lambda::PutFunctionConcurrency,
+            action::lambda::CreateFunctionUrlConfig,
+            action::lambda::UpdateFunctionUrlConfig,
+            action::lambda::DeleteFunctionUrlConfig,
+            action::lambda::AddPermission,
+            action::lambda::RemovePermission,
             action::s3::GetObject,
             action::s3::PutObject,
         ]
@@ -378,7 +317,7 @@ pub const UNZIPPED: u64 = 250 << 20;
 /// Adds the function, its role and log group, and its provisioned concurrency.
 fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["function", name]);
-    lint(item, &at, draft);
+    lint::lint(item, &at, draft);
     let endpoint = draft.find(&[KindName::Endpoint], &item.endpoint, "endpoint", at.join("endpoint"));
     let tree = match &item.source {
         None => Some(None),
@@ -409,26 +348,31 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
         code_sha256 = code::digest(&code_sha256, &packages.digest);
     }
     let scope = draft.scope;
-    let physical = scope.physical(name);
+    let physical = draft.physical::<Function>(name, item.name.as_deref(), &at);
     let user = format!("function-{name}");
     let group = format!("{}{physical}", LogGroup::FUNCTIONS);
     let (environment, named) = references::filled(&item.environment, &at.join("environment"), draft);
     let mut invoked = vec![endpoint.clone()];
     invoked.extend(named.into_iter().filter(|named| named.id != endpoint.id));
-    let arn = |node: &Node| scope.arn("sagemaker", &format!("endpoint/{}", node.physical.to_lowercase()));
+    let arns = |node: &Node| scope.cased("sagemaker", &format!("endpoint/{}", node.physical));
     let statements = vec![
-        policy::each(&[action::sagemaker::InvokeEndpoint], &invoked.iter().map(arn).collect::<Vec<_>>()),
+        policy::each(
+            &[action::sagemaker::InvokeEndpoint],
+            &invoked.iter().flat_map(arns).collect::<Vec<_>>(),
+        ),
         policy::write_log_streams(scope, &group),
     ];
+    let network = draft.network(item.network.as_ref(), &at);
+    let statements = statements.into_iter().chain(network.is_some().then(policy::function_in_vpc)).collect();
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::Lambda, statements, draft, &at);
     let mut environment = environment;
-    environment.insert(ENDPOINT_NAME.into(), endpoint.physical.clone());
+    environment.insert(lint::ENDPOINT_NAME.into(), endpoint.physical.clone());
     // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
     let size = serde_json::to_string(&environment).expect("text is plain data").len();
     if size > 4_096 {
         let text =
-            format!("the environment has {size} bytes with `{ENDPOINT_NAME}`, Lambda allows 4,096 in all");
+            format!("the environment has {size} bytes with `ENDPOINT_NAME`, Lambda allows 4,096 in all");
         draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
     }
     let spec = Spec {
@@ -445,9 +389,11 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             environment,
             storage_mb: item.ephemeral_storage_mb,
             layers: item.layers.clone(),
+            network,
         },
         packages,
         reserved: item.reserved_concurrency,
+        url: item.url,
         bucket: Bucket::name(draft),
     };
     let needs = [log_group].into_iter().chain(invoked.into_iter().map(|node| node.id)).chain(role.made);
@@ -459,82 +405,4 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
 
 fn listed(layers: &[String]) -> String {
     if layers.is_empty() { "none".to_owned() } else { layers.join(", ") }
-}
-
-/// Layers and concurrency, as Lambda takes them.
-fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    // https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
-    if item.layers.len() > 5 {
-        let text = format!("there are {} layers, Lambda takes 5", item.layers.len());
-        draft.error(codes::LIMIT, at.join("layers"), text, "put their files into fewer layers");
-    }
-    let Some(reserved) = item.reserved_concurrency else { return };
-    if reserved < item.provisioned_concurrency {
-        let text = format!(
-            "`provisioned_concurrency` is {}, and only {} may run at once",
-            item.provisioned_concurrency,
-            many(i64::from(reserved), "call")
-        );
-        let help = "raise it, or lower `provisioned_concurrency`";
-        draft.error(codes::BAD_RANGE, at.join("reserved_concurrency"), text, help);
-    }
-}
-
-fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    lint_more(item, at, draft);
-    if item.provisioned_concurrency != 0 {
-        Concurrency::lint(item.provisioned_concurrency, at, draft);
-    }
-    if !RUNTIMES.contains(&item.runtime.as_str()) {
-        let key = at.join("runtime");
-        let help = format!("one of {}", RUNTIMES.join(", "));
-        if OLD_RUNTIMES.contains(&item.runtime.as_str()) {
-            let text = match item.runtime == OLD_RUNTIMES[0] {
-                true => format!("the runtime {} is deprecated", item.runtime),
-                false => {
-                    format!("Lambda refuses to create a function with {}, which it has closed", item.runtime)
-                }
-            };
-            draft.warn(codes::OLD_RUNTIME, key, text, help);
-        } else if !item.runtime.starts_with("python") {
-            let text = format!("the function's handler is Python, and `{}` is not", item.runtime);
-            draft.error(codes::BAD_VALUE, key, text, help);
-        }
-    }
-    if item.timeout < HumanDuration::seconds(60) {
-        let text =
-            format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
-        draft.warn(codes::SHORT_TIMEOUT, at.join("timeout"), text, "write \"90s\"");
-    }
-    for (key, patterns) in [("include", &item.include), ("exclude", &item.exclude)] {
-        if item.source.is_none() && !patterns.is_empty() {
-            let text = format!("`{key}` chooses files of `source`, and there is none");
-            draft.error(codes::BAD_VALUE, at.join(key), text, "add `source`, or remove it");
-        }
-    }
-    for name in item.environment.keys() {
-        let key = at.join("environment").join(name);
-        if LAMBDA_RESERVED.contains(&name.as_str()) {
-            let text = format!("Lambda keeps the variable {name} for itself");
-            draft.error(codes::ENTRY_NAME, key, text, "give it another name");
-        } else if name == ENDPOINT_NAME {
-            let text = format!("opsctl itself sets {name}, to the endpoint that `endpoint` names");
-            draft.error(codes::SET_BY_OPSCTL, key, text, "remove it");
-        }
-    }
-    if !item.handler.contains('.') {
-        let text = format!("`{}` names no function", item.handler);
-        draft.error(
-            codes::BAD_VALUE,
-            at.join("handler"),
-            text,
-            "write <file>.<function>, like \"handler.lambda_handler\"",
-        );
-    } else if item.source.is_none() && item.handler != code::TEMPLATE_HANDLER {
-        let text = format!(
-            "`{}` is not in opsctl's own code, which the function has without `source`",
-            item.handler
-        );
-        draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
-    }
 }

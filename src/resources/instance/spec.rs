@@ -392,6 +392,12 @@ fn lint_profile(profile: &str, has_role: bool, at: &KeyPath, draft: &mut Draft<'
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
     job_lint::common(item, at, draft);
+    for (key, given) in [("network", item.network.is_some()), ("isolation", item.isolation)] {
+        if given {
+            let text = format!("`{key}` is for SageMaker, and an EC2 instance is in the default VPC");
+            draft.error(codes::BAD_VALUE, at.join(key), text, "remove it, or train on SageMaker");
+        }
+    }
     // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its
     // snapshot (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
     if item.image.is_none() && (1..SNAPSHOT).contains(&item.volume_gb) {

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
@@ -7,14 +7,23 @@ use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
+use crate::resources::tagged::tagged;
 
 impl Driver for LogGroup {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
         let list =
             |root: &'static str| async move { named(cx, &format!("{root}{}", cx.scope.prefix())).await };
-        let (functions, endpoints) = futures_util::try_join!(list(Self::FUNCTIONS), list(Self::ENDPOINTS))?;
-        let names = functions.into_iter().chain(endpoints).filter_map(|g| g.log_group_name);
-        Ok(names.map(Found::new).collect())
+        let (functions, endpoints, arns) = futures_util::try_join!(
+            list(Self::FUNCTIONS),
+            list(Self::ENDPOINTS),
+            tagged(cx, "logs:log-group")
+        )?;
+        let mut names: BTreeSet<String> =
+            functions.into_iter().chain(endpoints).filter_map(|g| g.log_group_name).collect();
+        // Those of writers whose names the config fixes.
+        let tagged = arns.iter().filter_map(|arn| arn.split_once(":log-group:"));
+        names.extend(tagged.map(|(_, name)| name.trim_end_matches(":*").to_owned()));
+        Ok(names.into_iter().map(Found::new).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, group: &str) -> OpResult<Option<Seen<State>>> {

@@ -98,6 +98,7 @@ impl Kind for LogGroup {
 
     fn calls() -> &'static [Action] {
         &[
+            action::tag::GetResources,
             action::logs::DescribeLogGroups,
             action::logs::ListTagsForResource,
             action::logs::CreateLogGroup,

@@ -8,6 +8,7 @@ use super::section::Given;
 use super::send;
 use super::spec::{Spec, State};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
+use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
@@ -47,6 +48,10 @@ impl Driver for Model {
                 .and_then(|c| c.environment())
                 .map(|e| e.clone().into_iter().collect())
                 .unwrap_or_default(),
+            network: found
+                .vpc_config()
+                .and_then(|vpc| Network::found(vpc.subnets(), vpc.security_group_ids())),
+            isolated: found.enable_network_isolation().unwrap_or_default(),
         };
         Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
@@ -73,6 +78,8 @@ impl Driver for Model {
             let call = cx.aws.sagemaker.create_model().model_name(model).execution_role_arn(&spec.role_arn);
             let call =
                 call.primary_container(container.clone()).set_tags(sagemaker::tags(cx, made_of.clone()));
+            let call = call.set_vpc_config(spec.network.as_ref().map(sagemaker::vpc));
+            let call = call.set_enable_network_isolation(spec.isolated.then_some(true));
             call.send().await.op(action).map(drop)
         };
         make(self, cx, model, action, || cx.retry_new_role(action, create)).await

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Model;
 use super::section::{self, Given};
+use crate::config::Network;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
@@ -40,6 +41,11 @@ pub struct Spec {
     pub code: Option<Serving>,
     pub bucket: String,
     pub environment: BTreeMap<String, String>,
+    /// Left out where there is none, so that a model keeps the name that it had before these keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub isolated: bool,
 }
 
 impl Spec {
@@ -118,6 +124,10 @@ pub struct State {
     pub artifact: String,
     pub code: String,
     pub environment: BTreeMap<String, String>,
+    #[serde(default)]
+    pub network: Option<Network>,
+    #[serde(default)]
+    pub isolated: bool,
     /// Whether the archive that it loads is in the bucket.
     pub archive: bool,
     /// Whether that is another one than opsctl has packed.
@@ -157,6 +167,8 @@ impl Kind for Model {
             artifact: want.artifact_tag().unwrap_or_default(),
             code: want.code_tag().to_owned(),
             environment: want.environment.clone(),
+            network: want.network.clone(),
+            isolated: want.isolated,
             archive: true,
             replaced: false,
         }
@@ -179,6 +191,13 @@ impl Kind for Model {
             .field("code", &seen.code, &want.code, Needs::Replace)
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
+            .field(
+                "network",
+                Network::word(seen.network.as_ref()),
+                Network::word(want.network.as_ref()),
+                Needs::Replace,
+            )
+            .field("isolation", seen.isolated, want.isolated, Needs::Replace)
             .when(
                 seen.environment != want.environment,
                 "environment",

@@ -10,10 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{self, Notebook, Spec, State};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::config::Network;
 use crate::desired::{Kind, Seen};
-use crate::domain::{FieldChange, Phase, Status, Tags, action};
+use crate::domain::{FieldChange, KindName, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
-use crate::resources::sagemaker::{self, list_owned};
+use crate::resources::sagemaker::{self, list_of, list_owned};
 
 /// AWS's own waiter looks every 30 s for half an hour (docs/aws/errors-and-retries.md#waiters).
 const EVERY: Duration = Duration::from_secs(30);
@@ -44,7 +45,18 @@ impl Driver for Notebook {
                 notebook_instance_lifecycle_config_name
             ))
         };
-        let (mut found, scripts) = futures_util::try_join!(notebooks, scripts)?;
+        let tagged = sagemaker::tagged(cx, KindName::Notebook, "notebook-instance");
+        let (mut found, scripts, tagged) = futures_util::try_join!(notebooks, scripts, tagged)?;
+        if !tagged.is_empty() {
+            found.extend(list_of!(
+                cx,
+                list_notebook_instances,
+                action::sagemaker::ListNotebookInstances,
+                notebook_instances,
+                notebook_instance_name,
+                |name: &str| tagged.contains(&name.to_ascii_lowercase())
+            ));
+        }
         for script in scripts {
             if !found.iter().any(|notebook| notebook.physical == script.physical) {
                 found.push(script);
@@ -73,6 +85,7 @@ impl Driver for Notebook {
             on_start,
             on_create,
             interrupted: sagemaker::tag(&tags, RESTART).is_some(),
+            network: Network::found(found.subnet_id.iter(), found.security_groups()),
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         };
         Ok(Some(sagemaker::seen(cx, &tags, status, state)))
@@ -99,6 +112,8 @@ impl Driver for Notebook {
                 .platform_identifier(&spec.platform)
                 .lifecycle_config_name(notebook)
                 .instance_metadata_service_configuration(metadata())
+                .set_subnet_id(spec.network.as_ref().and_then(|network| network.subnets.first().cloned()))
+                .set_security_group_ids(spec.network.as_ref().map(|network| network.security_groups.clone()))
                 .set_tags(sagemaker::tags(cx, []));
             call.send().await.op(action).map(drop)
         };

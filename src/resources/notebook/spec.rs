@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::config::Name;
+use crate::config::{Name, Network};
 use crate::desired::{Draft, Kind, Log, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
@@ -24,6 +24,9 @@ pub struct Notebook;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Notebook")]
 pub struct Item {
+    /// Its exact name in AWS, where a program has that written in. Another name is another notebook: the one
+    /// before is left until `--prune`. Default `<project>-<environment>-<NAME>`.
+    name: Option<String>,
     /// Begins with `ml.`. The 4 GiB of `ml.t3.medium` are too little for image data sets.
     #[serde(default = "xlarge")]
     instance_type: String,
@@ -38,6 +41,9 @@ pub struct Item {
     /// Stopped after this long without a busy kernel, at least 60 s. `"never"` keeps it running, and billed.
     #[serde(default = "one_hour")]
     idle_stop: Idle,
+    /// A name under `[network]`: the notebook is in the first of its subnets, and keeps its own way to the
+    /// internet. AWS changes it only in a new notebook. Default none.
+    network: Option<Name>,
     /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
     /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
     /// its own.
@@ -110,6 +116,8 @@ pub struct Spec {
     pub platform: String,
     /// The script that runs at each start.
     pub on_start: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +135,8 @@ pub struct State {
     /// It ran when an update stopped it, and that update did not end.
     #[serde(default)]
     pub interrupted: bool,
+    #[serde(default)]
+    pub network: Option<Network>,
     /// Whether the notebook runs that script: it can be taken off, or given another.
     pub attached: bool,
 }
@@ -145,6 +155,7 @@ impl Notebook {
                 on_start: Some(script),
                 on_create: false,
                 interrupted: false,
+                network: None,
                 attached: false,
             };
             Seen::new(Owner::Ours, Status::new("LifecycleConfigLeft", Phase::Leaving), state)
@@ -167,20 +178,23 @@ impl Kind for Notebook {
             let at = KeyPath::of(["notebook", name]);
             lint(item, &at, draft);
             let user = format!("notebook-{name}");
-            let physical = draft.scope.physical(name);
+            let physical = draft.physical::<Self>(name, item.name.as_deref(), &at);
             let bucket = Bucket::name(draft);
             let scope = draft.scope;
             let mut statements = policy::read_objects(scope, &bucket, &[String::new()]);
             statements.push(policy::write_objects(scope, &bucket, &["notebooks/".into()]));
             statements.push(policy::write_logs(scope, "/aws/sagemaker/NotebookInstances"));
-            let itself = scope.arn("sagemaker", &format!("notebook-instance/{physical}"));
+            let itself = scope.cased("sagemaker", &format!("notebook-instance/{physical}"));
             // For the idle stop, which runs on the notebook.
-            statements.push(policy::one(
+            statements.push(policy::each(
                 &[action::sagemaker::StopNotebookInstance, action::sagemaker::DescribeNotebookInstance],
-                itself.clone(),
+                &itself,
             ));
+            let network = draft.network(item.network.as_ref(), &at).map(|network| network.first());
+            statements.extend(network.is_some().then(policy::in_vpc));
             let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
             let spec = Spec {
+                network,
                 role_arn: role.arn,
                 instance_type: item.instance_type.clone(),
                 volume_gb: item.volume_gb,
@@ -188,7 +202,8 @@ impl Kind for Notebook {
                 on_start: on_start(item.idle_stop),
             };
             // Its disk is kept: somebody's work may be on it.
-            let grants = vec![Schedule::grant(&[action::sagemaker::StopNotebookInstance], itself)];
+            let grant = |arn| Schedule::grant(&[action::sagemaker::StopNotebookInstance], arn);
+            let grants = itself.into_iter().map(grant).collect();
             let input = json!({ "NotebookInstanceName": physical });
             let call = ("sagemaker", "stopNotebookInstance");
             let ends = Schedule::ends(draft, &Self::id(name), call, input, grants);
@@ -201,6 +216,7 @@ impl Kind for Notebook {
     fn bound() -> &'static [Bound] {
         const {
             &[
+                Bound::value("name", "sagemaker:CreateNotebookInstance.NotebookInstanceName"),
                 Bound::instance_type("instance_type", "sagemaker:CreateNotebookInstance.InstanceType"),
                 Bound::value("volume_gb", "sagemaker:CreateNotebookInstance.VolumeSizeInGB"),
                 Bound::value("platform", "sagemaker:CreateNotebookInstance.PlatformIdentifier"),
@@ -218,6 +234,7 @@ impl Kind for Notebook {
             on_start: Some(want.on_start.clone()),
             on_create: false,
             interrupted: false,
+            network: want.network.clone(),
             attached: true,
         }
     }
@@ -253,6 +270,12 @@ impl Kind for Notebook {
             )
             .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
+            .field(
+                "network",
+                Network::word(seen.network.as_ref()),
+                Network::word(want.network.as_ref()),
+                Needs::Replace,
+            )
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
             .when(seen.on_create, "script at creation", "one", "none", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
@@ -290,8 +313,8 @@ impl Kind for Notebook {
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
-        let of = |what: &str| scope.arn("sagemaker", &format!("{what}/{physical}"));
-        vec![of("notebook-instance"), of("notebook-instance-lifecycle-config")]
+        let of = |what: &str| scope.cased("sagemaker", &format!("{what}/{physical}"));
+        [of("notebook-instance"), of("notebook-instance-lifecycle-config")].concat()
     }
 
     fn attributes(state: &State) -> Attributes {
@@ -304,6 +327,7 @@ impl Kind for Notebook {
 
     fn calls() -> &'static [Action] {
         &[
+            action::tag::GetResources,
             action::sagemaker::ListNotebookInstances,
             action::sagemaker::ListNotebookInstanceLifecycleConfigs,
             action::sagemaker::DescribeNotebookInstance,

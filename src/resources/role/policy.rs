@@ -68,6 +68,35 @@ pub fn pull_image(scope: &Scope, image: &str) -> Vec<Value> {
     statements
 }
 
+/// Runs in a VPC: SageMaker makes network interfaces there with the role
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html>). They have no names beforehand.
+pub fn in_vpc() -> Value {
+    let mut actions =
+        vec![action::ec2::CreateNetworkInterfacePermission, action::ec2::DeleteNetworkInterfacePermission];
+    actions.extend([
+        action::ec2::DescribeDhcpOptions,
+        action::ec2::DescribeSecurityGroups,
+        action::ec2::DescribeVpcs,
+    ]);
+    actions.extend(INTERFACES);
+    allow(&actions, &["*".to_owned()])
+}
+
+/// The same of a function
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions>).
+pub fn function_in_vpc() -> Value {
+    let mut actions = vec![action::ec2::AssignPrivateIpAddresses, action::ec2::UnassignPrivateIpAddresses];
+    actions.extend(INTERFACES);
+    allow(&actions, &["*".to_owned()])
+}
+
+const INTERFACES: [Action; 4] = [
+    action::ec2::CreateNetworkInterface,
+    action::ec2::DeleteNetworkInterface,
+    action::ec2::DescribeNetworkInterfaces,
+    action::ec2::DescribeSubnets,
+];
+
 /// Writes to log groups whose name begins with `group`.
 pub fn write_logs(scope: &Scope, group: &str) -> Value {
     let arn = scope.arn("logs", &format!("log-group:{group}"));

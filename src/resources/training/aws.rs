@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::source;
 use super::spec::{Spec, State, Training};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
@@ -95,6 +96,10 @@ impl Driver for Training {
                 .unwrap_or_default(),
             spot: found.enable_managed_spot_training().unwrap_or_default(),
             checkpoints: found.checkpoint_config().is_some(),
+            network: found
+                .vpc_config()
+                .and_then(|vpc| Network::found(vpc.subnets(), vpc.security_group_ids())),
+            isolated: found.enable_network_isolation().unwrap_or_default(),
             output,
             saved_nothing,
             replaced,
@@ -291,6 +296,8 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .set_environment((!environment.is_empty()).then_some(environment))
         .enable_managed_spot_training(spec.max_wait_s.is_some())
         .set_checkpoint_config(checkpoints)
+        .set_vpc_config(spec.network.as_ref().map(sagemaker::vpc))
+        .set_enable_network_isolation(spec.isolated.then_some(true))
         .set_tags(sagemaker::tags(cx, data))
         .send()
         .await

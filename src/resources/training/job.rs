@@ -89,6 +89,12 @@ pub struct Item {
     /// interruption or a failure. Other code, data or settings start from scratch. SageMaker only.
     #[serde(default)]
     pub checkpoints: bool,
+    /// A name under `[network]`: the job runs in those subnets of your VPC. SageMaker only. Default none.
+    pub network: Option<Name>,
+    /// No network at all in the container, which a built-in algorithm does not need: its data and its model
+    /// come and go without it. A script's code is fetched over the network. SageMaker only.
+    #[serde(default)]
+    pub isolation: bool,
     /// The ARN of a role that you have, in place of the one that opsctl makes: it is used, and never changed
     /// or deleted. Before the first write IAM is asked whether it may do what is needed. Default a role of
     /// its own.

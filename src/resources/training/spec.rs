@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::hyperparameter::{Hyperparameter, TOOLKIT};
 use super::job::{self, Channel, Code, Item, Platform};
 use super::lint;
-use crate::config::Name;
+use crate::config::{Name, Network};
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
@@ -42,6 +42,11 @@ pub struct Spec {
     pub max_wait_s: Option<i32>,
     /// `s3://<bucket>/checkpoints`; the job's name follows.
     pub checkpoints: Option<String>,
+    /// Left out where there is none, so that a job keeps the name that it had before these keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub isolated: bool,
 }
 
 impl Spec {
@@ -79,6 +84,10 @@ pub struct State {
     pub max_runtime_s: i32,
     pub spot: bool,
     pub checkpoints: bool,
+    #[serde(default)]
+    pub network: Option<Network>,
+    #[serde(default)]
+    pub isolated: bool,
     /// Whether the archive that a completed job has left is still in the bucket.
     pub output: bool,
     /// Whether opsctl saw it complete without one.
@@ -222,6 +231,8 @@ impl Kind for Training {
             max_runtime_s: want.max_runtime_s,
             spot: want.max_wait_s.is_some(),
             checkpoints: want.checkpoints.is_some(),
+            network: want.network.clone(),
+            isolated: want.isolated,
             output: true,
             saved_nothing: false,
             replaced: false,
@@ -258,6 +269,13 @@ impl Kind for Training {
             )
             .field("spot", seen.spot, want.spot, Needs::Replace)
             .field("checkpoints", seen.checkpoints, want.checkpoints, Needs::Replace)
+            .field(
+                "network",
+                Network::word(seen.network.as_ref()),
+                Network::word(want.network.as_ref()),
+                Needs::Replace,
+            )
+            .field("isolation", seen.isolated, want.isolated, Needs::Replace)
             .when(
                 seen.environment != want.environment,
                 "environment",
@@ -327,6 +345,7 @@ impl Kind for Training {
             ("Data", attributes::digests(&state.data)),
             ("Hyperparameters", attributes::pairs(&state.hyperparameters)),
             ("Spot", attributes::yes(state.spot)),
+            ("Network", state.network.as_ref().map(Network::words).unwrap_or_default()),
             ("Stopped after", attributes::seconds(state.max_runtime_s)),
         ])
     }
@@ -372,6 +391,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         lint::warn_of_spaces(item, at, draft);
     }
     let common = common?;
+    let network = draft.network(item.network.as_ref(), at);
     let scope: &Scope = draft.scope;
     let bucket = &common.bucket;
     // The job's own name depends on the fingerprint of this spec, so the role may use the folders of all
@@ -389,6 +409,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     statements.extend(policy::pull_image(scope, &image));
     statements.push(policy::write_logs(scope, "/aws/sagemaker/TrainingJobs"));
     statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
+    statements.extend(network.is_some().then(policy::in_vpc));
     let seconds = |human: HumanDuration| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
     let spec = Spec {
         role_arn: String::new(),
@@ -405,6 +426,8 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         max_wait_s: item.spot.then(|| seconds(item.max_wait.unwrap_or(item.max_runtime))),
         checkpoints: item.checkpoints.then(|| format!("s3://{bucket}/{}", Training::CHECKPOINTS)),
         code: common.code,
+        network,
+        isolated: item.isolation,
     };
     Some((spec, statements, common.needs))
 }
@@ -425,6 +448,12 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if item.instance_profile.is_some() {
         let text = "an instance profile is for EC2, and SageMaker takes the role itself";
         draft.error(codes::BAD_VALUE, at.join("instance_profile"), text, "remove it");
+    }
+    if item.isolation && item.algorithm.is_none() {
+        let text =
+            "the container of a script fetches its code over the network, which `isolation` takes away";
+        let help = "remove it, or use a `network` whose security groups let nothing else through";
+        draft.error(codes::BAD_VALUE, at.join("isolation"), text, help);
     }
     if let Some(wait) = item.max_wait {
         let key = at.join("max_wait");

@@ -34,8 +34,8 @@ spec.loader.exec_module(limits)
 
 # The sandbox's names of services (their IAM prefixes) where botocore's differ.
 FOLDERS = {"servicequotas": "service-quotas", "tagging": "resourcegroupstaggingapi"}
-# What is no operation of AWS: the other end of the URL that GetFunction shows.
-OWN = {"GetCode"}
+# What is no operation of AWS: the other ends of the URLs that GetFunction and GetFunctionUrlConfig show.
+OWN = {"GetCode", "InvokeFunctionUrl"}
 
 
 def operations():

@@ -166,9 +166,10 @@ mod tests {
             if let Some(name) = line.strip_prefix("## ") {
                 service = name;
             }
-            // S3's inputs are read by `s3s`; GetCode is the sandbox's own.
-            let Some(operation) =
-                line.strip_prefix("- ").filter(|name| service != "s3" && *name != "GetCode")
+            // S3's inputs are read by `s3s`; these two are the sandbox's own.
+            let Some(operation) = line
+                .strip_prefix("- ")
+                .filter(|name| service != "s3" && !["GetCode", "InvokeFunctionUrl"].contains(name))
             else {
                 continue;
             };

@@ -59,6 +59,42 @@ fn with(lines: &str) -> Files {
 }
 
 #[test]
+fn a_url_is_opened_closed_and_put_right() {
+    let mut account = Account::with(&Files::new().desired());
+    let step = |account: &mut Account, lines: &str, why: &str| {
+        let said = shown(&account.deploy(&with(lines).desired(), DEPLOY));
+        assert!(said.contains("~ function/classify") && said.contains(why), "{why}: {said}");
+    };
+    step(&mut account, "url = \"iam\"", "url: none -> iam");
+    step(&mut account, "url = \"public\"", "url: iam -> public");
+    // Somebody has taken away a permission, the whole address, or made it anybody's.
+    let want = with("url = \"public\"").desired();
+    for (at, value, why) in [
+        ("/url/open", json!(false), "url: public, without its permissions -> public"),
+        ("/url", json!(null), "url: none -> public"),
+    ] {
+        *account.seen(&want, "function/classify").pointer_mut(at).unwrap() = value;
+        step(&mut account, "url = \"public\"", why);
+    }
+    step(&mut account, "", "url: public -> none");
+
+    // Whoever may open a function to everybody is told apart, but where any config is allowed.
+    let policy = |lines: &str, names| {
+        let documents = policy::documents(&with(lines).desired(), &kinds(), Whom::Deployer, names);
+        serde_json::to_string(&documents).unwrap()
+    };
+    for (lines, names, opens) in
+        [("", Names::Exact, false), ("url = \"iam\"", Names::Exact, true), ("", Names::OfProject, true)]
+    {
+        let text = policy(lines, names);
+        for call in ["lambda:AddPermission", "lambda:CreateFunctionUrlConfig"] {
+            assert_eq!(text.contains(call), opens, "{lines} {call}");
+        }
+        assert!(text.contains("lambda:DeleteFunctionUrlConfig"), "{text}");
+    }
+}
+
+#[test]
 fn storage_layers_and_concurrency_are_updates() {
     let mut account = Account::with(&Files::new().desired());
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:tools:3";

@@ -226,7 +226,9 @@ impl Account {
                     let adopts = changes.iter().any(|c| c.path == "owner" && c.to.contains("adopted"));
                     let adopted = adopts || self.things[&key].1["owner"] == "adopted";
                     let mut seen = as_wanted(node);
-                    seen["tags"] = self.things[&key].1["tags"].clone();
+                    for tags in ["tags", "made_as"] {
+                        seen[tags] = self.things[&key].1[tags].clone();
+                    }
                     retag(&mut seen["tags"], changes, want);
                     self.things.insert(key.clone(), (self.now, seen));
                     if adopted {
@@ -307,6 +309,7 @@ fn tagged(node: &Node, want: &Desired, mut seen: Value) -> Value {
     let kind = &kinds()[node.id.kind as usize];
     if kind.owned_with().is_none() && node.id.kind != KindName::Instance {
         seen["tags"] = json!(tags::with_list(&want.tags));
+        seen["made_as"] = json!(node.id.to_string());
     }
     seen
 }

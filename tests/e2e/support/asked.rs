@@ -339,6 +339,13 @@ impl Reader {
             ("DELETE", "provisioned-concurrency", _) => "DeleteProvisionedConcurrencyConfig",
             ("DELETE", "concurrency", _) => "DeleteFunctionConcurrency",
             ("POST", "invocations", _) => "InvokeFunction",
+            ("POST", "url", _) => "CreateFunctionUrlConfig",
+            ("GET", "url", _) => "GetFunctionUrlConfig",
+            ("PUT", "url", _) => "UpdateFunctionUrlConfig",
+            ("DELETE", "url", _) => "DeleteFunctionUrlConfig",
+            ("POST", "policy", _) => "AddPermission",
+            ("GET", "policy", _) => "GetPolicy",
+            ("DELETE", "policy", _) => "RemovePermission",
             other => panic!("nobody knows what Lambda's {other:?} is: {path}"),
         };
         if call == "GetFunction" {

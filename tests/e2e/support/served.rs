@@ -49,6 +49,16 @@ impl Served {
         python::document(&mut command)
     }
 
+    /// Where it listens.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Where its state is: `opsctl --sandbox` with this as `OPSCTL_SANDBOX` uses it.
+    pub fn state(&self) -> std::path::PathBuf {
+        self.folder.path().join("sandbox")
+    }
+
     /// What the sandbox has said.
     pub fn log(&self) -> String {
         self.server.log()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lists::page;
 use super::region::{LATEST, LambdaRegion, check_revision, conflict, invalid, key, not_found, unqualified};
-use super::{permissions, provisioned};
+use super::{permissions, provisioned, urls};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -135,6 +135,7 @@ pub(super) fn delete_alias(call: &Call) -> Result<Reply, Fault> {
 fn delete(lambda: &LambdaRegion, function: &str, name: &str) -> Result<(), Fault> {
     provisioned::forget(lambda, function, name)?;
     permissions::forget(lambda, function, name)?;
+    urls::forget(lambda, function, name)?;
     lambda.aliases().remove(&key(function, name)).map(|_| ())
 }
 

@@ -9,7 +9,7 @@ use super::region::{
     LATEST, LambdaRegion, Target, check_revision, conflict, fingerprint, invalid, is_version, key,
     unqualified,
 };
-use super::{aliases, code, provisioned, settings, versions};
+use super::{aliases, code, provisioned, settings, urls, versions};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::{Reply, values};
@@ -118,6 +118,7 @@ pub(super) fn update_function_configuration(call: &Call) -> Result<Reply, Fault>
     let updated = update(call, &lambda, &name, |configuration| {
         settings::apply(configuration, given);
         settings::set_layers(configuration, call);
+        settings::set_network(configuration, call);
     })?;
     Ok(Reply::json(200, &updated))
 }
@@ -166,6 +167,7 @@ pub(super) fn delete_function(call: &Call) -> Result<Reply, Fault> {
             // The function's own document goes last, so that a kill leaves something that can be deleted
             // again.
             aliases::delete_all(&lambda, name)?;
+            urls::forget(&lambda, name, LATEST)?;
             for (number, _) in LambdaRegion::of_function(&lambda.versions(), name) {
                 delete_version(&lambda, name, &number)?;
             }

@@ -64,6 +64,31 @@ pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
     }
 }
 
+/// An invocation that came to the function's URL.
+pub(super) async fn by_url(
+    call: &Call,
+    lambda: LambdaRegion,
+    target: Target,
+    payload: Bytes,
+) -> Result<Invoked, Fault> {
+    let found = lambda.find(&target)?;
+    let version = match &found.alias {
+        Some(alias) => aliases::chosen(alias, draw(call)),
+        None => LATEST,
+    };
+    let configuration = lambda.version(&target.name, version)?;
+    check_active(call, &configuration)?;
+    let provisioned = provisioned::of_version(&lambda, &target.name, version);
+    let invocation = Invocation {
+        request_id: call.request_id.clone(),
+        invoked_arn: lambda.arn(&target.name, target.qualifier.as_deref()),
+        payload,
+        client_context: None,
+    };
+    let version = FunctionVersion::new(&lambda, &configuration, provisioned);
+    Run { version, qualifier: target.qualifier, lambda, invocation }.once().await
+}
+
 fn answer(call: &Call, version: &str, invoked: Invoked) -> Result<Reply, Fault> {
     let mut reply = Reply::raw(200, HeaderValue::from_static("application/json"), invoked.payload)
         .header("x-amz-executed-version", version);

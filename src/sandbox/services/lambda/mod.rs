@@ -18,6 +18,7 @@ mod role;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod urls;
 mod versions;
 
 use std::sync::Arc;
@@ -65,7 +66,7 @@ pub const API: Api = Api {
     signing_name: "lambda",
     invalid: "ValidationException",
     faults: FaultCodes { throttle: (429, "TooManyRequestsException"), internal: (500, "ServiceException") },
-    public: &["GetCode"],
+    public: &["GetCode", "InvokeFunctionUrl"],
     routes: &[
         route(
             "POST",
@@ -149,6 +150,31 @@ pub const API: Api = Api {
             op("RemovePermission", &[QUALIFIED, QUALIFIER, STATEMENT], permissions::remove_permission),
         ),
         route(
+            "POST",
+            "/2021-10-31/functions/{FunctionName}/url",
+            op("CreateFunctionUrlConfig", &[QUALIFIED, QUALIFIER], urls::create),
+        ),
+        route(
+            "GET",
+            "/2021-10-31/functions/{FunctionName}/url",
+            op("GetFunctionUrlConfig", &[QUALIFIED, QUALIFIER], urls::get),
+        ),
+        route(
+            "PUT",
+            "/2021-10-31/functions/{FunctionName}/url",
+            op("UpdateFunctionUrlConfig", &[QUALIFIED, QUALIFIER], urls::update),
+        ),
+        route(
+            "DELETE",
+            "/2021-10-31/functions/{FunctionName}/url",
+            op("DeleteFunctionUrlConfig", &[QUALIFIED, QUALIFIER], urls::delete),
+        ),
+        route(
+            "GET",
+            "/2021-10-31/functions/{FunctionName}/urls",
+            op("ListFunctionUrlConfigs", &[QUALIFIED], urls::list),
+        ),
+        route(
             "PUT",
             "/2017-10-31/functions/{FunctionName}/concurrency",
             op("PutFunctionConcurrency", &[], concurrency::put_function_concurrency),
@@ -195,6 +221,12 @@ pub const API: Api = Api {
             "POST",
             "/2015-03-31/functions/{FunctionName}/invocations",
             op_async("Invoke", &[QUALIFIED, QUALIFIER], |call| Box::pin(invoke::invoke(call))),
+        ),
+        // The other end of a function's URL.
+        raw_route(
+            "POST",
+            urls::PLACE,
+            op_async("InvokeFunctionUrl", &[], |call| Box::pin(urls::invoke(call))),
         ),
         // What `Code.Location` of GetFunction points to; on AWS a presigned URL of S3.
         raw_route("GET", code::DOWNLOAD, op("GetCode", &[], code::get_code)),

@@ -67,6 +67,9 @@ fn statement(call: &Call, arn: &Value) -> Value {
             statement["Condition"][operator][name] = Value::from(value);
         }
     }
+    if call.flag("InvokedViaFunctionUrl") {
+        statement["Condition"]["Bool"]["lambda:InvokedViaFunctionUrl"] = Value::from("true");
+    }
     statement
 }
 

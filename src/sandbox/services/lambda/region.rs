@@ -19,6 +19,7 @@ pub(super) const LATEST: &str = "$LATEST";
 /// | `lambda.function` | name | `Configuration` of `$LATEST`, `Last` version number, `Published`, `Reserved`, `Policies` |
 /// | `lambda.version` | name:number | `Configuration` |
 /// | `lambda.alias` | name:alias | as on the wire |
+/// | `lambda.url` | name:alias or name:$LATEST | as on the wire, with `_Id` |
 /// | `lambda.provisioned` | name:qualifier | as on the wire, with `Version` and `Token` |
 #[derive(Clone, Debug)]
 pub(super) struct LambdaRegion {
@@ -41,6 +42,10 @@ impl LambdaRegion {
 
     pub fn aliases(&self) -> ScopedTable<'_> {
         self.shared.table("lambda.alias", &self.region)
+    }
+
+    pub fn urls(&self) -> ScopedTable<'_> {
+        self.shared.table("lambda.url", &self.region)
     }
 
     pub fn provisioned(&self) -> ScopedTable<'_> {

@@ -34,7 +34,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("KMSKeyArn", "KMS keys"),
     ("SnapStart", "SnapStart"),
     ("TenancyConfig", "tenant isolation"),
-    ("VpcConfig", "functions in a VPC"),
 ];
 
 struct Runtime {
@@ -158,6 +157,7 @@ pub(super) fn new(call: &Call, lambda: &LambdaRegion, name: &str, package: &Pack
     });
     apply(&mut configuration, given);
     set_layers(&mut configuration, call);
+    set_network(&mut configuration, call);
     set_code(&mut configuration, package);
     stamp(&mut configuration, call, lambda);
     Ok(configuration)
@@ -175,6 +175,24 @@ pub(super) fn set_layers(configuration: &mut Value, call: &Call) {
     let Some(arns) = call.input["Layers"].as_array() else { return };
     let layers: Vec<Value> = arns.iter().map(|arn| json!({"Arn": arn, "CodeSize": 0})).collect();
     configuration["Layers"] = Value::from(layers);
+}
+
+/// A VPC is kept and shown, and changes nothing about how the function runs here.
+pub(super) fn set_network(configuration: &mut Value, call: &Call) {
+    let given = &call.input["VpcConfig"];
+    let ids = |member: &str| given[member].as_array().cloned().unwrap_or_default();
+    let (subnets, groups) = (ids("SubnetIds"), ids("SecurityGroupIds"));
+    match (given, subnets.is_empty()) {
+        (Value::Null, _) => {}
+        (_, true) => {
+            configuration["VpcConfig"] = json!({"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""})
+        }
+        (_, false) => {
+            let vpc = "vpc-0123456789abcdef0";
+            configuration["VpcConfig"] =
+                json!({"SubnetIds": subnets, "SecurityGroupIds": groups, "VpcId": vpc});
+        }
+    }
 }
 
 pub(super) fn set_code(configuration: &mut Value, package: &Package) {

@@ -2,6 +2,7 @@
 //! hand.
 
 mod scaling;
+mod urls;
 
 use std::io::{Cursor, Write as _};
 use std::sync::{Arc, Mutex};

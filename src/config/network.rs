@@ -1,0 +1,104 @@
+//! `[network.NAME]`: where in a VPC of the user's something runs.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Name;
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+
+/// `[network.NAME]`: subnets and security groups that you have. Trainings, endpoints, functions and notebooks
+/// that name it by `network` run there; nothing of it is made, changed or deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// IDs of subnets of one VPC, in different zones where you can. A notebook is in the first.
+    pub subnets: Vec<String>,
+    /// IDs of security groups of that VPC. They and its routes decide what it may reach: S3, ECR, CloudWatch
+    /// and SageMaker have to be among it.
+    pub security_groups: Vec<String>,
+}
+
+/// By name.
+pub type Networks = BTreeMap<Name, Network>;
+
+impl Network {
+    /// `subnet-1, subnet-2 with sg-1`
+    pub fn words(&self) -> String {
+        format!("{} with {}", self.subnets.join(", "), self.security_groups.join(", "))
+    }
+
+    /// The same of one that may not be there.
+    pub fn word(network: Option<&Self>) -> String {
+        network.map_or_else(|| "none".to_owned(), Self::words)
+    }
+
+    /// As AWS answers it, in the order of the config; `None` outside of any VPC.
+    pub fn found<'t>(
+        subnets: impl IntoIterator<Item = &'t String>,
+        groups: impl IntoIterator<Item = &'t String>,
+    ) -> Option<Self> {
+        let sorted = |ids: Vec<&String>| {
+            let mut ids: Vec<String> = ids.into_iter().cloned().collect();
+            ids.sort();
+            ids
+        };
+        let subnets = sorted(subnets.into_iter().collect());
+        let security_groups = sorted(groups.into_iter().collect());
+        (!subnets.is_empty()).then_some(Self { subnets, security_groups })
+    }
+
+    /// With its first subnet alone.
+    #[must_use]
+    pub fn first(mut self) -> Self {
+        self.subnets.truncate(1);
+        self
+    }
+
+    /// In one order: AWS keeps none.
+    #[must_use]
+    pub fn sorted(&self) -> Self {
+        let mut sorted = self.clone();
+        sorted.subnets.sort();
+        sorted.security_groups.sort();
+        sorted
+    }
+}
+
+/// What AWS would refuse. Of each there are 16 at most, and 5 groups
+/// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_VpcConfig.html>).
+pub(super) fn lint(networks: &Networks, problems: &mut Diagnostics) {
+    for (name, network) in networks {
+        let at = KeyPath::of(["network", name]);
+        for (key, ids, prefix, most) in [
+            ("subnets", &network.subnets, "subnet-", 16),
+            ("security_groups", &network.security_groups, "sg-", 5),
+        ] {
+            let key = at.join(key);
+            if ids.is_empty() || ids.len() > most {
+                let text = format!("`{}` has {} entries, AWS takes 1 to {most}", key.last(), ids.len());
+                problems.push(Diagnostic::error(codes::LIMIT, key.clone(), text, "list IDs of your VPC"));
+            }
+            for (place, id) in ids.iter().enumerate() {
+                let is_hex = |rest: &str| {
+                    (8..=17).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+                };
+                if !id.strip_prefix(prefix).is_some_and(is_hex) {
+                    let text = format!(
+                        "`{id}` is no ID of a {}",
+                        if prefix == "sg-" { "security group" } else { "subnet" }
+                    );
+                    let help =
+                        format!("it is {prefix} and 17 digits and letters, as the VPC's console shows it");
+                    problems.push(Diagnostic::error(
+                        codes::BAD_VALUE,
+                        key.join(place.to_string()),
+                        text,
+                        help,
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `tests/projects`: projects as people write them, each with nothing of opsctl but its `opsctl.toml`.
+
+use std::path::Path;
+
+use opsctl::aws::{self, Clients, TargetOptions};
+use serde_json::{Value, json};
+
+use crate::support::inside::sandbox;
+use crate::support::{Served, World, copy};
+
+/// A copy of one of them.
+fn project(name: &str, world: World) -> World {
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/projects").join(name), &world.path(""));
+    world
+}
+
+async fn clients(endpoint: &str) -> Clients {
+    let (region, sandbox) = (Some("us-east-1".into()), Some(endpoint.to_owned()));
+    Clients::new(&aws::connect(&TargetOptions { region, sandbox, ..TargetOptions::default() }).await)
+}
+
+/// Somebody's bucket, with data and models in it.
+async fn others_data(endpoint: &str) {
+    let aws = clients(endpoint).await;
+    aws.s3.create_bucket().bucket("others-data").send().await.expect("made");
+    for (key, text) in [
+        ("iris/train/a.csv", "5.1,3.5,setosa\n7.0,3.2,versicolor\n"),
+        ("iris/train/b.csv", "6.3,3.3,virginica\n"),
+        ("iris/test.csv", "7.0,3.2,versicolor\n5.1,3.5,virginica\n"),
+        ("rows.csv", "1,1\n2,0\n"),
+    ] {
+        let put = aws.s3.put_object().bucket("others-data").key(key).body(text.as_bytes().to_vec().into());
+        put.send().await.expect("put");
+    }
+}
+
+/// A role and a boundary that an administrator made.
+async fn others_role(endpoint: &str) {
+    let iam = clients(endpoint).await.iam;
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "sagemaker.amazonaws.com" },
+    }] });
+    let role = iam.create_role().role_name("training").path("/team/");
+    role.assume_role_policy_document(trust.to_string()).send().await.expect("made");
+    let all = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let policy =
+        iam.put_role_policy().role_name("training").policy_name("all").policy_document(all.to_string());
+    policy.send().await.expect("put");
+    let boundary = iam.create_policy().policy_name("developers").policy_document(all.to_string());
+    boundary.send().await.expect("made");
+}
+
+/// Those whose containers, or packages of hundreds of megabytes, are not for a test: their jobs and servers go
+/// through their states. All are in one account.
+#[test]
+fn they_deploy_as_they_are() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = runtime.block_on(sandbox(folder.path()));
+    let endpoint = sandbox.endpoint_url().to_owned();
+    runtime.block_on(others_role(&endpoint));
+    for name in ["builtin", "company", "huggingface", "own-container", "sklearn", "xgboost"] {
+        let world = project(name, World::empty().credentials().env("AWS_ENDPOINT_URL", &endpoint));
+        world.run(["check"]).success();
+        world.run(["deploy", "--yes"]).success();
+        world.run(["plan", "--detailed-exitcode"]).ended(0);
+        let status = world.run(["status", "-o", "json"]).success().json();
+        let resources = status["resources"].as_array().expect("a list");
+        assert!(resources.iter().all(|resource| resource["ready"] == true), "{name}: {status:#}");
+        if name == "company" {
+            let has_url =
+                |resource: &Value| resource["url"].as_str().is_some_and(|url| url.starts_with("http"));
+            assert!(resources.iter().any(has_url), "{status:#}");
+        }
+        world.run(["destroy", "--yes"]).success();
+    }
+    runtime.block_on(sandbox.stop());
+}
+
+/// Those that need Python alone: their scripts train, serve and answer, in one sandbox that all share.
+#[test]
+fn they_train_serve_and_answer_as_they_are() {
+    let served = Served::start(&["--speed", "60"]);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    runtime.block_on(others_data(served.endpoint()));
+    let deployed = |name: &str| {
+        let world = project(name, World::empty().sandbox().env("OPSCTL_SANDBOX", served.state().display()));
+        world.run(["deploy", "--yes"]).success();
+        world.run(["plan", "--detailed-exitcode"]).ended(0);
+        world
+    };
+    let json = |world: &World, args: &[&str]| {
+        let args = ["invoke", "-o", "json"].into_iter().chain(args.iter().copied());
+        world.run(args).success().json()
+    };
+
+    // A flat repository: a photograph straight to the endpoint, its address through the function.
+    let flat = deployed("flat");
+    std::fs::write(flat.path("dog.jpg"), [0xff, 0xd8, 0x61]).expect("written");
+    let photo = json(&flat, &["--endpoint", "dogs", "--file", "dog.jpg"]);
+    assert_eq!(photo["answer"][0].as_array().map(Vec::len), Some(2), "{photo:#}");
+    let asked = json(&flat, &["--payload", "{\"url\": \"data:image/jpeg;base64,YWFh\"}"]);
+    assert_eq!(asked["answer"][0][0].as_f64(), Some(0.0), "{asked:#}");
+    // Neither a note nor the serving script trains again.
+    flat.write("README.md", "# Another text\n");
+    flat.run(["plan", "--detailed-exitcode"]).ended(0);
+
+    // CSV in and out, by the endpoint, the function and its URL.
+    let prices = deployed("pretrained");
+    prices.write("rows.csv", "1,1\n2,0\n");
+    let rows = ["--file", "rows.csv", "--accept", "text/csv"];
+    for through in [&["--endpoint", "prices"][..], &[]] {
+        let answer = json(&prices, &[through, &rows].concat());
+        assert_eq!(
+            (&answer["answer"], &answer["content_type"]),
+            (&json!("6.00\n5.00\n"), &json!("text/csv"))
+        );
+    }
+    prices.run(["invoke", "--file", "rows.csv", "--accept", "text/csv", "--to", "prices.csv"]).success();
+    assert_eq!(prices.read("prices.csv"), "6.00\n5.00\n");
+    let refused = prices.run(["invoke", "--payload", "[1]"]).ended(1);
+    refused.says("is not text/csv");
+    let status = prices.run(["status", "-o", "json"]).success().json();
+    let urls = status["resources"].as_array().into_iter().flatten().find_map(|r| r["url"].as_str());
+    let answer = runtime.block_on(post(urls.expect("it has one"), "text/csv", "2,0\n"));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n[5.0]"), "{answer}");
+
+    let iris = deployed("channels").run(["status", "-o", "json"]).success().json();
+    let trained = iris["resources"].as_array().into_iter().flatten().find(|r| r["kind"] == "training");
+    assert_eq!(trained.expect("it is there")["metrics"]["accuracy"], 0.5, "{iris:#}");
+
+    let table = deployed("reads-s3");
+    let answer = json(&table, &["--payload", "{\"bucket\": \"others-data\", \"key\": \"rows.csv\"}"]);
+    assert!(answer["answer"].as_str().is_some_and(|text| text.contains("price")), "{answer:#}");
+}
+
+/// The answer of an address, head and body.
+async fn post(address: &str, content_type: &str, body: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (host, path) = address.trim_start_matches("http://").split_once('/').expect("an address");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
+    let request = format!(
+        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("it takes it");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    answer
+}
