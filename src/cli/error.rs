@@ -96,6 +96,7 @@ impl Failure {
             Self::Config(problem) => {
                 let (document, problems) = problem.as_ref();
                 if ui.json() {
+                    let problems = &diagnostics::sorted(document, problems);
                     let first = problems.0.iter().find(|d| d.severity == Severity::Error);
                     let (message, help) = first.map_or(("", ""), |d| (d.message.as_str(), d.help.as_str()));
                     let code = first.map_or(codes::BAD_VALUE, |d| d.code);

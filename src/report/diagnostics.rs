@@ -9,6 +9,13 @@ use super::style::Styles;
 use crate::config::Document;
 use crate::domain::{Diagnostic, Diagnostics, Severity, codes, shown, workflow};
 
+/// Warnings first, and each where it stands in the file: the order in which they are read.
+pub fn sorted(document: &Document, problems: &Diagnostics) -> Diagnostics {
+    let mut sorted: Vec<_> = problems.0.iter().zip(places(document, problems)).collect();
+    sorted.sort_by_key(|(d, place)| (d.severity, *place));
+    Diagnostics(sorted.into_iter().map(|(d, _)| d.clone()).collect())
+}
+
 /// All problems with their lines, warnings first, and a count.
 pub fn human(document: &Document, problems: &Diagnostics, styles: &Styles) -> String {
     let mut sorted: Vec<_> = problems.0.iter().zip(places(document, problems)).collect();

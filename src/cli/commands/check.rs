@@ -33,6 +33,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
         return Err(Failure::config(document, problems));
     }
     if ui.json() {
+        let problems = diagnostics::sorted(&document, &problems);
         ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "allowed": silent,
             "problems": diagnostics::json(&document, &problems) }));
         return Ok(Exit::Done);
