@@ -159,26 +159,3 @@ fn versions_of(alias: &Value) -> Vec<&str> {
         .chain(weighted.map(|(version, _)| version.as_str()))
         .collect()
 }
-
-/// The version that one invocation of an alias goes to; `draw` is a random number in [0, 1).
-pub(super) fn chosen(alias: &Value, draw: f64) -> &str {
-    let mut weights = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten();
-    let weighted = weights.find(|(_, weight)| weight.as_f64().is_some_and(|weight| draw < weight));
-    weighted
-        .map(|(version, _)| version.as_str())
-        .or_else(|| alias["FunctionVersion"].as_str())
-        .unwrap_or(LATEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_choose_between_two_versions() {
-        let alias =
-            json!({"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.25}}});
-        assert_eq!([0.0, 0.2499, 0.25, 0.99].map(|draw| chosen(&alias, draw)), ["1", "1", "2", "2"]);
-        assert_eq!(chosen(&json!({"FunctionVersion": "2"}), 0.0), "2");
-    }
-}

@@ -10,12 +10,11 @@ use bytes::Bytes;
 use hyper::header::HeaderValue;
 use serde::de::IgnoredAny;
 
-use super::aliases;
 use super::backend::{self, FunctionVersion, Invocation, Invoked};
 use super::concurrency::{Running, Slot};
 use super::gates::check_active;
 use super::provisioned;
-use super::region::{LATEST, LambdaRegion, Target};
+use super::region::{LambdaRegion, Target};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -31,10 +30,7 @@ const EVENT_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_se
 pub(super) async fn invoke(call: Call) -> Result<Reply, Fault> {
     let (lambda, target) = (LambdaRegion::of(&call), Target::of(&call)?);
     let found = lambda.find(&target)?;
-    let version = match &found.alias {
-        Some(alias) => aliases::chosen(alias, draw(&call)),
-        None => found.configuration["Version"].as_str().unwrap_or(LATEST),
-    };
+    let version = found.version(draw(&call));
     let configuration = lambda.version(&target.name, version)?;
     check_active(&call, &configuration)?;
     let kind = header(&call, "x-amz-invocation-type").unwrap_or("RequestResponse");
@@ -72,10 +68,7 @@ pub(super) async fn by_url(
     payload: Bytes,
 ) -> Result<Invoked, Fault> {
     let found = lambda.find(&target)?;
-    let version = match &found.alias {
-        Some(alias) => aliases::chosen(alias, draw(call)),
-        None => LATEST,
-    };
+    let version = found.version(draw(call));
     let configuration = lambda.version(&target.name, version)?;
     check_active(call, &configuration)?;
     let provisioned = provisioned::of_version(&lambda, &target.name, version);

@@ -144,6 +144,26 @@ pub(super) struct Found {
     pub alias: Option<Value>,
 }
 
+impl Found {
+    /// The version that one invocation goes to; `draw` is a random number in [0, 1).
+    pub fn version(&self, draw: f64) -> &str {
+        match &self.alias {
+            Some(alias) => chosen(alias, draw),
+            None => self.configuration["Version"].as_str().unwrap_or(LATEST),
+        }
+    }
+}
+
+/// The version that one invocation of an alias goes to.
+fn chosen(alias: &Value, draw: f64) -> &str {
+    let mut weights = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten();
+    let weighted = weights.find(|(_, weight)| weight.as_f64().is_some_and(|weight| draw < weight));
+    weighted
+        .map(|(version, _)| version.as_str())
+        .or_else(|| alias["FunctionVersion"].as_str())
+        .unwrap_or(LATEST)
+}
+
 /// A function, and a version or alias of it when one is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
@@ -291,6 +311,14 @@ mod tests {
         for (text, parsed) in table {
             assert_eq!(parse(text), parsed, "{text}");
         }
+    }
+
+    #[test]
+    fn weights_choose_between_two_versions() {
+        let alias =
+            json!({"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.25}}});
+        assert_eq!([0.0, 0.2499, 0.25, 0.99].map(|draw| chosen(&alias, draw)), ["1", "1", "2", "2"]);
+        assert_eq!(chosen(&json!({"FunctionVersion": "2"}), 0.0), "2");
     }
 
     #[test]
