@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes, many};
 
 /// `[network.NAME]`: subnets and security groups that you have. Trainings, endpoints, functions and notebooks
 /// that name it by `network` run there; nothing of it is made, changed or deleted.
@@ -77,7 +77,8 @@ pub(super) fn lint(networks: &Networks, problems: &mut Diagnostics) {
         ] {
             let key = at.join(key);
             if ids.is_empty() || ids.len() > most {
-                let text = format!("`{}` has {} entries, AWS takes 1 to {most}", key.last(), ids.len());
+                let text =
+                    format!("`{}` has {}: AWS takes 1 to {most}", key.last(), many(ids.len(), "entry"));
                 problems.push(Diagnostic::error(codes::LIMIT, key.clone(), text, "list IDs of your VPC"));
             }
             for (place, id) in ids.iter().enumerate() {

@@ -16,6 +16,8 @@ mod inputs;
 mod kinds;
 mod limits;
 mod managed;
+mod names;
+mod network;
 mod permissions;
 mod plan;
 mod plural;

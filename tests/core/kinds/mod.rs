@@ -19,8 +19,6 @@ mod function;
 mod instance;
 mod log_group;
 mod model;
-mod names;
-mod network;
 mod notebook;
 mod role;
 mod schedule;
