@@ -1,5 +1,7 @@
 //! What is wrong with a function.
 
+use std::collections::BTreeMap;
+
 use super::code;
 use super::section::Item;
 use super::url::Url;
@@ -106,5 +108,15 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             item.handler
         );
         draft.error(codes::BAD_VALUE, at.join("handler"), text, "add `source`, or remove `handler`");
+    }
+}
+
+/// Lambda measures the variables as JSON: "exceeded the 4KB limit. String measured: {...}".
+pub fn size(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Draft<'_>) {
+    let size = serde_json::to_string(environment).expect("text is plain data").len();
+    if size > 4_096 {
+        let text =
+            format!("the environment has {size} bytes with `{ENDPOINT_NAME}`, Lambda allows 4,096 in all");
+        draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
     }
 }

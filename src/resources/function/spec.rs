@@ -368,13 +368,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let role = Role::of_rights(&user, &item.rights(), Assumer::Lambda, statements, draft, &at);
     let mut environment = environment;
     environment.insert(lint::ENDPOINT_NAME.into(), endpoint.physical.clone());
-    // Lambda measures them as JSON: "exceeded the 4KB limit. String measured: {...}".
-    let size = serde_json::to_string(&environment).expect("text is plain data").len();
-    if size > 4_096 {
-        let text =
-            format!("the environment has {size} bytes with `ENDPOINT_NAME`, Lambda allows 4,096 in all");
-        draft.error(codes::TOO_LARGE, at.join("environment"), text, "put large values into the bucket");
-    }
+    lint::size(&environment, &at, draft);
     let spec = Spec {
         role_arn: role.arn,
         source: item.source.clone(),

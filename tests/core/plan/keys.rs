@@ -235,11 +235,6 @@ impl Key {
         of_names || self.of["maxLength"].is_number()
     }
 
-    /// Whether it is on or off.
-    pub fn is_switch(&self) -> bool {
-        self.of["type"] == "boolean"
-    }
-
     /// Whether it says what a role may do besides.
     pub fn is_of_permissions(&self) -> bool {
         self.of["items"]["$ref"].as_str().is_some_and(|of| of.ends_with("/Permission"))

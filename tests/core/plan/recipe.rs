@@ -36,8 +36,11 @@ struct Known {
     kind: KindName,
     names: &'static [&'static str],
     fixed: &'static str,
-    leaves: &'static [(&'static str, &'static [&'static str], &'static [(KindName, &'static str)])],
+    leaves: &'static [KnownLeaf],
 }
+
+/// A leaf, the values that it may have, and of which kinds and names it is.
+type KnownLeaf = (&'static str, &'static [&'static str], &'static [(KindName, &'static str)]);
 
 use KindName::{
     Autoscaling, Bucket, Data, Endpoint, EndpointConfig, Function, Instance, Model, Notebook, Role, Training,

@@ -233,7 +233,9 @@ fn users_and_their_groups_are_where_paths_begin() {
 fn users_who_are_administrators_or_write_their_own_rights() {
     let audit = |user: Value, groups: &[(&str, Value)]| {
         let world = World::of([low()]).user(user);
-        let world = groups.iter().fold(world, |world, (name, can)| world.group(group(name, &[can.clone()])));
+        let world = groups
+            .iter()
+            .fold(world, |world, (name, can)| world.group(group(name, std::slice::from_ref(can))));
         world.audit().findings.into_iter().filter(|f| f.resource == user_arn("u")).collect::<Vec<_>>()
     };
     let rules = |found: &[opsctl::audit::Finding]| found.iter().map(|f| f.rule).collect::<Vec<_>>();
