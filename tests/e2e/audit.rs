@@ -443,6 +443,15 @@ fn proposals_stay_in_their_folder() {
     assert!(told.stdout.contains("its keys are whole role ARNs"), "{told}");
 }
 
+/// A template of an administrator's role, with YAML's short forms.
+fn in_yaml(trust: &Value) -> String {
+    format!(
+        "AWSTemplateFormatVersion: 2010-09-09\nResources:\n  Job:\n    Type: AWS::IAM::Role\n    Properties:\n      \
+         ManagedPolicyArns: [!Sub 'arn:${{AWS::Partition}}:iam::aws:policy/AdministratorAccess']\n      \
+         AssumeRolePolicyDocument: {trust}\n"
+    )
+}
+
 /// What is not deployed yet, and what a change adds.
 #[test]
 fn files_of_all_kinds_are_judged_before_they_are_deployed() {
@@ -474,10 +483,7 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
         &json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {"resources": resources}}})
             .to_string(),
     );
-    let yaml = "AWSTemplateFormatVersion: 2010-09-09\nResources:\n  Job:\n    Type: AWS::IAM::Role\n    Properties:\n      \
-                ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess']\n      \
-                AssumeRolePolicyDocument: ";
-    world.write("template.yaml", &format!("{yaml}{trust}\n"));
+    world.write("template.yaml", &in_yaml(&trust));
     world.write("twice.yaml", "Resources: {}\nResources: {}\n");
     world.write("main.tf", "resource \"aws_iam_role\" \"a\" {\n}\n");
     world.write(
