@@ -77,7 +77,8 @@ async fn a_look_that_fails_says_how() {
 /// turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_reads_in_at_most_four_round_trips() {
-    const LATENCY: std::time::Duration = std::time::Duration::from_millis(400);
+    // Long beside what the program itself takes, also in a debug build on a busy machine.
+    const LATENCY: std::time::Duration = std::time::Duration::from_millis(1_500);
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
     let project = Project::whole(&sandbox).await;

@@ -160,8 +160,18 @@ fn every_key_is_tried() {
     let tried: BTreeSet<String> =
         ["cloud", "plain"].iter().flat_map(|t| keys(&config["training"][t])).collect();
     // A reason is for readers: `core plan::cost::a_reason_changes_no_plan`. The others are in
-    // `core plan::channels`, `core inputs` and `core kinds::role`.
-    let elsewhere = ["why", "algorithm", "include", "exclude", "role", "permissions", "instance_profile"];
+    // `core plan::channels`, `core inputs`, `core network` and `core kinds::role`.
+    let elsewhere = [
+        "why",
+        "algorithm",
+        "include",
+        "exclude",
+        "role",
+        "permissions",
+        "instance_profile",
+        "network",
+        "isolation",
+    ];
     let here = known("Training").into_iter().filter(|key| !elsewhere.contains(&&**key)).collect();
     assert_eq!(tried, here);
     // Data of others is in `core plan::outside`.

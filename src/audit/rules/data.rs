@@ -184,7 +184,6 @@ const HOLD_DATA: &[&str] = &[
     "apigateway",
     "backup",
     "cloudsearch",
-    "codeartifact",
     "ds",
     "dynamodb",
     "ec2",

@@ -88,6 +88,8 @@ def record(model, name, protocol):
     pattern = body.get("pattern", "-")
     # Nothing here looks ahead for what must be there: one pattern of AWS's does, of a parameter for EventBridge.
     pattern = "-" if pattern.startswith("(?=") else pattern
+    # One of Lambda's is in parentheses as a whole, where what looks ahead is not at the top.
+    pattern = pattern[1:-1] if pattern.startswith("((?!") and pattern.endswith("$)") else pattern
     fields = [kind, *(str(body.get(side, "-")) for side in ("min", "max")), pattern, *more]
     assert not any(re.search(r"[\t\n]", field) for field in fields), name
     return "\t".join(["t", name, *fields]), inner
