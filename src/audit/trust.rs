@@ -19,7 +19,7 @@ pub enum Principal<'a> {
     /// A whole account: `arn:aws:iam::111122223333:root` or the bare number.
     Account(&'a str),
     /// A user, role or session of an account.
-    KnownActions {
+    Identity {
         account: &'a str,
         arn: &'a str,
     },
@@ -58,13 +58,13 @@ impl<'a> Principal<'a> {
 
     /// Whether it is a principal of some account, and no service or provider.
     fn is_of_aws(&self) -> bool {
-        matches!(self, Self::Anyone | Self::Account(_) | Self::KnownActions { .. } | Self::Removed(_))
+        matches!(self, Self::Anyone | Self::Account(_) | Self::Identity { .. } | Self::Removed(_))
     }
 
     /// Whether it is the other one, or the account that the other one is of.
     fn takes_in(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Account(mine), Self::KnownActions { account, .. }) => mine == account,
+            (Self::Account(mine), Self::Identity { account, .. }) => mine == account,
             _ => self == other,
         }
     }
@@ -75,7 +75,7 @@ impl<'a> Principal<'a> {
         }
         match account_of(value) {
             Some(account) if value.ends_with(":root") => Self::Account(account),
-            Some(account) => Self::KnownActions { account, arn: value },
+            Some(account) => Self::Identity { account, arn: value },
             // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
             None if ["AIDA", "AROA", "AGPA"].iter().any(|id| value.starts_with(id)) => Self::Removed(value),
             None => Self::Other(value),
@@ -171,7 +171,7 @@ impl<'a> Admission<'a> {
                 _ => true,
             };
             let may = |p: &Principal<'_>| match *p {
-                Principal::Account(account) | Principal::KnownActions { account, .. } => {
+                Principal::Account(account) | Principal::Identity { account, .. } => {
                     c.values.iter().any(|value| of_account(account, value))
                 }
                 _ => true,
@@ -347,7 +347,7 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<
         for principal in &admission.principals {
             match *principal {
                 Principal::Service(name) => entries.push(Entry::Service(name)),
-                Principal::KnownActions { account: theirs, arn } if theirs == account => {
+                Principal::Identity { account: theirs, arn } if theirs == account => {
                     entries.push(Entry::Named(arn, asks()))
                 }
                 Principal::Account(theirs) if theirs == account => entries.push(Entry::Account(asks())),
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(aws("AROAEXAMPLE"), Principal::Removed("AROAEXAMPLE"));
         assert!(matches!(
             aws("arn:aws:iam::111122223333:role/a"),
-            Principal::KnownActions { account: "111122223333", .. }
+            Principal::Identity { account: "111122223333", .. }
         ));
         let oidc = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
         assert!(matches!(

@@ -1,8 +1,8 @@
 //! A small AWS on loopback: a demo without an account, and the AWS that our tests run against.
 //!
 //! It speaks AWS's own wire protocols, so any client can use it (the Rust SDK, boto3, the AWS CLI), and it
-//! shares no types with the rest of opsctl: a misreading of AWS on one side must not be repeated on the
-//! other.
+//! shares no types with the rest of opsctl but those of the policy engine: a misreading of AWS on one side
+//! must not be repeated on the other.
 //!
 //! The path of a request: `server` guards and routes it by its credential scope, a `protocol` decodes it,
 //! counts it and lets the [`faults`] strike, checks the operation's constraint table, and calls one function

@@ -244,7 +244,7 @@ fn org_wide(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 pub(super) fn foreign<'a>(cx: &Context<'_>, a: &Admission<'a>) -> Vec<(&'a str, Principal<'a>)> {
     let account = |p: &Principal<'a>| match *p {
         Principal::Account(id) => Some((id, *p)),
-        Principal::KnownActions { account, .. } => Some((account, *p)),
+        Principal::Identity { account, .. } => Some((account, *p)),
         _ => None,
     };
     let listed = if a.negated { &[][..] } else { a.principals.as_slice() };
@@ -263,7 +263,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let foreign: Vec<_> = foreign(cx, a)
             .into_iter()
             // A foreign role of people who bring MFA is not a third party acting for many customers.
-            .filter(|(_, p)| !(matches!(p, Principal::KnownActions { .. }) && a.asks_for_mfa()))
+            .filter(|(_, p)| !(matches!(p, Principal::Identity { .. }) && a.asks_for_mfa()))
             .collect();
         let ours = fixes_organization(a);
         if foreign.is_empty() || a.fixes("sts:ExternalId") || ours {
@@ -332,7 +332,7 @@ fn orphan_principal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             .iter()
             .filter_map(|p| match *p {
                 Principal::Removed(id) => Some(id.to_owned()),
-                Principal::KnownActions { account, arn } if account == cx.account.id => {
+                Principal::Identity { account, arn } if account == cx.account.id => {
                     let session = arn.split(":assumed-role/").nth(1).and_then(|rest| rest.split('/').next());
                     let missing = (arn.contains(":role/") && !cx.graph.has_role(arn))
                         || session.is_some_and(|name| cx.account.roles.iter().all(|role| role.name != name))

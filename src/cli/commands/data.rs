@@ -86,7 +86,7 @@ pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Fail
 
 /// Of a data set with a `uri`: opsctl moves nothing to or from there.
 pub(super) fn elsewhere(id: &ResourceId) -> Failure {
-    let message = format!("{id} has a `uri`: it lies in a bucket of its own, and trainings read it there");
+    let message = format!("{id} has a `uri`: it is in another bucket, and trainings read it there");
     Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, "`aws s3 sync` copies it from and to there")
 }
 

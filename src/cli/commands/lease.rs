@@ -87,7 +87,11 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> CommandResult
     {
         return Ok(Exit::Done);
     }
-    lease::remove(&session.context.aws, bucket, &lease).await.map_err(|error| match error.kind {
+    let cancel = &session.context.cancel;
+    // From here on it may be gone.
+    cancel.commit()?;
+    let remove = lease::remove(&session.context.aws, bucket, &lease);
+    cancel.writing("waiting for an answer", remove).await.map_err(|error| match error.kind {
         OpErrorKind::Conflict => {
             let message =
                 format!("the lease was renewed or taken over meanwhile, so a run is alive: {}", lease.who());

@@ -90,6 +90,8 @@ def record(model, name, protocol):
     pattern = "-" if pattern.startswith("(?=") else pattern
     # One of Lambda's is in parentheses as a whole, where what looks ahead is not at the top.
     pattern = pattern[1:-1] if pattern.startswith("((?!") and pattern.endswith("$)") else pattern
+    # Nothing here looks ahead within a group: one of Lambda's does, and its operations refuse versions themselves.
+    pattern = pattern.replace("((?!\\d+$)", "(")
     fields = [kind, *(str(body.get(side, "-")) for side in ("min", "max")), pattern, *more]
     assert not any(re.search(r"[\t\n]", field) for field in fields), name
     return "\t".join(["t", name, *fields]), inner

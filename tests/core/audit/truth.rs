@@ -51,7 +51,8 @@ fn every_rule_is_planted_or_has_its_own_test() {
         .into_iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
+        // What UPDATE_EXPECT writes is no test of anybody's.
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     let untried: Vec<&str> =
