@@ -14,7 +14,8 @@ async fn a_public_url_takes_both_permissions() {
         || client.create_function_url_config().function_name("f").auth_type(FunctionUrlAuthType::None);
     let address = create().send().await.unwrap().function_url;
     assert_eq!(refused(told(create().send().await)).0, 409);
-    assert_eq!(refused(told(create().qualifier("1").send().await)).0, 404);
+    // Of a version there is none: AWS's pattern of a qualifier refuses numbers.
+    assert_eq!(refused(told(create().qualifier("1").send().await)).0, 400);
     let call = |body: &'static [u8], content_type: &'static str| {
         let address = address.clone();
         async move { post(&address, content_type, body).await }
